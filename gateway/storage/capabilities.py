@@ -1,0 +1,259 @@
+"""What a store may be able to do beyond `get`. Ask with `store.find(Capability)`.
+
+Each is a class of its own, so that a driver says what it can do by what it
+inherits, and a caller asks for an ability and never for a driver's name.
+Every method may raise what `errors.py` lists; what is named here is what a
+caller relies on. Methods are called from many threads at once.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from gateway.storage.errors import StorageError
+from gateway.storage.paging import (
+    ListPage,
+    ListQuery,
+    UploadPage,
+    UploadQuery,
+    VersionPage,
+    VersionQuery,
+)
+from gateway.storage.streams import Readable
+from gateway.storage.types import (
+    BucketInfo,
+    ChangePage,
+    Complete,
+    Delete,
+    Deleted,
+    Get,
+    ObjectInfo,
+    Part,
+    PartRef,
+    Protection,
+    Put,
+    Stats,
+    Upload,
+    Versioning,
+)
+
+
+class Writable(ABC):
+    @abstractmethod
+    def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
+        """Store all of `source` under `key`, or nothing: atomic, also for readers.
+
+        Read it through `streams.Intake`, which counts and checks. Conditions
+        are evaluated together with the commit, so that of many writers with
+        `if_none_match = ("*",)` one succeeds; a store that cannot raises
+        `Unsupported` when conditions are given. What cannot be kept
+        (metadata, tags, encryption, …) is refused with `Unsupported`, never
+        dropped. The source is read by this call only, and not closed.
+        """
+
+    @abstractmethod
+    def delete(self, key: str, options: Delete = Delete()) -> Deleted:
+        """Remove it. What is not there is no error: `existed` is False."""
+
+    def delete_many(self, items: Iterable[tuple[str, Delete]]) -> list[Deleted | StorageError]:
+        """Remove many; one result for each, in their order.
+
+        One commit or one upstream call where the store can; here, one by one.
+        """
+        results: list[Deleted | StorageError] = []
+        for key, options in items:
+            try:
+                results.append(self.delete(key, options))
+            except StorageError as error:
+                results.append(error)
+        return results
+
+
+class Listable(ABC):
+    @abstractmethod
+    def list(self, query: ListQuery = ListQuery()) -> ListPage:
+        """A page of current objects in UTF-8 byte order (see `paging`).
+
+        Its cost grows with the page, not with what the store holds.
+        """
+
+
+class Copies(ABC):
+    @abstractmethod
+    def reaches(self, source: Any) -> bool:
+        """Whether `copy` can take from `source`, a `Store`, without moving bytes through here."""
+
+    @abstractmethod
+    def copy(
+        self,
+        source: Any,
+        source_key: str,
+        key: str,
+        want: Get = Get(),
+        options: Put = Put(),
+    ) -> ObjectInfo:
+        """Make `key` a copy of `source_key` in `source`, of which `reaches` is true.
+
+        `want` names the version, conditions (`Conditions.check_copy`) and key
+        of the source; `options` are all that the copy has: nothing is taken
+        from the source but its bytes, and checksums that `options.checksums`
+        names with "".
+        """
+
+
+class Multipart(ABC):
+    @abstractmethod
+    def begin(self, key: str, options: Put = Put()) -> Upload:
+        """Begin an upload in parts. `options` are the finished object's; a name in
+        `options.checksums` (with "") is the algorithm of all parts."""
+
+    @abstractmethod
+    def upload(self, key: str, upload: str) -> Upload:
+        """The upload under way. Raises `NoSuchUpload`."""
+
+    @abstractmethod
+    def put_part(
+        self, key: str, upload: str, number: int, source: Readable, options: Put = Put()
+    ) -> Part:
+        """Store part `number`, 1 to 10,000, in place of one that is there.
+
+        Of `options` only size, checksums, digests and encryption count.
+        """
+
+    def copy_part(
+        self,
+        key: str,
+        upload: str,
+        number: int,
+        source: Any,
+        source_key: str,
+        want: Get = Get(),
+        options: Put = Put(),
+    ) -> Part:
+        """A part from an object that exists; `want.range` gives its bytes.
+
+        Here it is read and written. A store that shares bytes does better.
+        """
+        from dataclasses import replace
+
+        with source.get(source_key, want) as opened:
+            return self.put_part(
+                key, upload, number, opened.body, replace(options, size=opened.length)
+            )
+
+    @abstractmethod
+    def parts(self, key: str, upload: str, after: int = 0, limit: int = 1000) -> tuple[Part, ...]:
+        """The parts numbered above `after`, in order, at most `limit`."""
+
+    @abstractmethod
+    def uploads(self, query: UploadQuery = UploadQuery()) -> UploadPage:
+        """The uploads under way, by key and then id."""
+
+    @abstractmethod
+    def complete(
+        self, key: str, upload: str, parts: Sequence[PartRef], options: Complete = Complete()
+    ) -> ObjectInfo:
+        """Make the object of these parts, whose others are dropped.
+
+        The same call again gives the same answer for a day at least. Raises
+        `InvalidPart`, `InvalidPartOrder`, `PartTooSmall`, `BadDigest`.
+        """
+
+    @abstractmethod
+    def abort(self, key: str, upload: str) -> None:
+        """Drop it and its parts. Raises `NoSuchUpload`."""
+
+
+class Versions(ABC):
+    """Keeps versions: then `Get.version` and `Delete.version` are understood."""
+
+    @property
+    @abstractmethod
+    def versioning(self) -> Versioning: ...
+
+    @abstractmethod
+    def set_versioning(self, state: Versioning) -> None:
+        """Holds for the next write of every worker. Never back to "off" from another."""
+
+    @abstractmethod
+    def versions(self, query: VersionQuery = VersionQuery()) -> VersionPage:
+        """Versions and delete markers, by key and then newest first."""
+
+
+class Labels(ABC):
+    """What may change without new bytes."""
+
+    @abstractmethod
+    def set_labels(
+        self,
+        key: str,
+        version: str | None = None,
+        *,
+        tags: Mapping[str, str] | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> ObjectInfo:
+        """Replace all tags (when given), and each attribute that is named (None removes it)."""
+
+
+class Protects(ABC):
+    @abstractmethod
+    def protect(
+        self, key: str, version: str | None, protection: Protection, *, bypass: bool = False
+    ) -> ObjectInfo:
+        """Set retention and hold. Raises `Protected` where a retention that counts would
+        end sooner: compliance always, governance without `bypass`."""
+
+
+class Changes(ABC):
+    @abstractmethod
+    def changes(self, after: int = 0, limit: int = 1000, wait: float = 0) -> ChangePage:
+        """What happened after sync id `after`, oldest first, without gaps: who has seen
+        n has seen all before it. With `wait` it stays up to so many seconds for one."""
+
+
+class Presigns(ABC):
+    @abstractmethod
+    def presign(self, method: str, key: str, expires: int) -> str:
+        """A URL that allows `method` on `key` for `expires` seconds."""
+
+
+class Measures(ABC):
+    @abstractmethod
+    def stats(self) -> Stats:
+        """Exact counts, without walking."""
+
+
+class Buckets(ABC):
+    """A store of stores: an account with many buckets."""
+
+    @abstractmethod
+    def buckets(self) -> list[BucketInfo]: ...
+
+    @abstractmethod
+    def create(self, name: str) -> BucketInfo:
+        """Raises `AlreadyExists`."""
+
+    @abstractmethod
+    def drop(self, name: str) -> None:
+        """Raises `NotEmpty` while it has a version, marker or upload; `NoSuchStore`."""
+
+    @abstractmethod
+    def bucket(self, name: str) -> Any:
+        """The `Store` of that name. Raises `NoSuchStore`."""
+
+
+CAPABILITIES: tuple[type, ...] = (
+    Writable,
+    Listable,
+    Copies,
+    Multipart,
+    Versions,
+    Labels,
+    Protects,
+    Changes,
+    Presigns,
+    Measures,
+    Buckets,
+)

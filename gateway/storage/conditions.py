@@ -1,0 +1,93 @@
+"""Conditions of a request, evaluated in one place for all stores.
+
+RFC 9110 §13 gives the headers and the order in which they count (§13.2.2);
+conditional deletes by size and time are the S3 API's (DeleteObject).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.storage.errors import NoSuchKey, NotModified, PreconditionFailed
+from gateway.storage.types import ObjectInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """`*` in `if_match` or `if_none_match` stands for any current object.
+
+    ETags are without quotes; a weak one keeps its `W/`. Times have the
+    resolution of HTTP dates: whole seconds.
+    """
+
+    if_match: tuple[str, ...] = ()
+    if_none_match: tuple[str, ...] = ()
+    modified_since: int | None = None
+    unmodified_since: int | None = None
+    if_size: int | None = None
+    if_modified: int | None = None
+    """The object's time must be this one exactly (to the second)."""
+
+    def check_read(self, info: ObjectInfo) -> None:
+        """Raise `PreconditionFailed` or `NotModified` when `info` is not to be sent."""
+        if self.if_match:
+            if not _strong_match(self.if_match, info.etag):
+                raise PreconditionFailed(key=info.key, condition="If-Match")
+        elif self.unmodified_since is not None and _seconds(info.modified) > _seconds(
+            self.unmodified_since
+        ):
+            raise PreconditionFailed(key=info.key, condition="If-Unmodified-Since")
+        if self.if_none_match:
+            if _weak_match(self.if_none_match, info.etag):
+                raise NotModified(info=info)
+        elif self.modified_since is not None and _seconds(info.modified) <= _seconds(
+            self.modified_since
+        ):
+            raise NotModified(info=info)
+
+    def check_write(self, key: str, info: ObjectInfo | None) -> None:
+        """Raise when the current object (None: there is none) does not allow the write.
+
+        `NoSuchKey` when a condition needs an object and there is none, as S3 does.
+        """
+        if info is None:
+            if self.needs_object:
+                raise NoSuchKey(key=key)
+            return
+        if self.if_match and not _strong_match(self.if_match, info.etag):
+            raise PreconditionFailed(key=key, condition="If-Match")
+        if self.if_none_match and _weak_match(self.if_none_match, info.etag):
+            raise PreconditionFailed(key=key, condition="If-None-Match")
+        if self.unmodified_since is not None and _seconds(info.modified) > _seconds(
+            self.unmodified_since
+        ):
+            raise PreconditionFailed(key=key, condition="If-Unmodified-Since")
+        if self.if_size is not None and self.if_size != info.size:
+            raise PreconditionFailed(key=key, condition="x-amz-if-match-size")
+        if self.if_modified is not None and _seconds(self.if_modified) != _seconds(info.modified):
+            raise PreconditionFailed(key=key, condition="x-amz-if-match-last-modified-time")
+
+    def check_copy(self, info: ObjectInfo) -> None:
+        """Raise `PreconditionFailed` when the source of a copy is not the one meant."""
+        try:
+            self.check_read(info)
+        except NotModified:
+            name = "If-None-Match" if self.if_none_match else "If-Modified-Since"
+            raise PreconditionFailed(key=info.key, condition=name) from None
+
+    @property
+    def needs_object(self) -> bool:
+        return bool(self.if_match) or self.if_size is not None or self.if_modified is not None
+
+
+def _seconds(milliseconds: int) -> int:
+    return milliseconds // 1000
+
+
+def _strong_match(wanted: tuple[str, ...], etag: str) -> bool:
+    return "*" in wanted or (etag in wanted and not etag.startswith("W/"))
+
+
+def _weak_match(wanted: tuple[str, ...], etag: str) -> bool:
+    plain = etag.removeprefix("W/")
+    return any(one == "*" or one.removeprefix("W/") == plain for one in wanted)

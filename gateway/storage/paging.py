@@ -1,0 +1,125 @@
+"""Lists, a page at a time, in the order of the keys' UTF-8 bytes.
+
+The rule of all pages: an item (a key, or a common prefix) is on a page when it
+is greater than the query's `after`, and `next` is the last item of a page that
+has successors. So a page can begin after any string, whether or not it is a
+key, each common prefix appears once, and a list always ends.
+
+For text, Python's order of code points is the order of UTF-8 bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from gateway.storage.types import Upload
+
+LIMIT = 1000
+"""Items on a page, unless asked for fewer; no store gives more."""
+
+
+class Entry(NamedTuple):
+    """A current object in a list."""
+
+    key: str
+    size: int
+    etag: str
+    modified: int
+    content_type: str = "binary/octet-stream"
+    version: str | None = None
+    storage_class: str = "STANDARD"
+    owner: str = ""
+
+
+class VersionEntry(NamedTuple):
+    """A version or a delete marker in a list, newest first below each key."""
+
+    key: str
+    version: str
+    latest: bool
+    marker: bool
+    size: int
+    etag: str
+    modified: int
+    storage_class: str = "STANDARD"
+    owner: str = ""
+    sequence: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListQuery:
+    prefix: str = ""
+    delimiter: str = ""
+    after: str = ""
+    limit: int = LIMIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListPage:
+    entries: tuple[Entry, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    next: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionQuery:
+    """`after_version`: within the key `after`, only what is older than that version;
+    "" means that the key `after` is done."""
+
+    prefix: str = ""
+    delimiter: str = ""
+    after: str = ""
+    after_version: str = ""
+    limit: int = LIMIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionPage:
+    entries: tuple[VersionEntry, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    next: str | None = None
+    next_version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadQuery:
+    """`after_upload`: within the key `after`, only uploads whose id is greater;
+    "" means that the key `after` is done."""
+
+    prefix: str = ""
+    delimiter: str = ""
+    after: str = ""
+    after_upload: str = ""
+    limit: int = LIMIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadPage:
+    uploads: tuple[Upload, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    next: str | None = None
+    next_upload: str = ""
+
+
+def common_prefix(key: str, prefix: str, delimiter: str) -> str | None:
+    """The part of `key` up to and with the first `delimiter` behind `prefix`, if any."""
+    if not delimiter:
+        return None
+    at = key.find(delimiter, len(prefix))
+    return None if at < 0 else key[: at + len(delimiter)]
+
+
+def successor(prefix: str) -> str | None:
+    """The least text that is greater than every text beginning with `prefix`.
+
+    None when there is none (`prefix` is empty or all U+10FFFF).
+    """
+    while prefix:
+        last = ord(prefix[-1])
+        if last < 0x10FFFF:
+            # D800–DFFF are surrogates: no text holds them.
+            following = 0xE000 if last == 0xD7FF else last + 1
+            return prefix[:-1] + chr(following)
+        prefix = prefix[:-1]
+    return None

@@ -1,0 +1,134 @@
+"""The one required method, and what every store and layer is."""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar, cast
+
+from gateway.storage.types import Get, ObjectInfo, Opened, Secret
+
+C = TypeVar("C")
+R = TypeVar("R", bound="Resource")
+
+
+class Resource(Protocol):
+    def close(self) -> None: ...
+
+
+class Shared:
+    """What several stores of a process have in common (a database, a pool), by key.
+
+    It is made by the first that asks and closed when the last has let go.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: dict[Hashable, tuple[Resource, int]] = {}
+
+    def take(self, key: Hashable, make: Callable[[], R]) -> R:
+        with self._lock:
+            found, count = self._held.get(key) or (make(), 0)
+            self._held[key] = (found, count + 1)
+            return cast(R, found)
+
+    def release(self, key: Hashable) -> None:
+        with self._lock:
+            found, count = self._held.pop(key)
+            if count > 1:
+                self._held[key] = (found, count - 1)
+                return
+        found.close()
+
+
+def now() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+class Jobs(Protocol):
+    """Background work: see `gateway.jobs`."""
+
+    def add(self, name: str, interval: float, work: Callable[[], object]) -> None:
+        """Run `work` each `interval` seconds, in one worker at a time."""
+
+
+class NoJobs:
+    """For stores opened outside a server: nothing runs behind them."""
+
+    def add(self, name: str, interval: float, work: Callable[[], object]) -> None:
+        """Forget it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Context:
+    """What a store gets of the gateway when it is opened.
+
+    `folder` is the data folder, None when nothing is to be kept on disk.
+    `master_key`: 32 bytes under which a store encrypts what it is told to.
+    """
+
+    sid: str = ""
+    folder: Path | None = None
+    clock: Callable[[], int] = now
+    master_key: Secret | None = None
+    shared: Shared = field(default_factory=Shared)
+    jobs: Jobs = field(default_factory=NoJobs)
+
+
+class Store(ABC):
+    """One flat namespace of objects.
+
+    A driver is a dataclass whose fields are its options; constructing it
+    validates them (raise `ValueError`) and touches nothing. `open` comes
+    before any other call, `close` after the last. All other methods are
+    called from many threads at once. What a store can do beyond reading it
+    says by inheriting from `capabilities`.
+    """
+
+    path_keys: ClassVar[bool] = False
+    """Keys are paths of a file system: some are refused with `BadKey`."""
+
+    shared: ClassVar[bool] = True
+    """Several processes see the same objects. False: the server runs one worker."""
+
+    @abstractmethod
+    def get(self, key: str, want: Get = Get()) -> Opened:
+        """Open an object for reading. The caller closes it.
+
+        Raises `NoSuchKey`, `NoSuchVersion`, `MethodNotAllowed` (the version is
+        a delete marker), `InvalidRange`, and what `want.conditions` raise.
+        """
+
+    def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
+        """What is known of an object; like `get` without the bytes."""
+        with self.get(key, want) as opened:
+            return opened.info
+
+    def find(self, capability: type[C]) -> C | None:
+        """This store as that capability, or None when it does not have it."""
+        return self if isinstance(self, capability) else None
+
+    def open(self, context: Context) -> None:
+        """Begin: connect, create, recover."""
+
+    def close(self) -> None:
+        """End. May be called twice."""
+
+
+class Layer(Store):
+    """A store in front of another, `source`. What it does not name stays hidden:
+    `passes` lists the capabilities of the source that are safe to hand through."""
+
+    passes: ClassVar[frozenset[type]] = frozenset()
+    source: Store
+
+    def find(self, capability: type[C]) -> C | None:
+        own: Any = super().find(capability)
+        if own is None and capability in self.passes:
+            return self.source.find(capability)
+        return cast("C | None", own)
