@@ -1,0 +1,70 @@
+"""API modes: each is a folder that turns HTTP of its own kind into calls on `Access`.
+
+A mode gets a `Gateway` and gives a WSGI application. Modes import neither
+drivers nor each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any, Protocol
+
+from gateway.access import Access, Grant
+from gateway.identity import Account, Identity, Keys
+
+WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What modes need to know of the `[server]` table (specification: configuration)."""
+
+    region: str = "us-east-1"
+    domains: tuple[str, ...] = ()
+    external_url: str = ""
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    max_body: int = 5 << 40
+
+
+class Gateway(Protocol):
+    """What a mode sees of the gateway. Every answer is current in every worker."""
+
+    settings: Settings
+    keys: Keys
+
+    def clock(self) -> int:
+        """Milliseconds since the epoch."""
+
+    def account(self, account: str) -> Account | None: ...
+
+    def access(self, identity: Identity, sid: str) -> Access:
+        """The service as `identity` sees it. Raises `NoSuchStore`."""
+
+    def services(self, identity: Identity) -> Sequence[Access]:
+        """All services that `identity` may see, by sid."""
+
+    def create(self, identity: Identity, sid: str, grants: Sequence[Grant] = ()) -> Access:
+        """Make a service, as `[buckets]` says, owned by the identity's account.
+
+        Raises `Forbidden` (anonymous, or the key's access is a table or read-all),
+        `AlreadyExists` (whoever owns it), `BadKey` when `sid` is no service id.
+        """
+
+    def drop(self, identity: Identity, sid: str) -> None:
+        """Remove it. Raises `NotEmpty`, `NoSuchStore`, `Forbidden`; `Conflict` when it
+        is declared in the configuration."""
+
+    def set_grants(self, identity: Identity, sid: str, grants: Sequence[Grant]) -> None:
+        """Replace a service's grants. Needs `write-acl`; `Conflict` when it is declared."""
+
+
+class Mode(Protocol):
+    """One API. `claims` says by header or query that a request is this mode's."""
+
+    name: str
+
+    def claims(self, environ: dict[str, Any]) -> bool: ...
+
+    def app(self, gateway: Gateway) -> WSGIApp: ...

@@ -90,6 +90,9 @@ class Store(ABC):
     says by inheriting from `capabilities`.
     """
 
+    driver: ClassVar[str] = ""
+    """The name by which a configuration chooses it."""
+
     path_keys: ClassVar[bool] = False
     """Keys are paths of a file system: some are refused with `BadKey`."""
 

@@ -1,0 +1,30 @@
+"""The hooks by which drivers, layers and modes join the gateway.
+
+A plugin is a module named by an entry point of the group `gateway.plugins`;
+it implements what it needs of these with `@hookimpl`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pluggy
+
+from gateway.storage import Store
+
+if TYPE_CHECKING:
+    from gateway.modes import Mode
+
+PROJECT = "gateway"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def gateway_drivers() -> list[type[Store]]:  # type: ignore[empty-body]  # a specification
+    """Drivers and layers: dataclasses, each with its name in the class attribute `driver`."""
+
+
+@hookspec
+def gateway_modes() -> list[Mode]:  # type: ignore[empty-body]  # a specification
+    """API modes."""
