@@ -229,7 +229,8 @@ class Buckets(ABC):
     """A store of stores: an account with many buckets."""
 
     @abstractmethod
-    def buckets(self) -> list[BucketInfo]: ...
+    def buckets(self) -> Sequence[BucketInfo]:
+        """All of them, by name."""
 
     @abstractmethod
     def create(self, name: str) -> BucketInfo:

@@ -111,8 +111,11 @@ def full_object(algorithm: str, parts: Sequence[tuple[str, int]]) -> str:
 
 
 def etag_of_parts(etags: Sequence[str]) -> str:
-    """S3's ETag of an object uploaded in parts: MD5 of their MD5s, `-N`."""
-    joined = b"".join(bytes.fromhex(etag) for etag in etags)
+    """S3's ETag of an object uploaded in parts: MD5 of their MD5s, `-N`.
+
+    A part that is no MD5 (it has a `-` in its ETag) counts with what is before it.
+    """
+    joined = b"".join(bytes.fromhex(etag.partition("-")[0]) for etag in etags)
     return f"{hashlib.md5(joined, usedforsecurity=False).hexdigest()}-{len(etags)}"
 
 

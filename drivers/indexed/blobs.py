@@ -1,0 +1,274 @@
+"""Where bytes lie: files named by random ids, or a dictionary.
+
+A file is complete before the index knows it: written, synced, and its folder
+synced, then the index is committed. Blobs are never changed, and never named
+after keys. Every block of 256 KiB, as it is stored, has a CRC-32.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import struct
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from cryptography.exceptions import InvalidTag
+
+from drivers.indexed.cipher import BLOCK, TAG, Cipher
+from gateway.storage import Corrupt, Full, StorageError, Unavailable
+
+_BINARY = getattr(os, "O_BINARY", 0)
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class Blob(NamedTuple):
+    """A blob that is written, as the index will know it. `name` is "" for one whose
+    bytes (`data`) go into the index itself. `size` is that of its plain bytes."""
+
+    size: int
+    name: str = ""
+    crcs: bytes = b""
+    seal: bytes = b""
+    data: bytes | None = None
+
+
+class Blobs(Protocol):
+    """A space of blobs. `pieces` gives the stored blocks from block number `first` on."""
+
+    def write(self, pieces: Iterable[bytes]) -> tuple[str, bytes]:
+        """(name, CRCs) of a new blob, durable."""
+
+    def blocks(self, name: str, first: int, block: int) -> Iterator[bytes]:
+        """Stored blocks of `block` bytes each. Raises `FileNotFoundError` at once."""
+
+    def remove(self, name: str) -> None:
+        """Raises `OSError` when it cannot be removed yet."""
+
+
+def translate(error: OSError) -> StorageError:
+    if error.errno in _FULL:
+        return Full()
+    return Unavailable(f"The disk does not work: {error.strerror}.")
+
+
+@contextmanager
+def _translating() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise translate(error) from error
+
+
+def new_name() -> str:
+    return secrets.token_hex(16)
+
+
+def in_blocks(pieces: Iterable[bytes], size: int = BLOCK) -> Iterator[bytes]:
+    """The same bytes in blocks of exactly `size`, the last one shorter."""
+    rest = b""
+    for piece in pieces:
+        joined = rest + piece if rest else piece
+        if len(joined) < size:
+            rest = joined
+            continue
+        end = len(joined) - len(joined) % size
+        for at in range(0, end, size):
+            yield joined[at : at + size]
+        rest = joined[end:]
+    if rest:
+        yield rest
+
+
+def encrypted(blocks: Iterable[bytes], cipher: Cipher) -> Iterator[bytes]:
+    for number, block in enumerate(blocks):
+        yield cipher.encrypt(number, block)
+
+
+def crcs_of(blocks: Iterable[bytes]) -> bytes:
+    values = [zlib.crc32(block) for block in blocks]
+    return struct.pack(f"<{len(values)}I", *values)
+
+
+class FileBlobs:
+    """Files `ab/<name>` below `folder`, in 256 folders. Names do not depend on keys, so
+    every key works on every file system, and paths are short."""
+
+    def __init__(self, folder: Path, *, sync: bool = True) -> None:
+        self.folder, self._sync = folder, sync
+        for number in range(256):
+            (folder / f"{number:02x}").mkdir(parents=True, exist_ok=True)
+        if sync:
+            _sync_folder(folder)
+
+    def path(self, name: str) -> Path:
+        return self.folder / name[:2] / name
+
+    def write(self, pieces: Iterable[bytes]) -> tuple[str, bytes]:
+        name = new_name()
+        path, crcs = self.path(name), bytearray()
+        try:
+            with _translating():
+                handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
+            try:
+                for block in pieces:  # what the source raises is its own, also an OSError
+                    crcs += struct.pack("<I", zlib.crc32(block))
+                    with _translating():
+                        _write_all(handle, block)
+                if self._sync:
+                    with _translating():
+                        os.fsync(handle)
+            finally:
+                os.close(handle)
+            if self._sync:
+                with _translating():
+                    _sync_folder(path.parent)
+        except BaseException:
+            # After a failed fsync nobody knows what is on disk: never tried again.
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+            raise
+        return name, bytes(crcs)
+
+    def blocks(self, name: str, first: int, block: int) -> Iterator[bytes]:
+        file = self.path(name).open("rb", buffering=0)
+
+        def read() -> Iterator[bytes]:
+            with file:
+                if first:
+                    file.seek(first * block)
+                while piece := _read_up_to(file.fileno(), block):
+                    yield piece
+
+        return _Closing(read(), file.close)
+
+    def remove(self, name: str) -> None:
+        self.path(name).unlink(missing_ok=True)
+
+    def names(self) -> Iterator[tuple[str, float]]:
+        """(name, time of the last change in seconds) of each file."""
+        for number in range(256):
+            with os.scandir(self.folder / f"{number:02x}") as entries:
+                for entry in entries:
+                    with suppress(FileNotFoundError):
+                        yield entry.name, entry.stat().st_mtime
+
+
+class _Closing:
+    """An iterator that lets go of its file also when it was never begun."""
+
+    def __init__(self, pieces: Iterator[bytes], close: Callable[[], object]) -> None:
+        self._pieces, self._close = pieces, close
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._pieces)
+
+    def close(self) -> None:
+        self._close()
+
+
+class MemoryBlobs:
+    """Blobs in a dictionary; a reader keeps what it opened, whatever happens to the name."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, list[bytes]] = {}
+
+    def write(self, pieces: Iterable[bytes]) -> tuple[str, bytes]:
+        blocks = list(pieces)
+        name = new_name()
+        self._held[name] = blocks
+        return name, b""
+
+    def blocks(self, name: str, first: int, block: int) -> Iterator[bytes]:
+        try:
+            return iter(self._held[name][first:])
+        except KeyError:
+            raise FileNotFoundError(name) from None
+
+    def remove(self, name: str) -> None:
+        self._held.pop(name, None)
+
+
+def verified(blocks: Iterator[bytes], crcs: bytes, first: int) -> Iterator[bytes]:
+    """The same blocks; `Corrupt` at the first whose CRC is not the one recorded."""
+    for number, block in enumerate(blocks, first):
+        at = number * 4
+        if crcs[at : at + 4] != struct.pack("<I", zlib.crc32(block)):
+            raise Corrupt(f"Block {number} of a blob was changed on disk.")
+        yield block
+
+
+def decrypted(blocks: Iterator[bytes], cipher: Cipher, first: int) -> Iterator[bytes]:
+    for number, block in enumerate(blocks, first):
+        try:
+            yield cipher.decrypt(number, block)
+        except InvalidTag as error:
+            raise Corrupt(f"Block {number} of an encrypted blob was changed on disk.") from error
+
+
+def plain_range(
+    blobs: Blobs,
+    name: str,
+    start: int,
+    length: int,
+    *,
+    cipher: Cipher | None = None,
+    crcs: bytes = b"",
+) -> Iterator[bytes]:
+    """`length` plain bytes from `start` of a blob. With `crcs` each block is verified.
+
+    Raises `FileNotFoundError` at once when it is gone; a blob that ends early
+    is `Corrupt`, never a short answer.
+    """
+    first, skip = divmod(start, BLOCK)
+    blocks = source = blobs.blocks(name, first, BLOCK + TAG if cipher else BLOCK)
+    if crcs:
+        blocks = verified(blocks, crcs, first)
+    if cipher:
+        blocks = decrypted(blocks, cipher, first)
+    return _Closing(_cut(blocks, skip, length), getattr(source, "close", lambda: None))
+
+
+def _cut(blocks: Iterator[bytes], skip: int, length: int) -> Iterator[bytes]:
+    for block in blocks:
+        piece = block[skip : skip + length] if skip or length < len(block) else block
+        skip = 0
+        length -= len(piece)
+        yield piece
+        if length <= 0:
+            return
+    raise Corrupt("A blob is shorter than the index says.")
+
+
+def _write_all(handle: int, block: bytes) -> None:
+    written = os.write(handle, block)
+    while written < len(block):
+        written += os.write(handle, memoryview(block)[written:])
+
+
+def _read_up_to(handle: int, size: int) -> bytes:
+    """A whole block, unless the file ends."""
+    piece = os.read(handle, size)
+    while piece and len(piece) < size:
+        more = os.read(handle, size - len(piece))
+        if not more:
+            break
+        piece += more
+    return piece
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # NTFS journals its folders, and cannot open them
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

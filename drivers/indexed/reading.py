@@ -1,0 +1,273 @@
+"""Reading: one query finds the object and, when it is small, its bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+from drivers.indexed.blobs import decrypted, plain_range, verified
+from drivers.indexed.cipher import Cipher, open_cipher
+from drivers.indexed.mutations import sequence_of
+from drivers.indexed.records import Piece, Row, info_of, unpack_parts, unpack_pieces
+from drivers.indexed.space import Space
+from gateway.storage import (
+    NULL_VERSION,
+    BytesBody,
+    Corrupt,
+    Encryption,
+    Get,
+    InvalidPart,
+    InvalidRange,
+    InvalidRequest,
+    IteratorBody,
+    MethodNotAllowed,
+    NoSuchKey,
+    NoSuchStore,
+    NoSuchVersion,
+    ObjectInfo,
+    Opened,
+    Readable,
+    Secret,
+    WrongKey,
+    resolve_range,
+)
+
+_COLUMNS = ", ".join(
+    f"o.{name}"
+    for name in (
+        "service", "key", "sequence", "version", "size", "etag", "modified", "content_type",
+        "storage_class", "owner", "blob", "manifest", "detail",
+    )
+)  # fmt: skip
+_BLOB = "b.name, b.crcs, b.seal, b.data, m.pieces, m.parts"
+_JOINED = " LEFT JOIN blobs b ON b.id = o.blob LEFT JOIN manifests m ON m.id = o.manifest"
+CURRENT = (
+    f"SELECT s.versioning, 0, {_COLUMNS}, {_BLOB} FROM services s"  # noqa: S608  constants
+    f" LEFT JOIN objects o ON o.service = s.id AND o.key = ?{_JOINED} WHERE s.id = ?"
+)
+_OLDER = (
+    f"SELECT s.versioning, o.marker, {_COLUMNS}, {_BLOB} FROM services s"  # noqa: S608  constants
+    " JOIN versions o ON o.service = s.id AND o.key = ?"
+)
+BY_SEQUENCE = f"{_OLDER}{_JOINED} WHERE s.id = ? AND o.sequence = ? AND o.version = ?"
+NULL = f"{_OLDER}{_JOINED} WHERE s.id = ? AND o.version = 'null'"
+NEWEST = f"{_OLDER}{_JOINED} WHERE s.id = ? ORDER BY o.sequence DESC LIMIT 1"
+
+
+class Found(NamedTuple):
+    """An object, and where its bytes are."""
+
+    row: Row
+    info: ObjectInfo
+    name: str | None
+    crcs: bytes | None
+    seal: bytes | None
+    data: bytes | None
+    pieces: bytes | None
+
+
+def lookup(space: Space, service: int, key: str, version: str | None) -> Found:
+    """Raises `NoSuchStore`, `NoSuchKey`, `NoSuchVersion`, `MethodNotAllowed`."""
+    values = space.one(CURRENT, (key, service))
+    if values is None:
+        raise NoSuchStore
+    there = values[2] is not None
+    if version is None:
+        if there:
+            return _found(values)
+        newest = space.one(NEWEST, (key, service)) if values[0] != "off" else None
+        raise NoSuchKey(key=key, delete_marker=newest[5] if newest else None)
+    if there and values[5] == version:
+        return _found(values)
+    older = _older(space, service, key, version)
+    if older is None:
+        raise NoSuchVersion(key=key, version=version)
+    if older[1]:
+        raise MethodNotAllowed(key=key, delete_marker=version)
+    return _found(older)
+
+
+def _older(space: Space, service: int, key: str, version: str) -> Any:
+    if version == NULL_VERSION:
+        return space.one(NULL, (key, service))
+    return space.one(BY_SEQUENCE, (key, service, sequence_of(version), version))
+
+
+def _found(values: Any) -> Found:
+    row = Row._make(values[2:15])
+    parts = unpack_parts(values[20]) if values[20] else ()
+    info = info_of(row, versioned=values[0] != "off", parts=parts)
+    return Found(row, info, *values[15:20])
+
+
+def part_range(info: ObjectInfo, number: int) -> tuple[int, int]:
+    """(start, length) of a part; an object that has no parts is its own first."""
+    if not info.parts and number == 1:
+        return 0, info.size
+    start = 0
+    for part in info.parts:
+        if part.number == number:
+            return start, part.size
+        start += part.size
+    raise InvalidPart("The object has no part of that number.", key=info.key, number=number)
+
+
+def wanted_range(info: ObjectInfo, want: Get) -> tuple[int, int]:
+    """(start, length) of what is to be read. Raises `InvalidRange`, `InvalidPart`."""
+    if want.part is not None:
+        return part_range(info, want.part)
+    if want.range is None:
+        return 0, info.size
+    resolved = resolve_range(want.range, info.size)
+    if resolved is None:
+        raise InvalidRange(key=info.key, size=info.size)
+    return resolved
+
+
+def check_encryption(info: ObjectInfo, given: Encryption | None) -> Encryption | None:
+    """How to decrypt: the object's encryption, with the customer's key that was given."""
+    kept = info.encryption
+    customer = given is not None and given.kind == "customer"
+    if kept is None or kept.kind == "managed":
+        if customer:
+            raise InvalidRequest("The object is not encrypted with a customer's key.")
+        return kept
+    if given is None or given.key is None:
+        raise WrongKey(key=info.key)
+    if given.key_md5 and kept.key_md5 and given.key_md5 != kept.key_md5:
+        raise WrongKey("That is not the key it was encrypted with.", key=info.key, given=True)
+    return given
+
+
+class Reader:
+    """Opens the bytes of what was found. `verify`: check each block that is read."""
+
+    __slots__ = ("_master", "_space", "_verify")
+
+    def __init__(self, space: Space, master: Secret | None, *, verify: bool) -> None:
+        self._space, self._master, self._verify = space, master, verify
+
+    def open(self, found: Found, start: int, length: int, key: Encryption | None) -> Readable:
+        if length == 0:
+            return BytesBody(b"")
+        if found.pieces is not None:
+            return IteratorBody(self._through(unpack_pieces(found.pieces), start, length, key))
+        blocks = self._blob(found.name, found.crcs, found.seal, found.data, start, length, key)
+        return blocks if isinstance(blocks, BytesBody) else IteratorBody(blocks)
+
+    def _blob(
+        self,
+        name: str | None,
+        crcs: bytes | None,
+        seal: bytes | None,
+        data: bytes | None,
+        start: int,
+        length: int,
+        key: Encryption | None,
+    ) -> BytesBody | Iterator[bytes]:
+        cipher = self._cipher(seal, key)
+        if data is not None:
+            return BytesBody(self._inline(data, crcs, cipher, start, length))
+        if name is None:
+            raise Corrupt("The index has lost a blob.")
+        check = (crcs or b"") if self._verify else b""
+        return plain_range(self._space.blobs, name, start, length, cipher=cipher, crcs=check)
+
+    def _inline(
+        self, data: bytes, crcs: bytes | None, cipher: Cipher | None, start: int, length: int
+    ) -> bytes:
+        blocks = iter((data,))
+        if self._verify and crcs:
+            blocks = verified(blocks, crcs, 0)
+        if cipher is not None:
+            blocks = decrypted(blocks, cipher, 0)
+        plain = next(blocks)
+        return plain if length == len(plain) else plain[start : start + length]
+
+    def _cipher(self, seal: bytes | None, key: Encryption | None) -> Cipher | None:
+        if seal is None:
+            return None
+        return open_cipher(seal, key or Encryption(), self._master)
+
+    def _through(
+        self, pieces: list[Piece], start: int, length: int, key: Encryption | None
+    ) -> Iterator[bytes]:
+        """The bytes of many pieces; the first is opened now, the others when it is their turn."""
+        steps = iter(within(pieces, start, length))
+        first = self._piece(next(steps), key)
+        return _Chained(first, (partial(self._piece, step, key) for step in steps))
+
+    def _piece(self, piece: Piece, key: Encryption | None) -> Iterator[bytes]:
+        blob = self._space.one(
+            "SELECT name, crcs, seal, data FROM blobs WHERE id = ?", (piece.blob,)
+        )
+        if blob is None:
+            raise FileNotFoundError(piece.blob)
+        name, crcs, seal, data = blob
+        body = self._blob(name, crcs, seal, data, piece.start, piece.length, key)
+        return iter((body.read(),)) if isinstance(body, BytesBody) else body
+
+
+class _Chained:
+    """Iterators one after the other, each made when it is needed."""
+
+    def __init__(
+        self, first: Iterator[bytes], rest: Iterator[Callable[[], Iterator[bytes]]]
+    ) -> None:
+        self._now: Iterator[bytes] = first
+        self._rest = rest
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        while True:
+            piece = next(self._now, None)
+            if piece is not None:
+                return piece
+            self._now = next(self._rest)()
+
+    def close(self) -> None:
+        close = getattr(self._now, "close", None)
+        if close is not None:
+            close()
+
+
+def within(pieces: list[Piece], start: int, length: int) -> list[Piece]:
+    """The stretches of `pieces` that make `length` bytes from `start`."""
+    found, at = [], 0
+    for piece in pieces:
+        first, last = max(start, at), min(start + length, at + piece.length)
+        if first < last:
+            found.append(Piece(piece.blob, piece.start + first - at, last - first))
+        at += piece.length
+        if at >= start + length:
+            break
+    return found
+
+
+def opened(find: Callable[[], Found], reader: Reader, want: Get) -> Opened:
+    """Find and open; when the first blob is gone already (it was replaced between the
+    look-up and the opening), look up once more."""
+    for attempt in (1, 2):
+        found = find()
+        info = found.info
+        key = check_encryption(info, want.encryption)
+        if want.conditions is not None:
+            want.conditions.check_read(info)
+        start, length = wanted_range(info, want)
+        try:
+            body = reader.open(found, start, length, key)
+        except FileNotFoundError as error:
+            if attempt == 2:
+                raise Corrupt("The bytes of the object are gone.", key=info.key) from error
+            continue
+        return Opened(info=info, body=body, start=start, length=length)
+    raise AssertionError
+
+
+def pieces_of(found: Found) -> list[Piece]:
+    if found.pieces is not None:
+        return unpack_pieces(found.pieces)
+    return [Piece(found.row.blob, 0, found.row.size)] if found.row.blob is not None else []

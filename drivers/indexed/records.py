@@ -1,0 +1,217 @@
+"""Rows of the index as values of the contract, and back.
+
+What lists show has a column; the rest of an object is JSON in `detail`, with
+short names, and "" when there is nothing: most objects have nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from gateway.storage import (
+    NOTHING,
+    NULL_VERSION,
+    Encryption,
+    ObjectInfo,
+    Part,
+    Protection,
+    Put,
+    Upload,
+)
+
+COLUMNS = (
+    "service, key, sequence, version, size, etag, modified, content_type, storage_class,"
+    " owner, blob, manifest, detail"
+)
+
+
+class Row(NamedTuple):
+    """A row of `objects`, in the order of its columns (those of `versions` begin so)."""
+
+    service: int
+    key: str
+    sequence: int
+    version: str
+    size: int
+    etag: str
+    modified: int
+    content_type: str
+    storage_class: str
+    owner: str
+    blob: int | None
+    manifest: int | None
+    detail: str
+
+
+class Piece(NamedTuple):
+    """A stretch of a blob that is part of an object."""
+
+    blob: int
+    start: int
+    length: int
+
+
+_PIECE = struct.Struct("<QQQ")
+
+
+def pack_pieces(pieces: Sequence[Piece]) -> bytes:
+    return b"".join(_PIECE.pack(*piece) for piece in pieces)
+
+
+def unpack_pieces(packed: bytes) -> list[Piece]:
+    return [Piece(*values) for values in _PIECE.iter_unpack(packed)]
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value}
+
+
+def pack_protection(protection: Protection | None) -> list[Any] | None:
+    if protection is None or protection == Protection():
+        return None
+    return [protection.mode, protection.until, protection.hold]
+
+
+def unpack_protection(values: Sequence[Any] | None) -> Protection | None:
+    if not values:
+        return None
+    return Protection(mode=values[0], until=values[1], hold=values[2])
+
+
+def pack_encryption(encryption: Encryption | None) -> list[str] | None:
+    """Without the customer's key: that is never kept."""
+    return [encryption.kind, encryption.key_md5] if encryption else None
+
+
+def unpack_encryption(values: Sequence[Any] | None) -> Encryption | None:
+    return Encryption(kind=values[0], key_md5=values[1]) if values else None
+
+
+def pack_detail(options: Put, checksums: Mapping[str, str]) -> str:
+    """All of `options` that has no column of its own."""
+    values = _without_empty(
+        {
+            "h": options.headers,
+            "m": dict(options.metadata),
+            "t": dict(options.tags),
+            "c": dict(checksums),
+            "k": options.checksum_type if checksums else None,
+            "p": pack_protection(options.protection),
+            "e": pack_encryption(options.encryption),
+            "a": dict(options.attributes),
+        }
+    )
+    return _dump(values) if values else ""
+
+
+def change_detail(detail: str, **changes: object) -> str:
+    values = _without_empty({**(json.loads(detail) if detail else {}), **changes})
+    return _dump(values) if values else ""
+
+
+def detail_of(row: Row) -> dict[str, Any]:
+    return json.loads(row.detail) if row.detail else {}
+
+
+def protection_of(row: Row) -> Protection | None:
+    return unpack_protection(detail_of(row).get("p"))
+
+
+def encryption_of(row: Row) -> Encryption | None:
+    return unpack_encryption(detail_of(row).get("e"))
+
+
+def info_of(row: Row, *, versioned: bool, parts: tuple[Part, ...] = ()) -> ObjectInfo:
+    """`versioned`: the service keeps or kept versions; else the null version is not named."""
+    version = row.version if versioned or row.version != NULL_VERSION else None
+    if not row.detail:
+        return ObjectInfo(
+            key=row.key,
+            size=row.size,
+            etag=row.etag,
+            modified=row.modified,
+            content_type=row.content_type,
+            version=version,
+            storage_class=row.storage_class,
+            owner=row.owner,
+            parts=parts,
+        )
+    detail = json.loads(row.detail)
+    return ObjectInfo(
+        key=row.key,
+        size=row.size,
+        etag=row.etag,
+        modified=row.modified,
+        content_type=row.content_type,
+        version=version,
+        headers=tuple((name, value) for name, value in detail.get("h", ())),
+        metadata=detail.get("m", NOTHING),
+        tags=detail.get("t", NOTHING),
+        checksums=detail.get("c", NOTHING),
+        checksum_type=detail.get("k"),
+        parts=parts,
+        protection=unpack_protection(detail.get("p")),
+        encryption=unpack_encryption(detail.get("e")),
+        storage_class=row.storage_class,
+        owner=row.owner,
+        attributes=detail.get("a", NOTHING),
+    )
+
+
+def pack_parts(parts: Sequence[Part]) -> str:
+    return _dump([[*part[:4], dict(part.checksums)] for part in parts])
+
+
+def unpack_parts(text: str) -> tuple[Part, ...]:
+    return tuple(Part(*values) for values in json.loads(text)) if text else ()
+
+
+def pack_upload(options: Put) -> str:
+    """The options of an upload; the algorithms of its checksums, not their values."""
+    return _dump(
+        {
+            "content_type": options.content_type,
+            "storage_class": options.storage_class,
+            "owner": options.owner,
+            "algorithms": list(options.checksums),
+            "type": options.checksum_type,
+            "detail": pack_detail(replace(options, checksum_type=None), NOTHING),
+        }
+    )
+
+
+def unpack_upload(upload: str, key: str, begun: int, text: str) -> Upload:
+    values = json.loads(text)
+    info = info_of(
+        Row(
+            0, key, 0, NULL_VERSION, 0, "", begun, values["content_type"],
+            values["storage_class"], values["owner"], None, None, values["detail"],
+        ),
+        versioned=False,
+    )  # fmt: skip
+    return Upload(
+        id=upload,
+        key=key,
+        begun=begun,
+        options=Put(
+            content_type=info.content_type,
+            headers=info.headers,
+            metadata=info.metadata,
+            tags=info.tags,
+            checksums=dict.fromkeys(values["algorithms"], ""),
+            checksum_type=values["type"],
+            protection=info.protection,
+            encryption=info.encryption,
+            storage_class=info.storage_class,
+            owner=info.owner,
+            attributes=info.attributes,
+        ),
+    )

@@ -1,0 +1,58 @@
+"""The index's tables, in SQL that SQLite and PostgreSQL both understand.
+
+- A key's current object is in `objects`; everything else that a version list
+  shows (older versions, delete markers) is in `versions`. So a page of current
+  keys costs the same however many versions each has. The latest version of a
+  key is its row in `objects`, else the newest in `versions`, a marker.
+- `sequence` numbers a service's changes and orders the versions of a key.
+- Bytes of small objects are in `blobs.data`, away from the rows that lists read.
+- An object has one blob, or a manifest (a list of pieces of blobs), or is empty.
+- `refs` counts the rows that need a blob or manifest. A file whose blob has none
+  left is removed when `due` has come: a reader may be in it until then.
+"""
+
+from __future__ import annotations
+
+VERSION = 1
+
+_OBJECT = """
+    service INTEGER NOT NULL, key TEXT NOT NULL, sequence INTEGER NOT NULL,
+    version TEXT NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL,
+    modified INTEGER NOT NULL, content_type TEXT NOT NULL, storage_class TEXT NOT NULL,
+    owner TEXT NOT NULL, blob INTEGER, manifest INTEGER, detail TEXT NOT NULL"""
+
+STATEMENTS = (
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE services (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, namespace TEXT NOT NULL, name TEXT NOT NULL,
+    created INTEGER NOT NULL, versioning TEXT NOT NULL DEFAULT 'off',
+    sequence INTEGER NOT NULL DEFAULT 0, objects INTEGER NOT NULL DEFAULT 0,
+    bytes INTEGER NOT NULL DEFAULT 0, quota INTEGER, UNIQUE (namespace, name))""",
+    f"CREATE TABLE objects ({_OBJECT}, PRIMARY KEY (service, key)) WITHOUT ROWID",
+    f"""CREATE TABLE versions ({_OBJECT}, marker INTEGER NOT NULL, retired INTEGER NOT NULL,
+    PRIMARY KEY (service, key, sequence)) WITHOUT ROWID""",
+    "CREATE UNIQUE INDEX null_versions ON versions (service, key) WHERE version = 'null'",
+    """CREATE TABLE blobs (
+    id INTEGER PRIMARY KEY, refs INTEGER NOT NULL, size INTEGER NOT NULL, name TEXT,
+    crcs BLOB, seal BLOB, due INTEGER, data BLOB)""",
+    "CREATE INDEX due_blobs ON blobs (due) WHERE due IS NOT NULL",
+    "CREATE UNIQUE INDEX named_blobs ON blobs (name) WHERE name IS NOT NULL",
+    """CREATE TABLE manifests (
+    id INTEGER PRIMARY KEY, refs INTEGER NOT NULL, pieces BLOB NOT NULL, parts TEXT NOT NULL)""",
+    """CREATE TABLE uploads (
+    id TEXT PRIMARY KEY, service INTEGER NOT NULL, key TEXT NOT NULL, begun INTEGER NOT NULL,
+    options TEXT NOT NULL, answer TEXT, ended INTEGER) WITHOUT ROWID""",
+    "CREATE INDEX uploads_by_key ON uploads (service, key, id) WHERE ended IS NULL",
+    "CREATE INDEX ended_uploads ON uploads (ended) WHERE ended IS NOT NULL",
+    """CREATE TABLE parts (
+    upload TEXT NOT NULL, number INTEGER NOT NULL, pieces BLOB NOT NULL,
+    size INTEGER NOT NULL, etag TEXT NOT NULL, modified INTEGER NOT NULL,
+    checksums TEXT NOT NULL,
+    PRIMARY KEY (upload, number)) WITHOUT ROWID""",
+    """CREATE TABLE changes (
+    service INTEGER NOT NULL, sequence INTEGER NOT NULL, kind TEXT NOT NULL,
+    time INTEGER NOT NULL, key TEXT NOT NULL, version TEXT NOT NULL, size INTEGER NOT NULL,
+    etag TEXT NOT NULL, content_type TEXT NOT NULL,
+    PRIMARY KEY (service, sequence)) WITHOUT ROWID""",
+    "INSERT INTO meta VALUES ('schema', '1')",
+)

@@ -1,0 +1,192 @@
+"""An index and its blobs, opened once per data folder (or once, in memory).
+
+The stores of all services of a folder are views on its space, so that one
+commit serves all writers and a copy between services moves no bytes. Readers
+in a file take a connection from a pool; in memory all share one, and a mutex.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from drivers.indexed import schema
+from drivers.indexed.blobs import Blobs, FileBlobs, MemoryBlobs
+from drivers.indexed.commit import (
+    Committer,
+    GroupCommit,
+    Serial,
+    Transaction,
+    Turnstile,
+    translate,
+)
+from gateway.storage import StorageError
+
+T = TypeVar("T")
+
+GRACE = 3_600_000
+"""Milliseconds that a file stays after nothing needs it: longer than the longest read,
+which may open its next piece only then."""
+
+
+class Space:
+    """`clock` gives milliseconds. `grace` is None where readers hold what they opened."""
+
+    blobs: Blobs
+    grace: int | None
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self.clock = clock
+        self.changed = threading.Condition()
+
+    def write(self, operation: Callable[[Transaction], T]) -> T:
+        """The operation's result once it is durable (see `commit`)."""
+        raise NotImplementedError
+
+    def reading(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
+        """A connection for reading; cursors are used up before the block ends."""
+        raise NotImplementedError
+
+    def one(self, sql: str, parameters: Sequence[object]) -> Any:
+        """The first row of a query, or None."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def announce(self) -> None:
+        """Wake who waits for changes in this process; others look each few milliseconds."""
+        with self.changed:
+            self.changed.notify_all()
+
+
+class FileSpace(Space):
+    def __init__(
+        self, folder: Path, clock: Callable[[], int], *, sync: bool = True, grace: int = GRACE
+    ) -> None:
+        super().__init__(clock)
+        self.folder, self.sync, self.grace = folder, sync, grace
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / "index.db"
+        self._idle: list[sqlite3.Connection] = []
+        self._opened: list[sqlite3.Connection] = []
+        self._mutex = threading.Lock()
+        self._turn = Turnstile(folder)
+        with self._turn:
+            writer = self._connect()
+            prepare(writer, self.path)
+        self.files = FileBlobs(folder / "blobs", sync=sync)
+        self.blobs = self.files
+        committer: Committer = GroupCommit(writer, self._turn)
+        self.write = committer.write  # type: ignore[method-assign]  # one call less per write
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=10, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if self.sync else 'NORMAL'}")
+        connection.execute("PRAGMA cache_size = -16384")
+        connection.execute("PRAGMA wal_autocheckpoint = 4000")
+        with self._mutex:
+            self._opened.append(connection)
+        return connection
+
+    def _reader(self) -> sqlite3.Connection:
+        """An idle connection, or a new one: there are as many as ever read at once."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            connection = self._connect()
+            connection.execute("PRAGMA query_only = ON")
+            return connection
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        connection = self._reader()
+        try:
+            connection.execute("BEGIN")
+            yield connection
+        except sqlite3.Error as error:
+            raise translate(error) from error
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            self._idle.append(connection)
+
+    def one(self, sql: str, parameters: Sequence[object]) -> Any:
+        connection = self._reader()
+        try:
+            return connection.execute(sql, parameters).fetchone()
+        except sqlite3.Error as error:
+            raise translate(error) from error
+        finally:
+            self._idle.append(connection)
+
+    def close(self) -> None:
+        with self._mutex:
+            opened, self._opened = self._opened, []
+        for connection in opened:
+            connection.close()
+        self._turn.close()
+
+
+class MemorySpace(Space):
+    grace = None
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        super().__init__(clock)
+        self._mutex = threading.RLock()
+        self._connection = sqlite3.connect(
+            ":memory:", isolation_level=None, check_same_thread=False
+        )
+        self._connection.execute("PRAGMA synchronous = OFF")
+        prepare(self._connection, Path(":memory:"))
+        self.blobs = MemoryBlobs()
+        committer: Committer = Serial(self._connection, self._mutex, self._forget)
+        self.write = committer.write  # type: ignore[method-assign]  # one call less per write
+
+    def _forget(self, names: Sequence[str]) -> None:
+        for name in names:
+            self.blobs.remove(name)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        with self._mutex:
+            yield self._connection
+
+    def one(self, sql: str, parameters: Sequence[object]) -> Any:
+        with self._mutex:
+            return self._connection.execute(sql, parameters).fetchone()
+
+    def close(self) -> None:
+        with self._mutex:
+            self._connection.close()
+
+
+def prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Create the tables; refuse an index that a newer release has written."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        exists = connection.execute(
+            "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'"
+        ).fetchone()
+        if exists is None:
+            for statement in schema.STATEMENTS:
+                connection.execute(statement)
+        found = int(
+            connection.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()[0]
+        )
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    if found > schema.VERSION:
+        raise StorageError(
+            f"{path} was written by a newer release (schema {found}; this one knows"
+            f" {schema.VERSION}). Install that release, or use another data folder."
+        )

@@ -1,0 +1,64 @@
+"""The `local` driver. All services of a folder share its space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from drivers.indexed.space import FileSpace
+from drivers.indexed.store import INLINE_LIMIT, IndexedStore
+from drivers.indexed.upkeep import forget_uploads, remove_due, remove_orphans
+from gateway.storage import Context
+
+
+@dataclass(eq=False)
+class Local(IndexedStore):
+    """`folder`: another than the gateway's data folder. `inline_limit`: bytes up to which
+    a body lies in the index. `durability`: "process" leaves writes to the operating
+    system (they survive a crash of the gateway, not a power cut). `verify`: "read"
+    checks every block that is read, not only when it is scrubbed. `keep_versions`
+    holds for a declared service; buckets are switched by their users.
+    """
+
+    driver: ClassVar[str] = "local"
+
+    folder: str = ""
+    inline_limit: int = INLINE_LIMIT
+    durability: Literal["power", "process"] = "power"
+    verify: Literal["scrub", "read"] = "scrub"
+    keep_versions: Literal["forever", "off"] = "forever"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.inline_limit <= INLINE_LIMIT:
+            raise ValueError(f"inline_limit is between 0 and {INLINE_LIMIT} bytes")
+
+    def open(self, context: Context) -> None:
+        folder = Path(self.folder) if self.folder else context.folder
+        if folder is None:
+            raise ValueError("the local driver needs a data folder")
+        self._shared, self._place = context.shared, ("space", folder.resolve(), self.durability)
+        sync = self.durability == "power"
+
+        def make() -> FileSpace:
+            space = FileSpace(folder, context.clock, sync=sync)
+            context.jobs.add(f"removals {folder.name}", 60, lambda: remove_due(space))
+            context.jobs.add(f"orphans {folder.name}", 6 * 3600, lambda: remove_orphans(space))
+            context.jobs.add(f"uploads {folder.name}", 3600, lambda: forget_uploads(space))
+            return space
+
+        space = context.shared.take(self._place, make)
+        self.attach(
+            space,
+            0,
+            context.master_key,
+            inline_limit=self.inline_limit,
+            verify=self.verify == "read",
+        )
+        if context.sid:
+            self.service = self.declare(context.sid, keep=self.keep_versions == "forever")
+
+    def close(self) -> None:
+        if hasattr(self, "_place"):
+            self._shared.release(self._place)
+            del self._place
