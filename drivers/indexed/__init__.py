@@ -1,12 +1,24 @@
 """The engine that `local` and `memory` share: an index says what exists, blobs hold bytes.
 
-schema.py     the tables
-commit.py     how writes become durable: together, in turn, fairly
-blobs.py      bytes: files in a folder, or a dictionary
-cipher.py     encryption of a blob, block by block
-space.py      an index and its blobs, opened once per data folder
-records.py    rows ⇄ values of the contract
-mutations.py  what happens inside a write's transaction
-reading.py listing.py uploads.py store.py   the contract on top
-upkeep.py     removals, orphans, scrub
+  schema.py     the tables
+  commit.py     how writes become durable: together, in turn, fairly
+  blobs.py      bytes: files in a folder, or a dictionary
+  cipher.py     encryption of a blob, block by block
+  space.py      an index and its blobs, opened once per data folder
+  records.py    rows ⇄ values of the contract
+
+inside a write's transaction
+  shelf.py      put, delete, labels, protection: every rule of versions is here
+  ledger.py     a service's numbers, usage, quota and change feed
+  finding.py    versions and their names
+  content.py    which blobs are needed, and by how many
+  uploads.py    uploads in parts
+  sharing.py    when a copy may share bytes
+
+around it
+  reading.py    how an object is found and opened
+  writing.py    how a body becomes a blob
+  listing.py    pages of keys, versions and uploads
+  view.py multipart.py buckets.py store.py    the contract on top
+  upkeep.py     removals, orphans, scrub
 """

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any, NamedTuple
 
-from drivers.indexed.mutations import sequence_of
+from drivers.indexed.finding import sequence_of
 from drivers.indexed.records import unpack_upload
 from gateway.storage import (
     NULL_VERSION,
@@ -164,17 +164,20 @@ def list_versions(connection: sqlite3.Connection, service: int, query: VersionQu
         seek, first, prefix=query.prefix, delimiter=query.delimiter, after=query.after,
         limit=query.limit,
     )  # fmt: skip
-    entries = tuple(
-        VersionEntry(key, version, latest, bool(marker), size, etag, modified, storage, owner, sequence)
-        for key, sequence, version, size, etag, modified, storage, owner, marker, latest
-        in walked.rows
-    )  # fmt: skip
+    entries = tuple(map(_version_entry, walked.rows))
     ended = bool(entries) and walked.next == entries[-1].key
     return VersionPage(
         entries=entries,
         prefixes=tuple(walked.prefixes),
         next=walked.next,
         next_version=entries[-1].version if ended else "",
+    )
+
+
+def _version_entry(row: tuple[Any, ...]) -> VersionEntry:
+    key, sequence, version, size, etag, modified, storage_class, owner, marker, latest = row
+    return VersionEntry(
+        key, version, latest, bool(marker), size, etag, modified, storage_class, owner, sequence
     )
 
 

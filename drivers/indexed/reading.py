@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from drivers.indexed.blobs import decrypted, plain_range, verified
 from drivers.indexed.cipher import Cipher, open_cipher
-from drivers.indexed.mutations import sequence_of
+from drivers.indexed.finding import sequence_of
 from drivers.indexed.records import Piece, Row, info_of, unpack_parts, unpack_pieces
 from drivers.indexed.space import Space
 from gateway.storage import (

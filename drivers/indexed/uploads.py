@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from drivers.indexed.blobs import Blob
 from drivers.indexed.commit import Transaction
-from drivers.indexed.mutations import Content, Shelf, add_blob, release_blob
+from drivers.indexed.content import Content, add_blob, release_blob
 from drivers.indexed.records import (
     Piece,
     Row,
@@ -22,6 +22,7 @@ from drivers.indexed.records import (
     unpack_pieces,
     unpack_upload,
 )
+from drivers.indexed.shelf import Shelf
 from drivers.indexed.writing import draft
 from gateway.storage import (
     BadDigest,

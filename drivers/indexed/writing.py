@@ -8,8 +8,9 @@ from contextlib import contextmanager, suppress
 from drivers.indexed.blobs import Blob, crcs_of, encrypted, in_blocks
 from drivers.indexed.cipher import new_cipher
 from drivers.indexed.commit import Transaction
-from drivers.indexed.mutations import Content, Draft, add_blob
+from drivers.indexed.content import Content, add_blob
 from drivers.indexed.records import pack_detail
+from drivers.indexed.shelf import Draft
 from drivers.indexed.space import Space
 from gateway.storage import Encryption, Intake, Put, Readable, Secret
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from drivers.indexed.space import FileSpace
-from drivers.indexed.store import INLINE_LIMIT, IndexedStore
+from drivers.indexed.store import IndexedStore
 from drivers.indexed.upkeep import forget_uploads, remove_due, remove_orphans
+from drivers.indexed.view import INLINE_LIMIT
 from gateway.storage import Context
+from gateway.storage.options import Size
 
 
 @dataclass(eq=False)
@@ -24,10 +26,11 @@ class Local(IndexedStore):
     driver: ClassVar[str] = "local"
 
     folder: str = ""
-    inline_limit: int = INLINE_LIMIT
+    inline_limit: Annotated[int, Size] = INLINE_LIMIT
     durability: Literal["power", "process"] = "power"
     verify: Literal["scrub", "read"] = "scrub"
     keep_versions: Literal["forever", "off"] = "forever"
+    quota: Annotated[int, Size] | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.inline_limit <= INLINE_LIMIT:
@@ -56,7 +59,8 @@ class Local(IndexedStore):
             verify=self.verify == "read",
         )
         if context.sid:
-            self.service = self.declare(context.sid, keep=self.keep_versions == "forever")
+            keep = self.keep_versions == "forever"
+            self.service = self.declare(context.sid, keep=keep, quota=self.quota)
 
     def close(self) -> None:
         if hasattr(self, "_place"):

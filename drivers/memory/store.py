@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from drivers.indexed.space import MemorySpace
 from drivers.indexed.store import IndexedStore
 from gateway.storage import Context
+from gateway.storage.options import Size
 
 _PLACE = ("space", "memory")
 
@@ -20,13 +21,15 @@ class Memory(IndexedStore):
     shared: ClassVar[bool] = False
 
     keep_versions: Literal["forever", "off"] = "forever"
+    quota: Annotated[int, Size] | None = None
 
     def open(self, context: Context) -> None:
         space = context.shared.take(_PLACE, lambda: MemorySpace(context.clock))
         self._shared = context.shared
         self.attach(space, 0, context.master_key)
         if context.sid:
-            self.service = self.declare(context.sid, keep=self.keep_versions == "forever")
+            keep = self.keep_versions == "forever"
+            self.service = self.declare(context.sid, keep=keep, quota=self.quota)
 
     def close(self) -> None:
         if hasattr(self, "_shared"):

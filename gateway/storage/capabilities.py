@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gateway.storage.errors import StorageError
@@ -136,9 +137,10 @@ class Multipart(ABC):
 
         Here it is read and written. A store that shares bytes does better.
         """
-        from dataclasses import replace
-
+        conditions, want = want.conditions, replace(want, conditions=None)
         with source.get(source_key, want) as opened:
+            if conditions is not None:
+                conditions.check_copy(opened.info)
             return self.put_part(
                 key, upload, number, opened.body, replace(options, size=opened.length)
             )
@@ -238,7 +240,8 @@ class Buckets(ABC):
 
     @abstractmethod
     def drop(self, name: str) -> None:
-        """Raises `NotEmpty` while it has a version, marker or upload; `NoSuchStore`."""
+        """Raises `NotEmpty` while it has a version or a marker; `NoSuchStore`. Uploads
+        under way go with it, as in S3."""
 
     @abstractmethod
     def bucket(self, name: str) -> Any:

@@ -1,19 +1,20 @@
-"""What happens inside a write's transaction: every function here takes it first.
+"""The keys of a service inside a write's transaction.
 
 Conditions, versioning, protection, quota, usage and the change feed are
 decided here and nowhere else, on the state that the commit will see. A
-function raises before it changes anything, or its savepoint undoes it.
+method raises before it changes anything, or its savepoint undoes it.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any
 
-from drivers.indexed.blobs import Blob
 from drivers.indexed.commit import Transaction
+from drivers.indexed.content import Content, release
+from drivers.indexed.finding import current, find, new_version, newest_version, older_version
+from drivers.indexed.ledger import Ledger
 from drivers.indexed.records import (
     COLUMNS,
     Row,
@@ -22,37 +23,25 @@ from drivers.indexed.records import (
     info_of,
     pack_protection,
     protection_of,
-    unpack_pieces,
 )
 from gateway.storage import (
     NULL_VERSION,
     Conditions,
     Delete,
     Deleted,
-    Full,
-    MethodNotAllowed,
-    NoSuchKey,
-    NoSuchStore,
-    NoSuchVersion,
     ObjectInfo,
     Protected,
     Protection,
-    Versioning,
 )
 
-_OBJECT = f"SELECT {COLUMNS} FROM objects WHERE service = ? AND key = ?"  # noqa: S608  constants
-_VERSIONS = f"SELECT {COLUMNS}, marker FROM versions WHERE service = ? AND key = ?"  # noqa: S608  constants
-_INSERT_OBJECT = f"INSERT OR REPLACE INTO objects ({COLUMNS}) VALUES ({', '.join('?' * 13)})"  # noqa: S608  constants
+_INSERT_OBJECT = (
+    f"INSERT OR REPLACE INTO objects ({COLUMNS})"  # noqa: S608  constants
+    f" VALUES ({', '.join('?' * 13)})"
+)
 _INSERT_VERSION = (
-    f"INSERT INTO versions ({COLUMNS}, marker, retired) VALUES ({', '.join('?' * 15)})"  # noqa: S608  constants
+    f"INSERT INTO versions ({COLUMNS}, marker, retired)"  # noqa: S608  constants
+    f" VALUES ({', '.join('?' * 15)})"
 )
-
-
-class Content(NamedTuple):
-    """Where an object's bytes are: a blob, or a manifest, or nowhere (it is empty)."""
-
-    blob: int | None = None
-    manifest: int | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,183 +60,6 @@ class Draft:
     detail: str
     content: Callable[[Transaction], Content]
     """Makes the rows of its bytes: called once it is sure that it will be there."""
-
-
-class Ledger:
-    """A service's row, read at the start of an operation and written at its end."""
-
-    __slots__ = (
-        "_before",
-        "bytes",
-        "objects",
-        "quota",
-        "sequence",
-        "service",
-        "time",
-        "versioning",
-    )
-
-    def __init__(self, txn: Transaction, service: int, time: int) -> None:
-        row = txn.one(
-            "SELECT versioning, sequence, objects, bytes, quota FROM services WHERE id = ?",
-            (service,),
-        )
-        if row is None:
-            raise NoSuchStore
-        self.versioning: Versioning = row[0]
-        self.sequence: int = row[1]
-        self.objects: int = row[2]
-        self.bytes: int = row[3]
-        self.quota: int | None = row[4]
-        self.service, self.time, self._before = service, time, self.sequence
-
-    @property
-    def versioned(self) -> bool:
-        return self.versioning != "off"
-
-    def add(self, size: int) -> None:
-        self.objects += 1
-        self.bytes += size
-        if self.quota is not None and self.bytes > self.quota:
-            raise Full(f"The quota of {self.quota} bytes is reached.")
-
-    def remove(self, size: int) -> None:
-        self.objects -= 1
-        self.bytes -= size
-
-    def change(
-        self, txn: Transaction, kind: Literal["put", "delete", "purge", "update"], row: Row
-    ) -> None:
-        """Number a change and write it to the feed."""
-        txn.execute(
-            "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                self.service, self.sequence, kind, self.time, row.key, row.version,
-                row.size, row.etag, row.content_type,
-            ),
-        )  # fmt: skip
-
-    def next(self) -> int:
-        self.sequence += 1
-        return self.sequence
-
-    def save(self, txn: Transaction) -> None:
-        if self.sequence != self._before:
-            txn.execute(
-                "UPDATE services SET sequence = ?, objects = ?, bytes = ? WHERE id = ?",
-                (self.sequence, self.objects, self.bytes, self.service),
-            )
-
-
-def new_version(sequence: int) -> str:
-    """Begins with the sequence, by which the row is found; the rest makes it unguessable."""
-    return f"{sequence:012x}{secrets.token_hex(10)}"
-
-
-def sequence_of(version: str) -> int:
-    """-1 for what cannot be a version's name."""
-    try:
-        return int(version[:12], 16) if len(version) == 32 else -1
-    except ValueError:
-        return -1
-
-
-# finding
-
-
-def current(txn: Transaction, service: int, key: str) -> Row | None:
-    found = txn.one(_OBJECT, (service, key))
-    return Row._make(found) if found else None
-
-
-def newest_version(txn: Transaction, service: int, key: str) -> tuple[Row, bool] | None:
-    """The newest row of `versions`, and whether it is a marker."""
-    found = txn.one(f"{_VERSIONS} ORDER BY sequence DESC LIMIT 1", (service, key))
-    return (Row._make(found[:13]), bool(found[13])) if found else None
-
-
-def older_version(
-    txn: Transaction, service: int, key: str, version: str
-) -> tuple[Row, bool] | None:
-    """A row of `versions` by its name, and whether it is a marker."""
-    if version == NULL_VERSION:
-        found = txn.one(f"{_VERSIONS} AND version = 'null'", (service, key))
-    else:
-        found = txn.one(
-            f"{_VERSIONS} AND sequence = ? AND version = ?",
-            (service, key, sequence_of(version), version),
-        )
-    return (Row._make(found[:13]), bool(found[13])) if found else None
-
-
-def find(txn: Transaction, service: int, key: str, version: str | None) -> Row:
-    """The object to read, or the error that says why there is none."""
-    row = current(txn, service, key)
-    if version is None:
-        if row is not None:
-            return row
-        newest = newest_version(txn, service, key)
-        raise NoSuchKey(key=key, delete_marker=newest[0].version if newest else None)
-    if row is not None and row.version == version:
-        return row
-    older = older_version(txn, service, key, version)
-    if older is None:
-        raise NoSuchVersion(key=key, version=version)
-    if older[1]:
-        raise MethodNotAllowed(key=key, delete_marker=version)
-    return older[0]
-
-
-# blobs and manifests
-
-
-def add_blob(txn: Transaction, blob: Blob) -> int:
-    cursor = txn.execute(
-        "INSERT INTO blobs (refs, size, name, crcs, seal, data) VALUES (1, ?, ?, ?, ?, ?)",
-        (blob.size, blob.name or None, blob.crcs or None, blob.seal or None, blob.data),
-    )
-    return cast(int, cursor.lastrowid)
-
-
-def share(txn: Transaction, row: Row) -> Content:
-    """The same bytes for one object more."""
-    if row.blob is not None:
-        txn.execute("UPDATE blobs SET refs = refs + 1 WHERE id = ?", (row.blob,))
-    if row.manifest is not None:
-        txn.execute("UPDATE manifests SET refs = refs + 1 WHERE id = ?", (row.manifest,))
-    return Content(row.blob, row.manifest)
-
-
-def release(txn: Transaction, row: Row, due: int | None) -> None:
-    """One object less needs these bytes. `due`: when a file may go (None: at once)."""
-    if row.blob is not None:
-        release_blob(txn, row.blob, due)
-    if row.manifest is not None:
-        release_manifest(txn, row.manifest, due)
-
-
-def release_blob(txn: Transaction, blob: int, due: int | None) -> None:
-    refs, name = txn.one(
-        "UPDATE blobs SET refs = refs - 1 WHERE id = ? RETURNING refs, name", (blob,)
-    )
-    if refs > 0:
-        return
-    if name is None or due is None:
-        txn.execute("DELETE FROM blobs WHERE id = ?", (blob,))
-        if name is not None:
-            txn.released.append(name)
-    else:
-        txn.execute("UPDATE blobs SET due = ? WHERE id = ?", (due, blob))
-
-
-def release_manifest(txn: Transaction, manifest: int, due: int | None) -> None:
-    refs, pieces = txn.one(
-        "UPDATE manifests SET refs = refs - 1 WHERE id = ? RETURNING refs, pieces", (manifest,)
-    )
-    if refs == 0:
-        txn.execute("DELETE FROM manifests WHERE id = ?", (manifest,))
-        for piece in unpack_pieces(pieces):
-            release_blob(txn, piece.blob, due)
 
 
 class Shelf:

@@ -1,0 +1,91 @@
+"""The services of a space as buckets: made, found, dropped; and those declared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from drivers.indexed import uploads
+from drivers.indexed.commit import Transaction
+from drivers.indexed.view import View
+from gateway.storage import AlreadyExists, BucketInfo, Buckets, NoSuchStore, NotEmpty
+
+
+class BucketsView(View, Buckets):
+    def buckets(self) -> Sequence[BucketInfo]:
+        with self.space.reading() as connection:
+            rows = connection.execute(
+                "SELECT name, created FROM services WHERE namespace = '' ORDER BY name"
+            ).fetchall()
+        return [BucketInfo(*row) for row in rows]
+
+    def create(self, name: str) -> BucketInfo:
+        def operation(txn: Transaction) -> BucketInfo:
+            created = self.space.clock()
+            if find_service(txn.one, name) is not None:
+                raise AlreadyExists
+            insert_service(txn, name, created)
+            return BucketInfo(name, created)
+
+        return self.space.write(operation)
+
+    def drop(self, name: str) -> None:
+        grace = self.space.grace
+        due = None if grace is None else self.space.clock() + grace
+
+        def operation(txn: Transaction) -> None:
+            service = find_service(txn.one, name)
+            if service is None:
+                raise NoSuchStore(name=name)
+            for table in ("objects", "versions"):
+                sql = f"SELECT 1 FROM {table} WHERE service = ? LIMIT 1"  # noqa: S608  constants
+                if txn.one(sql, (service,)) is not None:
+                    raise NotEmpty
+            uploads.drop_all(txn, service, due)
+            txn.execute("DELETE FROM changes WHERE service = ?", (service,))
+            txn.execute("DELETE FROM services WHERE id = ?", (service,))
+
+        self.space.write(operation)
+
+    def bucket(self, name: str) -> View:
+        service = find_service(self.space.one, name)
+        if service is None:
+            raise NoSuchStore(name=name)
+        view = self.new_view()
+        view.attach(self.space, service, self.master)
+        view.reader, view.writer = self.reader, self.writer
+        return view
+
+    def new_view(self) -> View:
+        """An empty view of the class that has all that a bucket can do."""
+        raise NotImplementedError
+
+    def declare(self, name: str, *, keep: bool, quota: int | None = None) -> int:
+        """The id of the declared service of that name, made when it is not there, with
+        the settings that the configuration gives it."""
+
+        def operation(txn: Transaction) -> int:
+            service = find_service(txn.one, name)
+            if service is None:
+                service = insert_service(txn, name, self.space.clock())
+            (before,) = txn.one("SELECT versioning FROM services WHERE id = ?", (service,))
+            after = "on" if keep else "off" if before == "off" else "suspended"
+            txn.execute(
+                "UPDATE services SET versioning = ?, quota = ? WHERE id = ?",
+                (after, quota, service),
+            )
+            return service
+
+        return self.space.write(operation)
+
+
+def find_service(one: Callable[..., Any], name: str) -> int | None:
+    row = one("SELECT id FROM services WHERE namespace = '' AND name = ?", (name,))
+    return row[0] if row else None
+
+
+def insert_service(txn: Transaction, name: str, created: int) -> int:
+    cursor = txn.execute(
+        "INSERT INTO services (namespace, name, created) VALUES ('', ?, ?)", (name, created)
+    )
+    return cast(int, cursor.lastrowid)

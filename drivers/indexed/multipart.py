@@ -1,0 +1,119 @@
+"""Uploads in parts, as the contract has them; what they do inside is in `uploads.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from drivers.indexed import uploads
+from drivers.indexed.finding import find
+from drivers.indexed.listing import list_uploads
+from drivers.indexed.reading import Found, pieces_of, wanted_range, within
+from drivers.indexed.records import info_of
+from drivers.indexed.sharing import etag_of_stretch, part_encryption, shareable
+from drivers.indexed.shelf import Shelf
+from drivers.indexed.view import View
+from gateway.storage import (
+    Complete,
+    Conflict,
+    Get,
+    Multipart,
+    ObjectInfo,
+    Part,
+    PartRef,
+    Put,
+    Readable,
+    Upload,
+    UploadPage,
+    UploadQuery,
+)
+
+
+class MultipartView(View, Multipart):
+    def begin(self, key: str, options: Put = Put()) -> Upload:
+        def operation(shelf: Shelf) -> Upload:
+            return uploads.begin(shelf.txn, self.service, key, options, shelf.time)
+
+        return self.change(operation)
+
+    def upload(self, key: str, upload: str) -> Upload:
+        return uploads.under_way(self.space.one, self.service, key, upload)
+
+    def put_part(
+        self, key: str, upload: str, number: int, source: Readable, options: Put = Put()
+    ) -> Part:
+        uploads.check_number(number)
+        begun = self.upload(key, upload).options
+        encryption = part_encryption(begun.encryption, options.encryption)
+        checked = replace(options, checksums={**begun.checksums, **options.checksums})
+        with self.writer.stored(source, checked, encryption, inline=False) as (intake, blob):
+
+            def operation(shelf: Shelf) -> Part:
+                part = Part(number, intake.size, intake.etag, shelf.time, intake.checksums)
+                return uploads.keep_blob(
+                    shelf.txn, self.service, key, upload, part, blob, shelf.due
+                )
+
+            return self.change(operation)
+
+    def copy_part(
+        self,
+        key: str,
+        upload: str,
+        number: int,
+        source: Any,
+        source_key: str,
+        want: Get = Get(),
+        options: Put = Put(),
+    ) -> Part:
+        """No bytes move, unless they must be hashed or encrypted, or are few."""
+        uploads.check_number(number)
+        begun = self.upload(key, upload).options
+        if begun.checksums or options.checksums or not isinstance(source, View):
+            return super().copy_part(key, upload, number, source, source_key, want, options)
+        found = source.lookup(source_key, want.version)
+        if found.data is not None or not shareable(found.info, begun.encryption):
+            return super().copy_part(key, upload, number, source, source_key, want, options)
+        return self._share_part(key, upload, number, source, found, want)
+
+    def _share_part(
+        self, key: str, upload: str, number: int, source: View, found: Found, want: Get
+    ) -> Part:
+        start, length = wanted_range(found.info, want)
+        pieces = within(pieces_of(found), start, length)
+
+        def operation(shelf: Shelf) -> Part:
+            # Once more, inside: the version found may have gone, and its blobs with it.
+            row = find(shelf.txn, source.service, found.row.key, found.row.version)
+            if want.conditions is not None:
+                want.conditions.check_copy(info_of(row, versioned=True))
+            if (row.sequence, row.blob, row.manifest) != (
+                found.row.sequence, found.row.blob, found.row.manifest
+            ):  # fmt: skip
+                raise Conflict(key=found.row.key)
+            part = Part(number, length, etag_of_stretch(found.info, start, length), shelf.time)
+            return uploads.keep_shared(
+                shelf.txn, self.service, key, upload, part, pieces, shelf.due
+            )
+
+        return self.change(operation)
+
+    def parts(self, key: str, upload: str, after: int = 0, limit: int = 1000) -> tuple[Part, ...]:
+        self.upload(key, upload)
+        with self.space.reading() as connection:
+            return uploads.list_parts(
+                connection.execute(uploads.PARTS_AFTER, (upload, after, limit))
+            )
+
+    def uploads(self, query: UploadQuery = UploadQuery()) -> UploadPage:
+        with self.space.reading() as connection:
+            return list_uploads(connection, self.service, query)
+
+    def complete(
+        self, key: str, upload: str, parts: Sequence[PartRef], options: Complete = Complete()
+    ) -> ObjectInfo:
+        return self.change(lambda shelf: uploads.complete(shelf, key, upload, parts, options))
+
+    def abort(self, key: str, upload: str) -> None:
+        self.change(lambda shelf: uploads.abort(shelf.txn, self.service, key, upload, shelf.due))

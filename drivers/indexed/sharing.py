@@ -1,0 +1,52 @@
+"""When a copy may share bytes, and what it is called then."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from drivers.indexed.commit import Transaction
+from drivers.indexed.content import Content, share
+from drivers.indexed.reading import check_encryption
+from drivers.indexed.records import Row
+from gateway.storage import Encryption, InvalidRequest, ObjectInfo, Put
+
+_MANAGED = Encryption()
+
+
+def sharing(row: Row) -> Callable[[Transaction], Content]:
+    return lambda txn: share(txn, row)
+
+
+def shareable(info: ObjectInfo, encryption: Encryption | None) -> bool:
+    """Whether the stored bytes serve as they are: both plain, or both under the gateway's
+    own key (each blob brings its own, sealed)."""
+    if info.encryption is None:
+        return encryption is None
+    return info.encryption == _MANAGED and encryption == _MANAGED
+
+
+def kept_checksums(info: ObjectInfo, options: Put) -> dict[str, str] | None:
+    """The checksums that a copy has; None when the bytes must be read for them."""
+    wanted = options.checksums or info.checksums
+    if any(name not in info.checksums for name in wanted):
+        return None
+    return {name: info.checksums[name] for name in wanted}
+
+
+def part_encryption(begun: Encryption | None, given: Encryption | None) -> Encryption | None:
+    """The encryption of a part: as the upload began, with the customer's key given now."""
+    if begun is None or begun.kind == "managed":
+        if given is not None and given.kind == "customer":
+            raise InvalidRequest("The upload was not begun with a customer's key.")
+        return begun
+    info = ObjectInfo(key="", size=0, etag="", modified=0, encryption=begun)
+    return check_encryption(info, given)
+
+
+def etag_of_stretch(info: ObjectInfo, start: int, length: int) -> str:
+    """The MD5 where it is known without reading; else what is no MD5 and says so."""
+    if (start, length) == (0, info.size) and "-" not in info.etag:
+        return info.etag
+    named = f"{info.etag}:{start}:{length}".encode()
+    return f"{hashlib.md5(named, usedforsecurity=False).hexdigest()}-0"

@@ -1,0 +1,156 @@
+"""A view on one service of a space: what reads it. `store.py` puts the rest on top.
+
+A view without a service (`service` 0) stands for the buckets as a whole.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from drivers.indexed.commit import Transaction
+from drivers.indexed.listing import list_objects, list_versions
+from drivers.indexed.reading import Found, Reader, check_encryption, lookup, opened, wanted_range
+from drivers.indexed.shelf import Shelf
+from drivers.indexed.space import Space
+from drivers.indexed.writing import Writer
+from gateway.storage import (
+    Change,
+    ChangePage,
+    Changes,
+    Get,
+    InvalidRequest,
+    Listable,
+    ListPage,
+    ListQuery,
+    Measures,
+    NoSuchStore,
+    ObjectInfo,
+    Opened,
+    Secret,
+    Stats,
+    Store,
+    Versioning,
+    VersionPage,
+    VersionQuery,
+    Versions,
+)
+
+T = TypeVar("T")
+
+INLINE_LIMIT = 64 * 1024
+_POLL = 0.05
+"""Seconds between two looks for changes that another process makes."""
+
+
+class View(Store, Listable, Versions, Changes, Measures):
+    space: Space
+    service: int = 0
+    reader: Reader
+    writer: Writer
+    master: Secret | None
+
+    def attach(
+        self,
+        space: Space,
+        service: int,
+        master: Secret | None,
+        *,
+        inline_limit: int = INLINE_LIMIT,
+        verify: bool = False,
+    ) -> None:
+        """Become a view on `service`; 0 for the buckets as a whole."""
+        self.space, self.service, self.master = space, service, master
+        self.reader = Reader(space, master, verify=verify)
+        self.writer = Writer(space, master, inline_limit=inline_limit)
+
+    # for the methods that change something
+
+    def change(self, operation: Callable[[Shelf], T]) -> T:
+        """The operation's result, once it is durable; who waits for changes is woken."""
+        space, service = self.space, self.service
+
+        def on_shelf(txn: Transaction) -> T:
+            return operation(Shelf(txn, service, space.clock(), space.grace))
+
+        result = space.write(on_shelf)
+        space.announce()
+        return result
+
+    def row(self, execute: Callable[..., Any], columns: str) -> Any:
+        """Columns of the service's row. Raises `NoSuchStore`."""
+        sql = f"SELECT {columns} FROM services WHERE id = ?"  # noqa: S608  constants
+        row = execute(sql, (self.service,)).fetchone()
+        if row is None:
+            raise NoSuchStore
+        return row
+
+    # reading
+
+    def lookup(self, key: str, version: str | None) -> Found:
+        return lookup(self.space, self.service, key, version)
+
+    def get(self, key: str, want: Get = Get()) -> Opened:
+        return opened(lambda: self.lookup(key, want.version), self.reader, want)
+
+    def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
+        info = self.lookup(key, want.version).info
+        check_encryption(info, want.encryption)
+        if want.conditions is not None:
+            want.conditions.check_read(info)
+        wanted_range(info, want)
+        return info
+
+    def list(self, query: ListQuery = ListQuery()) -> ListPage:
+        with self.space.reading() as connection:
+            (versioning,) = self.row(connection.execute, "versioning")
+            return list_objects(connection, self.service, query, versioned=versioning != "off")
+
+    def stats(self) -> Stats:
+        with self.space.reading() as connection:
+            objects, size = self.row(connection.execute, "objects, bytes")
+            return Stats(objects=objects, bytes=size)
+
+    # versions
+
+    @property
+    def versioning(self) -> Versioning:
+        with self.space.reading() as connection:
+            return cast(Versioning, self.row(connection.execute, "versioning")[0])
+
+    def set_versioning(self, state: Versioning) -> None:
+        def operation(txn: Transaction) -> None:
+            (before,) = self.row(txn.execute, "versioning")
+            if state == "off" and before != "off":
+                raise InvalidRequest("Versioning can be suspended, not undone.")
+            txn.execute("UPDATE services SET versioning = ? WHERE id = ?", (state, self.service))
+
+        self.space.write(operation)
+
+    def versions(self, query: VersionQuery = VersionQuery()) -> VersionPage:
+        with self.space.reading() as connection:
+            self.row(connection.execute, "id")
+            return list_versions(connection, self.service, query)
+
+    # changes
+
+    def changes(self, after: int = 0, limit: int = 1000, wait: float = 0) -> ChangePage:
+        deadline = time.monotonic() + wait
+        while True:
+            page = self._changes(after, limit)
+            left = deadline - time.monotonic()
+            if page.changes or left <= 0:
+                return page
+            with self.space.changed:
+                self.space.changed.wait(min(left, _POLL))
+
+    def _changes(self, after: int, limit: int) -> ChangePage:
+        with self.space.reading() as connection:
+            (last,) = self.row(connection.execute, "sequence")
+            rows = connection.execute(
+                "SELECT sequence, kind, time, key, version, size, etag, content_type"
+                " FROM changes WHERE service = ? AND sequence > ? ORDER BY sequence LIMIT ?",
+                (self.service, after, limit),
+            ).fetchall()
+        return ChangePage(changes=tuple(map(Change._make, rows)), last=last)
