@@ -154,6 +154,8 @@ class FileBlobs:
         for number in range(256):
             with os.scandir(self.folder / f"{number:02x}") as entries:
                 for entry in entries:
+                    if self.path(entry.name) != Path(entry.path):
+                        continue  # not ours
                     with suppress(FileNotFoundError):
                         yield entry.name, entry.stat().st_mtime
 

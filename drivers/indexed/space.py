@@ -76,9 +76,13 @@ class FileSpace(Space):
         self._opened: list[sqlite3.Connection] = []
         self._mutex = threading.Lock()
         self._turn = Turnstile(folder)
-        with self._turn:
-            writer = self._connect()
-            prepare(writer, self.path)
+        try:
+            with self._turn:
+                writer = self._connect()
+                prepare(writer, self.path)
+        except BaseException:
+            self.close()
+            raise
         self.files = FileBlobs(folder / "blobs", sync=sync)
         self.blobs = self.files
         committer: Committer = GroupCommit(writer, self._turn)

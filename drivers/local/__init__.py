@@ -6,6 +6,8 @@ from drivers.local.store import Local
 from gateway.hookspecs import hookimpl
 from gateway.storage import Store
 
+__all__ = ["Local", "gateway_drivers"]
+
 
 @hookimpl
 def gateway_drivers() -> list[type[Store]]:

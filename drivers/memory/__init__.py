@@ -6,6 +6,8 @@ from drivers.memory.store import Memory
 from gateway.hookspecs import hookimpl
 from gateway.storage import Store
 
+__all__ = ["Memory", "gateway_drivers"]
+
 
 @hookimpl
 def gateway_drivers() -> list[type[Store]]:

@@ -1,0 +1,239 @@
+"""Bytes on disk: order of syncs, damage, encryption, orphans, removals, full disks."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from drivers.indexed.space import FileSpace
+from drivers.indexed.upkeep import remove_due, remove_orphans, scrub
+from drivers.local import Local
+from gateway.storage import (
+    BytesBody,
+    Context,
+    Corrupt,
+    Encryption,
+    Full,
+    IncompleteBody,
+    Put,
+    Secret,
+    StorageError,
+    Unavailable,
+    pieces,
+)
+from gateway.testing.faults import Breaking
+
+BIG = os.urandom(600_000)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_700_000_000_000
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: Clock) -> Iterator[Local]:
+    local = Local(keep_versions="off", verify="read")
+    local.open(Context(sid="bucket", folder=tmp_path, clock=clock, master_key=Secret(b"m" * 32)))
+    yield local
+    local.close()
+
+
+def put(store: Local, key: str, body: bytes = BIG, **options: object) -> None:
+    store.put(key, BytesBody(body), Put(size=len(body), **options))  # type: ignore[arg-type]  # any
+
+
+def read(store: Local, key: str) -> bytes:
+    return b"".join(pieces(store.get(key).body))
+
+
+def files(tmp_path: Path) -> list[Path]:
+    return [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
+
+
+def space(store: Local) -> FileSpace:
+    assert isinstance(store.space, FileSpace)
+    return store.space
+
+
+def flip(path: Path, at: int) -> None:
+    with path.open("r+b") as file:
+        file.seek(at)
+        byte = file.read(1)[0]
+        file.seek(at)
+        file.write(bytes([byte ^ 1]))
+
+
+def test_the_blob_and_its_folder_are_synced_before_the_index_is_committed(
+    store: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    fsync = os.fsync
+
+    def noting(handle: int) -> None:
+        order.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
+        fsync(handle)
+
+    write = store.space.write
+
+    def committing(operation: object) -> object:
+        order.append("commit")
+        return write(operation)  # type: ignore[arg-type]  # passed through
+
+    monkeypatch.setattr(os, "fsync", noting)
+    monkeypatch.setattr(store.space, "write", committing)
+    put(store, "big")
+    assert order == ["file", "folder", "commit"]
+
+
+def test_a_flipped_byte_in_a_file_is_found_and_never_read_as_whole(
+    store: Local, tmp_path: Path
+) -> None:
+    put(store, "big")
+    flip(files(tmp_path)[0], 300_000)
+    (damage,) = scrub(store.space)
+    assert damage.keys == (("bucket", "big"),)
+    with pytest.raises(Corrupt):
+        read(store, "big")
+
+
+def test_a_file_cut_short_is_found_and_never_read_as_whole(store: Local, tmp_path: Path) -> None:
+    put(store, "big", os.urandom(524_288))
+    os.truncate(files(tmp_path)[0], 262_144)
+    assert [damage.keys for damage in scrub(store.space)] == [(("bucket", "big"),)]
+    with pytest.raises(Corrupt):
+        read(store, "big")
+
+
+def test_a_flipped_byte_of_an_inline_body_is_found(store: Local) -> None:
+    put(store, "small", b"abc")
+    store.space.write(lambda txn: txn.execute("UPDATE blobs SET data = X'616264'"))
+    (damage,) = scrub(store.space)
+    assert damage.keys == (("bucket", "small"),)
+    with pytest.raises(Corrupt):
+        read(store, "small")
+
+
+def test_scrub_finds_nothing_where_nothing_is_wrong(store: Local) -> None:
+    put(store, "small", b"abc")
+    put(store, "big")
+    put(store, "sealed", encryption=Encryption())
+    assert list(scrub(store.space)) == []
+
+
+def test_encrypted_bytes_are_not_on_disk_in_clear(store: Local, tmp_path: Path) -> None:
+    body = b"a secret that repeats " * 30_000
+    put(store, "large", body, encryption=Encryption())
+    put(store, "small", body[:1000], encryption=Encryption())
+    raw = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"a secret that" not in raw
+    assert read(store, "large") == body
+    assert read(store, "small") == body[:1000]
+
+
+def test_a_file_that_nothing_needs_goes_after_the_grace(
+    store: Local, clock: Clock, tmp_path: Path
+) -> None:
+    put(store, "big")
+    reader = store.get("big")
+    put(store, "big", b"new")
+    assert remove_due(space(store)) == 0
+    assert b"".join(pieces(reader.body)) == BIG
+    clock.now += 2 * 3_600_000
+    assert remove_due(space(store)) == 1
+    assert files(tmp_path) == []
+    assert read(store, "big") == b"new"
+
+
+def test_the_collector_takes_old_orphans_and_nothing_else(store: Local, tmp_path: Path) -> None:
+    put(store, "big")
+    (known,) = files(tmp_path)
+    blobs = tmp_path / "blobs"
+    old, young = blobs / "ab" / ("ab" * 16), blobs / "cd" / ("cd" * 16)
+    for path in (old, young):
+        path.write_bytes(b"left by a process that died")
+    long_ago = time.time() - 100_000
+    os.utime(old, (long_ago, long_ago))
+    os.utime(known, (long_ago, long_ago))
+    assert remove_orphans(space(store)) == 1
+    assert set(files(tmp_path)) == {known, young}
+
+
+@pytest.mark.parametrize("size", [10, 600_000])
+def test_a_source_that_breaks_leaves_nothing(store: Local, tmp_path: Path, size: int) -> None:
+    put(store, "key", b"old")
+    with pytest.raises(ConnectionResetError):
+        store.put("key", Breaking(b"x" * size, ConnectionResetError()), Put(size=size + 1))
+    with pytest.raises(IncompleteBody):
+        store.put("key", BytesBody(b"x" * size), Put(size=size + 1))
+    assert files(tmp_path) == []
+    assert read(store, "key") == b"old"
+
+
+@pytest.mark.parametrize(("code", "expected"), [(errno.ENOSPC, Full), (errno.EIO, Unavailable)])
+@pytest.mark.parametrize("call", ["write", "fsync"])
+def test_a_disk_that_fails_stores_nothing_and_works_again(
+    store: Local,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    call: str,
+    code: int,
+    expected: type[StorageError],
+) -> None:
+    put(store, "key", b"old")
+
+    def fail(*arguments: object) -> int:
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, fail)
+        with pytest.raises(expected):
+            put(store, "key")
+    assert files(tmp_path) == []
+    assert read(store, "key") == b"old"
+    put(store, "key")
+    assert read(store, "key") == BIG
+
+
+def test_an_index_that_is_full_says_so_and_works_again(store: Local) -> None:
+    put(store, "key", b"old")
+    pages = store.space.write(lambda txn: txn.one("PRAGMA page_count")[0])
+    store.space.write(lambda txn: txn.execute(f"PRAGMA max_page_count = {pages}"))
+    with pytest.raises(Full):
+        for number in range(100):
+            put(store, f"k{number}", b"x" * 60_000)
+    assert read(store, "key") == b"old"
+    store.space.write(lambda txn: txn.execute("PRAGMA max_page_count = 1000000000"))
+    put(store, "key", b"new")
+    assert read(store, "key") == b"new"
+
+
+def test_an_index_of_a_newer_release_is_refused(tmp_path: Path) -> None:
+    local = Local()
+    local.open(Context(sid="bucket", folder=tmp_path))
+    local.space.write(lambda txn: txn.execute("UPDATE meta SET value = '99'"))
+    local.close()
+    with pytest.raises(StorageError, match="newer release"):
+        Local().open(Context(sid="bucket", folder=tmp_path))
+
+
+def test_names_on_disk_are_short_and_work_on_every_system(store: Local, tmp_path: Path) -> None:
+    put(store, "CON/aux.txt:stream?" + "é" * 500)
+    for path in files(tmp_path):
+        name = path.relative_to(tmp_path).as_posix()
+        assert len(name) < 60
+        assert set(name) <= set("blobs/0123456789abcdef")
