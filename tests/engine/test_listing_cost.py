@@ -1,0 +1,95 @@
+"""A page of a list costs the page, whatever else the bucket holds.
+
+Cost is counted in steps of SQLite's machine, not in seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from drivers.indexed.space import MemorySpace
+from drivers.memory import Memory
+from gateway.storage import Context, ListQuery, VersionQuery
+
+STEP = 50
+
+
+@pytest.fixture
+def store() -> Iterator[Memory]:
+    memory = Memory(keep_versions="off")
+    memory.open(Context(sid="bucket"))
+    yield memory
+    memory.close()
+
+
+def fill(store: Memory, keys: Iterator[str], *, table: str = "objects", rows: int = 1) -> None:
+    extra = ", 0, 0" if table == "versions" else ""
+
+    def insert(txn: object) -> None:
+        space = store.space
+        assert isinstance(space, MemorySpace)
+        space._connection.executemany(
+            f"INSERT INTO {table} VALUES ({store.service}, ?, ?, ?, 1, 'e', 0, 't', 'S', 'o',"
+            f" NULL, NULL, ''{extra})",
+            ((key, row, f"v{row}") for key in keys for row in range(rows)),
+        )
+
+    store.space.write(insert)
+
+
+def steps(store: Memory, work: Callable[[], object]) -> int:
+    """Machine steps of `work`, in fifties."""
+    count = 0
+
+    def tick() -> int:
+        nonlocal count
+        count += 1
+        return 0
+
+    with store.space.reading() as connection:
+        connection.set_progress_handler(tick, STEP)
+        work()
+        connection.set_progress_handler(None, 0)
+    return count
+
+
+def deep(count: int) -> Iterator[str]:
+    return (f"{n // 100:05d}/{n % 100:02d}" for n in range(count))
+
+
+@pytest.mark.parametrize("delimiter", ["", "/"])
+def test_a_page_costs_the_same_in_a_small_and_a_large_bucket(store: Memory, delimiter: str) -> None:
+    query = ListQuery(delimiter=delimiter, after="00003/", limit=100)
+    fill(store, deep(20_000))
+    small = steps(store, lambda: store.list(query))
+    store.space.write(lambda txn: txn.execute("DELETE FROM objects"))
+    fill(store, deep(200_000))
+    large = steps(store, lambda: store.list(query))
+    assert len(store.list(query).entries) + len(store.list(query).prefixes) == 100
+    assert large <= small * 1.1 + 2
+
+
+def test_a_page_of_prefixes_seeks_past_what_is_below_them(store: Memory) -> None:
+    fill(store, (f"{n % 10}/{n:06d}" for n in range(100_000)))
+    page = store.list(ListQuery(delimiter="/"))
+    assert page.prefixes == tuple(f"{n}/" for n in range(10))
+    assert steps(store, lambda: store.list(ListQuery(delimiter="/"))) * STEP < 5_000
+
+
+def test_old_versions_cost_a_list_of_current_keys_nothing(store: Memory) -> None:
+    fill(store, deep(2_000))
+    before = steps(store, store.list)
+    fill(store, deep(2_000), table="versions", rows=100)
+    assert steps(store, store.list) <= before + 2
+
+
+def test_a_page_of_versions_does_not_read_the_bucket(store: Memory) -> None:
+    fill(store, deep(1_000), table="versions", rows=100)
+    query = VersionQuery(after="00005/50", after_version="", limit=100)
+    small = steps(store, lambda: store.versions(query))
+    fill(store, (f"z{n:07d}" for n in range(1_000)), table="versions", rows=100)
+    assert steps(store, lambda: store.versions(query)) <= small * 1.1 + 2
+    page = store.versions(VersionQuery(after="00005/50", after_version="v50"))
+    assert page.entries[0].key > "00005/50"
