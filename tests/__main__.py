@@ -1,0 +1,41 @@
+"""All checks and tests: `python -m tests`. Arguments go to pytest.
+
+Every step runs, whatever the ones before it said; the exit status is 0 when
+all of them passed.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+PYTHON = sys.executable
+
+
+def steps(arguments: list[str]) -> list[list[str]]:
+    workers = str(max(2, os.cpu_count() or 2))
+    return [
+        [PYTHON, "-m", "ruff", "format", "--check", "."],
+        [PYTHON, "-m", "ruff", "check", "."],
+        [PYTHON, "-m", "mypy"],
+        [PYTHON, "-m", "pytest", "-n", workers, *arguments],
+    ]
+
+
+def main() -> int:
+    failed = []
+    for command in steps(sys.argv[1:]):
+        name = " ".join(command[2:])
+        print(f"== {name}", flush=True)
+        began = time.monotonic()
+        if subprocess.run(command, check=False).returncode:
+            failed.append(name)
+        print(f"== {time.monotonic() - began:.0f} s", flush=True)
+    print("Failed: " + "; ".join(failed) if failed else "All checks and tests passed.")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
