@@ -30,7 +30,6 @@ from gateway.storage import (
     ListPage,
     ListQuery,
     Measures,
-    NoSuchKey,
     ObjectInfo,
     Opened,
     Part,
@@ -161,31 +160,35 @@ class Access:
 
     def _hide(self, error: StorageError) -> StorageError:
         """What to say of a missing object to somebody who may perhaps not know of it."""
-        return error if "list" in self._allowed or "read" in self._allowed else Forbidden()
+        return error if "list" in self._allowed else Forbidden()
 
     def _object(self, action: Action, key: str, want: Get) -> ObjectInfo:
         """The object, once it is sure that `action` may be done to it."""
-        bare = Get(version=want.version, part=want.part, encryption=want.encryption)
+        encryption = want.encryption if action == "read" else None
         try:
-            info = self.service.stat(key, Get(version=want.version) if action != "read" else bare)
+            info = self.service.stat(key, Get(version=want.version, encryption=encryption))
         except StorageError as error:
             raise self._hide(error) from None
-        if action not in self._allowed and action not in allowed_on_object(self.identity, info):
-            raise Forbidden(key=key)
+        self._require_on(action, info)
         return info
+
+    def _require_on(self, action: Action, info: ObjectInfo) -> None:
+        if action not in self._allowed and action not in allowed_on_object(self.identity, info):
+            raise Forbidden(key=info.key)
 
     # reading
 
     def get(self, key: str, want: Get = Get()) -> Opened:
         if "read" in self._allowed:
-            try:
-                return self.service.get(key, want)
-            except NoSuchKey as error:
-                if "list" in self._allowed:
-                    raise
-                raise self._hide(error) from None
+            return self.service.get(key, want)
         self._object("read", key, want)
-        return self.service.get(key, want)
+        opened = self.service.get(key, want)
+        try:  # it may be another object than it was just now
+            self._require_on("read", opened.info)
+        except Forbidden:
+            opened.close()
+            raise
+        return opened
 
     def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
         if "read" not in self._allowed:

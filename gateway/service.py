@@ -18,8 +18,10 @@ from gateway.storage import (
     Copies,
     Delete,
     Deleted,
+    Encryption,
     Get,
     Multipart,
+    NoSuchKey,
     ObjectInfo,
     Opened,
     Part,
@@ -208,21 +210,36 @@ class Service(Store):
         parts: Sequence[PartRef],
         options: Complete,
     ) -> ObjectInfo:
-        begun = staging.upload(key, upload).options
+        """Complete it where it is staged, then put it whole. Each step may be repeated."""
         staged = staging.complete(key, upload, parts, replace(options, conditions=None))
         store = cast(Store, staging)
         want = Get(version=staged.version, encryption=options.encryption)
-        with store.get(key, want) as opened:
-            return self.put(
-                key,
-                opened.body,
-                replace(
-                    begun,
-                    size=opened.length,
-                    checksums={},
-                    conditions=options.conditions,
-                ),
-            )
+        try:
+            opened = store.get(key, want)
+        except NoSuchKey:  # it was put before, and only the answer was lost
+            return self.store.stat(key)
+        with opened:
+            whole = _put_of(opened.info, size=opened.length, encryption=options.encryption)
+            info = self.put(key, opened.body, replace(whole, conditions=options.conditions))
+        cast(Writable, staging).delete(key, Delete(version=staged.version))
+        return info
 
     def abort(self, key: str, upload: str) -> None:
         self._multipart().abort(key, upload)
+
+
+def _put_of(info: ObjectInfo, *, size: int, encryption: Encryption | None) -> Put:
+    """All that an object has, to put it into another store. Checksums of parts are left
+    out: the store may compute those of the whole."""
+    return Put(
+        size=size,
+        content_type=info.content_type,
+        headers=info.headers,
+        metadata=info.metadata,
+        tags=info.tags,
+        protection=info.protection,
+        encryption=encryption or info.encryption,
+        storage_class=info.storage_class,
+        owner=info.owner,
+        attributes=info.attributes,
+    )
