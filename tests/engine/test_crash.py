@@ -33,6 +33,7 @@ from gateway.storage import (
     pieces,
 )
 
+ROOT = Path(__file__).parents[2]
 ROUNDS = int(os.environ.get("GATEWAY_CRASH_ROUNDS", "12"))
 
 
@@ -122,9 +123,13 @@ def result(action: str, content: int) -> str | None:
 def run_and_kill(folder: Path, seed: int, seconds: float) -> list[list[Any]]:
     """What both writers told until they were killed."""
     command = [sys.executable, __file__, str(folder)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     children = [
         subprocess.Popen(
-            [*command, str(writer), str(seed + writer)], stdout=subprocess.PIPE, text=True
+            [*command, str(writer), str(seed + writer)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for writer in range(2)
     ]
