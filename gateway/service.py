@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from gateway.storage import (
+    NOTHING,
     Complete,
+    Conditions,
     Conflict,
     Copies,
     Delete,
@@ -22,6 +24,7 @@ from gateway.storage import (
     Get,
     Multipart,
     NoSuchKey,
+    NotFound,
     ObjectInfo,
     Opened,
     Part,
@@ -62,7 +65,8 @@ class Identification:
 
 class Service(Store):
     """`staging` gives the `Multipart` store in which parts wait for a store that has
-    no uploads of its own, so that any worker can take the next part."""
+    no uploads of its own, so that any worker can take the next part. It keeps
+    versions: two uploads of one key are two versions there."""
 
     def __init__(
         self,
@@ -211,12 +215,13 @@ class Service(Store):
         options: Complete,
     ) -> ObjectInfo:
         """Complete it where it is staged, then put it whole. Each step may be repeated."""
+        self._check(key, options.conditions)  # now, while the upload can still go on
         staged = staging.complete(key, upload, parts, replace(options, conditions=None))
         store = cast(Store, staging)
         want = Get(version=staged.version, encryption=options.encryption)
         try:
             opened = store.get(key, want)
-        except NoSuchKey:  # it was put before, and only the answer was lost
+        except NotFound:  # it was put before, and only the answer was lost
             return self.store.stat(key)
         with opened:
             whole = _put_of(opened.info, size=opened.length, encryption=options.encryption)
@@ -224,19 +229,32 @@ class Service(Store):
         cast(Writable, staging).delete(key, Delete(version=staged.version))
         return info
 
+    def _check(self, key: str, conditions: Conditions | None) -> None:
+        if conditions is None:
+            return
+        try:
+            info = self.store.stat(key)
+        except NoSuchKey:
+            conditions.check_write(key, None)
+        else:
+            conditions.check_write(key, info)
+
     def abort(self, key: str, upload: str) -> None:
         self._multipart().abort(key, upload)
 
 
 def _put_of(info: ObjectInfo, *, size: int, encryption: Encryption | None) -> Put:
-    """All that an object has, to put it into another store. Checksums of parts are left
-    out: the store may compute those of the whole."""
+    """All that an object has, to put it whole into another store; checksums of its parts'
+    checksums are not among it."""
+    composite = info.checksum_type == "COMPOSITE"
     return Put(
         size=size,
         content_type=info.content_type,
         headers=info.headers,
         metadata=info.metadata,
         tags=info.tags,
+        checksums=NOTHING if composite else info.checksums,
+        checksum_type=None if composite else info.checksum_type,
         protection=info.protection,
         encryption=encryption or info.encryption,
         storage_class=info.storage_class,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 from drivers.indexed.blobs import decrypted, plain_range, verified
@@ -19,7 +20,6 @@ from gateway.storage import (
     Get,
     InvalidPart,
     InvalidRange,
-    InvalidRequest,
     IteratorBody,
     MethodNotAllowed,
     NoSuchKey,
@@ -131,7 +131,7 @@ def check_encryption(info: ObjectInfo, given: Encryption | None) -> Encryption |
     customer = given is not None and given.kind == "customer"
     if kept is None or kept.kind == "managed":
         if customer:
-            raise InvalidRequest("The object is not encrypted with a customer's key.")
+            raise WrongKey("The object is not encrypted with a customer's key.", key=info.key)
         return kept
     if given is None or given.key is None:
         raise WrongKey(key=info.key)
@@ -193,10 +193,14 @@ class Reader:
     def _through(
         self, pieces: list[Piece], start: int, length: int, key: Encryption | None
     ) -> Iterator[bytes]:
-        """The bytes of many pieces; the first is opened now, the others when it is their turn."""
-        steps = iter(within(pieces, start, length))
-        first = self._piece(next(steps), key)
-        return _Chained(first, (partial(self._piece, step, key) for step in steps))
+        """The bytes of many pieces: the first is opened now, the others when it is their
+        turn, for which blobs that nothing needs are kept; all now, where they are not."""
+        first, *rest = within(pieces, start, length)
+        if self._space.grace is None:
+            return chain(*[self._piece(piece, key) for piece in (first, *rest)])
+        return _Chained(
+            self._piece(first, key), (partial(self._piece, piece, key) for piece in rest)
+        )
 
     def _piece(self, piece: Piece, key: Encryption | None) -> Iterator[bytes]:
         blob = self._space.one(

@@ -9,7 +9,7 @@ from drivers.indexed.commit import Transaction
 from drivers.indexed.content import Content, share
 from drivers.indexed.reading import check_encryption
 from drivers.indexed.records import Row
-from gateway.storage import Encryption, InvalidRequest, ObjectInfo, Put
+from gateway.storage import Encryption, ObjectInfo, Put, WrongKey
 
 _MANAGED = Encryption()
 
@@ -38,7 +38,7 @@ def part_encryption(begun: Encryption | None, given: Encryption | None) -> Encry
     """The encryption of a part: as the upload began, with the customer's key given now."""
     if begun is None or begun.kind == "managed":
         if given is not None and given.kind == "customer":
-            raise InvalidRequest("The upload was not begun with a customer's key.")
+            raise WrongKey("The upload was not begun with a customer's key.")
         return begun
     info = ObjectInfo(key="", size=0, etag="", modified=0, encryption=begun)
     return check_encryption(info, given)

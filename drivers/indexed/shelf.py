@@ -89,9 +89,9 @@ class Shelf:
         self.check(draft.key, before, conditions)
         sequence = ledger.next()
         version = new_version(sequence) if ledger.versioning == "on" else NULL_VERSION
+        content = draft.content(txn)  # before room is made: it may share what is replaced
         self._make_room(draft.key, before, version)
         ledger.add(draft.size)
-        content = draft.content(txn)
         row = Row(
             self.service, draft.key, sequence, version, draft.size, draft.etag, self.time,
             draft.content_type, draft.storage_class, draft.owner,
@@ -246,7 +246,9 @@ class Shelf:
         row = find(self.txn, self.service, key, version)
         before = protection_of(row) or Protection()
         if retained(before, self.time) and not (before.mode == "governance" and bypass):
-            weaker = before.mode == "compliance" and protection.mode != "compliance"
+            weaker = protection.mode is None or (
+                before.mode == "compliance" and protection.mode != "compliance"
+            )
             if weaker or (protection.until or 0) < (before.until or 0):
                 raise Protected("A retention may be made longer, not shorter.", key=key)
         return self._update(row, change_detail(row.detail, p=pack_protection(protection)))

@@ -19,6 +19,7 @@ from drivers.indexed.records import (
     pack_parts,
     pack_pieces,
     pack_upload,
+    unpack_parts,
     unpack_pieces,
     unpack_upload,
 )
@@ -203,7 +204,7 @@ def complete(
     )
     numbers = frozenset(part.number for part in kept)
     _drop_parts(shelf.txn, upload, shelf.due, keep=numbers)
-    _remember(shelf, upload, refs, row)
+    _remember(shelf, upload, refs, row, parts)
     return info_of(row, versioned=shelf.ledger.versioned, parts=parts)
 
 
@@ -215,8 +216,15 @@ def _asked(refs: Sequence[PartRef]) -> list[list[Any]]:
     return [[ref.number, ref.etag] for ref in refs]
 
 
-def _remember(shelf: Shelf, upload: str, refs: Sequence[PartRef], row: Row) -> None:
-    answer = {"row": list(row), "asked": _asked(refs), "versioned": shelf.ledger.versioned}
+def _remember(
+    shelf: Shelf, upload: str, refs: Sequence[PartRef], row: Row, parts: Sequence[Part]
+) -> None:
+    answer = {
+        "asked": _asked(refs),
+        "row": list(row),
+        "versioned": shelf.ledger.versioned,
+        "parts": pack_parts(parts),
+    }
     shelf.txn.execute(
         "UPDATE uploads SET ended = ?, answer = ? WHERE id = ?",
         (shelf.time, json.dumps(answer), upload),
@@ -233,7 +241,11 @@ def _answered(shelf: Shelf, key: str, upload: str, refs: Sequence[PartRef]) -> O
     answer = json.loads(row[0])
     if answer["asked"] != _asked(refs):
         raise NoSuchUpload(key=key, upload=upload)
-    return info_of(Row._make(answer["row"]), versioned=answer["versioned"])
+    return info_of(
+        Row._make(answer["row"]),
+        versioned=answer["versioned"],
+        parts=unpack_parts(answer["parts"]),
+    )
 
 
 def _chosen(

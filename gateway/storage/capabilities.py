@@ -99,8 +99,8 @@ class Copies(ABC):
 
         `want` names the version, conditions (`Conditions.check_copy`) and key
         of the source; `options` are all that the copy has: nothing is taken
-        from the source but its bytes, and checksums that `options.checksums`
-        names with "".
+        from the source but its bytes, and its checksums: those that
+        `options.checksums` names with "", or all when it names none.
         """
 
 

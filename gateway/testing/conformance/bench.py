@@ -1,0 +1,235 @@
+"""An open store, and what tests do with one in short words."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+import pytest
+
+from gateway.storage import (
+    Buckets,
+    BytesBody,
+    Changes,
+    Context,
+    Copies,
+    Delete,
+    Deleted,
+    Get,
+    Labels,
+    Listable,
+    Measures,
+    Multipart,
+    ObjectInfo,
+    Protects,
+    Put,
+    Secret,
+    Shared,
+    Store,
+    Unsupported,
+    Versions,
+    Writable,
+    pieces,
+)
+from gateway.testing.conformance.walks import all_entries, all_uploads, all_versions
+
+if TYPE_CHECKING:
+    from gateway.testing.conformance.harness import Conformance
+
+C = TypeVar("C")
+MASTER_KEY = b"The kit's own key, 32 bytes long"
+
+
+class Upkeep:
+    """Background work, done when a test says so; and the clock that it goes by."""
+
+    def __init__(self) -> None:
+        self._ahead = 0
+        self._jobs: dict[str, Callable[[], object]] = {}
+
+    def clock(self) -> int:
+        return time.time_ns() // 1_000_000 + self._ahead
+
+    def add(self, name: str, interval: float, work: Callable[[], object]) -> None:
+        self._jobs[name] = work
+
+    def days_pass(self, days: int) -> None:
+        """All that a gateway does behind the requests in so many days, thrice a day."""
+        for _ in range(3 * days):
+            self._ahead += 8 * 3_600_000
+            for work in self._jobs.values():
+                work()
+
+
+class Bench:
+    """`store` and its abilities: each of these skips the test when the store has it not."""
+
+    def __init__(
+        self, driver: Conformance, folder: Path, sid: str = "kit", shared: Shared | None = None
+    ) -> None:
+        self.driver, self.folder, self.sid = driver, folder, sid
+        self.shared = shared or Shared()
+        self.upkeep = Upkeep()
+        self._others: list[Bench] = []
+        self._numbers = itertools.count(1)
+        self._closed = False
+        self.store = self._open()
+
+    def _open(self) -> Store:
+        context = Context(
+            sid=self.sid,
+            folder=self.folder,
+            clock=self.upkeep.clock,
+            master_key=Secret(MASTER_KEY),
+            shared=self.shared,
+            jobs=self.upkeep,
+        )
+        return self.driver.open(context)
+
+    def another(self) -> Bench:
+        """Another store of the driver in the same folder, empty."""
+        sid = f"{self.sid}-{next(self._numbers)}"
+        self._others.append(Bench(self.driver, self.folder, sid, self.shared))
+        return self._others[-1]
+
+    def reopen(self) -> None:
+        """Close the store and open what it kept."""
+        if not self.driver.durable:
+            pytest.skip("nothing is kept when the store is closed")
+        self.driver.close(self.store)
+        self.store = self._open()
+
+    def close(self) -> None:
+        for bench in self._others:
+            bench.close()
+        if not self._closed:
+            self._closed = True
+            self.driver.close(self.store)
+
+    # what the store can do
+
+    def lacking(self, what: str) -> NoReturn:
+        lacks = self.driver.lacks
+        if lacks is not None and what not in lacks:
+            pytest.fail(f"the store has no {what}, and is not said to lack it")
+        pytest.skip(f"store has no {what}")
+
+    def need(self, capability: type[C]) -> C:
+        found = self.store.find(capability)
+        if found is None:
+            self.lacking(capability.__name__)
+        return found
+
+    @contextmanager
+    def able(self, what: str) -> Iterator[None]:
+        """Skip when what runs inside is `Unsupported`."""
+        try:
+            yield
+        except Unsupported:
+            self.lacking(what)
+
+    @property
+    def writable(self) -> Writable:
+        return self.need(Writable)
+
+    @property
+    def listable(self) -> Listable:
+        return self.need(Listable)
+
+    @property
+    def copies(self) -> Copies:
+        return self.need(Copies)
+
+    @property
+    def multipart(self) -> Multipart:
+        return self.need(Multipart)
+
+    @property
+    def versions(self) -> Versions:
+        return self.need(Versions)
+
+    @property
+    def labels(self) -> Labels:
+        return self.need(Labels)
+
+    @property
+    def protects(self) -> Protects:
+        return self.need(Protects)
+
+    @property
+    def changes(self) -> Changes:
+        return self.need(Changes)
+
+    @property
+    def measures(self) -> Measures:
+        return self.need(Measures)
+
+    @property
+    def buckets(self) -> Buckets:
+        return self.need(Buckets)
+
+    # what tests do
+
+    def seed(self, key: str, data: bytes) -> None:
+        self.driver.seed(self.store, key, data)
+
+    def put(self, key: str, data: bytes = b"", options: Put = Put()) -> ObjectInfo:
+        """Put `data`, announced; skip when the store refuses one of the options."""
+        with self.able(_options(options)):
+            return self.writable.put(key, BytesBody(data), replace(options, size=len(data)))
+
+    def delete(self, key: str, options: Delete = Delete()) -> Deleted:
+        return self.writable.delete(key, options)
+
+    def read(self, key: str, want: Get = Get()) -> bytes:
+        with self.store.get(key, want) as opened:
+            return b"".join(pieces(opened.body))
+
+    def digest(self, key: str, want: Get = Get()) -> str:
+        """MD5 of an object's bytes, which are not held."""
+        md5 = hashlib.md5(usedforsecurity=False)
+        with self.store.get(key, want) as opened:
+            for piece in pieces(opened.body):
+                md5.update(piece)
+        return md5.hexdigest()
+
+    def listed(self, prefix: str = "") -> list[str]:
+        return [entry.key for entry in all_entries(self.listable, prefix)]
+
+    def picture(self) -> dict[str, object]:
+        """All that a user can see of the store, to be compared with a later one."""
+        seen: dict[str, object] = {}
+        if listable := self.store.find(Listable):
+            keys = [entry.key for entry in all_entries(listable)]
+            seen["objects"] = [(self.store.stat(key), self.digest(key)) for key in keys]
+        if multipart := self.store.find(Multipart):
+            seen["uploads"] = all_uploads(multipart)
+        if versions := self.store.find(Versions):
+            seen["versions"] = all_versions(versions)
+        if measures := self.store.find(Measures):
+            seen["stats"] = measures.stats()
+        if changes := self.store.find(Changes):
+            seen["last change"] = changes.changes().last
+        return seen
+
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """What runs inside leaves no trace."""
+        before = self.picture()
+        yield
+        assert self.picture() == before
+
+
+def _options(options: Put) -> str:
+    """The option that is given and most likely not kept: what an `Unsupported` is about."""
+    default = Put()
+    for name in ("encryption", "protection", *(field.name for field in fields(Put))):
+        if name != "size" and getattr(options, name) != getattr(default, name):
+            return name
+    return "put without options"

@@ -1,0 +1,63 @@
+"""Buckets: a store of stores, each a namespace of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.storage import AlreadyExists, BytesBody, NoSuchStore, NotEmpty, Put, Writable, pieces
+from gateway.testing.conformance.bench import Bench
+from gateway.testing.conformance.harness import Conformance
+
+
+class BucketsConformance(Conformance):
+    def test_a_bucket_that_was_created_is_listed_until_it_is_dropped(self, bench: Bench) -> None:
+        buckets = bench.buckets
+        before = {one.name for one in buckets.buckets()}
+        assert buckets.create("kit-bucket").name == "kit-bucket"
+        assert {one.name for one in buckets.buckets()} == before | {"kit-bucket"}
+        buckets.drop("kit-bucket")
+        assert {one.name for one in buckets.buckets()} == before
+
+    def test_a_name_is_taken_once(self, bench: Bench) -> None:
+        buckets = bench.buckets
+        buckets.create("kit-bucket")
+        with pytest.raises(AlreadyExists):
+            buckets.create("kit-bucket")
+
+    def test_what_is_not_there_is_NoSuchStore(self, bench: Bench) -> None:
+        buckets = bench.buckets
+        with pytest.raises(NoSuchStore):
+            buckets.drop("absent")
+        with pytest.raises(NoSuchStore):
+            buckets.bucket("absent").stat("k")
+
+    def test_a_bucket_with_an_object_is_not_dropped(self, bench: Bench) -> None:
+        buckets = bench.buckets
+        buckets.create("kit-bucket")
+        writable = buckets.bucket("kit-bucket").find(Writable)
+        writable.put("k", BytesBody(b"data"), Put(size=4))
+        with pytest.raises(NotEmpty):
+            buckets.drop("kit-bucket")
+        writable.delete("k")
+        buckets.drop("kit-bucket")
+
+    def test_the_same_key_in_two_buckets_is_two_objects(self, bench: Bench) -> None:
+        buckets = bench.buckets
+        for name in ("kit-one", "kit-two"):
+            buckets.create(name)
+            data = name.encode()
+            buckets.bucket(name).find(Writable).put("k", BytesBody(data), Put(size=len(data)))
+        for name in ("kit-one", "kit-two"):
+            with buckets.bucket(name).get("k") as opened:
+                assert b"".join(pieces(opened.body)) == name.encode()
+
+
+class IsolationConformance(Conformance):
+    def test_stores_of_one_folder_do_not_see_each_other(self, bench: Bench) -> None:
+        other = bench.another()
+        bench.put("k", b"mine")
+        other.put("k", b"theirs")
+        other.delete("only mine")
+        assert (bench.read("k"), other.read("k")) == (b"mine", b"theirs")
+        other.delete("k")
+        assert (bench.listed(), other.listed()) == (["k"], [])

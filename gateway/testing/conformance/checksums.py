@@ -1,0 +1,151 @@
+"""Checksums that are true: verified, computed, kept; those of parts make one of the whole.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.storage import (
+    BadDigest,
+    BytesBody,
+    Complete,
+    InvalidPart,
+    InvalidRequest,
+    PartRef,
+    Put,
+)
+from gateway.storage.checksums import CHECKSUMS, composite, compute
+from gateway.testing.conformance.bench import Bench
+from gateway.testing.conformance.completing import BODIES, WHOLE, completed, sent
+from gateway.testing.conformance.harness import Conformance
+from gateway.testing.faults import noise
+
+SIZES = (0, 1000, 100_000, (1 << 20) + 1)
+CRCS = ("CRC32", "CRC32C", "CRC64NVME")
+
+
+class ChecksumsConformance(Conformance):
+    @pytest.mark.parametrize("algorithm", CHECKSUMS)
+    @pytest.mark.parametrize("size", SIZES)
+    def test_a_checksum_is_verified_and_kept(self, bench: Bench, algorithm: str, size: int) -> None:
+        true = compute(algorithm, noise(size))
+        info = bench.put("k", noise(size), Put(checksums={algorithm: true}))
+        assert dict(info.checksums) == {algorithm: true}
+        assert info == bench.store.stat("k")
+
+    @pytest.mark.parametrize("algorithm", CHECKSUMS)
+    def test_a_checksum_that_is_only_named_is_computed_and_kept(
+        self, bench: Bench, algorithm: str
+    ) -> None:
+        for size in SIZES:
+            info = bench.put("k", noise(size), Put(checksums={algorithm: ""}))
+            assert dict(info.checksums) == {algorithm: compute(algorithm, noise(size))}
+
+    def test_the_checksum_of_a_whole_body_is_of_the_full_object(self, bench: Bench) -> None:
+        info = bench.put("k", b"data", Put(checksums={"CRC32": ""}))
+        assert info.checksum_type in (None, "FULL_OBJECT")
+
+    def test_a_checksum_that_comes_behind_the_body_is_asked_for_at_its_end(
+        self, bench: Bench
+    ) -> None:
+        for size in SIZES:
+            source = BytesBody(noise(size))
+            asked: list[bytes] = []
+
+            def trailer(
+                source: BytesBody = source, asked: list[bytes] = asked, n: int = size
+            ) -> str:
+                asked.append(source.data)
+                return compute("CRC32C", noise(n))
+
+            with bench.able("checksums"):
+                info = bench.writable.put(
+                    "k", source, Put(size=size, checksums={"CRC32C": trailer})
+                )
+            assert asked
+            assert set(asked) == {b""}, "it was asked before the body had ended"
+            assert dict(info.checksums) == {"CRC32C": compute("CRC32C", noise(size))}
+
+    def test_several_checksums_are_kept_together(self, bench: Bench) -> None:
+        info = bench.put("k", b"data", Put(checksums={"SHA1": "", "CRC64NVME": ""}))
+        assert dict(info.checksums) == {
+            name: compute(name, b"data") for name in ("SHA1", "CRC64NVME")
+        }
+
+    @pytest.mark.parametrize("algorithm", CHECKSUMS)
+    def test_a_wrong_checksum_is_BadDigest_and_changes_nothing(
+        self, bench: Bench, algorithm: str
+    ) -> None:
+        bench.put("there", b"old")
+        wrong = compute(algorithm, b"other bytes")
+        for key, size in (("there", 10), ("new", 10), ("there", 200_000), ("new", 200_000)):
+            for promised in (wrong, lambda: wrong):
+                with bench.unchanged(), pytest.raises(BadDigest) as raised:
+                    bench.put(key, noise(size), Put(checksums={algorithm: promised}))
+                error = raised.value
+                assert (error.algorithm, error.declared, error.kept) == (algorithm, wrong, True)
+                assert error.computed == compute(algorithm, noise(size))
+
+    @pytest.mark.parametrize("algorithm", ["MD5", "SHA256"])
+    def test_a_digest_is_verified_and_not_kept(self, bench: Bench, algorithm: str) -> None:
+        info = bench.put("k", b"data", Put(digests={algorithm: compute(algorithm, b"data")}))
+        assert not info.checksums
+        assert not bench.store.stat("k").checksums
+
+    @pytest.mark.parametrize("algorithm", ["MD5", "SHA256"])
+    def test_a_wrong_digest_is_BadDigest_and_changes_nothing(
+        self, bench: Bench, algorithm: str
+    ) -> None:
+        for size in (10, 200_000):
+            wrong = Put(digests={algorithm: compute(algorithm, b"x")})
+            with bench.unchanged(), pytest.raises(BadDigest) as raised:
+                bench.put("k", noise(size), wrong)
+            assert not raised.value.kept
+
+    def test_a_digest_that_is_none_is_an_invalid_request(self, bench: Bench) -> None:
+        for options in (Put(digests={"MD5": "!"}), Put(checksums={"CRC32": "AAAA"})):
+            with bench.unchanged(), pytest.raises(InvalidRequest):
+                bench.put("k", b"data", options)
+
+    @pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "SHA1", "SHA256"])
+    def test_a_composite_checksum_is_that_of_the_parts_checksums(
+        self, bench: Bench, algorithm: str
+    ) -> None:
+        if not bench.driver.keeps_parts:
+            pytest.skip("the store does not remember parts")
+        begun = Put(checksums={algorithm: ""}, checksum_type="COMPOSITE")
+        upload, refs = sent(bench, begun)
+        of_parts = [compute(algorithm, data) for data in BODIES]
+        assert [ref.checksums[algorithm] for ref in refs] == of_parts
+        info = bench.multipart.complete("k", upload, refs)
+        assert dict(info.checksums) == {algorithm: composite(algorithm, of_parts)}
+        assert info.checksum_type == "COMPOSITE"
+
+    @pytest.mark.parametrize("algorithm", CRCS)
+    def test_a_full_object_checksum_is_that_of_the_bytes(
+        self, bench: Bench, algorithm: str
+    ) -> None:
+        begun = Put(checksums={algorithm: ""}, checksum_type="FULL_OBJECT")
+        true = compute(algorithm, WHOLE)
+        for how in (Complete(), Complete(checksums={algorithm: true})):
+            info = completed(bench, begun, how)
+            assert dict(info.checksums) == {algorithm: true}
+            assert info.checksum_type == "FULL_OBJECT"
+
+    @pytest.mark.parametrize("algorithm", CRCS)
+    def test_a_wrong_full_object_checksum_is_BadDigest(self, bench: Bench, algorithm: str) -> None:
+        upload, refs = sent(bench, Put(checksums={algorithm: ""}, checksum_type="FULL_OBJECT"))
+        how = Complete(checksums={algorithm: compute(algorithm, b"x")})
+        with bench.unchanged(), pytest.raises(BadDigest):
+            bench.multipart.complete("k", upload, refs, how)
+        bench.multipart.complete("k", upload, refs)
+        assert bench.read("k") == WHOLE
+
+    def test_a_part_named_with_a_wrong_checksum_is_InvalidPart(self, bench: Bench) -> None:
+        upload, refs = sent(bench, Put(checksums={"SHA256": ""}, checksum_type="COMPOSITE"))
+        wrong = {"SHA256": compute("SHA256", b"x")}
+        refs[1] = PartRef(number=2, etag=refs[1].etag, checksums=wrong)
+        with bench.unchanged(), pytest.raises((InvalidPart, BadDigest)):
+            bench.multipart.complete("k", upload, refs)

@@ -1,0 +1,63 @@
+"""Labels: what may change without new bytes."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.storage import NoSuchKey, NoSuchVersion, Put
+from gateway.testing.conformance.bench import Bench
+from gateway.testing.conformance.harness import Conformance
+from gateway.testing.conformance.parallel import together
+
+
+class LabelsConformance(Conformance):
+    def test_tags_are_replaced_as_a_whole(self, bench: Bench) -> None:
+        labels = bench.labels
+        bench.put("k", b"data", Put(tags={"a": "1", "b": "2"}))
+        info = labels.set_labels("k", tags={"b": "3", "ключ": "&="})
+        assert dict(info.tags) == {"b": "3", "ключ": "&="}
+        assert info == bench.store.stat("k")
+
+    def test_no_tags_remove_all_tags(self, bench: Bench) -> None:
+        labels = bench.labels
+        bench.put("k", b"data", Put(tags={"a": "1"}))
+        assert not labels.set_labels("k", tags={}).tags
+        assert not bench.store.stat("k").tags
+
+    def test_attributes_are_set_by_name_and_removed_by_None(self, bench: Bench) -> None:
+        labels = bench.labels
+        bench.put("k", b"data", Put(attributes={"acl": [1], "stays": {"x": True}}))
+        labels.set_labels("k", attributes={"new": [["*", "read"]], "acl": [2]})
+        labels.set_labels("k", attributes={"new": None, "never there": None})
+        assert dict(bench.store.stat("k").attributes) == {"acl": [2], "stays": {"x": True}}
+
+    def test_tags_and_attributes_leave_each_other_alone(self, bench: Bench) -> None:
+        labels = bench.labels
+        bench.put("k", b"data", Put(tags={"a": "1"}, attributes={"b": 2}))
+        labels.set_labels("k", tags={"c": "3"})
+        labels.set_labels("k", attributes={"d": 4})
+        info = bench.store.stat("k")
+        assert (dict(info.tags), dict(info.attributes)) == ({"c": "3"}, {"b": 2, "d": 4})
+
+    def test_labels_change_neither_bytes_nor_ETag_nor_time(self, bench: Bench) -> None:
+        labels = bench.labels
+        options = Put(metadata={"m": "1"}, checksums={"CRC32": ""}, content_type="a/b")
+        before = bench.put("k", b"data", options)
+        after = labels.set_labels("k", tags={"a": "1"})
+        for name in ("size", "etag", "modified", "metadata", "checksums", "content_type"):
+            assert getattr(after, name) == getattr(before, name)
+        assert bench.read("k") == b"data"
+
+    def test_labels_need_an_object(self, bench: Bench) -> None:
+        labels = bench.labels
+        with bench.unchanged(), pytest.raises(NoSuchKey):
+            labels.set_labels("absent", tags={"a": "1"})
+        bench.put("k")
+        with bench.unchanged(), pytest.raises((NoSuchVersion, NoSuchKey)):
+            labels.set_labels("k", "no-such-version", tags={"a": "1"})
+
+    def test_parallel_changes_of_different_attributes_are_all_there(self, bench: Bench) -> None:
+        labels = bench.labels
+        bench.put("k")
+        together(12, lambda n: labels.set_labels("k", attributes={f"a{n}": n}))
+        assert dict(bench.store.stat("k").attributes) == {f"a{n}": n for n in range(12)}

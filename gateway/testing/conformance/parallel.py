@@ -1,0 +1,75 @@
+"""The same work in many threads, or in several processes, beginning at the same moment."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import pytest
+
+from gateway.storage import StorageError
+from gateway.testing.conformance.bench import Bench
+from gateway.testing.faults import PATIENCE
+
+if TYPE_CHECKING:
+    from gateway.testing.conformance.harness import Conformance
+
+T = TypeVar("T")
+
+
+class _Barrier(Protocol):
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
+def together(count: int, work: Callable[[int], T]) -> list[T | StorageError]:
+    """`work(0)` … `work(count - 1)` in as many threads; what each gave, or its `StorageError`."""
+    barrier = threading.Barrier(count)
+
+    def one(number: int) -> T | StorageError:
+        barrier.wait(PATIENCE)
+        try:
+            return work(number)
+        except StorageError as error:
+            return error
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(one, range(count)))
+
+
+def in_processes(bench: Bench, count: int, work: Callable[[Bench, int], T]) -> list[T]:
+    """`work` of a module, on the same store opened in as many new processes."""
+    if not bench.driver.processes:
+        pytest.skip("the store lives in one process")
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(
+        count, context, initializer=_arrive, initargs=(context.Barrier(count),)
+    )
+    with pool:
+        driver = type(bench.driver)
+        futures = [
+            pool.submit(_run, driver, bench.folder, bench.sid, work, number)
+            for number in range(count)
+        ]
+        return [future.result() for future in futures]
+
+
+_barriers: list[_Barrier] = []
+
+
+def _arrive(barrier: _Barrier) -> None:
+    _barriers.append(barrier)
+
+
+def _run(
+    driver: type[Conformance], folder: Path, sid: str, work: Callable[[Bench, int], T], number: int
+) -> T:
+    bench = Bench(driver(), folder, sid)
+    try:
+        _barriers[-1].wait(PATIENCE)  # also keeps one process from doing the work of two
+        return work(bench, number)
+    finally:
+        bench.close()

@@ -1,0 +1,160 @@
+"""Protection: a retention until a time, and a hold, keep a version from being removed.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from gateway.storage import Delete, Get, NoSuchKey, Protected, Protection, Put
+from gateway.testing.conformance.bench import Bench
+from gateway.testing.conformance.harness import Conformance
+from gateway.testing.conformance.versions import hide, keeping, put
+from gateway.testing.faults import noise
+
+DAY = 86_400_000
+
+
+def day(number: int) -> int:
+    """So many days from today."""
+    return (time.time_ns() // 1_000_000 // DAY + number) * DAY
+
+
+HOLD = Protection(hold=True)
+KINDS: dict[str, Callable[[], Protection]] = {
+    "governance": lambda: Protection(mode="governance", until=day(9)),
+    "compliance": lambda: Protection(mode="compliance", until=day(9)),
+    "hold": lambda: HOLD,
+}
+each_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+def protected(bench: Bench, protection: Protection) -> str:
+    """The version of an object `k` with this protection, in a store that keeps versions."""
+    assert bench.protects is not None
+    keeping(bench)
+    version = bench.put("k", b"data", Put(protection=protection)).version
+    assert version is not None
+    return version
+
+
+class ProtectionConformance(Conformance):
+    @each_kind
+    def test_protection_given_with_a_put_is_there(self, bench: Bench, kind: str) -> None:
+        protection = KINDS[kind]()
+        version = protected(bench, protection)
+        assert bench.store.stat("k", Get(version=version)).protection == protection
+
+    @each_kind
+    def test_protection_set_later_is_there(self, bench: Bench, kind: str) -> None:
+        protects, protection = bench.protects, KINDS[kind]()
+        keeping(bench)
+        first, second = put(bench, b"one"), put(bench, b"two")
+        assert protects.protect("k", first, protection).protection == protection
+        assert bench.store.stat("k", Get(version=first)).protection == protection
+        assert bench.store.stat("k", Get(version=second)).protection is None
+
+    @each_kind
+    def test_a_protected_version_is_not_removed(self, bench: Bench, kind: str) -> None:
+        version = protected(bench, KINDS[kind]())
+        for bypass in (False, True):
+            if bypass and kind == "governance":
+                continue
+            with bench.unchanged(), pytest.raises(Protected):
+                bench.delete("k", Delete(version=version, bypass=bypass))
+        assert bench.read("k") == b"data"
+
+    def test_bypass_removes_what_governance_keeps(self, bench: Bench) -> None:
+        version = protected(bench, KINDS["governance"]())
+        assert bench.delete("k", Delete(version=version, bypass=True)).existed
+
+    @each_kind
+    def test_a_protected_version_may_be_hidden_and_overwritten(
+        self, bench: Bench, kind: str
+    ) -> None:
+        version = protected(bench, KINDS[kind]())
+        hide(bench)
+        put(bench, b"newer")
+        assert bench.read("k", Get(version=version)) == b"data"
+
+    @each_kind
+    def test_without_versions_a_protected_object_is_neither_deleted_nor_replaced(
+        self, bench: Bench, kind: str
+    ) -> None:
+        assert bench.protects is not None
+        bench.put("k", b"data", Put(protection=KINDS[kind]()))
+        with bench.unchanged(), pytest.raises(Protected):
+            bench.delete("k")
+        for size in (5, 100_000):
+            with bench.unchanged(), pytest.raises(Protected):
+                bench.put("k", noise(size))
+
+    def test_delete_many_tells_of_what_is_protected_and_removes_the_rest(
+        self, bench: Bench
+    ) -> None:
+        version = protected(bench, HOLD)
+        other = put(bench, b"other", "other")
+        results = bench.writable.delete_many(
+            [("k", Delete(version=version)), ("other", Delete(version=other))]
+        )
+        assert isinstance(results[0], Protected)
+        assert not isinstance(results[1], Protected)
+        assert bench.listed() == ["k"]
+
+    def test_a_hold_ends_when_it_is_taken_off(self, bench: Bench) -> None:
+        version = protected(bench, HOLD)
+        bench.protects.protect("k", version, Protection())
+        assert bench.delete("k", Delete(version=version)).existed
+
+    def test_a_hold_counts_beside_a_retention_that_is_bypassed(self, bench: Bench) -> None:
+        version = protected(bench, Protection(mode="governance", until=day(9), hold=True))
+        with pytest.raises(Protected):
+            bench.delete("k", Delete(version=version, bypass=True))
+
+    def test_a_retention_that_is_over_keeps_nothing(self, bench: Bench) -> None:
+        for mode in ("governance", "compliance"):
+            version = protected(bench, Protection(mode=mode, until=day(-1)))
+            assert bench.delete("k", Delete(version=version)).existed
+
+    @pytest.mark.parametrize("mode", ["governance", "compliance"])
+    def test_a_retention_may_be_made_longer(self, bench: Bench, mode: str) -> None:
+        version = protected(bench, KINDS[mode]())
+        longer = Protection(mode=KINDS[mode]().mode, until=day(20))
+        assert bench.protects.protect("k", version, longer).protection == longer
+
+    def test_governance_is_made_shorter_or_taken_off_only_by_bypass(self, bench: Bench) -> None:
+        version = protected(bench, KINDS["governance"]())
+        with bench.unchanged(), pytest.raises(Protected):
+            bench.protects.protect("k", version, Protection(until=day(20)))  # without a mode
+        for less in (Protection(mode="governance", until=day(5)), Protection()):
+            with bench.unchanged(), pytest.raises(Protected):
+                bench.protects.protect("k", version, less)
+            bench.protects.protect("k", version, less, bypass=True)
+            assert (bench.store.stat("k").protection or Protection()) == less
+
+    def test_compliance_is_never_made_shorter_nor_weaker(self, bench: Bench) -> None:
+        version = protected(bench, KINDS["compliance"]())
+        for less in (
+            Protection(mode="compliance", until=day(5)),
+            Protection(mode="governance", until=day(9)),
+            Protection(),
+        ):
+            for bypass in (False, True):
+                with bench.unchanged(), pytest.raises(Protected):
+                    bench.protects.protect("k", version, less, bypass=bypass)
+
+    def test_a_hold_is_set_and_taken_off_beside_a_retention(self, bench: Bench) -> None:
+        kept = KINDS["compliance"]()
+        version = protected(bench, kept)
+        both = Protection(mode="compliance", until=kept.until, hold=True)
+        assert bench.protects.protect("k", version, both).protection == both
+        assert bench.protects.protect("k", version, kept).protection == kept
+
+    def test_protection_needs_an_object(self, bench: Bench) -> None:
+        protects = bench.protects
+        with pytest.raises(NoSuchKey):
+            protects.protect("absent", None, HOLD)

@@ -1,0 +1,135 @@
+"""Bodies that do what bodies on a network do: break, lie, dawdle, and be too big to hold.
+
+Each is a `Readable`. None closes itself, so that a test sees who did.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event
+
+from gateway.storage import PIECE, BytesBody, Put, Readable
+
+PATIENCE = 60.0
+"""Seconds after which a body that waits gives up: a guard against tests that hang, no limit."""
+
+
+def noise(size: int, seed: str = "") -> bytes:
+    """`size` bytes that look random, and are the same for the same seed."""
+    return hashlib.shake_256(f"noise {seed}".encode()).digest(size)
+
+
+class Generated:
+    """`size` bytes that are made while they are read, and never held.
+
+    Two of the same seed are the same bytes. The period is a prime, so that
+    blocks that were dropped, swapped or doubled change the digest.
+    """
+
+    def __init__(self, size: int, seed: str = "") -> None:
+        period = 65_521
+        self._noise = noise(period, seed)
+        self._twice = self._noise * (PIECE // period + 2)
+        self._at, self._size = 0, size
+
+    def read(self, size: int = PIECE, /) -> bytes:
+        length = min(size, PIECE, self._size - self._at)
+        start = self._at % len(self._noise)
+        self._at += length
+        return self._twice[start : start + length]
+
+    def close(self) -> None:
+        self._at = self._size
+
+
+class Watched:
+    """`data`, and what was done to it: `closed`, and whether it was read `to_the_end`."""
+
+    def __init__(self, data: bytes) -> None:
+        self._body = BytesBody(data)
+        self.closed = self.to_the_end = False
+
+    def read(self, size: int = PIECE, /) -> bytes:
+        piece = self._body.read(size)
+        self.to_the_end |= not piece
+        return piece
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Breaking(Watched):
+    """Gives `data` and then, where more was expected, raises `error`."""
+
+    def __init__(self, data: bytes, error: BaseException) -> None:
+        super().__init__(data)
+        self._error = error
+
+    def read(self, size: int = PIECE, /) -> bytes:
+        piece = super().read(size)
+        if not piece:
+            raise self._error
+        return piece
+
+
+class Dribbling(Watched):
+    """Gives at most `step` bytes at a time, as sockets may."""
+
+    def __init__(self, data: bytes, step: int = 1) -> None:
+        super().__init__(data)
+        self._step = step
+
+    def read(self, size: int = PIECE, /) -> bytes:
+        return super().read(min(size, self._step))
+
+
+class Gated(Watched):
+    """A slow client, without sleeping: gives `data` and holds back its end.
+
+    `reached` is set when all bytes were given; the end comes when `go` is set.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.reached, self.go = Event(), Event()
+
+    def read(self, size: int = PIECE, /) -> bytes:
+        piece = super().read(size)
+        if piece:
+            return piece
+        self.reached.set()
+        if not self.go.wait(PATIENCE):
+            raise TimeoutError("nobody opened the gate")
+        return b""
+
+
+def lying(data: bytes, announced: int) -> tuple[Readable, Put]:
+    """A body and options that announce another size than it has."""
+    return BytesBody(data), Put(size=announced)
+
+
+class Peak:
+    """`bytes`: the most that Python held at once beyond what it held at the beginning."""
+
+    bytes: int = 0
+
+
+@contextmanager
+def peak_memory() -> Iterator[Peak]:
+    """Measure the memory of what runs inside, of all threads.
+
+    It counts Python's allocations, on every system; not those of native
+    libraries, which get their bytes from Python here.
+    """
+    peak = Peak()
+    tracemalloc.start(1)
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        yield peak
+        peak.bytes = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
