@@ -115,7 +115,7 @@ class Staged(Service):
     """A service whose parts wait in a memory store, which is closed with it."""
 
     def __init__(self, sid: str) -> None:
-        self.staging = Memory(keep_versions="off")
+        self.staging = Memory()
         about = Identification(sid=sid, driver="dict")
         super().__init__(about, Dict(), staging=lambda: self.staging)
 
