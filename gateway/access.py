@@ -256,6 +256,10 @@ class Access:
         if "read" not in self._allowed:
             self._object("read", key, want)
 
+    def authorize(self, action: Action, key: str, version: str | None = None) -> ObjectInfo:
+        """The object, for who may do `action` to it."""
+        return self._object(action, key, Get(version=version))
+
     # in parts
 
     def begin(self, key: str, options: Put = Put()) -> Upload:

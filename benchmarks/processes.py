@@ -1,0 +1,99 @@
+"""What a server's processes use, read from /proc, else from `ps`; and how they are ended.
+
+Everything goes by process id. RSS counts pages that processes share once for each
+of them, so a sum overstates what several workers take.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+PROC = Path("/proc")
+
+
+class Usage(NamedTuple):
+    """`rss` is in bytes; `born` tells a process from a later one with the same id."""
+
+    pid: int
+    parent: int
+    rss: int
+    born: str
+
+
+def table() -> Mapping[int, Usage] | None:
+    """Every process of this machine; None where neither /proc nor `ps` is (Windows)."""
+    if (PROC / "self/stat").exists():
+        found = (_from_proc(int(one.name)) for one in PROC.iterdir() if one.name.isdigit())
+        return {one.pid: one for one in found if one is not None}
+    return _from_ps()
+
+
+def _from_proc(pid: int) -> Usage | None:
+    """None: the process ended meanwhile."""
+    try:
+        # proc(5): the name is in parentheses and may hold anything, even a parenthesis.
+        after = (PROC / str(pid) / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return Usage(pid, int(after[1]), int(after[21]) * os.sysconf("SC_PAGE_SIZE"), after[19])
+
+
+def _from_ps() -> Mapping[int, Usage] | None:
+    try:
+        done = subprocess.run(
+            ["ps", "-axo", "pid=,ppid=,rss=,lstart="],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    found = (_from_line(line) for line in done.stdout.splitlines())
+    return {one.pid: one for one in found}
+
+
+def _from_line(line: str) -> Usage:
+    pid, parent, kib, born = line.split(None, 3)
+    return Usage(int(pid), int(parent), int(kib) << 10, born.strip())
+
+
+def family(pid: int) -> list[Usage] | None:
+    """The process and its descendants; empty when it has ended, None where nothing tells."""
+    processes = table()
+    if processes is None:
+        return None
+    found, wanted = [], [pid]
+    while wanted:
+        one = wanted.pop()
+        if one in processes:
+            found.append(processes[one])
+        wanted += [other.pid for other in processes.values() if other.parent == one]
+    return found
+
+
+def end(process: subprocess.Popen[bytes], patience: float = 15.0) -> None:
+    """Ask the process to end, then insist; what it started and left behind is ended too."""
+    children = [one for one in family(process.pid) or () if one.pid != process.pid]
+    process.terminate()
+    try:
+        process.wait(patience)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(patience)
+    remaining = table() or {}
+    for one in children:
+        left = remaining.get(one.pid)
+        if left is not None and left.born == one.born:
+            _kill(one.pid)
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, 9)
+    except (ProcessLookupError, PermissionError):
+        return  # it ended by itself meanwhile

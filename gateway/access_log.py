@@ -1,0 +1,132 @@
+"""One line for each request, written behind it by a thread of its own.
+
+The queue is bounded: under overload lines are shed and counted, and no
+request waits for a disk or a pipe. Nothing that a client sends can end a
+line or forge a field: all but printable ASCII is percent-encoded. There are
+no query strings and no headers in it, so no signature and no secret.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TextIO
+from urllib.parse import quote
+
+from gateway.record import Record
+
+CAPACITY = 20_000
+_BATCH = 0.05
+_PLAIN = re.compile(r"[!-~]+").fullmatch
+_PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
+
+
+def _plain(text: str, encoding: str = "utf-8") -> str:
+    if not text:
+        return "-"
+    if _PLAIN(text):
+        return text
+    return quote(text, safe=_PRINTABLE, encoding=encoding, errors="backslashreplace")
+
+
+@lru_cache(maxsize=16)
+def _second(second: int) -> str:
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}"
+
+
+def _time(started: float) -> str:
+    """RFC 3339, in UTC with milliseconds."""
+    second, milliseconds = divmod(int(started * 1000), 1000)
+    return f"{_second(second)}.{milliseconds:03}Z"
+
+
+def as_text(record: Record) -> str:
+    """Fields separated by spaces, "-" for none; the last four are named."""
+    return (
+        f"{_time(record.started)} {record.request_id} {_plain(record.client)}"
+        f" {_plain(record.mode)} {_plain(record.operation)} {_plain(record.method)}"
+        f" {_plain(record.path, 'latin-1')} {record.status} {record.received} {record.sent}"
+        f" {record.duration * 1000:.1f}ms key={_plain(record.key_id)}"
+        f" service={_plain(record.sid)} code={_plain(record.code)}"
+        f"{' aborted' if record.aborted else ''}"
+    )
+
+
+def as_json(record: Record) -> str:
+    return json.dumps(
+        {
+            "time": _time(record.started),
+            "request_id": record.request_id,
+            "client": record.client,
+            "mode": record.mode,
+            "operation": record.operation,
+            "method": record.method,
+            "path": _plain(record.path, "latin-1"),
+            "status": record.status,
+            "bytes_in": record.received,
+            "bytes_out": record.sent,
+            "duration_ms": round(record.duration * 1000, 3),
+            "key_id": record.key_id,
+            "service": record.sid,
+            "code": record.code,
+            "aborted": record.aborted,
+        }
+    )
+
+
+FORMATS: dict[str, Callable[[Record], str]] = {"text": as_text, "json": as_json}
+
+
+class AccessLog:
+    """`shed` counts the lines that were dropped because `capacity` of them waited."""
+
+    def __init__(self, stream: TextIO, form: str = "text", capacity: int = CAPACITY) -> None:
+        self._stream, self._format, self._capacity = stream, FORMATS[form], capacity
+        self._waiting: deque[Record] = deque()
+        self._wake, self._stopping = threading.Event(), threading.Event()
+        self._thread: threading.Thread | None = None
+        self.shed = 0
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="access-log", daemon=True)
+        self._thread.start()
+
+    def add(self, record: Record) -> None:
+        if len(self._waiting) >= self._capacity:
+            self.shed += 1
+            return
+        self._waiting.append(record)
+        if not self._wake.is_set():
+            self._wake.set()
+
+    def stop(self) -> None:
+        """Write what waits, and end."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(5)
+            self._thread = None
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._wake.wait()
+            self._stopping.wait(_BATCH)  # many lines are one write
+            self._wake.clear()
+            self._write()
+
+    def _write(self) -> None:
+        waiting, lines = self._waiting, []
+        while waiting:
+            lines.append(self._format(waiting.popleft()))
+        if not lines:
+            return
+        try:
+            self._stream.write("\n".join(lines) + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):  # nobody reads it any more; requests go on
+            self.shed += len(lines)

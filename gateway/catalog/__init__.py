@@ -1,0 +1,23 @@
+"""What is made while the gateway runs: accounts, keys, services and their grants.
+
+`prepare` in the parent before workers start, `open_catalog` in each of them;
+`store.Catalog` is what they get. `schema.py` has the tables, `secrets.py` the
+master key.
+"""
+
+from gateway.catalog.errors import CatalogError
+from gateway.catalog.opening import FirstCredential, open_catalog, prepare
+from gateway.catalog.rows import KeyInfo, ServiceRow
+from gateway.catalog.secrets import find_master
+from gateway.catalog.store import Catalog
+
+__all__ = [
+    "Catalog",
+    "CatalogError",
+    "FirstCredential",
+    "KeyInfo",
+    "ServiceRow",
+    "find_master",
+    "open_catalog",
+    "prepare",
+]

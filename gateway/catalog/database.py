@@ -1,0 +1,212 @@
+"""The database below the catalog: SQLite in a file or in memory, or PostgreSQL.
+
+Three things differ, and only here: how to connect, how writers take turns, and
+how a process notices at once that another one wrote. `version()` is that
+notice: a number that changes when anything was committed. It costs some 3 µs
+with SQLite (`PRAGMA data_version` on a connection that never writes, since the
+pragma counts other connections' commits only); with PostgreSQL a row is read,
+at most every half second.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, select, text
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+
+from gateway.catalog.errors import CatalogError
+from gateway.catalog.schema import MIGRATIONS, REVISION, upgrade, version_of
+from gateway.storage import Secret, Unavailable
+
+FILE = "catalog.db"
+_BUSY = 30.0
+_POLL = 0.5
+_LOCK = 0x67617465
+"""Of PostgreSQL's advisory locks, ours: held while tables are made."""
+_COUNT_UP = "UPDATE revision SET number = number + 1"
+"""How a writer begins in PostgreSQL: its row lock also makes writers take turns."""
+
+
+class Watch(Protocol):
+    def version(self) -> int:
+        """Changes when something was committed. Called by every request."""
+
+    def wrote(self) -> None:
+        """This process has just committed."""
+
+    def close(self) -> None: ...
+
+
+class Database:
+    """`reading` and `writing` give connections; writers wait for each other.
+
+    Both raise `Unavailable` when the database cannot be reached or stays busy.
+    """
+
+    def __init__(self, engine: Engine, watch: Watch, *, begin: str, gate: bool = False) -> None:
+        self._engine, self._watch, self._begin = engine, watch, begin
+        self._gate = threading.RLock() if gate else None
+        self.version = watch.version
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        with self._turn(), _translated(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction, committed at the end unless an exception leaves."""
+        with self._turn(), _translated():
+            with self._engine.connect() as connection:
+                connection.execute(text(self._begin))
+                yield connection
+                connection.commit()
+            self._watch.wrote()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """In memory there is one connection, which one thread uses at a time."""
+        if self._gate is None:
+            yield
+            return
+        with self._gate:
+            yield
+
+    def close(self) -> None:
+        self._watch.close()
+        self._engine.dispose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise Unavailable("The catalog cannot be reached now.", retry_after=1) from error
+
+
+class _DataVersion:
+    """SQLite's own notice, across processes."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._read = self._connection.cursor().execute
+        self._lock = threading.Lock()
+
+    def version(self) -> int:
+        with self._lock:
+            return self._read("PRAGMA data_version").fetchall()[0][0]  # type: ignore[no-any-return]  # SQLite gives an int
+
+    def wrote(self) -> None:
+        """It sees our commits too: they come by other connections."""
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+
+class _Counter:
+    """In memory nobody else writes."""
+
+    def __init__(self) -> None:
+        self._number = 0
+
+    def version(self) -> int:
+        return self._number
+
+    def wrote(self) -> None:
+        self._number += 1  # within the gate
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class _Polled:
+    """A row that every writer counts up."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self._lock = engine, threading.Lock()
+        self._number, self._next = 0, 0.0
+
+    def version(self) -> int:
+        if time.monotonic() < self._next:
+            return self._number
+        with self._lock:
+            if time.monotonic() >= self._next:
+                with _translated(), self._engine.connect() as connection:
+                    self._number = connection.scalar(select(REVISION.c.number)) or 0
+                self._next = time.monotonic() + _POLL
+            return self._number
+
+    def wrote(self) -> None:
+        with self._lock:
+            self._next = 0.0
+
+    def close(self) -> None:
+        """The engine's connections are the database's to close."""
+
+
+def open_memory() -> Database:
+    engine = create_engine(
+        "sqlite://",
+        poolclass=StaticPool,
+        connect_args={"check_same_thread": False, "isolation_level": None},
+    )
+    database = Database(engine, _Counter(), begin="BEGIN", gate=True)
+    with database.writing() as connection:
+        upgrade(connection)
+    return database
+
+
+def open_file(folder: Path) -> Database:
+    """`catalog.db` in that folder, made or upgraded when needed. Raises `CatalogError`."""
+    path = folder / FILE
+    try:
+        engine = create_engine(
+            f"sqlite:///{path}", connect_args={"isolation_level": None, "timeout": _BUSY}
+        )
+        event.listen(engine, "connect", _durable)
+        _upgraded(engine, "BEGIN IMMEDIATE")
+        return Database(engine, _DataVersion(path), begin="BEGIN IMMEDIATE")
+    except (OperationalError, sqlite3.Error) as error:
+        raise CatalogError(f"The catalog {path} cannot be opened: {_reason(error)}") from error
+
+
+def _durable(connection: sqlite3.Connection, _record: object) -> None:
+    for pragma in ("journal_mode = WAL", "synchronous = FULL"):
+        connection.execute(f"PRAGMA {pragma}").fetchall()
+
+
+def open_postgres(url: Secret) -> Database:
+    """The catalog that several machines share. Raises `CatalogError`."""
+    try:
+        engine = create_engine(url.reveal(), pool_pre_ping=True)
+        _upgraded(engine, f"SELECT pg_advisory_xact_lock({_LOCK})")
+    except (ModuleNotFoundError, NoSuchModuleError) as error:
+        raise CatalogError(
+            "A catalog in PostgreSQL needs psycopg: pip install 'storage-gateway[postgres]'"
+        ) from error
+    except (OperationalError, ArgumentError) as error:
+        raise CatalogError(f"catalog.url: PostgreSQL cannot be used: {_reason(error)}") from error
+    return Database(engine, _Polled(engine), begin=_COUNT_UP)
+
+
+def _upgraded(engine: Engine, begin: str) -> None:
+    with engine.connect() as connection:
+        current = version_of(connection) == len(MIGRATIONS)
+        connection.rollback()
+        if not current:
+            connection.execute(text(begin))
+            upgrade(connection)
+            connection.commit()
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).strip().split("\n")[0]

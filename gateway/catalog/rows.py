@@ -1,0 +1,58 @@
+"""What the catalog gives: keys and services as its rows say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row
+
+from gateway.access import Grant
+from gateway.identity import KeyAccess
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyInfo:
+    """A key without its secret. `declared` says by what it is declared, or is "";
+    `set_aside`: it does not count while the environment gives the root key."""
+
+    id: str
+    account: str
+    access: KeyAccess
+    active: bool = True
+    created: int = 0
+    description: str = ""
+    declared: str = ""
+    set_aside: bool = False
+
+
+class ServiceRow(NamedTuple):
+    """`id` is never used again, also when another service gets the same sid."""
+
+    id: int
+    sid: str
+    owner: str
+    created: int
+    grants: tuple[Grant, ...]
+
+
+def key_info(row: Row[Any], *, set_aside: bool) -> KeyInfo:
+    return KeyInfo(
+        id=row.id,
+        account=row.account,
+        access=row.access,
+        active=row.active,
+        created=row.created,
+        description=row.description,
+        set_aside=set_aside,
+    )
+
+
+def service_row(row: Row[Any]) -> ServiceRow:
+    grants = tuple(Grant(*one) for one in row.grants)
+    return ServiceRow(row.id, row.sid, row.owner, row.created, grants)
+
+
+def grants_value(grants: Sequence[Grant]) -> list[list[str]]:
+    return [list(one) for one in grants]

@@ -1,0 +1,128 @@
+"""The catalog's tables, and the steps that bring an older catalog up to date.
+
+Step n of `MIGRATIONS` makes version n of version n-1; a new catalog takes all
+of them. A step that has been released is never changed: a change of the tables
+is a new step (and step 1 must then create what it creates today).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    insert,
+    select,
+    update,
+)
+
+from gateway.catalog.errors import CatalogError
+
+METADATA = MetaData()
+_NAME = String().with_variant(String(collation="C"), "postgresql")
+"""Text in the order of its bytes, in both databases."""
+
+META = Table(
+    "meta",
+    METADATA,
+    Column("name", _NAME, primary_key=True),
+    Column("value", String, nullable=False),
+)
+REVISION = Table(
+    "revision",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+)
+ACCOUNTS = Table(
+    "accounts",
+    METADATA,
+    Column("id", _NAME, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("email", String, nullable=False),
+    Column("created", BigInteger, nullable=False),
+)
+KEYS = Table(
+    "keys",
+    METADATA,
+    Column("id", _NAME, primary_key=True),
+    Column("account", _NAME, nullable=False),
+    Column("access", JSON, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("lookup", LargeBinary, nullable=False, unique=True),
+    Column("active", Boolean, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("description", String, nullable=False),
+)
+SERVICES = Table(
+    "services",
+    METADATA,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("namespace", _NAME, nullable=False),
+    Column("sid", _NAME, nullable=False),
+    Column("owner", _NAME, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("granted", Boolean, nullable=False),
+    Column("grants", JSON, nullable=False),
+    Column("settings", JSON, nullable=False),
+    UniqueConstraint("namespace", "sid"),
+    Index("services_by_owner", "owner", "sid"),
+    Index("services_granted", "granted", "sid"),
+    sqlite_autoincrement=True,
+)
+
+
+def _create(connection: Connection) -> None:
+    METADATA.create_all(connection)
+    connection.execute(insert(REVISION).values(id=1, number=1))
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create,)
+
+
+def get_meta(connection: Connection, name: str) -> str | None:
+    return connection.scalar(select(META.c.value).where(META.c.name == name))
+
+
+def set_meta(connection: Connection, name: str, value: str) -> None:
+    """Within the catalog's write lock."""
+    if get_meta(connection, name) is None:
+        connection.execute(insert(META).values(name=name, value=value))
+    else:
+        connection.execute(update(META).where(META.c.name == name).values(value=value))
+
+
+def version_of(connection: Connection) -> int:
+    """The schema's version; 0 when there is none yet. Raises `CatalogError` when it is
+    newer than this program knows."""
+    known = len(MIGRATIONS)
+    if not connection.dialect.has_table(connection, META.name):
+        return 0
+    version = int(get_meta(connection, "schema") or 0)
+    if version > known:
+        raise CatalogError(
+            f"The catalog has schema version {version}; this program knows versions up to {known}."
+            " It was written by a newer storage-gateway: use that one, or restore a backup."
+        )
+    return version
+
+
+def upgrade(connection: Connection) -> None:
+    """Take the steps that are missing. The caller holds the catalog's write lock."""
+    version = version_of(connection)
+    if version == len(MIGRATIONS):
+        return
+    for step in MIGRATIONS[version:]:
+        step(connection)
+    set_meta(connection, "schema", str(len(MIGRATIONS)))

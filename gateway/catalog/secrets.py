@@ -1,0 +1,139 @@
+"""The master key, and what is derived from it.
+
+Secrets of keys must be readable again (SigV4 needs them), so they are sealed
+with AES-256-GCM, the key's id being the associated data. A secret presented by
+itself is found by its HMAC. The drivers' key for encryption at rest is a third
+one: none of the three tells anything of another (HKDF, RFC 5869).
+
+Losing the master key loses all secrets and all that drivers encrypted: back up
+`gateway.key` apart from the data.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from gateway.catalog.errors import CatalogError
+from gateway.storage import Secret
+
+VARIABLE = "GATEWAY_MASTER_KEY"
+FILE = "gateway.key"
+_BYTES = 32
+_NONCE = 12
+_PATIENCE = 5.0
+"""Seconds that another process may take between creating the file and filling it."""
+
+
+class Keyring:
+    """Keys derived from the master key, each for one purpose."""
+
+    __slots__ = ("_cipher", "_index", "storage", "token")
+
+    def __init__(self, master: Secret) -> None:
+        def derive(purpose: str) -> bytes:
+            info = f"storage-gateway/{purpose}".encode()
+            derivation = HKDF(algorithm=SHA256(), length=_BYTES, salt=None, info=info)
+            return derivation.derive(master.reveal_bytes())
+
+        self._cipher = AESGCM(derive("seal"))
+        self._index = derive("index")
+        self.storage = Secret(derive("storage"))
+        """For `Context.master_key`."""
+        self.token = hmac.digest(derive("check"), b"storage-gateway", "sha256").hex()
+        """Tells one master key from another, and nothing else of it."""
+
+    def seal(self, key: str, secret: Secret) -> bytes:
+        nonce = secrets.token_bytes(_NONCE)
+        return nonce + self._cipher.encrypt(nonce, secret.reveal_bytes(), key.encode())
+
+    def unseal(self, key: str, sealed: bytes) -> Secret:
+        """Raises `CatalogError` when it was sealed for another key, or was changed."""
+        try:
+            opened = self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], key.encode())
+        except InvalidTag:
+            raise CatalogError(f"The sealed secret of the key {key!r} is damaged.") from None
+        return Secret(opened.decode())
+
+    def index(self, secret: str) -> bytes:
+        return hmac.digest(self._index, secret.encode(errors="surrogateescape"), hashlib.sha256)
+
+
+def new_master() -> Secret:
+    return Secret(secrets.token_bytes(_BYTES))
+
+
+def find_master(folder: Path | None, environ: Mapping[str, str]) -> Secret | None:
+    """The master key of the environment, or of the folder's file; None: there is none
+    yet. Writes nothing. Raises `CatalogError`."""
+    if environ.get(VARIABLE):
+        return _parsed(environ[VARIABLE], VARIABLE)
+    if folder is None or not (folder / FILE).exists():
+        return None
+    return _read(folder / FILE)
+
+
+def make_master(folder: Path) -> Secret:
+    """Make the file, or read the one that another process made first."""
+    path = folder / FILE
+    text = base64.b64encode(new_master().reveal_bytes()) + b"\n"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _read(path)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    _sync_folder(folder)
+    return _read(path)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: Path) -> Secret:
+    mode = path.stat().st_mode
+    if os.name == "posix" and mode & 0o077:
+        raise CatalogError(
+            f"{path} may be read by others than its owner (mode {mode & 0o777:04o});"
+            f" it holds the master key: chmod 600 {path}"
+        )
+    deadline = time.monotonic() + _PATIENCE
+    while not (text := path.read_bytes()).endswith(b"\n") and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return _parsed(text.decode("ascii", errors="replace"), str(path))
+
+
+def _parsed(text: str, place: str) -> Secret:
+    text = text.strip()
+    for decode in (bytes.fromhex, lambda one: base64.b64decode(one, validate=True)):
+        try:
+            key = decode(text)
+        except (ValueError, binascii.Error):
+            continue
+        if len(key) == _BYTES:
+            return Secret(key)
+    raise CatalogError(
+        f"{place} is no master key: it must be 32 bytes in base64 or hex,"
+        " such as `openssl rand -base64 32` prints."
+    )

@@ -1,0 +1,99 @@
+"""The catalog's services: those that were made through an API, with owner and grants.
+
+What a write into them depends on (existence, versioning) is in the index of
+their driver; here is who they belong to. See `gateway.runtime` for the order
+in which the two change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from gateway.access import Grant
+from gateway.catalog.cache import Cached
+from gateway.catalog.rows import ServiceRow, grants_value, service_row
+from gateway.catalog.schema import SERVICES
+from gateway.storage import AlreadyExists, Conflict
+
+_NAMESPACE = ""
+"""All services are in it today; the column is there for volumes and zones."""
+
+
+class ServiceTable(Cached):
+    _sids: frozenset[str] = frozenset()
+    """Those of the configuration: nobody else gets them."""
+
+    def service(self, sid: str) -> ServiceRow | None:
+        """A service that was made through an API."""
+        memory = self._current()
+        known = memory.services.get(sid)
+        if known is not None:
+            return known
+        row = self.read_service(sid)
+        return None if row is None else memory.services.keep(sid, row)
+
+    def read_service(self, sid: str) -> ServiceRow | None:
+        """The same, read now, whatever this process remembers."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(SERVICES).where(_named(sid))).first()
+        return None if row is None else service_row(row)
+
+    def services(
+        self, after: str = "", limit: int = 1000, *, for_account: str | None = None
+    ) -> list[ServiceRow]:
+        """By sid, those above `after`; for an account: those that it owns, or that grant
+        anything to anybody."""
+        wanted = and_(SERVICES.c.namespace == _NAMESPACE, SERVICES.c.sid > after)
+        if for_account is not None:
+            wanted = and_(wanted, or_(SERVICES.c.owner == for_account, SERVICES.c.granted))
+        query = select(SERVICES).where(wanted).order_by(SERVICES.c.sid).limit(limit)
+        with self._database.reading() as connection:
+            return [service_row(row) for row in connection.execute(query)]
+
+    def add_service(
+        self, sid: str, owner: str, grants: Iterable[Grant] = (), *, replaces: int | None = None
+    ) -> ServiceRow:
+        """The row decides who gets a name. `replaces`: the id of a row that goes in the
+        same commit. Raises `AlreadyExists`, `Conflict` when that row is gone already."""
+        if sid in self._sids:
+            raise AlreadyExists(f"The service {sid!r} is declared in the configuration.")
+        grants, created = tuple(grants), self._clock()
+        row = {
+            "namespace": _NAMESPACE,
+            "sid": sid,
+            "owner": owner,
+            "created": created,
+            "granted": bool(grants),
+            "grants": grants_value(grants),
+            "settings": {},
+        }
+        try:
+            with self._database.writing() as connection:
+                if replaces is not None:
+                    gone = connection.execute(delete(SERVICES).where(SERVICES.c.id == replaces))
+                    if not gone.rowcount:
+                        raise Conflict
+                added = connection.execute(insert(SERVICES).values(row))
+        except IntegrityError:
+            raise AlreadyExists from None
+        (id,) = added.inserted_primary_key or (0,)
+        return ServiceRow(id, sid, owner, created, grants)
+
+    def remove_service(self, id: int) -> bool:
+        """Whether the row was there."""
+        with self._database.writing() as connection:
+            return bool(connection.execute(delete(SERVICES).where(SERVICES.c.id == id)).rowcount)
+
+    def set_grants(self, id: int, grants: Sequence[Grant]) -> bool:
+        """Replace a service's grants; False when the row is gone."""
+        values = {"grants": grants_value(grants), "granted": bool(grants)}
+        change = update(SERVICES).where(SERVICES.c.id == id).values(values)
+        with self._database.writing() as connection:
+            return bool(connection.execute(change).rowcount)
+
+
+def _named(sid: str) -> ColumnElement[bool]:
+    return and_(SERVICES.c.namespace == _NAMESPACE, SERVICES.c.sid == sid)

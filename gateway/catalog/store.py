@@ -1,0 +1,37 @@
+"""The catalog: accounts, keys and services that are made while the gateway runs.
+
+What the configuration declares comes first and cannot be changed here
+(`Conflict`). Every answer is current: a lookup compares the database's version
+(some microseconds) and forgets what it knew when anybody committed, in any
+process. Entries are loaded when they are asked for, so that start and memory
+do not depend on how many there are. All methods are safe in threads, and
+raise `Unavailable` when the database cannot be reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gateway.catalog.database import Database
+from gateway.catalog.keys import Declarations, KeyTable
+from gateway.catalog.secrets import Keyring
+from gateway.catalog.services import ServiceTable
+from gateway.storage.store import now
+
+
+class Catalog(KeyTable, ServiceTable):
+    """Open it with `gateway.catalog.open_catalog`."""
+
+    def __init__(
+        self,
+        database: Database,
+        keyring: Keyring,
+        declared: Declarations = Declarations(),
+        *,
+        clock: Callable[[], int] = now,
+    ) -> None:
+        super().__init__(database, keyring, declared, clock)
+        self._sids = declared.sids
+
+    def close(self) -> None:
+        self._database.close()

@@ -1,0 +1,46 @@
+"""The configuration: `gateway.toml` and the command line → `Configuration`.
+
+Start with `tables.py` (every option and its default), then `decode.py` (how
+TOML becomes those), then `load.py`. Specification: configuration.
+"""
+
+from gateway.config.load import load
+from gateway.config.problems import ConfigurationError, Problem
+from gateway.config.services import construct, identify, in_order
+from gateway.config.tables import (
+    ID,
+    ID_RULE,
+    SID,
+    SID_RULE,
+    Binding,
+    CatalogOptions,
+    Configuration,
+    Declared,
+    Key,
+    Listener,
+    Origin,
+    Server,
+    Tls,
+)
+
+__all__ = [
+    "ID",
+    "ID_RULE",
+    "SID",
+    "SID_RULE",
+    "Binding",
+    "CatalogOptions",
+    "Configuration",
+    "ConfigurationError",
+    "Declared",
+    "Key",
+    "Listener",
+    "Origin",
+    "Problem",
+    "Server",
+    "Tls",
+    "construct",
+    "identify",
+    "in_order",
+    "load",
+]

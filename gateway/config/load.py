@@ -1,0 +1,240 @@
+"""Finds the configuration file, decodes it, and reports everything wrong at once.
+
+Reading a configuration opens and writes nothing but the file itself and the
+files of secrets that it names.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gateway.config.decode import BAD, Decoder
+from gateway.config.problems import ConfigurationError, Problem, Problems, names, nearest, shown
+from gateway.config.services import (
+    ServiceReader,
+    check_account,
+    check_construction,
+    check_links,
+)
+from gateway.config.tables import (
+    ID,
+    ID_RULE,
+    SID,
+    SID_RULE,
+    Binding,
+    CatalogOptions,
+    Configuration,
+    Key,
+    Origin,
+    Server,
+)
+from gateway.identity import ROOT_ACCOUNT, Account
+from gateway.plugins import Plugins
+from gateway.storage import Secret
+
+FILE = "gateway.toml"
+TABLES = ("server", "catalog", "accounts", "keys", "buckets", "services", "bindings")
+ROOT_KEY = "GATEWAY_ROOT_ACCESS_KEY"
+ROOT_SECRET = "GATEWAY_ROOT_SECRET_KEY"  # noqa: S105 - a variable's name
+
+
+def load(
+    path: str | os.PathLike[str] | None = None,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+    plugins: Plugins | None = None,
+) -> Configuration:
+    """The configuration: `path`, else GATEWAY_CONFIG, else ./gateway.toml, else defaults.
+
+    `overrides` are options of `[server]` from the command line, which win.
+    Raises `ConfigurationError` with all problems, and `PluginError`.
+    """
+    environ = os.environ if environ is None else environ
+    plugins = Plugins.load() if plugins is None else plugins
+    file = _find(path, environ)
+    found = {} if file is None else _read(file)
+    reader = _Reader(
+        found=found,
+        decoder=Decoder(
+            problems=Problems(),
+            folder=Path.cwd() if file is None else file.parent,
+            environ=environ,
+        ),
+        plugins=plugins,
+        origin=Origin(path=None if file is None else str(file), overrides=dict(overrides or {})),
+    )
+    configuration = reader.read()
+    if configuration is None or reader.decoder.problems:
+        raise ConfigurationError(reader.decoder.problems, "" if file is None else str(file))
+    return configuration
+
+
+def _find(path: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> Path | None:
+    """The file to read, absolute; None: there is none, and none was asked for."""
+    named = path or environ.get("GATEWAY_CONFIG")
+    if named:
+        return Path(named).expanduser().absolute()
+    usual = Path(FILE).absolute()
+    return usual if usual.exists() else None
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        problem = f"the configuration file cannot be read: {error.strerror}."
+    except UnicodeDecodeError:
+        problem = "the configuration file is not UTF-8 text."
+    except tomllib.TOMLDecodeError as error:
+        problem = f"not TOML: {error}."
+    raise ConfigurationError([Problem(str(file), problem)])
+
+
+class _Reader:
+    def __init__(
+        self, *, found: dict[str, Any], decoder: Decoder, plugins: Plugins, origin: Origin
+    ) -> None:
+        self.found, self.decoder, self.plugins, self.origin = found, decoder, plugins, origin
+        self.problems = decoder.problems
+
+    def read(self) -> Configuration | None:
+        self._check_tables()
+        server = self._server()
+        catalog = self.decoder.build(CatalogOptions, self.found.get("catalog", {}), "catalog")
+        accounts = self._accounts()
+        known = frozenset({ROOT_ACCOUNT, *(one.id for one in accounts)})
+        keys = self._keys(known)
+        root = self._root()
+        bindings = self._bindings()
+        services = ServiceReader(
+            decoder=self.decoder,
+            plugins=self.plugins,
+            accounts=known,
+            memory=server is not BAD and server.memory,
+        )
+        written = self.found.get("services", {})
+        declared = services.services(written)
+        buckets = services.buckets(self.found.get("buckets", {}))
+        check_links(self.problems, declared, written if isinstance(written, dict) else {})
+        check_construction(self.problems, declared, buckets)
+        if self.problems or buckets is None:
+            return None
+        return Configuration(
+            origin=self.origin,
+            server=server,
+            catalog=catalog,
+            accounts=accounts,
+            keys=keys,
+            root=root,
+            buckets=buckets,
+            services=declared,
+            bindings=bindings,
+            plugins=self.plugins,
+        )
+
+    def _check_tables(self) -> None:
+        for name in self.found:
+            if name not in TABLES:
+                self.problems.add(
+                    name, f"unknown table.{nearest(name, TABLES)} Known: {names(TABLES)}."
+                )
+
+    def _server(self) -> Any:
+        found = self.found.get("server", {})
+        if not isinstance(found, dict):
+            self.problems.add("server", f"found {shown(found)}; allowed: a table.")
+            return BAD
+        overrides, before = self.origin.overrides, len(self.problems)
+        server = self.decoder.build(Server, {**found, **overrides}, "server")
+        for number, (place, message) in enumerate(self.problems[before:], before):
+            option = place.removeprefix("server.").split("[")[0]
+            if option in overrides:
+                self.problems[number] = Problem(f"--{option.replace('_', '-')}", message)
+        if server is not BAD:
+            self._check_mode(server.default_mode, "server.default_mode")
+        return server
+
+    def _check_mode(self, mode: str, place: str) -> None:
+        known = sorted(self.plugins.modes)
+        if mode not in known:
+            self.problems.add(
+                place, f"found {shown(mode)}; known modes: {names(known)}.{nearest(mode, known)}"
+            )
+
+    def _each(self, name: str, kind: type[Any]) -> list[tuple[str, Any]]:
+        """(place, instance) of each table of an array of tables that could be decoded."""
+        found = self.found.get(name, [])
+        if not isinstance(found, list):
+            self.problems.add(name, f"found {shown(found)}; allowed: tables, each as [[{name}]].")
+            return []
+        places = [(f"{name}[{number}]", one) for number, one in enumerate(found)]
+        built = [(place, self.decoder.build(kind, one, place)) for place, one in places]
+        return [(place, one) for place, one in built if one is not BAD]
+
+    def _check_ids(self, entries: list[tuple[str, Any]]) -> None:
+        seen: dict[str, str] = {}
+        for place, entry in entries:
+            if not ID.fullmatch(entry.id):
+                self.problems.add(f"{place}.id", f"found {shown(entry.id)}; {ID_RULE}.")
+            if entry.id in seen:
+                self.problems.add(
+                    f"{place}.id", f"{shown(entry.id)} is declared before, as {seen[entry.id]}."
+                )
+            seen.setdefault(entry.id, place)
+
+    def _accounts(self) -> tuple[Account, ...]:
+        entries = self._each("accounts", Account)
+        self._check_ids(entries)
+        return tuple(account for _, account in entries)
+
+    def _keys(self, accounts: frozenset[str]) -> tuple[Key, ...]:
+        entries = self._each("keys", Key)
+        self._check_ids(entries)
+        secrets: dict[str, str] = {}
+        for place, key in entries:
+            check_account(self.problems, key.account, accounts, f"{place}.account")
+            for sid in () if isinstance(key.access, str) else key.access:
+                if not SID.fullmatch(sid):
+                    self.problems.add(f"{place}.access", f"found {shown(sid)}; {SID_RULE}.")
+            other = secrets.setdefault(key.secret.reveal(), place)
+            if other != place:
+                self.problems.add(f"{place}.secret", f"is the same as that of {other}.")
+        return tuple(key for _, key in entries)
+
+    def _bindings(self) -> tuple[Binding, ...]:
+        entries = self._each("bindings", Binding)
+        doors: dict[object, str] = {}
+        for place, one in entries:
+            self._check_mode(one.mode, f"{place}.mode")
+            if one.service and not SID.fullmatch(one.service):
+                self.problems.add(f"{place}.service", f"found {shown(one.service)}; {SID_RULE}.")
+            other = doors.setdefault((one.host, one.port, one.prefix), place)
+            if other != place:
+                self.problems.add(place, f"has the same host, port and prefix as {other}.")
+        return tuple(binding for _, binding in entries)
+
+    def _root(self) -> Key | None:
+        """The root key of the environment; both variables, or neither."""
+        environ = self.decoder.environ
+        key, secret = environ.get(ROOT_KEY, ""), environ.get(ROOT_SECRET, "")
+        if not key and not secret:
+            return None
+        if not key or not secret:
+            missing, other = (ROOT_KEY, ROOT_SECRET) if not key else (ROOT_SECRET, ROOT_KEY)
+            self.problems.add(missing, f"is not set, but {other} is; set both, or neither.")
+        elif not ID.fullmatch(key):
+            self.problems.add(ROOT_KEY, f"{ID_RULE}.")
+        return root_key(environ)
+
+
+def root_key(environ: Mapping[str, str]) -> Key | None:
+    """The root key that the environment gives."""
+    key, secret = environ.get(ROOT_KEY, ""), environ.get(ROOT_SECRET, "")
+    if not key or not secret:
+        return None
+    return Key(id=key, secret=Secret(secret), account=ROOT_ACCOUNT, access="admin")

@@ -1,0 +1,76 @@
+"""What is wrong with a configuration: collected, so that all of it is said at once.
+
+No message shows a secret: `shown` is used for values that may be shown, and
+fields typed `Secret` are never given to it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_LONGEST = 80
+
+
+class Problem(NamedTuple):
+    """`place` as the file's own notation writes it: `services.thumbs.max_size`."""
+
+    place: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}" if self.place else self.message
+
+
+class ConfigurationError(Exception):
+    """The configuration or the environment is wrong; `problems` are all that were found."""
+
+    def __init__(self, problems: Sequence[Problem], source: str = "") -> None:
+        self.problems, self.source = tuple(problems), source
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        where = f" in {self.source}" if self.source else ""
+        if len(self.problems) == 1:
+            return f"{self.problems[0]}{f' ({self.source})' if self.source else ''}"
+        lines = "".join(f"\n  {problem}" for problem in self.problems)
+        return f"{len(self.problems)} problems{where}:{lines}"
+
+
+class Problems(list[Problem]):
+    def add(self, place: str, message: str) -> None:
+        self.append(Problem(place, message))
+
+
+def join(place: str, name: str) -> str:
+    """The place of an option in a table; a name that TOML must quote is quoted."""
+    shown_name = name if _BARE.fullmatch(name) else f'"{name}"'
+    return f"{place}.{shown_name}" if place else shown_name
+
+
+def shown(value: object) -> str:
+    """A value that is no secret, as TOML writes it, shortened."""
+    if isinstance(value, bool):
+        text = "true" if value else "false"
+    elif isinstance(value, str):
+        text = f'"{value}"'
+    elif isinstance(value, dict):
+        text = "a table"
+    elif isinstance(value, list):
+        text = "a list"
+    else:
+        text = str(value)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def names(known: Iterable[str]) -> str:
+    return ", ".join(known) or "none"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """ " Did you mean …?", or "" when nothing known is like it."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f' Did you mean "{close[0]}"?' if close else ""

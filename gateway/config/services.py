@@ -1,0 +1,232 @@
+"""`[buckets]` and `[services.…]`: options decoded by the driver's own fields, and
+links between services checked: each names a service that is there, without loops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from gateway.config.decode import BAD, Decoder, Link
+from gateway.config.problems import Problems, join, names, nearest, shown
+from gateway.config.tables import SID, SID_RULE, Declared
+from gateway.plugins import Driver, Plugins
+from gateway.service import Identification, Service
+from gateway.storage import Buckets, Store
+
+COMMON = ("driver", "name", "account")
+"""What every service has, besides its driver's options."""
+
+BUCKETS: Mapping[str, Any] = {"driver": "local", "keep_versions": "off"}
+"""Defaults of `[buckets]`, as far as its driver has such an option."""
+
+IN_MEMORY: Mapping[str, str] = {"local": "memory"}
+"""What takes a driver's place when nothing is to be kept (`--memory`). Options
+that only the first has are checked and then of no effect."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceReader:
+    decoder: Decoder
+    plugins: Plugins
+    accounts: frozenset[str]
+    memory: bool
+
+    def services(self, found: object) -> dict[str, Declared]:
+        """Every service that could be decoded, by sid."""
+        problems = self.decoder.problems
+        if not isinstance(found, dict):
+            problems.add("services", f"found {shown(found)}; allowed: tables.")
+            return {}
+        declared: dict[str, Declared] = {}
+        for sid, table in found.items():
+            place = join("services", sid)
+            if not SID.fullmatch(sid):
+                problems.add(place, f"{SID_RULE}.")
+            one = self._declared(sid, table, place)
+            if one is not None:
+                declared[sid] = one
+        return declared
+
+    def buckets(self, found: object) -> Declared | None:
+        table = found
+        if isinstance(found, dict):
+            name = found.get("driver", BUCKETS["driver"])
+            driver = self.plugins.drivers.get(name) if isinstance(name, str) else None
+            options = driver.options if driver else {}
+            defaults = {key: value for key, value in BUCKETS.items() if key in options}
+            table = {"driver": name, **defaults, **found}
+        declared = self._declared("", table, "buckets")
+        if declared is None:
+            return None
+        if declared.links:
+            place = join("buckets", next(iter(declared.links)))
+            self.decoder.problems.add(place, "[buckets] cannot stand in front of a service.")
+            return None
+        return declared
+
+    def _declared(self, sid: str, table: object, place: str) -> Declared | None:
+        problems = self.decoder.problems
+        if not isinstance(table, dict):
+            problems.add(place, f"found {shown(table)}; allowed: a table.")
+            return None
+        before = len(problems)
+        driver = self._driver(table, place)
+        name = self._text(table, "name", place, "")
+        account = self._text(table, "account", place, "root")
+        check_account(problems, account, self.accounts, join(place, "account"))
+        if driver is None:
+            return None
+        values = self.decoder.table(driver.kind, table, place, also=COMMON)
+        if len(problems) > before:
+            return None
+        links = {key: str(value) for key, value in values.items() if isinstance(value, Link)}
+        declared = Declared(
+            sid=sid,
+            place=place,
+            driver=driver.kind,
+            name=name,
+            account=account,
+            options={key: value for key, value in values.items() if key not in links},
+            links=links,
+        )
+        return self._in_memory(declared) if self.memory else declared
+
+    def _driver(self, table: Mapping[str, object], place: str) -> Driver | None:
+        known = sorted(self.plugins.drivers)
+        where, problems = join(place, "driver"), self.decoder.problems
+        if "driver" not in table:
+            problems.add(where, f"missing; give one of: {names(known)}.")
+            return None
+        name = table["driver"]
+        driver = self.plugins.drivers.get(name) if isinstance(name, str) else None
+        if driver is None:
+            like = nearest(name, known) if isinstance(name, str) else ""
+            problems.add(where, f"found {shown(name)}; known drivers: {names(known)}.{like}")
+        return driver
+
+    def _text(self, table: Mapping[str, object], name: str, place: str, default: str) -> str:
+        value = self.decoder.value(str, table.get(name, default), join(place, name))
+        return default if value is BAD else cast(str, value)
+
+    def _in_memory(self, declared: Declared) -> Declared:
+        name = IN_MEMORY.get(declared.driver.driver, "")
+        driver = self.plugins.drivers.get(name)
+        if driver is None:
+            return declared
+        options = {key: one for key, one in declared.options.items() if key in driver.options}
+        return replace(declared, driver=driver.kind, options=options)
+
+
+def check_account(problems: Problems, account: str, known: Iterable[str], place: str) -> None:
+    if account not in known:
+        like = nearest(account, known)
+        problems.add(
+            place,
+            f"found {shown(account)}; known accounts: {names(sorted(known))}."
+            f" Declare it as one of [[accounts]].{like}",
+        )
+
+
+def construct(declared: Declared, linked: Mapping[str, Store]) -> Store:
+    """The driver's instance, its links filled from `linked`. Raises `ValueError`."""
+    links = {field: linked[sid] for field, sid in declared.links.items()}
+    return declared.driver(**declared.options, **links)
+
+
+def identify(declared: Declared) -> Identification:
+    return Identification(
+        sid=declared.sid,
+        name=declared.name,
+        driver=declared.driver.driver,
+        owner=declared.account,
+        declared=declared.place,
+        source=declared.links.get("source", ""),
+    )
+
+
+def in_order(services: Mapping[str, Declared]) -> list[Declared]:
+    """Each service after those that it links to; services in a loop, or behind one,
+    or behind something unknown, are left out."""
+    ordered: dict[str, Declared] = {}
+    waiting = dict(services)
+    while waiting:
+        ready = [one for one in waiting.values() if set(one.links.values()) <= ordered.keys()]
+        if not ready:
+            break
+        for one in ready:
+            ordered[one.sid] = waiting.pop(one.sid)
+    return list(ordered.values())
+
+
+def check_links(
+    problems: Problems, services: Mapping[str, Declared], written: Iterable[str]
+) -> None:
+    """Report links to services that are not there, and loops. `written` are the sids
+    in the file, also of services that could not be decoded."""
+    for declared in services.values():
+        for field, sid in declared.links.items():
+            if sid not in written:
+                problems.add(
+                    join(declared.place, field),
+                    f"found {shown(sid)}; there is no such service."
+                    f"{nearest(sid, written)} Declared services: {names(written)}.",
+                )
+    told: set[str] = set()
+    for sid in services:
+        loop = _loop(services, sid)
+        if loop and not told & set(loop):
+            told.update(loop)
+            field = next(field for field, to in services[loop[0]].links.items() if to == loop[1])
+            place = join(services[loop[0]].place, field)
+            problems.add(place, f"services stand in front of each other: {' → '.join(loop)}.")
+
+
+def _loop(services: Mapping[str, Declared], start: str) -> list[str]:
+    """The way from `start` back to itself, or nothing."""
+    before: dict[str, str] = {}
+    queue = [start]
+    while queue:
+        here = queue.pop()
+        for to in services[here].links.values():
+            if to == start:
+                way = [here]
+                while way[-1] != start:
+                    way.append(before[way[-1]])
+                return [*reversed(way), start]
+            if to in services and to not in before:
+                before[to] = here
+                queue.append(to)
+    return []
+
+
+def check_construction(
+    problems: Problems, services: Mapping[str, Declared], buckets: Declared | None
+) -> None:
+    """Construct every driver, which validates and touches nothing, and forget it."""
+    built: dict[str, Store] = {}
+    for declared in in_order(services):
+        if not set(declared.links.values()) <= built.keys():
+            continue
+        try:
+            store = construct(declared, built)
+        except ValueError as error:
+            problems.add(declared.place, f"{error}")
+        else:
+            built[declared.sid] = Service(identify(declared), store)
+    if buckets is not None:
+        _check_buckets(problems, buckets)
+
+
+def _check_buckets(problems: Problems, buckets: Declared) -> None:
+    try:
+        store = construct(buckets, {})
+    except ValueError as error:
+        problems.add(buckets.place, f"{error}")
+        return
+    if store.find(Buckets) is None:
+        problems.add(
+            join(buckets.place, "driver"),
+            f"the driver {shown(buckets.driver.driver)} cannot make buckets.",
+        )

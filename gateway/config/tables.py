@@ -1,0 +1,247 @@
+"""The tables of `gateway.toml` as dataclasses: the one list of options and defaults.
+
+They are decoded by `decode.py` straight from these fields; an option that is
+not a field here (or of a driver) does not exist. Specification: configuration.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+import platformdirs
+
+from gateway.config.decode import Text
+from gateway.identity import Account, Credential, Identity, KeyAccess, Level, ServiceLevel
+from gateway.modes import Settings
+from gateway.storage import Secret, Store
+from gateway.storage.options import AtLeast, Duration, ExistingFile, OneOrMany, Size
+
+if TYPE_CHECKING:
+    from gateway.plugins import Plugins
+
+Kind = Literal["auto", "granian", "waitress"]
+
+SID = re.compile(r"[a-z0-9.-]{3,63}", re.ASCII)
+SID_RULE = "a service id has 3 to 63 of the characters a-z 0-9 . -"
+ID = re.compile(r"[A-Za-z0-9._@+-]{1,128}", re.ASCII)
+ID_RULE = "an id has 1 to 128 of the characters A-Z a-z 0-9 . _ @ + -"
+
+GIBIBYTE = 1 << 30
+MAX_BODY: Mapping[str, int] = {"granian": 5 << 40, "waitress": GIBIBYTE}
+"""waitress spools a body to disk before the application sees its request."""
+
+
+class _Address(NamedTuple):
+    host: str
+    port: int
+
+
+class Listener(_Address, Text):
+    """An address to listen on: "127.0.0.1:9000", "[::1]:9000", "example.com:80"."""
+
+    __slots__ = ()
+    described = 'an address such as "127.0.0.1:9000" or "[::1]:9000"'
+
+    @classmethod
+    def parse(cls, text: str) -> Listener:
+        found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]*)):(\d{1,5})", text)
+        if found is None or int(found[3]) > 65535:
+            raise ValueError(f'"{text}" is not {cls.described}')
+        return cls(found[1] or found[2] or "0.0.0.0", int(found[3]))  # noqa: S104 - ":9000" asks for all
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+class HostName(str, Text):
+    """A host name, in lower case; a final dot is dropped."""
+
+    __slots__ = ()
+    described = 'a host name such as "s3.example.com"'
+
+    @classmethod
+    def parse(cls, text: str) -> HostName:
+        name = text.lower().rstrip(".")
+        if not re.fullmatch(
+            r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*", name
+        ):
+            raise ValueError(f'"{text}" is not {cls.described}')
+        return cls(name)
+
+
+class WebUrl(str, Text):
+    """`scheme://host[:port][/path]` without credentials; a final slash is dropped."""
+
+    __slots__ = ()
+    described = 'an address such as "https://s3.example.com"'
+
+    @classmethod
+    def parse(cls, text: str) -> WebUrl:
+        parts = urlsplit(text)
+        bare = not (parts.query or parts.fragment or parts.username or parts.password)
+        if parts.scheme not in ("http", "https") or not parts.hostname or not bare:
+            raise ValueError(f"not {cls.described}")
+        return cls(text.rstrip("/"))
+
+
+def _data_folder() -> Path:
+    return platformdirs.user_data_path("storage-gateway", appauthor=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    certificate: Annotated[Path, ExistingFile]
+    key: Annotated[Path, ExistingFile]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """`[server]`. `workers` and `threads` are None where the server decides."""
+
+    listen: Annotated[tuple[Listener, ...], OneOrMany] = (Listener("127.0.0.1", 9000),)
+    data: Path = field(default_factory=_data_folder)
+    memory: bool = False
+    server: Kind = "auto"
+    workers: Annotated[int, AtLeast(1)] | None = None
+    threads: Annotated[int, AtLeast(1)] | None = None
+    log_format: Literal["text", "json"] = "text"
+    domains: Annotated[tuple[HostName, ...], OneOrMany] = ()
+    external_url: WebUrl | None = None
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], OneOrMany] = ()
+    default_mode: str = "s3"
+    region: str = "us-east-1"
+    max_body: Annotated[int, Size] | None = None
+    tls: Tls | None = None
+    health: bool = True
+    drain: Annotated[float, Duration] = 30.0
+
+    def __post_init__(self) -> None:
+        if not self.listen:
+            raise ValueError("listen: at least one address is needed")
+        twice = [str(one) for one in self.listen if one.port and self.listen.count(one) > 1]
+        if twice:
+            raise ValueError(f"listen: {twice[0]} is given twice")
+
+    def body_limit(self, server: Literal["granian", "waitress"]) -> int:
+        """Bytes that a request's body may have on that server."""
+        return MAX_BODY[server] if self.max_body is None else self.max_body
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogOptions:
+    """`[catalog]`. A secret because it may hold a password: also `url_env`, `url_file`."""
+
+    url: Secret = field(default_factory=lambda: Secret("sqlite"))
+
+    def __post_init__(self) -> None:
+        url = self.url.reveal()
+        if url != "sqlite" and not url.startswith("postgresql+psycopg://"):
+            raise ValueError('url: allowed are "sqlite" and "postgresql+psycopg://…"')
+
+    @property
+    def embedded(self) -> bool:
+        return self.url.reveal() == "sqlite"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One of `[[keys]]`."""
+
+    id: str
+    secret: Secret
+    account: str = "root"
+    access: Level | Mapping[str, ServiceLevel] = "own"
+
+    def credential(self) -> Credential:
+        access: KeyAccess = self.access
+        identity = Identity(key=self.id, account=self.account, access=access)
+        return Credential(id=self.id, secret=self.secret, identity=identity)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """One of `[[bindings]]`: a door with its own host, port or path prefix."""
+
+    host: HostName | None = None
+    port: Annotated[int, AtLeast(1)] | None = None
+    prefix: str = ""
+    mode: str
+    service: str = ""
+
+    def __post_init__(self) -> None:
+        if not (self.host or self.port or self.prefix):
+            raise ValueError("give one of host, port and prefix at least")
+        if self.port is not None and self.port > 65535:
+            raise ValueError("port: at most 65535")
+        if self.prefix and not self.prefix.startswith("/"):
+            raise ValueError('prefix: begins with "/"')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """A service that the file declares, or `[buckets]` (whose `sid` is "").
+
+    `options` are the driver's own, decoded; `links` its fields typed `Store`
+    with the sids that they name. `place` says where in the file it is.
+    """
+
+    sid: str
+    place: str
+    driver: type[Store]
+    name: str = ""
+    account: str = "root"
+    options: Mapping[str, Any]
+    links: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What `load` was called with: JSON values, by which another process loads the same."""
+
+    path: str | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """All that was configured, checked. `root` is the environment's root key, if it has one."""
+
+    origin: Origin
+    server: Server
+    catalog: CatalogOptions
+    accounts: tuple[Account, ...]
+    keys: tuple[Key, ...]
+    root: Key | None
+    buckets: Declared
+    services: Mapping[str, Declared]
+    bindings: tuple[Binding, ...]
+    plugins: Plugins = field(repr=False, compare=False)
+
+    @property
+    def data(self) -> Path | None:
+        """The data folder; None when nothing is kept."""
+        return None if self.server.memory else self.server.data
+
+    def settings(self, server: Literal["granian", "waitress"] = "granian") -> Settings:
+        """What modes see of `[server]`."""
+        return Settings(
+            region=self.server.region,
+            domains=self.server.domains,
+            external_url=self.server.external_url or "",
+            trusted_proxies=self.server.trusted_proxies,
+            max_body=self.server.body_limit(server),
+        )

@@ -1,0 +1,172 @@
+"""One request on its way: what it moved, its place among the slow, and how it ended.
+
+An exchange is the record that modes fill in, the `start_response` that they
+call, and what wraps the bodies: one object, because a small request has 10 µs
+for all of this.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Any, TypeAlias
+
+from gateway.admission import Admission
+from gateway.record import Record
+
+log = logging.getLogger("gateway")
+Headers: TypeAlias = list[tuple[str, str]]
+ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType] | None
+
+
+class Exchange(Record):
+    """Its parts are used by `app` only; a mode sees the `Record`."""
+
+    __slots__ = (
+        "_admission",
+        "_begun",
+        "_finish",
+        "_held",
+        "_over",
+        "headers",
+        "line",
+        "unread",
+    )
+
+    def __init__(
+        self,
+        request_id: str,
+        environ: dict[str, Any],
+        client: str,
+        admission: Admission,
+        finish: Callable[[Exchange], None],
+    ) -> None:
+        path: str = environ["PATH_INFO"]
+        Record.__init__(self, request_id, environ["REQUEST_METHOD"], path, client)
+        self._admission, self._finish = admission, finish
+        self._held = self._over = self.unread = False
+        self.line = ""
+        self.headers: Headers = []
+        self.started, self._begun = time.time(), time.perf_counter()
+
+    # start_response: kept until the application returns, so that a crash can change it
+
+    def __call__(
+        self, status: str, headers: Headers, exc_info: ExcInfo = None
+    ) -> Callable[[bytes], object]:
+        self.line, self.headers = status, headers
+        return _write
+
+    # admission
+
+    def admit(self) -> None:
+        """Take a place among those who hold a thread at their client's pace. Raises `Busy`."""
+        if self._held or (self.unread and self._admission.spools):
+            return
+        self._admission.take(self.client)
+        self._held = True
+
+    def release(self) -> None:
+        if self._held:
+            self._held = False
+            self._admission.release(self.client)
+
+    # the end
+
+    def over(self) -> None:
+        """Once, whoever comes first: the end of the body, its close, or a crash."""
+        if self._over:
+            return
+        self._over = True
+        self.release()
+        self.duration = time.perf_counter() - self._begun
+        self.status = int(self.line[:3] or 500)
+        self._finish(self)
+
+
+def _write(data: bytes) -> object:
+    raise NotImplementedError("The write() of PEP 3333 is not offered; return the body.")
+
+
+class Received:
+    """`wsgi.input`, counted. When all that was announced has been read, the place that
+    was taken for it is given back."""
+
+    __slots__ = ("_announced", "_exchange", "_input")
+
+    def __init__(self, source: Any, announced: int | None, exchange: Exchange) -> None:
+        self._input, self._announced, self._exchange = source, announced, exchange
+
+    def _count(self, piece: bytes) -> bytes:
+        exchange = self._exchange
+        exchange.received += len(piece)
+        if not piece or exchange.received == self._announced:
+            exchange.unread = False
+            exchange.release()
+        return piece
+
+    def read(self, size: int = -1) -> bytes:
+        return self._count(self._input.read(size)) if size else b""
+
+    def readline(self, size: int = -1) -> bytes:
+        return self._count(self._input.readline(size)) if size else b""
+
+    def readlines(self, hint: int = -1) -> list[bytes]:
+        return list(self)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.readline, b"")
+
+
+class Sent:
+    """An answer's body that is not bytes already: counted, and closed whatever happens."""
+
+    __slots__ = ("_body", "_exchange", "_next")
+
+    def __init__(self, body: Iterable[bytes], exchange: Exchange) -> None:
+        self._body, self._exchange = body, exchange
+        self._next = iter(body).__next__
+
+    def __iter__(self) -> Sent:
+        return self
+
+    def __next__(self) -> bytes:
+        exchange = self._exchange
+        try:
+            piece = self._next()
+        except StopIteration:
+            exchange.aborted = _missing(exchange)
+            exchange.over()
+            raise
+        except Exception as error:
+            # The server breaks the connection when an iterator raises, which is right: the
+            # answer must not look complete. Here it is only told which request that was.
+            log.error("%s: the answer broke off", exchange.request_id, exc_info=error)
+            exchange.aborted = True
+            exchange.over()
+            raise
+        exchange.sent += len(piece)
+        return piece
+
+    def close(self) -> None:
+        """By the server, at the end and when the client has gone away."""
+        try:
+            close = getattr(self._body, "close", None)
+            if close is not None:
+                close()
+        finally:
+            if not self._exchange._over:
+                self._exchange.aborted = _missing(self._exchange)
+                self._exchange.over()
+
+
+def _missing(exchange: Exchange) -> bool:
+    """Whether fewer bytes were sent than announced; then the server breaks the connection."""
+    if exchange.method == "HEAD":
+        return False
+    for name, value in exchange.headers:
+        if name.lower() == "content-length":
+            return exchange.sent < int(value)
+    return False

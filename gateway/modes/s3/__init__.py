@@ -1,0 +1,35 @@
+"""The S3 mode: the S3 API in XML, signed with Signature Version 4.
+
+A request is this mode's when it is signed as S3 requests are, or has a header
+or a parameter that only S3 has.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.hookspecs import hookimpl
+from gateway.modes import Gateway, Mode, WSGIApp
+
+
+class S3Mode:
+    name = "s3"
+
+    def claims(self, environ: dict[str, Any]) -> bool:
+        """An `Authorization: AWS…`, any `x-amz-*` header, any `X-Amz-*` parameter."""
+        if environ.get("HTTP_AUTHORIZATION", "").startswith("AWS"):
+            return True
+        query = environ.get("QUERY_STRING", "")
+        if query and any(one[:6].lower() == "x-amz-" for one in query.split("&")):
+            return True
+        return any(name.startswith("HTTP_X_AMZ_") for name in environ)
+
+    def app(self, gateway: Gateway) -> WSGIApp:
+        from gateway.modes.s3.application import create_app
+
+        return create_app(gateway)
+
+
+@hookimpl
+def gateway_modes() -> list[Mode]:
+    return [S3Mode()]

@@ -1,0 +1,123 @@
+"""The S3 mode as a WSGI application: parse, authenticate, find the operation, answer.
+
+It is a Falcon application with one sink, so that any method and any key
+arrives. Everything a client can cause is an S3 error document; what is left
+is logged, and answered as InternalError by Falcon's handler for exceptions.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import falcon
+
+from gateway.modes import Gateway, WSGIApp
+from gateway.modes.s3 import errors, operations
+from gateway.modes.s3.auth import Authenticated, SignedRequest, authenticate
+from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.replies import Reply, Sending
+from gateway.modes.s3.request import Request, external_host
+from gateway.storage import StorageError
+
+log = logging.getLogger("gateway.s3")
+
+
+class Sink:
+    """Any request → its answer."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def __call__(self, req: falcon.Request, resp: falcon.Response, **_: object) -> None:
+        environ = req.env
+        reply = self.answer(environ)
+        resp.status = reply.status
+        resp.set_headers(reply.headers)
+        resp.set_header("x-amz-request-id", environ.get("gateway.request_id", ""))
+        body = reply.body
+        if not isinstance(body, bytes):
+            length = reply.length or 0
+            resp.stream, resp.content_length = Sending(body, length), length
+        elif req.method == "HEAD" and reply.length is not None:
+            resp.content_length = reply.length
+        else:
+            resp.data = body
+
+    def answer(self, environ: dict[str, Any]) -> Reply:
+        record = environ.get("gateway.record")
+        try:
+            request = Request(environ, self._gateway)
+            operation = operations.find(request)
+            if record is not None:
+                record.operation, record.sid = operation.name, request.bucket
+            if request.method == "OPTIONS":
+                refuse_preflight(request)
+            request.authenticated = who(request)
+            if record is not None:
+                record.key_id = request.identity.key
+            return operation.handler(request)
+        except (StorageError, S3Problem) as error:
+            return refused(error, environ, record)
+
+
+def refused(error: StorageError | S3Problem, environ: dict[str, Any], record: Any) -> Reply:
+    path = environ.get("PATH_INFO", "").encode("latin-1", "replace").decode("utf-8", "replace")
+    code, reply = errors.reply(error, path, environ.get("gateway.request_id", ""))
+    if record is not None:
+        record.code = code
+    if reply.status >= 500:
+        log.warning("%s %s: %s: %s", environ["REQUEST_METHOD"], path, code, error)
+    if environ["REQUEST_METHOD"] == "HEAD":
+        reply.body = b""
+    return reply
+
+
+def who(request: Request) -> Authenticated:
+    """Who makes the request. Behind a proxy that changes Host, the signature is one
+    over the host of `external_url`."""
+    gateway, environ = request.gateway, request.environ
+    now, region = gateway.clock(), gateway.settings.region
+    signed = SignedRequest.of(environ, host=request.host)
+    try:
+        return authenticate(signed, gateway.keys, now_ms=now, region=region)
+    except S3Problem as problem:
+        outside = external_host(gateway.settings) if gateway.settings.external_url else ""
+        if problem.code != "SignatureDoesNotMatch" or outside in ("", request.host):
+            raise
+        signed = SignedRequest.of(environ, host=outside)
+        return authenticate(signed, gateway.keys, now_ms=now, region=region)
+
+
+def refuse_preflight(request: Request) -> None:
+    """A CORS preflight is never authenticated. No bucket has CORS rules: AWS answers 403."""
+    environ = request.environ
+    if "HTTP_ORIGIN" not in environ or "HTTP_ACCESS_CONTROL_REQUEST_METHOD" not in environ:
+        raise S3Problem("InvalidRequest", "Insufficient information. Origin request header needed.")
+    raise S3Problem("AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.")
+
+
+def _failed(req: falcon.Request, resp: falcon.Response, error: Exception, _: object) -> None:
+    """A mistake of ours: the log has it whole, the client its request id."""
+    log.error("%s %s failed", req.method, req.env.get("PATH_INFO"), exc_info=error)
+    environ = req.env
+    _, reply = errors.reply(
+        S3Problem("InternalError"), req.path, environ.get("gateway.request_id", "")
+    )
+    record = environ.get("gateway.record")
+    if record is not None:
+        record.code = "InternalError"
+    resp.status = reply.status
+    resp.data = reply.body if isinstance(reply.body, bytes) and req.method != "HEAD" else b""
+    resp.stream = None
+    resp.set_headers(reply.headers)
+
+
+def create_app(gateway: Gateway) -> WSGIApp:
+    app = falcon.App()
+    # An answer without a body has no type.
+    app.resp_options.default_media_type = None  # type: ignore[assignment]  # Falcon allows it
+    app.req_options.keep_blank_qs_values = True
+    app.add_error_handler(Exception, _failed)
+    app.add_sink(Sink(gateway), prefix="/")
+    return app

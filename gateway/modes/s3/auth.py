@@ -1,0 +1,282 @@
+"""A request → who makes it: Signature Version 4 in the Authorization header or the query.
+
+Nothing here reads a body: `Authenticated.payload` says what the signature says
+of it. May surprise: every `x-amz-*` header that is present must be signed, in
+presigned URLs too, so that whoever passes on a URL or sits in between cannot
+add one. WSGI folds `x_amz_foo` into `x-amz-foo`; what arrives is checked under
+its name with dashes, so a folded header is unsigned, or fails, but has no effect.
+
+Source: Amazon S3 API Reference, "Authenticating Requests (AWS Signature Version 4)".
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from hmac import compare_digest
+from typing import Any, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from gateway.identity import ANONYMOUS, Credential, Identity, Keys
+from gateway.modes.s3 import claims, sigv4
+from gateway.modes.s3.claims import Claim
+from gateway.modes.s3.diagnosis import Signed, suspect
+from gateway.modes.s3.problems import S3Problem
+from gateway.storage import Secret
+
+log = logging.getLogger("gateway.s3")
+
+SIGNED_CHUNKS = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+SIGNED_CHUNKS_TRAILER = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
+UNSIGNED_CHUNKS_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+_SIGNED_STREAMS = frozenset({SIGNED_CHUNKS, SIGNED_CHUNKS_TRAILER})
+_PAYLOADS = _SIGNED_STREAMS | {sigv4.UNSIGNED, UNSIGNED_CHUNKS_TRAILER}
+
+_AMZ = "HTTP_X_AMZ_"
+_BY_NETWORK = frozenset({"HTTP_X_AMZ_CF_ID"})
+"""What CloudFront adds to requests of others; the gateway gives it no meaning."""
+
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_NAME = re.compile(r"[a-z0-9!#$%&'*+.^`|~-]+")
+
+
+class SignedRequest(NamedTuple):
+    """What a signature can cover. `path` is decoded, in WSGI's latin-1 form: it is *the*
+    path, from which the key is made too, so that what is signed is what is served."""
+
+    method: str
+    path: str
+    query: str
+    host: str
+    environ: Mapping[str, Any]
+
+    @classmethod
+    def of(
+        cls, environ: Mapping[str, Any], raw_path: str | None = None, host: str | None = None
+    ) -> SignedRequest:
+        """`raw_path` is the path as the client sent it, percent-encoded; None: what the
+        server tells of it. `host` replaces the Host header (behind a proxy).
+
+        waitress gives the request target as REQUEST_URI (its PATH_INFO lacks all but one of
+        several leading slashes); granian gives the decoded path only, whole.
+        """
+        target = environ.get("REQUEST_URI") if raw_path is None else raw_path
+        if target is None:
+            path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+        else:
+            path = _path_of(target)
+        if host is None:
+            host = environ.get("HTTP_HOST", "")
+        return cls(environ["REQUEST_METHOD"], path, environ.get("QUERY_STRING", ""), host, environ)
+
+    def header(self, name: str) -> str:
+        """The value of a header, named in lower case; "" when it is absent."""
+        value: str = self.host if name == "host" else self.environ.get(_environ_key(name), "")
+        return value
+
+    def __repr__(self) -> str:
+        return f"SignedRequest({self.method} {self.path!r})"  # queries and headers hold secrets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authenticated:
+    """`payload` is what `x-amz-content-sha256` says: a SHA-256 in hex, UNSIGNED-PAYLOAD, one
+    of the STREAMING literals, or "". `seed` is there for the signed streaming ones."""
+
+    identity: Identity = ANONYMOUS
+    credential: Credential | None = None
+    payload: str = ""
+    seed: sigv4.Seed | None = None
+
+
+def authenticate(request: SignedRequest, keys: Keys, *, now_ms: int, region: str) -> Authenticated:
+    """Who makes the request; `ANONYMOUS` when it does not say. Raises S3Problem."""
+    parameters = claims.auth_parameters(request.query)
+    authorization = request.environ.get("HTTP_AUTHORIZATION", "")
+    if authorization and parameters:
+        raise S3Problem(
+            "InvalidArgument",
+            "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter,"
+            " Signature query string parameter or the Authorization header should be specified",
+            ArgumentName="Authorization",
+        )
+    if authorization:
+        return _by_header(request, authorization, keys, now_ms, region)
+    if parameters:
+        return _by_query(request, parameters, keys, now_ms, region)
+    return Authenticated(payload=_anonymous_payload(request))
+
+
+def _by_header(
+    request: SignedRequest, authorization: str, keys: Keys, now_ms: int, region: str
+) -> Authenticated:
+    claim = claims.claim_of_header(authorization)
+    _refuse_token(request.environ.get("HTTP_X_AMZ_SECURITY_TOKEN"))
+    timestamp = claims.date_of_header(request.environ, now_ms)
+    claim.check_scope(timestamp, region)
+    payload = request.environ.get("HTTP_X_AMZ_CONTENT_SHA256")
+    if payload is None:
+        raise S3Problem(
+            "InvalidRequest", "Missing required header for this request: x-amz-content-sha256"
+        )
+    query = sigv4.canonical_query(request.query)
+    return _verify(request, claim, keys, timestamp, query, _payload(payload))
+
+
+def _by_query(
+    request: SignedRequest, parameters: Mapping[str, str], keys: Keys, now_ms: int, region: str
+) -> Authenticated:
+    claim = claims.claim_of_query(parameters)
+    _refuse_token(
+        parameters.get("X-Amz-Security-Token") or request.environ.get("HTTP_X_AMZ_SECURITY_TOKEN")
+    )
+    timestamp = claims.date_of_query(parameters, now_ms)
+    claim.check_scope(timestamp, region)
+    payload = request.environ.get("HTTP_X_AMZ_CONTENT_SHA256")
+    if payload is None:
+        payload = parameters.get("X-Amz-Content-Sha256", sigv4.UNSIGNED)
+    query = sigv4.canonical_query(request.query, "X-Amz-Signature")
+    return _verify(request, claim, keys, timestamp, query, _payload(payload))
+
+
+def _verify(
+    request: SignedRequest, claim: Claim, keys: Keys, timestamp: str, query: str, payload: str
+) -> Authenticated:
+    headers = _signed_headers(request, claim)
+    credential = keys.credential(claim.key_id)
+    if credential is None:
+        raise S3Problem("InvalidAccessKeyId", AWSAccessKeyId=claim.key_id)
+    path, lines = sigv4.canonical_path(request.path), sigv4.canonical_headers(headers)
+    signed = Signed(request.method, path, query, lines, claim.signed, payload)
+    key = sigv4.signing_key(credential.secret.reveal(), claim.day, claim.region)
+    scope = sigv4.scope_of(claim.day, claim.region)
+    canonical = sigv4.canonical_request(*signed)
+    text = sigv4.string_to_sign(timestamp, scope, canonical)
+    expected = sigv4.signature(key, text)
+    if not compare_digest(expected.encode(), claim.signature.encode("latin-1")):
+        _explain(request, claim, signed, key, timestamp, scope)
+        raise _mismatch(claim, canonical, text)
+    seed = None
+    if payload in _SIGNED_STREAMS:
+        seed = sigv4.Seed(key=Secret(key), scope=scope, timestamp=timestamp, signature=expected)
+    return Authenticated(
+        identity=credential.identity, credential=credential, payload=payload, seed=seed
+    )
+
+
+def _signed_headers(request: SignedRequest, claim: Claim) -> list[tuple[str, str]]:
+    """The signed headers' names and values. Raises when one that must be signed is not."""
+    signed = claim.signed
+    # Long lists are not kept: what clients can fill must stay small.
+    found = _names(signed) if len(signed) <= 1024 else _names.__wrapped__(signed)
+    if found is None:
+        raise claim.malformed(
+            "SignedHeaders must be names of headers, each once, separated by ';'. A name with"
+            " '_' cannot be signed: servers take it for the one with '-'."
+        )
+    names, keys = found
+    environ, host = request.environ, request.host
+    headers = [(name, host if key == "HTTP_HOST" else environ.get(key, "")) for name, key in names]
+    # One count over all names is three times as fast as a look at each.
+    present = "\n".join(environ).count(_AMZ)
+    if "HTTP_HOST" not in keys or present != len(
+        [1 for _, key in names if key[:11] == _AMZ and key in environ]
+    ):
+        _refuse_unsigned(environ, keys)
+    return headers
+
+
+def _refuse_unsigned(environ: Mapping[str, Any], signed: frozenset[str]) -> None:
+    missing = {key for key in environ if key.startswith(_AMZ)} - signed - _BY_NETWORK
+    if "HTTP_HOST" not in signed:
+        missing.add("HTTP_HOST")
+    if missing:
+        raise S3Problem(
+            "AccessDenied",
+            "There were headers present in the request which were not signed",
+            HeadersNotSigned=", ".join(
+                sorted(key[5:].replace("_", "-").lower() for key in missing)
+            ),
+        )
+
+
+@lru_cache(maxsize=512)
+def _names(signed: str) -> tuple[tuple[tuple[str, str], ...], frozenset[str]] | None:
+    """(name, key in the environ) of each signed header, and all keys; None when malformed."""
+    names = signed.split(";")
+    if not all(_NAME.fullmatch(name) for name in names) or len(set(names)) != len(names):
+        return None
+    pairs = tuple((name, _environ_key(name)) for name in names)
+    return pairs, frozenset(key for _, key in pairs)
+
+
+def _environ_key(name: str) -> str:
+    key = name.upper().replace("-", "_")
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+
+
+def _payload(text: str) -> str:
+    if _SHA256.fullmatch(text) or text in _PAYLOADS:
+        return text
+    raise S3Problem(
+        "InvalidArgument",
+        f"x-amz-content-sha256 must be {', '.join(sorted(_PAYLOADS))}, or a valid sha256 value.",
+        ArgumentName="x-amz-content-sha256",
+        ArgumentValue=text,
+    )
+
+
+def _anonymous_payload(request: SignedRequest) -> str:
+    """Unsigned botocore sends a trailer, but does not say so in x-amz-content-sha256."""
+    payload = request.environ.get("HTTP_X_AMZ_CONTENT_SHA256", "")
+    if not payload:
+        return UNSIGNED_CHUNKS_TRAILER if "HTTP_X_AMZ_TRAILER" in request.environ else ""
+    if payload in _SIGNED_STREAMS:
+        raise S3Problem("InvalidRequest", "Signed chunks need a signed request.")
+    return _payload(payload)
+
+
+def _refuse_token(token: str | None) -> None:
+    if token:
+        raise S3Problem("InvalidToken", "Session tokens are not supported; use a permanent key.")
+
+
+def _mismatch(claim: Claim, canonical: str, text: str) -> S3Problem:
+    return S3Problem(
+        "SignatureDoesNotMatch",
+        AWSAccessKeyId=claim.key_id,
+        StringToSign=text,
+        SignatureProvided=claim.signature,
+        StringToSignBytes=text.encode("latin-1").hex(" "),
+        CanonicalRequest=canonical,
+        CanonicalRequestBytes=canonical.encode("latin-1").hex(" "),
+    )
+
+
+def _explain(
+    request: SignedRequest, claim: Claim, signed: Signed, key: bytes, timestamp: str, scope: str
+) -> None:
+    """Log which line differs, when a usual suspect would have fitted; never the signature."""
+    if not log.isEnabledFor(logging.INFO):
+        return
+    given = claim.signature.encode("latin-1")
+
+    def fits(variation: Signed) -> bool:
+        text = sigv4.string_to_sign(timestamp, scope, sigv4.canonical_request(*variation))
+        return compare_digest(sigv4.signature(key, text).encode(), given)
+
+    found = suspect(signed, request.path, request.query, fits)
+    if found:
+        log.info("The signature of key %r does not match: %s.", claim.key_id, found)
+
+
+def _path_of(target: str) -> str:
+    """The decoded path of a request target, which may be absolute, with query and fragment."""
+    path = target.partition("?")[0].partition("#")[0]
+    if not path.startswith("/") and "://" in path:
+        _, slash, rest = path.partition("://")[2].partition("/")
+        path = slash + rest
+    return unquote_to_bytes(path.encode("latin-1")).decode("latin-1") if "%" in path else path

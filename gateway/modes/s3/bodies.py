@@ -1,0 +1,174 @@
+"""A request's body: how long it is, what was promised of it, and where to pull it from.
+
+`aws-chunked` is recognised by `x-amz-content-sha256: STREAMING-…` only, never
+by Content-Encoding. Call this after the request was authorized: it takes the
+request's place among those that may hold a thread while they read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import IO
+
+from gateway.modes.s3 import sums
+from gateway.modes.s3.auth import UNSIGNED_CHUNKS_TRAILER
+from gateway.modes.s3.chunked import ChunkedReader, trailer_names
+from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.request import Request
+from gateway.modes.s3.sigv4 import ChunkSigner
+from gateway.storage import NOTHING, BytesBody, Intake, InvalidRequest, Readable
+from gateway.storage.checksums import decode, encode
+from gateway.storage.streams import PIECE
+from gateway.storage.types import Checksum
+
+LARGEST_PUT = 5 << 30
+"""Bytes of one PUT or one part (Amazon S3 User Guide, "Multipart upload limits")."""
+
+XML_LIMIT = 2 << 20
+COMPLETE_LIMIT = 8 << 20
+"""10,000 parts with ETag and checksum are about 3 MiB as SDKs write them."""
+
+_STREAMING = "STREAMING-"
+_HEX = re.compile(r"[0-9a-fA-F]{64}")
+
+
+@dataclass(slots=True)
+class Body:
+    source: Readable
+    size: int
+    checksums: Mapping[str, Checksum]
+    digests: Mapping[str, str]
+
+
+class Limited:
+    """`length` bytes of the server's input, which may not end by itself; None: to its end."""
+
+    __slots__ = ("_input", "_left")
+
+    def __init__(self, source: IO[bytes], length: int | None) -> None:
+        self._input, self._left = source, length
+
+    def read(self, size: int = PIECE, /) -> bytes:
+        if self._left is None:
+            return self._input.read(size)
+        if self._left <= 0:
+            return b""
+        piece = self._input.read(min(size, self._left))
+        self._left -= len(piece)
+        return piece
+
+    def close(self) -> None:
+        """The server closes its input."""
+
+
+def receive(request: Request, *, limit: int = LARGEST_PUT) -> Body:
+    """The body of an upload. Raises S3Problem before a byte is read; `Busy`."""
+    payload = request.authenticated.payload
+    if payload.startswith(_STREAMING):
+        body = _chunked(request, limit)
+    else:
+        body = _plain(request, payload, limit)
+    sums.check_announced(request, body.checksums)
+    if body.size and (admit := request.environ.get("gateway.admission")) is not None:
+        admit()
+    return body
+
+
+def _plain(request: Request, payload: str, limit: int) -> Body:
+    size = _length(request.environ.get("CONTENT_LENGTH"))
+    if size is None:
+        raise S3Problem("MissingContentLength")
+    _check_size(request, size, limit)
+    digests = dict(_content_md5(request))
+    if _HEX.fullmatch(payload):
+        digests["SHA256"] = encode(bytes.fromhex(payload))
+    source: Readable = Limited(request.environ["wsgi.input"], size) if size else BytesBody(b"")
+    return Body(source, size, sums.in_headers(request), digests)
+
+
+def _chunked(request: Request, limit: int) -> Body:
+    environ = request.environ
+    size = _length(environ.get("HTTP_X_AMZ_DECODED_CONTENT_LENGTH"))
+    if size is None:
+        raise S3Problem("MissingContentLength")
+    _check_size(request, size, limit)
+    seed = request.authenticated.seed
+    if seed is None and request.authenticated.payload != UNSIGNED_CHUNKS_TRAILER:
+        raise S3Problem("InvalidRequest", "Signed chunks need a signed request.")
+    trailers = trailer_names(environ.get("HTTP_X_AMZ_TRAILER", ""))
+    reader = ChunkedReader(
+        Limited(environ["wsgi.input"], _length(environ.get("CONTENT_LENGTH"))),
+        decoded_length=size,
+        trailers=trailers,
+        signer=None if seed is None else ChunkSigner(seed),
+    )
+    promised: dict[str, Checksum] = {**sums.in_headers(request)}
+    promised.update(sums.in_trailer(trailers, reader.trailer))
+    if len(promised) > 1:
+        raise S3Problem(
+            "InvalidRequest",
+            "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
+        )
+    return Body(reader, size, promised, dict(_content_md5(request)))
+
+
+def _length(text: str | None) -> int | None:
+    """None when there is none. Raises S3Problem when it is no length."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 19):
+        raise S3Problem("InvalidArgument", "The length of the body is not a number.")
+    return int(text)
+
+
+def _check_size(request: Request, size: int, limit: int) -> None:
+    most = min(limit, request.gateway.settings.max_body)
+    if size > most:
+        raise S3Problem("EntityTooLarge", ProposedSize=str(size), MaxSizeAllowed=str(most))
+
+
+def _content_md5(request: Request) -> Mapping[str, str]:
+    text = request.environ.get("HTTP_CONTENT_MD5")
+    if text is None:
+        return NOTHING
+    try:
+        decode("MD5", text.strip())
+    except InvalidRequest:
+        raise S3Problem("InvalidDigest") from None
+    return {"MD5": text.strip()}
+
+
+def document(
+    request: Request, *, limit: int = XML_LIMIT, checked: bool = False, summed: bool = True
+) -> bytes:
+    """A body that is a document, whole: b"" when none was announced.
+
+    `checked`: Content-MD5 or a checksum must be there. Not `summed`: checksum
+    headers are not the body's (CompleteMultipartUpload: the object's).
+    """
+    if not request.environ.get("CONTENT_LENGTH") and not request.header(
+        "x-amz-decoded-content-length"
+    ):
+        if "HTTP_TRANSFER_ENCODING" in request.environ:
+            raise S3Problem("MissingContentLength")
+        return b""
+    body = _received_document(request, limit)
+    if checked and not body.checksums and "MD5" not in body.digests:
+        raise S3Problem(
+            "InvalidRequest",
+            "Missing required header for this request: Content-MD5 OR x-amz-checksum-*",
+        )
+    checksums = body.checksums if summed else NOTHING
+    intake = Intake(body.source, size=body.size, checksums=checksums, digests=body.digests)
+    return b"".join(iter(intake.read, b""))
+
+
+def _received_document(request: Request, limit: int) -> Body:
+    try:
+        return receive(request, limit=limit)
+    except S3Problem as problem:
+        if problem.code == "EntityTooLarge":
+            raise S3Problem("MaxMessageLengthExceeded", MaxMessageLengthBytes=str(limit)) from None
+        raise

@@ -1,0 +1,250 @@
+"""What a request says of its own signature: parsed and checked, not yet verified.
+
+The Authorization header and the query say the same things in two ways; both
+become a `Claim`. Messages are those of AWS where clients are known to read them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from gateway.modes.s3 import sigv4
+from gateway.modes.s3.problems import S3Problem
+
+SKEW = 15 * 60 * 1000
+"""Milliseconds by which a client's clock may differ."""
+
+LONGEST = 7 * 24 * 3600
+"""Seconds that a presigned URL may be valid."""
+
+_TIMESTAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+_QUERY = tuple(
+    f"X-Amz-{name}"
+    for name in ("Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature")
+)
+
+
+class _Place(NamedTuple):
+    """Where a claim was made: the code and the beginning of complaints about it."""
+
+    code: str
+    text: str
+
+
+_HEADER = _Place("AuthorizationHeaderMalformed", "The authorization header is malformed; ")
+_PARAMETERS = _Place(
+    "AuthorizationQueryParametersError", "Error parsing the X-Amz-Credential parameter; "
+)
+
+
+class Claim(NamedTuple):
+    key_id: str
+    day: str
+    region: str
+    service: str
+    terminator: str
+    signed: str
+    """SignedHeaders, in lower case."""
+    signature: str
+    place: _Place
+
+    def check_scope(self, timestamp: str, region: str) -> None:
+        """Raise unless it was made for this service, this region and the timestamp's day."""
+        if self.region != region:
+            raise self.malformed(
+                f"the region '{self.region}' is wrong; expecting '{region}'", Region=region
+            )
+        if self.day != timestamp[:8]:
+            raise self.malformed(
+                f'Invalid credential date "{self.day}". This date is not the same as'
+                f' X-Amz-Date: "{timestamp[:8]}".'
+            )
+        if self.service != sigv4.SERVICE:
+            raise self.malformed(
+                f'incorrect service "{self.service}". This endpoint belongs to "{sigv4.SERVICE}".'
+            )
+        if self.terminator != sigv4.TERMINATOR:
+            raise self.malformed(
+                f'incorrect terminal "{self.terminator}". This endpoint uses "{sigv4.TERMINATOR}".'
+            )
+
+    def malformed(self, text: str, **extra: str) -> S3Problem:
+        return S3Problem(self.place.code, self.place.text + text, **extra)
+
+
+def _claim(credential: str, signed: str, signature: str, place: _Place) -> Claim:
+    parts = credential.rsplit("/", 4)
+    if len(parts) != 5 or not parts[0]:
+        raise S3Problem(
+            place.code,
+            f"{place.text}the Credential is mal-formed; expecting"
+            ' "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".',
+        )
+    key_id, day, region, service, terminator = parts
+    return Claim(key_id, day, region, service, terminator, signed.lower(), signature, place)
+
+
+# the header
+
+
+def claim_of_header(text: str) -> Claim:
+    """From an Authorization header: its parts in any order, with any blanks between them."""
+    algorithm, _, rest = text.strip(" \t").partition(" ")
+    if algorithm != sigv4.ALGORITHM:
+        if algorithm == "AWS" or algorithm.startswith("AWS4-"):
+            raise _other_version()
+        raise S3Problem(
+            "InvalidArgument", "Unsupported Authorization Type", ArgumentName="Authorization"
+        )
+    parts = {}
+    for part in rest.split(","):
+        name, _, value = part.partition("=")
+        parts[name.strip(" \t")] = value.strip(" \t")
+    try:
+        credential, signed = parts["Credential"], parts["SignedHeaders"]
+        return _claim(credential, signed, parts["Signature"], _HEADER)
+    except KeyError as error:
+        raise S3Problem(
+            _HEADER.code,
+            f"{_HEADER.text}the authorization header requires three components: Credential,"
+            f" SignedHeaders, and Signature; {error.args[0]} is missing.",
+        ) from None
+
+
+def date_of_header(environ: Mapping[str, Any], now_ms: int) -> str:
+    """The timestamp that is signed, from x-amz-date or else Date, which may be RFC 9110's.
+
+    Raises RequestTimeTooSkewed when it is too far from now.
+    """
+    timestamp: str = environ.get("HTTP_X_AMZ_DATE") or _date(environ.get("HTTP_DATE", ""))
+    at = epoch(timestamp)
+    if at is None:
+        raise S3Problem(
+            "AccessDenied", "AWS authentication requires a valid Date or x-amz-date header"
+        )
+    if abs(now_ms - at) > SKEW:
+        raise S3Problem(
+            "RequestTimeTooSkewed",
+            RequestTime=timestamp,
+            ServerTime=_iso(now_ms),
+            MaxAllowedSkewMilliseconds=str(SKEW),
+        )
+    return timestamp
+
+
+def _date(text: str) -> str:
+    if _TIMESTAMP.fullmatch(text):
+        return text
+    try:
+        date = parsedate_to_datetime(text)
+        utc = date.astimezone(UTC) if date.tzinfo else date
+    except (ValueError, OverflowError):
+        return ""
+    return utc.strftime("%Y%m%dT%H%M%SZ")
+
+
+# the query
+
+
+def auth_parameters(query: str) -> dict[str, str] | None:
+    """The X-Amz-* parameters of a raw query, decoded; None when they do not authenticate.
+
+    Raises for Signature Version 2 and for a parameter that comes twice.
+    """
+    if "X-Amz-" not in query and "AWSAccessKeyId=" not in query:
+        return None
+    found: dict[str, str] = {}
+    for part in query.split("&"):
+        name, _, value = part.partition("=")
+        if name.startswith("X-Amz-"):
+            if name in found:
+                raise S3Problem(_PARAMETERS.code, f"The parameter {name} is there twice.")
+            found[name] = _decoded(value)
+        elif name == "AWSAccessKeyId":
+            raise _other_version()
+    authenticates = not found.keys().isdisjoint(_QUERY)
+    return found if authenticates else None
+
+
+def _decoded(value: str) -> str:
+    return unquote_to_bytes(value.replace("+", " ").encode("latin-1")).decode("latin-1")
+
+
+def claim_of_query(parameters: Mapping[str, str]) -> Claim:
+    if not all(parameters.get(name) for name in _QUERY):
+        raise S3Problem(
+            _PARAMETERS.code,
+            "Query-string authentication version 4 requires the X-Amz-Algorithm,"
+            " X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and"
+            " X-Amz-Expires parameters.",
+        )
+    if parameters["X-Amz-Algorithm"] != sigv4.ALGORITHM:
+        raise S3Problem(_PARAMETERS.code, f'X-Amz-Algorithm only supports "{sigv4.ALGORITHM}"')
+    return _claim(
+        parameters["X-Amz-Credential"],
+        parameters["X-Amz-SignedHeaders"],
+        parameters["X-Amz-Signature"],
+        _PARAMETERS,
+    )
+
+
+def date_of_query(parameters: Mapping[str, str], now_ms: int) -> str:
+    """The timestamp that is signed. Raises when the URL is not valid now."""
+    timestamp, expires = parameters["X-Amz-Date"], parameters["X-Amz-Expires"]
+    at = epoch(timestamp)
+    if at is None:
+        raise S3Problem(
+            _PARAMETERS.code,
+            "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"",
+        )
+    if not (expires.isascii() and expires.isdigit()):
+        raise S3Problem(_PARAMETERS.code, "X-Amz-Expires should be a number")
+    if len(expires) > 9 or not 1 <= int(expires) <= LONGEST:
+        raise S3Problem(
+            _PARAMETERS.code,
+            "X-Amz-Expires must be at least one second and less than a week (in seconds); that"
+            f" is, the given X-Amz-Expires must be at most {LONGEST} seconds",
+        )
+    if now_ms < at - SKEW:
+        raise S3Problem("AccessDenied", "Request is not valid yet", ServerTime=_iso(now_ms))
+    end = at + int(expires) * 1000
+    if now_ms > end:
+        raise S3Problem(
+            "AccessDenied",
+            "Request has expired",
+            **{"X-Amz-Expires": expires, "Expires": _iso(end), "ServerTime": _iso(now_ms)},
+        )
+    return timestamp
+
+
+def _other_version() -> S3Problem:
+    return S3Problem(
+        "InvalidRequest",
+        "The authorization mechanism you have provided is not supported. Please use"
+        f" {sigv4.ALGORITHM}.",
+    )
+
+
+# times
+
+
+@lru_cache(maxsize=256)
+def epoch(timestamp: str) -> int | None:
+    """YYYYMMDDTHHMMSSZ as milliseconds since the epoch; None when it is no such time."""
+    if not _TIMESTAMP.fullmatch(timestamp):
+        return None
+    try:
+        parsed = datetime.strptime(timestamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return int(parsed.timestamp()) * 1000
+
+
+def _iso(at: int) -> str:
+    return datetime.fromtimestamp(at // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,105 @@
+"""The headers of server-side encryption → `Encryption`.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerSideEncryptionCustomerKeys.html
+SSE-C is accepted without TLS too: whether a connection is private is not
+visible behind a proxy. SSE-KMS is not there, and never silently dropped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64decode, b64encode
+from hmac import compare_digest
+
+from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.request import Request
+from gateway.storage import Encryption, Secret
+
+_MANAGED = "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION"
+_KMS = "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION_AWS_KMS_KEY_ID"
+_CUSTOMER = "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION_CUSTOMER"
+_SOURCE = "HTTP_X_AMZ_COPY_SOURCE_SERVER_SIDE_ENCRYPTION_CUSTOMER"
+_KEY_BYTES = 32
+
+
+def for_writing(request: Request) -> Encryption | None:
+    """How what is stored is to be encrypted; None: as the store does by itself."""
+    managed, customer = request.environ.get(_MANAGED), _customer(request, _CUSTOMER)
+    if managed is None:
+        if _KMS in request.environ:
+            raise _invalid("Server Side Encryption with AWS KMS needs the header aws:kms.")
+        return customer
+    if customer is not None:
+        raise _invalid(
+            "Server Side Encryption with Customer provided key is incompatible with the"
+            " encryption method specified"
+        )
+    if managed in ("aws:kms", "aws:kms:dsse"):
+        raise S3Problem("NotImplemented", "Encryption with AWS KMS is not implemented.")
+    if managed != "AES256":
+        raise _invalid("The encryption method specified is not supported")
+    return Encryption(kind="managed")
+
+
+def for_reading(request: Request) -> Encryption | None:
+    """The customer's key for an object that is read."""
+    if _MANAGED in request.environ:
+        raise _invalid("x-amz-server-side-encryption header is not supported for this operation.")
+    return _customer(request, _CUSTOMER)
+
+
+def for_part(request: Request) -> Encryption | None:
+    return _customer(request, _CUSTOMER)
+
+
+def of_source(request: Request) -> Encryption | None:
+    """The customer's key for the source of a copy."""
+    return _customer(request, _SOURCE)
+
+
+def _customer(request: Request, prefix: str) -> Encryption | None:
+    environ = request.environ
+    algorithm = environ.get(f"{prefix}_ALGORITHM")
+    text, digest = environ.get(f"{prefix}_KEY"), environ.get(f"{prefix}_KEY_MD5")
+    if algorithm is None and text is None and digest is None:
+        return None
+    if algorithm is None:
+        raise _invalid(
+            "Requests specifying Server Side Encryption with Customer provided keys must provide"
+            " a valid encryption algorithm."
+        )
+    if algorithm != "AES256":
+        raise S3Problem(
+            "InvalidEncryptionAlgorithmError",
+            "The encryption request you specified is not valid. The valid value is AES256.",
+        )
+    if not text:
+        raise _invalid(
+            "Requests specifying Server Side Encryption with Customer provided keys must provide"
+            " an appropriate secret key."
+        )
+    if not digest:
+        raise _invalid(
+            "Requests specifying Server Side Encryption with Customer provided keys must provide"
+            " the client calculated MD5 of the secret key."
+        )
+    return _checked(text, digest)
+
+
+def _checked(text: str, digest: str) -> Encryption:
+    try:
+        key = b64decode(text, validate=True)
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise _invalid("The secret key was invalid for the specified algorithm.")
+    computed = b64encode(hashlib.md5(key, usedforsecurity=False).digest()).decode()
+    if not compare_digest(computed.encode(), digest.strip().encode()):
+        raise _invalid(
+            "The calculated MD5 hash of the key did not match the hash that was provided."
+        )
+    return Encryption(kind="customer", key=Secret(key), key_md5=computed)
+
+
+def _invalid(message: str) -> S3Problem:
+    return S3Problem("InvalidArgument", message)

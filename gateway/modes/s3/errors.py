@@ -1,0 +1,171 @@
+"""What a store refuses → S3's code and status: one table, looked up along the MRO.
+
+Its texts and statuses are in `problems.TABLE`. Every error of the contract is
+here; a test holds that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gateway.modes.s3 import replies
+from gateway.modes.s3.problems import TABLE, S3Problem
+from gateway.modes.s3.replies import Headers, Reply
+from gateway.modes.s3.wire import document, element
+from gateway.storage import (
+    AlreadyExists,
+    BadDigest,
+    BadKey,
+    Busy,
+    Conflict,
+    Corrupt,
+    Forbidden,
+    Full,
+    IncompleteBody,
+    InvalidPart,
+    InvalidPartOrder,
+    InvalidRange,
+    InvalidRequest,
+    MethodNotAllowed,
+    NoSuchKey,
+    NoSuchStore,
+    NoSuchUpload,
+    NoSuchVersion,
+    NotEmpty,
+    NotFound,
+    NotModified,
+    OriginFailed,
+    PartTooSmall,
+    PreconditionFailed,
+    Protected,
+    StorageError,
+    TimedOut,
+    TooLarge,
+    Unauthorized,
+    Unavailable,
+    Unsupported,
+    WrongKey,
+)
+
+CODES: Mapping[type[StorageError], str] = {
+    StorageError: "InternalError",
+    NotFound: "NoSuchKey",
+    NoSuchStore: "NoSuchBucket",
+    NoSuchKey: "NoSuchKey",
+    NoSuchVersion: "NoSuchVersion",
+    NoSuchUpload: "NoSuchUpload",
+    AlreadyExists: "BucketAlreadyExists",
+    NotEmpty: "BucketNotEmpty",
+    NotModified: "NotModified",
+    PreconditionFailed: "PreconditionFailed",
+    MethodNotAllowed: "MethodNotAllowed",
+    Conflict: "OperationAborted",
+    Protected: "AccessDenied",
+    InvalidRange: "InvalidRange",
+    InvalidRequest: "InvalidRequest",
+    BadDigest: "BadDigest",
+    IncompleteBody: "IncompleteBody",
+    TooLarge: "EntityTooLarge",
+    InvalidPart: "InvalidPart",
+    PartTooSmall: "EntityTooSmall",
+    InvalidPartOrder: "InvalidPartOrder",
+    WrongKey: "InvalidRequest",
+    BadKey: "InvalidArgument",
+    Unauthorized: "AccessDenied",
+    Forbidden: "AccessDenied",
+    Unsupported: "NotImplemented",
+    Full: "InsufficientStorage",
+    Corrupt: "InternalError",
+    Unavailable: "ServiceUnavailable",
+    Busy: "SlowDown",
+    OriginFailed: "ServiceUnavailable",
+    TimedOut: "ServiceUnavailable",
+}
+
+_SPEAKING = (
+    InvalidRequest,
+    Unsupported,
+    Conflict,
+    Protected,
+    Unavailable,
+    Full,
+    Corrupt,
+)
+"""Errors whose own message says more than the table's text."""
+
+
+def code_of(error: StorageError) -> str:
+    if isinstance(error, BadDigest) and error.algorithm == "SHA256" and not error.kept:
+        return "XAmzContentSHA256Mismatch"  # a signed payload hash; Content-MD5 is BadDigest
+    if isinstance(error, WrongKey) and error.given:
+        return "AccessDenied"  # as AWS: a customer's key that does not fit
+    return next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
+
+
+def message_of(error: StorageError) -> str:
+    code = code_of(error)
+    if isinstance(error, _SPEAKING) and error.message:
+        return error.message
+    return TABLE[code][1]
+
+
+def _details(error: StorageError) -> Mapping[str, str]:
+    if isinstance(error, NoSuchStore):
+        return {"BucketName": error.name}
+    if isinstance(error, NoSuchVersion):
+        return {"Key": error.key or "", "VersionId": error.version}
+    if isinstance(error, NoSuchUpload):
+        return {"UploadId": error.upload}
+    if isinstance(error, NotFound) and error.key:
+        return {"Key": error.key}
+    if isinstance(error, InvalidRange):
+        return {"ActualObjectSize": str(error.size)}
+    if isinstance(error, PreconditionFailed):
+        return {"Condition": error.condition}
+    if isinstance(error, PartTooSmall):
+        return {
+            "PartNumber": str(error.number),
+            "ProposedSize": str(error.size),
+            "MinSizeAllowed": str(error.minimum),
+        }
+    if isinstance(error, BadDigest) and not error.kept:
+        return {"ExpectedDigest": error.declared, "CalculatedDigest": error.computed}
+    return {}
+
+
+def _headers(error: StorageError) -> Headers:
+    if isinstance(error, NotModified):
+        return replies.validators(error.info)
+    if isinstance(error, InvalidRange):
+        return [("content-range", f"bytes */{error.size}")]
+    if isinstance(error, (NoSuchKey, MethodNotAllowed)) and error.delete_marker is not None:
+        marker = [("x-amz-delete-marker", "true"), ("x-amz-version-id", error.delete_marker)]
+        return marker + ([("allow", "DELETE")] if isinstance(error, MethodNotAllowed) else [])
+    if isinstance(error, Unavailable):
+        return [("retry-after", str(error.retry_after or 1))]
+    return []
+
+
+def reply(error: StorageError | S3Problem, resource: str, request_id: str) -> tuple[str, Reply]:
+    """(code, answer). `resource` is the path asked for."""
+    if isinstance(error, S3Problem):
+        code, message, details, headers = error.code, error.message, error.extra, Headers()
+        if (allow := details.get("Allow")) is not None:
+            headers.append(("allow", allow))
+    else:
+        code, message = code_of(error), message_of(error)
+        details, headers = _details(error), _headers(error)
+    status = TABLE[code][0]
+    if status == 304:
+        return code, Reply(status, headers)
+    body = document(
+        "Error",
+        element("Code", code),
+        element("Message", message),
+        *(element(name, text) for name, text in details.items() if text),
+        element("Resource", resource),
+        element("RequestId", request_id),
+        element("HostId", request_id),
+        attributes="",
+    )
+    return code, Reply(status, [*headers, ("content-type", replies.XML)], body)

@@ -1,0 +1,158 @@
+"""S3's access control lists ⇄ grants. `gateway.access` evaluates; here is the language only.
+
+An ACL is kept as it was given. No list at all (grants are empty on a bucket,
+absent on an object) is the one that S3 gives by default: the owner may do
+everything. Who owns a bucket or an object may do so whatever its list says.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from gateway.access import AUTHENTICATED, EVERYONE, GRANTS, Grant, Permission
+from gateway.modes import Gateway
+from gateway.modes.s3 import bodies, parsing
+from gateway.modes.s3.parsing import AclDocument, NamedGrant
+from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.request import Request
+
+_GROUPS = {
+    "http://acs.amazonaws.com/groups/global/AllUsers": EVERYONE,
+    "http://acs.amazonaws.com/groups/global/AuthenticatedUsers": AUTHENTICATED,
+}
+URIS = {grantee: uri for uri, grantee in _GROUPS.items()}
+
+_PERMISSIONS: Mapping[str, Permission] = {
+    "FULL_CONTROL": "full",
+    "READ": "read",
+    "WRITE": "write",
+    "READ_ACP": "read-acl",
+    "WRITE_ACP": "write-acl",
+}
+NAMES = {permission: name for name, permission in _PERMISSIONS.items()}
+
+_HEADERS = tuple(
+    (f"HTTP_X_AMZ_GRANT_{name}", name)
+    for name in ("FULL_CONTROL", "READ", "READ_ACP", "WRITE", "WRITE_ACP")
+)
+_CANNED: Mapping[str, tuple[Grant, ...]] = {
+    "private": (),
+    "public-read": (Grant(EVERYONE, "read"),),
+    "public-read-write": (Grant(EVERYONE, "read"), Grant(EVERYONE, "write")),
+    "authenticated-read": (Grant(AUTHENTICATED, "read"),),
+}
+_FOR_BUCKET_OWNER: Mapping[str, Permission] = {
+    "bucket-owner-read": "read",
+    "bucket-owner-full-control": "full",
+}
+_NAMED = re.compile(r'\s*(id|uri|emailAddress)\s*=\s*(?:"([^"]*)"|([^",\s]+))\s*', re.I)
+_KINDS = {"id": "id", "uri": "uri", "emailaddress": "emailAddress"}
+
+
+def given(request: Request, owner: str, bucket_owner: str | None = None) -> list[Grant] | None:
+    """The list that a request's headers give; None when they give none.
+
+    `owner` is the account that owns, or will own, what the list is for;
+    `bucket_owner` is named for objects. Raises S3Problem.
+    """
+    environ = request.environ
+    canned = environ.get("HTTP_X_AMZ_ACL")
+    named = [(environ[key], name) for key, name in _HEADERS if key in environ]
+    if not named:
+        return None if not canned else _canned(canned, owner, bucket_owner)
+    if canned:
+        raise S3Problem(
+            "InvalidRequest", "Specifying both Canned ACLs and Header Grants is not allowed"
+        )
+    return [
+        resolve(one, request.gateway)
+        for text, permission in named
+        for one in _listed(text, permission)
+    ]
+
+
+def _canned(name: str, owner: str, bucket_owner: str | None) -> list[Grant]:
+    permission = _FOR_BUCKET_OWNER.get(name)
+    if permission is not None:
+        if bucket_owner is None or bucket_owner == owner:
+            return []
+        return [Grant(owner, "full"), Grant(bucket_owner, permission)]
+    found = _CANNED.get(name)
+    if found is None:
+        code = "NotImplemented" if name in ("log-delivery-write", "aws-exec-read") else ""
+        raise S3Problem(code or "InvalidArgument", "", ArgumentName="x-amz-acl", ArgumentValue=name)
+    return [Grant(owner, "full"), *found] if found else []
+
+
+def _listed(text: str, permission: str) -> Iterable[NamedGrant]:
+    position = 0
+    while position < len(text):
+        match = _NAMED.match(text, position)
+        if match is None or text[match.end() : match.end() + 1] not in ("", ","):
+            raise S3Problem("InvalidArgument", "Argument format not recognized")
+        kind = _KINDS[match[1].lower()]
+        yield NamedGrant(kind, match[2] or match[3] or "", permission)  # type: ignore[arg-type]  # one of its literals
+        position = match.end() + 1
+
+
+def resolve(named: NamedGrant, gateway: Gateway) -> Grant:
+    """The grant of an account or group that is known. Raises S3Problem."""
+    permission = _PERMISSIONS.get(named.permission)
+    if permission is None:
+        raise S3Problem("MalformedACLError")
+    if named.kind == "uri":
+        group = _GROUPS.get(named.grantee)
+        if group is None:
+            raise S3Problem(
+                "InvalidArgument",
+                "Invalid group uri",
+                ArgumentName="uri",
+                ArgumentValue=named.grantee,
+            )
+        return Grant(group, permission)
+    if named.kind == "emailAddress":
+        raise S3Problem(
+            "UnresolvableGrantByEmailAddress",
+            "Accounts cannot be named by their email address; use the id.",
+        )
+    if gateway.account(named.grantee) is None:
+        raise S3Problem(
+            "InvalidArgument",
+            "Invalid id",
+            ArgumentName="CanonicalUser/ID",
+            ArgumentValue=named.grantee,
+        )
+    return Grant(named.grantee, permission)
+
+
+def replacement(request: Request, owner: str, bucket_owner: str | None = None) -> list[Grant]:
+    """The list that PutBucketAcl and PutObjectAcl give, in headers or in a document."""
+    by_headers = given(request, owner, bucket_owner)
+    data = bodies.document(request)
+    if by_headers is not None:
+        if data.strip():
+            raise S3Problem("UnexpectedContent")
+        return by_headers
+    if not data.strip():
+        raise S3Problem("MissingSecurityHeader", MissingHeaderName="x-amz-acl")
+    return _of_document(parsing.acl(data), owner, request.gateway)
+
+
+def _of_document(document: AclDocument, owner: str, gateway: Gateway) -> list[Grant]:
+    if document.owner and document.owner != owner:
+        raise S3Problem("AccessDenied")
+    return [resolve(one, gateway) for one in document.grants]
+
+
+def as_attribute(grants: Sequence[Grant]) -> list[list[str]]:
+    return [[grantee, permission] for grantee, permission in grants]
+
+
+def attributes(request: Request) -> dict[str, Any]:
+    """What a new object keeps of the ACL that came with it."""
+    found = given(request, request.identity.account, request.access.service.owner)
+    return {GRANTS: as_attribute(found)} if found else {}

@@ -1,0 +1,235 @@
+"""THE table of S3's operations: routing, errors, documentation and tests read it.
+
+A request is an operation's when its method and scope are, and its query (and
+headers) have all that the operation names; of several the one that names most.
+A parameter that names an operation never falls through to another: `DELETE
+/bucket?cors` does not delete the bucket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.replies import Reply
+from gateway.modes.s3.request import Request, Scope, wsgi_name
+from gateway.modes.s3.resources import (
+    acl,
+    buckets,
+    copying,
+    deleting,
+    listing,
+    multipart,
+    objects,
+    tagging,
+    versioning,
+)
+
+Handler = Callable[[Request], Reply]
+
+
+class Operation(NamedTuple):
+    """`query`: parameters that select it, as names or `name=value`; `header` likewise.
+    `accepts`: parameters that select others, and that it takes besides. `body`: it has one."""
+
+    name: str
+    method: str
+    scope: Scope
+    handler: Handler
+    query: tuple[str, ...] = ()
+    header: str = ""
+    accepts: tuple[str, ...] = ()
+    body: bool = False
+
+
+_COPY = "x-amz-copy-source"
+_PART = ("partNumber", "uploadId")
+
+TABLE: tuple[Operation, ...] = (
+    Operation("ListBuckets", "GET", "service", buckets.list_buckets),
+    # buckets
+    Operation("CreateBucket", "PUT", "bucket", buckets.create_bucket, body=True),
+    Operation("DeleteBucket", "DELETE", "bucket", buckets.delete_bucket),
+    Operation("HeadBucket", "HEAD", "bucket", buckets.head_bucket),
+    Operation("GetBucketLocation", "GET", "bucket", buckets.get_bucket_location, ("location",)),
+    Operation(
+        "GetBucketVersioning", "GET", "bucket", versioning.get_bucket_versioning, ("versioning",)
+    ),
+    Operation(
+        "PutBucketVersioning",
+        "PUT",
+        "bucket",
+        versioning.put_bucket_versioning,
+        ("versioning",),
+        body=True,
+    ),
+    Operation("GetBucketAcl", "GET", "bucket", acl.get_bucket_acl, ("acl",)),
+    Operation("PutBucketAcl", "PUT", "bucket", acl.put_bucket_acl, ("acl",), body=True),
+    Operation("ListObjects", "GET", "bucket", listing.list_objects),
+    Operation("ListObjectsV2", "GET", "bucket", listing.list_objects_v2, ("list-type=2",)),
+    Operation("ListObjectVersions", "GET", "bucket", listing.list_object_versions, ("versions",)),
+    Operation(
+        "ListMultipartUploads", "GET", "bucket", listing.list_multipart_uploads, ("uploads",)
+    ),
+    Operation("DeleteObjects", "POST", "bucket", deleting.delete_objects, ("delete",), body=True),
+    # objects
+    Operation("PutObject", "PUT", "object", objects.put_object, body=True),
+    Operation("CopyObject", "PUT", "object", copying.copy_object, header=_COPY),
+    Operation("GetObject", "GET", "object", objects.get_object, accepts=("partNumber",)),
+    Operation("HeadObject", "HEAD", "object", objects.head_object, accepts=("partNumber",)),
+    Operation("DeleteObject", "DELETE", "object", deleting.delete_object),
+    Operation(
+        "GetObjectAttributes", "GET", "object", objects.get_object_attributes, ("attributes",)
+    ),
+    Operation("GetObjectAcl", "GET", "object", acl.get_object_acl, ("acl",)),
+    Operation("PutObjectAcl", "PUT", "object", acl.put_object_acl, ("acl",), body=True),
+    Operation("GetObjectTagging", "GET", "object", tagging.get_object_tagging, ("tagging",)),
+    Operation(
+        "PutObjectTagging", "PUT", "object", tagging.put_object_tagging, ("tagging",), body=True
+    ),
+    Operation(
+        "DeleteObjectTagging", "DELETE", "object", tagging.delete_object_tagging, ("tagging",)
+    ),
+    # uploads in parts
+    Operation(
+        "CreateMultipartUpload", "POST", "object", multipart.create_multipart_upload, ("uploads",)
+    ),
+    Operation("UploadPart", "PUT", "object", multipart.upload_part, _PART, body=True),
+    Operation("UploadPartCopy", "PUT", "object", copying.upload_part_copy, _PART, _COPY),
+    Operation("ListParts", "GET", "object", multipart.list_parts, ("uploadId",)),
+    Operation(
+        "CompleteMultipartUpload",
+        "POST",
+        "object",
+        multipart.complete_multipart_upload,
+        ("uploadId",),
+        body=True,
+    ),
+    Operation(
+        "AbortMultipartUpload", "DELETE", "object", multipart.abort_multipart_upload, ("uploadId",)
+    ),
+)
+
+NOT_HERE: Mapping[Scope, frozenset[str]] = {
+    "service": frozenset(),
+    "bucket": frozenset(
+        [
+            "abac",
+            "accelerate",
+            "analytics",
+            "cors",
+            "encryption",
+            "intelligent-tiering",
+            "inventory",
+            "lifecycle",
+            "logging",
+            "metadataAnnotationTable",
+            "metadataConfiguration",
+            "metadataInventoryTable",
+            "metadataJournalTable",
+            "metadataTable",
+            "metrics",
+            "notification",
+            "object-lock",
+            "ownershipControls",
+            "policy",
+            "policyStatus",
+            "publicAccessBlock",
+            "replication",
+            "requestPayment",
+            "session",
+            "tagging",
+            "website",
+        ]
+    ),
+    "object": frozenset(
+        [
+            "annotation",
+            "encryption",
+            "legal-hold",
+            "renameObject",
+            "restore",
+            "retention",
+            "select",
+            "torrent",
+        ]
+    ),
+}
+"""Sub-resources that AWS defines and the gateway does not have: 501, whatever the method."""
+
+
+def _refuse_missing(request: Request) -> Reply:
+    name = next(one for one in request.query if one in NOT_HERE[request.scope])
+    raise S3Problem("NotImplemented", f"The sub-resource {name!r} is not implemented.")
+
+
+def _refuse_form(request: Request) -> Reply:
+    if request.environ.get("CONTENT_TYPE", "").startswith("multipart/form-data"):
+        raise S3Problem("NotImplemented", "Uploads by browser forms are not implemented.")
+    raise S3Problem(
+        "PreconditionFailed",
+        Condition="Bucket POST must be of the enclosure-type multipart/form-data",
+    )
+
+
+def _refuse_method(request: Request) -> Reply:
+    methods = sorted({one.method for one in TABLE if one.scope == request.scope})
+    raise S3Problem(
+        "MethodNotAllowed",
+        Method=request.method,
+        ResourceType=request.scope.upper(),
+        Allow=", ".join(methods),
+    )
+
+
+def _nameless(handler: Handler) -> Operation:
+    return Operation("", "", "service", handler)
+
+
+_MISSING, _FORM, _METHOD = map(_nameless, (_refuse_missing, _refuse_form, _refuse_method))
+
+
+def _by_place() -> Mapping[tuple[Scope, str], tuple[Operation, ...]]:
+    found: dict[tuple[Scope, str], list[Operation]] = {}
+    for one in TABLE:
+        found.setdefault((one.scope, one.method), []).append(one)
+    return {
+        place: tuple(sorted(ones, key=lambda o: -len(o.query) - bool(o.header)))
+        for place, ones in found.items()
+    }
+
+
+_BY_PLACE = _by_place()
+_NAMING = frozenset(name for one in TABLE for name in one.query if "=" not in name)
+
+
+def find(request: Request) -> Operation:
+    """The request's operation; one that refuses when there is none."""
+    query = request.query
+    found = _BY_PLACE.get((request.scope, request.method), ())
+    if not query:
+        for one in found:
+            if not one.query and (not one.header or wsgi_name(one.header) in request.environ):
+                return one
+    elif not NOT_HERE[request.scope].isdisjoint(query):
+        return _MISSING
+    else:
+        named = _NAMING.intersection(query)
+        for one in found:
+            if _selects(one, request) and named <= {*one.query, *one.accepts}:
+                return one
+    if request.scope == "bucket" and request.method == "POST" and not query:
+        return _FORM
+    return _METHOD
+
+
+def _selects(operation: Operation, request: Request) -> bool:
+    if operation.header and wsgi_name(operation.header) not in request.environ:
+        return False
+    for selector in operation.query:
+        name, has_value, value = selector.partition("=")
+        given = request.query.get(name)
+        if given is None or (has_value and given != value):
+            return False
+    return True

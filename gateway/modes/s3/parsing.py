@@ -1,0 +1,145 @@
+"""Documents of requests → what the gateway understands. Each raises S3Problem
+(MalformedXML unless said otherwise) for anything that is not such a document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from gateway.modes.s3 import headers, tags, wire
+from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.request import KEY_LIMIT
+from gateway.storage import Delete, PartRef
+from gateway.storage.checksums import CHECKSUMS
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+MOST_DELETES = 1000
+
+CHECKSUM_ELEMENTS = {name: f"Checksum{name}" for name in CHECKSUMS}
+
+
+class Deletion(NamedTuple):
+    quiet: bool
+    items: tuple[tuple[str, Delete], ...]
+
+
+class NamedGrant(NamedTuple):
+    """A grant as a client names it. `kind`: how `grantee` is to be read."""
+
+    kind: Literal["id", "uri", "emailAddress"]
+    grantee: str
+    permission: str
+
+
+class AclDocument(NamedTuple):
+    owner: str
+    grants: tuple[NamedGrant, ...]
+
+
+def delete_objects(data: bytes, *, bypass: bool) -> Deletion:
+    """`Delete`: at most 1,000 objects, at least one."""
+    root = wire.parse(data, "Delete")
+    items = tuple(_item(one, bypass) for one in wire.children(root, "Object"))
+    if not 0 < len(items) <= MOST_DELETES:
+        raise S3Problem("MalformedXML")
+    return Deletion(wire.word_of(root, "Quiet").lower() == "true", items)
+
+
+def _item(node: Element, bypass: bool) -> tuple[str, Delete]:
+    key = wire.text_of(node, "Key")
+    if not key:
+        raise S3Problem("MalformedXML")
+    if len(key.encode()) > KEY_LIMIT:
+        raise S3Problem("KeyTooLongError", MaxSizeAllowed=str(KEY_LIMIT))
+    conditions = headers.deletion(
+        wire.word_of(node, "ETag"),
+        wire.word_of(node, "Size"),
+        wire.word_of(node, "LastModifiedTime"),
+    )
+    version = wire.word_of(node, "VersionId") or None
+    return key, Delete(version=version, conditions=conditions, bypass=bypass)
+
+
+def tagging(data: bytes) -> Mapping[str, str]:
+    """`Tagging`. Raises InvalidTag beyond S3's limits."""
+    tag_set = wire.child(wire.parse(data, "Tagging"), "TagSet")
+    if tag_set is None:
+        raise S3Problem("MalformedXML")
+    return tags.check(_tag(one) for one in wire.children(tag_set, "Tag"))
+
+
+def _tag(node: Element) -> tuple[str, str]:
+    key, value = wire.text_of(node, "Key"), wire.text_of(node, "Value")
+    if key is None or value is None:
+        raise S3Problem("MalformedXML")
+    return key, value
+
+
+def versioning(data: bytes) -> Literal["on", "suspended"]:
+    root = wire.parse(data, "VersioningConfiguration")
+    if wire.word_of(root, "MfaDelete") == "Enabled":
+        raise S3Problem("NotImplemented", "MFA delete is not implemented.")
+    status = wire.word_of(root, "Status")
+    if status not in ("Enabled", "Suspended"):
+        raise S3Problem("MalformedXML")
+    return "on" if status == "Enabled" else "suspended"
+
+
+def location(data: bytes) -> str:
+    """The region that CreateBucket's document asks for; "" when it asks for none."""
+    if not data.strip():
+        return ""
+    root = wire.parse(data, "CreateBucketConfiguration")
+    for name in ("Location", "Bucket", "Tags"):
+        if wire.child(root, name) is not None:
+            raise S3Problem("NotImplemented", f"{name} in CreateBucket is not implemented.")
+    return wire.word_of(root, "LocationConstraint")
+
+
+def complete(data: bytes) -> list[PartRef]:
+    """The parts that `CompleteMultipartUpload` names, as they stand."""
+    root = wire.parse(data, "CompleteMultipartUpload")
+    parts = [_part(one) for one in wire.children(root, "Part")]
+    if not parts or len(parts) > headers.MOST_PARTS:
+        raise S3Problem("MalformedXML")
+    return parts
+
+
+def _part(node: Element) -> PartRef:
+    number = wire.whole_number(wire.word_of(node, "PartNumber"), 1, headers.MOST_PARTS)
+    etag = wire.word_of(node, "ETag")
+    if number is None or not etag:
+        raise S3Problem("MalformedXML")
+    sums = {
+        name: text
+        for name, tag in CHECKSUM_ELEMENTS.items()
+        if len(node) > 2 and (text := wire.word_of(node, tag))
+    }
+    return PartRef(number=number, etag=etag.strip('"'), checksums=sums)
+
+
+def acl(data: bytes) -> AclDocument:
+    """`AccessControlPolicy`. Raises MalformedACLError."""
+    root = wire.parse(data, "AccessControlPolicy", "MalformedACLError")
+    owner, listed = wire.child(root, "Owner"), wire.child(root, "AccessControlList")
+    if owner is None or listed is None:
+        raise S3Problem("MalformedACLError")
+    found = tuple(_grant(one) for one in wire.children(listed, "Grant"))
+    return AclDocument(wire.word_of(owner, "ID"), found)
+
+
+def _grant(node: Element) -> NamedGrant:
+    grantee, permission = wire.child(node, "Grantee"), wire.word_of(node, "Permission")
+    if grantee is None or not permission:
+        raise S3Problem("MalformedACLError")
+    kinds: tuple[tuple[Literal["id", "uri", "emailAddress"], str], ...] = (
+        ("id", "ID"),
+        ("uri", "URI"),
+        ("emailAddress", "EmailAddress"),
+    )
+    for kind, name in kinds:
+        if text := wire.word_of(grantee, name):
+            return NamedGrant(kind, text, permission)
+    raise S3Problem("MalformedACLError")

@@ -1,0 +1,183 @@
+"""A request, parsed: which bucket and key, with what parameters, by whom.
+
+The path is decoded once, by `gateway.http`; that one key is what is
+authorized and stored. A host below a configured domain names the bucket
+(virtual-hosted style), else the path does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Any, Literal
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from gateway import http
+from gateway.access import Access
+from gateway.identity import ANONYMOUS, Identity
+from gateway.modes import Gateway, Settings
+from gateway.modes.s3.auth import Authenticated
+from gateway.modes.s3.problems import S3Problem
+from gateway.storage import NOTHING
+
+Scope = Literal["service", "bucket", "object"]
+
+KEY_LIMIT = 1024
+"""Bytes of a key in UTF-8 (Amazon S3 User Guide, "Naming Amazon S3 objects")."""
+
+_ANONYMOUS = Authenticated()
+
+
+class Request:
+    """`query` has each parameter's first value. `bucket` and `key` are "" where the path has none.
+    `access` is the bucket as `identity` sees it."""
+
+    __slots__ = (
+        "_access",
+        "authenticated",
+        "bucket",
+        "environ",
+        "gateway",
+        "host",
+        "key",
+        "method",
+        "path",
+        "query",
+        "scope",
+    )
+
+    def __init__(self, environ: dict[str, Any], gateway: Gateway) -> None:
+        self.environ, self.gateway = environ, gateway
+        self.method: str = environ["REQUEST_METHOD"]
+        self.host = host_of(environ, gateway.settings)
+        self.authenticated = _ANONYMOUS
+        self._access: Access | None = None
+        try:
+            self.path = http.path(environ)
+            text = environ.get("QUERY_STRING", "")
+            self.query: Mapping[str, str] = parse_query(text) if text else NOTHING
+        except ValueError:
+            raise S3Problem("InvalidURI", "The request is not valid UTF-8.") from None
+        self.bucket, self.key = split(self.path, self.host, gateway.settings.domains)
+        self.scope: Scope = "object" if self.key else "bucket" if self.bucket else "service"
+
+    @property
+    def identity(self) -> Identity:
+        return self.authenticated.identity
+
+    @property
+    def anonymous(self) -> bool:
+        return self.identity is ANONYMOUS or not self.identity.account
+
+    @property
+    def access(self) -> Access:
+        """Raises `NoSuchStore`, and AccessDenied when another owner was expected."""
+        found = self._access
+        if found is None:
+            found = self._access = self.open(self.bucket, "HTTP_X_AMZ_EXPECTED_BUCKET_OWNER")
+        return found
+
+    def open(self, bucket: str, expected: str) -> Access:
+        """A bucket; `expected` names the header that may say whose it must be."""
+        found = self.gateway.access(self.identity, bucket)
+        owner = self.environ.get(expected)
+        if owner and owner != found.service.owner:
+            raise S3Problem("AccessDenied")
+        return found
+
+    def header(self, name: str) -> str:
+        """The value of a header, whose name is in lower case; "" when it is absent."""
+        found: str = self.environ.get(wsgi_name(name), "")
+        return found
+
+    def param(self, name: str) -> str:
+        return self.query.get(name, "")
+
+    @property
+    def version(self) -> str | None:
+        """The version that is named. An empty one is an error, as in S3."""
+        found = self.query.get("versionId")
+        if found == "":
+            raise S3Problem(
+                "InvalidArgument",
+                "Version id cannot be the empty string",
+                ArgumentName="versionId",
+                ArgumentValue="",
+            )
+        return found
+
+    @property
+    def region(self) -> str:
+        return self.gateway.settings.region
+
+
+@lru_cache(maxsize=256)
+def wsgi_name(name: str) -> str:
+    return f"HTTP_{name.upper().replace('-', '_')}"
+
+
+def parse_query(text: str) -> dict[str, str]:
+    """Raises ValueError when it is not UTF-8. A `+` is a space, as S3 reads it."""
+    found: dict[str, str] = {}
+    for pair in text.split("&"):
+        if pair:
+            name, _, value = pair.partition("=")
+            found.setdefault(_decoded(name), _decoded(value))
+    return found
+
+
+def _decoded(text: str) -> str:
+    if "+" in text:
+        text = text.replace("+", " ")
+    if "%" in text or not text.isascii():
+        return unquote_to_bytes(text.encode("latin-1")).decode("utf-8")
+    return text
+
+
+def split(path: str, host: str, domains: tuple[str, ...]) -> tuple[str, str]:
+    """(bucket, key) of a path. Raises InvalidURI for a path that names a key and no bucket."""
+    if domains and (bucket := _bucket_of(host, domains)):
+        key = path[1:]
+    else:
+        bucket, _, key = path[1:].partition("/")
+        if key and not bucket:
+            raise S3Problem("InvalidURI", "The path names no bucket.")
+    if len(key) * 4 > KEY_LIMIT and len(key.encode()) > KEY_LIMIT:
+        raise S3Problem(
+            "KeyTooLongError", MaxSizeAllowed=str(KEY_LIMIT), Size=str(len(key.encode()))
+        )
+    return bucket, key
+
+
+def _bucket_of(host: str, domains: tuple[str, ...]) -> str:
+    name = host.partition(":")[0].lower()
+    for domain in domains:
+        if name.endswith(f".{domain.lower()}"):
+            return name[: -len(domain) - 1]
+    return ""
+
+
+def host_of(environ: Mapping[str, Any], settings: Settings) -> str:
+    """The host that the client asked for, with its port: what it signed. A proxy that is
+    trusted may say it in X-Forwarded-Host."""
+    networks = settings.trusted_proxies
+    forwarded: str = environ.get("HTTP_X_FORWARDED_HOST", "") if networks else ""
+    if forwarded and _within(environ.get("REMOTE_ADDR", ""), networks):
+        return forwarded.rpartition(",")[2].strip()
+    host: str = environ.get("HTTP_HOST", "")
+    return host
+
+
+@lru_cache(maxsize=64)
+def external_host(settings: Settings) -> str:
+    return urlsplit(settings.external_url).netloc
+
+
+@lru_cache(maxsize=1024)
+def _within(address: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in network for network in networks)

@@ -1,0 +1,50 @@
+"""Parameters that several operations have, parsed the same way in all of them."""
+
+from __future__ import annotations
+
+from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.request import Request
+from gateway.modes.s3.wire import whole_number
+from gateway.storage.paging import LIMIT
+
+_LARGEST = 2**31 - 1
+
+
+def number(request: Request, name: str, default: int = LIMIT, most: int = LIMIT) -> int:
+    """A count in the query, at most `most`. Raises InvalidArgument when it is none."""
+    text = request.query.get(name)
+    return default if text is None else min(_number(name, text), most)
+
+
+def header_number(request: Request, name: str, default: int, most: int) -> int:
+    text = request.header(name)
+    return min(_number(name, text), most) if text else default
+
+
+def _number(name: str, text: str) -> int:
+    found = whole_number(text, 0, _LARGEST)
+    if found is None:
+        raise S3Problem(
+            "InvalidArgument",
+            f"Provided {name} not an integer or within integer range",
+            ArgumentName=name,
+            ArgumentValue=text,
+        )
+    return found
+
+
+def encoding(request: Request) -> str:
+    """`encoding-type`: "url" or ""."""
+    text = request.param("encoding-type")
+    if text not in ("", "url"):
+        raise S3Problem(
+            "InvalidArgument",
+            "Invalid Encoding Method specified in Request",
+            ArgumentName="encoding-type",
+            ArgumentValue=text,
+        )
+    return text
+
+
+def upload_id(request: Request) -> str:
+    return request.param("uploadId")

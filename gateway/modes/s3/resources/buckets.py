@@ -1,0 +1,153 @@
+"""Buckets: list, make, remove, ask about.
+
+May surprise: making a bucket that one has already is 200 in the region
+us-east-1, as AWS has it there, and 409 BucketAlreadyOwnedByYou elsewhere. A
+repeated request that asks for another ACL is refused (BucketAlreadyExists)
+in us-east-1, rather than ignored or carried out behind the owner's back.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+from gateway.access import Access, Grant
+from gateway.identity import Identity
+from gateway.modes.s3 import bodies, documents, grants, parsing
+from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.replies import Reply, xml
+from gateway.modes.s3.request import Request
+from gateway.modes.s3.resources import asked
+from gateway.modes.s3.wire import document, escape
+from gateway.storage import AlreadyExists, BadKey
+
+LEGACY_REGION = "us-east-1"
+_MOST_BUCKETS = 10_000
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_ADDRESS = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){3}")
+_RESERVED_STARTS = ("xn--", "sthree-", "amzn-s3-demo-")
+_RESERVED_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+
+
+def token_of(text: str) -> str:
+    """An opaque token from which a list goes on behind `text`."""
+    return urlsafe_b64encode(b"1" + text.encode()).decode()
+
+
+def behind_token(token: str) -> str:
+    """Raises InvalidArgument for a token that is not ours."""
+    try:
+        raw = urlsafe_b64decode(token.encode("ascii"))
+        if raw[:1] == b"1" and urlsafe_b64encode(raw) == token.encode("ascii"):
+            return raw[1:].decode("utf-8")
+    except ValueError:
+        pass
+    raise S3Problem(
+        "InvalidArgument",
+        "The continuation token provided is incorrect",
+        ArgumentName="continuation-token",
+    )
+
+
+def list_buckets(request: Request) -> Reply:
+    if request.anonymous:
+        raise S3Problem("AccessDenied")
+    limit = asked.number(request, "max-buckets", _MOST_BUCKETS, _MOST_BUCKETS)
+    if limit == 0:
+        raise S3Problem("InvalidArgument", "max-buckets must be at least 1")
+    token = request.param("continuation-token")
+    after, prefix = behind_token(token) if token else "", request.param("prefix")
+    elsewhere = request.query.get("bucket-region", request.region) != request.region
+    found = (
+        []
+        if elsewhere
+        else [
+            (one.service.sid, one.service.about.created)
+            for one in request.gateway.services(request.identity)
+            if one.service.sid > after
+            and one.service.sid.startswith(prefix)
+            and _is_listed(one, request.identity)
+        ]
+    )
+    page = found[:limit]
+    more = token_of(page[-1][0]) if len(found) > limit else ""
+    people = documents.People(request.gateway.account)
+    owner = people.named("Owner", request.identity.account)
+    return xml(documents.buckets(owner, page, request.region, prefix, more))
+
+
+def _is_listed(one: Access, identity: Identity) -> bool:
+    """One's own, and what the key itself reaches; not what is merely open to everybody."""
+    if isinstance(identity.access, str):
+        return identity.access != "own" or one.service.owner == identity.account
+    return one.service.sid in identity.access
+
+
+def valid_name(name: str) -> bool:
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html"""
+    return (
+        _NAME.fullmatch(name) is not None
+        and ".." not in name
+        and _ADDRESS.fullmatch(name) is None
+        and not name.startswith(_RESERVED_STARTS)
+        and not name.endswith(_RESERVED_ENDS)
+    )
+
+
+def create_bucket(request: Request) -> Reply:
+    if request.anonymous:
+        raise S3Problem("AccessDenied")
+    if not valid_name(request.bucket):
+        raise S3Problem("InvalidBucketName", BucketName=request.bucket)
+    _refuse_settings(request)
+    wanted = grants.given(request, request.identity.account) or []
+    location = parsing.location(bodies.document(request))
+    if location not in ("", request.region):
+        raise S3Problem("InvalidLocationConstraint", LocationConstraint=location)
+    try:
+        request.gateway.create(request.identity, request.bucket, wanted)
+    except AlreadyExists:
+        _exists(request, wanted)
+    except BadKey:
+        raise S3Problem("InvalidBucketName", BucketName=request.bucket) from None
+    return Reply(200, [("location", f"/{request.bucket}")])
+
+
+def _refuse_settings(request: Request) -> None:
+    if request.header("x-amz-bucket-object-lock-enabled").lower() == "true":
+        raise S3Problem("NotImplemented", "Object Lock is not implemented.")
+    if request.header("x-amz-object-ownership") not in ("", "ObjectWriter"):
+        raise S3Problem("NotImplemented", "Object ownership is that of the ObjectWriter.")
+
+
+def _exists(request: Request, wanted: list[Grant]) -> None:
+    """What to say of a bucket that is there: nothing, when that is as well."""
+    found: Access = request.gateway.access(request.identity, request.bucket)
+    if found.service.owner != request.identity.account:
+        raise S3Problem("BucketAlreadyExists", BucketName=request.bucket)
+    if request.region != LEGACY_REGION:
+        raise S3Problem("BucketAlreadyOwnedByYou", BucketName=request.bucket)
+    if list(found.service.grants) != wanted:
+        raise S3Problem(
+            "BucketAlreadyExists", "You own this bucket already, with another access control list."
+        )
+
+
+def delete_bucket(request: Request) -> Reply:
+    request.access.require("admin")  # and the owner is the expected one
+    request.gateway.drop(request.identity, request.bucket)
+    return Reply(204)
+
+
+def head_bucket(request: Request) -> Reply:
+    request.access.require("list")
+    return Reply(
+        200, [("x-amz-bucket-region", request.region), ("x-amz-access-point-alias", "false")]
+    )
+
+
+def get_bucket_location(request: Request) -> Reply:
+    request.access.require("list")
+    region = "" if request.region == LEGACY_REGION else escape(request.region)
+    return xml(document("LocationConstraint", region))

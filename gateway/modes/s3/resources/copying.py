@@ -1,0 +1,227 @@
+"""Copies: of an object, and of a part from an object.
+
+A copy has its own headers (directive REPLACE) or the source's (COPY); its
+access control list is always its own. So that bytes and headers are of the
+same source, the copy is tied to the version, or the ETag, that was looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from gateway.access import GRANTS, Access
+from gateway.modes.s3 import documents, encryption, grants, headers, replies, sums
+from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.replies import Reply, xml
+from gateway.modes.s3.request import KEY_LIMIT, Request
+from gateway.modes.s3.resources import asked
+from gateway.storage import (
+    NOTHING,
+    Conditions,
+    Get,
+    MethodNotAllowed,
+    ObjectInfo,
+    PreconditionFailed,
+    Put,
+    Range,
+)
+from gateway.storage.types import Checksum
+
+_TRIES = 3
+_SOURCE = "HTTP_X_AMZ_COPY_SOURCE"
+
+
+class Source(NamedTuple):
+    bucket: str
+    key: str
+    version: str | None
+
+
+def parse_source(text: str) -> Source:
+    """`[/]bucket/key[?versionId=…]`, percent-encoded. Raises InvalidArgument."""
+    path, mark, version = text.partition("?versionId=")
+    try:
+        decoded = unquote_to_bytes(path.encode("latin-1")).decode("utf-8")
+        named = unquote_to_bytes(version.encode("latin-1")).decode("utf-8")
+    except ValueError:
+        decoded, named = "", ""
+    bucket, _, key = decoded.removeprefix("/").partition("/")
+    if not bucket or not key or (mark and not named) or bucket.startswith("arn:"):
+        raise S3Problem(
+            "InvalidArgument",
+            "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
+            ArgumentName="x-amz-copy-source",
+            ArgumentValue=text if text.isascii() else "",
+        )
+    if len(key.encode()) > KEY_LIMIT:
+        raise S3Problem("KeyTooLongError", MaxSizeAllowed=str(KEY_LIMIT))
+    return Source(bucket, key, named or None)
+
+
+class _Seen(NamedTuple):
+    """A source that was looked at, with what keeps a copy to what was seen."""
+
+    named: Source
+    access: Access
+    info: ObjectInfo
+    want: Get
+
+
+def _look(request: Request) -> _Seen:
+    named = parse_source(request.environ[_SOURCE])
+    access = request.open(named.bucket, "HTTP_X_AMZ_SOURCE_EXPECTED_BUCKET_OWNER")
+    key = encryption.of_source(request)
+    try:
+        info = access.stat(named.key, Get(version=named.version, encryption=key))
+    except MethodNotAllowed:
+        raise S3Problem(
+            "InvalidRequest",
+            "The source of a copy request may not specifically refer to a delete marker by"
+            " version id.",
+        ) from None
+    conditions = headers.read_conditions(request.environ, f"{_SOURCE}_")
+    if conditions is not None:
+        conditions.check_copy(info)
+    weak = info.etag.startswith("W/")
+    want = Get(
+        version=named.version or info.version,
+        conditions=None if weak else Conditions(if_match=(info.etag,)),
+        encryption=key,
+    )
+    return _Seen(named, access, info, want)
+
+
+def _directive(request: Request, name: str) -> bool:
+    """True: REPLACE."""
+    text = request.header(name)
+    if text not in ("", "COPY", "REPLACE"):
+        raise S3Problem(
+            "InvalidArgument", f"Unknown {name[6:]}.", ArgumentName=name, ArgumentValue=text
+        )
+    return text == "REPLACE"
+
+
+def copy_object(request: Request) -> Reply:
+    request.access.require("write")
+    replaces = _directive(request, "x-amz-metadata-directive")
+    retags = _directive(request, "x-amz-tagging-directive")
+    fresh = headers.new_object(
+        request,
+        checksums=sums.chosen(request),
+        conditions=headers.write_conditions(request),
+        attributes=grants.attributes(request),
+    )
+    for again in reversed(range(_TRIES)):
+        seen = _look(request)
+        _refuse_nothing(request, seen, replaces)
+        options = _options(fresh, seen.info, replaces=replaces, retags=retags)
+        try:
+            info = request.access.copy(seen.access, seen.named.key, request.key, seen.want, options)
+        except PreconditionFailed:
+            if not again or not _changed(seen):
+                raise
+        else:
+            return _copied(info, seen)
+    raise AssertionError("the last try returns or raises")
+
+
+def _changed(seen: _Seen) -> bool:
+    """Whether the source is another than the one looked at: then nobody's condition failed."""
+    want = replace(seen.want, conditions=None)
+    return seen.access.stat(seen.named.key, want).etag != seen.info.etag
+
+
+def _refuse_nothing(request: Request, seen: _Seen, replaces: bool) -> None:
+    """A copy onto itself must change something."""
+    itself = seen.named == (request.bucket, request.key, None)
+    moved = request.header("x-amz-storage-class") not in ("", seen.info.storage_class)
+    encrypts = any(key.startswith("HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION") for key in request.environ)
+    if itself and not (replaces or moved or encrypts):
+        raise S3Problem(
+            "InvalidRequest",
+            "This copy request is illegal because it is trying to copy an object to itself"
+            " without changing the object's metadata, storage class, website redirect location"
+            " or encryption attributes.",
+        )
+
+
+def _options(fresh: Put, source: ObjectInfo, *, replaces: bool, retags: bool) -> Put:
+    wanted: Mapping[str, Checksum] = fresh.checksums or dict.fromkeys(source.checksums, "")
+    options = replace(
+        fresh,
+        tags=fresh.tags if retags else source.tags,
+        checksums=wanted,
+        checksum_type="FULL_OBJECT" if wanted else None,
+    )
+    if replaces:
+        return options
+    kept: dict[str, Any] = {k: v for k, v in source.attributes.items() if k != GRANTS}
+    return replace(
+        options,
+        content_type=source.content_type,
+        headers=source.headers,
+        metadata=source.metadata,
+        attributes={**kept, **fresh.attributes} or NOTHING,
+    )
+
+
+def _copied(info: ObjectInfo, seen: _Seen) -> Reply:
+    said = replies.version(info) + replies.encryption(info.encryption)
+    if seen.info.version is not None:
+        said.append(("x-amz-copy-source-version-id", seen.info.version))
+    kind = (info.checksum_type or "") if info.checksums else ""
+    return xml(
+        documents.copied("CopyObjectResult", info.etag, info.modified, info.checksums, kind),
+        headers=said,
+    )
+
+
+def upload_part_copy(request: Request) -> Reply:
+    request.access.require("write")
+    number = headers.part_number(request)
+    assert number is not None  # this operation is chosen by the parameter
+    seen = _look(request)
+    want = replace(seen.want, range=_part_range(request, seen.info.size))
+    part = request.access.copy_part(
+        request.key,
+        asked.upload_id(request),
+        number,
+        seen.access,
+        seen.named.key,
+        want,
+        Put(encryption=encryption.for_part(request)),
+    )
+    said = replies.encryption(encryption.for_part(request))
+    if seen.info.version is not None:
+        said.append(("x-amz-copy-source-version-id", seen.info.version))
+    return xml(
+        documents.copied("CopyPartResult", part.etag, part.modified, part.checksums, ""),
+        headers=said,
+    )
+
+
+def _part_range(request: Request, size: int) -> Range | None:
+    """`x-amz-copy-source-range`: both ends given, and within the source."""
+    text = request.environ.get("HTTP_X_AMZ_COPY_SOURCE_RANGE")
+    if text is None:
+        return None
+    found = headers.byte_range(text)
+    if found is None or found.first is None or found.last is None:
+        raise S3Problem(
+            "InvalidArgument",
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where first"
+            " and last are the zero-based offsets of the first and last bytes to copy",
+            ArgumentName="x-amz-copy-source-range",
+            ArgumentValue=text,
+        )
+    if found.last >= size:
+        raise S3Problem(
+            "InvalidArgument",
+            f"Range specified is not valid for source object of size: {size}",
+            ArgumentName="x-amz-copy-source-range",
+            ArgumentValue=text,
+        )
+    return found

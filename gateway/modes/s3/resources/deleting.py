@@ -1,0 +1,49 @@
+"""Removing objects: one, or up to a thousand in one commit."""
+
+from __future__ import annotations
+
+from gateway.modes.s3 import bodies, documents, errors, headers, parsing
+from gateway.modes.s3.replies import Reply, xml
+from gateway.modes.s3.request import Request
+from gateway.modes.s3.wire import document
+from gateway.storage import Delete, Deleted, StorageError
+
+
+def _bypass(request: Request) -> bool:
+    return request.header("x-amz-bypass-governance-retention").lower() == "true"
+
+
+def delete_object(request: Request) -> Reply:
+    options = Delete(
+        version=request.version,
+        conditions=headers.delete_conditions(request),
+        bypass=_bypass(request),
+    )
+    done = request.access.delete(request.key, options)
+    said = []
+    if done.marker:
+        said.append(("x-amz-delete-marker", "true"))
+    if done.version is not None:
+        said.append(("x-amz-version-id", done.version))
+    return Reply(204, said)
+
+
+def delete_objects(request: Request) -> Reply:
+    """Who may delete nothing at all gets one AccessDenied, rather than one for each key."""
+    access = request.access
+    access.require("write")
+    data = bodies.document(request, checked=True)
+    wanted = parsing.delete_objects(data, bypass=_bypass(request))
+    results = access.delete_many(wanted.items)
+    rows = [
+        _row(key, options, result, wanted.quiet)
+        for (key, options), result in zip(wanted.items, results, strict=True)
+    ]
+    return xml(document("DeleteResult", *rows))
+
+
+def _row(key: str, options: Delete, result: Deleted | StorageError, quiet: bool) -> str:
+    if isinstance(result, StorageError):
+        code, message = errors.code_of(result), errors.message_of(result)
+        return documents.not_removed(key, options.version, code, message)
+    return "" if quiet else documents.removed(options.version, result)

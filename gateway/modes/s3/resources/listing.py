@@ -1,0 +1,274 @@
+"""Lists of objects, of versions, and of uploads under way."""
+
+from __future__ import annotations
+
+import re
+
+from gateway.modes.s3 import documents
+from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.replies import Reply, quoted, xml
+from gateway.modes.s3.request import Request
+from gateway.modes.s3.resources import asked
+from gateway.modes.s3.resources.buckets import behind_token, token_of
+from gateway.modes.s3.wire import document, element, encoder, escape, flag, iso, optional
+from gateway.storage import (
+    Entry,
+    ListPage,
+    ListQuery,
+    Upload,
+    UploadPage,
+    UploadQuery,
+    VersionEntry,
+    VersionPage,
+    VersionQuery,
+    Versions,
+)
+from gateway.storage.types import NULL_VERSION
+
+_PLAIN = re.compile("[0-9a-f-]+").fullmatch
+
+
+class _Writing:
+    """How keys and owners are written in one answer."""
+
+    __slots__ = ("encoding", "key", "people")
+
+    def __init__(self, request: Request) -> None:
+        self.encoding = asked.encoding(request)
+        self.key = encoder(self.encoding)
+        self.people = documents.People(request.gateway.account)
+
+    def coded(self, name: str, text: str) -> str:
+        return f"<{name}>{self.key(text)}</{name}>"
+
+    def coded_optional(self, name: str, text: str) -> str:
+        return self.coded(name, text) if text else ""
+
+    def prefixes(self, found: tuple[str, ...]) -> str:
+        return "".join(
+            f"<CommonPrefixes><Prefix>{self.key(one)}</Prefix></CommonPrefixes>" for one in found
+        )
+
+    def entries(self, found: tuple[Entry, ...], *, owner: bool) -> str:
+        """The hot loop: a thousand of these are one page."""
+        key, named = self.key, self.people.named
+        return "".join(
+            [
+                f"<Contents><Key>{key(one.key)}</Key><LastModified>{iso(one.modified)}"
+                f"</LastModified><ETag>{_etag(one.etag)}</ETag><Size>{one.size}</Size>"
+                f"{named('Owner', one.owner) if owner else ''}"
+                f"<StorageClass>{one.storage_class}</StorageClass></Contents>"
+                for one in found
+            ]
+        )
+
+
+def _etag(etag: str) -> str:
+    return f"&quot;{etag}&quot;" if _PLAIN(etag) else escape(quoted(etag))
+
+
+def _page(request: Request, limit: int, after: str) -> ListPage:
+    access = request.access
+    access.require("list")
+    if limit == 0:
+        return ListPage()
+    return access.list(
+        ListQuery(
+            prefix=request.param("prefix"),
+            delimiter=request.param("delimiter"),
+            after=after,
+            limit=limit,
+        )
+    )
+
+
+def list_objects(request: Request) -> Reply:
+    limit, marker = asked.number(request, "max-keys"), request.param("marker")
+    writing, delimiter = _Writing(request), request.param("delimiter")
+    _refuse_unordered(request)
+    page = _page(request, limit, marker)
+    following = page.next if page.next is not None and delimiter else ""
+    return xml(
+        document(
+            "ListBucketResult",
+            element("Name", request.bucket),
+            writing.coded("Prefix", request.param("prefix")),
+            writing.coded("Marker", marker),
+            writing.coded_optional("NextMarker", following),
+            element("MaxKeys", limit),
+            writing.coded_optional("Delimiter", delimiter),
+            optional("EncodingType", writing.encoding),
+            flag("IsTruncated", page.next is not None),
+            writing.entries(page.entries, owner=True),
+            writing.prefixes(page.prefixes),
+        )
+    )
+
+
+def list_objects_v2(request: Request) -> Reply:
+    limit, token = asked.number(request, "max-keys"), request.query.get("continuation-token")
+    writing, start = _Writing(request), request.param("start-after")
+    after = behind_token(token) if token else start
+    page = _page(request, limit, after)
+    following = "" if page.next is None else token_of(page.next)
+    return xml(
+        document(
+            "ListBucketResult",
+            element("Name", request.bucket),
+            writing.coded("Prefix", request.param("prefix")),
+            writing.coded_optional("StartAfter", start),
+            "" if token is None else element("ContinuationToken", token),
+            optional("NextContinuationToken", following),
+            element("KeyCount", len(page.entries) + len(page.prefixes)),
+            element("MaxKeys", limit),
+            writing.coded_optional("Delimiter", request.param("delimiter")),
+            optional("EncodingType", writing.encoding),
+            flag("IsTruncated", page.next is not None),
+            writing.entries(page.entries, owner=request.param("fetch-owner") == "true"),
+            writing.prefixes(page.prefixes),
+        )
+    )
+
+
+def _refuse_unordered(request: Request) -> None:
+    if request.param("allow-unordered") == "true" and request.param("delimiter"):
+        raise S3Problem("InvalidArgument", "allow-unordered cannot be used with a delimiter")
+
+
+# versions
+
+
+def list_object_versions(request: Request) -> Reply:
+    limit, writing = asked.number(request, "max-keys"), _Writing(request)
+    marker, version = request.param("key-marker"), request.param("version-id-marker")
+    if "version-id-marker" in request.query and not marker:
+        raise S3Problem(
+            "InvalidArgument",
+            "A version-id marker cannot be specified without a key marker.",
+            ArgumentName="version-id-marker",
+            ArgumentValue=version,
+        )
+    page = _versions(request, limit, marker, version)
+    return xml(
+        document(
+            "ListVersionsResult",
+            element("Name", request.bucket),
+            writing.coded("Prefix", request.param("prefix")),
+            writing.coded("KeyMarker", marker),
+            element("VersionIdMarker", version),
+            writing.coded_optional("NextKeyMarker", page.next or ""),
+            optional("NextVersionIdMarker", page.next_version),
+            element("MaxKeys", limit),
+            writing.coded_optional("Delimiter", request.param("delimiter")),
+            optional("EncodingType", writing.encoding),
+            flag("IsTruncated", page.next is not None),
+            *[_version(one, writing) for one in page.entries],
+            writing.prefixes(page.prefixes),
+        )
+    )
+
+
+def _versions(request: Request, limit: int, marker: str, version: str) -> VersionPage:
+    if request.access.service.find(Versions) is None:
+        return _only_versions(_page(request, limit, marker))
+    request.access.require("list")
+    if limit == 0:
+        return VersionPage()
+    return request.access.versions(
+        VersionQuery(
+            prefix=request.param("prefix"),
+            delimiter=request.param("delimiter"),
+            after=marker,
+            after_version=version,
+            limit=limit,
+        )
+    )
+
+
+def _only_versions(page: ListPage) -> VersionPage:
+    """What a store without versions has: each object is its own null version."""
+    entries = tuple(
+        VersionEntry(
+            key=one.key,
+            version=one.version or NULL_VERSION,
+            latest=True,
+            marker=False,
+            size=one.size,
+            etag=one.etag,
+            modified=one.modified,
+            storage_class=one.storage_class,
+            owner=one.owner,
+        )
+        for one in page.entries
+    )
+    return VersionPage(entries=entries, prefixes=page.prefixes, next=page.next)
+
+
+def _version(one: VersionEntry, writing: _Writing) -> str:
+    head = (
+        f"<Key>{writing.key(one.key)}</Key>{element('VersionId', one.version)}"
+        f"{flag('IsLatest', one.latest)}<LastModified>{iso(one.modified)}</LastModified>"
+    )
+    owner = writing.people.named("Owner", one.owner)
+    if one.marker:
+        return f"<DeleteMarker>{head}{owner}</DeleteMarker>"
+    return (
+        f"<Version>{head}{element('ETag', quoted(one.etag))}<Size>{one.size}</Size>"
+        f"<StorageClass>{one.storage_class}</StorageClass>{owner}</Version>"
+    )
+
+
+# uploads
+
+
+def list_multipart_uploads(request: Request) -> Reply:
+    limit, writing = asked.number(request, "max-uploads"), _Writing(request)
+    marker = request.param("key-marker")
+    upload = request.param("upload-id-marker") if marker else ""
+    page = _uploads(request, limit, marker, upload)
+    return xml(
+        document(
+            "ListMultipartUploadsResult",
+            element("Bucket", request.bucket),
+            writing.coded("KeyMarker", marker),
+            element("UploadIdMarker", upload),
+            writing.coded_optional("NextKeyMarker", page.next or ""),
+            optional("NextUploadIdMarker", page.next_upload),
+            writing.coded("Prefix", request.param("prefix")),
+            writing.coded_optional("Delimiter", request.param("delimiter")),
+            optional("EncodingType", writing.encoding),
+            element("MaxUploads", limit),
+            flag("IsTruncated", page.next is not None),
+            *[_upload(one, writing) for one in page.uploads],
+            writing.prefixes(page.prefixes),
+        )
+    )
+
+
+def _uploads(request: Request, limit: int, marker: str, upload: str) -> UploadPage:
+    request.access.require("list")
+    if limit == 0:
+        return UploadPage()
+    return request.access.uploads(
+        UploadQuery(
+            prefix=request.param("prefix"),
+            delimiter=request.param("delimiter"),
+            after=marker,
+            after_upload=upload,
+            limit=limit,
+        )
+    )
+
+
+def _upload(one: Upload, writing: _Writing) -> str:
+    options = one.options
+    algorithm = next(iter(options.checksums), "")
+    return (
+        f"<Upload><Key>{writing.key(one.key)}</Key>{element('UploadId', one.id)}"
+        f"{writing.people.named('Initiator', options.owner)}"
+        f"{writing.people.named('Owner', options.owner)}"
+        f"<StorageClass>{options.storage_class}</StorageClass>"
+        f"<Initiated>{iso(one.begun)}</Initiated>"
+        f"{optional('ChecksumAlgorithm', algorithm)}"
+        f"{optional('ChecksumType', options.checksum_type or '')}</Upload>"
+    )

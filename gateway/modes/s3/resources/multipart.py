@@ -1,0 +1,122 @@
+"""Uploads in parts. Completing moves no bytes in the stores that come with the gateway; so
+its answer is not begun before it is known (`complete_multipart_upload` is where white
+space would keep a connection alive for a store that takes long)."""
+
+from __future__ import annotations
+
+from gateway.modes.s3 import bodies, documents, encryption, grants, headers, parsing, replies, sums
+from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.replies import Headers, Reply, xml
+from gateway.modes.s3.request import Request
+from gateway.modes.s3.resources import asked
+from gateway.modes.s3.wire import document, element, flag, optional, whole_number
+from gateway.storage import Complete, Part, Put, Upload
+
+SMALLEST_PART = 5 << 20
+"""Bytes of all parts but the last (Amazon S3 User Guide, "Multipart upload limits")."""
+
+
+def create_multipart_upload(request: Request) -> Reply:
+    request.access.require("write")
+    algorithms, kind = sums.of_upload(request)
+    options = headers.new_object(
+        request, checksums=algorithms, checksum_type=kind, attributes=grants.attributes(request)
+    )
+    upload = request.access.begin(request.key, options)
+    said: Headers = replies.encryption(options.encryption)
+    for algorithm in algorithms:
+        said += [("x-amz-checksum-algorithm", algorithm), ("x-amz-checksum-type", kind or "")]
+    return xml(documents.initiated(request.bucket, upload), headers=said)
+
+
+def upload_part(request: Request) -> Reply:
+    access = request.access
+    access.require("write")
+    number = headers.part_number(request)
+    assert number is not None  # this operation is chosen by the parameter
+    used = encryption.for_part(request)
+    body = bodies.receive(request)
+    options = Put(size=body.size, checksums=body.checksums, digests=body.digests, encryption=used)
+    part = access.put_part(request.key, asked.upload_id(request), number, body.source, options)
+    said = [("etag", replies.quoted(part.etag)), *_sums(part), *replies.encryption(used)]
+    return Reply(200, said)
+
+
+def _sums(part: Part) -> Headers:
+    return [(f"x-amz-checksum-{name.lower()}", text) for name, text in part.checksums.items()]
+
+
+def list_parts(request: Request) -> Reply:
+    limit = asked.number(request, "max-parts")
+    marker = asked.number(request, "part-number-marker", 0, headers.MOST_PARTS)
+    upload = request.access.upload(request.key, asked.upload_id(request))
+    found, more = _page(request, upload, marker, limit)
+    people = documents.People(request.gateway.account)
+    options = upload.options
+    return xml(
+        document(
+            "ListPartsResult",
+            element("Bucket", request.bucket),
+            element("Key", request.key),
+            element("UploadId", upload.id),
+            people.named("Initiator", options.owner),
+            people.named("Owner", options.owner),
+            element("StorageClass", options.storage_class),
+            element("PartNumberMarker", marker),
+            element("NextPartNumberMarker", found[-1].number if found else marker),
+            element("MaxParts", limit),
+            flag("IsTruncated", more),
+            optional("ChecksumAlgorithm", next(iter(options.checksums), "")),
+            optional("ChecksumType", options.checksum_type or ""),
+            *[documents.part(one) for one in found],
+        )
+    )
+
+
+def _page(
+    request: Request, upload: Upload, after: int, limit: int
+) -> tuple[tuple[Part, ...], bool]:
+    if limit == 0:
+        return (), False
+    parts = request.access.parts(upload.key, upload.id, after, limit)
+    if len(parts) < limit:
+        return parts, False
+    return parts, bool(request.access.parts(upload.key, upload.id, parts[-1].number, 1))
+
+
+def complete_multipart_upload(request: Request) -> Reply:
+    access = request.access
+    access.require("write")
+    data = bodies.document(request, limit=bodies.COMPLETE_LIMIT, summed=False)
+    options = Complete(
+        conditions=headers.write_conditions(request),
+        min_part=SMALLEST_PART,
+        size=_announced_size(request),
+        checksums=sums.in_headers(request),
+        checksum_type=sums.type_named(request),
+        encryption=encryption.for_part(request),
+    )
+    info = access.complete(request.key, asked.upload_id(request), parsing.complete(data), options)
+    said = replies.version(info) + replies.encryption(info.encryption)
+    return xml(documents.completed(_location(request), request.bucket, info), headers=said)
+
+
+def _announced_size(request: Request) -> int | None:
+    text = request.header("x-amz-mp-object-size")
+    if not text:
+        return None
+    size = whole_number(text, 0, 1 << 62)
+    if size is None:
+        raise S3Problem("InvalidRequest", "Value for x-amz-mp-object-size header is invalid.")
+    return size
+
+
+def _location(request: Request) -> str:
+    base = request.gateway.settings.external_url
+    scheme = request.environ.get("wsgi.url_scheme", "http")
+    return f"{base.rstrip('/') if base else f'{scheme}://{request.host}'}{request.path}"
+
+
+def abort_multipart_upload(request: Request) -> Reply:
+    request.access.abort(request.key, asked.upload_id(request))
+    return Reply(204)

@@ -1,0 +1,178 @@
+"""Objects: put, get, ask about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gateway.modes.s3 import bodies, documents, encryption, grants, headers, replies
+from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.replies import Headers, Reply, xml
+from gateway.modes.s3.request import Request
+from gateway.modes.s3.resources import asked
+from gateway.storage import (
+    BytesBody,
+    Get,
+    InvalidPart,
+    InvalidRange,
+    ObjectInfo,
+    Opened,
+    resolve_range,
+)
+
+_OVERRIDES = {
+    f"response-{name}": name
+    for name in (
+        "cache-control",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "content-type",
+        "expires",
+    )
+}
+_ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"})
+
+
+def put_object(request: Request) -> Reply:
+    access = request.access
+    access.require("write")
+    if request.query and "versionId" in request.query:
+        raise S3Problem("InvalidArgument", "This operation does not accept a version-id.")
+    attributes = grants.attributes(request)
+    body = bodies.receive(request)
+    options = headers.new_object(
+        request,
+        size=body.size,
+        checksums=body.checksums,
+        checksum_type="FULL_OBJECT" if body.checksums else None,
+        digests=body.digests,
+        conditions=headers.write_conditions(request),
+        attributes=attributes,
+    )
+    return Reply(200, replies.written(access.put(request.key, body.source, options)))
+
+
+def get_object(request: Request) -> Reply:
+    want = headers.reading(request)
+    overrides = _overrides(request) if request.query else None
+    opened = request.access.get(request.key, want)
+    info, whole = opened.info, want.range is None and want.part is None
+    said = replies.described(info)
+    if not whole:
+        said += _extent(info, want, opened.start, opened.length)
+    if _wants_checksums(request):
+        said += _checksums(info, want)
+    if overrides:
+        said = _overridden(said, overrides)
+    status = opened.status if opened.status != 200 else 200 if whole else 206
+    if status == 206 and not opened.length:
+        status = 200  # part 1 of an empty object: there is no Content-Range of nothing
+    return _sent(status, said, opened)
+
+
+def _sent(status: int, said: Headers, opened: Opened) -> Reply:
+    body = opened.body
+    if isinstance(body, BytesBody):
+        return Reply(status, said, body.data)
+    return Reply(status, said, body, opened.length)
+
+
+def head_object(request: Request) -> Reply:
+    want = headers.reading(request)
+    overrides = _overrides(request) if request.query else None
+    info = request.access.stat(request.key, want)
+    said, status, length = replies.described(info), 200, info.size
+    if want.range is not None or want.part is not None:
+        start, length = _located(info, want)
+        said += _extent(info, want, start, length)
+        status = 206 if length else 200
+    if _wants_checksums(request):
+        said += _checksums(info, want)
+    if overrides:
+        said = _overridden(said, overrides)
+    return Reply(status, said, length=length)
+
+
+def _located(info: ObjectInfo, want: Get) -> tuple[int, int]:
+    """(start, length) of the range or part that a HEAD asks about."""
+    if want.range is not None:
+        found = resolve_range(want.range, info.size)
+        if found is None:
+            raise InvalidRange(key=info.key, size=info.size)
+        return found
+    start = 0
+    for part in info.parts:
+        if part.number == want.part:
+            return start, part.size
+        start += part.size
+    if info.parts or want.part != 1:
+        raise InvalidPart(key=info.key, number=want.part or 0)
+    return 0, info.size
+
+
+def _extent(info: ObjectInfo, want: Get, start: int, length: int) -> Headers:
+    said = []
+    if length:
+        said.append(("content-range", f"bytes {start}-{start + length - 1}/{info.size}"))
+    if want.part is not None and info.parts:
+        said.append(("x-amz-mp-parts-count", str(len(info.parts))))
+    return said
+
+
+def _wants_checksums(request: Request) -> bool:
+    mode = request.environ.get("HTTP_X_AMZ_CHECKSUM_MODE")
+    return mode is not None and mode.upper() == "ENABLED"
+
+
+def _checksums(info: ObjectInfo, want: Get) -> Headers:
+    """Those of the bytes that are sent: of the whole, or of a part; a range has none."""
+    if want.range is not None:
+        return []
+    if want.part is None or not info.parts:
+        return replies.checksums(info)
+    part = next((one for one in info.parts if one.number == want.part), None)
+    sums: Iterable[tuple[str, str]] = part.checksums.items() if part is not None else ()
+    return [(f"x-amz-checksum-{name.lower()}", text) for name, text in sums]
+
+
+def _overrides(request: Request) -> Headers:
+    """`response-…` parameters: headers in place of the object's own."""
+    found = [(name, request.query[key]) for key, name in _OVERRIDES.items() if key in request.query]
+    if found and request.anonymous:
+        raise S3Problem(
+            "InvalidRequest",
+            "Request specific response headers cannot be used for anonymous GET requests.",
+        )
+    for name, text in found:
+        if any(ord(one) < 32 or ord(one) == 127 for one in text):
+            raise S3Problem(
+                "InvalidArgument",
+                "Header value cannot contain control characters.",
+                ArgumentName=f"response-{name}",
+            )
+    return [(name, replies.value(text)) for name, text in found]
+
+
+def _overridden(said: Headers, overrides: Headers) -> Headers:
+    names = {name for name, _ in overrides}
+    return [(name, text) for name, text in said if name not in names] + overrides
+
+
+def get_object_attributes(request: Request) -> Reply:
+    wanted = frozenset(
+        name.strip()
+        for name in request.header("x-amz-object-attributes").split(",")
+        if name.strip()
+    )
+    if not wanted or wanted - _ATTRIBUTES:
+        raise S3Problem(
+            "InvalidArgument",
+            "Invalid attribute name specified.",
+            ArgumentName="x-amz-object-attributes",
+        )
+    limit = asked.header_number(request, "x-amz-max-parts", 1000, 1000)
+    after = asked.header_number(request, "x-amz-part-number-marker", 0, headers.MOST_PARTS)
+    want = Get(version=request.version, encryption=encryption.for_reading(request))
+    info = request.access.stat(request.key, want)
+    said = [("last-modified", replies.http_date(info.modified)), *replies.version(info)]
+    return xml(documents.attributes(info, wanted, after, limit), headers=said)

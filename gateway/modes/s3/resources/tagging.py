@@ -1,0 +1,25 @@
+"""The tags of objects."""
+
+from __future__ import annotations
+
+from gateway.modes.s3 import bodies, documents, parsing
+from gateway.modes.s3.replies import Reply, version, xml
+from gateway.modes.s3.request import Request
+from gateway.storage import NOTHING
+
+
+def get_object_tagging(request: Request) -> Reply:
+    info = request.access.tags(request.key, request.version)
+    return xml(documents.tagging(info.tags), headers=version(info))
+
+
+def put_object_tagging(request: Request) -> Reply:
+    request.access.require("write")
+    wanted = parsing.tagging(bodies.document(request))
+    info = request.access.set_tags(request.key, request.version, wanted)
+    return Reply(200, version(info))
+
+
+def delete_object_tagging(request: Request) -> Reply:
+    info = request.access.set_tags(request.key, request.version, NOTHING)
+    return Reply(204, version(info))

@@ -1,0 +1,119 @@
+"""The `x-amz-checksum-*` headers: what a client promises of its body.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import cast
+
+from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.request import Request
+from gateway.storage import NOTHING, InvalidRequest
+from gateway.storage.checksums import CHECKSUMS, COMPOSITE_ONLY, FULL_OBJECT_ONLY, decode
+from gateway.storage.types import ChecksumType
+
+_HEADERS = tuple((name, f"HTTP_X_AMZ_CHECKSUM_{name}") for name in CHECKSUMS)
+_UNKNOWN = tuple(
+    f"HTTP_X_AMZ_CHECKSUM_{name}" for name in ("SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128")
+)
+_TRAILERS = {f"x-amz-checksum-{name.lower()}": name for name in CHECKSUMS}
+
+
+def in_headers(request: Request) -> Mapping[str, str]:
+    """The checksum in a header, by algorithm: one at most. Raises S3Problem."""
+    environ = request.environ
+    found = {name: environ[key].strip() for name, key in _HEADERS if key in environ}
+    if any(key in environ for key in _UNKNOWN):
+        raise S3Problem("NotImplemented", "Checksums are CRC32, CRC32C, CRC64NVME, SHA1, SHA256.")
+    if len(found) > 1:
+        raise S3Problem(
+            "InvalidRequest",
+            "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
+        )
+    for name, text in found.items():
+        try:
+            decode(name, text)
+        except InvalidRequest:
+            raise S3Problem(
+                "InvalidRequest", f"Value for x-amz-checksum-{name.lower()} header is invalid."
+            ) from None
+    return found or NOTHING
+
+
+def in_trailer(
+    names: tuple[str, ...], trailer: Callable[[str], str]
+) -> Mapping[str, Callable[[], str]]:
+    """The checksum that a trailer is to bring. `trailer` gives it once the body was read."""
+    wanted = [name for name in names if name in _TRAILERS]
+    if len(wanted) != len(names) or len(wanted) > 1:
+        raise S3Problem(
+            "InvalidRequest",
+            "The value specified in the x-amz-trailer header is not supported",
+        )
+    return {_TRAILERS[name]: partial(trailer, name) for name in wanted}
+
+
+def check_announced(request: Request, declared: Mapping[str, object]) -> None:
+    """`x-amz-sdk-checksum-algorithm` must name the checksum that comes, if any comes at all."""
+    algorithm = request.header("x-amz-sdk-checksum-algorithm").strip().upper()
+    if not algorithm or algorithm in declared:
+        return
+    if declared or algorithm not in CHECKSUMS:
+        raise S3Problem(
+            "InvalidRequest", "Value for x-amz-sdk-checksum-algorithm header is invalid."
+        )
+    raise S3Problem(
+        "InvalidRequest",
+        "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or"
+        " x-amz-trailer headers were found.",
+    )
+
+
+def chosen(request: Request) -> Mapping[str, str]:
+    """`x-amz-checksum-algorithm` (copies, uploads in parts) as what is to be computed."""
+    algorithm = request.header("x-amz-checksum-algorithm").strip().upper()
+    if not algorithm:
+        return NOTHING
+    if algorithm not in CHECKSUMS:
+        raise S3Problem(
+            "InvalidRequest",
+            "Checksum algorithm provided is unsupported. Please try again with any of the valid"
+            f" types: [{', '.join(CHECKSUMS)}]",
+        )
+    return {algorithm: ""}
+
+
+def type_named(request: Request) -> ChecksumType | None:
+    """The `x-amz-checksum-type` header."""
+    named = request.header("x-amz-checksum-type").strip().upper()
+    if named and named not in ("FULL_OBJECT", "COMPOSITE"):
+        raise S3Problem("InvalidRequest", "Value for x-amz-checksum-type header is invalid.")
+    return cast(ChecksumType, named) if named else None
+
+
+def of_upload(request: Request) -> tuple[Mapping[str, str], ChecksumType | None]:
+    """(algorithm of the parts, type of the whole) of an upload in parts."""
+    algorithms, kind = chosen(request), type_named(request)
+    if not algorithms:
+        if kind:
+            raise S3Problem(
+                "InvalidRequest",
+                "The x-amz-checksum-type header can only be used with the"
+                " x-amz-checksum-algorithm header.",
+            )
+        return NOTHING, None
+    algorithm = next(iter(algorithms))
+    usual: ChecksumType = "FULL_OBJECT" if algorithm in FULL_OBJECT_ONLY else "COMPOSITE"
+    impossible = (kind == "COMPOSITE" and algorithm in FULL_OBJECT_ONLY) or (
+        kind == "FULL_OBJECT" and algorithm in COMPOSITE_ONLY
+    )
+    if impossible:
+        raise S3Problem(
+            "InvalidRequest",
+            f"The {kind} checksum type cannot be used with the {algorithm.lower()} checksum"
+            " algorithm.",
+        )
+    return algorithms, kind or usual

@@ -1,0 +1,61 @@
+"""Tags of objects: their limits, and the header that gives them with a put.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.request import parse_query
+from gateway.storage import NOTHING
+
+MOST = 10
+LONGEST_KEY = 128
+LONGEST_VALUE = 256
+_SIGNS = frozenset(" +-=._:/@")
+
+
+def check(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+    """The tags, once they are known to be within S3's limits. Raises InvalidTag."""
+    tags: dict[str, str] = {}
+    for key, value in pairs:
+        if key in tags:
+            raise S3Problem("InvalidTag", "Cannot provide multiple Tags with the same key")
+        if not 0 < len(key) <= LONGEST_KEY or not _allowed(key) or key.startswith("aws:"):
+            raise S3Problem("InvalidTag", "The TagKey you have provided is invalid", TagKey=key)
+        if len(value) > LONGEST_VALUE or not _allowed(value):
+            raise S3Problem(
+                "InvalidTag",
+                "The TagValue you have provided is invalid",
+                TagKey=key,
+                TagValue=value,
+            )
+        tags[key] = value
+        if len(tags) > MOST:
+            raise S3Problem("InvalidTag", f"Object tags cannot be greater than {MOST}")
+    return tags or NOTHING
+
+
+def _allowed(text: str) -> bool:
+    return all(one.isalnum() or one.isspace() or one in _SIGNS for one in text)
+
+
+def from_header(text: str) -> Mapping[str, str]:
+    """`x-amz-tagging`: tags as a URL's query."""
+    if not text:
+        return NOTHING
+    names = [pair.partition("=")[0] for pair in text.split("&") if pair]
+    try:
+        found = parse_query(text)
+    except ValueError:
+        found = {}
+    if len(found) != len(names):
+        raise S3Problem(
+            "InvalidArgument",
+            "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query"
+            " parameters without tag name duplicates.",
+            ArgumentName="x-amz-tagging",
+        )
+    return check(found.items())

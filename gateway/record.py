@@ -1,0 +1,40 @@
+"""What is known of one request when it is over: a line of the access log, a sample of
+the metrics. A mode fills in its part through `environ["gateway.record"]`.
+"""
+
+from __future__ import annotations
+
+
+class Record:
+    """The mode sets `operation`, `key_id`, `sid` and `code`; the app sets the rest.
+
+    `code` is the error code of the protocol ("NoSuchKey"), "" when all went
+    well. `path` has no query string, which may hold signatures. `aborted`:
+    the answer broke off. `duration` and `started` are seconds, of which the
+    latter is since the epoch; `received` and `sent` are bytes of bodies.
+    """
+
+    __slots__ = (
+        "aborted",
+        "client",
+        "code",
+        "duration",
+        "key_id",
+        "method",
+        "mode",
+        "operation",
+        "path",
+        "received",
+        "request_id",
+        "sent",
+        "sid",
+        "started",
+        "status",
+    )
+
+    def __init__(self, request_id: str, method: str, path: str, client: str) -> None:
+        self.request_id, self.method, self.path, self.client = request_id, method, path, client
+        self.mode = self.operation = self.key_id = self.sid = self.code = ""
+        self.status = self.received = self.sent = 0
+        self.started = self.duration = 0.0
+        self.aborted = False

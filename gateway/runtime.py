@@ -1,0 +1,226 @@
+"""The gateway as modes see it: declared services and those of the catalog, as one.
+
+A service that was made through an API is two things: a row in the catalog
+(its name and owner) and a bucket in the index (its contents). The row comes
+first and goes last; so a row without a bucket is one that is being made, is
+being dropped, or was left by a crash. It is nobody's bucket to use, its owner
+may make it again (the row is then replaced, so that whoever was about to
+remove the old one does not remove the new) or drop it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal
+
+from gateway.access import Access, Grant, allowed_on_service
+from gateway.catalog import Catalog, ServiceRow, open_catalog
+from gateway.catalog.cache import Kept
+from gateway.chain import Chain
+from gateway.config import SID, SID_RULE, Configuration
+from gateway.identity import Account, Identity, Keys
+from gateway.modes import Settings
+from gateway.service import Identification, Service
+from gateway.storage import (
+    AlreadyExists,
+    BadKey,
+    Conflict,
+    Forbidden,
+    Jobs,
+    NoSuchStore,
+    NotEmpty,
+)
+from gateway.storage.store import now
+
+_CREATORS = frozenset({"own", "write-all", "admin"})
+_EVERYTHING = frozenset({"read-all", "write-all", "admin"})
+_PAGE = 1000
+
+
+class Runtime:
+    """Implements `gateway.modes.Gateway`. Open it with `open_runtime`; `close` ends all."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        catalog: Catalog,
+        settings: Settings,
+        *,
+        clock: Callable[[], int] = now,
+    ) -> None:
+        self.settings, self.clock = settings, clock
+        self.keys: Keys = catalog
+        self.chain, self.catalog = chain, catalog
+        self._declared = chain.services
+        self._made: tuple[int, Kept[Service]] = (-1, Kept())
+
+    def close(self) -> None:
+        """May be called twice."""
+        self.chain.close()
+        self.catalog.close()
+
+    def account(self, account: str) -> Account | None:
+        return self.catalog.account(account)
+
+    # looking
+
+    def access(self, identity: Identity, sid: str) -> Access:
+        service = self._declared.get(sid) or self._find(sid)
+        if service is None:
+            raise NoSuchStore(name=sid)
+        return Access(service, identity)
+
+    def _kept(self) -> Kept[Service]:
+        """Services of the catalog that were opened since it last changed."""
+        version = self.catalog.version()
+        if self._made[0] != version:
+            self._made = (version, Kept())
+        return self._made[1]
+
+    def _find(self, sid: str) -> Service | None:
+        made = self._kept()
+        known = made.get(sid)
+        if known is not None:
+            return known
+        row = self.catalog.service(sid)
+        return None if row is None else self._opened(row, made)
+
+    def _opened(self, row: ServiceRow, made: Kept[Service]) -> Service | None:
+        try:
+            store = self.chain.made(row.sid)
+        except NoSuchStore:
+            return None
+        return made.keep(row.sid, Service(self._identify(row), store))
+
+    def _identify(self, row: ServiceRow) -> Identification:
+        return Identification(
+            sid=row.sid,
+            driver=self.chain.buckets_driver,
+            owner=row.owner,
+            created=row.created,
+            grants=row.grants,
+        )
+
+    def services(self, identity: Identity) -> Sequence[Access]:
+        found = [Access(service, identity) for service in self._declared.values()]
+        made = self._kept()
+        for row in self._rows(identity):
+            service = made.get(row.sid) or self._opened(row, made)
+            if service is not None and row.sid not in self._declared:
+                found.append(Access(service, identity))
+        return sorted((one for one in found if one.visible), key=lambda one: one.service.sid)
+
+    def _rows(self, identity: Identity) -> Iterator[ServiceRow]:
+        """Rows that the identity may perhaps see, page by page."""
+        access = identity.access
+        named = set() if isinstance(access, str) else set(access)
+        for sid in named:
+            row = self.catalog.service(sid)
+            if row is not None:
+                yield row
+        everything = isinstance(access, str) and access in _EVERYTHING
+        after: str | None = ""
+        while after is not None:
+            rows = self.catalog.services(
+                after, _PAGE, for_account=None if everything else identity.account
+            )
+            yield from (row for row in rows if row.sid not in named)
+            after = rows[-1].sid if len(rows) == _PAGE else None
+
+    # changing
+
+    def create(self, identity: Identity, sid: str, grants: Sequence[Grant] = ()) -> Access:
+        if not identity.account or identity.access not in _CREATORS:
+            raise Forbidden("This key may not create services.")
+        if not SID.fullmatch(sid):
+            raise BadKey(f"{SID_RULE}.", key=sid)
+        if sid in self._declared:
+            raise AlreadyExists
+        self._claim(identity.account, sid, grants)
+        self.chain.buckets.create(sid)
+        row = self.catalog.read_service(sid)
+        if row is None or row.owner != identity.account:
+            self._take_back(sid)
+            raise Conflict("The service was dropped while it was made.")
+        return self.access(identity, sid)
+
+    def _claim(self, owner: str, sid: str, grants: Sequence[Grant]) -> None:
+        """A row in the catalog for a bucket that is not there yet."""
+        if self._exists(sid):
+            raise AlreadyExists
+        left = self.catalog.read_service(sid)
+        if left is not None and left.owner != owner:
+            raise AlreadyExists
+        replaces = None if left is None else left.id
+        self.catalog.add_service(sid, owner, grants, replaces=replaces)
+
+    def _take_back(self, sid: str) -> None:
+        try:
+            self.chain.buckets.drop(sid)
+        except (NoSuchStore, NotEmpty):
+            return  # somebody else's doing: it is theirs
+
+    def _exists(self, sid: str) -> bool:
+        try:
+            self.chain.made(sid)
+        except NoSuchStore:
+            return False
+        return True
+
+    def drop(self, identity: Identity, sid: str) -> None:
+        row = self._row(identity, sid, "admin")
+        try:
+            self.chain.buckets.drop(sid)
+        except NoSuchStore:
+            if not self.catalog.remove_service(row.id):
+                raise
+            return
+        self.catalog.remove_service(row.id)
+
+    def set_grants(self, identity: Identity, sid: str, grants: Sequence[Grant]) -> None:
+        row = self._row(identity, sid, "write-acl")
+        if not self.catalog.set_grants(row.id, grants):
+            raise NoSuchStore(name=sid)
+
+    def _row(
+        self, identity: Identity, sid: str, action: Literal["admin", "write-acl"]
+    ) -> ServiceRow:
+        """The row of a service that the identity may change in that way."""
+        declared = self._declared.get(sid)
+        if declared is not None:
+            Access(declared, identity).require(action)
+            raise Conflict(
+                f"The service is declared in the configuration ({declared.about.declared})."
+            )
+        row = self.catalog.read_service(sid)
+        if row is None:
+            raise NoSuchStore(name=sid)
+        # Deciding touches no store, and the service's own may be gone.
+        if action not in allowed_on_service(identity, self.chain.as_bucket(self._identify(row))):
+            raise Forbidden
+        return row
+
+
+def open_runtime(
+    configuration: Configuration,
+    *,
+    server: Literal["granian", "waitress"] = "granian",
+    jobs: Jobs | None = None,
+    clock: Callable[[], int] = now,
+    environ: Mapping[str, str] | None = None,
+) -> Runtime:
+    """Open catalog and chain, in the process that will serve; `server` decides about
+    the largest body. Raises `CatalogError` and `ChainError`."""
+    chain = Chain(configuration)
+    catalog = open_catalog(configuration, environ)
+    try:
+        chain.open(
+            folder=configuration.data,
+            master_key=catalog.keyring.storage,
+            clock=clock,
+            jobs=jobs,
+        )
+    except BaseException:
+        catalog.close()
+        raise
+    return Runtime(chain, catalog, configuration.settings(server), clock=clock)

@@ -1,0 +1,133 @@
+"""`gateway serve`: chooses the server, prepares, and serves until it is told to stop.
+
+The parent opens nothing but what `prepare` does and closes again; each
+serving process opens its own runtime (see `worker`).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+from gateway import start_screen
+from gateway.catalog import CatalogError, FirstCredential, prepare
+from gateway.chain import Chain, ChainError
+from gateway.config import Configuration
+from gateway.servers import CannotServe, Plan, Server
+from gateway.servers.granian import GranianServer
+from gateway.servers.sockets import free
+from gateway.servers.waitress import WaitressServer
+from gateway.worker import ServerName, load_worker, open_worker
+
+SERVERS: dict[ServerName, Callable[[], Server]] = {
+    "granian": GranianServer,
+    "waitress": WaitressServer,
+}
+THREADS: dict[ServerName, int] = {"granian": 32, "waitress": 16}
+"""For each worker, unless configured. granian makes them when they are needed."""
+
+
+def serve(configuration: Configuration, out: TextIO | None = None) -> int:
+    """Serve until SIGTERM or Ctrl-C. Returns the exit code: 0 then, 1 when the
+    environment does not allow it, which is said on stderr in one message."""
+    try:
+        return _serve(configuration, out or sys.stdout)
+    except (CannotServe, CatalogError, ChainError) as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:  # before a server took the signal over
+        return 0
+
+
+def _serve(configuration: Configuration, out: TextIO) -> int:
+    kind = choose(configuration)
+    workers, why = count_workers(configuration, kind)
+    for listener in configuration.server.listen:
+        free(listener.host, listener.port)  # before anything is made
+    screen = _Screen(configuration, kind, why, prepare(configuration), out)
+    folder = Path(tempfile.mkdtemp(prefix="gateway-metrics-")) if workers > 1 else None
+    try:
+        plan = _plan(configuration, kind, workers, folder)
+        return SERVERS[kind]().run(plan, screen.show)
+    finally:
+        screen.end()
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _plan(
+    configuration: Configuration, kind: ServerName, workers: int, metrics_folder: Path | None
+) -> Plan:
+    options = configuration.server
+    threads = options.threads or THREADS[kind]
+    return Plan(
+        load=(
+            partial(open_worker, configuration, kind, threads, metrics_folder)
+            if kind == "waitress"
+            else partial(load_worker, configuration.origin, kind, threads, metrics_folder)
+        ),
+        listen=tuple((one.host, one.port) for one in options.listen),
+        workers=workers,
+        threads=threads,
+        drain=options.drain,
+        max_body=options.body_limit(kind),
+        tls=None if options.tls is None else (options.tls.certificate, options.tls.key),
+    )
+
+
+@dataclass
+class _Screen:
+    """Shows the first credential once, whatever becomes of the server."""
+
+    configuration: Configuration
+    kind: ServerName
+    workers: str
+    credential: FirstCredential | None
+    out: TextIO
+
+    def show(self, listeners: tuple[tuple[str, int], ...]) -> None:
+        credential, self.credential = self.credential, None
+        screen = start_screen.render(
+            self.configuration,
+            listeners,
+            server=self.kind,
+            workers=self.workers,
+            credential=credential,
+        )
+        print(screen, file=self.out, flush=True)
+
+    def end(self) -> None:
+        if self.credential is not None and self.configuration.data is not None:
+            print(*start_screen.first(self.credential), sep="\n", file=self.out, flush=True)
+
+
+def choose(configuration: Configuration) -> ServerName:
+    """The server that was asked for; else granian where it runs and can. Raises `CannotServe`."""
+    wanted = configuration.server.server
+    installed = importlib.util.find_spec("granian") is not None
+    if wanted == "granian" and not installed:
+        raise CannotServe("granian is not installed here: set server = 'waitress'.")
+    if wanted != "auto":
+        return wanted
+    several = len(configuration.server.listen) > 1
+    return "granian" if installed and sys.platform != "win32" and not several else "waitress"
+
+
+def count_workers(configuration: Configuration, kind: ServerName) -> tuple[int, str]:
+    """How many processes serve, and the words for it."""
+    wanted = configuration.server.workers
+    reason = Chain(configuration).single_process
+    if kind == "waitress":
+        reason = reason or "waitress serves with threads"
+    if reason is not None:
+        return 1, f"one worker ({reason})"
+    workers = wanted or os.cpu_count() or 1
+    return workers, f"{workers} workers" if workers > 1 else "one worker"

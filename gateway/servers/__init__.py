@@ -1,0 +1,51 @@
+"""The HTTP servers, behind one small interface: a `Plan` in, an exit code out.
+
+A server never sees the configuration. It calls `plan.load` in the process
+that will answer (granian: in each worker, after it was spawned), serves
+`Loaded.app`, and closes it when all that was under way is finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from gateway.modes import WSGIApp
+
+
+class CannotServe(Exception):
+    """The environment does not allow it; the message is for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a process serves, and how it lets go of it."""
+
+    app: WSGIApp
+    close: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """`load` can be pickled, where processes are spawned. `listen` are host and port;
+    `drain` is in seconds, `max_body` in bytes; `tls` are certificate and key."""
+
+    load: Callable[[], Loaded]
+    listen: tuple[tuple[str, int], ...]
+    workers: int = 1
+    threads: int = 16
+    drain: float = 30.0
+    max_body: int = 1 << 30
+    tls: tuple[Path, Path] | None = field(default=None)
+
+
+class Server(Protocol):
+    """`run` calls `ready` once, when the sockets accept, with the addresses in use.
+
+    It returns 0 after SIGTERM or Ctrl-C, 1 when it had to give up. Raises
+    `CannotServe` when it cannot begin.
+    """
+
+    def run(self, plan: Plan, ready: Callable[[tuple[tuple[str, int], ...]], None]) -> int: ...

@@ -1,0 +1,116 @@
+"""Listening sockets: taken ports are said plainly, and stalled readers are dropped."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from gateway.servers import CannotServe
+
+STALLED_AFTER = 60
+"""Seconds in which a client takes nothing of what is sent before TCP drops it."""
+
+_REASONS = {
+    errno.EADDRINUSE: "something else listens there already",
+    errno.EACCES: "this user may not listen there",
+    errno.EADDRNOTAVAIL: "this machine has no such address",
+}
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket bound to that address and nothing else. Raises `CannotServe`."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        found = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise CannotServe(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
+    try:
+        # On Windows SO_REUSEADDR would let two servers share a port.
+        exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", None)
+        found.setsockopt(socket.SOL_SOCKET, exclusive or socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        found.bind((host, port))
+        _impatient(found)
+    except OSError as error:
+        found.close()
+        reason = _REASONS.get(error.errno or 0, error.strerror)
+        raise CannotServe(f"Cannot listen on {host}:{port}: {reason}.") from error
+    return found
+
+
+def free(host: str, port: int) -> int:
+    """The port, checked to be free; one that is when it is 0. Raises `CannotServe`.
+
+    The check matters where a server shares ports between its workers
+    (SO_REUSEPORT): a second gateway would get half of the connections.
+    """
+    with bound(host, port) as found:
+        if port:
+            found.listen(1)  # a bound port may still be taken: by one that shares it
+        return int(found.getsockname()[1])
+
+
+def wait_until_accepting(host: str, port: int, stop: threading.Event) -> bool:
+    """Whether it accepted before `stop`."""
+    local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    while not stop.is_set():
+        with suppress(OSError), socket.create_connection((local, port), timeout=1):
+            return True
+        stop.wait(0.02)
+    return False
+
+
+def _impatient(listening: socket.socket) -> None:
+    """Drop connections whose other end is gone, or takes nothing. Linux hands these
+    options on to what is accepted, and counts a window that stays shut as silence."""
+    if sys.platform == "linux":
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(STALLED_AFTER * 1000))
+
+
+def make_impatient_soon(patience: float = 30.0) -> None:
+    """Do so with a listening socket that a server is about to open in this process
+    and does not hand out (granian). Without /proc nothing happens."""
+    if sys.platform == "linux":
+        thread = threading.Thread(target=_find_and_set, args=(patience,), daemon=True)
+        thread.start()
+
+
+def _find_and_set(patience: float) -> None:
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        found = False
+        for listening in _listening():
+            with listening:
+                _impatient(listening)
+                found = True
+        if found:
+            return
+        time.sleep(0.02)
+
+
+def _listening() -> Iterator[socket.socket]:
+    """Copies of this process's listening TCP sockets."""
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            fileno = os.dup(int(entry.name))
+        except OSError:  # closed meanwhile
+            continue
+        try:
+            copy = socket.socket(fileno=fileno)
+        except OSError:  # not a socket
+            os.close(fileno)
+            continue
+        internet = copy.family in (socket.AF_INET, socket.AF_INET6)
+        if internet and copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            yield copy
+        else:
+            copy.close()

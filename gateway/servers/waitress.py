@@ -1,0 +1,133 @@
+"""waitress: pure Python, one process with threads. Windows, and wherever it is asked for.
+
+What was measured (3.0), and what follows:
+- It reads a body whole before the application is called, into a file when it
+  is large. No thread waits for it, but it is read before the request is
+  authenticated, so `max_body` counts, and is 1 GiB unless configured.
+- An answer of up to `outbuf_high_watermark` is taken from the application at
+  once; only longer ones hold a thread at their client's pace. Its default of
+  16 MiB for each connection is much for a gateway: 1 MiB here, in memory.
+- It has no way to stop gently: here the listening sockets are closed first,
+  and the loop goes on until all answers are sent, or `drain` is over.
+- No TLS.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from types import FrameType
+from typing import Any
+
+from gateway.servers import CannotServe, Loaded, Plan
+from gateway.servers.sockets import bound
+
+CONNECTIONS = 1000
+IDLE_AFTER = 60
+_BUFFER = 1 << 20
+
+
+class WaitressServer:
+    """`run` takes the process's signals when called in the main thread; `stop` ends it
+    from any thread, as they do."""
+
+    def __init__(self) -> None:
+        self._stopping = threading.Event()
+        self._wake: Callable[[], None] = lambda: None
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._wake()
+
+    def run(self, plan: Plan, ready: Callable[[tuple[tuple[str, int], ...]], None]) -> int:
+        if plan.tls is not None:
+            raise CannotServe(
+                "waitress has no TLS: remove [server] tls and put a proxy in front that has,"
+                " or use granian."
+            )
+        with ExitStack() as stack:
+            sockets = [stack.enter_context(bound(host, port)) for host, port in plan.listen]
+            loaded = plan.load()
+            stack.callback(loaded.close)
+            with _signals(self.stop):
+                self._serve(plan, loaded, sockets, ready)
+        return 0
+
+    def _serve(
+        self,
+        plan: Plan,
+        loaded: Loaded,
+        sockets: list[socket.socket],
+        ready: Callable[[tuple[tuple[str, int], ...]], None],
+    ) -> None:
+        from waitress import wasyncore
+        from waitress.server import create_server
+
+        channels: dict[int, Any] = {}
+        server = create_server(
+            loaded.app,
+            map=channels,
+            sockets=sockets,
+            threads=plan.threads,
+            max_request_body_size=plan.max_body,
+            channel_timeout=IDLE_AFTER,
+            connection_limit=CONNECTIONS,
+            outbuf_high_watermark=_BUFFER,
+            outbuf_overflow=4 * _BUFFER,
+            clear_untrusted_proxy_headers=False,
+            asyncore_use_poll=True,
+            ident=None,
+        )
+        listening = [one for one in channels.values() if hasattr(one, "active_channels")]
+        self._wake = listening[0].pull_trigger
+        ready(tuple((one.effective_host, int(one.effective_port)) for one in listening))
+        while not self._stopping.is_set():
+            wasyncore.loop(timeout=1, map=channels, use_poll=True, count=1)
+        self._drain(listening, channels, plan.drain)
+        server.task_dispatcher.shutdown(timeout=1)
+        wasyncore.close_all(channels)
+
+    def _drain(self, listening: list[Any], channels: dict[int, Any], seconds: float) -> None:
+        """Accept no more, and go on until no connection has anything under way."""
+        from waitress import wasyncore
+
+        for one in listening:
+            one.accepting = False
+            one.del_channel(channels)
+            one.socket.close()
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and any(map(_busy, listening)):
+            wasyncore.loop(timeout=0.05, map=channels, use_poll=True, count=1)
+
+
+def _busy(listening: Any) -> bool:
+    """Whether a connection has a request in work, half of one, or an answer to send."""
+    return any(
+        one.requests or one.request is not None or one.total_outbufs_len
+        for one in listening.active_channels.values()
+    )
+
+
+class _signals:  # noqa: N801 - used as a function
+    """Call `stop` for the signals that end a server. Only the main thread gets them."""
+
+    def __init__(self, stop: Callable[[], None]) -> None:
+        self._stop = stop
+        self._before: list[tuple[int, Any]] = []
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
+                if number := getattr(signal, name, None):
+                    self._before.append((number, signal.signal(number, self._heard)))
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before:
+            signal.signal(number, handler)
+
+    def _heard(self, number: int, frame: FrameType | None) -> None:
+        self._stop()

@@ -1,0 +1,71 @@
+"""What one serving process has: the runtime, the application, and what runs behind it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Literal
+
+from gateway import logs
+from gateway.access_log import AccessLog
+from gateway.admission import Admission
+from gateway.app import create_app
+from gateway.catalog import CatalogError
+from gateway.chain import ChainError
+from gateway.config import Configuration, ConfigurationError, Origin, load
+from gateway.health import create_pages, writable
+from gateway.jobs import Jobs
+from gateway.metrics import Metrics
+from gateway.runtime import open_runtime
+from gateway.servers import Loaded
+from gateway.storage.store import now
+
+ServerName = Literal["granian", "waitress"]
+
+
+def open_worker(
+    configuration: Configuration, server: ServerName, threads: int, metrics_folder: Path | None
+) -> Loaded:
+    """Raises what the runtime raises when it cannot be opened."""
+    logs.configure(configuration.server.log_format)
+    metrics = Metrics(metrics_folder)
+    jobs = Jobs(configuration.data, now, metrics)
+    runtime = open_runtime(configuration, server=server, jobs=jobs)
+    access_log = AccessLog(sys.stderr, configuration.server.log_format)
+    checks = [] if configuration.data is None else [writable(configuration.data)]
+    default = configuration.server.default_mode
+    app = create_app(
+        runtime,
+        # The default mode gets what no other claims, so it is asked last.
+        sorted(configuration.plugins.modes.values(), key=lambda mode: mode.name == default),
+        configuration,
+        admission=Admission(threads, spools=server == "waitress"),
+        metrics=metrics,
+        access_log=access_log,
+        pages=create_pages(metrics, checks),
+    )
+    metrics.start()
+    access_log.start()
+    jobs.start()
+
+    def close() -> None:
+        jobs.stop()
+        runtime.close()
+        access_log.stop()
+        metrics.stop()
+
+    return Loaded(app, close)
+
+
+def load_worker(
+    origin: Origin, server: ServerName, threads: int, metrics_folder: Path | None
+) -> Loaded:
+    """The same in another process, which reads the configuration again.
+
+    What is wrong with it ends the process with one message.
+    """
+    try:
+        configuration = load(origin.path, overrides=origin.overrides)
+        return open_worker(configuration, server, threads, metrics_folder)
+    except (CatalogError, ChainError, ConfigurationError) as error:
+        raise SystemExit(f"gateway: {error}") from error

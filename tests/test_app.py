@@ -1,0 +1,474 @@
+"""Doors, crashes, admission and the access log, without a server in between."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import socket
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway import http
+from gateway.access_log import FORMATS, AccessLog, as_json, as_text
+from gateway.admission import Admission
+from gateway.app import App
+from gateway.config import Binding
+from gateway.config.tables import HostName
+from gateway.doors import Doors
+from gateway.health import create_pages, writable
+from gateway.metrics import Metrics
+from gateway.modes import Gateway, WSGIApp
+from gateway.record import Record
+from gateway.servers.sockets import make_impatient_soon
+from gateway.storage import Busy
+from tests.tiny_mode import TinyMode
+
+NO_GATEWAY = cast(Gateway, None)
+
+
+def environ(path: str = "/", query: str = "", method: str = "GET", **more: Any) -> dict[str, Any]:
+    return {
+        "REQUEST_METHOD": method,
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+        "SERVER_PORT": "9000",
+        "REMOTE_ADDR": "192.0.2.1",
+        "wsgi.input": io.BytesIO(),
+        **more,
+    }
+
+
+class Called:
+    """What an application answered: the body is iterated, then closed."""
+
+    def __init__(self, app: WSGIApp, request: dict[str, Any]) -> None:
+        self.status = ""
+        self.headers: dict[str, str] = {}
+        body = app(request, self._start)
+        self.body = b"".join(body)
+        if hasattr(body, "close"):
+            body.close()
+
+    def _start(self, status: str, headers: list[tuple[str, str]]) -> None:
+        self.status, self.headers = status, dict(headers)
+
+
+class Kept:
+    """An access log that keeps its records."""
+
+    shed = 0
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    def add(self, record: Record) -> None:
+        self.records.append(record)
+
+
+def make(
+    apps: dict[str, WSGIApp] | None = None,
+    *,
+    admission: Admission | None = None,
+    metrics: Metrics | None = None,
+    bindings: Iterable[Binding] = (),
+    domains: tuple[str, ...] = (),
+    trusted: tuple[Any, ...] = (),
+) -> tuple[App, Kept]:
+    one, two = TinyMode("one", "HTTP_X_ONE"), TinyMode("two", "HTTP_X_TWO")
+    made = {mode.name: mode.app(NO_GATEWAY) for mode in (one, two)} | (apps or {})
+    metrics, kept = metrics or Metrics(), Kept()
+    doors = Doors(
+        [one, two],
+        made,
+        default="one",
+        bindings=list(bindings),
+        domains=domains,
+        own=create_pages(metrics, []),
+    )
+    app = App(
+        doors,
+        admission=admission or Admission(8),
+        metrics=metrics,
+        access_log=cast(AccessLog, kept),
+        trusted=trusted,
+    )
+    return app, kept
+
+
+# doors
+
+
+@pytest.mark.parametrize(
+    ("request_", "mode"),
+    [
+        (environ("/k"), "one"),
+        (environ("/k", HTTP_X_TWO="1"), "two"),
+        (environ("/k", HTTP_X_ONE="1", HTTP_X_TWO="1"), "one"),
+        (environ("/-/health/live", HTTP_X_TWO="1"), "gateway"),
+        (environ("/-", HTTP_X_TWO="1"), "two"),
+        (environ("/-/health/live", HTTP_HOST="s3.example"), "gateway"),
+        (environ("/-/health/live", HTTP_HOST="bucket.s3.example:9000"), "one"),
+        (environ("/-/health/live", HTTP_HOST="Bucket.S3.EXAMPLE"), "one"),
+        (environ("/-/health/live", HTTP_HOST="images.example"), "two"),
+        (environ("/k", HTTP_HOST="images.example", HTTP_X_ONE="1"), "two"),
+        (environ("/k", HTTP_HOST="images.example.:80"), "one"),
+        (environ("/k", SERVER_PORT="9001"), "two"),
+        (environ("/two"), "two"),
+        (environ("/two/k"), "two"),
+        (environ("/twofold"), "one"),
+        (environ("/k", HTTP_HOST="[::1]:9000"), "one"),
+    ],
+)
+def test_the_door_of_a_request(request_: dict[str, Any], mode: str) -> None:
+    bindings = [
+        Binding(host=HostName("images.example"), mode="two"),
+        Binding(port=9001, mode="two"),
+        Binding(prefix="/two/", mode="two"),
+    ]
+    app, kept = make(bindings=bindings, domains=("s3.example",))
+    Called(app, request_)
+    assert kept.records[0].mode == mode
+
+
+def test_a_binding_takes_its_prefix_off_the_path() -> None:
+    binding = Binding(prefix="/images", mode="two", service="thumbs")
+    app, _ = make(bindings=[binding])
+    request = environ("/images/a//b", "environ")
+    found = json.loads(Called(app, request).body)
+    assert (found["path"], found["SCRIPT_NAME"]) == ("/a//b", "/images")
+    assert http.full_path(request) == "/images/a//b"
+    assert request["gateway.binding"] is binding
+
+
+def test_the_more_exact_binding_wins() -> None:
+    bindings = [
+        Binding(prefix="/a", mode="one"),
+        Binding(prefix="/a/b", mode="two"),
+        Binding(host=HostName("h"), mode="one"),
+        Binding(host=HostName("h"), prefix="/a", mode="two"),
+    ]
+    app, kept = make(bindings=bindings)
+    for request in (
+        environ("/a/x"),
+        environ("/a/b/x"),
+        environ("/a/b/x", HTTP_HOST="h"),
+        environ("/b", HTTP_HOST="h"),
+    ):
+        Called(app, request)
+    assert [record.mode for record in kept.records] == ["one", "two", "two", "one"]
+
+
+# measuring
+
+
+def test_bytes_are_counted_in_both_directions() -> None:
+    app, kept = make()
+    body = io.BytesIO(b"x" * 100_000)
+    request = environ("/k", "read", "PUT", CONTENT_LENGTH="100000", **{"wsgi.input": body})
+    assert Called(app, request).body == b"100000"
+    Called(app, environ("/k", "stream=3"))
+    assert [(one.received, one.sent) for one in kept.records] == [(100_000, 6), (0, 3 * 65536)]
+    assert [one.status for one in kept.records] == [200, 200]
+    assert not any(one.aborted for one in kept.records)
+
+
+def test_a_request_without_a_body_keeps_its_input() -> None:
+    app, _ = make()
+    body = io.BytesIO()
+    request = environ("/k", "", "PUT", CONTENT_LENGTH="0", **{"wsgi.input": body})
+    Called(app, request)
+    assert request["wsgi.input"] is body
+
+
+def test_input_can_be_read_by_lines() -> None:
+    lines: list[bytes] = []
+
+    def by_lines(request: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+        lines.extend(request["wsgi.input"])
+        start("200 OK", [])
+        return []
+
+    app, kept = make({"one": by_lines})
+    body = io.BytesIO(b"a\nb\nc")
+    Called(app, environ(method="PUT", CONTENT_LENGTH="5") | {"wsgi.input": body})
+    assert lines == [b"a\n", b"b\n", b"c"]
+    assert kept.records[0].received == 5
+
+
+def test_a_client_that_goes_away_closes_the_body() -> None:
+    app, kept = make()
+    closed: list[bool] = []
+
+    def streaming(request: dict[str, Any], start: Callable[..., Any]) -> Iterator[bytes]:
+        start("200 OK", [("Content-Length", "20")])
+
+        def body() -> Iterator[bytes]:
+            try:
+                yield b"x" * 10
+                yield b"x" * 10
+            finally:
+                closed.append(True)
+
+        return body()
+
+    app, kept = make({"one": streaming})
+    answer = iter(app(environ(), lambda *_: None))
+    next(answer)
+    answer.close()  # type: ignore[attr-defined]  # as a server does
+    assert closed == [True]
+    assert [(one.sent, one.aborted) for one in kept.records] == [(10, True)]
+
+
+def test_a_crash_is_answered_without_saying_what(caplog: pytest.LogCaptureFixture) -> None:
+    app, kept = make()
+    answer = Called(app, environ("/k", "crash"))
+    assert answer.status == "500 Internal Server Error"
+    assert b"a bug" not in answer.body
+    record = kept.records[0]
+    assert (record.status, record.code) == (500, "InternalError")
+    assert record.request_id in answer.body.decode()
+    assert record.request_id in caplog.text
+    assert "RuntimeError: a bug" in caplog.text
+
+
+def test_a_mode_that_does_not_start_its_response_is_a_crash() -> None:
+    app, _ = make({"one": lambda *_: []})
+    assert Called(app, environ()).status.startswith("500")
+
+
+# admission
+
+
+def test_a_place_is_given_back_when_the_body_has_been_read() -> None:
+    admission, seen = Admission(8), []
+
+    def reads(request: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+        request["gateway.admission"]()
+        request["gateway.admission"]()
+        seen.append(admission.held)
+        request["wsgi.input"].read(3)
+        seen.append(admission.held)
+        request["wsgi.input"].read(3)
+        seen.append(admission.held)
+        start("200 OK", [])
+        return []
+
+    app, _ = make({"one": reads}, admission=admission)
+    body = io.BytesIO(b"abcdef")
+    Called(app, environ(method="PUT", CONTENT_LENGTH="6") | {"wsgi.input": body})
+    assert seen == [1, 1, 0]
+
+
+@pytest.mark.parametrize("query", ["stream=3", "break", "short", "crash", "read"])
+def test_places_and_counts_come_back_however_a_request_ends(query: str) -> None:
+    admission, metrics = Admission(8), Metrics()
+    app, _ = make(admission=admission, metrics=metrics)
+    body = io.BytesIO(b"abc")
+    request = environ("/k", query, "PUT", CONTENT_LENGTH="6", **{"wsgi.input": body})
+    try:
+        Called(app, request)
+    except OSError:
+        assert query == "break"
+    assert (admission.held, metrics.in_flight) == (0, 0)
+
+
+def test_a_long_answer_without_a_place_is_refused_and_closed() -> None:
+    admission, closed = Admission(1), []
+
+    def streaming(request: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        start("200 OK", [("Content-Length", "1")])
+
+        class Body:
+            def __iter__(self) -> Iterator[bytes]:
+                return iter([b"x"])
+
+            def close(self) -> None:
+                closed.append(True)
+
+        return Body()
+
+    app, kept = make({"one": streaming}, admission=admission)
+    first = app(environ(), lambda *_: None)
+    second = Called(app, environ())
+    assert second.status == "503 Slow Down"
+    assert second.headers["Retry-After"] == "1"
+    assert closed == [True]
+    assert kept.records[0].code == "SlowDown"
+    first.close()  # type: ignore[attr-defined]  # as a server does
+    assert Called(app, environ()).status == "200 OK"
+
+
+def test_one_client_leaves_places_for_others() -> None:
+    admission = Admission(16)
+    with pytest.raises(Busy) as refused:
+        for _ in range(100):
+            admission.take("192.0.2.1")
+    assert refused.value.retry_after == 1
+    assert admission.held == admission.per_client < admission.limit < 16
+    admission.take("192.0.2.2")
+    admission.release("192.0.2.1")
+    admission.take("192.0.2.1")
+    assert admission.refused == 1
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from("abc"))), st.integers(1, 40))
+def test_admission_never_exceeds_its_limits(steps: list[tuple[bool, str]], threads: int) -> None:
+    admission = Admission(threads)
+    held: dict[str, int] = dict.fromkeys("abc", 0)
+    for taking, client in steps:
+        if taking:
+            try:
+                admission.take(client)
+            except Busy:
+                full = admission.held == admission.limit
+                assert full or held[client] == admission.per_client
+            else:
+                held[client] += 1
+        elif held[client]:
+            admission.release(client)
+            held[client] -= 1
+        assert admission.held == sum(held.values()) <= admission.limit
+    assert threads == 1 or admission.limit < threads
+
+
+# who and where
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "client"),
+    [
+        ("192.0.2.1", "198.51.100.7", "192.0.2.1"),
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", "198.51.100.7", "198.51.100.7"),
+        ("10.0.0.1", "203.0.113.9, 198.51.100.7, 10.0.0.2", "198.51.100.7"),
+        ("10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"),
+        ("10.0.0.1", "1.2.3.4, not an address", "not an address"),
+    ],
+)
+def test_forwarded_addresses_are_believed_from_trusted_proxies_only(
+    peer: str, forwarded: str, client: str
+) -> None:
+    request = environ(REMOTE_ADDR=peer, HTTP_X_FORWARDED_FOR=forwarded)
+    assert http.client(request, (ip_network("10.0.0.0/8"),)) == client
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_a_path_comes_back_from_its_bytes(text: str) -> None:
+    request = environ("/" + text.encode().decode("latin-1"))
+    assert http.path(request) == "/" + text
+
+
+# the access log
+
+
+def record(**values: Any) -> Record:
+    one = Record("0123456789ABCDEF", "GET", "/a", "192.0.2.1")
+    for name, value in values.items():
+        setattr(one, name, value)
+    return one
+
+
+def test_a_line_of_text_and_one_of_json() -> None:
+    one = record(
+        mode="s3",
+        operation="GetObject",
+        path="/photos/a b",
+        key_id="reader",
+        sid="photos",
+        status=200,
+        sent=10,
+        started=1_700_000_000.25,
+        duration=0.0123,
+    )
+    assert as_text(one) == (
+        "2023-11-14T22:13:20.250Z 0123456789ABCDEF 192.0.2.1 s3 GetObject GET /photos/a%20b"
+        " 200 0 10 12.3ms key=reader service=photos code=-"
+    )
+    assert json.loads(as_json(one)) == {
+        "time": "2023-11-14T22:13:20.250Z",
+        "request_id": "0123456789ABCDEF",
+        "client": "192.0.2.1",
+        "mode": "s3",
+        "operation": "GetObject",
+        "method": "GET",
+        "path": "/photos/a%20b",
+        "status": 200,
+        "bytes_in": 0,
+        "bytes_out": 10,
+        "duration_ms": 12.3,
+        "key_id": "reader",
+        "service": "photos",
+        "code": "",
+        "aborted": False,
+    }
+
+
+@given(st.text(), st.binary(), st.text())
+def test_nothing_that_a_client_sends_can_forge_a_line(key: str, path: bytes, method: str) -> None:
+    one = record(key_id=key, path=path.decode("latin-1"), method=method)
+    text = as_text(one)
+    assert re.fullmatch("[ -~]+", text)
+    assert len(text.split(" ")) == len(as_text(record()).split(" "))
+    assert re.fullmatch("[ -~]+", as_json(one))
+    assert json.loads(as_json(one))["key_id"] == key
+
+
+def test_there_is_no_query_string_in_a_line() -> None:
+    app, kept = make()
+    Called(app, environ("/k", "X-Amz-Signature=secret"))
+    assert all("secret" not in form(kept.records[0]) for form in FORMATS.values())
+
+
+def test_lines_are_written_behind_and_shed_when_too_many_wait() -> None:
+    stream = io.StringIO()
+    log = AccessLog(stream, capacity=3)
+    for _ in range(5):
+        log.add(record())
+    assert (log.shed, stream.getvalue()) == (2, "")
+    log.start()
+    log.stop()
+    assert len(stream.getvalue().splitlines()) == 3
+
+
+def test_a_log_that_nobody_reads_does_not_stop_requests() -> None:
+    stream = io.StringIO()
+    stream.close()
+    log = AccessLog(stream)
+    log.start()
+    log.add(record())
+    log.stop()
+    assert log.shed == 1
+
+
+# health
+
+
+def test_ready_says_what_is_wrong(tmp_path: Path) -> None:
+    pages = create_pages(Metrics(), [writable(tmp_path), writable(tmp_path / "gone")])
+    answer = Called(pages, environ("/-/health/ready"))
+    assert answer.status.startswith("503")
+    assert answer.body == b"The data folder cannot be written: No such file or directory.\n"
+    assert Called(create_pages(Metrics(), [writable(tmp_path)]), environ("/-/health/ready")).body
+    assert Called(pages, environ("/-/health/live")).status == "200 OK"
+    assert Called(pages, environ("/-/health/live", method="POST")).status.startswith("405")
+    assert Called(pages, environ("/-/health/live", method="HEAD")).body == b""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="TCP_USER_TIMEOUT is Linux's")
+def test_connections_of_a_socket_that_opens_later_are_dropped_when_they_stall() -> None:
+    make_impatient_soon()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        option = partial(listening.getsockopt, socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+        while option() == 0:
+            pass
+        with socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000

@@ -1,0 +1,225 @@
+"""Background work: once per interval, whatever fails and however many workers there are."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from gateway.jobs import Jobs
+from gateway.metrics import Metrics
+from gateway.storage.store import now
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 30
+
+
+class Clock:
+    """Milliseconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.time = 1_000_000
+
+    def __call__(self) -> int:
+        return self.time
+
+
+@pytest.fixture(params=["disk", "memory"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path | None:
+    return tmp_path if request.param == "disk" else None
+
+
+def runs(jobs: Jobs, name: str, interval: float) -> threading.Semaphore:
+    """Released once for each run."""
+    ran = threading.Semaphore(0)
+    jobs.add(name, interval, ran.release)
+    return ran
+
+
+def test_a_job_runs_again_and_again(folder: Path | None) -> None:
+    jobs = Jobs(folder, now)
+    ran = runs(jobs, "often", 0.02)
+    jobs.start()
+    assert all(ran.acquire(timeout=PATIENCE) for _ in range(3))
+    jobs.stop()
+
+
+def test_a_job_that_is_added_later_runs(folder: Path | None) -> None:
+    jobs = Jobs(folder, now)
+    runs(jobs, "rare", 3600)
+    jobs.start()
+    assert runs(jobs, "often", 0.02).acquire(timeout=PATIENCE)
+    jobs.stop()
+
+
+def test_a_failure_is_logged_and_counted_and_all_goes_on(
+    folder: Path | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    metrics = Metrics()
+    jobs = Jobs(folder, now, metrics)
+    failed = threading.Semaphore(0)
+
+    def fail() -> None:
+        failed.release()
+        raise OSError("the disk is gone")
+
+    jobs.add("failing", 0.02, fail)
+    ran = runs(jobs, "fine", 0.02)
+    jobs.start()
+    assert all(failed.acquire(timeout=PATIENCE) for _ in range(3))
+    while ran.acquire(blocking=False):
+        pass
+    assert ran.acquire(timeout=PATIENCE)
+    jobs.stop()
+    text = metrics.exposition()[1].decode()
+    assert 'gateway_job_failures_total{job="failing"}' in text
+    assert 'gateway_job_failures_total{job="fine"}' not in text
+    assert "job failing failed" in caplog.text
+    assert "the disk is gone" in caplog.text
+
+
+def test_run_now_runs_at_once_and_raises(folder: Path | None) -> None:
+    jobs = Jobs(folder, now)
+    ran = runs(jobs, "rare", 3600)
+    jobs.run_now("rare")
+    assert ran.acquire(blocking=False)
+
+    def fail() -> None:
+        raise ValueError("as it is")
+
+    jobs.add("failing", 3600, fail)
+    with pytest.raises(ValueError, match="as it is"):
+        jobs.run_now("failing")
+    with pytest.raises(KeyError):
+        jobs.run_now("unknown")
+
+
+def test_run_now_waits_for_a_run_that_is_under_way(folder: Path | None) -> None:
+    jobs = Jobs(folder, now)
+    inside, go_on, order = threading.Event(), threading.Event(), []
+
+    def work() -> None:
+        order.append("begin")
+        inside.set()
+        assert go_on.wait(PATIENCE)
+        order.append("end")
+
+    jobs.add("slow", 0.01, work)
+    jobs.start()
+    assert inside.wait(PATIENCE)
+    second = threading.Thread(target=jobs.run_now, args=("slow",))
+    second.start()
+    second.join(0.1)
+    assert order == ["begin"]
+    go_on.set()
+    second.join(PATIENCE)
+    jobs.stop()
+    assert order == ["begin", "end"] * (len(order) // 2)
+    assert len(order) >= 4
+
+
+def test_a_job_that_is_removed_runs_no_more(folder: Path | None) -> None:
+    jobs = Jobs(folder, now)
+    ran = runs(jobs, "often", 0.01)
+    jobs.start()
+    assert ran.acquire(timeout=PATIENCE)
+    jobs.remove("often")
+    other = runs(jobs, "other", 0.01)
+    assert all(other.acquire(timeout=PATIENCE) for _ in range(2))
+    while ran.acquire(blocking=False):
+        pass
+    assert all(other.acquire(timeout=PATIENCE) for _ in range(3))
+    assert not ran.acquire(blocking=False)
+    jobs.stop()
+
+
+def attended(jobs: Jobs, name: str) -> None:
+    """One look at a job, as the thread does when it is due."""
+    jobs._attend(jobs._jobs[name])
+
+
+def test_workers_share_an_interval_also_across_restarts(tmp_path: Path) -> None:
+    clock = Clock()
+    workers = [Jobs(tmp_path, clock) for _ in range(3)]
+    counts = [runs(jobs, "hourly: a/b", 3600) for jobs in workers]
+
+    def total() -> int:
+        return sum(one._value for one in counts)
+
+    for jobs in workers:
+        attended(jobs, "hourly: a/b")
+    assert total() == 1
+    clock.time += 3_599_000
+    for jobs in workers:
+        attended(jobs, "hourly: a/b")
+    assert total() == 1
+    clock.time += 1_000
+    for jobs in workers:
+        attended(jobs, "hourly: a/b")
+    assert total() == 2
+    later = Jobs(tmp_path, clock)
+    counts.append(runs(later, "hourly: a/b", 3600))
+    attended(later, "hourly: a/b")
+    assert total() == 2
+
+
+def test_a_clock_that_was_set_back_does_not_stop_a_job(tmp_path: Path) -> None:
+    clock = Clock()
+    jobs = Jobs(tmp_path, clock)
+    ran = runs(jobs, "hourly", 3600)
+    attended(jobs, "hourly")
+    clock.time -= 10_000_000
+    attended(jobs, "hourly")
+    assert all(ran.acquire(blocking=False) for _ in range(2))
+
+
+def test_a_record_that_a_crash_cut_short_does_not_stop_a_job(tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path, now)
+    ran = runs(jobs, "hourly", 3600)
+    attended(jobs, "hourly")
+    (record,) = (tmp_path / "jobs").glob("*.last")
+    record.write_text("")
+    attended(jobs, "hourly")
+    assert all(ran.acquire(blocking=False) for _ in range(2))
+
+
+def test_jobs_have_files_of_their_own_on_every_file_system(tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path, now)
+    names = ["con", "A", "a", "a:b", "a/b", "x" * 300, "x" * 299, "..", "ä*?"]
+    for name in names:
+        runs(jobs, name, 3600)
+        jobs.run_now(name)
+    files = [file.name for file in (tmp_path / "jobs").glob("*.last")]
+    assert len({name.lower() for name in files}) == len(names)
+    assert all(len(name) < 130 and not set(name) & set('<>:"/\\|?*') for name in files)
+
+
+def test_another_process_holds_the_lock_until_it_ends(tmp_path: Path) -> None:
+    hold = (
+        "import sys, threading; from pathlib import Path;"
+        "from gateway.jobs import Jobs; from gateway.storage.store import now;"
+        "jobs = Jobs(Path(sys.argv[1]), now);"
+        "jobs.add('held', 0.001, lambda: (print('held', flush=True), sys.stdin.read()));"
+        "jobs.run_now('held')"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", hold, str(tmp_path)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        jobs = Jobs(tmp_path, now)
+        ran = runs(jobs, "held", 0.001)
+        attended(jobs, "held")
+        assert not ran.acquire(blocking=False)
+        holder.kill()
+        holder.wait(PATIENCE)
+    jobs.run_now("held")
+    assert ran.acquire(blocking=False)

@@ -1,0 +1,135 @@
+"""What Prometheus reads, from one worker and from several."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.metrics import Metrics
+from gateway.record import Record
+
+ROOT = Path(__file__).parent.parent
+
+
+def record(duration: float = 0.002, status: int = 200, method: str = "GET") -> Record:
+    one = Record("id", method, "/k", "192.0.2.1")
+    one.mode, one.operation, one.status, one.duration = "s3", "GetObject", status, duration
+    one.received, one.sent = 3, 5
+    return one
+
+
+def samples(metrics: Metrics) -> dict[tuple[str, tuple[str, ...]], float]:
+    """Value by name and labels' values, in the order of the labels' names."""
+    _, text = metrics.exposition()
+    return {
+        (sample.name, tuple(sample.labels[name] for name in sorted(sample.labels))): sample.value
+        for family in text_string_to_metric_families(text.decode())
+        for sample in family.samples
+    }
+
+
+def test_requests_are_counted_by_mode_operation_method_and_class_of_status() -> None:
+    metrics = Metrics()
+    for one in (record(), record(), record(status=404), record(method="BREW")):
+        metrics.begin()
+        metrics.end(one)
+    found = samples(metrics)
+    assert found["gateway_requests_total", ("GET", "s3", "GetObject", "2xx")] == 2
+    assert found["gateway_requests_total", ("GET", "s3", "GetObject", "4xx")] == 1
+    assert found["gateway_requests_total", ("other", "s3", "GetObject", "2xx")] == 1
+    assert found["gateway_received_bytes_total", ("s3",)] == 12
+    assert found["gateway_sent_bytes_total", ("s3",)] == 20
+
+
+def test_durations_are_a_cumulated_histogram() -> None:
+    metrics = Metrics()
+    for duration in (0.0005, 0.001, 0.002, 0.3, 1000):
+        metrics.begin()
+        metrics.end(record(duration))
+    found = samples(metrics)
+    name = "gateway_request_duration_seconds"
+    bounds = ("0.001", "0.0025", "0.25", "0.5", "300", "+Inf")
+    counts = [found[f"{name}_bucket", tuple(sorted((bound, "s3")))] for bound in bounds]
+    assert counts == [2, 3, 3, 4, 4, 5]
+    assert found[f"{name}_count", ("s3",)] == 5
+    assert abs(found[f"{name}_sum", ("s3",)] - 1000.3035) < 1e-6
+
+
+def test_what_is_in_flight_and_what_is_watched_is_told_as_it_is() -> None:
+    metrics, refused = Metrics(), [0]
+    metrics.watch("gateway_refused", lambda: refused[0])
+    metrics.begin()
+    refused[0] = 7
+    metrics.add("gateway_job_runs", 1, "scrub")
+    metrics.add("gateway_job_runs", 1, "scrub")
+    found = samples(metrics)
+    assert found["gateway_requests_in_flight", ()] == 1
+    assert found["gateway_refused_total", ()] == 7
+    assert found["gateway_job_runs_total", ("scrub",)] == 2
+    assert found["gateway_log_lines_shed_total", ()] == 0
+
+
+def test_threads_lose_no_counts() -> None:
+    metrics = Metrics()
+
+    def work() -> None:
+        for _ in range(2000):
+            metrics.begin()
+            metrics.end(record())
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert samples(metrics)["gateway_requests_total", ("GET", "s3", "GetObject", "2xx")] == 8000
+    assert metrics.in_flight == 0
+
+
+def test_workers_add_up_and_those_that_ended_still_count(tmp_path: Path) -> None:
+    work = (
+        "import sys; from pathlib import Path;"
+        "from gateway.metrics import Metrics; from tests.test_metrics import record;"
+        "metrics = Metrics(Path(sys.argv[1])); metrics.start();"
+        "metrics.begin(); metrics.begin(); metrics.end(record()); metrics.stop()"
+    )
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", work, str(tmp_path)], cwd=ROOT, check=True)
+    now = [0.0]
+    metrics = Metrics(tmp_path, clock=lambda: now[0])
+    metrics.begin()
+    metrics.end(record())
+    now[0] = max(file.stat().st_mtime for file in tmp_path.iterdir())
+    found = samples(metrics)
+    assert found["gateway_requests_total", ("GET", "s3", "GetObject", "2xx")] == 3
+    assert found["gateway_requests_in_flight", ()] == 2
+    now[0] += 60
+    found = samples(metrics)
+    assert found["gateway_requests_total", ("GET", "s3", "GetObject", "2xx")] == 3
+    assert found["gateway_requests_in_flight", ()] == 0
+
+
+def test_a_worker_counts_itself_once(tmp_path: Path) -> None:
+    metrics = Metrics(tmp_path)
+    metrics.begin()
+    metrics.end(record())
+    metrics.start()
+    metrics.stop()
+    assert (tmp_path / f"{os.getpid()}.json").exists()
+    assert samples(metrics)["gateway_requests_total", ("GET", "s3", "GetObject", "2xx")] == 1
+
+
+def test_a_folder_that_is_gone_does_not_stop_a_worker(tmp_path: Path) -> None:
+    metrics = Metrics(tmp_path / "run")
+    metrics.start()
+    metrics.stop()
+    for file in (tmp_path / "run").iterdir():
+        file.unlink()
+    (tmp_path / "run").rmdir()
+    metrics._write()
+    assert samples(metrics)["gateway_requests_in_flight", ()] == 0

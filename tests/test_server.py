@@ -1,0 +1,141 @@
+"""`gateway serve` as an operator sees it: what it prints, what it refuses, how it ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from gateway import start_screen
+from gateway.config import Configuration, load
+from gateway.server import choose, count_workers
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 30
+SERVE = (
+    "import sys; from gateway.config import load; from gateway.server import serve;"
+    "sys.exit(serve(load(sys.argv[1])))"
+)
+posix = pytest.mark.skipif(sys.platform == "win32", reason="granian and signals: POSIX")
+
+
+def configured(folder: Path, server: str, rest: str = "") -> Configuration:
+    return load(written(folder, server, rest), environ={})
+
+
+def written(folder: Path, server: str, rest: str = "") -> Path:
+    file = folder / "gateway.toml"
+    file.write_text(f'[server]\ndata = "data"\n{server}\n{rest}')
+    return file
+
+
+@contextmanager
+def serving(file: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The process, and what it printed when it was ready."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVE, str(file)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={name: value for name, value in os.environ.items() if "GATEWAY" not in name},
+    )
+    assert process.stdout is not None
+    try:
+        screen = ""
+        while " curl " not in screen and (line := process.stdout.readline()):
+            screen += line
+        yield process, screen
+    finally:
+        process.terminate()
+        process.communicate(timeout=PATIENCE)
+
+
+@posix
+@pytest.mark.parametrize("kind", ["granian", "waitress"])
+@pytest.mark.parametrize("where", ["memory = true", "workers = 2"])
+def test_it_serves_what_it_says(tmp_path: Path, kind: str, where: str) -> None:
+    file = written(tmp_path, f'server = "{kind}"\nlisten = "127.0.0.1:0"\n{where}')
+    with serving(file) as (process, screen):
+        address = re.search(r"listening  (http://127\.0\.0\.1:\d+)", screen)
+        assert address is not None, screen
+        assert re.search(r"access key  \S+\n  secret key  \S+", screen)
+        assert f"--endpoint-url {address[1]} s3 ls" in screen
+        for page in ("health/live", "health/ready", "metrics"):
+            with urllib.request.urlopen(f"{address[1]}/-/{page}", timeout=PATIENCE) as reply:
+                assert reply.status == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+
+
+@posix
+def test_the_first_credential_works_and_is_shown_once(tmp_path: Path) -> None:
+    file = written(tmp_path, 'server = "granian"\nlisten = "127.0.0.1:0"')
+    with serving(file) as (_, screen):
+        line = next(line for line in screen.splitlines() if " curl " in f" {line} ")
+        words = line.split()
+        done = subprocess.run(
+            [*words, "-s", "-o", os.devnull, "-w", "%{http_code}"], capture_output=True, text=True
+        )
+        assert done.stdout == "200"
+    with serving(file) as (_, screen):
+        assert "secret key" not in screen
+        assert '"$AWS_SECRET_ACCESS_KEY"' in screen
+
+
+@pytest.mark.parametrize("kind", ["granian", "waitress"])
+def test_a_taken_port_is_one_message_and_makes_nothing(tmp_path: Path, kind: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        file = written(tmp_path, f'server = "{kind}"\nlisten = "127.0.0.1:{port}"')
+        done = subprocess.run(
+            [sys.executable, "-c", SERVE, str(file)], cwd=ROOT, capture_output=True, text=True
+        )
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"gateway: Cannot listen on 127.0.0.1:{port}: something else listens there already.\n"
+    )
+    assert done.stdout == ""
+    assert not (tmp_path / "data").exists()
+
+
+@posix
+def test_auto_is_granian_for_one_address_and_waitress_for_several(tmp_path: Path) -> None:
+    assert choose(configured(tmp_path, "")) == "granian"
+    several = 'listen = ["127.0.0.1:9000", "127.0.0.1:9001"]'
+    assert choose(configured(tmp_path, several)) == "waitress"
+    assert choose(configured(tmp_path, f'server = "granian"\n{several}')) == "granian"
+
+
+def test_one_worker_and_why(tmp_path: Path) -> None:
+    memory = configured(tmp_path, "memory = true\nworkers = 4")
+    assert count_workers(memory, "granian") == (1, "one worker (everything is in memory)")
+    several = configured(tmp_path, "workers = 4")
+    assert count_workers(several, "granian") == (4, "4 workers")
+    assert count_workers(several, "waitress")[0] == 1
+
+
+def warnings(configuration: Configuration, server: str = "granian") -> list[str]:
+    listen = configuration.server.listen
+    return list(start_screen.unsafe(configuration, listen, server))
+
+
+def test_what_is_unsafe_is_said(tmp_path: Path) -> None:
+    assert warnings(configured(tmp_path, "")) == []
+    (plain,) = warnings(configured(tmp_path, 'listen = "0.0.0.0:9000"'))
+    assert plain.startswith("0.0.0.0:9000 can be reached from other machines, without TLS")
+    proxied = 'listen = "0.0.0.0:9000"\nexternal_url = "https://s3.example.com"'
+    assert warnings(configured(tmp_path, proxied)) == []
+    (spooled,) = warnings(configured(tmp_path, ""), "waitress")
+    assert "up to 1GiB" in spooled
+    binding = '[[bindings]]\nport = 8081\nmode = "s3"'
+    (bound,) = warnings(configured(tmp_path, "", binding))
+    assert bound == "a binding waits at port 8081, where nothing listens."

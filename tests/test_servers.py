@@ -1,0 +1,518 @@
+"""The same behaviour on granian and waitress, over real sockets."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.tiny_mode import DRAIN, PIECE
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="granian and signals: POSIX")
+BOTH = pytest.mark.parametrize("kind", ["granian", "waitress"])
+ROOT = Path(__file__).parent.parent
+PATIENCE = 30
+
+
+@dataclass
+class Running:
+    process: subprocess.Popen[str]
+    ports: list[int]
+    errors: Callable[[], str]
+
+    @property
+    def port(self) -> int:
+        return self.ports[0]
+
+    def workers(self, number: int) -> set[int]:
+        """The pids that answer, when so many have been seen."""
+        seen: set[int] = set()
+        until = time.monotonic() + PATIENCE
+        while len(seen) < number and time.monotonic() < until:
+            with suppress(OSError, ValueError):
+                seen.add(int(ask(self.port, b"GET /?pid HTTP/1.1\r\nHost: a\r\n\r\n").body))
+        return seen
+
+
+@contextmanager
+def running(
+    kind: str, *arguments: str, port: str = "0", env: dict[str, str] | None = None
+) -> Iterator[Running]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.tiny_mode", kind, port, *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **(env or {})},
+        start_new_session=True,
+    )
+    assert process.stdout is not None and process.stderr is not None
+    lines: list[str] = []
+    reader = threading.Thread(target=_collect, args=(process.stderr, lines), daemon=True)
+    reader.start()
+
+    def errors() -> str:
+        return "".join(lines)
+
+    try:
+        words = process.stdout.readline().split()
+        assert words[:1] == ["ready"], f"{words} {process.wait()} {errors()}"
+        yield Running(process, [int(word) for word in words[1:]], errors)
+    finally:
+        with suppress(ProcessLookupError):  # its workers too, if they outlived it
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        reader.join()
+        process.stderr.close()
+
+
+def _collect(stream: object, lines: list[str]) -> None:
+    for line in stream:  # type: ignore[attr-defined]  # a text stream
+        lines.append(line)
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[dict[str, Running]]:
+    with running("granian") as granian, running("waitress") as waitress:
+        yield {"granian": granian, "waitress": waitress}
+
+
+@pytest.fixture
+def port(servers: dict[str, Running], kind: str) -> int:
+    return servers[kind].port
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    complete: bool
+
+
+def connect(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+
+
+def receive(connection: socket.socket, *, head: bool = False) -> Reply:
+    """One answer; `complete` is False when the connection ended in it."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        piece = _piece(connection)
+        if not piece:
+            return Reply(0, {}, data, complete=False)
+        data += piece
+    lines, _, body = data.partition(b"\r\n\r\n")
+    status, *headers = lines.decode().split("\r\n")
+    found = {name.lower(): value for name, _, value in (line.partition(": ") for line in headers)}
+    length = 0 if head else int(found.get("content-length", "0"))
+    while len(body) < length:
+        piece = _piece(connection)
+        if not piece:
+            break
+        body += piece
+    return Reply(int(status.split()[1]), found, body, complete=len(body) >= length)
+
+
+def _piece(connection: socket.socket) -> bytes:
+    try:
+        return connection.recv(65536)
+    except ConnectionResetError:
+        return b""
+
+
+def ask(port: int, request: bytes, *, head: bool = False) -> Reply:
+    with closing(connect(port)) as connection:
+        connection.sendall(request)
+        return receive(connection, head=head)
+
+
+def get(port: int, target: str, *headers: str) -> Reply:
+    lines = "".join(f"{header}\r\n" for header in headers)
+    return ask(port, f"GET {target} HTTP/1.1\r\nHost: a\r\n{lines}\r\n".encode())
+
+
+def eventually(check: Callable[[], bool]) -> bool:
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        if check():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+# paths and heads
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ("/a//b", "/a//b"),
+        ("//a//b/", "//a//b/"),
+        ("///", "///"),
+        ("/a/%2F/b", "/a///b"),
+        ("/a/../b/./c", "/a/../b/./c"),
+        ("/a%2e%2e/b", "/a../b"),
+        ("/%252F", "/%2F"),
+        ("/a+b%20c", "/a+b c"),
+        ("/%c3%a4", "/ä"),
+        ("//%c3%a4", "//ä"),
+        ("/%zz%2", "/%zz%2"),
+        ("/a;b=c", "/a;b=c"),
+        ("http://other/abs//x", "/abs//x"),
+        ("/%E4", "not UTF-8"),
+    ],
+)
+def test_a_path_is_decoded_once_and_not_normalised(port: int, target: str, path: str) -> None:
+    assert json.loads(get(port, f"{target}?environ").body)["path"] == path
+
+
+@BOTH
+def test_requests_have_ids_of_their_own(port: int) -> None:
+    ids = {json.loads(get(port, "/?environ").body)["gateway.request_id"] for _ in range(5)}
+    assert len(ids) == 5
+    assert all(re.fullmatch("[0-9A-F]{16}", one) for one in ids)
+
+
+def test_the_environment_does_not_look_like_headers() -> None:
+    variables = {"HTTP_X_AMZ_ACL": "public-read", "REQUEST_URI": "/other"}
+    with running("granian", env=variables) as server:
+        environ = json.loads(get(server.port, "/mine?environ").body)
+    assert "HTTP_X_AMZ_ACL" not in environ
+    assert environ["path"] == "/mine"
+
+
+# bodies
+
+
+@BOTH
+def test_a_chunked_body_arrives(port: int) -> None:
+    reply = ask(
+        port,
+        b"PUT /k?read HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"5\r\nhello\r\n3\r\nyou\r\n0\r\n\r\n",
+    )
+    assert reply.body == b"8"
+
+
+@BOTH
+def test_a_client_that_expects_100_continue_gets_it(port: int) -> None:
+    with closing(connect(port)) as connection:
+        connection.sendall(
+            b"PUT /k?read HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+        )
+        assert receive(connection).status == 100
+        connection.sendall(b"hello")
+        assert receive(connection).body == b"5"
+
+
+def test_granian_does_not_ask_for_a_body_that_is_refused(servers: dict[str, Running]) -> None:
+    reply = ask(
+        servers["granian"].port,
+        b"PUT /k?refuse HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",
+    )
+    assert reply.status == 403
+
+
+def test_granian_answers_before_the_body_comes(servers: dict[str, Running]) -> None:
+    reply = ask(
+        servers["granian"].port,
+        b"PUT /k?refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\n",
+    )
+    assert (reply.status, reply.body) == (403, b"no")
+
+
+@BOTH
+@pytest.mark.parametrize("size", [5, 100_000, 5_000_000])
+def test_an_early_error_reaches_a_client_that_still_sends(port: int, size: int) -> None:
+    with closing(connect(port)) as connection:
+        head = f"PUT /k?refuse HTTP/1.1\r\nHost: a\r\nContent-Length: {size}\r\n\r\n"
+        with suppress(ConnectionError):  # closed while we send: the answer is there
+            connection.sendall(head.encode() + b"x" * size)
+        assert receive(connection).body == b"no"
+
+
+@BOTH
+def test_after_an_early_error_the_connection_serves_on_or_is_closed(port: int) -> None:
+    with closing(connect(port)) as connection:
+        connection.sendall(b"PUT /k?refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello")
+        assert receive(connection).status == 403
+        with suppress(ConnectionError):
+            connection.sendall(b"GET /n HTTP/1.1\r\nHost: a\r\n\r\n")
+        after = receive(connection)
+        assert after.status == 200 or after.body == b""
+
+
+def test_waitress_refuses_bodies_over_the_limit(servers: dict[str, Running]) -> None:
+    reply = ask(
+        servers["waitress"].port,
+        b"PUT /k?read HTTP/1.1\r\nHost: a\r\nContent-Length: 50000001\r\n\r\n",
+    )
+    assert reply.status == 413
+
+
+# answers
+
+
+@BOTH
+def test_head_says_the_length_and_sends_nothing(port: int) -> None:
+    with closing(connect(port)) as connection:
+        connection.sendall(b"HEAD /k?head HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert receive(connection, head=True).headers["content-length"] == "12345"
+        connection.sendall(b"GET /n HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert receive(connection).body == b"tiny GET /n"
+
+
+@BOTH
+@pytest.mark.parametrize("how", ["short", "break"])
+def test_an_answer_that_breaks_off_does_not_look_complete(
+    servers: dict[str, Running], kind: str, how: str
+) -> None:
+    reply = get(servers[kind].port, f"/{kind}-{how}?{how}")
+    assert not reply.complete
+    line = f"tiny {how} GET /{kind}-{how} 200 0 10 "
+    assert eventually(lambda: line in servers[kind].errors())
+    assert re.search(re.escape(line) + ".* aborted$", servers[kind].errors(), re.M)
+
+
+@BOTH
+def test_a_crash_is_a_500_that_says_only_its_id(servers: dict[str, Running], kind: str) -> None:
+    reply = get(servers[kind].port, "/k?crash", "Authorization: geheim")
+    assert reply.status == 500
+    request = reply.headers["x-request-id"]
+    assert reply.body.decode() == f"Something went wrong here. Request: {request}\n"
+    assert eventually(lambda: f"{request}: tiny failed" in servers[kind].errors())
+    assert "RuntimeError: a bug" in servers[kind].errors()
+    assert "geheim" not in servers[kind].errors()
+
+
+@BOTH
+def test_a_body_is_closed_when_its_client_goes_away(port: int, tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    with closing(connect(port)) as connection:
+        connection.sendall(
+            f"GET /k?stream=2000 HTTP/1.1\r\nHost: a\r\nX-Tiny-Note: {note}\r\n\r\n".encode()
+        )
+        connection.recv(1000)
+    assert eventually(note.exists)
+
+
+@BOTH
+def test_slow_readers_leave_threads_for_others(kind: str) -> None:
+    with running(kind) as server:
+        slow = [connect(server.port) for _ in range(12)]
+        for connection in slow:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+            connection.sendall(b"GET /k?stream=2000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        statuses = [connection.recv(12)[9:] for connection in slow]
+        assert statuses.count(b"200") == 3  # 6 threads: 4 may wait, 3 of them for one client
+        assert statuses.count(b"503") == 9
+        assert get(server.port, "/n").status == 200
+        for connection in slow:
+            connection.close()
+
+        def served() -> bool:
+            return get(server.port, "/k?stream=1").body == PIECE
+
+        assert eventually(served)
+
+
+def test_slow_senders_leave_threads_for_others() -> None:
+    with running("granian") as server:
+        slow = [connect(server.port) for _ in range(12)]
+        for connection in slow:
+            connection.sendall(b"PUT /k?read HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n1")
+        refused: queue.Queue[Reply] = queue.Queue()
+        for connection in slow:
+            threading.Thread(target=lambda one=connection: refused.put(receive(one))).start()
+        replies = [refused.get(timeout=PATIENCE) for _ in range(9)]
+        assert {reply.status for reply in replies} == {503}
+        assert {reply.headers["retry-after"] for reply in replies} == {"1"}
+        assert get(server.port, "/n").status == 200
+        assert refused.empty()  # the three that were let in still wait
+        for connection in slow:
+            with suppress(OSError):
+                connection.sendall(b"23456789")
+        assert b"9" in {refused.get(timeout=PATIENCE).body for _ in range(3)}
+        for connection in slow:
+            connection.close()
+
+
+# processes
+
+
+@BOTH
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_finishes_what_is_under_way(kind: str, number: signal.Signals) -> None:
+    with running(kind) as server, closing(connect(server.port)) as connection:
+        with closing(connect(server.port)) as sleeping:
+            connection.sendall(b"PUT /k?read HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc")
+            sleeping.sendall(b"GET /k?sleep=1 HTTP/1.1\r\nHost: a\r\n\r\n")
+            time.sleep(0.3)
+            os.killpg(server.process.pid, number)
+            time.sleep(0.3)
+            connection.sendall(b"def")
+            assert receive(connection).body == b"6"
+            assert receive(sleeping).body == b"rested"
+        assert server.process.wait(PATIENCE) == 0
+        with pytest.raises(ConnectionError):
+            connect(server.port)
+
+
+@BOTH
+def test_under_load_no_request_that_was_seen_is_lost(kind: str) -> None:
+    """What the log says was answered with 200 is what clients got."""
+    answered = 0
+    lock = threading.Lock()
+
+    def load(port: int) -> None:
+        nonlocal answered
+        with suppress(ConnectionError):
+            while True:
+                with closing(connect(port)) as connection:
+                    for _ in range(20):
+                        connection.sendall(b"GET /load HTTP/1.1\r\nHost: a\r\n\r\n")
+                        reply = receive(connection)
+                        if not reply.status:
+                            return
+                        with lock:
+                            answered += 1
+
+    with running(kind) as server:
+        clients = [threading.Thread(target=load, args=(server.port,)) for _ in range(4)]
+        for client in clients:
+            client.start()
+        time.sleep(0.5)
+        server.process.send_signal(signal.SIGTERM)
+        for client in clients:
+            client.join()
+        assert server.process.wait(PATIENCE) == 0
+    seen = len(re.findall(r"GET /load 200", server.errors()))
+    assert answered > 0
+    assert seen == answered
+
+
+def test_a_signal_while_workers_start_ends_them(tmp_path: Path) -> None:
+    with running("granian", "6", str(tmp_path)) as server:  # ready when the first is
+        server.process.send_signal(signal.SIGTERM)
+        begun = time.monotonic()
+        assert server.process.wait(PATIENCE) == 0
+        assert time.monotonic() - begun < DRAIN
+
+
+def test_a_worker_that_dies_is_replaced() -> None:
+    with running("granian") as server:
+        (first,) = server.workers(1)
+        os.kill(first, signal.SIGKILL)
+        assert server.workers(1) != {first}
+        assert server.process.poll() is None
+
+
+def test_workers_end_with_their_parent() -> None:
+    with running("granian") as server:
+        (worker,) = server.workers(1)
+        server.process.kill()
+
+        def gone() -> bool:
+            with suppress(ProcessLookupError):
+                os.kill(worker, 0)
+                return False
+            return True
+
+        assert eventually(gone)
+
+
+@BOTH
+def test_a_port_that_is_taken_is_said(servers: dict[str, Running], kind: str) -> None:
+    for other in servers.values():
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.tiny_mode", kind, str(other.port)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+        assert done.returncode != 0
+        assert f"127.0.0.1:{other.port}: something else listens there already" in done.stderr
+
+
+def test_waitress_serves_several_addresses() -> None:
+    with running("waitress", port="0,0") as server:
+        assert [get(port, "/n").status for port in server.ports] == [200, 200]
+
+
+def test_granian_refuses_several_addresses() -> None:
+    with pytest.raises(AssertionError, match="granian serves one address"):
+        running("granian", port="0,0").__enter__()
+
+
+def test_metrics_add_up_over_workers(tmp_path: Path) -> None:
+    with running("granian", "2", str(tmp_path)) as server:
+        assert len(server.workers(2)) == 2
+        for _ in range(20):
+            get(server.port, "/counted?refuse")
+        line = 'gateway_requests_total{method="GET",mode="tiny",operation="refuse",status="4xx"} 20'
+        assert eventually(lambda: line in get(server.port, "/-/metrics").body.decode())
+
+
+@BOTH
+def test_health_answers(port: int) -> None:
+    assert get(port, "/-/health/live").body == b"ok\n"
+    assert get(port, "/-/health/ready").status == 200
+    assert get(port, "/-/other").status == 404
+
+
+def test_granian_speaks_tls(tmp_path: Path) -> None:
+    _certificate(tmp_path)
+    with running("granian", "1", "", str(tmp_path)) as server:
+        context = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
+        with context.wrap_socket(connect(server.port), server_hostname="localhost") as secure:
+            secure.sendall(b"GET /n HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert receive(secure).body == b"tiny GET /n"
+
+
+def test_waitress_says_that_it_has_no_tls(tmp_path: Path) -> None:
+    _certificate(tmp_path)
+    with pytest.raises(AssertionError, match="waitress has no TLS"):
+        running("waitress", "1", "", str(tmp_path)).__enter__()
+
+
+def _certificate(folder: Path) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(pem))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )

@@ -1,0 +1,199 @@
+"""A mode as small as one can be, to test the app and the servers without any other.
+
+The query says what it does; it can be told apart by what it answers. It runs
+in processes of its own too: `python -m tests.tiny_mode SERVER PORT [WORKERS]`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, TextIO
+
+from gateway import http
+from gateway.access_log import AccessLog
+from gateway.admission import Admission
+from gateway.app import App
+from gateway.doors import Doors
+from gateway.health import create_pages
+from gateway.metrics import Metrics
+from gateway.modes import Gateway, WSGIApp
+from gateway.servers import Loaded, Plan, Server
+from gateway.servers.granian import GranianServer
+from gateway.servers.waitress import WaitressServer
+
+Start = Callable[..., Any]
+PIECE = b"x" * 65536
+DRAIN = 10.0
+
+
+class TinyMode:
+    def __init__(self, name: str = "tiny", header: str = "HTTP_X_TINY") -> None:
+        self.name, self._header = name, header
+
+    def claims(self, environ: dict[str, Any]) -> bool:
+        return self._header in environ
+
+    def app(self, gateway: Gateway) -> WSGIApp:
+        return partial(_answer, self.name)
+
+
+def _answer(name: str, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+    action, _, argument = environ.get("QUERY_STRING", "").partition("=")
+    environ["gateway.record"].operation = action
+    if action in ACTIONS:
+        return ACTIONS[action](environ, start, argument)
+    return _text(start, f"{name} {environ['REQUEST_METHOD']} {http.full_path(environ)}")
+
+
+def _text(start: Start, text: str, status: str = "200 OK") -> list[bytes]:
+    body = text.encode()
+    start(status, [("Content-Length", str(len(body)))])
+    return [body]
+
+
+def _environ(environ: dict[str, Any], start: Start, argument: str) -> Iterable[bytes]:
+    found = {key: value for key, value in environ.items() if isinstance(value, str)}
+    try:
+        found["path"] = http.path(environ)
+    except ValueError:
+        found["path"] = "not UTF-8"
+    return _text(start, json.dumps(found))
+
+
+def _read(environ: dict[str, Any], start: Start, argument: str) -> Iterable[bytes]:
+    environ["gateway.admission"]()
+    size = sum(map(len, iter(partial(environ["wsgi.input"].read, 65536), b"")))
+    return _text(start, str(size))
+
+
+def _refuse(environ: dict[str, Any], start: Start, argument: str) -> Iterable[bytes]:
+    return _text(start, "no", "403 Forbidden")
+
+
+def _stream(environ: dict[str, Any], start: Start, argument: str) -> Iterable[bytes]:
+    """As many pieces as `argument` says; a file named `X-Tiny-Note` is told how it ended."""
+    pieces, note = int(argument), environ.get("HTTP_X_TINY_NOTE")
+
+    def body() -> Iterator[bytes]:
+        try:
+            for _ in range(pieces):
+                yield PIECE
+        finally:
+            if note:
+                Path(note).write_text("closed")
+
+    start("200 OK", [("Content-Length", str(pieces * len(PIECE)))])
+    return body()
+
+
+def _short(environ: dict[str, Any], start: Start, argument: str) -> Iterable[bytes]:
+    start("200 OK", [("Content-Length", "100")])
+    return iter([b"x" * 10])
+
+
+def _break(environ: dict[str, Any], start: Start, argument: str) -> Iterable[bytes]:
+    def body() -> Iterator[bytes]:
+        yield b"x" * 10
+        raise OSError("the disk is gone")
+
+    start("200 OK", [("Content-Length", "100")])
+    return body()
+
+
+def _crash(environ: dict[str, Any], start: Start, argument: str) -> Iterable[bytes]:
+    raise RuntimeError("a bug")
+
+
+def _head(environ: dict[str, Any], start: Start, argument: str) -> Iterable[bytes]:
+    start("200 OK", [("Content-Length", "12345")])
+    return []
+
+
+def _sleep(environ: dict[str, Any], start: Start, argument: str) -> Iterable[bytes]:
+    time.sleep(float(argument))
+    return _text(start, "rested")
+
+
+def _pid(environ: dict[str, Any], start: Start, argument: str) -> Iterable[bytes]:
+    return _text(start, str(os.getpid()))
+
+
+ACTIONS: dict[str, Callable[[dict[str, Any], Start, str], Iterable[bytes]]] = {
+    "environ": _environ,
+    "read": _read,
+    "refuse": _refuse,
+    "stream": _stream,
+    "short": _short,
+    "break": _break,
+    "crash": _crash,
+    "head": _head,
+    "sleep": _sleep,
+    "pid": _pid,
+}
+
+
+def load(*, threads: int, spools: bool, folder: Path | None = None) -> Loaded:
+    """As a worker does, without configuration and stores."""
+    metrics = Metrics(folder)
+    metrics.start()
+    log = AccessLog(_stderr())
+    log.start()
+    mode = TinyMode()
+    app = App(
+        Doors(
+            [mode],
+            {mode.name: partial(_answer, mode.name)},
+            default=mode.name,
+            own=create_pages(metrics, []),
+        ),
+        admission=Admission(threads, spools=spools),
+        metrics=metrics,
+        access_log=log,
+    )
+
+    def close() -> None:
+        log.stop()
+        metrics.stop()
+
+    return Loaded(app, close)
+
+
+def _stderr() -> TextIO:
+    return sys.stderr
+
+
+def main(server: str, port: str, workers: str = "1", folder: str = "", tls: str = "") -> int:
+    servers: dict[str, Callable[[], Server]] = {
+        "granian": GranianServer,
+        "waitress": WaitressServer,
+    }
+    threads = 6
+    plan = Plan(
+        load=partial(
+            load,
+            threads=threads,
+            spools=server == "waitress",
+            folder=Path(folder) if folder else None,
+        ),
+        listen=tuple(("127.0.0.1", int(one)) for one in port.split(",")),
+        workers=int(workers),
+        threads=threads,
+        drain=DRAIN,
+        max_body=50_000_000,
+        tls=(Path(tls) / "cert.pem", Path(tls) / "key.pem") if tls else None,
+    )
+
+    def ready(addresses: tuple[tuple[str, int], ...]) -> None:
+        print("ready", *(port for _, port in addresses), flush=True)
+
+    return servers[server]().run(plan, ready)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
