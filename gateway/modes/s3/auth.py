@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hmac import compare_digest
 from typing import Any, NamedTuple
-from urllib.parse import unquote_to_bytes
 
 from gateway.identity import ANONYMOUS, Credential, Identity, Keys
 from gateway.modes.s3 import claims, sigv4
@@ -44,8 +43,8 @@ _NAME = re.compile(r"[a-z0-9!#$%&'*+.^`|~-]+")
 
 
 class SignedRequest(NamedTuple):
-    """What a signature can cover. `path` is decoded, in WSGI's latin-1 form: it is *the*
-    path, from which the key is made too, so that what is signed is what is served."""
+    """What a signature can cover. `path` is decoded, in WSGI's latin-1 form, and the one
+    that the key is made from (`gateway.http`): what is signed is what is served."""
 
     method: str
     path: str
@@ -54,20 +53,9 @@ class SignedRequest(NamedTuple):
     environ: Mapping[str, Any]
 
     @classmethod
-    def of(
-        cls, environ: Mapping[str, Any], raw_path: str | None = None, host: str | None = None
-    ) -> SignedRequest:
-        """`raw_path` is the path as the client sent it, percent-encoded; None: what the
-        server tells of it. `host` replaces the Host header (behind a proxy).
-
-        waitress gives the request target as REQUEST_URI (its PATH_INFO lacks all but one of
-        several leading slashes); granian gives the decoded path only, whole.
-        """
-        target = environ.get("REQUEST_URI") if raw_path is None else raw_path
-        if target is None:
-            path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-        else:
-            path = _path_of(target)
+    def of(cls, environ: Mapping[str, Any], host: str | None = None) -> SignedRequest:
+        """`host` replaces the Host header (behind a proxy)."""
+        path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
         if host is None:
             host = environ.get("HTTP_HOST", "")
         return cls(environ["REQUEST_METHOD"], path, environ.get("QUERY_STRING", ""), host, environ)
@@ -271,12 +259,3 @@ def _explain(
     found = suspect(signed, request.path, request.query, fits)
     if found:
         log.info("The signature of key %r does not match: %s.", claim.key_id, found)
-
-
-def _path_of(target: str) -> str:
-    """The decoded path of a request target, which may be absolute, with query and fragment."""
-    path = target.partition("?")[0].partition("#")[0]
-    if not path.startswith("/") and "://" in path:
-        _, slash, rest = path.partition("://")[2].partition("/")
-        path = slash + rest
-    return unquote_to_bytes(path.encode("latin-1")).decode("latin-1") if "%" in path else path
