@@ -67,6 +67,8 @@ class WaitressServer:
         from waitress import wasyncore
         from waitress.server import create_server
 
+        from gateway.servers.waitress_channel import Channel
+
         channels: dict[int, Any] = {}
         server = create_server(
             loaded.app,
@@ -83,6 +85,8 @@ class WaitressServer:
             ident=None,
         )
         listening = [one for one in channels.values() if hasattr(one, "active_channels")]
+        for one in listening:
+            one.channel_class = Channel
         self._wake = listening[0].pull_trigger
         ready(tuple((one.effective_host, int(one.effective_port)) for one in listening))
         while not self._stopping.is_set():
