@@ -35,6 +35,8 @@ from gateway.storage.store import now
 _CREATORS = frozenset({"own", "write-all", "admin"})
 _EVERYTHING = frozenset({"read-all", "write-all", "admin"})
 _PAGE = 1000
+_TRIES = 10
+"""How often a row may go under the hands of who would replace it."""
 
 
 class Runtime:
@@ -130,7 +132,8 @@ class Runtime:
     # changing
 
     def create(self, identity: Identity, sid: str, grants: Sequence[Grant] = ()) -> Access:
-        if not identity.account or identity.access not in _CREATORS:
+        access = identity.access
+        if not (identity.account and isinstance(access, str) and access in _CREATORS):
             raise Forbidden("This key may not create services.")
         if not SID.fullmatch(sid):
             raise BadKey(f"{SID_RULE}.", key=sid)
@@ -146,13 +149,19 @@ class Runtime:
 
     def _claim(self, owner: str, sid: str, grants: Sequence[Grant]) -> None:
         """A row in the catalog for a bucket that is not there yet."""
-        if self._exists(sid):
-            raise AlreadyExists
-        left = self.catalog.read_service(sid)
-        if left is not None and left.owner != owner:
-            raise AlreadyExists
-        replaces = None if left is None else left.id
-        self.catalog.add_service(sid, owner, grants, replaces=replaces)
+        for _ in range(_TRIES):
+            if self._exists(sid):
+                raise AlreadyExists
+            left = self.catalog.read_service(sid)
+            if left is not None and left.owner != owner:
+                raise AlreadyExists
+            replaces = None if left is None else left.id
+            try:
+                self.catalog.add_service(sid, owner, grants, replaces=replaces)
+            except Conflict:
+                continue  # somebody was quicker with that row: look again
+            return
+        raise Conflict
 
     def _take_back(self, sid: str) -> None:
         try:

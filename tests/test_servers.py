@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny_mode import DRAIN, PIECE
+from tests.tiny_mode import PIECE
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="granian and signals: POSIX")
 BOTH = pytest.mark.parametrize("kind", ["granian", "waitress"])
@@ -412,9 +412,7 @@ def test_under_load_no_request_that_was_seen_is_lost(kind: str) -> None:
 def test_a_signal_while_workers_start_ends_them(tmp_path: Path) -> None:
     with running("granian", "6", str(tmp_path)) as server:  # ready when the first is
         server.process.send_signal(signal.SIGTERM)
-        begun = time.monotonic()
-        assert server.process.wait(PATIENCE) == 0
-        assert time.monotonic() - begun < DRAIN
+        assert server.process.wait(PATIENCE) == 0  # the drain is much longer
 
 
 def test_a_worker_that_dies_is_replaced() -> None:

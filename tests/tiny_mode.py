@@ -29,7 +29,7 @@ from gateway.servers.waitress import WaitressServer
 
 Start = Callable[..., Any]
 PIECE = b"x" * 65536
-DRAIN = 10.0
+DRAIN = 600.0
 
 
 class TinyMode:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, select, text
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from gateway.catalog.errors import CatalogError
 from gateway.catalog.schema import MIGRATIONS, REVISION, upgrade, version_of
@@ -168,14 +168,15 @@ def open_memory() -> Database:
 def open_file(folder: Path) -> Database:
     """`catalog.db` in that folder, made or upgraded when needed. Raises `CatalogError`."""
     path = folder / FILE
+    engine = create_engine(
+        f"sqlite:///{path}", connect_args={"isolation_level": None, "timeout": _BUSY}
+    )
+    event.listen(engine, "connect", _durable)
     try:
-        engine = create_engine(
-            f"sqlite:///{path}", connect_args={"isolation_level": None, "timeout": _BUSY}
-        )
-        event.listen(engine, "connect", _durable)
         _upgraded(engine, "BEGIN IMMEDIATE")
         return Database(engine, _DataVersion(path), begin="BEGIN IMMEDIATE")
-    except (OperationalError, sqlite3.Error) as error:
+    except (DBAPIError, sqlite3.Error) as error:
+        engine.dispose()
         raise CatalogError(f"The catalog {path} cannot be opened: {_reason(error)}") from error
 
 
@@ -193,7 +194,7 @@ def open_postgres(url: Secret) -> Database:
         raise CatalogError(
             "A catalog in PostgreSQL needs psycopg: pip install 'storage-gateway[postgres]'"
         ) from error
-    except (OperationalError, ArgumentError) as error:
+    except (DBAPIError, ArgumentError) as error:
         raise CatalogError(f"catalog.url: PostgreSQL cannot be used: {_reason(error)}") from error
     return Database(engine, _Polled(engine), begin=_COUNT_UP)
 

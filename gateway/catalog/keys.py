@@ -110,7 +110,7 @@ class KeyTable(Cached):
             identity=Identity(key=row.id, account=row.account, access=row.access),
         )
 
-    def keys(self) -> list[KeyInfo]:
+    def all_keys(self) -> list[KeyInfo]:
         """All keys, declared ones first; revoked ones too."""
         declared = [self._declared_key(one) for one in self._keys.values()]
         with self._database.reading() as connection:

@@ -33,7 +33,7 @@ VARIABLE = "GATEWAY_MASTER_KEY"
 FILE = "gateway.key"
 _BYTES = 32
 _NONCE = 12
-_PATIENCE = 5.0
+_PATIENCE = 2.0
 """Seconds that another process may take between creating the file and filling it."""
 
 

@@ -101,7 +101,7 @@ class Decoder:
         try:
             return kind(**values)
         except ValueError as error:
-            self.problems.add(place, str(error))
+            self.problems.refused(kind, place, error)
             return BAD
 
     def _option(
@@ -139,13 +139,13 @@ class Decoder:
 
     def _single(self, kind: object, found: object, place: str) -> Any:
         base, marks = plain(kind)
-        for mark in marks:
-            if isinstance(mark, type) and mark in _MARKED:
-                return self._parsed(_MARKED[mark], found, place)
         if OneOrMany in marks and not isinstance(found, list):
             found = [found]
         if not _shape_fits(kind, found):
             return self._wrong(place, found, describe(kind), _words(kind))
+        for mark in marks:
+            if isinstance(mark, type) and mark in _MARKED:
+                return self._parsed(_MARKED[mark], found, place)
         value = self._unmarked(base, found, place)
         return value if value is BAD else self._marked(marks, value, kind, place)
 

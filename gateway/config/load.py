@@ -106,8 +106,10 @@ class _Reader:
         self._check_tables()
         server = self._server()
         catalog = self.decoder.build(CatalogOptions, self.found.get("catalog", {}), "catalog")
-        accounts = self._accounts()
-        known = frozenset({ROOT_ACCOUNT, *(one.id for one in accounts)})
+        tables = self._tables("accounts")
+        accounts = self._accounts(tables)
+        named = (table.get("id") for _, table in tables)
+        known = frozenset({ROOT_ACCOUNT, *(one for one in named if isinstance(one, str))})
         keys = self._keys(known)
         root = self._root()
         bindings = self._bindings()
@@ -151,72 +153,78 @@ class _Reader:
             return BAD
         overrides, before = self.origin.overrides, len(self.problems)
         server = self.decoder.build(Server, {**found, **overrides}, "server")
+        self._check_mode(found.get("default_mode", "s3"), "server.default_mode")
         for number, (place, message) in enumerate(self.problems[before:], before):
             option = place.removeprefix("server.").split("[")[0]
             if option in overrides:
                 self.problems[number] = Problem(f"--{option.replace('_', '-')}", message)
-        if server is not BAD:
-            self._check_mode(server.default_mode, "server.default_mode")
         return server
 
-    def _check_mode(self, mode: str, place: str) -> None:
+    def _check_mode(self, mode: object, place: str) -> None:
         known = sorted(self.plugins.modes)
-        if mode not in known:
+        if isinstance(mode, str) and mode not in known:
             self.problems.add(
                 place, f"found {shown(mode)}; known modes: {names(known)}.{nearest(mode, known)}"
             )
 
-    def _each(self, name: str, kind: type[Any]) -> list[tuple[str, Any]]:
-        """(place, instance) of each table of an array of tables that could be decoded."""
+    def _tables(self, name: str) -> list[tuple[str, dict[str, Any]]]:
+        """(place, table) of each table of an array of tables."""
         found = self.found.get(name, [])
-        if not isinstance(found, list):
+        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
             self.problems.add(name, f"found {shown(found)}; allowed: tables, each as [[{name}]].")
             return []
-        places = [(f"{name}[{number}]", one) for number, one in enumerate(found)]
-        built = [(place, self.decoder.build(kind, one, place)) for place, one in places]
-        return [(place, one) for place, one in built if one is not BAD]
+        return [(f"{name}[{number}]", one) for number, one in enumerate(found)]
 
-    def _check_ids(self, entries: list[tuple[str, Any]]) -> None:
+    def _check_ids(self, tables: list[tuple[str, dict[str, Any]]]) -> None:
         seen: dict[str, str] = {}
-        for place, entry in entries:
-            if not ID.fullmatch(entry.id):
-                self.problems.add(f"{place}.id", f"found {shown(entry.id)}; {ID_RULE}.")
-            if entry.id in seen:
-                self.problems.add(
-                    f"{place}.id", f"{shown(entry.id)} is declared before, as {seen[entry.id]}."
-                )
-            seen.setdefault(entry.id, place)
+        for place, table in tables:
+            id = table.get("id")
+            if not isinstance(id, str):
+                continue  # reported by the decoder
+            if not ID.fullmatch(id):
+                self.problems.add(f"{place}.id", f"found {shown(id)}; {ID_RULE}.")
+            other = seen.setdefault(id, place)
+            if other != place:
+                self.problems.add(f"{place}.id", f"{shown(id)} is declared before, as {other}.")
 
-    def _accounts(self) -> tuple[Account, ...]:
-        entries = self._each("accounts", Account)
-        self._check_ids(entries)
-        return tuple(account for _, account in entries)
+    def _built(self, tables: list[tuple[str, dict[str, Any]]], kind: type[Any]) -> list[Any]:
+        return [self.decoder.build(kind, table, place) for place, table in tables]
+
+    def _accounts(self, tables: list[tuple[str, dict[str, Any]]]) -> tuple[Account, ...]:
+        self._check_ids(tables)
+        return tuple(one for one in self._built(tables, Account) if one is not BAD)
 
     def _keys(self, accounts: frozenset[str]) -> tuple[Key, ...]:
-        entries = self._each("keys", Key)
-        self._check_ids(entries)
-        secrets: dict[str, str] = {}
-        for place, key in entries:
-            check_account(self.problems, key.account, accounts, f"{place}.account")
-            for sid in () if isinstance(key.access, str) else key.access:
+        tables = self._tables("keys")
+        self._check_ids(tables)
+        keys, secrets = self._built(tables, Key), dict[str, str]()
+        for (place, table), key in zip(tables, keys, strict=True):
+            check_account(self.problems, table.get("account"), accounts, f"{place}.account")
+            access = table.get("access")
+            for sid in access if isinstance(access, dict) else ():
                 if not SID.fullmatch(sid):
                     self.problems.add(f"{place}.access", f"found {shown(sid)}; {SID_RULE}.")
+            if key is BAD:
+                continue
             other = secrets.setdefault(key.secret.reveal(), place)
             if other != place:
                 self.problems.add(f"{place}.secret", f"is the same as that of {other}.")
-        return tuple(key for _, key in entries)
+        return tuple(key for key in keys if key is not BAD)
 
     def _bindings(self) -> tuple[Binding, ...]:
-        entries = self._each("bindings", Binding)
-        doors: dict[object, str] = {}
-        for place, one in entries:
-            self._check_mode(one.mode, f"{place}.mode")
-            if one.service and not SID.fullmatch(one.service):
-                self.problems.add(f"{place}.service", f"found {shown(one.service)}; {SID_RULE}.")
+        tables, doors = self._tables("bindings"), dict[object, str]()
+        bindings = self._built(tables, Binding)
+        for (place, table), one in zip(tables, bindings, strict=True):
+            self._check_mode(table.get("mode"), f"{place}.mode")
+            service = table.get("service")
+            if isinstance(service, str) and not SID.fullmatch(service):
+                self.problems.add(f"{place}.service", f"found {shown(service)}; {SID_RULE}.")
+            if one is BAD:
+                continue
             other = doors.setdefault((one.host, one.port, one.prefix), place)
             if other != place:
                 self.problems.add(place, f"has the same host, port and prefix as {other}.")
-        return tuple(binding for _, binding in entries)
+        return tuple(one for one in bindings if one is not BAD)
 
     def _root(self) -> Key | None:
         """The root key of the environment; both variables, or neither."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from dataclasses import fields
+from typing import Any, NamedTuple
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _LONGEST = 80
@@ -43,6 +44,14 @@ class ConfigurationError(Exception):
 class Problems(list[Problem]):
     def add(self, place: str, message: str) -> None:
         self.append(Problem(place, message))
+
+    def refused(self, kind: type[Any], place: str, error: ValueError) -> None:
+        """A dataclass did not take its values; `"option: why"` names the option."""
+        option, colon, why = str(error).partition(": ")
+        if colon and option in {one.name for one in fields(kind)}:
+            self.add(join(place, option), f"{why}.")
+        else:
+            self.add(place, f"{error}.")
 
 
 def join(place: str, name: str) -> str:

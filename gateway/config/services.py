@@ -119,8 +119,9 @@ class ServiceReader:
         return replace(declared, driver=driver.kind, options=options)
 
 
-def check_account(problems: Problems, account: str, known: Iterable[str], place: str) -> None:
-    if account not in known:
+def check_account(problems: Problems, account: object, known: Iterable[str], place: str) -> None:
+    """An account must be declared; what is no text was reported by the decoder."""
+    if isinstance(account, str) and account not in known:
         like = nearest(account, known)
         problems.add(
             place,
@@ -212,7 +213,7 @@ def check_construction(
         try:
             store = construct(declared, built)
         except ValueError as error:
-            problems.add(declared.place, f"{error}")
+            problems.refused(declared.driver, declared.place, error)
         else:
             built[declared.sid] = Service(identify(declared), store)
     if buckets is not None:
@@ -223,7 +224,7 @@ def _check_buckets(problems: Problems, buckets: Declared) -> None:
     try:
         store = construct(buckets, {})
     except ValueError as error:
-        problems.add(buckets.place, f"{error}")
+        problems.refused(buckets.driver, buckets.place, error)
         return
     if store.find(Buckets) is None:
         problems.add(

@@ -63,14 +63,18 @@ class Limited:
         """The server closes its input."""
 
 
-def receive(request: Request, *, limit: int = LARGEST_PUT) -> Body:
-    """The body of an upload. Raises S3Problem before a byte is read; `Busy`."""
+def receive(request: Request, *, limit: int = LARGEST_PUT, summed: bool = True) -> Body:
+    """The body of an upload. Not `summed`: checksums in headers are not its own. Raises S3Problem before a byte is read; `Busy`."""
     payload = request.authenticated.payload
     if payload.startswith(_STREAMING):
         body = _chunked(request, limit)
     else:
         body = _plain(request, payload, limit)
-    sums.check_announced(request, body.checksums)
+    if summed:
+        body.checksums = {**sums.in_headers(request), **body.checksums}
+        sums.check_announced(request, body.checksums)
+        if len(body.checksums) > 1:
+            raise sums.several()
     if body.size and (admit := request.environ.get("gateway.admission")) is not None:
         admit()
     return body
@@ -85,7 +89,7 @@ def _plain(request: Request, payload: str, limit: int) -> Body:
     if _HEX.fullmatch(payload):
         digests["SHA256"] = encode(bytes.fromhex(payload))
     source: Readable = Limited(request.environ["wsgi.input"], size) if size else BytesBody(b"")
-    return Body(source, size, sums.in_headers(request), digests)
+    return Body(source, size, NOTHING, digests)
 
 
 def _chunked(request: Request, limit: int) -> Body:
@@ -104,13 +108,7 @@ def _chunked(request: Request, limit: int) -> Body:
         trailers=trailers,
         signer=None if seed is None else ChunkSigner(seed),
     )
-    promised: dict[str, Checksum] = {**sums.in_headers(request)}
-    promised.update(sums.in_trailer(trailers, reader.trailer))
-    if len(promised) > 1:
-        raise S3Problem(
-            "InvalidRequest",
-            "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
-        )
+    promised = sums.in_trailer(trailers, reader.trailer)
     return Body(reader, size, promised, dict(_content_md5(request)))
 
 
@@ -145,8 +143,8 @@ def document(
 ) -> bytes:
     """A body that is a document, whole: b"" when none was announced.
 
-    `checked`: Content-MD5 or a checksum must be there. Not `summed`: checksum
-    headers are not the body's (CompleteMultipartUpload: the object's).
+    `checked`: Content-MD5 or a checksum must be there. Not `summed`: as for `receive`
+    (in CompleteMultipartUpload they are the object's).
     """
     if not request.environ.get("CONTENT_LENGTH") and not request.header(
         "x-amz-decoded-content-length"
@@ -154,20 +152,19 @@ def document(
         if "HTTP_TRANSFER_ENCODING" in request.environ:
             raise S3Problem("MissingContentLength")
         return b""
-    body = _received_document(request, limit)
+    body = _received_document(request, limit, summed)
     if checked and not body.checksums and "MD5" not in body.digests:
         raise S3Problem(
             "InvalidRequest",
             "Missing required header for this request: Content-MD5 OR x-amz-checksum-*",
         )
-    checksums = body.checksums if summed else NOTHING
-    intake = Intake(body.source, size=body.size, checksums=checksums, digests=body.digests)
+    intake = Intake(body.source, size=body.size, checksums=body.checksums, digests=body.digests)
     return b"".join(iter(intake.read, b""))
 
 
-def _received_document(request: Request, limit: int) -> Body:
+def _received_document(request: Request, limit: int, summed: bool) -> Body:
     try:
-        return receive(request, limit=limit)
+        return receive(request, limit=limit, summed=summed)
     except S3Problem as problem:
         if problem.code == "EntityTooLarge":
             raise S3Problem("MaxMessageLengthExceeded", MaxMessageLengthBytes=str(limit)) from None

@@ -88,7 +88,8 @@ def _grantee(grantee: str, people: People) -> str:
 
 def tagging(tags: Mapping[str, str]) -> bytes:
     rows = "".join(
-        f"<Tag>{element('Key', key)}{element('Value', value)}</Tag>" for key, value in tags.items()
+        f"<Tag>{element('Key', key)}{element('Value', value)}</Tag>"
+        for key, value in sorted(tags.items())
     )
     return document("Tagging", f"<TagSet>{rows}</TagSet>")
 

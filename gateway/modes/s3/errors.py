@@ -97,8 +97,6 @@ _SPEAKING = (
 def code_of(error: StorageError) -> str:
     if isinstance(error, BadDigest) and error.algorithm == "SHA256" and not error.kept:
         return "XAmzContentSHA256Mismatch"  # a signed payload hash; Content-MD5 is BadDigest
-    if isinstance(error, WrongKey) and error.given:
-        return "AccessDenied"  # as AWS: a customer's key that does not fit
     return next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
 
 

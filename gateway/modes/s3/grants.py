@@ -37,7 +37,7 @@ NAMES = {permission: name for name, permission in _PERMISSIONS.items()}
 
 _HEADERS = tuple(
     (f"HTTP_X_AMZ_GRANT_{name}", name)
-    for name in ("FULL_CONTROL", "READ", "READ_ACP", "WRITE", "WRITE_ACP")
+    for name in ("READ", "WRITE", "READ_ACP", "WRITE_ACP", "FULL_CONTROL")
 )
 _CANNED: Mapping[str, tuple[Grant, ...]] = {
     "private": (),
@@ -80,12 +80,12 @@ def _canned(name: str, owner: str, bucket_owner: str | None) -> list[Grant]:
     if permission is not None:
         if bucket_owner is None or bucket_owner == owner:
             return []
-        return [Grant(owner, "full"), Grant(bucket_owner, permission)]
+        return [Grant(bucket_owner, permission), Grant(owner, "full")]
     found = _CANNED.get(name)
     if found is None:
         code = "NotImplemented" if name in ("log-delivery-write", "aws-exec-read") else ""
         raise S3Problem(code or "InvalidArgument", "", ArgumentName="x-amz-acl", ArgumentValue=name)
-    return [Grant(owner, "full"), *found] if found else []
+    return [*found, Grant(owner, "full")] if found else []
 
 
 def _listed(text: str, permission: str) -> Iterable[NamedGrant]:

@@ -203,8 +203,10 @@ def stored(environ: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 def _without_chunked(text: str) -> str:
     """`aws-chunked` is how the request was framed, not what the object is."""
-    kept = [one.strip() for one in text.split(",") if one.strip().lower() != "aws-chunked"]
-    return ",".join(kept)
+    if "aws-chunked" not in text.lower():
+        return text
+    codings = [one.strip() for one in text.split(",")]
+    return ", ".join(one for one in codings if one.lower() != "aws-chunked")
 
 
 def metadata(environ: Mapping[str, Any]) -> Mapping[str, str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from time import gmtime
 
-from gateway.storage import PIECE, Encryption, ObjectInfo, Readable
+from gateway.storage import NULL_VERSION, PIECE, Encryption, ObjectInfo, Readable
 
 Headers = list[tuple[str, str]]
 
@@ -100,6 +100,11 @@ def version(info: ObjectInfo) -> Headers:
     return [] if info.version is None else [("x-amz-version-id", info.version)]
 
 
+def new_version(info: ObjectInfo) -> Headers:
+    """Of an object that was just stored: the null version is not said there."""
+    return [] if info.version == NULL_VERSION else version(info)
+
+
 def encryption(used: Encryption | None) -> Headers:
     if used is None:
         return []
@@ -120,7 +125,7 @@ def checksums(info: ObjectInfo) -> Headers:
 
 def written(info: ObjectInfo) -> Headers:
     """What is said of an object that was just stored."""
-    headers = [("etag", quoted(info.etag)), *version(info), *checksums(info)]
+    headers = [("etag", quoted(info.etag)), *new_version(info), *checksums(info)]
     return headers + encryption(info.encryption)
 
 

@@ -23,24 +23,46 @@ _TRAILERS = {f"x-amz-checksum-{name.lower()}": name for name in CHECKSUMS}
 
 
 def in_headers(request: Request) -> Mapping[str, str]:
-    """The checksum in a header, by algorithm: one at most. Raises S3Problem."""
+    """The checksum of the body in a header, by algorithm. Raises S3Problem."""
+    found = _one(request)
+    for name, text in found.items():
+        _check(name, text)
+    return found
+
+
+def of_whole(request: Request) -> Mapping[str, str]:
+    """The checksum of an object in parts; a composite one has `-N` behind it."""
+    found = _one(request)
+    for name, text in found.items():
+        digest, dash, count = text.partition("-")
+        _check(name, "" if dash and not count.isdigit() else digest)
+    return found
+
+
+def _one(request: Request) -> Mapping[str, str]:
     environ = request.environ
     found = {name: environ[key].strip() for name, key in _HEADERS if key in environ}
     if any(key in environ for key in _UNKNOWN):
         raise S3Problem("NotImplemented", "Checksums are CRC32, CRC32C, CRC64NVME, SHA1, SHA256.")
     if len(found) > 1:
-        raise S3Problem(
-            "InvalidRequest",
-            "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
-        )
-    for name, text in found.items():
-        try:
-            decode(name, text)
-        except InvalidRequest:
-            raise S3Problem(
-                "InvalidRequest", f"Value for x-amz-checksum-{name.lower()} header is invalid."
-            ) from None
+        raise several()
     return found or NOTHING
+
+
+def several() -> S3Problem:
+    return S3Problem(
+        "InvalidRequest",
+        "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
+    )
+
+
+def _check(name: str, text: str) -> None:
+    try:
+        decode(name, text)
+    except InvalidRequest:
+        raise S3Problem(
+            "InvalidRequest", f"Value for x-amz-checksum-{name.lower()} header is invalid."
+        ) from None
 
 
 def in_trailer(

@@ -25,6 +25,7 @@ LEGACY_REGION = "us-east-1"
 _MOST_BUCKETS = 10_000
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_BESIDE_DOT = re.compile(r"\.[.-]|-\.")
 _ADDRESS = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){3}")
 _RESERVED_STARTS = ("xn--", "sthree-", "amzn-s3-demo-")
 _RESERVED_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
@@ -88,7 +89,7 @@ def valid_name(name: str) -> bool:
     """https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html"""
     return (
         _NAME.fullmatch(name) is not None
-        and ".." not in name
+        and _BESIDE_DOT.search(name) is None
         and _ADDRESS.fullmatch(name) is None
         and not name.startswith(_RESERVED_STARTS)
         and not name.endswith(_RESERVED_ENDS)

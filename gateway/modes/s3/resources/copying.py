@@ -169,7 +169,7 @@ def _options(fresh: Put, source: ObjectInfo, *, replaces: bool, retags: bool) ->
 
 
 def _copied(info: ObjectInfo, seen: _Seen) -> Reply:
-    said = replies.version(info) + replies.encryption(info.encryption)
+    said = replies.new_version(info) + replies.encryption(info.encryption)
     if seen.info.version is not None:
         said.append(("x-amz-copy-source-version-id", seen.info.version))
     kind = (info.checksum_type or "") if info.checksums else ""
@@ -219,9 +219,6 @@ def _part_range(request: Request, size: int) -> Range | None:
         )
     if found.last >= size:
         raise S3Problem(
-            "InvalidArgument",
-            f"Range specified is not valid for source object of size: {size}",
-            ArgumentName="x-amz-copy-source-range",
-            ArgumentValue=text,
+            "InvalidRange", f"Range specified is not valid for source object of size: {size}"
         )
     return found

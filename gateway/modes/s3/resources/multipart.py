@@ -92,12 +92,12 @@ def complete_multipart_upload(request: Request) -> Reply:
         conditions=headers.write_conditions(request),
         min_part=SMALLEST_PART,
         size=_announced_size(request),
-        checksums=sums.in_headers(request),
+        checksums=sums.of_whole(request),
         checksum_type=sums.type_named(request),
         encryption=encryption.for_part(request),
     )
     info = access.complete(request.key, asked.upload_id(request), parsing.complete(data), options)
-    said = replies.version(info) + replies.encryption(info.encryption)
+    said = replies.new_version(info) + replies.encryption(info.encryption)
     return xml(documents.completed(_location(request), request.bucket, info), headers=said)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import replace
 
 from gateway.modes.s3 import bodies, documents, encryption, grants, headers, replies
 from gateway.modes.s3.problems import S3Problem
@@ -131,8 +131,9 @@ def _checksums(info: ObjectInfo, want: Get) -> Headers:
     if want.part is None or not info.parts:
         return replies.checksums(info)
     part = next((one for one in info.parts if one.number == want.part), None)
-    sums: Iterable[tuple[str, str]] = part.checksums.items() if part is not None else ()
-    return [(f"x-amz-checksum-{name.lower()}", text) for name, text in sums]
+    if part is None or not part.checksums:
+        return []
+    return replies.checksums(replace(info, checksums=part.checksums))
 
 
 def _overrides(request: Request) -> Headers:

@@ -1,0 +1,244 @@
+"""The command `gateway`: reads what a person typed, calls, prints, and gives an exit code.
+
+0: fine; 1: the configuration or the environment is wrong, said in one message
+on stderr; 2: wrong usage. Specification: configuration.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from gateway import inventory
+from gateway.catalog import Catalog, CatalogError, find_master, open_catalog
+from gateway.catalog.database import FILE
+from gateway.chain import Chain, ChainError
+from gateway.config import ID, ID_RULE, SID, SID_RULE, Configuration, ConfigurationError, load
+from gateway.identity import LEVELS, ROOT_ACCOUNT, SERVICE_LEVELS, Identity, KeyAccess
+from gateway.plugins import PluginError, Plugins
+from gateway.storage import StorageError
+
+EXPECTED = (CatalogError, ChainError, ConfigurationError, PluginError, StorageError)
+"""What a person can do something about: a message, no traceback."""
+
+SERVER_OPTIONS = ("listen", "data", "memory", "server", "workers", "threads", "log_format")
+
+
+def main(arguments: Sequence[str] | None = None, *, plugins: Plugins | None = None) -> int:
+    """Returns the exit code; wrong usage and `--help` raise `SystemExit`, as argparse does."""
+    typed = _parser().parse_args(arguments)
+    typed.plugins = plugins
+    command = cast(Callable[[argparse.Namespace], int], typed.command)
+    try:
+        return command(typed)
+    except EXPECTED as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        return 1
+
+
+# what may be typed
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="gateway", description="A self-hosted storage gateway.")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_serve(commands)
+    check = _add(commands, "check", check_, "read the configuration and report every problem")
+    services = _add(commands, "services", services_, "the chain as a tree, with sizes")
+    for one in (check, services):
+        _add_place(one)
+    _add(commands, "drivers", drivers_, "each driver and layer with its options")
+    _add(commands, "version", version_, "which storage-gateway this is")
+    keys = commands.add_parser("keys", help="list, add and revoke keys, also while serving")
+    _add_keys(keys.add_subparsers(title="commands", metavar="COMMAND", required=True))
+    return parser
+
+
+def _add(commands: Any, name: str, command: object, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="FILE", help="else GATEWAY_CONFIG, else gateway.toml")
+    parser.add_argument("--data", metavar="DIR", help="the data folder")
+
+
+def _add_serve(commands: Any) -> None:
+    serve = _add(commands, "serve", serve_, "serve until SIGTERM or Ctrl-C")
+    serve.add_argument("--config", metavar="FILE", help="else GATEWAY_CONFIG, else gateway.toml")
+    serve.add_argument("--listen", metavar="HOST:PORT", action="append", help="may be repeated")
+    kept = serve.add_mutually_exclusive_group()
+    kept.add_argument("--data", metavar="DIR", help="the data folder")
+    kept.add_argument("--memory", action="store_true", default=None, help="keep nothing")
+    serve.add_argument("--server", choices=("auto", "granian", "waitress"))
+    serve.add_argument("--workers", metavar="N", type=int, help="processes")
+    serve.add_argument("--threads", metavar="N", type=int, help="of each process")
+    serve.add_argument("--log-format", choices=("text", "json"))
+
+
+def _add_keys(commands: Any) -> None:
+    _add_place(_add(commands, "list", keys_list, "all keys, without their secrets"))
+    add = _add(commands, "add", keys_add, "make a key; its secret is printed once")
+    add.add_argument("--id", type=_id, help="made up when not given")
+    add.add_argument("--account", type=_id, default=ROOT_ACCOUNT, help="made when not there")
+    add.add_argument(
+        "--access",
+        type=_access,
+        default="own",
+        help=f"{' | '.join(LEVELS)}, or SID={'|'.join(SERVICE_LEVELS)},…",
+    )
+    add.add_argument("--description", default="", help="for whom, what for")
+    _add_place(add)
+    revoke = _add(commands, "revoke", keys_revoke, "refuse a key from its next request on")
+    revoke.add_argument("id", metavar="ID")
+    _add_place(revoke)
+
+
+def _id(text: str) -> str:
+    if not ID.fullmatch(text):
+        raise argparse.ArgumentTypeError(f'"{text}": {ID_RULE}')
+    return text
+
+
+def _access(text: str) -> KeyAccess:
+    if text in LEVELS:
+        return text
+    table = dict(one.partition("=")[::2] for one in text.split(","))
+    for sid, level in table.items():
+        if level not in SERVICE_LEVELS:
+            raise argparse.ArgumentTypeError(
+                f'"{text}" is neither {", ".join(LEVELS)} nor a list such as'
+                f" archive=read,thumbs=write (levels: {', '.join(SERVICE_LEVELS)})"
+            )
+        if not SID.fullmatch(sid):
+            raise argparse.ArgumentTypeError(f'"{sid}": {SID_RULE}')
+    return cast(KeyAccess, table)
+
+
+def _load(typed: argparse.Namespace) -> Configuration:
+    given = {name: getattr(typed, name, None) for name in SERVER_OPTIONS}
+    overrides = {name: value for name, value in given.items() if value is not None}
+    if "data" in overrides:  # it is relative to where it was typed
+        overrides["data"] = str(Path(overrides["data"]).expanduser().absolute())
+        overrides["memory"] = False
+    return load(typed.config, overrides=overrides, plugins=typed.plugins)
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line)
+
+
+# commands
+
+
+def serve_(typed: argparse.Namespace) -> int:
+    configuration = _load(typed)
+    from gateway.server import serve
+
+    return serve(configuration)
+
+
+def check_(typed: argparse.Namespace) -> int:
+    from gateway import start_screen
+
+    configuration = _load(typed)
+    find_master(configuration.data, os.environ)
+    print(f"The configuration is fine: {configuration.origin.path or 'defaults, without a file'}.")
+    options = configuration.server
+    print(f"  data       {configuration.data or 'in memory: nothing is kept'}")
+    for listener in options.listen:
+        print(f"  listens at {listener}")
+    for one in start_screen.services(configuration.services):
+        print(f"  service    {one}")
+    for binding in configuration.bindings:
+        if binding.mode == "public":
+            print(f"NOTE: {binding.service} is public: anybody may read it by its binding.")
+    listeners = [(one.host, one.port) for one in options.listen]
+    for warning in start_screen.unsafe(configuration, listeners, options.server):
+        print(f"WARNING: {warning}")
+    return 0
+
+
+def drivers_(typed: argparse.Namespace) -> int:
+    _print(inventory.drivers((typed.plugins or Plugins.load()).drivers))
+    return 0
+
+
+def version_(_typed: argparse.Namespace) -> int:
+    from gateway.start_screen import product_version
+
+    print(f"storage-gateway {product_version()}, Python {sys.version.split()[0]}")
+    return 0
+
+
+def services_(typed: argparse.Namespace) -> int:
+    """Opens the stores for their sizes when the gateway has run here; else shows the plan."""
+    configuration = _load(typed)
+    if not _has_run(configuration):
+        chain = Chain(configuration)
+        tree = inventory.Tree(configuration.services, chain.services, configuration.plugins.drivers)
+        _print(tree.lines([]))
+        print("The gateway has not run with this data folder yet: no sizes.")
+        return 0
+    from gateway.runtime import open_runtime
+
+    runtime = open_runtime(configuration)
+    try:
+        made = runtime.services(Identity(key="cli", account=ROOT_ACCOUNT, access="admin"))
+        tree = inventory.Tree(configuration.services, runtime.chain.services)
+        _print(tree.lines(made))
+    finally:
+        runtime.close()
+    return 0
+
+
+def _has_run(configuration: Configuration) -> bool:
+    folder = configuration.data
+    if folder is None:
+        return False
+    return not configuration.catalog.embedded or (folder / FILE).exists()
+
+
+@contextmanager
+def _opened(configuration: Configuration) -> Iterator[Catalog]:
+    if configuration.data is None:
+        raise CatalogError("Nothing is kept with [server] memory = true: there are no keys here.")
+    catalog = open_catalog(configuration)
+    try:
+        yield catalog
+    finally:
+        catalog.close()
+
+
+def keys_list(typed: argparse.Namespace) -> int:
+    with _opened(_load(typed)) as catalog:
+        _print(inventory.keys(catalog.all_keys()))
+    return 0
+
+
+def keys_add(typed: argparse.Namespace) -> int:
+    with _opened(_load(typed)) as catalog:
+        made = catalog.add_key(
+            id=typed.id or "",
+            account=typed.account,
+            access=typed.access,
+            description=typed.description,
+        )
+    print(f"access key  {made.id}\nsecret key  {made.secret.reveal()}")
+    print("The secret is not shown again.", file=sys.stderr)
+    return 0
+
+
+def keys_revoke(typed: argparse.Namespace) -> int:
+    with _opened(_load(typed)) as catalog:
+        catalog.revoke_key(typed.id)
+    print(f"The key {typed.id} is revoked.")
+    return 0

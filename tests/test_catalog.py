@@ -1,0 +1,499 @@
+"""The catalog: keys, accounts and services that are made while the gateway runs."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.access import Grant
+from gateway.catalog import Catalog, CatalogError, open_catalog, prepare, schema
+from gateway.catalog.cache import LIMIT, Kept
+from gateway.catalog.secrets import Keyring, find_master, make_master, new_master
+from gateway.config import Configuration, load
+from gateway.identity import Account
+from gateway.plugins import Plugins
+from gateway.storage import AlreadyExists, Conflict, NotFound, Secret
+
+POSTGRES = os.environ.get("GATEWAY_TEST_POSTGRES", "")
+"""postgresql+psycopg://… of a database that tests may empty."""
+
+DECLARED = """
+[[accounts]]
+id = "photos"
+name = "Photo team"
+[[keys]]
+id = "reader"
+secret = "declared-secret"
+account = "photos"
+access = { archive = "read" }
+[services.archive]
+driver = "memory"
+"""
+KINDS = ["sqlite", "memory", *(["postgres"] if POSTGRES else [])]
+
+
+@pytest.fixture(scope="module")
+def plugins() -> Plugins:
+    return Plugins.load()
+
+
+@pytest.fixture
+def configure(tmp_path: Path, plugins: Plugins) -> Callable[..., Configuration]:
+    def configure(text: str = DECLARED, **environ: str) -> Configuration:
+        file = tmp_path / "gateway.toml"
+        file.write_text(f'[server]\ndata = "data"\n{text}')
+        return load(file, environ=environ, plugins=plugins)
+
+    return configure
+
+
+@pytest.fixture
+def configuration(configure: Callable[..., Configuration]) -> Configuration:
+    return configure()
+
+
+@pytest.fixture(params=KINDS)
+def catalog(request: pytest.FixtureRequest, tmp_path: Path, plugins: Plugins) -> Iterator[Catalog]:
+    file = tmp_path / "gateway.toml"
+    memory = str(request.param == "memory").lower()
+    url = f'[catalog]\nurl = "{POSTGRES}"\n' if request.param == "postgres" else ""
+    file.write_text(f'[server]\ndata = "data"\nmemory = {memory}\n{url}{DECLARED}')
+    if url:
+        _empty_postgres()
+    opened = open_catalog(load(file, environ={}, plugins=plugins), {})
+    yield opened
+    opened.close()
+
+
+def _empty_postgres() -> None:
+    from sqlalchemy import create_engine
+
+    engine = create_engine(POSTGRES)
+    schema.METADATA.drop_all(engine)
+    engine.dispose()
+
+
+# keys
+
+
+def test_a_key_is_found_by_id_and_by_secret(catalog: Catalog) -> None:
+    made = catalog.add_key(account="photos", access={"archive": "write"}, description="for x")
+    for found in (catalog.credential(made.id), catalog.credential_by_secret(made.secret.reveal())):
+        assert found is not None
+        assert found.secret.reveal() == made.secret.reveal()
+        assert found.identity == made.identity
+    assert catalog.credential("nobody") is None
+    assert catalog.credential_by_secret("nothing") is None
+    assert catalog.credential_by_secret("\udcff") is None
+
+
+def test_declared_keys_come_first_and_cannot_be_changed(catalog: Catalog) -> None:
+    declared = catalog.credential("reader")
+    assert declared is not None and declared.identity.access == {"archive": "read"}
+    assert catalog.credential_by_secret("declared-secret") == declared
+    with pytest.raises(Conflict):
+        catalog.revoke_key("reader")
+    with pytest.raises(Conflict):
+        catalog.add_key(id="reader")
+    with pytest.raises(AlreadyExists):
+        catalog.add_key(secret=Secret("declared-secret"))
+
+
+def test_a_revoked_key_is_gone_and_its_id_is_not_given_again(catalog: Catalog) -> None:
+    made = catalog.add_key(id="short")
+    assert catalog.credential("short") is not None
+    catalog.revoke_key("short")
+    assert catalog.credential("short") is None
+    assert catalog.credential_by_secret(made.secret.reveal()) is None
+    with pytest.raises(AlreadyExists):
+        catalog.add_key(id="short")
+    listed = {one.id: one.active for one in catalog.all_keys()}
+    assert listed == {"reader": True, "short": False}
+    with pytest.raises(NotFound):
+        catalog.revoke_key("never")
+
+
+def test_two_keys_do_not_have_one_secret(catalog: Catalog) -> None:
+    catalog.add_key(id="one", secret=Secret("the same"))
+    with pytest.raises(AlreadyExists):
+        catalog.add_key(id="two", secret=Secret("the same"))
+    assert catalog.credential("two") is None
+
+
+def test_accounts_are_declared_made_or_made_with_a_key(catalog: Catalog) -> None:
+    assert catalog.account("root") == Account(id="root", name="root")
+    assert catalog.account("photos") == Account(id="photos", name="Photo team")
+    assert catalog.account("alice") is None
+    catalog.add_account(Account(id="alice", name="Alice", email="a@example.com"))
+    assert catalog.account("alice") == Account(id="alice", name="Alice", email="a@example.com")
+    catalog.add_key(account="bob")
+    assert catalog.account("bob") == Account(id="bob", name="bob")
+    for taken in ("alice", "photos"):
+        with pytest.raises(AlreadyExists):
+            catalog.add_account(Account(id=taken))
+
+
+# services
+
+
+def test_services_have_an_owner_and_grants(catalog: Catalog) -> None:
+    row = catalog.add_service("my-bucket", "alice", [Grant("*", "read")])
+    assert catalog.service("my-bucket") == row == catalog.read_service("my-bucket")
+    assert row.grants == (Grant("*", "read"),)
+    assert catalog.set_grants(row.id, [Grant("bob", "full")])
+    changed = catalog.service("my-bucket")
+    assert changed is not None and changed.grants == (Grant("bob", "full"),)
+    for taken in ("my-bucket", "archive"):
+        with pytest.raises(AlreadyExists):
+            catalog.add_service(taken, "bob")
+    assert catalog.remove_service(row.id)
+    assert catalog.service("my-bucket") is None
+    assert not catalog.remove_service(row.id)
+    assert not catalog.set_grants(row.id, [])
+
+
+def test_a_row_that_is_replaced_gets_another_id(catalog: Catalog) -> None:
+    old = catalog.add_service("name", "alice")
+    new = catalog.add_service("name", "alice", replaces=old.id)
+    assert new.id != old.id
+    assert not catalog.remove_service(old.id)
+    assert catalog.service("name") == new
+    with pytest.raises(Conflict):
+        catalog.add_service("name", "alice", replaces=old.id)
+    assert catalog.service("name") == new
+
+
+def test_services_come_in_pages_in_the_order_of_bytes(catalog: Catalog) -> None:
+    names = sorted(["a.b", "a-b", "ab1", "a1b", "b--"])
+    for name in names:
+        catalog.add_service(name, "alice" if name < "ab" else "bob")
+    catalog.add_service("public", "eve", [Grant("*", "read")])
+    assert [one.sid for one in catalog.services()] == [*names, "public"]
+    assert [one.sid for one in catalog.services("a1b", 2)] == ["ab1", "b--"]
+    assert [one.sid for one in catalog.services(for_account="bob")] == ["ab1", "b--", "public"]
+
+
+def test_of_many_that_want_a_name_one_gets_it(catalog: Catalog) -> None:
+    barrier = threading.Barrier(8)
+
+    def want(number: int) -> bool:
+        barrier.wait()
+        try:
+            catalog.add_service("wanted", f"account{number}")
+        except AlreadyExists:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(want, range(8))) == 1
+
+
+# currency
+
+
+def test_another_catalog_of_the_same_folder_sees_each_change_at_once(
+    configuration: Configuration,
+) -> None:
+    mine, other = open_catalog(configuration, {}), open_catalog(configuration, {})
+    try:
+        made = other.add_key(id="new", account="alice")
+        assert mine.credential("new") is not None  # and remembers it
+        assert mine.credential_by_secret(made.secret.reveal()) is not None
+        other.revoke_key("new")
+        assert mine.credential("new") is None
+        assert mine.credential_by_secret(made.secret.reveal()) is None
+        row = other.add_service("bucket", "alice")
+        assert mine.service("bucket") == row
+        other.set_grants(row.id, [Grant("*", "read")])
+        seen = mine.service("bucket")
+        assert seen is not None and seen.grants == (Grant("*", "read"),)
+    finally:
+        mine.close()
+        other.close()
+
+
+def test_another_process_is_seen_too(configuration: Configuration) -> None:
+    catalog = open_catalog(configuration, {})
+    try:
+        catalog.add_key(id="doomed")
+        assert catalog.credential("doomed") is not None
+        command = [sys.executable, "-m", "gateway", "keys", "revoke", "doomed"]
+        place = ["--config", str(configuration.origin.path)]
+        subprocess.run([*command, *place], check=True, capture_output=True)
+        assert catalog.credential("doomed") is None
+    finally:
+        catalog.close()
+
+
+def test_what_was_loaded_before_a_change_is_not_remembered_after_it(catalog: Catalog) -> None:
+    """A thread that reads a row, and is overtaken by a change before it remembers it."""
+    catalog.add_key(id="slow")
+    unseal = catalog.keyring.unseal
+
+    class Overtaken(Keyring):
+        __slots__ = ()
+
+        def unseal(self, key: str, sealed: bytes) -> Secret:
+            catalog.keyring = keyring
+            catalog.revoke_key("slow")
+            catalog.credential("other")
+            return unseal(key, sealed)
+
+    keyring, catalog.keyring = catalog.keyring, Overtaken(new_master())
+    assert catalog.credential("slow") is not None  # it began before
+    assert catalog.credential("slow") is None
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    kept: Kept[int] = Kept()
+    for number in range(LIMIT + 10):
+        kept.keep(number, number)
+    assert len(kept) == LIMIT
+    assert (kept.get(0), kept.get(LIMIT + 9)) == (None, LIMIT + 9)
+
+
+# the first credential
+
+
+def test_the_first_credential_is_made_once(configuration: Configuration) -> None:
+    first = prepare(configuration, {})
+    assert first is not None
+    assert prepare(configuration, {}) is None
+    catalog = open_catalog(configuration, {})
+    found = catalog.credential(first.id)
+    catalog.close()
+    assert found is not None and found.secret.reveal() == first.secret.reveal()
+    assert (found.identity.access, found.identity.account) == ("admin", "root")
+
+
+ROOT = {"GATEWAY_ROOT_ACCESS_KEY": "me", "GATEWAY_ROOT_SECRET_KEY": "environment-secret"}
+
+
+def test_the_environments_root_key_overrides_and_is_never_written(
+    configure: Callable[..., Configuration],
+) -> None:
+    first = prepare(configure(), {})
+    assert first is not None
+    configuration = configure(**ROOT)
+    assert prepare(configuration, {}) is None
+    catalog = open_catalog(configuration, {})
+    root = catalog.credential("me")
+    assert root is not None and root.identity.access == "admin"
+    assert catalog.credential(first.id) is None
+    assert catalog.credential_by_secret(first.secret.reveal()) is None
+    assert [one.set_aside for one in catalog.all_keys() if one.id == first.id] == [True]
+    catalog.close()
+    again = open_catalog(configure(), {})
+    assert again.credential("me") is None
+    assert again.credential(first.id) is not None
+    again.close()
+    assert configuration.data is not None
+    stored = b"".join(one.read_bytes() for one in configuration.data.iterdir())
+    assert b"environment-secret" not in stored
+
+
+def test_with_the_environments_root_key_no_first_one_is_made(
+    configure: Callable[..., Configuration],
+) -> None:
+    assert prepare(configure(**ROOT), {}) is None
+    catalog = open_catalog(configure(), {})
+    assert [one.id for one in catalog.all_keys()] == ["reader"]
+    catalog.close()
+
+
+def test_in_memory_the_first_credential_reaches_the_serving_process(
+    configure: Callable[..., Configuration], plugins: Plugins
+) -> None:
+    origin = configure().origin
+    configuration = load(origin.path, overrides={"memory": True}, environ={}, plugins=plugins)
+    environ: dict[str, str] = {}
+    first = prepare(configuration, environ)
+    assert first is not None
+    for one in (
+        configuration,
+        load(origin.path, overrides={"memory": True}, environ=environ, plugins=plugins),
+    ):
+        catalog = open_catalog(one, environ)
+        found = catalog.credential(first.id)
+        assert found is not None and found.secret.reveal() == first.secret.reveal()
+        catalog.close()
+    assert not (Path(origin.path or "").parent / "data").exists()
+
+
+# secrets and the master key
+
+
+def test_no_secret_lies_in_the_folder_readable(configuration: Configuration) -> None:
+    catalog = open_catalog(configuration, {})
+    made = catalog.add_key(secret=Secret("the-secret-itself"))
+    catalog.close()
+    assert configuration.data is not None
+    stored = b"".join(one.read_bytes() for one in configuration.data.iterdir())
+    assert made.id.encode() in stored
+    assert b"the-secret-itself" not in stored
+    assert b"declared-secret" not in stored
+
+
+def test_a_sealed_secret_cannot_be_moved_to_another_key() -> None:
+    keyring = Keyring(new_master())
+    sealed = keyring.seal("one", Secret("s"))
+    assert keyring.unseal("one", sealed).reveal() == "s"
+    with pytest.raises(CatalogError):
+        keyring.unseal("two", sealed)
+    assert keyring.seal("one", Secret("s")) != sealed
+
+
+def test_the_derived_keys_tell_nothing_of_each_other() -> None:
+    master = new_master()
+    one, two = Keyring(master), Keyring(master)
+    assert one.storage.reveal_bytes() == two.storage.reveal_bytes()
+    assert one.index("s") == two.index("s") != Keyring(new_master()).index("s")
+    assert len({master.reveal_bytes(), one.storage.reveal_bytes(), bytes.fromhex(one.token)}) == 3
+
+
+def open_and_close(configuration: Configuration, environ: dict[str, str]) -> None:
+    open_catalog(configuration, environ).close()
+
+
+def test_the_master_key_is_a_file_of_the_owner(configuration: Configuration) -> None:
+    open_and_close(configuration, {})
+    assert configuration.data is not None
+    path = configuration.data / "gateway.key"
+    if os.name == "posix":
+        assert path.stat().st_mode & 0o777 == 0o600
+        path.chmod(0o640)
+        with pytest.raises(CatalogError, match="chmod 600"):
+            open_and_close(configuration, {})
+        path.chmod(0o600)
+    open_and_close(configuration, {})
+
+
+def test_a_wrong_or_missing_master_key_is_said_at_start(
+    configuration: Configuration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.catalog.secrets._PATIENCE", 0.02)
+    open_and_close(configuration, {})
+    assert configuration.data is not None
+    path = configuration.data / "gateway.key"
+    with pytest.raises(CatalogError, match="not the one") as caught:
+        open_and_close(configuration, {"GATEWAY_MASTER_KEY": "ab" * 32})
+    assert "abab" not in str(caught.value)
+    kept = path.read_bytes()
+    path.unlink()
+    with pytest.raises(CatalogError, match="is missing"):
+        open_and_close(configuration, {})
+    assert not path.exists()
+    for broken in (b"", b"short\n"):
+        path.write_bytes(broken)
+        path.chmod(0o600)
+        with pytest.raises(CatalogError, match="no master key"):
+            find_master(configuration.data, {})
+    path.write_bytes(kept)
+    open_and_close(configuration, {})
+
+
+@pytest.mark.parametrize("text", ["ab" * 32, "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s="])
+def test_the_environment_gives_the_master_key_in_hex_or_base64(
+    configuration: Configuration, text: str
+) -> None:
+    found = find_master(configuration.data, {"GATEWAY_MASTER_KEY": text})
+    assert found is not None and found.reveal_bytes() == b"\xab" * 32
+    open_and_close(configuration, {"GATEWAY_MASTER_KEY": text})
+    assert configuration.data is not None
+    assert not (configuration.data / "gateway.key").exists()
+
+
+def test_processes_that_start_at_once_agree_on_the_master_key(tmp_path: Path) -> None:
+    barrier = threading.Barrier(8)
+
+    def make(_: int) -> bytes:
+        barrier.wait()
+        return make_master(tmp_path).reveal_bytes()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(make, range(8)))) == 1
+
+
+def test_catalogs_that_are_opened_at_once_are_one(configuration: Configuration) -> None:
+    barrier = threading.Barrier(6)
+
+    def start(_: int) -> object:
+        barrier.wait()
+        return prepare(configuration, {})
+
+    with ThreadPoolExecutor(6) as pool:
+        assert len([one for one in pool.map(start, range(6)) if one is not None]) == 1
+
+
+# the schema
+
+
+def stored_version(configuration: Configuration, change: str = "") -> str:
+    assert configuration.data is not None
+    connection = sqlite3.connect(configuration.data / "catalog.db")
+    with connection:
+        if change:
+            connection.execute("UPDATE meta SET value = ? WHERE name = 'schema'", (change,))
+        rows: list[Any] = connection.execute(
+            "SELECT value FROM meta WHERE name = 'schema'"
+        ).fetchall()
+    connection.close()
+    return str(rows[0][0])
+
+
+def test_a_newer_catalog_is_refused(configuration: Configuration) -> None:
+    open_and_close(configuration, {})
+    stored_version(configuration, "99")
+    with pytest.raises(CatalogError, match="schema version 99"):
+        open_and_close(configuration, {})
+
+
+def test_an_older_catalog_is_upgraded_step_by_step(
+    configuration: Configuration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_and_close(configuration, {})
+    taken: list[int] = []
+    steps = tuple((lambda _, number=number: taken.append(number)) for number in (1, 2, 3))
+    from gateway.catalog import database
+
+    for module in (schema, database):
+        monkeypatch.setattr(module, "MIGRATIONS", steps)
+    open_and_close(configuration, {})
+    assert taken == [2, 3]
+    assert stored_version(configuration) == "3"
+    open_and_close(configuration, {})
+    assert taken == [2, 3]
+
+
+def test_what_is_no_catalog_is_said(configuration: Configuration) -> None:
+    assert configuration.data is not None
+    configuration.data.mkdir()
+    (configuration.data / "catalog.db").write_bytes(b"this is no database" * 100)
+    with pytest.raises(CatalogError, match=r"catalog\.db cannot be opened"):
+        open_and_close(configuration, {})
+
+
+def test_a_data_folder_that_cannot_be_made_is_said(configuration: Configuration) -> None:
+    assert configuration.data is not None
+    configuration.data.write_text("a file is in its place")
+    with pytest.raises(CatalogError, match="data folder"):
+        open_and_close(configuration, {})
+
+
+def test_a_postgres_that_is_not_there_is_said_without_the_password(
+    configure: Callable[..., Configuration],
+) -> None:
+    pytest.importorskip("psycopg")
+    url = "postgresql+psycopg://me:hunter2@127.0.0.1:1/none"
+    with pytest.raises(CatalogError, match="PostgreSQL cannot be used") as caught:
+        open_and_close(configure(f'[catalog]\nurl = "{url}"\n'), {})
+    assert "hunter2" not in str(caught.value)

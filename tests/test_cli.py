@@ -1,0 +1,212 @@
+"""The command line as a person uses it: what is printed, and the exit codes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.catalog import open_catalog, prepare
+from gateway.cli import main
+from gateway.config import Configuration, load
+from gateway.identity import Identity
+from gateway.runtime import open_runtime
+from gateway.storage import BytesBody, Put
+
+CONFIGURATION = """
+[server]
+data = "data"
+[[keys]]
+id = "reader"
+secret = "hunter2-declared"
+access = { archive = "read" }
+[services.archive]
+driver = "local"
+quota = "1GiB"
+"""
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in [one for one in os.environ if one.startswith("GATEWAY_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gateway.toml").write_text(CONFIGURATION)
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*arguments: str) -> tuple[int, str, str]:
+        try:
+            code = main(arguments)
+        except SystemExit as leaving:  # argparse's way to end
+            code = int(leaving.code or 0)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+def configuration() -> Configuration:
+    return load(environ={})
+
+
+def test_check_says_what_is_fine_and_writes_nothing(run: Run, folder: Path) -> None:
+    code, out, err = run("check")
+    assert (code, err) == (0, "")
+    assert "is fine" in out and "archive (local)" in out and "127.0.0.1:9000" in out
+    assert [one.name for one in folder.iterdir()] == ["gateway.toml"]
+
+
+def test_check_reports_every_problem_with_its_place(run: Run, folder: Path) -> None:
+    (folder / "gateway.toml").write_text("[server]\nlistn = 1\n[services.one]\ndriver = 'locl'\n")
+    code, out, err = run("check")
+    assert (code, out) == (1, "")
+    assert 'server.listn: unknown option. Did you mean "listen"?' in err
+    assert "services.one.driver" in err
+    assert "Traceback" not in err
+
+
+def test_check_warns_of_what_is_unsafe(run: Run, folder: Path) -> None:
+    (folder / "gateway.toml").write_text('[server]\nlisten = "0.0.0.0:9000"\n')
+    code, out, _ = run("check")
+    assert code == 0
+    assert "WARNING" in out and "0.0.0.0:9000" in out
+
+
+def test_check_looks_at_the_master_key(run: Run, folder: Path) -> None:
+    (folder / "data").mkdir()
+    key = folder / "data" / "gateway.key"
+    key.write_bytes(b"nonsense\n")
+    key.chmod(0o600)
+    code, _, err = run("check")
+    assert code == 1
+    assert "gateway.key is no master key" in err
+    assert "nonsense" not in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("serve", "--workers", "many"),
+        ("serve", "--memory", "--data", "x"),
+        ("serve", "--server", "apache"),
+        ("unknown",),
+        (),
+        ("keys",),
+        ("keys", "add", "--access", "sometimes"),
+        ("keys", "add", "--access", "archive=own"),
+        ("keys", "add", "--access", "UP=read"),
+        ("keys", "add", "--id", "a/b"),
+        ("keys", "revoke"),
+    ],
+)
+def test_wrong_usage_is_2(run: Run, arguments: tuple[str, ...]) -> None:
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert "usage:" in err
+
+
+def test_serve_says_what_is_wrong_before_it_starts(run: Run, folder: Path) -> None:
+    code, _, err = run("serve", "--listen", "nowhere", "--workers", "0")
+    assert code == 1
+    assert "--listen" in err and "--workers" in err
+    assert not (folder / "data").exists()
+
+
+def test_drivers_shows_options_with_types_and_defaults(run: Run) -> None:
+    code, out, _ = run("drivers")
+    assert code == 0
+    assert "local (store, of the plugin local: drivers.local.store)" in out
+    assert '= "64KiB"' in out and '"forever" | "off"' in out
+    assert "Multipart" in out and "lives in one process" in out
+
+
+def test_version_is_the_distributions(run: Run) -> None:
+    code, out, _ = run("version")
+    assert code == 0
+    assert out.startswith("storage-gateway ")
+
+
+def added(out: str) -> tuple[str, str]:
+    key, secret = (line.split()[-1] for line in out.splitlines())
+    return key, secret
+
+
+def test_a_key_is_added_listed_and_revoked_while_a_worker_runs(run: Run) -> None:
+    prepare(configuration(), {})
+    worker = open_catalog(configuration(), {})
+    try:
+        code, out, _ = run(
+            "keys", "add", "--account", "alice", "--access", "archive=read,thumbs=write"
+        )
+        key, secret = added(out)
+        assert code == 0
+        found = worker.credential(key)
+        assert found is not None and found.secret.reveal() == secret
+        assert found.identity == Identity(
+            key=key, account="alice", access={"archive": "read", "thumbs": "write"}
+        )
+        code, out, _ = run("keys", "list")
+        assert code == 0 and secret not in out and "hunter2-declared" not in out
+        rows = {line.split()[0]: line for line in out.splitlines()}
+        assert "archive=read,thumbs=write" in rows[key] and "active" in rows[key]
+        assert "declared (configuration)" in rows["reader"]
+        assert run("keys", "revoke", key)[0] == 0
+        assert worker.credential(key) is None
+        assert "revoked" in run("keys", "list")[1]
+    finally:
+        worker.close()
+
+
+def test_what_cannot_be_done_with_a_key_is_1_and_a_sentence(run: Run) -> None:
+    assert run("keys", "add", "--id", "mine")[0] == 0
+    for arguments, said in [
+        (("add", "--id", "mine"), "'mine'"),
+        (("add", "--id", "reader"), "declared in the configuration"),
+        (("revoke", "reader"), "declared in the configuration"),
+        (("revoke", "never"), "no key 'never'"),
+    ]:
+        code, out, err = run("keys", *arguments)
+        assert (code, out) == (1, "")
+        assert said in err and "Traceback" not in err
+
+
+def test_a_data_folder_that_is_typed_wins(run: Run, folder: Path) -> None:
+    assert run("keys", "add", "--id", "mine", "--data", "other")[0] == 0
+    assert (folder / "other" / "catalog.db").exists()
+    assert not (folder / "data").exists()
+
+
+def test_services_shows_the_chain_before_the_first_start(run: Run, folder: Path) -> None:
+    code, out, _ = run("services")
+    assert code == 0
+    assert "archive (local), declared, owner root" in out and "Versions" in out
+    assert not (folder / "data").exists()
+
+
+def test_services_shows_sizes_and_what_was_made(run: Run) -> None:
+    runtime = open_runtime(configuration(), environ={})
+    admin = Identity(key="k", account="root", access="admin")
+    runtime.create(admin, "made-one")
+    runtime.access(admin, "archive").put("k", BytesBody(b"x" * 2048), Put(size=2048))
+    code, out, _ = run("services")
+    runtime.close()
+    assert code == 0
+    assert "archive (local), declared, owner root, 1 objects, 2.0 KiB" in out
+    assert "made-one (local), made by API, owner root, 0 objects" in out
+
+
+def test_the_module_is_the_command(folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", "check"], cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "is fine" in done.stdout

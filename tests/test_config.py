@@ -1,0 +1,519 @@
+"""The configuration: what a file may say, and what is said when it is wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Annotated, Any, ClassVar, Literal
+
+import pytest
+
+from gateway.config import Configuration, ConfigurationError, Listener, load
+from gateway.hookspecs import hookimpl
+from gateway.plugins import PluginError, Plugins
+from gateway.storage import Get, NoSuchKey, Opened, Secret, Store
+from gateway.storage.options import AtLeast, Duration, OneOrMany, Size
+
+
+class Empty(Store):
+    def get(self, key: str, want: Get = Get()) -> Opened:
+        raise NoSuchKey(key=key)
+
+
+@dataclass
+class Upstream(Empty):
+    """Options of all kinds."""
+
+    driver: ClassVar[str] = "upstream"
+
+    bucket: str
+    password: Secret
+    token: Secret | None = None
+    retries: Annotated[int, AtLeast(0)] = 3
+    ratio: float = 0.5
+    verify: bool = True
+    chunk: Annotated[int, Size] = 1 << 20
+    keep: Literal["forever", "off"] | Annotated[float, Duration] = "forever"
+    hosts: Annotated[tuple[str, ...], OneOrMany] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    anything: dict[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
+    _private: int = 0
+    state: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        if self.bucket == "bad":
+            raise ValueError("bucket: bad is not allowed")
+        if self.bucket == "worse":
+            raise ValueError("this cannot be")
+
+
+@dataclass
+class Front(Empty):
+    driver: ClassVar[str] = "front"
+
+    source: Store
+    second: Store | None = None
+
+
+def module_of(*drivers: type[Store]) -> object:
+    @hookimpl
+    def gateway_drivers() -> list[type[Store]]:
+        return list(drivers)
+
+    module = ModuleType("sample")
+    module.gateway_drivers = gateway_drivers  # type: ignore[attr-defined]  # as a plugin does
+    return module
+
+
+@pytest.fixture(scope="module")
+def plugins() -> Plugins:
+    plugins = Plugins.load()
+    plugins.register(module_of(Upstream, Front), "sample")
+    return plugins
+
+
+@pytest.fixture
+def read(tmp_path: Path, plugins: Plugins) -> Any:
+    def read(text: str, environ: Mapping[str, str] | None = None, **more: Any) -> Configuration:
+        file = tmp_path / "gateway.toml"
+        file.write_text(text, "utf-8")
+        return load(file, environ=environ or {}, plugins=plugins, **more)
+
+    return read
+
+
+def problems(read: Any, text: str, **more: Any) -> dict[str, str]:
+    with pytest.raises(ConfigurationError) as caught:
+        read(text, **more)
+    return {one.place: one.message for one in caught.value.problems}
+
+
+EXAMPLE = """
+[server]
+listen = ["127.0.0.1:9000", "[::1]:9001"]
+data = "store"
+domains = ["S3.example.com."]
+external_url = "https://s3.example.com/"
+trusted_proxies = ["10.0.0.0/8", "fd00::/8"]
+max_body = "5TiB"
+drain = "1m"
+
+[[accounts]]
+id = "photos"
+name = "Photo team"
+
+[[keys]]
+id = "reader"
+secret_env = "READER_SECRET"
+account = "photos"
+access = { archive = "read", thumbs = "read" }
+
+[buckets]
+driver = "local"
+
+[services.archive]
+driver = "local"
+name = "Photo archive"
+account = "photos"
+
+[services.thumbs]
+driver = "front"
+source = "upstream"
+
+[services.upstream]
+driver = "upstream"
+bucket = "company"
+password = "hunter2"
+keep = "30d"
+chunk = "2MiB"
+hosts = "one"
+headers = { a = "b" }
+anything = { deep = { list = [1] } }
+folder = "sub"
+
+[[bindings]]
+host = "img.example.com"
+mode = "s3"
+service = "thumbs"
+"""
+
+
+def test_the_example_is_read(read: Any, tmp_path: Path) -> None:
+    configuration = read(EXAMPLE, {"READER_SECRET": "s3cret"})
+    server = configuration.server
+    assert server.listen == (Listener("127.0.0.1", 9000), Listener("::1", 9001))
+    assert [str(one) for one in server.listen] == ["127.0.0.1:9000", "[::1]:9001"]
+    assert configuration.data == tmp_path / "store"
+    assert (server.drain, server.max_body, server.domains) == (60.0, 5 << 40, ("s3.example.com",))
+    assert server.trusted_proxies == (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
+    assert configuration.settings().external_url == "https://s3.example.com"
+    (key,) = configuration.keys
+    assert key.secret.reveal() == "s3cret"
+    assert key.credential().identity.access == {"archive": "read", "thumbs": "read"}
+    assert configuration.services["archive"].account == "photos"
+    assert configuration.services["thumbs"].links == {"source": "upstream"}
+    options = configuration.services["upstream"].options
+    assert options["password"].reveal() == "hunter2"
+    assert (options["keep"], options["chunk"], options["hosts"]) == (2_592_000.0, 2 << 20, ("one",))
+    assert options["anything"] == {"deep": {"list": [1]}}
+    assert options["folder"] == tmp_path / "sub"
+    assert configuration.bindings[0].host == "img.example.com"
+
+
+def test_defaults_just_work(tmp_path: Path, plugins: Plugins, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    configuration = load(environ={}, plugins=plugins)
+    assert configuration.server.listen == (Listener("127.0.0.1", 9000),)
+    assert configuration.server.body_limit("granian") == 5 << 40
+    assert configuration.server.body_limit("waitress") == 1 << 30
+    assert configuration.buckets.driver.driver == "local"
+    assert configuration.buckets.options == {"keep_versions": "off"}
+    assert configuration.data is not None and configuration.data.name == "storage-gateway"
+
+
+def test_where_the_file_is_looked_for(tmp_path: Path, plugins: Plugins, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = ("typed.toml", "environment.toml", "gateway.toml")
+    for name in names:
+        (tmp_path / name).write_text(f'[server]\nregion = "{name}"\n')
+    environ = {"GATEWAY_CONFIG": "environment.toml"}
+    found = [
+        load("typed.toml", environ=environ, plugins=plugins),
+        load(environ=environ, plugins=plugins),
+        load(environ={}, plugins=plugins),
+    ]
+    assert [one.server.region for one in found] == list(names)
+
+
+def test_the_command_line_wins_and_is_named(read: Any) -> None:
+    text = '[server]\nlisten = "127.0.0.1:1"\nworkers = 2\n'
+    assert read(text, overrides={"workers": 4}).server.workers == 4
+    found = problems(read, text, overrides={"listen": ["nowhere"], "log_format": "xml"})
+    assert found.keys() == {"--listen", "--log-format"}
+
+
+def test_another_process_reads_the_same_from_the_origin(read: Any, plugins: Plugins) -> None:
+    first = read("[server]\nworkers = 2\n", overrides={"threads": 7})
+    origin = json.loads(json.dumps([first.origin.path, dict(first.origin.overrides)]))
+    again = load(origin[0], overrides=origin[1], environ={}, plugins=plugins)
+    assert again.server == first.server
+    assert again.origin == first.origin
+
+
+def test_everything_wrong_is_said_at_once_with_its_place(read: Any) -> None:
+    found = problems(
+        read,
+        """
+        [server]
+        listn = "127.0.0.1:9000"
+        drain = "30 parsecs"
+        health = 1
+        default_mode = "s4"
+        tls = { certificate = "none.pem", key = "none.key" }
+        [serices]
+        [catalog]
+        url = "mysql://"
+        [[keys]]
+        id = "a b"
+        account = "nobody"
+        access = "read-al"
+        [services.up]
+        driver = "upstrem"
+        [services.upstream]
+        driver = "upstream"
+        retries = -1
+        max_sise = 5
+        keep = "foreve"
+        ratio = "0.5"
+        [[bindings]]
+        mode = "s3"
+        """,
+    )
+    assert found.keys() == {
+        "server.listn",
+        "server.drain",
+        "server.health",
+        "server.default_mode",
+        "server.tls.certificate",
+        "server.tls.key",
+        "serices",
+        "catalog.url",
+        "keys[0].id",
+        "keys[0].secret",
+        "keys[0].account",
+        "keys[0].access",
+        "services.up",
+        "services.up.driver",
+        "services.upstream.retries",
+        "services.upstream.max_sise",
+        "services.upstream.keep",
+        "services.upstream.ratio",
+        "services.upstream.bucket",
+        "services.upstream.password",
+        "bindings[0]",
+    }
+    assert 'Did you mean "listen"?' in found["server.listn"]
+    assert 'Did you mean "services"?' in found["serices"]
+    assert 'Did you mean "upstream"?' in found["services.up.driver"]
+    assert 'found "read-al"' in found["keys[0].access"]
+    assert 'Did you mean "forever"?' in found["services.upstream.keep"]
+    assert "secret_env" in found["keys[0].secret"]
+
+
+@pytest.mark.parametrize(
+    ("option", "allowed"),
+    [
+        ("retries = true", "a whole number"),
+        ("retries = 1.5", "a whole number"),
+        ("verify = 1", "true or false"),
+        ("ratio = true", "a number"),
+        ("bucket = 5", "text"),
+        ("hosts = [1]", "text"),
+        ("headers = { a = 1 }", "text"),
+        ("headers = 1", "a table of: text"),
+        ("chunk = true", "a size"),
+        ("keep = false", "a duration"),
+        ("folder = 1", "a path"),
+    ],
+)
+def test_types_are_not_mixed_up(read: Any, option: str, allowed: str) -> None:
+    rest = "" if option.startswith("bucket") else 'bucket = "b"\n'
+    found = problems(read, f'[services.one]\ndriver = "upstream"\npassword = "p"\n{rest}{option}\n')
+    assert len(found) == 1
+    ((place, message),) = found.items()
+    assert place.startswith(f"services.one.{option.split(maxsplit=1)[0]}")
+    assert "found" in message and f"allowed: {allowed}" in message.replace(
+        '"forever" | "off" or ', ""
+    )
+
+
+def test_a_drivers_refusal_is_a_problem_at_its_place(read: Any) -> None:
+    service = '[services.{0}]\ndriver = "upstream"\npassword = "p"\nbucket = "{0}"\n'
+    found = problems(read, service.format("bad") + service.format("worse"))
+    assert found == {
+        "services.bad.bucket": "bad is not allowed.",
+        "services.worse": "this cannot be.",
+    }
+
+
+def test_links_to_nothing_and_loops_are_found(read: Any) -> None:
+    def front(sid: str, *links: str) -> str:
+        fields = zip(("source", "second"), links, strict=False)
+        return f'[services.{sid}]\ndriver = "front"\n' + "".join(
+            f'{name} = "{to}"\n' for name, to in fields
+        )
+
+    found = problems(
+        read,
+        front("aaa", "bbb")
+        + front("bbb", "ccc")
+        + front("ccc", "aaa")
+        + front("own", "own")
+        + front("behind", "aaa")
+        + front("lost", "behnd")
+        + front("bare"),
+    )
+    assert found.keys() == {
+        "services.aaa.source",
+        "services.own.source",
+        "services.lost.source",
+        "services.bare.source",
+    }
+    assert "aaa → bbb → ccc → aaa" in found["services.aaa.source"]
+    assert 'Did you mean "behind"?' in found["services.lost.source"]
+
+
+def test_a_service_behind_two_others_is_no_loop(read: Any) -> None:
+    text = (
+        '[services.top]\ndriver = "front"\nsource = "left"\nsecond = "right"\n'
+        '[services.left]\ndriver = "front"\nsource = "base"\n'
+        '[services.right]\ndriver = "front"\nsource = "base"\n'
+        '[services.base]\ndriver = "memory"\n'
+    )
+    assert read(text).services["top"].links == {"source": "left", "second": "right"}
+
+
+@pytest.mark.parametrize("sid", ["ab", "a" * 64, "Upper", "under_score", "é-é-é", "a/b"])
+def test_a_service_id_has_its_rule(read: Any, sid: str) -> None:
+    found = problems(read, f'[services."{sid}"]\ndriver = "memory"\n')
+    assert all("3 to 63" in message for message in found.values()) and len(found) == 1
+
+
+def test_dotted_ids_are_quoted_in_places(read: Any) -> None:
+    assert read('[services."a.b"]\ndriver = "memory"\n').services["a.b"].sid == "a.b"
+    found = problems(read, '[services."a.b"]\ndriver = "memory"\nx = 1\n')
+    assert found.keys() == {'services."a.b".x'}
+
+
+def test_secrets_come_from_three_places_but_one_at_a_time(read: Any, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("from a file\r\n")
+    head = '[services.one]\ndriver = "upstream"\nbucket = "b"\n'
+
+    def password(option: str) -> str:
+        configuration = read(head + option, {"NAME": "from the environment"})
+        secret = configuration.services["one"].options["password"]
+        assert isinstance(secret, Secret)
+        return secret.reveal()
+
+    assert password('password = "here"') == "here"
+    assert password('password_env = "NAME"') == "from the environment"
+    assert password('password_file = "secret"') == "from a file"
+    for option, place in [
+        ('password = "a"\npassword_env = "NAME"', "services.one.password"),
+        ('password_env = "OTHER"', "services.one.password_env"),
+        ('password_file = "missing"', "services.one.password_file"),
+        ('password = ""', "services.one.password"),
+        ("password = 5", "services.one.password"),
+    ]:
+        assert problems(read, head + option).keys() == {place}
+
+
+SECRET = "hunter2-do-not-show"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'[[keys]]\nid = "k"\nsecret = "{SECRET}"\naccess = "nothing"\n',
+        f'[[keys]]\nid = "k"\nsecret = ["{SECRET}"]\n',
+        f'[[keys]]\nid = "k"\nsecert = "{SECRET}"\n',
+        f'[[keys]]\nid = "k"\nsecret = "{SECRET}"\nsecret_env = "X"\n',
+        f'[catalog]\nurl = "postgres://me:{SECRET}@host/db"\n',
+        f'[server]\nexternal_url = "https://me:{SECRET}@host"\n',
+        f'[[keys]]\nid = "a"\nsecret = "{SECRET}"\n[[keys]]\nid = "b"\nsecret = "{SECRET}"\n',
+        f'[[keys]]\nid = "k"\nsecret = "{SECRET}"\nsecret = "again"\n',
+        f'[[keys]]\nid = "k"\nsecret = {SECRET}\n',
+    ],
+)
+def test_no_message_shows_a_secret(read: Any, text: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read(text)
+    assert SECRET not in str(caught.value) + repr(caught.value)
+
+
+def test_no_repr_shows_a_secret(read: Any) -> None:
+    environ = {
+        "GATEWAY_ROOT_ACCESS_KEY": "root",
+        "GATEWAY_ROOT_SECRET_KEY": SECRET,
+        "PG": f"postgresql+psycopg://me:{SECRET}@host/db",
+    }
+    configuration = read(
+        f'[catalog]\nurl_env = "PG"\n[[keys]]\nid = "k"\nsecret = "{SECRET}x"\n'
+        f'[services.one]\ndriver = "upstream"\nbucket = "b"\npassword = "{SECRET}"\n',
+        environ,
+    )
+    assert configuration.root is not None
+    assert SECRET not in repr(configuration)
+
+
+def test_the_root_key_needs_both_variables(read: Any) -> None:
+    assert problems(read, "", environ={"GATEWAY_ROOT_ACCESS_KEY": "me"}).keys() == {
+        "GATEWAY_ROOT_SECRET_KEY"
+    }
+    root = read("", {"GATEWAY_ROOT_ACCESS_KEY": "me", "GATEWAY_ROOT_SECRET_KEY": "s"}).root
+    assert root.credential().identity.access == "admin"
+    assert root.account == "root"
+
+
+def test_ids_that_are_declared_twice_are_found(read: Any) -> None:
+    found = problems(
+        read,
+        '[[accounts]]\nid = "a"\n[[accounts]]\nid = "a"\n'
+        '[[keys]]\nid = "k"\nsecret = "1"\n[[keys]]\nid = "k"\nsecret = "2"\n'
+        '[[bindings]]\nhost = "h"\nmode = "s3"\n[[bindings]]\nhost = "H"\nmode = "s3"\n',
+    )
+    assert found.keys() == {"accounts[1].id", "keys[1].id", "bindings[1]"}
+
+
+@pytest.mark.parametrize("text", ["[server\n", "a = 1\na = 2\n", "\x00"])
+def test_what_is_no_toml_is_said_with_its_line(read: Any, text: str, tmp_path: Path) -> None:
+    ((place, message),) = problems(read, text).items()
+    assert place == str(tmp_path / "gateway.toml")
+    assert re.search(r"line \d", message)
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path, plugins: Plugins) -> None:
+    (tmp_path / "latin").write_bytes(b'[server]\nregion = "\xe9"\n')
+    for name in ("missing", "latin", "."):
+        with pytest.raises(ConfigurationError, match=re.escape(str(tmp_path / name))):
+            load(tmp_path / name, environ={}, plugins=plugins)
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(read: Any) -> None:
+    assert read('\ufeff[server]\nregion = "here"\n').server.region == "here"
+
+
+@pytest.mark.parametrize(
+    "address", ["", "9000", "host", "host:", "host:70000", "::1:80", "[::1]", "a b:80", "h:-1"]
+)
+def test_what_is_no_address_is_refused(read: Any, address: str) -> None:
+    assert problems(read, f'[server]\nlisten = "{address}"\n').keys() == {"server.listen"}
+
+
+def test_in_memory_nothing_is_kept(read: Any) -> None:
+    text = '[services.one]\ndriver = "local"\ninline_limit = 5\nquota = "1KB"\n'
+    configuration = read(text, overrides={"memory": True})
+    assert configuration.data is None
+    assert configuration.buckets.driver.driver == "memory"
+    assert configuration.services["one"].driver.driver == "memory"
+    assert configuration.services["one"].options == {"quota": 1000}
+
+
+def test_buckets_need_a_driver_that_makes_them(read: Any) -> None:
+    text = '[buckets]\ndriver = "upstream"\nbucket = "b"\npassword = "p"\n'
+    assert "cannot make buckets" in problems(read, text)["buckets.driver"]
+    assert problems(read, '[buckets]\ndriver = "front"\nsource = "abc"\n').keys() == {
+        "buckets.source"
+    }
+
+
+# plugins
+
+
+def test_a_plugin_that_is_wrong_is_named() -> None:
+    @dataclass
+    class Twin(Empty):
+        driver: ClassVar[str] = "front"
+
+    class NoDataclass(Empty):
+        driver: ClassVar[str] = "odd"
+
+    @dataclass
+    class Nameless(Empty):
+        pass
+
+    for kind, said in [
+        (Twin, 'two plugins: "first" and "second"'),
+        (NoDataclass, "not a dataclass"),
+        (Nameless, 'driver = "…"'),
+    ]:
+        plugins = Plugins()
+        plugins.register(module_of(Front), "first")
+        with pytest.raises(PluginError, match=re.escape(said)):
+            plugins.register(module_of(kind), "second")
+
+
+def test_an_unknown_hook_is_an_error() -> None:
+    @hookimpl
+    def gateway_divers() -> list[object]:
+        return []
+
+    with pytest.raises(PluginError, match=r"misspelt.*gateway_divers"):
+        Plugins().register(SimpleNamespace(gateway_divers=gateway_divers), "misspelt")
+
+
+def test_a_plugin_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from importlib.metadata import EntryPoint
+
+    from gateway import plugins
+
+    point = EntryPoint("broken", "no_such_module_anywhere", "gateway.plugins")
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [point])
+    with pytest.raises(PluginError, match=r'"broken" \(no_such_module_anywhere\)'):
+        Plugins.load()
