@@ -87,18 +87,22 @@ def begin(seek: Seek, prefix: str, delimiter: str, after: str) -> Rows:
 
 # current objects
 
-_ENTRY = "key, size, etag, modified, content_type, version, storage_class, owner"
+_ENTRY = "key, size, etag, modified, content_type, {}, storage_class, owner"
+_VERSIONED = _ENTRY.format("version")
+_UNVERSIONED = _ENTRY.format("NULLIF(version, 'null')")
+"""A service that never kept versions does not name the null version."""
 
 
 def list_objects(
     connection: sqlite3.Connection, service: int, query: ListQuery, *, versioned: bool
 ) -> ListPage:
+    columns = _VERSIONED if versioned else _UNVERSIONED
     if not query.delimiter and query.limit > 0:
-        return _list_flat(connection, service, query, versioned=versioned)
+        return _list_flat(connection, service, query, columns)
 
     def seek(key: str, inclusive: bool) -> Rows:
         return connection.execute(
-            f"SELECT {_ENTRY} FROM objects WHERE service = ?"  # noqa: S608  constants
+            f"SELECT {columns} FROM objects WHERE service = ?"  # noqa: S608  constants
             f" AND key {'>=' if inclusive else '>'} ? ORDER BY key",
             (service, key),
         )
@@ -107,18 +111,18 @@ def list_objects(
         seek, None, prefix=query.prefix, delimiter=query.delimiter, after=query.after,
         limit=query.limit,
     )  # fmt: skip
-    return _list_page(walked, versioned=versioned)
+    return _list_page(walked)
 
 
 def _list_flat(
-    connection: sqlite3.Connection, service: int, query: ListQuery, *, versioned: bool
+    connection: sqlite3.Connection, service: int, query: ListQuery, columns: str
 ) -> ListPage:
     """Without a delimiter a page is one stretch of the index."""
     limit = min(query.limit, LIMIT)
     beyond = successor(query.prefix)
     inclusive = query.after < query.prefix
     sql = (
-        f"SELECT {_ENTRY} FROM objects WHERE service = ?"  # noqa: S608  constants
+        f"SELECT {columns} FROM objects WHERE service = ?"  # noqa: S608  constants
         f" AND key {'>=' if inclusive else '>'} ?"
         f"{' AND key < ?' if beyond is not None else ''} ORDER BY key LIMIT ?"
     )
@@ -127,17 +131,15 @@ def _list_flat(
     rows = connection.execute(sql, bounds).fetchall()
     more = len(rows) > limit
     rows = rows[:limit]
-    return _list_page(Walked(rows, [], rows[-1][0] if more else None), versioned=versioned)
+    return _list_page(Walked(rows, [], rows[-1][0] if more else None))
 
 
-def _list_page(walked: Walked, *, versioned: bool) -> ListPage:
-    entries = tuple(map(Entry._make, walked.rows))
-    if not versioned:
-        entries = tuple(
-            entry if entry.version != NULL_VERSION else entry._replace(version=None)
-            for entry in entries
-        )
-    return ListPage(entries=entries, prefixes=tuple(walked.prefixes), next=walked.next)
+def _list_page(walked: Walked) -> ListPage:
+    return ListPage(
+        entries=tuple(map(Entry._make, walked.rows)),
+        prefixes=tuple(walked.prefixes),
+        next=walked.next,
+    )
 
 
 # versions
