@@ -16,6 +16,7 @@ from gateway.config import Configuration, ConfigurationError, Origin, load
 from gateway.health import create_pages, writable
 from gateway.jobs import Jobs
 from gateway.metrics import Metrics
+from gateway.plugins import PluginError
 from gateway.runtime import open_runtime
 from gateway.servers import Loaded
 from gateway.storage.store import now
@@ -67,5 +68,5 @@ def load_worker(
     try:
         configuration = load(origin.path, overrides=origin.overrides)
         return open_worker(configuration, server, threads, metrics_folder)
-    except (CatalogError, ChainError, ConfigurationError) as error:
+    except (CatalogError, ChainError, ConfigurationError, PluginError) as error:
         raise SystemExit(f"gateway: {error}") from error

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import pytest
 
@@ -24,6 +24,7 @@ from gateway.service import Service
 from gateway.storage import (
     AlreadyExists,
     BadKey,
+    Buckets,
     BytesBody,
     Complete,
     Conflict,
@@ -403,16 +404,54 @@ def test_a_bucket_without_a_row_is_given_to_nobody(start: Open) -> None:
         runtime.access(ROOT, "foreign")
 
 
+class Between(Chain):
+    """Lets something happen `before` or `after` a bucket is made or dropped."""
+
+    before: Callable[[], object] = staticmethod(lambda: None)
+    after: Callable[[], object] = staticmethod(lambda: None)
+
+    @property
+    def buckets(self) -> Buckets:
+        own = super().buckets
+
+        def between(act: Callable[[str], object]) -> Callable[[str], None]:
+            def run(sid: str) -> None:
+                self.before()
+                act(sid)
+                self.after()
+
+            return run
+
+        view = SimpleNamespace(
+            create=between(own.create), drop=between(own.drop), bucket=own.bucket
+        )
+        return cast(Buckets, view)
+
+
+def between(runtime: Runtime) -> Between:
+    runtime.chain.__class__ = Between
+    assert isinstance(runtime.chain, Between)
+    return runtime.chain
+
+
 def test_a_drop_that_is_overtaken_by_a_new_service_leaves_that_alone(start: Open) -> None:
     one, other = start(), start()
     one.create(ALICE, "bucket")
-    drop = one.chain.buckets.drop
-    slow = SimpleNamespace(drop=lambda sid: (drop(sid), other.create(ALICE, "bucket")))
-
-    class Overtaken(Chain):
-        buckets = slow  # type: ignore[assignment]  # only drop is called
-
-    one.chain.__class__ = Overtaken
+    between(one).after = lambda: other.create(ALICE, "bucket")
     one.drop(ALICE, "bucket")
     put(other, "bucket")
     assert other.access(ALICE, "bucket").service.owner == "alice"
+
+
+def test_a_service_that_is_dropped_while_it_is_made_leaves_nothing(start: Open) -> None:
+    one, other = start(), start()
+
+    def drop_it() -> None:
+        if other.catalog.read_service("bucket") is not None:
+            other.drop(ALICE, "bucket")
+
+    between(one).before = drop_it
+    with pytest.raises(Conflict):
+        one.create(ALICE, "bucket")
+    other.create(BOB, "bucket")
+    put(other, "bucket")

@@ -177,6 +177,12 @@ def test_defaults_just_work(tmp_path: Path, plugins: Plugins, monkeypatch: Any) 
     assert configuration.data is not None and configuration.data.name == "storage-gateway"
 
 
+def test_a_largest_body_that_is_given_holds_on_both_servers(read: Any) -> None:
+    configuration = read('[server]\nmax_body = "1MiB"\n')
+    assert configuration.settings("granian").max_body == 1 << 20
+    assert configuration.settings("waitress").max_body == 1 << 20
+
+
 def test_where_the_file_is_looked_for(tmp_path: Path, plugins: Plugins, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     names = ("typed.toml", "environment.toml", "gateway.toml")

@@ -25,7 +25,7 @@ class Local(IndexedStore):
 
     driver: ClassVar[str] = "local"
 
-    folder: str = ""
+    folder: Path | None = None
     inline_limit: Annotated[int, Size] = INLINE_LIMIT
     durability: Literal["power", "process"] = "power"
     verify: Literal["scrub", "read"] = "scrub"
@@ -37,7 +37,7 @@ class Local(IndexedStore):
             raise ValueError(f"inline_limit is between 0 and {INLINE_LIMIT} bytes")
 
     def open(self, context: Context) -> None:
-        folder = Path(self.folder) if self.folder else context.folder
+        folder = self.folder or context.folder
         if folder is None:
             raise ValueError("the local driver needs a data folder")
         self._shared, self._place = context.shared, ("space", folder.resolve(), self.durability)
