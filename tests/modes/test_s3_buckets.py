@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
 
+from gateway.access import EVERYONE, Grant
 from gateway.modes import Settings
-from tests.modes.s3_gateway import Answer, Served, serving
+from gateway.modes.s3 import S3Mode
+from tests.modes.s3_gateway import CREDENTIALS, Answer, Served, SmallGateway, serving, wrapped
 from tests.modes.test_s3_objects import put, refused
 
 ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
@@ -91,6 +94,7 @@ def create(s3: Served, name: str, body: str = "", **headers: str) -> Answer:
 def test_who_has_a_bucket_may_make_it_again_in_us_east_1(s3: Served, bucket: str) -> None:
     put(s3, bucket, "kept")
     assert create(s3, bucket).status == 200
+    assert create(s3, bucket, x_amz_acl="private").status == 200
     assert s3.raw("HEAD", f"/{bucket}/kept").status == 200
     other_list = create(s3, bucket, x_amz_acl="public-read")
     assert (other_list.status, other_list.code()) == (409, "BucketAlreadyExists")
@@ -213,6 +217,8 @@ def test_a_list_for_one_account_only(s3: Served, bucket: str) -> None:
     assert other.get_object(Bucket=bucket, Key="k")["Body"].read() == b"0123456789"
     assert s3.raw("GET", f"/{bucket}/k", key="").status == 403
     client.put_object_acl(Bucket=bucket, Key="k", ACL="private")
+    (own,) = client.get_object_acl(Bucket=bucket, Key="k")["Grants"]
+    assert (own["Grantee"]["ID"], own["Permission"]) == ("main", "FULL_CONTROL")
     assert refused(other.get_object, Bucket=bucket, Key="k")[0] == 403
 
 
@@ -469,3 +475,36 @@ def test_behind_a_proxy_the_outer_host_is_what_was_signed() -> None:
         signed = s3.signed("GET", target, host="elsewhere.example.com")
         outer = s3.send("GET", target, {**signed, "Host": f"127.0.0.1:{s3.port}"})
         assert (outer.status, outer.code()) == (403, "SignatureDoesNotMatch")
+
+
+def test_a_place_to_read_a_body_is_taken_by_who_may_write_only() -> None:
+    gateway = SmallGateway()
+    app = wrapped(S3Mode().app(gateway), gateway)
+    gateway.create(CREDENTIALS["main-key"].identity, "bucket")
+    taken = []
+
+    def put_as_nobody(query: str = "") -> str:
+        statuses: list[str] = []
+        environ = {
+            "REQUEST_METHOD": "PUT",
+            "PATH_INFO": "/bucket/k",
+            "QUERY_STRING": query,
+            "CONTENT_LENGTH": "3",
+            "HTTP_HOST": "localhost",
+            "SERVER_NAME": "localhost",
+            "SERVER_PORT": "80",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(b"abc"),
+            "wsgi.errors": io.StringIO(),
+            "gateway.admission": lambda: taken.append(1),
+        }
+        app(environ, lambda status, _headers, _exc=None: statuses.append(status))
+        return statuses[0][:3]
+
+    for query in ("", "partNumber=1&uploadId=x", "tagging", "acl"):
+        assert put_as_nobody(query) == "403"
+    assert not taken
+    gateway.set_grants(CREDENTIALS["main-key"].identity, "bucket", [Grant(EVERYONE, "write")])
+    assert put_as_nobody() == "200"
+    assert taken

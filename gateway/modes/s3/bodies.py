@@ -64,7 +64,10 @@ class Limited:
 
 
 def receive(request: Request, *, limit: int = LARGEST_PUT, summed: bool = True) -> Body:
-    """The body of an upload. Not `summed`: checksums in headers are not its own. Raises S3Problem before a byte is read; `Busy`."""
+    """The body of an upload. Not `summed`: checksums in headers are not its own.
+
+    Raises S3Problem and `Busy`, before a byte is read.
+    """
     payload = request.authenticated.payload
     if payload.startswith(_STREAMING):
         body = _chunked(request, limit)

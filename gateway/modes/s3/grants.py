@@ -79,13 +79,13 @@ def _canned(name: str, owner: str, bucket_owner: str | None) -> list[Grant]:
     permission = _FOR_BUCKET_OWNER.get(name)
     if permission is not None:
         if bucket_owner is None or bucket_owner == owner:
-            return []
+            return [Grant(owner, "full")]
         return [Grant(bucket_owner, permission), Grant(owner, "full")]
     found = _CANNED.get(name)
     if found is None:
         code = "NotImplemented" if name in ("log-delivery-write", "aws-exec-read") else ""
         raise S3Problem(code or "InvalidArgument", "", ArgumentName="x-amz-acl", ArgumentValue=name)
-    return [*found, Grant(owner, "full")] if found else []
+    return [*found, Grant(owner, "full")]
 
 
 def _listed(text: str, permission: str) -> Iterable[NamedGrant]:
@@ -146,6 +146,12 @@ def _of_document(document: AclDocument, owner: str, gateway: Gateway) -> list[Gr
     if document.owner and document.owner != owner:
         raise S3Problem("AccessDenied")
     return [resolve(one, gateway) for one in document.grants]
+
+
+def same(listed: Sequence[Grant], other: Sequence[Grant], owner: str) -> bool:
+    """Whether two lists of a bucket are the same; none is the one that S3 gives by default."""
+    default = [Grant(owner, "full")]
+    return (list(listed) or default) == (list(other) or default)
 
 
 def as_attribute(grants: Sequence[Grant]) -> list[list[str]]:

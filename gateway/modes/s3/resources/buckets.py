@@ -129,7 +129,7 @@ def _exists(request: Request, wanted: list[Grant]) -> None:
         raise S3Problem("BucketAlreadyExists", BucketName=request.bucket)
     if request.region != LEGACY_REGION:
         raise S3Problem("BucketAlreadyOwnedByYou", BucketName=request.bucket)
-    if list(found.service.grants) != wanted:
+    if not grants.same(found.service.grants, wanted, found.service.owner):
         raise S3Problem(
             "BucketAlreadyExists", "You own this bucket already, with another access control list."
         )
