@@ -16,6 +16,7 @@ from typing import Literal
 from gateway.access import Access, Grant, allowed_on_service
 from gateway.catalog import Catalog, ServiceRow, open_catalog
 from gateway.catalog.cache import Kept
+from gateway.catalog.database import Version
 from gateway.chain import Chain
 from gateway.config import SID, SID_RULE, Configuration
 from gateway.identity import Account, Identity, Keys
@@ -54,7 +55,7 @@ class Runtime:
         self.keys: Keys = catalog
         self.chain, self.catalog = chain, catalog
         self._declared = chain.services
-        self._made: tuple[int, Kept[Service]] = (-1, Kept())
+        self._made: tuple[Version, Kept[Service]] = (-1, Kept())
 
     def close(self) -> None:
         """May be called twice."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from gateway.catalog.database import Database
+from gateway.catalog.database import Database, Version
 from gateway.catalog.rows import ServiceRow
 from gateway.identity import Account, Credential
 
@@ -48,7 +48,7 @@ class Kept(Generic[V]):
 class Memory:
     """What was loaded since the database had that version."""
 
-    version: int
+    version: Version
     credentials: Kept[Credential] = field(default_factory=Kept)
     by_secret: Kept[Credential] = field(default_factory=Kept)
     accounts: Kept[Account] = field(default_factory=Kept)
