@@ -71,7 +71,8 @@ def has_body(environ: Mapping[str, Any]) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _within(address: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
+def within(address: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
+    """Whether a peer's address is that of a trusted proxy."""
     try:
         parsed = ip_address(address)
     except ValueError:
@@ -86,12 +87,12 @@ def client(environ: Mapping[str, Any], trusted: tuple[IPv4Network | IPv6Network,
     what stands before the first stranger is that stranger's invention.
     """
     address: str = environ.get("REMOTE_ADDR", "")
-    if not trusted or not _within(address, trusted):
+    if not trusted or not within(address, trusted):
         return address
     for named in reversed(environ.get("HTTP_X_FORWARDED_FOR", "").split(",")):
         if not (named := named.strip()):
             break
         address = named
-        if not _within(named, trusted):
+        if not within(named, trusted):
             break
     return address

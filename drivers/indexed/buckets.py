@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -38,7 +39,7 @@ class BucketsView(View, Buckets):
             if service is None:
                 raise NoSuchStore(name=name)
             for table in ("objects", "versions"):
-                sql = f"SELECT 1 FROM {table} WHERE service = ? LIMIT 1"  # noqa: S608  constants
+                sql = f"SELECT 1 FROM {table} WHERE service = ? LIMIT 1"
                 if txn.one(sql, (service,)) is not None:
                     raise NotEmpty
             uploads.drop_all(txn, service, due)
@@ -56,9 +57,9 @@ class BucketsView(View, Buckets):
         view.reader, view.writer = self.reader, self.writer
         return view
 
+    @abstractmethod
     def new_view(self) -> View:
         """An empty view of the class that has all that a bucket can do."""
-        raise NotImplementedError
 
     def declare(self, name: str, *, keep: bool, quota: int | None = None) -> int:
         """The id of the declared service of that name, made when it is not there, with

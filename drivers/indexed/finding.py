@@ -8,8 +8,8 @@ from drivers.indexed.commit import Transaction
 from drivers.indexed.records import COLUMNS, Row
 from gateway.storage import NULL_VERSION, MethodNotAllowed, NoSuchKey, NoSuchVersion
 
-_OBJECT = f"SELECT {COLUMNS} FROM objects WHERE service = ? AND key = ?"  # noqa: S608  constants
-_VERSIONS = f"SELECT {COLUMNS}, marker FROM versions WHERE service = ? AND key = ?"  # noqa: S608  constants
+_OBJECT = f"SELECT {COLUMNS} FROM objects WHERE service = ? AND key = ?"
+_VERSIONS = f"SELECT {COLUMNS}, marker FROM versions WHERE service = ? AND key = ?"
 
 
 def new_version(sequence: int) -> str:

@@ -102,7 +102,7 @@ def list_objects(
 
     def seek(key: str, inclusive: bool) -> Rows:
         return connection.execute(
-            f"SELECT {columns} FROM objects WHERE service = ?"  # noqa: S608  constants
+            f"SELECT {columns} FROM objects WHERE service = ?"
             f" AND key {'>=' if inclusive else '>'} ? ORDER BY key",
             (service, key),
         )
@@ -122,7 +122,7 @@ def _list_flat(
     beyond = successor(query.prefix)
     inclusive = query.after < query.prefix
     sql = (
-        f"SELECT {columns} FROM objects WHERE service = ?"  # noqa: S608  constants
+        f"SELECT {columns} FROM objects WHERE service = ?"
         f" AND key {'>=' if inclusive else '>'} ?"
         f"{' AND key < ?' if beyond is not None else ''} ORDER BY key LIMIT ?"
     )
@@ -192,11 +192,11 @@ def _merged(
 ) -> Rows:
     """Rows of both tables by key, newest first; behind each whether it is a marker."""
     current = connection.execute(
-        f"SELECT {_VERSION}, 0 FROM objects WHERE {bound} ORDER BY {order}",  # noqa: S608  constants
+        f"SELECT {_VERSION}, 0 FROM objects WHERE {bound} ORDER BY {order}",
         parameters,
     )
     older = connection.execute(
-        f"SELECT {_VERSION}, marker FROM versions WHERE {bound} ORDER BY {version_order}",  # noqa: S608  constants
+        f"SELECT {_VERSION}, marker FROM versions WHERE {bound} ORDER BY {version_order}",
         parameters,
     )
     return heapq.merge(current, older, key=lambda row: (row[0], -row[1]))
@@ -215,8 +215,7 @@ def _sequence(connection: sqlite3.Connection, service: int, key: str, version: s
         return sequence_of(version)
     for table in ("objects", "versions"):
         found = connection.execute(
-            f"SELECT sequence FROM {table}"  # noqa: S608  constants
-            " WHERE service = ? AND key = ? AND version = 'null'",
+            f"SELECT sequence FROM {table} WHERE service = ? AND key = ? AND version = 'null'",
             (service, key),
         ).fetchone()
         if found is not None:
@@ -232,7 +231,7 @@ def list_uploads(connection: sqlite3.Connection, service: int, query: UploadQuer
 
     def seek(key: str, inclusive: bool) -> Rows:
         return connection.execute(
-            f"SELECT {columns} FROM uploads WHERE ended IS NULL AND service = ?"  # noqa: S608  constants
+            f"SELECT {columns} FROM uploads WHERE ended IS NULL AND service = ?"
             f" AND key {'>=' if inclusive else '>'} ? ORDER BY key, id",
             (service, key),
         )
@@ -240,7 +239,7 @@ def list_uploads(connection: sqlite3.Connection, service: int, query: UploadQuer
     first = None
     if query.after_upload:
         first = connection.execute(
-            f"SELECT {columns} FROM uploads WHERE ended IS NULL AND service = ?"  # noqa: S608  constants
+            f"SELECT {columns} FROM uploads WHERE ended IS NULL AND service = ?"
             " AND key = ? AND id > ? ORDER BY id",
             (service, query.after, query.after_upload),
         )

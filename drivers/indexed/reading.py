@@ -43,11 +43,11 @@ _COLUMNS = ", ".join(
 _BLOB = "b.name, b.crcs, b.seal, b.data, m.pieces, m.parts"
 _JOINED = " LEFT JOIN blobs b ON b.id = o.blob LEFT JOIN manifests m ON m.id = o.manifest"
 CURRENT = (
-    f"SELECT s.versioning, 0, {_COLUMNS}, {_BLOB} FROM services s"  # noqa: S608  constants
+    f"SELECT s.versioning, 0, {_COLUMNS}, {_BLOB} FROM services s"
     f" LEFT JOIN objects o ON o.service = s.id AND o.key = ?{_JOINED} WHERE s.id = ?"
 )
 _OLDER = (
-    f"SELECT s.versioning, o.marker, {_COLUMNS}, {_BLOB} FROM services s"  # noqa: S608  constants
+    f"SELECT s.versioning, o.marker, {_COLUMNS}, {_BLOB} FROM services s"
     " JOIN versions o ON o.service = s.id AND o.key = ?"
 )
 BY_SEQUENCE = f"{_OLDER}{_JOINED} WHERE s.id = ? AND o.sequence = ? AND o.version = ?"

@@ -34,13 +34,9 @@ from gateway.storage import (
     Protection,
 )
 
-_INSERT_OBJECT = (
-    f"INSERT OR REPLACE INTO objects ({COLUMNS})"  # noqa: S608  constants
-    f" VALUES ({', '.join('?' * 13)})"
-)
+_INSERT_OBJECT = f"INSERT OR REPLACE INTO objects ({COLUMNS}) VALUES ({', '.join('?' * 13)})"
 _INSERT_VERSION = (
-    f"INSERT INTO versions ({COLUMNS}, marker, retired)"  # noqa: S608  constants
-    f" VALUES ({', '.join('?' * 15)})"
+    f"INSERT INTO versions ({COLUMNS}, marker, retired) VALUES ({', '.join('?' * 15)})"
 )
 
 
@@ -257,8 +253,7 @@ class Shelf:
         updated = row._replace(detail=detail)
         for table in ("objects", "versions"):
             self.txn.execute(
-                f"UPDATE {table} SET detail = ?"  # noqa: S608  constants
-                " WHERE service = ? AND key = ? AND sequence = ?",
+                f"UPDATE {table} SET detail = ? WHERE service = ? AND key = ? AND sequence = ?",
                 (detail, self.service, row.key, row.sequence),
             )
         self.ledger.next()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,10 +34,11 @@ GRACE = 3_600_000
 which may open its next piece only then."""
 
 
-class Space:
+class Space(ABC):
     """`clock` gives milliseconds. `grace` is None where readers hold what they opened."""
 
     blobs: Blobs
+    committer: Committer
     grace: int | None
 
     def __init__(self, clock: Callable[[], int]) -> None:
@@ -45,18 +47,18 @@ class Space:
 
     def write(self, operation: Callable[[Transaction], T]) -> T:
         """The operation's result once it is durable (see `commit`)."""
-        raise NotImplementedError
+        return self.committer.write(operation)
 
+    @abstractmethod
     def reading(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
         """A connection for reading; cursors are used up before the block ends."""
-        raise NotImplementedError
 
+    @abstractmethod
     def one(self, sql: str, parameters: Sequence[object]) -> Any:
         """The first row of a query, or None."""
-        raise NotImplementedError
 
-    def close(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def close(self) -> None: ...
 
     def announce(self) -> None:
         """Wake who waits for changes in this process; others look each few milliseconds."""
@@ -85,8 +87,7 @@ class FileSpace(Space):
             raise
         self.files = FileBlobs(folder / "blobs", sync=sync)
         self.blobs = self.files
-        committer: Committer = GroupCommit(writer, self._turn)
-        self.write = committer.write  # type: ignore[method-assign]  # one call less per write
+        self.committer = GroupCommit(writer, self._turn)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -151,8 +152,7 @@ class MemorySpace(Space):
         self._connection.execute("PRAGMA synchronous = OFF")
         prepare(self._connection, Path(":memory:"))
         self.blobs = MemoryBlobs()
-        committer: Committer = Serial(self._connection, self._mutex, self._forget)
-        self.write = committer.write  # type: ignore[method-assign]  # one call less per write
+        self.committer = Serial(self._connection, self._mutex, self._forget)
 
     def _forget(self, names: Sequence[str]) -> None:
         for name in names:

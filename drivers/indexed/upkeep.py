@@ -132,7 +132,7 @@ def _keys(space: Space, blob: int) -> Iterator[tuple[str, str]]:
         ]
         for table in ("objects", "versions"):
             sql = (
-                f"SELECT s.name, o.key FROM {table} o JOIN services s ON s.id = o.service"  # noqa: S608  constants
+                f"SELECT s.name, o.key FROM {table} o JOIN services s ON s.id = o.service"
                 " WHERE o.blob = ? OR o.manifest IN (SELECT value FROM json_each(?))"
             )
             yield from connection.execute(sql, (blob, str(manifests)))

@@ -80,7 +80,7 @@ class View(Store, Listable, Versions, Changes, Measures):
 
     def row(self, execute: Callable[..., Any], columns: str) -> Any:
         """Columns of the service's row. Raises `NoSuchStore`."""
-        sql = f"SELECT {columns} FROM services WHERE id = ?"  # noqa: S608  constants
+        sql = f"SELECT {columns} FROM services WHERE id = ?"
         row = execute(sql, (self.service,)).fetchone()
         if row is None:
             raise NoSuchStore

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any, Literal
 from urllib.parse import unquote_to_bytes, urlsplit
 
@@ -163,7 +162,7 @@ def host_of(environ: Mapping[str, Any], settings: Settings) -> str:
     trusted may say it in X-Forwarded-Host."""
     networks = settings.trusted_proxies
     forwarded: str = environ.get("HTTP_X_FORWARDED_HOST", "") if networks else ""
-    if forwarded and _within(environ.get("REMOTE_ADDR", ""), networks):
+    if forwarded and http.within(environ.get("REMOTE_ADDR", ""), networks):
         return forwarded.rpartition(",")[2].strip()
     host: str = environ.get("HTTP_HOST", "")
     return host
@@ -172,12 +171,3 @@ def host_of(environ: Mapping[str, Any], settings: Settings) -> str:
 @lru_cache(maxsize=64)
 def external_host(settings: Settings) -> str:
     return urlsplit(settings.external_url).netloc
-
-
-@lru_cache(maxsize=1024)
-def _within(address: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return False
-    return any(parsed in network for network in networks)
