@@ -103,7 +103,8 @@ class FileBlobs:
         for number in range(256):
             (folder / f"{number:02x}").mkdir(parents=True, exist_ok=True)
         if sync:
-            _sync_folder(folder)
+            for made in (folder, folder.parent, folder.parent.parent):
+                _sync_folder(made)
 
     def path(self, name: str) -> Path:
         return self.folder / name[:2] / name
