@@ -30,6 +30,8 @@ from gateway.storage import (
     ListPage,
     ListQuery,
     Measures,
+    MethodNotAllowed,
+    NotFound,
     ObjectInfo,
     Opened,
     Part,
@@ -47,11 +49,23 @@ from gateway.storage import (
     VersionPage,
     VersionQuery,
     Versions,
+    WrongKey,
 )
 
-Action = Literal["list", "read", "write", "read-acl", "write-acl", "admin"]
-"""What is done. On a service: `list` its keys and uploads, `read` any object,
-`write` (put and delete), `admin` (its settings, and the service itself)."""
+Action = Literal[
+    "list",
+    "read",
+    "write",
+    "purge",
+    "read-acl",
+    "write-acl",
+    "read-grants",
+    "write-grants",
+    "admin",
+]
+"""What is done. `list` a service's keys and uploads, `read` an object, `write` (put and
+delete), `purge` (remove a version for good), `read-acl` and `write-acl` of an object,
+`read-grants` and `write-grants` of the service, `admin` (its settings, and itself)."""
 
 Permission = Literal["read", "write", "read-acl", "write-acl", "full"]
 
@@ -76,10 +90,12 @@ class Grant(NamedTuple):
 _SERVICE_ACTIONS: Mapping[Permission, frozenset[Action]] = {
     "read": frozenset({"list"}),
     "write": frozenset({"write"}),
-    "read-acl": frozenset({"read-acl"}),
-    "write-acl": frozenset({"write-acl"}),
-    "full": frozenset({"list", "write", "read-acl", "write-acl"}),
+    "read-acl": frozenset({"read-grants"}),
+    "write-acl": frozenset({"write-grants"}),
+    "full": frozenset({"list", "write", "read-grants", "write-grants"}),
 }
+"""What a grant on a service gives: nothing on the objects of others (as S3's ACLs)."""
+
 _OBJECT_ACTIONS: Mapping[Permission, frozenset[Action]] = {
     "read": frozenset({"read"}),
     "write": frozenset(),
@@ -87,9 +103,9 @@ _OBJECT_ACTIONS: Mapping[Permission, frozenset[Action]] = {
     "write-acl": frozenset({"write-acl"}),
     "full": frozenset({"read", "read-acl", "write-acl"}),
 }
-_READING: frozenset[Action] = frozenset({"list", "read", "read-acl"})
-_WRITING: frozenset[Action] = _READING | {"write"}
-_ALL: frozenset[Action] = _WRITING | {"write-acl", "admin"}
+_READING: frozenset[Action] = frozenset({"list", "read", "read-acl", "read-grants"})
+_WRITING: frozenset[Action] = _READING | {"write", "purge"}
+_ALL: frozenset[Action] = _WRITING | {"write-acl", "write-grants", "admin"}
 _OF_LEVEL: Mapping[str, frozenset[Action]] = {
     "read": _READING,
     "write": _WRITING,
@@ -100,35 +116,45 @@ _OF_LEVEL: Mapping[str, frozenset[Action]] = {
 }
 
 
+def acting_for(identity: Identity) -> str:
+    """The account whose rights the key has; "" when it has only those that its access
+    names (a table, `read-all`, `write-all`), whatever its account owns."""
+    return identity.account if identity.access in ("own", "admin") else ""
+
+
 def _granted(
     grants: Iterable[Grant], identity: Identity, table: Mapping[Permission, frozenset[Action]]
 ) -> set[Action]:
     actions: set[Action] = set()
+    account = acting_for(identity)
     for grantee, permission in grants:
-        if grantee == EVERYONE or (
-            identity.account and grantee in (AUTHENTICATED, identity.account)
-        ):
+        if grantee == EVERYONE or (account and grantee in (AUTHENTICATED, account)):
             actions |= table[permission]
     return actions
 
 
 def allowed_on_service(identity: Identity, service: Service) -> frozenset[Action]:
     """All actions that `identity` may do in `service`, to whatever key."""
+    granted = _granted(service.grants, identity, _SERVICE_ACTIONS)
+    return allowed_by_access(identity, service) | granted
+
+
+def allowed_by_access(identity: Identity, service: Service) -> frozenset[Action]:
+    """Those that the key's access gives, without grants."""
     access = identity.access
     if access == "admin":
         return _ALL
-    if isinstance(access, str):
-        owns = bool(identity.account) and identity.account == service.owner
-        actions = _ALL if owns else _OF_LEVEL[access]
-    else:
+    if not isinstance(access, str):
         level = access.get(service.sid)
-        actions = _OF_LEVEL[level] if level else frozenset()
-    return actions | _granted(service.grants, identity, _SERVICE_ACTIONS)
+        return _OF_LEVEL[level] if level else frozenset()
+    account = acting_for(identity)
+    return _ALL if account and account == service.owner else _OF_LEVEL[access]
 
 
 def allowed_on_object(identity: Identity, info: ObjectInfo) -> frozenset[Action]:
     """The actions that the object itself gives `identity`: its writer's, and its grants'."""
-    if identity.account and identity.account == info.owner and isinstance(identity.access, str):
+    account = acting_for(identity)
+    if account and account == info.owner:
         return _OBJECT_ACTIONS["full"]
     grants = (Grant(*one) for one in info.attributes.get(GRANTS, ()))
     return frozenset(_granted(grants, identity, _OBJECT_ACTIONS))
@@ -167,7 +193,7 @@ class Access:
         encryption = want.encryption if action == "read" else None
         try:
             info = self.service.stat(key, Get(version=want.version, encryption=encryption))
-        except StorageError as error:
+        except (NotFound, MethodNotAllowed, WrongKey) as error:
             raise self._hide(error) from None
         self._require_on(action, info)
         return info
@@ -191,9 +217,12 @@ class Access:
         return opened
 
     def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
-        if "read" not in self._allowed:
-            self._object("read", key, want)
-        return self.service.stat(key, want)
+        if "read" in self._allowed:
+            return self.service.stat(key, want)
+        self._object("read", key, want)
+        info = self.service.stat(key, want)
+        self._require_on("read", info)  # it may be another object than it was just now
+        return info
 
     def list(self, query: ListQuery = ListQuery()) -> ListPage:
         self.require("list")
@@ -235,6 +264,8 @@ class Access:
         )
 
     def _within_rights(self, options: Delete) -> Delete:
+        if options.version is not None:
+            self.require("purge")
         if options.bypass and not self.may("admin"):
             raise Forbidden("Only who administers the service may override a retention.")
         return options

@@ -18,7 +18,8 @@ KeyAccess = Level | Mapping[str, ServiceLevel]
 """What a key may do: a level for all services, or a table of services.
 
 own: create services, administer its account's, and what grants give; read-all,
-write-all: that in every service, besides; admin: everything.
+write-all: that in every service, and nothing else, whatever its account owns; admin:
+everything.
 """
 
 LEVELS: tuple[Level, ...] = ("own", "read-all", "write-all", "admin")

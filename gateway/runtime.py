@@ -33,7 +33,7 @@ from gateway.storage import (
 )
 from gateway.storage.store import now
 
-_CREATORS = frozenset({"own", "write-all", "admin"})
+_CREATORS = frozenset({"own", "admin"})
 _EVERYTHING = frozenset({"read-all", "write-all", "admin"})
 _PAGE = 1000
 _TRIES = 10
@@ -64,6 +64,9 @@ class Runtime:
 
     def account(self, account: str) -> Account | None:
         return self.catalog.account(account)
+
+    def account_by_email(self, email: str) -> Account | None:
+        return self.catalog.account_by_email(email)
 
     # looking
 
@@ -188,12 +191,12 @@ class Runtime:
         self.catalog.remove_service(row.id)
 
     def set_grants(self, identity: Identity, sid: str, grants: Sequence[Grant]) -> None:
-        row = self._row(identity, sid, "write-acl")
+        row = self._row(identity, sid, "write-grants")
         if not self.catalog.set_grants(row.id, grants):
             raise NoSuchStore(name=sid)
 
     def _row(
-        self, identity: Identity, sid: str, action: Literal["admin", "write-acl"]
+        self, identity: Identity, sid: str, action: Literal["admin", "write-grants"]
     ) -> ServiceRow:
         """The row of a service that the identity may change in that way."""
         declared = self._declared.get(sid)

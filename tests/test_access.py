@@ -79,6 +79,8 @@ def can(access: Access) -> set[str]:
         (identity({"archive": "admin"}), {"list", "read", "write", "admin"}),
         (identity({"elsewhere": "admin"}), set()),
         (identity({"elsewhere": "admin"}, account="photos"), set()),
+        (identity("read-all", account="photos"), {"list", "read"}),
+        (identity("write-all", account="photos"), {"list", "read", "write"}),
     ],
 )
 def test_a_key_may_do_what_its_access_says(store: Memory, who: Identity, allowed: set[str]) -> None:
@@ -102,6 +104,36 @@ def test_a_grant_on_a_service_gives_what_it_says(
 ) -> None:
     put(seen(store, OWNER))
     assert can(seen(store, who, grant)) == allowed
+
+
+@pytest.mark.parametrize("access", [{"archive": "read"}, {"elsewhere": "read"}, "read-all"])
+def test_a_key_with_less_than_its_account_gets_nothing_by_grants_to_the_account(
+    store: Memory, access: KeyAccess
+) -> None:
+    put(seen(store, OWNER), **{GRANTS: [["photos", "full"]]})
+    key = seen(store, identity(access, account="photos"), Grant("photos", "full"))
+    assert "write" not in can(key)
+    with pytest.raises(Forbidden):
+        key.set_attributes("key", None, {GRANTS: [[EVERYONE, "read"]]})
+
+
+def test_a_grant_on_a_service_gives_nothing_on_the_lists_of_its_objects(store: Memory) -> None:
+    put(seen(store, OWNER), "private")
+    granted = seen(store, STRANGER, Grant("others", "full"))
+    with pytest.raises(Forbidden):
+        granted.set_attributes("private", None, {GRANTS: [[EVERYONE, "read"]]})
+    with pytest.raises(Forbidden):
+        granted.grants("private")
+
+
+def test_a_grant_to_write_hides_objects_and_never_removes_a_version(store: Memory) -> None:
+    put(seen(store, OWNER), "kept")
+    version = store.stat("kept").version
+    granted = seen(store, STRANGER, Grant("others", "write"))
+    with pytest.raises(Forbidden):
+        granted.delete("kept", Delete(version=version))
+    assert granted.delete("kept").marker
+    assert store.stat("kept", Get(version=version)).size == 5
 
 
 def test_a_grant_on_an_object_lets_it_be_read_and_no_other(store: Memory) -> None:

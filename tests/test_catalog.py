@@ -142,6 +142,45 @@ def test_accounts_are_declared_made_or_made_with_a_key(catalog: Catalog) -> None
             catalog.add_account(Account(id=taken))
 
 
+def test_an_account_is_found_by_its_email_address_when_one_has_it(catalog: Catalog) -> None:
+    alice = Account(id="alice", email="A@example.com")
+    assert catalog.account_by_email("a@example.com") is None
+    catalog.add_account(alice)
+    for same in ("a@example.com", "A@EXAMPLE.COM", " A@example.com "):
+        assert catalog.account_by_email(same) == alice
+    for other in ("", " ", "b@example.com", "%", "a_example.com"):
+        assert catalog.account_by_email(other) is None  # most accounts have no address
+    catalog.add_account(Account(id="impostor", email="a@Example.com"))
+    assert catalog.account_by_email("a@example.com") is None
+
+
+def test_the_one_account_without_an_address_is_not_found_by_none(
+    configure: Callable[..., Configuration],
+) -> None:
+    opened = open_catalog(configure("memory = true\n"), {})
+    try:
+        assert opened.account("root") is not None
+        assert opened.account_by_email("") is None
+    finally:
+        opened.close()
+
+
+def test_a_declared_account_hides_the_catalogs_address(
+    configure: Callable[..., Configuration],
+) -> None:
+    opened = open_catalog(configure(), {})
+    opened.add_account(Account(id="alice", email="old@example.com"))
+    opened.close()
+    declared = '[[accounts]]\nid = "alice"\nemail = "new@example.com"\n'
+    opened = open_catalog(configure(declared), {})
+    try:
+        assert opened.account_by_email("old@example.com") is None
+        found = opened.account_by_email("new@example.com")
+        assert found is not None and found.id == "alice"
+    finally:
+        opened.close()
+
+
 # services
 
 

@@ -55,8 +55,3 @@ def open_cipher(seal: bytes, encryption: Encryption, master: Secret | None) -> C
         return Cipher(aead.decrypt(seal[:_SEAL_NONCE], seal[_SEAL_NONCE:], None))
     except InvalidTag:
         raise WrongKey("The key does not fit the one it was encrypted with.", given=True) from None
-
-
-def stored_size(size: int) -> int:
-    """Bytes of an encrypted blob whose plain bytes are `size`."""
-    return size + TAG * -(-size // BLOCK)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
@@ -46,6 +47,10 @@ class Transaction:
 class Committer(Protocol):
     def write(self, operation: Callable[[Transaction], T]) -> T:
         """Its result, once it is durable. Raises what it raised, with nothing changed."""
+
+
+class Uncertain(Unavailable):
+    """The commit failed in a way that may yet turn out to have worked."""
 
 
 def translate(error: sqlite3.Error) -> StorageError:
@@ -96,10 +101,12 @@ def run_batch(connection: sqlite3.Connection, batch: Sequence[_Waiter]) -> list[
 
 def commit_batch(connection: sqlite3.Connection, batch: Sequence[_Waiter]) -> list[str]:
     """One transaction for all; what fails as a whole fails for each of them."""
+    committing = False
     try:
         connection.execute("BEGIN IMMEDIATE")
         try:
             released = run_batch(connection, batch)
+            committing = True
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
@@ -107,6 +114,8 @@ def commit_batch(connection: sqlite3.Connection, batch: Sequence[_Waiter]) -> li
             raise
     except BaseException as error:  # it belongs to the writers; none of them was answered yet
         failure = translate(error) if isinstance(error, sqlite3.Error) else error
+        if committing and type(failure) is Unavailable:
+            failure = Uncertain(failure.message)
         for waiter in batch:
             waiter.error = waiter.error or failure
         return []
@@ -139,10 +148,11 @@ class GroupCommit:
             with self._turn:
                 batch = self._take()
                 commit_batch(self._connection, batch)
-        except OSError as error:  # of the turnstile: nobody may wait for ever
+        except BaseException as error:  # of the turnstile: nobody may wait for ever
             batch = batch or self._take()
+            failure = Unavailable(f"The index cannot be locked: {error}.")
             for waiter in batch:
-                waiter.error = waiter.error or Unavailable(f"The index cannot be locked: {error}.")
+                waiter.error = waiter.error or failure
         finally:
             self._hand_over()
             for waiter in batch:
@@ -202,7 +212,8 @@ class Turnstile:
             self._next.release()
 
     def __exit__(self, *exc: object) -> None:
-        self._hold.release()
+        with suppress(OSError):  # what was committed stays so
+            self._hold.release()
 
     def close(self) -> None:
         self._next.close()

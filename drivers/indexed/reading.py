@@ -72,26 +72,38 @@ def lookup(space: Space, service: int, key: str, version: str | None) -> Found:
     values = space.one(CURRENT, (key, service))
     if values is None:
         raise NoSuchStore
-    there = values[2] is not None
-    if version is None:
-        if there:
-            return _found(values)
-        newest = space.one(NEWEST, (key, service)) if values[0] != "off" else None
-        raise NoSuchKey(key=key, delete_marker=newest[5] if newest else None)
-    if there and values[5] == version:
+    if values[2] is not None and version in (None, values[5]):
         return _found(values)
-    older = _older(space, service, key, version)
+    if version is None and values[0] == "off":
+        raise NoSuchKey(key=key)
+    # Versions move between the tables: both are looked at as of one moment.
+    with space.reading() as connection:
+
+        def one(sql: str, *parameters: object) -> Any:
+            return connection.execute(sql, parameters).fetchone()
+
+        return _found(_any_version(one, service, key, version))
+
+
+def _any_version(one: Callable[..., Any], service: int, key: str, version: str | None) -> Any:
+    values = one(CURRENT, key, service)
+    if values is None:
+        raise NoSuchStore
+    if values[2] is not None and version in (None, values[5]):
+        return values
+    if version is None:
+        newest = one(NEWEST, key, service)
+        marker = newest[5] if newest and newest[1] else None
+        raise NoSuchKey(key=key, delete_marker=marker)
+    if version == NULL_VERSION:
+        older = one(NULL, key, service)
+    else:
+        older = one(BY_SEQUENCE, key, service, sequence_of(version), version)
     if older is None:
         raise NoSuchVersion(key=key, version=version)
     if older[1]:
         raise MethodNotAllowed(key=key, delete_marker=version)
-    return _found(older)
-
-
-def _older(space: Space, service: int, key: str, version: str) -> Any:
-    if version == NULL_VERSION:
-        return space.one(NULL, (key, service))
-    return space.one(BY_SEQUENCE, (key, service, sequence_of(version), version))
+    return older
 
 
 def _found(values: Any) -> Found:
@@ -257,6 +269,8 @@ def opened(find: Callable[[], Found], reader: Reader, want: Get) -> Opened:
     for attempt in (1, 2):
         found = find()
         info = found.info
+        if want.part is not None:
+            part_range(info, want.part)  # how many parts there are is in the ETag: no secret
         key = check_encryption(info, want.encryption)
         if want.conditions is not None:
             want.conditions.check_read(info)

@@ -125,10 +125,6 @@ def protection_of(row: Row) -> Protection | None:
     return unpack_protection(detail_of(row).get("p"))
 
 
-def encryption_of(row: Row) -> Encryption | None:
-    return unpack_encryption(detail_of(row).get("e"))
-
-
 def info_of(row: Row, *, versioned: bool, parts: tuple[Part, ...] = ()) -> ObjectInfo:
     """`versioned`: the service keeps or kept versions; else the null version is not named."""
     version = row.version if versioned or row.version != NULL_VERSION else None

@@ -30,7 +30,7 @@ STATEMENTS = (
     bytes INTEGER NOT NULL DEFAULT 0, quota INTEGER, UNIQUE (namespace, name))""",
     f"CREATE TABLE objects ({_OBJECT}, PRIMARY KEY (service, key)) WITHOUT ROWID",
     f"""CREATE TABLE versions ({_OBJECT}, marker INTEGER NOT NULL, retired INTEGER NOT NULL,
-    PRIMARY KEY (service, key, sequence)) WITHOUT ROWID""",
+    PRIMARY KEY (service, key, sequence DESC)) WITHOUT ROWID""",
     "CREATE UNIQUE INDEX null_versions ON versions (service, key) WHERE version = 'null'",
     """CREATE TABLE blobs (
     id INTEGER PRIMARY KEY, refs INTEGER NOT NULL, size INTEGER NOT NULL, name TEXT,

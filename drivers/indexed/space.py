@@ -44,6 +44,7 @@ class Space(ABC):
     def __init__(self, clock: Callable[[], int]) -> None:
         self.clock = clock
         self.changed = threading.Condition()
+        self.before_close: list[Callable[[], object]] = []
 
     def write(self, operation: Callable[[Transaction], T]) -> T:
         """The operation's result once it is durable (see `commit`)."""
@@ -93,12 +94,11 @@ class FileSpace(Space):
         connection = sqlite3.connect(
             self.path, timeout=10, isolation_level=None, check_same_thread=False
         )
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {'FULL' if self.sync else 'NORMAL'}")
-        connection.execute("PRAGMA cache_size = -16384")
-        connection.execute("PRAGMA wal_autocheckpoint = 4000")
         with self._mutex:
             self._opened.append(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if self.sync else 'NORMAL'}")
+        connection.execute("PRAGMA wal_autocheckpoint = 4000")
         return connection
 
     def _reader(self) -> sqlite3.Connection:
@@ -106,9 +106,13 @@ class FileSpace(Space):
         try:
             return self._idle.pop()
         except IndexError:
+            pass
+        try:
             connection = self._connect()
             connection.execute("PRAGMA query_only = ON")
-            return connection
+        except sqlite3.Error as error:
+            raise translate(error) from error
+        return connection
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -133,6 +137,8 @@ class FileSpace(Space):
             self._idle.append(connection)
 
     def close(self) -> None:
+        for step in self.before_close:
+            step()
         with self._mutex:
             opened, self._opened = self._opened, []
         for connection in opened:

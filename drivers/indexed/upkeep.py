@@ -6,7 +6,7 @@ Each function is one bounded step of a job, and may be called by any worker.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -18,6 +18,9 @@ from drivers.indexed.space import FileSpace, Space
 from gateway.storage import Corrupt
 
 STEP = 1000
+PATIENCE = 20.0
+"""Seconds after which a job lets others have their turn."""
+
 ORPHAN_AGE = 24 * 3600
 """Seconds for which a file that the index does not know is left alone: an upload
 that is being written has one, and writes to it."""
@@ -29,10 +32,21 @@ def remove_due(space: FileSpace) -> int:
     The file goes first: its row keeps it from being an orphan until then, and
     what cannot be removed yet (it is open, on Windows) stays for the next time.
     """
-    with space.reading() as connection:
-        due = connection.execute(
-            "SELECT id, name FROM blobs WHERE due <= ? LIMIT ?", (space.clock(), STEP)
-        ).fetchall()
+    removed, after, until = 0, 0, time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        with space.reading() as connection:
+            due = connection.execute(
+                "SELECT id, name FROM blobs WHERE due <= ? AND id > ? ORDER BY id LIMIT ?",
+                (space.clock(), after, STEP),
+            ).fetchall()
+        if not due:
+            break
+        after = due[-1][0]
+        removed += _remove(space, due)
+    return removed
+
+
+def _remove(space: FileSpace, due: Sequence[tuple[int, str]]) -> int:
     gone = []
     for blob, name in due:
         with suppress(OSError):

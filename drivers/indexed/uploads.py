@@ -23,6 +23,7 @@ from drivers.indexed.records import (
     unpack_pieces,
     unpack_upload,
 )
+from drivers.indexed.sharing import part_encryption
 from drivers.indexed.shelf import Shelf
 from drivers.indexed.writing import draft
 from gateway.storage import (
@@ -168,11 +169,14 @@ def _drop_parts(txn: Transaction, upload: str, due: int | None, *, keep: frozens
 def complete(
     shelf: Shelf, key: str, upload: str, refs: Sequence[PartRef], options: Complete
 ) -> ObjectInfo:
-    """Make the object, or give the answer of the first time again."""
+    """Make the object, or give the answer of the first time again. A customer's key must
+    be given with it, as with each part, though no byte is read."""
     answered = _answered(shelf, key, upload, refs)
     if answered is not None:
+        part_encryption(answered.encryption, options.encryption)
         return answered
     begun = under_way(shelf.txn.one, shelf.service, key, upload).options
+    part_encryption(begun.encryption, options.encryption)
     kept = _chosen(shelf.txn, key, upload, refs, options.min_part)
     size = sum(part.size for part in kept)
     if options.size is not None and options.size != size:

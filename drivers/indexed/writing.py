@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 
 from drivers.indexed.blobs import Blob, crcs_of, encrypted, in_blocks
 from drivers.indexed.cipher import new_cipher
-from drivers.indexed.commit import Transaction
+from drivers.indexed.commit import Transaction, Uncertain
 from drivers.indexed.content import Content, add_blob
 from drivers.indexed.records import pack_detail
 from drivers.indexed.shelf import Draft
@@ -29,13 +29,16 @@ class Writer:
     ) -> Iterator[tuple[Intake, Blob | None]]:
         """All of the source, checked and durable; None for an empty body.
 
-        When the block fails (the transaction was refused), the file goes.
+        When the block fails (the transaction was refused), the file goes; not when the
+        commit may yet turn out to have worked: then the collector decides.
         """
         intake = Intake.of(source, options)
         blob = self._store(intake, encryption, inline=inline)
         try:
             yield intake, blob
-        except BaseException:
+        except Uncertain:
+            raise
+        except Exception:
             if blob is not None and blob.name:
                 with suppress(OSError):  # the collector finds what stays
                     self._space.blobs.remove(blob.name)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -10,7 +12,7 @@ from drivers.indexed.space import FileSpace
 from drivers.indexed.store import IndexedStore
 from drivers.indexed.upkeep import forget_uploads, remove_due, remove_orphans
 from drivers.indexed.view import INLINE_LIMIT
-from gateway.storage import Context
+from gateway.storage import Context, Jobs
 from gateway.storage.options import Size
 
 
@@ -44,25 +46,39 @@ class Local(IndexedStore):
         sync = self.durability == "power"
 
         def make() -> FileSpace:
-            space = FileSpace(folder, context.clock, sync=sync)
-            context.jobs.add(f"removals {folder.name}", 60, lambda: remove_due(space))
-            context.jobs.add(f"orphans {folder.name}", 6 * 3600, lambda: remove_orphans(space))
-            context.jobs.add(f"uploads {folder.name}", 3600, lambda: forget_uploads(space))
-            return space
+            return _with_upkeep(FileSpace(folder, context.clock, sync=sync), context.jobs)
 
         space = context.shared.take(self._place, make)
-        self.attach(
-            space,
-            0,
-            context.master_key,
-            inline_limit=self.inline_limit,
-            verify=self.verify == "read",
-        )
-        if context.sid:
-            keep = self.keep_versions == "forever"
-            self.service = self.declare(context.sid, keep=keep, quota=self.quota)
+        try:
+            self.attach(
+                space,
+                0,
+                context.master_key,
+                inline_limit=self.inline_limit,
+                verify=self.verify == "read",
+            )
+            if context.sid:
+                keep = self.keep_versions == "forever"
+                self.service = self.declare(context.sid, keep=keep, quota=self.quota)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         if hasattr(self, "_place"):
             self._shared.release(self._place)
             del self._place
+
+
+def _with_upkeep(space: FileSpace, jobs: Jobs) -> FileSpace:
+    """The space, with jobs behind it for as long as it is open."""
+    work: dict[str, tuple[float, Callable[[], object]]] = {
+        "removals": (60, lambda: remove_due(space)),
+        "orphans": (6 * 3600, lambda: remove_orphans(space)),
+        "uploads": (3600, lambda: forget_uploads(space)),
+    }
+    for name, (interval, step) in work.items():
+        job = f"{name} {space.folder.resolve()}"  # two folders may have the same last name
+        jobs.add(job, interval, step)
+        space.before_close.append(partial(jobs.remove, job))
+    return space

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from string import ascii_letters, digits
 
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.catalog.cache import Cached
@@ -199,6 +199,21 @@ class KeyTable(Cached):
         if row is None:
             return None
         return memory.accounts.keep(id, Account(id=row.id, name=row.name, email=row.email))
+
+    def account_by_email(self, email: str) -> Account | None:
+        """The account of that address, whatever its case. None when several have it: whom
+        an address means must never be a guess."""
+        wanted = email.strip().lower()
+        if not wanted:
+            return None
+        declared = [one.id for one in self._accounts.values() if one.email.lower() == wanted]
+        with self._database.reading() as connection:
+            rows = connection.scalars(
+                select(ACCOUNTS.c.id).where(func.lower(ACCOUNTS.c.email) == wanted)
+            ).all()
+        # A declared account hides the catalog's of the same id, with its address.
+        found = declared + [id for id in rows if id not in self._accounts]
+        return self.account(found[0]) if len(found) == 1 else None
 
     def add_account(self, account: Account) -> None:
         """Raises `AlreadyExists`, also when the configuration declares it."""

@@ -39,6 +39,9 @@ class Gateway(Protocol):
 
     def account(self, account: str) -> Account | None: ...
 
+    def account_by_email(self, email: str) -> Account | None:
+        """The one account of that address, whatever its case; None when none or several have it."""
+
     def access(self, identity: Identity, sid: str) -> Access:
         """The service as `identity` sees it. Raises `NoSuchStore`."""
 
@@ -48,7 +51,7 @@ class Gateway(Protocol):
     def create(self, identity: Identity, sid: str, grants: Sequence[Grant] = ()) -> Access:
         """Make a service, as `[buckets]` says, owned by the identity's account.
 
-        Raises `Forbidden` (anonymous, or the key's access is a table or read-all),
+        Raises `Forbidden` (anonymous, or the key's access is neither `own` nor `admin`),
         `AlreadyExists` (whoever owns it), `BadKey` when `sid` is no service id.
         """
 
@@ -57,7 +60,7 @@ class Gateway(Protocol):
         is declared in the configuration."""
 
     def set_grants(self, identity: Identity, sid: str, grants: Sequence[Grant]) -> None:
-        """Replace a service's grants. Needs `write-acl`; `Conflict` when it is declared."""
+        """Replace a service's grants. Needs `write-grants`; `Conflict` when it is declared."""
 
 
 class Mode(Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import socket
 import sys
 import threading
@@ -89,28 +88,27 @@ def _find_and_set(patience: float) -> None:
     while time.monotonic() < until:
         found = False
         for listening in _listening():
-            with listening:
-                _impatient(listening)
-                found = True
+            _impatient(listening)
+            found = True
         if found:
             return
         time.sleep(0.02)
 
 
 def _listening() -> Iterator[socket.socket]:
-    """Copies of this process's listening TCP sockets."""
+    """This process's listening TCP sockets, each as long as the caller looks at it.
+
+    Nothing is duplicated and closed on the way: POSIX drops all locks that a process has
+    on a file when it closes any descriptor of it, and SQLite's databases are open here.
+    """
     for entry in Path("/proc/self/fd").iterdir():
         try:
-            fileno = os.dup(int(entry.name))
-        except OSError:  # closed meanwhile
+            found = socket.socket(fileno=int(entry.name))
+        except OSError:  # not a socket, or closed meanwhile
             continue
         try:
-            copy = socket.socket(fileno=fileno)
-        except OSError:  # not a socket
-            os.close(fileno)
-            continue
-        internet = copy.family in (socket.AF_INET, socket.AF_INET6)
-        if internet and copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-            yield copy
-        else:
-            copy.close()
+            internet = found.family in (socket.AF_INET, socket.AF_INET6)
+            if internet and found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                yield found
+        finally:
+            found.detach()  # it is the server's

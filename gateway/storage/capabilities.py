@@ -160,7 +160,8 @@ class Multipart(ABC):
         """Make the object of these parts, whose others are dropped.
 
         The same call again gives the same answer for a day at least. Raises
-        `InvalidPart`, `InvalidPartOrder`, `PartTooSmall`, `BadDigest`.
+        `InvalidPart`, `InvalidPartOrder`, `PartTooSmall`, `BadDigest`; `WrongKey` when
+        the store asks for the customer's key here and it is missing or does not fit.
         """
 
     @abstractmethod

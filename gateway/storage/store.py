@@ -56,12 +56,18 @@ class Jobs(Protocol):
     def add(self, name: str, interval: float, work: Callable[[], object]) -> None:
         """Run `work` each `interval` seconds, in one worker at a time."""
 
+    def remove(self, name: str) -> None:
+        """Run it no more. Nothing happens when there is no such job."""
+
 
 class NoJobs:
     """For stores opened outside a server: nothing runs behind them."""
 
     def add(self, name: str, interval: float, work: Callable[[], object]) -> None:
         """Forget it."""
+
+    def remove(self, name: str) -> None:
+        """There is none."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -109,3 +109,30 @@ def test_nobody_is_forgotten_under_load(database: sqlite3.Connection, turn: Turn
     for thread in writers:
         thread.join()
     assert len(keys(database)) == 16 * 40
+
+
+def test_a_turnstile_that_fails_lets_nobody_wait_for_ever(
+    database: sqlite3.Connection, turn: Turnstile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = GroupCommit(database, turn)
+
+    def fail() -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(turn._next, "acquire", fail)
+        with pytest.raises(Unavailable):
+            commit.write(insert("a"))
+    commit.write(insert("b"))
+    assert keys(database) == {"b"}
+
+
+def test_what_was_committed_stays_so_when_the_turnstile_cannot_be_given_back(
+    database: sqlite3.Connection, turn: Turnstile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise OSError("gone")
+
+    monkeypatch.setattr(turn._hold, "release", fail)
+    assert GroupCommit(database, turn).write(insert("a")) == "a"
+    assert keys(database) == {"a"}

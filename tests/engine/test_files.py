@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers.indexed.commit import Uncertain
 from drivers.indexed.space import FileSpace
 from drivers.indexed.upkeep import remove_due, remove_orphans, scrub
 from drivers.local import Local
@@ -220,6 +221,19 @@ def test_an_index_that_is_full_says_so_and_works_again(store: Local) -> None:
     store.space.write(lambda txn: txn.execute("PRAGMA max_page_count = 1000000000"))
     put(store, "key", b"new")
     assert read(store, "key") == b"new"
+
+
+def test_a_commit_that_may_have_worked_leaves_the_bytes(
+    store: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(operation: object) -> object:
+        raise Uncertain("the disk said no after the commit")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.space, "write", write)
+        with pytest.raises(Unavailable):
+            put(store, "big")
+    assert len(files(tmp_path)) == 1  # the collector takes it, if nothing needs it
 
 
 def test_an_index_of_a_newer_release_is_refused(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ ACCOUNTS = {
     one.id: one
     for one in (
         Account(id="main", name="Main account"),
-        Account(id="other", name="Other account"),
+        Account(id="other", name="Other account", email="other@example.com"),
     )
 }
 
@@ -83,6 +83,9 @@ class SmallGateway:
 
     def account(self, account: str) -> Account | None:
         return ACCOUNTS.get(account)
+
+    def account_by_email(self, email: str) -> Account | None:
+        return next((one for one in ACCOUNTS.values() if one.email == email), None)
 
     @property
     def buckets(self) -> Buckets:

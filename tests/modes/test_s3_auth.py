@@ -185,6 +185,15 @@ def test_the_presigned_example_of_aws_verifies_while_it_is_valid(now: int) -> No
     assert (made.identity.key, made.payload) == (KEY, "UNSIGNED-PAYLOAD")
 
 
+@pytest.mark.parametrize("expires", ["0", "-1", "604801", "9" * 5000, "-" + "9" * 5000])
+def test_a_presigned_url_for_no_time_or_too_long_is_never_valid(expires: str) -> None:
+    url = PRESIGNED.replace("Expires=86400", f"Expires={expires}")
+    for now in (0, 1000, -1000):
+        problem = refused(environ_of("GET", url, {}), EXAMPLE_TIME + now)
+        assert (problem.code, problem.status) == ("AccessDenied", 403)
+        assert "X-Amz-Expires" in problem.message
+
+
 def test_a_presigned_url_is_refused_before_and_after_it_is_valid() -> None:
     environ = environ_of("GET", PRESIGNED, {})
     expired = refused(environ, EXAMPLE_TIME + 86_400_001)
@@ -558,11 +567,7 @@ def test_a_date_header_does(date: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("Expires=86400", "Expires=0"),
-        ("Expires=86400", "Expires=604801"),
-        ("Expires=86400", "Expires=-1"),
         ("Expires=86400", "Expires=%C2%B2"),
-        ("Expires=86400", "Expires=" + "9" * 5000),
         ("&X-Amz-Expires=86400", ""),
         ("&X-Amz-SignedHeaders=host", ""),
         ("Expires=86400", "Expires=86400&X-Amz-Expires=604800"),

@@ -247,6 +247,35 @@ def test_a_list_as_a_document_comes_back_as_it_was_given(s3: Served, bucket: str
     assert found["Grantee"]["DisplayName"] == "Other account"
 
 
+def test_an_account_is_granted_by_its_email_address(s3: Served, bucket: str) -> None:
+    client = s3.client()
+    client.put_bucket_acl(Bucket=bucket, GrantRead='emailAddress="other@example.com"')
+    (found,) = client.get_bucket_acl(Bucket=bucket)["Grants"]
+    assert (found["Grantee"]["ID"], found["Permission"]) == ("other", "READ")
+    assert s3.client("other-key").list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+    put(s3, bucket, "k")
+    body = acl("<EmailAddress>other@example.com</EmailAddress>")
+    assert s3.raw("PUT", f"/{bucket}/k?acl", body=body).status == 200
+    (found,) = client.get_object_acl(Bucket=bucket, Key="k")["Grants"]
+    assert found["Grantee"]["ID"] == "other"
+
+
+def test_an_empty_list_stays_empty_and_locks_nobody_out(s3: Served, bucket: str) -> None:
+    client = s3.client()
+    put(s3, bucket, "k")
+    empty = {"Owner": {"ID": "main"}, "Grants": []}
+    client.put_bucket_acl(Bucket=bucket, AccessControlPolicy=empty)
+    client.put_object_acl(Bucket=bucket, Key="k", AccessControlPolicy=empty)
+    assert client.get_bucket_acl(Bucket=bucket)["Grants"] == []
+    assert client.get_object_acl(Bucket=bucket, Key="k")["Grants"] == []
+    assert client.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
+    for key in ("", "other-key"):
+        assert s3.raw("GET", f"/{bucket}", key=key).status == 403
+        assert s3.raw("GET", f"/{bucket}/k", key=key).status == 403
+    client.put_bucket_acl(Bucket=bucket, ACL="private")
+    assert len(client.get_bucket_acl(Bucket=bucket)["Grants"]) == 1
+
+
 def acl(grantee: str, permission: str = "READ", owner: str = "main") -> bytes:
     return (
         f"<AccessControlPolicy><Owner><ID>{owner}</ID></Owner><AccessControlList><Grant>"

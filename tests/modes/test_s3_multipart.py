@@ -227,9 +227,25 @@ def test_an_upload_under_a_customers_key(s3: Served, bucket: str) -> None:
         "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber>"
         f"<ETag>{part.headers['etag']}</ETag></Part></CompleteMultipartUpload>"
     )
-    assert send("POST", f"/{bucket}/k?uploadId={name}", document.encode()).status == 200
+    complete = f"/{bucket}/k?uploadId={name}"
+    for _ in ("the first time", "again"):
+        for headers in ({}, customer_key(b"w")):
+            refused = s3.raw("POST", complete, body=document.encode(), headers=headers)
+            assert (refused.status, refused.code()) == (400, "InvalidRequest")
+        assert send("POST", complete, document.encode()).status == 200
     assert send("GET", f"/{bucket}/k").body == b"secret"
     assert s3.raw("GET", f"/{bucket}/k").status == 400
+
+
+def test_each_part_of_an_encrypted_upload_says_how(s3: Served, bucket: str) -> None:
+    client = s3.client()
+    put(s3, bucket, "source")
+    where = {"Bucket": bucket, "Key": "k"}
+    made = client.create_multipart_upload(**where, ServerSideEncryption="AES256")
+    where |= {"UploadId": made["UploadId"]}
+    sent = client.upload_part(**where, PartNumber=1, Body=b"x")
+    copied = client.upload_part_copy(**where, PartNumber=2, CopySource=f"{bucket}/source")
+    assert sent["ServerSideEncryption"] == copied["ServerSideEncryption"] == "AES256"
 
 
 def test_boto3_uploads_and_copies_large_files_by_itself(s3: Served, bucket: str) -> None:

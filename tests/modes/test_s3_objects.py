@@ -384,6 +384,10 @@ def test_an_object_under_a_customers_key_needs_that_key(s3: Served, bucket: str)
     assert (wrong.status, wrong.code()) == (400, "InvalidRequest")
     assert s3.raw("HEAD", path, headers=good).status == 200
     assert s3.raw("HEAD", path).status == 400
+    part = s3.raw("GET", f"{path}?partNumber=2")
+    assert (part.status, part.code()) == (400, "InvalidPart")
+    part = s3.raw("GET", f"{path}?partNumber=1")
+    assert (part.status, part.code()) == (400, "InvalidRequest")
 
 
 def test_managed_encryption_is_said(s3: Served, bucket: str) -> None:
@@ -392,6 +396,17 @@ def test_managed_encryption_is_said(s3: Served, bucket: str) -> None:
     assert s3.raw("GET", f"/{bucket}/k").headers["x-amz-server-side-encryption"] == "AES256"
     asked = s3.raw("GET", f"/{bucket}/k", headers={"x-amz-server-side-encryption": "AES256"})
     assert (asked.status, asked.code()) == (400, "InvalidArgument")
+
+
+def test_a_kms_key_is_never_dropped_in_silence(s3: Served, bucket: str) -> None:
+    for method, code in (("AES256", "InvalidArgument"), ("aws:kms", "NotImplemented")):
+        headers = {
+            "x-amz-server-side-encryption": method,
+            "x-amz-server-side-encryption-aws-kms-key-id": "some-key",
+        }
+        for path, verb in ((f"/{bucket}/k", "PUT"), (f"/{bucket}/k?uploads", "POST")):
+            assert s3.raw(verb, path, headers=headers).code() == code
+    assert s3.raw("HEAD", f"/{bucket}/k").status == 404
 
 
 # CopyObject
@@ -607,6 +622,22 @@ def test_many_are_deleted_at_once(s3: Served, bucket: str) -> None:
     quiet = client.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "c"}], "Quiet": True})
     assert "Deleted" not in quiet
     assert "Contents" not in client.list_objects_v2(Bucket=bucket)
+
+
+def test_who_may_not_delete_is_told_for_each_key(s3: Served, bucket: str) -> None:
+    put(s3, bucket, "a")
+    wanted = {"Objects": [{"Key": "a"}, {"Key": "none", "VersionId": "x"}], "Quiet": True}
+    for key in ("other-key", "reader-key"):
+        got = s3.client(key).delete_objects(Bucket=bucket, Delete=wanted)
+        assert [(one["Key"], one["Code"]) for one in got["Errors"]] == [
+            ("a", "AccessDenied"),
+            ("none", "AccessDenied"),
+        ]
+        assert "Deleted" not in got
+    body = b"<Delete><Object><Key>a</Key></Object></Delete>"
+    anonymous = s3.raw("POST", f"/{bucket}?delete", body=body, key="")
+    assert (anonymous.status, anonymous.code()) == (403, "AccessDenied")
+    assert s3.raw("HEAD", f"/{bucket}/a").status == 200
 
 
 def test_a_deletion_of_many_must_be_checked_and_bounded(s3: Served, bucket: str) -> None:

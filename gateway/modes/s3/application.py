@@ -66,8 +66,8 @@ def refused(error: StorageError | S3Problem, environ: dict[str, Any], record: An
     code, reply = errors.reply(error, path, environ.get("gateway.request_id", ""))
     if record is not None:
         record.code = code
-    if reply.status >= 500:
-        log.warning("%s %s: %s: %s", environ["REQUEST_METHOD"], path, code, error)
+    if reply.status >= 500 and reply.status != 501:
+        log.warning("%s %r: %s: %s", environ["REQUEST_METHOD"], path, code, error)
     if environ["REQUEST_METHOD"] == "HEAD":
         reply.body = b""
     return reply
@@ -99,7 +99,7 @@ def refuse_preflight(request: Request) -> None:
 
 def _failed(req: falcon.Request, resp: falcon.Response, error: Exception, _: object) -> None:
     """A mistake of ours: the log has it whole, the client its request id."""
-    log.error("%s %s failed", req.method, req.env.get("PATH_INFO"), exc_info=error)
+    log.error("%s %r failed", req.method, req.env.get("PATH_INFO"), exc_info=error)
     environ = req.env
     _, reply = errors.reply(
         S3Problem("InternalError"), req.path, environ.get("gateway.request_id", "")

@@ -38,6 +38,10 @@ _AMZ = "HTTP_X_AMZ_"
 _BY_NETWORK = frozenset({"HTTP_X_AMZ_CF_ID"})
 """What CloudFront adds to requests of others; the gateway gives it no meaning."""
 
+_ECHOED = 8 * 1024
+"""Bytes of a canonical request that is explained and sent back: key ids are no secret, so
+anybody may cause the work."""
+
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _NAME = re.compile(r"[a-z0-9!#$%&'*+.^`|~-]+")
 
@@ -145,7 +149,8 @@ def _verify(
     text = sigv4.string_to_sign(timestamp, scope, canonical)
     expected = sigv4.signature(key, text)
     if not compare_digest(expected.encode(), claim.signature.encode("latin-1")):
-        _explain(request, claim, signed, key, timestamp, scope)
+        if len(canonical) <= _ECHOED:
+            _explain(request, claim, signed, key, timestamp, scope)
         raise _mismatch(claim, canonical, text)
     seed = None
     if payload in _SIGNED_STREAMS:
@@ -233,6 +238,8 @@ def _refuse_token(token: str | None) -> None:
 
 
 def _mismatch(claim: Claim, canonical: str, text: str) -> S3Problem:
+    if len(canonical) > _ECHOED:
+        return S3Problem("SignatureDoesNotMatch", AWSAccessKeyId=claim.key_id, StringToSign=text)
     return S3Problem(
         "SignatureDoesNotMatch",
         AWSAccessKeyId=claim.key_id,

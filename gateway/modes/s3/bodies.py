@@ -78,7 +78,8 @@ def receive(request: Request, *, limit: int = LARGEST_PUT, summed: bool = True) 
         sums.check_announced(request, body.checksums)
         if len(body.checksums) > 1:
             raise sums.several()
-    if body.size and (admit := request.environ.get("gateway.admission")) is not None:
+    reads = body.size or payload.startswith(_STREAMING)  # framing has bytes of its own
+    if reads and (admit := request.environ.get("gateway.admission")) is not None:
         admit()
     return body
 

@@ -24,6 +24,7 @@ LONGEST = 7 * 24 * 3600
 """Seconds that a presigned URL may be valid."""
 
 _TIMESTAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+_NUMBER = re.compile(r"-?[0-9]+")
 _QUERY = tuple(
     f"X-Amz-{name}"
     for name in ("Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature")
@@ -203,11 +204,11 @@ def date_of_query(parameters: Mapping[str, str], now_ms: int) -> str:
             _PARAMETERS.code,
             "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"",
         )
-    if not (expires.isascii() and expires.isdigit()):
+    if not _NUMBER.fullmatch(expires):
         raise S3Problem(_PARAMETERS.code, "X-Amz-Expires should be a number")
     if len(expires) > 9 or not 1 <= int(expires) <= LONGEST:
-        raise S3Problem(
-            _PARAMETERS.code,
+        raise S3Problem(  # as one that has expired: it was never valid
+            "AccessDenied",
             "X-Amz-Expires must be at least one second and less than a week (in seconds); that"
             f" is, the given X-Amz-Expires must be at most {LONGEST} seconds",
         )

@@ -38,6 +38,8 @@ def for_writing(request: Request) -> Encryption | None:
         raise S3Problem("NotImplemented", "Encryption with AWS KMS is not implemented.")
     if managed != "AES256":
         raise _invalid("The encryption method specified is not supported")
+    if _KMS in request.environ:
+        raise _invalid("Server Side Encryption with AES256 takes no key of AWS KMS.")
     return Encryption(kind="managed")
 
 

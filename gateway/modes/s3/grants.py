@@ -2,7 +2,8 @@
 
 An ACL is kept as it was given. No list at all (grants are empty on a bucket,
 absent on an object) is the one that S3 gives by default: the owner may do
-everything. Who owns a bucket or an object may do so whatever its list says.
+everything. So a bucket's list that was given empty is kept as a grant to
+nobody. Who owns a bucket or an object may do so whatever its list says.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html
 """
@@ -115,10 +116,10 @@ def resolve(named: NamedGrant, gateway: Gateway) -> Grant:
             )
         return Grant(group, permission)
     if named.kind == "emailAddress":
-        raise S3Problem(
-            "UnresolvableGrantByEmailAddress",
-            "Accounts cannot be named by their email address; use the id.",
-        )
+        account = gateway.account_by_email(named.grantee)
+        if account is None:
+            raise S3Problem("UnresolvableGrantByEmailAddress")
+        return Grant(account.id, permission)
     if gateway.account(named.grantee) is None:
         raise S3Problem(
             "InvalidArgument",
@@ -148,10 +149,23 @@ def _of_document(document: AclDocument, owner: str, gateway: Gateway) -> list[Gr
     return [resolve(one, gateway) for one in document.grants]
 
 
+_NOBODY = Grant("", "read")
+"""No identity has the account "" but the anonymous one, to which accounts' grants give nothing."""
+
+
+def of_bucket(given: Sequence[Grant]) -> Sequence[Grant]:
+    """What a bucket keeps of a list that was given."""
+    return given or (_NOBODY,)
+
+
+def bucket_list(kept: Sequence[Grant], owner: str) -> Sequence[Grant]:
+    """The list that a bucket's grants are."""
+    return [one for one in kept or (Grant(owner, "full"),) if one != _NOBODY]
+
+
 def same(listed: Sequence[Grant], other: Sequence[Grant], owner: str) -> bool:
     """Whether two lists of a bucket are the same; none is the one that S3 gives by default."""
-    default = [Grant(owner, "full")]
-    return (list(listed) or default) == (list(other) or default)
+    return bucket_list(listed, owner) == bucket_list(other, owner)
 
 
 def as_attribute(grants: Sequence[Grant]) -> list[list[str]]:

@@ -93,8 +93,15 @@ def parse_date(text: str) -> int | None:
     return None
 
 
+MOST_TAGS = 200_000
+"""More than 10,000 parts have, each with all that S3 knows of them. Elements are what a
+parser's memory goes for: some 100 bytes each."""
+
+
 def parse(data: bytes, root: str, code: str = "MalformedXML") -> Element:
     """The document's root element, which is named `root`. Raises S3Problem with `code`."""
+    if data.count(b"<") > MOST_TAGS:
+        raise S3Problem(code)
     try:
         found: Element = ElementTree.fromstring(data, forbid_dtd=True)
     except (ElementTree.ParseError, ValueError, LookupError):

@@ -59,6 +59,9 @@ class Upkeep:
     def add(self, name: str, interval: float, work: Callable[[], object]) -> None:
         self._jobs[name] = work
 
+    def remove(self, name: str) -> None:
+        self._jobs.pop(name, None)
+
     def days_pass(self, days: int) -> None:
         """All that a gateway does behind the requests in so many days, thrice a day."""
         for _ in range(3 * days):

@@ -10,17 +10,17 @@ from gateway.modes.s3.request import Request
 
 def get_bucket_acl(request: Request) -> Reply:
     access = request.access
-    access.require("read-acl")
+    access.require("read-grants")
     owner = access.service.owner
-    listed = access.service.grants or (Grant(owner, "full"),)
+    listed = grants.bucket_list(access.service.grants, owner)
     return xml(documents.acl(owner, listed, documents.People(request.gateway.account)))
 
 
 def put_bucket_acl(request: Request) -> Reply:
     access = request.access
-    access.require("write-acl")
+    access.require("write-grants")
     owner = access.service.owner
-    found = grants.replacement(request, owner)
+    found = grants.of_bucket(grants.replacement(request, owner))
     request.gateway.set_grants(request.identity, request.bucket, found)
     return Reply(200)
 
@@ -35,8 +35,7 @@ def get_object_acl(request: Request) -> Reply:
 
 def put_object_acl(request: Request) -> Reply:
     access, key, wanted = request.access, request.key, request.version
-    access.authorize("write-acl", key, wanted)
-    info = access.grants(key, wanted)
+    info = access.authorize("write-acl", key, wanted)
     found = grants.replacement(request, info.owner, access.service.owner)
     changed = access.set_attributes(key, wanted, {GRANTS: grants.as_attribute(found)})
     return Reply(200, version(changed))

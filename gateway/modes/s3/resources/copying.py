@@ -185,16 +185,17 @@ def upload_part_copy(request: Request) -> Reply:
     assert number is not None  # this operation is chosen by the parameter
     seen = _look(request)
     want = replace(seen.want, range=_part_range(request, seen.info.size))
+    upload = request.access.upload(request.key, asked.upload_id(request))
     part = request.access.copy_part(
         request.key,
-        asked.upload_id(request),
+        upload.id,
         number,
         seen.access,
         seen.named.key,
         want,
         Put(encryption=encryption.for_part(request)),
     )
-    said = replies.encryption(encryption.for_part(request))
+    said = replies.encryption(upload.options.encryption)
     if seen.info.version is not None:
         said.append(("x-amz-copy-source-version-id", seen.info.version))
     return xml(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from gateway.access import Access
 from gateway.modes.s3 import bodies, documents, errors, headers, parsing
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import Request
 from gateway.modes.s3.wire import document
-from gateway.storage import Delete, Deleted, StorageError
+from gateway.storage import Delete, Deleted, Forbidden, StorageError
 
 
 def _bypass(request: Request) -> bool:
@@ -29,17 +32,27 @@ def delete_object(request: Request) -> Reply:
 
 
 def delete_objects(request: Request) -> Reply:
-    """Who may delete nothing at all gets one AccessDenied, rather than one for each key."""
+    """Who may delete nothing is told so for each key, as by S3; an anonymous request's body
+    is not waited for to say so."""
     access = request.access
-    access.require("write")
+    if request.anonymous:
+        access.require("write")
     data = bodies.document(request, checked=True)
     wanted = parsing.delete_objects(data, bypass=_bypass(request))
-    results = access.delete_many(wanted.items)
+    results = _delete(access, wanted.items)
     rows = [
         _row(key, options, result, wanted.quiet)
         for (key, options), result in zip(wanted.items, results, strict=True)
     ]
     return xml(document("DeleteResult", *rows))
+
+
+def _delete(
+    access: Access, items: Sequence[tuple[str, Delete]]
+) -> Sequence[Deleted | StorageError]:
+    if not access.may("write"):
+        return [Forbidden(key=key) for key, _ in items]
+    return access.delete_many(items)
 
 
 def _row(key: str, options: Delete, result: Deleted | StorageError, quiet: bool) -> str:

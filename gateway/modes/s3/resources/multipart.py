@@ -34,12 +34,13 @@ def upload_part(request: Request) -> Reply:
     access.require("write")
     number = headers.part_number(request)
     assert number is not None  # this operation is chosen by the parameter
-    used = encryption.for_part(request)
+    key = encryption.for_part(request)
+    upload = access.upload(request.key, asked.upload_id(request))
     body = bodies.receive(request)
-    options = Put(size=body.size, checksums=body.checksums, digests=body.digests, encryption=used)
-    part = access.put_part(request.key, asked.upload_id(request), number, body.source, options)
-    said = [("etag", replies.quoted(part.etag)), *_sums(part), *replies.encryption(used)]
-    return Reply(200, said)
+    options = Put(size=body.size, checksums=body.checksums, digests=body.digests, encryption=key)
+    part = access.put_part(request.key, upload.id, number, body.source, options)
+    used = replies.encryption(upload.options.encryption)
+    return Reply(200, [("etag", replies.quoted(part.etag)), *_sums(part), *used])
 
 
 def _sums(part: Part) -> Headers:

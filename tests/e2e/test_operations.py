@@ -1,0 +1,472 @@
+"""What an operator does to a running gateway: keys, health, logs, stopping, and pulling the plug.
+
+Two workers of granian where processes matter. Nothing is measured in seconds:
+waits end when what they wait for is there, and their limits are guards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tests.e2e.conftest import (
+    KEY,
+    SECRET,
+    SERVERS,
+    Running,
+    environment,
+    free_port,
+    wait_until_ready,
+)
+from tests.e2e.test_sockets import GUARD, Answer, ask, eventually, head, log_of, signed
+
+granian_only = pytest.mark.skipif(sys.platform == "win32", reason="granian is not for Windows")
+TWO_WORKERS = ("--server", "granian", "--workers", "2")
+ROUNDS = int(os.environ.get("GATEWAY_CRASH_ROUNDS", "4"))
+MIB = 1 << 20
+
+
+@contextmanager
+def started(
+    folder: Path, *options: str, changes: Mapping[str, str | None] = {}
+) -> Iterator[Running]:
+    """A gateway in a group of processes of its own, killed at the end if it is still there.
+
+    `changes` to its environment; None takes a variable away. Its temporary files
+    are in `folder`/tmp, and its log in a new file each time.
+    """
+    (folder / "tmp").mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    command = [sys.executable, "-m", "gateway", "serve", "--data", str(folder / "data")]
+    command += ["--listen", f"127.0.0.1:{port}", *options]
+    seen = {**environment(), "TMPDIR": str(folder / "tmp"), **changes}
+    with (folder / "log").open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            command,
+            env={name: value for name, value in seen.items() if value is not None},
+            stdout=log,
+            stderr=log,
+            text=True,
+            cwd=folder,
+            start_new_session=True,
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until_ready(url, port, process)
+        yield Running(url, folder, process, environment())
+    finally:
+        if process.poll() is None:
+            kill(process)
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """At once, with all its workers."""
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def stop(gateway: Running) -> None:
+    gateway.process.terminate()
+    assert gateway.process.wait(60) == 0, log_of(gateway)
+
+
+def command(gateway: Running, *words: str) -> str:
+    """What `gateway …` prints, on the same data folder, from another process."""
+    found = subprocess.run(
+        [sys.executable, "-m", "gateway", *words, "--data", str(gateway.folder / "data")],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        cwd=gateway.folder,
+    )
+    assert found.returncode == 0, found.stderr
+    return found.stdout
+
+
+def printed(text: str, name: str) -> list[str]:
+    return re.findall(rf"^\s*{name} +(\S+)$", text, re.MULTILINE)
+
+
+# keys
+
+
+@pytest.fixture(
+    scope="module", params=[TWO_WORKERS, ("--server", "waitress")], ids=lambda one: str(one[1])
+)
+def gateway(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    if sys.platform == "win32" and "granian" in request.param:
+        pytest.skip("granian is not for Windows")
+    with started(tmp_path_factory.mktemp("operations"), *request.param) as running:
+        yield running
+        assert "Traceback" not in log_of(running)
+
+
+def many(gateway: Running, key: str, secret: str, number: int = 80) -> list[Answer]:
+    """Answers to requests with this key, each on a new connection: every worker gets some."""
+    with ThreadPoolExecutor(8) as pool:
+        return list(
+            pool.map(lambda _: ask(gateway.url, "GET", "/", key=key, secret=secret), range(number))
+        )
+
+
+def test_a_key_works_when_it_is_printed_and_no_more_when_it_is_revoked(gateway: Running) -> None:
+    text = command(gateway, "keys", "add", "--id", "printed", "--account", "guest")
+    (secret,) = printed(text, "secret key")
+    assert printed(text, "access key") == ["printed"]
+    assert {answer.status for answer in many(gateway, "printed", secret)} == {200}
+    assert {answer.code for answer in many(gateway, "printed", secret + "x")} == {
+        "SignatureDoesNotMatch"
+    }
+    assert secret not in command(gateway, "keys", "list")
+    command(gateway, "keys", "revoke", "printed")
+    refused = many(gateway, "printed", secret)
+    assert {(answer.status, answer.code) for answer in refused} == {(403, "InvalidAccessKeyId")}
+    assert {answer.status for answer in many(gateway, KEY, SECRET, 8)} == {200}
+
+
+def test_the_first_key_is_made_and_printed_once(tmp_path: Path) -> None:
+    keyless = {"GATEWAY_ROOT_ACCESS_KEY": None, "GATEWAY_ROOT_SECRET_KEY": None}
+    with started(tmp_path, *TWO_WORKERS_OR_ONE, changes=keyless) as first:
+        eventually(lambda: "secret key" in log_of(first), "the key is printed")
+        (key,), (secret,) = (
+            set(printed(log_of(first), name)) for name in ("access key", "secret key")
+        )
+        first.client(key=key, secret=secret).create_bucket(Bucket="by-root")
+        assert ask(first.url, "GET", "/").code == "InvalidAccessKeyId"
+        stop(first)
+    with started(tmp_path, *TWO_WORKERS_OR_ONE, changes=keyless) as second:
+        eventually(lambda: "listening" in log_of(second), "the screen")
+        found = second.client(key=key, secret=secret).list_buckets()["Buckets"]
+        assert [one["Name"] for one in found] == ["by-root"]
+        stop(second)  # and what it had to say was said
+        assert secret not in log_of(second)
+        assert not printed(log_of(second), "secret key")
+
+
+TWO_WORKERS_OR_ONE = () if sys.platform == "win32" else TWO_WORKERS
+
+
+def test_workers_keep_their_locks_on_the_databases(gateway: Running) -> None:
+    """Whoever closes a database last removes its log; it must not believe to be the last.
+
+    POSIX drops a process's locks on a file when it closes any descriptor of it: a worker
+    that looks through its open files can lose them so, and then all writes that follow.
+    """
+    for name in ("catalog.db", "index.db"):
+        path = gateway.folder / "data" / name
+        log = path.with_name(f"{name}-wal")
+        assert log.exists()
+        program = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('PRAGMA user_version')"
+        subprocess.run([sys.executable, "-c", program, str(path)], check=True)
+        assert log.exists()
+
+
+# health, metrics, logs
+
+
+@pytest.mark.parametrize("page", ["health/live", "health/ready", "metrics"])
+def test_its_own_pages_answer(gateway: Running, page: str) -> None:
+    with urllib.request.urlopen(f"{gateway.url}/-/{page}") as answer:
+        assert answer.status == 200
+        assert answer.read()
+
+
+def counted(gateway: Running, operation: str) -> int:
+    with urllib.request.urlopen(f"{gateway.url}/-/metrics") as answer:
+        text = answer.read().decode()
+    pattern = rf'^gateway_requests_total{{.*operation="{operation}".*}} (\S+)$'
+    return int(sum(float(number) for number in re.findall(pattern, text, re.MULTILINE)))
+
+
+def test_metrics_count_what_all_workers_answered(gateway: Running) -> None:
+    gateway.client().create_bucket(Bucket="counted")
+    for _ in range(60):  # each on a new connection
+        assert ask(gateway.url, "GET", "/counted?location").status == 200
+
+    def all_counted() -> bool:
+        """Whoever answers."""
+        return all(counted(gateway, "GetBucketLocation") == 60 for _ in range(20))
+
+    eventually(all_counted, "all workers know of all requests")
+    if "waitress" not in str(gateway.process.args):
+        files = list(gateway.folder.glob("tmp/gateway-metrics-*/*.json"))
+        assert len(files) == 2
+        for file in files:  # so that the sum was one of two
+            assert "GetBucketLocation" in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("server", SERVERS)
+def test_the_access_log_tells_no_secret(tmp_path: Path, server: str, form: str) -> None:
+    with started(tmp_path, "--server", server, "--log-format", form) as gateway:
+        client = gateway.client(config=Config(signature_version="s3v4"))
+        client.create_bucket(Bucket="logged")
+        client.put_object(Bucket="logged", Key="a key", Body=b"x", Metadata={"m": "metavalue"})
+        url = client.generate_presigned_url(
+            "get_object", Params={"Bucket": "logged", "Key": "a key"}
+        )
+        urllib.request.urlopen(url).close()
+        client.list_objects_v2(Bucket="logged", Prefix="prefixvalue")
+        headers = signed(gateway.url, "GET", "/logged/forged%0Aline", {})
+        connection = HTTPConnection(urlsplit(gateway.url).netloc, timeout=GUARD)
+        connection.request("GET", "/logged/forged%0Aline", headers=headers)
+        connection.getresponse().read()
+        connection.close()
+        stop(gateway)  # it writes what waits
+        text = log_of(gateway)
+    signature = headers["Authorization"].rpartition("Signature=")[2]
+    for hidden in (SECRET, signature, url.rpartition("X-Amz-Signature=")[2].partition("&")[0]):
+        assert hidden not in text
+    for hidden in ("?", "prefixvalue", "X-Amz", "AWS4-HMAC", "metavalue"):
+        assert not [line for line in text.splitlines() if hidden in line and "logged" in line]
+    assert ("PUT", "/logged/a%20key", 200) in entries(text, form)
+    assert ("GET", "/logged/a%20key", 200) in entries(text, form)
+    assert ("GET", "/logged/forged%0Aline", 404) in entries(text, form)
+
+
+def entries(text: str, form: str) -> list[tuple[str, str, int]]:
+    """Method, path and status of each line of the access log."""
+    if form == "json":
+        lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+        return [(one["method"], one["path"], one["status"]) for one in lines if "method" in one]
+    pattern = r"^\d{4}-\S+Z [0-9A-F]{16} \S+ \S+ \S+ (\S+) (\S+) (\d{3}) "
+    return [(one[0], one[1], int(one[2])) for one in re.findall(pattern, text, re.MULTILINE)]
+
+
+# stopping
+
+
+def slow_upload(gateway: Running, target: str, size: int) -> HTTPConnection:
+    """A PUT whose body the server waits for."""
+    headers = {"Content-Length": str(size), "Expect": "100-continue"}
+    connection = HTTPConnection(urlsplit(gateway.url).netloc, timeout=60)
+    connection.connect()
+    connection.sock.sendall(head("PUT", target, signed(gateway.url, "PUT", target, headers)))
+    assert connection.sock.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    connection.sock.sendall(b"x" * (size // 2))
+    return connection
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there SIGTERM ends a process at once")
+@pytest.mark.parametrize(
+    "server", [TWO_WORKERS, ("--server", "waitress")], ids=lambda one: str(one[1])
+)
+def test_sigterm_under_load_loses_no_accepted_write(
+    tmp_path: Path, server: tuple[str, ...]
+) -> None:
+    acknowledged: dict[str, bytes] = {}
+    refused: list[int] = []
+    with started(tmp_path, *server) as gateway:
+        gateway.client().create_bucket(Bucket="load")
+        slow = [slow_upload(gateway, f"/load/slow{number}", 200_000) for number in range(3)]
+        stopped = threading.Event()
+
+        def put(writer: int) -> None:
+            number = 0
+            while not stopped.is_set():
+                number += 1
+                key, body = f"{writer}-{number}", os.urandom(random.randrange(100_000))
+                try:
+                    answer = ask(gateway.url, "PUT", f"/load/{key}", body=body)
+                except (OSError, HTTPException):  # it listens no more
+                    continue
+                if answer.status == 200:
+                    acknowledged[key] = body
+                else:
+                    refused.append(answer.status)
+
+        writers = [threading.Thread(target=put, args=(writer,)) for writer in range(4)]
+        for one in writers:
+            one.start()
+        eventually(lambda: len(acknowledged) > 50, "some writes")
+        gateway.process.terminate()
+        eventually(lambda: not listening(gateway), "the socket is closed")
+        for connection in slow:  # these were accepted, and are waited for
+            connection.sock.sendall(b"y" * 100_000)
+            assert connection.sock.recv(4096).startswith(b"HTTP/1.1 200 ")
+            connection.close()
+        assert gateway.process.wait(60) == 0
+        stopped.set()
+        for one in writers:
+            one.join()
+        assert "Traceback" not in log_of(gateway)
+    assert not refused
+    with started(tmp_path, *server) as again:
+        client = again.client()
+        for key, body in acknowledged.items():
+            assert client.get_object(Bucket="load", Key=key)["Body"].read() == body
+        for number in range(3):
+            found = client.get_object(Bucket="load", Key=f"slow{number}")["Body"].read()
+            assert found == b"x" * 100_000 + b"y" * 100_000
+        stop(again)
+
+
+def listening(gateway: Running) -> bool:
+    try:
+        urllib.request.urlopen(f"{gateway.url}/-/health/live").close()
+    except OSError:
+        return False
+    return True
+
+
+# pulling the plug
+
+WRITERS, KEYS = 4, 6
+Told = list[tuple[str, str, str | None]]
+"""("begin" or "done", key, digest of what it holds then; None: nothing)"""
+
+
+def body_of(seed: int) -> bytes:
+    """Half are kept in the index, half in files."""
+    size = seed % 3000 if seed % 2 else 70_000 + seed % 300_000
+    return random.Random(seed).randbytes(size)
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+class Writer:
+    """Changes keys of its own, one after the other, and keeps what it was told."""
+
+    def __init__(self, gateway: Running, number: int, seed: int, killed: threading.Event) -> None:
+        self._client, self._number, self._killed = gateway.client(), number, killed
+        self._dice = random.Random(seed)
+        self._seed = seed
+        self.told: Told = []
+
+    def run(self) -> None:
+        for counter in range(sys.maxsize):
+            key = f"w{self._number}/{self._dice.randrange(KEYS)}"
+            change = self._dice.choice(
+                [self._put, self._put, self._delete, self._parts, self._copy]
+            )
+            try:
+                change(key, self._seed * 10_000 + counter)
+            except BotoCoreError:
+                assert self._killed.is_set(), "a connection broke before anything was killed"
+                return
+
+    def _told(self, word: str, key: str, data: bytes | None) -> None:
+        self.told.append((word, key, None if data is None else digest(data)))
+
+    def _put(self, key: str, seed: int) -> None:
+        data = body_of(seed)
+        self._told("begin", key, data)
+        self._client.put_object(Bucket="crash", Key=key, Body=data)
+        self._told("done", key, data)
+
+    def _delete(self, key: str, _seed: int) -> None:
+        self._told("begin", key, None)
+        self._client.delete_object(Bucket="crash", Key=key)
+        self._told("done", key, None)
+
+    def _copy(self, key: str, _seed: int) -> None:
+        self._told("begin", key, SOURCE)
+        self._client.copy_object(Bucket="crash", Key=key, CopySource="crash/source")
+        self._told("done", key, SOURCE)
+
+    def _parts(self, key: str, seed: int) -> None:
+        data = random.Random(seed).randbytes(5 * MIB) + body_of(seed)
+        place = {"Bucket": "crash", "Key": key}
+        place["UploadId"] = self._client.create_multipart_upload(**place)["UploadId"]
+        parts = []
+        for number, part in enumerate((data[: 5 * MIB], data[5 * MIB :]), 1):
+            made = self._client.upload_part(**place, PartNumber=number, Body=part)
+            parts.append({"PartNumber": number, "ETag": made["ETag"]})
+        self._told("begin", key, data)
+        self._client.complete_multipart_upload(**place, MultipartUpload={"Parts": parts})
+        self._told("done", key, data)
+
+
+SOURCE = body_of(8)
+
+
+def load_and_kill(gateway: Running, seed: int, seconds: float) -> list[Told]:
+    """What each writer was told until all processes were killed under it."""
+    killed = threading.Event()
+    writers = [Writer(gateway, number, seed + number, killed) for number in range(WRITERS)]
+    with ThreadPoolExecutor(WRITERS) as pool:
+        running = [pool.submit(writer.run) for writer in writers]
+        time.sleep(seconds)
+        killed.set()
+        kill(gateway.process)
+        for one in running:
+            one.result()
+    return [writer.told for writer in writers]
+
+
+def stored(client: Any, key: str) -> str | None:
+    try:
+        found = client.get_object(Bucket="crash", Key=key)
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == "NoSuchKey"
+        return None
+    data = found["Body"].read()
+    assert found["ContentLength"] == len(data)
+    return digest(data)
+
+
+@granian_only
+def test_kill_9_under_load_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    expected: dict[str, set[str | None]] = {}
+    done = 0
+    with started(tmp_path, *TWO_WORKERS) as first:
+        first.client().create_bucket(Bucket="crash")
+        first.client().put_object(Bucket="crash", Key="source", Body=SOURCE)
+        kill(first.process)
+    for number in range(ROUNDS + 1):
+        with started(tmp_path, *TWO_WORKERS) as gateway:
+            check(gateway, expected)
+            if number == ROUNDS:
+                stop(gateway)
+                break
+            for told in load_and_kill(gateway, 100 * number, 1.2 + 0.1 * number):
+                for word, key, after in told:
+                    if word == "done":
+                        expected[key], done = {after}, done + 1
+                    else:
+                        expected.setdefault(key, {None}).add(after)
+    assert done > ROUNDS * WRITERS  # the writers did get somewhere
+
+
+def check(gateway: Running, expected: dict[str, set[str | None]]) -> None:
+    database = sqlite3.connect(gateway.folder / "data" / "index.db")
+    assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    database.close()
+    client = gateway.client()
+    assert stored(client, "source") == digest(SOURCE)
+    for key, allowed in expected.items():
+        found = stored(client, key)
+        assert found in allowed, f"{key} is neither what was acknowledged nor what was begun"
+        expected[key] = {found}
+    listed = client.list_objects_v2(Bucket="crash").get("Contents", [])
+    present = {key for key, (found,) in expected.items() if found is not None}
+    assert {one["Key"] for one in listed} == present | {"source"}
+    assert "Traceback" not in log_of(gateway)
