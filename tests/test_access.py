@@ -110,7 +110,7 @@ def test_a_grant_on_a_service_gives_what_it_says(
 def test_a_key_with_less_than_its_account_gets_nothing_by_grants_to_the_account(
     store: Memory, access: KeyAccess
 ) -> None:
-    put(seen(store, OWNER), **{GRANTS: [["photos", "full"]]})
+    put(seen(store, OWNER), "key", **{GRANTS: [["photos", "full"]]})
     key = seen(store, identity(access, account="photos"), Grant("photos", "full"))
     assert "write" not in can(key)
     with pytest.raises(Forbidden):
