@@ -56,6 +56,8 @@ class GranianServer:
                 ready(((host, port),))
 
         server.on_startup(lambda: threading.Thread(target=announce, daemon=True).start())
+        patience = plan.drain + _GRACE
+        threading.Thread(target=_see_to_the_end, args=(server, patience, stop), daemon=True).start()
         load = partial(_load, plan.load, os.getpid())
         _parents.append(server)
         try:
@@ -96,6 +98,21 @@ def _server(plan: Plan, host: str, port: int) -> Any:
         log_dictconfig=_LOGGING,
     )
 
+
+def _see_to_the_end(server: Any, patience: float, ended: threading.Event) -> None:
+    """Once in some hundred stops granian's parent was seen to wait for ever: its signal
+    handler takes a lock that the thread it interrupts may hold. Then this ends it."""
+    while not server.interrupt_signal:
+        if ended.wait(1):
+            return
+    if not ended.wait(patience):
+        for worker in list(server.wrks):
+            worker.kill()
+        os._exit(0)
+
+
+_GRACE = 5.0
+"""Seconds beyond `drain` that a stop may take."""
 
 _parents: list[Any] = []
 """The parent's server, as a forked worker sees it."""
