@@ -29,6 +29,7 @@ from drivers.indexed.writing import draft
 from gateway.storage import (
     BadDigest,
     Complete,
+    Full,
     InvalidPart,
     InvalidPartOrder,
     InvalidRequest,
@@ -94,6 +95,20 @@ def under_way(find: Callable[..., Any], service: int, key: str, upload: str) -> 
 def check_number(number: int) -> None:
     if not 1 <= number <= LAST_PART:
         raise InvalidRequest(f"A part's number is between 1 and {LAST_PART}, not {number}.")
+
+
+def check_room(shelf: Shelf, size: int) -> None:
+    """Raise `Full` when objects, and all parts that wait, would be more than the quota."""
+    quota = shelf.ledger.quota
+    if quota is None:
+        return
+    (waiting,) = shelf.txn.one(
+        "SELECT COALESCE(SUM(p.size), 0) FROM uploads u JOIN parts p ON p.upload = u.id"
+        " WHERE u.service = ? AND u.ended IS NULL",
+        (shelf.service,),
+    )
+    if shelf.ledger.bytes + waiting + size > quota:
+        raise Full(f"The quota of {quota} bytes is reached.")
 
 
 def keep_blob(

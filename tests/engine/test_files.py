@@ -251,3 +251,18 @@ def test_names_on_disk_are_short_and_work_on_every_system(store: Local, tmp_path
         name = path.relative_to(tmp_path).as_posix()
         assert len(name) < 60
         assert set(name) <= set("blobs/0123456789abcdef")
+
+
+def test_a_quota_counts_parts_that_wait(tmp_path: Path) -> None:
+    local = Local(keep_versions="off", quota=1000)
+    local.open(Context(sid="bucket", folder=tmp_path))
+    upload = local.begin("k").id
+    local.put_part("k", upload, 1, BytesBody(b"x" * 600), Put(size=600))
+    with pytest.raises(Full):
+        local.put_part("k", upload, 2, BytesBody(b"x" * 600), Put(size=600))
+    assert len(files(tmp_path)) == 1
+    local.abort("k", upload)
+    put(local, "k", b"x" * 1000)
+    with pytest.raises(Full):
+        put(local, "other", b"x")
+    local.close()
