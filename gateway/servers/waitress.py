@@ -19,7 +19,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import FrameType
 from typing import Any
 
@@ -41,7 +41,8 @@ class WaitressServer:
 
     def stop(self) -> None:
         self._stopping.set()
-        self._wake()
+        with suppress(OSError):  # the loop was awake, and has ended by now
+            self._wake()
 
     def run(self, plan: Plan, ready: Callable[[tuple[tuple[str, int], ...]], None]) -> int:
         if plan.tls is not None:

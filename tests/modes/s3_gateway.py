@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
 from typing import Any, cast
@@ -278,7 +278,8 @@ def serving(settings: Settings = Settings()) -> Iterator[Served]:
     try:
         yield Served(gateway, server.effective_port)
     finally:
-        server.trigger.pull_trigger(server.close)
+        with suppress(OSError):  # the loop was awake, and has closed by now
+            server.trigger.pull_trigger(server.close)
         thread.join(5)
         server.task_dispatcher.shutdown()
 
