@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,8 +19,10 @@ from gateway.storage import (
     BytesBody,
     Context,
     Corrupt,
+    Delete,
     Encryption,
     Full,
+    Get,
     IncompleteBody,
     Put,
     Secret,
@@ -265,4 +267,25 @@ def test_a_quota_counts_parts_that_wait(tmp_path: Path) -> None:
     put(local, "k", b"x" * 1000)
     with pytest.raises(Full):
         put(local, "other", b"x")
+    local.close()
+
+
+def test_a_version_that_becomes_current_while_it_is_looked_up_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = Local()
+    local.open(Context(sid="bucket", folder=tmp_path))
+    put(local, "k", b"first")
+    first = local.stat("k").version
+    put(local, "k", b"second")
+    second = local.stat("k").version
+    look = local.space.one
+
+    def look_and_purge(sql: str, parameters: Sequence[object]) -> object:
+        found = look(sql, parameters)
+        local.delete("k", Delete(version=second))
+        return found
+
+    monkeypatch.setattr(local.space, "one", look_and_purge)
+    assert local.stat("k", Get(version=first)).size == 5
     local.close()
