@@ -31,8 +31,7 @@ class BucketsView(View, Buckets):
         return self.space.write(operation)
 
     def drop(self, name: str) -> None:
-        grace = self.space.grace
-        due = None if grace is None else self.space.clock() + grace
+        due = self.space.due(self.space.clock()).whole
 
         def operation(txn: Transaction) -> None:
             service = find_service(txn.one, name)

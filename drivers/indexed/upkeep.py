@@ -36,7 +36,8 @@ def remove_due(space: FileSpace) -> int:
     while time.monotonic() < until:
         with space.reading() as connection:
             due = connection.execute(
-                "SELECT id, name FROM blobs WHERE due <= ? AND id > ? ORDER BY id LIMIT ?",
+                "SELECT id, name FROM blobs WHERE due <= ? AND refs = 0 AND id > ?"
+                " ORDER BY id LIMIT ?",
                 (space.clock(), after, STEP),
             ).fetchall()
         if not due:

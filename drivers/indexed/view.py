@@ -72,7 +72,8 @@ class View(Store, Listable, Versions, Changes, Measures):
         space, service = self.space, self.service
 
         def on_shelf(txn: Transaction) -> T:
-            return operation(Shelf(txn, service, space.clock(), space.grace))
+            time = space.clock()
+            return operation(Shelf(txn, service, time, space.due(time)))
 
         result = space.write(on_shelf, plain=True)
         space.announce()

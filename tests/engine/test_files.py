@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from gateway.storage import (
     Full,
     Get,
     IncompleteBody,
+    PartRef,
     Put,
     Secret,
     StorageError,
@@ -67,6 +68,14 @@ def read(store: Local, key: str) -> bytes:
 
 def files(tmp_path: Path) -> list[Path]:
     return [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
+
+
+def soon(true: Callable[[], bool]) -> bool:
+    """Whether it comes true within some seconds."""
+    until = time.monotonic() + 10
+    while not true() and time.monotonic() < until:
+        time.sleep(0.005)
+    return true()
 
 
 def space(store: Local) -> FileSpace:
@@ -149,18 +158,65 @@ def test_encrypted_bytes_are_not_on_disk_in_clear(store: Local, tmp_path: Path) 
     assert read(store, "small") == body[:1000]
 
 
-def test_a_file_that_nothing_needs_goes_after_the_grace(
-    store: Local, clock: Clock, tmp_path: Path
+def test_a_file_that_nothing_needs_goes_at_once_and_who_reads_it_reads_on(
+    store: Local, tmp_path: Path
 ) -> None:
     put(store, "big")
     reader = store.get("big")
     put(store, "big", b"new")
-    assert remove_due(space(store)) == 0
+    assert soon(lambda: files(tmp_path) == [])
     assert b"".join(pieces(reader.body)) == BIG
+    assert read(store, "big") == b"new"
+
+
+def upload(store: Local, key: str, *sources: str) -> None:
+    """An object in parts, copied from others: no byte moves."""
+    begun = store.begin(key)
+    parts = [
+        store.copy_part(key, begun.id, number, store, source)
+        for number, source in enumerate(sources, 1)
+    ]
+    store.complete(key, begun.id, [PartRef(number=one.number, etag=one.etag) for one in parts])
+
+
+def test_files_of_an_object_in_parts_stay_for_its_readers_also_when_others_let_them_go(
+    store: Local, clock: Clock, tmp_path: Path
+) -> None:
+    put(store, "one")
+    put(store, "two")
+    upload(store, "both", "one", "two")
+    reader = store.get("both")
+    for key in ("both", "one", "two"):
+        store.delete(key)
+    assert remove_due(space(store)) == 0
+    assert b"".join(pieces(reader.body)) == BIG + BIG
     clock.now += 2 * 3_600_000
+    assert remove_due(space(store)) == 2
+    assert files(tmp_path) == []
+
+
+def test_a_file_that_an_object_still_needs_is_not_removed_when_its_time_has_come(
+    store: Local, clock: Clock
+) -> None:
+    put(store, "one")
+    upload(store, "again", "one")
+    store.delete("again")
+    clock.now += 2 * 3_600_000
+    assert remove_due(space(store)) == 0
+    assert read(store, "one") == BIG
+
+
+def test_removed_files_stay_as_long_as_they_are_to_be_kept(tmp_path: Path, clock: Clock) -> None:
+    store = Local(keep_versions="off", keep_removed=600)
+    store.open(Context(sid="bucket", folder=tmp_path, clock=clock))
+    put(store, "big")
+    store.delete("big")
+    clock.now += 599_000
+    assert remove_due(space(store)) == 0
+    clock.now += 2_000
     assert remove_due(space(store)) == 1
     assert files(tmp_path) == []
-    assert read(store, "big") == b"new"
+    store.close()
 
 
 def test_the_collector_takes_old_orphans_and_nothing_else(store: Local, tmp_path: Path) -> None:
