@@ -1,4 +1,4 @@
-"""What goes on behind the requests: removals, orphans, forgotten uploads, scrub.
+"""What goes on behind the requests: removals, orphans, forgotten uploads.
 
 Each function is one bounded step of a job, and may be called by any worker.
 """
@@ -6,16 +6,12 @@ Each function is one bounded step of a job, and may be called by any worker.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import NamedTuple
 
 from drivers.indexed import uploads
-from drivers.indexed.blobs import verified
-from drivers.indexed.cipher import BLOCK, TAG
 from drivers.indexed.commit import Transaction
 from drivers.indexed.space import FileSpace, Space
-from gateway.storage import Corrupt
 
 STEP = 1000
 PATIENCE = 20.0
@@ -90,63 +86,3 @@ def _known(space: Space, name: str) -> bool:
 def forget_uploads(space: Space) -> int:
     """Drop the answers of uploads that were completed long ago."""
     return space.write(lambda txn: uploads.forget_ended(txn, space.clock()))
-
-
-class Damage(NamedTuple):
-    """A blob whose bytes are not those that were written, and what it belongs to."""
-
-    blob: int
-    message: str
-    keys: tuple[tuple[str, str], ...]
-    """(service, key) of the objects that need it."""
-
-
-def scrub(space: Space) -> Iterator[Damage]:
-    """Check every block of every blob against its CRC."""
-    after = 0
-    while True:
-        with space.reading() as connection:
-            row = connection.execute(
-                "SELECT id, name, crcs, seal, data FROM blobs"
-                " WHERE id > ? AND refs > 0 ORDER BY id LIMIT 1",
-                (after,),
-            ).fetchone()
-        if row is None:
-            return
-        after = row[0]
-        message = _damage(space, *row[1:])
-        if message:
-            yield Damage(after, message, tuple(_keys(space, after)))
-
-
-def _damage(
-    space: Space, name: str | None, crcs: bytes | None, seal: bytes | None, data: bytes | None
-) -> str:
-    try:
-        if data is not None:
-            blocks = iter((data,))
-        else:
-            blocks = space.blobs.blocks(name or "", 0, BLOCK + TAG if seal else BLOCK)
-        count = sum(1 for _ in verified(blocks, crcs or b"", 0)) if crcs else 0
-    except Corrupt as error:
-        return error.message
-    except FileNotFoundError:
-        return "Its file is gone."
-    return "Its file is too short." if count * 4 != len(crcs or b"") else ""
-
-
-def _keys(space: Space, blob: int) -> Iterator[tuple[str, str]]:
-    from drivers.indexed.records import unpack_pieces
-
-    with space.reading() as connection:
-        manifests = [
-            number
-            for number, pieces in connection.execute("SELECT id, pieces FROM manifests")
-            if any(piece.blob == blob for piece in unpack_pieces(pieces))
-        ]
-        for table in ("objects", "versions"):
-            sql = (
-                f"SELECT s.name, o.key FROM {table} o JOIN services s ON s.id = o.service"
-                " WHERE o.blob = ? OR o.manifest IN (SELECT value FROM json_each(?))"
-            )
-            yield from connection.execute(sql, (blob, str(manifests)))
