@@ -34,7 +34,7 @@ from gateway.storage import (
 )
 
 ROOT = Path(__file__).parents[2]
-ROUNDS = int(os.environ.get("GATEWAY_CRASH_ROUNDS", "12"))
+ROUNDS = int(os.environ.get("GATEWAY_CRASH_ROUNDS", "6"))
 
 
 def opened(folder: Path) -> Local:
