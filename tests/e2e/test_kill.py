@@ -38,7 +38,7 @@ from tests.e2e.crash_model import PREFIX, Model, Write, body, tag_of
 from tests.e2e.test_operations import TWO_WORKERS, kill, started, stop
 from tests.e2e.test_sockets import Answer, eventually, log_of, signed
 
-ROUNDS = int(os.environ.get("GATEWAY_CRASH_ROUNDS", "12"))
+ROUNDS = int(os.environ.get("GATEWAY_CRASH_ROUNDS", "10"))
 WRITERS, KEYS = 6, 5
 DAY = 24 * 3_600_000
 COPIED = "copied"
@@ -87,9 +87,10 @@ class Client:
 class Writer:
     """Changes keys, some of its own and some of all, until `stopped`."""
 
-    def __init__(self, gateway: Running, name: str, seed: int, model: Model) -> None:
-        self._client, self._name, self._model = Client(gateway.url), name, model
-        self._dice = random.Random(seed)
+    def __init__(self, gateway: Running, number: int, turn: int, model: Model) -> None:
+        self._client, self._model = Client(gateway.url), model
+        self._name, self._turn = f"w{number}", turn
+        self._dice = random.Random(100 * turn + number)
         self.killed, self.stopped = threading.Event(), threading.Event()
 
     def run(self) -> None:
@@ -107,7 +108,7 @@ class Writer:
             owner = "shared" if self._dice.random() < 0.2 else self._name
             key = f"{owner}/{self._dice.randrange(KEYS)}"
             try:
-                self._dice.choice(changes)(key, f"{self._name}.{count}")
+                self._dice.choice(changes)(key, f"{self._name}.{self._turn}.{count}")
             except (OSError, HTTPException):
                 assert self.killed.is_set(), "a connection broke before anything was killed"
                 time.sleep(0.01)
@@ -173,7 +174,7 @@ def named(answer: Answer, name: str) -> str:
 def load_and_kill(gateway: Running, number: int, model: Model) -> None:
     """Load, and SIGKILL: for all processes at the end, for single workers before, or for none."""
     dice = random.Random(number)
-    writers = [Writer(gateway, f"{number}-{n}", 100 * number + n, model) for n in range(WRITERS)]
+    writers = [Writer(gateway, n, number, model) for n in range(WRITERS)]
     with ThreadPoolExecutor(WRITERS) as pool:
         running = [pool.submit(writer.run) for writer in writers]
         workers = workers_of(gateway)
