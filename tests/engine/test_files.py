@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 import time
@@ -187,31 +186,6 @@ def test_a_source_that_breaks_leaves_nothing(store: Local, tmp_path: Path, size:
         store.put("key", BytesBody(b"x" * size), Put(size=size + 1))
     assert files(tmp_path) == []
     assert read(store, "key") == b"old"
-
-
-@pytest.mark.parametrize(("code", "expected"), [(errno.ENOSPC, Full), (errno.EIO, Unavailable)])
-@pytest.mark.parametrize("call", ["write", "fsync"])
-def test_a_disk_that_fails_stores_nothing_and_works_again(
-    store: Local,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    call: str,
-    code: int,
-    expected: type[StorageError],
-) -> None:
-    put(store, "key", b"old")
-
-    def fail(*arguments: object) -> int:
-        raise OSError(code, os.strerror(code))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, call, fail)
-        with pytest.raises(expected):
-            put(store, "key")
-    assert files(tmp_path) == []
-    assert read(store, "key") == b"old"
-    put(store, "key")
-    assert read(store, "key") == BIG
 
 
 def test_an_index_that_is_full_says_so_and_works_again(store: Local) -> None:
