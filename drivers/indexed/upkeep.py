@@ -1,4 +1,4 @@
-"""What goes on behind the requests: removals, orphans, forgotten uploads.
+"""What goes on behind the requests: removals, orphans, forgotten uploads and changes.
 
 Each function is one bounded step of a job, and may be called by any worker.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 from drivers.indexed import uploads
 from drivers.indexed.commit import Transaction
@@ -86,3 +87,37 @@ def _known(space: Space, name: str) -> bool:
 def forget_uploads(space: Space) -> int:
     """Drop the answers of uploads that were completed long ago."""
     return space.write(lambda txn: uploads.forget_ended(txn, space.clock()))
+
+
+_DROPPED = """
+    WITH RECURSIVE found (service) AS (
+        SELECT min(service) FROM changes
+        UNION ALL
+        SELECT (SELECT min(service) FROM changes WHERE service > found.service)
+        FROM found WHERE service IS NOT NULL)
+    SELECT service FROM found WHERE service NOT IN (SELECT id FROM services)"""
+"""One seek for each service that has changes, however many it has. An id is never used
+again, and a write is refused where there is no service: what is found stays dropped."""
+
+_FORGET = """
+    DELETE FROM changes WHERE service = ?1 AND sequence <= (
+        SELECT max(sequence) FROM (
+            SELECT sequence FROM changes WHERE service = ?1 ORDER BY sequence LIMIT ?2))"""
+
+
+def forget_changes(space: Space) -> int:
+    """Remove the changes of services that were dropped, in steps between which others
+    write; how many went."""
+    removed, until = 0, time.monotonic() + PATIENCE
+    with space.reading() as connection:
+        dropped = connection.execute(_DROPPED).fetchall()
+    for (service,) in dropped:
+        gone = STEP
+        while gone == STEP and time.monotonic() < until:
+            gone = space.write(partial(_forget_some, service))
+            removed += gone
+    return removed
+
+
+def _forget_some(service: int, txn: Transaction) -> int:
+    return txn.execute(_FORGET, (service, STEP)).rowcount
