@@ -23,5 +23,6 @@ around it
   writing.py    how a body becomes a blob
   listing.py    pages of keys, versions and uploads
   view.py multipart.py buckets.py store.py    the contract on top
-  upkeep.py     removals, orphans, scrub
+  upkeep.py     removals, orphans
+  scrubbing.py  whether what is kept is what was written
 """

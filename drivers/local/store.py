@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from drivers.indexed.space import FileSpace
 from drivers.indexed.store import IndexedStore
-from drivers.indexed.upkeep import forget_uploads, remove_due, remove_orphans
+from drivers.indexed.upkeep import forget_changes, forget_uploads, remove_due, remove_orphans
 from drivers.indexed.view import INLINE_LIMIT
 from gateway.storage import Context, Jobs
 from gateway.storage.options import Duration, Size
@@ -87,6 +87,7 @@ def _with_upkeep(space: FileSpace, jobs: Jobs) -> FileSpace:
         "removals": (60, lambda: remove_due(space)),
         "orphans": (6 * 3600, lambda: remove_orphans(space)),
         "uploads": (3600, lambda: forget_uploads(space)),
+        "changes": (600, lambda: forget_changes(space)),
     }
     for name, (interval, step) in work.items():
         job = f"{name} {space.folder.resolve()}"  # two folders may have the same last name
