@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, NamedTuple
 
-from drivers.indexed.blobs import Blobs, crcs_of
+from drivers.indexed.blobs import Blobs, Crcs
 from drivers.indexed.cipher import BLOCK, TAG
 from drivers.indexed.records import Piece, unpack_pieces
 from drivers.indexed.space import Space
@@ -227,11 +227,12 @@ def _file(blobs: Blobs, name: str, crcs: bytes | None, stored: int, *, sealed: b
 
 
 def _read(blocks: Iterator[bytes], crcs: bytes | None, stored: int, what: str) -> Steps:
-    read = 0
+    read, found = 0, Crcs()
     for number, block in enumerate(blocks):
         read += len(block)
         yield Scrubbed(bytes=len(block))
-        if crcs and crcs_of((block,)) != crcs[4 * number : 4 * number + 4]:
+        found.update(block)
+        if crcs and found.packed[-4:] != crcs[4 * number : 4 * number + 4]:
             return f"{what} damaged: block {number} was changed."
     if read != stored:
         return f"{what} {'shorter' if read < stored else 'longer'} than was written."
