@@ -15,11 +15,13 @@ TIMEOUT = 30.0
 
 
 class Answer(NamedTuple):
-    """`length` is the body's bytes that came, `body` the body if it was asked for."""
+    """`length` is the body's bytes that came, `body` the body if it was asked for; `head`
+    the lines before it, which the own generator alone keeps."""
 
     status: int
     length: int
     body: bytes = b""
+    head: bytes = b""
 
 
 Sink = Callable[[memoryview], object]
@@ -40,22 +42,34 @@ class Connection:
         self._file.close()
         self._socket.close()
 
-    def exchange(self, *parts: bytes, keep: bool = False, sink: Sink | None = None) -> Answer:
-        """Send `parts`, read one answer; `keep` its body, or hand pieces to `sink`."""
+    def exchange(
+        self,
+        *parts: bytes,
+        keep: bool = False,
+        sink: Sink | None = None,
+        bodiless: bool = False,
+    ) -> Answer:
+        """Send `parts`, read one answer; `keep` its body, or hand pieces to `sink`. `bodiless`:
+        of a HEAD, whose length is that of the body that a GET would have."""
         self.send(parts)
-        return self.answer(keep=keep, sink=sink)
+        return self.answer(keep=keep, sink=sink, bodiless=bodiless)
 
     def send(self, parts: Iterable[bytes]) -> None:
         for part in parts:
             self._socket.sendall(part)
 
-    def answer(self, *, keep: bool = False, sink: Sink | None = None) -> Answer:
+    def answer(
+        self, *, keep: bool = False, sink: Sink | None = None, bodiless: bool = False
+    ) -> Answer:
         kept: list[bytes] = []
         take = (lambda piece: kept.append(bytes(piece))) if keep else sink or (lambda _: None)
         status, fields = self._head()
         while status == 100:
             status, fields = self._head()
-        length = self._body(status, fields, take)
+        if bodiless:
+            length = int(fields.get(b"content-length", b"0"))
+        else:
+            length = self._body(status, fields, take)
         if fields.get(b"connection", b"").lower() == b"close":
             self.close()
         return Answer(status, length, b"".join(kept))

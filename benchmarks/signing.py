@@ -43,6 +43,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     payload_hash: str = EMPTY
     length: int | None = None
+    body: bytes = field(default=b"", repr=False)
 
 
 def checksum_headers(body: bytes) -> dict[str, str]:
