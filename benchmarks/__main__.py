@@ -19,9 +19,10 @@ from benchmarks.load import LoadFailed
 from benchmarks.memory import bodies_and_growth
 from benchmarks.servers import SERVERS
 from benchmarks.speed import say, speed
+from benchmarks.stages import stages
 from benchmarks.workloads import WORKLOADS
 
-COMMANDS = {"speed": speed, "memory": bodies_and_growth}
+COMMANDS = {"speed": speed, "memory": bodies_and_growth, "stages": stages}
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:

@@ -2,7 +2,8 @@
 
 A line is a workload, a mark a server; where a mark stands says how many times as fast
 as the best peer it is (logarithmic, so twice and half are as far from 1). The gateway is
-large and labelled, with its figure at the right.
+large, and its first server's figures stand at the right, before the best peer's. Figures
+with errors are not drawn.
 """
 
 from __future__ import annotations
@@ -107,19 +108,20 @@ def _line(
     best = best_peer(outcomes, workload.name)
     assert best is not None
     yield _text(LEFT - 14, y + 4, workload.title, anchor="end")
-    told: list[str] = []
+    beside = LEFT + PLOT + 20
+    told = False
     # The gateway's marks come last, on top of the others.
     for one in sorted(outcomes, key=lambda one: one.kind == "gateway"):
         times = ratio(workload.name, one, best)
-        if times is None:
+        figure = Figure.of(one.samples[workload.name]) if times is not None else None
+        if times is None or figure is None or not figure.trusted:
             continue
-        figure = amount(workload, Figure.of(one.samples[workload.name]).rate)
-        title = f"{workload.title}: {one.name} {figure}, {times:.2f}×"
-        yield _mark(one.kind, _x(times), y, colours[one.name], title)
+        shown, colour = amount(workload, figure.rate), colours[one.name]
+        title = f"{workload.title}: {one.name} {shown}, {times:.2f}×"
+        yield _mark(one.kind, _x(times), y, colour, title)
         if one.kind == "gateway" and not told:
-            yield _text(_x(times) + 12, y + 4, f"{times:.2f}×", size=12, weight="bold",
-                        colour=colours[one.name])  # fmt: skip
-            told.append(figure)
+            told = True
+            yield _text(beside, y + 4, f"{times:.3g}×", weight="bold", colour=colour)
+            yield _text(beside + 70, y + 4, shown, colour=colour)
     theirs = amount(workload, Figure.of(best.samples[workload.name]).rate)
-    ours = f"{told[0]}; " if told else ""
-    yield _text(LEFT + PLOT + 20, y + 4, f"{ours}{best.name} {theirs}", size=12, colour="#444")
+    yield _text(beside + 160, y + 4, f"{best.name} {theirs}", size=12, colour="#444")
