@@ -17,12 +17,13 @@ from types import FrameType
 
 from benchmarks.load import LoadFailed
 from benchmarks.memory import bodies_and_growth
+from benchmarks.scale import scale
 from benchmarks.servers import SERVERS
 from benchmarks.speed import say, speed
 from benchmarks.stages import stages
 from benchmarks.workloads import WORKLOADS
 
-COMMANDS = {"speed": speed, "memory": bodies_and_growth, "stages": stages}
+COMMANDS = {"speed": speed, "memory": bodies_and_growth, "stages": stages, "scale": scale}
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
@@ -36,7 +37,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     add("--servers", nargs="+", choices=SERVERS, metavar="SERVER",
         help=f"of {', '.join(SERVERS)}")  # fmt: skip
     add("--keys", nargs="+", type=int, default=[], metavar="N",
-        help="also list in buckets of that many keys")  # fmt: skip
+        help="speed, scale: list in buckets of that many keys too")  # fmt: skip
     add("--load", default="auto", choices=("auto", "wrk", "own"),
         help="what sends the requests (default: wrk where it is)")  # fmt: skip
     add("--data", type=Path, default=Path(".benchmark"),
@@ -45,10 +46,11 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     add("--multipart-mib", type=int, default=10240, help="memory: of the upload in parts")
     add("--idle", type=int, default=1000, help="memory: idle connections (default 1000)")
     add("--requests", type=int, default=200_000, help="memory: small requests (default 200000)")
+    add("--many", type=int, default=10_000, help="scale: buckets and credentials")
     add("--json", type=Path, metavar="FILE", help="write every round there")
     add("--picture", type=Path, metavar="FILE.svg", help="speed: draw the ratios there")
     found = parser.parse_args(given)
-    numbers = (found.rounds, found.mib, found.multipart_mib, found.idle, found.requests)
+    numbers = (found.rounds, found.mib, found.multipart_mib, found.idle, found.requests, found.many)
     if found.seconds <= 0 or min(*numbers, *found.keys) < 1:
         parser.error("all numbers are positive")
     return found

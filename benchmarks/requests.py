@@ -31,7 +31,8 @@ class Target:
     def head(self, request: Request, age: int = 0) -> bytes:
         """The request's bytes up to its body, as if signed `age` seconds ago."""
         when = datetime.now(UTC) - timedelta(seconds=age)
-        return head(request, f"{self.host}:{self.port}", self.credentials, when)
+        credentials = request.credentials or self.credentials
+        return head(request, f"{self.host}:{self.port}", credentials, when)
 
 
 @cache
