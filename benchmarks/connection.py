@@ -16,7 +16,7 @@ TIMEOUT = 30.0
 
 class Answer(NamedTuple):
     """`length` is the body's bytes that came, `body` the body if it was asked for; `head`
-    the lines before it, which the own generator alone keeps."""
+    the lines before it, each after CR LF."""
 
     status: int
     length: int
@@ -63,25 +63,25 @@ class Connection:
     ) -> Answer:
         kept: list[bytes] = []
         take = (lambda piece: kept.append(bytes(piece))) if keep else sink or (lambda _: None)
-        status, fields = self._head()
+        status, fields, head = self._head()
         while status == 100:
-            status, fields = self._head()
+            status, fields, head = self._head()
         if bodiless:
             length = int(fields.get(b"content-length", b"0"))
         else:
             length = self._body(status, fields, take)
         if fields.get(b"connection", b"").lower() == b"close":
             self.close()
-        return Answer(status, length, b"".join(kept))
+        return Answer(status, length, b"".join(kept), head)
 
-    def _head(self) -> tuple[int, dict[bytes, bytes]]:
-        first = self._line()
-        fields = {}
+    def _head(self) -> tuple[int, dict[bytes, bytes], bytes]:
+        first, lines = self._line(), []
         while line := self._line():
-            name, _, value = line.partition(b":")
-            fields[name.lower()] = value.strip()
+            lines.append(line)
+        pairs = (line.partition(b":") for line in lines)
+        fields = {name.lower(): value.strip() for name, _, value in pairs}
         try:
-            return int(first.split(b" ", 2)[1]), fields
+            return int(first.split(b" ", 2)[1]), fields, b"\r\n".join([first, *lines, b""])
         except (IndexError, ValueError) as error:
             raise ConnectionError(f"not an HTTP answer: {first[:40]!r}") from error
 

@@ -8,7 +8,6 @@ looked at after some requests, and again after many more.
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import sys
 import threading
@@ -22,9 +21,9 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-from benchmarks import requests, starting
+from benchmarks import requests, starting, steps
 from benchmarks.connection import Answer, Connection
-from benchmarks.load import generator, measure
+from benchmarks.load import LoadFailed, generator, measure
 from benchmarks.processes import Usage
 from benchmarks.report import markdown
 from benchmarks.requests import MIB, payload
@@ -92,7 +91,7 @@ def _connected(server: Running, what: str) -> Iterator[Connection]:
             yield connection
         finally:
             connection.close()
-    except OSError as error:
+    except (OSError, steps.Wrong) as error:
         raise Refused(f"{what}: {error}") from error
 
 
@@ -103,13 +102,14 @@ def _asked(connection: Connection, server: Running, request: Request) -> Answer:
     return answer
 
 
-def _sent(connection: Connection, server: Running, request: Request, count: int) -> None:
+def _sent(connection: Connection, server: Running, request: Request, count: int) -> Answer:
     """A request whose body is `count` MiB."""
     connection.send([server.target.head(request)])
     connection.send(repeat(payload(MIB), count))
     answer = connection.answer(keep=True)
     if answer.status != 200:
         raise Refused(f"{request.method}: {answer.status} {answer.body[:300]!r}")
+    return answer
 
 
 def upload(server: Running, mebibytes: int) -> None:
@@ -121,19 +121,13 @@ def upload(server: Running, mebibytes: int) -> None:
 def upload_in_parts(server: Running, mebibytes: int) -> None:
     """The same in parts of 64 MiB, one after the other. Raises `Refused`."""
     with _connected(server, "multipart") as connection:
-        begun = _asked(connection, server, requests.post(PATH, {"uploads": ""}))
-        begins = re.search(rb"<UploadId>([^<]+)<", begun.body)
-        if begins is None:
-            raise Refused(f"multipart: {begun.body[:300]!r}")
-        upload = begins[1].decode()
+        begun = requests.post(PATH, {"uploads": ""})
+        upload, parts = steps.upload_id(_asked(connection, server, begun)), []
         sizes = [min(PART, mebibytes - at) for at in range(0, mebibytes, PART)]
         for number, size in enumerate(sizes, 1):
             query = {"partNumber": str(number), "uploadId": upload}
-            _sent(connection, server, requests.announced(PATH, size * MIB, query), size)
-        listed = _asked(connection, server, Request(method="GET", path=PATH,
-                                                    query={"uploadId": upload}))  # fmt: skip
-        found = re.findall(r"<ETag>([^<]+)<", listed.body.decode())
-        parts = [requests.Part(etag) for etag in found]
+            request = requests.announced(PATH, size * MIB, query)
+            parts.append(requests.Part(steps.etag(_sent(connection, server, request, size))))
         _asked(connection, server, requests.complete(PATH, upload, parts))
 
 
@@ -193,7 +187,7 @@ def measured(name: str, folder: Path, options: Namespace) -> tuple[list[str], di
     try:
         with starting.running(SERVERS[name], folder) as one:
             create_bucket(one, BUCKET)
-            steps: tuple[tuple[str, Callable[[], object]], ...] = (
+            jobs: tuple[tuple[str, Callable[[], object]], ...] = (
                 ("idle", lambda: time.sleep(0.5)),
                 ("put", lambda: upload(one, options.mib)),
                 ("get", lambda: download(one, options.mib)),
@@ -202,15 +196,15 @@ def measured(name: str, folder: Path, options: Namespace) -> tuple[list[str], di
                 ("before", lambda: small_requests(one, folder, options, options.requests // 10)),
                 ("after", lambda: small_requests(one, folder, options, options.requests)),
             )
-            for step, do in steps:
+            for step, do in jobs:
                 with watching(one) as peak:
                     do()
                 if step in ("before", "after"):  # what stays, not the most
                     peak = Peak(seconds=peak.seconds)
                     peak.add(one.usage() or [])
                 found[step] = peak
-    except (Missing, Refused) as error:
-        trouble = str(error)
+    except (LoadFailed, Missing, Refused) as error:
+        trouble = " ".join(str(error).split())[:160]
     return _row(name, found, trouble, options), {
         "name": name,
         "trouble": trouble,

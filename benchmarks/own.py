@@ -7,7 +7,6 @@ An operation that has begun is finished, and counted, when the time is over.
 
 from __future__ import annotations
 
-import re
 import selectors
 import socket
 import time
@@ -16,16 +15,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from benchmarks.answers import Reading
 from benchmarks.connection import PIECE, Answer
 from benchmarks.steps import START, Exchange, Operation, Wrong
 
 TIMEOUT = 10.0
 _PAUSE = 0.01
 _JOINED = 1 << 16
-_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
-_CLOSE = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)
-_SIZE = re.compile(rb"([0-9a-fA-F]+)[^\r\n]*\r\n")
 
 
 @dataclass(slots=True)
@@ -43,75 +39,6 @@ class Tally:
     def wrong(self, kind: str, text: str) -> None:
         self.errors[kind] += 1
         self.complaint = self.complaint or text
-
-
-class _Reading:
-    """One answer on its way in. `take` gives it when it is whole."""
-
-    __slots__ = ("_at", "_buffer", "_exchange", "_head", "_left", "_length", "chunked", "status")
-
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange, self._buffer = exchange, bytearray()
-        self._head, self.status, self.chunked = b"", 0, False
-        self._left = self._length = self._at = 0
-
-    def take(self, piece: memoryview) -> Answer | None:
-        if not self.status:
-            self._buffer += piece
-            if not self._begun():
-                return None
-        elif self.chunked or self._kept:
-            self._buffer += piece
-            self._left -= len(piece)
-        else:
-            self._left -= len(piece)
-        if self.chunked:
-            return self._chunks()
-        if self._left > 0:
-            return None
-        body = bytes(self._buffer) if self._kept else b""
-        return Answer(self.status, self._length, body, self._head)
-
-    @property
-    def _kept(self) -> bool:
-        return self._exchange.keep or self.status >= 400
-
-    def _begun(self) -> bool:
-        end = self._buffer.find(b"\r\n\r\n")
-        if end < 0:
-            return False
-        head, status = bytes(self._buffer[: end + 2]), int(self._buffer[9:12])
-        del self._buffer[: end + 4]
-        if status == 100:
-            return self._begun()
-        self._head, self.status = head, status
-        if self._exchange.bodiless or status in (204, 304):
-            return True
-        found = _LENGTH.search(head)
-        if found is None:
-            self.chunked = bool(_CHUNKED.search(head))
-            if not self.chunked:
-                raise ConnectionError("an answer with neither Content-Length nor chunks")
-            return True
-        self._length = int(found[1])
-        self._left = self._length - len(self._buffer)
-        return True
-
-    def _chunks(self) -> Answer | None:
-        """Go on from chunk to chunk as far as they have come."""
-        while found := _SIZE.match(self._buffer, self._at):
-            size = int(found[1], 16)
-            if found.end() + size + 2 > len(self._buffer):
-                return None
-            self._at = found.end() + size + 2
-            self._length += size
-            if not size:
-                body = bytes(self._buffer) if self._kept else b""
-                return Answer(self.status, self._length, body, self._head)
-        return None
-
-    def closes(self) -> bool:
-        return bool(_CLOSE.search(self._head))
 
 
 class _Client:
@@ -174,7 +101,7 @@ class _Client:
         tally.started = tally.started or self._started
 
     def _send(self, exchange: Exchange) -> None:
-        self._reading = _Reading(exchange)
+        self._reading = Reading(exchange)
         try:
             if self._socket is None:
                 self._connect()

@@ -50,6 +50,16 @@ _UPLOAD = re.compile(rb"<UploadId>([^<]+)</UploadId>")
 _ETAG = re.compile(rb"\r\netag: *([^\r]+)", re.IGNORECASE)
 
 
+def upload_id(answer: Answer) -> str:
+    """Raises `Wrong`."""
+    return _found(_UPLOAD, answer.body)
+
+
+def etag(answer: Answer) -> str:
+    """As it is quoted there. Raises `Wrong`."""
+    return _found(_ETAG, answer.head)
+
+
 def _found(pattern: re.Pattern[bytes], text: bytes) -> str:
     found = pattern.search(text)
     if found is None:
@@ -60,14 +70,14 @@ def _found(pattern: re.Pattern[bytes], text: bytes) -> str:
 def _parts(target: Target, path: str, size: int, part: int) -> Generator[Exchange, Answer, Request]:
     """Begins an upload and sends its parts; gives the request that completes it."""
     answer = yield exchange(target, requests.begin(path), keep=True)
-    upload, parts = _found(_UPLOAD, answer.body), []
+    upload, parts = upload_id(answer), []
     for number in range(1, -(-size // part) + 1):
         query = {"partNumber": str(number), "uploadId": upload}
         body = payload(min(part, size - (number - 1) * part))
         request = requests.put(path, body, query)
         answer = yield exchange(target, request, keep=True)
         crc32 = request.headers["x-amz-checksum-crc32"]
-        parts.append(requests.Part(_found(_ETAG, answer.head), crc32))
+        parts.append(requests.Part(etag(answer), crc32))
     return requests.complete(path, upload, parts)
 
 
