@@ -121,7 +121,8 @@ def _line(
         yield _mark(one.kind, _x(times), y, colour, title)
         if one.kind == "gateway" and not told:
             told = True
-            yield _text(beside, y + 4, f"{times:.3g}×", weight="bold", colour=colour)
+            told_times = f"{times:,.0f}×" if times >= 100 else f"{times:.3g}×"
+            yield _text(beside, y + 4, told_times, weight="bold", colour=colour)
             yield _text(beside + 70, y + 4, shown, colour=colour)
     theirs = amount(workload, Figure.of(best.samples[workload.name]).rate)
     yield _text(beside + 160, y + 4, f"{best.name} {theirs}", size=12, colour="#444")
