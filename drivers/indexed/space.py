@@ -83,6 +83,9 @@ class FileSpace(Space):
             with self._turn:
                 writer = self._connect()
                 prepare(writer, self.path)
+        except sqlite3.Error as error:  # damaged, or a disk with no room for SQLite's own files
+            self.close()
+            raise translate(error) from error
         except BaseException:
             self.close()
             raise
