@@ -250,6 +250,14 @@ def refuse_unknown(request: Request) -> None:
         )
 
 
+_WRITING = (
+    _REFUSED
+    | encryption.WRITING
+    | {"HTTP_X_AMZ_TAGGING", "HTTP_X_AMZ_STORAGE_CLASS", *(key for key, _ in _STORED)}
+)
+"""The headers that say something of a new object, but for its type and metadata."""
+
+
 def new_object(
     request: Request,
     *,
@@ -261,8 +269,20 @@ def new_object(
     attributes: Mapping[str, Any] = NOTHING,
 ) -> Put:
     """What the headers say of an object that is to be stored."""
-    refuse_unknown(request)
     environ = request.environ
+    if _WRITING.isdisjoint(environ):  # as for most uploads
+        return Put(
+            size=size,
+            content_type=content_type(request),
+            metadata=metadata(environ),
+            checksums=checksums,
+            checksum_type=checksum_type,
+            digests=digests,
+            conditions=conditions,
+            owner=request.identity.account,
+            attributes=attributes,
+        )
+    refuse_unknown(request)
     return Put(
         size=size,
         content_type=content_type(request),
