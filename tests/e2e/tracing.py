@@ -60,8 +60,11 @@ def traced(folder: Path, *options: str, config: str = "") -> Iterator[Running]:
     try:
         wait_until_ready(url, port, process)
         yield Running(url, folder, process, environment())
+        said = (folder / "log").read_text(encoding="utf-8")
+        assert process.poll() is None, f"it ended by itself with {process.returncode}: {said}"
     finally:
-        kill(process)
+        if process.poll() is None:
+            kill(process)
 
 
 class Event(NamedTuple):
