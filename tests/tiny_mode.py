@@ -145,6 +145,7 @@ def load(*, threads: int, spools: bool, folder: Path | None = None) -> Loaded:
     log = AccessLog(_stderr())
     log.start()
     mode = TinyMode()
+    admission = Admission(threads, spools=spools)
     app = App(
         Doors(
             [mode],
@@ -152,7 +153,7 @@ def load(*, threads: int, spools: bool, folder: Path | None = None) -> Loaded:
             default=mode.name,
             own=create_pages(metrics, []),
         ),
-        admission=Admission(threads, spools=spools),
+        admission=admission,
         metrics=metrics,
         access_log=log,
     )
@@ -161,7 +162,7 @@ def load(*, threads: int, spools: bool, folder: Path | None = None) -> Loaded:
         log.stop()
         metrics.stop()
 
-    return Loaded(app, close)
+    return Loaded(app, close, admission)
 
 
 def _stderr() -> TextIO:
