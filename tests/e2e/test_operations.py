@@ -39,7 +39,7 @@ from tests.e2e.conftest import (
     free_port,
     wait_until_ready,
 )
-from tests.e2e.test_sockets import GUARD, Answer, ask, eventually, head, log_of, signed
+from tests.e2e.raw import GUARD, Answer, ask, eventually, head, log_of, signed
 
 granian_only = pytest.mark.skipif(sys.platform == "win32", reason="granian is not for Windows")
 TWO_WORKERS = ("--server", "granian", "--workers", "2")
