@@ -32,7 +32,7 @@ class Loaded:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """`load` can be pickled, where processes are spawned. `listen` are host and port;
-    `drain` and `body_timeout` are in seconds, `max_body` in bytes; `tls` are certificate
+    `drain` and the time-outs are in seconds, `max_body` in bytes; `tls` are certificate
     and key."""
 
     load: Callable[[], Loaded]
@@ -40,6 +40,7 @@ class Plan:
     workers: int = 1
     threads: int = 16
     drain: float = 30.0
+    header_timeout: float = 30.0
     body_timeout: float = 60.0
     max_body: int = 1 << 30
     tls: tuple[Path, Path] | None = field(default=None)

@@ -4,7 +4,8 @@ What was measured (2.8), and what follows:
 - A worker calls the loader after it was spawned, so the parent opens nothing.
 - On Linux each worker has a listening socket of its own on the one port, which
   two servers could share unnoticed: the port is tried before.
-- It has no time-out for bodies: `watch` has.
+- It has no time-out for bodies: `watch` has. Its time-out for heads also ends
+  kept-alive connections that are idle.
 - SIGTERM: idle connections are closed, requests under way are finished, up to
   `drain`; then the worker is killed. Of requests sent just then on kept-alive
   connections some find theirs closed, unanswered and unseen, as HTTP/1.1 has
@@ -97,7 +98,9 @@ def _server(plan: Plan, host: str, port: int) -> Any:
         blocking_threads=plan.threads,
         backlog=CONNECTIONS,
         backpressure=CONNECTIONS,
-        http1_settings=HTTP1Settings(header_read_timeout=30_000, keep_alive=True),
+        http1_settings=HTTP1Settings(
+            header_read_timeout=round(plan.header_timeout * 1000), keep_alive=True
+        ),
         respawn_failed_workers=True,
         workers_kill_timeout=max(1, round(plan.drain)),
         ssl_cert=certificate,

@@ -37,7 +37,6 @@ CONNECTIONS = 2000 if hasattr(select, "poll") else 480
 MANY = 0.5
 """The part of `CONNECTIONS` from which on idle ones are closed sooner."""
 
-HEAD_WITHIN = 30.0
 IDLE_AFTER = 60.0
 _BUFFER = 1 << 20
 
@@ -47,11 +46,11 @@ class WaitressServer:
     from any thread, as they do."""
 
     def __init__(self) -> None:
-        self._stopping = threading.Event()
+        self._stopping = False
         self._wake: Callable[[], None] = lambda: None
 
     def stop(self) -> None:
-        self._stopping.set()
+        self._stopping = True  # no Event: a signal handler may interrupt another
         with suppress(OSError):  # the loop was awake, and has ended by now
             self._wake()
 
@@ -98,6 +97,7 @@ class WaitressServer:
             outbuf_overflow=4 * _BUFFER,
             clear_untrusted_proxy_headers=False,
             asyncore_use_poll=True,
+            log_socket_errors=False,  # clients that vanish
             ident=None,
         )
         listening = [one for one in channels.values() if hasattr(one, "active_channels")]
@@ -105,8 +105,8 @@ class WaitressServer:
             one.channel_class = Channel
         self._wake = listening[0].pull_trigger
         ready(tuple((one.effective_host, int(one.effective_port)) for one in listening))
-        watch = _Watch(listening, loaded.admission, plan.body_timeout)
-        while not self._stopping.is_set():
+        watch = _Watch(listening, loaded.admission, plan)
+        while not self._stopping:
             wasyncore.loop(timeout=1, map=channels, use_poll=True, count=1)
             watch.look()
         self._drain(listening, channels, plan.drain, watch)
@@ -140,16 +140,16 @@ def _busy(listening: Any) -> bool:
 class _Watch:
     """Closes connections whose clients keep us waiting: looks once a second, when called."""
 
-    def __init__(self, listening: list[Any], admission: Admission, body_timeout: float) -> None:
+    def __init__(self, listening: list[Any], admission: Admission, plan: Plan) -> None:
         self._listening, self._admission = listening, admission
-        self._body_timeout = body_timeout
+        self._head, self._body = plan.header_timeout, plan.body_timeout
         self._next, self._refused = 0.0, 0
 
     def look(self) -> None:
-        now = time.time()
+        now = time.monotonic()
         if now < self._next:
             return
-        self._next = now + min(1.0, self._body_timeout / 2)
+        self._next = now + min(1.0, self._head / 2, self._body / 2)
         open_now = [one for server in self._listening for one in server.active_channels.values()]
         patience = self._patience(len(open_now))
         for channel in open_now:
@@ -160,8 +160,8 @@ class _Watch:
         refused, self._refused = self._refused, self._admission.refused
         pressed = many or refused != self._refused
         return Patience(
-            head=PRESSED if many else HEAD_WITHIN,
-            body=min(PRESSED, self._body_timeout) if pressed else self._body_timeout,
+            head=min(PRESSED, self._head) if many else self._head,
+            body=min(PRESSED, self._body) if pressed else self._body,
             idle=PRESSED if many else IDLE_AFTER,
         )
 

@@ -34,7 +34,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._moved = 0
-        self._pace = Pace(0, self.creation_time)
+        self._pace = Pace(0, 0.0)
         self._phase: object = None
 
     def recv(self, size: int) -> bytes:
@@ -48,7 +48,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         return sent
 
     def look(self, now: float, patience: Patience) -> None:
-        """Close it if its client keeps us waiting. `now` is of `time.time`."""
+        """Close it if its client keeps us waiting. `now` is of any clock."""
         phase, seconds, whole = self._phase_now(patience)
         if phase != self._phase:
             self._phase, self._pace = phase, Pace(self._moved, now)

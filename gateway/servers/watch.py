@@ -16,7 +16,8 @@ chosen by what must be true of them:
   kept-alive connections that are idle, which may be closed at any time, and
   requests that are being worked on. The latter were heard of shortly before
   they began. So what was last heard of before the oldest of the client's
-  other requests began is an upload that waits, or idle.
+  other requests began is an upload that waits, or idle. So is what receives
+  a little again and again while nothing is answered.
 
 `body_timeout` is the patience; `PRESSED` while others were refused because
 all places are held. A reading connection is only closed for reading: its
@@ -45,6 +46,9 @@ from gateway.servers.sockets import own_sockets
 Peer: TypeAlias = tuple[str, int]
 
 INTERVAL = 1.0
+TRICKLE = 3
+"""Looks at which something came and nothing was sent: no request that has just begun."""
+
 PROMPT = 0.5
 """Seconds from a request's arrival to its beginning, while threads are free."""
 
@@ -54,12 +58,37 @@ _UNACKED, _LAST_SENT, _LAST_RECEIVED, _ACKED, _NOT_SENT, _SIZE = 24, 44, 52, 120
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One connection: how many bytes `moved`, both ways; whether some `wait` to be taken
-    by the client; and for how many seconds it has been `quiet`."""
+    """A connection: bytes that it `received` and that its client has `taken`; whether some
+    `wait` to be taken; and for how many seconds it has been `quiet`."""
 
-    moved: int
+    received: int
+    taken: int
     waits: bool
     quiet: float
+
+    @property
+    def moved(self) -> int:
+        return self.received + self.taken
+
+
+class Known:
+    """A connection as it was at the looks before. `drops`: looks at which something had
+    come, since something was sent."""
+
+    __slots__ = ("_last", "drops", "pace")
+
+    def __init__(self, seen: Seen, now: float) -> None:
+        self._last, self.drops = seen, 0
+        self.pace = Pace(seen.moved, now - seen.quiet)
+
+    def update(self, seen: Seen, now: float) -> None:
+        last, self._last = self._last, seen
+        if seen.waits != last.waits:
+            self.pace = Pace(seen.moved, now)
+        if seen.taken != last.taken:
+            self.drops = 0
+        elif seen.received != last.received:
+            self.drops += 1
 
 
 class Watch:
@@ -76,7 +105,7 @@ class Watch:
         self._clock = clock
         self._refused, self._crowded = 0, -PRESSED
         self._requests: dict[UnderWay, Pace] = {}
-        self._connections: dict[Peer, tuple[Pace, bool]] = {}
+        self._connections: dict[Peer, Known] = {}
 
     def start(self) -> None:
         if sys.platform == "linux":
@@ -94,10 +123,11 @@ class Watch:
         self._requests = {one: before.get(one) or Pace(0, one.begun) for one in under_way}
         if len(under_way) >= self._admission.threads:
             self._crowded = now
+        # Looked at from half of the patience on, so that a trickle is known by its end.
         stuck = {
             one
             for one, pace in self._requests.items()
-            if pace.late(one.received + one.sent, now, patience)
+            if pace.late(one.received + one.sent, now, patience / 2)
         }
         if any(one.held for one in stuck):
             self._judge(stuck, now, patience)
@@ -112,16 +142,14 @@ class Watch:
         oldest = self._oldest(stuck, now)
         before, self._connections = self._connections, {}
         for found, peer, seen in _connections(self._port, set(oldest)):
-            pace, waited = before.get(peer) or (Pace(seen.moved, now - seen.quiet), seen.waits)
-            if waited != seen.waits:
-                pace = Pace(seen.moved, now)
-            self._connections[peer] = pace, seen.waits
-            if not pace.late(seen.moved, now, patience):
+            known = self._connections[peer] = before.get(peer) or Known(seen, now)
+            known.update(seen, now)
+            if not known.pace.late(seen.moved, now, patience):
                 continue
             with suppress(OSError):  # gone meanwhile
                 if seen.waits:
                     _drop(found)
-                elif now - seen.quiet < oldest[peer[0]]:
+                elif known.drops >= TRICKLE or now - seen.quiet < oldest[peer[0]]:
                     found.shutdown(socket.SHUT_RD)
 
     def _oldest(self, stuck: set[UnderWay], now: float) -> dict[str, float]:
@@ -155,12 +183,16 @@ def _connections(port: int, clients: set[str]) -> Iterator[tuple[socket.socket, 
 
 def _seen(found: socket.socket) -> Seen:
     info = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SIZE)
-    (unacked,), (not_sent,) = (struct.unpack_from("I", info, at) for at in (_UNACKED, _NOT_SENT))
-    sent, received = (struct.unpack_from("I", info, at)[0] for at in (_LAST_SENT, _LAST_RECEIVED))
+    unacked, not_sent, sent_ago, received_ago = (
+        struct.unpack_from("I", info, at)[0]
+        for at in (_UNACKED, _NOT_SENT, _LAST_SENT, _LAST_RECEIVED)
+    )
+    taken, received = struct.unpack_from("QQ", info, _ACKED)
     return Seen(
-        moved=sum(struct.unpack_from("QQ", info, _ACKED)),
+        received=received,
+        taken=taken,
         waits=unacked + not_sent > 0,
-        quiet=min(sent, received) / 1000,
+        quiet=min(sent_ago, received_ago) / 1000,
     )
 
 

@@ -88,9 +88,15 @@ def ask(
         connection.close()
 
 
-def connect(gateway: Running) -> socket.socket:
+def connect(gateway: Running, receive: int = 0) -> socket.socket:
+    """`receive`: bytes that may wait for this client, as the kernel counts them."""
     place = urlsplit(gateway.url)
-    return socket.create_connection((str(place.hostname), place.port or 80), timeout=GUARD)
+    connection = socket.socket()
+    if receive:  # before it connects: the window is agreed upon then
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
+    connection.settimeout(GUARD)
+    connection.connect((str(place.hostname), place.port or 80))
+    return connection
 
 
 def everything(connection: socket.socket) -> bytes:
