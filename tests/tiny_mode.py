@@ -186,6 +186,7 @@ def main(server: str, port: str, workers: str = "1", folder: str = "", tls: str 
         workers=int(workers),
         threads=threads,
         drain=DRAIN,
+        body_timeout=float(os.environ.get("TINY_BODY_TIMEOUT", "60")),
         max_body=50_000_000,
         tls=(Path(tls) / "cert.pem", Path(tls) / "key.pem") if tls else None,
     )

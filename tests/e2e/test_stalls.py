@@ -102,6 +102,13 @@ def ended(connection: socket.socket) -> bool:
     return bool(poll.poll(0))
 
 
+def first(connection: socket.socket) -> bytes:
+    """What has come first; b"" when the connection was cut."""
+    with suppress(ConnectionError):
+        return connection.recv(4096)
+    return b""
+
+
 def holds(gateway: Running, kind: str) -> bool:
     """Whether such a client holds a place. waitress reads bodies without a thread."""
     return kind == "downloads" or (kind == "uploads" and on_granian(gateway))
@@ -146,6 +153,11 @@ def test_those_who_stand_still_do_not_stop_others(gateway: Running, kind: str) -
         assert put(gateway, "healthy").status == 200
         assert ask(gateway.url, "GET", "/stalls/big").status == 200
         assert {one.code for one in answers if one.status == 503} <= {"SlowDown"}
+        if holds(gateway, kind):
+            refused = [got for got in map(first, stalled) if got.startswith(b"HTTP/1.1 503 ")]
+            assert refused
+            assert all(b"<Code>SlowDown</Code>" in got for got in refused)
+            assert all(b"retry-after: 1" in got.lower() for got in refused)
     finally:
         for connection in stalled:
             connection.close()
