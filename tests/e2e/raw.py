@@ -95,7 +95,11 @@ def connect(gateway: Running, receive: int = 0) -> socket.socket:
     if receive:  # before it connects: the window is agreed upon then
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
     connection.settimeout(GUARD)
-    connection.connect((str(place.hostname), place.port or 80))
+    try:
+        connection.connect((str(place.hostname), place.port or 80))
+    except OSError:
+        connection.close()
+        raise
     return connection
 
 
