@@ -393,6 +393,15 @@ def test_a_signal_finishes_what_is_under_way(kind: str, number: signal.Signals) 
 
 
 @BOTH
+def test_signals_in_a_row_end_it_too(kind: str) -> None:
+    """A handler that takes a lock would wait for itself."""
+    with running(kind) as server:
+        for number in [signal.SIGTERM, signal.SIGINT] * 20:
+            server.process.send_signal(number)
+        assert server.process.wait(PATIENCE) == 0
+
+
+@BOTH
 def test_under_load_no_request_that_was_seen_is_lost(kind: str) -> None:
     """What the log says was answered with 200 is what clients got."""
     answered = 0

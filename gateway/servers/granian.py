@@ -46,7 +46,10 @@ from gateway.servers.sockets import (
 )
 from gateway.servers.watch import Watch
 
-CONNECTIONS = 1024
+CONNECTIONS = 2048
+"""For each worker, idle ones too: 8 KiB each. The next ones wait in the kernel."""
+
+BACKLOG = 1024
 _HEADER_LIKE = ("HTTP_", "CONTENT_TYPE", "CONTENT_LENGTH", "REQUEST_URI")
 
 
@@ -96,7 +99,7 @@ def _server(plan: Plan, host: str, port: int) -> Any:
         websockets=False,
         workers=plan.workers,
         blocking_threads=plan.threads,
-        backlog=CONNECTIONS,
+        backlog=BACKLOG,
         backpressure=CONNECTIONS,
         http1_settings=HTTP1Settings(
             header_read_timeout=round(plan.header_timeout * 1000), keep_alive=True

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 LEAST_RATE = 256
 """Bytes a second. A client that moves fewer holds a place for nothing."""
 
-PRESSED = 10.0
+PRESSED = 5.0
 """Seconds of patience while others are refused because of those who stand still."""
 
 

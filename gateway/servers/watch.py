@@ -26,7 +26,7 @@ all move, and 20 µs for each open descriptor when one does not.
 
 Between the look at a descriptor and its shutdown the server may close it and
 accept another connection under the same number: some microseconds, against a
-connection that has stood still for ten seconds at least.
+connection that has stood still for five seconds at least.
 
 Linux only: it needs the kernel's counters (tcp(7), TCP_INFO) and /proc.
 """
