@@ -32,9 +32,10 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """Seconds for a request's head as a whole, for a body or an answer that does not
+    """Seconds for a request's head as a whole, for a body and for an answer that do not
     move, and for the next request."""
 
     head: float
     body: float
+    answer: float
     idle: float

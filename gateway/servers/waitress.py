@@ -156,13 +156,15 @@ class _Watch:
             channel.look(now, patience)
 
     def _patience(self, connections: int) -> Patience:
+        """Less when connections get short, and for answers when threads do."""
         many = connections > CONNECTIONS * MANY
         refused, self._refused = self._refused, self._admission.refused
-        pressed = many or refused != self._refused
+        most = PRESSED if many else float("inf")
         return Patience(
-            head=min(PRESSED, self._head) if many else self._head,
-            body=min(PRESSED, self._body) if pressed else self._body,
-            idle=PRESSED if many else IDLE_AFTER,
+            head=min(most, self._head),
+            body=min(most, self._body),
+            answer=min(most if refused == self._refused else PRESSED, self._body),
+            idle=min(most, IDLE_AFTER),
         )
 
 

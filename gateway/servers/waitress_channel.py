@@ -62,7 +62,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         """What is to happen next, other for each request; in how many seconds; and whether
         as a whole by then, or is to move."""
         if self.total_outbufs_len:
-            return "answer", patience.body, False
+            return "answer", patience.answer, False
         if self.requests:
             return "work", float("inf"), True
         if self.request is None:
