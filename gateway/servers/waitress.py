@@ -7,8 +7,7 @@ What was measured (3.0), and what follows:
 - An answer of up to `outbuf_high_watermark` is taken from the application at
   once; only longer ones hold a thread at their client's pace. Its default of
   16 MiB for each connection is much for a gateway: 1 MiB here, in memory.
-- It looks at all connections whenever one is ready: 1,000 idle ones make it
-  slow, so those wait less when there are many.
+- It looks at all connections whenever one is ready: `waitress_loop` does not.
 - It has no way to stop gently: here the listening sockets are closed first,
   and the loop goes on until all answers are sent, or `drain` is over.
 - No TLS.
@@ -24,12 +23,15 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.admission import Admission
 from gateway.servers import CannotServe, Loaded, Plan
 from gateway.servers.pace import PRESSED, Patience
 from gateway.servers.sockets import allow_many_files, bound
+
+if TYPE_CHECKING:  # waitress is imported when it serves
+    from gateway.servers.waitress_loop import Loop
 
 CONNECTIONS = 2000 if hasattr(select, "poll") else 480
 """Windows waits for 512 sockets at once, at most."""
@@ -83,6 +85,7 @@ class WaitressServer:
         from waitress.server import create_server
 
         from gateway.servers.waitress_channel import Channel
+        from gateway.servers.waitress_loop import Loop
 
         channels: dict[int, Any] = {}
         server = create_server(
@@ -91,7 +94,7 @@ class WaitressServer:
             sockets=sockets,
             threads=plan.threads,
             max_request_body_size=plan.max_body,
-            channel_timeout=round(IDLE_AFTER),
+            channel_timeout=1 << 30,  # `_Watch` does it
             connection_limit=CONNECTIONS,
             outbuf_high_watermark=_BUFFER,
             outbuf_overflow=4 * _BUFFER,
@@ -101,31 +104,30 @@ class WaitressServer:
             ident=None,
         )
         listening = [one for one in channels.values() if hasattr(one, "active_channels")]
+        loop = Loop(channels)
         for one in listening:
-            one.channel_class = Channel
+            one.channel_class, one.loop = Channel, loop
         self._wake = listening[0].pull_trigger
         ready(tuple((one.effective_host, int(one.effective_port)) for one in listening))
         watch = _Watch(listening, loaded.admission, plan)
         while not self._stopping:
-            wasyncore.loop(timeout=1, map=channels, use_poll=True, count=1)
+            loop.turn(1)
             watch.look()
-        self._drain(listening, channels, plan.drain, watch)
+        self._drain(listening, loop, plan.drain, watch)
         server.task_dispatcher.shutdown(timeout=1)
         wasyncore.close_all(channels)
+        loop.close()
 
-    def _drain(
-        self, listening: list[Any], channels: dict[int, Any], seconds: float, watch: _Watch
-    ) -> None:
+    def _drain(self, listening: list[Any], loop: Loop, seconds: float, watch: _Watch) -> None:
         """Accept no more, and go on until no connection has anything under way."""
-        from waitress import wasyncore
-
         for one in listening:
             one.accepting = False
-            one.del_channel(channels)
+            loop.remove(one._fileno)
+            one.del_channel()
             one.socket.close()
         until = time.monotonic() + seconds
         while time.monotonic() < until and any(map(_busy, listening)):
-            wasyncore.loop(timeout=0.05, map=channels, use_poll=True, count=1)
+            loop.turn(0.05)
             watch.look()
 
 

@@ -37,6 +37,14 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         self._pace = Pace(0, 0.0)
         self._phase: object = None
 
+    def add_channel(self, map: dict[int, Any] | None = None) -> None:
+        super().add_channel(map)
+        self.server.loop.add(self._fileno)
+
+    def del_channel(self, map: dict[int, Any] | None = None) -> None:
+        self.server.loop.remove(self._fileno)
+        super().del_channel(map)
+
     def recv(self, size: int) -> bytes:
         data: bytes = super().recv(size)
         self._moved += len(data)
