@@ -276,7 +276,7 @@ def test_places_and_counts_come_back_however_a_request_ends(query: str) -> None:
         Called(app, request)
     except OSError:
         assert query == "break"
-    assert (admission.held, metrics.in_flight) == (0, 0)
+    assert (admission.held, metrics.in_flight, admission.under_way) == (0, 0, set())
 
 
 def test_a_long_answer_without_a_place_is_refused_and_closed() -> None:
