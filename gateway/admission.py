@@ -62,6 +62,7 @@ class Admission:
         self.spools = spools
         self.held = self.refused = 0
         self.under_way: set[UnderWay] = set()
+        self._refused_before = 0
         self._clients: dict[str, int] = {}
         self._lock = threading.Lock()
 
@@ -75,6 +76,12 @@ class Admission:
                 return
             self.refused += 1
         raise Busy(retry_after=RETRY_AFTER)
+
+    def pressed(self) -> bool:
+        """Whether half of the threads are held, or somebody was refused since this was asked
+        before: for one that looks from time to time."""
+        before, self._refused_before = self._refused_before, self.refused
+        return self.refused != before or self.held * 2 >= self.threads
 
     def release(self, client: str) -> None:
         with self._lock:

@@ -8,7 +8,7 @@ LEAST_RATE = 256
 """Bytes a second. A client that moves fewer holds a place for nothing."""
 
 PRESSED = 5.0
-"""Seconds of patience while others are refused because of those who stand still."""
+"""Seconds of patience while threads are short because of those who stand still."""
 
 
 class Pace:

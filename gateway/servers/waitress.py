@@ -145,7 +145,7 @@ class _Watch:
     def __init__(self, listening: list[Any], admission: Admission, plan: Plan) -> None:
         self._listening, self._admission = listening, admission
         self._head, self._body = plan.header_timeout, plan.body_timeout
-        self._next, self._refused = 0.0, 0
+        self._next = 0.0
 
     def look(self) -> None:
         now = time.monotonic()
@@ -160,12 +160,11 @@ class _Watch:
     def _patience(self, connections: int) -> Patience:
         """Less when connections get short, and for answers when threads do."""
         many = connections > CONNECTIONS * MANY
-        refused, self._refused = self._refused, self._admission.refused
         most = PRESSED if many else float("inf")
         return Patience(
             head=min(most, self._head),
             body=min(most, self._body),
-            answer=min(most if refused == self._refused else PRESSED, self._body),
+            answer=min(PRESSED if self._admission.pressed() else most, self._body),
             idle=min(most, IDLE_AFTER),
         )
 

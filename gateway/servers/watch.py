@@ -19,8 +19,8 @@ chosen by what must be true of them:
   other requests began is an upload that waits, or idle. So is what receives
   a little again and again while nothing is answered.
 
-`body_timeout` is the patience; `PRESSED` while others were refused because
-all places are held. A reading connection is only closed for reading: its
+`body_timeout` is the patience; `PRESSED` while half of the threads are held
+or others are refused. A reading connection is only closed for reading: its
 client still gets the answer. Measured: a look costs 5 µs when
 all move, and 20 µs for each open descriptor when one does not.
 
@@ -107,7 +107,7 @@ class Watch:
     ) -> None:
         self._admission, self._port, self._patience = admission, port, patience
         self._clock = clock
-        self._refused, self._crowded = 0, -PRESSED
+        self._crowded = -PRESSED
         self._requests: dict[UnderWay, Pace] = {}
         self._connections: dict[Peer, Known] = {}
 
@@ -143,8 +143,7 @@ class Watch:
             self._connections.clear()
 
     def _patience_now(self) -> float:
-        refused, self._refused = self._refused, self._admission.refused
-        return self._patience if refused == self._refused else min(PRESSED, self._patience)
+        return min(PRESSED, self._patience) if self._admission.pressed() else self._patience
 
     def _judge(self, stuck: set[UnderWay], now: float, patience: float) -> None:
         oldest = self._oldest(stuck, now)
