@@ -35,12 +35,13 @@ def open_worker(
     access_log = AccessLog(sys.stderr, configuration.server.log_format)
     checks = [] if configuration.data is None else [writable(configuration.data)]
     default = configuration.server.default_mode
+    admission = Admission(threads, spools=server == "waitress")
     app = create_app(
         runtime,
         # The default mode gets what no other claims, so it is asked last.
         sorted(configuration.plugins.modes.values(), key=lambda mode: mode.name == default),
         configuration,
-        admission=Admission(threads, spools=server == "waitress"),
+        admission=admission,
         metrics=metrics,
         access_log=access_log,
         pages=create_pages(metrics, checks),
@@ -55,7 +56,7 @@ def open_worker(
         access_log.stop()
         metrics.stop()
 
-    return Loaded(app, close)
+    return Loaded(app, close, admission)
 
 
 def load_worker(

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drivers.indexed import listing
 from drivers.memory import Memory
 from gateway.storage import BytesBody, Context, Delete, ListQuery, Put
 from gateway.storage.paging import common_prefix
@@ -23,13 +24,22 @@ def store() -> Iterator[Memory]:
     memory.close()
 
 
+@pytest.fixture(scope="module", params=[1, 8], ids=["leaps at once", "leaps late"])
+def steps(request: pytest.FixtureRequest) -> Iterator[None]:
+    """How many rows are stepped over before the walk seeks, and then leaps."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(listing, "_STEPS", request.param)
+        yield
+
+
+@pytest.mark.usefixtures("steps")
 @given(
     keys=st.sets(KEYS, max_size=40) | st.sets(KEYS.map(lambda key: f"{key}/{key}"), max_size=40),
     prefix=st.text(st.sampled_from("a/\0"), max_size=2),
     delimiter=st.sampled_from(["/", "-", "//", "\0", "é", "\U0010ffff"]),
     limit=st.integers(1, 7),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_pages_of_prefixes_leave_nothing_out_and_say_nothing_twice(
     store: Memory, keys: set[str], prefix: str, delimiter: str, limit: int
 ) -> None:
