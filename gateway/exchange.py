@@ -30,6 +30,7 @@ class Exchange(Record):
         "_finish",
         "_held",
         "_over",
+        "_waits",
         "headers",
         "line",
         "unread",
@@ -46,7 +47,7 @@ class Exchange(Record):
         path: str = environ["PATH_INFO"]
         Record.__init__(self, request_id, environ["REQUEST_METHOD"], path, client)
         self._admission, self._finish = admission, finish
-        self._held = self._over = self.unread = False
+        self._held = self._over = self._waits = self.unread = False
         self.line = ""
         self.headers: Headers = []
         self.started, self._begun = time.time(), time.perf_counter()
@@ -61,17 +62,18 @@ class Exchange(Record):
 
     # admission
 
-    def admit(self) -> None:
-        """Take a place among those who hold a thread at their client's pace. Raises `Busy`."""
+    def admit(self, *, waits: bool = False) -> None:
+        """Take a place among those who hold a thread at their client's pace, or among those
+        who wait for something to happen. Raises `Busy`."""
         if self._held or (self.unread and self._admission.spools):
             return
-        self._admission.take(self.client)
-        self._held = True
+        self._admission.take(self.client, waits=waits)
+        self._held, self._waits = True, waits
 
     def release(self) -> None:
         if self._held:
             self._held = False
-            self._admission.release(self.client)
+            self._admission.release(self.client, waits=self._waits)
 
     # the end
 
