@@ -66,8 +66,8 @@ def test_an_upload_comes_back_with_all_that_was_said_of_it(api: Served, folder: 
 def test_201_is_new_and_200_is_replaced(api: Served, folder: str) -> None:
     assert api.put("files", f"{folder}a").status == 201
     assert api.put("files", f"{folder}a").status == 200
-    put = {"sid": "files", "path": f"{folder}a", "body": b"x"}
-    assert api.call("uploadfile", method="POST", **put).status == 200
+    post = api.call("uploadfile", method="POST", body=b"x", sid="files", path=f"{folder}a")
+    assert post.status == 200
     api.call("deletefile", method="POST", sid="files", path=f"{folder}a")
     assert api.put("files", f"{folder}a").status == 201
 
