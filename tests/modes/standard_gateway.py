@@ -1,6 +1,7 @@
 """A gateway in memory on a real socket, with every door open: what tests of the standard
 mode use. Services: `files` (no versions kept), `kept` (versions for ever), `plain` (a
-driver that can do the least, put and delete), `dull` (one that can only be read)."""
+driver that can do the least, put and delete), `dull` (one that can only be read),
+`cached` (one that can be flushed)."""
 
 from __future__ import annotations
 
@@ -26,9 +27,12 @@ from gateway.storage import (
     Deleted,
     Get,
     Intake,
+    Mark,
     NoSuchKey,
     ObjectInfo,
     Opened,
+    Purge,
+    Purges,
     Put,
     Range,
     Readable,
@@ -77,6 +81,8 @@ keep_versions = "forever"
 driver = "plain"
 [services.dull]
 driver = "dull"
+[services.cached]
+driver = "forgetful"
 """
 
 
@@ -126,10 +132,27 @@ class Plain(Dull, Writable):
         return Deleted(key, self.held.pop(key, None) is not None)
 
 
+@dataclass(eq=False)
+class Forgetful(Dull, Purges):
+    """As a cache is asked: it keeps the purges, and says how many there were."""
+
+    driver: ClassVar[str] = "forgetful"
+
+    def open(self, context: Any) -> None:
+        self.purges: list[Purge] = []
+
+    def objects(self) -> dict[str, bytes]:
+        return {"purges": repr([(one.kind, one.value) for one in self.purges]).encode()}
+
+    def purge(self, purge: Purge = Purge()) -> Mark:
+        self.purges.append(purge)
+        return Mark(point=len(self.purges), time=0, entries=len(self.purges))
+
+
 class Sample:
     @hookimpl
     def gateway_drivers(self) -> list[type[Store]]:
-        return [DullDriver, Plain]
+        return [DullDriver, Plain, Forgetful]
 
 
 @dataclass

@@ -150,6 +150,17 @@ def test_what_a_service_cannot_do_is_501_and_says_its_type(api: Served) -> None:
     assert api.call("flush", method="POST", sid="files").status == 501
 
 
+# flush
+
+
+def test_a_flush_reaches_the_cache(api: Served) -> None:
+    assert api.call("flush", method="POST", sid="cached", prefix="a/").json == {"flushed": 1}
+    assert api.call("flush", method="POST", sid="cached").json == {"flushed": 2}
+    seen = api.call("getfile", sid="cached", path="purges").body
+    assert seen == b"[('prefix', 'a/'), ('all', '')]"
+    assert api.call("flush", method="POST", sid="cached", key=READER).error == "forbidden"
+
+
 # versionlist
 
 

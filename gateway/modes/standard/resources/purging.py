@@ -5,11 +5,10 @@ from __future__ import annotations
 from gateway.modes.standard import wire
 from gateway.modes.standard.call import Call
 from gateway.replies import Reply
-from gateway.storage import Unsupported
+from gateway.storage import Purge
 
 
 def flush(call: Call) -> Reply:
-    call.access.require("write")
-    about = call.access.service.about
-    raise Unsupported(f"The service {about.sid!r} (type {about.driver!r}) is no cache.")
-    return wire.reply({"flushed": 0})
+    prefix = call.values["prefix"]
+    mark = call.access.purge(Purge(kind="prefix", value=prefix) if prefix else Purge())
+    return wire.reply({"flushed": mark.entries})
