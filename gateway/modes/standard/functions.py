@@ -49,10 +49,10 @@ class Function(NamedTuple):
     errors: tuple[str, ...] = ()
 
 
-_SID = Parameter("sid", "The service's id, from `servicelist`.", required=True, example="photos")
+_SID = Parameter("sid", "The service’s id, from `servicelist`.", required=True, example="photos")
 _PATH = Parameter(
     "path",
-    "The file's path, percent-encoded. A leading slash is dropped.",
+    "The file’s path, percent-encoded. A leading slash is dropped.",
     "path",
     required=True,
     example="cats/tom.jpg",
@@ -64,7 +64,7 @@ _LIMIT = Parameter(
 _AFTER = Parameter("after", "The `next` of the page before.")
 _NEXT = Field("next", "text", "Goes into `after` for the next page; null on the last.", null=True)
 
-_FILE_PATH = Field("path", "text", "The file's path.")
+_FILE_PATH = Field("path", "text", "The file’s path.")
 _SIZE = Field("size", "integer", "Bytes.")
 _ETAG = Field("etag", "text", "Changes with the bytes, without quotes.")
 _TYPE = Field("contentType", "text", "Media type.")
@@ -73,7 +73,7 @@ _NAMED = Field("version", "text", "The version's name.", null=True)
 _SYNC = Field("syncId", "integer", "The change by which it was made.")
 
 _SERVICE = (
-    Field("sid", "text", "The service's id."),
+    Field("sid", "text", "The service’s id."),
     Field("name", "text", "Its name for people."),
     Field("type", "text", "The driver's name: `local`, `memory`, `cache`, …"),
     Field("access", "text", "What the key may do.", values=("read", "write")),
@@ -104,7 +104,7 @@ _REQUEST = (
     Field("mode", "text", "The API: `standard`, `s3`, …"),
     Field("method", "text", "The HTTP method."),
     Field("sid", "text", "The service; null when none was named.", null=True),
-    Field("path", "text", "The file's path. Never a query string."),
+    Field("path", "text", "The file’s path. Never a query string."),
     Field("status", "integer", "The HTTP status."),
     Field("bytesIn", "integer", "Bytes of the request's body."),
     Field("bytesOut", "integer", "Bytes of the answer's body."),
@@ -129,7 +129,7 @@ TABLE: tuple[Function, ...] = (
         ("GET",),
         lists.filelist,
         "List files",
-        "The files of a service, in the order of their paths' bytes. With a `delimiter`,"
+        "The files of a service, in the order of their paths’ bytes. With a `delimiter`,"
         " paths that go on behind one are given once, as a prefix: folders, so to say.",
         query=(
             _SID,
@@ -171,7 +171,7 @@ TABLE: tuple[Function, ...] = (
             Parameter("If-Modified-Since", "A time; when it has not changed since: 304."),
             Parameter("If-Match", "ETags; when the file has none of them: 412."),
             Parameter("If-Unmodified-Since", "A time; when it has changed since: 412."),
-            Parameter("If-Range", "An ETag or time; when it is not the file's, all is sent."),
+            Parameter("If-Range", "An ETag or time; when it is not the file’s, all is sent."),
         ),
         statuses={200: "The whole file.", 206: "The range.", 304: "It has not changed."},
         answer_headers=(
@@ -199,8 +199,8 @@ TABLE: tuple[Function, ...] = (
         " `Content-Encoding`, `Content-Language` and `Expires` are kept and come back.",
         query=(_SID, _PATH),
         headers=(
-            Parameter("Content-Type", "The file's media type, kept with it."),
-            Parameter("Content-MD5", "Base64 of the file's MD5: checked before it is stored."),
+            Parameter("Content-Type", "The file’s media type, kept with it."),
+            Parameter("Content-MD5", "Base64 of the file’s MD5: checked before it is stored."),
             Parameter("If-None-Match", "`*`: only when there is no such file yet, else 412."),
             Parameter("If-Match", "An ETag: only in place of that file, else 412."),
             Parameter("x-meta-*", "Anything of yours, kept and given back: `x-meta-owner: me`."),

@@ -39,7 +39,8 @@ def shown(function: Function) -> dict[str, str]:
 
 
 def program(language: Language, function: Function, address: str) -> str:
-    return language.program(function).replace(URL, address)
+    """What goes into a file."""
+    return language.program(function).replace(URL, address) + "\n"
 
 
 def _downloads(function: Function) -> bool:
