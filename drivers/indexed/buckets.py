@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from drivers.indexed import uploads
-from drivers.indexed.commit import Transaction
+from drivers.indexed.batch import Transaction
 from drivers.indexed.view import View
 from gateway.storage import AlreadyExists, BucketInfo, Buckets, NoSuchStore, NotEmpty
 

@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, cast
 
+from drivers.indexed.batch import Transaction
 from drivers.indexed.blobs import Blob
-from drivers.indexed.commit import Transaction
 from drivers.indexed.records import Row, unpack_pieces
 
 
 class Content(NamedTuple):
-    """Where an object's bytes are: a blob, or a manifest, or nowhere (it is empty)."""
+    """Where an object's bytes are: a blob, or a manifest, or nowhere (it is empty).
+    `overwrote`: they took the place of the ones that the object had."""
 
     blob: int | None = None
     manifest: int | None = None
+    overwrote: bool = False
+
+
+ContentMaker = Callable[[Transaction, "Row | None"], Content]
+"""Makes the rows of an object's bytes, once it is sure that the object will be there.
+It is given the row that the object replaces, when nothing will need that any more."""
+
+
+def new_content(txn: Transaction, blob: Blob, replaced: Row | None) -> Content:
+    """Bytes in the index take the place of those they replace, when nobody shares these:
+    one statement instead of three."""
+    if blob.data is not None and replaced is not None and replaced.blob is not None:
+        done = txn.execute(
+            "UPDATE blobs SET size = ?, crcs = ?, seal = ?, data = ?"
+            " WHERE id = ? AND refs = 1 AND name IS NULL",
+            (blob.size, blob.crcs or None, blob.seal or None, blob.data, replaced.blob),
+        )
+        if done.rowcount:
+            return Content(blob=replaced.blob, overwrote=True)
+    return Content(blob=add_blob(txn, blob))
 
 
 def add_blob(txn: Transaction, blob: Blob) -> int:

@@ -69,6 +69,17 @@ class Found(NamedTuple):
 
 def lookup(space: Space, service: int, key: str, version: str | None) -> Found:
     """Raises `NoSuchStore`, `NoSuchKey`, `NoSuchVersion`, `MethodNotAllowed`."""
+    memory = space.recent.now()
+    name = service, key, version
+    found: Found | None = memory.get(name)
+    if found is None:
+        found = _read(space, service, key, version)
+        if found.pieces is None:  # a manifest may be long
+            memory.keep(name, found, len(found.data or b""))
+    return found
+
+
+def _read(space: Space, service: int, key: str, version: str | None) -> Found:
     values = space.one(CURRENT, (key, service))
     if values is None:
         raise NoSuchStore

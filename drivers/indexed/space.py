@@ -16,16 +16,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from drivers.indexed import schema
+from drivers.indexed.batch import Transaction, translate
 from drivers.indexed.blobs import Blobs, FileBlobs, MemoryBlobs
-from drivers.indexed.commit import (
-    Committer,
-    GroupCommit,
-    Serial,
-    Transaction,
-    Turnstile,
-    translate,
-)
+from drivers.indexed.commit import Committer, GroupCommit, Serial, Turnstile
+from drivers.indexed.recent import Recent
 from gateway.storage import StorageError
+from gateway.storage.wal_index import Watch, watch
 
 T = TypeVar("T")
 
@@ -40,15 +36,17 @@ class Space(ABC):
     blobs: Blobs
     committer: Committer
     grace: int | None
+    recent: Recent[Any]
+    """What was found lately (see `reading`)."""
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self.clock = clock
         self.changed = threading.Condition()
         self.before_close: list[Callable[[], object]] = []
 
-    def write(self, operation: Callable[[Transaction], T]) -> T:
+    def write(self, operation: Callable[[Transaction], T], *, plain: bool = False) -> T:
         """The operation's result once it is durable (see `commit`)."""
-        return self.committer.write(operation)
+        return self.committer.write(operation, plain=plain)
 
     @abstractmethod
     def reading(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
@@ -79,16 +77,19 @@ class FileSpace(Space):
         self._opened: list[sqlite3.Connection] = []
         self._mutex = threading.Lock()
         self._turn = Turnstile(folder)
+        self._watch: Watch | None = None
         try:
             with self._turn:
                 writer = self._connect()
                 prepare(writer, self.path)
+            self._watch = watch(self.path)
         except BaseException:
             self.close()
             raise
         self.files = FileBlobs(folder / "blobs", sync=sync)
         self.blobs = self.files
         self.committer = GroupCommit(writer, self._turn)
+        self.recent = Recent(self._watch.version)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -143,6 +144,8 @@ class FileSpace(Space):
             opened, self._opened = self._opened, []
         for connection in opened:
             connection.close()
+        if self._watch is not None:
+            self._watch.close()  # after all connections: see `wal_index`
         self._turn.close()
 
 
@@ -158,7 +161,8 @@ class MemorySpace(Space):
         self._connection.execute("PRAGMA synchronous = OFF")
         prepare(self._connection, Path(":memory:"))
         self.blobs = MemoryBlobs()
-        self.committer = Serial(self._connection, self._mutex, self._forget)
+        serial = Serial(self._connection, self._mutex, self._forget)
+        self.committer, self.recent = serial, Recent(lambda: serial.commits)
 
     def _forget(self, names: Sequence[str]) -> None:
         for name in names:

@@ -11,9 +11,9 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from drivers.indexed import uploads
+from drivers.indexed.batch import Transaction
 from drivers.indexed.blobs import verified
 from drivers.indexed.cipher import BLOCK, TAG
-from drivers.indexed.commit import Transaction
 from drivers.indexed.space import FileSpace, Space
 from gateway.storage import Corrupt
 

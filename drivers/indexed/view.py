@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from drivers.indexed.commit import Transaction
+from drivers.indexed.batch import Transaction
 from drivers.indexed.listing import list_objects, list_versions
 from drivers.indexed.reading import Found, Reader, check_encryption, lookup, opened, wanted_range
 from drivers.indexed.shelf import Shelf
@@ -74,7 +74,7 @@ class View(Store, Listable, Versions, Changes, Measures):
         def on_shelf(txn: Transaction) -> T:
             return operation(Shelf(txn, service, space.clock(), space.grace))
 
-        result = space.write(on_shelf)
+        result = space.write(on_shelf, plain=True)
         space.announce()
         return result
 

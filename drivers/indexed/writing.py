@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
+from drivers.indexed.batch import Uncertain
 from drivers.indexed.blobs import Blob, crcs_of, encrypted, in_blocks
 from drivers.indexed.cipher import new_cipher
-from drivers.indexed.commit import Transaction, Uncertain
-from drivers.indexed.content import Content, add_blob
+from drivers.indexed.content import Content, ContentMaker, new_content
 from drivers.indexed.records import pack_detail
 from drivers.indexed.shelf import Draft
 from drivers.indexed.space import Space
@@ -85,7 +85,7 @@ def draft(
     etag: str,
     options: Put,
     detail: str,
-    content: Callable[[Transaction], Content],
+    content: ContentMaker,
 ) -> Draft:
     return Draft(
         key=key,
@@ -99,7 +99,7 @@ def draft(
     )
 
 
-def content_of(blob: Blob | None) -> Callable[[Transaction], Content]:
+def content_of(blob: Blob | None) -> ContentMaker:
     if blob is None:
-        return lambda _: Content()
-    return lambda txn: Content(blob=add_blob(txn, blob))
+        return lambda _txn, _replaced: Content()
+    return lambda txn, replaced: new_content(txn, blob, replaced)

@@ -8,7 +8,6 @@ that no driver and no mode has that rule again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from hmac import compare_digest
 from typing import IO, Protocol
 
 from gateway.storage.checksums import HASHERS, decode, encode
@@ -189,7 +188,6 @@ class Intake:
 
 
 def _compare(algorithm: str, declared: str, computed: bytes, *, kept: bool) -> None:
-    if not compare_digest(decode(algorithm, declared), computed):
-        raise BadDigest(
-            algorithm=algorithm, declared=declared, computed=encode(computed), kept=kept
-        )
+    found = encode(computed)
+    if declared != found and decode(algorithm, declared) != computed:  # else written otherwise
+        raise BadDigest(algorithm=algorithm, declared=declared, computed=found, kept=kept)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from drivers.indexed.commit import GroupCommit, Transaction, Turnstile
+from drivers.indexed.batch import Transaction
+from drivers.indexed.commit import GroupCommit, Turnstile
 from gateway.storage import PreconditionFailed, Unavailable
 
 

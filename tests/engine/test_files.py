@@ -8,10 +8,11 @@ import stat
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from drivers.indexed.commit import Uncertain
+from drivers.indexed.batch import Uncertain
 from drivers.indexed.space import FileSpace
 from drivers.indexed.upkeep import remove_due, remove_orphans, scrub
 from drivers.local import Local
@@ -93,9 +94,9 @@ def test_the_blob_and_its_folder_are_synced_before_the_index_is_committed(
 
     write = store.space.write
 
-    def committing(operation: object) -> object:
+    def committing(operation: Any, **given: Any) -> object:
         order.append("commit")
-        return write(operation)  # type: ignore[arg-type]  # passed through
+        return write(operation, **given)
 
     monkeypatch.setattr(os, "fsync", noting)
     monkeypatch.setattr(store.space, "write", committing)
@@ -228,7 +229,7 @@ def test_an_index_that_is_full_says_so_and_works_again(store: Local) -> None:
 def test_a_commit_that_may_have_worked_leaves_the_bytes(
     store: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def write(operation: object) -> object:
+    def write(operation: object, **given: object) -> object:
         raise Uncertain("the disk said no after the commit")
 
     with monkeypatch.context() as patch:
