@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import sys
@@ -18,7 +19,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.e2e.conftest import SECRET, Running, serving
+from tests.e2e.conftest import ROOT, SECRET, Running, serving
 from tests.e2e.test_clients import run
 
 MIB = 1 << 20
@@ -140,6 +141,41 @@ def test_a_waiting_follower_hears_of_an_upload(gateway: Running, bucket: str) ->
         time.sleep(0.3)
         call(gateway, "uploadfile", "PUT", b"x", sid=bucket, path="heard")
         assert waiting.result(PATIENCE)[0]["path"] == "heard"
+
+
+# as documented
+
+
+def blocks(file: str, language: str) -> list[str]:
+    text = (ROOT / file).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_readme_works_when_pasted(gateway: Running, tmp_path: Path) -> None:
+    if shutil.which("curl") is None or sys.platform == "win32":
+        pytest.skip("it is for a shell with curl")
+    (script,) = [one for one in blocks("README.md", "sh") if "/uploadfile" in one]
+    gateway.client().create_bucket(Bucket="photos")
+    (tmp_path / "cat.jpg").write_bytes(b"a cat")
+    script = script.replace("http://127.0.0.1:9000", gateway.url).replace("curl ", "curl -sS ")
+    out = run(gateway, "sh", "-e", "-c", f"cd {tmp_path}\n{script}").decode()
+    assert '"sid": "photos"' in out
+    assert out.count('"path": "pets/cat.jpg"') == 3
+    assert '"deleted": true' in out
+    assert (tmp_path / "copy.jpg").read_bytes() == b"a cat"
+
+
+def test_the_follower_of_the_documents_follows(
+    gateway: Running, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWAY_KEY", SECRET)
+    monkeypatch.setenv("GATEWAY_URL", gateway.url)
+    scope: dict[str, Any] = {}
+    exec(blocks("docs/standard.md", "python")[0], scope)
+    for number in range(3):
+        call(gateway, "uploadfile", "PUT", b"x", sid=bucket, path=f"{number}")
+    followed = scope["follow"](bucket)
+    assert [next(followed)["path"] for _ in range(3)] == ["0", "1", "2"]
 
 
 # across processes
