@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from base64 import b64encode
 from hashlib import md5
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.modes.standard_gateway import LIMITED, OWNER, READER, WRITER, Served
+from tests.modes.standard_gateway import LIMITED, OWNER, READER, ROOT, WRITER, Served
 
 DATA = bytes(range(256)) * 8
 
@@ -316,6 +317,47 @@ def test_paths_that_cannot_be(api: Served) -> None:
         assert (answer.status, answer.error) == (400, "invalid_path")
     answer = api.send("GET", "/getfile?sid=files&path=%ff")
     assert (answer.status, answer.error) == (400, "invalid_parameter")
+
+
+def test_a_long_answer_is_refused_in_json_while_slow_readers_hold_the_places(
+    api: Served, folder: str
+) -> None:
+    """Of 8 threads 6 may be held, and 4 of those by one address."""
+    path = f"{folder}long"
+    api.put("files", path, DATA * 8192)
+    head = f"GET /getfile?sid=files&path={path} HTTP/1.1\r\nHost: x\r\nx-owncdn-key: {ROOT}\r\n\r\n"
+    slow = [socket.create_connection(("127.0.0.1", api.port)) for _ in range(4)]
+    try:
+        for one in slow:
+            one.sendall(head.encode())
+        for one in slow:
+            assert one.recv(12, socket.MSG_WAITALL) == b"HTTP/1.1 200"
+        refused = api.call("getfile", sid="files", path=path)
+        assert (refused.status, refused.error) == (503, "busy")
+        assert int(refused.headers["retry-after"]) >= 1
+        assert api.call("getfile", method="HEAD", sid="files", path=path).status == 200
+        assert api.put("files", f"{folder}short").status == 201
+    finally:
+        for one in slow:
+            one.close()
+    for _ in range(200):
+        if (again := api.call("getfile", sid="files", path=path)).status == 200:
+            break
+        time.sleep(0.05)
+    assert len(again.body) == len(DATA) * 8192
+
+
+def test_a_file_under_a_customers_key_is_said_to_be_encrypted(api: Served, folder: str) -> None:
+    path = f"{folder}sse-c"
+    key = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32}
+    start = api.call("syncnext", sid="files", syncid=1 << 62).json["lastSyncId"]
+    api.s3().put_object(Bucket="files", Key=path, Body=b"1", **key)
+    answer = api.call("getfile", sid="files", path=path)
+    assert (answer.status, answer.error) == (400, "encrypted")
+    (update,) = api.call("syncnext", sid="files", syncid=start).json["updates"]
+    assert (update["path"], update["metadata"]) == (path, {})
+    assert api.put("files", path, b"2").status == 200
+    assert api.call("getfile", sid="files", path=path).body == b"2"
 
 
 # versions

@@ -9,13 +9,13 @@ from typing import Any, get_args
 
 import pytest
 
-from gateway.modes.standard import PATHS
+from gateway.modes.standard import PATHS, wire
 from gateway.modes.standard.errors import CODES, code_of, reply
 from gateway.modes.standard.functions import BY_NAME, TABLE, Field, Function, errors_of
 from gateway.modes.standard.page import PAGES, examples, openapi, render, text
 from gateway.modes.standard.parameters import Kind, Parameter
 from gateway.modes.standard.problems import PROBLEMS, Problem
-from gateway.storage import StorageError
+from gateway.storage import ObjectInfo, StorageError
 from tests.modes.standard_gateway import Served
 
 SPECIFIED = {
@@ -160,6 +160,12 @@ def test_what_comes_from_the_table_is_escaped() -> None:
     assert "<i>" not in html
     assert "<u>" not in html
     assert '">"' not in html
+
+
+def test_the_vary_of_an_origin_does_not_take_the_place_of_ours() -> None:
+    info = ObjectInfo(key="k", size=1, etag="e", modified=0, headers=(("Vary", "Accept"),))
+    for said in (wire.described(info), wire.validators(info)):
+        assert [text for name, text in said if name == "vary"] == ["x-owncdn-key, Accept"]
 
 
 # answers are as documented

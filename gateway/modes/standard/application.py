@@ -61,6 +61,8 @@ class Sink:
             if record is not None:
                 record.key_id = call.identity.key
             call.values = parameters.read(function.query, query)
+            if record is not None and "path" in call.values:
+                record.key = call.path
             return function.handler(call)
         except UnicodeDecodeError:
             return refused(Problem("invalid_parameter", "The query is not UTF-8."), environ, query)

@@ -146,10 +146,20 @@ def validators(info: ObjectInfo) -> Headers:
     return [
         ("etag", quoted(info.etag)),
         ("last-modified", http_date(info.modified)),
-        _VARY,
-        *carried(kept),
         *_version(info),
+        *_own(kept),
     ]
+
+
+def _own(headers: Sequence[tuple[str, str]]) -> Headers:
+    """An object's own headers. Its `Vary`, which an origin may have given, is joined with
+    ours: it must never take its place."""
+    found = carried(headers)
+    varies = [text for name, text in found if name == "vary"]
+    if not varies:
+        return [_VARY, *found]
+    both = ", ".join(dict.fromkeys([_VARY[1], *varies]))
+    return [("vary", both), *(one for one in found if one[0] != "vary")]
 
 
 def _version(info: ObjectInfo) -> Headers:
@@ -164,11 +174,12 @@ def described(info: ObjectInfo) -> Headers:
         ("etag", quoted(info.etag)),
         ("last-modified", http_date(info.modified)),
         ("accept-ranges", "bytes"),
-        _VARY,
         *_version(info),
     ]
     if info.headers:
-        headers += carried(info.headers)
+        headers += _own(info.headers)
+    else:
+        headers.append(_VARY)
     if info.metadata:
         headers += [
             (f"x-meta-{name}", encoded_word(text))

@@ -20,6 +20,7 @@ from gateway.modes.standard.call import Call
 from gateway.modes.standard.problems import Problem
 from gateway.replies import Reply
 from gateway.storage import (
+    Busy,
     BytesBody,
     Forbidden,
     Get,
@@ -29,6 +30,7 @@ from gateway.storage import (
     Opened,
     Put,
     Range,
+    WrongKey,
     resolve_range,
 )
 
@@ -65,7 +67,8 @@ def _same(call: Call) -> bool:
 
 def _send(call: Call, want: Get) -> Reply:
     opened = versions.get(call.access, call.path, want, call.values["version"])
-    _note(call, opened)
+    if opened.trace:
+        _note(call, opened.trace)
     headers = wire.described(opened.info)
     status = opened.status
     if want.range is not None and status == 200:
@@ -74,13 +77,24 @@ def _send(call: Call, want: Get) -> Reply:
     body = opened.body
     if isinstance(body, BytesBody):
         return Reply(status, headers, body.data)
+    _admit(call, opened)
     return Reply(status, headers, body, opened.length)
 
 
-def _note(call: Call, opened: Opened) -> None:
+def _note(call: Call, trace: tuple[str, ...]) -> None:
     record = call.environ.get("gateway.record")
-    if opened.trace and record is not None:
-        record.cache = ", ".join(opened.trace)
+    if record is not None:
+        record.cache = ", ".join(trace)
+
+
+def _admit(call: Call, opened: Opened) -> None:
+    """Take a place for a long answer here, where a refusal is still an error in JSON."""
+    try:
+        if (admit := call.environ.get("gateway.admission")) is not None:
+            admit()
+    except Busy:
+        opened.close()
+        raise
 
 
 def _ask(call: Call, want: Get) -> Reply:
@@ -148,6 +162,8 @@ def _was_there(call: Call) -> bool:
         call.access.stat(call.path)
     except (NotFound, Forbidden):
         return False
+    except WrongKey:  # it is there, encrypted with a customer's key
+        return True
     return True
 
 
