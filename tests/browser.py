@@ -14,6 +14,7 @@ from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from select import select
 from typing import Any, BinaryIO
 
 PATIENCE = 30.0
@@ -79,6 +80,7 @@ class Tab:
 
     def _next(self) -> Any:
         while b"\0" not in self._rest:
+            assert select([self._from], [], [], PATIENCE)[0], "the browser does not answer"
             piece = os.read(self._from.fileno(), 1 << 16)
             assert piece, "the browser ended"
             self._rest += piece

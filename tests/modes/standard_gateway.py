@@ -1,7 +1,7 @@
 """A gateway in memory on a real socket, with every door open: what tests of the standard
 mode use. Services: `files` (no versions kept), `kept` (versions for ever), `plain` (a
 driver that can do the least, put and delete), `dull` (one that can only be read),
-`cached` (one that can be flushed)."""
+`cached` (one that can be flushed), `fronted` (`kept`, to be read)."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from gateway.storage import (
     Deleted,
     Get,
     Intake,
+    Layer,
     Mark,
     NoSuchKey,
     ObjectInfo,
@@ -62,7 +63,7 @@ access = {{ files = "write", kept = "write", plain = "write" }}
 [[keys]]
 id = "limited"
 secret = "{LIMITED}"
-access = {{ files = "read" }}
+access = {{ files = "read", fronted = "read" }}
 [[accounts]]
 id = "other"
 [[keys]]
@@ -81,6 +82,9 @@ keep_versions = "forever"
 driver = "plain"
 [services.dull]
 driver = "dull"
+[services.fronted]
+driver = "front"
+source = "kept"
 [services.cached]
 driver = "forgetful"
 """
@@ -149,10 +153,21 @@ class Forgetful(Dull, Purges):
         return Mark(point=len(self.purges), time=0, entries=len(self.purges))
 
 
+@dataclass(eq=False)
+class Front(Layer):
+    """Stands in front of another, and lets reads through."""
+
+    driver: ClassVar[str] = "front"
+    source: Store
+
+    def get(self, key: str, want: Get = Get()) -> Opened:
+        return self.source.get(key, want)
+
+
 class Sample:
     @hookimpl
     def gateway_drivers(self) -> list[type[Store]]:
-        return [DullDriver, Plain, Forgetful]
+        return [DullDriver, Plain, Forgetful, Front]
 
 
 @dataclass
