@@ -38,10 +38,16 @@ class Committer(Protocol):
 
 
 class GroupCommit:
-    """For an index in a file. `turn` is held around each transaction."""
+    """For an index in a file. `turn` is held around each transaction; `released` is told
+    which blobs nothing needs any more."""
 
-    def __init__(self, connection: sqlite3.Connection, turn: Turnstile) -> None:
-        self._connection, self._turn = connection, turn
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        turn: Turnstile,
+        released: Callable[[Sequence[str]], object],
+    ) -> None:
+        self._connection, self._turn, self._released = connection, turn, released
         self._mutex = threading.Lock()
         self._queue: list[Waiter] = []
         self._led = False
@@ -59,10 +65,11 @@ class GroupCommit:
 
     def _lead(self) -> None:
         batch: list[Waiter] = []
+        names: list[str] = []
         try:
             with self._turn:
                 batch = self._take()
-                commit_batch(self._connection, batch)
+                names = commit_batch(self._connection, batch)
         except BaseException as error:  # of the turnstile: nobody may wait for ever
             batch = batch or self._take()
             failure = Unavailable(f"The index cannot be locked: {error}.")
@@ -73,6 +80,8 @@ class GroupCommit:
             for waiter in batch:
                 if not waiter.lead:
                     waiter.wake.release()
+        if names:
+            self._released(names)
 
     def _take(self) -> list[Waiter]:
         with self._mutex:

@@ -274,10 +274,13 @@ def within(pieces: list[Piece], start: int, length: int) -> list[Piece]:
     return found
 
 
+_LOOKS = 10
+
+
 def opened(find: Callable[[], Found], reader: Reader, want: Get) -> Opened:
     """Find and open; when the first blob is gone already (it was replaced between the
-    look-up and the opening), look up once more."""
-    for attempt in (1, 2):
+    look-up and the opening), look up once more, some times."""
+    for left in reversed(range(_LOOKS)):
         found = find()
         info = found.info
         if want.part is not None:
@@ -289,7 +292,7 @@ def opened(find: Callable[[], Found], reader: Reader, want: Get) -> Opened:
         try:
             body = reader.open(found, start, length, key)
         except FileNotFoundError as error:
-            if attempt == 2:
+            if not left:
                 raise Corrupt("The bytes of the object are gone.", key=info.key) from error
             continue
         return Opened(info=info, body=body, start=start, length=length)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from drivers.indexed.batch import Transaction
-from drivers.indexed.content import ContentMaker, release
+from drivers.indexed.content import ContentMaker, Due, release
 from drivers.indexed.finding import current, find, new_version, newest_version, older_version
 from drivers.indexed.records import (
     COLUMNS,
@@ -57,15 +57,12 @@ class Draft:
 
 
 class Shelf:
-    """The keys of one service, as a write's transaction changes them.
+    """The keys of one service, as a write's transaction changes them at `time`."""
 
-    `grace`: milliseconds that a file outlives its last object, or None.
-    """
-
-    def __init__(self, txn: Transaction, service: int, time: int, grace: int | None) -> None:
+    def __init__(self, txn: Transaction, service: int, time: int, due: Due) -> None:
         self.txn, self.service, self.time = txn, service, time
         self.ledger = txn.ledger(service)
-        self.due = None if grace is None else time + grace
+        self.due = due
 
     def current(self, key: str) -> Row | None:
         return current(self.txn, self.service, key)

@@ -222,7 +222,7 @@ def complete(
         options.conditions,
     )
     numbers = frozenset(part.number for part in kept)
-    _drop_parts(shelf.txn, upload, shelf.due, keep=numbers)
+    _drop_parts(shelf.txn, upload, shelf.due.whole, keep=numbers)
     _remember(shelf, upload, refs, row, parts)
     return info_of(row, versioned=shelf.ledger.versioned, parts=parts)
 

@@ -315,6 +315,26 @@ class Mark(NamedTuple):
     entries: int
 
 
+class Damage(NamedTuple):
+    """Stored bytes that are not those that were written, and whose they are."""
+
+    key: str
+    version: str | None
+    """Where versions are or were kept."""
+    message: str
+    """One sentence: what is wrong, and with which part of an upload under way."""
+
+
+class Scrubbed(NamedTuple):
+    """A step of a scrub."""
+
+    bytes: int = 0
+    """Read since the step before."""
+    objects: int = 0
+    """1 when this step ends an object, a version, or a part of an upload."""
+    damage: Damage | None = None
+
+
 class BucketInfo(NamedTuple):
     name: str
     created: int
