@@ -117,11 +117,12 @@ function say(article, text, good, detail) {
 }
 
 async function render(article, answer, body, took) {
+  const kind = (answer.headers.get("content-type") || "").split(";")[0];
+  const shown = await content(kind, body, article); // first: the status says that all is there
   const detail = `${took.toFixed(0)} ms, ${body.size.toLocaleString("en")} bytes`;
   const reply = say(article, `${answer.status} ${answer.statusText}`, answer.status < 400, detail);
   reply.querySelector(".headers").textContent = [...answer.headers].map(([name, value]) => `${name}: ${value}`).join("\n");
-  const kind = (answer.headers.get("content-type") || "").split(";")[0];
-  reply.querySelector(".shown").replaceChildren(...(await content(kind, body, article)));
+  reply.querySelector(".shown").replaceChildren(...shown);
   reply.scrollIntoView({ block: "nearest" });
 }
 
