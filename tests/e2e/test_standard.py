@@ -129,6 +129,8 @@ def test_a_chunked_body_is_refused_or_read_whole(gateway: Running, bucket: str) 
 
 
 def test_the_documents_are_there(gateway: Running) -> None:
+    screen = (gateway.folder / "log").read_text(encoding="utf-8")
+    assert f"documents  {gateway.url}/-/docs/" in screen
     with urlopen(f"{gateway.url}/-/docs/") as page:
         assert b"<h1>Nine functions" in page.read()
     with urlopen(f"{gateway.url}/-/openapi.json") as page:

@@ -10,8 +10,9 @@ from typing import Any, get_args
 import pytest
 
 from gateway.modes.standard import PATHS, wire
+from gateway.modes.standard.answers import Field
 from gateway.modes.standard.errors import CODES, code_of, reply
-from gateway.modes.standard.functions import BY_NAME, TABLE, Field, Function, errors_of
+from gateway.modes.standard.functions import BY_NAME, TABLE, Function, errors_of
 from gateway.modes.standard.page import PAGES, examples, openapi, render, text
 from gateway.modes.standard.parameters import Kind, Parameter
 from gateway.modes.standard.problems import PROBLEMS, Problem

@@ -8,26 +8,28 @@ they are documented. Texts may have `code` in backquotes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from gateway.modes.standard.answers import (
+    ETAG,
+    FILE_PATH,
+    MODIFIED,
+    NAMED,
+    NEXT,
+    REQUEST,
+    SERVICE,
+    SIZE,
+    SYNC,
+    TYPE,
+    UPDATE,
+    Field,
+)
 from gateway.modes.standard.call import Call
 from gateway.modes.standard.parameters import Parameter
 from gateway.modes.standard.resources import feeds, files, lists, purging
 from gateway.replies import Reply
 
 Handler = Callable[[Call], Reply]
-
-
-class Field(NamedTuple):
-    """A member of an answer in JSON. `of`: members of the objects in a list."""
-
-    name: str
-    kind: Literal["text", "integer", "number", "boolean", "time", "list", "texts", "map"]
-    about: str
-    null: bool = False
-    of: tuple[Field, ...] = ()
-    values: tuple[str, ...] = ()
-    optional: bool = False
 
 
 class Function(NamedTuple):
@@ -62,57 +64,6 @@ _LIMIT = Parameter(
     "limit", "Items on a page, 1 to 1000.", "integer", default=1000, least=1, most=1000
 )
 _AFTER = Parameter("after", "The `next` of the page before.")
-_NEXT = Field("next", "text", "Goes into `after` for the next page; null on the last.", null=True)
-
-_FILE_PATH = Field("path", "text", "The file’s path.")
-_SIZE = Field("size", "integer", "Bytes.")
-_ETAG = Field("etag", "text", "Changes with the bytes, without quotes.")
-_TYPE = Field("contentType", "text", "Media type.")
-_MODIFIED = Field("modified", "time", "When it was written.")
-_NAMED = Field("version", "text", "The version's name.", null=True)
-_SYNC = Field("syncId", "integer", "The change by which it was made.")
-
-_SERVICE = (
-    Field("sid", "text", "The service’s id."),
-    Field("name", "text", "Its name for people."),
-    Field("type", "text", "The driver's name: `local`, `memory`, `cache`, …"),
-    Field("access", "text", "What the key may do.", values=("read", "write")),
-    Field("source", "text", "The service behind it; null when there is none.", null=True),
-    Field("capabilities", "texts", "What it can do: `listable`, `versions`, `changes`, …"),
-)
-_UPDATE = (
-    _SYNC,
-    Field(
-        "kind",
-        "text",
-        "`put`: new bytes; `delete`: gone; `purge`: a version removed for good;"
-        " `update`: tags or other labels changed.",
-        values=("put", "delete", "purge", "update"),
-    ),
-    Field("time", "time", "When."),
-    _FILE_PATH,
-    Field("version", "text", "The version; `getfile` gives its bytes.", null=True),
-    _SIZE,
-    _ETAG,
-    _TYPE,
-    Field("headers", "map", "Stored headers, such as `Cache-Control`."),
-    Field("metadata", "map", "What was uploaded as `x-meta-…`."),
-)
-_REQUEST = (
-    Field("time", "time", "When it began."),
-    Field("requestId", "text", "As in `x-request-id`, and in the log."),
-    Field("mode", "text", "The API: `standard`, `s3`, …"),
-    Field("method", "text", "The HTTP method."),
-    Field("sid", "text", "The service; null when none was named.", null=True),
-    Field("path", "text", "The file’s path. Never a query string."),
-    Field("status", "integer", "The HTTP status."),
-    Field("bytesIn", "integer", "Bytes of the request's body."),
-    Field("bytesOut", "integer", "Bytes of the answer's body."),
-    Field("durationMs", "number", "Milliseconds to the last byte."),
-    Field("client", "text", "The client's address."),
-    Field("keyId", "text", "The id of the key, never its value.", null=True),
-    Field("cache", "text", "What a cache on the way said.", null=True),
-)
 
 TABLE: tuple[Function, ...] = (
     Function(
@@ -122,7 +73,7 @@ TABLE: tuple[Function, ...] = (
         "List services",
         "All services that the key may read, by id.",
         query=(_LIMIT, _AFTER),
-        answer=(Field("services", "list", "The services.", of=_SERVICE), _NEXT),
+        answer=(Field("services", "list", "The services.", of=SERVICE), NEXT),
     ),
     Function(
         "filelist",
@@ -144,17 +95,17 @@ TABLE: tuple[Function, ...] = (
                 "list",
                 "Files.",
                 of=(
-                    _FILE_PATH,
-                    _SIZE,
-                    _ETAG,
-                    _TYPE,
-                    _MODIFIED,
-                    _NAMED,
+                    FILE_PATH,
+                    SIZE,
+                    ETAG,
+                    TYPE,
+                    MODIFIED,
+                    NAMED,
                     Field("expires", "time", "In a cache: until when it is fresh.", optional=True),
                 ),
             ),
             Field("prefixes", "texts", "Common beginnings, with their delimiter."),
-            _NEXT,
+            NEXT,
         ),
         errors=("unsupported",),
     ),
@@ -206,7 +157,7 @@ TABLE: tuple[Function, ...] = (
             Parameter("x-meta-*", "Anything of yours, kept and given back: `x-meta-owner: me`."),
         ),
         body=True,
-        answer=(_FILE_PATH, _SIZE, _ETAG, _NAMED, _MODIFIED),
+        answer=(FILE_PATH, SIZE, ETAG, NAMED, MODIFIED),
         statuses={201: "Stored, where nothing was.", 200: "Stored in place of another."},
         errors=(
             "bad_digest",
@@ -227,7 +178,7 @@ TABLE: tuple[Function, ...] = (
         " without `version` hides the file behind a marker. What is not there is no error.",
         query=(_SID, _PATH, _VERSION),
         answer=(
-            _FILE_PATH,
+            FILE_PATH,
             Field("deleted", "boolean", "Whether there was something."),
             Field("version", "text", "Of the marker, or of what was removed.", null=True),
         ),
@@ -257,16 +208,16 @@ TABLE: tuple[Function, ...] = (
                 "list",
                 "Versions.",
                 of=(
-                    _NAMED,
-                    _SIZE,
-                    _ETAG,
-                    _MODIFIED,
+                    NAMED,
+                    SIZE,
+                    ETAG,
+                    MODIFIED,
                     Field("deleted", "boolean", "It is a delete marker."),
                     Field("latest", "boolean", "It is the newest."),
-                    _SYNC,
+                    SYNC,
                 ),
             ),
-            _NEXT,
+            NEXT,
         ),
         errors=("unsupported",),
     ),
@@ -291,7 +242,7 @@ TABLE: tuple[Function, ...] = (
             Parameter("wait", "Seconds to wait for one, up to 60.", "integer", default=0, most=60),
         ),
         answer=(
-            Field("updates", "list", "Updates.", of=_UPDATE),
+            Field("updates", "list", "Updates.", of=UPDATE),
             Field("lastSyncId", "integer", "Of the newest change of the service."),
         ),
         errors=("unsupported", "busy"),
@@ -307,7 +258,7 @@ TABLE: tuple[Function, ...] = (
             _LIMIT._replace(default=100),
             _AFTER,
         ),
-        answer=(Field("requests", "list", "Requests.", of=_REQUEST), _NEXT),
+        answer=(Field("requests", "list", "Requests.", of=REQUEST), NEXT),
     ),
 )
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.modes.standard.functions import TABLE, Field, Function, errors_of
+from gateway.modes.standard.answers import Field
+from gateway.modes.standard.functions import TABLE, Function, errors_of
 from gateway.modes.standard.parameters import Parameter
 from gateway.modes.standard.problems import PROBLEMS
 

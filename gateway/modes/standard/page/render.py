@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from string import Template
 
-from gateway.modes.standard.functions import TABLE, Field, Function, errors_of
+from gateway.modes.standard.answers import Field
+from gateway.modes.standard.functions import TABLE, Function, errors_of
 from gateway.modes.standard.page import examples
 from gateway.modes.standard.parameters import Parameter
 from gateway.modes.standard.problems import PROBLEMS
