@@ -22,7 +22,8 @@ ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType] | 
 
 
 class Exchange(Record):
-    """Its parts are used by `app` only; a mode sees the `Record`."""
+    """Its parts are used by `app` only; a mode sees the `Record`. `waits`: it has a place,
+    moves nothing, and that is right: it waits for something to happen."""
 
     __slots__ = (
         "_admission",
@@ -30,10 +31,10 @@ class Exchange(Record):
         "_finish",
         "_held",
         "_over",
-        "_waits",
         "headers",
         "line",
         "unread",
+        "waits",
     )
 
     def __init__(
@@ -47,7 +48,7 @@ class Exchange(Record):
         path: str = environ["PATH_INFO"]
         Record.__init__(self, request_id, environ["REQUEST_METHOD"], path, client)
         self._admission, self._finish = admission, finish
-        self._held = self._over = self._waits = self.unread = False
+        self._held = self._over = self.waits = self.unread = False
         self.line = ""
         self.headers: Headers = []
         self.started, self._begun = time.time(), time.perf_counter()
@@ -68,12 +69,12 @@ class Exchange(Record):
         if self._held or (self.unread and self._admission.spools):
             return
         self._admission.take(self.client, waits=waits)
-        self._held, self._waits = True, waits
+        self._held, self.waits = True, waits
 
     def release(self) -> None:
         if self._held:
             self._held = False
-            self._admission.release(self.client, waits=self._waits)
+            self._admission.release(self.client, waits=self.waits)
 
     # the end
 

@@ -176,5 +176,10 @@ def is_token(name: str) -> bool:
 
 
 def carried(headers: Iterable[tuple[str, str]]) -> Headers:
-    """An object's own headers as an answer says them: names in lower case."""
-    return [(name.lower(), value(text)) for name, text in headers]
+    """An object's own headers as an answer says them: names in lower case, and several of
+    one name as one, which says the same (RFC 9110 §5.3): servers send only one of a name."""
+    found: dict[str, str] = {}
+    for name, text in headers:
+        lower = name.lower()
+        found[lower] = f"{found[lower]}, {value(text)}" if lower in found else value(text)
+    return [*found.items()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -167,6 +168,10 @@ def test_the_vary_of_an_origin_does_not_take_the_place_of_ours() -> None:
     info = ObjectInfo(key="k", size=1, etag="e", modified=0, headers=(("Vary", "Accept"),))
     for said in (wire.described(info), wire.validators(info)):
         assert [text for name, text in said if name == "vary"] == ["x-owncdn-key, Accept"]
+    several = (*info.headers, ("vary", "Origin"), ("Link", "<a>"), ("link", "<b>"))
+    folded = dict(wire.described(replace(info, headers=several)))
+    assert folded["vary"] == "x-owncdn-key, Accept, Origin"
+    assert folded["link"] == "<a>, <b>"
 
 
 # answers are as documented

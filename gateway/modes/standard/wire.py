@@ -154,12 +154,7 @@ def validators(info: ObjectInfo) -> Headers:
 def _own(headers: Sequence[tuple[str, str]]) -> Headers:
     """An object's own headers. Its `Vary`, which an origin may have given, is joined with
     ours: it must never take its place."""
-    found = carried(headers)
-    varies = [text for name, text in found if name == "vary"]
-    if not varies:
-        return [_VARY, *found]
-    both = ", ".join(dict.fromkeys([_VARY[1], *varies]))
-    return [("vary", both), *(one for one in found if one[0] != "vary")]
+    return carried((_VARY, *headers))
 
 
 def _version(info: ObjectInfo) -> Headers:
