@@ -15,6 +15,10 @@ after it has authenticated the request and before it reads the body, or
 opens a long answer. It may be called twice. The app itself asks for answers
 that are not lists of bytes, so a mode that forgets is bounded all the same.
 
+Who waits for a change (a long poll) holds a thread as well, for as long as it
+asked for; so all who wait have half of the places, and uploads and downloads
+keep the others.
+
 Where the server reads bodies before the app sees them (waitress), they hold
 no thread, and only answers are counted.
 
@@ -39,12 +43,14 @@ class UnderWay(Protocol):
     """A request under way, as those see it who look for clients that stand still.
 
     `peer`: the address at the other end of its connection. `held`: it has a
-    place. `waiting`: its thread waits for the body. `received` and `sent` are
-    bytes of bodies, `begun` is of `time.perf_counter`.
+    place, `waits`: until something happens, which is no fault of its client.
+    `waiting`: its thread waits for the body. `received` and `sent` are bytes of
+    bodies, `begun` is of `time.perf_counter`.
     """
 
     peer: str
     held: bool
+    waits: bool
     waiting: bool
     received: int
     sent: int
@@ -59,19 +65,22 @@ class Admission:
         self.threads = threads
         self.limit = max(1, threads - max(2, threads // 8))
         self.per_client = max(1, self.limit * 3 // 4)
+        self.waiting_limit = max(1, self.limit // 2)
         self.spools = spools
-        self.held = self.refused = 0
+        self.held = self.waiting = self.refused = 0
         self.under_way: set[UnderWay] = set()
         self._refused_before = 0
         self._clients: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    def take(self, client: str) -> None:
+    def take(self, client: str, *, waits: bool = False) -> None:
         """Take a place, to be given back with `release`. Raises `Busy`."""
         with self._lock:
             mine = self._clients.get(client, 0)
-            if self.held < self.limit and mine < self.per_client:
+            room = not waits or self.waiting < self.waiting_limit
+            if room and self.held < self.limit and mine < self.per_client:
                 self.held += 1
+                self.waiting += waits
                 self._clients[client] = mine + 1
                 return
             self.refused += 1
@@ -83,9 +92,10 @@ class Admission:
         before, self._refused_before = self._refused_before, self.refused
         return self.refused != before or self.held * 2 >= self.threads
 
-    def release(self, client: str) -> None:
+    def release(self, client: str, *, waits: bool = False) -> None:
         with self._lock:
             self.held -= 1
+            self.waiting -= waits
             left = self._clients[client] - 1
             if left:
                 self._clients[client] = left

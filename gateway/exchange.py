@@ -22,7 +22,8 @@ ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType] | 
 
 
 class Exchange(Record):
-    """Its parts are used by `app` only; a mode sees the `Record`."""
+    """Its parts are used by `app` only; a mode sees the `Record`. `waits`: it has a place,
+    moves nothing, and that is right: it waits for something to happen."""
 
     __slots__ = (
         "_admission",
@@ -35,6 +36,7 @@ class Exchange(Record):
         "peer",
         "unread",
         "waiting",
+        "waits",
     )
 
     def __init__(
@@ -48,7 +50,7 @@ class Exchange(Record):
         path: str = environ["PATH_INFO"]
         Record.__init__(self, request_id, environ["REQUEST_METHOD"], path, client)
         self._admission, self._finish = admission, finish
-        self.held = self.waiting = self._over = self.unread = False
+        self.held = self.waits = self.waiting = self._over = self.unread = False
         self.line = ""
         self.headers: Headers = []
         self.started, self.begun = time.time(), time.perf_counter()
@@ -65,17 +67,18 @@ class Exchange(Record):
 
     # admission
 
-    def admit(self) -> None:
-        """Take a place among those who hold a thread at their client's pace. Raises `Busy`."""
+    def admit(self, *, waits: bool = False) -> None:
+        """Take a place among those who hold a thread at their client's pace, or among those
+        who wait for something to happen. Raises `Busy`."""
         if self.held or (self.unread and self._admission.spools):
             return
-        self._admission.take(self.client)
-        self.held = True
+        self._admission.take(self.client, waits=waits)
+        self.held, self.waits = True, waits
 
     def release(self) -> None:
         if self.held:
             self.held = False
-            self._admission.release(self.client)
+            self._admission.release(self.client, waits=self.waits)
 
     # the end
 

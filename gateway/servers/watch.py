@@ -135,7 +135,7 @@ class Watch:
         stuck = {
             one
             for one, pace in self._requests.items()
-            if pace.late(one.received + one.sent, now, patience / 2)
+            if not one.waits and pace.late(one.received + one.sent, now, patience / 2)
         }
         if any(one.held for one in stuck):
             self._judge(stuck, now, patience)

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.e2e.conftest import Running, environment, free_port, wait_until_ready
+from tests.e2e.raw import eventually
 from tests.e2e.test_operations import kill
-from tests.e2e.test_sockets import eventually
 
 WRITES = ("write", "writev", "pwrite64", "pwritev", "pwritev2", "sendfile", "copy_file_range")
 SENDS = ("write", "writev", "sendto", "sendmsg", "sendfile")

@@ -51,6 +51,7 @@ class Sink:
             operation = operations.find(request)
             if record is not None:
                 record.operation, record.sid = operation.name, request.bucket
+                record.key = request.key
             if request.method == "OPTIONS":
                 refuse_preflight(request)
             request.authenticated = who(request)
