@@ -48,16 +48,18 @@ def load(
     overrides: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
     plugins: Plugins | None = None,
+    tables: Mapping[str, Any] | None = None,
 ) -> Configuration:
     """The configuration: `path`, else GATEWAY_CONFIG, else ./gateway.toml, else defaults.
 
-    `overrides` are options of `[server]` from the command line, which win.
+    `overrides` are options of `[server]` from the command line, which win. `tables` are
+    what a file would say, and then none is looked for; so no other process can load them.
     Raises `ConfigurationError` with all problems, and `PluginError`.
     """
     environ = os.environ if environ is None else environ
     plugins = Plugins.load() if plugins is None else plugins
-    file = _find(path, environ)
-    found = {} if file is None else _read(file)
+    file = _find(path, environ) if tables is None else None
+    found = dict(tables or {}) if file is None else _read(file)
     reader = _Reader(
         found=found,
         decoder=Decoder(

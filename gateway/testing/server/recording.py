@@ -1,0 +1,126 @@
+"""What came to the test server, for assertions: every request, without its secrets."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from fnmatch import fnmatchcase
+from typing import Any
+
+from gateway.modes import WSGIApp
+from gateway.storage.store import now
+from gateway.testing.server.connection import Dropped
+from gateway.testing.server.faults import Asked, Cut, Faults
+
+MOST = 10_000
+"""Requests that are remembered; older ones are forgotten."""
+HIDDEN = "(hidden)"
+_SECRET = frozenset(
+    {
+        "authorization",
+        "cookie",
+        "x-amz-copy-source-server-side-encryption-customer-key",
+        "x-amz-security-token",
+        "x-amz-server-side-encryption-customer-key",
+        "x-owncdn-key",
+    }
+)
+_SECRET_PARAMETERS = frozenset({"x-amz-credential", "x-amz-security-token", "x-amz-signature"})
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One request. `path` is decoded; `key` is what follows the bucket in it, "" for none;
+    `access_key` is "" for an anonymous one; `status` what was answered, `code` the error
+    code ("NoSuchKey"), "" when all went well. Secrets are not in it, or shown as "(hidden)".
+    """
+
+    method: str
+    path: str
+    operation: str
+    bucket: str
+    key: str
+    status: int
+    code: str
+    access_key: str
+    _query: str = field(repr=False)
+    _headers: tuple[tuple[str, str], ...] = field(repr=False)
+
+    def fits(self, operation: str, bucket: str, key: str) -> bool:
+        return (
+            fnmatchcase(self.operation, operation)
+            and fnmatchcase(self.bucket, bucket)
+            and fnmatchcase(self.key, key)
+        )
+
+    @property
+    def query(self) -> str:
+        """As it was sent, but for signatures."""
+        parts = (part.partition("=") for part in self._query.split("&"))
+        return "&".join(
+            f"{name}={HIDDEN}" if name.lower() in _SECRET_PARAMETERS else name + equals + value
+            for name, equals, value in parts
+        )
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """By name, in lower case."""
+        named = ((_name(variable), value) for variable, value in self._headers)
+        return {name: HIDDEN if name in _SECRET else value for name, value in named}
+
+
+def _name(variable: str) -> str:
+    return variable.removeprefix("HTTP_").lower().replace("_", "-")
+
+
+class Recorder:
+    """The application `inside`, with its requests remembered and `faults` in its answers."""
+
+    def __init__(self, inside: WSGIApp, faults: Faults) -> None:
+        self._inside, self._faults = inside, faults
+        self.requests: deque[Recorded] = deque(maxlen=MOST)
+
+    def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        status = ""
+
+        def started(line: str, headers: list[tuple[str, str]], *_: object) -> object:
+            nonlocal status
+            status = line
+            skew = self._faults.skew()
+            if skew:
+                headers = [*headers, ("Date", formatdate((now() + skew) // 1000, usegmt=True))]
+            return start(line, headers)
+
+        self._faults.begin(environ)
+        body: Iterable[bytes] = self._inside(environ, started)
+        asked = Asked.of(environ)
+        self.requests.append(_recorded(environ, asked, int(status[:3])))
+        cut = self._faults.cut(environ) if self._faults else None
+        if cut is None:
+            return body
+        if cut.after is None:
+            getattr(body, "close", lambda: None)()
+            raise Dropped
+        return Cut(body, cut.after)
+
+
+def _recorded(environ: dict[str, Any], asked: Asked, status: int) -> Recorded:
+    record = environ["gateway.record"]
+    return Recorded(
+        record.method,
+        record.path.encode("latin-1", "replace").decode("utf-8", "replace"),
+        asked.operation,
+        asked.bucket,
+        asked.key,
+        status,
+        record.code,
+        record.key_id,
+        environ["QUERY_STRING"],
+        tuple(
+            (name, value)
+            for name, value in environ.items()
+            if name.startswith("HTTP_") or name in ("CONTENT_LENGTH", "CONTENT_TYPE")
+        ),
+    )
