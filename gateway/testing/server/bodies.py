@@ -6,11 +6,13 @@ its end. `100 Continue` goes out at the first read, when the client waits for it
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 
 from gateway.testing.server import wire
 
+_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 _LINE = 4096
 _PIECE = 256 << 10
 
@@ -88,12 +90,9 @@ class Body:
             raise Broken("a chunk is longer than its size")
         self._first = False
         size = self._source.line().partition(b";")[0].strip()
-        if not size.isalnum() or len(size) > 15:
+        if not _SIZE.fullmatch(size):
             raise Broken("a chunk's size is no number")
-        try:
-            self._left = int(size, 16)
-        except ValueError:
-            raise Broken("a chunk's size is no number") from None
+        self._left = int(size, 16)
         if not self._left:
             while self._source.line():
                 pass  # trailers, which nobody asked for

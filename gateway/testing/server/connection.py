@@ -61,7 +61,7 @@ class Connection:
         received = Body(source, self.size, expected=expected)
         self.request["wsgi.input"], started = received, Started()
         body = call(app, self.request, started)
-        if body is None or not self.stream(started, body) or received.untouched:
+        if body is None or not self.send(started, body) or received.untouched:
             return False
         try:
             ended = received.skip(_SKIPPED)
@@ -70,10 +70,14 @@ class Connection:
         self.buffer = source.rest
         return ended
 
-    def stream(self, started: Started, body: Iterable[bytes]) -> bool:
-        """Send an answer piece by piece, in this thread. Whether it was all that was announced,
-        and the connection goes on."""
+    def send(self, started: Started, body: Iterable[bytes]) -> bool:
+        """Send an answer, in this thread. Whether it was whole, and the connection goes on."""
         self.socket.settimeout(STALLED)
+        if isinstance(body, list):
+            return self.send_rest(memoryview(whole(self.request, started, body)))
+        return self._stream(started, body)
+
+    def _stream(self, started: Started, body: Iterable[bytes]) -> bool:
         announced, sent = wire.length_of(started.headers), 0
         silent = wire.has_no_body(self.request, started.status)
         close = not wire.keeps_open(self.request) or (announced is None and not silent)

@@ -62,7 +62,7 @@ class Loop:
         self._active.set()
         self._letterbox.send(b"!")
         self._watcher.join(5)
-        self._leader.join(5)
+        self._leader.join(5 if self._current is None else PATIENCE)
         for connection in list(self._connections):
             with suppress(OSError):
                 connection.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread that has it
@@ -78,7 +78,7 @@ class Loop:
         while self._leader is me and not self._stopping:
             for key, _ in self._selector.select():
                 key.data()
-                if self._leader is not me:
+                if self._leader is not me or self._stopping:
                     return
 
     def _watch(self) -> None:
@@ -226,14 +226,16 @@ class Loop:
             leads = self._leader is me
             if leads:
                 self._current = None
+        if self._stopping:
+            return False
         if not leads:
-            self._work(connection, lambda: body is not None and connection.stream(started, body))
+            self._work(connection, lambda: body is not None and connection.send(started, body))
         elif body is None:
             self._drop(connection)
         elif isinstance(body, list):
             return self._send(connection, whole(connection.request, started, body))
         else:
-            self._leave(connection, lambda: connection.stream(started, body))
+            self._leave(connection, lambda: connection.send(started, body))
         return False
 
     def _send(self, connection: Connection, answer: bytes) -> bool:

@@ -71,7 +71,9 @@ class Parser:
         _request_line(lines[0], environ)
         for line in lines[1:]:
             name, colon, value = line.partition(":")
-            variable = self._variable(name) if colon else ""
+            if not colon:
+                raise _bad("a header has no colon")
+            variable = self._variable(name)
             if variable:
                 _add(environ, variable, value.strip(" \t"))
         _check(environ)
