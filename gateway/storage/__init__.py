@@ -19,6 +19,7 @@ from gateway.storage.capabilities import (
     Writable,
 )
 from gateway.storage.conditions import Conditions
+from gateway.storage.contract import CONTRACT
 from gateway.storage.errors import (
     AlreadyExists,
     BadDigest,
@@ -100,6 +101,7 @@ from gateway.storage.types import (
 
 __all__ = [
     "CAPABILITIES",
+    "CONTRACT",
     "NOTHING",
     "NULL_VERSION",
     "PIECE",
