@@ -63,6 +63,7 @@ from gateway.storage.paging import (
     VersionEntry,
     VersionPage,
     VersionQuery,
+    page_of,
 )
 from gateway.storage.store import Context, Jobs, Layer, NoJobs, Shared, Store
 from gateway.storage.streams import (
@@ -74,6 +75,7 @@ from gateway.storage.streams import (
     Readable,
     pieces,
     resolve_range,
+    wanted,
 )
 from gateway.storage.types import (
     NOTHING,
@@ -187,6 +189,8 @@ __all__ = [
     "Versions",
     "Writable",
     "WrongKey",
+    "page_of",
     "pieces",
     "resolve_range",
+    "wanted",
 ]
