@@ -22,14 +22,18 @@ from benchmarks import memory, report, servers
 from benchmarks.load import Generator, LoadFailed, generator, measure
 from benchmarks.report import Outcome
 from benchmarks.servers import SERVERS, Missing, Running
+from benchmarks.testserver import testserver
 from benchmarks.workloads import WORKLOADS, Refused, Workload, create_buckets, prepare
 
 WARM_UP = 1.0
 
 
+COMMANDS = ("speed", "memory", "testserver")
+
+
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="?", default="speed", choices=("speed", "memory"))
+    parser.add_argument("what", nargs="?", default="speed", choices=COMMANDS)
     parser.add_argument("--seconds", type=float, default=3, help="of each slice (default 3)")
     parser.add_argument("--rounds", type=int, default=3, help="slices of each figure (default 3)")
     parser.add_argument("--only", nargs="+", choices=WORKLOADS, metavar="WORKLOAD",
@@ -176,7 +180,8 @@ def main(given: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _stop)  # so that servers are ended and data is removed
     with workplace(options.data) as place:
         try:
-            return {"speed": speed, "memory": large_bodies}[options.what](options, place)
+            does = {"speed": speed, "memory": large_bodies, "testserver": testserver}
+            return does[options.what](options, place)
         except LoadFailed as error:
             say(str(error))
             return 1
