@@ -20,6 +20,11 @@ Kind = Literal["error", "slow", "cut", "skew"]
 _STRUCK, _SKEW = "gateway.testing.struck", "gateway.testing.skew"
 
 
+def as_text(path: str) -> str:
+    """A path as WSGI has it, as text."""
+    return path if path.isascii() else path.encode("latin-1").decode("utf-8", "replace")
+
+
 class Asked(NamedTuple):
     """What a request is about, as far as the mode has said so. `key` is text."""
 
@@ -30,9 +35,7 @@ class Asked(NamedTuple):
     @classmethod
     def of(cls, environ: dict[str, Any]) -> Asked:
         record = environ["gateway.record"]
-        path: str = record.path
-        path = path.encode("latin-1", "replace").decode("utf-8", "replace")
-        return cls(record.operation, record.sid, path[1:].partition("/")[2])
+        return cls(record.operation, record.sid, as_text(record.path)[1:].partition("/")[2])
 
 
 @dataclass(eq=False, kw_only=True)

@@ -19,9 +19,11 @@ from urllib.parse import unquote_to_bytes
 
 LONGEST_HEAD = 64 << 10
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+HEAD = "gateway.testing.head"
+"""In an environ: the bytes that it was made of."""
 Environ = dict[str, Any]
 
-_TOKEN = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _METHOD = re.compile(r"[A-Z]{1,20}")
 _TARGET = re.compile(r"(?:https?://[^/?#]*)?(/[!-~\x80-\xff]*|\*)")
 _KNOWN_NAMES = 1000
@@ -46,7 +48,7 @@ class Parser:
     """Makes an environ of each head that comes to one address."""
 
     def __init__(self, host: str, port: int) -> None:
-        self._names: dict[bytes, str] = {}
+        self._names: dict[str, str] = {}
         self._base: Environ = {
             "SCRIPT_NAME": "",
             "SERVER_NAME": host,
@@ -67,7 +69,7 @@ class Parser:
             raise _bad("a line does not end as lines do")
         lines = head.decode("latin-1").split("\r\n")
         environ = self._base.copy()
-        environ["REMOTE_ADDR"] = client
+        environ["REMOTE_ADDR"], environ[HEAD] = client, head
         _request_line(lines[0], environ)
         for line in lines[1:]:
             name, colon, value = line.partition(":")
@@ -81,21 +83,20 @@ class Parser:
 
     def _variable(self, name: str) -> str:
         """The variable for a header; "" for one that is dropped."""
-        raw = name.encode("latin-1")
-        known = self._names.get(raw)
+        known = self._names.get(name)
         if known is None:
-            known = _variable(raw)
+            known = _variable(name)
             if len(self._names) < _KNOWN_NAMES:
-                self._names[raw] = known
+                self._names[name] = known
         return known
 
 
-def _variable(name: bytes) -> str:
+def _variable(name: str) -> str:
     if not _TOKEN.fullmatch(name):
         raise _bad("a header's name is not one")
-    if b"_" in name:  # in an environ it could not be told from a name with "-"
+    if "_" in name:  # in an environ it could not be told from a name with "-"
         return ""
-    variable = name.decode("ascii").upper().replace("-", "_")
+    variable = name.upper().replace("-", "_")
     return variable if variable in _UNPREFIXED else f"HTTP_{variable}"
 
 
