@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
+from functools import lru_cache
 from typing import Any
 
 from gateway.fields import Option, options_of
@@ -65,6 +66,7 @@ def _signatures(kind: type[Store]) -> Iterator[str]:
                 yield f"{name}{_without_types(found)} cannot be called as {ours}."
 
 
+@lru_cache(maxsize=1024)
 def _takes(found: Any, promised: Any) -> bool:
     """Whether it can be called with all that was promised, and with the least."""
     signature = inspect.signature(found)

@@ -68,10 +68,9 @@ class Plugins:
         """Those of the installed distributions, by their entry points; our own come first.
         Raises `PluginError` with everything that is wrong, unless `lenient`."""
         plugins = cls()
-        found = {(one.name, one.value): one for one in entry_points(group=GROUP)}
-        for point in sorted(found.values(), key=lambda one: (not _ours(one), one.name, one.value)):
+        for point, origin in _points():
             try:
-                plugins.register(_imported(point), point.name, _origin(point))
+                plugins.register(_imported(point, origin), point.name, origin)
             except PluginError as error:
                 plugins.problems.append(str(error))
         if plugins.problems and not lenient:
@@ -144,26 +143,33 @@ class Plugins:
                 raise Unfit(f'the mode "{name}" exists already. Rename it.')
 
 
-def _imported(point: EntryPoint) -> object:
+def preload() -> None:
+    """Import our own plugins now, so that the first `load` has less to do."""
+    for point, origin in _points():
+        if origin.startswith(OURS):
+            _imported(point, origin)
+
+
+def _points() -> list[tuple[EntryPoint, str]]:
+    """All entry points with the distribution and its version ("" for one that is none, in
+    tests), ours first."""
+    found = {(one.name, one.value): one for one in entry_points(group=GROUP)}
+    named = [
+        (one, f"{one.dist.name} {one.dist.version}" if one.dist else "") for one in found.values()
+    ]
+    return sorted(named, key=lambda one: (not one[1].startswith(f"{OURS} "), one[0].name, one[1]))
+
+
+def _imported(point: EntryPoint, origin: str) -> object:
     try:
         return point.load()
     except Exception as error:  # a foreign module may raise anything; it is named and raised
-        origin = _origin(point)
         remove = point.dist.name if point.dist else "the distribution that brings it"
         raise PluginError(
             f'The plugin "{point.name}" ({f"{origin}: " if origin else ""}{point.value}) cannot be'
             f" imported: {type(error).__name__}: {error}. Install what it needs, or uninstall"
             f" {remove}."
         ) from error
-
-
-def _origin(point: EntryPoint) -> str:
-    """The distribution and its version; "" for one that is none (in tests)."""
-    return f"{point.dist.name} {point.dist.version}" if point.dist else ""
-
-
-def _ours(point: EntryPoint) -> bool:
-    return point.dist is not None and point.dist.name == OURS
 
 
 def _hint(error: Exception) -> str:

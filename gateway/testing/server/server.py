@@ -7,6 +7,7 @@ of it is kept, nothing listens beyond 127.0.0.1, and several may run at once.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import replace
 from os import PathLike
@@ -20,8 +21,7 @@ from gateway.config.load import ROOT_KEY, ROOT_SECRET
 from gateway.health import create_pages
 from gateway.identity import ROOT_ACCOUNT, Account, Identity, KeyAccess
 from gateway.metrics import Metrics
-from gateway.modes.s3 import application as _s3  # noqa: F401 - else the first start imports it
-from gateway.plugins import Plugins
+from gateway.plugins import Plugins, preload
 from gateway.runtime import Runtime, open_runtime
 from gateway.storage import (
     AlreadyExists,
@@ -44,6 +44,9 @@ Buckets = Mapping[str, Mapping[str, Content]]
 """Objects by bucket and key: bytes, text (stored as UTF-8), or bytes and what is said of them."""
 
 _ADMIN = Identity(key="testing", account=ROOT_ACCOUNT, access="admin")
+preload()  # so that a start is quick; what a mode imports when it is first used comes with it
+importlib.import_module("gateway.modes.s3.application")
+
 _THREADS = 1_000_000
 """For the admission of slow clients: here each of them gets a thread."""
 
