@@ -45,6 +45,7 @@ def render(
     lines += [f"  buckets    {configuration.buckets.driver.driver}"]
     lines += ["", *_pasteable(configuration, addresses[0], credential)]
     lines += [f"WARNING: {one}" for one in unsafe(configuration, listeners, server)]
+    lines += [f"WARNING: {one}" for one in missing(configuration)]
     return "\n".join(lines)
 
 
@@ -101,6 +102,13 @@ def first(credential: Credential) -> list[str]:
         f"  secret key  {credential.secret.reveal()}",
         "",
     ]
+
+
+def missing(configuration: Configuration) -> Iterator[str]:
+    """What does not run because of plugins that cannot be used."""
+    yield from configuration.plugins.problems
+    for sid, why in configuration.left_out.items():
+        yield f'the service "{sid}" does not run: {why}.'
 
 
 def unsafe(

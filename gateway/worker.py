@@ -70,7 +70,7 @@ def load_worker(
     What is wrong with it ends the process with one message.
     """
     try:
-        configuration = load(origin.path, overrides=origin.overrides)
+        configuration = load(origin.path, overrides=origin.overrides, lenient=origin.lenient)
         return open_worker(configuration, server, threads, metrics_folder)
     except (CatalogError, ChainError, ConfigurationError, PluginError) as error:
         raise SystemExit(f"gateway: {error}") from error

@@ -502,7 +502,7 @@ def test_a_plugin_that_is_wrong_is_named() -> None:
         pass
 
     for kind, said in [
-        (Twin, 'two plugins: "first" and "second"'),
+        (Twin, 'brought by the plugin "first" too'),
         (NoDataclass, "not a dataclass"),
         (Nameless, 'driver = "…"'),
     ]:

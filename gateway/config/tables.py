@@ -219,11 +219,13 @@ class Origin:
 
     path: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    lenient: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """All that was configured, checked. `root` is the environment's root key, if it has one."""
+    """All that was configured, checked. `root` is the environment's root key, if it has one;
+    `left_out` says why services do not run that need a plugin which cannot be used."""
 
     origin: Origin
     server: Server
@@ -234,6 +236,7 @@ class Configuration:
     buckets: Declared
     services: Mapping[str, Declared]
     bindings: tuple[Binding, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
     plugins: Plugins = field(repr=False, compare=False)
 
     @property
