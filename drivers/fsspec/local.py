@@ -1,0 +1,271 @@
+"""`file://`: a folder of this machine, by the operating system's own calls.
+
+fsspec's local file system has no fsync, no exclusive creation and no look at
+an open file, so this does not go through it. A write is durable when it
+returns: draft written and synced, sidecar written and synced, moved into its
+place, folder synced.
+
+**Links**: a symbolic link to a regular file inside the tree is served as that
+file; any other link (out of the tree, to a folder, to nothing) is as if it were
+not there, and nothing is read or written behind a folder that is one. What
+replaces a link replaces it, not its target.
+"""
+
+from __future__ import annotations
+
+import os
+import stat as modes
+import sys
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from secrets import token_hex
+from typing import IO
+
+from drivers.fsspec import files, paths
+from drivers.fsspec.failures import translated
+from drivers.fsspec.stripes import Stripes
+from drivers.fsspec.tree import Draft, Found, Handle, Node, Tree
+from gateway.storage import BadKey, Conflict, NoSuchKey
+
+_AGAIN = 20
+"""Times that a folder may vanish before a file is in it."""
+
+
+class LocalTree(Tree):
+    """`root` is there. Raises `ValueError` when it is not."""
+
+    def __init__(self, root: str) -> None:
+        self._root = os.path.realpath(root)
+        if not os.path.isdir(self._root):
+            raise ValueError(f"there is no folder {root}")
+        self._inside = self._root.rstrip(os.sep) + os.sep
+        self._own = self._at(paths.HIDDEN)
+        self._stripes = Stripes(Path(self._at(paths.LOCKS)))
+        self.windows = sys.platform == "win32"
+        self._folds = sys.platform in ("win32", "darwin")
+        """The file system takes names for the same that differ in case, or in form."""
+
+    def _at(self, path: str) -> str:
+        """The one place where a path of the machine is made of a checked one."""
+        return self._inside + path.replace("/", os.sep)
+
+    def _place(self, path: str) -> tuple[str, str] | None:
+        """(its folder, itself); None when a link or another spelling leads there."""
+        at = self._at(path)
+        folder = os.path.dirname(at)
+        if os.path.realpath(folder) != folder or (self._folds and not self._spelled(path)):
+            return None
+        return folder, at
+
+    def _spelled(self, path: str) -> bool:
+        """Whether all that is there of a path has exactly these names."""
+        folder = self._root
+        for name in path.split("/"):
+            here = os.path.join(folder, name)
+            if os.path.lexists(here) and name not in os.listdir(folder):
+                return False
+            folder = here
+        return True
+
+    def _target(self, at: str) -> str | None:
+        """The file itself, or what a link to it leads to when that is in the tree."""
+        if not os.path.islink(at):
+            return at
+        real = os.path.realpath(at)
+        owned = real == self._own or real.startswith(self._own + os.sep)
+        return real if real.startswith(self._inside) and not owned else None
+
+    # reading
+
+    def stat(self, path: str) -> Found | None:
+        with translated(path):
+            place = self._place(path)
+            at = self._target(place[1]) if place else None
+            return files.stat(at) if at else None
+
+    def open(self, path: str) -> Handle | None:
+        with translated(path):
+            place = self._place(path)
+            at = self._target(place[1]) if place else None
+            return files.open_file(at) if at else None
+
+    def scan(self, folder: str) -> Iterable[Node]:
+        at = self._at(folder).rstrip(os.sep) or os.sep
+        with translated(folder):
+            if os.path.realpath(at) != at or (folder and self._folds and not self._spelled(folder[:-1])):
+                return []
+            try:
+                with os.scandir(at) as entries:
+                    return [node for entry in entries if (node := _node(entry)) is not None]
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+
+    def found(self, folder: str, node: Node) -> Found | None:
+        with translated(folder + node.name):
+            at = self._target(self._at(folder + node.name))
+            return files.stat(at) if at else None
+
+    def occupied(self, folder: str) -> bool:
+        """Exact: it looks until it meets a file, which is in the first folder nearly always."""
+        waiting = [folder]
+        while waiting:
+            here = waiting.pop()
+            for node in self.scan(here):
+                if not paths.fits(node.name, at_root=not here, windows=self.windows):
+                    continue
+                if node.folder:
+                    waiting.append(f"{here}{node.name}/")
+                elif self.found(here, node) is not None:
+                    return True
+        return False
+
+    # writing
+
+    def draft(self, path: str) -> Draft:
+        return _Draft(self, path)
+
+    def lock(self, path: str) -> AbstractContextManager[None]:
+        return self._stripes.hold(path)
+
+    def move(self, draft: str, path: str) -> None:
+        """Move a draft to its path, and make that durable."""
+        for _ in range(_AGAIN):
+            files.make_folders(os.path.dirname(self._at(path)))
+            place = self._place(path)
+            if place is None:
+                raise BadKey("A link, or a file whose name differs in case, is in the way.", key=path)
+            try:
+                _replace(draft, place[1])
+                files.sync_folder(place[0])
+            except FileNotFoundError:  # the folder was empty, and removed meanwhile
+                continue
+            return
+        raise Conflict(key=path)
+
+    def remove(self, path: str) -> None:
+        with translated(path):
+            place = self._place(path)
+            if place is None:
+                raise NoSuchKey(key=path)
+            folder, at = place
+            os.unlink(at)
+            for above in paths.above(path):
+                try:
+                    os.rmdir(self._at(above))
+                except OSError:  # it is not empty, or not ours to remove
+                    break
+                folder = os.path.dirname(folder)
+            with suppress(FileNotFoundError):
+                files.sync_folder(folder)
+
+    # the gateway's own files
+
+    def own(self, path: str) -> str:
+        """The place of a file of the gateway's own, its folder made."""
+        at = self._at(path)
+        folder = os.path.dirname(at)
+        if not os.path.isdir(folder):
+            files.make_folders(folder, 0o700)
+        return at
+
+    def load(self, path: str) -> bytes | None:
+        with translated(path):
+            try:
+                return Path(self._at(path)).read_bytes()
+            except FileNotFoundError:
+                return None
+
+    def save(self, path: str, data: bytes, *, new: bool) -> bool:
+        with translated(path):
+            at = self.own(path)
+            written = at if new else self.own(f"{paths.DRAFTS}/{token_hex(16)}")
+            if not files.write_new(written, data):
+                return False
+            if not new:
+                os.replace(written, at)
+            files.sync_folder(os.path.dirname(at))
+            return True
+
+    def erase(self, path: str) -> None:
+        with translated(path):
+            Path(self._at(path)).unlink(missing_ok=True)
+
+    def sweep(self, before: int) -> None:
+        with suppress(FileNotFoundError), os.scandir(self._at(paths.DRAFTS)) as entries:
+            for entry in entries:
+                with suppress(OSError):  # it is in its place by now, or open (Windows)
+                    if entry.stat().st_mtime_ns // 1_000_000 < before:
+                        os.unlink(entry.path)
+
+    def probe(self) -> str:
+        with translated(""), os.scandir(self._root) as entries:
+            next(entries, None)
+        able = "writable" if os.access(self._root, os.W_OK) else "read-only"
+        return f"a folder of this machine, {able}; writes are atomic, durable and conditional"
+
+    def close(self) -> None:
+        self._stripes.close()
+
+
+class _Draft(Draft):
+    """A file of a random name, synced when it is finished."""
+
+    def __init__(self, tree: LocalTree, path: str) -> None:
+        self._tree, self._path = tree, path
+        self._found: Found | None = None
+        self._step = 0
+        with translated(path):
+            self._at = tree.own(f"{paths.DRAFTS}/{token_hex(16)}")
+            self._file: IO[bytes] = open(self._at, "xb", buffering=0)
+
+    def write(self, piece: bytes) -> None:
+        with translated(self._path):
+            left = memoryview(piece)
+            while left:
+                left = left[self._file.write(left) :]
+
+    def finish(self) -> Found:
+        with translated(self._path):
+            if self._file.closed:
+                self._file = open(self._at, "r+b", buffering=0)
+            self._found = files.finish(self._file, self._at, self._step)
+            self._file.close()
+        self._step += 1
+        return self._found
+
+    def commit(self) -> Found:
+        assert self._found is not None, "finish comes first"
+        with translated(self._path):
+            self._tree.move(self._at, self._path)
+        return self._found
+
+    def __exit__(self, *exc: object) -> None:
+        self._file.close()
+        with suppress(FileNotFoundError):  # it is in its place
+            os.unlink(self._at)
+
+
+def _node(entry: os.DirEntry[str]) -> Node | None:
+    if entry.is_dir(follow_symlinks=False):
+        return Node(entry.name, folder=True)
+    if entry.is_file(follow_symlinks=False) or entry.is_symlink():
+        return Node(entry.name, folder=False)
+    return None
+
+
+def _replace(draft: str, at: str) -> None:
+    """`os.replace`, with the rights of the file that was there, over an empty folder too."""
+    try:
+        before = os.stat(at, follow_symlinks=False)
+    except FileNotFoundError:
+        before = None
+    if before is not None and modes.S_ISREG(before.st_mode):
+        with suppress(PermissionError):
+            os.chmod(draft, modes.S_IMODE(before.st_mode))
+    elif before is not None and modes.S_ISDIR(before.st_mode):
+        try:
+            os.rmdir(at)
+        except OSError as error:
+            raise IsADirectoryError(at) from error
+    os.replace(draft, at)

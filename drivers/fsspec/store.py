@@ -1,0 +1,346 @@
+"""The `fsspec` driver: a store whose objects are the files below a URL.
+
+What a file system cannot keep is refused, or kept in sidecars: see `metadata`.
+Reading an impossible key finds nothing; writing one is `BadKey`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
+
+from drivers.fsspec import kinds, paths, walk
+from drivers.fsspec.label import Label, Sidecars, plain
+from drivers.fsspec.opening import Target
+from drivers.fsspec.tree import Draft, Found, Moved, Tree
+from gateway.storage import (
+    NULL_VERSION,
+    BadKey,
+    Conditions,
+    Context,
+    Delete,
+    Deleted,
+    Entry,
+    Get,
+    Intake,
+    InvalidPart,
+    InvalidRange,
+    Labels,
+    Listable,
+    ListPage,
+    ListQuery,
+    NoSuchKey,
+    NoSuchVersion,
+    ObjectInfo,
+    Opened,
+    Put,
+    Readable,
+    Store,
+    Unsupported,
+    Writable,
+    WrongKey,
+    resolve_range,
+)
+from gateway.storage.options import AtLeast, Duration, Secrets
+
+C = TypeVar("C")
+_LOOKS = 10
+"""Times that an object may change while somebody looks at it."""
+
+
+@dataclass(eq=False)
+class FileSystem(Store, Writable, Listable, Labels):
+    """`url`: what fsspec opens, without a password. `storage_options`: fsspec's own for that
+    URL. `metadata`: "refuse" a put that carries what a file cannot keep, or keep it in a
+    "sidecar". `connections`: at once, at most; `timeout`: seconds for one call, and to
+    wait for a connection.
+    """
+
+    driver: ClassVar[str] = "fsspec"
+    path_keys: ClassVar[bool] = True
+
+    url: str
+    storage_options: Annotated[Mapping[str, Any], Secrets] = field(default_factory=dict, repr=False)
+    metadata: Literal["refuse", "sidecar"] = "refuse"
+    connections: Annotated[int, AtLeast(1)] = 8
+    timeout: Annotated[float, Duration] = 60.0
+
+    def __post_init__(self) -> None:
+        self._target = Target.of(self.url, self.storage_options)
+        self._tree: Tree | None = None
+
+    @property
+    def in_one_process(self) -> bool:
+        return self._target.in_one_process
+
+    def open(self, context: Context) -> None:
+        self._tree = self._target.open(context, connections=self.connections, timeout=self.timeout)
+
+    def close(self) -> None:
+        if self._tree is not None:
+            self._tree.close()
+
+    def find(self, capability: type[C]) -> C | None:
+        found = super().find(capability)
+        if capability is Labels and self.metadata == "refuse":
+            return None
+        if capability in (Labels, Writable) and self._tree is not None and not self._tree.writes:
+            return None
+        return found
+
+    def probe(self) -> str:
+        return self._open_tree.probe()
+
+    @property
+    def _open_tree(self) -> Tree:
+        assert self._tree is not None, "open() comes first"
+        return self._tree
+
+    @property
+    def _sidecars(self) -> Sidecars | None:
+        return Sidecars(self._open_tree) if self.metadata == "sidecar" else None
+
+    # reading
+
+    def get(self, key: str, want: Get = Get()) -> Opened:
+        for _ in range(_LOOKS):
+            with suppress(Moved):
+                return self._read(key, want)
+        return self._read(key, want)
+
+    def _read(self, key: str, want: Get) -> Opened:
+        handle = self._open_tree.open(key) if self._possible(key) else None
+        if handle is None:
+            raise NoSuchKey(key=key)
+        try:
+            info = self._described(key, handle.found)
+            start, length = _span(key, info, want)
+        except BaseException:
+            handle.close()
+            raise
+        return Opened(info=info, body=handle.body(start, length), start=start, length=length)
+
+    def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
+        info = self._current(key) if self._possible(key) else None
+        if info is None:
+            raise NoSuchKey(key=key)
+        _span(key, info, want)
+        return info
+
+    def _current(self, key: str) -> ObjectInfo | None:
+        tree = self._open_tree
+        for _ in range(_LOOKS):
+            found = tree.stat(key)
+            if found is None:
+                return None
+            with suppress(Moved):
+                return self._described(key, found)
+        raise Moved(key=key)
+
+    def _described(self, key: str, found: Found) -> ObjectInfo:
+        """Raises `Moved` when a sidecar may be gone because the file is."""
+        sidecars = self._sidecars
+        if sidecars is None:
+            return plain(key, found)
+        label = sidecars.read(key, found)
+        if label is None:
+            now = self._open_tree.stat(key)
+            if now is None or now.token != found.token:
+                raise Moved(key=key)
+        return label.info(key, found) if label else plain(key, found)
+
+    def list(self, query: ListQuery = ListQuery()) -> ListPage:
+        page = walk.page(self._open_tree, query)
+        entries = (self._entry(one.text, one.found) for one in page.items if one.found)
+        return ListPage(
+            entries=tuple(entries),
+            prefixes=tuple(one.text for one in page.items if one.found is None),
+            next=page.next,
+        )
+
+    def _entry(self, key: str, found: Found) -> Entry:
+        sidecars = self._sidecars
+        label = None if sidecars is None else sidecars.read(key, found)
+        info = label.info(key, found) if label else plain(key, found)
+        return Entry(
+            key,
+            info.size,
+            info.etag,
+            info.modified,
+            info.content_type,
+            storage_class=info.storage_class,
+            owner=info.owner,
+        )
+
+    # writing
+
+    def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
+        self._check(key)
+        self._refuse(key, options)
+        intake = Intake.of(source, options)
+        with self._open_tree.draft(key) as draft:
+            for piece in iter(intake.read, b""):
+                draft.write(piece)
+            label = Label.of(options, intake) if self.metadata == "sidecar" else None
+            return self._commit(key, draft, label, options.conditions)
+
+    def _commit(
+        self, key: str, draft: Draft, label: Label | None, conditions: Conditions | None
+    ) -> ObjectInfo:
+        """Sidecar, conditions, file, in this order; the sidecar last where its name depends
+        on what the store makes of the file. What was there goes with its sidecar."""
+        sidecars = Sidecars(self._open_tree)
+        while True:
+            coming = draft.finish()
+            if label and coming and not sidecars.add(key, coming, label):
+                continue
+            try:
+                done = self._replace(key, draft, coming, label, conditions)
+            except BaseException:
+                if label and coming:
+                    sidecars.drop_unless_current(key, coming)
+                raise
+            if done is not None:
+                before, now = done
+                if label and before and before.token != now.token:
+                    sidecars.drop(key, before)
+                return label.info(key, now) if label else plain(key, now)
+            if label and coming:
+                sidecars.drop(key, coming)
+
+    def _replace(
+        self,
+        key: str,
+        draft: Draft,
+        coming: Found | None,
+        label: Label | None,
+        conditions: Conditions | None,
+    ) -> tuple[Found | None, Found] | None:
+        """(what was there, what is there); None when the two could not be told apart."""
+        tree = self._open_tree
+        with tree.lock(key):
+            before = tree.stat(key)
+            self._obey(key, before, conditions)
+            if coming and before and tree.exclusive and coming.token == before.token:
+                return None
+            now = draft.commit()
+            if label and coming is None:
+                Sidecars(tree).replace(key, now, label)
+            return before, now
+
+    def _obey(self, key: str, before: Found | None, conditions: Conditions | None) -> None:
+        if conditions is not None:
+            info = None if before is None else self._described(key, before)
+            conditions.check_write(key, info)
+
+    def delete(self, key: str, options: Delete = Delete()) -> Deleted:
+        if options.conditions is not None:
+            self._need_conditions(key)
+        if not self._possible(key) or options.version not in (None, NULL_VERSION):
+            self._obey(key, None, options.conditions)
+            return Deleted(key, existed=False)
+        tree = self._open_tree
+        with tree.lock(key):
+            before = tree.stat(key)
+            self._obey(key, before, options.conditions)
+            if before is None:
+                return Deleted(key, existed=False)
+            try:
+                tree.remove(key)
+            except NoSuchKey:  # another program was faster
+                return Deleted(key, existed=False)
+        if self.metadata == "sidecar":
+            Sidecars(tree).drop(key, before)
+        return Deleted(key, existed=True)
+
+    def set_labels(
+        self,
+        key: str,
+        version: str | None = None,
+        *,
+        tags: Mapping[str, str] | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> ObjectInfo:
+        if version not in (None, NULL_VERSION):
+            raise NoSuchVersion(key=key, version=version)
+        tree = self._open_tree
+        if not self._possible(key):
+            raise NoSuchKey(key=key)
+        with tree.lock(key):
+            found = tree.stat(key)
+            if found is None:
+                raise NoSuchKey(key=key)
+            sidecars = Sidecars(tree)
+            before = sidecars.read(key, found) or Label.bare(key)
+            label = before.changed(tags, attributes)
+            sidecars.replace(key, found, label)
+        return label.info(key, found)
+
+    # what cannot be
+
+    def _check(self, key: str) -> None:
+        paths.check(key, windows=self._open_tree.windows)
+        if why := self._open_tree.refusal(key):
+            raise BadKey(f"This store keeps objects as files, and {why}.", key=key)
+
+    def _possible(self, key: str) -> bool:
+        """What is no path is no object, which is all that a reader asks."""
+        try:
+            self._check(key)
+        except BadKey:
+            return False
+        return True
+
+    def _need_conditions(self, key: str) -> None:
+        if not self._open_tree.conditional:
+            raise Unsupported(
+                "The file system behind this service cannot look and write in one step, so"
+                " conditions are refused.",
+                key=key,
+                capability="conditions",
+            )
+
+    def _refuse(self, key: str, options: Put) -> None:
+        if not self._open_tree.writes:
+            raise Unsupported(
+                "The file system behind this service cannot replace a file in one step, so"
+                " it is only read.",
+                key=key,
+                capability="Writable",
+            )
+        if options.conditions is not None:
+            self._need_conditions(key)
+        wanted = ["encryption", "protection"]
+        if self.metadata == "refuse":
+            wanted += ["headers", "metadata", "tags", "attributes"]
+        lost = [name for name in wanted if getattr(options, name)]
+        if self.metadata == "refuse":
+            lost += ["storage_class"] * (options.storage_class != "STANDARD")
+            lost += ["content_type"] * (not kinds.says_nothing(options.content_type, key))
+        if lost:
+            raise Unsupported(
+                f"A plain file cannot keep what came with the object ({', '.join(lost)})."
+                + (' metadata = "sidecar" would.' if lost[0] not in wanted[:2] else ""),
+                key=key,
+                capability=lost[0],
+            )
+
+
+def _span(key: str, info: ObjectInfo, want: Get) -> tuple[int, int]:
+    """(start, length) of what is wanted of an object. Raises what the wish deserves."""
+    if want.version not in (None, NULL_VERSION):
+        raise NoSuchVersion(key=key, version=want.version or "")
+    if want.encryption is not None:
+        raise WrongKey("The object is not encrypted.", key=key, given=True)
+    if want.conditions is not None:
+        want.conditions.check_read(info)
+    if want.part not in (None, 1):
+        raise InvalidPart("The object has no such part.", key=key, number=want.part or 0)
+    if want.range is None:
+        return 0, info.size
+    span = resolve_range(want.range, info.size)
+    if span is None:
+        raise InvalidRange(key=key, size=info.size)
+    return span
