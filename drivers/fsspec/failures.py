@@ -16,11 +16,11 @@ from gateway.storage import (
     BadKey,
     Full,
     NoSuchKey,
+    OriginDenied,
     OriginFailed,
     StorageError,
     TimedOut,
     Unsupported,
-    UpstreamDenied,
 )
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -70,7 +70,7 @@ def of(error: Exception, key: str) -> StorageError | None:
 
 def _of_errno(error: OSError, key: str) -> StorageError:
     if isinstance(error, PermissionError) or error.errno in _DENIED:
-        return UpstreamDenied("The file system denies the gateway that.", key=key)
+        return OriginDenied("The file system denies the gateway that.", key=key)
     if error.errno in _FULL:
         return Full(key=key)
     if error.errno in _NO_NAME:
@@ -85,7 +85,7 @@ def _of_ftp(error: ftplib.Error, key: str) -> StorageError:
     if code in ("452", "552"):
         return Full(key=key)
     if code in ("530", "532") or "denied" in text or "permission" in text:
-        return UpstreamDenied("The file system denies the gateway that.", key=key)
+        return OriginDenied("The file system denies the gateway that.", key=key)
     if code == "550":
         return NoSuchKey(key=key)
     if code == "553":

@@ -93,9 +93,7 @@ class Steady:
             return b""
         piece = self._file.read(min(size, self._left))
         self._left -= len(piece)
-        if not piece or (
-            not self._left and found_of(os.fstat(self._file.fileno())) != self._found
-        ):
+        if not piece or (not self._left and found_of(os.fstat(self._file.fileno())) != self._found):
             raise Moved
         return piece
 

@@ -158,7 +158,11 @@ class Sidecars:
             here = f"{LABELS}/{folder.name}/"
             for node in list(self._tree.scan(here)):
                 found = self._tree.found(here, node)
-                if found is not None and found.modified < before and not self._used(here, node.name):
+                if (
+                    found is not None
+                    and found.modified < before
+                    and not self._used(here, node.name)
+                ):
                     self._tree.erase(here + node.name)
 
     def _used(self, folder: str, name: str) -> bool:

@@ -93,7 +93,9 @@ class LocalTree(Tree):
     def scan(self, folder: str) -> Iterable[Node]:
         at = self._at(folder).rstrip(os.sep) or os.sep
         with translated(folder):
-            if os.path.realpath(at) != at or (folder and self._folds and not self._spelled(folder[:-1])):
+            if os.path.realpath(at) != at or (
+                folder and self._folds and not self._spelled(folder[:-1])
+            ):
                 return []
             try:
                 with os.scandir(at) as entries:
@@ -134,7 +136,9 @@ class LocalTree(Tree):
             files.make_folders(os.path.dirname(self._at(path)))
             place = self._place(path)
             if place is None:
-                raise BadKey("A link, or a file whose name differs in case, is in the way.", key=path)
+                raise BadKey(
+                    "A link, or a file whose name differs in case, is in the way.", key=path
+                )
             try:
                 _replace(draft, place[1])
                 files.sync_folder(place[0])
@@ -198,11 +202,10 @@ class LocalTree(Tree):
                     if entry.stat().st_mtime_ns // 1_000_000 < before:
                         os.unlink(entry.path)
 
-    def probe(self) -> str:
+    def probe(self) -> tuple[str, ...]:
         with translated(""), os.scandir(self._root) as entries:
             next(entries, None)
-        able = "writable" if os.access(self._root, os.W_OK) else "read-only"
-        return f"a folder of this machine, {able}; writes are atomic, durable and conditional"
+        return () if os.access(self._root, os.W_OK) else ("The gateway may not write there.",)
 
     def close(self) -> None:
         self._stripes.close()

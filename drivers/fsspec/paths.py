@@ -15,7 +15,9 @@ from gateway.storage import BadKey
 HIDDEN = ".gateway"
 """The folder at the root that is the gateway's own: drafts, locks and sidecars."""
 
-DRAFTS, LOCKS, LABELS = f"{HIDDEN}/tmp", f"{HIDDEN}/locks", f"{HIDDEN}/meta"
+DRAFTS = f"{HIDDEN}/drafts"
+LOCKS = f"{HIDDEN}/locks"
+LABELS = f"{HIDDEN}/labels"
 
 NAME_BYTES = 255
 """NAME_MAX of the usual POSIX file systems; Windows counts 255 UTF-16 units."""
@@ -62,9 +64,7 @@ def _why_not(segment: str, *, windows: bool) -> str:
     if size > NAME_BYTES:
         return f"a file name has at most {NAME_BYTES} bytes"
     if windows and (
-        _WINDOWS_SIGNS.search(segment)
-        or _WINDOWS_NAMES.fullmatch(segment)
-        or segment[-1] in ". "
+        _WINDOWS_SIGNS.search(segment) or _WINDOWS_NAMES.fullmatch(segment) or segment[-1] in ". "
     ):
         return "Windows has no file of such a name"
     return ""

@@ -209,15 +209,12 @@ class RemoteTree(Tree):
                 if found is not None and found.modified < before:
                     self.erase(f"{paths.DRAFTS}/{node.name}")
 
-    def probe(self) -> str:
+    def probe(self) -> tuple[str, ...]:
         with suppress(NoSuchKey):  # an empty prefix of an object store
             self.run("", lambda fs, at: fs.info(at.rstrip("/"), **self.wait))
-        able = {
-            "rename": "writes are atomic by renaming; no conditions",
-            "upload": "uploads are atomic; no conditions",
-            "memory": "writes are atomic and conditional; nothing is kept",
-        }
-        return able.get(self.way or "", "read-only: a file cannot be replaced in one step")
+        if self.way is None:
+            return ("A file cannot be replaced in one step there: the service is only read.",)
+        return ("Nothing is kept: it is the memory of this process.",) * (self.way == "memory")
 
     def close(self) -> None:
         self._pool.close()
@@ -280,7 +277,9 @@ class _Spooled(Draft):
         self._drafted = ""
         limit = 0 if tree.way == "memory" else WINDOW
         with translated(path):
-            self._file = SpooledTemporaryFile(max_size=limit, dir=_folder(tree.spool))
+            self._file = SpooledTemporaryFile(  # noqa: SIM115 - closed in __exit__
+                max_size=limit, dir=_folder(tree.spool)
+            )
 
     def write(self, piece: bytes) -> None:
         with translated(self._path):

@@ -35,6 +35,7 @@ from gateway.storage import (
     NoSuchVersion,
     ObjectInfo,
     Opened,
+    Probe,
     Put,
     Readable,
     Store,
@@ -46,6 +47,10 @@ from gateway.storage import (
 from gateway.storage.options import AtLeast, Duration, Secrets
 
 C = TypeVar("C")
+_SWEEP_EVERY = 6 * 3600
+_LEFT_FOR = 24 * 3600 * 1000
+"""Milliseconds after which what a crash left is removed."""
+
 _LOOKS = 10
 """Times that an object may change while somebody looks at it."""
 
@@ -76,11 +81,24 @@ class FileSystem(Store, Writable, Listable, Labels):
         return self._target.in_one_process
 
     def open(self, context: Context) -> None:
-        self._tree = self._target.open(context, connections=self.connections, timeout=self.timeout)
+        tree = self._target.open(context, connections=self.connections, timeout=self.timeout)
+        self._tree = tree
+
+        def sweep() -> None:
+            before = context.clock() - _LEFT_FOR
+            tree.sweep(before)
+            if tree.exclusive:  # elsewhere a look at all of them costs too much
+                Sidecars(tree).sweep(before)
+
+        self._jobs, self._job = context.jobs, f"files {context.sid}"
+        if tree.writes:
+            context.jobs.add(self._job, _SWEEP_EVERY, sweep)
 
     def close(self) -> None:
         if self._tree is not None:
+            self._jobs.remove(self._job)
             self._tree.close()
+            self._tree = None
 
     def find(self, capability: type[C]) -> C | None:
         found = super().find(capability)
@@ -90,8 +108,11 @@ class FileSystem(Store, Writable, Listable, Labels):
             return None
         return found
 
-    def probe(self) -> str:
-        return self._open_tree.probe()
+    def probe(self) -> Probe:
+        tree = self._open_tree
+        able = {"read": True, "list": True, "write": tree.writes, "conditions": tree.conditional}
+        able |= {"metadata": self.metadata == "sidecar", "versions": False}
+        return Probe(target=self.url, can=able, notes=tree.probe())
 
     @property
     def _open_tree(self) -> Tree:

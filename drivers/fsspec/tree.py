@@ -139,8 +139,8 @@ class Tree(ABC):
         """Remove drafts that nobody has touched since `before` (ms)."""
 
     @abstractmethod
-    def probe(self) -> str:
-        """Read something of the root; a line about what was found."""
+    def probe(self) -> tuple[str, ...]:
+        """Read something of the root; sentences about what may surprise."""
 
     def close(self) -> None:
         """May be called twice."""

@@ -89,9 +89,9 @@ def _level(tree: Tree, folder: str, query: ListQuery) -> Iterator[tuple[str, str
             continue
         if mark <= query.after and not (node.folder and query.after.startswith(mark)):
             continue
-        if paths.fits(
-            node.name, at_root=not folder, windows=tree.windows
-        ) and not tree.refusal(node.name):
+        if paths.fits(node.name, at_root=not folder, windows=tree.windows) and not tree.refusal(
+            node.name
+        ):
             marked.append((mark, node))
     marked.sort(key=lambda one: one[0])
     return ((mark, folder, node) for mark, node in marked)
