@@ -6,10 +6,10 @@ starting.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -138,4 +138,4 @@ def _local_path(url: str) -> str:
 def _is_absolute(url: str) -> bool:
     for scheme in _LOCAL:
         url = url.removeprefix(f"{scheme}://")
-    return os.path.isabs(url) or url.startswith("/")
+    return url.startswith("/") or PurePath(url).is_absolute()

@@ -12,7 +12,15 @@ NEVER = frozenset(
     {"Versions", "Copies", "Multipart", "Protects", "Changes", "Measures", "Buckets"}
     | {"protection", "encryption"}
 )
-PLAIN = NEVER | {"Labels", "content_type", "headers", "metadata", "tags", "storage_class"}
+PLAIN = NEVER | {
+    "Labels",
+    "content_type",
+    "headers",
+    "metadata",
+    "tags",
+    "storage_class",
+    "attributes",
+}
 
 
 class TestFiles(StoreConformance):
@@ -26,6 +34,7 @@ class TestFiles(StoreConformance):
 
 class TestPlainFiles(StoreConformance):
     lacks = PLAIN
+    forgets = frozenset({"owner", "checksums"})
 
     def make(self, folder: Path, sid: str) -> Store:
         root = folder / sid
