@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePath
+from socket import IPPROTO_TCP, TCP_NODELAY
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from drivers.fsspec.pool import Pool
 from drivers.fsspec.tree import Tree
-from gateway.storage import Context, Secret
+from gateway.storage import Context, OriginFailed, Secret
 
 if TYPE_CHECKING:
     from drivers.fsspec.remote import Connected, Way
@@ -99,13 +100,21 @@ class Target:
     def _connect(self, timeout: float) -> Connected:
         """An instance of our own: fsspec's are shared by whoever asks, and keep listings."""
         from fsspec.core import url_to_fs
+        from fsspec.dircache import DirCache
 
         from drivers.fsspec.remote import Connected
 
         given = {**_patience(self.protocol, timeout), **revealed(self.options)}
         if "::" not in self.url:
-            given.update(skip_instance_cache=True, use_listings_cache=False)
-        fs, root = url_to_fs(self.url, **given)
+            given["skip_instance_cache"] = True
+        try:
+            fs, root = url_to_fs(self.url, **given)
+        except (TypeError, KeyError) as error:  # fsspec hands options to constructors as they are
+            raise OriginFailed(f"storage_options do not fit {self.protocol}: {error}") from error
+        fs.dircache = DirCache(use_listings_cache=False)
+        if "sftp" in fs.protocol:
+            fs.ftp.get_channel().settimeout(timeout)
+            fs.client.get_transport().sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
         return Connected(fs, str(root).rstrip("/"))
 
 

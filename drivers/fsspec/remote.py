@@ -106,9 +106,14 @@ class RemoteTree(Tree):
     def fetch(self, path: str, start: int, length: int, size: int) -> bytes:
         """Exactly these bytes. Raises `Moved` when they are not there any more."""
         end = start + length if start + length < size else None  # None spares ftp a reset
-        data: bytes = self.run(
-            path, lambda fs, at: bytes(fs.cat_file(at, start=start, end=end, **self.wait))
-        )
+
+        def part(fs: Any, at: str) -> bytes:
+            if _is_sftp(fs):
+                with fs.open(at, "rb") as file:
+                    return b"".join(file.readv([(start, length)]))
+            return bytes(fs.cat_file(at, start=start, end=end, **self.wait))
+
+        data = self.run(path, part)
         if len(data) != length:
             raise Moved(key=path)
         return data
@@ -228,6 +233,11 @@ def _node(info: dict[str, Any], folder: str) -> Node | None:
     return Node(path.rpartition("/")[2], info["type"] == "directory", info)
 
 
+def _is_sftp(fs: Any) -> bool:
+    """paramiko waits for an answer to each 32 KiB unless it is told not to."""
+    return "sftp" in fs.protocol
+
+
 class _RemoteFile(Handle):
     def __init__(self, tree: RemoteTree, path: str, found: Found) -> None:
         self.tree, self.path, self.found = tree, path, found
@@ -313,6 +323,8 @@ class _Spooled(Draft):
         """To a draft, which nobody sees."""
         self._file.seek(0)
         with fs.open(at, "wb") as target:
+            if _is_sftp(fs):
+                target.set_pipelined(True)
             while piece := self._file.read(BLOCK):
                 target.write(piece)
 
