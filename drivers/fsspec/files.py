@@ -43,16 +43,15 @@ def open_file(at: str) -> OpenFile | None:
         descriptor = os.open(at, _READ)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
-    file = open(descriptor, "rb", buffering=0)
     try:
         found = found_of(os.fstat(descriptor))
-    except OSError:
-        file.close()
+        if found is not None:
+            return OpenFile(open(descriptor, "rb", buffering=0), found)
+    except BaseException:
+        os.close(descriptor)
         raise
-    if found is None:
-        file.close()
-        return None
-    return OpenFile(file, found)
+    os.close(descriptor)
+    return None
 
 
 class OpenFile(Handle):

@@ -37,7 +37,10 @@ Way = Literal["rename", "upload", "memory"]
 
 WINDOW = 4 << 20
 BLOCK = 8 << 20
-"""Bytes of one part of an upload, and of one write of a draft."""
+"""Bytes of one part of an upload."""
+
+STEP = 2 << 20
+"""Bytes written at a time; fsspec's ftp makes a transfer of each."""
 
 PARTS = 9_000
 _SIGNS = frozenset(map(chr, (*range(32), 127)))
@@ -325,7 +328,7 @@ class _Spooled(Draft):
         with fs.open(at, "wb") as target:
             if _is_sftp(fs):
                 target.set_pipelined(True)
-            while piece := self._file.read(BLOCK):
+            while piece := self._file.read(STEP):
                 target.write(piece)
 
     def _upload(self, fs: Any, at: str) -> None:
@@ -334,7 +337,7 @@ class _Spooled(Draft):
         block = max(BLOCK, self._size // PARTS + 1)
         target = fs.open(at, "wb", block_size=block, autocommit=False)
         try:
-            while piece := self._file.read(BLOCK):
+            while piece := self._file.read(STEP):
                 target.write(piece)
             target.close()
             target.commit()

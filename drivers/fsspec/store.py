@@ -6,7 +6,7 @@ Reading an impossible key finds nothing; writing one is `BadKey`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
@@ -47,6 +47,7 @@ from gateway.storage import (
 from gateway.storage.options import AtLeast, Duration, Secrets
 
 C = TypeVar("C")
+R = TypeVar("R")
 _SWEEP_EVERY = 6 * 3600
 _LEFT_FOR = 24 * 3600 * 1000
 """Milliseconds after which what a crash left is removed."""
@@ -132,7 +133,7 @@ class FileSystem(Store, Writable, Listable, Labels):
         return self._read(key, want)
 
     def _read(self, key: str, want: Get) -> Opened:
-        handle = self._open_tree.open(key) if self._possible(key) else None
+        handle = self._seen(key, self._open_tree.open)
         if handle is None:
             raise NoSuchKey(key=key)
         try:
@@ -144,7 +145,7 @@ class FileSystem(Store, Writable, Listable, Labels):
         return Opened(info=info, body=handle.body(start, length), start=start, length=length)
 
     def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
-        info = self._current(key) if self._possible(key) else None
+        info = self._seen(key, self._current)
         if info is None:
             raise NoSuchKey(key=key)
         _span(key, info, want)
@@ -259,10 +260,11 @@ class FileSystem(Store, Writable, Listable, Labels):
     def delete(self, key: str, options: Delete = Delete()) -> Deleted:
         if options.conditions is not None:
             self._need_conditions(key)
-        if not self._possible(key) or options.version not in (None, NULL_VERSION):
+        tree = self._open_tree
+        there = self._seen(key, tree.stat)
+        if there is None or options.version not in (None, NULL_VERSION):
             self._obey(key, None, options.conditions)
             return Deleted(key, existed=False)
-        tree = self._open_tree
         with tree.lock(key):
             before = tree.stat(key)
             self._obey(key, before, options.conditions)
@@ -287,7 +289,7 @@ class FileSystem(Store, Writable, Listable, Labels):
         if version not in (None, NULL_VERSION):
             raise NoSuchVersion(key=key, version=version)
         tree = self._open_tree
-        if not self._possible(key):
+        if not self._seen(key, tree.stat):
             raise NoSuchKey(key=key)
         with tree.lock(key):
             found = tree.stat(key)
@@ -306,13 +308,13 @@ class FileSystem(Store, Writable, Listable, Labels):
         if why := self._open_tree.refusal(key):
             raise BadKey(f"This store keeps objects as files, and {why}.", key=key)
 
-    def _possible(self, key: str) -> bool:
+    def _seen(self, key: str, look: Callable[[str], R | None]) -> R | None:
         """What is no path is no object, which is all that a reader asks."""
         try:
             self._check(key)
+            return look(key)
         except BadKey:
-            return False
-        return True
+            return None
 
     def _need_conditions(self, key: str) -> None:
         if not self._open_tree.conditional:

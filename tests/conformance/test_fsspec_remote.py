@@ -16,22 +16,15 @@ from gateway.storage import Store
 from gateway.testing.conformance import (
     DeletingConformance,
     KeysConformance,
-    PropertiesConformance,
     ReadingConformance,
     WritingConformance,
 )
 from tests.conformance.test_fsspec import NEVER
-from tests.filesystems.servers import ftp, sftp
+from tests.filesystems.servers import ftp, s3_options, sftp
 from tests.modes.s3_gateway import serving
 
 
-class _Remote(
-    ReadingConformance,
-    KeysConformance,
-    WritingConformance,
-    DeletingConformance,
-    PropertiesConformance,
-):
+class _Remote(ReadingConformance, WritingConformance):
     """Each class has a server, each test a folder of it."""
 
     lacks = NEVER | {"conditions", "Labels"}
@@ -43,7 +36,7 @@ class _Remote(
         return FileSystem(url=url, storage_options=self.options, metadata="sidecar")
 
 
-class TestSftp(_Remote):
+class TestSftp(_Remote, DeletingConformance, KeysConformance):
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
     def server(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -61,19 +54,15 @@ class TestFtp(_Remote):
             yield
 
 
-class TestS3(_Remote):
+class TestS3(_Remote, DeletingConformance, KeysConformance):
     """s3fs, which is asynchronous, on a bucket of this gateway."""
+
+    flat_memory = False  # the server's objects are in the memory of this process
 
     @pytest.fixture(scope="class", autouse=True)
     @classmethod
     def server(cls) -> Iterator[None]:
         with serving() as served:
             served.client().create_bucket(Bucket="files")
-            cls.url = "s3://files"
-            cls.options = {
-                "endpoint_url": served.url,
-                "key": "main-key",
-                "secret": "secret of main-key",
-                "client_kwargs": {"region_name": "us-east-1"},
-            }
+            cls.url, cls.options = "s3://files", s3_options(served)
             yield

@@ -21,6 +21,8 @@ from pyftpdlib.authorizers import DummyAuthorizer
 from pyftpdlib.handlers import FTPHandler
 from pyftpdlib.servers import ThreadedFTPServer
 
+from tests.modes.s3_gateway import Served
+
 USER, PASSWORD = "gateway", "file-server-password"
 
 
@@ -174,3 +176,13 @@ def ftp(folder: Path) -> Iterator[FileServer]:
     finally:
         listening.close_all()
         thread.join(10)
+
+
+def s3_options(served: Served) -> dict[str, Any]:
+    """s3fs's own, for a gateway."""
+    return {
+        "endpoint_url": served.url,
+        "key": "main-key",
+        "secret": "secret of main-key",
+        "client_kwargs": {"region_name": "us-east-1"},
+    }
