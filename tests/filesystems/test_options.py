@@ -91,7 +91,7 @@ def test_options_that_do_not_fit_are_told_without_their_values() -> None:
 def test_memory_lives_in_one_process_and_a_folder_does_not(tmp_path: Path) -> None:
     assert FileSystem(url="memory://x").in_one_process
     assert not FileSystem(url=f"file://{tmp_path}").in_one_process
-    found = configured(tmp_path, '[services.m]\ndriver = "fsspec"\nurl = "memory://x"\n')
+    found = configured(tmp_path, '[services.mem]\ndriver = "fsspec"\nurl = "memory://x"\n')
     assert "one process" in (Chain(found).single_process or "")
 
 
