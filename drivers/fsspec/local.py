@@ -28,6 +28,7 @@ from drivers.fsspec.stripes import Stripes
 from drivers.fsspec.tree import Draft, Found, Handle, Node, Tree
 from gateway.storage import BadKey, Conflict, NoSuchKey
 
+_FILE = "a file, and no link"
 _AGAIN = 20
 """Times that a folder may vanish before a file is in it."""
 
@@ -54,9 +55,19 @@ class LocalTree(Tree):
         """(its folder, itself); None when a link or another spelling leads there."""
         at = self._at(path)
         folder = os.path.dirname(at)
-        if os.path.realpath(folder) != folder or (self._folds and not self._spelled(path)):
+        if self._linked(folder) or (self._folds and not self._spelled(path)):
             return None
         return folder, at
+
+    def _linked(self, folder: str) -> bool:
+        """Whether a folder of the tree, or one above it, is a link."""
+        if self.windows:  # which has more kinds of them
+            return os.path.realpath(folder) != folder
+        while len(folder) > len(self._root):
+            if os.path.islink(folder):
+                return True
+            folder = os.path.dirname(folder)
+        return False
 
     def _spelled(self, path: str) -> bool:
         """Whether all that is there of a path has exactly these names."""
@@ -93,9 +104,7 @@ class LocalTree(Tree):
     def scan(self, folder: str) -> Iterable[Node]:
         at = self._at(folder).rstrip(os.sep) or os.sep
         with translated(folder):
-            if os.path.realpath(at) != at or (
-                folder and self._folds and not self._spelled(folder[:-1])
-            ):
+            if self._linked(at) or (folder and self._folds and not self._spelled(folder[:-1])):
                 return []
             try:
                 with os.scandir(at) as entries:
@@ -105,8 +114,9 @@ class LocalTree(Tree):
 
     def found(self, folder: str, node: Node) -> Found | None:
         with translated(folder + node.name):
-            at = self._target(self._at(folder + node.name))
-            return files.stat(at) if at else None
+            at = self._at(folder + node.name)
+            real = at if node.about is _FILE else self._target(at)
+            return files.stat(real) if real else None
 
     def occupied(self, folder: str) -> bool:
         """Exact: it looks until it meets a file, which is in the first folder nearly always."""
@@ -217,7 +227,7 @@ class _Draft(Draft):
     def __init__(self, tree: LocalTree, path: str) -> None:
         self._tree, self._path = tree, path
         self._found: Found | None = None
-        self._step = 0
+        self._step, self._placed = 0, False
         with translated(path):
             self._at = tree.own(f"{paths.DRAFTS}/{token_hex(16)}")
             self._file: IO[bytes] = open(self._at, "xb", buffering=0)
@@ -241,20 +251,22 @@ class _Draft(Draft):
         assert self._found is not None, "finish comes first"
         with translated(self._path):
             self._tree.move(self._at, self._path)
+        self._placed = True
         return self._found
 
     def __exit__(self, *exc: object) -> None:
         self._file.close()
-        with suppress(FileNotFoundError):  # it is in its place
-            os.unlink(self._at)
+        if not self._placed:
+            with suppress(FileNotFoundError):  # it was moved, and not more
+                os.unlink(self._at)
 
 
 def _node(entry: os.DirEntry[str]) -> Node | None:
     if entry.is_dir(follow_symlinks=False):
         return Node(entry.name, folder=True)
-    if entry.is_file(follow_symlinks=False) or entry.is_symlink():
-        return Node(entry.name, folder=False)
-    return None
+    if entry.is_file(follow_symlinks=False):
+        return Node(entry.name, False, _FILE)
+    return Node(entry.name, False) if entry.is_symlink() else None
 
 
 def _replace(draft: str, at: str) -> None:

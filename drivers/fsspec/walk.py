@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from operator import itemgetter
 from typing import NamedTuple
 
 from drivers.fsspec import paths
@@ -89,9 +90,11 @@ def _level(tree: Tree, folder: str, query: ListQuery) -> Iterator[tuple[str, str
             continue
         if mark <= query.after and not (node.folder and query.after.startswith(mark)):
             continue
-        if paths.fits(node.name, at_root=not folder, windows=tree.windows) and not tree.refusal(
-            node.name
-        ):
-            marked.append((mark, node))
-    marked.sort(key=lambda one: one[0])
-    return ((mark, folder, node) for mark, node in marked)
+        marked.append((mark, node))
+    marked.sort(key=itemgetter(0))
+    return ((mark, folder, node) for mark, node in marked if _fits(tree, folder, node.name))
+
+
+def _fits(tree: Tree, folder: str, name: str) -> bool:
+    """Whether a name is one that a key can have; asked only as far as the page goes."""
+    return paths.fits(name, at_root=not folder, windows=tree.windows) and not tree.refusal(name)
