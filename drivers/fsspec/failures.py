@@ -27,6 +27,9 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _IN_THE_WAY = (FileExistsError, IsADirectoryError, NotADirectoryError)
 _NO_NAME = frozenset({errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.ELOOP})
+_TIMEOUTS = ("Timeout", "TimeoutError")
+"""Libraries have their own errors of these names, which are no `TimeoutError`."""
+
 _OURS = ("builtins", "gateway", "drivers")
 
 Make = Callable[[str], StorageError]
@@ -49,7 +52,7 @@ def translated(key: str) -> Iterator[None]:
 def of(error: Exception, key: str) -> StorageError | None:
     """The error of the contract; None for what no file system raises. The message never
     quotes the library: it may have put a password there."""
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError) or type(error).__name__.endswith(_TIMEOUTS):
         return TimedOut(key=key)
     if isinstance(error, FileNotFoundError):
         return NoSuchKey(key=key)

@@ -14,19 +14,18 @@ replaces a link replaces it, not its target.
 from __future__ import annotations
 
 import os
-import stat as modes
 import sys
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
-from typing import IO
 
 from drivers.fsspec import files, paths
+from drivers.fsspec.drafts import LocalDraft, replace
 from drivers.fsspec.failures import translated
 from drivers.fsspec.stripes import Stripes
 from drivers.fsspec.tree import Draft, Found, Handle, Node, Tree
-from gateway.storage import BadKey, Conflict, NoSuchKey
+from gateway.storage import BadKey, Busy, Conflict, NoSuchKey
 
 _FILE = "a file, and no link"
 _AGAIN = 20
@@ -135,10 +134,14 @@ class LocalTree(Tree):
     # writing
 
     def draft(self, path: str) -> Draft:
-        return _Draft(self, path)
+        return LocalDraft(self, path)
 
-    def lock(self, path: str) -> AbstractContextManager[None]:
-        return self._stripes.hold(path)
+    @contextmanager
+    def lock(self, path: str) -> Iterator[None]:
+        with ExitStack() as held:
+            with translated(path):
+                held.enter_context(self._stripes.hold(path))
+            yield
 
     def move(self, draft: str, path: str) -> None:
         """Move a draft to its path, and make that durable."""
@@ -150,10 +153,14 @@ class LocalTree(Tree):
                     "A link, or a file whose name differs in case, is in the way.", key=path
                 )
             try:
-                _replace(draft, place[1])
+                replace(draft, place[1])
                 files.sync_folder(place[0])
             except FileNotFoundError:  # the folder was empty, and removed meanwhile
                 continue
+            except PermissionError as error:
+                if self.windows:  # which replaces no file that somebody reads
+                    raise Busy("The file is being read.", key=path) from error
+                raise
             return
         raise Conflict(key=path)
 
@@ -221,66 +228,9 @@ class LocalTree(Tree):
         self._stripes.close()
 
 
-class _Draft(Draft):
-    """A file of a random name, synced when it is finished."""
-
-    def __init__(self, tree: LocalTree, path: str) -> None:
-        self._tree, self._path = tree, path
-        self._found: Found | None = None
-        self._step, self._placed = 0, False
-        with translated(path):
-            self._at = tree.own(f"{paths.DRAFTS}/{token_hex(16)}")
-            self._file: IO[bytes] = open(self._at, "xb", buffering=0)
-
-    def write(self, piece: bytes) -> None:
-        with translated(self._path):
-            left = memoryview(piece)
-            while left:
-                left = left[self._file.write(left) :]
-
-    def finish(self) -> Found:
-        with translated(self._path):
-            if self._file.closed:
-                self._file = open(self._at, "r+b", buffering=0)
-            self._found = files.finish(self._file, self._at, self._step)
-            self._file.close()
-        self._step += 1
-        return self._found
-
-    def commit(self) -> Found:
-        assert self._found is not None, "finish comes first"
-        with translated(self._path):
-            self._tree.move(self._at, self._path)
-        self._placed = True
-        return self._found
-
-    def __exit__(self, *exc: object) -> None:
-        self._file.close()
-        if not self._placed:
-            with suppress(FileNotFoundError):  # it was moved, and not more
-                os.unlink(self._at)
-
-
 def _node(entry: os.DirEntry[str]) -> Node | None:
     if entry.is_dir(follow_symlinks=False):
         return Node(entry.name, folder=True)
     if entry.is_file(follow_symlinks=False):
         return Node(entry.name, False, _FILE)
     return Node(entry.name, False) if entry.is_symlink() else None
-
-
-def _replace(draft: str, at: str) -> None:
-    """`os.replace`, with the rights of the file that was there, over an empty folder too."""
-    try:
-        before = os.stat(at, follow_symlinks=False)
-    except FileNotFoundError:
-        before = None
-    if before is not None and modes.S_ISREG(before.st_mode):
-        with suppress(PermissionError):
-            os.chmod(draft, modes.S_IMODE(before.st_mode))
-    elif before is not None and modes.S_ISDIR(before.st_mode):
-        try:
-            os.rmdir(at)
-        except OSError as error:
-            raise IsADirectoryError(at) from error
-    os.replace(draft, at)

@@ -49,7 +49,7 @@ class Target:
                 "the fsspec driver needs the package fsspec: pip install 'storage-gateway[fsspec]'"
             ) from error
         first = url.partition("::")[0]
-        if "://" in url and urlsplit(url.rpartition("::")[2]).password:
+        if any(urlsplit(part).password for part in url.split("::")):
             raise ValueError("url: give the password in storage_options (password_env = …)")
         protocol = first if "::" in url and "://" not in first else get_protocol(first)
         if protocol in _LOCAL and "::" not in url and not _is_absolute(url):

@@ -21,7 +21,6 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from secrets import token_hex
-from tempfile import SpooledTemporaryFile
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from drivers.fsspec import paths
@@ -29,20 +28,13 @@ from drivers.fsspec.details import found_of
 from drivers.fsspec.failures import translated
 from drivers.fsspec.pool import Pool
 from drivers.fsspec.stripes import Stripes
+from drivers.fsspec.transfers import RemoteFile, Spooled, is_sftp
 from drivers.fsspec.tree import Draft, Found, Handle, Moved, Node, Tree
-from gateway.storage import PIECE, BadKey, BytesBody, NoSuchKey, Readable, StorageError
+from gateway.storage import BadKey, NoSuchKey, StorageError
 
 R = TypeVar("R")
 Way = Literal["rename", "upload", "memory"]
 
-WINDOW = 4 << 20
-BLOCK = 8 << 20
-"""Bytes of one part of an upload."""
-
-STEP = 2 << 20
-"""Bytes written at a time; fsspec's ftp makes a transfer of each."""
-
-PARTS = 9_000
 _SIGNS = frozenset(map(chr, (*range(32), 127)))
 _VERSION = "?versionid="
 """s3fs and adlfs read what is behind it as a version, so `a?versionId=b` would be `a`."""
@@ -104,14 +96,14 @@ class RemoteTree(Tree):
 
     def open(self, path: str) -> Handle | None:
         found = self.stat(path)
-        return None if found is None else _RemoteFile(self, path, found)
+        return None if found is None else RemoteFile(self, path, found)
 
     def fetch(self, path: str, start: int, length: int, size: int) -> bytes:
         """Exactly these bytes. Raises `Moved` when they are not there any more."""
         end = start + length if start + length < size else None  # None spares ftp a reset
 
         def part(fs: Any, at: str) -> bytes:
-            if _is_sftp(fs):
+            if is_sftp(fs):
                 with fs.open(at, "rb") as file:
                     return b"".join(file.readv([(start, length)]))
             return bytes(fs.cat_file(at, start=start, end=end, **self.wait))
@@ -137,7 +129,7 @@ class RemoteTree(Tree):
     # writing
 
     def draft(self, path: str) -> Draft:
-        return _Spooled(self, path)
+        return Spooled(self, path)
 
     def lock(self, path: str) -> AbstractContextManager[None]:
         return _MEMORY_LOCK.hold(path) if self.way == "memory" else nullcontext()
@@ -234,129 +226,3 @@ def _node(info: dict[str, Any], folder: str) -> Node | None:
     if path.strip("/") == folder.strip("/") or info["type"] not in ("directory", "file"):
         return None
     return Node(path.rpartition("/")[2], info["type"] == "directory", info)
-
-
-def _is_sftp(fs: Any) -> bool:
-    """paramiko waits for an answer to each 32 KiB unless it is told not to."""
-    return "sftp" in fs.protocol
-
-
-class _RemoteFile(Handle):
-    def __init__(self, tree: RemoteTree, path: str, found: Found) -> None:
-        self.tree, self.path, self.found = tree, path, found
-
-    def body(self, start: int, length: int) -> Readable:
-        first = self.window(start, length)
-        return BytesBody(first) if len(first) == length else _Windows(self, first, start, length)
-
-    def window(self, start: int, length: int) -> bytes:
-        """The next bytes of `length` that are left; all of them were the file's."""
-        size = length if self.tree.way == "memory" else min(length, WINDOW)
-        if not size:
-            return b""
-        data = self.tree.fetch(self.path, start, size, self.found.size)
-        if size == length:
-            now = self.tree.stat(self.path)
-            if now is None or now.token != self.found.token:
-                raise Moved(key=self.path)
-        return data
-
-
-class _Windows:
-    """A body that is fetched a window at a time."""
-
-    def __init__(self, file: _RemoteFile, first: bytes, start: int, length: int) -> None:
-        self._file, self._data = file, memoryview(first)
-        self._next, self._left = start + len(first), length - len(first)
-
-    def read(self, size: int = PIECE, /) -> bytes:
-        if not self._data and self._left:
-            self._data = memoryview(b"")  # the window before is not held beside the next
-            data = self._file.window(self._next, self._left)
-            self._next, self._left = self._next + len(data), self._left - len(data)
-            self._data = memoryview(data)
-        piece, self._data = self._data[:size], self._data[size:]
-        return bytes(piece)
-
-    def close(self) -> None:
-        self._data, self._left = memoryview(b""), 0
-
-
-class _Spooled(Draft):
-    """A body that waits here until all of it has come and was checked."""
-
-    def __init__(self, tree: RemoteTree, path: str) -> None:
-        self._tree, self._path, self._size = tree, path, 0
-        self._drafted = ""
-        limit = 0 if tree.way == "memory" else WINDOW
-        with translated(path):
-            self._file = SpooledTemporaryFile(  # noqa: SIM115 - closed in __exit__
-                max_size=limit, dir=_folder(tree.spool)
-            )
-
-    def write(self, piece: bytes) -> None:
-        with translated(self._path):
-            self._file.write(piece)
-        self._size += len(piece)
-
-    def finish(self) -> Found | None:
-        if self._tree.way != "rename":
-            return None
-        self._drafted = f"{paths.DRAFTS}/{token_hex(16)}"
-        self._tree.make_drafts()
-        self._tree.run(self._drafted, self._send, again=False)
-        return self._tree.stat(self._drafted)
-
-    def commit(self) -> Found:
-        if self._drafted:
-            self._tree.rename(self._drafted, self._path)
-            self._drafted = ""
-        elif self._tree.way == "memory" or self._size <= WINDOW:
-            self._tree.admit(self._path)
-            self._file.seek(0)
-            self._tree.pipe(self._path, self._file.read())
-        else:
-            self._tree.run(self._path, self._upload, again=False)
-        found = self._tree.stat(self._path)
-        if found is None:
-            raise NoSuchKey("It was removed at once.", key=self._path)
-        return found
-
-    def _send(self, fs: Any, at: str) -> None:
-        """To a draft, which nobody sees."""
-        self._file.seek(0)
-        with fs.open(at, "wb") as target:
-            if _is_sftp(fs):
-                target.set_pipelined(True)
-            while piece := self._file.read(STEP):
-                target.write(piece)
-
-    def _upload(self, fs: Any, at: str) -> None:
-        """In parts; nothing of them stays when they are not completed."""
-        self._file.seek(0)
-        block = max(BLOCK, self._size // PARTS + 1)
-        target = fs.open(at, "wb", block_size=block, autocommit=False)
-        try:
-            while piece := self._file.read(STEP):
-                target.write(piece)
-            target.close()
-            target.commit()
-        except BaseException:
-            with suppress(NotImplementedError):
-                target.discard()
-            target.closed = True  # else its finalizer would send what it holds
-            raise
-
-    def __exit__(self, *exc: object) -> None:
-        self._file.close()
-        if self._drafted:
-            with suppress(StorageError):  # `sweep` finds it
-                self._tree.erase(self._drafted)
-
-
-def _folder(spool: Path | None) -> str | None:
-    if spool is None:
-        return None
-    folder = spool / "spool"
-    folder.mkdir(parents=True, exist_ok=True)
-    return str(folder)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from drivers.fsspec import kinds, paths, walk
+from drivers.fsspec import asked, paths, walk
 from drivers.fsspec.label import Label, Sidecars, plain
 from drivers.fsspec.opening import Target
 from drivers.fsspec.tree import Draft, Found, Moved, Tree
@@ -25,8 +25,6 @@ from gateway.storage import (
     Entry,
     Get,
     Intake,
-    InvalidPart,
-    InvalidRange,
     Labels,
     Listable,
     ListPage,
@@ -41,8 +39,6 @@ from gateway.storage import (
     Store,
     Unsupported,
     Writable,
-    WrongKey,
-    resolve_range,
 )
 from gateway.storage.options import AtLeast, Duration, Secrets
 
@@ -138,7 +134,7 @@ class FileSystem(Store, Writable, Listable, Labels):
             raise NoSuchKey(key=key)
         try:
             info = self._described(key, handle.found)
-            start, length = _span(key, info, want)
+            start, length = asked.span(key, info, want)
         except BaseException:
             handle.close()
             raise
@@ -148,7 +144,7 @@ class FileSystem(Store, Writable, Listable, Labels):
         info = self._seen(key, self._current)
         if info is None:
             raise NoSuchKey(key=key)
-        _span(key, info, want)
+        asked.span(key, info, want)
         return info
 
     def _current(self, key: str) -> ObjectInfo | None:
@@ -200,7 +196,16 @@ class FileSystem(Store, Writable, Listable, Labels):
 
     def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
         self._check(key)
-        self._refuse(key, options)
+        if not self._open_tree.writes:
+            raise Unsupported(
+                "The file system behind this service cannot replace a file in one step, so"
+                " it is only read.",
+                key=key,
+                capability="Writable",
+            )
+        if options.conditions is not None:
+            self._need_conditions(key)
+        asked.keepable(key, options, sidecar=self.metadata == "sidecar")
         intake = Intake.of(source, options)
         with self._open_tree.draft(key) as draft:
             for piece in iter(intake.read, b""):
@@ -324,46 +329,3 @@ class FileSystem(Store, Writable, Listable, Labels):
                 key=key,
                 capability="conditions",
             )
-
-    def _refuse(self, key: str, options: Put) -> None:
-        if not self._open_tree.writes:
-            raise Unsupported(
-                "The file system behind this service cannot replace a file in one step, so"
-                " it is only read.",
-                key=key,
-                capability="Writable",
-            )
-        if options.conditions is not None:
-            self._need_conditions(key)
-        wanted = ["encryption", "protection"]
-        if self.metadata == "refuse":
-            wanted += ["headers", "metadata", "tags", "attributes"]
-        lost = [name for name in wanted if getattr(options, name)]
-        if self.metadata == "refuse":
-            lost += ["storage_class"] * (options.storage_class != "STANDARD")
-            lost += ["content_type"] * (not kinds.says_nothing(options.content_type, key))
-        if lost:
-            raise Unsupported(
-                f"A plain file cannot keep what came with the object ({', '.join(lost)})."
-                + (' metadata = "sidecar" would.' if lost[0] not in wanted[:2] else ""),
-                key=key,
-                capability=lost[0],
-            )
-
-
-def _span(key: str, info: ObjectInfo, want: Get) -> tuple[int, int]:
-    """(start, length) of what is wanted of an object. Raises what the wish deserves."""
-    if want.version not in (None, NULL_VERSION):
-        raise NoSuchVersion(key=key, version=want.version or "")
-    if want.encryption is not None:
-        raise WrongKey("The object is not encrypted.", key=key, given=True)
-    if want.conditions is not None:
-        want.conditions.check_read(info)
-    if want.part not in (None, 1):
-        raise InvalidPart("The object has no such part.", key=key, number=want.part or 0)
-    if want.range is None:
-        return 0, info.size
-    span = resolve_range(want.range, info.size)
-    if span is None:
-        raise InvalidRange(key=key, size=info.size)
-    return span

@@ -84,7 +84,11 @@ def _level(tree: Tree, folder: str, query: ListQuery) -> Iterator[tuple[str, str
     """(key, or folder with "/" behind it; the folder it is in; node) of what may hold
     items, in order."""
     marked: list[tuple[str, Node]] = []
-    for node in tree.scan(folder):
+    try:
+        nodes = tree.scan(folder)
+    except BadKey:  # a prefix that is longer than any path
+        nodes = ()
+    for node in nodes:
         mark = f"{folder}{node.name}/" if node.folder else folder + node.name
         if not mark.startswith(query.prefix):
             continue

@@ -54,6 +54,7 @@ def test_values_of_storage_options_may_be_secrets(tmp_path: Path) -> None:
     ("text", "told"),
     [
         ('url = "ftp://me:secret@host/"', "password"),
+        ('url = "zip://a::ftp://me:secret@host/a.zip"', "password"),
         ('url = "nonsense://x"', "nonsense"),
         ('url = "file://photos"', "whole"),
         ('url = "photos"', "whole"),

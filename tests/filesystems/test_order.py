@@ -85,6 +85,11 @@ def test_a_prefix_that_is_no_path_has_nothing(tree: Counting) -> None:
         assert tree.scanned == []
 
 
+def test_a_prefix_longer_than_any_path_has_nothing(tree: Counting) -> None:
+    assert keys(tree, prefix="d/" * 5000) == []
+    assert keys(tree, after="d/" * 5000) == ["z"]
+
+
 def test_names_that_are_no_text_are_not_listed(tmp_path: Path) -> None:
     try:
         (tmp_path / "not-\udcff-text").touch()

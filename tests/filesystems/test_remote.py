@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import ftplib
 import socket
 import threading
 from collections.abc import Iterator
@@ -9,17 +11,21 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import paramiko
 import pytest
 
 from drivers.fsspec import FileSystem
 from drivers.fsspec.details import found_of
+from drivers.fsspec.failures import translated
 from drivers.fsspec.pool import Pool
 from gateway.storage import (
+    BadKey,
     BytesBody,
     Conditions,
     Conflict,
     Context,
     Delete,
+    Full,
     Get,
     NoSuchKey,
     OriginDenied,
@@ -123,6 +129,17 @@ def test_a_server_that_is_not_there_is_OriginFailed() -> None:
         store.stat("k")
 
 
+def test_an_object_store_that_hangs_is_TimedOut(upstream: Served) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        options = {
+            **s3_options(upstream),
+            "endpoint_url": f"http://127.0.0.1:{silent.getsockname()[1]}",
+        }
+        store = opened("s3://files", options, timeout=0.5)
+        with closing(store), pytest.raises(TimedOut):
+            store.stat("k")
+
+
 def test_who_waits_too_long_for_a_connection_is_told_that_it_is_busy() -> None:
     pool = Pool(object, size=1, patience=0.05, together=False)
     inside, leave = threading.Event(), threading.Event()
@@ -201,7 +218,52 @@ def test_an_upstream_that_denies_the_gateway_is_OriginDenied(upstream: Served) -
         store.stat("k")
 
 
-# what fsspec says of files
+# what fsspec raises and says
+
+
+class ReadTimeoutError(Exception):
+    """As botocore's, which is no `TimeoutError`."""
+
+
+ReadTimeoutError.__module__ = "botocore.exceptions"
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind"),
+    [
+        (FileNotFoundError(), NoSuchKey),
+        (PermissionError(errno.EACCES, "no"), OriginDenied),
+        (OSError(errno.EROFS, "read-only"), OriginDenied),
+        (OSError(errno.ENOSPC, "full"), Full),
+        (OSError(errno.EDQUOT, "quota"), Full),
+        (OSError(errno.EIO, "broken"), OriginFailed),
+        (OSError(errno.ENAMETOOLONG, "long"), BadKey),
+        (NotADirectoryError(), BadKey),
+        (TimeoutError(), TimedOut),
+        (ReadTimeoutError(), TimedOut),
+        (EOFError(), OriginFailed),
+        (paramiko.SSHException("dropped"), OriginFailed),
+        (ftplib.error_perm("550 No such file"), NoSuchKey),
+        (ftplib.error_perm("550 Permission denied"), OriginDenied),
+        (ftplib.error_perm("552 Quota exceeded"), Full),
+        (ftplib.error_temp("421 Too many"), OriginFailed),
+        (NotImplementedError(), Unsupported),
+    ],
+)
+def test_what_is_raised_becomes_the_contracts_error_without_its_text(
+    raised: Exception, kind: type[StorageError]
+) -> None:
+    with pytest.raises(kind) as found, translated("k"):
+        raise raised
+    assert type(found.value) is kind
+    assert found.value.key == "k"
+    assert found.value.__cause__ is raised
+    assert not str(raised) or str(raised) not in str(found.value)
+
+
+def test_a_mistake_of_ours_is_not_taken_for_a_failure_of_theirs() -> None:
+    with pytest.raises(ZeroDivisionError), translated("k"):
+        raise ZeroDivisionError
 
 
 @pytest.mark.parametrize(
