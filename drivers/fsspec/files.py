@@ -111,7 +111,6 @@ _COARSE = 2_000_000_000
 def finish(file: IO[bytes], at: str, step: int) -> Found:
     """Sync a file that was written, with a time of its own. `step` 0 is now; each further
     one is later than the one before, in the end by more than any file system rounds."""
-    file.flush()
     moment = time.time_ns()
     if step:
         moment = os.stat(at).st_mtime_ns + min(1000 << step, _COARSE)
