@@ -18,6 +18,7 @@ from drivers.fsspec import FileSystem
 from drivers.fsspec.details import found_of
 from drivers.fsspec.failures import translated
 from drivers.fsspec.pool import Pool
+from drivers.fsspec.transfers import Spooled
 from gateway.storage import (
     BadKey,
     BytesBody,
@@ -188,6 +189,42 @@ def test_an_upload_in_parts_is_whole_or_not_there(bucket: FileSystem, upstream: 
         bucket.put("half", Breaking(noise(10 << 20), ConnectionResetError()), Put(size=17 << 20))
     assert not bucket.delete("half").existed
     assert "Uploads" not in upstream.client().list_multipart_uploads(Bucket="files")
+
+
+def test_an_upload_that_breaks_half_way_is_not_left_upstream(
+    bucket: FileSystem, upstream: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = Spooled._upload
+
+    def breaking(self: Spooled, fs: Any, at: str) -> None:
+        self._file.close()
+        self._file = BrokenDisk()  # type: ignore[assignment]  # it has what is used of a file
+        upload(self, fs, at)
+
+    monkeypatch.setattr(Spooled, "_upload", breaking)
+    with pytest.raises(OriginFailed):
+        bucket.put("half", BytesBody(noise(17 << 20)), Put(size=17 << 20))
+    assert not bucket.delete("half").existed
+    assert "Uploads" not in upstream.client().list_multipart_uploads(Bucket="files")
+
+
+class BrokenDisk:
+    """Gives 12 MiB: more than a part."""
+
+    def __init__(self) -> None:
+        self._given = 0
+
+    def seek(self, to: int) -> None:
+        """It has not begun."""
+
+    def read(self, size: int) -> bytes:
+        self._given += size
+        if self._given > 12 << 20:
+            raise OSError(errno.EIO, "broken")
+        return bytes(size)
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def test_an_object_replaced_while_it_is_read_breaks_off(bucket: FileSystem) -> None:
