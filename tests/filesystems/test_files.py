@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -414,3 +415,17 @@ def test_a_store_that_only_reads_makes_nothing(tmp_path: Path) -> None:
     made.store.close()
     assert [one.name for one in made.root.iterdir()] == ["k"]
     assert made.store.find(Writable) is made.store
+
+
+def test_a_write_waits_for_that_of_another_gateway_on_the_tree(tree: Tree) -> None:
+    tree.put("other")
+    gateway = LocalTree(str(tree.root))
+    writer = Thread(target=tree.put, args=("k",))
+    with gateway.lock("k"):
+        writer.start()
+        writer.join(0.5)
+        assert writer.is_alive()
+        assert not (tree.root / "k").exists()
+    writer.join()
+    gateway.close()
+    assert tree.read("k") == b"data"
