@@ -17,7 +17,7 @@ from gateway.testing.conformance import (
 )
 
 NEVER = frozenset(
-    {"Versions", "Copies", "Multipart", "Protects", "Changes", "Measures", "Buckets"}
+    {"Versions", "Copies", "Multipart", "Protects", "Changes", "Measures", "Scrubs", "Buckets"}
     | {"protection", "encryption"}
 )
 PLAIN = NEVER | {
