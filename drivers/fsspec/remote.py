@@ -17,17 +17,17 @@ Where there is none (zip, http, chained URLs, …) nothing is written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from secrets import token_hex
+from threading import RLock
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from drivers.fsspec import paths
 from drivers.fsspec.details import found_of
 from drivers.fsspec.failures import translated
 from drivers.fsspec.pool import Pool
-from drivers.fsspec.stripes import Stripes
 from drivers.fsspec.transfers import RemoteFile, Spooled, is_sftp
 from drivers.fsspec.tree import Draft, Found, Handle, Moved, Node, Tree
 from gateway.storage import BadKey, NoSuchKey, StorageError
@@ -39,9 +39,9 @@ _SIGNS = frozenset(map(chr, (*range(32), 127)))
 _VERSION = "?versionid="
 """s3fs and adlfs read what is behind it as a version, so `a?versionId=b` would be `a`."""
 
-_MEMORY_LOCK = Stripes(None, 1)
-"""fsspec's memory is one of the process, and so is its lock: files are replaced whole,
-but a look and a write are two steps."""
+_MEMORY = RLock()
+"""fsspec's memory is one of the process, and so is its lock. It looks at its files more
+than once in a call, and is confused when another thread removes one between."""
 
 
 class Connected(NamedTuple):
@@ -71,7 +71,7 @@ class RemoteTree(Tree):
         def at(connected: Connected) -> R:
             return work(connected.fs, f"{connected.root}/{path}")
 
-        with translated(path):
+        with translated(path), self.lock(path):
             return self._pool.call(at, again=again)
 
     def refusal(self, path: str) -> str:
@@ -132,7 +132,7 @@ class RemoteTree(Tree):
         return Spooled(self, path)
 
     def lock(self, path: str) -> AbstractContextManager[None]:
-        return _MEMORY_LOCK.hold(path) if self.way == "memory" else nullcontext()
+        return _held() if self.way == "memory" else nullcontext()
 
     def pipe(self, path: str, data: bytes) -> None:
         self.run(path, lambda fs, at: fs.pipe_file(at, data, **self.wait))
@@ -218,6 +218,12 @@ class RemoteTree(Tree):
 
     def close(self) -> None:
         self._pool.close()
+
+
+@contextmanager
+def _held() -> Iterator[None]:
+    with _MEMORY:
+        yield
 
 
 def _node(info: dict[str, Any], folder: str) -> Node | None:

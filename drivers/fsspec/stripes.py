@@ -21,30 +21,27 @@ COUNT = 64
 
 class Stripes:
     """`folder` is made when the first lock is taken, so that a tree that is only read
-    stays as it is. None: the locks are of this process only."""
+    stays as it is."""
 
-    def __init__(self, folder: Path | None, count: int = COUNT) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._locks = [Lock() for _ in range(count)]
+        self._locks = [Lock() for _ in range(COUNT)]
         self._files: dict[int, FileLock] = {}
 
     @contextmanager
     def hold(self, path: str) -> Iterator[None]:
         number = zlib.crc32(path.encode()) % len(self._locks)
         with self._locks[number]:
-            if self._folder is None:
-                yield
-                return
-            file = self._files.get(number) or self._open(self._folder, number)
+            file = self._files.get(number) or self._open(number)
             file.acquire()
             try:
                 yield
             finally:
                 file.release()
 
-    def _open(self, folder: Path, number: int) -> FileLock:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._files[number] = FileLock(folder / f"{number:02}")
+    def _open(self, number: int) -> FileLock:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._files[number] = FileLock(self._folder / f"{number:02}")
         return self._files[number]
 
     def close(self) -> None:
