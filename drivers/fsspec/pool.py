@@ -14,7 +14,7 @@ from collections.abc import Callable
 from threading import BoundedSemaphore, Lock
 from typing import Any, TypeVar
 
-from gateway.storage import Busy
+from gateway.storage import Busy, StorageError
 
 R = TypeVar("R")
 
@@ -25,6 +25,7 @@ _CLEAN = (
     IsADirectoryError,
     NotADirectoryError,
     NotImplementedError,
+    StorageError,
     ftplib.error_perm,
 )
 """Answers of a server: the connection they came by is as good as before."""

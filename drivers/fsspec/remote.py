@@ -98,13 +98,17 @@ class RemoteTree(Tree):
         found = self.stat(path)
         return None if found is None else RemoteFile(self, path, found)
 
-    def fetch(self, path: str, start: int, length: int, size: int) -> bytes:
+    def fetch(self, path: str, start: int, length: int, found: Found) -> bytes:
         """Exactly these bytes. Raises `Moved` when they are not there any more."""
-        end = start + length if start + length < size else None  # None spares ftp a reset
+        # None spares ftp a reset, and tells a file that is longer now
+        end = start + length if start + length < found.size else None
 
         def part(fs: Any, at: str) -> bytes:
             if is_sftp(fs):
                 with fs.open(at, "rb") as file:
+                    now = file.stat()  # of what was opened, whatever has its name by now
+                    if (now.st_size, now.st_mtime * 1000) != (found.size, found.modified):
+                        raise Moved(key=path)
                     return b"".join(file.readv([(start, length)]))
             return bytes(fs.cat_file(at, start=start, end=end, **self.wait))
 

@@ -44,7 +44,7 @@ class RemoteFile(Handle):
         size = length if self.tree.way == "memory" else min(length, WINDOW)
         if not size:
             return b""
-        data = self.tree.fetch(self.path, start, size, self.found.size)
+        data = self.tree.fetch(self.path, start, size, self.found)
         if size == length:
             now = self.tree.stat(self.path)
             if now is None or now.token != self.found.token:

@@ -43,6 +43,11 @@ class FileServer:
         self.connections.clear()
 
 
+class _Handle(paramiko.SFTPHandle):  # type: ignore[misc]  # paramiko has no types
+    def stat(self) -> Any:
+        return paramiko.SFTPAttributes.from_stat(os.fstat(self.readfile.fileno()))
+
+
 class _Files(paramiko.SFTPServerInterface):  # type: ignore[misc]  # paramiko has no types
     """A folder, by the calls of the protocol; nothing of it is the gateway's."""
 
@@ -71,7 +76,7 @@ class _Files(paramiko.SFTPServerInterface):  # type: ignore[misc]  # paramiko ha
     def open(self, path: str, flags: int, attr: Any) -> Any:
         def opened() -> Any:
             descriptor = os.open(self._at(path), flags, 0o666)
-            handle = paramiko.SFTPHandle(flags)
+            handle = _Handle(flags)
             mode = "rb" if not flags & (os.O_WRONLY | os.O_RDWR) else "r+b"
             file = os.fdopen(descriptor, mode)
             handle.readfile = handle.writefile = file
