@@ -168,7 +168,13 @@ def ftp(folder: Path) -> Iterator[FileServer]:
     Handler.authorizer = authorizer
     Handler.encoding = "utf-8"
     listening = ThreadedFTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=listening.serve_forever, args=(0.05,), daemon=True)
+    stop = threading.Event()
+
+    def serve() -> None:
+        while not stop.is_set():
+            listening.serve_forever(timeout=0.02, blocking=False)
+
+    thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     port = listening.address[1]
     try:
@@ -179,8 +185,9 @@ def ftp(folder: Path) -> Iterator[FileServer]:
             connections,
         )
     finally:
-        listening.close_all()
+        stop.set()  # closed from another thread, its loop would trip over it
         thread.join(10)
+        listening.close_all()
 
 
 def s3_options(served: Served) -> dict[str, Any]:
