@@ -31,6 +31,7 @@
     └── Unavailable              .retry_after (seconds)
         ├── Busy
         ├── OriginFailed         .status of the origin, when it gave one
+        │   └── OriginDenied     the origin refuses the gateway itself: its keys, its rights
         └── TimedOut
 
 Drivers translate what they catch (`OSError`, client libraries' errors) into
@@ -272,6 +273,12 @@ class OriginFailed(Unavailable):
     ) -> None:
         super().__init__(message, key=key, retry_after=retry_after)
         self.status = status
+
+
+class OriginDenied(OriginFailed):
+    """Somebody who runs the gateway has to mend it; no caller can, by other keys of theirs."""
+
+    message = "The origin behind this service refuses the gateway's own credentials."
 
 
 class TimedOut(Unavailable):

@@ -123,6 +123,12 @@ class Store(ABC):
     shared: ClassVar[bool] = True
     """Several processes see the same objects. False: the server runs one worker."""
 
+    @property
+    def in_one_process(self) -> bool:
+        """Its objects are of this process. Known when it is constructed; a driver for
+        which that depends on its options overrides it."""
+        return not self.shared
+
     @abstractmethod
     def get(self, key: str, want: Get = Get()) -> Opened:
         """Open an object for reading. The caller closes it.

@@ -34,6 +34,7 @@ from gateway.storage import (
     NotEmpty,
     NotFound,
     NotModified,
+    OriginDenied,
     OriginFailed,
     PartTooSmall,
     PreconditionFailed,
@@ -79,6 +80,7 @@ CODES: Mapping[type[StorageError], str] = {
     Unavailable: "ServiceUnavailable",
     Busy: "SlowDown",
     OriginFailed: "ServiceUnavailable",
+    OriginDenied: "UpstreamDenied",
     TimedOut: "ServiceUnavailable",
 }
 
@@ -139,7 +141,7 @@ def _headers(error: StorageError) -> Headers:
     if isinstance(error, (NoSuchKey, MethodNotAllowed)) and error.delete_marker is not None:
         marker = [("x-amz-delete-marker", "true"), ("x-amz-version-id", error.delete_marker)]
         return marker + ([("allow", "DELETE")] if isinstance(error, MethodNotAllowed) else [])
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable) and not isinstance(error, OriginDenied):
         return [("retry-after", str(error.retry_after or 1))]
     return []
 

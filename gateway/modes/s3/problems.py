@@ -190,6 +190,7 @@ TABLE: Mapping[str, tuple[int, str]] = {
     "InvalidRange": (416, "The requested range is not satisfiable"),
     # the server
     "ServiceUnavailable": (503, "Service is unable to handle request."),
+    "UpstreamDenied": (502, "The upstream behind this bucket refuses the gateway's credentials."),
     "SlowDown": (503, "Please reduce your request rate."),
     "InternalError": (500, "We encountered an internal error. Please try again."),
     "InsufficientStorage": (507, "There is no space left to store the object."),

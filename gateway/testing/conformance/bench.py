@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from gateway.testing.conformance.harness import Conformance
 
 C = TypeVar("C")
+T = TypeVar("T")
 MASTER_KEY = b"The kit's own key, 32 bytes long"
 
 
@@ -191,6 +192,10 @@ class Bench:
         """Put `data`, announced; skip when the store refuses one of the options."""
         with self.able(_options(options)):
             return self.writable.put(key, BytesBody(data), replace(options, size=len(data)))
+
+    def kept(self, what: str, value: T) -> T | None:
+        """What a field of an object is after `value` was given; None when it is forgotten."""
+        return None if what in self.driver.forgets else value
 
     def delete(self, key: str, options: Delete = Delete()) -> Deleted:
         return self.writable.delete(key, options)

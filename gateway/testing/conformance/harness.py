@@ -36,6 +36,9 @@ class Conformance:
     """The versioning state that was set is there after reopening. False where the
     configuration sets it again."""
 
+    forgets: ClassVar[frozenset[str]] = frozenset()
+    """Of "owner" and "checksums" what it has no place for, and takes without keeping it."""
+
     lacks: ClassVar[frozenset[str] | None] = None
     """Capabilities, and fields of `Put`, that the store is known not to have."""
 

@@ -40,8 +40,9 @@ class PropertiesConformance(Conformance):
         told = bench.put("k", noise(size), options)
         with bench.store.get("k") as opened:
             for info in (told, bench.store.stat("k"), opened.info):
-                for name in ("content_type", "headers", "storage_class", "owner"):
+                for name in ("content_type", "headers", "storage_class"):
                     assert getattr(info, name) == getattr(options, name)
+                assert info.owner == (bench.kept("owner", options.owner) or "")
                 for name in ("metadata", "tags", "attributes"):
                     assert dict(getattr(info, name)) == dict(getattr(options, name))
 
