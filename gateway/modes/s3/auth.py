@@ -20,11 +20,11 @@ from hmac import compare_digest
 from typing import Any, NamedTuple
 
 from gateway.identity import ANONYMOUS, Credential, Identity, Keys
-from gateway.modes.s3 import claims, sigv4
+from gateway.modes.s3 import claims
 from gateway.modes.s3.claims import Claim
 from gateway.modes.s3.diagnosis import Signed, suspect
 from gateway.modes.s3.problems import S3Problem
-from gateway.storage import Secret
+from gateway.storage import Secret, sigv4
 
 log = logging.getLogger("gateway.s3")
 
