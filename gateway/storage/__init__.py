@@ -63,7 +63,7 @@ from gateway.storage.paging import (
     VersionPage,
     VersionQuery,
 )
-from gateway.storage.store import Context, Jobs, Layer, NoJobs, Shared, Store
+from gateway.storage.store import Context, Jobs, Layer, NoJobs, Probe, Shared, Store
 from gateway.storage.streams import (
     PIECE,
     BytesBody,
@@ -159,6 +159,7 @@ __all__ = [
     "PartTooSmall",
     "PreconditionFailed",
     "Presigns",
+    "Probe",
     "Protected",
     "Protection",
     "Protects",
