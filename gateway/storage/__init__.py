@@ -21,6 +21,7 @@ from gateway.storage.capabilities import (
 from gateway.storage.conditions import Conditions
 from gateway.storage.errors import (
     AlreadyExists,
+    Archived,
     BadDigest,
     BadKey,
     Busy,
@@ -41,6 +42,7 @@ from gateway.storage.errors import (
     NotEmpty,
     NotFound,
     NotModified,
+    OriginDenied,
     OriginFailed,
     PartTooSmall,
     PreconditionFailed,
@@ -104,6 +106,7 @@ __all__ = [
     "NULL_VERSION",
     "PIECE",
     "AlreadyExists",
+    "Archived",
     "BadDigest",
     "BadKey",
     "BucketInfo",
@@ -153,6 +156,7 @@ __all__ = [
     "NotModified",
     "ObjectInfo",
     "Opened",
+    "OriginDenied",
     "OriginFailed",
     "Part",
     "PartRef",

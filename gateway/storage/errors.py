@@ -13,6 +13,7 @@
     ├── MethodNotAllowed         the version named is a delete marker; .delete_marker
     ├── Conflict                 changed meanwhile: the caller may try again
     ├── Protected                retention or legal hold
+    ├── Archived                 its bytes are to be restored first
     ├── InvalidRange             .size
     ├── InvalidRequest
     │   ├── BadDigest            .algorithm .declared .computed .kept
@@ -31,6 +32,7 @@
     └── Unavailable              .retry_after (seconds)
         ├── Busy
         ├── OriginFailed         .status of the origin, when it gave one
+        │   └── OriginDenied     the origin refuses the gateway itself: its keys, its rights
         └── TimedOut
 
 Drivers translate what they catch (`OSError`, client libraries' errors) into
@@ -136,6 +138,10 @@ class Conflict(StorageError):
 
 class Protected(StorageError):
     message = "The version is protected by a retention period or a legal hold."
+
+
+class Archived(StorageError):
+    message = "The object is archived: it must be restored before it can be read."
 
 
 class InvalidRange(StorageError):
@@ -272,6 +278,12 @@ class OriginFailed(Unavailable):
     ) -> None:
         super().__init__(message, key=key, retry_after=retry_after)
         self.status = status
+
+
+class OriginDenied(OriginFailed):
+    """Somebody who runs the gateway has to mend it; no caller can, by other keys of theirs."""
+
+    message = "The origin behind this service refuses the gateway's own credentials."
 
 
 class TimedOut(Unavailable):

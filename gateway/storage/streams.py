@@ -116,11 +116,13 @@ class Intake:
     `read` raises at the end of the body `IncompleteBody` when fewer bytes came
     than announced and `BadDigest` when a digest does not fit; so a driver that
     reads until b"" has a body that may be stored. Afterwards `size`, `etag`
-    and `checksums` are those of the bytes received.
+    and `checksums` are those of the bytes received. Without `md5` there is no
+    `etag`: for a store whose ETags come from elsewhere.
     """
 
     __slots__ = (
         "_digests",
+        "_done",
         "_expected",
         "_hashers",
         "_kept",
@@ -137,10 +139,14 @@ class Intake:
         size: int | None,
         checksums: Mapping[str, Checksum] = NOTHING,
         digests: Mapping[str, str] = NOTHING,
+        md5: bool = True,
     ) -> None:
         self._source, self._expected = source, size
         self._kept, self._digests = checksums, digests
-        self._hashers = {name: HASHERS[name]() for name in {"MD5", *checksums, *digests}}
+        self._hashers = {name: HASHERS[name]() for name in {*checksums, *digests}}
+        if md5:
+            self._hashers.setdefault("MD5", HASHERS["MD5"]())
+        self._done = False
         self.size = 0
         self.etag = ""
         self.checksums: Mapping[str, str] = NOTHING
@@ -171,7 +177,7 @@ class Intake:
         self._source.close()
 
     def _finish(self) -> None:
-        if self.etag:
+        if self._done:
             return
         if self._expected is not None and self.size < self._expected:
             raise IncompleteBody(expected=self._expected, received=self.size)
@@ -185,7 +191,9 @@ class Intake:
                 _compare(name, value, computed[name], kept=True)
             kept[name] = encode(computed[name])
         self.checksums = kept or NOTHING
-        self.etag = computed["MD5"].hex()
+        self._done = True
+        if "MD5" in computed:
+            self.etag = computed["MD5"].hex()
 
 
 def _compare(algorithm: str, declared: str, computed: bytes, *, kept: bool) -> None:

@@ -7,7 +7,7 @@ RFC 9530 write them. Keys are text whose UTF-8 bytes are the key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -134,13 +134,14 @@ class ObjectInfo:
     tags: Mapping[str, str] = NOTHING
     checksums: Mapping[str, str] = NOTHING
     checksum_type: ChecksumType | None = None
-    parts: tuple[Part, ...] = ()
-    """Empty unless it was uploaded in parts."""
+    parts: Sequence[Part] = ()
+    """Empty unless it was uploaded in parts. A store that fronts another may fetch what is
+    in it, and in `tags`, when somebody looks; how many there are is known."""
     protection: Protection | None = None
     encryption: Encryption | None = None
     storage_class: str = "STANDARD"
     owner: str = ""
-    """Id of the account that wrote it."""
+    """Id of the account that wrote it; "" where the store's objects have no such owner."""
     attributes: Mapping[str, Any] = NOTHING
     """What modes keep with an object and drivers carry without reading (JSON values)."""
 
@@ -195,14 +196,15 @@ class Delete:
 
 
 class Deleted(NamedTuple):
-    """What a delete did. `existed` is False where there was nothing.
+    """What a delete did. `existed` is False where there was nothing, and None where
+    the store does not learn it (S3's own answer is the same for both).
 
     `version`: of the delete marker that was made, or of the version removed.
     `marker`: a delete marker was made, or was what was removed.
     """
 
     key: str
-    existed: bool
+    existed: bool | None
     version: str | None = None
     marker: bool = False
 

@@ -14,6 +14,7 @@ from gateway.modes.s3.replies import Headers, Reply
 from gateway.modes.s3.wire import document, element
 from gateway.storage import (
     AlreadyExists,
+    Archived,
     BadDigest,
     BadKey,
     Busy,
@@ -34,6 +35,7 @@ from gateway.storage import (
     NotEmpty,
     NotFound,
     NotModified,
+    OriginDenied,
     OriginFailed,
     PartTooSmall,
     PreconditionFailed,
@@ -61,6 +63,7 @@ CODES: Mapping[type[StorageError], str] = {
     MethodNotAllowed: "MethodNotAllowed",
     Conflict: "OperationAborted",
     Protected: "AccessDenied",
+    Archived: "InvalidObjectState",
     InvalidRange: "InvalidRange",
     InvalidRequest: "InvalidRequest",
     BadDigest: "BadDigest",
@@ -79,6 +82,7 @@ CODES: Mapping[type[StorageError], str] = {
     Unavailable: "ServiceUnavailable",
     Busy: "SlowDown",
     OriginFailed: "ServiceUnavailable",
+    OriginDenied: "UpstreamDenied",
     TimedOut: "ServiceUnavailable",
 }
 
@@ -120,6 +124,8 @@ def _details(error: StorageError) -> Mapping[str, str]:
         return {"ActualObjectSize": str(error.size)}
     if isinstance(error, PreconditionFailed):
         return {"Condition": error.condition}
+    if isinstance(error, InvalidPart) and not isinstance(error, PartTooSmall):
+        return {"PartNumber": str(error.number or "")}
     if isinstance(error, PartTooSmall):
         return {
             "PartNumber": str(error.number),
@@ -139,7 +145,7 @@ def _headers(error: StorageError) -> Headers:
     if isinstance(error, (NoSuchKey, MethodNotAllowed)) and error.delete_marker is not None:
         marker = [("x-amz-delete-marker", "true"), ("x-amz-version-id", error.delete_marker)]
         return marker + ([("allow", "DELETE")] if isinstance(error, MethodNotAllowed) else [])
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable) and not isinstance(error, OriginDenied):
         return [("retry-after", str(error.retry_after or 1))]
     return []
 

@@ -170,7 +170,6 @@ TABLE: Mapping[str, tuple[int, str]] = {
         409,
         "The request is not valid with the current state of the bucket.",
     ),
-    "InvalidObjectState": (403, "The operation is not valid for the object's storage class"),
     "TooManyBuckets": (400, "You have attempted to create more buckets than allowed"),
     "OperationAborted": (
         409,
@@ -190,6 +189,7 @@ TABLE: Mapping[str, tuple[int, str]] = {
     "InvalidRange": (416, "The requested range is not satisfiable"),
     # the server
     "ServiceUnavailable": (503, "Service is unable to handle request."),
+    "UpstreamDenied": (502, "The upstream behind this bucket refuses the gateway's credentials."),
     "SlowDown": (503, "Please reduce your request rate."),
     "InternalError": (500, "We encountered an internal error. Please try again."),
     "InsufficientStorage": (507, "There is no space left to store the object."),

@@ -1,0 +1,336 @@
+"""Uploads in parts and copies: the upstream's own.
+
+The protocol does not tell with what an upload began; so this process remembers
+those that it began, for as long as there are not too many. Of others only the
+checksum and the storage class are known.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from threading import Lock
+from typing import Any
+
+from drivers.s3 import documents, properties
+from drivers.s3.client import Answer
+from drivers.s3.copying import Copying, result_of, source_headers
+from drivers.s3.documents import fields, number
+from drivers.s3.listing import Listing, behind
+from drivers.s3.properties import (
+    CHECKSUM,
+    checksums_of,
+    etag_of,
+    of_key,
+    of_write_conditions,
+    parse_iso,
+)
+from drivers.s3.reading import Bucket
+from drivers.s3.refusals import About, when
+from drivers.s3.writing import Writing
+from gateway.storage import (
+    NOTHING,
+    Complete,
+    Get,
+    InvalidPart,
+    InvalidPartOrder,
+    Multipart,
+    NoSuchUpload,
+    ObjectInfo,
+    Part,
+    PartRef,
+    PartTooSmall,
+    Put,
+    Readable,
+    StorageError,
+    Upload,
+    UploadPage,
+    UploadQuery,
+)
+from gateway.storage.checksums import etag_of_parts
+from gateway.storage.paging import LIMIT
+
+SMALLEST = 5 << 20
+"""What S3 itself asks of all parts but the last: then nobody else needs to look."""
+
+_MOST_KNOWN = 10_000
+_INITIATED = "InitiateMultipartUploadResult"
+
+
+@dataclass(slots=True)
+class Known:
+    """The uploads that this process has begun or seen; the longest unused go first."""
+
+    _lock: Lock = field(default_factory=Lock)
+    _found: OrderedDict[tuple[str, str], Upload] = field(default_factory=OrderedDict)
+
+    def get(self, key: str, upload: str) -> Upload | None:
+        with self._lock:
+            found = self._found.get((key, upload))
+            if found is not None:
+                self._found.move_to_end((key, upload))
+            return found
+
+    def keep(self, upload: Upload) -> Upload:
+        with self._lock:
+            self._found[upload.key, upload.id] = upload
+            while len(self._found) > _MOST_KNOWN:
+                self._found.popitem(last=False)
+        return upload
+
+    def forget(self, key: str, upload: str) -> None:
+        with self._lock:
+            self._found.pop((key, upload), None)
+
+
+class Parts(Writing, Listing, Copying, Multipart):
+    known: Known
+
+    def begin(self, key: str, options: Put = Put()) -> Upload:
+        headers = properties.of_put(options)
+        checksum = properties.of_checksum(options.checksums)
+        if checksum is not None:
+            headers["x-amz-checksum-algorithm"] = checksum[0]
+            if options.checksum_type is not None:
+                headers["x-amz-checksum-type"] = options.checksum_type
+        answer = self.ask("POST", key, query=[("uploads", "")], headers=headers, safe=False)
+        row = fields(documents.parse(answer.data, _INITIATED))
+        encryption = options.encryption and replace(options.encryption, key=None)
+        return self.known.keep(
+            Upload(
+                id=row.get("UploadId", ""),
+                key=key,
+                begun=when(answer.headers),
+                options=replace(
+                    options, size=None, owner="", conditions=None, encryption=encryption
+                ),
+            )
+        )
+
+    def upload(self, key: str, upload: str) -> Upload:
+        found = self.known.get(key, upload)
+        if found is not None:
+            return found
+        row = fields(self._parts_page(key, upload, 0, 1))
+        algorithm = row.get("ChecksumAlgorithm", "")
+        options = Put(
+            checksums={algorithm: ""} if algorithm else NOTHING,
+            checksum_type=row.get("ChecksumType") or None,  # type: ignore[arg-type]  # S3's own words
+            storage_class=row.get("StorageClass", "") or "STANDARD",
+        )
+        return self.known.keep(Upload(id=upload, key=key, begun=0, options=options))
+
+    def put_part(
+        self, key: str, upload: str, number: int, source: Readable, options: Put = Put()
+    ) -> Part:
+        options = self._summed(key, upload, options)
+        with self.sized(source, options) as (body, known):
+            sent = self.outgoing(body, known)
+            said = self._call(
+                "PUT",
+                key,
+                upload,
+                query=[("partNumber", str(number))],
+                headers={**sent.headers, **of_key(options.encryption)},
+                body=sent.body,
+            ).headers
+        etag = self.checked_etag(sent.intake, said)
+        checksums = checksums_of(said)[0] or sent.intake.checksums
+        return Part(number, sent.intake.size, etag, when(said), checksums)
+
+    def _summed(self, key: str, upload: str, options: Put) -> Put:
+        """With the checksum that all parts of the upload have."""
+        if options.checksums:
+            return options
+        return replace(options, checksums=self.upload(key, upload).options.checksums)
+
+    def _call(self, method: str, key: str, upload: str, **how: Any) -> Answer:
+        query = [*how.pop("query", ()), ("uploadId", upload)]
+        try:
+            return self.ask(
+                method, key, query=query, about=About(self.name, key, upload=upload), **how
+            )
+        except NoSuchUpload:
+            self.known.forget(key, upload)
+            raise
+
+    def copy_part(
+        self,
+        key: str,
+        upload: str,
+        number: int,
+        source: Any,
+        source_key: str,
+        want: Get = Get(),
+        options: Put = Put(),
+    ) -> Part:
+        if not isinstance(source, Bucket) or not self.reaches(source):
+            return super().copy_part(key, upload, number, source, source_key, want, options)
+        headers = {**source_headers(source, source_key, want), **of_key(options.encryption)}
+        if want.range is not None:
+            headers["x-amz-copy-source-range"] = properties.byte_range(want.range)
+        query = [("partNumber", str(number))]
+        answer = self._call("PUT", key, upload, query=query, headers=headers)
+        row = fields(result_of(answer, About(source.name, source_key), "CopyPartResult"))
+        size = self.parts(key, upload, number - 1, 1)[0].size
+        return _copied_part(number, size, row)
+
+    def _parts_page(self, key: str, upload: str, after: int, limit: int) -> documents.Node:
+        query = [("max-parts", str(limit)), ("part-number-marker", str(after))]
+        return documents.parse(self._call("GET", key, upload, query=query).data, "ListPartsResult")
+
+    def parts(self, key: str, upload: str, after: int = 0, limit: int = 1000) -> tuple[Part, ...]:
+        root = self._parts_page(key, upload, after, max(1, min(limit, LIMIT)))
+        rows = [fields(one) for one in documents.children(root, "Part")]
+        return tuple(_listed_part(row) for row in rows)[: max(limit, 0)]
+
+    def uploads(self, query: UploadQuery = UploadQuery()) -> UploadPage:
+        if query.limit <= 0:
+            return UploadPage()
+        while True:
+            page = self._uploads_page(query)
+            if page.uploads or page.prefixes or page.next is None:
+                return page
+            query = replace(query, after=page.next, after_upload=page.next_upload)
+
+    def _uploads_page(self, query: UploadQuery) -> UploadPage:
+        pairs = [("uploads", ""), *self._common(query.prefix, query.delimiter)]
+        pairs.append(("max-uploads", str(min(query.limit, LIMIT))))
+        if query.after and query.after_upload:
+            pairs.append(("key-marker", self.under + query.after))
+            pairs.append(("upload-id-marker", query.after_upload))
+        elif query.after:
+            pairs.append(("key-marker", self.under + behind(query.after, query.delimiter)))
+        root = documents.parse(
+            self.ask("GET", None, query=pairs).data,
+            "ListMultipartUploadsResult",
+        )
+        decode, cut = documents.decoder(root), len(self.under)
+        found = [
+            self._listed_upload(row, decode(row["Key"])[cut:])
+            for row in map(fields, documents.children(root, "Upload"))
+        ]
+        prefixes = [one[cut:] for one in documents.prefixes(root, decode)]
+        said = fields(root)
+        more = said.get("IsTruncated") == "true"
+        return UploadPage(
+            uploads=tuple(found),
+            prefixes=tuple(one for one in prefixes if one > query.after),
+            next=decode(said.get("NextKeyMarker", ""))[cut:] if more else None,
+            next_upload=said.get("NextUploadIdMarker", "") if more else "",
+        )
+
+    def _listed_upload(self, row: dict[str, str], key: str) -> Upload:
+        known = self.known.get(key, row.get("UploadId", ""))
+        if known is not None and known.begun:
+            return known
+        algorithm = row.get("ChecksumAlgorithm", "")
+        return Upload(
+            id=row.get("UploadId", ""),
+            key=key,
+            begun=parse_iso(row.get("Initiated", "")),
+            options=Put(
+                checksums={algorithm: ""} if algorithm else NOTHING,
+                storage_class=row.get("StorageClass", "") or "STANDARD",
+            ),
+        )
+
+    def complete(
+        self, key: str, upload: str, parts: Sequence[PartRef], options: Complete = Complete()
+    ) -> ObjectInfo:
+        self._check_order(key, parts)
+        if options.min_part not in (0, SMALLEST):
+            self._check_sizes(key, upload, parts, options.min_part)
+        about = About(self.name, key, upload=upload)
+        try:
+            answer = self._call(
+                "POST",
+                key,
+                upload,
+                headers=_completing(options, key),
+                body=documents.completion(parts),
+                safe=options.conditions is None,
+            )
+            row = fields(result_of(answer, about, "CompleteMultipartUploadResult"))
+        except NoSuchUpload:
+            return self._completed_before(key, parts, options)
+        version = answer.headers.get("x-amz-version-id")
+        self.known.forget(key, upload)
+        want = Get(version=version, encryption=options.encryption)
+        info = self.stat(key, want)
+        if not info.checksums and any(name.startswith("Checksum") for name in row):
+            kind = row.get("ChecksumType") or None
+            info = replace(info, checksums=_sums(row), checksum_type=kind)  # type: ignore[arg-type]  # S3's own words
+        return info
+
+    def _completed_before(
+        self, key: str, parts: Sequence[PartRef], options: Complete
+    ) -> ObjectInfo:
+        """The answer to a completion was lost: then the object is there, made of these parts."""
+        try:
+            etag = etag_of_parts([part.etag for part in parts])
+            info = self.stat(key, Get(encryption=options.encryption))
+        except (ValueError, StorageError):
+            raise NoSuchUpload(key=key) from None
+        if info.etag != etag:
+            raise NoSuchUpload(key=key)
+        return info
+
+    def _check_order(self, key: str, parts: Sequence[PartRef]) -> None:
+        numbers = [part.number for part in parts]
+        if any(after <= before for before, after in pairwise(numbers)):
+            raise InvalidPartOrder(key=key)
+
+    def _check_sizes(self, key: str, upload: str, parts: Sequence[PartRef], least: int) -> None:
+        there = {}
+        page = self.parts(key, upload)
+        while page:
+            there.update({part.number: part for part in page})
+            page = self.parts(key, upload, page[-1].number)
+        for part in parts[:-1]:
+            found = there.get(part.number)
+            if found is None:
+                raise InvalidPart(key=key, number=part.number)
+            if found.size < least:
+                raise PartTooSmall(key=key, number=part.number, size=found.size, minimum=least)
+
+    def abort(self, key: str, upload: str) -> None:
+        self._call("DELETE", key, upload)
+        self.known.forget(key, upload)
+
+
+def _completing(options: Complete, key: str) -> dict[str, str]:
+    headers = {**of_write_conditions(options.conditions, key), **of_key(options.encryption)}
+    for name, value in options.checksums.items():
+        headers[CHECKSUM + name.lower()] = value
+    if options.checksum_type is not None:
+        headers["x-amz-checksum-type"] = options.checksum_type
+    if options.size is not None:
+        headers["x-amz-mp-object-size"] = str(options.size)
+    headers["content-type"] = "application/xml"
+    return headers
+
+
+def _sums(row: dict[str, str]) -> dict[str, str]:
+    return {
+        name.removeprefix("Checksum"): text
+        for name, text in row.items()
+        if name.startswith("Checksum") and name not in ("ChecksumType", "ChecksumAlgorithm")
+    }
+
+
+def _listed_part(row: dict[str, str]) -> Part:
+    return Part(
+        number(row.get("PartNumber", "")),
+        number(row.get("Size", "")),
+        etag_of(row.get("ETag", "")),
+        parse_iso(row.get("LastModified", "")),
+        _sums(row) or NOTHING,
+    )
+
+
+def _copied_part(part: int, size: int, row: dict[str, str]) -> Part:
+    modified = parse_iso(row.get("LastModified", ""))
+    return Part(part, size, etag_of(row.get("ETag", "")), modified, _sums(row) or NOTHING)

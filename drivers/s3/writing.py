@@ -1,0 +1,266 @@
+"""Writing to a bucket: put, delete, and many deletes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+from tempfile import TemporaryFile
+from typing import IO, Any, NamedTuple, cast
+
+from drivers.s3 import documents, properties
+from drivers.s3.answers import Headers, broken
+from drivers.s3.client import Answer
+from drivers.s3.properties import CHECKSUM, checksums_of, encryption_of, etag_of
+from drivers.s3.reading import Bucket
+from drivers.s3.refusals import About, error_of, when
+from drivers.s3.sending import Chunks, Outgoing
+from gateway.storage import (
+    NOTHING,
+    NULL_VERSION,
+    PIECE,
+    Conditions,
+    Delete,
+    Deleted,
+    FileBody,
+    Intake,
+    ObjectInfo,
+    OriginFailed,
+    Put,
+    Readable,
+    StorageError,
+    Versioning,
+    Writable,
+)
+from gateway.storage.checksums import compute
+from gateway.storage.types import Checksum
+
+_AT_ONCE = 1000
+"""Keys of one DeleteObjects (Amazon S3 API Reference)."""
+
+_SUM_LENGTH = {"CRC32": 8, "CRC32C": 8, "CRC64NVME": 12, "SHA1": 28, "SHA256": 44}
+"""Characters of each checksum in base64."""
+
+
+class Sent(NamedTuple):
+    """A body that is ready to be sent, with the headers that it brings."""
+
+    body: bytes | Outgoing
+    headers: Headers
+    intake: Intake
+
+
+class Writing(Bucket, Writable):
+    kept_state: Versioning | None = None
+    """Whether the bucket keeps versions, as far as this process has seen."""
+
+    def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
+        headers = properties.of_put(options)
+        headers.update(properties.of_write_conditions(options.conditions, key))
+        with self.sized(source, options) as (body, known):
+            sent = self.outgoing(body, known)
+            answer = self.ask(
+                "PUT",
+                key,
+                headers={**headers, **sent.headers},
+                body=sent.body,
+                safe=options.conditions is None,
+                about=About(self.name, key),
+            )
+        said = answer.headers
+        etag = self.checked_etag(sent.intake, said)
+        version = said.get("x-amz-version-id")
+        if version is None and self.kept_state == "suspended":
+            version = NULL_VERSION
+        checksums, kind = checksums_of(said)
+        if options.checksums and not checksums:
+            checksums, kind = sent.intake.checksums, "FULL_OBJECT"
+        return ObjectInfo(
+            key=key,
+            size=sent.intake.size,
+            etag=etag,
+            modified=when(said),
+            content_type=options.content_type,
+            version=version,
+            headers=options.headers,
+            metadata=options.metadata,
+            tags=options.tags,
+            checksums=checksums,
+            checksum_type=kind if checksums else None,
+            protection=options.protection,
+            encryption=encryption_of(said),
+            storage_class=options.storage_class,
+        )
+
+    # bodies
+
+    @contextmanager
+    def sized(self, source: Readable, options: Put) -> Iterator[tuple[Readable, Put]]:
+        """The source, and its size: S3 takes no body of unknown length. One whose end is its
+        own proof waits in a temporary file."""
+        if options.size is not None:
+            yield source, options
+            return
+        with TemporaryFile() as file:
+            size = _spool(source, cast("IO[bytes]", file))
+            file.seek(0)
+            yield FileBody(cast("IO[bytes]", file), size), replace(options, size=size)
+
+    def outgoing(self, source: Readable, options: Put) -> Sent:
+        """How a body goes out: whole when it is small, else as it comes."""
+        size = options.size
+        assert size is not None, "sized() was asked"
+        checksum = properties.of_checksum(options.checksums)
+        if size <= PIECE:
+            intake = Intake.of(source, options)
+            data = b"".join(iter(intake.read, b""))
+            return Sent(data, _checksum_headers(intake.checksums), intake)
+        return self._streaming(source, options, size, checksum)
+
+    def _streaming(
+        self, source: Readable, options: Put, size: int, checksum: tuple[str, Checksum] | None
+    ) -> Sent:
+        """What the upstream checks anyway is not hashed here too: the SHA-256 that the client
+        signed, and a checksum that came with the headers."""
+        payload = options.digests.get("SHA256")
+        given = checksum is not None and isinstance(checksum[1], str) and bool(checksum[1])
+        digests = {k: v for k, v in options.digests.items() if k != "SHA256"}
+        kept = NOTHING if given else options.checksums
+        checked = payload is not None or checksum is not None
+        intake = Intake(source, size=size, checksums=kept, digests=digests, md5=not checked)
+        headers: Headers = {}
+        if checksum is not None and given:
+            headers[CHECKSUM + checksum[0].lower()] = str(checksum[1])
+        place, _, _ = self.client.endpoint.where(self.name)
+        trailer = None if checksum is None or given else _trailer(checksum[0])
+        if payload is not None and trailer is None:
+            return Sent(Outgoing(intake, size, decoded_hex(payload)), headers, intake)
+        if place.tls and trailer is None:
+            return Sent(Outgoing(intake, size, "UNSIGNED-PAYLOAD"), headers, intake)
+        signed = not place.tls and self.client.keys.current() is not None
+        value = _value_of(intake, checksum[0]) if checksum is not None else None
+        chunks = Chunks(intake, size, signed=signed, trailer=trailer, value=value)
+        return Sent(chunks, headers, intake)
+
+    def checked_etag(self, intake: Intake, said: Headers) -> str:
+        """The ETag that the upstream gave; where it is an MD5 it must be the body's."""
+        etag = etag_of(said.get("etag", ""))
+        if not etag:
+            raise broken("it does not say the object's ETag")
+        plain = said.get("x-amz-server-side-encryption", "AES256") == "AES256"
+        plain = plain and f"{properties.CUSTOMER}algorithm" not in said
+        if intake.etag and plain and len(etag) == 32 and "-" not in etag and etag != intake.etag:
+            raise OriginFailed("The upstream stored other bytes than were sent.", status=502)
+        return etag
+
+    # deleting
+
+    def delete(self, key: str, options: Delete = Delete()) -> Deleted:
+        headers = properties.of_delete_conditions(options.conditions, key)
+        if options.bypass:
+            headers["x-amz-bypass-governance-retention"] = "true"
+        query = [("versionId", options.version)] if options.version is not None else []
+        said = self.ask(
+            "DELETE",
+            key,
+            query=query,
+            headers=headers,
+            safe=options.conditions is None,
+            about=About(self.name, key, options.version),
+        ).headers
+        marker = said.get("x-amz-delete-marker") == "true"
+        return Deleted(key, None, said.get("x-amz-version-id") or options.version, marker)
+
+    def delete_many(self, items: Iterable[tuple[str, Delete]]) -> list[Deleted | StorageError]:
+        """A request for each thousand; one by one where an item has what a list cannot say."""
+        results: list[Deleted | StorageError] = []
+        wanted = iter(items)
+        while page := list(islice(wanted, _AT_ONCE)):
+            keys = [(key, options.version) for key, options in page]
+            if all(_listable(options) for _, options in page) and len(set(keys)) == len(keys):
+                results += self._delete_page(page)
+            else:
+                results += Writable.delete_many(self, page)
+        return results
+
+    def _delete_page(self, page: list[tuple[str, Delete]]) -> list[Deleted | StorageError]:
+        body = documents.deletion((self.under + key, options) for key, options in page)
+        headers = {"content-md5": compute("MD5", body), "content-type": "application/xml"}
+        if any(options.bypass for _, options in page):
+            headers["x-amz-bypass-governance-retention"] = "true"
+        answer = self.ask(
+            "POST",
+            None,
+            query=[("delete", "")],
+            headers=headers,
+            body=body,
+            safe=all(options.conditions is None for _, options in page),
+            about=About(self.name),
+        )
+        told = self._told(answer)
+        return [
+            told.get((self.under + key, options.version or ""))
+            or OriginFailed("The upstream said nothing of this key.", key=key)
+            for key, options in page
+        ]
+
+    def _told(self, answer: Answer) -> dict[tuple[str, str], Any]:
+        """(key upstream, version) → what became of it."""
+        told: dict[tuple[str, str], Deleted | StorageError] = {}
+        for node in documents.parse(answer.data, "DeleteResult", "DeleteObjectsResult"):
+            row = documents.fields(node)
+            full = row.get("Key", "")
+            version, key = row.get("VersionId", ""), full[len(self.under) :]
+            if documents.local(node) == "Deleted":
+                marker = row.get("DeleteMarker") == "true"
+                named = row.get("DeleteMarkerVersionId") if marker else version
+                told[full, version] = Deleted(key, None, named or version or None, marker)
+            elif documents.local(node) == "Error":
+                told[full, version] = _refused(row, About(self.name, key, version or None))
+        return told
+
+
+def _refused(row: dict[str, str], about: About) -> StorageError:
+    """One Error of a DeleteResult, read as if it had been an answer of its own."""
+    code, message = row.get("Code", ""), row.get("Message", "")
+    data = documents.error(code, message)
+    return error_of(_ERROR_STATUS.get(code, 400), {}, data, about)
+
+
+_ERROR_STATUS = {"InternalError": 500, "ServiceUnavailable": 503, "SlowDown": 503}
+
+
+def _listable(options: Delete) -> bool:
+    conditions = options.conditions
+    if conditions is None:
+        return True
+    return len(conditions.if_match) == 1 and conditions == Conditions(if_match=conditions.if_match)
+
+
+def _spool(source: Readable, file: IO[bytes]) -> int:
+    size = 0
+    while piece := source.read(PIECE):
+        file.write(piece)
+        size += len(piece)
+    return size
+
+
+def _checksum_headers(checksums: Any) -> Headers:
+    return {CHECKSUM + name.lower(): value for name, value in checksums.items()}
+
+
+def _trailer(algorithm: str) -> tuple[str, int]:
+    return CHECKSUM + algorithm.lower(), _SUM_LENGTH[algorithm]
+
+
+def _value_of(intake: Intake, algorithm: str) -> Callable[[], str]:
+    """The checksum, once the body has been read."""
+    return lambda: intake.checksums[algorithm]
+
+
+def decoded_hex(digest: str) -> str:
+    """A digest in base64 as x-amz-content-sha256 has it."""
+    from base64 import b64decode
+
+    return b64decode(digest).hex()
