@@ -23,7 +23,7 @@ _KERNEL_TIMEOUTS = sys.platform != "win32"
 
 
 class Place(NamedTuple):
-    """Where to connect to, and whether with TLS. `host` is the name that a certificate must have."""
+    """Where to connect to, and whether with TLS: then the certificate must be `host`'s."""
 
     host: str
     port: int

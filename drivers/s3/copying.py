@@ -33,11 +33,16 @@ class Copying(Bucket, Copies):
         checksum = properties.of_checksum(options.checksums)
         if checksum is not None:
             headers["x-amz-checksum-algorithm"] = checksum[0]
-        about = About(source.name, source_key, want.version)
+        about = source_about(source, source_key, want)
         answer = self.ask("PUT", key, headers=headers, safe=options.conditions is None, about=about)
         result_of(answer, about, "CopyObjectResult")
         version = answer.headers.get("x-amz-version-id")
         return self.stat(key, Get(version=version, encryption=options.encryption))
+
+
+def source_about(source: Bucket, key: str, want: Get) -> About:
+    sealed = want.encryption is not None and want.encryption.kind == "customer"
+    return About(source.name, key, want.version, reads=True, sealed=sealed)
 
 
 def source_headers(source: Bucket, key: str, want: Get) -> dict[str, str]:

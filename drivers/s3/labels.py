@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from drivers.s3 import documents
 from drivers.s3.multipart import Parts
-from drivers.s3.properties import iso, refused
+from drivers.s3.properties import check_tags, iso, refused
 from drivers.s3.reading import Bucket
 from drivers.s3.refusals import About
 from gateway.storage import (
@@ -46,6 +46,7 @@ class Labelling(Bucket, Labels):
         if not tags:
             self.ask("DELETE", key, query=query, about=about)
             return
+        check_tags(tags)
         body = documents.tagging(tags)
         headers = {"content-md5": compute("MD5", body), "content-type": "application/xml"}
         self.ask("PUT", key, query=query, headers=headers, body=body, about=about)

@@ -28,7 +28,7 @@ from gateway.storage import (
     VersionQuery,
     Versions,
 )
-from gateway.storage.paging import LIMIT
+from gateway.storage.paging import LIMIT, common_prefix
 
 _LAST = "\U0010ffff"
 _STATES: dict[str, Versioning] = {"Enabled": "on", "Suspended": "suspended"}
@@ -51,7 +51,9 @@ class Listing(Bucket, Listable, Versions):
         pairs = [("list-type", "2"), *self._common(query.prefix, query.delimiter)]
         pairs.append(("max-keys", str(min(query.limit, LIMIT))))
         if query.after:
-            pairs.append(("start-after", self.under + behind(query.after, query.delimiter)))
+            pairs.append(
+                ("start-after", self.under + behind(query.after, query.prefix, query.delimiter))
+            )
         root = documents.parse(self.ask("GET", None, query=pairs).data, "ListBucketResult")
         decode, cut = documents.decoder(root), len(self.under)
         entries = [
@@ -108,7 +110,9 @@ class Listing(Bucket, Listable, Versions):
             pairs.append(("key-marker", self.under + query.after))
             pairs.append(("version-id-marker", query.after_version))
         elif query.after:
-            pairs.append(("key-marker", self.under + behind(query.after, query.delimiter)))
+            pairs.append(
+                ("key-marker", self.under + behind(query.after, query.prefix, query.delimiter))
+            )
         data = self.ask("GET", None, query=pairs).data
         root = documents.parse(data, "ListVersionsResult", "ListBucketVersionsResult")
         decode, cut = documents.decoder(root), len(self.under)
@@ -129,9 +133,10 @@ class Listing(Bucket, Listable, Versions):
         )
 
 
-def behind(after: str, delimiter: str) -> str:
+def behind(after: str, prefix: str, delimiter: str) -> str:
     """What a list goes on after: behind a common prefix, all that begins with it."""
-    return after + _LAST if delimiter and after.endswith(delimiter) else after
+    rolled = after.startswith(prefix) and common_prefix(after, prefix, delimiter) == after
+    return after + _LAST if rolled else after
 
 
 def _entry(row: dict[str, str], key: str) -> Entry:

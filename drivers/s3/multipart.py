@@ -16,7 +16,7 @@ from typing import Any
 
 from drivers.s3 import documents, properties
 from drivers.s3.client import Answer
-from drivers.s3.copying import Copying, result_of, source_headers
+from drivers.s3.copying import Copying, result_of, source_about, source_headers
 from drivers.s3.documents import fields, number
 from drivers.s3.listing import Listing, behind
 from drivers.s3.properties import (
@@ -29,7 +29,7 @@ from drivers.s3.properties import (
 )
 from drivers.s3.reading import Bucket
 from drivers.s3.refusals import About, when
-from drivers.s3.writing import Writing
+from drivers.s3.writing import Writing, named_metadata
 from gateway.storage import (
     NOTHING,
     Complete,
@@ -95,7 +95,8 @@ class Parts(Writing, Listing, Copying, Multipart):
             headers["x-amz-checksum-algorithm"] = checksum[0]
             if options.checksum_type is not None:
                 headers["x-amz-checksum-type"] = options.checksum_type
-        answer = self.ask("POST", key, query=[("uploads", "")], headers=headers, safe=False)
+        with named_metadata(options):
+            answer = self.ask("POST", key, query=[("uploads", "")], headers=headers, safe=False)
         row = fields(documents.parse(answer.data, _INITIATED))
         encryption = options.encryption and replace(options.encryption, key=None)
         return self.known.keep(
@@ -148,10 +149,9 @@ class Parts(Writing, Listing, Copying, Multipart):
 
     def _call(self, method: str, key: str, upload: str, **how: Any) -> Answer:
         query = [*how.pop("query", ()), ("uploadId", upload)]
+        how.setdefault("about", About(self.name, key, upload=upload))
         try:
-            return self.ask(
-                method, key, query=query, about=About(self.name, key, upload=upload), **how
-            )
+            return self.ask(method, key, query=query, **how)
         except NoSuchUpload:
             self.known.forget(key, upload)
             raise
@@ -172,8 +172,9 @@ class Parts(Writing, Listing, Copying, Multipart):
         if want.range is not None:
             headers["x-amz-copy-source-range"] = properties.byte_range(want.range)
         query = [("partNumber", str(number))]
-        answer = self._call("PUT", key, upload, query=query, headers=headers)
-        row = fields(result_of(answer, About(source.name, source_key), "CopyPartResult"))
+        about = source_about(source, source_key, want)._replace(upload=upload)
+        answer = self._call("PUT", key, upload, query=query, headers=headers, about=about)
+        row = fields(result_of(answer, about, "CopyPartResult"))
         size = self.parts(key, upload, number - 1, 1)[0].size
         return _copied_part(number, size, row)
 
@@ -202,7 +203,9 @@ class Parts(Writing, Listing, Copying, Multipart):
             pairs.append(("key-marker", self.under + query.after))
             pairs.append(("upload-id-marker", query.after_upload))
         elif query.after:
-            pairs.append(("key-marker", self.under + behind(query.after, query.delimiter)))
+            pairs.append(
+                ("key-marker", self.under + behind(query.after, query.prefix, query.delimiter))
+            )
         root = documents.parse(
             self.ask("GET", None, query=pairs).data,
             "ListMultipartUploadsResult",

@@ -44,6 +44,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _TOKEN = re.compile(r"[a-z0-9!#$%&'*+.^`|~_-]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PARTS = re.compile(r"[0-9a-f]{32}-([1-9][0-9]{0,4})")
+_SIGNS = frozenset("+-=._:/@")
 _MOST = 10**15
 """More bytes than an object has: larger numbers in a range say the same."""
 
@@ -100,7 +101,17 @@ def _add_metadata(headers: Headers, metadata: Mapping[str, str]) -> None:
         headers[META + name] = text(value, "metadata")
 
 
+def check_tags(tags: Mapping[str, str]) -> None:
+    """S3's rule (User Guide, "Categorizing your objects using tags"). Raises `Unsupported`."""
+    for key, value in tags.items():
+        if not key or not all(
+            one.isalnum() or one.isspace() or one in _SIGNS for one in key + value
+        ):
+            raise refused("tags", f"a tag {key!r} with such characters")
+
+
 def tagging(tags: Mapping[str, str]) -> str:
+    check_tags(tags)
     return "&".join(f"{quote(key, safe='')}={quote(value, safe='')}" for key, value in tags.items())
 
 

@@ -145,18 +145,20 @@ def _denied(it: Refusal) -> StorageError:
     )
 
 
-def _no_key(it: Refusal) -> StorageError:
+def _missing(it: Refusal) -> StorageError:
+    """404 without a code: what was asked for most precisely is what is missing."""
     about = it.about
     if about.upload:
-        return NoSuchUpload(key=about.key, upload=about.upload)
+        return _no_upload(it)
     if about.key is None:
-        return NoSuchStore(name=about.bucket)
-    if about.version is not None and it.code != "NoSuchKey":
-        return _no_version(it)
+        return _no_store(it)
+    return _no_key(it) if about.version is None else _no_version(it)
+
+
+def _no_key(it: Refusal) -> StorageError:
     marker = it.headers.get("x-amz-delete-marker") == "true"
-    return NoSuchKey(
-        key=about.key, delete_marker=it.headers.get("x-amz-version-id") if marker else None
-    )
+    version = it.headers.get("x-amz-version-id") if marker else None
+    return NoSuchKey(key=it.about.key, delete_marker=version)
 
 
 def _no_version(it: Refusal) -> StorageError:
@@ -228,13 +230,15 @@ def _digest(algorithm: str, *, kept: bool) -> Callable[[Refusal], StorageError]:
 
 
 def _invalid(it: Refusal) -> StorageError:
-    """A read that S3 calls invalid is one of an object with a customer's key."""
-    about = it.about
-    if about.version is not None and "version" in it.message.lower():
+    """The codes say little: S3's own texts, and what was asked, say the rest."""
+    about, said = it.about, it.message.lower()
+    if about.version is not None and "delete marker" in said:
+        return MethodNotAllowed(key=about.key, delete_marker=about.version)
+    if about.version is not None and it.code == "InvalidArgument" and "version" in said:
         return _no_version(it)
     if about.part and about.reads:
         return _part(it)
-    if about.reads and it.code in ("", "InvalidRequest"):
+    if "encrypt" in said or (about.reads and not it.code):
         return WrongKey(key=about.key, given=about.sealed)
     return InvalidRequest(it.message or f"The upstream refused it: {it.status} {it.code}.")
 
@@ -328,7 +332,7 @@ _STATUSES: Mapping[int, Maker] = {
     400: _invalid,
     401: _denied,
     403: _denied,
-    404: _no_key,
+    404: _missing,
     405: _method,
     409: _conflict,
     412: _condition,

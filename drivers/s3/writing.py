@@ -26,6 +26,7 @@ from gateway.storage import (
     FileBody,
     Intake,
     ObjectInfo,
+    OriginDenied,
     OriginFailed,
     Put,
     Readable,
@@ -58,7 +59,7 @@ class Writing(Bucket, Writable):
     def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
         headers = properties.of_put(options)
         headers.update(properties.of_write_conditions(options.conditions, key))
-        with self.sized(source, options) as (body, known):
+        with self.sized(source, options) as (body, known), named_metadata(options):
             sent = self.outgoing(body, known)
             answer = self.ask(
                 "PUT",
@@ -219,6 +220,18 @@ class Writing(Bucket, Writable):
             elif documents.local(node) == "Error":
                 told[full, version] = _refused(row, About(self.name, key, version or None))
         return told
+
+
+@contextmanager
+def named_metadata(options: Put) -> Iterator[None]:
+    """AWS keeps `_` in names of metadata; servers that take it for `-` find another signature
+    than was made, and so do not keep it."""
+    try:
+        yield
+    except OriginDenied as error:
+        if any("_" in name for name in options.metadata):
+            raise properties.refused("metadata", "names of metadata with a _") from error
+        raise
 
 
 def _refused(row: dict[str, str], about: About) -> StorageError:

@@ -51,7 +51,9 @@ class Writable(ABC):
         `if_none_match = ("*",)` one succeeds; a store that cannot raises
         `Unsupported` when conditions are given. What cannot be kept
         (metadata, tags, encryption, …) is refused with `Unsupported`, never
-        dropped. The source is read by this call only, and not closed.
+        dropped; only `owner`, and `checksums` once they were checked, need not
+        be kept by a store that has no place for them. The source is read by
+        this call only, and not closed.
         """
 
     @abstractmethod
