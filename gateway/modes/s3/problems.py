@@ -170,6 +170,7 @@ TABLE: Mapping[str, tuple[int, str]] = {
         409,
         "The request is not valid with the current state of the bucket.",
     ),
+    "InvalidObjectState": (403, "The operation is not valid for the object's storage class"),
     "TooManyBuckets": (400, "You have attempted to create more buckets than allowed"),
     "OperationAborted": (
         409,
