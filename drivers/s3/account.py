@@ -32,8 +32,11 @@ def bucket_of(client: Client, name: str) -> Whole:
 
 
 class Account(Buckets):
+    """A name that was on the list is not asked for again by `bucket`."""
+
     def __init__(self, store: Opened) -> None:
         self._store = store
+        self._listed: frozenset[str] = frozenset()
 
     def buckets(self) -> Sequence[BucketInfo]:
         found: list[BucketInfo] = []
@@ -53,6 +56,7 @@ class Account(Buckets):
             token = fields(root).get("ContinuationToken", "")
             if not token:
                 break
+        self._listed = frozenset(one.name for one in found)
         return sorted(found)
 
     def create(self, name: str) -> BucketInfo:
@@ -67,8 +71,10 @@ class Account(Buckets):
 
     def drop(self, name: str) -> None:
         bucket_of(self._store.client, name).ask("DELETE", None, about=About(name))
+        self._listed -= {name}
 
     def bucket(self, name: str) -> Whole:
         made = bucket_of(self._store.client, name)
-        made.ask("HEAD", None, about=About(name))
+        if name not in self._listed:
+            made.ask("HEAD", None, about=About(name))
         return made

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar, cast
 from urllib.parse import SplitResult, urlsplit
@@ -129,6 +130,7 @@ class S3(Whole):
         session: Callable[[], Any] = partial(
             botocore_session, self.profile, self.role_arn, self.external_id
         )
+        self._check_library()
         endpoint = self._found_endpoint(session)
         limits = Limits(
             connect_timeout=self.connect_timeout,
@@ -148,6 +150,16 @@ class S3(Whole):
             client, lambda: Client(endpoint, self._keys(session), pool)
         )
         self._taken.append((context.shared, client))
+
+    def _check_library(self) -> None:
+        """Raises `ValueError`."""
+        if self.endpoint_url is not None and (self.anonymous or self.access_key is not None):
+            return
+        if find_spec("botocore") is None:
+            raise ValueError(
+                "keys, region or endpoint are to be found as AWS's tools find them, and these"
+                ' are not installed: pip install "storage-gateway[s3]"'
+            )
 
     def close(self) -> None:
         while self._taken:
