@@ -89,13 +89,15 @@ def ended(expected: int | None, received: int) -> OriginFailed:
 
 
 class Lengthy:
-    """A body of a known length. `rest` are bytes of it that came with the head."""
+    """A body of a known length. `rest` are bytes of it that came with the head. `clean`:
+    nothing came behind it, which would be taken for the next answer."""
 
-    __slots__ = ("_rest", "_source", "left", "length")
+    __slots__ = ("_rest", "_source", "clean", "left", "length")
 
     def __init__(self, source: Source, rest: bytes, length: int) -> None:
-        self._source, self._rest = source, rest
+        self._source, self._rest = source, rest[:length]
         self.length = self.left = length
+        self.clean = len(rest) <= length
 
     def read(self, size: int = PIECE, /) -> bytes:
         if self.left <= 0:
@@ -112,7 +114,7 @@ class Lengthy:
 
 class Chunked:
     """A body in chunks (RFC 9112 §7.1); trailers are read and dropped. `left` is 0 when
-    its end was there."""
+    its end was there; `clean` as above."""
 
     __slots__ = ("_chunk", "_received", "_rest", "_source", "left")
 
@@ -120,6 +122,10 @@ class Chunked:
         self._source, self._rest = source, rest
         self._chunk = self._received = 0
         self.left = 1
+
+    @property
+    def clean(self) -> bool:
+        return not self._rest
 
     def read(self, size: int = PIECE, /) -> bytes:
         if not self.left:
@@ -169,11 +175,12 @@ class Chunked:
 class Unframed:
     """A body that ends with the connection: nothing proves that it is whole."""
 
+    clean = False
+
     __slots__ = ("_rest", "_source", "left")
 
     def __init__(self, source: Source, rest: bytes) -> None:
-        self._source, self._rest = source, rest
-        self.left = 1
+        self._source, self._rest, self.left = source, rest, 1
 
     def read(self, size: int = PIECE, /) -> bytes:
         if self._rest:

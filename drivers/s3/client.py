@@ -109,7 +109,8 @@ class Body:
     def _end(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            (self._pool.give if self._keeps else self._pool.drop)(connection)
+            keeps = self._keeps and self._framed.clean
+            (self._pool.give if keeps else self._pool.drop)(connection)
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
@@ -228,9 +229,8 @@ class Client:
         place, region, prefix = self.endpoint.where(request.bucket)
         path = f"{prefix}/{request.key}" if request.key or not prefix else prefix
         head, seed = _signed_head(request, place, region, path, key)
-        streams = not isinstance(request.body, bytes)
         try:
-            connection = self.pool.take(place, sure=streams or not request.safe)
+            connection = self.pool.take(place)
         except Unavailable as error:
             raise _Lost(error, harmless=True) from error
         reused = not connection.fresh

@@ -80,7 +80,7 @@ class Connection:
         try:
             return self.readable(0)
         except (ValueError, OSError):
-            return True  # closed, or beyond what select can watch: a new one is cheap
+            return True  # beyond what select can watch: a new one is cheap
 
     def readable(self, seconds: float) -> bool:
         """Whether bytes, or the end, come within that time."""
@@ -143,12 +143,17 @@ class Connection:
         self._socket.close()
 
 
-def _readable(one: socket.socket, seconds: float) -> bool:
-    if hasattr(select, "poll"):
+if hasattr(select, "poll"):
+
+    def _readable(one: socket.socket, seconds: float) -> bool:
         poll = select.poll()
         poll.register(one, select.POLLIN)
         return bool(poll.poll(seconds * 1000))
-    return bool(select.select([one], [], [], seconds)[0])
+
+else:
+
+    def _readable(one: socket.socket, seconds: float) -> bool:
+        return bool(select.select([one], [], [], seconds)[0])
 
 
 def _connected(place: Place, context: ssl.SSLContext | None, timeout: float) -> socket.socket:

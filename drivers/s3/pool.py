@@ -26,9 +26,6 @@ _RETIRED = 50.0
 """Seconds after which an idle connection is not used again: servers close theirs after 5 to
 120, and who finds one closed just takes another."""
 
-_SURE = 0.5
-"""Seconds for which an idle connection is used without a look whether it was closed."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -63,15 +60,14 @@ class Pool:
 
     # a request: take, then answered or failed, then give or drop
 
-    def take(self, place: Place, *, sure: bool = False) -> Connection:
-        """A connection for one request. `sure`: not one that may turn out to be closed.
+    def take(self, place: Place) -> Connection:
+        """A connection for one request. Raises `Busy`, and what connecting raises.
 
-        Raises `Busy`, and what connecting raises. Afterwards the request waits for an
-        answer, until `answered` or `failed`.
+        Afterwards the request waits for an answer, until `answered` or `failed`.
         """
         with self._condition:
             self._enter()
-            found = self._reusable(place, sure)
+            found = self._reusable(place)
             if found is not None:
                 return found
             self._open += 1
@@ -111,13 +107,13 @@ class Pool:
     def _room(self) -> bool:
         return self._open < self.limits.connections or any(self._idle.values())
 
-    def _reusable(self, place: Place, sure: bool) -> Connection | None:
-        """An idle connection that may be used; room for a new one is made otherwise."""
+    def _reusable(self, place: Place) -> Connection | None:
+        """An idle connection of which nobody has closed the other end, and on which nothing
+        came that nobody asked for; room for a new one is made otherwise."""
         now, idle = self._clock(), self._idle.get(place)
         while idle:
             found = idle.pop()
-            age = now - found.idle_since
-            if age < _RETIRED and not ((sure or age > _SURE) and found.stale()):
+            if now - found.idle_since < _RETIRED and not found.stale():
                 return found
             self._discard(found)
         if self._open >= self.limits.connections:
