@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, ClassVar
 
 import pytest
 
-from drivers.s3 import S3
-from gateway.storage import AlreadyExists, Buckets, Context, Secret, Store
-from gateway.testing.conformance import BucketsConformance, StoreConformance
-from tests.conformance.s3_upstream import gateway_upstream
+from gateway.storage import Context, Store
+from gateway.testing.conformance import (
+    BucketsConformance,
+    CompletingConformance,
+    CopyingConformance,
+    DeletingConformance,
+    IsolationConformance,
+    ListingConformance,
+    MultipartConformance,
+    StoreConformance,
+)
+from tests.conformance.s3_upstream import URL, account, gateway_upstream, opened_bucket
 
 
 @pytest.fixture(scope="module")
@@ -22,14 +27,9 @@ def upstream() -> Iterator[str]:
         yield url
 
 
-def store(url: str, **options: Any) -> S3:
-    key, secret = Secret("main-key"), Secret("secret of main-key")
-    return S3(endpoint_url=url, access_key=key, secret_key=secret, **options)
-
-
-def bucket_of(folder: Path, sid: str) -> str:
-    """The bucket of a service: the same for whoever opens the same folder."""
-    return "kit-" + sha256(f"{folder} {sid}".encode()).hexdigest()[:40]
+@pytest.fixture(autouse=True)
+def _where(upstream: str, tmp_path: Path) -> None:
+    (tmp_path / URL).write_text(upstream, "utf-8")
 
 
 class TestS3(StoreConformance):
@@ -40,39 +40,38 @@ class TestS3(StoreConformance):
         | {"attributes", "headers", "metadata", "tags", "checksums", "conditions", "protection"}
         | {"multipart options"}
     )
-    prefix: ClassVar[str] = ""
-
-    @pytest.fixture(autouse=True)
-    def _upstream(self, upstream: str, tmp_path: Path) -> None:
-        (tmp_path / "upstream").write_text(upstream, "utf-8")
 
     def open(self, context: Context) -> Store:
-        assert context.folder is not None
-        url = (context.folder / "upstream").read_text("utf-8")
-        name = bucket_of(context.folder, context.sid)
-        account = store(url)
-        account.open(context)
-        buckets = account.find(Buckets)
-        assert buckets is not None
-        with suppress(AlreadyExists):
-            buckets.create(name)
-        account.close()
-        opened = store(url, bucket=name, prefix=self.prefix)
-        opened.open(context)
-        return opened
+        return opened_bucket(context)
+
+
+class TestBelowAPrefix(
+    ListingConformance,
+    DeletingConformance,
+    CopyingConformance,
+    MultipartConformance,
+    CompletingConformance,
+    IsolationConformance,
+):
+    tells_existed = exact_times = False
+    forgets = TestS3.forgets
+    lacks = TestS3.lacks
+
+    def open(self, context: Context) -> Store:
+        return opened_bucket(context, prefix="below/é +")
 
 
 class TestAccount(BucketsConformance):
     lacks = frozenset[str]()
 
     @pytest.fixture(autouse=True)
-    def _upstream(self, tmp_path: Path) -> Iterator[None]:
+    def _alone(self, tmp_path: Path) -> Iterator[None]:
         with gateway_upstream() as url:
-            (tmp_path / "upstream").write_text(url, "utf-8")
+            (tmp_path / URL).write_text(url, "utf-8")
             yield
 
     def open(self, context: Context) -> Store:
         assert context.folder is not None
-        opened = store((context.folder / "upstream").read_text("utf-8"))
-        opened.open(context)
-        return opened
+        store = account((context.folder / URL).read_text("utf-8"))
+        store.open(context)
+        return store

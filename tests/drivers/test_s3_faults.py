@@ -78,6 +78,14 @@ def closed_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def until_closed(store: S3) -> None:
+    """Wait until what the upstream has closed is seen here."""
+    for idle in store.client.pool._idle.values():
+        for connection in idle:
+            while not connection.stale():
+                threading.Event().wait(0.01)
+
+
 # refusing, hanging, breaking
 
 
@@ -172,8 +180,11 @@ def test_an_idle_connection_that_was_closed_costs_nothing(upstream: Upstream, ma
     upstream.always(say_and_close)
     for _ in range(3):
         put(store, b"data", conditions=Conditions(if_none_match=("*",)))
+        until_closed(store)
         put(store, LARGE)
+        until_closed(store)
         assert read(store) == LARGE
+        until_closed(store)
     assert upstream.connections == 9
 
 
