@@ -81,7 +81,8 @@ class Listing(Bucket, Listable, Versions):
     @property
     def versioning(self) -> Versioning:
         data = self.ask("GET", None, query=[("versioning", "")]).data
-        status = fields(documents.parse(data, "VersioningConfiguration")).get("Status", "")
+        root = documents.parse(data, "VersioningConfiguration", "GetBucketVersioningResponse")
+        status = fields(root).get("Status", "")
         self.kept_state = _STATES.get(status, "off")
         return self.kept_state
 

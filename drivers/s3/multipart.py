@@ -180,7 +180,8 @@ class Parts(Writing, Listing, Copying, Multipart):
 
     def _parts_page(self, key: str, upload: str, after: int, limit: int) -> documents.Node:
         query = [("max-parts", str(limit)), ("part-number-marker", str(after))]
-        return documents.parse(self._call("GET", key, upload, query=query).data, "ListPartsResult")
+        data = self._call("GET", key, upload, query=query).data
+        return documents.parse(data, "ListPartsResult", "ListPartsResponse")
 
     def parts(self, key: str, upload: str, after: int = 0, limit: int = 1000) -> tuple[Part, ...]:
         root = self._parts_page(key, upload, after, max(1, min(limit, LIMIT)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -40,6 +40,7 @@ from gateway.storage.types import Checksum
 _AT_ONCE = 1000
 """Keys of one DeleteObjects (Amazon S3 API Reference)."""
 
+_NAMED = "x-amz-sdk-checksum-algorithm"
 _SUM_LENGTH = {"CRC32": 8, "CRC32C": 8, "CRC64NVME": 12, "SHA1": 28, "SHA256": 44}
 """Characters of each checksum in base64."""
 
@@ -132,7 +133,9 @@ class Writing(Bucket, Writable):
         intake = Intake(source, size=size, checksums=kept, digests=digests, md5=not checked)
         headers: Headers = {}
         if checksum is not None and given:
-            headers[CHECKSUM + checksum[0].lower()] = str(checksum[1])
+            headers = _checksum_headers({checksum[0]: str(checksum[1])})
+        elif checksum is not None:
+            headers = {_NAMED: checksum[0]}
         place, _, _ = self.client.endpoint.where(self.name)
         trailer = None if checksum is None or given else _trailer(checksum[0])
         if payload is not None and trailer is None:
@@ -259,8 +262,13 @@ def _spool(source: Readable, file: IO[bytes]) -> int:
     return size
 
 
-def _checksum_headers(checksums: Any) -> Headers:
-    return {CHECKSUM + name.lower(): value for name, value in checksums.items()}
+def _checksum_headers(checksums: Mapping[str, str]) -> Headers:
+    """The checksum, and its name as SDKs say it: some servers keep only what is named."""
+    headers: Headers = {}
+    for name, value in checksums.items():
+        headers[CHECKSUM + name.lower()] = value
+        headers[_NAMED] = name
+    return headers
 
 
 def _trailer(algorithm: str) -> tuple[str, int]:
