@@ -95,11 +95,15 @@ class Chain:
         master_key: Secret | None,
         clock: Callable[[], int] = now,
         jobs: Jobs | None = None,
+        only: type = Store,
     ) -> None:
-        """Raises `ChainError`; then what had been opened is closed again."""
+        """Open all, or `only` the stores that have a capability themselves. Raises
+        `ChainError`; then what had been opened is closed again."""
         shared = Shared()
         sids = ["", *self._services]
         for sid, (place, store) in zip(sids, self._stores(), strict=True):
+            if not isinstance(store, only):
+                continue
             context = Context(
                 sid=sid,
                 folder=folder,

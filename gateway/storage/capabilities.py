@@ -9,7 +9,7 @@ caller relies on. Methods are called from many threads at once.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -35,6 +35,7 @@ from gateway.storage.types import (
     PartRef,
     Protection,
     Put,
+    Scrubbed,
     Stats,
     Upload,
     Versioning,
@@ -230,6 +231,19 @@ class Measures(ABC):
         """Exact counts, without walking."""
 
 
+class Scrubs(ABC):
+    """Keeps digests of what it stores, and can compare all of it with them."""
+
+    @abstractmethod
+    def scrub(self) -> Iterator[Scrubbed]:
+        """Read everything that is kept: objects, versions, parts of uploads under way.
+
+        It goes on while others write, changes nothing, holds nothing between steps but
+        its place, and reads little for each: whoever takes the steps sets the pace. What
+        is replaced meanwhile may be read or not, and is no damage.
+        """
+
+
 class Buckets(ABC):
     """A store of stores: an account with many buckets."""
 
@@ -262,5 +276,6 @@ CAPABILITIES: tuple[type, ...] = (
     Changes,
     Presigns,
     Measures,
+    Scrubs,
     Buckets,
 )

@@ -31,6 +31,7 @@ from gateway.storage import (
     ObjectInfo,
     Protects,
     Put,
+    Scrubs,
     Secret,
     Shared,
     StorageError,
@@ -177,6 +178,10 @@ class Bench:
     @property
     def measures(self) -> Measures:
         return self.need(Measures)
+
+    @property
+    def scrubs(self) -> Scrubs:
+        return self.need(Scrubs)
 
     @property
     def buckets(self) -> Buckets:
