@@ -15,7 +15,7 @@ from drivers.s3.properties import (
 )
 from drivers.s3.reading import Bucket
 from drivers.s3.refusals import About, error_of
-from gateway.storage import Copies, Get, ObjectInfo, Put
+from gateway.storage import NULL_VERSION, Copies, Get, ObjectInfo, Put
 
 
 class Copying(Bucket, Copies):
@@ -36,8 +36,15 @@ class Copying(Bucket, Copies):
         about = source_about(source, source_key, want)
         answer = self.ask("PUT", key, headers=headers, safe=options.conditions is None, about=about)
         result_of(answer, about, "CopyObjectResult")
-        version = answer.headers.get("x-amz-version-id")
+        version = named_version(answer)
         return self.stat(key, Get(version=version, encryption=options.encryption))
+
+
+def named_version(answer: Answer) -> str | None:
+    """The version that a write made; not the null version, by whose name some servers
+    (moto) do not find it."""
+    found = answer.headers.get("x-amz-version-id")
+    return None if found == NULL_VERSION else found
 
 
 def source_about(source: Bucket, key: str, want: Get) -> About:

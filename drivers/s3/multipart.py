@@ -16,7 +16,7 @@ from typing import Any
 
 from drivers.s3 import documents, properties
 from drivers.s3.client import Answer
-from drivers.s3.copying import Copying, result_of, source_about, source_headers
+from drivers.s3.copying import Copying, named_version, result_of, source_about, source_headers
 from drivers.s3.documents import fields, number
 from drivers.s3.listing import Listing, behind
 from drivers.s3.properties import (
@@ -49,7 +49,7 @@ from gateway.storage import (
     UploadPage,
     UploadQuery,
 )
-from gateway.storage.checksums import etag_of_parts
+from gateway.storage.checksums import CHECKSUMS, etag_of_parts
 from gateway.storage.paging import LIMIT
 
 SMALLEST = 5 << 20
@@ -260,7 +260,7 @@ class Parts(Writing, Listing, Copying, Multipart):
             row = fields(result_of(answer, about, "CompleteMultipartUploadResult"))
         except NoSuchUpload:
             return self._completed_before(key, parts, options)
-        version = answer.headers.get("x-amz-version-id")
+        version = named_version(answer)
         self.known.forget(key, upload)
         want = Get(version=version, encryption=options.encryption)
         info = self.stat(key, want)
@@ -321,7 +321,7 @@ def _sums(row: dict[str, str]) -> dict[str, str]:
     return {
         name.removeprefix("Checksum"): text
         for name, text in row.items()
-        if name.startswith("Checksum") and name not in ("ChecksumType", "ChecksumAlgorithm")
+        if name.removeprefix("Checksum") in CHECKSUMS
     }
 
 

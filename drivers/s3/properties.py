@@ -30,13 +30,16 @@ from gateway.storage import (
     Range,
     Unsupported,
 )
+from gateway.storage.checksums import CHECKSUMS
 from gateway.storage.types import Checksum
 
 META = "x-amz-meta-"
+_SSE = "x-amz-server-side-encryption"
 CUSTOMER = "x-amz-server-side-encryption-customer-"
 SOURCE_CUSTOMER = "x-amz-copy-source-server-side-encryption-customer-"
 CHECKSUM = "x-amz-checksum-"
 
+_CHECKSUMS = frozenset(CHECKSUM + name.lower() for name in CHECKSUMS)
 _KEPT = ("Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Expires")
 _KEPT_HEADERS = tuple((name.lower(), name) for name in _KEPT)
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -129,7 +132,16 @@ def of_encryption(encryption: Encryption, prefix: str = CUSTOMER) -> Headers:
             f"{prefix}key": b64encode(key).decode(),
             f"{prefix}key-md5": digest,
         }
-    return {"x-amz-server-side-encryption": "AES256"}
+    if encryption.kind == "managed":
+        return {_SSE: "AES256"}
+    headers = {_SSE: "aws:kms:dsse" if encryption.double else "aws:kms"}
+    if encryption.key_id:
+        headers[f"{_SSE}-aws-kms-key-id"] = text(encryption.key_id, "encryption")
+    if encryption.context:
+        headers[f"{_SSE}-context"] = text(encryption.context, "encryption")
+    if encryption.bucket_key is not None:
+        headers[f"{_SSE}-bucket-key-enabled"] = str(encryption.bucket_key).lower()
+    return headers
 
 
 def of_key(encryption: Encryption | None, prefix: str = CUSTOMER) -> Headers:
@@ -297,7 +309,7 @@ def checksums_of(headers: Headers) -> tuple[Mapping[str, str], Any]:
     found = {
         name[len(CHECKSUM) :].upper(): value
         for name, value in headers.items()
-        if name.startswith(CHECKSUM) and name != "x-amz-checksum-type"
+        if name in _CHECKSUMS
     }
     if not found:
         return NOTHING, None
@@ -310,9 +322,19 @@ def checksums_of(headers: Headers) -> tuple[Mapping[str, str], Any]:
 def encryption_of(headers: Headers) -> Encryption | None:
     if f"{CUSTOMER}algorithm" in headers:
         return Encryption(kind="customer", key_md5=headers.get(f"{CUSTOMER}key-md5", ""))
-    if "x-amz-server-side-encryption" in headers:
+    kind = headers.get(_SSE)
+    if kind is None:
+        return None
+    if not kind.startswith("aws:kms"):
         return Encryption(kind="managed")
-    return None
+    bucket_key = headers.get(f"{_SSE}-bucket-key-enabled")
+    return Encryption(
+        kind="kms",
+        key_id=headers.get(f"{_SSE}-aws-kms-key-id", ""),
+        context=headers.get(f"{_SSE}-context", ""),
+        double=kind == "aws:kms:dsse",
+        bucket_key=None if bucket_key is None else bucket_key == "true",
+    )
 
 
 def protection_of(headers: Headers) -> Protection | None:

@@ -29,8 +29,10 @@ from gateway.storage import (
     Readable,
     StorageError,
     Store,
+    Unsupported,
     resolve_range,
 )
+from gateway.storage.checksums import CHECKSUMS
 
 _EXTENT = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
 _PARTS_PAGE = 1000
@@ -147,6 +149,10 @@ class Bucket(Store):
         else:
             start, size = 0, length
         info = self._info(key, size, answer.headers)
+        if want.part is not None and answer.status != 206 and (info.parts or want.part != 1):
+            raise Unsupported(
+                "The upstream does not read single parts.", key=key, capability="part reads"
+            )
         if want.range is not None and answer.status != 206:
             return _cut(info, body, want.range)
         return Opened(info=info, body=body, start=start, length=length)
@@ -245,7 +251,7 @@ def _part(row: Mapping[str, str], modified: int) -> Part:
     sums = {
         name.removeprefix("Checksum"): text
         for name, text in row.items()
-        if name.startswith("Checksum") and name != "ChecksumType"
+        if name.removeprefix("Checksum") in CHECKSUMS
     }
     number = documents.number(row.get("PartNumber", ""))
     return Part(number, documents.number(row.get("Size", "")), "", modified, sums or NOTHING)

@@ -156,7 +156,7 @@ def _missing(it: Refusal) -> StorageError:
 
 
 def _no_key(it: Refusal) -> StorageError:
-    marker = it.headers.get("x-amz-delete-marker") == "true"
+    marker = it.headers.get("x-amz-delete-marker", "").lower() == "true"
     version = it.headers.get("x-amz-version-id") if marker else None
     return NoSuchKey(key=it.about.key, delete_marker=version)
 
@@ -166,7 +166,7 @@ def _no_version(it: Refusal) -> StorageError:
 
 
 def _method(it: Refusal) -> StorageError:
-    if it.headers.get("x-amz-delete-marker") == "true":
+    if it.headers.get("x-amz-delete-marker", "").lower() == "true":
         marker = it.headers.get("x-amz-version-id") or it.about.version or ""
         return MethodNotAllowed(key=it.about.key, delete_marker=marker)
     return _unsupported(it)

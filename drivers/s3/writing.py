@@ -173,7 +173,7 @@ class Writing(Bucket, Writable):
             safe=options.conditions is None,
             about=About(self.name, key, options.version),
         ).headers
-        marker = said.get("x-amz-delete-marker") == "true"
+        marker = said.get("x-amz-delete-marker", "").lower() == "true"
         return Deleted(key, None, said.get("x-amz-version-id") or options.version, marker)
 
     def delete_many(self, items: Iterable[tuple[str, Delete]]) -> list[Deleted | StorageError]:

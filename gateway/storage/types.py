@@ -96,12 +96,19 @@ class Protection:
 class Encryption:
     """Encryption at rest. `managed`: under the gateway's own key (SSE-S3).
     `customer`: under `key`, 32 bytes that come with each request and are never
-    stored (SSE-C); `key_md5` is their MD5 in base64.
+    stored (SSE-C); `key_md5` is their MD5 in base64. `kms`: by an upstream's key service
+    (SSE-KMS), with its key `key_id` ("" for its default) and `context` (base64 of JSON);
+    `double` in two layers (DSSE-KMS). Only a store in front of such an upstream has it.
     """
 
-    kind: Literal["managed", "customer"] = "managed"
+    kind: Literal["managed", "customer", "kms"] = "managed"
     key: Secret | None = None
     key_md5: str = ""
+    key_id: str = ""
+    context: str = ""
+    double: bool = False
+    bucket_key: bool | None = None
+    """Whether a key of the bucket stands between object and key service; None: not said."""
 
 
 class Part(NamedTuple):

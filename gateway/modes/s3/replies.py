@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from time import gmtime
@@ -110,10 +110,24 @@ def encryption(used: Encryption | None) -> Headers:
         return []
     if used.kind == "managed":
         return [("x-amz-server-side-encryption", "AES256")]
+    if used.kind == "kms":
+        return _by_kms(used)
     return [
         ("x-amz-server-side-encryption-customer-algorithm", "AES256"),
         ("x-amz-server-side-encryption-customer-key-md5", used.key_md5),
     ]
+
+
+def _by_kms(used: Encryption) -> Headers:
+    prefix = "x-amz-server-side-encryption"
+    said = [(prefix, "aws:kms:dsse" if used.double else "aws:kms")]
+    if used.key_id:
+        said.append((f"{prefix}-aws-kms-key-id", value(used.key_id)))
+    if used.context:
+        said.append((f"{prefix}-context", value(used.context)))
+    if used.bucket_key is not None:
+        said.append((f"{prefix}-bucket-key-enabled", str(used.bucket_key).lower()))
+    return said
 
 
 def checksums(info: ObjectInfo) -> Headers:
@@ -151,7 +165,7 @@ def described(info: ObjectInfo) -> Headers:
     if info.version is not None:
         headers.append(("x-amz-version-id", info.version))
     if info.headers:
-        headers += [(name.lower(), value(text)) for name, text in info.headers]
+        headers += _folded(info.headers)
     if info.metadata:
         headers += _metadata(info)
     if info.tags:
@@ -161,6 +175,16 @@ def described(info: ObjectInfo) -> Headers:
     if info.encryption is not None:
         headers += encryption(info.encryption)
     return headers
+
+
+def _folded(given: Sequence[tuple[str, str]]) -> Headers:
+    """Several headers of one name as one, which says the same (RFC 9110 §5.3): servers send
+    only one of a name."""
+    found: dict[str, str] = {}
+    for name, text in given:
+        lower = name.lower()
+        found[lower] = f"{found[lower]}, {value(text)}" if lower in found else value(text)
+    return list(found.items())
 
 
 def _metadata(info: ObjectInfo) -> Headers:
