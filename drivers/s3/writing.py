@@ -113,6 +113,8 @@ class Writing(Bucket, Writable):
         """How a body goes out: whole when it is small, else as it comes."""
         size = options.size
         assert size is not None, "sized() was asked"
+        if options.protection is not None and not options.checksums:
+            options = replace(options, checksums={"CRC32": ""})  # S3 asks for one
         checksum = properties.of_checksum(options.checksums)
         if size <= PIECE:
             intake = Intake.of(source, options)
