@@ -9,9 +9,9 @@ from drivers.s3 import documents
 from drivers.s3.client import Client
 from drivers.s3.documents import fields
 from drivers.s3.labels import Whole
-from drivers.s3.multipart import Known
 from drivers.s3.properties import parse_iso
 from drivers.s3.refusals import About
+from drivers.s3.uploads import Known
 from gateway.storage import AlreadyExists, BucketInfo, Buckets
 
 _PAGE = 1000

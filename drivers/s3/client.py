@@ -14,35 +14,15 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
-from hashlib import sha256
-from typing import NamedTuple
-from urllib.parse import quote
 
-from drivers.s3.answers import DOCUMENT_LIMIT, Framed, Head, Headers, broken, framed
-from drivers.s3.connection import Connection, Gone, Place
+from drivers.s3.connection import Gone, Place
 from drivers.s3.credentials import Key, Keys
 from drivers.s3.pool import Pool
-from drivers.s3.sending import Outgoing
-from gateway.storage import (
-    NOTHING,
-    PIECE,
-    OriginFailed,
-    Secret,
-    Unavailable,
-    sigv4,
-)
-
-SMALL = 64 * 1024
-"""Bytes of a body that is read at once, so that its connection is free again."""
-
-EXPECTS = 1 << 20
-"""Bytes from which on a body that streams waits to be asked for (Expect: 100-continue)."""
-
-CONTINUE = 1.0
-"""Seconds after which it goes out without having been asked for."""
+from drivers.s3.signing import Request, signed_head
+from drivers.s3.transfer import Answer, FromSource, Lost, answered, exchange
+from gateway.storage import OriginFailed, Unavailable
 
 _NOT_DONE = frozenset({429, 503})
 _FAILED = frozenset({500, 502, 504})
@@ -53,69 +33,6 @@ _RENEWABLE = re.compile(
 )
 _REGION = re.compile(rb"<Region>([a-z0-9-]{1,40})</Region>")
 _REGION_NAME = re.compile(r"[a-z0-9-]{1,40}")
-_USER_AGENT = "storage-gateway"
-
-
-@dataclass(slots=True, kw_only=True)
-class Request:
-    """`query`: in canonical form. `headers`: lower-case names, values as latin-1 text.
-    `safe`: to be repeated although it may have been done already. `document`: the
-    answer's body is wanted whole."""
-
-    method: str
-    bucket: str = ""
-    key: str = ""
-    query: str = ""
-    headers: Mapping[str, str] = NOTHING
-    body: bytes | Outgoing = b""
-    safe: bool = True
-    document: bool = False
-
-    @property
-    def fresh(self) -> bool:
-        """It can be sent (again): its body is at hand."""
-        return isinstance(self.body, bytes) or not self.body.begun
-
-
-class Answer(NamedTuple):
-    """`data`: the body when it was small, else `body` streams it (and must be closed)."""
-
-    status: int
-    headers: Headers
-    data: bytes
-    body: Body | None
-    length: int
-
-
-class Body:
-    """What streams from an upstream; its connection is free again at its end."""
-
-    __slots__ = ("_connection", "_framed", "_keeps", "_pool")
-
-    def __init__(self, pool: Pool, connection: Connection, body: Framed, *, keeps: bool) -> None:
-        self._pool, self._framed, self._keeps = pool, body, keeps
-        self._connection: Connection | None = connection
-
-    def read(self, size: int = PIECE, /) -> bytes:
-        try:
-            piece = self._framed.read(size)
-        except BaseException:
-            self.close()
-            raise
-        if not piece or self._framed.left == 0:
-            self._end()
-        return piece
-
-    def _end(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            keeps = self._keeps and self._framed.clean
-            (self._pool.give if keeps else self._pool.drop)(connection)
-
-    def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:  # not read to its end: what follows is nobody's answer
-            self._pool.drop(connection)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -172,7 +89,7 @@ class Client:
             key = self.keys.current()
             try:
                 answer = self._once(request, key, deadline)
-            except _Lost as lost:
+            except Lost as lost:
                 if not (lost.harmless or request.safe) or not request.fresh:
                     raise lost.error from lost
                 if not lost.free:
@@ -225,20 +142,20 @@ class Client:
         return True
 
     def _once(self, request: Request, key: Key | None, deadline: float) -> Answer:
-        """Raises `_Lost` where another try may help, and what the body's source raises."""
+        """Raises `Lost` where another try may help, and what the body's source raises."""
         place, region, prefix = self.endpoint.where(request.bucket)
         path = f"{prefix}/{request.key}" if request.key or not prefix else prefix
-        head, seed = _signed_head(request, place, region, path, key)
+        head, seed = signed_head(request, place, region, path, key)
         try:
             connection = self.pool.take(place)
         except Unavailable as error:
-            raise _Lost(error, harmless=True) from error
+            raise Lost(error, harmless=True) from error
         reused = not connection.fresh
         try:
             left = deadline - time.monotonic()
             connection.patience(max(0.01, min(self.pool.limits.read_timeout, left)))
-            found = self._exchange(request, connection, head, seed)
-        except _FromSource as broke:
+            found = exchange(request, connection, head, seed)
+        except FromSource as broke:
             self.pool.failed(connection)
             raise broke.error from None
         except Gone as error:
@@ -246,189 +163,12 @@ class Client:
             self.pool.failed(connection, None if reused else failed)
             # Closed before a byte of an answer came: when it was idle before, the upstream
             # did not see the request, as a rule; what is not safe is not repeated for it.
-            raise _Lost(failed, free=reused) from error
+            raise Lost(failed, free=reused) from error
         except Unavailable as error:
             self.pool.failed(connection, error)
-            raise _Lost(error) from error
+            raise Lost(error) from error
         except BaseException:
             self.pool.failed(connection)
             raise
         self.pool.answered()
-        return self._answer(request, connection, found)
-
-    def _exchange(
-        self, request: Request, connection: Connection, head: bytes, seed: sigv4.Seed | None
-    ) -> Head:
-        """Raises `_FromSource`, `Gone`, `OriginFailed`, `TimedOut`."""
-        body = request.body
-        if isinstance(body, bytes):
-            connection.send(head + body)
-        else:
-            connection.send(head)
-            early = _asked(connection, request.method) if body.length >= EXPECTS else None
-            if early is not None:
-                return early._replace(keeps=False)
-            _stream(connection, body, seed)
-        while (found := connection.head(request.method)).status < 200:
-            pass
-        return found
-
-    def _answer(self, request: Request, connection: Connection, head: Head) -> Answer:
-        status, headers, length, keeps = head
-        if length == 0:
-            connection.rest, rest = b"", connection.rest
-            (self.pool.give if keeps and not rest else self.pool.drop)(connection)
-            return Answer(status, headers, b"", None, 0)
-        source = framed(connection, connection.take_rest(), length)
-        body = Body(self.pool, connection, source, keeps=keeps)
-        if request.document or status >= 300 or (length is not None and 0 < length <= SMALL):
-            try:
-                data = _whole(body)
-            except Unavailable as error:
-                raise _Lost(error) from error
-            return Answer(status, headers, data, None, len(data))
-        if length is None or length < 0:
-            length = -1
-        return Answer(status, headers, b"", body, length)
-
-
-class _Lost(Exception):
-    """A try without a usable answer. `harmless`: the upstream did not see it; `free`: it
-    costs no try, because an idle connection was closed."""
-
-    def __init__(self, error: Unavailable, *, harmless: bool = False, free: bool = False) -> None:
-        super().__init__(str(error))
-        self.error, self.harmless, self.free = error, harmless, free
-
-
-class _FromSource(Exception):
-    """What the body's own source raised: no fault of the upstream."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
-def _pieces(body: Outgoing, seed: sigv4.Seed | None) -> Iterator[bytes]:
-    pieces = body.pieces(seed)
-    while True:
-        try:
-            piece = next(pieces, None)
-        except BaseException as error:
-            raise _FromSource(error) from error
-        if piece is None:
-            return
-        yield piece
-
-
-def _stream(connection: Connection, body: Outgoing, seed: sigv4.Seed | None) -> None:
-    """Send it all. An upstream that has answered already and closed is heard."""
-    for piece in _pieces(body, seed):
-        try:
-            connection.send(piece)
-        except Gone:
-            return
-
-
-def _asked(connection: Connection, method: str) -> Head | None:
-    """Wait until the upstream asks for the body (100). An answer that comes instead."""
-    if not connection.readable(CONTINUE):
-        return None
-    found = connection.head(method)
-    while 100 < found.status < 200:
-        found = connection.head(method)
-    return None if found.status == 100 else found
-
-
-def _whole(body: Body) -> bytes:
-    parts, size = [], 0
-    try:
-        while piece := body.read(PIECE):
-            parts.append(piece)
-            size += len(piece)
-            if size > DOCUMENT_LIMIT:
-                raise broken("its document is too long")
-    finally:
-        body.close()
-    return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-# the head of a request
-
-_second = (0, "", "")
-
-
-def _now() -> tuple[str, str]:
-    """(timestamp, day) as signatures have them; formatted once a second."""
-    global _second  # noqa: PLW0603  # one clock for all
-    second = int(time.time())
-    if _second[0] != second:
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
-        _second = (second, stamp, stamp[:8])
-    return _second[1], _second[2]
-
-
-@lru_cache(maxsize=256)
-def _host(place: Place) -> str:
-    return place.header
-
-
-def _signed_head(
-    request: Request, place: Place, region: str, path: str, key: Key | None
-) -> tuple[bytes, sigv4.Seed | None]:
-    """The request's line and headers, and what the signatures of chunks begin with."""
-    body, method = request.body, request.method
-    headers = {"host": _host(place), **request.headers}
-    unsigned = f"user-agent:{_USER_AGENT}\r\n"
-    if isinstance(body, bytes):
-        payload = sha256(body).hexdigest() if body else sigv4.EMPTY_SHA256
-        if body or method in ("PUT", "POST"):
-            unsigned += f"content-length:{len(body)}\r\n"
-    else:
-        payload = body.payload
-        headers.update(_with_coding(headers, body.headers))
-        unsigned += f"content-length:{body.length}\r\n"
-        if body.length >= EXPECTS:
-            unsigned += "expect:100-continue\r\n"
-    target = sigv4.canonical_path(path.encode().decode("latin-1"))
-    wire = f"{target}?{request.query}" if request.query else target
-    if key is None:
-        lines = "".join([f"{name}:{value}\r\n" for name, value in headers.items()])
-        return f"{method} {wire} HTTP/1.1\r\n{lines}{unsigned}\r\n".encode("latin-1"), None
-    stamp, day = _now()
-    headers["x-amz-content-sha256"], headers["x-amz-date"] = payload, stamp
-    if key.token is not None:
-        headers["x-amz-security-token"] = key.token.reveal()
-    given = sorted(headers.items())
-    signed = ";".join([name for name, _ in given])
-    canonical = sigv4.canonical_request(
-        method, target, request.query, sigv4.canonical_headers(given), signed, payload
-    )
-    scope = sigv4.scope_of(day, region)
-    signing_key = sigv4.signing_key(key.secret.reveal(), day, region)
-    signature = sigv4.signature(signing_key, sigv4.string_to_sign(stamp, scope, canonical))
-    lines = "".join([f"{name}:{value}\r\n" for name, value in given])
-    head = (
-        f"{method} {wire} HTTP/1.1\r\n{lines}{unsigned}authorization:{sigv4.ALGORITHM}"
-        f" Credential={key.id}/{scope}, SignedHeaders={signed}, Signature={signature}\r\n\r\n"
-    )
-    seed = None
-    if not isinstance(body, bytes):
-        seed = sigv4.Seed(
-            key=Secret(signing_key), scope=scope, timestamp=stamp, signature=signature
-        )
-    return head.encode("latin-1"), seed
-
-
-def _with_coding(given: Headers, added: Mapping[str, str]) -> Headers:
-    """`aws-chunked` stands before the codings that the object has itself."""
-    own = given.get("content-encoding")
-    if own and "content-encoding" in added:
-        return {**added, "content-encoding": f"{added['content-encoding']},{own}"}
-    return dict(added)
-
-
-def query_of(pairs: Iterable[tuple[str, str]]) -> str:
-    """Parameters in canonical form: encoded, and sorted by name."""
-    coded = sorted((quote(name, safe="~"), quote(value, safe="~")) for name, value in pairs)
-    return "&".join([f"{name}={value}" for name, value in coded])
+        return answered(self.pool, request, connection, found)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from drivers.s3 import documents, properties
-from drivers.s3.client import Answer
-from drivers.s3.properties import (
+from drivers.s3 import asking, documents
+from drivers.s3.asking import (
     SOURCE_CUSTOMER,
     of_key,
     of_read_conditions,
@@ -15,6 +14,7 @@ from drivers.s3.properties import (
 )
 from drivers.s3.reading import Bucket
 from drivers.s3.refusals import About, error_of
+from drivers.s3.transfer import Answer
 from gateway.storage import NULL_VERSION, Copies, Get, ObjectInfo, Put
 
 
@@ -26,11 +26,11 @@ class Copying(Bucket, Copies):
     def copy(
         self, source: Any, source_key: str, key: str, want: Get = Get(), options: Put = Put()
     ) -> ObjectInfo:
-        headers = properties.of_put(options)
+        headers = asking.of_put(options)
         headers.update(of_write_conditions(options.conditions, key))
         headers.update(source_headers(source, source_key, want))
         headers["x-amz-metadata-directive"] = headers["x-amz-tagging-directive"] = "REPLACE"
-        checksum = properties.of_checksum(options.checksums)
+        checksum = asking.of_checksum(options.checksums)
         if checksum is not None:
             headers["x-amz-checksum-algorithm"] = checksum[0]
         about = source_about(source, source_key, want)

@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from drivers.s3 import documents
+from drivers.s3.asking import (
+    check_tags,
+    iso,
+    refused,
+)
 from drivers.s3.multipart import Parts
-from drivers.s3.properties import check_tags, iso, refused
 from drivers.s3.reading import Bucket
 from drivers.s3.refusals import About
 from gateway.storage import (

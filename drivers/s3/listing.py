@@ -13,7 +13,10 @@ from dataclasses import replace
 
 from drivers.s3 import documents
 from drivers.s3.documents import Node, fields, number
-from drivers.s3.properties import etag_of, parse_iso
+from drivers.s3.properties import (
+    etag_of,
+    parse_iso,
+)
 from drivers.s3.reading import Bucket
 from gateway.storage import (
     NULL_VERSION,

@@ -1,34 +1,29 @@
-"""Uploads in parts and copies: the upstream's own.
-
-The protocol does not tell with what an upload began; so this process remembers
-those that it began, for as long as there are not too many. Of others only the
-checksum and the storage class are known.
-"""
+"""Uploads in parts: the upstream's own, from the first part to the object."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import pairwise
-from threading import Lock
 from typing import Any
 
-from drivers.s3 import documents, properties
-from drivers.s3.client import Answer
+from drivers.s3 import asking, documents
+from drivers.s3.asking import (
+    of_key,
+    of_write_conditions,
+)
 from drivers.s3.copying import Copying, named_version, result_of, source_about, source_headers
 from drivers.s3.documents import fields, number
-from drivers.s3.listing import Listing, behind
 from drivers.s3.properties import (
     CHECKSUM,
     checksums_of,
     etag_of,
-    of_key,
-    of_write_conditions,
     parse_iso,
 )
 from drivers.s3.reading import Bucket
 from drivers.s3.refusals import About, when
+from drivers.s3.transfer import Answer
+from drivers.s3.uploads import Uploads
 from drivers.s3.writing import Writing, named_metadata
 from gateway.storage import (
     NOTHING,
@@ -46,8 +41,6 @@ from gateway.storage import (
     Readable,
     StorageError,
     Upload,
-    UploadPage,
-    UploadQuery,
 )
 from gateway.storage.checksums import CHECKSUMS, etag_of_parts
 from gateway.storage.paging import LIMIT
@@ -55,42 +48,13 @@ from gateway.storage.paging import LIMIT
 SMALLEST = 5 << 20
 """What S3 itself asks of all parts but the last: then nobody else needs to look."""
 
-_MOST_KNOWN = 10_000
 _INITIATED = "InitiateMultipartUploadResult"
 
 
-@dataclass(slots=True)
-class Known:
-    """The uploads that this process has begun or seen; the longest unused go first."""
-
-    _lock: Lock = field(default_factory=Lock)
-    _found: OrderedDict[tuple[str, str], Upload] = field(default_factory=OrderedDict)
-
-    def get(self, key: str, upload: str) -> Upload | None:
-        with self._lock:
-            found = self._found.get((key, upload))
-            if found is not None:
-                self._found.move_to_end((key, upload))
-            return found
-
-    def keep(self, upload: Upload) -> Upload:
-        with self._lock:
-            self._found[upload.key, upload.id] = upload
-            while len(self._found) > _MOST_KNOWN:
-                self._found.popitem(last=False)
-        return upload
-
-    def forget(self, key: str, upload: str) -> None:
-        with self._lock:
-            self._found.pop((key, upload), None)
-
-
-class Parts(Writing, Listing, Copying, Multipart):
-    known: Known
-
+class Parts(Writing, Uploads, Copying, Multipart):
     def begin(self, key: str, options: Put = Put()) -> Upload:
-        headers = properties.of_put(options)
-        checksum = properties.of_checksum(options.checksums)
+        headers = asking.of_put(options)
+        checksum = asking.of_checksum(options.checksums)
         if checksum is not None:
             headers["x-amz-checksum-algorithm"] = checksum[0]
             if options.checksum_type is not None:
@@ -170,7 +134,7 @@ class Parts(Writing, Listing, Copying, Multipart):
             return super().copy_part(key, upload, number, source, source_key, want, options)
         headers = {**source_headers(source, source_key, want), **of_key(options.encryption)}
         if want.range is not None:
-            headers["x-amz-copy-source-range"] = properties.byte_range(want.range)
+            headers["x-amz-copy-source-range"] = asking.byte_range(want.range)
         query = [("partNumber", str(number))]
         about = source_about(source, source_key, want)._replace(upload=upload)
         answer = self._call("PUT", key, upload, query=query, headers=headers, about=about)
@@ -187,59 +151,6 @@ class Parts(Writing, Listing, Copying, Multipart):
         root = self._parts_page(key, upload, after, max(1, min(limit, LIMIT)))
         rows = [fields(one) for one in documents.children(root, "Part")]
         return tuple(_listed_part(row) for row in rows)[: max(limit, 0)]
-
-    def uploads(self, query: UploadQuery = UploadQuery()) -> UploadPage:
-        if query.limit <= 0:
-            return UploadPage()
-        while True:
-            page = self._uploads_page(query)
-            if page.uploads or page.prefixes or page.next is None:
-                return page
-            query = replace(query, after=page.next, after_upload=page.next_upload)
-
-    def _uploads_page(self, query: UploadQuery) -> UploadPage:
-        pairs = [("uploads", ""), *self._common(query.prefix, query.delimiter)]
-        pairs.append(("max-uploads", str(min(query.limit, LIMIT))))
-        if query.after and query.after_upload:
-            pairs.append(("key-marker", self.under + query.after))
-            pairs.append(("upload-id-marker", query.after_upload))
-        elif query.after:
-            pairs.append(
-                ("key-marker", self.under + behind(query.after, query.prefix, query.delimiter))
-            )
-        root = documents.parse(
-            self.ask("GET", None, query=pairs).data,
-            "ListMultipartUploadsResult",
-        )
-        decode, cut = documents.decoder(root), len(self.under)
-        found = [
-            self._listed_upload(row, decode(row["Key"])[cut:])
-            for row in map(fields, documents.children(root, "Upload"))
-        ]
-        prefixes = [one[cut:] for one in documents.prefixes(root, decode)]
-        said = fields(root)
-        more = said.get("IsTruncated") == "true"
-        return UploadPage(
-            uploads=tuple(found),
-            prefixes=tuple(one for one in prefixes if one > query.after),
-            next=decode(said.get("NextKeyMarker", ""))[cut:] if more else None,
-            next_upload=said.get("NextUploadIdMarker", "") if more else "",
-        )
-
-    def _listed_upload(self, row: dict[str, str], key: str) -> Upload:
-        known = self.known.get(key, row.get("UploadId", ""))
-        if known is not None and known.begun:
-            return known
-        algorithm = row.get("ChecksumAlgorithm", "")
-        return Upload(
-            id=row.get("UploadId", ""),
-            key=key,
-            begun=parse_iso(row.get("Initiated", "")),
-            options=Put(
-                checksums={algorithm: ""} if algorithm else NOTHING,
-                storage_class=row.get("StorageClass", "") or "STANDARD",
-            ),
-        )
 
     def complete(
         self, key: str, upload: str, parts: Sequence[PartRef], options: Complete = Complete()

@@ -7,16 +7,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from drivers.s3 import documents, properties
+from drivers.s3 import asking, documents, properties
 from drivers.s3.answers import Headers, broken
-from drivers.s3.client import Answer, Client, Request, query_of
+from drivers.s3.client import Client
 from drivers.s3.later import Parts, Tags
-from drivers.s3.properties import checksums_of, size_of
+from drivers.s3.properties import (
+    checksums_of,
+    size_of,
+)
 from drivers.s3.refusals import About, error_of
 from drivers.s3.sending import Outgoing
+from drivers.s3.signing import Request, query_of
+from drivers.s3.stretch import cut_out
+from drivers.s3.transfer import Answer
 from gateway.storage import (
     NOTHING,
-    PIECE,
     BytesBody,
     Get,
     InvalidRange,
@@ -101,7 +106,7 @@ class Bucket(Store):
             bucket=self.name,
             key=self.under + key,
             query=_query(want) if want.version is not None or want.part is not None else "",
-            headers=properties.of_get(want),
+            headers=asking.of_get(want),
         )
         answer = self.client.send(request)
         if answer.status in (200, 206):
@@ -124,7 +129,7 @@ class Bucket(Store):
                 bucket=self.name,
                 key=self.under + key,
                 query=_query(want),
-                headers=properties.of_get(want),
+                headers=asking.of_get(want),
             )
             again = self.client.send(request)
             if again.status in (200, 206):
@@ -154,7 +159,7 @@ class Bucket(Store):
                 "The upstream does not read single parts.", key=key, capability="part reads"
             )
         if want.range is not None and answer.status != 206:
-            return _cut(info, body, want.range)
+            return cut_out(info, body, want.range)
         return Opened(info=info, body=body, start=start, length=length)
 
     def _check_extent(self, want: Get, start: int, length: int, size: int) -> None:
@@ -255,34 +260,3 @@ def _part(row: Mapping[str, str], modified: int) -> Part:
     }
     number = documents.number(row.get("PartNumber", ""))
     return Part(number, documents.number(row.get("Size", "")), "", modified, sums or NOTHING)
-
-
-def _cut(info: ObjectInfo, body: Readable, wanted: Range) -> Opened:
-    """A range of an upstream that sent the whole instead: what is before it is passed over."""
-    found = resolve_range(wanted, info.size)
-    if found is None:
-        raise InvalidRange(key=info.key, size=info.size)
-    start, length = found
-    left = start
-    while left and (piece := body.read(min(left, PIECE))):
-        left -= len(piece)
-    return Opened(info=info, body=_Stretch(body, length), start=start, length=length)
-
-
-class _Stretch:
-    """The next `length` bytes of a body."""
-
-    __slots__ = ("_body", "_left")
-
-    def __init__(self, body: Readable, length: int) -> None:
-        self._body, self._left = body, length
-
-    def read(self, size: int = PIECE, /) -> bytes:
-        if self._left <= 0:
-            return b""
-        piece = self._body.read(min(size, self._left))
-        self._left -= len(piece)
-        return piece
-
-    def close(self) -> None:
-        self._body.close()

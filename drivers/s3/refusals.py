@@ -238,7 +238,7 @@ def _invalid(it: Refusal) -> StorageError:
         return _no_version(it)
     if about.part and about.reads:
         return _part(it)
-    if "object lock configuration" in said:
+    if "objectlockconfiguration" in said.replace(" ", ""):
         return Unsupported(it.message, key=about.key, capability="protection")
     if "encrypt" in said or (about.reads and not it.code):
         return WrongKey(key=about.key, given=about.sealed)

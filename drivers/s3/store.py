@@ -23,9 +23,9 @@ from drivers.s3.client import Client, Endpoint
 from drivers.s3.connection import Place
 from drivers.s3.credentials import FixedKeys, FoundKeys, Key, Keys, botocore_session
 from drivers.s3.labels import Whole
-from drivers.s3.multipart import Known
 from drivers.s3.pool import Limits, Pool
 from drivers.s3.probing import probe_account, probe_bucket
+from drivers.s3.uploads import Known
 from gateway.storage import Buckets, Context, Get, NoSuchStore, Opened, Probe, Secret, Shared
 from gateway.storage.options import AtLeast, Duration, ExistingFile
 

@@ -1,28 +1,28 @@
-"""Writing to a bucket: put, delete, and many deletes at once."""
+"""Writing to a bucket: how a body is checked here and there, and what a put tells."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import islice
 from tempfile import TemporaryFile
-from typing import IO, Any, NamedTuple, cast
+from typing import IO, NamedTuple, cast
 
-from drivers.s3 import documents, properties
+from drivers.s3 import asking, properties
 from drivers.s3.answers import Headers, broken
-from drivers.s3.client import Answer
-from drivers.s3.properties import CHECKSUM, checksums_of, encryption_of, etag_of
-from drivers.s3.reading import Bucket
-from drivers.s3.refusals import About, error_of, when
+from drivers.s3.deleting import Deleting
+from drivers.s3.properties import (
+    CHECKSUM,
+    checksums_of,
+    encryption_of,
+    etag_of,
+)
+from drivers.s3.refusals import About, when
 from drivers.s3.sending import Chunks, Outgoing
 from gateway.storage import (
     NOTHING,
     NULL_VERSION,
     PIECE,
-    Conditions,
-    Delete,
-    Deleted,
     FileBody,
     Intake,
     ObjectInfo,
@@ -30,15 +30,9 @@ from gateway.storage import (
     OriginFailed,
     Put,
     Readable,
-    StorageError,
     Versioning,
-    Writable,
 )
-from gateway.storage.checksums import compute
 from gateway.storage.types import Checksum
-
-_AT_ONCE = 1000
-"""Keys of one DeleteObjects (Amazon S3 API Reference)."""
 
 _NAMED = "x-amz-sdk-checksum-algorithm"
 _SUM_LENGTH = {"CRC32": 8, "CRC32C": 8, "CRC64NVME": 12, "SHA1": 28, "SHA256": 44}
@@ -53,13 +47,13 @@ class Sent(NamedTuple):
     intake: Intake
 
 
-class Writing(Bucket, Writable):
+class Writing(Deleting):
     kept_state: Versioning | None = None
     """Whether the bucket keeps versions, as far as this process has seen."""
 
     def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
-        headers = properties.of_put(options)
-        headers.update(properties.of_write_conditions(options.conditions, key))
+        headers = asking.of_put(options)
+        headers.update(asking.of_write_conditions(options.conditions, key))
         with self.sized(source, options) as (body, known), named_metadata(options):
             sent = self.outgoing(body, known)
             answer = self.ask(
@@ -115,7 +109,7 @@ class Writing(Bucket, Writable):
         assert size is not None, "sized() was asked"
         if options.protection is not None and not options.checksums:
             options = replace(options, checksums={"CRC32": ""})  # S3 asks for one
-        checksum = properties.of_checksum(options.checksums)
+        checksum = asking.of_checksum(options.checksums)
         if size <= PIECE:
             intake = Intake.of(source, options)
             data = b"".join(iter(intake.read, b""))
@@ -160,72 +154,6 @@ class Writing(Bucket, Writable):
             raise OriginFailed("The upstream stored other bytes than were sent.", status=502)
         return etag
 
-    # deleting
-
-    def delete(self, key: str, options: Delete = Delete()) -> Deleted:
-        headers = properties.of_delete_conditions(options.conditions, key)
-        if options.bypass:
-            headers["x-amz-bypass-governance-retention"] = "true"
-        query = [("versionId", options.version)] if options.version is not None else []
-        said = self.ask(
-            "DELETE",
-            key,
-            query=query,
-            headers=headers,
-            safe=options.conditions is None,
-            about=About(self.name, key, options.version),
-        ).headers
-        marker = said.get("x-amz-delete-marker", "").lower() == "true"
-        return Deleted(key, None, said.get("x-amz-version-id") or options.version, marker)
-
-    def delete_many(self, items: Iterable[tuple[str, Delete]]) -> list[Deleted | StorageError]:
-        """A request for each thousand; one by one where an item has what a list cannot say."""
-        results: list[Deleted | StorageError] = []
-        wanted = iter(items)
-        while page := list(islice(wanted, _AT_ONCE)):
-            keys = [(key, options.version) for key, options in page]
-            if all(_listable(options) for _, options in page) and len(set(keys)) == len(keys):
-                results += self._delete_page(page)
-            else:
-                results += Writable.delete_many(self, page)
-        return results
-
-    def _delete_page(self, page: list[tuple[str, Delete]]) -> list[Deleted | StorageError]:
-        body = documents.deletion((self.under + key, options) for key, options in page)
-        headers = {"content-md5": compute("MD5", body), "content-type": "application/xml"}
-        if any(options.bypass for _, options in page):
-            headers["x-amz-bypass-governance-retention"] = "true"
-        answer = self.ask(
-            "POST",
-            None,
-            query=[("delete", "")],
-            headers=headers,
-            body=body,
-            safe=all(options.conditions is None for _, options in page),
-            about=About(self.name),
-        )
-        told = self._told(answer)
-        return [
-            told.get((self.under + key, options.version or ""))
-            or OriginFailed("The upstream said nothing of this key.", key=key)
-            for key, options in page
-        ]
-
-    def _told(self, answer: Answer) -> dict[tuple[str, str], Any]:
-        """(key upstream, version) → what became of it."""
-        told: dict[tuple[str, str], Deleted | StorageError] = {}
-        for node in documents.parse(answer.data, "DeleteResult", "DeleteObjectsResult"):
-            row = documents.fields(node)
-            full = row.get("Key", "")
-            version, key = row.get("VersionId", ""), full[len(self.under) :]
-            if documents.local(node) == "Deleted":
-                marker = row.get("DeleteMarker") == "true"
-                named = row.get("DeleteMarkerVersionId") if marker else version
-                told[full, version] = Deleted(key, None, named or version or None, marker)
-            elif documents.local(node) == "Error":
-                told[full, version] = _refused(row, About(self.name, key, version or None))
-        return told
-
 
 @contextmanager
 def named_metadata(options: Put) -> Iterator[None]:
@@ -235,25 +163,8 @@ def named_metadata(options: Put) -> Iterator[None]:
         yield
     except OriginDenied as error:
         if any("_" in name for name in options.metadata):
-            raise properties.refused("metadata", "names of metadata with a _") from error
+            raise asking.refused("metadata", "names of metadata with a _") from error
         raise
-
-
-def _refused(row: dict[str, str], about: About) -> StorageError:
-    """One Error of a DeleteResult, read as if it had been an answer of its own."""
-    code, message = row.get("Code", ""), row.get("Message", "")
-    data = documents.error(code, message)
-    return error_of(_ERROR_STATUS.get(code, 400), {}, data, about)
-
-
-_ERROR_STATUS = {"InternalError": 500, "ServiceUnavailable": 503, "SlowDown": 503}
-
-
-def _listable(options: Delete) -> bool:
-    conditions = options.conditions
-    if conditions is None:
-        return True
-    return len(conditions.if_match) == 1 and conditions == Conditions(if_match=conditions.if_match)
 
 
 def _spool(source: Readable, file: IO[bytes]) -> int:
