@@ -11,7 +11,7 @@ import re
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -199,6 +199,7 @@ class S3(Whole):
             return Endpoint(place=place, region=region, path_style=style)
         found = session()
 
+        @cache
         def of_region(name: str) -> Place:
             return _aws_place(found, name)
 
@@ -225,10 +226,22 @@ def _endpoint(url: str) -> SplitResult:
 
 
 def _aws_place(session: Any, region: str) -> Place:
-    """AWS's endpoint for a region, of whatever partition it is in."""
-    resolver = session.get_component("endpoint_resolver")
-    found = resolver.construct_endpoint("s3", region)
-    host = found["hostname"] if found else f"s3.{region}.amazonaws.com"
+    """AWS's endpoint for a region, of whatever partition it is in. Raises `ValueError`."""
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        client = session.create_client(
+            "s3",
+            region_name=region,
+            aws_access_key_id="none",  # it asks nobody: no keys are to be looked for
+            aws_secret_access_key="none",  # noqa: S106  # as above
+            config=Config(ignore_configured_endpoint_urls=True),
+        )
+    except BotoCoreError as error:
+        raise ValueError(f"region: no endpoint of AWS is known for it: {error}") from error
+    host = urlsplit(client.meta.endpoint_url).hostname
+    client.close()
     if region == "us-east-1":
         host = "s3.us-east-1.amazonaws.com"  # the global name answers for all, by redirects
-    return Place(host, 443, True)
+    return Place(str(host), 443, True)
