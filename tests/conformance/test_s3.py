@@ -36,7 +36,7 @@ class TestS3(StoreConformance):
     tells_existed = exact_times = False
     forgets = frozenset({"owner"})
     lacks = frozenset(
-        {"Changes", "Measures", "Buckets", "Protects"}
+        {"Changes", "Measures", "Buckets", "Protects", "Scrubs"}
         | {"attributes", "headers", "metadata", "tags", "checksums", "conditions", "protection"}
         | {"multipart options"}
     )
