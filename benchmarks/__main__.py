@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from benchmarks.fronting import fronting
 from benchmarks.load import LoadFailed
 from benchmarks.memory import bodies_and_growth
 from benchmarks.scale import scale
@@ -30,6 +31,7 @@ COMMANDS = {
     "stages": stages,
     "scale": scale,
     "testserver": testserver,
+    "fronting": fronting,
 }
 
 

@@ -4,7 +4,7 @@ closed in reverse. Links get the `Service`, so that promises hold through them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import cast
@@ -81,6 +81,12 @@ class Chain:
     def _stores(self) -> list[tuple[str, Store]]:
         named = [(self._places[sid], service.store) for sid, service in self._services.items()]
         return [(self._places[""], self._buckets), *named]
+
+    def upstreams(self) -> Iterator[tuple[str, str, Store]]:
+        """(place, sid, store) of each store that has something behind it to be tried."""
+        for sid, (place, store) in zip(["", *self._services], self._stores(), strict=True):
+            if type(store).probe is not Store.probe:
+                yield place, sid, store
 
     def open(
         self,

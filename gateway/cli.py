@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_serve(commands)
     check = _add(commands, "check", check_, "read the configuration and report every problem")
+    check.add_argument("--connect", action="store_true", help="try each upstream too, with a read")
     services = _add(commands, "services", services_, "the chain as a tree, with sizes")
     for one in (check, services):
         _add_place(one)
@@ -196,7 +197,18 @@ def check_(typed: argparse.Namespace) -> int:
     listeners = [(one.host, one.port) for one in options.listen]
     for warning in start_screen.unsafe(configuration, listeners, options.server):
         print(f"WARNING: {warning}")
-    return 0
+    return _connected(configuration) if typed.connect else 0
+
+
+def _connected(configuration: Configuration) -> int:
+    """Try what is behind the services; 1 when something cannot be read."""
+    from gateway import connecting
+
+    code = 0
+    for tried in connecting.connect(configuration):
+        _print(connecting.lines(tried))
+        code = code or (0 if tried.error == "" else 1)
+    return code
 
 
 def drivers_(typed: argparse.Namespace) -> int:

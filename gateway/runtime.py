@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from gateway.access import Access, Grant, allowed_on_service
+from gateway.accounts import Accounts
 from gateway.catalog import Catalog, ServiceRow, open_catalog
 from gateway.catalog.cache import Kept
 from gateway.chain import Chain
@@ -57,11 +58,15 @@ class Runtime:
         self.requests = requests or RequestList()
         self.keys: Keys = catalog
         self.chain, self.catalog = chain, catalog
-        self._declared = chain.services
+        self.accounts = Accounts(chain.services, clock, self._who_has)
+        self._declared = {
+            sid: one for sid, one in chain.services.items() if sid not in self.accounts
+        }
         self._made: tuple[Version, Kept[Service]] = (-1, Kept())
 
     def close(self) -> None:
         """May be called twice."""
+        self.accounts.close()
         self.chain.close()
         self.catalog.close()
         self.requests.close()
@@ -75,7 +80,7 @@ class Runtime:
     # looking
 
     def access(self, identity: Identity, sid: str) -> Access:
-        service = self._declared.get(sid) or self._find(sid)
+        service = self._declared.get(sid) or self._find(sid) or self.accounts.find(sid)
         if service is None:
             raise NoSuchStore(name=sid)
         return Access(service, identity)
@@ -118,7 +123,15 @@ class Runtime:
             service = made.get(row.sid) or self._opened(row, made)
             if service is not None and row.sid not in self._declared:
                 found.append(Access(service, identity))
+        found += [Access(service, identity) for service in self.accounts.services()]
         return sorted((one for one in found if one.visible), key=lambda one: one.service.sid)
+
+    def _who_has(self, sid: str) -> str:
+        """Who comes before an account's bucket of that name; "" for nobody."""
+        declared = self._declared.get(sid)
+        if declared is not None:
+            return declared.about.declared
+        return "" if self._find(sid) is None else "a bucket made here"
 
     def _rows(self, identity: Identity) -> Iterator[ServiceRow]:
         """Rows that the identity may perhaps see, page by page."""
@@ -145,7 +158,7 @@ class Runtime:
             raise Forbidden("This key may not create services.")
         if not SID.fullmatch(sid):
             raise BadKey(f"{SID_RULE}.", key=sid)
-        if sid in self._declared:
+        if sid in self.chain.services or self.accounts.has(sid):
             raise AlreadyExists
         self._claim(identity.account, sid, grants)
         self.chain.buckets.create(sid)
@@ -211,11 +224,21 @@ class Runtime:
             )
         row = self.catalog.read_service(sid)
         if row is None:
+            self._refuse_upstream(identity, sid, action)
             raise NoSuchStore(name=sid)
         # Deciding touches no store, and the service's own may be gone.
         if action not in allowed_on_service(identity, self.chain.as_bucket(self._identify(row))):
             raise Forbidden
         return row
+
+    def _refuse_upstream(
+        self, identity: Identity, sid: str, action: Literal["admin", "write-grants"]
+    ) -> None:
+        """Raise `Conflict` for an account's bucket: it is upstream's, and stays as it is."""
+        found = self.accounts.find(sid)
+        if found is not None:
+            Access(found, identity).require(action)
+            raise Conflict(f"The bucket is an upstream's, by the service {found.about.declared}.")
 
 
 def open_runtime(
@@ -242,4 +265,7 @@ def open_runtime(
     except BaseException:
         catalog.close()
         raise
-    return Runtime(chain, catalog, configuration.settings(server), clock=clock, requests=requests)
+    settings = configuration.settings(server)
+    runtime = Runtime(chain, catalog, settings, clock=clock, requests=requests)
+    runtime.accounts.report()
+    return runtime

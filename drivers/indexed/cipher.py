@@ -31,8 +31,15 @@ class Cipher:
         return self._aead.decrypt(number.to_bytes(12, "big"), block, None)
 
 
+def refuse_kms(encryption: Encryption | None) -> None:
+    """No key service stands behind this engine: that is told before anything is stored."""
+    if encryption is not None and encryption.kind == "kms":
+        raise Unsupported("Encryption with AWS KMS is not implemented.", capability="Encryption")
+
+
 def sealing_key(encryption: Encryption, master: Secret | None) -> bytes:
     """The key under which blobs' own keys are sealed. `WrongKey` when it is missing."""
+    refuse_kms(encryption)
     if encryption.kind == "managed":
         if master is None:
             raise Unsupported("This store has no key to encrypt with.", capability="Encryption")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from drivers.indexed import uploads
+from drivers.indexed.cipher import refuse_kms
 from drivers.indexed.finding import find
 from drivers.indexed.listing import list_uploads
 from drivers.indexed.reading import Found, pieces_of, wanted_range, within
@@ -32,6 +33,8 @@ from gateway.storage import (
 
 class MultipartView(View, Multipart):
     def begin(self, key: str, options: Put = Put()) -> Upload:
+        refuse_kms(options.encryption)
+
         def operation(shelf: Shelf) -> Upload:
             return uploads.begin(shelf.txn, self.service, key, options, shelf.time)
 

@@ -8,7 +8,7 @@ from functools import partial
 
 from drivers.indexed.batch import Uncertain
 from drivers.indexed.blobs import Blob, Crcs, encrypted
-from drivers.indexed.cipher import BLOCK, new_cipher
+from drivers.indexed.cipher import BLOCK, new_cipher, refuse_kms
 from drivers.indexed.content import Content, ContentMaker, new_content
 from drivers.indexed.records import pack_detail
 from drivers.indexed.shelf import Draft
@@ -33,6 +33,7 @@ class Writer:
         When the block fails (the transaction was refused), the file goes; not when the
         commit may yet turn out to have worked: then the collector decides.
         """
+        refuse_kms(encryption)
         crcs = Crcs() if self._space.blobs.checked and encryption is None else None
         intake = Intake.of(Filling(source), options, {} if crcs is None else {"CRC32": crcs})
         blob = self._store(intake, crcs, encryption, inline=inline)

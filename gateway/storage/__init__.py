@@ -24,6 +24,7 @@ from gateway.storage.conditions import Conditions
 from gateway.storage.contract import CONTRACT
 from gateway.storage.errors import (
     AlreadyExists,
+    Archived,
     BadDigest,
     BadKey,
     Busy,
@@ -117,6 +118,7 @@ __all__ = [
     "NULL_VERSION",
     "PIECE",
     "AlreadyExists",
+    "Archived",
     "BadDigest",
     "BadKey",
     "BucketInfo",

@@ -13,6 +13,7 @@
     ├── MethodNotAllowed         the version named is a delete marker; .delete_marker
     ├── Conflict                 changed meanwhile: the caller may try again
     ├── Protected                retention or legal hold
+    ├── Archived                 its bytes are to be restored first
     ├── InvalidRange             .size
     ├── InvalidRequest
     │   ├── BadDigest            .algorithm .declared .computed .kept
@@ -137,6 +138,10 @@ class Conflict(StorageError):
 
 class Protected(StorageError):
     message = "The version is protected by a retention period or a legal hold."
+
+
+class Archived(StorageError):
+    message = "The object is archived: it must be restored before it can be read."
 
 
 class InvalidRange(StorageError):

@@ -154,10 +154,12 @@ class Intake:
     reads until b"" has a body that may be stored. Afterwards `size`, `etag`
     and `checksums` are those of the bytes received. `hashers`, by algorithm, are
     the driver's own, so that what it needs to know of each piece is computed once.
+    Without `md5` there is no `etag`: for a store whose ETags come from elsewhere.
     """
 
     __slots__ = (
         "_digests",
+        "_done",
         "_expected",
         "_hashers",
         "_kept",
@@ -175,13 +177,15 @@ class Intake:
         checksums: Mapping[str, Checksum] = NOTHING,
         digests: Mapping[str, str] = NOTHING,
         hashers: Mapping[str, Hasher] = NOTHING,
+        md5: bool = True,
     ) -> None:
         self._source, self._expected = source, size
         self._kept, self._digests = checksums, digests
         self._hashers = {**hashers}
-        for name in ("MD5", *checksums, *digests):
+        for name in (*(("MD5",) if md5 else ()), *checksums, *digests):
             if name not in self._hashers:
                 self._hashers[name] = HASHERS[name]()
+        self._done = False
         self.size = 0
         self.etag = ""
         self.checksums: Mapping[str, str] = NOTHING
@@ -238,7 +242,7 @@ class Intake:
         )
 
     def _finish(self) -> None:
-        if self.etag:
+        if self._done:
             return
         if self._expected is not None and self.size < self._expected:
             raise IncompleteBody(expected=self._expected, received=self.size)
@@ -252,7 +256,9 @@ class Intake:
                 _compare(name, value, computed[name], kept=True)
             kept[name] = encode(computed[name])
         self.checksums = kept or NOTHING
-        self.etag = computed["MD5"].hex()
+        self._done = True
+        if "MD5" in computed:
+            self.etag = computed["MD5"].hex()
 
 
 def _compare(algorithm: str, declared: str, computed: bytes, *, kept: bool) -> None:

@@ -7,7 +7,7 @@ RFC 9530 write them. Keys are text whose UTF-8 bytes are the key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -96,12 +96,19 @@ class Protection:
 class Encryption:
     """Encryption at rest. `managed`: under the gateway's own key (SSE-S3).
     `customer`: under `key`, 32 bytes that come with each request and are never
-    stored (SSE-C); `key_md5` is their MD5 in base64.
+    stored (SSE-C); `key_md5` is their MD5 in base64. `kms`: by an upstream's key service
+    (SSE-KMS), with its key `key_id` ("" for its default) and `context` (base64 of JSON);
+    `double` in two layers (DSSE-KMS). Only a store in front of such an upstream has it.
     """
 
-    kind: Literal["managed", "customer"] = "managed"
+    kind: Literal["managed", "customer", "kms"] = "managed"
     key: Secret | None = None
     key_md5: str = ""
+    key_id: str = ""
+    context: str = ""
+    double: bool = False
+    bucket_key: bool | None = None
+    """Whether a key of the bucket stands between object and key service; None: not said."""
 
 
 class Part(NamedTuple):
@@ -133,13 +140,14 @@ class ObjectInfo:
     tags: Mapping[str, str] = NOTHING
     checksums: Mapping[str, str] = NOTHING
     checksum_type: ChecksumType | None = None
-    parts: tuple[Part, ...] = ()
-    """Empty unless it was uploaded in parts."""
+    parts: Sequence[Part] = ()
+    """Empty unless it was uploaded in parts. A store that fronts another may fetch what is
+    in it, and in `tags`, when somebody looks; how many there are is known."""
     protection: Protection | None = None
     encryption: Encryption | None = None
     storage_class: str = "STANDARD"
     owner: str = ""
-    """Id of the account that wrote it."""
+    """Id of the account that wrote it; "" where the store's objects have no such owner."""
     attributes: Mapping[str, Any] = NOTHING
     """What modes keep with an object and drivers carry without reading (JSON values)."""
 
@@ -194,14 +202,15 @@ class Delete:
 
 
 class Deleted(NamedTuple):
-    """What a delete did. `existed` is False where there was nothing.
+    """What a delete did. `existed` is False where there was nothing, and None where
+    the store does not learn it (S3's own answer is the same for both).
 
     `version`: of the delete marker that was made, or of the version removed.
     `marker`: a delete marker was made, or was what was removed.
     """
 
     key: str
-    existed: bool
+    existed: bool | None
     version: str | None = None
     marker: bool = False
 

@@ -2,7 +2,8 @@
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerSideEncryptionCustomerKeys.html
 SSE-C is accepted without TLS too: whether a connection is private is not
-visible behind a proxy. SSE-KMS is not there, and never silently dropped.
+visible behind a proxy. SSE-KMS is for stores in front of an upstream that has it; others
+refuse it.
 """
 
 from __future__ import annotations
@@ -41,12 +42,24 @@ def for_writing(request: Request) -> Encryption | None:
             " encryption method specified"
         )
     if managed in ("aws:kms", "aws:kms:dsse"):
-        raise S3Problem("NotImplemented", "Encryption with AWS KMS is not implemented.")
+        return _by_kms(request, double=managed == "aws:kms:dsse")
     if managed != "AES256":
         raise _invalid("The encryption method specified is not supported")
     if _KMS in request.environ:
         raise _invalid("Server Side Encryption with AES256 takes no key of AWS KMS.")
     return Encryption(kind="managed")
+
+
+def _by_kms(request: Request, *, double: bool) -> Encryption:
+    environ = request.environ
+    bucket_key = environ.get(f"{_MANAGED}_BUCKET_KEY_ENABLED")
+    return Encryption(
+        kind="kms",
+        key_id=environ.get(_KMS, ""),
+        context=environ.get(f"{_MANAGED}_CONTEXT", ""),
+        double=double,
+        bucket_key=None if bucket_key is None else bucket_key.lower() == "true",
+    )
 
 
 def for_reading(request: Request) -> Encryption | None:

@@ -14,6 +14,7 @@ from gateway.modes.s3.replies import Headers, Reply
 from gateway.modes.s3.wire import document, element
 from gateway.storage import (
     AlreadyExists,
+    Archived,
     BadDigest,
     BadKey,
     Busy,
@@ -62,6 +63,7 @@ CODES: Mapping[type[StorageError], str] = {
     MethodNotAllowed: "MethodNotAllowed",
     Conflict: "OperationAborted",
     Protected: "AccessDenied",
+    Archived: "InvalidObjectState",
     InvalidRange: "InvalidRange",
     InvalidRequest: "InvalidRequest",
     BadDigest: "BadDigest",
@@ -122,6 +124,8 @@ def _details(error: StorageError) -> Mapping[str, str]:
         return {"ActualObjectSize": str(error.size)}
     if isinstance(error, PreconditionFailed):
         return {"Condition": error.condition}
+    if isinstance(error, InvalidPart) and not isinstance(error, PartTooSmall):
+        return {"PartNumber": str(error.number or "")}
     if isinstance(error, PartTooSmall):
         return {
             "PartNumber": str(error.number),

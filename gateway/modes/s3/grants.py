@@ -174,6 +174,10 @@ def as_attribute(grants: Sequence[Grant]) -> list[list[str]]:
 
 
 def attributes(request: Request) -> dict[str, Any]:
-    """What a new object keeps of the ACL that came with it."""
-    found = given(request, request.identity.account, request.access.service.owner)
-    return {GRANTS: as_attribute(found)} if found else {}
+    """What a new object keeps of the ACL that came with it. `private` is what an object
+    without a list has, so any store can keep it."""
+    owner = request.identity.account
+    found = given(request, owner, request.access.service.owner)
+    if not found or found == [Grant(owner, "full")]:
+        return {}
+    return {GRANTS: as_attribute(found)}

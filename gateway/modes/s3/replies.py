@@ -37,10 +37,24 @@ def encryption(used: Encryption | None) -> Headers:
         return []
     if used.kind == "managed":
         return [("x-amz-server-side-encryption", "AES256")]
+    if used.kind == "kms":
+        return _by_kms(used)
     return [
         ("x-amz-server-side-encryption-customer-algorithm", "AES256"),
         ("x-amz-server-side-encryption-customer-key-md5", used.key_md5),
     ]
+
+
+def _by_kms(used: Encryption) -> Headers:
+    prefix = "x-amz-server-side-encryption"
+    said = [(prefix, "aws:kms:dsse" if used.double else "aws:kms")]
+    if used.key_id:
+        said.append((f"{prefix}-aws-kms-key-id", value(used.key_id)))
+    if used.context:
+        said.append((f"{prefix}-context", value(used.context)))
+    if used.bucket_key is not None:
+        said.append((f"{prefix}-bucket-key-enabled", str(used.bucket_key).lower()))
+    return said
 
 
 def checksums(info: ObjectInfo) -> Headers:

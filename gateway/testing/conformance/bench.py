@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
@@ -25,17 +25,21 @@ from gateway.storage import (
     Labels,
     Listable,
     Measures,
+    MethodNotAllowed,
     Multipart,
+    NotFound,
     ObjectInfo,
     Protects,
     Put,
     Scrubs,
     Secret,
     Shared,
+    StorageError,
     Store,
     Unsupported,
     Versions,
     Writable,
+    WrongKey,
     pieces,
 )
 from gateway.testing.conformance.walks import all_entries, all_uploads, all_versions
@@ -198,7 +202,44 @@ class Bench:
         return None if what in self.driver.forgets else value
 
     def delete(self, key: str, options: Delete = Delete()) -> Deleted:
-        return self.writable.delete(key, options)
+        return self.known(self.writable.delete, key, options)
+
+    def delete_many(self, items: Sequence[tuple[str, Delete]]) -> list[Deleted | StorageError]:
+        if self.driver.tells_existed:
+            return list(self.writable.delete_many(items))
+        there = [self._is_there(key, options.version) for key, options in items]
+        results = self.writable.delete_many(items)
+        keys = [key for key, _ in items]
+        return [
+            one._replace(existed=existed and key not in keys[:at])
+            if isinstance(one, Deleted)
+            else one
+            for at, (one, existed, key) in enumerate(zip(results, there, keys, strict=True))
+        ]
+
+    def known(self, delete: Callable[[str, Delete], Deleted], key: str, options: Delete) -> Deleted:
+        """A delete's answer, with what a store that does not tell it could not say."""
+        if self.driver.tells_existed:
+            return delete(key, options)
+        there = self._is_there(key, options.version)
+        deleted = delete(key, options)
+        assert deleted.existed is None
+        return deleted._replace(existed=there)
+
+    def _is_there(self, key: str, version: str | None) -> bool:
+        try:
+            self.store.stat(key, Get(version=version))
+        except NotFound:
+            return False
+        except (MethodNotAllowed, WrongKey):  # a delete marker, and what only its key opens
+            return True
+        return True
+
+    def agree(self, told: ObjectInfo, stat: ObjectInfo) -> bool:
+        """Whether what a put told is what a stat tells."""
+        if not self.driver.exact_times and abs(told.modified - stat.modified) <= 2000:
+            told = replace(told, modified=stat.modified)
+        return told == stat
 
     def read(self, key: str, want: Get = Get()) -> bytes:
         with self.store.get(key, want) as opened:

@@ -32,7 +32,7 @@ class DeletingConformance(Conformance):
         bench.put("b", b"2")
         stale = Delete(conditions=Conditions(if_match=("0" * 32,)))
         with bench.able("conditions"):
-            results = bench.writable.delete_many(
+            results = bench.delete_many(
                 [("b", Delete()), ("absent", Delete()), ("a", stale), ("b", Delete())]
             )
         if isinstance(results[2], Unsupported):
@@ -49,6 +49,6 @@ class DeletingConformance(Conformance):
     def test_delete_many_removes_a_thousand(self, bench: Bench) -> None:
         for number in range(20):
             bench.put(f"k{number}")
-        results = bench.writable.delete_many([(f"k{n}", Delete()) for n in range(1000)])
+        results = bench.delete_many([(f"k{n}", Delete()) for n in range(1000)])
         assert [getattr(one, "existed", None) for one in results] == [n < 20 for n in range(1000)]
         assert bench.listed() == []

@@ -36,6 +36,13 @@ class Conformance:
     """The versioning state that was set is there after reopening. False where the
     configuration sets it again."""
 
+    exact_times: ClassVar[bool] = True
+    """A put tells the time that a stat tells. False where it learns it to a second or two
+    only, because its upstream does not say."""
+
+    tells_existed: ClassVar[bool] = True
+    """A delete tells whether there was something. False where its upstream does not say."""
+
     forgets: ClassVar[frozenset[str]] = frozenset()
     """Of "owner" and "checksums" what it has no place for, and takes without keeping it."""
 

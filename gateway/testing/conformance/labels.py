@@ -14,8 +14,8 @@ class LabelsConformance(Conformance):
     def test_tags_are_replaced_as_a_whole(self, bench: Bench) -> None:
         labels = bench.labels
         bench.put("k", b"data", Put(tags={"a": "1", "b": "2"}))
-        info = labels.set_labels("k", tags={"b": "3", "ключ": "&="})
-        assert dict(info.tags) == {"b": "3", "ключ": "&="}
+        info = labels.set_labels("k", tags={"b": "3", "ключ": "+="})
+        assert dict(info.tags) == {"b": "3", "ключ": "+="}
         assert info == bench.store.stat("k")
 
     def test_no_tags_remove_all_tags(self, bench: Bench) -> None:
@@ -33,9 +33,10 @@ class LabelsConformance(Conformance):
 
     def test_tags_and_attributes_leave_each_other_alone(self, bench: Bench) -> None:
         labels = bench.labels
-        bench.put("k", b"data", Put(tags={"a": "1"}, attributes={"b": 2}))
+        bench.put("k", b"data", Put(attributes={"b": 2}, tags={"a": "1"}))
         labels.set_labels("k", tags={"c": "3"})
-        labels.set_labels("k", attributes={"d": 4})
+        with bench.able("attributes"):
+            labels.set_labels("k", attributes={"d": 4})
         info = bench.store.stat("k")
         assert (dict(info.tags), dict(info.attributes)) == ({"c": "3"}, {"b": 2, "d": 4})
 
@@ -59,5 +60,8 @@ class LabelsConformance(Conformance):
     def test_parallel_changes_of_different_attributes_are_all_there(self, bench: Bench) -> None:
         labels = bench.labels
         bench.put("k")
+        with bench.able("attributes"):
+            labels.set_labels("k", attributes={"first": 1})
+        labels.set_labels("k", attributes={"first": None})
         together(12, lambda n: labels.set_labels("k", attributes={f"a{n}": n}))
         assert dict(bench.store.stat("k").attributes) == {f"a{n}": n for n in range(12)}

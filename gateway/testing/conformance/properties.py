@@ -22,8 +22,10 @@ HEADERS = (
 PROPERTIES = (
     Put(content_type="image/jpeg; q=1"),
     Put(headers=HEADERS),
-    Put(metadata={"a": "1", "empty": "", "umlaut": "grün 📁", "spaces": "a  b", "x-y_z": "="}),
-    Put(tags={"Project": "X y", "": "", "ключ": "значение", "a+b=c": "&"}),
+    Put(metadata={"a": "1", "empty": "", "umlaut": "grün 📁", "spaces": "a  b", "x-y.z": "="}),
+    Put(metadata={"x-y_z": "another name than x-y-z"}),
+    Put(tags={"Project": "X y", "empty": "", "ключ": "значение", "a+b=c": "/:@"}),
+    Put(tags={"": "no name", "&": "<&>"}),
     Put(storage_class="GLACIER_IR"),
     Put(owner="account-7"),
     Put(attributes={"acl": [["*", "read"]], "n": 1, "none": None, "deep": {"é": [True, 1.5]}}),

@@ -98,7 +98,7 @@ class ProtectionConformance(Conformance):
     ) -> None:
         version = protected(bench, HOLD)
         other = put(bench, b"other", "other")
-        results = bench.writable.delete_many(
+        results = bench.delete_many(
             [("k", Delete(version=version)), ("other", Delete(version=other))]
         )
         assert isinstance(results[0], Protected)

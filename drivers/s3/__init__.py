@@ -1,0 +1,28 @@
+"""Buckets of other S3 servers, as they are: the upstream's own layout, ETags and versions.
+
+store.py        the options, and what is shared with other services
+reading.py deleting.py writing.py listing.py uploads.py multipart.py copying.py
+labels.py account.py
+                operations of a bucket, each a mixin on `Bucket`; an account's buckets
+asking.py properties.py documents.py refusals.py
+                the contract's values and errors ⇄ headers and XML
+client.py       a request → tried, and tried again → an answer
+credentials.py  whose requests they are
+signing.py sending.py transfer.py
+                a request's head, its body, and one exchange
+pool.py connection.py answers.py
+                kept-alive connections, and the strict reading of HTTP/1.1
+"""
+
+from __future__ import annotations
+
+from drivers.s3.store import S3
+from gateway.hookspecs import hookimpl
+from gateway.storage import Store
+
+__all__ = ["S3", "gateway_drivers"]
+
+
+@hookimpl
+def gateway_drivers() -> list[type[Store]]:
+    return [S3]

@@ -1,0 +1,198 @@
+"""The strict reading of HTTP/1.1 answers (RFC 9112), for one connection at a time.
+
+What is ambiguous is refused: both lengths, a length that is no number, folded
+lines, stray control characters. A body that ends before its announced end is
+`OriginFailed`, raised by who reads it; so it is never passed on as complete.
+
+May surprise: headers of one name are joined with ", ", as RFC 9110 §5.3 allows;
+S3 has none for which that changes anything. Values stay latin-1 text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple, Protocol
+
+from gateway.storage import PIECE, OriginFailed
+
+HEAD_LIMIT = 64 * 1024
+DOCUMENT_LIMIT = 32 * 1024 * 1024
+"""Bytes of a document (a page of 1,000 keys, each of them escaped, has less than 10 MiB)."""
+
+_HEAD = re.compile(
+    r"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [^\r\n\0]*)?"
+    r"(?:\r\n[A-Za-z0-9!#$%&'*+.^_`|~-]+:[^\r\n\0]*)*"
+)
+_LENGTH = re.compile(r"[0-9]{1,18}")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?")
+
+Headers = dict[str, str]
+
+
+class Source(Protocol):
+    """Where bytes come from: `receive` gives some, b"" when the other side has closed."""
+
+    def receive(self, size: int, /) -> bytes: ...
+
+
+class Head(NamedTuple):
+    """`length`: bytes of the body; None: to the end of the connection; -1: in chunks.
+    `keeps`: the connection may be used again after the body."""
+
+    status: int
+    headers: Headers
+    length: int | None
+    keeps: bool
+
+
+def parse_head(data: bytes, method: str) -> Head:
+    """`data` without the empty line. Raises `OriginFailed`."""
+    text = data.decode("latin-1")
+    match = _HEAD.fullmatch(text)
+    if match is None:
+        raise broken("its head is malformed")
+    headers: Headers = {}
+    for line in text.split("\r\n")[1:]:
+        name, _, value = line.partition(":")
+        name, value = name.lower(), value.strip(" \t")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    status = int(match[2])
+    option = headers.get("connection", "").lower()
+    keeps = option != "close" if match[1] == "1" else option == "keep-alive"
+    length = _length(headers, status, method)
+    return Head(status, headers, length, keeps and length is not None)
+
+
+def _length(headers: Headers, status: int, method: str) -> int | None:
+    """RFC 9112 §6.3."""
+    if method == "HEAD" or status in (204, 304) or status < 200:
+        return 0
+    coding, length = headers.get("transfer-encoding"), headers.get("content-length")
+    if coding is not None:
+        if coding.lower() != "chunked" or length is not None:
+            raise broken("its framing is ambiguous")
+        return -1
+    if length is None:
+        return None
+    if _LENGTH.fullmatch(length) is None:
+        raise broken("its length is not a number")
+    return int(length)
+
+
+def broken(why: str) -> OriginFailed:
+    return OriginFailed(f"The answer of the upstream cannot be used: {why}.", status=502)
+
+
+def ended(expected: int | None, received: int) -> OriginFailed:
+    what = "its end was missing" if expected is None else f"{received} of {expected} bytes came"
+    return OriginFailed(f"The answer of the upstream was cut: {what}.", status=502)
+
+
+class Lengthy:
+    """A body of a known length. `rest` are bytes of it that came with the head. `clean`:
+    nothing came behind it, which would be taken for the next answer."""
+
+    __slots__ = ("_rest", "_source", "clean", "left", "length")
+
+    def __init__(self, source: Source, rest: bytes, length: int) -> None:
+        self._source, self._rest = source, rest[:length]
+        self.length = self.left = length
+        self.clean = len(rest) <= length
+
+    def read(self, size: int = PIECE, /) -> bytes:
+        if self.left <= 0:
+            return b""
+        if self._rest:
+            piece, self._rest = self._rest[:size], self._rest[size:]
+        else:
+            piece = self._source.receive(min(size, self.left))
+            if not piece:
+                raise ended(self.length, self.length - self.left)
+        self.left -= len(piece)
+        return piece
+
+
+class Chunked:
+    """A body in chunks (RFC 9112 §7.1); trailers are read and dropped. `left` is 0 when
+    its end was there; `clean` as above."""
+
+    __slots__ = ("_chunk", "_received", "_rest", "_source", "left")
+
+    def __init__(self, source: Source, rest: bytes) -> None:
+        self._source, self._rest = source, rest
+        self._chunk = self._received = 0
+        self.left = 1
+
+    @property
+    def clean(self) -> bool:
+        return not self._rest
+
+    def read(self, size: int = PIECE, /) -> bytes:
+        if not self.left:
+            return b""
+        if not self._chunk and not self._begin():
+            return b""
+        if not self._rest:
+            self._rest = self._more()
+        piece = self._rest[: min(size, self._chunk)]
+        self._rest = self._rest[len(piece) :]
+        self._chunk -= len(piece)
+        self._received += len(piece)
+        if not self._chunk and self._line():
+            raise broken("a chunk has more bytes than it says")
+        return piece
+
+    def _begin(self) -> bool:
+        match = _CHUNK.fullmatch(self._line())
+        if match is None:
+            raise broken("the size of a chunk is malformed")
+        self._chunk = int(match[1], 16)
+        if self._chunk:
+            return True
+        trailers = 0
+        while line := self._line():
+            trailers += len(line)
+            if trailers > HEAD_LIMIT:
+                raise broken("its trailers are too long")
+        self.left = 0
+        return False
+
+    def _line(self) -> bytes:
+        while (end := self._rest.find(b"\r\n")) < 0:
+            if len(self._rest) > HEAD_LIMIT:
+                raise broken("a line is too long")
+            self._rest += self._more()
+        line, self._rest = self._rest[:end], self._rest[end + 2 :]
+        return line
+
+    def _more(self) -> bytes:
+        data = self._source.receive(PIECE)
+        if not data:
+            raise ended(None, self._received)
+        return data
+
+
+class Unframed:
+    """A body that ends with the connection: nothing proves that it is whole."""
+
+    clean = False
+
+    __slots__ = ("_rest", "_source", "left")
+
+    def __init__(self, source: Source, rest: bytes) -> None:
+        self._source, self._rest, self.left = source, rest, 1
+
+    def read(self, size: int = PIECE, /) -> bytes:
+        if self._rest:
+            piece, self._rest = self._rest[:size], self._rest[size:]
+            return piece
+        return self._source.receive(size)
+
+
+Framed = Lengthy | Chunked | Unframed
+
+
+def framed(source: Source, rest: bytes, length: int | None) -> Framed:
+    if length is None:
+        return Unframed(source, rest)
+    return Chunked(source, rest) if length < 0 else Lengthy(source, rest, length)

@@ -1,0 +1,105 @@
+"""What may change without new bytes, and what keeps a version from being removed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from drivers.s3 import documents
+from drivers.s3.asking import (
+    check_tags,
+    iso,
+    refused,
+)
+from drivers.s3.multipart import Parts
+from drivers.s3.reading import Bucket
+from drivers.s3.refusals import About
+from gateway.storage import (
+    Get,
+    InvalidRequest,
+    Labels,
+    NotFound,
+    ObjectInfo,
+    Protection,
+    Protects,
+    Unsupported,
+)
+from gateway.storage.checksums import compute
+
+C = TypeVar("C")
+
+
+class Labelling(Bucket, Labels):
+    def set_labels(
+        self,
+        key: str,
+        version: str | None = None,
+        *,
+        tags: Mapping[str, str] | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> ObjectInfo:
+        if attributes:
+            raise refused("attributes", "what the gateway's modes add to objects", key)
+        if tags is not None:
+            self._set_tags(key, version, tags)
+        return self.stat(key, Get(version=version))
+
+    def _set_tags(self, key: str, version: str | None, tags: Mapping[str, str]) -> None:
+        about = About(self.name, key, version)
+        query = [("tagging", "")] + ([("versionId", version)] if version is not None else [])
+        if not tags:
+            self.ask("DELETE", key, query=query, about=about)
+            return
+        check_tags(tags)
+        body = documents.tagging(tags)
+        headers = {"content-md5": compute("MD5", body), "content-type": "application/xml"}
+        self.ask("PUT", key, query=query, headers=headers, body=body, about=about)
+
+
+class Guarding(Bucket, Protects):
+    """Only a bucket that was made with object lock can protect."""
+
+    locks: bool | None = None
+    """Whether it can; None: nobody has asked yet."""
+
+    def can_protect(self) -> bool:
+        if self.locks is None:
+            try:
+                data = self.ask("GET", None, query=[("object-lock", "")]).data
+            except (NotFound, Unsupported, InvalidRequest):
+                self.locks = False
+            else:
+                said = documents.fields(documents.parse(data, "ObjectLockConfiguration"))
+                self.locks = said.get("ObjectLockEnabled") == "Enabled"
+        return self.locks
+
+    def protect(
+        self, key: str, version: str | None, protection: Protection, *, bypass: bool = False
+    ) -> ObjectInfo:
+        until = "" if protection.until is None else iso(protection.until)
+        mode = protection.mode.upper() if protection.mode and until else ""
+        before = self.stat(key, Get(version=version)).protection
+        if mode or (before is not None and before.mode is not None):
+            self._write(key, version, "retention", documents.retention(mode, until), bypass=bypass)
+        if protection.hold or (before is not None and before.hold):
+            self._write(key, version, "legal-hold", documents.legal_hold(protection.hold))
+        return self.stat(key, Get(version=version))
+
+    def _write(
+        self, key: str, version: str | None, what: str, body: bytes, *, bypass: bool = False
+    ) -> None:
+        query = [(what, "")] + ([("versionId", version)] if version is not None else [])
+        headers = {"content-md5": compute("MD5", body), "content-type": "application/xml"}
+        if bypass:
+            headers["x-amz-bypass-governance-retention"] = "true"
+        about = About(self.name, key, version)
+        self.ask("PUT", key, query=query, headers=headers, body=body, about=about)
+
+
+class Whole(Parts, Labelling, Guarding):
+    """All that a bucket can do."""
+
+    def find(self, capability: type[C]) -> C | None:
+        if capability is Protects and not self.can_protect():
+            return None
+        return super().find(capability)

@@ -1,0 +1,167 @@
+"""What an answer says of an object: headers → the contract's values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from email.errors import HeaderParseError
+from email.header import decode_header
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import Any
+
+from drivers.s3.answers import Headers, broken
+from gateway.storage import NOTHING, Encryption, ObjectInfo, Part, Protection
+from gateway.storage.checksums import CHECKSUMS
+
+META = "x-amz-meta-"
+SSE = "x-amz-server-side-encryption"
+CUSTOMER = "x-amz-server-side-encryption-customer-"
+CHECKSUM = "x-amz-checksum-"
+
+_CHECKSUMS = frozenset(CHECKSUM + name.lower() for name in CHECKSUMS)
+_KEPT = ("Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Expires")
+KEPT_HEADERS = tuple((name.lower(), name) for name in _KEPT)
+"""(in lower case, as the field's standard writes it) of what S3 keeps with an object."""
+
+_PARTS = re.compile(r"[0-9a-f]{32}-([1-9][0-9]{0,4})")
+
+
+@lru_cache(maxsize=4096)
+def parse_date(value: str) -> int:
+    """Milliseconds; 0 for what is no date."""
+    try:
+        return int(parsedate_to_datetime(value).timestamp()) * 1000
+    except (ValueError, TypeError, OverflowError):
+        return 0
+
+
+def parse_iso(value: str) -> int:
+    try:
+        return int(datetime.fromisoformat(value).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return 0
+
+
+def etag_of(value: str) -> str:
+    """Without its quotes; a weak one keeps its `W/`."""
+    if value.startswith("W/"):
+        return "W/" + value[2:].strip('"')
+    return value.strip('"')
+
+
+def plain(value: str) -> str:
+    """A header's value as text: UTF-8 where it is that, and RFC 2047's encoded words decoded,
+    in which S3 gives back what is not ASCII."""
+    if value.isascii():
+        return _decoded_words(value) if "=?" in value else value
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value
+
+
+def _decoded_words(value: str) -> str:
+    try:
+        return "".join(
+            one if isinstance(one, str) else one.decode(coding or "latin-1")
+            for one, coding in decode_header(value)
+        )
+    except (HeaderParseError, LookupError, UnicodeError):
+        return value
+
+
+def size_of(headers: Headers) -> int:
+    """The length that an answer to HEAD names."""
+    found = headers.get("content-length", "")
+    if not (found.isascii() and found.isdigit() and len(found) < 19):
+        raise broken("it does not say how large the object is")
+    return int(found)
+
+
+def checksums_of(headers: Headers) -> tuple[Mapping[str, str], Any]:
+    """(checksums, their type)."""
+    found = {
+        name[len(CHECKSUM) :].upper(): value
+        for name, value in headers.items()
+        if name in _CHECKSUMS
+    }
+    if not found:
+        return NOTHING, None
+    kind = headers.get("x-amz-checksum-type")
+    if kind not in ("FULL_OBJECT", "COMPOSITE"):
+        kind = "COMPOSITE" if any("-" in value for value in found.values()) else "FULL_OBJECT"
+    return found, kind
+
+
+def encryption_of(headers: Headers) -> Encryption | None:
+    if f"{CUSTOMER}algorithm" in headers:
+        return Encryption(kind="customer", key_md5=headers.get(f"{CUSTOMER}key-md5", ""))
+    kind = headers.get(SSE)
+    if kind is None:
+        return None
+    if not kind.startswith("aws:kms"):
+        return Encryption(kind="managed")
+    bucket_key = headers.get(f"{SSE}-bucket-key-enabled")
+    return Encryption(
+        kind="kms",
+        key_id=headers.get(f"{SSE}-aws-kms-key-id", ""),
+        context=headers.get(f"{SSE}-context", ""),
+        double=kind == "aws:kms:dsse",
+        bucket_key=None if bucket_key is None else bucket_key == "true",
+    )
+
+
+def protection_of(headers: Headers) -> Protection | None:
+    mode = headers.get("x-amz-object-lock-mode", "").lower()
+    hold = headers.get("x-amz-object-lock-legal-hold", "").upper() == "ON"
+    if mode not in ("governance", "compliance"):
+        return Protection(hold=True) if hold else None
+    until = parse_iso(headers.get("x-amz-object-lock-retain-until-date", ""))
+    return Protection(mode=mode, until=until, hold=hold)  # type: ignore[arg-type]  # one of its two
+
+
+def parts_count(headers: Headers, etag: str) -> int:
+    """Of how many parts the object was made; 0 for one that was put whole."""
+    told = headers.get("x-amz-mp-parts-count", "")
+    if told.isascii() and told.isdigit() and len(told) < 6:
+        return int(told)
+    match = _PARTS.fullmatch(etag)
+    return int(match[1]) if match else 0
+
+
+def info_of(
+    key: str,
+    size: int,
+    headers: Headers,
+    *,
+    tags: Callable[[int], Mapping[str, str]],
+    parts: Callable[[int], Sequence[Part]],
+) -> ObjectInfo:
+    """`tags` and `parts` give, by their number, what the headers only count."""
+    kept = [(name, plain(headers[lower])) for lower, name in KEPT_HEADERS if lower in headers]
+    metadata = {
+        name[len(META) :]: plain(value) for name, value in headers.items() if name.startswith(META)
+    }
+    etag = etag_of(headers.get("etag", ""))
+    checksums, kind = checksums_of(headers)
+    count, tagged = parts_count(headers, etag), headers.get("x-amz-tagging-count", "0")
+    locked = "x-amz-object-lock-mode" in headers or "x-amz-object-lock-legal-hold" in headers
+    return ObjectInfo(
+        key=key,
+        size=size,
+        etag=etag,
+        modified=parse_date(headers.get("last-modified", "")),
+        content_type=plain(headers.get("content-type", "")) or "binary/octet-stream",
+        version=headers.get("x-amz-version-id"),
+        headers=tuple(kept),
+        metadata=metadata or NOTHING,
+        tags=tags(int(tagged)) if tagged.isdigit() and tagged != "0" else NOTHING,
+        checksums=checksums,
+        checksum_type=kind,
+        parts=parts(count) if count else (),
+        protection=protection_of(headers) if locked else None,
+        encryption=encryption_of(headers),
+        storage_class=headers.get("x-amz-storage-class", "STANDARD"),
+    )

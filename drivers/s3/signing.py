@@ -1,0 +1,121 @@
+"""A request to an upstream, and its head as it goes out: signed, or not where there is no key."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from urllib.parse import quote
+
+from drivers.s3.answers import Headers
+from drivers.s3.connection import Place
+from drivers.s3.credentials import Key
+from drivers.s3.sending import Outgoing
+from gateway.storage import NOTHING, Secret, sigv4
+
+EXPECTS = 1 << 20
+"""Bytes from which on a body that streams waits to be asked for (Expect: 100-continue)."""
+
+_USER_AGENT = "storage-gateway"
+
+
+@dataclass(slots=True, kw_only=True)
+class Request:
+    """`query`: in canonical form. `headers`: lower-case names, values as latin-1 text.
+    `safe`: to be repeated although it may have been done already. `document`: the
+    answer's body is wanted whole."""
+
+    method: str
+    bucket: str = ""
+    key: str = ""
+    query: str = ""
+    headers: Mapping[str, str] = NOTHING
+    body: bytes | Outgoing = b""
+    safe: bool = True
+    document: bool = False
+
+    @property
+    def fresh(self) -> bool:
+        """It can be sent (again): its body is at hand."""
+        return isinstance(self.body, bytes) or not self.body.begun
+
+
+_second = (0, "", "")
+
+
+def _now() -> tuple[str, str]:
+    """(timestamp, day) as signatures have them; formatted once a second."""
+    global _second  # noqa: PLW0603  # one clock for all
+    second = int(time.time())
+    if _second[0] != second:
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
+        _second = (second, stamp, stamp[:8])
+    return _second[1], _second[2]
+
+
+@lru_cache(maxsize=256)
+def _host(place: Place) -> str:
+    return place.header
+
+
+def signed_head(
+    request: Request, place: Place, region: str, path: str, key: Key | None
+) -> tuple[bytes, sigv4.Seed | None]:
+    """The request's line and headers, and what the signatures of chunks begin with."""
+    body, method = request.body, request.method
+    headers = {"host": _host(place), **request.headers}
+    unsigned = f"user-agent:{_USER_AGENT}\r\n"
+    if isinstance(body, bytes):
+        payload = sha256(body).hexdigest() if body else sigv4.EMPTY_SHA256
+        if body or method in ("PUT", "POST"):
+            unsigned += f"content-length:{len(body)}\r\n"
+    else:
+        payload = body.payload
+        headers.update(_with_coding(headers, body.headers))
+        unsigned += f"content-length:{body.length}\r\n"
+        if body.length >= EXPECTS:
+            unsigned += "expect:100-continue\r\n"
+    target = sigv4.canonical_path(path.encode().decode("latin-1"))
+    wire = f"{target}?{request.query}" if request.query else target
+    if key is None:
+        lines = "".join([f"{name}:{value}\r\n" for name, value in headers.items()])
+        return f"{method} {wire} HTTP/1.1\r\n{lines}{unsigned}\r\n".encode("latin-1"), None
+    stamp, day = _now()
+    headers["x-amz-content-sha256"], headers["x-amz-date"] = payload, stamp
+    if key.token is not None:
+        headers["x-amz-security-token"] = key.token.reveal()
+    given = sorted(headers.items())
+    signed = ";".join([name for name, _ in given])
+    canonical = sigv4.canonical_request(
+        method, target, request.query, sigv4.canonical_headers(given), signed, payload
+    )
+    scope = sigv4.scope_of(day, region)
+    signing_key = sigv4.signing_key(key.secret.reveal(), day, region)
+    signature = sigv4.signature(signing_key, sigv4.string_to_sign(stamp, scope, canonical))
+    lines = "".join([f"{name}:{value}\r\n" for name, value in given])
+    head = (
+        f"{method} {wire} HTTP/1.1\r\n{lines}{unsigned}authorization:{sigv4.ALGORITHM}"
+        f" Credential={key.id}/{scope}, SignedHeaders={signed}, Signature={signature}\r\n\r\n"
+    )
+    seed = None
+    if not isinstance(body, bytes):
+        seed = sigv4.Seed(
+            key=Secret(signing_key), scope=scope, timestamp=stamp, signature=signature
+        )
+    return head.encode("latin-1"), seed
+
+
+def _with_coding(given: Headers, added: Mapping[str, str]) -> Headers:
+    """`aws-chunked` stands before the codings that the object has itself."""
+    own = given.get("content-encoding")
+    if own and "content-encoding" in added:
+        return {**added, "content-encoding": f"{added['content-encoding']},{own}"}
+    return dict(added)
+
+
+def query_of(pairs: Iterable[tuple[str, str]]) -> str:
+    """Parameters in canonical form: encoded, and sorted by name."""
+    coded = sorted((quote(name, safe="~"), quote(value, safe="~")) for name, value in pairs)
+    return "&".join([f"{name}={value}" for name, value in coded])

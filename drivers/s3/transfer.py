@@ -1,0 +1,159 @@
+"""One request over one connection: what goes out, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from drivers.s3.answers import DOCUMENT_LIMIT, Framed, Head, Headers, broken, framed
+from drivers.s3.connection import Connection, Gone
+from drivers.s3.pool import Pool
+from drivers.s3.sending import Outgoing
+from drivers.s3.signing import EXPECTS, Request
+from gateway.storage import PIECE, Unavailable, sigv4
+
+SMALL = 64 * 1024
+"""Bytes of a body that is read at once, so that its connection is free again."""
+
+CONTINUE = 1.0
+"""Seconds after which a body that waits to be asked for goes out without having been."""
+
+
+class Answer(NamedTuple):
+    """`data`: the body when it was small, else `body` streams it (and must be closed)."""
+
+    status: int
+    headers: Headers
+    data: bytes
+    body: Body | None
+    length: int
+
+
+class Body:
+    """What streams from an upstream; its connection is free again at its end."""
+
+    __slots__ = ("_connection", "_framed", "_keeps", "_pool")
+
+    def __init__(self, pool: Pool, connection: Connection, body: Framed, *, keeps: bool) -> None:
+        self._pool, self._framed, self._keeps = pool, body, keeps
+        self._connection: Connection | None = connection
+
+    def read(self, size: int = PIECE, /) -> bytes:
+        try:
+            piece = self._framed.read(size)
+        except BaseException:
+            self.close()
+            raise
+        if not piece or self._framed.left == 0:
+            self._end()
+        return piece
+
+    def _end(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            keeps = self._keeps and self._framed.clean
+            (self._pool.give if keeps else self._pool.drop)(connection)
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:  # not read to its end: what follows is nobody's answer
+            self._pool.drop(connection)
+
+
+def exchange(
+    request: Request, connection: Connection, head: bytes, seed: sigv4.Seed | None
+) -> Head:
+    """Raises `FromSource`, `Gone`, `OriginFailed`, `TimedOut`."""
+    body = request.body
+    if isinstance(body, bytes):
+        connection.send(head + body)
+    else:
+        connection.send(head)
+        early = _asked(connection, request.method) if body.length >= EXPECTS else None
+        if early is not None:
+            return early._replace(keeps=False)
+        _stream(connection, body, seed)
+    while (found := connection.head(request.method)).status < 200:
+        pass
+    return found
+
+
+def answered(pool: Pool, request: Request, connection: Connection, head: Head) -> Answer:
+    """The answer, its body read when it is small or wanted whole. Raises `Lost`."""
+    status, headers, length, keeps = head
+    if length == 0:
+        connection.rest, rest = b"", connection.rest
+        (pool.give if keeps and not rest else pool.drop)(connection)
+        return Answer(status, headers, b"", None, 0)
+    source = framed(connection, connection.take_rest(), length)
+    body = Body(pool, connection, source, keeps=keeps)
+    if request.document or status >= 300 or (length is not None and 0 < length <= SMALL):
+        try:
+            data = _whole(body)
+        except Unavailable as error:
+            raise Lost(error) from error
+        return Answer(status, headers, data, None, len(data))
+    if length is None or length < 0:
+        length = -1
+    return Answer(status, headers, b"", body, length)
+
+
+class Lost(Exception):
+    """A try without a usable answer. `harmless`: the upstream did not see it; `free`: it
+    costs no try, because an idle connection was closed."""
+
+    def __init__(self, error: Unavailable, *, harmless: bool = False, free: bool = False) -> None:
+        super().__init__(str(error))
+        self.error, self.harmless, self.free = error, harmless, free
+
+
+class FromSource(Exception):
+    """What the body's own source raised: no fault of the upstream."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def _pieces(body: Outgoing, seed: sigv4.Seed | None) -> Iterator[bytes]:
+    pieces = body.pieces(seed)
+    while True:
+        try:
+            piece = next(pieces, None)
+        except BaseException as error:
+            raise FromSource(error) from error
+        if piece is None:
+            return
+        yield piece
+
+
+def _stream(connection: Connection, body: Outgoing, seed: sigv4.Seed | None) -> None:
+    """Send it all. An upstream that has answered already and closed is heard."""
+    for piece in _pieces(body, seed):
+        try:
+            connection.send(piece)
+        except Gone:
+            return
+
+
+def _asked(connection: Connection, method: str) -> Head | None:
+    """Wait until the upstream asks for the body (100). An answer that comes instead."""
+    if not connection.readable(CONTINUE):
+        return None
+    found = connection.head(method)
+    while 100 < found.status < 200:
+        found = connection.head(method)
+    return None if found.status == 100 else found
+
+
+def _whole(body: Body) -> bytes:
+    parts, size = [], 0
+    try:
+        while piece := body.read(PIECE):
+            parts.append(piece)
+            size += len(piece)
+            if size > DOCUMENT_LIMIT:
+                raise broken("its document is too long")
+    finally:
+        body.close()
+    return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -1,0 +1,104 @@
+"""Uploads under way: their lists, and those that this process knows.
+
+The protocol does not tell with what an upload began; so this process remembers
+those that it began, for as long as there are not too many. Of others only the
+checksum and the storage class are known.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from threading import Lock
+
+from drivers.s3 import documents
+from drivers.s3.documents import fields
+from drivers.s3.listing import Listing, behind
+from drivers.s3.properties import parse_iso
+from gateway.storage import NOTHING, Put, Upload, UploadPage, UploadQuery
+from gateway.storage.paging import LIMIT
+
+_MOST_KNOWN = 10_000
+
+
+@dataclass(slots=True)
+class Known:
+    """The uploads that this process has begun or seen; the longest unused go first."""
+
+    _lock: Lock = field(default_factory=Lock)
+    _found: OrderedDict[tuple[str, str], Upload] = field(default_factory=OrderedDict)
+
+    def get(self, key: str, upload: str) -> Upload | None:
+        with self._lock:
+            found = self._found.get((key, upload))
+            if found is not None:
+                self._found.move_to_end((key, upload))
+            return found
+
+    def keep(self, upload: Upload) -> Upload:
+        with self._lock:
+            self._found[upload.key, upload.id] = upload
+            while len(self._found) > _MOST_KNOWN:
+                self._found.popitem(last=False)
+        return upload
+
+    def forget(self, key: str, upload: str) -> None:
+        with self._lock:
+            self._found.pop((key, upload), None)
+
+
+class Uploads(Listing):
+    known: Known
+
+    def uploads(self, query: UploadQuery = UploadQuery()) -> UploadPage:
+        if query.limit <= 0:
+            return UploadPage()
+        while True:
+            page = self._uploads_page(query)
+            if page.uploads or page.prefixes or page.next is None:
+                return page
+            query = replace(query, after=page.next, after_upload=page.next_upload)
+
+    def _uploads_page(self, query: UploadQuery) -> UploadPage:
+        pairs = [("uploads", ""), *self._common(query.prefix, query.delimiter)]
+        pairs.append(("max-uploads", str(min(query.limit, LIMIT))))
+        if query.after and query.after_upload:
+            pairs.append(("key-marker", self.under + query.after))
+            pairs.append(("upload-id-marker", query.after_upload))
+        elif query.after:
+            pairs.append(
+                ("key-marker", self.under + behind(query.after, query.prefix, query.delimiter))
+            )
+        root = documents.parse(
+            self.ask("GET", None, query=pairs).data,
+            "ListMultipartUploadsResult",
+        )
+        decode, cut = documents.decoder(root), len(self.under)
+        found = [
+            self._listed_upload(row, decode(row["Key"])[cut:])
+            for row in map(fields, documents.children(root, "Upload"))
+        ]
+        prefixes = [one[cut:] for one in documents.prefixes(root, decode)]
+        said = fields(root)
+        more = said.get("IsTruncated") == "true"
+        return UploadPage(
+            uploads=tuple(found),
+            prefixes=tuple(one for one in prefixes if one > query.after),
+            next=decode(said.get("NextKeyMarker", ""))[cut:] if more else None,
+            next_upload=said.get("NextUploadIdMarker", "") if more else "",
+        )
+
+    def _listed_upload(self, row: dict[str, str], key: str) -> Upload:
+        known = self.known.get(key, row.get("UploadId", ""))
+        if known is not None and known.begun:
+            return known
+        algorithm = row.get("ChecksumAlgorithm", "")
+        return Upload(
+            id=row.get("UploadId", ""),
+            key=key,
+            begun=parse_iso(row.get("Initiated", "")),
+            options=Put(
+                checksums={algorithm: ""} if algorithm else NOTHING,
+                storage_class=row.get("StorageClass", "") or "STANDARD",
+            ),
+        )

@@ -1,0 +1,200 @@
+"""Writing to a bucket: how a body is checked here and there, and what a put tells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from tempfile import TemporaryFile
+from typing import IO, NamedTuple, cast
+
+from drivers.s3 import asking, properties
+from drivers.s3.answers import Headers, broken
+from drivers.s3.deleting import Deleting
+from drivers.s3.properties import (
+    CHECKSUM,
+    checksums_of,
+    encryption_of,
+    etag_of,
+)
+from drivers.s3.refusals import About, when
+from drivers.s3.sending import Chunks, Outgoing
+from gateway.storage import (
+    NOTHING,
+    NULL_VERSION,
+    PIECE,
+    FileBody,
+    Intake,
+    ObjectInfo,
+    OriginDenied,
+    OriginFailed,
+    Put,
+    Readable,
+    Versioning,
+)
+from gateway.storage.types import Checksum
+
+_NAMED = "x-amz-sdk-checksum-algorithm"
+_SUM_LENGTH = {"CRC32": 8, "CRC32C": 8, "CRC64NVME": 12, "SHA1": 28, "SHA256": 44}
+"""Characters of each checksum in base64."""
+
+
+class Sent(NamedTuple):
+    """A body that is ready to be sent, with the headers that it brings."""
+
+    body: bytes | Outgoing
+    headers: Headers
+    intake: Intake
+
+
+class Writing(Deleting):
+    kept_state: Versioning | None = None
+    """Whether the bucket keeps versions, as far as this process has seen."""
+
+    def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
+        headers = asking.of_put(options)
+        headers.update(asking.of_write_conditions(options.conditions, key))
+        with self.sized(source, options) as (body, known), named_metadata(options):
+            sent = self.outgoing(body, known)
+            answer = self.ask(
+                "PUT",
+                key,
+                headers={**headers, **sent.headers},
+                body=sent.body,
+                safe=options.conditions is None,
+                about=About(self.name, key),
+            )
+        said = answer.headers
+        etag = self.checked_etag(sent.intake, said)
+        version = said.get("x-amz-version-id")
+        if version is None and self.kept_state == "suspended":
+            version = NULL_VERSION
+        checksums, kind = checksums_of(said)
+        if options.checksums and not checksums:
+            checksums, kind = sent.intake.checksums, "FULL_OBJECT"
+        return ObjectInfo(
+            key=key,
+            size=sent.intake.size,
+            etag=etag,
+            modified=when(said),
+            content_type=options.content_type,
+            version=version,
+            headers=options.headers,
+            metadata=options.metadata,
+            tags=options.tags,
+            checksums=checksums,
+            checksum_type=kind if checksums else None,
+            protection=options.protection,
+            encryption=encryption_of(said),
+            storage_class=options.storage_class,
+        )
+
+    # bodies
+
+    @contextmanager
+    def sized(self, source: Readable, options: Put) -> Iterator[tuple[Readable, Put]]:
+        """The source, and its size: S3 takes no body of unknown length. One whose end is its
+        own proof waits in a temporary file."""
+        if options.size is not None:
+            yield source, options
+            return
+        with TemporaryFile() as file:
+            size = _spool(source, cast("IO[bytes]", file))
+            file.seek(0)
+            yield FileBody(cast("IO[bytes]", file), size), replace(options, size=size)
+
+    def outgoing(self, source: Readable, options: Put) -> Sent:
+        """How a body goes out: whole when it is small, else as it comes."""
+        size = options.size
+        assert size is not None, "sized() was asked"
+        if options.protection is not None and not options.checksums:
+            options = replace(options, checksums={"CRC32": ""})  # S3 asks for one
+        checksum = asking.of_checksum(options.checksums)
+        if size <= PIECE:
+            intake = Intake.of(source, options)
+            data = b"".join(iter(intake.read, b""))
+            return Sent(data, _checksum_headers(intake.checksums), intake)
+        return self._streaming(source, options, size, checksum)
+
+    def _streaming(
+        self, source: Readable, options: Put, size: int, checksum: tuple[str, Checksum] | None
+    ) -> Sent:
+        """What the upstream checks anyway is not hashed here too: the SHA-256 that the client
+        signed, and a checksum that came with the headers."""
+        payload = options.digests.get("SHA256")
+        given = checksum is not None and isinstance(checksum[1], str) and bool(checksum[1])
+        digests = {k: v for k, v in options.digests.items() if k != "SHA256"}
+        kept = NOTHING if given else options.checksums
+        checked = payload is not None or checksum is not None
+        intake = Intake(source, size=size, checksums=kept, digests=digests, md5=not checked)
+        headers: Headers = {}
+        if checksum is not None and given:
+            headers = _checksum_headers({checksum[0]: str(checksum[1])})
+        elif checksum is not None:
+            headers = {_NAMED: checksum[0]}
+        place, _, _ = self.client.endpoint.where(self.name)
+        trailer = None if checksum is None or given else _trailer(checksum[0])
+        if payload is not None and trailer is None:
+            return Sent(Outgoing(intake, size, decoded_hex(payload)), headers, intake)
+        if place.tls and trailer is None:
+            return Sent(Outgoing(intake, size, "UNSIGNED-PAYLOAD"), headers, intake)
+        signed = not place.tls and self.client.keys.current() is not None
+        value = _value_of(intake, checksum[0]) if checksum is not None else None
+        chunks = Chunks(intake, size, signed=signed, trailer=trailer, value=value)
+        return Sent(chunks, headers, intake)
+
+    def checked_etag(self, intake: Intake, said: Headers) -> str:
+        """The ETag that the upstream gave; where it is an MD5 it must be the body's."""
+        etag = etag_of(said.get("etag", ""))
+        if not etag:
+            raise broken("it does not say the object's ETag")
+        plain = said.get("x-amz-server-side-encryption", "AES256") == "AES256"
+        plain = plain and f"{properties.CUSTOMER}algorithm" not in said
+        if intake.etag and plain and len(etag) == 32 and "-" not in etag and etag != intake.etag:
+            raise OriginFailed("The upstream stored other bytes than were sent.", status=502)
+        return etag
+
+
+@contextmanager
+def named_metadata(options: Put) -> Iterator[None]:
+    """AWS keeps `_` in names of metadata; servers that take it for `-` find another signature
+    than was made, and so do not keep it."""
+    try:
+        yield
+    except OriginDenied as error:
+        if any("_" in name for name in options.metadata):
+            raise asking.refused("metadata", "names of metadata with a _") from error
+        raise
+
+
+def _spool(source: Readable, file: IO[bytes]) -> int:
+    size = 0
+    while piece := source.read(PIECE):
+        file.write(piece)
+        size += len(piece)
+    return size
+
+
+def _checksum_headers(checksums: Mapping[str, str]) -> Headers:
+    """The checksum, and its name as SDKs say it: some servers keep only what is named."""
+    headers: Headers = {}
+    for name, value in checksums.items():
+        headers[CHECKSUM + name.lower()] = value
+        headers[_NAMED] = name
+    return headers
+
+
+def _trailer(algorithm: str) -> tuple[str, int]:
+    return CHECKSUM + algorithm.lower(), _SUM_LENGTH[algorithm]
+
+
+def _value_of(intake: Intake, algorithm: str) -> Callable[[], str]:
+    """The checksum, once the body has been read."""
+    return lambda: intake.checksums[algorithm]
+
+
+def decoded_hex(digest: str) -> str:
+    """A digest in base64 as x-amz-content-sha256 has it."""
+    from base64 import b64decode
+
+    return b64decode(digest).hex()

@@ -1,0 +1,103 @@
+"""This gateway as an upstream, in a process of its own: `python -m tests.conformance.s3_upstream`.
+
+It prints its URL and serves until its input ends. The kit's parts are smaller
+than S3 allows; this upstream allows them.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from drivers.s3 import S3
+from gateway.modes.s3.resources import multipart
+from gateway.storage import AlreadyExists, Buckets, Context, Secret
+from tests.modes.s3_gateway import serving
+
+URL = "upstream"
+"""The file of a test's folder that says where its upstream is, also to its other processes."""
+
+KEY, SECRET = "main-key", "secret of main-key"
+ROOT = Path(__file__).resolve().parents[2]
+
+
+MOTO = """
+import sys
+import moto.s3.models
+from moto.server import ThreadedMotoServer
+moto.s3.models.S3_UPLOAD_PART_MIN_SIZE = 0
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+print("http://127.0.0.1:%d" % server.get_host_and_port()[1], flush=True)
+sys.stdin.read()
+server.stop()
+"""
+
+
+def gateway_upstream() -> AbstractContextManager[str]:
+    """Its URL. Its key is `main-key`, whose secret is `secret of main-key`."""
+    return _serving([sys.executable, "-m", "tests.conformance.s3_upstream"])
+
+
+def moto_upstream() -> AbstractContextManager[str]:
+    """The URL of moto's server, which takes any key."""
+    return _serving([sys.executable, "-c", MOTO])
+
+
+def account(url: str, **options: Any) -> S3:
+    """Not open yet; without a `bucket` the whole account."""
+    return S3(endpoint_url=url, access_key=Secret(KEY), secret_key=Secret(SECRET), **options)
+
+
+def opened_bucket(context: Context, **options: Any) -> S3:
+    """A bucket of the upstream whose URL is in the folder: the same for all who open that
+    folder and service, made when it is not there."""
+    assert context.folder is not None
+    url = (context.folder / URL).read_text("utf-8")
+    name = "kit-" + sha256(f"{context.folder} {context.sid}".encode()).hexdigest()[:40]
+    whole = account(url)
+    whole.open(context)
+    buckets = whole.find(Buckets)
+    assert buckets is not None
+    with suppress(AlreadyExists):
+        buckets.create(name)
+    store = account(url, bucket=name, **options)
+    store.open(context)
+    whole.close()
+    return store
+
+
+@contextmanager
+def _serving(command: list[str]) -> Iterator[str]:
+    """The URL that the command prints; it ends when its input does."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.stdin.close()
+        process.stdout.close()
+        process.wait(30)
+
+
+def main() -> None:
+    multipart.SMALLEST_PART = 0
+    with serving() as served:
+        print(served.url, flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

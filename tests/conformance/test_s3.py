@@ -1,0 +1,77 @@
+"""The `s3` driver in front of this gateway itself, on a real socket: the harder judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.storage import Context, Store
+from gateway.testing.conformance import (
+    BucketsConformance,
+    CompletingConformance,
+    CopyingConformance,
+    DeletingConformance,
+    IsolationConformance,
+    ListingConformance,
+    MultipartConformance,
+    StoreConformance,
+)
+from tests.conformance.s3_upstream import URL, account, gateway_upstream, opened_bucket
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[str]:
+    with gateway_upstream() as url:
+        yield url
+
+
+@pytest.fixture(autouse=True)
+def _where(upstream: str, tmp_path: Path) -> None:
+    (tmp_path / URL).write_text(upstream, "utf-8")
+
+
+class TestS3(StoreConformance):
+    tells_existed = exact_times = False
+    forgets = frozenset({"owner"})
+    lacks = frozenset(
+        {"Changes", "Measures", "Buckets", "Protects", "Scrubs"}
+        | {"attributes", "headers", "metadata", "tags", "checksums", "conditions", "protection"}
+        | {"multipart options"}
+    )
+
+    def open(self, context: Context) -> Store:
+        return opened_bucket(context)
+
+
+class TestBelowAPrefix(
+    ListingConformance,
+    DeletingConformance,
+    CopyingConformance,
+    MultipartConformance,
+    CompletingConformance,
+    IsolationConformance,
+):
+    tells_existed = exact_times = False
+    forgets = TestS3.forgets
+    lacks = TestS3.lacks
+
+    def open(self, context: Context) -> Store:
+        return opened_bucket(context, prefix="below/é +")
+
+
+class TestAccount(BucketsConformance):
+    lacks = frozenset[str]()
+
+    @pytest.fixture(autouse=True)
+    def _alone(self, tmp_path: Path) -> Iterator[None]:
+        with gateway_upstream() as url:
+            (tmp_path / URL).write_text(url, "utf-8")
+            yield
+
+    def open(self, context: Context) -> Store:
+        assert context.folder is not None
+        store = account((context.folder / URL).read_text("utf-8"))
+        store.open(context)
+        return store
