@@ -16,7 +16,6 @@ from typing import Literal
 from gateway.access import Access, Grant, allowed_on_service
 from gateway.catalog import Catalog, ServiceRow, open_catalog
 from gateway.catalog.cache import Kept
-from gateway.catalog.database import Version
 from gateway.chain import Chain
 from gateway.config import SID, SID_RULE, Configuration
 from gateway.identity import Account, Identity, Keys
@@ -32,6 +31,7 @@ from gateway.storage import (
     NotEmpty,
 )
 from gateway.storage.store import now
+from gateway.storage.wal_index import Version
 
 _CREATORS = frozenset({"own", "admin"})
 _EVERYTHING = frozenset({"read-all", "write-all", "admin"})

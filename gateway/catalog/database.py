@@ -9,22 +9,20 @@ with PostgreSQL a row is read, at most every half second.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from gateway.catalog.errors import CatalogError
 from gateway.catalog.schema import MIGRATIONS, REVISION, upgrade, version_of
-from gateway.catalog.wal_index import WalIndex
 from gateway.storage import Secret, Unavailable
+from gateway.storage.wal_index import Watch, watch
 
 FILE = "catalog.db"
 _BUSY = 30.0
@@ -33,19 +31,6 @@ _LOCK = 0x67617465
 """Of PostgreSQL's advisory locks, ours: held while tables are made."""
 _COUNT_UP = "UPDATE revision SET number = number + 1"
 """How a writer begins in PostgreSQL: its row lock also makes writers take turns."""
-
-
-Version = int | bytes
-
-
-class Watch(Protocol):
-    def version(self) -> Version:
-        """Changes when something was committed. Called by every request."""
-
-    def wrote(self) -> None:
-        """This process has just committed."""
-
-    def close(self) -> None: ...
 
 
 class Database:
@@ -94,26 +79,6 @@ def _translated() -> Iterator[None]:
         yield
     except OperationalError as error:
         raise Unavailable("The catalog cannot be reached now.", retry_after=1) from error
-
-
-class _DataVersion:
-    """SQLite's own notice, across processes; it counts other connections' commits only."""
-
-    def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._read = self._connection.cursor().execute
-        self._lock = threading.Lock()
-
-    def version(self) -> int:
-        with self._lock:
-            return self._read("PRAGMA data_version").fetchall()[0][0]  # type: ignore[no-any-return]  # SQLite gives an int
-
-    def wrote(self) -> None:
-        """It sees our commits too: they come by other connections."""
-
-    def close(self) -> None:
-        with self._lock:
-            self._connection.close()
 
 
 class _Counter:
@@ -178,19 +143,10 @@ def open_file(folder: Path) -> Database:
     event.listen(engine, "connect", _durable)
     try:
         _upgraded(engine, "BEGIN IMMEDIATE")
-        return Database(engine, _watch(path), begin="BEGIN IMMEDIATE")
+        return Database(engine, watch(path), begin="BEGIN IMMEDIATE")
     except (DBAPIError, sqlite3.Error) as error:
         engine.dispose()
         raise CatalogError(f"The catalog {path} cannot be opened: {_reason(error)}") from error
-
-
-def _watch(path: Path) -> Watch:
-    if os.name == "nt":
-        return _DataVersion(path)
-    try:
-        return WalIndex(path)
-    except OSError:  # a file system that cannot map it
-        return _DataVersion(path)
 
 
 def _durable(connection: sqlite3.Connection, _record: object) -> None:

@@ -10,6 +10,8 @@ requests per second of a worker.
 POSIX drops all of a process's locks on a file when it closes any descriptor of
 it, and SQLite's locks are on that file. So a map is shared by all who watch the
 same database in this process, and closed after the last connection.
+
+Where that does not work (Windows, a file system without maps), the pragma is asked.
 """
 
 from __future__ import annotations
@@ -19,8 +21,51 @@ import os
 import sqlite3
 import threading
 from pathlib import Path
+from typing import Protocol
 
 _HEADER = 48
+
+Version = int | bytes
+
+
+class Watch(Protocol):
+    def version(self) -> Version:
+        """Changes when something was committed. Cheap enough for every request."""
+
+    def wrote(self) -> None:
+        """This process has just committed."""
+
+    def close(self) -> None: ...
+
+
+def watch(path: Path) -> Watch:
+    """A watch on a database in WAL mode, by the best way that there is here."""
+    if os.name == "nt":
+        return DataVersion(path)
+    try:
+        return WalIndex(path)
+    except OSError:  # a file system that cannot map it
+        return DataVersion(path)
+
+
+class DataVersion:
+    """SQLite's own notice, across processes; it counts other connections' commits only."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._read = self._connection.cursor().execute
+        self._lock = threading.Lock()
+
+    def version(self) -> int:
+        with self._lock:
+            return self._read("PRAGMA data_version").fetchall()[0][0]  # type: ignore[no-any-return]  # SQLite gives an int
+
+    def wrote(self) -> None:
+        """It sees our commits too: they come by other connections."""
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
 
 
 class _Mapped:
