@@ -30,10 +30,12 @@ from gateway.storage.types import (
     Delete,
     Deleted,
     Get,
+    Mark,
     ObjectInfo,
     Part,
     PartRef,
     Protection,
+    Purge,
     Put,
     Stats,
     Upload,
@@ -222,6 +224,15 @@ class Presigns(ABC):
         """A URL that allows `method` on `key` for `expires` seconds."""
 
 
+class Purges(ABC):
+    """A cache."""
+
+    @abstractmethod
+    def purge(self, purge: Purge = Purge()) -> Mark:
+        """What it names is not answered from the cache once this has returned, by any
+        worker, and nothing that was being fetched before brings it back."""
+
+
 class Measures(ABC):
     @abstractmethod
     def stats(self) -> Stats:
@@ -259,6 +270,7 @@ CAPABILITIES: tuple[type, ...] = (
     Protects,
     Changes,
     Presigns,
+    Purges,
     Measures,
     Buckets,
 )
