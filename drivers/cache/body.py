@@ -34,12 +34,30 @@ _TRIES = 3
 """Of getting one block through the cache; then the source is read directly."""
 
 
+class Changed(OriginFailed):
+    """The bytes that are missing are of another object than those that are there."""
+
+    message = "The object was changed while it was read."
+
+
 class BlockBody:
     """`length` bytes from `start` of an entry's object. `ask` says how it is asked for."""
 
     __slots__ = (
-        "_ask", "_at", "_block", "_blocks", "_direct", "_end", "_entry", "_fill", "_looked",
-        "_parts", "_rest", "_stored", "_tries",
+        "_ask",
+        "_at",
+        "_block",
+        "_blocks",
+        "_direct",
+        "_end",
+        "_entry",
+        "_fill",
+        "_left",
+        "_looked",
+        "_parts",
+        "_rest",
+        "_stored",
+        "_tries",
     )  # fmt: skip
 
     def __init__(
@@ -47,6 +65,7 @@ class BlockBody:
     ) -> None:
         self._parts, self._ask, self._entry = parts, ask, entry
         self._at, self._end, self._fill = start, start + length, fill
+        self._left: Fill | None = None
         self._blocks = entry.blocks
         self._looked = range(0)
         self._rest = b""
@@ -57,7 +76,8 @@ class BlockBody:
             fill.readers += 1
 
     def prepare(self) -> BlockBody:
-        """Be sure of the first bytes, while an error can still be told."""
+        """Be sure of the first bytes, while an error can still be told, and `Changed`
+        only means to look again."""
         if self._fill is None and self._at < self._end:
             self._find()
         return self
@@ -122,6 +142,10 @@ class BlockBody:
                 self._forget(number)
             else:
                 return
+        if self._left is not None:
+            self._left.check()  # what it gave is as good as the rest of it
+        if self._entry.id in self._parts.spoiled:
+            raise OriginFailed("The source gave wrong bytes.", key=self._ask.key)
         if number != self._block:
             self._block, self._tries = number, 0
         self._tries += 1
@@ -151,7 +175,7 @@ class BlockBody:
         fill = self._parts.fills.join(ask)
         found = fill.outcome()
         if found is None or found.validator != entry.validator:
-            raise self._changed()
+            raise Changed(key=self._ask.key)
         self._entry, self._blocks = found, found.blocks  # which the fill adds to
         self._looked = range(0)
         fill.readers += 1
@@ -168,12 +192,9 @@ class BlockBody:
         try:
             self._direct = self._parts.source.get(self._ask.key, want)
         except PreconditionFailed:
-            raise self._changed() from None
+            raise Changed(key=self._ask.key) from None
         if validator_of(self._direct.info) != self._entry.validator:
-            raise self._changed()
-
-    def _changed(self) -> OriginFailed:
-        return OriginFailed("The object was changed while it was read.", key=self._ask.key)
+            raise Changed(key=self._ask.key)
 
     def _forget(self, number: int, *, damaged: bool = False) -> None:
         held = self._blocks.pop(number, None)
@@ -185,7 +206,7 @@ class BlockBody:
     def _leave(self) -> None:
         if self._fill is not None:
             self._fill.readers -= 1
-            self._fill = None
+            self._fill, self._left = None, self._fill
 
     def _close_stored(self) -> None:
         close = getattr(self._stored, "close", None)

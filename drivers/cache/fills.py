@@ -62,6 +62,8 @@ class Fill:
         self.readers = 0
         self.next = ask.first
         """The block that comes next."""
+        self.follows = 0
+        """The entry that another worker is filling, and this one hands on."""
         self._entry: Entry | None = None
         self._error: StorageError | None = None
         self._begun = self._ended = False
@@ -92,9 +94,14 @@ class Fill:
                 self._changed.wait(_LOOK if self._begun else 1.0)
                 if not self._begun and time.monotonic() > deadline:
                     raise Busy("Too many objects are being fetched.", retry_after=1)
-            if self._entry is None and self._error is not None:
-                raise again(self._error)
+            if self._entry is None:
+                self.check()
             return self._entry
+
+    def check(self) -> None:
+        """Raise what the source raised."""
+        if self._error is not None:
+            raise again(self._error)
 
     def read(self, at: int) -> bytes | None:
         """Bytes from `at` on, when they have come; None when they are not to be had here
@@ -103,8 +110,7 @@ class Fill:
             while True:
                 if at < self._end:
                     return self._piece(at)
-                if self._error is not None:
-                    raise again(self._error)
+                self.check()
                 if self._ended:
                     return None
                 self._changed.wait(_LOOK)

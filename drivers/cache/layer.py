@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from drivers.cache.body import BlockBody
+from drivers.cache.body import BlockBody, Changed
 from drivers.cache.entries import Entry, again
 from drivers.cache.fills import BLOCK, Ask, Fill, Fills
 from drivers.cache.helpers import Helpers
@@ -150,7 +150,8 @@ class Cache(Through):
         if entry is not None and entry.until > self._clock():
             newest = self._marks.newest()
             if entry.point >= newest and entry.info is not None:
-                return self._serve(key, name, entry, want)
+                with suppress(Changed):
+                    return self._serve(key, name, entry, want)
         return self._look(key, name, variant, want)
 
     def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
@@ -205,24 +206,32 @@ class Cache(Through):
         """What is not answered at once."""
         ask = Ask(key=key, name=name, variant=variant, want=_plain(want))
         for _ in range(_TRIES):
-            try:
-                entry, fresh = self._find(name, variant)
-            except StorageError:  # an index that does not work: the source does
-                return self.source.get(key, want)
-            if entry is not None and (fresh or self._may_wait(ask, entry)):
-                return self._answer(key, name, entry, want)
-            ask = _toward(ask, entry, want)
-            fill = self._fills.join(ask)
-            try:
-                found = fill.outcome()
-            except Unavailable:
-                if entry is None or not self._may_be_stale(entry):
-                    raise
-                return self._answer(key, name, entry, want)
-            if found is not None:
-                streams = not ask.head and found.validator and (found is not entry)
-                return self._answer(key, name, found, want, fill if streams else None)
+            with suppress(Changed):
+                opened = self._attempt(ask, want)
+                if opened is not None:
+                    return opened
         return self.source.get(key, want)  # it changes faster than it can be fetched
+
+    def _attempt(self, ask: Ask, want: Get) -> Opened | None:
+        """None, or `Changed`: things have moved meanwhile; try again."""
+        key, name = ask.key, ask.name
+        try:
+            entry, fresh = self._find(name, ask.variant)
+        except StorageError:  # an index that does not work: the source does
+            return self.source.get(key, want)
+        if entry is not None and (fresh or self._may_wait(ask, entry)):
+            return self._answer(key, name, entry, want)
+        ask = _toward(ask, entry, want)
+        fill = self._fills.join(ask)
+        try:
+            found = fill.outcome()
+        except Unavailable:
+            if entry is None or not self._may_be_stale(entry):
+                raise
+            return self._answer(key, name, entry, want)
+        if found is None:
+            return None
+        return self._answer(key, name, found, want, None if ask.head else fill)
 
     def _fresh(self, ask: Ask) -> Entry | None:
         """The entry, asked for anew where it is not fresh. None: the source's to answer."""

@@ -138,6 +138,7 @@ class Marks:
         self._version = self._watch.version
         self._seen: Version = -1
         self.hard, self.soft = Named(), Named()
+        self._known: dict[int, MarkRow] = {}
         self.last = self.forgotten = self._trimmed()
         self.lost = 0
         """What was fetched before that point cannot be judged here any more."""
@@ -182,6 +183,7 @@ class Marks:
             ):
                 mark = MarkRow(row[0], row[1], row[2], bool(row[3]))
                 (self.soft if mark.soft else self.hard).add(mark)
+                self._known[mark.id] = mark
                 self.last = max(self.last, mark.id)
             self._seen = version
 
@@ -234,15 +236,23 @@ class Marks:
         with self._lock:
             self._watch.wrote()
 
-    def forget(self) -> None:
-        """Forget in this process what was trimmed; what has not been judged since then
-        must be looked up again (`forgotten`)."""
+    def fading(self) -> list[MarkRow]:
+        """Marks that this process knows, and that were trimmed: to be forgotten."""
         with self._lock:
-            trimmed = min(self._trimmed(), self.last)
-            if trimmed > self.forgotten:
-                self.forgotten = trimmed
-                self.hard.forget(trimmed)
-                self.soft.forget(trimmed)
+            trimmed = self._trimmed()
+            return [mark for number, mark in sorted(self._known.items()) if number <= trimmed]
+
+    def forget(self, fading: list[MarkRow]) -> None:
+        """What has not been judged since must be looked up again (see `forgotten`)."""
+        if not fading:
+            return
+        last = fading[-1].id
+        with self._lock:
+            self.forgotten = max(self.forgotten, last)
+            self.hard.forget(last)
+            self.soft.forget(last)
+            for mark in fading:
+                del self._known[mark.id]
 
 
 def _create(txn: Transaction) -> None:

@@ -27,3 +27,5 @@ class Parts:
     holder: str
     clock: Callable[[], int]
     fills: Fills = field(init=False)
+    spoiled: set[int] = field(default_factory=set)
+    """Ids of entries whose bytes turned out to be wrong: who reads one is broken off."""

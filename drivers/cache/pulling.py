@@ -70,6 +70,8 @@ class Pull:
         self._parts, self._fill, self._ask = parts, fill, fill.ask
         self._place = (fill.ask.name, fill.ask.variant)
         self._claim = 0
+        self._goes_on = False
+        """Blocks are added to an entry that was there: it stays when the rest fails."""
         self._storing = parts.room.storing
         self._pending: list[tuple[int, Blob]] = []
         self._committed = time.monotonic()
@@ -126,6 +128,8 @@ class Pull:
         parts, fill, ask = self._parts, self._fill, self._ask
         try:
             entry = parts.stock.find(*self._place)
+            if fill.follows not in (0, entry.id if entry is not None else -1):
+                raise OriginFailed("What another worker fetched was wrong.", key=ask.key)
             if entry is None or not self._counts(entry):
                 return False
             blocks = parts.stock.blocks(entry.id, fill.next, fill.next + 63) if entry.id else {}
@@ -142,6 +146,7 @@ class Pull:
             return False
         entry.blocks.update(blocks)
         fill.publish(entry)
+        fill.follows = entry.id
         fill.skip(there)
         self._ask = replace(ask, known=entry, fresh=True)
         end = -(-entry.info.size // BLOCK) if ask.last is None else ask.last + 1
@@ -259,6 +264,7 @@ class Pull:
                 self._forget_known()
                 raise Overtaken
             entry.id, entry.blocks = ask.known.id, ask.known.blocks
+            self._goes_on = True
         if opened.start != self._fill.next * BLOCK:
             raise OriginFailed("The source gave another range than was asked for.", key=ask.key)
         self._fill.publish(entry)
@@ -273,7 +279,8 @@ class Pull:
         while at < end:
             piece = opened.body.read(PIECE)
             if not piece or at + len(piece) > end:
-                self._spoil(entry)
+                if not self._goes_on:
+                    self._spoil(entry)
                 raise OriginFailed(
                     f"The source announced {opened.length} bytes and gave"
                     f" {'fewer' if not piece else 'more'}.",
@@ -373,6 +380,7 @@ class Pull:
         self._stop_storing()
         self._parts.hot.pop(self._place)
         if entry.id:
+            self._parts.spoiled.add(entry.id)
             try:
                 self._parts.stock.drop(entry.id)
             except StorageError:

@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 
 from drivers.cache import rows
-from drivers.cache.marks import MarkRow, Marks
+from drivers.cache.marks import MarkRow
 from drivers.cache.stock import HIGH, Stock
 from drivers.indexed.commit import Transaction
 from gateway.storage import Purge, PurgeKind
@@ -165,7 +165,7 @@ class Room:
         sql = f"SELECT count(*) FROM (SELECT 1 FROM cache_entries WHERE {where} LIMIT ?)"
         return int(one(sql, (*values, _COUNT))[0])
 
-    def carry_out(self, marks: Marks, old: list[MarkRow]) -> None:
+    def carry_out(self, old: list[MarkRow]) -> None:
         """Remove all that these marks name, so that they can be forgotten."""
         if not old:
             return

@@ -89,7 +89,7 @@ class Upkeep:
             finally:
                 if self._lock is not None:
                     self._lock.release()
-        parts.marks.forget()
+        self.forget()
 
     def _is_due(self, what: str, seconds: float) -> bool:
         now = time.monotonic()
@@ -110,6 +110,15 @@ class Upkeep:
         if self._unused:
             parts.room.expire(parts.clock() - round(1000 * self._unused))
         old = parts.marks.old()
-        parts.room.carry_out(parts.marks, old)
+        if parts.stock.shared:  # others forget what was trimmed, so it is carried out first
+            parts.room.carry_out(old)
         if old:
             parts.marks.trim(old[-1].id)
+
+    def forget(self) -> None:
+        """Forget the marks that were trimmed, here or elsewhere."""
+        parts = self._parts
+        fading = parts.marks.fading()
+        if not parts.stock.shared:
+            parts.room.carry_out(fading)
+        parts.marks.forget(fading)
