@@ -20,7 +20,7 @@ from drivers.cache.entries import Entry, again
 from drivers.cache.fills import BLOCK, Ask, Fill, Fills
 from drivers.cache.helpers import Helpers
 from drivers.cache.hot import BODY, Hot
-from drivers.cache.marks import GONE, STALE, Marks
+from drivers.cache.marks import GONE, GOOD, STALE, Marks
 from drivers.cache.owner import Owned, Owner
 from drivers.cache.parts import Parts
 from drivers.cache.policy import Policy
@@ -150,8 +150,10 @@ class Cache(Through):
         if entry is not None and entry.until > self._clock():
             newest = self._marks.newest()
             if entry.point >= newest and entry.info is not None:
-                with suppress(Changed):
+                try:
                     return self._serve(key, name, entry, want)
+                except Changed:
+                    pass
         return self._look(key, name, variant, want)
 
     def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
@@ -173,26 +175,41 @@ class Cache(Through):
 
     def _find(self, name: str, variant: str) -> tuple[Entry | None, bool]:
         """The entry, unless a mark says that it is gone; and whether it is fresh."""
-        marks, hot = self._marks, self._hot
+        marks, hot, place = self._marks, self._hot, (name, variant)
         while True:
             newest, forgotten = marks.newest(), marks.forgotten
-            entry = hot.get((name, variant))
-            if entry is None or entry.point < forgotten:
-                entry = self._stock.find(name, variant)
-                if entry is None:
-                    return None, False
-                self._warm(entry)
+            entry = self._entry(place, forgotten)
+            if entry is None:
+                return None, False
             verdict = marks.judge(name, entry.tags, entry.point)
             if forgotten == marks.forgotten:
                 break
         if verdict == GONE:
-            hot.pop((name, variant))
+            hot.pop(place)
             return None, False
         if verdict == STALE:
             return entry, False
         entry.point = max(entry.point, newest)
         hot.put(entry)
         return entry, entry.until > self._clock()
+
+    def _entry(self, place: tuple[str, str], forgotten: int) -> Entry | None:
+        """What this process knows, where that counts; else what the stock has: another
+        worker may have made it anew."""
+        hot = self._hot.get(place)
+        if (
+            hot is not None
+            and hot.point >= forgotten
+            and hot.until > self._clock()
+            and self._marks.judge(hot.key, hot.tags, hot.point) == GOOD
+        ):
+            return hot
+        entry = self._stock.find(*place)
+        if entry is not None:
+            if hot is not None and hot.id == entry.id:
+                entry.retry = hot.retry
+            self._warm(entry)
+        return entry
 
     def _warm(self, entry: Entry) -> None:
         """Take a small body along with its entry."""

@@ -111,8 +111,10 @@ class Pull:
                 )
             except StorageError:
                 self._stop_storing(pause=True)
-            if self._claim or self._follow():
-                return bool(self._claim)
+            if self._follow():  # also when it is ours: the other may just have ended
+                return False
+            if self._claim:
+                return True
             time.sleep(_POLL)
         return True
 
