@@ -26,7 +26,7 @@ from gateway.storage import (
     Unsupported,
     Versions,
 )
-from gateway.storage.store import now
+from gateway.storage.store import instance, now
 
 STAGING = "~staging."
 """Begins the names of hidden buckets in which parts wait. No service id has a "~"."""
@@ -90,8 +90,9 @@ class Chain:
         clock: Callable[[], int] = now,
         jobs: Jobs | None = None,
     ) -> None:
-        """Raises `ChainError`; then what had been opened is closed again."""
-        shared = Shared()
+        """Raises `ChainError`; then what had been opened is closed again. Without `jobs` it
+        is no gateway that opens them, but a command that looks beside one."""
+        shared, own = Shared(), "" if jobs is None else instance()
         sids = ["", *self._services]
         for sid, (place, store) in zip(sids, self._stores(), strict=True):
             context = Context(
@@ -101,6 +102,7 @@ class Chain:
                 master_key=master_key,
                 shared=shared,
                 jobs=jobs or NoJobs(),
+                instance=own,
             )
             try:
                 store.open(context)

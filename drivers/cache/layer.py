@@ -9,7 +9,7 @@ Versions, parts and encryption under a customer's key pass the cache by.
 
 from __future__ import annotations
 
-import logging
+import secrets
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,7 +45,6 @@ from gateway.storage import (
 )
 from gateway.storage.options import AtLeast, Duration, Size
 
-log = logging.getLogger("gateway.cache")
 _TRIES = 10
 _FILLS = 16
 """Reads of the source at once, in each worker."""
@@ -96,7 +95,7 @@ class Cache(Through):
         )
         self._policy, self._clock, self._fold = policy, context.clock, not self.case_sensitive
         self._owner: Owner | None = None
-        if folder is not None:
+        if folder is not None and context.instance:
             try:
                 self._owner = Owner(folder / "workers", context.instance)
             except Owned as error:
@@ -121,7 +120,7 @@ class Cache(Through):
         room = Room(stock)
         parts = Parts(
             source=self.source, stock=stock, marks=marks, policy=policy, room=room, hot=hot,
-            holder=self._owner.name if self._owner else "here", clock=context.clock,
+            holder=self._owner.name if self._owner else secrets.token_hex(8), clock=context.clock,
         )  # fmt: skip
         helpers = Helpers(f"cache {context.sid}", _FILLS)
         parts.fills = Fills(helpers, marks, lambda fill: Pull(parts, fill)())

@@ -35,8 +35,10 @@ class Upkeep:
     def start(
         self, parts: Parts, context: Context, folder: Path | None, expire_unused: float
     ) -> None:
-        """`folder`: the disk cache's."""
+        """`folder`: the disk cache's. Who only looks beside a gateway keeps nothing up."""
         self._parts, self._jobs, self._unused = parts, context.jobs, expire_unused
+        if not context.instance:
+            return
         self._job = f"cache orphans {context.sid}"
         space = parts.stock.space
         if folder is not None and isinstance(space, FileSpace):

@@ -86,7 +86,8 @@ class Context:
 
     `folder` is the data folder, None when nothing is to be kept on disk.
     `master_key`: 32 bytes under which a store encrypts what it is told to.
-    `instance` is the same in all processes of a gateway, and in no other's.
+    `instance` is the same in all processes of a gateway, and in no other's; "" in a
+    command that looks at the data of one that may be running.
     """
 
     sid: str = ""
