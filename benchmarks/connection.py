@@ -15,11 +15,13 @@ TIMEOUT = 30.0
 
 
 class Answer(NamedTuple):
-    """`length` is the body's bytes that came, `body` the body if it was asked for."""
+    """`length` is the body's bytes that came, `body` the body if it was asked for; `head`
+    the lines before it, each after CR LF."""
 
     status: int
     length: int
     body: bytes = b""
+    head: bytes = b""
 
 
 Sink = Callable[[memoryview], object]
@@ -40,34 +42,46 @@ class Connection:
         self._file.close()
         self._socket.close()
 
-    def exchange(self, *parts: bytes, keep: bool = False, sink: Sink | None = None) -> Answer:
-        """Send `parts`, read one answer; `keep` its body, or hand pieces to `sink`."""
+    def exchange(
+        self,
+        *parts: bytes,
+        keep: bool = False,
+        sink: Sink | None = None,
+        bodiless: bool = False,
+    ) -> Answer:
+        """Send `parts`, read one answer; `keep` its body, or hand pieces to `sink`. `bodiless`:
+        of a HEAD, whose length is that of the body that a GET would have."""
         self.send(parts)
-        return self.answer(keep=keep, sink=sink)
+        return self.answer(keep=keep, sink=sink, bodiless=bodiless)
 
     def send(self, parts: Iterable[bytes]) -> None:
         for part in parts:
             self._socket.sendall(part)
 
-    def answer(self, *, keep: bool = False, sink: Sink | None = None) -> Answer:
+    def answer(
+        self, *, keep: bool = False, sink: Sink | None = None, bodiless: bool = False
+    ) -> Answer:
         kept: list[bytes] = []
         take = (lambda piece: kept.append(bytes(piece))) if keep else sink or (lambda _: None)
-        status, fields = self._head()
+        status, fields, head = self._head()
         while status == 100:
-            status, fields = self._head()
-        length = self._body(status, fields, take)
+            status, fields, head = self._head()
+        if bodiless:
+            length = int(fields.get(b"content-length", b"0"))
+        else:
+            length = self._body(status, fields, take)
         if fields.get(b"connection", b"").lower() == b"close":
             self.close()
-        return Answer(status, length, b"".join(kept))
+        return Answer(status, length, b"".join(kept), head)
 
-    def _head(self) -> tuple[int, dict[bytes, bytes]]:
-        first = self._line()
-        fields = {}
+    def _head(self) -> tuple[int, dict[bytes, bytes], bytes]:
+        first, lines = self._line(), []
         while line := self._line():
-            name, _, value = line.partition(b":")
-            fields[name.lower()] = value.strip()
+            lines.append(line)
+        pairs = (line.partition(b":") for line in lines)
+        fields = {name.lower(): value.strip() for name, _, value in pairs}
         try:
-            return int(first.split(b" ", 2)[1]), fields
+            return int(first.split(b" ", 2)[1]), fields, b"\r\n".join([first, *lines, b""])
         except (IndexError, ValueError) as error:
             raise ConnectionError(f"not an HTTP answer: {first[:40]!r}") from error
 

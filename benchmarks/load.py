@@ -1,30 +1,30 @@
 """Sends a workload's requests for some seconds over some connections: with wrk, or without.
 
-wrk (C) takes little from the server beside it. Where it is missing, a
-generator in Python does the same, and costs so much itself that its figures
-compare only with each other.
+wrk (C) takes little from the server beside it. Where it is missing, and for what it
+cannot send, the generator in `own` does the same for all servers alike; that costs so
+much itself that small figures of the two do not compare.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import re
 import shutil
 import subprocess
-import time
-from array import array
-from collections import Counter
-from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count, cycle, islice
 from pathlib import Path
 
-from benchmarks.connection import Answer, Connection
-from benchmarks.workloads import Target, Workload, read_replay, write_replay
+from benchmarks import own
+from benchmarks.requests import Target
+from benchmarks.steps import Exchange, Operation, single
+from benchmarks.workloads import Workload
 
 SCRIPT = Path(__file__).with_name("replay.lua")
-TIMEOUT = 10.0
+TIMEOUT = own.TIMEOUT
+PATIENCE = 120.0
+"""Seconds without an answer to an operation that moves much."""
+
 _LINE = re.compile(r"^replay: (.+)$", re.MULTILINE)
 ERRORS = ("connect", "read", "write", "timeout", "status", "short")
 
@@ -40,6 +40,8 @@ class Sample:
     p99: float
     longest: float
     errors: Mapping[str, int] = field(default_factory=dict)
+    cpu: float | None = None
+    """Seconds of CPU that the server's processes took meanwhile."""
 
     @property
     def rate(self) -> float:
@@ -51,7 +53,7 @@ class LoadFailed(Exception):
     """The generator itself did not work."""
 
 
-Generator = Callable[[Path, Path, Workload, Target, float], Sample]
+Generator = Callable[[Path, Workload, Target, float], Sample]
 
 
 def generator(name: str = "auto") -> tuple[str, Generator]:
@@ -63,25 +65,52 @@ def generator(name: str = "auto") -> tuple[str, Generator]:
     return name, {"wrk": with_wrk, "own": with_own}[name]
 
 
+def takes(workload: Workload) -> str:
+    """The generator that a workload needs whatever was chosen: "own", or ""."""
+    return "own" if workload.operation or workload.own or workload.fresh or workload.limit else ""
+
+
 def measure(
     generate: Generator, folder: Path, workload: Workload, target: Target, seconds: float
 ) -> Sample:
     """One slice: signs, sends, and counts answers that were too short as errors."""
-    heads, body = write_replay(folder, workload, target)
-    sample = generate(heads, body, workload, target, seconds)
-    missing = workload.least - sample.received / max(sample.requests, 1)
+    chosen = with_own if takes(workload) else generate
+    sample = chosen(folder, workload, target, seconds)
+    # Of a mixture each slice has another share; a tenth too little is still no short answer.
+    missing = workload.least * 0.9 - sample.received / max(sample.requests, 1)
     if sample.requests and missing > 0 and not sample.errors:
         return replace(sample, errors={"short": sample.requests})
     return sample
 
 
-def with_wrk(heads: Path, body: Path, workload: Workload, target: Target, seconds: float) -> Sample:
-    threads = 2 if workload.large else 1
+def heads(workload: Workload, target: Target) -> list[tuple[bytes, bool]]:
+    """The distinct requests up to their bodies, and whether a body follows; each has a
+    signature of its own, also where keys repeat."""
+    assert workload.request is not None
+    made = [workload.request(workload, number) for number in range(workload.distinct)]
+    return [(target.head(one, age=at % 240), bool(one.body)) for at, one in enumerate(made)]
+
+
+# wrk
+
+
+def write_replay(folder: Path, workload: Workload, target: Target) -> tuple[Path, Path]:
+    """The requests (each "length with-body NL bytes") and the body that all share, as files."""
+    requests, body = folder / "requests", folder / "body"
+    made = heads(workload, target)
+    requests.write_bytes(b"".join(b"%d %d\n%b" % (len(one), has, one) for one, has in made))
+    body.write_bytes(workload.body)
+    return requests, body
+
+
+def with_wrk(folder: Path, workload: Workload, target: Target, seconds: float) -> Sample:
+    requests, body = write_replay(folder, workload, target)
+    threads = min(workload.threads, workload.connections)
     command = [
         *("wrk", "--threads", str(threads), "--connections", str(workload.connections)),
         *("--duration", f"{max(1, round(seconds))}s", "--timeout", f"{TIMEOUT:.0f}s"),
         *("--script", str(SCRIPT), f"http://{target.host}:{target.port}/"),
-        *("--", str(heads), str(body), str(threads)),
+        *("--", str(requests), str(body), str(threads)),
     ]
     try:
         done = subprocess.run(
@@ -109,81 +138,53 @@ def parse_wrk(output: str) -> Sample:
     )
 
 
-@dataclass(slots=True)
-class _Tally:
-    """What one connection of the own generator saw; it travels between processes."""
-
-    latencies: array[float] = field(default_factory=lambda: array("d"))
-    received: int = 0
-    seconds: float = 0.0
-    errors: Counter[str] = field(default_factory=Counter)
-
-    def add(self, seconds: float, answer: Answer) -> None:
-        self.latencies.append(seconds)
-        self.received += answer.length
-        if answer.status >= 400:
-            self.errors["status"] += 1
+# the own generator
 
 
-def with_own(heads: Path, body: Path, workload: Workload, target: Target, seconds: float) -> Sample:
-    """Processes of threads, each with one connection that waits for its answer."""
-    count = min(os.cpu_count() or 1, 4, workload.connections)
-    clients = range(workload.connections)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, mp_context=context) as pool:
-        jobs = [
-            pool.submit(_replay, heads, body, target.address, clients[n::count], clients, seconds)
-            for n in range(count)
-        ]
-        return summary([tally for job in jobs for tally in job.result(timeout=seconds + 60)])
+def with_own(_: Path, workload: Workload, target: Target, seconds: float) -> Sample:
+    patience = PATIENCE if workload.huge or workload.operation else TIMEOUT
+    if workload.operation is not None:
+        sources = _shared(_made(workload, target), workload)
+    else:
+        sources = _replayed(workload, target)
+    return summary(own.run(target.address, sources, seconds, patience))
 
 
-def _replay(
-    heads: Path, body: Path, address: tuple[str, int], mine: range, clients: range, seconds: float
-) -> list[_Tally]:
+def _made(workload: Workload, target: Target) -> Iterator[Operation]:
+    assert workload.operation is not None
+    for number in count():
+        yield workload.operation(workload, target, number)
+
+
+def _shared(operations: Iterator[Operation], workload: Workload) -> list[Iterator[Operation]]:
+    """Each connection takes the next one that nobody has taken."""
+    limited = islice(operations, workload.limit) if workload.limit else operations
+    return [limited] * workload.connections
+
+
+def _replayed(workload: Workload, target: Target) -> list[Iterator[Operation]]:
     """Each client has requests of its own, so that no two put the same key at the same time."""
-    requests, content = read_replay(heads), body.read_bytes()
-
-    def client(number: int) -> _Tally:
-        return _client(requests[number :: len(clients)], content, address, seconds)
-
-    with ThreadPoolExecutor(len(mine)) as pool:
-        return list(pool.map(client, mine))
-
-
-def _client(requests: list[bytes], body: bytes, address: tuple[str, int], seconds: float) -> _Tally:
-    tally, connection, at = _Tally(), None, 0
-    begin = time.perf_counter()
-    while (now := time.perf_counter()) < begin + seconds:
-        at += 1
-        try:
-            if connection is None or not connection.open:
-                connection = Connection(address, TIMEOUT)
-            answer = connection.exchange(requests[at % len(requests)], body)
-        except OSError as error:
-            tally.errors["timeout" if isinstance(error, TimeoutError) else "read"] += 1
-            if connection is not None:
-                connection.close()
-            time.sleep(0.01)  # a server that refuses is not to be asked in a tight loop
-            continue
-        tally.add(time.perf_counter() - now, answer)
-    if connection is not None:
-        connection.close()
-    tally.seconds = time.perf_counter() - begin
-    return tally
+    bodiless = workload.request is not None and workload.request(workload, 0).method == "HEAD"
+    body = workload.body
+    made = [
+        Exchange((one, body) if has else (one,), bodiless) for one, has in heads(workload, target)
+    ]
+    if workload.fresh:
+        return _shared(map(single, made), workload)
+    clients = min(workload.connections, len(made))
+    return [map(single, cycle(made[number::clients])) for number in range(clients)]
 
 
-def summary(tallies: list[_Tally]) -> Sample:
-    latencies = sorted(second for tally in tallies for second in tally.latencies)
-    errors: Counter[str] = sum((tally.errors for tally in tallies), Counter())
+def summary(tally: own.Tally) -> Sample:
+    latencies = sorted(tally.latencies)
     return Sample(
         requests=len(latencies),
-        seconds=max(tally.seconds for tally in tallies),
-        received=sum(tally.received for tally in tallies),
+        seconds=tally.seconds,
+        received=tally.received,
         p50=_percentile(latencies, 50),
         p99=_percentile(latencies, 99),
         longest=latencies[-1] * 1e3 if latencies else 0.0,
-        errors=dict(errors),
+        errors=dict(tally.errors),
     )
 
 

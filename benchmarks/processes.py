@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,12 +16,14 @@ PROC = Path("/proc")
 
 
 class Usage(NamedTuple):
-    """`rss` is in bytes; `born` tells a process from a later one with the same id."""
+    """`rss` is in bytes, `cpu` in seconds of user and system time (None where only /proc
+    would tell); `born` tells a process from a later one with the same id."""
 
     pid: int
     parent: int
     rss: int
     born: str
+    cpu: float | None = None
 
 
 def table() -> Mapping[int, Usage] | None:
@@ -39,7 +41,9 @@ def _from_proc(pid: int) -> Usage | None:
         after = (PROC / str(pid) / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
     except OSError:
         return None
-    return Usage(pid, int(after[1]), int(after[21]) * os.sysconf("SC_PAGE_SIZE"), after[19])
+    rss = int(after[21]) * os.sysconf("SC_PAGE_SIZE")
+    cpu = (int(after[11]) + int(after[12])) / os.sysconf("SC_CLK_TCK")
+    return Usage(pid, int(after[1]), rss, after[19], cpu)
 
 
 def _from_ps() -> Mapping[int, Usage] | None:
@@ -74,6 +78,12 @@ def family(pid: int) -> list[Usage] | None:
             found.append(processes[one])
         wanted += [other.pid for other in processes.values() if other.parent == one]
     return found
+
+
+def cpu_seconds(found: Iterable[Usage] | None) -> float | None:
+    """The CPU that processes have taken since they began; None where nothing tells."""
+    spent = [one.cpu for one in found or ()]
+    return None if not spent or None in spent else sum(one or 0.0 for one in spent)
 
 
 def end(process: subprocess.Popen[bytes], patience: float = 15.0) -> None:

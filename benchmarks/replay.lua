@@ -1,6 +1,6 @@
 -- wrk replays prepared requests from files, and prints one line of results.
--- Arguments: the file of requests (each "length NL bytes"), the file of the body
--- that all share (may be empty), and the number of threads. Each thread has requests
+-- Arguments: the file of requests (each "length with-body NL bytes"), the file of
+-- the body that those share which have one (with-body is 1), and the number of threads. Each thread has requests
 -- of its own, so that no two put the same key at the same time.
 -- wrk counts answers of 400 and above itself, so no `response` function is needed,
 -- which would cost more than the answer.
@@ -25,9 +25,11 @@ function init(args)
    requests, following = {}, 0
    while at <= #data do
       local stop = data:find("\n", at, true)
-      local length = tonumber(data:sub(at, stop - 1))
+      local length, has = data:sub(at, stop - 1):match("(%d+) (%d)")
+      length = tonumber(length)
       if count % shares == number then
-         requests[#requests + 1] = data:sub(stop + 1, stop + length) .. body
+         local one = data:sub(stop + 1, stop + length)
+         requests[#requests + 1] = has == "1" and one .. body or one
       end
       at, count = stop + length + 1, count + 1
    end

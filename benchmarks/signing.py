@@ -35,7 +35,8 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is signed. `path` is decoded; `headers` have names in lower case."""
+    """What is signed. `path` is decoded; `headers` have names in lower case. `credentials`:
+    others than the target's."""
 
     method: str
     path: str
@@ -43,6 +44,8 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     payload_hash: str = EMPTY
     length: int | None = None
+    body: bytes = field(default=b"", repr=False)
+    credentials: Credentials | None = None
 
 
 def checksum_headers(body: bytes) -> dict[str, str]:

@@ -1,218 +1,294 @@
-"""What is asked of every server: the table of workloads, their data and their requests.
+"""What is asked of every server: the table of workloads.
 
-Each workload has many distinct signed requests, which the load generator replays
-in turns. They are signed just before they are sent, for S3 refuses what is older
-than 15 minutes.
+Most have many distinct signed requests, which are replayed in turns. They are signed
+just before they are sent, for S3 refuses what is older than 15 minutes. Those with an
+`operation` make their requests as they go (see `steps`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from benchmarks.connection import Answer, Connection
-from benchmarks.signing import Credentials, Request, checksum_headers, head
+from benchmarks import requests, steps
+from benchmarks.requests import GIB, KIB, MIB, PAGE, Target
+from benchmarks.signing import Request
+from benchmarks.steps import Operation
 
-KIB, MIB = 1 << 10, 1 << 20
 BUCKET = "benchmark"
-LISTED = "benchmark-list"
-PAGE = 1000
+LARGE = "large/object.bin"
+PART = 8 * MIB
+FOLDERS = 1000
+
+Unit = Literal["requests", "bytes", "ms"]
+Seeds = Iterable[tuple[str, int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """A server's address and the key to sign with."""
+class Filling:
+    """A bucket that is filled in the index itself, for HTTP would take too long: `keys`
+    keys in `FOLDERS` folders, with `versions` versions each."""
 
-    host: str
-    port: int
-    credentials: Credentials
+    keys: int
+    versions: int = 1
 
-    @property
-    def address(self) -> tuple[str, int]:
-        return self.host, self.port
-
-    def head(self, request: Request, age: int = 0) -> bytes:
-        """The request's bytes up to its body, as if signed `age` seconds ago."""
-        when = datetime.now(UTC) - timedelta(seconds=age)
-        return head(request, f"{self.host}:{self.port}", self.credentials, when)
+    def key(self, number: int) -> str:
+        """In the order of keys: "0007/00000042" is the 43rd of folder 7."""
+        folder, place = divmod(number, max(1, self.keys // FOLDERS))
+        return f"{folder:04d}/{place:08d}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """`size` is an object's, in bytes; `distinct` how many objects, hence requests."""
+    """`size` is an object's, in bytes; `distinct` how many objects, hence requests.
+
+    `request` makes the request of a number, or `operation` what is done instead. `seed`
+    names objects that must be there, and their sizes; `fresh`: before each slice anew,
+    for each request is sent once. `entries`: keys and prefixes that a page must have.
+    """
 
     name: str
     title: str
-    method: str
-    size: int
-    connections: int
-    distinct: int
-    large: bool = False
-    """Bytes per second say more than requests; wrk reads 8 KiB at a time and needs two threads."""
-
-    @property
-    def lists(self) -> bool:
-        return self.method == "LIST"
+    request: Callable[[Workload, int], Request] | None = None
+    operation: Callable[[Workload, Target, int], Operation] | None = None
+    seed: Callable[[Workload], Seeds] = lambda _: ()
+    bucket: str = BUCKET
+    size: int = 0
+    part: int = PART
+    distinct: int = 512
+    connections: int = 16
+    threads: int = 1
+    """wrk's; it reads 8 KiB at a time and needs two for large bodies."""
+    unit: Unit = "requests"
+    """What says most: operations or bytes per second, or how long one takes."""
+    least: int = 0
+    """Bytes that the bodies of the answers have at least, on average."""
+    entries: int = 0
+    filling: Filling | None = None
+    own: bool = False
+    """wrk cannot send it: it waits for the body of a HEAD."""
+    fresh: bool = False
+    limit: int = 0
+    """Operations in a slice; 0: as many as there is time for."""
+    huge: bool = False
+    """Not for servers that keep everything in memory."""
+    plain: bool = False
+    """A server of static files can answer it."""
+    starts: bool = False
+    """A start of the server, to its first answer."""
 
     @property
     def body(self) -> bytes:
-        return payload(self.size) if self.method == "PUT" else b""
-
-    @property
-    def least(self) -> int:
-        """Bytes that the body of each answer has at least."""
-        if self.lists:
-            return PAGE * len("<Contents><Key></Key></Contents>")
-        return self.size if self.method == "GET" else 0
+        """The one body that requests have, if any has one."""
+        if self.request is None:
+            return b""
+        made = (self.request(self, number).body for number in range(min(self.distinct, 10)))
+        return next((body for body in made if body), b"")
 
     def key(self, number: int) -> str:
         return f"{self.name}/{number:06d}.bin"
 
-    def request(self, number: int) -> Request:
-        if self.lists:
-            query = {"list-type": "2", "max-keys": str(PAGE), "encoding-type": "url"}
-            return Request(method="GET", path=f"/{LISTED}", query=query)
-        path = f"/{BUCKET}/{self.key(number)}"
-        if self.method == "PUT":
-            return put(path, self.body)
-        return Request(method="GET", path=path, headers={"x-amz-checksum-mode": "ENABLED"})
+    def path(self, number: int) -> str:
+        return f"/{self.bucket}/{self.key(number)}"
 
-    def heads(self, target: Target) -> list[bytes]:
-        """The distinct requests, each with a signature of its own (also where keys repeat)."""
-        return [target.head(self.request(n), age=n % 240) for n in range(self.distinct)]
+    @property
+    def large(self) -> str:
+        """The object that workloads with `huge` share."""
+        return f"/{self.bucket}/{LARGE}"
 
 
-WORKLOADS = {
-    one.name: one
-    for one in (
-        Workload(
-            name="get-1k", title="GET 1 KiB", method="GET", size=KIB, connections=16, distinct=512
+def _get(one: Workload, number: int) -> Request:
+    return requests.get(one.path(number))
+
+
+def _put(one: Workload, number: int) -> Request:
+    return requests.put(one.path(number), requests.payload(one.size))
+
+
+def _mixed(one: Workload, number: int) -> Request:
+    return _put(one, number) if number % 10 in (1, 4, 8) else _get(one, number)
+
+
+def _range(one: Workload, number: int) -> Request:
+    first = random.Random(number).randrange(one.size - one.least)
+    return requests.get(one.large, first, one.least)
+
+
+def _page(one: Workload, number: int) -> Request:
+    delimiter = "delimited" in one.name
+    after = ""
+    if one.filling is not None and not delimiter and one.filling.keys > PAGE:
+        after = one.filling.key(random.Random(number).randrange(one.filling.keys - PAGE - 1))
+    return requests.page(one.bucket, delimiter=delimiter, after=after)
+
+
+def _objects(one: Workload) -> Seeds:
+    return ((one.path(number), one.size) for number in range(one.distinct))
+
+
+def _large(one: Workload) -> Seeds:
+    return ((one.large, one.size),)
+
+
+def _keys(one: Workload) -> Seeds:
+    """A page of keys, or of as many keys as prefixes."""
+    for number in range(one.entries):
+        if "delimited" not in one.name or number % 2:
+            yield f"/{one.bucket}/{number:06d}.bin", 6
+        else:
+            yield from ((f"/{one.bucket}/{number:06d}/{name}.bin", 6) for name in "abc")
+
+
+def _chosen(one: Workload, number: int) -> list[str]:
+    return [f"{one.name}/{number}/{key:04d}" for key in range(one.entries)]
+
+
+_LIST_BYTES = PAGE * len("<Contents><Key></Key></Contents>")
+_GET = Workload(name="", title="", request=_get, seed=_objects, size=KIB, least=KIB, plain=True)
+_PAGES = Workload(
+    name="",
+    title="",
+    request=_page,
+    distinct=200,
+    entries=PAGE,
+    least=_LIST_BYTES,
+)
+
+
+TABLE = (
+    replace(_GET, name="get-1k", title="GET 1 KiB"),
+    replace(_GET, name="get-1k-256", title="GET 1 KiB, 256 connections", connections=256),
+    Workload(
+        name="head-1k",
+        title="HEAD 1 KiB",
+        request=lambda one, number: requests.stat(one.path(number)),
+        seed=_objects,
+        size=KIB,
+        own=True,
+        plain=True,
+    ),
+    Workload(name="put-1k", title="PUT 1 KiB", request=_put, size=KIB),
+    Workload(
+        name="mixed-1k",
+        title="70 % GET, 30 % PUT 1 KiB",
+        request=_mixed,
+        seed=_objects,
+        size=KIB,
+        least=KIB // 2,
+    ),
+    Workload(
+        name="delete",
+        title="DELETE 1 KiB",
+        request=lambda one, number: requests.delete(one.path(number)),
+        seed=_objects,
+        size=KIB,
+        distinct=2000,
+        fresh=True,
+    ),
+    Workload(
+        name="delete-1000",
+        title="DeleteObjects of 1,000",
+        operation=lambda one, target, number: steps.deletion(
+            target, one.bucket, _chosen(one, number)
         ),
-        Workload(
-            name="put-1k", title="PUT 1 KiB", method="PUT", size=KIB, connections=16, distinct=512
+        entries=PAGE,
+        connections=1,
+        unit="ms",
+    ),
+    replace(
+        _GET,
+        name="get-8m",
+        title="GET 8 MiB",
+        size=8 * MIB,
+        least=8 * MIB,
+        distinct=16,
+        connections=8,
+        threads=2,
+        unit="bytes",
+    ),
+    Workload(
+        name="put-8m",
+        title="PUT 8 MiB",
+        request=_put,
+        size=8 * MIB,
+        distinct=16,
+        connections=4,
+        threads=2,
+        unit="bytes",
+    ),
+    Workload(
+        name="multipart-64m",
+        title="64 MiB in parts of 8 MiB",
+        operation=lambda one, target, number: steps.multipart(
+            target, one.path(number % one.distinct), one.size, one.part
         ),
-        Workload(
-            name="get-8m",
-            title="GET 8 MiB",
-            method="GET",
-            size=8 * MIB,
-            connections=8,
-            distinct=16,
-            large=True,
-        ),
-        Workload(
-            name="put-8m",
-            title="PUT 8 MiB",
-            method="PUT",
-            size=8 * MIB,
-            connections=4,
-            distinct=16,
-            large=True,
-        ),
-        Workload(
-            name="list-1000",
-            title="list 1,000 keys",
-            method="LIST",
-            size=0,
-            connections=16,
-            distinct=200,
-        ),
-    )
-}
+        size=64 * MIB,
+        distinct=8,
+        connections=4,
+        unit="bytes",
+    ),
+    Workload(
+        name="range-64k",
+        title="GET 64 KiB of 1 GiB",
+        request=_range,
+        seed=_large,
+        size=GIB,
+        least=64 * KIB,
+        huge=True,
+        plain=True,
+    ),
+    Workload(
+        name="copy-1g",
+        title="CopyObject 1 GiB",
+        request=lambda one, number: requests.copy(one.large, one.path(number)),
+        seed=_large,
+        size=GIB,
+        distinct=2,
+        connections=1,
+        unit="ms",
+        own=True,
+        huge=True,
+    ),
+    Workload(
+        name="complete-1g",
+        title="Complete 1 GiB",
+        operation=lambda one, target, _: steps.completion(target, one.path(0), one.size, one.part),
+        size=GIB,
+        part=64 * MIB,
+        connections=1,
+        unit="ms",
+        limit=1,
+        huge=True,
+    ),
+    replace(_PAGES, name="list-1000", title="list 1,000 keys", seed=_keys, bucket="benchmark-list"),
+    replace(
+        _PAGES,
+        name="list-delimited",
+        title="list 500 keys, 500 prefixes",
+        seed=_keys,
+        bucket="benchmark-delimited",
+    ),
+    replace(
+        _PAGES,
+        name="list-versions",
+        title="list 1,000 keys of 100 versions",
+        bucket="benchmark-versions",
+        filling=Filling(keys=PAGE, versions=100),
+    ),
+    Workload(name="start", title="start to first answer", connections=1, unit="ms", starts=True),
+)
+WORKLOADS: Mapping[str, Workload] = {one.name: one for one in TABLE}
 
 
-@cache
-def payload(size: int) -> bytes:
-    """`size` bytes that do not compress, the same in every run."""
-    return random.Random(size).randbytes(size)
-
-
-@cache
-def _sha256(body: bytes) -> str:
-    return hashlib.sha256(body).hexdigest()
-
-
-def put(path: str, body: bytes) -> Request:
-    return Request(
-        method="PUT",
-        path=path,
-        headers=checksum_headers(body) if body else {},
-        payload_hash=_sha256(body),
-        length=len(body),
-    )
-
-
-class Refused(Exception):
-    """A server did not answer as S3 does, so measuring it would mean nothing."""
-
-
-def prepare(workload: Workload, target: Target) -> None:
-    """Write what the workload reads, then try each kind of request once. Raises `Refused`."""
-    connection = Connection(target.address)
-    try:
-        for path, body in _contents(workload):
-            _must(connection.exchange(target.head(put(path, body)), body, keep=True), path)
-        answer = connection.exchange(target.head(workload.request(0)), workload.body, keep=True)
-        _must(answer, workload.title)
-        _check(workload, answer)
-    except OSError as error:
-        raise Refused(f"{workload.title}: {error}") from error
-    finally:
-        connection.close()
-
-
-def create_buckets(target: Target) -> None:
-    """Raises `Refused`."""
-    connection = Connection(target.address)
-    try:
-        for bucket in (BUCKET, LISTED):
-            _must(connection.exchange(target.head(put(f"/{bucket}", b"")), keep=True), bucket)
-    except OSError as error:
-        raise Refused(f"creating a bucket: {error}") from error
-    finally:
-        connection.close()
-
-
-def _contents(workload: Workload) -> Iterator[tuple[str, bytes]]:
-    if workload.lists:
-        for number in range(PAGE):
-            yield f"/{LISTED}/{workload.key(number)}", b"listed"
-    elif workload.method == "GET":
-        for number in range(workload.distinct):
-            yield f"/{BUCKET}/{workload.key(number)}", payload(workload.size)
-
-
-def _must(answer: Answer, what: str) -> None:
-    if answer.status != 200:
-        text = answer.body.decode("utf-8", "replace")
-        raise Refused(f"{what}: answered {answer.status} {text[:300]}".strip())
-
-
-def _check(workload: Workload, answer: Answer) -> None:
-    if workload.lists and answer.body.count(b"<Contents>") != PAGE:
-        raise Refused(f"a page has {answer.body.count(b'<Contents>')} keys, not {PAGE}")
-    if workload.method == "GET" and answer.body != payload(workload.size):
-        raise Refused(f"{workload.title}: other bytes than were put")
-
-
-def write_replay(folder: Path, workload: Workload, target: Target) -> tuple[Path, Path]:
-    """The requests (each "length NL bytes") and the body that all share, as files."""
-    heads, body = folder / "requests", folder / "body"
-    heads.write_bytes(b"".join(b"%d\n%b" % (len(one), one) for one in workload.heads(target)))
-    body.write_bytes(workload.body)
-    return heads, body
-
-
-def read_replay(heads: Path) -> list[bytes]:
-    """The requests that `write_replay` wrote."""
-    data, at, found = heads.read_bytes(), 0, []
-    while at < len(data):
-        end = data.index(b"\n", at) + 1
-        found.append(data[end : end + int(data[at:end])])
-        at = end + int(data[at:end])
-    return found
+def deep(keys: int) -> list[Workload]:
+    """Pages of a bucket with that many keys: from anywhere in it, and of its folders."""
+    filling, bucket = Filling(keys=keys), f"benchmark-{keys}"
+    return [
+        replace(_PAGES, name=f"list-{keys}", title=f"list 1,000 of {keys:,} keys",
+                filling=filling, bucket=bucket),
+        replace(_PAGES, name=f"list-delimited-{keys}",
+                title=f"list 1,000 prefixes of {keys:,} keys", filling=filling, bucket=bucket,
+                least=_LIST_BYTES // 2),
+    ]  # fmt: skip

@@ -89,12 +89,16 @@ class Chain:
         master_key: Secret | None,
         clock: Callable[[], int] = now,
         jobs: Jobs | None = None,
+        only: type = Store,
     ) -> None:
-        """Raises `ChainError`; then what had been opened is closed again. Without `jobs` it
-        is no gateway that opens them, but a command that looks beside one."""
+        """Open all, or `only` the stores that have a capability themselves. Raises
+        `ChainError`; then what had been opened is closed again. Without `jobs` it is no
+        gateway that opens them, but a command that looks beside one."""
         shared, own = Shared(), "" if jobs is None else instance()
         sids = ["", *self._services]
         for sid, (place, store) in zip(sids, self._stores(), strict=True):
+            if not isinstance(store, only):
+                continue
             context = Context(
                 sid=sid,
                 folder=folder,

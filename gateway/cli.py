@@ -21,7 +21,9 @@ from gateway.chain import Chain, ChainError
 from gateway.config import ID, ID_RULE, SID, SID_RULE, Configuration, ConfigurationError, load
 from gateway.identity import LEVELS, ROOT_ACCOUNT, SERVICE_LEVELS, Identity, KeyAccess
 from gateway.plugins import PluginError, Plugins
+from gateway.scrub import RATE, scrub
 from gateway.storage import StorageError
+from gateway.units import format_size, parse_size
 
 EXPECTED = (CatalogError, ChainError, ConfigurationError, PluginError, StorageError)
 """What a person can do something about: a message, no traceback."""
@@ -52,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     services = _add(commands, "services", services_, "the chain as a tree, with sizes")
     for one in (check, services):
         _add_place(one)
+    _add_scrub(commands)
     _add(commands, "drivers", drivers_, "each driver and layer with its options")
     _add(commands, "version", version_, "which storage-gateway this is")
     keys = commands.add_parser("keys", help="list, add and revoke keys, also while serving")
@@ -83,6 +86,20 @@ def _add_serve(commands: Any) -> None:
     serve.add_argument("--log-format", choices=("text", "json"))
 
 
+def _add_scrub(commands: Any) -> None:
+    text = "compare all that is kept with its digests, also while serving; 1: something is damaged"
+    scrub = _add(commands, "scrub", scrub_, text)
+    scrub.add_argument("sid", metavar="SID", nargs="?", help="one service or bucket; else all")
+    scrub.add_argument(
+        "--rate",
+        metavar="SIZE",
+        type=_size,
+        default=RATE,
+        help=f"bytes a second, {format_size(RATE)} unless given; 0: as fast as it goes",
+    )
+    _add_place(scrub)
+
+
 def _add_keys(commands: Any) -> None:
     _add_place(_add(commands, "list", keys_list, "all keys, without their secrets"))
     add = _add(commands, "add", keys_add, "make a key; its secret is printed once")
@@ -99,6 +116,13 @@ def _add_keys(commands: Any) -> None:
     revoke = _add(commands, "revoke", keys_revoke, "refuse a key from its next request on")
     revoke.add_argument("id", metavar="ID")
     _add_place(revoke)
+
+
+def _size(text: str) -> int:
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _id(text: str) -> str:
@@ -198,6 +222,19 @@ def services_(typed: argparse.Namespace) -> int:
     finally:
         runtime.close()
     return 0
+
+
+def scrub_(typed: argparse.Namespace) -> int:
+    configuration = _load(typed)
+    if not _has_run(configuration):
+        raise ChainError(
+            "There is nothing to check: the gateway has not run with this data folder."
+        )
+    try:
+        return 0 if scrub(configuration, typed.sid, typed.rate, sys.stdout) else 1
+    except KeyboardInterrupt:
+        print("\ngateway: stopped before all was checked", file=sys.stderr)
+        return 1
 
 
 def _has_run(configuration: Configuration) -> bool:

@@ -7,7 +7,7 @@ it expire.
 from __future__ import annotations
 
 from drivers.cache.marks import GOOD, Marks
-from drivers.indexed.commit import Transaction
+from drivers.indexed.batch import Transaction
 from drivers.indexed.space import Space
 
 LEASE = 10_000

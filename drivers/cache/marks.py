@@ -23,9 +23,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from drivers.indexed.commit import Committer, GroupCommit, Serial, Transaction, Turnstile, translate
+from drivers.indexed.batch import Transaction, translate
+from drivers.indexed.commit import Committer, GroupCommit, Serial, Turnstile
 from gateway.storage import Purge, PurgeKind
-from gateway.storage.wal_index import Version, watch
+from gateway.storage.wal_index import Version, Watch, watch
 
 Verdict = Literal["good", "stale", "gone"]
 GOOD: Verdict = "good"
@@ -87,22 +88,6 @@ class Named:
                 del kept[value]
 
 
-class _Counter:
-    """The watch of a database that nobody else opens."""
-
-    def __init__(self) -> None:
-        self._number = 0
-
-    def version(self) -> Version:
-        return self._number
-
-    def wrote(self) -> None:
-        self._number += 1
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
 class Marks:
     """`folder`: where the database lies; None for one in memory. `missed` is called with a
     point when marks up to it were trimmed before this process saw them."""
@@ -117,25 +102,26 @@ class Marks:
             self._connection = sqlite3.connect(
                 ":memory:", isolation_level=None, check_same_thread=False
             )
-            self._committer: Committer = Serial(self._connection, self._lock, lambda _: None)
+            serial = Serial(self._connection, self._lock, _nothing)
+            self._committer: Committer = serial
+            self._reader = self._connection
+            self._watch: Watch | None = None
+            self._version: Callable[[], Version] = lambda: serial.commits
         else:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(
-                folder / "marks.db", timeout=10, isolation_level=None, check_same_thread=False
-            )
-            for pragma in ("journal_mode = WAL", "synchronous = FULL"):
-                self._connection.execute(f"PRAGMA {pragma}").fetchall()
-            self._turn = Turnstile(folder)
-            self._committer = GroupCommit(self._connection, self._turn)
-        self._committer.write(_create)
-        self._reader, self._watch = self._connection, _Counter()
-        if folder is not None:
             path = folder / "marks.db"
-            self._reader = sqlite3.connect(
-                path, timeout=10, isolation_level=None, check_same_thread=False
-            )
-            self._watch = watch(path)  # type: ignore[assignment]  # both are a Watch
-        self._version = self._watch.version
+            folder.mkdir(parents=True, exist_ok=True)
+            self._turn = Turnstile(folder)
+            try:
+                with self._turn:
+                    self._connection = _connect(path)
+                self._reader = _connect(path)
+            except sqlite3.Error as error:
+                self._turn.close()
+                raise translate(error) from error
+            self._committer = GroupCommit(self._connection, self._turn, _nothing)
+            self._watch = watch(path)
+            self._version = self._watch.version
+        self._committer.write(_create)
         self._seen: Version = -1
         self.hard, self.soft = Named(), Named()
         self._known: dict[int, MarkRow] = {}
@@ -149,7 +135,8 @@ class Marks:
         self._connection.close()
         if self._reader is not self._connection:
             self._reader.close()
-        self._watch.close()  # after all connections: see wal_index
+        if self._watch is not None:
+            self._watch.close()  # after all connections: see `wal_index`
         if self._turn is not None:
             self._turn.close()
 
@@ -211,10 +198,7 @@ class Marks:
                     txn.execute("DELETE FROM marks WHERE id < ?", (last,))
             return last
 
-        last = self._committer.write(operation)
-        with self._lock:
-            self._watch.wrote()
-        return last
+        return self._committer.write(operation)
 
     def old(self) -> list[MarkRow]:
         """Marks that have been there for long enough to be trimmed, in their order."""
@@ -233,8 +217,6 @@ class Marks:
             txn.execute("INSERT INTO trimmed VALUES (?)", (upto,))
 
         self._committer.write(operation)
-        with self._lock:
-            self._watch.wrote()
 
     def fading(self) -> list[MarkRow]:
         """Marks that this process knows, and that were trimmed: to be forgotten."""
@@ -253,6 +235,17 @@ class Marks:
             self.soft.forget(last)
             for mark in fading:
                 del self._known[mark.id]
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+    for pragma in ("journal_mode = WAL", "synchronous = FULL"):
+        connection.execute(f"PRAGMA {pragma}").fetchall()
+    return connection
+
+
+def _nothing(_: object) -> None:
+    """No blobs are released here."""
 
 
 def _create(txn: Transaction) -> None:

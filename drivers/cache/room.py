@@ -15,7 +15,7 @@ from contextlib import suppress
 from drivers.cache import rows
 from drivers.cache.marks import MarkRow
 from drivers.cache.stock import HIGH, Stock
-from drivers.indexed.commit import Transaction
+from drivers.indexed.batch import Transaction
 from gateway.storage import Purge, PurgeKind
 from gateway.storage.paging import successor
 
@@ -118,7 +118,7 @@ class Room:
             return 0
         with stock.space.reading() as connection:
             due = connection.execute(
-                "SELECT id, name, size FROM blobs WHERE due IS NOT NULL LIMIT 256"
+                "SELECT id, name, size FROM blobs WHERE due IS NOT NULL AND refs = 0 LIMIT 256"
             ).fetchall()
         gone = []
         for blob, name, size in due:

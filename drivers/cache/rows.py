@@ -16,8 +16,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from drivers.cache.entries import Entry
+from drivers.indexed.batch import Transaction
 from drivers.indexed.blobs import Blob
-from drivers.indexed.commit import Transaction
 from drivers.indexed.content import add_blob, release_blob
 
 STATEMENTS = (

@@ -14,19 +14,19 @@ from pathlib import Path
 from drivers.cache import rows
 from drivers.cache.entries import Entry, Held
 from drivers.cache.rows import NoRoom
+from drivers.indexed.batch import Transaction
 from drivers.indexed.blobs import (
     Blob,
-    crcs_of,
+    Crcs,
     decrypted,
     encrypted,
-    in_blocks,
     plain_range,
     verified,
 )
-from drivers.indexed.cipher import new_cipher, open_cipher
-from drivers.indexed.commit import Transaction
+from drivers.indexed.cipher import BLOCK as BLOB_BLOCK
+from drivers.indexed.cipher import Cipher, new_cipher, open_cipher
 from drivers.indexed.space import FileSpace, MemorySpace, Space
-from gateway.storage import Encryption, Secret
+from gateway.storage import Encryption, Filling, IteratorBody, Secret
 
 HIGH = 0.99
 """Of the limit: from there on the background makes room."""
@@ -52,6 +52,13 @@ def boot_id() -> str:
     with suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return ""
+
+
+def _blocks(pieces: Sequence[bytes], cipher: Cipher | None) -> Iterator[bytes]:
+    """The pieces in blocks of the engine's blobs."""
+    body = Filling(IteratorBody(iter(pieces)))
+    blocks = iter(lambda: body.read(BLOB_BLOCK), b"")
+    return blocks if cipher is None else encrypted(blocks, cipher)
 
 
 class Stock:
@@ -132,16 +139,13 @@ class Stock:
         size, seal, cipher = sum(map(len, pieces)), b"", None
         if sealed:
             cipher, seal = new_cipher(Encryption(), self._master)
+        crcs = Crcs()
+        blocks = crcs.through(_blocks(pieces, cipher))
         if size <= INLINE:
-            data = b"".join(pieces)
-            if cipher is not None:
-                data = cipher.encrypt(0, data)
-            return Blob(size=size, data=data, crcs=crcs_of((data,)), seal=seal)
-        blocks = in_blocks(pieces)
-        if cipher is not None:
-            blocks = encrypted(blocks, cipher)
-        name, crcs = self.space.blobs.write(blocks)
-        return Blob(size=size, name=name, crcs=crcs, seal=seal)
+            data = b"".join(blocks)
+            return Blob(size=size, data=data, crcs=bytes(crcs.packed), seal=seal)
+        name = self.space.blobs.write(blocks)
+        return Blob(size=size, name=name, crcs=bytes(crcs.packed), seal=seal)
 
     def discard(self, blobs: Sequence[Blob]) -> None:
         """Remove what was written and will not be stored."""

@@ -2,6 +2,9 @@
 
   schema.py     the tables
   commit.py     how writes become durable: together, in turn, fairly
+  batch.py      one transaction for all that wait
+  recent.py     what was found lately
+  removals.py   files that nothing needs any more
   blobs.py      bytes: files in a folder, or a dictionary
   cipher.py     encryption of a blob, block by block
   space.py      an index and its blobs, opened once per data folder
@@ -20,5 +23,6 @@ around it
   writing.py    how a body becomes a blob
   listing.py    pages of keys, versions and uploads
   view.py multipart.py buckets.py store.py    the contract on top
-  upkeep.py     removals, orphans, scrub
+  upkeep.py     removals, orphans
+  scrubbing.py  whether what is kept is what was written
 """

@@ -2,7 +2,9 @@
 
 A file is complete before the index knows it: written, synced, and its folder
 synced, then the index is committed. Blobs are never changed, and never named
-after keys. Every block of 256 KiB, as it is stored, has a CRC-32.
+after keys. For every block of 256 KiB, as it is stored, the index has the
+CRC-32 of all bytes up to its end: so a block is checked by itself, from the
+value before it, and the last value is the CRC-32 of the whole.
 """
 
 from __future__ import annotations
@@ -40,8 +42,11 @@ class Blob(NamedTuple):
 class Blobs(Protocol):
     """A space of blobs. `pieces` gives the stored blocks from block number `first` on."""
 
-    def write(self, pieces: Iterable[bytes]) -> tuple[str, bytes]:
-        """(name, CRCs) of a new blob, durable."""
+    checked: bool
+    """Whether its bytes may change unnoticed, so that CRCs are kept of them."""
+
+    def write(self, pieces: Iterable[bytes]) -> str:
+        """The name of a new blob, durable."""
 
     def blocks(self, name: str, first: int, block: int) -> Iterator[bytes]:
         """Stored blocks of `block` bytes each. Raises `FileNotFoundError` at once."""
@@ -68,35 +73,40 @@ def new_name() -> str:
     return secrets.token_hex(16)
 
 
-def in_blocks(pieces: Iterable[bytes], size: int = BLOCK) -> Iterator[bytes]:
-    """The same bytes in blocks of exactly `size`, the last one shorter."""
-    rest = b""
-    for piece in pieces:
-        joined = rest + piece if rest else piece
-        if len(joined) < size:
-            rest = joined
-            continue
-        end = len(joined) - len(joined) % size
-        for at in range(0, end, size):
-            yield joined[at : at + size]
-        rest = joined[end:]
-    if rest:
-        yield rest
-
-
 def encrypted(blocks: Iterable[bytes], cipher: Cipher) -> Iterator[bytes]:
     for number, block in enumerate(blocks):
         yield cipher.encrypt(number, block)
 
 
-def crcs_of(blocks: Iterable[bytes]) -> bytes:
-    values = [zlib.crc32(block) for block in blocks]
-    return struct.pack(f"<{len(values)}I", *values)
+class Crcs:
+    """The CRC-32 after each block. It is a hasher: its digest is that of all blocks."""
+
+    __slots__ = ("packed", "value")
+
+    def __init__(self, value: int = 0) -> None:
+        self.value, self.packed = value, bytearray()
+
+    def update(self, block: bytes, /) -> None:
+        self.value = zlib.crc32(block, self.value)
+        self.packed += _CRC.pack(self.value)
+
+    def digest(self) -> bytes:
+        return self.value.to_bytes(4, "big")
+
+    def through(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
+        for block in blocks:
+            self.update(block)
+            yield block
+
+
+_CRC = struct.Struct("<I")
 
 
 class FileBlobs:
     """Files `ab/<name>` below `folder`, in 256 folders. Names do not depend on keys, so
     every key works on every file system, and paths are short."""
+
+    checked = True
 
     def __init__(self, folder: Path, *, sync: bool = True) -> None:
         self.folder, self._sync = folder, sync
@@ -109,15 +119,14 @@ class FileBlobs:
     def path(self, name: str) -> Path:
         return self.folder / name[:2] / name
 
-    def write(self, pieces: Iterable[bytes]) -> tuple[str, bytes]:
+    def write(self, pieces: Iterable[bytes]) -> str:
         name = new_name()
-        path, crcs = self.path(name), bytearray()
+        path = self.path(name)
         try:
             with _translating():
                 handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
             try:
                 for block in pieces:  # what the source raises is its own, also an OSError
-                    crcs += struct.pack("<I", zlib.crc32(block))
                     with _translating():
                         _write_all(handle, block)
                 if self._sync:
@@ -133,7 +142,7 @@ class FileBlobs:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
             raise
-        return name, bytes(crcs)
+        return name
 
     def blocks(self, name: str, first: int, block: int) -> Iterator[bytes]:
         file = self.path(name).open("rb", buffering=0)
@@ -180,14 +189,16 @@ class _Closing:
 class MemoryBlobs:
     """Blobs in a dictionary; a reader keeps what it opened, whatever happens to the name."""
 
+    checked = False
+
     def __init__(self) -> None:
         self._held: dict[str, list[bytes]] = {}
 
-    def write(self, pieces: Iterable[bytes]) -> tuple[str, bytes]:
+    def write(self, pieces: Iterable[bytes]) -> str:
         blocks = list(pieces)
         name = new_name()
         self._held[name] = blocks
-        return name, b""
+        return name
 
     def blocks(self, name: str, first: int, block: int) -> Iterator[bytes]:
         try:
@@ -201,9 +212,10 @@ class MemoryBlobs:
 
 def verified(blocks: Iterator[bytes], crcs: bytes, first: int) -> Iterator[bytes]:
     """The same blocks; `Corrupt` at the first whose CRC is not the one recorded."""
+    value = _CRC.unpack_from(crcs, first * 4 - 4)[0] if first else 0
     for number, block in enumerate(blocks, first):
-        at = number * 4
-        if crcs[at : at + 4] != struct.pack("<I", zlib.crc32(block)):
+        value = zlib.crc32(block, value)
+        if crcs[number * 4 : number * 4 + 4] != _CRC.pack(value):
             raise Corrupt(f"Block {number} of a blob was changed on disk.")
         yield block
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from drivers.indexed import uploads
-from drivers.indexed.commit import Transaction
+from drivers.indexed.batch import Transaction
 from drivers.indexed.view import View
 from gateway.storage import AlreadyExists, BucketInfo, Buckets, NoSuchStore, NotEmpty
 
@@ -31,8 +31,7 @@ class BucketsView(View, Buckets):
         return self.space.write(operation)
 
     def drop(self, name: str) -> None:
-        grace = self.space.grace
-        due = None if grace is None else self.space.clock() + grace
+        due = self.space.due(self.space.clock()).whole
 
         def operation(txn: Transaction) -> None:
             service = find_service(txn.one, name)
@@ -43,7 +42,8 @@ class BucketsView(View, Buckets):
                 if txn.one(sql, (service,)) is not None:
                     raise NotEmpty
             uploads.drop_all(txn, service, due)
-            txn.execute("DELETE FROM changes WHERE service = ?", (service,))
+            if self.space.grace is None:  # else a job forgets them in steps: there may be millions
+                txn.execute("DELETE FROM changes WHERE service = ?", (service,))
             txn.execute("DELETE FROM services WHERE id = ?", (service,))
 
         self.space.write(operation)
@@ -63,21 +63,32 @@ class BucketsView(View, Buckets):
 
     def declare(self, name: str, *, keep: bool, quota: int | None = None) -> int:
         """The id of the declared service of that name, made when it is not there, with
-        the settings that the configuration gives it."""
+        the settings that the configuration gives it. Writes only what is new, so that a
+        folder can be looked at when its disk is full."""
+        service = find_service(self.space.one, name)
+        if service is not None:
+            sql = "SELECT versioning, quota FROM services WHERE id = ?"
+            before, kept = self.space.one(sql, (service,))
+            if (_declared(before, keep=keep), quota) == (before, kept):
+                return service
 
         def operation(txn: Transaction) -> int:
             service = find_service(txn.one, name)
             if service is None:
                 service = insert_service(txn, name, self.space.clock())
             (before,) = txn.one("SELECT versioning FROM services WHERE id = ?", (service,))
-            after = "on" if keep else "off" if before == "off" else "suspended"
             txn.execute(
                 "UPDATE services SET versioning = ?, quota = ? WHERE id = ?",
-                (after, quota, service),
+                (_declared(before, keep=keep), quota, service),
             )
             return service
 
         return self.space.write(operation)
+
+
+def _declared(before: str, *, keep: bool) -> str:
+    """The versioning state of a declared service, by the one it had."""
+    return "on" if keep else "off" if before == "off" else "suspended"
 
 
 def find_service(one: Callable[..., Any], name: str) -> int | None:

@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, cast
 
+from drivers.indexed.batch import Transaction
 from drivers.indexed.blobs import Blob
-from drivers.indexed.commit import Transaction
 from drivers.indexed.records import Row, unpack_pieces
 
 
 class Content(NamedTuple):
-    """Where an object's bytes are: a blob, or a manifest, or nowhere (it is empty)."""
+    """Where an object's bytes are: a blob, or a manifest, or nowhere (it is empty).
+    `overwrote`: they took the place of the ones that the object had."""
 
     blob: int | None = None
     manifest: int | None = None
+    overwrote: bool = False
+
+
+ContentMaker = Callable[[Transaction, "Row | None"], Content]
+"""Makes the rows of an object's bytes, once it is sure that the object will be there.
+It is given the row that the object replaces, when nothing will need that any more."""
+
+
+def new_content(txn: Transaction, blob: Blob, replaced: Row | None) -> Content:
+    """Bytes in the index take the place of those they replace, when nobody shares these:
+    one statement instead of three."""
+    if blob.data is not None and replaced is not None and replaced.blob is not None:
+        done = txn.execute(
+            "UPDATE blobs SET size = ?, crcs = ?, seal = ?, data = ?"
+            " WHERE id = ? AND refs = 1 AND name IS NULL",
+            (blob.size, blob.crcs or None, blob.seal or None, blob.data, replaced.blob),
+        )
+        if done.rowcount:
+            return Content(blob=replaced.blob, overwrote=True)
+    return Content(blob=add_blob(txn, blob))
 
 
 def add_blob(txn: Transaction, blob: Blob) -> int:
@@ -33,26 +55,46 @@ def share(txn: Transaction, row: Row) -> Content:
     return Content(row.blob, row.manifest)
 
 
-def release(txn: Transaction, row: Row, due: int | None) -> None:
-    """One object less needs these bytes. `due`: when a file may go (None: at once)."""
+class Due(NamedTuple):
+    """When files may go that nothing needs any more; None: at once, for who has opened a
+    file can read it to its end. `pieces`: those of a manifest, whose readers open one
+    after the other."""
+
+    whole: int | None
+    pieces: int | None
+
+
+def release(txn: Transaction, row: Row, due: Due) -> None:
+    """One object less needs these bytes."""
     if row.blob is not None:
-        release_blob(txn, row.blob, due)
+        release_blob(txn, row.blob, due.whole)
     if row.manifest is not None:
-        release_manifest(txn, row.manifest, due)
+        release_manifest(txn, row.manifest, due.pieces)
 
 
 def release_blob(txn: Transaction, blob: int, due: int | None) -> None:
-    refs, name = txn.one(
-        "UPDATE blobs SET refs = refs - 1 WHERE id = ? RETURNING refs, name", (blob,)
+    alone = "DELETE FROM blobs WHERE id = ? AND refs = 1 AND name IS NULL"
+    if txn.execute(alone, (blob,)).rowcount:
+        return  # most are small, and shared by nobody
+    refs, name, held = txn.one(
+        "UPDATE blobs SET refs = refs - 1 WHERE id = ? RETURNING refs, name, due", (blob,)
     )
     if refs > 0:
         return
-    if name is None or due is None:
+    if name is None or due is held is None:
         txn.execute("DELETE FROM blobs WHERE id = ?", (blob,))
         if name is not None:
             txn.released.append(name)
     else:
-        txn.execute("UPDATE blobs SET due = ? WHERE id = ?", (due, blob))
+        later = max(due or 0, held or 0)
+        txn.execute("UPDATE blobs SET due = ? WHERE id = ?", (later, blob))
+
+
+def _release_piece(txn: Transaction, blob: int, due: int | None) -> None:
+    """Until `due` the file stays, also when another object gives it up before."""
+    if due is not None:
+        txn.execute("UPDATE blobs SET due = ? WHERE id = ? AND name IS NOT NULL", (due, blob))
+    release_blob(txn, blob, due)
 
 
 def release_manifest(txn: Transaction, manifest: int, due: int | None) -> None:
@@ -62,4 +104,4 @@ def release_manifest(txn: Transaction, manifest: int, due: int | None) -> None:
     if refs == 0:
         txn.execute("DELETE FROM manifests WHERE id = ?", (manifest,))
         for piece in unpack_pieces(pieces):
-            release_blob(txn, piece.blob, due)
+            _release_piece(txn, piece.blob, due)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from drivers.indexed.commit import Transaction
+from drivers.indexed.batch import Transaction
 from drivers.indexed.records import COLUMNS, Row
 from gateway.storage import NULL_VERSION, MethodNotAllowed, NoSuchKey, NoSuchVersion
 

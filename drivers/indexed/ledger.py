@@ -1,30 +1,20 @@
-"""A service's row while an operation changes it: numbers, usage, quota, and the feed."""
+"""What a service's row counts, while a transaction changes it: sequence, usage, quota."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any
 
-from drivers.indexed.commit import Transaction
-from drivers.indexed.records import Row
 from gateway.storage import Full, NoSuchStore, Versioning
 
 
 class Ledger:
-    """A service's row, read at the start of an operation and written at its end."""
+    """A service's row, read when a transaction first needs it, and written at its end."""
 
-    __slots__ = (
-        "_before",
-        "bytes",
-        "objects",
-        "quota",
-        "sequence",
-        "service",
-        "time",
-        "versioning",
-    )
+    __slots__ = ("_saved", "bytes", "objects", "quota", "sequence", "service", "versioning")
 
-    def __init__(self, txn: Transaction, service: int, time: int) -> None:
-        row = txn.one(
+    def __init__(self, one: Callable[..., Any], service: int) -> None:
+        row = one(
             "SELECT versioning, sequence, objects, bytes, quota FROM services WHERE id = ?",
             (service,),
         )
@@ -35,11 +25,19 @@ class Ledger:
         self.objects: int = row[2]
         self.bytes: int = row[3]
         self.quota: int | None = row[4]
-        self.service, self.time, self._before = service, time, self.sequence
+        self.service, self._saved = service, self.sequence
 
     @property
     def versioned(self) -> bool:
         return self.versioning != "off"
+
+    @property
+    def state(self) -> tuple[int, int, int]:
+        return self.sequence, self.objects, self.bytes
+
+    @state.setter
+    def state(self, state: tuple[int, int, int]) -> None:
+        self.sequence, self.objects, self.bytes = state
 
     def add(self, size: int) -> None:
         self.objects += 1
@@ -51,25 +49,15 @@ class Ledger:
         self.objects -= 1
         self.bytes -= size
 
-    def change(
-        self, txn: Transaction, kind: Literal["put", "delete", "purge", "update"], row: Row
-    ) -> None:
-        """Number a change and write it to the feed."""
-        txn.execute(
-            "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                self.service, self.sequence, kind, self.time, row.key, row.version,
-                row.size, row.etag, row.content_type,
-            ),
-        )  # fmt: skip
-
     def next(self) -> int:
         self.sequence += 1
         return self.sequence
 
-    def save(self, txn: Transaction) -> None:
-        if self.sequence != self._before:
-            txn.execute(
+    def save(self, execute: Callable[..., Any]) -> None:
+        """Every change has a number: when there is no new one, nothing changed."""
+        if self.sequence != self._saved:
+            execute(
                 "UPDATE services SET sequence = ?, objects = ?, bytes = ? WHERE id = ?",
                 (self.sequence, self.objects, self.bytes, self.service),
             )
+            self._saved = self.sequence

@@ -41,6 +41,11 @@ class Walked(NamedTuple):
     next: str | None
 
 
+_STEPS = 8
+"""Rows below a prefix that are stepped over before the walk seeks past them, which costs as
+much as some rows. Where prefixes hold more than that, it soon seeks at once."""
+
+
 def walk(
     seek: Seek, first: Rows | None, *, prefix: str, delimiter: str, after: str, limit: int
 ) -> Walked:
@@ -51,17 +56,23 @@ def walk(
         return page
     rows: Rows = chain(first or (), begin(seek, prefix, delimiter, after))
     last, passed = "", None
+    below, patience = 0, _STEPS
     while (row := next(rows, None)) is not None:
         key: str = row[0]
         if not key.startswith(prefix):
             break
         if passed is not None and key.startswith(passed):
-            beyond = successor(passed)
-            if beyond is None:
-                break
-            rows, passed = seek(beyond, True), None
+            below += 1
+            if below >= patience:
+                patience = max(1, patience // 2)
+                beyond = successor(passed)
+                if beyond is None:
+                    break
+                rows, passed = seek(beyond, True), None
             continue
-        passed = None
+        if passed is not None:
+            patience = min(_STEPS, patience * 2)
+            passed = None
         if len(page.rows) + len(page.prefixes) == limit:
             return page._replace(next=last)
         group = common_prefix(key, prefix, delimiter)
@@ -71,6 +82,7 @@ def walk(
         else:
             page.prefixes.append(group)
             last = passed = group
+            below = 0
     return page
 
 
@@ -100,12 +112,11 @@ def list_objects(
     if not query.delimiter and query.limit > 0:
         return _list_flat(connection, service, query, columns)
 
+    rows = f"SELECT {columns} FROM objects WHERE service = ? AND key"
+    from_key, after_key = f"{rows} >= ? ORDER BY key", f"{rows} > ? ORDER BY key"
+
     def seek(key: str, inclusive: bool) -> Rows:
-        return connection.execute(
-            f"SELECT {columns} FROM objects WHERE service = ?"
-            f" AND key {'>=' if inclusive else '>'} ? ORDER BY key",
-            (service, key),
-        )
+        return connection.execute(from_key if inclusive else after_key, (service, key))
 
     walked = walk(
         seek, None, prefix=query.prefix, delimiter=query.delimiter, after=query.after,

@@ -53,7 +53,7 @@ class MultipartView(View, Multipart):
                 uploads.check_room(shelf, intake.size)
                 part = Part(number, intake.size, intake.etag, shelf.time, intake.checksums)
                 return uploads.keep_blob(
-                    shelf.txn, self.service, key, upload, part, blob, shelf.due
+                    shelf.txn, self.service, key, upload, part, blob, shelf.due.whole
                 )
 
             return self.change(operation)
@@ -96,7 +96,7 @@ class MultipartView(View, Multipart):
             uploads.check_room(shelf, length)
             part = Part(number, length, etag_of_stretch(found.info, start, length), shelf.time)
             return uploads.keep_shared(
-                shelf.txn, self.service, key, upload, part, pieces, shelf.due
+                shelf.txn, self.service, key, upload, part, pieces, shelf.due.whole
             )
 
         return self.change(operation)
@@ -118,4 +118,7 @@ class MultipartView(View, Multipart):
         return self.change(lambda shelf: uploads.complete(shelf, key, upload, parts, options))
 
     def abort(self, key: str, upload: str) -> None:
-        self.change(lambda shelf: uploads.abort(shelf.txn, self.service, key, upload, shelf.due))
+        def operation(shelf: Shelf) -> None:
+            uploads.abort(shelf.txn, self.service, key, upload, shelf.due.whole)
+
+        self.change(operation)

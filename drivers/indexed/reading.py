@@ -69,6 +69,17 @@ class Found(NamedTuple):
 
 def lookup(space: Space, service: int, key: str, version: str | None) -> Found:
     """Raises `NoSuchStore`, `NoSuchKey`, `NoSuchVersion`, `MethodNotAllowed`."""
+    memory = space.recent.now()
+    name = service, key, version
+    found: Found | None = memory.get(name)
+    if found is None:
+        found = _read(space, service, key, version)
+        if found.pieces is None:  # a manifest may be long
+            memory.keep(name, found, len(found.data or b""))
+    return found
+
+
+def _read(space: Space, service: int, key: str, version: str | None) -> Found:
     values = space.one(CURRENT, (key, service))
     if values is None:
         raise NoSuchStore
@@ -263,10 +274,13 @@ def within(pieces: list[Piece], start: int, length: int) -> list[Piece]:
     return found
 
 
+_LOOKS = 10
+
+
 def opened(find: Callable[[], Found], reader: Reader, want: Get) -> Opened:
     """Find and open; when the first blob is gone already (it was replaced between the
-    look-up and the opening), look up once more."""
-    for attempt in (1, 2):
+    look-up and the opening), look up once more, some times."""
+    for left in reversed(range(_LOOKS)):
         found = find()
         info = found.info
         if want.part is not None:
@@ -278,7 +292,7 @@ def opened(find: Callable[[], Found], reader: Reader, want: Get) -> Opened:
         try:
             body = reader.open(found, start, length, key)
         except FileNotFoundError as error:
-            if attempt == 2:
+            if not left:
                 raise Corrupt("The bytes of the object are gone.", key=info.key) from error
             continue
         return Opened(info=info, body=body, start=start, length=length)

@@ -66,8 +66,7 @@ def unpack_pieces(packed: bytes) -> list[Piece]:
     return [Piece(*values) for values in _PIECE.iter_unpack(packed)]
 
 
-def _dump(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+_dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def _without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,18 +96,23 @@ def unpack_encryption(values: Sequence[Any] | None) -> Encryption | None:
 
 def pack_detail(options: Put, checksums: Mapping[str, str]) -> str:
     """All of `options` that has no column of its own."""
-    values = _without_empty(
-        {
-            "h": options.headers,
-            "m": dict(options.metadata),
-            "t": dict(options.tags),
-            "c": dict(checksums),
-            "k": options.checksum_type if checksums else None,
-            "p": pack_protection(options.protection),
-            "e": pack_encryption(options.encryption),
-            "a": dict(options.attributes),
-        }
-    )
+    values: dict[str, object] = {}
+    if options.headers:
+        values["h"] = options.headers
+    if options.metadata:
+        values["m"] = dict(options.metadata)
+    if options.tags:
+        values["t"] = dict(options.tags)
+    if checksums:
+        values["c"] = dict(checksums)
+        if options.checksum_type:
+            values["k"] = options.checksum_type
+    if protection := pack_protection(options.protection):
+        values["p"] = protection
+    if options.encryption:
+        values["e"] = pack_encryption(options.encryption)
+    if options.attributes:
+        values["a"] = dict(options.attributes)
     return _dump(values) if values else ""
 
 
@@ -122,6 +126,8 @@ def detail_of(row: Row) -> dict[str, Any]:
 
 
 def protection_of(row: Row) -> Protection | None:
+    if '"p":' not in row.detail:  # nearly never: JSON takes its time
+        return None
     return unpack_protection(detail_of(row).get("p"))
 
 
@@ -159,6 +165,31 @@ def info_of(row: Row, *, versioned: bool, parts: tuple[Part, ...] = ()) -> Objec
         storage_class=row.storage_class,
         owner=row.owner,
         attributes=detail.get("a", NOTHING),
+    )
+
+
+def new_info(
+    row: Row, options: Put, checksums: Mapping[str, str], *, versioned: bool
+) -> ObjectInfo:
+    """The same of a row that was just made of these, without reading `detail`."""
+    kept, protection = options.encryption, options.protection
+    return ObjectInfo(
+        key=row.key,
+        size=row.size,
+        etag=row.etag,
+        modified=row.modified,
+        content_type=row.content_type,
+        version=row.version if versioned or row.version != NULL_VERSION else None,
+        headers=options.headers,
+        metadata=options.metadata,
+        tags=options.tags,
+        checksums=checksums,
+        checksum_type=options.checksum_type if checksums else None,
+        protection=None if protection == Protection() else protection,
+        encryption=Encryption(kind=kept.kind, key_md5=kept.key_md5) if kept else None,
+        storage_class=row.storage_class,
+        owner=row.owner,
+        attributes=options.attributes,
     )
 
 

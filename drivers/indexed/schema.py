@@ -8,7 +8,7 @@
 - Bytes of small objects are in `blobs.data`, away from the rows that lists read.
 - An object has one blob, or a manifest (a list of pieces of blobs), or is empty.
 - `refs` counts the rows that need a blob or manifest. A file whose blob has none
-  left is removed when `due` has come: a reader may be in it until then.
+  left is removed, but not before `due` where that is set: a reader may come to it.
 """
 
 from __future__ import annotations

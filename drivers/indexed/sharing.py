@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 
-from drivers.indexed.commit import Transaction
-from drivers.indexed.content import Content, share
+from drivers.indexed.content import ContentMaker, share
 from drivers.indexed.reading import check_encryption
 from drivers.indexed.records import Row
 from gateway.storage import Encryption, ObjectInfo, Put, WrongKey
@@ -14,8 +12,8 @@ from gateway.storage import Encryption, ObjectInfo, Put, WrongKey
 _MANAGED = Encryption()
 
 
-def sharing(row: Row) -> Callable[[Transaction], Content]:
-    return lambda txn: share(txn, row)
+def sharing(row: Row) -> ContentMaker:
+    return lambda txn, _replaced: share(txn, row)
 
 
 def shareable(info: ObjectInfo, encryption: Encryption | None) -> bool:

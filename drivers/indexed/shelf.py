@@ -1,20 +1,19 @@
 """The keys of a service inside a write's transaction.
 
 Conditions, versioning, protection, quota, usage and the change feed are
-decided here and nowhere else, on the state that the commit will see. A
-method raises before it changes anything, or its savepoint undoes it.
+decided here and nowhere else, on the state that the commit will see. What a
+method changed before it raises is undone (see `batch`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from drivers.indexed.commit import Transaction
-from drivers.indexed.content import Content, release
+from drivers.indexed.batch import Transaction
+from drivers.indexed.content import ContentMaker, Due, release
 from drivers.indexed.finding import current, find, new_version, newest_version, older_version
-from drivers.indexed.ledger import Ledger
 from drivers.indexed.records import (
     COLUMNS,
     Row,
@@ -54,23 +53,29 @@ class Draft:
     storage_class: str
     owner: str
     detail: str
-    content: Callable[[Transaction], Content]
-    """Makes the rows of its bytes: called once it is sure that it will be there."""
+    content: ContentMaker
 
 
 class Shelf:
-    """The keys of one service, as a write's transaction changes them.
+    """The keys of one service, as a write's transaction changes them at `time`."""
 
-    `grace`: milliseconds that a file outlives its last object, or None.
-    """
-
-    def __init__(self, txn: Transaction, service: int, time: int, grace: int | None) -> None:
+    def __init__(self, txn: Transaction, service: int, time: int, due: Due) -> None:
         self.txn, self.service, self.time = txn, service, time
-        self.ledger = Ledger(txn, service, time)
-        self.due = None if grace is None else time + grace
+        self.ledger = txn.ledger(service)
+        self.due = due
 
     def current(self, key: str) -> Row | None:
         return current(self.txn, self.service, key)
+
+    def _log(self, kind: Literal["put", "delete", "purge", "update"], row: Row) -> None:
+        """Write a change to the feed, under the number that the ledger gave last."""
+        self.txn.execute(
+            "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                self.service, self.ledger.sequence, kind, self.time, row.key, row.version,
+                row.size, row.etag, row.content_type,
+            ),
+        )  # fmt: skip
 
     def check(self, key: str, row: Row | None, conditions: Conditions | None) -> None:
         if conditions is not None:
@@ -85,8 +90,13 @@ class Shelf:
         self.check(draft.key, before, conditions)
         sequence = ledger.next()
         version = new_version(sequence) if ledger.versioning == "on" else NULL_VERSION
-        content = draft.content(txn)  # before room is made: it may share what is replaced
-        self._make_room(draft.key, before, version)
+        replaced = before if self._replaces(before, version) else None
+        # Before room is made: it may share, or overwrite, what is replaced.
+        content = draft.content(txn, replaced)
+        if not content.overwrote:
+            self._make_room(draft.key, before, version)
+        elif before is not None:
+            ledger.remove(before.size)
         ledger.add(draft.size)
         row = Row(
             self.service, draft.key, sequence, version, draft.size, draft.etag, self.time,
@@ -94,9 +104,16 @@ class Shelf:
             content.blob, content.manifest, draft.detail,
         )  # fmt: skip
         txn.execute(_INSERT_OBJECT, row)
-        ledger.change(txn, "put", row)
-        ledger.save(txn)
+        self._log("put", row)
         return row
+
+    def _replaces(self, before: Row | None, version: str) -> bool:
+        """Whether a new object of that version takes the place of the current one, whose
+        bytes nothing needs then. Raises `Protected`."""
+        if before is None or not version == before.version == NULL_VERSION:
+            return False
+        self._require_unprotected(before, bypass=False)
+        return True
 
     def _make_room(self, key: str, before: Row | None, version: str) -> None:
         """Retire the current object, or drop what a new null version replaces."""
@@ -157,8 +174,7 @@ class Shelf:
             self._replace(before)
             self._clear(key)
             ledger.next()
-            ledger.change(self.txn, "delete", before)
-            ledger.save(self.txn)
+            self._log("delete", before)
             return Deleted(key, existed=True)
         sequence = ledger.next()
         version = new_version(sequence) if ledger.versioning == "on" else NULL_VERSION
@@ -168,8 +184,7 @@ class Shelf:
             self.service, key, sequence, version, 0, "", self.time, "", "", "", None, None, ""
         )
         self._retire(marker, marker=True)
-        ledger.change(self.txn, "delete", marker)
-        ledger.save(self.txn)
+        self._log("delete", marker)
         return Deleted(key, existed=before is not None, version=version, marker=True)
 
     def _purge(self, key: str, version: str, options: Delete) -> Deleted:
@@ -201,8 +216,7 @@ class Shelf:
         if promote:
             self._promote(row.key)
         self.ledger.next()
-        self.ledger.change(self.txn, "purge", row)
-        self.ledger.save(self.txn)
+        self._log("purge", row)
         named = row.version if self.ledger.versioned else None
         return Deleted(row.key, existed=True, version=named, marker=marker)
 
@@ -257,8 +271,7 @@ class Shelf:
                 (detail, self.service, row.key, row.sequence),
             )
         self.ledger.next()
-        self.ledger.change(self.txn, "update", updated)
-        self.ledger.save(self.txn)
+        self._log("update", updated)
         return info_of(updated, versioned=self.ledger.versioned)
 
     def _require_unprotected(self, row: Row, *, bypass: bool) -> None:

@@ -16,39 +16,47 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from drivers.indexed import schema
+from drivers.indexed.batch import Transaction, translate
 from drivers.indexed.blobs import Blobs, FileBlobs, MemoryBlobs
-from drivers.indexed.commit import (
-    Committer,
-    GroupCommit,
-    Serial,
-    Transaction,
-    Turnstile,
-    translate,
-)
+from drivers.indexed.commit import Committer, GroupCommit, Serial, Turnstile
+from drivers.indexed.content import Due
+from drivers.indexed.recent import Recent
+from drivers.indexed.removals import Removals
 from gateway.storage import StorageError
+from gateway.storage.wal_index import Watch, watch
 
 T = TypeVar("T")
 
 GRACE = 3_600_000
-"""Milliseconds that a file stays after nothing needs it: longer than the longest read,
-which may open its next piece only then."""
+"""Milliseconds that the files of a manifest stay after nothing needs them: longer than the
+longest read, which may open its next piece only then."""
 
 
 class Space(ABC):
-    """`clock` gives milliseconds. `grace` is None where readers hold what they opened."""
+    """`clock` gives milliseconds. `grace` is for how many the files of a manifest stay when
+    nothing needs them, None where readers hold all that they opened; `keep` is that for
+    all files."""
 
     blobs: Blobs
     committer: Committer
     grace: int | None
+    keep: int = 0
+    recent: Recent[Any]
+    """What was found lately (see `reading`)."""
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self.clock = clock
         self.changed = threading.Condition()
         self.before_close: list[Callable[[], object]] = []
 
-    def write(self, operation: Callable[[Transaction], T]) -> T:
+    def due(self, time: int) -> Due:
+        """When files may go of what is dropped at `time`."""
+        pieces = None if self.grace is None else time + max(self.grace, self.keep)
+        return Due(time + self.keep if self.keep else None, pieces)
+
+    def write(self, operation: Callable[[Transaction], T], *, plain: bool = False) -> T:
         """The operation's result once it is durable (see `commit`)."""
-        return self.committer.write(operation)
+        return self.committer.write(operation, plain=plain)
 
     @abstractmethod
     def reading(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
@@ -69,26 +77,40 @@ class Space(ABC):
 
 class FileSpace(Space):
     def __init__(
-        self, folder: Path, clock: Callable[[], int], *, sync: bool = True, grace: int = GRACE
+        self,
+        folder: Path,
+        clock: Callable[[], int],
+        *,
+        sync: bool = True,
+        grace: int = GRACE,
+        keep: int = 0,
     ) -> None:
         super().__init__(clock)
-        self.folder, self.sync, self.grace = folder, sync, grace
+        self.folder, self.sync, self.grace, self.keep = folder, sync, grace, keep
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / "index.db"
         self._idle: list[sqlite3.Connection] = []
         self._opened: list[sqlite3.Connection] = []
         self._mutex = threading.Lock()
         self._turn = Turnstile(folder)
+        self._watch: Watch | None = None
         try:
             with self._turn:
                 writer = self._connect()
                 prepare(writer, self.path)
+            self._watch = watch(self.path)
+        except sqlite3.Error as error:  # damaged, or a disk with no room for SQLite's own files
+            self.close()
+            raise translate(error) from error
         except BaseException:
             self.close()
             raise
         self.files = FileBlobs(folder / "blobs", sync=sync)
         self.blobs = self.files
-        self.committer = GroupCommit(writer, self._turn)
+        self._removals = Removals(self.files.remove)
+        self.before_close.append(self._removals.close)
+        self.committer = GroupCommit(writer, self._turn, self._removals.add)
+        self.recent = Recent(self._watch.version)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -143,6 +165,8 @@ class FileSpace(Space):
             opened, self._opened = self._opened, []
         for connection in opened:
             connection.close()
+        if self._watch is not None:
+            self._watch.close()  # after all connections: see `wal_index`
         self._turn.close()
 
 
@@ -158,7 +182,8 @@ class MemorySpace(Space):
         self._connection.execute("PRAGMA synchronous = OFF")
         prepare(self._connection, Path(":memory:"))
         self.blobs = MemoryBlobs()
-        self.committer = Serial(self._connection, self._mutex, self._forget)
+        serial = Serial(self._connection, self._mutex, self._forget)
+        self.committer, self.recent = serial, Recent(lambda: serial.commits)
 
     def _forget(self, names: Sequence[str]) -> None:
         for name in names:

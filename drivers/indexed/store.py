@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from drivers.indexed.buckets import BucketsView
 from drivers.indexed.finding import find
 from drivers.indexed.multipart import MultipartView
-from drivers.indexed.records import info_of, pack_detail
+from drivers.indexed.records import info_of, new_info, pack_detail
 from drivers.indexed.sharing import kept_checksums, shareable, sharing
 from drivers.indexed.shelf import Shelf
 from drivers.indexed.view import View
@@ -49,7 +49,8 @@ class IndexedStore(MultipartView, BucketsView, Writable, Copies, Labels, Protect
 
             def operation(shelf: Shelf) -> ObjectInfo:
                 row = shelf.put(made, options.conditions)
-                return info_of(row, versioned=shelf.ledger.versioned)
+                versioned = shelf.ledger.versioned
+                return new_info(row, options, intake.checksums, versioned=versioned)
 
             return self.change(operation)
 

@@ -1,4 +1,4 @@
-"""What goes on behind the requests: removals, orphans, forgotten uploads, scrub.
+"""What goes on behind the requests: removals, orphans, forgotten uploads and changes.
 
 Each function is one bounded step of a job, and may be called by any worker.
 """
@@ -6,16 +6,13 @@ Each function is one bounded step of a job, and may be called by any worker.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from functools import partial
 
 from drivers.indexed import uploads
-from drivers.indexed.blobs import verified
-from drivers.indexed.cipher import BLOCK, TAG
-from drivers.indexed.commit import Transaction
+from drivers.indexed.batch import Transaction
 from drivers.indexed.space import FileSpace, Space
-from gateway.storage import Corrupt
 
 STEP = 1000
 PATIENCE = 20.0
@@ -36,7 +33,8 @@ def remove_due(space: FileSpace) -> int:
     while time.monotonic() < until:
         with space.reading() as connection:
             due = connection.execute(
-                "SELECT id, name FROM blobs WHERE due <= ? AND id > ? ORDER BY id LIMIT ?",
+                "SELECT id, name FROM blobs WHERE due <= ? AND refs = 0 AND id > ?"
+                " ORDER BY id LIMIT ?",
                 (space.clock(), after, STEP),
             ).fetchall()
         if not due:
@@ -92,61 +90,35 @@ def forget_uploads(space: Space) -> int:
     return space.write(lambda txn: uploads.forget_ended(txn, space.clock()))
 
 
-class Damage(NamedTuple):
-    """A blob whose bytes are not those that were written, and what it belongs to."""
+_DROPPED = """
+    WITH RECURSIVE found (service) AS (
+        SELECT min(service) FROM changes
+        UNION ALL
+        SELECT (SELECT min(service) FROM changes WHERE service > found.service)
+        FROM found WHERE service IS NOT NULL)
+    SELECT service FROM found WHERE service NOT IN (SELECT id FROM services)"""
+"""One seek for each service that has changes, however many it has. An id is never used
+again, and a write is refused where there is no service: what is found stays dropped."""
 
-    blob: int
-    message: str
-    keys: tuple[tuple[str, str], ...]
-    """(service, key) of the objects that need it."""
-
-
-def scrub(space: Space) -> Iterator[Damage]:
-    """Check every block of every blob against its CRC."""
-    after = 0
-    while True:
-        with space.reading() as connection:
-            row = connection.execute(
-                "SELECT id, name, crcs, seal, data FROM blobs"
-                " WHERE id > ? AND refs > 0 ORDER BY id LIMIT 1",
-                (after,),
-            ).fetchone()
-        if row is None:
-            return
-        after = row[0]
-        message = _damage(space, *row[1:])
-        if message:
-            yield Damage(after, message, tuple(_keys(space, after)))
+_FORGET = """
+    DELETE FROM changes WHERE service = ?1 AND sequence <= (
+        SELECT max(sequence) FROM (
+            SELECT sequence FROM changes WHERE service = ?1 ORDER BY sequence LIMIT ?2))"""
 
 
-def _damage(
-    space: Space, name: str | None, crcs: bytes | None, seal: bytes | None, data: bytes | None
-) -> str:
-    try:
-        if data is not None:
-            blocks = iter((data,))
-        else:
-            blocks = space.blobs.blocks(name or "", 0, BLOCK + TAG if seal else BLOCK)
-        count = sum(1 for _ in verified(blocks, crcs or b"", 0)) if crcs else 0
-    except Corrupt as error:
-        return error.message
-    except FileNotFoundError:
-        return "Its file is gone."
-    return "Its file is too short." if count * 4 != len(crcs or b"") else ""
-
-
-def _keys(space: Space, blob: int) -> Iterator[tuple[str, str]]:
-    from drivers.indexed.records import unpack_pieces
-
+def forget_changes(space: Space) -> int:
+    """Remove the changes of services that were dropped, in steps between which others
+    write; how many went."""
+    removed, until = 0, time.monotonic() + PATIENCE
     with space.reading() as connection:
-        manifests = [
-            number
-            for number, pieces in connection.execute("SELECT id, pieces FROM manifests")
-            if any(piece.blob == blob for piece in unpack_pieces(pieces))
-        ]
-        for table in ("objects", "versions"):
-            sql = (
-                f"SELECT s.name, o.key FROM {table} o JOIN services s ON s.id = o.service"
-                " WHERE o.blob = ? OR o.manifest IN (SELECT value FROM json_each(?))"
-            )
-            yield from connection.execute(sql, (blob, str(manifests)))
+        dropped = connection.execute(_DROPPED).fetchall()
+    for (service,) in dropped:
+        gone = STEP
+        while gone == STEP and time.monotonic() < until:
+            gone = space.write(partial(_forget_some, service))
+            removed += gone
+    return removed
+
+
+def _forget_some(service: int, txn: Transaction) -> int:
+    return txn.execute(_FORGET, (service, STEP)).rowcount

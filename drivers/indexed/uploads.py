@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from drivers.indexed.batch import Transaction
 from drivers.indexed.blobs import Blob
-from drivers.indexed.commit import Transaction
 from drivers.indexed.content import Content, add_blob, release_blob
 from drivers.indexed.records import (
     Piece,
@@ -202,7 +202,7 @@ def complete(
     parts = tuple(part.part for part in kept)
     etag = etag_of_parts([part.etag for part in kept])
 
-    def content(txn: Transaction) -> Content:
+    def content(txn: Transaction, _replaced: Row | None) -> Content:
         pieces = [piece for part in kept for piece in part.pieces]
         cursor = txn.execute(
             "INSERT INTO manifests (refs, pieces, parts) VALUES (1, ?, ?)",
@@ -222,7 +222,7 @@ def complete(
         options.conditions,
     )
     numbers = frozenset(part.number for part in kept)
-    _drop_parts(shelf.txn, upload, shelf.due, keep=numbers)
+    _drop_parts(shelf.txn, upload, shelf.due.whole, keep=numbers)
     _remember(shelf, upload, refs, row, parts)
     return info_of(row, versioned=shelf.ledger.versioned, parts=parts)
 

@@ -6,12 +6,13 @@ A view without a service (`service` 0) stands for the buckets as a whole.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
-from drivers.indexed.commit import Transaction
+from drivers.indexed.batch import Transaction
 from drivers.indexed.listing import list_objects, list_versions
 from drivers.indexed.reading import Found, Reader, check_encryption, lookup, opened, wanted_range
+from drivers.indexed.scrubbing import scrub
 from drivers.indexed.shelf import Shelf
 from drivers.indexed.space import Space
 from drivers.indexed.writing import Writer
@@ -28,6 +29,8 @@ from gateway.storage import (
     NoSuchStore,
     ObjectInfo,
     Opened,
+    Scrubbed,
+    Scrubs,
     Secret,
     Stats,
     Store,
@@ -44,7 +47,7 @@ _POLL = 0.05
 """Seconds between two looks for changes that another process makes."""
 
 
-class View(Store, Listable, Versions, Changes, Measures):
+class View(Store, Listable, Versions, Changes, Measures, Scrubs):
     space: Space
     service: int = 0
     reader: Reader
@@ -72,9 +75,10 @@ class View(Store, Listable, Versions, Changes, Measures):
         space, service = self.space, self.service
 
         def on_shelf(txn: Transaction) -> T:
-            return operation(Shelf(txn, service, space.clock(), space.grace))
+            time = space.clock()
+            return operation(Shelf(txn, service, time, space.due(time)))
 
-        result = space.write(on_shelf)
+        result = space.write(on_shelf, plain=True)
         space.announce()
         return result
 
@@ -111,6 +115,9 @@ class View(Store, Listable, Versions, Changes, Measures):
         with self.space.reading() as connection:
             objects, size = self.row(connection.execute, "objects, bytes")
             return Stats(objects=objects, bytes=size)
+
+    def scrub(self) -> Iterator[Scrubbed]:
+        return scrub(self.space, self.service)
 
     # versions
 

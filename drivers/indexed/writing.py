@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
-from drivers.indexed.blobs import Blob, crcs_of, encrypted, in_blocks
-from drivers.indexed.cipher import new_cipher
-from drivers.indexed.commit import Transaction, Uncertain
-from drivers.indexed.content import Content, add_blob
+from drivers.indexed.batch import Uncertain
+from drivers.indexed.blobs import Blob, Crcs, encrypted
+from drivers.indexed.cipher import BLOCK, new_cipher
+from drivers.indexed.content import Content, ContentMaker, new_content
 from drivers.indexed.records import pack_detail
 from drivers.indexed.shelf import Draft
 from drivers.indexed.space import Space
-from gateway.storage import Encryption, Intake, Put, Readable, Secret
+from gateway.storage import Encryption, Filling, Intake, Put, Readable, Secret
 
 
 class Writer:
@@ -32,8 +33,9 @@ class Writer:
         When the block fails (the transaction was refused), the file goes; not when the
         commit may yet turn out to have worked: then the collector decides.
         """
-        intake = Intake.of(source, options)
-        blob = self._store(intake, encryption, inline=inline)
+        crcs = Crcs() if self._space.blobs.checked and encryption is None else None
+        intake = Intake.of(Filling(source), options, {} if crcs is None else {"CRC32": crcs})
+        blob = self._store(intake, crcs, encryption, inline=inline)
         try:
             yield intake, blob
         except Uncertain:
@@ -44,27 +46,31 @@ class Writer:
                     self._space.blobs.remove(blob.name)
             raise
 
-    def _store(self, intake: Intake, encryption: Encryption | None, *, inline: bool) -> Blob | None:
+    def _store(
+        self, intake: Intake, crcs: Crcs | None, encryption: Encryption | None, *, inline: bool
+    ) -> Blob | None:
+        """`crcs` are filled by the intake, where it sees the bytes as they are stored."""
         data = intake.read_all(self._inline_limit) if inline else None
-        if data is not None:
-            return self._inline(data, encryption) if data else None
-        pieces: Iterable[bytes] = in_blocks(iter(intake.read, b""))
+        if data == b"":
+            return None
+        blocks = iter(partial(intake.read, BLOCK), b"") if data is None else iter((data,))
         seal = b""
         if encryption is not None:
             cipher, seal = new_cipher(encryption, self._master)
-            pieces = encrypted(pieces, cipher)
-        name, crcs = self._space.blobs.write(pieces)
-        if intake.size == 0:
-            self._space.blobs.remove(name)
-            return None
-        return Blob(size=intake.size, name=name, crcs=crcs, seal=seal)
-
-    def _inline(self, data: bytes, encryption: Encryption | None) -> Blob:
-        seal, size = b"", len(data)
-        if encryption is not None:
-            cipher, seal = new_cipher(encryption, self._master)
-            data = cipher.encrypt(0, data)
-        return Blob(size=size, crcs=crcs_of((data,)), seal=seal, data=data)
+            blocks = encrypted(blocks, cipher)
+            if self._space.blobs.checked:
+                crcs = Crcs()
+                blocks = crcs.through(blocks)
+        name = ""
+        if data is not None:
+            data = next(blocks)
+        else:
+            name = self._space.blobs.write(blocks)
+            if intake.size == 0:
+                self._space.blobs.remove(name)
+                return None
+        packed = b"" if crcs is None else bytes(crcs.packed)
+        return Blob(size=intake.size, name=name, crcs=packed, seal=seal, data=data)
 
 
 def draft_of(key: str, intake: Intake, blob: Blob | None, options: Put) -> Draft:
@@ -85,7 +91,7 @@ def draft(
     etag: str,
     options: Put,
     detail: str,
-    content: Callable[[Transaction], Content],
+    content: ContentMaker,
 ) -> Draft:
     return Draft(
         key=key,
@@ -99,7 +105,7 @@ def draft(
     )
 
 
-def content_of(blob: Blob | None) -> Callable[[Transaction], Content]:
+def content_of(blob: Blob | None) -> ContentMaker:
     if blob is None:
-        return lambda _: Content()
-    return lambda txn: Content(blob=add_blob(txn, blob))
+        return lambda _txn, _replaced: Content()
+    return lambda txn, replaced: new_content(txn, blob, replaced)

@@ -10,10 +10,10 @@ from typing import Annotated, ClassVar, Literal
 
 from drivers.indexed.space import FileSpace
 from drivers.indexed.store import IndexedStore
-from drivers.indexed.upkeep import forget_uploads, remove_due, remove_orphans
+from drivers.indexed.upkeep import forget_changes, forget_uploads, remove_due, remove_orphans
 from drivers.indexed.view import INLINE_LIMIT
 from gateway.storage import Context, Jobs
-from gateway.storage.options import Size
+from gateway.storage.options import Duration, Size
 
 
 @dataclass(eq=False)
@@ -21,7 +21,8 @@ class Local(IndexedStore):
     """`folder`: another than the gateway's data folder. `inline_limit`: bytes up to which
     a body lies in the index. `durability`: "process" leaves writes to the operating
     system (they survive a crash of the gateway, not a power cut). `verify`: "read"
-    checks every block that is read, not only when it is scrubbed. `keep_versions`
+    checks every block that is read, not only when it is scrubbed. `keep_removed`: for
+    how long files stay that no object needs any more, so that they can be copied. `keep_versions`
     holds for a declared service; buckets are switched by their users.
     """
 
@@ -33,6 +34,7 @@ class Local(IndexedStore):
     verify: Literal["scrub", "read"] = "scrub"
     keep_versions: Literal["forever", "off"] = "forever"
     quota: Annotated[int, Size] | None = None
+    keep_removed: Annotated[float, Duration] = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.inline_limit <= INLINE_LIMIT:
@@ -42,11 +44,20 @@ class Local(IndexedStore):
         folder = self.folder or context.folder
         if folder is None:
             raise ValueError("the local driver needs a data folder")
-        self._shared, self._place = context.shared, ("space", folder.resolve(), self.durability)
-        sync = self.durability == "power"
+        self._shared, self._place = (
+            context.shared,
+            (
+                "space",
+                folder.resolve(),
+                self.durability,
+                self.keep_removed,
+            ),
+        )
+        sync, keep = self.durability == "power", round(self.keep_removed * 1000)
 
         def make() -> FileSpace:
-            return _with_upkeep(FileSpace(folder, context.clock, sync=sync), context.jobs)
+            space = FileSpace(folder, context.clock, sync=sync, keep=keep)
+            return _with_upkeep(space, context.jobs)
 
         space = context.shared.take(self._place, make)
         try:
@@ -76,6 +87,7 @@ def _with_upkeep(space: FileSpace, jobs: Jobs) -> FileSpace:
         "removals": (60, lambda: remove_due(space)),
         "orphans": (6 * 3600, lambda: remove_orphans(space)),
         "uploads": (3600, lambda: forget_uploads(space)),
+        "changes": (600, lambda: forget_changes(space)),
     }
     for name, (interval, step) in work.items():
         job = f"{name} {space.folder.resolve()}"  # two folders may have the same last name

@@ -21,7 +21,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 
 from gateway.catalog.errors import CatalogError
 from gateway.catalog.schema import MIGRATIONS, REVISION, upgrade, version_of
-from gateway.storage import Secret, Unavailable
+from gateway.storage import Full, Secret, Unavailable
 from gateway.storage.wal_index import Watch, watch
 
 FILE = "catalog.db"
@@ -36,7 +36,8 @@ _COUNT_UP = "UPDATE revision SET number = number + 1"
 class Database:
     """`reading` and `writing` give connections; writers wait for each other.
 
-    Both raise `Unavailable` when the database cannot be reached or stays busy.
+    Both raise `Unavailable` when the database cannot be reached or stays busy, and
+    `Full` when its disk is.
     """
 
     def __init__(self, engine: Engine, watch: Watch, *, begin: str, gate: bool = False) -> None:
@@ -78,7 +79,15 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
+        if _says_full(error.orig):
+            raise Full from error
         raise Unavailable("The catalog cannot be reached now.", retry_after=1) from error
+
+
+def _says_full(error: BaseException | None) -> bool:
+    """SQLite's primary result code, or PostgreSQL's SQLSTATE `disk_full`."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code == sqlite3.SQLITE_FULL or getattr(error, "sqlstate", "") == "53100"
 
 
 class _Counter:

@@ -9,7 +9,7 @@ caller relies on. Methods are called from many threads at once.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -37,6 +37,7 @@ from gateway.storage.types import (
     Protection,
     Purge,
     Put,
+    Scrubbed,
     Stats,
     Upload,
     Versioning,
@@ -239,6 +240,19 @@ class Measures(ABC):
         """Exact counts, without walking."""
 
 
+class Scrubs(ABC):
+    """Keeps digests of what it stores, and can compare all of it with them."""
+
+    @abstractmethod
+    def scrub(self) -> Iterator[Scrubbed]:
+        """Read everything that is kept: objects, versions, parts of uploads under way.
+
+        It goes on while others write, changes nothing, holds nothing between steps but
+        its place, and reads little for each: whoever takes the steps sets the pace. What
+        is replaced meanwhile may be read or not, and is no damage.
+        """
+
+
 class Buckets(ABC):
     """A store of stores: an account with many buckets."""
 
@@ -272,5 +286,6 @@ CAPABILITIES: tuple[type, ...] = (
     Presigns,
     Purges,
     Measures,
+    Scrubs,
     Buckets,
 )

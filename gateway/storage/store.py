@@ -7,7 +7,7 @@ import secrets
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, cast
@@ -99,6 +99,21 @@ class Context:
     instance: str = field(default_factory=instance)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """What `Store.probe` found out about what is behind a store.
+
+    `target`: what was asked, as an operator knows it, without secrets: a URL and a
+    bucket. `can`: abilities in a word or two ("read", "list", "versions",
+    "conditions", "checksums", …) → True, False, or None where it could not be found
+    out by reading. `notes`: sentences about what may surprise.
+    """
+
+    target: str
+    can: Mapping[str, bool | None] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
 class Store(ABC):
     """One flat namespace of objects.
 
@@ -139,6 +154,16 @@ class Store(ABC):
         """Where the bytes of `key` are: another store and its key there, when this one only
         stands in front of it; for copies that need not come through here."""
         return self, key
+
+    def probe(self) -> Probe | None:
+        """Try with a read what is behind this store, an upstream or a file system, and say
+        what it can do; for `gateway check --connect`. None: there is nothing behind it.
+
+        It is called after `open`, changes nothing, and takes a few requests at the most;
+        the caller measures how long. Raises `StorageError` (or `OSError`) when the read
+        fails. Only stores that override it are opened to be probed.
+        """
+        return None
 
     def open(self, context: Context) -> None:
         """Begin: connect, create, recover."""

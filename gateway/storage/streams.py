@@ -8,10 +8,9 @@ that no driver and no mode has that rule again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from hmac import compare_digest
 from typing import IO, Protocol
 
-from gateway.storage.checksums import HASHERS, decode, encode
+from gateway.storage.checksums import HASHERS, Hasher, decode, encode
 from gateway.storage.errors import BadDigest, IncompleteBody, TooLarge
 from gateway.storage.types import NOTHING, Checksum, Put, Range
 
@@ -66,6 +65,28 @@ class FileBody:
         self._file.close()
 
 
+class Filling:
+    """A source whose `read` gives all of `size` bytes, unless the body ends."""
+
+    __slots__ = ("_source",)
+
+    def __init__(self, source: Readable) -> None:
+        self._source = source
+
+    def read(self, size: int = PIECE, /) -> bytes:
+        piece = self._source.read(size)
+        if len(piece) == size or not piece:
+            return piece
+        read, length = [piece], len(piece)
+        while length < size and (piece := self._source.read(size - length)):
+            read.append(piece)
+            length += len(piece)
+        return b"".join(read) if len(read) > 1 else read[0]
+
+    def close(self) -> None:
+        self._source.close()
+
+
 class IteratorBody:
     """A body from pieces that something else makes."""
 
@@ -116,7 +137,8 @@ class Intake:
     `read` raises at the end of the body `IncompleteBody` when fewer bytes came
     than announced and `BadDigest` when a digest does not fit; so a driver that
     reads until b"" has a body that may be stored. Afterwards `size`, `etag`
-    and `checksums` are those of the bytes received.
+    and `checksums` are those of the bytes received. `hashers`, by algorithm, are
+    the driver's own, so that what it needs to know of each piece is computed once.
     """
 
     __slots__ = (
@@ -137,17 +159,27 @@ class Intake:
         size: int | None,
         checksums: Mapping[str, Checksum] = NOTHING,
         digests: Mapping[str, str] = NOTHING,
+        hashers: Mapping[str, Hasher] = NOTHING,
     ) -> None:
         self._source, self._expected = source, size
         self._kept, self._digests = checksums, digests
-        self._hashers = {name: HASHERS[name]() for name in {"MD5", *checksums, *digests}}
+        self._hashers = {**hashers}
+        for name in ("MD5", *checksums, *digests):
+            if name not in self._hashers:
+                self._hashers[name] = HASHERS[name]()
         self.size = 0
         self.etag = ""
         self.checksums: Mapping[str, str] = NOTHING
 
     @classmethod
-    def of(cls, source: Readable, options: Put) -> Intake:
-        return cls(source, size=options.size, checksums=options.checksums, digests=options.digests)
+    def of(cls, source: Readable, options: Put, hashers: Mapping[str, Hasher] = NOTHING) -> Intake:
+        return cls(
+            source,
+            size=options.size,
+            checksums=options.checksums,
+            digests=options.digests,
+            hashers=hashers,
+        )
 
     def read(self, size: int = PIECE, /) -> bytes:
         piece = self._source.read(size)
@@ -189,7 +221,6 @@ class Intake:
 
 
 def _compare(algorithm: str, declared: str, computed: bytes, *, kept: bool) -> None:
-    if not compare_digest(decode(algorithm, declared), computed):
-        raise BadDigest(
-            algorithm=algorithm, declared=declared, computed=encode(computed), kept=kept
-        )
+    found = encode(computed)
+    if declared != found and decode(algorithm, declared) != computed:  # else written otherwise
+        raise BadDigest(algorithm=algorithm, declared=declared, computed=found, kept=kept)

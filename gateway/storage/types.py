@@ -7,7 +7,7 @@ RFC 9530 write them. Keys are text whose UTF-8 bytes are the key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -16,25 +16,24 @@ if TYPE_CHECKING:
     from gateway.storage.streams import Readable
 
 
-class _Nothing(Mapping[str, Any]):
+class _Nothing(dict[str, Any]):
     """Always empty. Hashable, because dataclasses refuse a default that is not
-    (Python 3.11's MappingProxyType is not)."""
+    (Python 3.11's MappingProxyType is not); a dict, because reading those is quick."""
 
     __slots__ = ()
 
-    def __getitem__(self, key: str) -> Any:
-        raise KeyError(key)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
-
-    def __hash__(self) -> int:
+    def __hash__(self) -> int:  # type: ignore[override]  # a dict has none
         return 0
 
     def __repr__(self) -> str:
+        return "NOTHING"
+
+    def _refuse(self, *_: object, **__: object) -> Any:
+        raise TypeError("NOTHING stays empty.")
+
+    __setitem__ = setdefault = update = __ior__ = _refuse
+
+    def __reduce__(self) -> str:
         return "NOTHING"
 
 
@@ -314,6 +313,26 @@ class Mark(NamedTuple):
     point: int
     time: int
     entries: int
+
+
+class Damage(NamedTuple):
+    """Stored bytes that are not those that were written, and whose they are."""
+
+    key: str
+    version: str | None
+    """Where versions are or were kept."""
+    message: str
+    """One sentence: what is wrong, and with which part of an upload under way."""
+
+
+class Scrubbed(NamedTuple):
+    """A step of a scrub."""
+
+    bytes: int = 0
+    """Read since the step before."""
+    objects: int = 0
+    """1 when this step ends an object, a version, or a part of an upload."""
+    damage: Damage | None = None
 
 
 class BucketInfo(NamedTuple):

@@ -1,15 +1,21 @@
-"""Bodies that do what bodies on a network do: break, lie, dawdle, and be too big to hold.
+"""Bodies that do what bodies on a network do: break, lie, dawdle, and be too big to hold;
+and disks that do what disks do: fill up, and fail.
 
-Each is a `Readable`. None closes itself, so that a test sees who did.
+Each body is a `Readable`. None closes itself, so that a test sees who did.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+import threading
 import tracemalloc
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from threading import Event
+from typing import Any
+from unittest import mock
 
 from gateway.storage import PIECE, BytesBody, Put, Readable
 
@@ -109,6 +115,59 @@ class Gated(Watched):
 def lying(data: bytes, announced: int) -> tuple[Readable, Put]:
     """A body and options that announce another size than it has."""
     return BytesBody(data), Put(size=announced)
+
+
+DISK_CALLS = (
+    *("open", "write", "writev", "pwrite", "pwritev", "truncate", "ftruncate"),
+    *("posix_fallocate", "fsync", "fdatasync", "link", "rename", "replace", "mkdir"),
+)
+"""Functions of `os` by which files are made and filled. `unlink` is not among them: a disk
+that is full lets files go."""
+
+
+class DiskFault:
+    """`calls` counts them; `fired` is the name of the one that failed, "" when none did."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.fired = ""
+
+
+@contextmanager
+def disk_fault(
+    nth: int, code: int = errno.ENOSPC, calls: Sequence[str] = DISK_CALLS
+) -> Iterator[DiskFault]:
+    """Inside, the `nth` of these functions of `os` to be called by this thread fails with the
+    error `code`, once, and does nothing. With 1, 2, 3, … until nothing fires, a test meets
+    every place where a write can fail:
+
+        for nth in count(1):
+            with disk_fault(nth, errno.EIO) as fault:
+                …
+            if not fault.fired:
+                break
+
+    What writes by other means (SQLite, `open().write`) is not reached.
+    """
+    fault, here = DiskFault(), threading.get_ident()
+
+    def faulty(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            if threading.get_ident() == here:
+                fault.calls += 1
+                if fault.calls == nth:
+                    fault.fired = name
+                    raise OSError(code, os.strerror(code))
+            return real(*arguments, **options)
+
+        return call
+
+    with ExitStack() as patches:
+        for name in calls:
+            real = getattr(os, name, None)
+            if real is not None:  # some are not on Windows
+                patches.enter_context(mock.patch.object(os, name, faulty(name, real)))
+        yield fault
 
 
 class Peak:

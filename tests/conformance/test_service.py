@@ -130,8 +130,8 @@ class Staged(Service):
 class TestService(StoreConformance):
     durable = processes = flat_memory = keeps_parts = False
     lacks = frozenset(
-        {"Versions", "Labels", "Protects", "Changes", "Measures", "Buckets"}
-        | {"protection", "encryption"}
+        {"Versions", "Labels", "Protects", "Changes", "Measures", "Scrubs"}
+        | {"Buckets", "protection", "encryption"}
     )
 
     def make(self, folder: Path, sid: str) -> Store:

@@ -1,4 +1,4 @@
-"""What an operator does to a running gateway: keys, health, logs, stopping, and pulling the plug.
+"""What an operator does to a running gateway: keys, health, logs, stopping.
 
 Two workers of granian where processes matter. Nothing is measured in seconds:
 waits end when what they wait for is there, and their limits are guards.
@@ -6,29 +6,24 @@ waits end when what they wait for is there, and their limits are guards.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import random
 import re
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.e2e.conftest import (
     KEY,
@@ -41,10 +36,7 @@ from tests.e2e.conftest import (
 )
 from tests.e2e.test_sockets import GUARD, Answer, ask, eventually, head, log_of, signed
 
-granian_only = pytest.mark.skipif(sys.platform == "win32", reason="granian is not for Windows")
 TWO_WORKERS = ("--server", "granian", "--workers", "2")
-ROUNDS = int(os.environ.get("GATEWAY_CRASH_ROUNDS", "4"))
-MIB = 1 << 20
 
 
 @contextmanager
@@ -333,140 +325,3 @@ def listening(gateway: Running) -> bool:
     except OSError:
         return False
     return True
-
-
-# pulling the plug
-
-WRITERS, KEYS = 4, 6
-Told = list[tuple[str, str, str | None]]
-"""("begin" or "done", key, digest of what it holds then; None: nothing)"""
-
-
-def body_of(seed: int) -> bytes:
-    """Half are kept in the index, half in files."""
-    size = seed % 3000 if seed % 2 else 70_000 + seed % 300_000
-    return random.Random(seed).randbytes(size)
-
-
-def digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-class Writer:
-    """Changes keys of its own, one after the other, and keeps what it was told."""
-
-    def __init__(self, gateway: Running, number: int, seed: int, killed: threading.Event) -> None:
-        self._client, self._number, self._killed = gateway.client(), number, killed
-        self._dice = random.Random(seed)
-        self._seed = seed
-        self.told: Told = []
-
-    def run(self) -> None:
-        for counter in range(sys.maxsize):
-            key = f"w{self._number}/{self._dice.randrange(KEYS)}"
-            change = self._dice.choice(
-                [self._put, self._put, self._delete, self._parts, self._copy]
-            )
-            try:
-                change(key, self._seed * 10_000 + counter)
-            except BotoCoreError:
-                assert self._killed.is_set(), "a connection broke before anything was killed"
-                return
-
-    def _told(self, word: str, key: str, data: bytes | None) -> None:
-        self.told.append((word, key, None if data is None else digest(data)))
-
-    def _put(self, key: str, seed: int) -> None:
-        data = body_of(seed)
-        self._told("begin", key, data)
-        self._client.put_object(Bucket="crash", Key=key, Body=data)
-        self._told("done", key, data)
-
-    def _delete(self, key: str, _seed: int) -> None:
-        self._told("begin", key, None)
-        self._client.delete_object(Bucket="crash", Key=key)
-        self._told("done", key, None)
-
-    def _copy(self, key: str, _seed: int) -> None:
-        self._told("begin", key, SOURCE)
-        self._client.copy_object(Bucket="crash", Key=key, CopySource="crash/source")
-        self._told("done", key, SOURCE)
-
-    def _parts(self, key: str, seed: int) -> None:
-        data = random.Random(seed).randbytes(5 * MIB) + body_of(seed)
-        place = {"Bucket": "crash", "Key": key}
-        place["UploadId"] = self._client.create_multipart_upload(**place)["UploadId"]
-        parts = []
-        for number, part in enumerate((data[: 5 * MIB], data[5 * MIB :]), 1):
-            made = self._client.upload_part(**place, PartNumber=number, Body=part)
-            parts.append({"PartNumber": number, "ETag": made["ETag"]})
-        self._told("begin", key, data)
-        self._client.complete_multipart_upload(**place, MultipartUpload={"Parts": parts})
-        self._told("done", key, data)
-
-
-SOURCE = body_of(8)
-
-
-def load_and_kill(gateway: Running, seed: int, seconds: float) -> list[Told]:
-    """What each writer was told until all processes were killed under it."""
-    killed = threading.Event()
-    writers = [Writer(gateway, number, seed + number, killed) for number in range(WRITERS)]
-    with ThreadPoolExecutor(WRITERS) as pool:
-        running = [pool.submit(writer.run) for writer in writers]
-        time.sleep(seconds)
-        killed.set()
-        kill(gateway.process)
-        for one in running:
-            one.result()
-    return [writer.told for writer in writers]
-
-
-def stored(client: Any, key: str) -> str | None:
-    try:
-        found = client.get_object(Bucket="crash", Key=key)
-    except ClientError as error:
-        assert error.response["Error"]["Code"] == "NoSuchKey"
-        return None
-    data = found["Body"].read()
-    assert found["ContentLength"] == len(data)
-    return digest(data)
-
-
-@granian_only
-def test_kill_9_under_load_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
-    expected: dict[str, set[str | None]] = {}
-    done = 0
-    with started(tmp_path, *TWO_WORKERS) as first:
-        first.client().create_bucket(Bucket="crash")
-        first.client().put_object(Bucket="crash", Key="source", Body=SOURCE)
-        kill(first.process)
-    for number in range(ROUNDS + 1):
-        with started(tmp_path, *TWO_WORKERS) as gateway:
-            check(gateway, expected)
-            if number == ROUNDS:
-                stop(gateway)
-                break
-            for told in load_and_kill(gateway, 100 * number, 1.2 + 0.1 * number):
-                for word, key, after in told:
-                    if word == "done":
-                        expected[key], done = {after}, done + 1
-                    else:
-                        expected.setdefault(key, {None}).add(after)
-    assert done > ROUNDS * WRITERS  # the writers did get somewhere
-
-
-def check(gateway: Running, expected: dict[str, set[str | None]]) -> None:
-    database = sqlite3.connect(gateway.folder / "data" / "index.db")
-    assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    database.close()
-    client = gateway.client()
-    assert stored(client, "source") == digest(SOURCE)
-    for key, allowed in expected.items():
-        found = stored(client, key)
-        assert found in allowed, f"{key} is neither what was acknowledged nor what was begun"
-        expected[key] = {found}
-    listed = client.list_objects_v2(Bucket="crash").get("Contents", [])
-    present = {key for key, (found,) in expected.items() if found is not None}
-    assert {one["Key"] for one in listed} == present | {"source"}
-    assert "Traceback" not in log_of(gateway)

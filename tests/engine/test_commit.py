@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from drivers.indexed.commit import GroupCommit, Transaction, Turnstile
+from drivers.indexed.batch import Transaction
+from drivers.indexed.commit import GroupCommit, Turnstile
 from gateway.storage import PreconditionFailed, Unavailable
 
 
@@ -45,7 +46,7 @@ def keys(database: sqlite3.Connection) -> set[str]:
 def test_an_operation_that_fails_takes_back_its_own_changes_only(
     database: sqlite3.Connection, turn: Turnstile
 ) -> None:
-    commit = GroupCommit(database, turn)
+    commit = GroupCommit(database, turn, list)
     outcomes: dict[str, object] = {}
     entered, go_on = threading.Event(), threading.Event()
 
@@ -76,7 +77,7 @@ def test_an_operation_that_fails_takes_back_its_own_changes_only(
 
 
 def test_an_sql_error_belongs_to_its_writer(database: sqlite3.Connection, turn: Turnstile) -> None:
-    commit = GroupCommit(database, turn)
+    commit = GroupCommit(database, turn, list)
     commit.write(insert("a"))
     with pytest.raises(Unavailable):
         commit.write(insert("a"))
@@ -87,7 +88,7 @@ def test_an_sql_error_belongs_to_its_writer(database: sqlite3.Connection, turn: 
 def test_a_commit_that_fails_fails_for_all_of_its_writers(
     database: sqlite3.Connection, turn: Turnstile
 ) -> None:
-    commit = GroupCommit(database, turn)
+    commit = GroupCommit(database, turn, list)
     database.execute("PRAGMA foreign_keys = ON")
     database.execute("CREATE TABLE child (k TEXT REFERENCES t DEFERRABLE INITIALLY DEFERRED)")
     with pytest.raises(Unavailable):  # the violation is found by COMMIT
@@ -97,7 +98,7 @@ def test_a_commit_that_fails_fails_for_all_of_its_writers(
 
 
 def test_nobody_is_forgotten_under_load(database: sqlite3.Connection, turn: Turnstile) -> None:
-    commit = GroupCommit(database, turn)
+    commit = GroupCommit(database, turn, list)
 
     def write(writer: int) -> None:
         for n in range(40):
@@ -114,7 +115,7 @@ def test_nobody_is_forgotten_under_load(database: sqlite3.Connection, turn: Turn
 def test_a_turnstile_that_fails_lets_nobody_wait_for_ever(
     database: sqlite3.Connection, turn: Turnstile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    commit = GroupCommit(database, turn)
+    commit = GroupCommit(database, turn, list)
 
     def fail() -> None:
         raise MemoryError
@@ -134,5 +135,5 @@ def test_what_was_committed_stays_so_when_the_turnstile_cannot_be_given_back(
         raise OSError("gone")
 
     monkeypatch.setattr(turn._hold, "release", fail)
-    assert GroupCommit(database, turn).write(insert("a")) == "a"
+    assert GroupCommit(database, turn, list).write(insert("a")) == "a"
     assert keys(database) == {"a"}

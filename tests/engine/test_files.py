@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from drivers.indexed.commit import Uncertain
+from drivers.indexed.batch import Uncertain
 from drivers.indexed.space import FileSpace
-from drivers.indexed.upkeep import remove_due, remove_orphans, scrub
+from drivers.indexed.upkeep import remove_due, remove_orphans
 from drivers.local import Local
 from gateway.storage import (
     BytesBody,
@@ -24,6 +24,7 @@ from gateway.storage import (
     Full,
     Get,
     IncompleteBody,
+    PartRef,
     Put,
     Secret,
     StorageError,
@@ -68,9 +69,21 @@ def files(tmp_path: Path) -> list[Path]:
     return [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
 
 
+def soon(true: Callable[[], bool]) -> bool:
+    """Whether it comes true within some seconds."""
+    until = time.monotonic() + 10
+    while not true() and time.monotonic() < until:
+        time.sleep(0.005)
+    return true()
+
+
 def space(store: Local) -> FileSpace:
     assert isinstance(store.space, FileSpace)
     return store.space
+
+
+def damaged(store: Local) -> list[str]:
+    return [step.damage.key for step in store.scrub() if step.damage]
 
 
 def flip(path: Path, at: int) -> None:
@@ -93,9 +106,9 @@ def test_the_blob_and_its_folder_are_synced_before_the_index_is_committed(
 
     write = store.space.write
 
-    def committing(operation: object) -> object:
+    def committing(operation: Any, **given: Any) -> object:
         order.append("commit")
-        return write(operation)  # type: ignore[arg-type]  # passed through
+        return write(operation, **given)
 
     monkeypatch.setattr(os, "fsync", noting)
     monkeypatch.setattr(store.space, "write", committing)
@@ -108,8 +121,7 @@ def test_a_flipped_byte_in_a_file_is_found_and_never_read_as_whole(
 ) -> None:
     put(store, "big")
     flip(files(tmp_path)[0], 300_000)
-    (damage,) = scrub(store.space)
-    assert damage.keys == (("bucket", "big"),)
+    assert damaged(store) == ["big"]
     with pytest.raises(Corrupt):
         read(store, "big")
 
@@ -117,7 +129,7 @@ def test_a_flipped_byte_in_a_file_is_found_and_never_read_as_whole(
 def test_a_file_cut_short_is_found_and_never_read_as_whole(store: Local, tmp_path: Path) -> None:
     put(store, "big", os.urandom(524_288))
     os.truncate(files(tmp_path)[0], 262_144)
-    assert [damage.keys for damage in scrub(store.space)] == [(("bucket", "big"),)]
+    assert damaged(store) == ["big"]
     with pytest.raises(Corrupt):
         read(store, "big")
 
@@ -125,8 +137,7 @@ def test_a_file_cut_short_is_found_and_never_read_as_whole(store: Local, tmp_pat
 def test_a_flipped_byte_of_an_inline_body_is_found(store: Local) -> None:
     put(store, "small", b"abc")
     store.space.write(lambda txn: txn.execute("UPDATE blobs SET data = X'616264'"))
-    (damage,) = scrub(store.space)
-    assert damage.keys == (("bucket", "small"),)
+    assert damaged(store) == ["small"]
     with pytest.raises(Corrupt):
         read(store, "small")
 
@@ -135,7 +146,7 @@ def test_scrub_finds_nothing_where_nothing_is_wrong(store: Local) -> None:
     put(store, "small", b"abc")
     put(store, "big")
     put(store, "sealed", encryption=Encryption())
-    assert list(scrub(store.space)) == []
+    assert damaged(store) == []
 
 
 def test_encrypted_bytes_are_not_on_disk_in_clear(store: Local, tmp_path: Path) -> None:
@@ -148,18 +159,65 @@ def test_encrypted_bytes_are_not_on_disk_in_clear(store: Local, tmp_path: Path) 
     assert read(store, "small") == body[:1000]
 
 
-def test_a_file_that_nothing_needs_goes_after_the_grace(
-    store: Local, clock: Clock, tmp_path: Path
+def test_a_file_that_nothing_needs_goes_at_once_and_who_reads_it_reads_on(
+    store: Local, tmp_path: Path
 ) -> None:
     put(store, "big")
     reader = store.get("big")
     put(store, "big", b"new")
-    assert remove_due(space(store)) == 0
+    assert soon(lambda: files(tmp_path) == [])
     assert b"".join(pieces(reader.body)) == BIG
+    assert read(store, "big") == b"new"
+
+
+def upload(store: Local, key: str, *sources: str) -> None:
+    """An object in parts, copied from others: no byte moves."""
+    begun = store.begin(key)
+    parts = [
+        store.copy_part(key, begun.id, number, store, source)
+        for number, source in enumerate(sources, 1)
+    ]
+    store.complete(key, begun.id, [PartRef(number=one.number, etag=one.etag) for one in parts])
+
+
+def test_files_of_an_object_in_parts_stay_for_its_readers_also_when_others_let_them_go(
+    store: Local, clock: Clock, tmp_path: Path
+) -> None:
+    put(store, "one")
+    put(store, "two")
+    upload(store, "both", "one", "two")
+    reader = store.get("both")
+    for key in ("both", "one", "two"):
+        store.delete(key)
+    assert remove_due(space(store)) == 0
+    assert b"".join(pieces(reader.body)) == BIG + BIG
     clock.now += 2 * 3_600_000
+    assert remove_due(space(store)) == 2
+    assert files(tmp_path) == []
+
+
+def test_a_file_that_an_object_still_needs_is_not_removed_when_its_time_has_come(
+    store: Local, clock: Clock
+) -> None:
+    put(store, "one")
+    upload(store, "again", "one")
+    store.delete("again")
+    clock.now += 2 * 3_600_000
+    assert remove_due(space(store)) == 0
+    assert read(store, "one") == BIG
+
+
+def test_removed_files_stay_as_long_as_they_are_to_be_kept(tmp_path: Path, clock: Clock) -> None:
+    store = Local(keep_versions="off", keep_removed=600)
+    store.open(Context(sid="bucket", folder=tmp_path, clock=clock))
+    put(store, "big")
+    store.delete("big")
+    clock.now += 599_000
+    assert remove_due(space(store)) == 0
+    clock.now += 2_000
     assert remove_due(space(store)) == 1
     assert files(tmp_path) == []
-    assert read(store, "big") == b"new"
+    store.close()
 
 
 def test_the_collector_takes_old_orphans_and_nothing_else(store: Local, tmp_path: Path) -> None:
@@ -187,31 +245,6 @@ def test_a_source_that_breaks_leaves_nothing(store: Local, tmp_path: Path, size:
     assert read(store, "key") == b"old"
 
 
-@pytest.mark.parametrize(("code", "expected"), [(errno.ENOSPC, Full), (errno.EIO, Unavailable)])
-@pytest.mark.parametrize("call", ["write", "fsync"])
-def test_a_disk_that_fails_stores_nothing_and_works_again(
-    store: Local,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    call: str,
-    code: int,
-    expected: type[StorageError],
-) -> None:
-    put(store, "key", b"old")
-
-    def fail(*arguments: object) -> int:
-        raise OSError(code, os.strerror(code))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, call, fail)
-        with pytest.raises(expected):
-            put(store, "key")
-    assert files(tmp_path) == []
-    assert read(store, "key") == b"old"
-    put(store, "key")
-    assert read(store, "key") == BIG
-
-
 def test_an_index_that_is_full_says_so_and_works_again(store: Local) -> None:
     put(store, "key", b"old")
     pages = store.space.write(lambda txn: txn.one("PRAGMA page_count")[0])
@@ -228,7 +261,7 @@ def test_an_index_that_is_full_says_so_and_works_again(store: Local) -> None:
 def test_a_commit_that_may_have_worked_leaves_the_bytes(
     store: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def write(operation: object) -> object:
+    def write(operation: object, **given: object) -> object:
         raise Uncertain("the disk said no after the commit")
 
     with monkeypatch.context() as patch:

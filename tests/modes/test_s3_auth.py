@@ -25,11 +25,10 @@ from hypothesis import strategies as st
 
 from gateway import http
 from gateway.identity import ANONYMOUS, Credential, Identity
-from gateway.modes.s3 import sigv4
 from gateway.modes.s3.auth import Authenticated, SignedRequest, authenticate
 from gateway.modes.s3.claims import epoch
 from gateway.modes.s3.problems import TABLE, S3Problem
-from gateway.storage import Secret
+from gateway.storage import Secret, sigv4
 
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 REGION = "us-east-1"

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from gateway.modes.s3.chunked import ChunkedReader, trailer_names
 from gateway.modes.s3.problems import S3Problem
-from gateway.modes.s3.sigv4 import ChunkSigner, Seed, signing_key
 from gateway.storage import Put, Secret
+from gateway.storage.sigv4 import ChunkSigner, Seed, signing_key
 from gateway.storage.streams import BytesBody, Intake
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"

@@ -14,17 +14,16 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from hmac import compare_digest
 from typing import Any, NamedTuple
 
 from gateway.identity import ANONYMOUS, Credential, Identity, Keys
-from gateway.modes.s3 import claims, sigv4
+from gateway.modes.s3 import claims
 from gateway.modes.s3.claims import Claim
 from gateway.modes.s3.diagnosis import Signed, suspect
 from gateway.modes.s3.problems import S3Problem
-from gateway.storage import Secret
+from gateway.storage import Secret, sigv4
 
 log = logging.getLogger("gateway.s3")
 
@@ -73,8 +72,7 @@ class SignedRequest(NamedTuple):
         return f"SignedRequest({self.method} {self.path!r})"  # queries and headers hold secrets
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authenticated:
+class Authenticated(NamedTuple):
     """`payload` is what `x-amz-content-sha256` says: a SHA-256 in hex, UNSIGNED-PAYLOAD, one
     of the STREAMING literals, or "". `seed` is there for the signed streaming ones."""
 

@@ -17,9 +17,9 @@ from gateway.modes.s3.auth import UNSIGNED_CHUNKS_TRAILER
 from gateway.modes.s3.chunked import ChunkedReader, trailer_names
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import Request
-from gateway.modes.s3.sigv4 import ChunkSigner
 from gateway.storage import NOTHING, BytesBody, Intake, InvalidRequest, Readable
 from gateway.storage.checksums import decode, encode
+from gateway.storage.sigv4 import ChunkSigner
 from gateway.storage.streams import PIECE
 from gateway.storage.types import Checksum
 

@@ -22,7 +22,7 @@ from hashlib import sha256
 from hmac import compare_digest
 
 from gateway.modes.s3.problems import S3Problem
-from gateway.modes.s3.sigv4 import ChunkSigner
+from gateway.storage.sigv4 import ChunkSigner
 from gateway.storage.streams import PIECE, Readable
 
 LINE_LIMIT = 1024

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64decode, b64encode
+from functools import cache
 from hmac import compare_digest
 
 from gateway.modes.s3.problems import S3Problem
@@ -20,6 +21,9 @@ _KMS = "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION_AWS_KMS_KEY_ID"
 _CUSTOMER = "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION_CUSTOMER"
 _SOURCE = "HTTP_X_AMZ_COPY_SOURCE_SERVER_SIDE_ENCRYPTION_CUSTOMER"
 _KEY_BYTES = 32
+
+READING = frozenset({_MANAGED, *(f"{_CUSTOMER}_{one}" for one in ("ALGORITHM", "KEY", "KEY_MD5"))})
+"""The headers that have an effect on reading."""
 
 
 def for_writing(request: Request) -> Encryption | None:
@@ -59,10 +63,14 @@ def of_source(request: Request) -> Encryption | None:
     return _customer(request, _SOURCE)
 
 
+@cache
+def _named(prefix: str) -> tuple[str, str, str]:
+    return f"{prefix}_ALGORITHM", f"{prefix}_KEY", f"{prefix}_KEY_MD5"
+
+
 def _customer(request: Request, prefix: str) -> Encryption | None:
     environ = request.environ
-    algorithm = environ.get(f"{prefix}_ALGORITHM")
-    text, digest = environ.get(f"{prefix}_KEY"), environ.get(f"{prefix}_KEY_MD5")
+    algorithm, text, digest = map(environ.get, _named(prefix))
     if algorithm is None and text is None and digest is None:
         return None
     if algorithm is None:

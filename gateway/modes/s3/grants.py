@@ -40,6 +40,7 @@ _HEADERS = tuple(
     (f"HTTP_X_AMZ_GRANT_{name}", name)
     for name in ("READ", "WRITE", "READ_ACP", "WRITE_ACP", "FULL_CONTROL")
 )
+_NAMES = frozenset(key for key, _ in _HEADERS)
 _CANNED: Mapping[str, tuple[Grant, ...]] = {
     "private": (),
     "public-read": (Grant(EVERYONE, "read"),),
@@ -62,9 +63,9 @@ def given(request: Request, owner: str, bucket_owner: str | None = None) -> list
     """
     environ = request.environ
     canned = environ.get("HTTP_X_AMZ_ACL")
-    named = [(environ[key], name) for key, name in _HEADERS if key in environ]
-    if not named:
+    if _NAMES.isdisjoint(environ):
         return None if not canned else _canned(canned, owner, bucket_owner)
+    named = [(environ[key], name) for key, name in _HEADERS if key in environ]
     if canned:
         raise S3Problem(
             "InvalidRequest", "Specifying both Canned ACLs and Header Grants is not allowed"

@@ -162,9 +162,15 @@ def part_number(request: Request) -> int | None:
     return number
 
 
+_WHOLE = Get()
+_READING = _CONDITIONAL | encryption.READING | {"HTTP_RANGE"}
+
+
 def reading(request: Request) -> Get:
     """GET and HEAD of an object."""
     environ, query = request.environ, request.query
+    if not query and _READING.isdisjoint(environ):
+        return _WHOLE
     wanted = environ.get("HTTP_RANGE")
     part = part_number(request) if query else None
     span = byte_range(wanted) if wanted else None
@@ -211,13 +217,13 @@ def _without_chunked(text: str) -> str:
 
 def metadata(environ: Mapping[str, Any]) -> Mapping[str, str]:
     """`x-amz-meta-*`. WSGI says `-` and `_` alike: names have `-`."""
+    if _META not in "\n".join(environ):  # five times as fast as a look at each
+        return NOTHING
     found = {
         key[len(_META) :].lower().replace("_", "-"): utf8(text)
         for key, text in environ.items()
         if key.startswith(_META)
     }
-    if not found:
-        return NOTHING
     size = sum(len(name.encode()) + len(text.encode()) for name, text in found.items())
     if size > METADATA_LIMIT:
         raise S3Problem("MetadataTooLarge", Size=str(size), MaxSizeAllowed=str(METADATA_LIMIT))
@@ -269,5 +275,6 @@ def new_object(
         conditions=conditions,
         encryption=encryption.for_writing(request),
         storage_class=storage_class(request),
+        owner=request.identity.account,
         attributes=attributes,
     )

@@ -30,6 +30,7 @@ from gateway.testing.conformance.multipart import MultipartConformance
 from gateway.testing.conformance.properties import PropertiesConformance
 from gateway.testing.conformance.protection import ProtectionConformance
 from gateway.testing.conformance.reading import ReadingConformance
+from gateway.testing.conformance.scrubbing import ScrubsConformance
 from gateway.testing.conformance.suspending import SuspendingConformance
 from gateway.testing.conformance.upkeep import UpkeepConformance
 from gateway.testing.conformance.versions import VersionsConformance
@@ -57,6 +58,7 @@ __all__ = [
     "PropertiesConformance",
     "ProtectionConformance",
     "ReadingConformance",
+    "ScrubsConformance",
     "StoreConformance",
     "SuspendingConformance",
     "UpkeepConformance",
@@ -84,6 +86,7 @@ class StoreConformance(
     ProtectionConformance,
     ChangesConformance,
     MeasuresConformance,
+    ScrubsConformance,
     BucketsConformance,
     IsolationConformance,
     EncryptionConformance,

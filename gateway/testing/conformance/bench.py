@@ -29,6 +29,7 @@ from gateway.storage import (
     ObjectInfo,
     Protects,
     Put,
+    Scrubs,
     Secret,
     Shared,
     Store,
@@ -172,6 +173,10 @@ class Bench:
     @property
     def measures(self) -> Measures:
         return self.need(Measures)
+
+    @property
+    def scrubs(self) -> Scrubs:
+        return self.need(Scrubs)
 
     @property
     def buckets(self) -> Buckets:

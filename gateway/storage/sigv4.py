@@ -17,10 +17,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
-from hmac import digest
+from hmac import HMAC, digest
 from urllib.parse import quote, unquote_to_bytes
 
-from gateway.storage import Secret
+from gateway.storage.types import Secret
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 SERVICE = "s3"
@@ -108,9 +108,17 @@ def signing_key(secret: str, day: str, region: str, service: str = SERVICE) -> b
     return key
 
 
+@lru_cache(maxsize=1024)
+def _keyed(key: bytes) -> HMAC:
+    return HMAC(key, digestmod="sha256")
+
+
 def signature(key: bytes, text: str) -> str:
-    """In lower-case hex, as it is sent."""
-    return digest(key, text.encode("latin-1"), "sha256").hex()
+    """In lower-case hex, as it is sent. A copy of a keyed HMAC is faster than `digest`,
+    and keeps the interpreter's lock, which others would take at each request."""
+    keyed = _keyed(key).copy()
+    keyed.update(text.encode("latin-1"))
+    return keyed.hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,177 @@
+"""One transaction for the operations of all that wait.
+
+Operations run one after the other, each seeing those before it. One that
+fails has hardly ever changed anything by then, so they run without savepoints
+first; when one fails too late for that, all is undone, and each runs again
+under a savepoint of its own. So an operation may run twice: what it does
+outside of the transaction must bear that.
+
+What a service's row counts is kept between operations, and written once.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from drivers.indexed.ledger import Ledger
+from gateway.storage import Full, StorageError, Unavailable
+
+Operation = Callable[["Transaction"], Any]
+
+
+class Uncertain(Unavailable):
+    """The commit failed in a way that may yet turn out to have worked."""
+
+
+def translate(error: sqlite3.Error) -> StorageError:
+    """SQLite's errors that are not programming errors, as the contract's."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return Full()
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return Unavailable("The index is locked by another process.", retry_after=1)
+    return Unavailable(f"The index cannot be written or read: {error}.")
+
+
+class Transaction:
+    """What operations work with. `released` collects names of blobs that nothing
+    needs after the commit."""
+
+    __slots__ = ("_ledgers", "execute", "released")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.execute = connection.execute
+        self.released: list[str] = []
+        self._ledgers: dict[int, Ledger] = {}
+
+    def one(self, sql: str, parameters: Sequence[object] = ()) -> Any:
+        return self.execute(sql, parameters).fetchone()
+
+    def ledger(self, service: int) -> Ledger:
+        """The service's numbers. Raises `NoSuchStore`."""
+        found = self._ledgers.get(service)
+        if found is None:
+            found = self._ledgers[service] = Ledger(self.one, service)
+        return found
+
+    def settle(self) -> None:
+        """Write the ledgers, and read them anew when they are asked for again: for
+        operations that work on the services' rows themselves."""
+        for ledger in self._ledgers.values():
+            ledger.save(self.execute)
+        self._ledgers.clear()
+
+    def keep(self) -> Callable[[], None]:
+        """A function that gives the ledgers and `released` back their state of now."""
+        states = [(ledger, ledger.state) for ledger in self._ledgers.values()]
+        released = len(self.released)
+
+        def restore() -> None:
+            del self.released[released:]
+            self._ledgers = {ledger.service: ledger for ledger, _ in states}
+            for ledger, state in states:
+                ledger.state = state
+
+        return restore
+
+
+class Waiter:
+    """An operation, whoever waits for it, and what became of it. `plain`: it leaves the
+    services' rows to the ledgers."""
+
+    __slots__ = ("error", "lead", "operation", "plain", "result", "wake")
+
+    def __init__(self, operation: Operation, *, plain: bool) -> None:
+        self.operation, self.plain = operation, plain
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.lead = False
+        self.wake = threading.Lock()
+        self.wake.acquire()
+
+    def run(self, transaction: Transaction) -> None:
+        """Set `result`, or `error`: whatever it is belongs to the writer that waits."""
+        self.error = None
+        try:
+            if not self.plain:
+                transaction.settle()
+            self.result = self.operation(transaction)
+        except BaseException as error:
+            self.error = translate(error) if isinstance(error, sqlite3.Error) else error
+
+    def outcome(self) -> Any:
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
+def _run_together(connection: sqlite3.Connection, batch: Sequence[Waiter]) -> list[str] | None:
+    """None when an operation failed that had changed something."""
+    transaction = Transaction(connection)
+    for waiter in batch:
+        before, restore = connection.total_changes, transaction.keep()
+        waiter.run(transaction)
+        if waiter.error is not None:
+            if connection.total_changes != before or not connection.in_transaction:
+                return None
+            restore()
+    transaction.settle()
+    return transaction.released
+
+
+def _run_apart(connection: sqlite3.Connection, batch: Sequence[Waiter]) -> list[str]:
+    """Each under a savepoint. Raises when SQLite has rolled all of it back: the batch is lost."""
+    released: list[str] = []
+    for waiter in batch:
+        transaction = Transaction(connection)
+        connection.execute("SAVEPOINT operation")
+        waiter.run(transaction)
+        if waiter.error is None:
+            transaction.settle()
+            released += transaction.released
+        elif connection.in_transaction:
+            connection.execute("ROLLBACK TO operation")
+        else:
+            raise waiter.error
+        connection.execute("RELEASE operation")
+    return released
+
+
+def _run(connection: sqlite3.Connection, batch: Sequence[Waiter]) -> list[str]:
+    """Evaluate all in a transaction that stays open; the names of blobs released."""
+    connection.execute("BEGIN IMMEDIATE")
+    released = _run_together(connection, batch)
+    if released is None:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        connection.execute("BEGIN IMMEDIATE")
+        released = _run_apart(connection, batch)
+    return released
+
+
+def commit_batch(connection: sqlite3.Connection, batch: Sequence[Waiter]) -> list[str]:
+    """One transaction for all; what fails as a whole fails for each of them.
+
+    The names of blobs that nothing needs any more.
+    """
+    committing = False
+    try:
+        try:
+            released = _run(connection, batch)
+            committing = True
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+    except BaseException as error:  # it belongs to the writers; none of them was answered yet
+        failure = translate(error) if isinstance(error, sqlite3.Error) else error
+        if committing and type(failure) is Unavailable:
+            failure = Uncertain(failure.message)
+        for waiter in batch:
+            waiter.error = waiter.error or failure
+        return []
+    return released

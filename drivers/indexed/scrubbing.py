@@ -1,0 +1,239 @@
+"""Whether what is kept is what was written: sizes and CRCs of all bytes of a service.
+
+It walks the index by key, a page at a time, and reads the bytes of each item
+block by block. Nothing is locked and no snapshot stays open, so others write
+meanwhile: what looks damaged is looked up once more, and counts only if the
+index still wants those bytes.
+
+The walk is by object and not by blob: so each damage has its key at once,
+where a walk of the blobs would search all rows for it. A blob that many
+objects share is read once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, NamedTuple
+
+from drivers.indexed.blobs import Blobs, Crcs
+from drivers.indexed.cipher import BLOCK, TAG
+from drivers.indexed.records import Piece, unpack_pieces
+from drivers.indexed.space import Space
+from gateway.storage import NULL_VERSION, Damage, NoSuchStore, Scrubbed
+
+PAGE = 500
+"""Items that are taken from the index at once; their bytes are not among them."""
+
+
+class Item(NamedTuple):
+    """What has bytes: an object, a version, or a part. `still` and `named` are SQL and
+    parameters that find it as long as it needs these bytes."""
+
+    key: str
+    version: str | None
+    part: str
+    size: int
+    pieces: list[Piece] | None
+    still: str
+    named: tuple[object, ...]
+
+
+def scrub(space: Space, service: int) -> Iterator[Scrubbed]:
+    versioning = space.one("SELECT versioning FROM services WHERE id = ?", (service,))
+    if versioning is None:
+        raise NoSuchStore
+    check = _Check(space)
+    for item in _items(space, service, versioned=versioning[0] != "off"):
+        message = yield from check.item(item)
+        if message and not _needed(space, item):
+            message = ""
+        damage = Damage(item.key, item.version, item.part + message) if message else None
+        yield Scrubbed(objects=1, damage=damage)
+
+
+def _needed(space: Space, item: Item) -> bool:
+    return space.one(item.still, item.named) is not None
+
+
+# what there is
+
+_ITEM = "o.key, o.sequence, o.version, o.size, o.blob, o.manifest, m.pieces"
+_FROM = "LEFT JOIN manifests m ON m.id = o.manifest WHERE o.service = ?"
+_STILL = " UNION ALL ".join(
+    f"SELECT 1 FROM {table} WHERE service = ?1 AND key = ?2 AND sequence = ?3"
+    " AND blob IS ?4 AND manifest IS ?5"
+    for table in ("objects", "versions")
+)
+_PART_STILL = (
+    "SELECT 1 FROM parts p JOIN uploads u ON u.id = p.upload"
+    " WHERE p.upload = ? AND p.number = ? AND p.pieces = ? AND u.ended IS NULL"
+)
+
+
+def _items(space: Space, service: int, *, versioned: bool) -> Iterator[Item]:
+    """All of a service. What moves to the older versions meanwhile may come twice."""
+    for row in _pages(space, _objects(service)):
+        yield _item(service, row, versioned=versioned)
+    if versioned:
+        for row in _pages(space, _versions(service)):
+            yield _item(service, row, versioned=True)
+    for key, upload in _pages(space, _uploads(service)):
+        for number, pieces, size in _pages(space, _parts(upload)):
+            name = f"Part {number} of the upload {upload}: "
+            yield Item(
+                key, None, name, size, unpack_pieces(pieces), _PART_STILL, (upload, number, pieces)
+            )
+
+
+def _item(service: int, row: Any, *, versioned: bool) -> Item:
+    key, sequence, version, size, blob, manifest, packed = row
+    pieces: list[Piece] | None = None
+    if packed is not None:
+        pieces = unpack_pieces(packed)
+    elif manifest is None:
+        pieces = [] if blob is None else [Piece(blob, 0, size)]
+    shown = version if versioned or version != NULL_VERSION else None
+    return Item(key, shown, "", size, pieces, _STILL, (service, key, sequence, blob, manifest))
+
+
+Query = Callable[[Any], list[tuple[str, tuple[object, ...]]]]
+"""The statements that give what follows a row (None: the first), one after the other."""
+
+
+def _pages(space: Space, query: Query) -> Iterator[Any]:
+    last: Any = None
+    while True:
+        rows: list[Any] = []
+        with space.reading() as connection:
+            for sql, parameters in query(last):
+                if len(rows) < PAGE:
+                    limit = f"{sql} LIMIT {PAGE - len(rows)}"
+                    rows += connection.execute(limit, parameters).fetchall()
+        if not rows:
+            return
+        yield from rows
+        last = rows[-1]
+
+
+def _objects(service: int) -> Query:
+    sql = f"SELECT {_ITEM} FROM objects o {_FROM} AND o.key > ? ORDER BY o.key"
+    return lambda last: [(sql, (service, "" if last is None else last[0]))]
+
+
+def _versions(service: int) -> Query:
+    older = f"SELECT {_ITEM} FROM versions o {_FROM} AND o.marker = 0"
+    same = f"{older} AND o.key = ? AND o.sequence < ? ORDER BY o.sequence DESC"
+    beyond = f"{older} AND o.key > ? ORDER BY o.key, o.sequence DESC"
+
+    def following(last: Any) -> list[tuple[str, tuple[object, ...]]]:
+        if last is None:
+            return [(beyond, (service, ""))]
+        return [(same, (service, last[0], last[1])), (beyond, (service, last[0]))]
+
+    return following
+
+
+def _uploads(service: int) -> Query:
+    begun = "SELECT key, id FROM uploads WHERE service = ? AND ended IS NULL"
+    same, beyond = f"{begun} AND key = ? AND id > ? ORDER BY id", f"{begun} AND key > ?"
+
+    def following(last: Any) -> list[tuple[str, tuple[object, ...]]]:
+        key, upload = last or ("", "")
+        return [
+            (same, (service, key, upload)),
+            (f"{beyond} ORDER BY key, id", (service, key)),
+        ]
+
+    return following
+
+
+def _parts(upload: str) -> Query:
+    sql = "SELECT number, pieces, size FROM parts WHERE upload = ? AND number > ? ORDER BY number"
+    return lambda last: [(sql, (upload, 0 if last is None else last[0]))]
+
+
+# what is wrong with it
+
+Steps = Generator[Scrubbed, None, str]
+"""Steps of reading; its value says what is wrong, "" when nothing is."""
+
+
+class _Check:
+    """Remembers the blobs that several objects share: a bit for each, and what was wrong."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._seen = bytearray()
+        self._wrong: dict[int, str] = {}
+
+    def item(self, item: Item) -> Steps:
+        if item.pieces is None:
+            return "The index has lost the list of its parts."
+        if sum(piece.length for piece in item.pieces) != item.size:
+            return "The index does not know where all of its bytes are."
+        ends: dict[int, int] = {}
+        for piece in item.pieces:
+            ends[piece.blob] = max(ends.get(piece.blob, 0), piece.start + piece.length)
+        found = ""
+        for blob, end in ends.items():
+            found = (yield from self._blob(blob, end)) or found
+        return found
+
+    def _blob(self, blob: int, end: int) -> Steps:
+        if self._was_seen(blob):
+            return self._wrong.get(blob, "")
+        row = self._space.one(
+            "SELECT refs, size, name, crcs, seal, data FROM blobs WHERE id = ?", (blob,)
+        )
+        if row is None:
+            return "The index has lost its bytes."
+        refs, size, name, crcs, seal, data = row
+        if end > size:
+            return "The index says that it is longer than its bytes."
+        stored = size + (TAG * -(-size // BLOCK) if seal else 0)
+        if data is not None:
+            wrong = yield from _read(iter((data,)), crcs, stored, "Its bytes in the index are")
+        else:
+            wrong = yield from _file(self._space.blobs, name or "", crcs, stored, sealed=bool(seal))
+        if refs > 1:
+            self._remember(blob, wrong)
+        return wrong
+
+    def _was_seen(self, blob: int) -> bool:
+        return blob >> 3 < len(self._seen) and bool(self._seen[blob >> 3] >> (blob & 7) & 1)
+
+    def _remember(self, blob: int, wrong: str) -> None:
+        missing = (blob >> 3) + 1 - len(self._seen)
+        if missing > 0:
+            self._seen.extend(bytes(missing))
+        self._seen[blob >> 3] |= 1 << (blob & 7)
+        if wrong:
+            self._wrong[blob] = wrong
+
+
+def _file(blobs: Blobs, name: str, crcs: bytes | None, stored: int, *, sealed: bool) -> Steps:
+    try:
+        blocks = blobs.blocks(name, 0, BLOCK + TAG if sealed else BLOCK)
+    except FileNotFoundError:
+        return "Its file is gone."
+    except OSError as error:
+        return f"Its file cannot be read: {error.strerror}."
+    try:
+        return (yield from _read(blocks, crcs, stored, f"Its file {name} is"))
+    except OSError as error:
+        return f"Its file {name} cannot be read: {error.strerror}."
+    finally:
+        getattr(blocks, "close", lambda: None)()
+
+
+def _read(blocks: Iterator[bytes], crcs: bytes | None, stored: int, what: str) -> Steps:
+    read, found = 0, Crcs()
+    for number, block in enumerate(blocks):
+        read += len(block)
+        yield Scrubbed(bytes=len(block))
+        found.update(block)
+        if crcs and found.packed[-4:] != crcs[4 * number : 4 * number + 4]:
+            return f"{what} damaged: block {number} was changed."
+    if read != stored:
+        return f"{what} {'shorter' if read < stored else 'longer'} than was written."
+    return ""
