@@ -1,4 +1,4 @@
-"""`python -m benchmarks [speed|memory|stages|scale]`: the gateway and its peers, in turns.
+"""`python -m benchmarks [speed|memory|stages|scale|caching]`: the gateway and its peers, in turns.
 
 Exit codes: 0 measured, 1 nothing could be measured, 2 wrong usage.
 """
@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from benchmarks.caching import caching
 from benchmarks.load import LoadFailed
 from benchmarks.memory import bodies_and_growth
 from benchmarks.scale import scale
@@ -23,7 +24,13 @@ from benchmarks.speed import say, speed
 from benchmarks.stages import stages
 from benchmarks.workloads import WORKLOADS
 
-COMMANDS = {"speed": speed, "memory": bodies_and_growth, "stages": stages, "scale": scale}
+COMMANDS = {
+    "speed": speed,
+    "memory": bodies_and_growth,
+    "stages": stages,
+    "scale": scale,
+    "caching": caching,
+}
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:

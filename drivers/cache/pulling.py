@@ -69,7 +69,7 @@ class Pull:
     def __init__(self, parts: Parts, fill: Fill) -> None:
         self._parts, self._fill, self._ask = parts, fill, fill.ask
         self._place = (fill.ask.name, fill.ask.variant)
-        self._claim = 0
+        self._claim = self._admitted = 0
         self._goes_on = False
         """Blocks are added to an entry that was there: it stays when the rest fails."""
         self._storing = parts.room.storing
@@ -91,6 +91,7 @@ class Pull:
             raise
         finally:
             self._parts.stock.discard([blob for _, blob in self._pending])
+            self._settled()
             self._give_up()
             fill.end(error)
 
@@ -312,17 +313,31 @@ class Pull:
 
     def _block(self, entry: Entry, pieces: Sequence[bytes]) -> None:
         """A block is complete."""
-        number = self._fill.next
         if self._storing:
-            sealed = entry.info is not None and entry.info.encryption is not None
-            try:
-                self._pending.append((number, self._parts.stock.write(pieces, sealed=sealed)))
-            except StorageError:
-                self._stop_storing(pause=True)
+            self._write(entry, pieces)
         self._fill.next += 1
         waiting = time.monotonic() - self._committed
         if len(self._pending) >= _TOGETHER or waiting > _SOON:
             self._commit(entry)
+
+    def _write(self, entry: Entry, pieces: Sequence[bytes]) -> None:
+        sealed = entry.info is not None and entry.info.encryption is not None
+        size = sum(map(len, pieces))
+        try:
+            if not self._parts.room.admit(size):
+                self._stop_storing()
+                return
+            self._admitted += size
+            blob = self._parts.stock.write(pieces, sealed=sealed)
+        except StorageError:
+            self._stop_storing(pause=True)
+        else:
+            self._pending.append((self._fill.next, blob))
+
+    def _settled(self) -> None:
+        """What was written is known to the index, or gone."""
+        self._parts.room.written(self._admitted)
+        self._admitted = 0
 
     def _commit(self, entry: Entry, *, finished: bool = False) -> None:
         if not self._storing or not (self._pending or finished):
@@ -332,6 +347,7 @@ class Pull:
             self._parts.stock.discard([blob for _, blob in pending])
         elif finished:
             self._claim = 0
+        self._settled()
         self._committed = time.monotonic()
 
     def _store(self, entry: Entry, blocks: Sequence[tuple[int, Blob]], claim: int = 0) -> bool:
@@ -366,6 +382,7 @@ class Pull:
         self._storing = False
         self._parts.stock.discard([blob for _, blob in self._pending])
         self._pending = []
+        self._settled()
         if pause:
             self._parts.room.pause()
 

@@ -39,6 +39,7 @@ class Room:
         self._stock = stock
         self._busy = threading.Lock()
         self._paused = 0.0
+        self._writing, self._counting = 0, threading.Lock()
         self.wanted = threading.Event()
         """Set when the background should look."""
 
@@ -68,7 +69,27 @@ class Room:
     # eviction
 
     def total(self) -> int:
-        return rows.state(self._stock.space.one).total
+        self._stock.total = rows.state(self._stock.space.one).total
+        return self._stock.total
+
+    def admit(self, size: int) -> bool:
+        """Whether so many bytes may be written: there is room for them beside all that is
+        written and not yet known to the index. Then `written` follows."""
+        stock = self._stock
+        with self._counting:
+            self._writing += size
+            writing = self._writing
+        if stock.total + writing > stock.limit:
+            self.make(writing)
+            if stock.total + writing > stock.limit:
+                self.written(size)
+                return False
+        return True
+
+    def written(self, size: int) -> None:
+        """The index knows them now, or they are gone."""
+        with self._counting:
+            self._writing -= size
 
     def make(self, size: int) -> None:
         """Room for `size` bytes more, now: what stores has overtaken the background."""

@@ -68,8 +68,8 @@ class Stock:
         self.space, self.limit, self._master = space, limit, master
         self.shared = isinstance(space, FileSpace)
         """Other processes have it too."""
-        self.is_high = False
-        """The last that was stored brought it near its limit."""
+        self.total = 0
+        """Bytes stored, when this process last looked."""
         space.write(rows.create)
         self._torn_below = (
             space.write(lambda txn: rows.note_boot(txn, boot_id())) if self.shared else 0
@@ -181,13 +181,17 @@ class Stock:
             total = rows.adjust(txn, added) if added else 0
             if total > self.limit and added > 0:
                 raise NoRoom
-            self.is_high = total > HIGH * self.limit
+            self.total = total or self.total
             return number, kept, twice
 
         number, kept, twice = self.space.write(operation)
         entry.id = number
         entry.blocks.update(kept)
         self.discard(twice)
+
+    @property
+    def is_high(self) -> bool:
+        return self.total > HIGH * self.limit
 
     def drop(self, entry: int) -> None:
         self.space.write(lambda txn: rows.drop_entry(txn, entry, self.now))
