@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from drivers.cache.entries import Entry, again
 from drivers.cache.helpers import Helpers
 from drivers.cache.marks import GOOD, Marks
-from gateway.storage import Busy, Get, StorageError
+from gateway.storage import Busy, Get, StorageError, Unavailable
 
 BLOCK = 1 << 20
 WINDOW = 8 * BLOCK
@@ -33,6 +33,7 @@ _SMALL = 4096
 """Pieces below are joined, so that a source that dribbles costs no memory."""
 _WAKE = 0.02
 _LOOK = 0.1
+_LAST = 10.0
 PATIENCE = 30.0
 """Seconds that a reader waits for a helper to be free."""
 
@@ -170,8 +171,19 @@ class Fills:
 
     def __init__(self, helpers: Helpers, marks: Marks, pull: Callable[[Fill], object]) -> None:
         self._helpers, self._marks, self._pull = helpers, marks, pull
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._active: dict[tuple[str, str], list[Fill]] = {}
+        self.ending = False
+        """No fill begins any more, and those under way are to break off."""
+
+    def close(self) -> bool:
+        """Whether all have ended, after some seconds at most: a source may hang."""
+        deadline = time.monotonic() + _LAST
+        with self._lock:
+            self.ending = True
+            while self._active and (left := deadline - time.monotonic()) > 0:
+                self._lock.wait(left)
+            return not self._active
 
     def __len__(self) -> int:
         return len(self._active)
@@ -179,11 +191,15 @@ class Fills:
     def join(self, ask: Ask) -> Fill:
         """A fill that brings it: one under way that no mark has overtaken, or a new one."""
         place = (ask.name, ask.variant)
+        if self.ending:
+            raise Unavailable("The cache is closed.")
         point = self._marks.newest()
         with self._lock:
             for fill in self._active.get(place, ()):
                 if fill.serves(ask) and self._marks.judge(ask.name, (), fill.point) == GOOD:
                     return fill
+            if self.ending:
+                raise Unavailable("The cache is closed.")
             fill = Fill(ask, point)
             self._active.setdefault(place, []).append(fill)
         self._helpers.start(lambda: self._run(place, fill))
@@ -198,3 +214,4 @@ class Fills:
                 active.remove(fill)
                 if not active:
                     del self._active[place]
+                    self._lock.notify_all()

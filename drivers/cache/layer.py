@@ -132,8 +132,10 @@ class Cache(Through):
         """May be called twice."""
         if hasattr(self, "_parts"):
             self._upkeep.stop()
-            self._stock.close()
-            self._marks.close()
+            # Who still waits for a source that hangs must not find a closed database.
+            if self._fills.close():
+                self._stock.close()
+                self._marks.close()
             if self._owner is not None:
                 self._owner.close()
             del self._parts

@@ -116,6 +116,7 @@ class Pull:
                 return False
             if self._claim:
                 return True
+            self._go_on()
             time.sleep(_POLL)
         return True
 
@@ -183,7 +184,13 @@ class Pull:
             self._remember(draft, error)
             raise
         with opened:
+            self._go_on()
             self._take(draft, opened)
+
+    def _go_on(self) -> None:
+        """Nothing of the cache may be touched for long after it was told to close."""
+        if self._parts.fills.ending:
+            raise Unavailable("The cache is closed.")
 
     def _want(self) -> Get:
         ask, first = self._ask, self._fill.next
@@ -281,6 +288,7 @@ class Pull:
         block: list[bytes] = []
         while at < end:
             piece = opened.body.read(PIECE)
+            self._go_on()
             if not piece or at + len(piece) > end:
                 if not self._goes_on:
                     self._spoil(entry)
