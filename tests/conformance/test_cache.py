@@ -17,7 +17,7 @@ class CacheConformance(StoreConformance):
     """`behind` makes the store that the cache stands in front of."""
 
     space: ClassVar[Literal["disk", "memory"]] = "disk"
-    lacks = frozenset({"Buckets"})
+    lacks = frozenset({"Buckets", "Scrubs"})
 
     def behind(self, folder: Path, sid: str) -> Store:
         raise NotImplementedError
@@ -36,19 +36,15 @@ class CacheConformance(StoreConformance):
         store.source.close()
 
 
-class TestOverLocal(CacheConformance):
+class TestOnDiskOverLocal(CacheConformance):
     keeps_versioning = False
 
     def behind(self, folder: Path, sid: str) -> Store:
         return Local(keep_versions="off")
 
 
-class TestInMemoryOverLocal(TestOverLocal):
+class TestInMemoryOverMemory(CacheConformance):
     space = "memory"
-    flat_memory = False
-
-
-class TestOverMemory(CacheConformance):
     durable = processes = flat_memory = False
 
     def behind(self, folder: Path, sid: str) -> Store:

@@ -142,7 +142,7 @@ class TestBelow(StoreConformance):
     """A store seen below a path, with something beside it."""
 
     durable = processes = flat_memory = False
-    lacks = frozenset({"Buckets", "Measures"})
+    lacks = frozenset({"Buckets", "Measures", "Scrubs"})
 
     def open(self, context: Context) -> Store:
         source = Memory(keep_versions="off")

@@ -146,7 +146,7 @@ def test_an_answer_that_ends_early_is_never_complete_nor_stored(
     cache = cached()
     site.origin.cut = size - 1
     for _ in range(2):
-        with pytest.raises(OriginFailed, match="fewer|wrong bytes"):
+        with pytest.raises(OriginFailed, match=r"fewer|wrong bytes"):
             whole(cache)
         until(lambda: not len(cache._fills))
     site.origin.cut = None
@@ -166,7 +166,7 @@ def test_an_answer_that_is_too_long_is_never_complete_nor_stored(
         return replace(real(*args), length=opened_length)  # type: ignore[arg-type]
 
     site.origin.get = lying  # type: ignore[assignment,method-assign]
-    with pytest.raises(OriginFailed, match="more|wrong bytes"):
+    with pytest.raises(OriginFailed, match=r"more|wrong bytes"):
         whole(cache)
     site.origin.get = real  # type: ignore[method-assign]
     until(lambda: not len(cache._fills))
@@ -187,7 +187,7 @@ def test_bytes_that_do_not_fit_their_checksum_are_never_complete_nor_stored(
 
     honest, site.origin.alter = site.origin.alter, lie
     for _ in range(2):
-        with pytest.raises(OriginFailed, match=f"{name}|wrong bytes"):
+        with pytest.raises(OriginFailed, match=rf"{name}|wrong bytes"):
             whole(cache)
         until(lambda: not len(cache._fills))
     site.origin.alter = honest
