@@ -1,4 +1,4 @@
-"""`python -m benchmarks [speed|memory|stages|scale|caching]`: the gateway and its peers, in turns.
+"""`python -m benchmarks [COMMAND]`: the gateway and its peers, in turns.
 
 Exit codes: 0 measured, 1 nothing could be measured, 2 wrong usage.
 """
@@ -22,6 +22,7 @@ from benchmarks.scale import scale
 from benchmarks.servers import SERVERS
 from benchmarks.speed import say, speed
 from benchmarks.stages import stages
+from benchmarks.testserver import testserver
 from benchmarks.workloads import WORKLOADS
 
 COMMANDS = {
@@ -30,6 +31,7 @@ COMMANDS = {
     "stages": stages,
     "scale": scale,
     "caching": caching,
+    "testserver": testserver,
 }
 
 

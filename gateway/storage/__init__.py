@@ -21,6 +21,7 @@ from gateway.storage.capabilities import (
     Writable,
 )
 from gateway.storage.conditions import Conditions
+from gateway.storage.contract import CONTRACT
 from gateway.storage.errors import (
     AlreadyExists,
     BadDigest,
@@ -64,6 +65,7 @@ from gateway.storage.paging import (
     VersionEntry,
     VersionPage,
     VersionQuery,
+    page_of,
 )
 from gateway.storage.store import Context, Jobs, Layer, NoJobs, Probe, Shared, Store
 from gateway.storage.streams import (
@@ -76,6 +78,7 @@ from gateway.storage.streams import (
     Readable,
     pieces,
     resolve_range,
+    wanted,
 )
 from gateway.storage.types import (
     NOTHING,
@@ -108,6 +111,7 @@ from gateway.storage.types import (
 
 __all__ = [
     "CAPABILITIES",
+    "CONTRACT",
     "NOTHING",
     "NULL_VERSION",
     "PIECE",
@@ -202,6 +206,8 @@ __all__ = [
     "Versions",
     "Writable",
     "WrongKey",
+    "page_of",
     "pieces",
     "resolve_range",
+    "wanted",
 ]

@@ -127,6 +127,9 @@ class Store(ABC):
     driver: ClassVar[str] = ""
     """The name by which a configuration chooses it."""
 
+    contract: ClassVar[tuple[int, int]] = (1, 0)
+    """The version of the contract that it was written for (see `contract.CONTRACT`)."""
+
     path_keys: ClassVar[bool] = False
     """Keys are paths of a file system: some are refused with `BadKey`."""
 

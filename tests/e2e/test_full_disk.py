@@ -24,9 +24,9 @@ from gateway.config import load
 from gateway.storage import Context
 from tests.e2e.conftest import environment
 from tests.e2e.crash_model import MIB, body, tag_of
+from tests.e2e.raw import Answer
 from tests.e2e.test_kill import Client, collect, named
 from tests.e2e.test_operations import TWO_WORKERS, started, stop
-from tests.e2e.test_sockets import Answer
 
 SIZE = 24 * MIB
 

@@ -36,8 +36,8 @@ from gateway.storage import BytesBody, Context, Put
 from gateway.storage.store import now
 from tests.e2e.conftest import Running
 from tests.e2e.crash_model import PREFIX, Model, Write, body, tag_of
+from tests.e2e.raw import Answer, eventually, log_of, signed
 from tests.e2e.test_operations import TWO_WORKERS, kill, started, stop
-from tests.e2e.test_sockets import Answer, eventually, log_of, signed
 
 ROUNDS = int(os.environ.get("GATEWAY_CRASH_ROUNDS", "10"))
 WRITERS, KEYS = 6, 5
