@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from benchmarks.caching import caching
 from benchmarks.fronting import fronting
 from benchmarks.load import LoadFailed
 from benchmarks.memory import bodies_and_growth
@@ -30,6 +31,7 @@ COMMANDS = {
     "memory": bodies_and_growth,
     "stages": stages,
     "scale": scale,
+    "caching": caching,
     "testserver": testserver,
     "fronting": fronting,
 }

@@ -26,7 +26,7 @@ from gateway.storage import (
     Unsupported,
     Versions,
 )
-from gateway.storage.store import now
+from gateway.storage.store import instance, now
 
 STAGING = "~staging."
 """Begins the names of hidden buckets in which parts wait. No service id has a "~"."""
@@ -98,8 +98,9 @@ class Chain:
         only: type = Store,
     ) -> None:
         """Open all, or `only` the stores that have a capability themselves. Raises
-        `ChainError`; then what had been opened is closed again."""
-        shared = Shared()
+        `ChainError`; then what had been opened is closed again. Without `jobs` it is no
+        gateway that opens them, but a command that looks beside one."""
+        shared, own = Shared(), "" if jobs is None else instance()
         sids = ["", *self._services]
         for sid, (place, store) in zip(sids, self._stores(), strict=True):
             if not isinstance(store, only):
@@ -111,6 +112,7 @@ class Chain:
                 master_key=master_key,
                 shared=shared,
                 jobs=jobs or NoJobs(),
+                instance=own,
             )
             try:
                 store.open(context)

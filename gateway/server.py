@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import secrets
 import shutil
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from gateway.servers import CannotServe, Plan, Server
 from gateway.servers.granian import GranianServer
 from gateway.servers.sockets import free
 from gateway.servers.waitress import WaitressServer
+from gateway.storage.store import INSTANCE
 from gateway.worker import ServerName, load_worker, open_worker
 
 SERVERS: dict[ServerName, Callable[[], Server]] = {
@@ -48,6 +50,7 @@ def serve(configuration: Configuration, out: TextIO | None = None) -> int:
 
 
 def _serve(configuration: Configuration, out: TextIO) -> int:
+    os.environ[INSTANCE] = secrets.token_hex(8)  # what its processes have in common
     kind = choose(configuration)
     workers, why = count_workers(configuration, kind)
     for listener in configuration.server.listen:

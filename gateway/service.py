@@ -97,6 +97,9 @@ class Service(Store):
             )
         return found
 
+    def behind(self, key: str) -> tuple[Store, str]:
+        return self.store.behind(key)
+
     # reading and writing
 
     def get(self, key: str, want: Get = Get()) -> Opened:
@@ -137,9 +140,9 @@ class Service(Store):
         want: Get = Get(),
         options: Put = Put(),
     ) -> ObjectInfo:
-        copies = self.store.find(Copies)
-        if copies is not None and copies.reaches(source.store):
-            return copies.copy(source.store, source_key, key, want, options)
+        copies, (origin, origin_key) = self.store.find(Copies), source.behind(source_key)
+        if copies is not None and copies.reaches(origin):
+            return copies.copy(origin, origin_key, key, want, options)
         conditions, want = want.conditions, replace(want, conditions=None)
         with source.get(source_key, want) as opened:
             if conditions is not None:
@@ -182,8 +185,9 @@ class Service(Store):
         options: Put = Put(),
     ) -> Part:
         multipart, copies = self._multipart(), self.store.find(Copies)
-        if copies is not None and copies.reaches(source.store):
-            return multipart.copy_part(key, upload, number, source.store, source_key, want, options)
+        origin, origin_key = source.behind(source_key)
+        if copies is not None and copies.reaches(origin):
+            return multipart.copy_part(key, upload, number, origin, origin_key, want, options)
         conditions, want = want.conditions, replace(want, conditions=None)
         with source.get(source_key, want) as opened:
             if conditions is not None:

@@ -25,6 +25,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "drivers.indexed": (CONTRACT,),
     "drivers.local": (CONTRACT, "gateway.hookspecs.hookimpl", "drivers.indexed"),
     "drivers.memory": (CONTRACT, "gateway.hookspecs.hookimpl", "drivers.indexed"),
+    "drivers.cache": (CONTRACT, "gateway.hookspecs.hookimpl", "drivers.indexed"),
     "drivers": (CONTRACT, "gateway.hookspecs.hookimpl"),
     "gateway.identity": (CONTRACT,),
     "gateway.service": (CONTRACT, "gateway.access"),  # the latter for its type Grant

@@ -173,6 +173,17 @@ def test_the_example_is_read(read: Any, tmp_path: Path) -> None:
     assert configuration.bindings[0].host == "img.example.com"
 
 
+def test_a_source_may_be_seen_below_a_path(read: Any) -> None:
+    text = '[services.upstream]\ndriver = "local"\n[services.thumbs]\ndriver = "front"\n'
+    configuration = read(f'{text}source = "upstream"\nsource_path = "a/b"\n')
+    assert configuration.services["thumbs"].source_path == "a/b"
+    for wrong in ("/a", "a/", "a//b", "/"):
+        found = problems(read, f'{text}source = "upstream"\nsource_path = "{wrong}"\n')
+        assert "whole segments" in found["services.thumbs.source_path"]
+    found = problems(read, '[services.upstream]\ndriver = "local"\nsource_path = "a"\n')
+    assert "services.upstream.source_path" in found
+
+
 def test_defaults_just_work(tmp_path: Path, plugins: Plugins, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     configuration = load(environ={}, plugins=plugins)

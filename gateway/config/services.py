@@ -9,6 +9,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+from gateway.below import Below
 from gateway.config.decode import BAD, Decoder, Link
 from gateway.config.problems import Problems, join, names, nearest, shown
 from gateway.config.tables import SID, SID_RULE, Declared
@@ -18,6 +19,10 @@ from gateway.storage import Buckets, Store
 
 COMMON = ("driver", "name", "account")
 """What every service has, besides its driver's options."""
+
+SOURCE, SOURCE_PATH = "source", "source_path"
+"""The link of a layer, and what every service with that link has too: a path that is
+put in front of the keys that it asks its source for."""
 
 BUCKETS: Mapping[str, Any] = {"driver": "local", "keep_versions": "off"}
 """Defaults of `[buckets]`, as far as its driver has such an option."""
@@ -81,7 +86,9 @@ class ServiceReader:
         check_account(problems, account, self.accounts, join(place, "account"))
         if driver is None:
             return None
-        values = self.decoder.table(driver.kind, table, place, also=COMMON)
+        common = (*COMMON, SOURCE_PATH) if SOURCE in driver.options else COMMON
+        path = self._path(table, place) if SOURCE_PATH in common else ""
+        values = self.decoder.table(driver.kind, table, place, also=common)
         if len(problems) > before:
             return None
         links = {key: str(value) for key, value in values.items() if isinstance(value, Link)}
@@ -91,6 +98,7 @@ class ServiceReader:
             driver=driver.kind,
             name=name,
             account=account,
+            source_path=path,
             options={key: value for key, value in values.items() if key not in links},
             links=links,
         )
@@ -115,6 +123,16 @@ class ServiceReader:
         value = self.decoder.value(str, table.get(name, default), join(place, name))
         return default if value is BAD else cast(str, value)
 
+    def _path(self, table: Mapping[str, object], place: str) -> str:
+        path = self._text(table, SOURCE_PATH, place, "")
+        if path and not all(path.split("/")):
+            self.decoder.problems.add(
+                join(place, SOURCE_PATH),
+                f'found {shown(path)}; allowed: whole segments, such as "originals" or'
+                ' "a/b", without a slash at the ends.',
+            )
+        return path
+
     def _in_memory(self, declared: Declared) -> Declared:
         name = IN_MEMORY.get(declared.driver.driver, "")
         driver = self.plugins.drivers.get(name)
@@ -138,6 +156,8 @@ def check_account(problems: Problems, account: object, known: Iterable[str], pla
 def construct(declared: Declared, linked: Mapping[str, Store]) -> Store:
     """The driver's instance, its links filled from `linked`. Raises `ValueError`."""
     links = {field: linked[sid] for field, sid in declared.links.items()}
+    if declared.source_path:
+        links[SOURCE] = Below(links[SOURCE], declared.source_path)
     return declared.driver(**declared.options, **links)
 
 

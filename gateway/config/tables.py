@@ -209,6 +209,7 @@ class Declared:
     driver: type[Store]
     name: str = ""
     account: str = "root"
+    source_path: str = ""
     options: Mapping[str, Any]
     links: Mapping[str, str]
 

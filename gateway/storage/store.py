@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -50,6 +52,14 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
+INSTANCE = "GATEWAY_INSTANCE"
+
+
+def instance() -> str:
+    """What tells this gateway from another: its processes inherit it in their environment."""
+    return os.environ.setdefault(INSTANCE, secrets.token_hex(8))
+
+
 class Jobs(Protocol):
     """Background work: see `gateway.jobs`."""
 
@@ -76,6 +86,8 @@ class Context:
 
     `folder` is the data folder, None when nothing is to be kept on disk.
     `master_key`: 32 bytes under which a store encrypts what it is told to.
+    `instance` is the same in all processes of a gateway, and in no other's; "" in a
+    command that looks at the data of one that may be running.
     """
 
     sid: str = ""
@@ -84,6 +96,7 @@ class Context:
     master_key: Secret | None = None
     shared: Shared = field(default_factory=Shared)
     jobs: Jobs = field(default_factory=NoJobs)
+    instance: str = field(default_factory=instance)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +158,11 @@ class Store(ABC):
     def find(self, capability: type[C]) -> C | None:
         """This store as that capability, or None when it does not have it."""
         return self if isinstance(self, capability) else None
+
+    def behind(self, key: str) -> tuple[Store, str]:
+        """Where the bytes of `key` are: another store and its key there, when this one only
+        stands in front of it; for copies that need not come through here."""
+        return self, key
 
     def probe(self) -> Probe | None:
         """Try with a read what is behind this store, an upstream or a file system, and say

@@ -6,6 +6,7 @@ from pathlib import Path
 from threading import Lock
 
 from drivers.memory import Memory
+from gateway.below import Below
 from gateway.service import Identification, Service
 from gateway.storage import (
     BytesBody,
@@ -99,3 +100,21 @@ class TestService(StoreConformance):
 
     def make(self, folder: Path, sid: str) -> Store:
         return Staged(sid)
+
+
+class TestBelow(StoreConformance):
+    """A store seen below a path, with something beside it."""
+
+    durable = processes = flat_memory = False
+    lacks = frozenset({"Buckets", "Measures", "Scrubs"})
+
+    def open(self, context: Context) -> Store:
+        source = Memory(keep_versions="off")
+        source.open(context)
+        for key in ("a", "in", "in!", "in/sid", "in/sid0", "z"):
+            source.put(key, BytesBody(b"beside"), Put(size=6))
+        return Below(source, "in/sid")
+
+    def close(self, store: Store) -> None:
+        assert isinstance(store, Below)
+        store.source.close()

@@ -1,0 +1,29 @@
+"""A cache in front of any service: what was read once is answered from a space of its own.
+
+layer.py      the driver: its options, how a read is answered
+through.py    writes: to the source, and the entry is invalid before and after
+policy.py     what may be stored, and for how long it is fresh
+entries.py    what is known of an object, as a value and as a row
+hot.py        the entries that a process answers without a look at the index
+marks.py      purges: points in the cache's history
+stock.py      entries and blocks in an index and a blob space of the engine
+room.py       what goes when the space is full, or a mark has named it
+fills.py      single flight: one read of the source, for all who wait
+pulling.py    the helper that reads the source and stores what comes
+body.py       an answer's bytes, from blocks and fills
+owner.py      one gateway to a folder
+upkeep.py     what a process does behind its requests
+"""
+
+from __future__ import annotations
+
+from drivers.cache.layer import Cache
+from gateway.hookspecs import hookimpl
+from gateway.storage import Store
+
+__all__ = ["Cache", "gateway_drivers"]
+
+
+@hookimpl
+def gateway_drivers() -> list[type[Store]]:
+    return [Cache]

@@ -1,0 +1,215 @@
+"""An answer's bytes: blocks from the stock, and from a fill those that are still to come.
+
+What a block misses is fetched for it, with the validator of the bytes that were
+sent before: an object that changes in the middle breaks the answer off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from drivers.cache.entries import validator_of
+from drivers.cache.fills import BLOCK, Ask, Fill
+from gateway.storage import (
+    PIECE,
+    Conditions,
+    Corrupt,
+    Opened,
+    OriginFailed,
+    PreconditionFailed,
+    Range,
+    StorageError,
+)
+
+if TYPE_CHECKING:
+    from drivers.cache.entries import Entry, Held
+    from drivers.cache.parts import Parts
+
+_STRETCH = 64
+"""Blocks that are looked up at once."""
+_TRIES = 3
+"""Of getting one block through the cache; then the source is read directly."""
+
+
+class Changed(OriginFailed):
+    """The bytes that are missing are of another object than those that are there."""
+
+    message = "The object was changed while it was read."
+
+
+class BlockBody:
+    """`length` bytes from `start` of an entry's object. `ask` says how it is asked for."""
+
+    __slots__ = (
+        "_ask",
+        "_at",
+        "_block",
+        "_blocks",
+        "_direct",
+        "_end",
+        "_entry",
+        "_fill",
+        "_left",
+        "_looked",
+        "_parts",
+        "_rest",
+        "_stored",
+        "_tries",
+    )  # fmt: skip
+
+    def __init__(
+        self, parts: Parts, ask: Ask, entry: Entry, start: int, length: int, fill: Fill | None
+    ) -> None:
+        self._parts, self._ask, self._entry = parts, ask, entry
+        self._at, self._end, self._fill = start, start + length, fill
+        self._left: Fill | None = None
+        self._blocks = entry.blocks
+        self._looked = range(0)
+        self._rest = b""
+        self._stored: Iterator[bytes] | None = None
+        self._direct: Opened | None = None
+        self._block, self._tries = -1, 0
+        if fill is not None:
+            fill.readers += 1
+
+    def prepare(self) -> BlockBody:
+        """Be sure of the first bytes, while an error can still be told, and `Changed`
+        only means to look again."""
+        if self._fill is None and self._at < self._end:
+            self._find()
+        return self
+
+    def read(self, size: int = PIECE, /) -> bytes:
+        if self._at >= self._end:
+            return b""
+        piece = self._rest or self._next()
+        size = min(size, self._end - self._at)
+        if len(piece) > size:
+            piece, self._rest = piece[:size], piece[size:]
+        else:
+            self._rest = b""
+        self._at += len(piece)
+        return piece
+
+    def close(self) -> None:
+        self._end = 0
+        self._leave()
+        self._close_stored()
+        if self._direct is not None:
+            self._direct.close()
+
+    def _next(self) -> bytes:
+        while True:
+            if self._stored is not None:
+                piece = self._from_stock(self._stored)
+            elif self._direct is not None:
+                piece = self._direct.body.read(PIECE)
+                if not piece:
+                    raise OriginFailed("The source ended early.", key=self._ask.key)
+            elif self._fill is not None:
+                piece = self._fill.read(self._at) or b""
+                if not piece:
+                    self._leave()
+            else:
+                self._find()
+                continue
+            if piece:
+                return piece
+
+    def _from_stock(self, stored: Iterator[bytes]) -> bytes:
+        try:
+            piece = next(stored, b"")
+        except Corrupt:
+            self._forget(self._at // BLOCK, damaged=True)
+            piece = b""
+        if not piece:
+            self._close_stored()
+        return piece
+
+    # where the next bytes are
+
+    def _find(self) -> None:
+        number, skip = divmod(self._at, BLOCK)
+        held = self._held(number)
+        if held is not None:
+            try:
+                length = min(held.size - skip, self._end - self._at)
+                self._stored = self._parts.stock.open(held, skip, length)
+            except FileNotFoundError:
+                self._forget(number)
+            else:
+                return
+        if self._left is not None:
+            self._left.check()  # what it gave is as good as the rest of it
+        if self._entry.id in self._parts.spoiled:
+            raise OriginFailed("The source gave wrong bytes.", key=self._ask.key)
+        if number != self._block:
+            self._block, self._tries = number, 0
+        self._tries += 1
+        if self._tries > _TRIES:
+            self._go_direct()
+        else:
+            self._join(number)
+
+    def _held(self, number: int) -> Held | None:
+        held = self._blocks.get(number)
+        if held is None and number not in self._looked and self._entry.id:
+            last = min(number + _STRETCH, (self._end - 1) // BLOCK + 1)
+            self._looked = range(number, last)
+            with suppress(StorageError):  # an index that fails has nothing
+                self._blocks.update(self._parts.stock.blocks(self._entry.id, number, last - 1))
+            held = self._blocks.get(number)
+        return held
+
+    def _join(self, number: int) -> None:
+        """Take part in fetching from this block to the next that is there."""
+        last = (self._end - 1) // BLOCK
+        until = number
+        while until < last and until + 1 not in self._blocks:
+            until += 1
+        entry = self._entry
+        ask = replace(self._ask, first=number, last=until, head=False, known=entry, fresh=True)
+        fill = self._parts.fills.join(ask)
+        found = fill.outcome()
+        if found is None or found.validator != entry.validator:
+            raise Changed(key=self._ask.key)
+        self._entry, self._blocks = found, found.blocks  # which the fill adds to
+        self._looked = range(0)
+        fill.readers += 1
+        self._fill = fill
+
+    def _go_direct(self) -> None:
+        etag = self._entry.info.etag if self._entry.info else ""
+        strong = etag and not etag.startswith("W/")
+        want = replace(
+            self._ask.want,
+            range=Range(self._at, self._end - 1),
+            conditions=Conditions(if_match=(etag,)) if strong else None,
+        )
+        try:
+            self._direct = self._parts.source.get(self._ask.key, want)
+        except PreconditionFailed:
+            raise Changed(key=self._ask.key) from None
+        if validator_of(self._direct.info) != self._entry.validator:
+            raise Changed(key=self._ask.key)
+
+    def _forget(self, number: int, *, damaged: bool = False) -> None:
+        held = self._blocks.pop(number, None)
+        self._looked = range(0)
+        if held is not None:
+            with suppress(StorageError):
+                self._parts.stock.drop_block(self._entry.id, number, held.blob)
+
+    def _leave(self) -> None:
+        if self._fill is not None:
+            self._fill.readers -= 1
+            self._fill, self._left = None, self._fill
+
+    def _close_stored(self) -> None:
+        close = getattr(self._stored, "close", None)
+        self._stored = None
+        if close is not None:
+            close()

@@ -1,0 +1,193 @@
+"""What a cache knows of an object: an `Entry`, as a value and as the text of a row.
+
+An entry may have no bytes (only its head was asked for), some of its blocks,
+or all. It may also say that there is no such object, that the source failed,
+or that the object is none of the cache's business (`passing`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from drivers.indexed.records import (
+    pack_encryption,
+    pack_parts,
+    pack_protection,
+    unpack_encryption,
+    unpack_parts,
+    unpack_protection,
+)
+from gateway.storage import (
+    NOTHING,
+    Busy,
+    Forbidden,
+    NoSuchKey,
+    NoSuchStore,
+    ObjectInfo,
+    OriginFailed,
+    StorageError,
+    TimedOut,
+    Unavailable,
+)
+
+_FAILURES = {
+    kind.__name__: kind
+    for kind in (NoSuchKey, NoSuchStore, Forbidden, Unavailable, Busy, OriginFailed, TimedOut)
+}
+"""What a source may say that is remembered."""
+
+
+class Held(NamedTuple):
+    """A block that is stored: its blob's row in the index, and where its bytes are."""
+
+    blob: int
+    name: str | None
+    crcs: bytes | None
+    seal: bytes | None
+    data: bytes | None
+    size: int
+
+
+class Entry:
+    """`point` is the place in the history of marks up to which it is known to count;
+    `until`, in milliseconds, how long it is fresh. `id` is 0 while it is not stored.
+    `retry`: the source failed, and is not asked before then. `blocks` are those known
+    to be stored; `body` is all of a small object."""
+
+    __slots__ = (
+        "blocks",
+        "body",
+        "failure",
+        "fetched",
+        "id",
+        "info",
+        "key",
+        "passing",
+        "point",
+        "retry",
+        "tags",
+        "until",
+        "used",
+        "variant",
+    )
+
+    def __init__(
+        self,
+        key: str,
+        variant: str = "",
+        *,
+        point: int,
+        fetched: int,
+        until: int,
+        info: ObjectInfo | None = None,
+        failure: StorageError | None = None,
+        passing: bool = False,
+        tags: tuple[str, ...] = (),
+        id: int = 0,
+    ) -> None:
+        self.key, self.variant, self.id = key, variant, id
+        self.point, self.fetched, self.until = point, fetched, until
+        self.info, self.failure, self.passing, self.tags = info, failure, passing, tags
+        self.blocks: dict[int, Held] = {}
+        self.body: bytes | None = None
+        self.used = fetched
+        self.retry = 0
+
+    @property
+    def validator(self) -> str:
+        return validator_of(self.info) if self.info is not None else ""
+
+    def dump(self) -> str:
+        """All that has no column, as JSON."""
+        values: dict[str, Any] = {}
+        if self.info is not None:
+            values["i"] = _pack_info(self.info)
+        if self.failure is not None:
+            values["f"] = {"type": type(self.failure).__name__, **vars(self.failure)}
+        if self.passing:
+            values["p"] = 1
+        return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+
+    def load(self, text: str) -> None:
+        values = json.loads(text)
+        self.passing = "p" in values
+        if "i" in values:
+            self.info = _unpack_info(values["i"])
+        if "f" in values:
+            self.failure = _unpack_failure(values["f"])
+
+
+def validator_of(info: ObjectInfo) -> str:
+    """The same for the same bytes: size and strong ETag, else with the time too."""
+    strong = bool(info.etag) and not info.etag.startswith("W/")
+    return f"{info.size} {info.etag} {0 if strong else info.modified}"
+
+
+def again(error: StorageError) -> StorageError:
+    """The same error for another caller, without the first one's traceback."""
+    twin = type(error).__new__(type(error), *error.args)
+    twin.args = error.args
+    twin.__dict__.update(error.__dict__)
+    return twin
+
+
+def _unpack_failure(values: dict[str, Any]) -> StorageError:
+    kind = _FAILURES[values.pop("type")]
+    error = kind(values["message"])
+    error.__dict__.update(values)
+    return error
+
+
+def _mapping(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    return values or NOTHING
+
+
+def _pack_info(info: ObjectInfo) -> dict[str, Any]:
+    values = {
+        "k": info.key,
+        "s": info.size,
+        "e": info.etag,
+        "d": info.modified,
+        "t": info.content_type,
+        "v": info.version,
+        "h": info.headers,
+        "m": dict(info.metadata),
+        "l": dict(info.tags),
+        "c": dict(info.checksums),
+        "ct": info.checksum_type,
+        "q": pack_parts(info.parts) if info.parts else None,
+        "p": pack_protection(info.protection),
+        "x": pack_encryption(info.encryption),
+        "sc": info.storage_class,
+        "o": info.owner,
+        "a": dict(info.attributes),
+    }
+    return {name: value for name, value in values.items() if value or name in _ALWAYS}
+
+
+_ALWAYS = frozenset("ksedt")
+
+
+def _unpack_info(values: dict[str, Any]) -> ObjectInfo:
+    found = values.get
+    return ObjectInfo(
+        key=values["k"],
+        size=values["s"],
+        etag=values["e"],
+        modified=values["d"],
+        content_type=values["t"],
+        version=found("v"),
+        headers=tuple((name, value) for name, value in found("h", ())),
+        metadata=_mapping(found("m", NOTHING)),
+        tags=_mapping(found("l", NOTHING)),
+        checksums=_mapping(found("c", NOTHING)),
+        checksum_type=found("ct"),
+        parts=unpack_parts(found("q", "")),
+        protection=unpack_protection(found("p")),
+        encryption=unpack_encryption(found("x")),
+        storage_class=found("sc", ""),
+        owner=found("o", ""),
+        attributes=_mapping(found("a", NOTHING)),
+    )

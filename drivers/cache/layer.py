@@ -1,0 +1,361 @@
+"""The `cache` layer: how a read is answered.
+
+From the entry, while it is fresh and no mark names it; else the source is
+asked, once for all who wait (`fills`). Who may read is decided before
+(`gateway.access`); what this layer has is answered to whoever gets here.
+
+Versions, parts and encryption under a customer's key pass the cache by.
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from drivers.cache.body import BlockBody, Changed
+from drivers.cache.entries import Entry, again
+from drivers.cache.fills import BLOCK, Ask, Fill, Fills
+from drivers.cache.helpers import Helpers
+from drivers.cache.hot import BODY, Hot
+from drivers.cache.marks import GONE, GOOD, STALE, Marks
+from drivers.cache.owner import Owned, Owner
+from drivers.cache.parts import Parts
+from drivers.cache.policy import Policy
+from drivers.cache.pulling import Pull
+from drivers.cache.room import Room
+from drivers.cache.stock import Stock
+from drivers.cache.through import Through
+from drivers.cache.upkeep import Upkeep
+from gateway.storage import (
+    BytesBody,
+    Context,
+    Corrupt,
+    Get,
+    InvalidRange,
+    ObjectInfo,
+    Opened,
+    Readable,
+    StorageError,
+    Store,
+    Unavailable,
+    resolve_range,
+)
+from gateway.storage.options import AtLeast, Duration, Size
+
+_TRIES = 10
+_FILLS = 16
+"""Reads of the source at once, in each worker."""
+_DISK, _MEMORY = 10 << 30, 256 << 20
+
+
+@dataclass(eq=False)
+class Cache(Through):
+    """`space` is "memory" wherever the gateway keeps nothing. `folder`: another place than
+    the gateway's data folder. `max_size` is 10 GiB on disk and 256 MiB in memory (of each
+    worker) unless it is given; an object of more than `max_item_size` (by default all of
+    `max_size`) is not stored. Times: see docs/caching.md.
+    """
+
+    driver: ClassVar[str] = "cache"
+
+    source: Store
+    space: Literal["disk", "memory"] = "disk"
+    folder: Path | None = None
+    max_size: Annotated[int, Size, AtLeast(1)] | None = None
+    max_item_size: Annotated[int, Size, AtLeast(0)] | None = None
+    refresh_after: Annotated[float, Duration] = 600.0
+    expire_unused: Annotated[float, Duration] = 30 * 86400.0
+    expire_not_found: Annotated[float, Duration] = 60.0
+    expire_errors: Annotated[float, Duration] = 1.0
+    stale_if_error: Annotated[float, Duration] = 86400.0
+    stale_while_revalidate: Annotated[float, Duration] = 0.0
+    case_sensitive: bool = True
+    respect_headers: bool = False
+
+    def __post_init__(self) -> None:
+        if self.respect_headers:
+            raise ValueError("respect_headers is not there yet: leave it false")
+
+    # its life
+
+    def open(self, context: Context) -> None:
+        folder = self.folder or (context.folder and context.folder / "cache" / context.sid)
+        on_disk = self.space == "disk" and folder is not None
+        limit = self.max_size or (_DISK if on_disk else _MEMORY)
+        policy = Policy(
+            refresh_after=self.refresh_after,
+            expire_not_found=self.expire_not_found,
+            expire_errors=self.expire_errors,
+            max_item_size=limit if self.max_item_size is None else self.max_item_size,
+            stale_if_error=self.stale_if_error,
+            stale_while_revalidate=self.stale_while_revalidate,
+        )
+        self._policy, self._clock, self._fold = policy, context.clock, not self.case_sensitive
+        self._owner: Owner | None = None
+        if folder is not None and context.instance:
+            try:
+                self._owner = Owner(folder / "workers", context.instance)
+            except Owned as error:
+                raise ValueError(str(error)) from None
+        try:
+            self._build(folder, context, limit, policy, on_disk=on_disk)
+        except BaseException:
+            if self._owner is not None:
+                self._owner.close()
+            raise
+
+    def _build(
+        self, folder: Path | None, context: Context, limit: int, policy: Policy, *, on_disk: bool
+    ) -> None:
+        hot = Hot()
+        if on_disk and folder is not None:
+            stock = Stock.on_disk(folder, context.clock, limit=limit, master=context.master_key)
+        else:
+            stock = Stock.in_memory(context.clock, limit=limit, master=context.master_key)
+        self._upkeep = Upkeep()
+        marks = Marks(folder and folder / "marks", context.clock, self._upkeep.missed)
+        room = Room(stock)
+        parts = Parts(
+            source=self.source, stock=stock, marks=marks, policy=policy, room=room, hot=hot,
+            holder=self._owner.name if self._owner else secrets.token_hex(8), clock=context.clock,
+        )  # fmt: skip
+        helpers = Helpers(f"cache {context.sid}", _FILLS)
+        parts.fills = Fills(helpers, marks, lambda fill: Pull(parts, fill)())
+        self._parts, self._stock, self._marks = parts, stock, marks
+        self._hot, self._fills = hot, parts.fills
+        self._upkeep.start(parts, context, folder if on_disk else None, self.expire_unused)
+
+    def close(self) -> None:
+        """May be called twice."""
+        if hasattr(self, "_parts"):
+            self._upkeep.stop()
+            # Who still waits for a source that hangs must not find a closed database.
+            if self._fills.close():
+                self._stock.close()
+                self._marks.close()
+            if self._owner is not None:
+                self._owner.close()
+            del self._parts
+
+    # reading
+
+    def get(self, key: str, want: Get = Get()) -> Opened:
+        variant = self._policy.variant(want)
+        if variant is None:
+            return self.source.get(key, want)
+        name = key.lower() if self._fold else key
+        entry = self._hot.get((name, variant))
+        if entry is not None and entry.until > self._clock():
+            newest = self._marks.newest()
+            if entry.point >= newest and entry.info is not None:
+                try:
+                    return self._serve(key, name, entry, want)
+                except Changed:
+                    pass
+        return self._look(key, name, variant, want)
+
+    def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
+        variant = self._policy.variant(want)
+        if variant is None:
+            return self.source.stat(key, want)
+        name = key.lower() if self._fold else key
+        ask = Ask(key=key, name=name, variant=variant, want=_plain(want), head=True)
+        entry = self._fresh(ask)
+        if entry is None or entry.info is None:
+            return self.source.stat(key, want)
+        info = _named(entry.info, key)
+        if want.conditions is not None:
+            want.conditions.check_read(info)
+        _resolve(info, want)
+        return info
+
+    # an entry
+
+    def _find(self, name: str, variant: str) -> tuple[Entry | None, bool]:
+        """The entry, unless a mark says that it is gone; and whether it is fresh."""
+        marks, hot, place = self._marks, self._hot, (name, variant)
+        while True:
+            newest, forgotten = marks.newest(), marks.forgotten
+            entry = self._entry(place, forgotten)
+            if entry is None:
+                return None, False
+            verdict = marks.judge(name, entry.tags, entry.point)
+            if forgotten == marks.forgotten:
+                break
+        if verdict == GONE:
+            hot.pop(place)
+            return None, False
+        if verdict == STALE:
+            return entry, False
+        entry.point = max(entry.point, newest)
+        hot.put(entry)
+        return entry, entry.until > self._clock()
+
+    def _entry(self, place: tuple[str, str], forgotten: int) -> Entry | None:
+        """What this process knows, where that counts; else what the stock has: another
+        worker may have made it anew."""
+        hot = self._hot.get(place)
+        if (
+            hot is not None
+            and hot.point >= forgotten
+            and hot.until > self._clock()
+            and self._marks.judge(hot.key, hot.tags, hot.point) == GOOD
+        ):
+            return hot
+        entry = self._stock.find(*place)
+        if entry is not None:
+            if hot is not None and hot.id == entry.id:
+                entry.retry = hot.retry
+            self._warm(entry)
+        return entry
+
+    def _warm(self, entry: Entry) -> None:
+        """Take a small body along with its entry."""
+        held, info = entry.blocks.get(0), entry.info
+        if held is None or info is None or info.size > BODY or held.data is None:
+            return
+        with suppress(Corrupt):  # found again, and mended, when it is read
+            entry.body = b"".join(self._stock.open(held, 0, held.size))
+
+    def _look(self, key: str, name: str, variant: str, want: Get) -> Opened:
+        """What is not answered at once."""
+        ask = Ask(key=key, name=name, variant=variant, want=_plain(want))
+        for _ in range(_TRIES):
+            with suppress(Changed):
+                opened = self._attempt(ask, want)
+                if opened is not None:
+                    return opened
+        return self.source.get(key, want)  # it changes faster than it can be fetched
+
+    def _attempt(self, ask: Ask, want: Get) -> Opened | None:
+        """None, or `Changed`: things have moved meanwhile; try again."""
+        key, name = ask.key, ask.name
+        try:
+            entry, fresh = self._find(name, ask.variant)
+        except StorageError:  # an index that does not work: the source does
+            return self.source.get(key, want)
+        if entry is not None and (fresh or self._may_wait(ask, entry)):
+            return self._answer(key, name, entry, want)
+        ask = _toward(ask, entry, want)
+        fill = self._fills.join(ask)
+        try:
+            found = fill.outcome()
+        except Unavailable:
+            if entry is None or not self._may_be_stale(entry):
+                raise
+            return self._answer(key, name, entry, want)
+        if found is None:
+            return None
+        return self._answer(key, name, found, want, None if ask.head else fill)
+
+    def _fresh(self, ask: Ask) -> Entry | None:
+        """The entry, asked for anew where it is not fresh. None: the source's to answer."""
+        for _ in range(_TRIES):
+            try:
+                entry, fresh = self._find(ask.name, ask.variant)
+            except StorageError:
+                return None
+            if entry is None or not (fresh or self._may_wait(ask, entry)):
+                fill = self._fills.join(replace(ask, known=entry))
+                try:
+                    entry = fill.outcome()
+                except Unavailable:
+                    if entry is None or not self._may_be_stale(entry):
+                        raise
+            if entry is not None:
+                if entry.failure is not None:
+                    raise again(entry.failure)
+                return entry
+        return None
+
+    def _may_wait(self, ask: Ask, entry: Entry) -> bool:
+        """Whether a stale entry may be answered without waiting for the source: it has just
+        failed, or is asked behind the answer."""
+        now, behind = self._clock(), self._policy.stale_while_revalidate
+        if entry.info is None:
+            return False
+        if entry.retry > now:
+            return True
+        if not behind or entry.until + behind * 1000 <= now:
+            return False
+        self._fills.join(replace(ask, head=True, known=entry))
+        return True
+
+    def _may_be_stale(self, entry: Entry) -> bool:
+        """The source has failed: whether the entry is answered all the same. Then the
+        source is left alone for a moment."""
+        now = self._clock()
+        if entry.info is None or entry.until + self._policy.stale_if_error * 1000 <= now:
+            return False
+        entry.retry = now + max(1000, round(1000 * self._policy.expire_errors))
+        self._hot.put(entry)
+        return True
+
+    # an answer
+
+    def _answer(
+        self, key: str, name: str, entry: Entry, want: Get, fill: Fill | None = None
+    ) -> Opened:
+        if entry.failure is not None:
+            raise again(entry.failure)
+        if entry.info is None:
+            return self.source.get(key, want)
+        return self._serve(key, name, entry, want, fill)
+
+    def _serve(
+        self, key: str, name: str, entry: Entry, want: Get, fill: Fill | None = None
+    ) -> Opened:
+        info = entry.info
+        assert info is not None
+        if info.key != key:
+            info = _named(info, key)
+        if want.conditions is not None:
+            want.conditions.check_read(info)
+        start, length = (0, info.size) if want.range is None else _resolve(info, want)
+        self._hot.touch(entry.id, start // BLOCK, (start + length) // BLOCK)
+        data = entry.body
+        body: Readable
+        if not length:
+            body = BytesBody(b"")
+        elif data is not None:
+            body = BytesBody(data if length == len(data) else data[start : start + length])
+        else:
+            ask = Ask(key=key, name=name, variant=entry.variant, want=_plain(want))
+            body = BlockBody(self._parts, ask, entry, start, length, fill).prepare()
+        return Opened(info=info, body=body, start=start, length=length)
+
+
+def _plain(want: Get) -> Get:
+    """What goes into asking the source, whatever bytes of it are wanted."""
+    if want.range is None and want.conditions is None:
+        return want
+    return replace(want, range=None, conditions=None)
+
+
+def _named(info: ObjectInfo, key: str) -> ObjectInfo:
+    return info if info.key == key else replace(info, key=key)
+
+
+def _resolve(info: ObjectInfo, want: Get) -> tuple[int, int]:
+    if want.range is None:
+        return 0, info.size
+    resolved = resolve_range(want.range, info.size)
+    if resolved is None:
+        raise InvalidRange(key=info.key, size=info.size)
+    return resolved
+
+
+def _toward(ask: Ask, entry: Entry | None, want: Get) -> Ask:
+    """What to ask the source for one who wants that. Only the head, where the answer may
+    need no bytes, or which are needed depends on the size."""
+    asked = want.range
+    known = entry if entry is not None and entry.info is not None else None
+    if want.conditions is not None or (asked is not None and asked.first is None):
+        return replace(ask, head=True, known=known)
+    if asked is None or asked.first is None:
+        return replace(ask, known=known)
+    last = None if asked.last is None else asked.last // BLOCK
+    return replace(ask, first=asked.first // BLOCK, last=last, known=known)

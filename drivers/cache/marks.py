@@ -1,0 +1,253 @@
+"""Purges as points in a cache's history: a row each, never a walk.
+
+Whoever fetches notes the newest point *before* the fetch. What was fetched is
+gone when a later mark names it (all, a prefix, a key, a tag), stale when that
+mark is soft. So a purge costs one commit, whatever is stored, and a fill that
+was under way cannot bring old bytes back.
+
+The rows lie in a small database of their own (`marks.db`, synced at each
+commit), which all workers watch: a look costs 0.2 µs (`storage.wal_index`), and
+a mark counts in every worker once `add` has returned. What the newest mark has
+been held against needs no other look.
+
+Marks are `trim`med when all that they name has been removed and nobody can
+still be at work with what they would judge: they stay for `KEPT` at least. A
+process that has slept for longer than that is told (`missed`).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from drivers.indexed.batch import Transaction, translate
+from drivers.indexed.commit import Committer, GroupCommit, Serial, Turnstile
+from gateway.storage import Purge, PurgeKind
+from gateway.storage.wal_index import Version, Watch, watch
+
+Verdict = Literal["good", "stale", "gone"]
+GOOD: Verdict = "good"
+STALE: Verdict = "stale"
+GONE: Verdict = "gone"
+
+KEPT = 30_000
+"""Milliseconds for which a mark stays: longer than any look-up takes."""
+
+_STATEMENTS = (
+    """CREATE TABLE IF NOT EXISTS marks (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, value TEXT NOT NULL,
+    soft INTEGER NOT NULL, time INTEGER NOT NULL, UNIQUE (kind, value, soft))""",
+    "CREATE TABLE IF NOT EXISTS trimmed (id INTEGER NOT NULL)",
+)
+_INSERT = "INSERT OR REPLACE INTO marks (kind, value, soft, time) VALUES (?, ?, ?, ?)"
+
+_SELECT = "SELECT id, kind, value, soft FROM marks"
+
+
+class MarkRow(NamedTuple):
+    id: int
+    kind: PurgeKind
+    value: str
+    soft: bool
+
+
+class Named:
+    """The newest mark of each name."""
+
+    def __init__(self) -> None:
+        self.everything = 0
+        self.keys: dict[str, int] = {}
+        self.prefixes: dict[str, int] = {}
+        self.tags: dict[str, int] = {}
+
+    def add(self, mark: MarkRow) -> None:
+        if mark.kind == "all":
+            self.everything = mark.id
+        else:
+            self._of(mark.kind)[mark.value] = mark.id
+
+    def _of(self, kind: PurgeKind) -> dict[str, int]:
+        return {"key": self.keys, "prefix": self.prefixes, "tag": self.tags}[kind]
+
+    def newest(self, key: str, tags: Iterable[str]) -> int:
+        """The newest mark that names an entry; 0 when none does."""
+        found = max(self.everything, self.keys.get(key, 0))
+        for prefix, number in tuple(self.prefixes.items()):
+            if number > found and key.startswith(prefix):
+                found = number
+        for tag in tags:
+            found = max(found, self.tags.get(tag, 0))
+        return found
+
+    def forget(self, upto: int) -> None:
+        for kept in (self.keys, self.prefixes, self.tags):
+            for value in [value for value, number in tuple(kept.items()) if number <= upto]:
+                del kept[value]
+
+
+class Marks:
+    """`folder`: where the database lies; None for one in memory. `missed` is called with a
+    point when marks up to it were trimmed before this process saw them."""
+
+    def __init__(
+        self, folder: Path | None, clock: Callable[[], int], missed: Callable[[int], object]
+    ) -> None:
+        self._clock, self._missed = clock, missed
+        self._lock = threading.RLock()
+        self._turn: Turnstile | None = None
+        if folder is None:
+            self._connection = sqlite3.connect(
+                ":memory:", isolation_level=None, check_same_thread=False
+            )
+            serial = Serial(self._connection, self._lock, _nothing)
+            self._committer: Committer = serial
+            self._reader = self._connection
+            self._watch: Watch | None = None
+            self._version: Callable[[], Version] = lambda: serial.commits
+        else:
+            path = folder / "marks.db"
+            folder.mkdir(parents=True, exist_ok=True)
+            self._turn = Turnstile(folder)
+            try:
+                with self._turn:
+                    self._connection = _connect(path)
+                self._reader = _connect(path)
+            except sqlite3.Error as error:
+                self._turn.close()
+                raise translate(error) from error
+            self._committer = GroupCommit(self._connection, self._turn, _nothing)
+            self._watch = watch(path)
+            self._version = self._watch.version
+        self._committer.write(_create)
+        self._seen: Version = -1
+        self.hard, self.soft = Named(), Named()
+        self._known: dict[int, MarkRow] = {}
+        self.last = self.forgotten = self._trimmed()
+        self.lost = 0
+        """What was fetched before that point cannot be judged here any more."""
+        self._load()
+
+    def close(self) -> None:
+        """May be called twice."""
+        self._connection.close()
+        if self._reader is not self._connection:
+            self._reader.close()
+        if self._watch is not None:
+            self._watch.close()  # after all connections: see `wal_index`
+        if self._turn is not None:
+            self._turn.close()
+
+    # looking
+
+    def newest(self) -> int:
+        """The newest point, with all marks known that were acknowledged before this call."""
+        if self._version() != self._seen:
+            self._load()
+        return self.last
+
+    def judge(self, key: str, tags: Iterable[str], point: int) -> Verdict:
+        """What the marks after `point`, as of the last `newest`, say of an entry."""
+        if point >= self.last:
+            return GOOD
+        if point < self.lost:
+            return GONE
+        if self.hard.newest(key, tags) > point:
+            return GONE
+        return STALE if self.soft.newest(key, tags) > point else GOOD
+
+    def _load(self) -> None:
+        with self._lock:
+            version = self._version()  # before the rows: a later commit is seen next time
+            trimmed = self._trimmed()
+            if trimmed > self.last:
+                self.last = trimmed
+                self._missed(trimmed)
+            for row in self._query(
+                "SELECT id, kind, value, soft FROM marks WHERE id > ?", self.last
+            ):
+                mark = MarkRow(row[0], row[1], row[2], bool(row[3]))
+                (self.soft if mark.soft else self.hard).add(mark)
+                self._known[mark.id] = mark
+                self.last = max(self.last, mark.id)
+            self._seen = version
+
+    def _trimmed(self) -> int:
+        return int(self._query("SELECT coalesce(max(id), 0) FROM trimmed")[0][0])
+
+    def _query(self, sql: str, *parameters: object) -> list[Any]:
+        with self._lock:
+            try:
+                return self._reader.execute(sql, parameters).fetchall()
+            except sqlite3.Error as error:
+                raise translate(error) from error
+
+    # changing
+
+    def add(self, purges: Iterable[Purge]) -> int:
+        """The point after all of them, once it holds in every worker."""
+        rows = [(one.kind, one.value, one.soft, self._clock()) for one in purges]
+
+        def operation(txn: Transaction) -> int:
+            last = 0
+            for row in rows:
+                last = txn.execute(_INSERT, row).lastrowid or 0
+                if row[0] == "all" and not row[2]:  # it says all that those before it say
+                    txn.execute("DELETE FROM marks WHERE id < ?", (last,))
+            return last
+
+        return self._committer.write(operation)
+
+    def old(self) -> list[MarkRow]:
+        """Marks that have been there for long enough to be trimmed, in their order."""
+        rows = self._query(
+            f"{_SELECT} WHERE time <= ? ORDER BY id LIMIT 1000",
+            self._clock() - KEPT,
+        )
+        return [MarkRow(row[0], row[1], row[2], bool(row[3])) for row in rows]
+
+    def trim(self, upto: int) -> None:
+        """Forget marks up to that point: nothing is left that they name."""
+
+        def operation(txn: Transaction) -> None:
+            txn.execute("DELETE FROM marks WHERE id <= ?", (upto,))
+            txn.execute("DELETE FROM trimmed")
+            txn.execute("INSERT INTO trimmed VALUES (?)", (upto,))
+
+        self._committer.write(operation)
+
+    def fading(self) -> list[MarkRow]:
+        """Marks that this process knows, and that were trimmed: to be forgotten."""
+        with self._lock:
+            trimmed = self._trimmed()
+            return [mark for number, mark in sorted(self._known.items()) if number <= trimmed]
+
+    def forget(self, fading: list[MarkRow]) -> None:
+        """What has not been judged since must be looked up again (see `forgotten`)."""
+        if not fading:
+            return
+        last = fading[-1].id
+        with self._lock:
+            self.forgotten = max(self.forgotten, last)
+            self.hard.forget(last)
+            self.soft.forget(last)
+            for mark in fading:
+                del self._known[mark.id]
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+    for pragma in ("journal_mode = WAL", "synchronous = FULL"):
+        connection.execute(f"PRAGMA {pragma}").fetchall()
+    return connection
+
+
+def _nothing(_: object) -> None:
+    """No blobs are released here."""
+
+
+def _create(txn: Transaction) -> None:
+    for statement in _STATEMENTS:
+        txn.execute(statement)

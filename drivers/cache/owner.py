@@ -1,0 +1,63 @@
+"""One gateway to a cache folder: its workers share it, another gateway is told and stops.
+
+Each worker holds a lock file of its own, whose name begins with the id that
+all processes of the gateway have in common (`Context.instance`). Who comes
+looks, in turn, whether a file of another id is held. A worker that dies lets
+go of its lock, so a file that nobody holds is only rubbish.
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from gateway.storage.locks import FileLock
+
+
+class Owned(Exception):
+    """Another gateway has the folder open."""
+
+
+class Owner:
+    """A worker's share in a folder. Raises `Owned`."""
+
+    def __init__(self, folder: Path, instance: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        gate = FileLock(folder / "gate.lock")
+        try:
+            gate.acquire()
+            _look(folder, instance)
+            self._path = folder / f"{instance}-{secrets.token_hex(4)}.worker"
+            self._lock = FileLock(self._path)
+            self._lock.acquire()
+        finally:
+            gate.close()
+        self.name = self._path.stem
+
+    def close(self) -> None:
+        """May be called twice."""
+        self._lock.close()
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+
+def _look(folder: Path, instance: str) -> None:
+    for path in folder.glob("*.worker"):
+        if _held(path):
+            if path.stem.partition("-")[0] != instance:
+                raise Owned(
+                    f"The cache folder {folder.parent} is in use by another gateway. Each"
+                    " gateway needs one of its own: set `folder`, or another data folder."
+                )
+        else:
+            with suppress(OSError):  # somebody has it open, on Windows
+                path.unlink(missing_ok=True)
+
+
+def _held(path: Path) -> bool:
+    lock = FileLock(path)
+    try:
+        return not lock.try_acquire()
+    finally:
+        lock.close()

@@ -1,0 +1,31 @@
+"""What a cache consists of while it is open: passed to what works for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from drivers.cache.fills import Fills
+from drivers.cache.hot import Hot
+from drivers.cache.marks import Marks
+from drivers.cache.policy import Policy
+from drivers.cache.room import Room
+from drivers.cache.stock import Stock
+from gateway.storage import Store
+
+
+@dataclass(slots=True, kw_only=True)
+class Parts:
+    """`holder` names this process to the other workers."""
+
+    source: Store
+    stock: Stock
+    marks: Marks
+    policy: Policy
+    room: Room
+    hot: Hot
+    holder: str
+    clock: Callable[[], int]
+    fills: Fills = field(init=False)
+    spoiled: set[int] = field(default_factory=set)
+    """Ids of entries whose bytes turned out to be wrong: who reads one is broken off."""

@@ -1,0 +1,77 @@
+"""What may be stored, and for how long it is fresh: the rules of `respect_headers = false`.
+
+A policy is a value without state, asked by everything else; another set of
+rules (those of RFC 9111) is another such object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gateway.storage import (
+    Get,
+    NoSuchKey,
+    NoSuchStore,
+    ObjectInfo,
+    Opened,
+    StorageError,
+    Unavailable,
+)
+
+PASS_FOR = 30.0
+"""Seconds for which it is remembered that an object is not for the cache, so that its
+readers do not queue for each other."""
+
+_TAGS = {"surrogate-key": None, "cache-tag": ",", "cache-groups": ","}
+"""Headers that name an object's tags, and what separates them (None: white space)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Times are seconds, sizes bytes."""
+
+    refresh_after: float
+    expire_not_found: float
+    expire_errors: float
+    max_item_size: int
+    stale_if_error: float
+    stale_while_revalidate: float
+
+    def variant(self, want: Get) -> str | None:
+        """What tells this representation of the object from others; None: not to be
+        looked for in the cache."""
+        if want.version is not None or want.part is not None or want.encryption is not None:
+            return None
+        if not want.params:
+            return ""
+        return repr(sorted(want.params.items()))
+
+    def storable(self, opened: Opened) -> bool:
+        return opened.status == 200 and self.keeps(opened.info)
+
+    def keeps(self, info: ObjectInfo) -> bool:
+        """An object under a customer's key is for those who have the key."""
+        encryption = info.encryption
+        customer = encryption is not None and encryption.kind == "customer"
+        return not customer and info.size <= self.max_item_size
+
+    def fresh_for(self, info: ObjectInfo) -> float:
+        return self.refresh_after
+
+    def remembers(self, error: StorageError) -> float:
+        """For how long this answer of the source is given again; 0: not at all."""
+        if isinstance(error, NoSuchKey | NoSuchStore):
+            return self.expire_not_found
+        return self.expire_errors if isinstance(error, Unavailable) else 0.0
+
+    def tags(self, info: ObjectInfo) -> tuple[str, ...]:
+        return tuple(_tags(info)) if info.headers else ()
+
+
+def _tags(info: ObjectInfo) -> Iterator[str]:
+    for name, value in info.headers:
+        if name.lower() in _TAGS:
+            for tag in value.split(_TAGS[name.lower()]):
+                if tag := tag.strip().strip('"'):
+                    yield tag

@@ -1,0 +1,423 @@
+"""The helper's part of a fill: asks the source, hands on what comes, and stores it.
+
+- Blocks are stored as they are complete, a few with each commit; the entry with
+  the first of them, so that other workers can begin.
+- The last bytes are handed on when all have come and fit their checksum: an
+  answer that ends early or is wrong is never complete, neither stored nor sent.
+- What cannot be stored (the disk is full, a mark or a newer fetch has overtaken
+  it) is still handed on to those who wait.
+- While another worker has claimed the fill, this one waits for its blocks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from drivers.cache import claims
+from drivers.cache.entries import Entry, validator_of
+from drivers.cache.fills import BLOCK, Fill
+from drivers.cache.hot import BODY
+from drivers.cache.marks import GOOD
+from drivers.cache.parts import Parts
+from drivers.cache.policy import PASS_FOR
+from drivers.cache.rows import NoRoom, Refused
+from drivers.indexed.blobs import Blob
+from gateway.storage import (
+    PIECE,
+    Conditions,
+    Get,
+    NotModified,
+    ObjectInfo,
+    Opened,
+    OriginFailed,
+    PreconditionFailed,
+    Range,
+    StorageError,
+    Unavailable,
+)
+from gateway.storage.checksums import HASHERS, Hasher, encode
+
+_TOGETHER = 4
+"""Blocks in one commit, at most."""
+_SOON = 0.05
+"""Seconds after which fewer are committed."""
+_POLL = 0.02
+"""Seconds between two looks at what another worker has stored."""
+
+_CHECKED_BY = ("CRC64NVME", "CRC32C", "CRC32", "SHA256", "SHA1")
+"""Of the checksums that an object has, the cheapest."""
+
+
+class Overtaken(Exception):
+    """What was known is so no more: whoever waits is to look again."""
+
+
+class Check(NamedTuple):
+    """A checksum of the whole object, while its bytes go by."""
+
+    name: str
+    declared: str
+    hasher: Hasher
+
+
+class Pull:
+    """One fill, from its claim to its end. Call it in a helper thread."""
+
+    def __init__(self, parts: Parts, fill: Fill) -> None:
+        self._parts, self._fill, self._ask = parts, fill, fill.ask
+        self._place = (fill.ask.name, fill.ask.variant)
+        self._claim = self._admitted = 0
+        self._goes_on = False
+        """Blocks are added to an entry that was there: it stays when the rest fails."""
+        self._storing = parts.room.storing
+        self._pending: list[tuple[int, Blob]] = []
+        self._committed = time.monotonic()
+
+    def __call__(self) -> None:
+        fill, error = self._fill, None
+        fill.begin()
+        try:
+            if self._claimed():
+                self._fetch()
+        except Overtaken:
+            pass  # it ends without an outcome
+        except StorageError as raised:
+            error = raised
+        except BaseException:
+            error = Unavailable("The cache failed while it fetched the object.")
+            raise
+        finally:
+            self._parts.stock.discard([blob for _, blob in self._pending])
+            self._settled()
+            self._give_up()
+            fill.end(error)
+
+    # with other workers
+
+    def _claimed(self) -> bool:
+        """Whether it is ours to fetch; False when another worker has done it all."""
+        parts, ask = self._parts, self._ask
+        while parts.stock.shared and self._storing and not ask.head:
+            try:
+                self._claim = claims.claim(
+                    parts.stock.space,
+                    parts.marks,
+                    parts.holder,
+                    self._place,
+                    (self._fill.next, ask.last),
+                    self._fill.point,
+                )
+            except StorageError:
+                self._stop_storing(pause=True)
+            if self._follow():  # also when it is ours: the other may just have ended
+                return False
+            if self._claim:
+                return True
+            self._go_on()
+            time.sleep(_POLL)
+        return True
+
+    def _give_up(self) -> None:
+        if self._claim:
+            try:
+                claims.give_up(self._parts.stock.space, self._claim)
+            except StorageError:
+                self._stop_storing(pause=True)  # it expires
+
+    def _follow(self) -> bool:
+        """Hand on what another worker has stored by now. Whether that is all."""
+        parts, fill, ask = self._parts, self._fill, self._ask
+        try:
+            entry = parts.stock.find(*self._place)
+            if fill.follows not in (0, entry.id if entry is not None else -1):
+                raise OriginFailed("What another worker fetched was wrong.", key=ask.key)
+            if entry is None or not self._counts(entry):
+                return False
+            blocks = parts.stock.blocks(entry.id, fill.next, fill.next + 63) if entry.id else {}
+        except StorageError:
+            self._stop_storing(pause=True)
+            return False
+        if entry.failure is not None or entry.info is None:
+            fill.publish(entry)
+            return True
+        there = fill.next
+        while there in blocks:
+            there += 1
+        if there == fill.next and entry.info.size:
+            return False
+        entry.blocks.update(blocks)
+        fill.publish(entry)
+        fill.follows = entry.id
+        fill.skip(there)
+        self._ask = replace(ask, known=entry, fresh=True)
+        end = -(-entry.info.size // BLOCK) if ask.last is None else ask.last + 1
+        return there >= end
+
+    def _counts(self, entry: Entry) -> bool:
+        marks = self._parts.marks
+        marks.newest()
+        good = marks.judge(entry.key, entry.tags, entry.point) == GOOD
+        return good and entry.until > self._parts.clock()
+
+    # asking the source
+
+    def _fetch(self) -> None:
+        parts, ask = self._parts, self._ask
+        point, fetched = parts.marks.newest(), parts.clock()
+        self._fill.point = max(self._fill.point, point)
+        draft = Entry(ask.name, ask.variant, point=point, fetched=fetched, until=fetched)
+        try:
+            if ask.head:
+                self._head(draft, parts.source.stat(ask.key, replace(ask.want, range=None)))
+                return
+            opened = parts.source.get(ask.key, self._want())
+        except NotModified as error:
+            self._renew(draft, error.info)
+            return
+        except PreconditionFailed:
+            self._forget_known()
+            raise Overtaken from None
+        except StorageError as error:
+            self._remember(draft, error)
+            raise
+        with opened:
+            self._go_on()
+            self._take(draft, opened)
+
+    def _go_on(self) -> None:
+        """Nothing of the cache may be touched for long after it was told to close."""
+        if self._parts.fills.ending:
+            raise Unavailable("The cache is closed.")
+
+    def _want(self) -> Get:
+        ask, first = self._ask, self._fill.next
+        whole = first == 0 and ask.last is None
+        last = None if ask.last is None else (ask.last + 1) * BLOCK - 1
+        return replace(
+            ask.want,
+            range=None if whole else Range(first * BLOCK, last),
+            conditions=self._conditions(),
+        )
+
+    def _conditions(self) -> Conditions | None:
+        known, fresh = self._ask.known, self._ask.fresh
+        etag = known.info.etag if known is not None and known.info is not None else ""
+        if not etag:
+            return None
+        if not fresh:
+            return Conditions(if_none_match=(etag,))
+        return None if etag.startswith("W/") else Conditions(if_match=(etag,))
+
+    # what it says
+
+    def _head(self, entry: Entry, info: ObjectInfo) -> None:
+        if self._parts.policy.keeps(info):
+            self._describe(entry, info)
+        else:
+            self._pass(entry)
+        self._settle(entry)
+
+    def _describe(self, entry: Entry, info: ObjectInfo) -> None:
+        policy = self._parts.policy
+        entry.info, entry.tags = info, policy.tags(info)
+        entry.until = entry.fetched + round(1000 * policy.fresh_for(info))
+
+    def _pass(self, entry: Entry) -> None:
+        entry.passing = True
+        entry.until = entry.fetched + round(1000 * PASS_FOR)
+
+    def _renew(self, entry: Entry, info: ObjectInfo) -> None:
+        """The source says that what is known is still right."""
+        known = self._ask.known
+        if known is None or validator_of(info) != known.validator:
+            self._forget_known()
+            raise Overtaken
+        self._describe(entry, info)
+        entry.blocks, entry.body = known.blocks, known.body
+        self._settle(entry)
+
+    def _remember(self, entry: Entry, error: StorageError) -> None:
+        seconds = self._parts.policy.remembers(error)
+        if seconds > 0 and not (self._ask.known is not None and isinstance(error, Unavailable)):
+            entry.failure = error
+            entry.until = entry.fetched + round(1000 * seconds)
+            if self._store(entry, ()):
+                self._parts.hot.put(entry)
+
+    def _forget_known(self) -> None:
+        known = self._ask.known
+        self._parts.hot.pop(self._place)
+        if known is not None and known.id:
+            try:
+                self._parts.stock.drop(known.id)
+            except StorageError:
+                self._stop_storing(pause=True)
+
+    def _settle(self, entry: Entry) -> None:
+        """Store an entry that needs no bytes, and let those who wait have it."""
+        if self._store(entry, ()):
+            self._parts.hot.put(entry)
+        self._fill.publish(entry)
+
+    def _take(self, entry: Entry, opened: Opened) -> None:
+        ask = self._ask
+        if not self._parts.policy.storable(opened):
+            self._pass(entry)
+            self._settle(entry)
+            return
+        self._describe(entry, opened.info)
+        if ask.known is not None and ask.fresh:
+            if entry.validator != ask.known.validator:
+                self._forget_known()
+                raise Overtaken
+            entry.id, entry.blocks = ask.known.id, ask.known.blocks
+            self._goes_on = True
+        if opened.start != self._fill.next * BLOCK:
+            raise OriginFailed("The source gave another range than was asked for.", key=ask.key)
+        self._fill.publish(entry)
+        self._stream(entry, opened)
+
+    # the bytes
+
+    def _stream(self, entry: Entry, opened: Opened) -> None:
+        fill, at, end = self._fill, opened.start, opened.start + opened.length
+        check = _check(opened.info) if opened.length == opened.info.size else None
+        block: list[bytes] = []
+        while at < end:
+            piece = opened.body.read(PIECE)
+            self._go_on()
+            if not piece or at + len(piece) > end:
+                if not self._goes_on:
+                    self._spoil(entry)
+                raise OriginFailed(
+                    f"The source announced {opened.length} bytes and gave"
+                    f" {'fewer' if not piece else 'more'}.",
+                    key=self._ask.key,
+                )
+            at += len(piece)
+            if check is not None:
+                check.hasher.update(piece)
+                if at == end and encode(check.hasher.digest()) != check.declared:
+                    self._spoil(entry)
+                    raise OriginFailed(
+                        f"The bytes do not fit the object's {check.name}.", key=self._ask.key
+                    )
+            fill.add(piece)
+            while at // BLOCK > fill.next:
+                cut = len(piece) - (at - (fill.next + 1) * BLOCK)
+                self._block(entry, [*block, piece[:cut]])
+                block, piece = [], piece[cut:]
+            if piece:
+                block.append(piece)
+            if not self._storing and not fill.readers and at < end:
+                return  # nobody has anything of it
+        if block:
+            self._block(entry, block)
+        self._commit(entry, finished=True)
+        self._keep_hot(entry, block)
+
+    def _block(self, entry: Entry, pieces: Sequence[bytes]) -> None:
+        """A block is complete."""
+        if self._storing:
+            self._write(entry, pieces)
+        self._fill.next += 1
+        waiting = time.monotonic() - self._committed
+        if len(self._pending) >= _TOGETHER or waiting > _SOON:
+            self._commit(entry)
+
+    def _write(self, entry: Entry, pieces: Sequence[bytes]) -> None:
+        sealed = entry.info is not None and entry.info.encryption is not None
+        size = sum(map(len, pieces))
+        try:
+            if not self._parts.room.admit(size):
+                self._stop_storing()
+                return
+            self._admitted += size
+            blob = self._parts.stock.write(pieces, sealed=sealed)
+        except StorageError:
+            self._stop_storing(pause=True)
+        else:
+            self._pending.append((self._fill.next, blob))
+
+    def _settled(self) -> None:
+        """What was written is known to the index, or gone."""
+        self._parts.room.written(self._admitted)
+        self._admitted = 0
+
+    def _commit(self, entry: Entry, *, finished: bool = False) -> None:
+        if not self._storing or not (self._pending or finished):
+            return
+        pending, self._pending = self._pending, []
+        if not self._store(entry, pending, self._claim if finished else 0):
+            self._parts.stock.discard([blob for _, blob in pending])
+        elif finished:
+            self._claim = 0
+        self._settled()
+        self._committed = time.monotonic()
+
+    def _store(self, entry: Entry, blocks: Sequence[tuple[int, Blob]], claim: int = 0) -> bool:
+        """Whether it is stored; if not, nothing more of this fill will be."""
+        stock, room = self._parts.stock, self._parts.room
+        for attempt in (1, 2):
+            if not self._storing:
+                break
+            try:
+                stock.store(entry, blocks, claim)
+                if stock.is_high:
+                    room.wanted.set()
+                return True
+            except Refused:
+                self._stop_storing()
+            except NoRoom:
+                if attempt == 2:
+                    self._stop_storing()
+                else:
+                    self._make_room(sum(blob.size for _, blob in blocks))
+            except StorageError:
+                self._stop_storing(pause=True)
+        return False
+
+    def _make_room(self, size: int) -> None:
+        try:
+            self._parts.room.make(size + len(self._ask.name) * 2 + 10_000)
+        except StorageError:
+            self._stop_storing(pause=True)
+
+    def _stop_storing(self, *, pause: bool = False) -> None:
+        self._storing = False
+        self._parts.stock.discard([blob for _, blob in self._pending])
+        self._pending = []
+        self._settled()
+        if pause:
+            self._parts.room.pause()
+
+    def _keep_hot(self, entry: Entry, block: list[bytes]) -> None:
+        if not self._storing:
+            return
+        info = entry.info
+        if info is not None and info.size <= BODY:
+            entry.body = b"".join(block)
+        self._parts.hot.put(entry)
+
+    def _spoil(self, entry: Entry) -> None:
+        """What has come may be wrong: nothing of it stays."""
+        self._stop_storing()
+        self._parts.hot.pop(self._place)
+        if entry.id:
+            self._parts.spoiled.add(entry.id)
+            try:
+                self._parts.stock.drop(entry.id)
+            except StorageError:
+                self._parts.room.pause()
+
+
+def _check(info: ObjectInfo) -> Check | None:
+    if info.checksum_type == "COMPOSITE":
+        return None
+    for name in _CHECKED_BY:
+        if name in info.checksums:
+            return Check(name, info.checksums[name], HASHERS[name]())
+    return None

@@ -1,0 +1,188 @@
+"""A cache's tables beside the engine's, and what happens to their rows in a transaction.
+
+- Blocks are rows that need a blob of the engine (`blobs`), which keeps names,
+  CRCs and small bytes, and counts who needs them.
+- `cache_state` has one row. `total` is what the cache takes: bytes of blobs that
+  are still there, and an estimate for rows. Files count until they are removed.
+- `floor`: marks up to there were carried out and forgotten, so nothing that was
+  fetched before may still be stored.
+- `boot`, `torn_below`: blobs with lower numbers were written before the machine
+  last started, so a power cut may have torn them: they are read with their CRCs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from drivers.cache.entries import Entry
+from drivers.indexed.batch import Transaction
+from drivers.indexed.blobs import Blob
+from drivers.indexed.content import add_blob, release_blob
+
+STATEMENTS = (
+    """CREATE TABLE IF NOT EXISTS cache_entries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, variant TEXT NOT NULL,
+    point INTEGER NOT NULL, fetched INTEGER NOT NULL, until INTEGER NOT NULL,
+    used INTEGER NOT NULL, cost INTEGER NOT NULL, validator TEXT NOT NULL,
+    tags TEXT NOT NULL, text TEXT NOT NULL, UNIQUE (key, variant))""",
+    "CREATE INDEX IF NOT EXISTS cache_entries_by_use ON cache_entries (used)",
+    """CREATE TABLE IF NOT EXISTS cache_blocks (
+    entry INTEGER NOT NULL, number INTEGER NOT NULL, blob INTEGER NOT NULL,
+    used INTEGER NOT NULL, PRIMARY KEY (entry, number)) WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS cache_blocks_by_use ON cache_blocks (used)",
+    """CREATE TABLE IF NOT EXISTS cache_tags (
+    tag TEXT NOT NULL, entry INTEGER NOT NULL, PRIMARY KEY (tag, entry)) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS cache_claims (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, variant TEXT NOT NULL,
+    first INTEGER NOT NULL, last INTEGER NOT NULL, point INTEGER NOT NULL,
+    holder TEXT NOT NULL, until INTEGER NOT NULL)""",
+    "CREATE INDEX IF NOT EXISTS cache_claims_by_key ON cache_claims (key, variant)",
+    """CREATE TABLE IF NOT EXISTS cache_state (
+    total INTEGER NOT NULL, entries INTEGER NOT NULL, floor INTEGER NOT NULL,
+    boot TEXT NOT NULL, torn_below INTEGER NOT NULL)""",
+)
+
+_ROW = 600
+"""About what an entry's row takes beside its text, with its indexes."""
+_BLOCK_ROW = 250
+_PAGE = 4096
+
+_PLACE = (
+    "INSERT INTO cache_entries"
+    " (key, variant, point, fetched, until, used, cost, validator, tags, text)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_RENEW = (
+    "UPDATE cache_entries SET point = ?, fetched = ?, until = ?, used = ?, cost = ?,"
+    " tags = ?, text = ? WHERE id = ?"
+)
+
+
+class Refused(Exception):
+    """What was to be stored is overtaken: by a mark, a newer fetch, or a removal."""
+
+
+class NoRoom(Exception):
+    """It would take more than the cache may."""
+
+
+class State(NamedTuple):
+    total: int
+    entries: int
+    floor: int
+
+
+def create(txn: Transaction) -> None:
+    for statement in STATEMENTS:
+        txn.execute(statement)
+    if txn.one("SELECT 1 FROM cache_state") is None:
+        txn.execute("INSERT INTO cache_state VALUES (0, 0, 0, '', 0)")
+
+
+def note_boot(txn: Transaction, boot: str) -> int:
+    """The number below which blobs may be torn, on a machine that started as `boot`."""
+    before, below = txn.one("SELECT boot, torn_below FROM cache_state")
+    if before != boot or not boot:
+        (below,) = txn.one("SELECT coalesce(max(id), 0) + 1 FROM blobs")
+        txn.execute("UPDATE cache_state SET boot = ?, torn_below = ?", (boot, below))
+        txn.execute("DELETE FROM cache_claims")  # of processes of another life
+    return int(below)
+
+
+def state(one: Callable[..., Any]) -> State:
+    return State(*one("SELECT total, entries, floor FROM cache_state", ()))
+
+
+def cost_of_blob(size: int, name: str | None) -> int:
+    """What a block takes: files take whole pages of the disk."""
+    return _BLOCK_ROW + (size if name is None else -(-size // _PAGE) * _PAGE)
+
+
+def adjust(txn: Transaction, total: int, entries: int = 0) -> int:
+    row = txn.one(
+        "UPDATE cache_state SET total = total + ?, entries = entries + ? RETURNING total",
+        (total, entries),
+    )
+    return int(row[0])
+
+
+def place(txn: Transaction, entry: Entry, now: int | None) -> tuple[int, int]:
+    """(id, cost added) of the entry's row: a new one, or that of the same object made
+    fresh. Raises `Refused` when something newer is known."""
+    (floor,) = txn.one("SELECT floor FROM cache_state")
+    if entry.point < floor:
+        raise Refused
+    text, validator = entry.dump(), entry.validator
+    tags = "\n".join(entry.tags)
+    cost = _ROW + 2 * len(entry.key) + len(text) + 3 * len(tags)
+    row = txn.one(
+        "SELECT id, point, fetched, validator, cost, tags FROM cache_entries"
+        " WHERE key = ? AND variant = ?",
+        (entry.key, entry.variant),
+    )
+    if row is not None:
+        if (row[1], row[2]) > (entry.point, entry.fetched):
+            raise Refused
+        if validator and row[3] == validator:
+            txn.execute(
+                _RENEW,
+                (entry.point, entry.fetched, entry.until, entry.used, cost, tags, text, row[0]),
+            )
+            _retag(txn, row[0], row[5], tags)
+            return row[0], cost - row[4]
+        drop_entry(txn, row[0], now)
+    cursor = txn.execute(
+        _PLACE,
+        (
+            entry.key, entry.variant, entry.point, entry.fetched, entry.until, entry.used,
+            cost, validator, tags, text,
+        ),
+    )  # fmt: skip
+    number = cursor.lastrowid or 0
+    _retag(txn, number, "", tags)
+    adjust(txn, 0, 1)
+    return number, cost
+
+
+def _retag(txn: Transaction, entry: int, before: str, after: str) -> None:
+    if before == after:
+        return
+    for tag in before.split("\n") if before else ():
+        txn.execute("DELETE FROM cache_tags WHERE tag = ? AND entry = ?", (tag, entry))
+    for tag in after.split("\n") if after else ():
+        txn.execute("INSERT OR IGNORE INTO cache_tags VALUES (?, ?)", (tag, entry))
+
+
+def add_block(txn: Transaction, entry: int, number: int, blob: Blob, used: int) -> int | None:
+    """The number of the blob's row; None when that block is there already."""
+    there = txn.one("SELECT 1 FROM cache_blocks WHERE entry = ? AND number = ?", (entry, number))
+    if there is not None:
+        return None
+    added = add_blob(txn, blob)
+    txn.execute("INSERT INTO cache_blocks VALUES (?, ?, ?, ?)", (entry, number, added, used))
+    return added
+
+
+def drop_entry(txn: Transaction, entry: int, now: int | None) -> None:
+    """Remove an entry and its blocks. `now`: when their files may go; None: at once."""
+    row = txn.one("DELETE FROM cache_entries WHERE id = ? RETURNING cost, tags", (entry,))
+    if row is None:
+        return
+    _retag(txn, entry, row[1], "")
+    blocks = txn.execute("SELECT number, blob FROM cache_blocks WHERE entry = ?", (entry,))
+    drop_blocks(txn, [(entry, number, blob) for number, blob in blocks.fetchall()], now)
+    adjust(txn, -row[0], -1)
+
+
+def drop_blocks(txn: Transaction, blocks: Sequence[tuple[int, int, int]], now: int | None) -> None:
+    """Remove blocks: (entry, number, blob)."""
+    freed = 0
+    for entry, number, blob in blocks:
+        txn.execute("DELETE FROM cache_blocks WHERE entry = ? AND number = ?", (entry, number))
+        size, name = txn.one("SELECT size, name FROM blobs WHERE id = ?", (blob,))
+        release_blob(txn, blob, now)
+        if name is None or now is None:
+            freed += cost_of_blob(size, name)
+    if freed:
+        adjust(txn, -freed)

@@ -1,0 +1,207 @@
+"""What is stored: entries and blocks, in an index and a blob space of the engine.
+
+A block is written before the index knows it, so a process that is killed
+leaves files that nobody asks for, and never half a block. Nothing is synced:
+after a power cut blocks are checked by their CRCs (see `rows`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from drivers.cache import rows
+from drivers.cache.entries import Entry, Held
+from drivers.cache.rows import NoRoom
+from drivers.indexed.batch import Transaction
+from drivers.indexed.blobs import (
+    Blob,
+    Crcs,
+    decrypted,
+    encrypted,
+    plain_range,
+    verified,
+)
+from drivers.indexed.cipher import BLOCK as BLOB_BLOCK
+from drivers.indexed.cipher import Cipher, new_cipher, open_cipher
+from drivers.indexed.space import FileSpace, MemorySpace, Space
+from gateway.storage import Encryption, Filling, IteratorBody, Secret
+
+HIGH = 0.99
+"""Of the limit: from there on the background makes room."""
+
+INLINE = 64 * 1024
+"""Bytes up to which a block lies in the index."""
+
+_BLOCK = "k.number, k.blob, b.name, b.crcs, b.seal, b.data, b.size"
+_FIND = (
+    "SELECT e.id, e.point, e.fetched, e.until, e.used, e.tags, e.text, "
+    f"{_BLOCK} FROM cache_entries e"
+    " LEFT JOIN cache_blocks k ON k.entry = e.id AND k.number = 0"
+    " LEFT JOIN blobs b ON b.id = k.blob WHERE e.key = ? AND e.variant = ?"
+)
+_BLOCKS = (
+    f"SELECT {_BLOCK} FROM cache_blocks k JOIN blobs b ON b.id = k.blob"
+    " WHERE k.entry = ? AND k.number BETWEEN ? AND ?"
+)
+
+
+def boot_id() -> str:
+    """What tells this start of the machine from others; "" where nothing does."""
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return ""
+
+
+def _blocks(pieces: Sequence[bytes], cipher: Cipher | None) -> Iterator[bytes]:
+    """The pieces in blocks of the engine's blobs."""
+    body = Filling(IteratorBody(iter(pieces)))
+    blocks = iter(lambda: body.read(BLOB_BLOCK), b"")
+    return blocks if cipher is None else encrypted(blocks, cipher)
+
+
+class Stock:
+    """`limit` is what may be stored; `room.Room` makes room below it."""
+
+    def __init__(self, space: Space, *, limit: int, master: Secret | None) -> None:
+        self.space, self.limit, self._master = space, limit, master
+        self.shared = isinstance(space, FileSpace)
+        """Other processes have it too."""
+        self.total = 0
+        """Bytes stored, when this process last looked."""
+        space.write(rows.create)
+        self._torn_below = (
+            space.write(lambda txn: rows.note_boot(txn, boot_id())) if self.shared else 0
+        )
+
+    @classmethod
+    def on_disk(
+        cls, folder: Path, clock: Callable[[], int], *, limit: int, master: Secret | None
+    ) -> Stock:
+        return cls(FileSpace(folder, clock, sync=False, grace=0), limit=limit, master=master)
+
+    @classmethod
+    def in_memory(cls, clock: Callable[[], int], *, limit: int, master: Secret | None) -> Stock:
+        return cls(MemorySpace(clock), limit=limit, master=master)
+
+    def close(self) -> None:
+        self.space.close()
+
+    @property
+    def now(self) -> int | None:
+        """When what nothing needs may go: now; by itself, in memory."""
+        return None if self.space.grace is None else self.space.clock()
+
+    # reading
+
+    def find(self, key: str, variant: str) -> Entry | None:
+        row = self.space.one(_FIND, (key, variant))
+        if row is None:
+            return None
+        entry = Entry(
+            key, variant, id=row[0], point=row[1], fetched=row[2], until=row[3],
+            tags=tuple(row[5].split("\n")) if row[5] else (),
+        )  # fmt: skip
+        entry.used = row[4]
+        entry.load(row[6])
+        if row[7] is not None:
+            entry.blocks[0] = Held(*row[8:])
+        return entry
+
+    def blocks(self, entry: int, first: int, last: int) -> dict[int, Held]:
+        """Those that are stored, of a stretch."""
+        with self.space.reading() as connection:
+            found = connection.execute(_BLOCKS, (entry, first, last)).fetchall()
+        return {row[0]: Held(*row[1:]) for row in found}
+
+    def open(self, held: Held, start: int, length: int) -> Iterator[bytes]:
+        """Bytes of a block. Raises `FileNotFoundError` at once when it was removed, and
+        `Corrupt`, before it gives what does not fit."""
+        cipher = None
+        if held.seal is not None:
+            cipher = open_cipher(held.seal, Encryption(), self._master)
+        crcs = (held.crcs or b"") if held.blob < self._torn_below else b""
+        if held.data is None:
+            blobs = self.space.blobs
+            return plain_range(blobs, held.name or "", start, length, cipher=cipher, crcs=crcs)
+        pieces = iter((held.data,))
+        if crcs:
+            pieces = verified(pieces, crcs, 0)
+        if cipher is not None:
+            pieces = decrypted(pieces, cipher, 0)
+        return (piece[start : start + length] for piece in pieces)
+
+    # storing
+
+    def write(self, pieces: Sequence[bytes], *, sealed: bool) -> Blob:
+        """A block that the index does not know yet. `sealed`: encrypted."""
+        size, seal, cipher = sum(map(len, pieces)), b"", None
+        if sealed:
+            cipher, seal = new_cipher(Encryption(), self._master)
+        crcs = Crcs()
+        blocks = crcs.through(_blocks(pieces, cipher))
+        if size <= INLINE:
+            data = b"".join(blocks)
+            return Blob(size=size, data=data, crcs=bytes(crcs.packed), seal=seal)
+        name = self.space.blobs.write(blocks)
+        return Blob(size=size, name=name, crcs=bytes(crcs.packed), seal=seal)
+
+    def discard(self, blobs: Sequence[Blob]) -> None:
+        """Remove what was written and will not be stored."""
+        for blob in blobs:
+            if blob.name:
+                with suppress(OSError):  # the collector finds what stays
+                    self.space.blobs.remove(blob.name)
+
+    def store(self, entry: Entry, blocks: Sequence[tuple[int, Blob]], claim: int = 0) -> None:
+        """Let the index know the entry, these blocks of it, and that `claim` has ended.
+
+        Raises `Refused`, `NoRoom`, `StorageError`, with nothing changed.
+        """
+
+        def operation(txn: Transaction) -> tuple[int, dict[int, Held], list[Blob]]:
+            now, added, kept, twice = self.now, 0, dict[int, Held](), list[Blob]()
+            number = entry.id
+            if not number:
+                number, added = rows.place(txn, entry, now)
+            elif txn.one("SELECT 1 FROM cache_entries WHERE id = ?", (number,)) is None:
+                raise rows.Refused
+            for block, blob in blocks:
+                row = rows.add_block(txn, number, block, blob, entry.used)
+                if row is None:
+                    twice.append(blob)
+                    continue
+                kept[block] = Held(
+                    row, blob.name or None, blob.crcs, blob.seal or None, blob.data, blob.size
+                )
+                added += rows.cost_of_blob(blob.size, blob.name or None)
+            if claim:
+                txn.execute("DELETE FROM cache_claims WHERE id = ?", (claim,))
+            total = rows.adjust(txn, added) if added else 0
+            if total > self.limit and added > 0:
+                raise NoRoom
+            self.total = total or self.total
+            return number, kept, twice
+
+        number, kept, twice = self.space.write(operation)
+        entry.id = number
+        entry.blocks.update(kept)
+        self.discard(twice)
+
+    @property
+    def is_high(self) -> bool:
+        return self.total > HIGH * self.limit
+
+    def drop(self, entry: int) -> None:
+        self.space.write(lambda txn: rows.drop_entry(txn, entry, self.now))
+
+    def drop_block(self, entry: int, number: int, blob: int) -> None:
+        """One that turned out to be damaged or gone."""
+
+        def operation(txn: Transaction) -> None:
+            sql = "SELECT 1 FROM cache_blocks WHERE entry = ? AND number = ? AND blob = ?"
+            if txn.one(sql, (entry, number, blob)) is not None:
+                rows.drop_blocks(txn, [(entry, number, blob)], self.now)
+
+        self.space.write(operation)

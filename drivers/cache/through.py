@@ -1,0 +1,207 @@
+"""Writes through a cache: they go to the source, and the entry is invalid.
+
+A mark is made before, so that nothing fetched until then counts when the
+answer is lost, or this process dies; and another after, whatever the source
+said, for what was fetched meanwhile. What the source cannot do, its cache
+cannot either. Lists, versions and uploads are the source's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar, TypeVar
+
+from drivers.cache.parts import Parts
+from gateway.storage import (
+    Changes,
+    Complete,
+    Copies,
+    Delete,
+    Deleted,
+    Full,
+    Get,
+    Labels,
+    Layer,
+    Listable,
+    Mark,
+    Measures,
+    Multipart,
+    ObjectInfo,
+    Part,
+    PartRef,
+    Protection,
+    Protects,
+    Purge,
+    Purges,
+    Put,
+    Readable,
+    StorageError,
+    Store,
+    Unsupported,
+    Upload,
+    UploadPage,
+    UploadQuery,
+    Versioning,
+    VersionPage,
+    VersionQuery,
+    Versions,
+    Writable,
+)
+
+C = TypeVar("C")
+_AS_SOURCE = (Writable, Copies, Multipart, Versions, Labels, Protects)
+"""What a cache can do when its source can."""
+
+
+class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Purges):
+    passes: ClassVar[frozenset[type]] = frozenset({Listable, Changes, Measures})
+    case_sensitive: bool
+    _parts: Parts
+
+    def find(self, capability: type[C]) -> C | None:
+        if capability in _AS_SOURCE and self.source.find(capability) is None:
+            return None
+        return super().find(capability)
+
+    def behind(self, key: str) -> tuple[Store, str]:
+        return self.source.behind(key)
+
+    def _to(self, capability: type[C]) -> C:
+        found = self.source.find(capability)
+        if found is None:
+            raise Unsupported(capability=capability.__name__)
+        return found
+
+    # marks
+
+    def _name(self, key: str) -> str:
+        return key if self.case_sensitive else key.lower()
+
+    def purge(self, purge: Purge = Purge()) -> Mark:
+        if purge.kind in ("key", "prefix"):
+            purge = Purge(kind=purge.kind, value=self._name(purge.value), soft=purge.soft)
+        parts = self._parts
+        entries = parts.room.count(purge)
+        return Mark(self._mark([purge]), parts.clock(), entries)
+
+    def _mark(self, purges: Sequence[Purge]) -> int:
+        """When the disk is full, what the cache has stored makes room for the mark."""
+        try:
+            return self._parts.marks.add(purges)
+        except Full:
+            self._parts.room.give_way()
+            return self._parts.marks.add(purges)
+
+    @contextmanager
+    def _changing(self, *keys: str) -> Iterator[None]:
+        marks = [Purge(kind="key", value=self._name(key)) for key in dict.fromkeys(keys)]
+        if not marks:
+            yield
+            return
+        self._mark(marks)
+        try:
+            yield
+        finally:
+            self._mark(marks)
+
+    # writing
+
+    def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
+        with self._changing(key):
+            return self._to(Writable).put(key, source, options)
+
+    def delete(self, key: str, options: Delete = Delete()) -> Deleted:
+        with self._changing(key):
+            return self._to(Writable).delete(key, options)
+
+    def delete_many(self, items: Iterable[tuple[str, Delete]]) -> list[Deleted | StorageError]:
+        wanted = tuple(items)
+        with self._changing(*(key for key, _ in wanted)):
+            return list(self._to(Writable).delete_many(wanted))
+
+    def reaches(self, source: Any) -> bool:
+        return self._to(Copies).reaches(source.behind("")[0])
+
+    def copy(
+        self, source: Any, source_key: str, key: str, want: Get = Get(), options: Put = Put()
+    ) -> ObjectInfo:
+        origin, origin_key = source.behind(source_key)
+        with self._changing(key):
+            return self._to(Copies).copy(origin, origin_key, key, want, options)
+
+    def set_labels(
+        self,
+        key: str,
+        version: str | None = None,
+        *,
+        tags: Mapping[str, str] | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> ObjectInfo:
+        with self._changing(key):
+            return self._to(Labels).set_labels(key, version, tags=tags, attributes=attributes)
+
+    def protect(
+        self, key: str, version: str | None, protection: Protection, *, bypass: bool = False
+    ) -> ObjectInfo:
+        with self._changing(key):
+            return self._to(Protects).protect(key, version, protection, bypass=bypass)
+
+    # versions
+
+    @property
+    def versioning(self) -> Versioning:
+        return self._to(Versions).versioning
+
+    def set_versioning(self, state: Versioning) -> None:
+        """What is stored has no version, or one that is said otherwise now."""
+        self._mark([Purge()])
+        try:
+            self._to(Versions).set_versioning(state)
+        finally:
+            self._mark([Purge()])
+
+    def versions(self, query: VersionQuery = VersionQuery()) -> VersionPage:
+        return self._to(Versions).versions(query)
+
+    # in parts: only the end of an upload changes what is read
+
+    def begin(self, key: str, options: Put = Put()) -> Upload:
+        return self._to(Multipart).begin(key, options)
+
+    def upload(self, key: str, upload: str) -> Upload:
+        return self._to(Multipart).upload(key, upload)
+
+    def put_part(
+        self, key: str, upload: str, number: int, source: Readable, options: Put = Put()
+    ) -> Part:
+        return self._to(Multipart).put_part(key, upload, number, source, options)
+
+    def copy_part(
+        self,
+        key: str,
+        upload: str,
+        number: int,
+        source: Any,
+        source_key: str,
+        want: Get = Get(),
+        options: Put = Put(),
+    ) -> Part:
+        origin, origin_key = source.behind(source_key)
+        multipart = self._to(Multipart)
+        return multipart.copy_part(key, upload, number, origin, origin_key, want, options)
+
+    def parts(self, key: str, upload: str, after: int = 0, limit: int = 1000) -> tuple[Part, ...]:
+        return self._to(Multipart).parts(key, upload, after, limit)
+
+    def uploads(self, query: UploadQuery = UploadQuery()) -> UploadPage:
+        return self._to(Multipart).uploads(query)
+
+    def complete(
+        self, key: str, upload: str, parts: Sequence[PartRef], options: Complete = Complete()
+    ) -> ObjectInfo:
+        with self._changing(key):
+            return self._to(Multipart).complete(key, upload, parts, options)
+
+    def abort(self, key: str, upload: str) -> None:
+        self._to(Multipart).abort(key, upload)

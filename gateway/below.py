@@ -1,0 +1,273 @@
+"""A service seen below a path: what `source_path` gives a layer in place of its source.
+
+Keys get the path in front and lose it on the way back, in lists, infos and
+errors alike; what is beside the path cannot be named. All layers get this from
+the configuration, and none has to know of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from gateway.storage import (
+    ChangePage,
+    Changes,
+    Complete,
+    Copies,
+    Delete,
+    Deleted,
+    Get,
+    Labels,
+    Listable,
+    ListPage,
+    ListQuery,
+    Multipart,
+    NotModified,
+    ObjectInfo,
+    Opened,
+    Part,
+    PartRef,
+    Presigns,
+    Protection,
+    Protects,
+    Put,
+    Readable,
+    StorageError,
+    Store,
+    Unsupported,
+    Upload,
+    UploadPage,
+    UploadQuery,
+    Versioning,
+    VersionPage,
+    VersionQuery,
+    Versions,
+    Writable,
+)
+
+C = TypeVar("C")
+Results = list[Deleted | StorageError]
+
+
+class Below(
+    Store, Writable, Listable, Copies, Multipart, Versions, Labels, Protects, Changes, Presigns
+):
+    """`path`: whole segments, without a slash at its ends. What the service cannot do is
+    not done below it either."""
+
+    def __init__(self, source: Store, path: str) -> None:
+        self.source, self._prefix = source, f"{path}/"
+
+    def find(self, capability: type[C]) -> C | None:
+        return None if self.source.find(capability) is None else super().find(capability)
+
+    def behind(self, key: str) -> tuple[Store, str]:
+        return self.source.behind(self._prefix + key)
+
+    # there and back
+
+    def _to(self, capability: type[C]) -> C:
+        found = self.source.find(capability)
+        if found is None:
+            raise Unsupported(capability=capability.__name__)
+        return found
+
+    def _there(self, key: str) -> str:
+        return self._prefix + key
+
+    def _after(self, key: str) -> str:
+        return self._prefix + key if key else ""
+
+    def _back(self, key: str) -> str:
+        return key.removeprefix(self._prefix)
+
+    def _info(self, info: ObjectInfo) -> ObjectInfo:
+        return replace(info, key=self._back(info.key))
+
+    def _upload(self, upload: Upload) -> Upload:
+        return replace(upload, key=self._back(upload.key))
+
+    def _error(self, error: StorageError) -> StorageError:
+        if error.key is not None:
+            error.key = self._back(error.key)
+        if isinstance(error, NotModified):
+            error.info = self._info(error.info)
+        return error
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Errors name the key as it is called here."""
+        try:
+            yield
+        except StorageError as error:
+            self._error(error)
+            raise
+
+    # reading
+
+    def get(self, key: str, want: Get = Get()) -> Opened:
+        with self._named():
+            opened = self.source.get(self._there(key), want)
+        return replace(opened, info=self._info(opened.info))
+
+    def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
+        with self._named():
+            return self._info(self.source.stat(self._there(key), want))
+
+    def list(self, query: ListQuery = ListQuery()) -> ListPage:
+        there = replace(query, prefix=self._there(query.prefix), after=self._after(query.after))
+        page = self._to(Listable).list(there)
+        return ListPage(
+            entries=tuple(one._replace(key=self._back(one.key)) for one in page.entries),
+            prefixes=tuple(map(self._back, page.prefixes)),
+            next=page.next and self._back(page.next),
+        )
+
+    def presign(self, method: str, key: str, expires: int) -> str:
+        return self._to(Presigns).presign(method, self._there(key), expires)
+
+    def changes(self, after: int = 0, limit: int = 1000, wait: float = 0) -> ChangePage:
+        deadline = time.monotonic() + wait
+        while True:
+            left = max(deadline - time.monotonic(), 0)
+            page = self._to(Changes).changes(after, limit, left)
+            ours = tuple(
+                one._replace(key=self._back(one.key))
+                for one in page.changes
+                if one.key.startswith(self._prefix)
+            )
+            if ours or not page.changes:
+                return ChangePage(changes=ours, last=page.last)
+            after = page.changes[-1].sequence
+
+    # writing
+
+    def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
+        with self._named():
+            return self._info(self._to(Writable).put(self._there(key), source, options))
+
+    def delete(self, key: str, options: Delete = Delete()) -> Deleted:
+        with self._named():
+            deleted = self._to(Writable).delete(self._there(key), options)
+        return deleted._replace(key=key)
+
+    def delete_many(self, items: Iterable[tuple[str, Delete]]) -> Results:
+        there = ((self._there(key), options) for key, options in items)
+        return [
+            one._replace(key=self._back(one.key)) if isinstance(one, Deleted) else self._error(one)
+            for one in self._to(Writable).delete_many(there)
+        ]
+
+    def reaches(self, source: Any) -> bool:
+        return self._to(Copies).reaches(source.behind("")[0])
+
+    def copy(
+        self, source: Any, source_key: str, key: str, want: Get = Get(), options: Put = Put()
+    ) -> ObjectInfo:
+        origin, origin_key = source.behind(source_key)
+        with self._named():
+            copies = self._to(Copies)
+            return self._info(copies.copy(origin, origin_key, self._there(key), want, options))
+
+    def set_labels(
+        self,
+        key: str,
+        version: str | None = None,
+        *,
+        tags: Mapping[str, str] | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> ObjectInfo:
+        with self._named():
+            labels = self._to(Labels)
+            return self._info(
+                labels.set_labels(self._there(key), version, tags=tags, attributes=attributes)
+            )
+
+    def protect(
+        self, key: str, version: str | None, protection: Protection, *, bypass: bool = False
+    ) -> ObjectInfo:
+        with self._named():
+            protects = self._to(Protects)
+            return self._info(
+                protects.protect(self._there(key), version, protection, bypass=bypass)
+            )
+
+    # versions
+
+    @property
+    def versioning(self) -> Versioning:
+        return self._to(Versions).versioning
+
+    def set_versioning(self, state: Versioning) -> None:
+        self._to(Versions).set_versioning(state)
+
+    def versions(self, query: VersionQuery = VersionQuery()) -> VersionPage:
+        there = replace(query, prefix=self._there(query.prefix), after=self._after(query.after))
+        page = self._to(Versions).versions(there)
+        return replace(
+            page,
+            entries=tuple(one._replace(key=self._back(one.key)) for one in page.entries),
+            prefixes=tuple(map(self._back, page.prefixes)),
+            next=page.next and self._back(page.next),
+        )
+
+    # in parts
+
+    def begin(self, key: str, options: Put = Put()) -> Upload:
+        with self._named():
+            return self._upload(self._to(Multipart).begin(self._there(key), options))
+
+    def upload(self, key: str, upload: str) -> Upload:
+        with self._named():
+            return self._upload(self._to(Multipart).upload(self._there(key), upload))
+
+    def put_part(
+        self, key: str, upload: str, number: int, source: Readable, options: Put = Put()
+    ) -> Part:
+        with self._named():
+            multipart = self._to(Multipart)
+            return multipart.put_part(self._there(key), upload, number, source, options)
+
+    def copy_part(
+        self,
+        key: str,
+        upload: str,
+        number: int,
+        source: Any,
+        source_key: str,
+        want: Get = Get(),
+        options: Put = Put(),
+    ) -> Part:
+        origin, origin_key = source.behind(source_key)
+        with self._named():
+            multipart, there = self._to(Multipart), self._there(key)
+            return multipart.copy_part(there, upload, number, origin, origin_key, want, options)
+
+    def parts(self, key: str, upload: str, after: int = 0, limit: int = 1000) -> tuple[Part, ...]:
+        with self._named():
+            return self._to(Multipart).parts(self._there(key), upload, after, limit)
+
+    def uploads(self, query: UploadQuery = UploadQuery()) -> UploadPage:
+        there = replace(query, prefix=self._there(query.prefix), after=self._after(query.after))
+        page = self._to(Multipart).uploads(there)
+        return replace(
+            page,
+            uploads=tuple(map(self._upload, page.uploads)),
+            prefixes=tuple(map(self._back, page.prefixes)),
+            next=page.next and self._back(page.next),
+        )
+
+    def complete(
+        self, key: str, upload: str, parts: Sequence[PartRef], options: Complete = Complete()
+    ) -> ObjectInfo:
+        with self._named():
+            multipart = self._to(Multipart)
+            return self._info(multipart.complete(self._there(key), upload, parts, options))
+
+    def abort(self, key: str, upload: str) -> None:
+        with self._named():
+            self._to(Multipart).abort(self._there(key), upload)
