@@ -14,6 +14,7 @@ from gateway.modes.standard.wire import JSON, validators
 from gateway.replies import Reply
 from gateway.storage import (
     AlreadyExists,
+    Archived,
     BadDigest,
     BadKey,
     Busy,
@@ -34,6 +35,7 @@ from gateway.storage import (
     NotEmpty,
     NotFound,
     NotModified,
+    OriginDenied,
     OriginFailed,
     PartTooSmall,
     PreconditionFailed,
@@ -61,6 +63,7 @@ CODES: Mapping[type[StorageError], str] = {
     MethodNotAllowed: "version_deleted",
     Conflict: "conflict",
     Protected: "protected",
+    Archived: "archived",
     InvalidRange: "invalid_range",
     InvalidRequest: "invalid_request",
     BadDigest: "bad_digest",
@@ -79,6 +82,7 @@ CODES: Mapping[type[StorageError], str] = {
     Unavailable: "unavailable",
     Busy: "busy",
     OriginFailed: "origin_failed",
+    OriginDenied: "origin_denied",
     TimedOut: "timed_out",
 }
 
