@@ -1,4 +1,4 @@
-"""`python -m benchmarks [speed|memory|stages|scale|fronting]`: the gateway and its peers, in turns.
+"""`python -m benchmarks [COMMAND]`: the gateway and its peers, in turns.
 
 Exit codes: 0 measured, 1 nothing could be measured, 2 wrong usage.
 """
@@ -22,10 +22,17 @@ from benchmarks.scale import scale
 from benchmarks.servers import SERVERS
 from benchmarks.speed import say, speed
 from benchmarks.stages import stages
+from benchmarks.testserver import testserver
 from benchmarks.workloads import WORKLOADS
 
-COMMANDS = {"speed": speed, "memory": bodies_and_growth, "stages": stages, "scale": scale,
-            "fronting": fronting}  # fmt: skip
+COMMANDS = {
+    "speed": speed,
+    "memory": bodies_and_growth,
+    "stages": stages,
+    "scale": scale,
+    "fronting": fronting,
+    "testserver": testserver,
+}
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:

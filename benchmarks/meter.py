@@ -19,7 +19,8 @@ from typing import Any
 Clock = Callable[[], int]
 """Nanoseconds."""
 
-_CALIBRATION = 20_000
+_CALIBRATION = 400
+_TRIES = 60
 
 
 class Gone(Exception):
@@ -73,7 +74,7 @@ class Meter:
 
     def _calibrated(self) -> tuple[float, float]:
         """(charged to a wrapped function, charged to its caller) for each call, in ns; the
-        lowest of some tries, for whatever disturbs can only add."""
+        lowest of many short tries, for whatever disturbs can only add."""
 
         def nothing() -> None:
             return None
@@ -89,7 +90,7 @@ class Meter:
                 wrapped()
 
         outer, inside, outside = self.wrap(calling, "outer"), [], []
-        for _ in range(5):
+        for _ in range(_TRIES):
             begin = self.clock()
             plain()
             bare = (self.clock() - begin) / _CALIBRATION

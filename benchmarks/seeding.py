@@ -81,16 +81,20 @@ def seed(workload: Workload, server: Running) -> None:
 
 
 def put_all(target: Target, objects: Iterable[tuple[str, bytes]]) -> None:
-    """Raises `Refused`."""
+    """Side by side, and when that fails one after the other: several that make the same
+    new folder at once are too much for rclone. Raises `Refused`."""
+    wanted = list(objects)
 
     def operations() -> Iterator[Operation]:
-        for path, body in objects:
+        for path, body in wanted:
             yield single(exchange(target, requests.put(path, body)))
 
-    shared = operations()
-    tally = own.run(target.address, [shared] * WRITERS, FOREVER, PATIENCE)
-    if tally.errors:
-        raise Refused(f"PUT: {tally.complaint}")
+    for writers in (WRITERS, 1):
+        shared = operations()
+        tally = own.run(target.address, [shared] * writers, FOREVER, PATIENCE)
+        if not tally.errors:
+            return
+    raise Refused(f"PUT: {tally.complaint}")
 
 
 def _as_files(wanted: Iterable[tuple[str, int]], server: Running) -> None:

@@ -29,6 +29,7 @@ from gateway.storage import (
     Listable,
     ListPage,
     ListQuery,
+    Mark,
     Measures,
     MethodNotAllowed,
     NotFound,
@@ -38,6 +39,8 @@ from gateway.storage import (
     PartRef,
     Protection,
     Protects,
+    Purge,
+    Purges,
     Put,
     Readable,
     Stats,
@@ -262,6 +265,11 @@ class Access:
         return self.service.delete_many(
             (key, self._within_rights(options)) for key, options in items
         )
+
+    def purge(self, purge: Purge = Purge()) -> Mark:
+        """Make a cache forget."""
+        self.require("write")
+        return self.service.need(Purges).purge(purge)
 
     def _within_rights(self, options: Delete) -> Delete:
         if options.version is not None:

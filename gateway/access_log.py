@@ -12,7 +12,7 @@ import json
 import re
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TextIO
@@ -83,9 +83,19 @@ FORMATS: dict[str, Callable[[Record], str]] = {"text": as_text, "json": as_json}
 
 
 class AccessLog:
-    """`shed` counts the lines that were dropped because `capacity` of them waited."""
+    """`shed` counts the lines that were dropped because `capacity` of them waited. `also`
+    are given the same records, batch by batch: there is one queue and one thread for all
+    that is written behind requests."""
 
-    def __init__(self, stream: TextIO, form: str = "text", capacity: int = CAPACITY) -> None:
+    def __init__(
+        self,
+        stream: TextIO,
+        form: str = "text",
+        capacity: int = CAPACITY,
+        *,
+        also: Sequence[Callable[[Sequence[Record]], object]] = (),
+    ) -> None:
+        self._also = also
         self._stream, self._format, self._capacity = stream, FORMATS[form], capacity
         self._waiting: deque[Record] = deque()
         self._wake, self._stopping = threading.Event(), threading.Event()
@@ -120,11 +130,14 @@ class AccessLog:
             self._write()
 
     def _write(self) -> None:
-        waiting, lines = self._waiting, []
+        waiting, records = self._waiting, []
         while waiting:
-            lines.append(self._format(waiting.popleft()))
-        if not lines:
+            records.append(waiting.popleft())
+        if not records:
             return
+        for take in self._also:
+            take(records)
+        lines = list(map(self._format, records))
         try:
             self._stream.write("\n".join(lines) + "\n")
             self._stream.flush()

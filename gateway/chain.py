@@ -74,7 +74,7 @@ class Chain:
         if self.memory:
             return "everything is in memory"
         for place, store in self._stores():
-            if not store.shared:
+            if store.in_one_process:
                 return f'{place} (driver "{store.driver}") lives in one process'
         return None
 

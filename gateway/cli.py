@@ -85,6 +85,9 @@ def _add_serve(commands: Any) -> None:
     serve.add_argument("--workers", metavar="N", type=int, help="processes")
     serve.add_argument("--threads", metavar="N", type=int, help="of each process")
     serve.add_argument("--log-format", choices=("text", "json"))
+    serve.add_argument(
+        "--lenient", action="store_true", help="go on without plugins that cannot be used"
+    )
 
 
 def _add_scrub(commands: Any) -> None:
@@ -147,13 +150,14 @@ def _access(text: str) -> KeyAccess:
     return cast(KeyAccess, table)
 
 
-def _load(typed: argparse.Namespace) -> Configuration:
+def _load(typed: argparse.Namespace, *, lenient: bool = True) -> Configuration:
+    """What only looks, or is about keys, does not need every plugin: it is lenient."""
     given = {name: getattr(typed, name, None) for name in SERVER_OPTIONS}
     overrides = {name: value for name, value in given.items() if value is not None}
     if "data" in overrides:  # it is relative to where it was typed
         overrides["data"] = str(Path(overrides["data"]).expanduser().absolute())
         overrides["memory"] = False
-    return load(typed.config, overrides=overrides, plugins=typed.plugins)
+    return load(typed.config, overrides=overrides, plugins=typed.plugins, lenient=lenient)
 
 
 def _print(lines: Iterable[str]) -> None:
@@ -165,7 +169,7 @@ def _print(lines: Iterable[str]) -> None:
 
 
 def serve_(typed: argparse.Namespace) -> int:
-    configuration = _load(typed)
+    configuration = _load(typed, lenient=typed.lenient)
     from gateway.server import serve
 
     return serve(configuration)
@@ -176,6 +180,10 @@ def check_(typed: argparse.Namespace) -> int:
 
     configuration = _load(typed)
     find_master(configuration.data, os.environ)
+    if configuration.plugins.problems:
+        print(f"gateway: {configuration.plugins.message}", file=sys.stderr)
+        _print(f'The service "{one}": {why}.' for one, why in configuration.left_out.items())
+        return 1
     print(f"The configuration is fine: {configuration.origin.path or 'defaults, without a file'}.")
     options = configuration.server
     print(f"  data       {configuration.data or 'in memory: nothing is kept'}")
@@ -204,8 +212,11 @@ def _connected(configuration: Configuration) -> int:
 
 
 def drivers_(typed: argparse.Namespace) -> int:
-    _print(inventory.drivers((typed.plugins or Plugins.load()).drivers))
-    return 0
+    plugins = typed.plugins or Plugins.load(lenient=True)
+    _print(inventory.drivers(plugins.drivers))
+    if plugins.problems:
+        print(f"gateway: {plugins.message}", file=sys.stderr)
+    return 1 if plugins.problems else 0
 
 
 def version_(_typed: argparse.Namespace) -> int:

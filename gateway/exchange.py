@@ -22,17 +22,21 @@ ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType] | 
 
 
 class Exchange(Record):
-    """Its parts are used by `app` only; a mode sees the `Record`."""
+    """Its parts are used by `app` only; a mode sees the `Record`. `waits`: it has a place,
+    moves nothing, and that is right: it waits for something to happen."""
 
     __slots__ = (
         "_admission",
-        "_begun",
         "_finish",
-        "_held",
         "_over",
+        "begun",
         "headers",
+        "held",
         "line",
+        "peer",
         "unread",
+        "waiting",
+        "waits",
     )
 
     def __init__(
@@ -46,10 +50,12 @@ class Exchange(Record):
         path: str = environ["PATH_INFO"]
         Record.__init__(self, request_id, environ["REQUEST_METHOD"], path, client)
         self._admission, self._finish = admission, finish
-        self._held = self._over = self.unread = False
+        self.held = self.waits = self.waiting = self._over = self.unread = False
         self.line = ""
         self.headers: Headers = []
-        self.started, self._begun = time.time(), time.perf_counter()
+        self.started, self.begun = time.time(), time.perf_counter()
+        self.peer: str = environ.get("REMOTE_ADDR", "")
+        admission.under_way.add(self)
 
     # start_response: kept until the application returns, so that a crash can change it
 
@@ -61,17 +67,18 @@ class Exchange(Record):
 
     # admission
 
-    def admit(self) -> None:
-        """Take a place among those who hold a thread at their client's pace. Raises `Busy`."""
-        if self._held or (self.unread and self._admission.spools):
+    def admit(self, *, waits: bool = False) -> None:
+        """Take a place among those who hold a thread at their client's pace, or among those
+        who wait for something to happen. Raises `Busy`."""
+        if self.held or (self.unread and self._admission.spools):
             return
-        self._admission.take(self.client)
-        self._held = True
+        self._admission.take(self.client, waits=waits)
+        self.held, self.waits = True, waits
 
     def release(self) -> None:
-        if self._held:
-            self._held = False
-            self._admission.release(self.client)
+        if self.held:
+            self.held = False
+            self._admission.release(self.client, waits=self.waits)
 
     # the end
 
@@ -80,8 +87,9 @@ class Exchange(Record):
         if self._over:
             return
         self._over = True
+        self._admission.under_way.discard(self)
         self.release()
-        self.duration = time.perf_counter() - self._begun
+        self.duration = time.perf_counter() - self.begun
         self.status = int(self.line[:3] or 500)
         self._finish(self)
 
@@ -99,8 +107,13 @@ class Received:
     def __init__(self, source: Any, announced: int | None, exchange: Exchange) -> None:
         self._input, self._announced, self._exchange = source, announced, exchange
 
-    def _count(self, piece: bytes) -> bytes:
+    def _wait(self, read: Callable[[int], bytes], size: int) -> bytes:
         exchange = self._exchange
+        exchange.waiting = True
+        try:
+            piece = read(size)
+        finally:
+            exchange.waiting = False
         exchange.received += len(piece)
         if not piece or exchange.received == self._announced:
             exchange.unread = False
@@ -108,10 +121,10 @@ class Received:
         return piece
 
     def read(self, size: int = -1) -> bytes:
-        return self._count(self._input.read(size)) if size else b""
+        return self._wait(self._input.read, size) if size else b""
 
     def readline(self, size: int = -1) -> bytes:
-        return self._count(self._input.readline(size)) if size else b""
+        return self._wait(self._input.readline, size) if size else b""
 
     def readlines(self, hint: int = -1) -> list[bytes]:
         return list(self)

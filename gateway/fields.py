@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from gateway import units
 from gateway.storage import Secret, Store
-from gateway.storage.options import AtLeast, Duration, ExistingFile, Size
+from gateway.storage.options import AtLeast, Duration, ExistingFile, Secrets, Size
 
 _NETWORK = 'a network such as "10.0.0.0/8"'
 _TEXTS: Mapping[object, str] = {
@@ -29,6 +29,7 @@ _TEXTS: Mapping[object, str] = {
     Size: units.SIZE,
     Duration: units.DURATION,
     ExistingFile: "a file",
+    Secrets: "a table; values also as …_env or …_file",
     IPv4Network: _NETWORK,
     IPv6Network: _NETWORK,
     Any: "any value",

@@ -1,4 +1,5 @@
-"""What `/-/…` answers: health and metrics, on the gateway's own listeners.
+"""What `/-/…` answers: health, metrics, and the documents that modes bring, on the
+gateway's own listeners.
 
 `live`: this process answers. `ready`: it can also do its work: each check is
 called, and what one of them says is the reason for 503.
@@ -7,17 +8,17 @@ called, and what one of them says is the reason for 503.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from gateway.metrics import Metrics
-from gateway.modes import WSGIApp
+from gateway.modes import Documented, Mode, Page, WSGIApp
 
 Check = Callable[[], str]
 """What is wrong; "" when nothing is."""
 
-Answer = tuple[str, str, bytes]
+TEXT = "text/plain; charset=utf-8"
 
 
 def writable(folder: Path) -> Check:
@@ -34,46 +35,49 @@ def writable(folder: Path) -> Check:
     return check
 
 
-def create_pages(metrics: Metrics, checks: Sequence[Check]) -> WSGIApp:
+def create_pages(metrics: Metrics, checks: Sequence[Check], modes: Iterable[Mode] = ()) -> WSGIApp:
     """The application for paths that begin with `/-/`."""
 
-    def live() -> Answer:
-        return "200 OK", "text/plain; charset=utf-8", b"ok\n"
+    def live() -> Page:
+        return Page(TEXT, b"ok\n")
 
-    def ready() -> Answer:
+    def ready() -> Page:
         wrong = [reason for check in checks if (reason := check())]
         if wrong:
             body = "\n".join(wrong) + "\n"
-            return "503 Service Unavailable", "text/plain; charset=utf-8", body.encode()
+            return Page(TEXT, body.encode(), status="503 Service Unavailable")
         return live()
 
-    def numbers() -> Answer:
+    def numbers() -> Page:
         kind, text = metrics.exposition()
-        return "200 OK", kind, text
+        return Page(kind, text)
 
-    pages: Mapping[str, Callable[[], Answer]] = {
+    pages: dict[str, Callable[[], Page]] = {
         "/-/health/live": live,
         "/-/health/ready": ready,
         "/-/metrics": numbers,
     }
+    for mode in modes:
+        if isinstance(mode, Documented):
+            pages.update(mode.pages())
 
     def app(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        page = pages.get(environ["PATH_INFO"])
-        headers: list[tuple[str, str]] = []
-        if page is None:
-            answer: Answer = ("404 Not Found", "text/plain; charset=utf-8", b"no such page\n")
+        make = pages.get(environ["PATH_INFO"])
+        if make is None:
+            page = Page(TEXT, b"no such page\n", status="404 Not Found")
         elif environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
-            answer = ("405 Method Not Allowed", "text/plain; charset=utf-8", b"GET or HEAD\n")
-            headers.append(("Allow", "GET, HEAD"))
+            allow = (("Allow", "GET, HEAD"),)
+            page = Page(TEXT, b"GET or HEAD\n", allow, "405 Method Not Allowed")
         else:
-            answer = page()
-        status, kind, body = answer
-        headers += [
-            ("Content-Type", kind),
-            ("Content-Length", str(len(body))),
+            page = make()
+        headers = [
+            ("Content-Type", page.content_type),
+            ("Content-Length", str(len(page.body))),
             ("Cache-Control", "no-store"),
+            ("X-Content-Type-Options", "nosniff"),
+            *page.headers,
         ]
-        start(status, headers)
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+        start(page.status, headers)
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [page.body]
 
     return app

@@ -55,6 +55,25 @@ def _text(path: str) -> str:
     return path if path.isascii() else path.encode("latin-1").decode("utf-8")
 
 
+def parse_query(text: str) -> dict[str, str]:
+    """Each parameter's first value. Raises `ValueError` when it is not UTF-8. A `+` is a
+    space, as S3 and HTML forms have it."""
+    found: dict[str, str] = {}
+    for pair in text.split("&"):
+        if pair:
+            name, _, value = pair.partition("=")
+            found.setdefault(_decoded(name), _decoded(value))
+    return found
+
+
+def _decoded(text: str) -> str:
+    if "+" in text:
+        text = text.replace("+", " ")
+    if "%" in text or not text.isascii():
+        return unquote_to_bytes(text.encode("latin-1")).decode("utf-8")
+    return text
+
+
 def host(environ: Mapping[str, Any]) -> str:
     """The host asked for: lower case, without port; "" when the request has none."""
     name: str = environ.get("HTTP_HOST", "")

@@ -28,6 +28,8 @@ def drivers(known: Mapping[str, Driver]) -> Iterator[str]:
         driver = known[name]
         what = "layer" if issubclass(driver.kind, Layer) else "store"
         yield f"{name} ({what}, of the plugin {driver.plugin}: {driver.kind.__module__})"
+        if driver.origin:
+            yield f"  from {driver.origin}"
         yield f"  can: get, {', '.join(driver.capabilities) or 'nothing else'}"
         if not driver.kind.shared:
             yield "  lives in one process: the server runs one worker"

@@ -17,7 +17,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -181,4 +181,6 @@ class Jobs:
     def _remember(self, job: _Job) -> None:
         job.last = self._clock()
         if self._folder is not None:
-            (self._folder / f"{_file_name(job.name)}.last").write_text(str(job.last))
+            # A full disk must not stop the job that makes room; it only runs more often then.
+            with suppress(OSError):
+                (self._folder / f"{_file_name(job.name)}.last").write_text(str(job.last))

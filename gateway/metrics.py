@@ -47,6 +47,7 @@ COUNTERS: Mapping[str, Family] = {
     "gateway_aborted": Family("Answers that broke off.", ("mode",)),
     "gateway_refused": Family("Requests refused because too many clients were slow."),
     "gateway_log_lines_shed": Family("Lines of the access log dropped under overload."),
+    "gateway_request_list_shed": Family("Requests that reqlist does not show, under overload."),
     "gateway_job_runs": Family("Runs of background jobs.", ("job",)),
     "gateway_job_failures": Family("Runs of background jobs that failed.", ("job",)),
     "gateway_job_seconds": Family("Time spent in background jobs.", ("job",)),

@@ -6,19 +6,24 @@ from __future__ import annotations
 
 
 class Record:
-    """The mode sets `operation`, `key_id`, `sid` and `code`; the app sets the rest.
+    """The mode sets `operation`, `key_id`, `sid`, `key`, `code` and `cache`; the app
+    sets the rest.
 
-    `code` is the error code of the protocol ("NoSuchKey"), "" when all went
-    well. `path` has no query string, which may hold signatures. `aborted`:
-    the answer broke off. `duration` and `started` are seconds, of which the
-    latter is since the epoch; `received` and `sent` are bytes of bodies.
+    `sid` and `key` are the service and the object that were asked for. `cache` is
+    what a cache on the way says of itself (`Opened.trace`). `code` is the error
+    code of the protocol ("NoSuchKey"), "" when all went well. `path` has no query
+    string, which may hold signatures. `aborted`: the answer broke off. `duration`
+    and `started` are seconds, of which the latter is since the epoch; `received`
+    and `sent` are bytes of bodies.
     """
 
     __slots__ = (
         "aborted",
+        "cache",
         "client",
         "code",
         "duration",
+        "key",
         "key_id",
         "method",
         "mode",
@@ -35,6 +40,7 @@ class Record:
     def __init__(self, request_id: str, method: str, path: str, client: str) -> None:
         self.request_id, self.method, self.path, self.client = request_id, method, path, client
         self.mode = self.operation = self.key_id = self.sid = self.code = ""
+        self.key = self.cache = ""
         self.status = self.received = self.sent = 0
         self.started = self.duration = 0.0
         self.aborted = False

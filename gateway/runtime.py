@@ -21,6 +21,7 @@ from gateway.chain import Chain
 from gateway.config import SID, SID_RULE, Configuration
 from gateway.identity import Account, Identity, Keys
 from gateway.modes import Settings
+from gateway.request_list import RequestList
 from gateway.service import Identification, Service
 from gateway.storage import (
     AlreadyExists,
@@ -51,8 +52,10 @@ class Runtime:
         settings: Settings,
         *,
         clock: Callable[[], int] = now,
+        requests: RequestList | None = None,
     ) -> None:
         self.settings, self.clock = settings, clock
+        self.requests = requests or RequestList()
         self.keys: Keys = catalog
         self.chain, self.catalog = chain, catalog
         self.accounts = Accounts(chain.services, clock, self._who_has)
@@ -66,6 +69,7 @@ class Runtime:
         self.accounts.close()
         self.chain.close()
         self.catalog.close()
+        self.requests.close()
 
     def account(self, account: str) -> Account | None:
         return self.catalog.account(account)
@@ -244,9 +248,11 @@ def open_runtime(
     jobs: Jobs | None = None,
     clock: Callable[[], int] = now,
     environ: Mapping[str, str] | None = None,
+    requests: RequestList | None = None,
 ) -> Runtime:
     """Open catalog and chain, in the process that will serve; `server` decides about
-    the largest body. Raises `CatalogError` and `ChainError`."""
+    the largest body; `requests` is kept in memory unless it is given. Raises
+    `CatalogError` and `ChainError`."""
     chain = Chain(configuration)
     catalog = open_catalog(configuration, environ)
     try:
@@ -259,6 +265,8 @@ def open_runtime(
     except BaseException:
         catalog.close()
         raise
-    runtime = Runtime(chain, catalog, configuration.settings(server), clock=clock)
+    runtime = Runtime(
+        chain, catalog, configuration.settings(server), clock=clock, requests=requests
+    )
     runtime.accounts.report()
     return runtime

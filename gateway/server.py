@@ -78,6 +78,8 @@ def _plan(
         workers=workers,
         threads=threads,
         drain=options.drain,
+        header_timeout=options.header_timeout,
+        body_timeout=options.body_timeout,
         max_body=options.body_limit(kind),
         tls=None if options.tls is None else (options.tls.certificate, options.tls.key),
     )

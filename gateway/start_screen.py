@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Protocol
 
 from gateway.config import Configuration, Declared, Listener
+from gateway.modes import Documented
 from gateway.storage import Secret
 from gateway.units import format_size
 
@@ -37,18 +38,28 @@ def render(
     addresses = [_url(configuration, Listener(host, port)) for host, port in listeners]
     lines = [f"storage-gateway {product_version()} on {server}, {workers}"]
     lines += [f"  listening  {address}" for address in addresses]
+    lines += [f"  documents  {addresses[0]}{path}" for path in documents(configuration)]
     folder = configuration.data
     lines.append(f"  data       {folder or 'in memory: nothing is kept'}")
     lines += [f"  service    {one}" for one in services(configuration.services)]
     lines += [f"  buckets    {configuration.buckets.driver.driver}"]
     lines += ["", *_pasteable(configuration, addresses[0], credential)]
     lines += [f"WARNING: {one}" for one in unsafe(configuration, listeners, server)]
+    lines += [f"WARNING: {one}" for one in missing(configuration)]
     return "\n".join(lines)
 
 
 def _url(configuration: Configuration, listener: Listener) -> str:
     scheme = "https" if configuration.server.tls else "http"
     return f"{scheme}://{listener}"
+
+
+def documents(configuration: Configuration) -> Iterator[str]:
+    """Pages for people that modes bring: folders below `/-/`."""
+    if configuration.server.health:
+        for mode in configuration.plugins.modes.values():
+            if isinstance(mode, Documented):
+                yield from (path for path in mode.pages() if path.endswith("/"))
 
 
 def services(declared: Mapping[str, Declared]) -> Iterator[str]:
@@ -91,6 +102,13 @@ def first(credential: Credential) -> list[str]:
         f"  secret key  {credential.secret.reveal()}",
         "",
     ]
+
+
+def missing(configuration: Configuration) -> Iterator[str]:
+    """What does not run because of plugins that cannot be used."""
+    yield from configuration.plugins.problems
+    for sid, why in configuration.left_out.items():
+        yield f'the service "{sid}" does not run: {why}.'
 
 
 def unsafe(

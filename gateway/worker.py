@@ -17,6 +17,7 @@ from gateway.health import create_pages, writable
 from gateway.jobs import Jobs
 from gateway.metrics import Metrics
 from gateway.plugins import PluginError
+from gateway.request_list import RequestList
 from gateway.runtime import open_runtime
 from gateway.servers import Loaded
 from gateway.storage.store import now
@@ -31,19 +32,22 @@ def open_worker(
     logs.configure(configuration.server.log_format)
     metrics = Metrics(metrics_folder)
     jobs = Jobs(configuration.data, now, metrics)
-    runtime = open_runtime(configuration, server=server, jobs=jobs)
-    access_log = AccessLog(sys.stderr, configuration.server.log_format)
+    requests = RequestList(configuration.data)
+    runtime = open_runtime(configuration, server=server, jobs=jobs, requests=requests)
+    access_log = AccessLog(sys.stderr, configuration.server.log_format, also=[requests.add])
+    metrics.watch("gateway_request_list_shed", lambda: requests.shed)
     checks = [] if configuration.data is None else [writable(configuration.data)]
     default = configuration.server.default_mode
+    admission = Admission(threads, spools=server == "waitress")
     app = create_app(
         runtime,
         # The default mode gets what no other claims, so it is asked last.
         sorted(configuration.plugins.modes.values(), key=lambda mode: mode.name == default),
         configuration,
-        admission=Admission(threads, spools=server == "waitress"),
+        admission=admission,
         metrics=metrics,
         access_log=access_log,
-        pages=create_pages(metrics, checks),
+        pages=create_pages(metrics, checks, configuration.plugins.modes.values()),
     )
     metrics.start()
     access_log.start()
@@ -51,11 +55,11 @@ def open_worker(
 
     def close() -> None:
         jobs.stop()
-        runtime.close()
         access_log.stop()
+        runtime.close()
         metrics.stop()
 
-    return Loaded(app, close)
+    return Loaded(app, close, admission)
 
 
 def load_worker(
@@ -66,7 +70,7 @@ def load_worker(
     What is wrong with it ends the process with one message.
     """
     try:
-        configuration = load(origin.path, overrides=origin.overrides)
+        configuration = load(origin.path, overrides=origin.overrides, lenient=origin.lenient)
         return open_worker(configuration, server, threads, metrics_folder)
     except (CatalogError, ChainError, ConfigurationError, PluginError) as error:
         raise SystemExit(f"gateway: {error}") from error

@@ -266,6 +266,18 @@ def test_a_place_is_given_back_when_the_body_has_been_read() -> None:
     assert seen == [1, 1, 0]
 
 
+def test_places_are_short_when_half_are_held_or_somebody_was_refused() -> None:
+    admission = Admission(4)
+    assert not admission.pressed()
+    admission.take("a")
+    assert not admission.pressed()
+    with pytest.raises(Busy):
+        admission.take("a")
+    assert [admission.pressed(), admission.pressed()] == [True, False]
+    admission.take("b")
+    assert [admission.pressed(), admission.pressed()] == [True, True]
+
+
 @pytest.mark.parametrize("query", ["stream=3", "break", "short", "crash", "read"])
 def test_places_and_counts_come_back_however_a_request_ends(query: str) -> None:
     admission, metrics = Admission(8), Metrics()
@@ -276,7 +288,7 @@ def test_places_and_counts_come_back_however_a_request_ends(query: str) -> None:
         Called(app, request)
     except OSError:
         assert query == "break"
-    assert (admission.held, metrics.in_flight) == (0, 0)
+    assert (admission.held, metrics.in_flight, admission.under_way) == (0, 0, set())
 
 
 def test_a_long_answer_without_a_place_is_refused_and_closed() -> None:

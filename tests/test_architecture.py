@@ -20,6 +20,7 @@ CONTRACT = "gateway.storage"
 ALLOWED: dict[str, tuple[str, ...]] = {
     # part of the tree: what it may import besides itself
     "gateway.storage": (),
+    "gateway.testing.server": ("gateway",),  # it is a whole gateway
     "gateway.testing": (CONTRACT,),
     "drivers.indexed": (CONTRACT,),
     "drivers.local": (CONTRACT, "gateway.hookspecs.hookimpl", "drivers.indexed"),
@@ -131,6 +132,8 @@ def test_imports_follow_the_arrow() -> None:
         ("gateway.app", "gateway.modes", True),
         ("gateway.testing.faults", "gateway.storage", True),
         ("gateway.testing.faults", "gateway.service", False),
+        ("gateway.testing.server.stage", "gateway.runtime", True),
+        ("gateway.testing.server.stage", "drivers.memory", False),
         ("gateway.service", "gateway.modes", False),
     ],
 )

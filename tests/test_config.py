@@ -144,6 +144,13 @@ service = "thumbs"
 """
 
 
+@pytest.mark.parametrize("name", ["header_timeout", "body_timeout"])
+def test_clients_have_a_second_at_least(read: Any, name: str) -> None:
+    assert read(f'[server]\n{name} = "1s"').server
+    (message,) = problems(read, f'[server]\n{name} = "900ms"').values()
+    assert message == "at least 1s."
+
+
 def test_the_example_is_read(read: Any, tmp_path: Path) -> None:
     configuration = read(EXAMPLE, {"READER_SECRET": "s3cret"})
     server = configuration.server
@@ -495,7 +502,7 @@ def test_a_plugin_that_is_wrong_is_named() -> None:
         pass
 
     for kind, said in [
-        (Twin, 'two plugins: "first" and "second"'),
+        (Twin, 'brought by the plugin "first" too'),
         (NoDataclass, "not a dataclass"),
         (Nameless, 'driver = "…"'),
     ]:

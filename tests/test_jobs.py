@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 import threading
@@ -184,6 +186,20 @@ def test_a_record_that_a_crash_cut_short_does_not_stop_a_job(tmp_path: Path) -> 
     record.write_text("")
     attended(jobs, "hourly")
     assert all(ran.acquire(blocking=False) for _ in range(2))
+
+
+def test_a_full_disk_does_not_stop_the_job_that_makes_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object, **options: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", fail)
+    jobs = Jobs(tmp_path, now)
+    ran = runs(jobs, "removals", 0.02)
+    jobs.start()
+    assert all(ran.acquire(timeout=PATIENCE) for _ in range(3))
+    jobs.stop()
 
 
 def test_jobs_have_files_of_their_own_on_every_file_system(tmp_path: Path) -> None:

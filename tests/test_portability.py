@@ -133,7 +133,7 @@ POSIX_NAMES = {
         *("SIGKILL", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGCHLD", "SIGALRM", "SIGPIPE", "SIGQUIT"),
         *("alarm", "setitimer", "sigwait", "pthread_sigmask", "pthread_kill", "SIG_BLOCK"),
     },
-    "socket": {"AF_UNIX", "SO_REUSEPORT", "TCP_USER_TIMEOUT", "TCP_KEEPIDLE", "socketpair"},
+    "socket": {"AF_UNIX", "SO_REUSEPORT", "TCP_USER_TIMEOUT", "TCP_KEEPIDLE"},
 }
 NOT_ON_WINDOWS = {ROOT / "gateway" / "servers" / "granian.py"}
 """Its functions are not called there; but the file is imported."""

@@ -355,6 +355,22 @@ def test_slow_senders_leave_threads_for_others() -> None:
             connection.close()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="granian's watch needs TCP_INFO")
+@BOTH
+def test_what_is_worked_on_is_not_cut_with_those_who_stand_still(kind: str) -> None:
+    """They come from one address, and on both connections nothing moves."""
+    with (
+        running(kind, env={"TINY_BODY_TIMEOUT": "1"}) as server,
+        closing(connect(server.port)) as stalled,
+        closing(connect(server.port)) as resting,
+    ):
+        resting.sendall(b"GET /k?sleep=3.5 HTTP/1.1\r\nHost: a\r\n\r\n")
+        stalled.sendall(b"PUT /k?read HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n1")
+        cut = receive(stalled)
+        assert cut.body == (b"1" if kind == "granian" else b"")
+        assert receive(resting).body == b"rested"
+
+
 # processes
 
 
@@ -374,6 +390,15 @@ def test_a_signal_finishes_what_is_under_way(kind: str, number: signal.Signals) 
         assert server.process.wait(PATIENCE) == 0
         with pytest.raises(ConnectionError):
             connect(server.port)
+
+
+@BOTH
+def test_signals_in_a_row_end_it_too(kind: str) -> None:
+    """A handler that takes a lock would wait for itself."""
+    with running(kind) as server:
+        for number in [signal.SIGTERM, signal.SIGINT] * 20:
+            server.process.send_signal(number)
+        assert server.process.wait(PATIENCE) == 0
 
 
 @BOTH

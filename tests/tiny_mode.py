@@ -145,6 +145,7 @@ def load(*, threads: int, spools: bool, folder: Path | None = None) -> Loaded:
     log = AccessLog(_stderr())
     log.start()
     mode = TinyMode()
+    admission = Admission(threads, spools=spools)
     app = App(
         Doors(
             [mode],
@@ -152,7 +153,7 @@ def load(*, threads: int, spools: bool, folder: Path | None = None) -> Loaded:
             default=mode.name,
             own=create_pages(metrics, []),
         ),
-        admission=Admission(threads, spools=spools),
+        admission=admission,
         metrics=metrics,
         access_log=log,
     )
@@ -161,7 +162,7 @@ def load(*, threads: int, spools: bool, folder: Path | None = None) -> Loaded:
         log.stop()
         metrics.stop()
 
-    return Loaded(app, close)
+    return Loaded(app, close, admission)
 
 
 def _stderr() -> TextIO:
@@ -185,6 +186,7 @@ def main(server: str, port: str, workers: str = "1", folder: str = "", tls: str 
         workers=int(workers),
         threads=threads,
         drain=DRAIN,
+        body_timeout=float(os.environ.get("TINY_BODY_TIMEOUT", "60")),
         max_body=50_000_000,
         tls=(Path(tls) / "cert.pem", Path(tls) / "key.pem") if tls else None,
     )

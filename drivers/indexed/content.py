@@ -73,6 +73,9 @@ def release(txn: Transaction, row: Row, due: Due) -> None:
 
 
 def release_blob(txn: Transaction, blob: int, due: int | None) -> None:
+    alone = "DELETE FROM blobs WHERE id = ? AND refs = 1 AND name IS NULL"
+    if txn.execute(alone, (blob,)).rowcount:
+        return  # most are small, and shared by nobody
     refs, name, held = txn.one(
         "UPDATE blobs SET refs = refs - 1 WHERE id = ? RETURNING refs, name, due", (blob,)
     )

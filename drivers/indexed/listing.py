@@ -33,6 +33,11 @@ Seek = Callable[[str, bool], Rows]
 """Rows from a key on: `seek(key, inclusive)`, the key first in each row, in order."""
 
 
+Leap = Callable[[str], Iterator[tuple[str, int]]]
+"""From a key on, the first key below each common prefix, and whether it is below one (else
+0, and the last)."""
+
+
 class Walked(NamedTuple):
     """Rows and common prefixes of a page; `next` is its last item when more follow."""
 
@@ -41,27 +46,51 @@ class Walked(NamedTuple):
     next: str | None
 
 
+_STEPS = 8
+"""Rows below a prefix that are stepped over before the walk seeks past them, which costs as
+much as some rows. Where prefixes hold more than that, it soon seeks at once."""
+
+
 def walk(
-    seek: Seek, first: Rows | None, *, prefix: str, delimiter: str, after: str, limit: int
+    seek: Seek,
+    first: Rows | None,
+    *,
+    prefix: str,
+    delimiter: str,
+    after: str,
+    limit: int,
+    leap: Leap | None = None,
 ) -> Walked:
-    """A page of what is greater than `after`. `first`: rows still due of the key `after`."""
+    """A page of what is greater than `after`. `first`: rows still due of the key `after`.
+    With `leap` many full prefixes in a row are passed more quickly than by seeking."""
     limit = min(limit, LIMIT)
     page = Walked([], [], None)
     if limit <= 0:
         return page
     rows: Rows = chain(first or (), begin(seek, prefix, delimiter, after))
     last, passed = "", None
+    below, patience = 0, _STEPS
     while (row := next(rows, None)) is not None:
         key: str = row[0]
         if not key.startswith(prefix):
             break
         if passed is not None and key.startswith(passed):
-            beyond = successor(passed)
-            if beyond is None:
-                break
-            rows, passed = seek(beyond, True), None
+            below += 1
+            if below >= patience:
+                patience = max(1, patience // 2)
+                beyond = successor(passed)
+                if beyond is None:
+                    break
+                if leap is not None and patience == 1:
+                    found = _leaped(leap(beyond), page, prefix, delimiter, limit)
+                    last, beyond = found.last or last, found.beyond
+                    if beyond is None:
+                        return page._replace(next=last if found.more else None)
+                rows, passed = seek(beyond, True), None
             continue
-        passed = None
+        if passed is not None:
+            patience = min(_STEPS, patience * 2)
+            passed = None
         if len(page.rows) + len(page.prefixes) == limit:
             return page._replace(next=last)
         group = common_prefix(key, prefix, delimiter)
@@ -71,7 +100,36 @@ def walk(
         else:
             page.prefixes.append(group)
             last = passed = group
+            below = 0
     return page
+
+
+class _Leaped(NamedTuple):
+    """The last prefix that was found, and where rows are to be read again: nowhere when
+    there are no more, or when there are `more` than the page holds."""
+
+    last: str = ""
+    beyond: str | None = None
+    more: bool = False
+
+
+def _leaped(
+    keys: Iterator[tuple[str, int]], page: Walked, prefix: str, delimiter: str, limit: int
+) -> _Leaped:
+    """Put prefixes onto the page, until a key is below none."""
+    last = ""
+    for key, below in keys:
+        if not key.startswith(prefix):
+            break
+        if not below:
+            return _Leaped(last, key)
+        if len(page.rows) + len(page.prefixes) == limit:
+            return _Leaped(last, more=True)
+        group = common_prefix(key, prefix, delimiter)
+        assert group is not None
+        page.prefixes.append(group)
+        last = group
+    return _Leaped(last)
 
 
 def begin(seek: Seek, prefix: str, delimiter: str, after: str) -> Rows:
@@ -100,18 +158,46 @@ def list_objects(
     if not query.delimiter and query.limit > 0:
         return _list_flat(connection, service, query, columns)
 
+    rows = f"SELECT {columns} FROM objects WHERE service = ? AND key"
+    from_key, after_key = f"{rows} >= ? ORDER BY key", f"{rows} > ? ORDER BY key"
+
     def seek(key: str, inclusive: bool) -> Rows:
-        return connection.execute(
-            f"SELECT {columns} FROM objects WHERE service = ?"
-            f" AND key {'>=' if inclusive else '>'} ? ORDER BY key",
-            (service, key),
-        )
+        return connection.execute(from_key if inclusive else after_key, (service, key))
 
     walked = walk(
         seek, None, prefix=query.prefix, delimiter=query.delimiter, after=query.after,
-        limit=query.limit,
+        limit=query.limit, leap=_leaping(connection, service, query),
     )  # fmt: skip
     return _list_page(walked)
+
+
+_LEAP = """
+WITH RECURSIVE item (key, below) AS (
+    SELECT key, instr(substr(key, :first), :delimiter) FROM (
+        SELECT key FROM objects WHERE service = :service AND key >= :start ORDER BY key LIMIT 1)
+    UNION ALL
+    SELECT o.key, instr(substr(o.key, :first), :delimiter) FROM item JOIN objects o
+    ON o.service = :service AND o.key = (
+        SELECT min(key) FROM objects WHERE service = :service
+        AND key >= substr(item.key, 1, :first + item.below + :rest) || :beyond)
+    WHERE item.below > 0)
+SELECT key, below FROM item"""
+"""One seek of the index for each prefix, without coming back for it. What has a NUL before
+its delimiter counts as below no prefix, for there SQLite's functions end; rows are read then."""
+
+
+def _leaping(connection: sqlite3.Connection, service: int, query: ListQuery) -> Leap | None:
+    beyond = successor(query.delimiter[-1:])
+    if beyond is None:
+        return None
+    values = {
+        "service": service,
+        "delimiter": query.delimiter,
+        "first": len(query.prefix) + 1,
+        "rest": len(query.delimiter) - 3,  # up to before the delimiter's last character
+        "beyond": beyond,
+    }
+    return lambda start: connection.execute(_LEAP, {**values, "start": start})
 
 
 def _list_flat(

@@ -99,6 +99,9 @@ class FileSpace(Space):
                 writer = self._connect()
                 prepare(writer, self.path)
             self._watch = watch(self.path)
+        except sqlite3.Error as error:  # damaged, or a disk with no room for SQLite's own files
+            self.close()
+            raise translate(error) from error
         except BaseException:
             self.close()
             raise

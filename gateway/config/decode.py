@@ -18,7 +18,7 @@ from gateway import units
 from gateway.config.problems import Problems, join, names, nearest, shown
 from gateway.fields import Option, describe, members, mentions, options_of, plain
 from gateway.storage import Secret, Store
-from gateway.storage.options import AtLeast, Duration, ExistingFile, OneOrMany, Size
+from gateway.storage.options import AtLeast, Duration, ExistingFile, OneOrMany, Secrets, Size
 
 
 class _Bad(Enum):
@@ -143,6 +143,8 @@ class Decoder:
             found = [found]
         if not _shape_fits(kind, found):
             return self._wrong(place, found, describe(kind), _words(kind))
+        if Secrets in marks:
+            return self._with_secrets(cast("Mapping[str, Any]", found), place)
         for mark in marks:
             if isinstance(mark, type) and mark in _MARKED:
                 return self._parsed(_MARKED[mark], found, place)
@@ -220,12 +222,30 @@ class Decoder:
         if len(given) > 1:
             self.problems.add(where, f"given more than once: {names(given)}; one is allowed.")
             return BAD
-        text = found[given[0]]
-        where = join(place, given[0])
+        suffix = given[0].removeprefix(option.name)
+        return self._secret_text(suffix, found[given[0]], join(place, given[0]))
+
+    def _secret_text(self, suffix: str, text: object, place: str) -> Any:
         if not isinstance(text, str) or not text:
-            self.problems.add(where, "must be a text that is not empty.")
+            self.problems.add(place, "must be a text that is not empty.")
             return BAD
-        return self._revealed(given[0].removeprefix(option.name), text, where)
+        return self._revealed(suffix, text, place)
+
+    def _with_secrets(self, found: Mapping[str, Any], place: str) -> Any:
+        values: dict[str, Any] = {}
+        for name, given in found.items():
+            value: Any = given
+            suffix = next((end for end in ("_env", "_file") if name.endswith(end)), "")
+            if isinstance(given, dict):
+                value, suffix = self._with_secrets(given, join(place, name)), ""
+            elif suffix:
+                value = self._secret_text(suffix, given, join(place, name))
+            option = name.removesuffix(suffix)
+            if option in values:
+                self.problems.add(join(place, option), "given more than once; one is allowed.")
+                value = BAD
+            values[option] = value
+        return BAD if BAD in values.values() else values
 
     def _revealed(self, suffix: str, text: str, place: str) -> Any:
         if suffix == "_env":

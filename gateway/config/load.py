@@ -19,6 +19,7 @@ from gateway.config.services import (
     check_account,
     check_construction,
     check_links,
+    leave_out,
 )
 from gateway.config.tables import (
     ID,
@@ -33,7 +34,7 @@ from gateway.config.tables import (
     Server,
 )
 from gateway.identity import ROOT_ACCOUNT, Account
-from gateway.plugins import Plugins
+from gateway.plugins import PluginError, Plugins
 from gateway.storage import Secret
 
 FILE = "gateway.toml"
@@ -48,16 +49,22 @@ def load(
     overrides: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
     plugins: Plugins | None = None,
+    tables: Mapping[str, Any] | None = None,
+    lenient: bool = False,
 ) -> Configuration:
     """The configuration: `path`, else GATEWAY_CONFIG, else ./gateway.toml, else defaults.
 
-    `overrides` are options of `[server]` from the command line, which win.
+    `overrides` are options of `[server]` from the command line, which win. `tables` are
+    what a file would say, and then none is looked for; so no other process can load them.
+    `lenient`: plugins that cannot be used are left out, with the services that need them.
     Raises `ConfigurationError` with all problems, and `PluginError`.
     """
     environ = os.environ if environ is None else environ
-    plugins = Plugins.load() if plugins is None else plugins
-    file = _find(path, environ)
-    found = {} if file is None else _read(file)
+    plugins = Plugins.load(lenient=lenient) if plugins is None else plugins
+    if plugins.problems and not lenient:
+        raise PluginError(plugins.message)
+    file = _find(path, environ) if tables is None else None
+    found = dict(tables or {}) if file is None else _read(file)
     reader = _Reader(
         found=found,
         decoder=Decoder(
@@ -66,7 +73,11 @@ def load(
             environ=environ,
         ),
         plugins=plugins,
-        origin=Origin(path=None if file is None else str(file), overrides=dict(overrides or {})),
+        origin=Origin(
+            path=None if file is None else str(file),
+            overrides=dict(overrides or {}),
+            lenient=lenient,
+        ),
     )
     configuration = reader.read()
     if configuration is None or reader.decoder.problems:
@@ -122,6 +133,7 @@ class _Reader:
         written = self.found.get("services", {})
         declared = services.services(written)
         buckets = services.buckets(self.found.get("buckets", {}))
+        left_out = leave_out(declared, services.unknown)
         check_links(self.problems, declared, written if isinstance(written, dict) else {})
         check_construction(self.problems, declared, buckets)
         if self.problems or buckets is None:
@@ -135,6 +147,7 @@ class _Reader:
             root=root,
             buckets=buckets,
             services=declared,
+            left_out=left_out,
             bindings=bindings,
             plugins=self.plugins,
         )

@@ -4,7 +4,8 @@ links between services checked: each names a service that is there, without loop
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import dataclasses
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -32,6 +33,8 @@ class ServiceReader:
     plugins: Plugins
     accounts: frozenset[str]
     memory: bool
+    unknown: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Services whose driver may be a plugin's that is left out, and that driver."""
 
     def services(self, found: object) -> dict[str, Declared]:
         """Every service that could be decoded, by sid."""
@@ -72,7 +75,7 @@ class ServiceReader:
             problems.add(place, f"found {shown(table)}; allowed: a table.")
             return None
         before = len(problems)
-        driver = self._driver(table, place)
+        driver = self._driver(sid, table, place)
         name = self._text(table, "name", place, "")
         account = self._text(table, "account", place, "root")
         check_account(problems, account, self.accounts, join(place, "account"))
@@ -93,7 +96,7 @@ class ServiceReader:
         )
         return self._in_memory(declared) if self.memory else declared
 
-    def _driver(self, table: Mapping[str, object], place: str) -> Driver | None:
+    def _driver(self, sid: str, table: Mapping[str, object], place: str) -> Driver | None:
         known = sorted(self.plugins.drivers)
         where, problems = join(place, "driver"), self.decoder.problems
         if "driver" not in table:
@@ -101,7 +104,9 @@ class ServiceReader:
             return None
         name = table["driver"]
         driver = self.plugins.drivers.get(name) if isinstance(name, str) else None
-        if driver is None:
+        if driver is None and sid and isinstance(name, str) and self.plugins.problems:
+            self.unknown[sid] = name
+        elif driver is None:
             like = nearest(name, known) if isinstance(name, str) else ""
             problems.add(where, f"found {shown(name)}; known drivers: {names(known)}.{like}")
         return driver
@@ -159,6 +164,22 @@ def in_order(services: Mapping[str, Declared]) -> list[Declared]:
         for one in ready:
             ordered[one.sid] = waiting.pop(one.sid)
     return list(ordered.values())
+
+
+def leave_out(services: dict[str, Declared], unknown: Mapping[str, str]) -> dict[str, str]:
+    """Why services cannot run without the plugins that are left out: those of `unknown`
+    drivers, and, taken out of `services`, all that stand in front of one."""
+    left_out = {sid: f'no plugin brings the driver "{name}"' for sid, name in unknown.items()}
+    while found := _in_front(services, left_out):
+        for sid, to in found.items():
+            del services[sid]
+            left_out[sid] = f'it stands in front of "{to}"'
+    return left_out
+
+
+def _in_front(services: Mapping[str, Declared], of: Container[str]) -> dict[str, str]:
+    """Services that link to one of those, and to which."""
+    return {one.sid: to for one in services.values() for to in one.links.values() if to in of}
 
 
 def check_links(

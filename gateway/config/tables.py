@@ -128,6 +128,8 @@ class Server:
     tls: Tls | None = None
     health: bool = True
     drain: Annotated[float, Duration] = 30.0
+    header_timeout: Annotated[float, Duration] = 30.0
+    body_timeout: Annotated[float, Duration] = 60.0
 
     def __post_init__(self) -> None:
         if not self.listen:
@@ -135,6 +137,9 @@ class Server:
         twice = [str(one) for one in self.listen if one.port and self.listen.count(one) > 1]
         if twice:
             raise ValueError(f"listen: {twice[0]} is given twice")
+        for name in ("header_timeout", "body_timeout"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: at least 1s")
 
     def body_limit(self, server: Literal["granian", "waitress"]) -> int:
         """Bytes that a request's body may have on that server."""
@@ -214,11 +219,13 @@ class Origin:
 
     path: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    lenient: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """All that was configured, checked. `root` is the environment's root key, if it has one."""
+    """All that was configured, checked. `root` is the environment's root key, if it has one;
+    `left_out` says why services do not run that need a plugin which cannot be used."""
 
     origin: Origin
     server: Server
@@ -229,6 +236,7 @@ class Configuration:
     buckets: Declared
     services: Mapping[str, Declared]
     bindings: tuple[Binding, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
     plugins: Plugins = field(repr=False, compare=False)
 
     @property

@@ -6,15 +6,20 @@ drivers nor each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from gateway.access import Access, Grant
 from gateway.identity import Account, Identity, Keys
+from gateway.request_list import RequestList
 
 WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Any]
+
+KEY_LIMIT = 1024
+"""Bytes of a key in UTF-8, by whatever door it comes (Amazon S3 User Guide, "Naming
+Amazon S3 objects")."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +38,7 @@ class Gateway(Protocol):
 
     settings: Settings
     keys: Keys
+    requests: RequestList
 
     def clock(self) -> int:
         """Milliseconds since the epoch."""
@@ -71,3 +77,20 @@ class Mode(Protocol):
     def claims(self, environ: dict[str, Any]) -> bool: ...
 
     def app(self, gateway: Gateway) -> WSGIApp: ...
+
+
+class Page(NamedTuple):
+    """A document that a mode brings, below `/-/…` on the gateway's own listeners."""
+
+    content_type: str
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+    status: str = "200 OK"
+
+
+@runtime_checkable
+class Documented(Protocol):
+    """A mode that brings pages of its own: asked for by ability, as stores are."""
+
+    def pages(self) -> Mapping[str, Callable[[], Page]]:
+        """By path. Each is made when it is asked for."""

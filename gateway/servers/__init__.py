@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from gateway.admission import Admission
 from gateway.modes import WSGIApp
 
 
@@ -21,22 +22,26 @@ class CannotServe(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a process serves, and how it lets go of it."""
+    """What a process serves, what is under way in it, and how it lets go of it."""
 
     app: WSGIApp
     close: Callable[[], None]
+    admission: Admission
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """`load` can be pickled, where processes are spawned. `listen` are host and port;
-    `drain` is in seconds, `max_body` in bytes; `tls` are certificate and key."""
+    `drain` and the time-outs are in seconds, `max_body` in bytes; `tls` are certificate
+    and key."""
 
     load: Callable[[], Loaded]
     listen: tuple[tuple[str, int], ...]
     workers: int = 1
     threads: int = 16
     drain: float = 30.0
+    header_timeout: float = 30.0
+    body_timeout: float = 60.0
     max_body: int = 1 << 30
     tls: tuple[Path, Path] | None = field(default=None)
 

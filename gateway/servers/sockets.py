@@ -1,4 +1,10 @@
-"""Listening sockets: taken ports are said plainly, and stalled readers are dropped."""
+"""A server's sockets: taken ports are said plainly, and stalled readers are dropped.
+
+What a server does not hand out is found among the process's descriptors, and
+only looked at: nothing is duplicated and closed on the way. POSIX drops all
+locks that a process has on a file when it closes any descriptor of it, and
+SQLite's databases are open here.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +19,10 @@ from pathlib import Path
 
 from gateway.servers import CannotServe
 
-STALLED_AFTER = 60
+STALLED_AFTER = 60.0
 """Seconds in which a client takes nothing of what is sent before TCP drops it."""
+
+ENOUGH_FILES = 65536
 
 _REASONS = {
     errno.EADDRINUSE: "something else listens there already",
@@ -23,8 +31,11 @@ _REASONS = {
 }
 
 
-def bound(host: str, port: int) -> socket.socket:
-    """A socket bound to that address and nothing else. Raises `CannotServe`."""
+def bound(host: str, port: int, patience: float = STALLED_AFTER) -> socket.socket:
+    """A socket bound to that address and nothing else. Raises `CannotServe`.
+
+    `patience` is what readers get, in seconds.
+    """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         found = socket.socket(family, socket.SOCK_STREAM)
@@ -37,7 +48,7 @@ def bound(host: str, port: int) -> socket.socket:
         if family == socket.AF_INET6:
             found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         found.bind((host, port))
-        _impatient(found)
+        _impatient(found, patience)
     except OSError as error:
         found.close()
         reason = _REASONS.get(error.errno or 0, error.strerror)
@@ -67,40 +78,49 @@ def wait_until_accepting(host: str, port: int, stop: threading.Event) -> bool:
     return False
 
 
-def _impatient(listening: socket.socket) -> None:
+def allow_many_files() -> None:
+    """Let this process have as many connections as it may: the usual limit is 1,024."""
+    if sys.platform != "win32":
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = ENOUGH_FILES if hard == resource.RLIM_INFINITY else min(hard, ENOUGH_FILES)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _impatient(listening: socket.socket, patience: float) -> None:
     """Drop connections whose other end is gone, or takes nothing. Linux hands these
     options on to what is accepted, and counts a window that stays shut as silence."""
     if sys.platform == "linux":
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(STALLED_AFTER * 1000))
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(patience * 1000))
 
 
-def make_impatient_soon(patience: float = 30.0) -> None:
+def make_impatient_soon(patience: float = STALLED_AFTER, within: float = 30.0) -> None:
     """Do so with a listening socket that a server is about to open in this process
     and does not hand out (granian). Without /proc nothing happens."""
     if sys.platform == "linux":
-        thread = threading.Thread(target=_find_and_set, args=(patience,), daemon=True)
-        thread.start()
+        arguments = (patience, within)
+        threading.Thread(target=_find_and_set, args=arguments, daemon=True).start()
 
 
-def _find_and_set(patience: float) -> None:
-    until = time.monotonic() + patience
+def _find_and_set(patience: float, within: float) -> None:
+    until = time.monotonic() + within
     while time.monotonic() < until:
         found = False
-        for listening in _listening():
-            _impatient(listening)
-            found = True
+        for one in own_sockets():
+            if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                _impatient(one, patience)
+                found = True
         if found:
             return
         time.sleep(0.02)
 
 
-def _listening() -> Iterator[socket.socket]:
-    """This process's listening TCP sockets, each as long as the caller looks at it.
-
-    Nothing is duplicated and closed on the way: POSIX drops all locks that a process has
-    on a file when it closes any descriptor of it, and SQLite's databases are open here.
-    """
+def own_sockets() -> Iterator[socket.socket]:
+    """This process's TCP sockets, each as long as the caller looks at it. Whoever has
+    one may close it meanwhile: then the caller gets an OSError from it."""
     for entry in Path("/proc/self/fd").iterdir():
         try:
             found = socket.socket(fileno=int(entry.name))
@@ -108,7 +128,7 @@ def _listening() -> Iterator[socket.socket]:
             continue
         try:
             internet = found.family in (socket.AF_INET, socket.AF_INET6)
-            if internet and found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            if internet and found.type == socket.SOCK_STREAM:
                 yield found
         finally:
             found.detach()  # it is the server's

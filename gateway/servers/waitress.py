@@ -7,6 +7,7 @@ What was measured (3.0), and what follows:
 - An answer of up to `outbuf_high_watermark` is taken from the application at
   once; only longer ones hold a thread at their client's pace. Its default of
   16 MiB for each connection is much for a gateway: 1 MiB here, in memory.
+- It looks at all connections whenever one is ready: `waitress_loop` does not.
 - It has no way to stop gently: here the listening sockets are closed first,
   and the loop goes on until all answers are sent, or `drain` is over.
 - No TLS.
@@ -14,6 +15,7 @@ What was measured (3.0), and what follows:
 
 from __future__ import annotations
 
+import select
 import signal
 import socket
 import threading
@@ -21,13 +23,23 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from gateway.admission import Admission
 from gateway.servers import CannotServe, Loaded, Plan
-from gateway.servers.sockets import bound
+from gateway.servers.pace import PRESSED, Patience
+from gateway.servers.sockets import allow_many_files, bound
 
-CONNECTIONS = 1000
-IDLE_AFTER = 60
+if TYPE_CHECKING:  # waitress is imported when it serves
+    from gateway.servers.waitress_loop import Loop
+
+CONNECTIONS = 2000 if hasattr(select, "poll") else 480
+"""Windows waits for 512 sockets at once, at most."""
+
+MANY = 0.5
+"""The part of `CONNECTIONS` from which on idle ones are closed sooner."""
+
+IDLE_AFTER = 60.0
 _BUFFER = 1 << 20
 
 
@@ -36,11 +48,11 @@ class WaitressServer:
     from any thread, as they do."""
 
     def __init__(self) -> None:
-        self._stopping = threading.Event()
+        self._stopping = False
         self._wake: Callable[[], None] = lambda: None
 
     def stop(self) -> None:
-        self._stopping.set()
+        self._stopping = True  # no Event: a signal handler may interrupt another
         with suppress(OSError):  # the loop was awake, and has ended by now
             self._wake()
 
@@ -51,7 +63,11 @@ class WaitressServer:
                 " or use granian."
             )
         with ExitStack() as stack:
-            sockets = [stack.enter_context(bound(host, port)) for host, port in plan.listen]
+            sockets = [
+                stack.enter_context(bound(host, port, plan.body_timeout))
+                for host, port in plan.listen
+            ]
+            allow_many_files()
             loaded = plan.load()
             stack.callback(loaded.close)
             with _signals(self.stop):
@@ -69,6 +85,7 @@ class WaitressServer:
         from waitress.server import create_server
 
         from gateway.servers.waitress_channel import Channel
+        from gateway.servers.waitress_loop import Loop
 
         channels: dict[int, Any] = {}
         server = create_server(
@@ -77,36 +94,41 @@ class WaitressServer:
             sockets=sockets,
             threads=plan.threads,
             max_request_body_size=plan.max_body,
-            channel_timeout=IDLE_AFTER,
+            channel_timeout=1 << 30,  # `_Watch` does it
             connection_limit=CONNECTIONS,
             outbuf_high_watermark=_BUFFER,
             outbuf_overflow=4 * _BUFFER,
             clear_untrusted_proxy_headers=False,
             asyncore_use_poll=True,
+            log_socket_errors=False,  # clients that vanish
             ident=None,
         )
         listening = [one for one in channels.values() if hasattr(one, "active_channels")]
+        loop = Loop(channels)
         for one in listening:
-            one.channel_class = Channel
+            one.channel_class, one.loop = Channel, loop
         self._wake = listening[0].pull_trigger
         ready(tuple((one.effective_host, int(one.effective_port)) for one in listening))
-        while not self._stopping.is_set():
-            wasyncore.loop(timeout=1, map=channels, use_poll=True, count=1)
-        self._drain(listening, channels, plan.drain)
+        watch = _Watch(listening, loaded.admission, plan)
+        while not self._stopping:
+            loop.turn(1)
+            watch.look()
+        self._drain(listening, loop, plan.drain, watch)
         server.task_dispatcher.shutdown(timeout=1)
         wasyncore.close_all(channels)
+        loop.close()
 
-    def _drain(self, listening: list[Any], channels: dict[int, Any], seconds: float) -> None:
+    def _drain(self, listening: list[Any], loop: Loop, seconds: float, watch: _Watch) -> None:
         """Accept no more, and go on until no connection has anything under way."""
-        from waitress import wasyncore
-
         for one in listening:
             one.accepting = False
-            one.del_channel(channels)
+            loop.remove(one._fileno)
+            one.del_channel()
             one.socket.close()
         until = time.monotonic() + seconds
         while time.monotonic() < until and any(map(_busy, listening)):
-            wasyncore.loop(timeout=0.05, map=channels, use_poll=True, count=1)
+            loop.turn(0.05)
+            watch.look()
 
 
 def _busy(listening: Any) -> bool:
@@ -115,6 +137,36 @@ def _busy(listening: Any) -> bool:
         one.requests or one.request is not None or one.total_outbufs_len
         for one in listening.active_channels.values()
     )
+
+
+class _Watch:
+    """Closes connections whose clients keep us waiting: looks once a second, when called."""
+
+    def __init__(self, listening: list[Any], admission: Admission, plan: Plan) -> None:
+        self._listening, self._admission = listening, admission
+        self._head, self._body = plan.header_timeout, plan.body_timeout
+        self._next = 0.0
+
+    def look(self) -> None:
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + min(1.0, self._head / 2, self._body / 2)
+        open_now = [one for server in self._listening for one in server.active_channels.values()]
+        patience = self._patience(len(open_now))
+        for channel in open_now:
+            channel.look(now, patience)
+
+    def _patience(self, connections: int) -> Patience:
+        """Less when connections get short, and for answers when threads do."""
+        many = connections > CONNECTIONS * MANY
+        most = PRESSED if many else float("inf")
+        return Patience(
+            head=min(most, self._head),
+            body=min(most, self._body),
+            answer=min(PRESSED if self._admission.pressed() else most, self._body),
+            idle=min(most, IDLE_AFTER),
+        )
 
 
 class _signals:  # noqa: N801 - used as a function

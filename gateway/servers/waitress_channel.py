@@ -1,16 +1,23 @@
-"""Two things in which waitress (3.0) differs from what S3 clients can bear.
+"""waitress's connections (3.0), with what it lacks for S3 clients, and for slow ones.
 
 - It capitalises header names; boto3 makes the names of metadata from them.
 - A request with `Expect: 100-continue` and no bytes of body is never completed:
   an upload of an empty file hangs until the client gives up.
+- It closes what was silent for a time, looking every 30 s, and never while a
+  request is in work. So a byte a minute keeps a connection, and a client that
+  takes nothing of a long answer keeps a thread. `look` is to be called once a
+  second, in the thread of the loop.
 """
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from waitress.channel import HTTPChannel
 from waitress.task import WSGITask
+
+from gateway.servers.pace import Pace, Patience
 
 _AMZ_NAMES = re.compile(rb"^X-Amz-[^:\r\n]+", re.MULTILINE)
 
@@ -23,6 +30,54 @@ class _Task(WSGITask):  # type: ignore[misc]  # waitress has no types
 
 class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     task_class = _Task
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._moved = 0
+        self._pace = Pace(0, 0.0)
+        self._phase: object = None
+
+    def add_channel(self, map: dict[int, Any] | None = None) -> None:
+        super().add_channel(map)
+        self.server.loop.add(self._fileno)
+
+    def del_channel(self, map: dict[int, Any] | None = None) -> None:
+        self.server.loop.remove(self._fileno)
+        super().del_channel(map)
+
+    def recv(self, size: int) -> bytes:
+        data: bytes = super().recv(size)
+        self._moved += len(data)
+        return data
+
+    def send(self, data: bytes, do_close: bool = True) -> int:
+        sent: int = super().send(data, do_close)
+        self._moved += sent
+        return sent
+
+    def look(self, now: float, patience: Patience) -> None:
+        """Close it if its client keeps us waiting. `now` is of any clock."""
+        phase, seconds, whole = self._phase_now(patience)
+        if phase != self._phase:
+            self._phase, self._pace = phase, Pace(self._moved, now)
+        elif whole:
+            if now - self._pace.since >= seconds:
+                self.handle_close()
+        elif self._pace.late(self._moved, now, seconds):
+            self.handle_close()
+
+    def _phase_now(self, patience: Patience) -> tuple[object, float, bool]:
+        """What is to happen next, other for each request; in how many seconds; and whether
+        as a whole by then, or is to move."""
+        if self.total_outbufs_len:
+            return "answer", patience.answer, False
+        if self.requests:
+            return "work", float("inf"), True
+        if self.request is None:
+            return ("idle", self.last_activity), patience.idle, True
+        if self.request.headers_finished:
+            return ("body", id(self.request)), patience.body, False
+        return ("head", id(self.request)), patience.head, True
 
     def send_continue(self) -> None:
         if self.request.body_rcv is None:

@@ -15,11 +15,13 @@ from gateway.storage.capabilities import (
     Multipart,
     Presigns,
     Protects,
+    Purges,
     Scrubs,
     Versions,
     Writable,
 )
 from gateway.storage.conditions import Conditions
+from gateway.storage.contract import CONTRACT
 from gateway.storage.errors import (
     AlreadyExists,
     Archived,
@@ -65,6 +67,7 @@ from gateway.storage.paging import (
     VersionEntry,
     VersionPage,
     VersionQuery,
+    page_of,
 )
 from gateway.storage.store import Context, Jobs, Layer, NoJobs, Probe, Shared, Store
 from gateway.storage.streams import (
@@ -77,6 +80,7 @@ from gateway.storage.streams import (
     Readable,
     pieces,
     resolve_range,
+    wanted,
 )
 from gateway.storage.types import (
     NOTHING,
@@ -90,11 +94,14 @@ from gateway.storage.types import (
     Deleted,
     Encryption,
     Get,
+    Mark,
     ObjectInfo,
     Opened,
     Part,
     PartRef,
     Protection,
+    Purge,
+    PurgeKind,
     Put,
     Range,
     Scrubbed,
@@ -106,6 +113,7 @@ from gateway.storage.types import (
 
 __all__ = [
     "CAPABILITIES",
+    "CONTRACT",
     "NOTHING",
     "NULL_VERSION",
     "PIECE",
@@ -149,6 +157,7 @@ __all__ = [
     "ListPage",
     "ListQuery",
     "Listable",
+    "Mark",
     "Measures",
     "MethodNotAllowed",
     "Multipart",
@@ -173,6 +182,9 @@ __all__ = [
     "Protected",
     "Protection",
     "Protects",
+    "Purge",
+    "PurgeKind",
+    "Purges",
     "Put",
     "Range",
     "Readable",
@@ -198,6 +210,8 @@ __all__ = [
     "Versions",
     "Writable",
     "WrongKey",
+    "page_of",
     "pieces",
     "resolve_range",
+    "wanted",
 ]

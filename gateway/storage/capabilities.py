@@ -30,10 +30,12 @@ from gateway.storage.types import (
     Delete,
     Deleted,
     Get,
+    Mark,
     ObjectInfo,
     Part,
     PartRef,
     Protection,
+    Purge,
     Put,
     Scrubbed,
     Stats,
@@ -225,6 +227,15 @@ class Presigns(ABC):
         """A URL that allows `method` on `key` for `expires` seconds."""
 
 
+class Purges(ABC):
+    """A cache."""
+
+    @abstractmethod
+    def purge(self, purge: Purge = Purge()) -> Mark:
+        """What it names is not answered from the cache once this has returned, by any
+        worker, and nothing that was being fetched before brings it back."""
+
+
 class Measures(ABC):
     @abstractmethod
     def stats(self) -> Stats:
@@ -275,6 +286,7 @@ CAPABILITIES: tuple[type, ...] = (
     Protects,
     Changes,
     Presigns,
+    Purges,
     Measures,
     Scrubs,
     Buckets,

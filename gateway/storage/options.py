@@ -9,6 +9,7 @@ decoded from the fields' annotations. These marks go into `typing.Annotated`:
     connections: Annotated[int, AtLeast(1)] = 8
     ca_file: Annotated[Path, ExistingFile] | None = None
     hosts: Annotated[tuple[str, ...], OneOrMany] = ()         # one, or a list
+    client: Annotated[Mapping[str, Any], Secrets] = …         # client = { token_env = "TOKEN" }
 
 Understood without a mark: str, int, float, bool, Path (relative to the
 configuration file), Literal, `Secret` (given as `x`, `x_env` or `x_file`),
@@ -36,6 +37,11 @@ class ExistingFile:
 
 class OneOrMany:
     """The tuple may be written as a single value."""
+
+
+class Secrets:
+    """The mapping's values, and those of mappings in it, may also be given as `x_env` or
+    `x_file`: then they are `Secret` there, as `x`."""
 
 
 @dataclass(frozen=True, slots=True)

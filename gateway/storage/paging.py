@@ -10,10 +10,12 @@ For text, Python's order of code points is the order of UTF-8 bytes.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gateway.storage.types import Upload
+from gateway.storage.types import ObjectInfo, Upload
 
 LIMIT = 1000
 """Items on a page, unless asked for fewer; no store gives more."""
@@ -30,6 +32,19 @@ class Entry(NamedTuple):
     version: str | None = None
     storage_class: str = "STANDARD"
     owner: str = ""
+
+    @classmethod
+    def of(cls, info: ObjectInfo) -> Entry:
+        return cls(
+            info.key,
+            info.size,
+            info.etag,
+            info.modified,
+            info.content_type,
+            info.version,
+            info.storage_class,
+            info.owner,
+        )
 
 
 class VersionEntry(NamedTuple):
@@ -100,6 +115,27 @@ class UploadPage:
     prefixes: tuple[str, ...] = ()
     next: str | None = None
     next_upload: str = ""
+
+
+def page_of(keys: Sequence[str], info: Callable[[str], ObjectInfo], query: ListQuery) -> ListPage:
+    """The page of a store that has all its keys at hand, sorted. `info` is called for the
+    objects on the page only."""
+    at = max(bisect_left(keys, query.prefix), bisect_right(keys, query.after))
+    entries, prefixes, last = list[Entry](), list[str](), None
+    while at < len(keys) and keys[at].startswith(query.prefix):
+        rolled = common_prefix(keys[at], query.prefix, query.delimiter)
+        item = keys[at] if rolled is None else rolled
+        if item > query.after:
+            if len(entries) + len(prefixes) >= min(query.limit, LIMIT):
+                return ListPage(entries=tuple(entries), prefixes=tuple(prefixes), next=last)
+            last = item
+            if rolled is None:
+                entries.append(Entry.of(info(item)))
+            else:
+                prefixes.append(rolled)
+        beyond = None if rolled is None else successor(rolled)
+        at = at + 1 if beyond is None else bisect_left(keys, beyond, at)
+    return ListPage(entries=tuple(entries), prefixes=tuple(prefixes))
 
 
 def common_prefix(key: str, prefix: str, delimiter: str) -> str | None:

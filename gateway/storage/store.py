@@ -114,11 +114,20 @@ class Store(ABC):
     driver: ClassVar[str] = ""
     """The name by which a configuration chooses it."""
 
+    contract: ClassVar[tuple[int, int]] = (1, 0)
+    """The version of the contract that it was written for (see `contract.CONTRACT`)."""
+
     path_keys: ClassVar[bool] = False
     """Keys are paths of a file system: some are refused with `BadKey`."""
 
     shared: ClassVar[bool] = True
     """Several processes see the same objects. False: the server runs one worker."""
+
+    @property
+    def in_one_process(self) -> bool:
+        """Its objects are of this process. Known when it is constructed; a driver for
+        which that depends on its options overrides it."""
+        return not self.shared
 
     @abstractmethod
     def get(self, key: str, want: Get = Get()) -> Opened:

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Protocol
 
 from gateway.storage.checksums import HASHERS, Hasher, decode, encode
-from gateway.storage.errors import BadDigest, IncompleteBody, TooLarge
-from gateway.storage.types import NOTHING, Checksum, Put, Range
+from gateway.storage.errors import BadDigest, IncompleteBody, InvalidPart, InvalidRange, TooLarge
+from gateway.storage.types import NOTHING, Checksum, Get, ObjectInfo, Put, Range
 
 PIECE = 256 * 1024
 """Bytes moved at a time. Measured on granian: 8 KiB halves the throughput, and
@@ -131,6 +131,21 @@ def resolve_range(wanted: Range, size: int) -> tuple[int, int] | None:
     return first, end - first
 
 
+def wanted(info: ObjectInfo, want: Get) -> tuple[int, int]:
+    """(start, length) of what is asked of an object that is there, for a store that keeps it
+    whole. Raises what the conditions raise, `InvalidRange`, and `InvalidPart`."""
+    if want.conditions is not None:
+        want.conditions.check_read(info)
+    if want.part not in (None, 1):
+        raise InvalidPart(key=info.key)
+    if want.range is None:
+        return 0, info.size
+    found = resolve_range(want.range, info.size)
+    if found is None:
+        raise InvalidRange(key=info.key, size=info.size)
+    return found
+
+
 class Intake:
     """A source as a driver reads it: counted against `size`, hashed, and checked.
 
@@ -205,6 +220,26 @@ class Intake:
 
     def close(self) -> None:
         self._source.close()
+
+    def info(self, key: str, options: Put, modified: int) -> ObjectInfo:
+        """All that a store has to keep of an object that was read to its end and put whole."""
+        return ObjectInfo(
+            key=key,
+            size=self.size,
+            etag=self.etag,
+            modified=modified,
+            content_type=options.content_type,
+            headers=options.headers,
+            metadata=options.metadata,
+            tags=options.tags,
+            checksums=self.checksums,
+            checksum_type="FULL_OBJECT" if self.checksums else None,
+            protection=options.protection,
+            encryption=options.encryption,
+            storage_class=options.storage_class,
+            owner=options.owner,
+            attributes=options.attributes,
+        )
 
     def _finish(self) -> None:
         if self._done:

@@ -302,6 +302,28 @@ class Stats:
     bytes: int
 
 
+PurgeKind = Literal["all", "prefix", "key", "tag"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purge:
+    """What a cache is to let go of: all, or what `value` names. `soft`: it is only to be
+    asked for anew, and may still be served where the source fails."""
+
+    kind: PurgeKind = "all"
+    value: str = ""
+    soft: bool = False
+
+
+class Mark(NamedTuple):
+    """A purge that counts. `point` is its place in the cache's history; `entries`, about
+    how many it names."""
+
+    point: int
+    time: int
+    entries: int
+
+
 class Damage(NamedTuple):
     """Stored bytes that are not those that were written, and whose they are."""
 

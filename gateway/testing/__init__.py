@@ -1,12 +1,13 @@
-"""What authors of drivers and layers test with: the conformance kit, and sources that misbehave.
+"""What is tested with: a server in memory, the conformance kit, and sources that misbehave.
 
+`Server` is the whole gateway for other people's suites, which get it as pytest
+fixtures too (`gateway.pytest_plugin`); docs/testing.md is about it.
 `gateway.testing.conformance` holds one test for each behaviour that the
-contract promises; `gateway.testing.faults` holds bodies that break, lie about
-their length, or dawdle. Both need pytest and Hypothesis, which the gateway
-itself does not.
+contract promises to users of a driver; it needs pytest and Hypothesis, which
+the gateway itself does not. `gateway.testing.faults` holds bodies that break,
+lie about their length, or dawdle.
 """
 
-import pytest
+from gateway.testing.server import Credentials, Fault, Recorded, Server
 
-# Before the kit is imported: its asserts then show values, as those of a test file do.
-pytest.register_assert_rewrite("gateway.testing.conformance")
+__all__ = ["Credentials", "Fault", "Recorded", "Server"]

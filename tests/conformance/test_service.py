@@ -12,11 +12,8 @@ from gateway.storage import (
     Context,
     Delete,
     Deleted,
-    Entry,
     Get,
     Intake,
-    InvalidPart,
-    InvalidRange,
     Listable,
     ListPage,
     ListQuery,
@@ -24,18 +21,15 @@ from gateway.storage import (
     ObjectInfo,
     Opened,
     Put,
-    Range,
     Readable,
     Store,
     Unsupported,
     Writable,
-    resolve_range,
+    page_of,
+    wanted,
 )
-from gateway.storage.paging import common_prefix
 from gateway.storage.store import now
 from gateway.testing.conformance import StoreConformance
-
-KEPT = ("content_type", "headers", "metadata", "tags", "storage_class", "owner", "attributes")
 
 
 class Dict(Store, Writable, Listable):
@@ -50,27 +44,16 @@ class Dict(Store, Writable, Listable):
         info, data = self._objects.get(key) or (None, b"")
         if info is None:
             raise NoSuchKey(key=key)
-        if want.conditions:
-            want.conditions.check_read(info)
-        if want.part not in (None, 1):
-            raise InvalidPart(key=key)
-        start, length = resolve_range(want.range or Range(0, None), info.size) or (0, -1)
-        if length < 0 and want.range:
-            raise InvalidRange(key=key, size=info.size)
-        data = data[start : start + length] if want.range else data
-        return Opened(info=info, body=BytesBody(data), start=start, length=len(data))
+        start, length = wanted(info, want)
+        body = BytesBody(data[start : start + length])
+        return Opened(info=info, body=body, start=start, length=length)
 
     def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
         if options.encryption or options.protection:
             raise Unsupported(key=key)
         intake = Intake.of(source, options)
         data = b"".join(iter(intake.read, b""))
-        given = {name: getattr(options, name) for name in KEPT}
-        info = ObjectInfo(
-            key=key, size=len(data), etag=intake.etag, modified=now(),
-            checksums=intake.checksums,
-            checksum_type="FULL_OBJECT" if intake.checksums else None, **given,
-        )  # fmt: skip
+        info = intake.info(key, options, now())
         with self._lock:
             if options.conditions:
                 options.conditions.check_write(key, self._info(key))
@@ -86,29 +69,10 @@ class Dict(Store, Writable, Listable):
     def list(self, query: ListQuery = ListQuery()) -> ListPage:
         with self._lock:
             infos = {key: info for key, (info, _) in self._objects.items()}
-        items = {common_prefix(k, query.prefix, query.delimiter) or k: k for k in sorted(infos)
-                 if k.startswith(query.prefix)}  # fmt: skip
-        behind = sorted(item for item in items if item > query.after)
-        page = behind[: min(query.limit, 1000)]
-        return ListPage(
-            entries=tuple(_entry(infos[i]) for i in page if not _rolled(i, query)),
-            prefixes=tuple(item for item in page if _rolled(item, query)),
-            next=page[-1] if page and len(behind) > len(page) else None,
-        )
+        return page_of(sorted(infos), infos.__getitem__, query)
 
     def _info(self, key: str) -> ObjectInfo | None:
         return self._objects.get(key, (None, b""))[0]
-
-
-def _rolled(item: str, query: ListQuery) -> bool:
-    return common_prefix(item, query.prefix, query.delimiter) is not None
-
-
-def _entry(info: ObjectInfo) -> Entry:
-    return Entry(
-        info.key, info.size, info.etag, info.modified,
-        info.content_type, info.version, info.storage_class, info.owner,
-    )  # fmt: skip
 
 
 class Staged(Service):

@@ -71,9 +71,10 @@ def environment() -> dict[str, str]:
 
 @contextmanager
 def serving(
-    folder: Path, *options: str, config: str = "", scheme: str = "http"
+    folder: Path, *options: str, config: str = "", scheme: str = "http", site: Path | None = None
 ) -> Iterator[Running]:
-    """`gateway serve` with these options, until the block ends. SIGTERM must end it well."""
+    """`gateway serve` with these options, until the block ends. SIGTERM must end it well.
+    In `site` are packages that are installed besides."""
     port = free_port()
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "gateway.toml"
@@ -82,10 +83,11 @@ def serving(
     command += ["--listen", f"127.0.0.1:{port}", *options]
     if "--memory" not in options:
         command += ["--data", str(folder / "data")]
+    environ = environment()
+    if site is not None:
+        environ["PYTHONPATH"] = os.pathsep.join((str(site), environ["PYTHONPATH"]))
     log = (folder / "log").open("w", encoding="utf-8")
-    process = subprocess.Popen(
-        command, env=environment(), stdout=log, stderr=log, text=True, cwd=folder
-    )
+    process = subprocess.Popen(command, env=environ, stdout=log, stderr=log, text=True, cwd=folder)
     url = f"{scheme}://127.0.0.1:{port}"
     try:
         wait_until_ready(f"http://127.0.0.1:{port}" if scheme == "http" else "", port, process)

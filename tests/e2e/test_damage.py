@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.e2e.conftest import SERVERS, Running, environment, serving
-from tests.e2e.test_sockets import Answer, ask, signed
+from tests.e2e.raw import Answer, ask, signed
 
 CONFIG = '[buckets]\ndriver = "local"\nverify = "read"\n'
 BODY = os.urandom(1_000_000)

@@ -18,10 +18,15 @@ from pathlib import Path
 
 import pytest
 
+from drivers.local import Local
+from gateway.catalog import prepare
+from gateway.config import load
+from gateway.storage import Context
+from tests.e2e.conftest import environment
 from tests.e2e.crash_model import MIB, body, tag_of
+from tests.e2e.raw import Answer
 from tests.e2e.test_kill import Client, collect, named
 from tests.e2e.test_operations import TWO_WORKERS, started, stop
-from tests.e2e.test_sockets import Answer
 
 SIZE = 24 * MIB
 
@@ -138,6 +143,25 @@ def test_a_full_disk_refuses_and_works_again(tmp_path: Path, server: tuple[str, 
             collect(data)
             disk.check()
             stop(again)
+
+
+def test_a_start_without_any_room_is_one_message(tmp_path: Path) -> None:
+    """SQLite needs some tens of KiB of its own; what is there is not touched."""
+    data = tmp_path / "data"
+    with small_disk(data):
+        prepare(load(overrides={"data": str(data)}, environ={}), {})
+        store = Local()
+        store.open(Context(folder=data))
+        store.close()
+        leave(data, 0)
+        for words in (("scrub",), ("serve", "--listen", "127.0.0.1:0")):
+            done = subprocess.run(
+                [sys.executable, "-m", "gateway", *words, "--data", str(data)],
+                env=environment(), capture_output=True, text=True, cwd=tmp_path,
+            )  # fmt: skip
+            assert done.returncode == 1
+            assert done.stderr.startswith("gateway: "), done.stderr
+            assert "Traceback" not in done.stderr
 
 
 def begin(client: Client) -> str:

@@ -22,6 +22,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -35,8 +36,8 @@ from gateway.storage import BytesBody, Context, Put
 from gateway.storage.store import now
 from tests.e2e.conftest import Running
 from tests.e2e.crash_model import PREFIX, Model, Write, body, tag_of
+from tests.e2e.raw import Answer, eventually, log_of, signed
 from tests.e2e.test_operations import TWO_WORKERS, kill, started, stop
-from tests.e2e.test_sockets import Answer, eventually, log_of, signed
 
 ROUNDS = int(os.environ.get("GATEWAY_CRASH_ROUNDS", "10"))
 WRITERS, KEYS = 6, 5
@@ -62,12 +63,17 @@ class Client:
             self._url, method, target, {"Content-Length": str(len(data)), **dict(headers)}
         )
         try:
-            self._connection.request(method, target, data, sent)
+            # A refusal may come, and the connection be closed, before all was sent.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                self._connection.request(method, target, data, sent)
             answer = self._connection.getresponse()
-            return Answer(answer.status, answer.read())
+            found = Answer(answer.status, answer.read())
         except BaseException:
             self._connection.close()
             raise
+        if found.status >= 400:  # granian may close it then, and says so to nobody
+            self._connection.close()
+        return found
 
     def well(
         self, method: str, target: str, data: bytes = b"", *headers: tuple[str, str]

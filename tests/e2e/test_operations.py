@@ -34,7 +34,7 @@ from tests.e2e.conftest import (
     free_port,
     wait_until_ready,
 )
-from tests.e2e.test_sockets import GUARD, Answer, ask, eventually, head, log_of, signed
+from tests.e2e.raw import GUARD, Answer, ask, eventually, head, log_of, signed
 
 TWO_WORKERS = ("--server", "granian", "--workers", "2")
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.e2e import tracing
 from tests.e2e.conftest import SERVERS, Running
-from tests.e2e.test_sockets import Answer, ask
+from tests.e2e.raw import Answer, ask
 from tests.e2e.tracing import Event, Trace, broken, events, told, traced
 
 if sys.platform == "win32" or tracing.cannot_trace():

@@ -26,8 +26,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.e2e.conftest import Running, serving
+from tests.e2e.raw import GUARD, UNSIGNED_CHUNKS, chunk, log_of, signed
 from tests.e2e.test_clients import aws
-from tests.e2e.test_sockets import GUARD, UNSIGNED_CHUNKS, chunk, log_of, signed
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="granian is not for Windows")
 MIB = 1 << 20

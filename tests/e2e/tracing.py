@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.e2e.conftest import Running, environment, free_port, wait_until_ready
+from tests.e2e.raw import eventually
 from tests.e2e.test_operations import kill
-from tests.e2e.test_sockets import eventually
 
 WRITES = ("write", "writev", "pwrite64", "pwritev", "pwritev2", "sendfile", "copy_file_range")
 SENDS = ("write", "writev", "sendto", "sendmsg", "sendfile")
@@ -60,8 +60,11 @@ def traced(folder: Path, *options: str, config: str = "") -> Iterator[Running]:
     try:
         wait_until_ready(url, port, process)
         yield Running(url, folder, process, environment())
+        said = (folder / "log").read_text(encoding="utf-8")
+        assert process.poll() is None, f"it ended by itself with {process.returncode}: {said}"
     finally:
-        kill(process)
+        if process.poll() is None:
+            kill(process)
 
 
 class Event(NamedTuple):

@@ -121,7 +121,7 @@ def result(action: str, content: int) -> str | None:
 
 
 def run_and_kill(folder: Path, seed: int, seconds: float) -> list[list[Any]]:
-    """What both writers told until they were killed."""
+    """What both writers told until they were killed, `seconds` after they began."""
     command = [sys.executable, __file__, str(folder)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     children = [
@@ -133,13 +133,14 @@ def run_and_kill(folder: Path, seed: int, seconds: float) -> list[list[Any]]:
         )
         for writer in range(2)
     ]
+    first = [child.stdout.readline() if child.stdout else "" for child in children]
     time.sleep(seconds)
     for child in children:
         child.kill()
     told: list[list[Any]] = []
-    for child in children:
+    for child, begun in zip(children, first, strict=True):
         output, _ = child.communicate()
-        lines = output.splitlines(keepends=True)
+        lines = (begun + output).splitlines(keepends=True)
         told += [json.loads(line) for line in lines if line.endswith("\n")]
     return told
 
@@ -159,7 +160,7 @@ def test_killed_writers_lose_nothing_that_was_acknowledged(tmp_path: Path) -> No
     expected: dict[str, set[str | None]] = {}
     done = 0
     for number in range(ROUNDS):
-        told = run_and_kill(tmp_path, 100 * number + 1, 0.6 + 0.05 * (number % 7))
+        told = run_and_kill(tmp_path, 100 * number + 1, 0.1 + 0.05 * (number % 7))
         expectations(told, expected)
         done += sum(1 for words in told if words[0] == "done")
         check(tmp_path, expected)

@@ -25,6 +25,7 @@ from gateway.identity import Account, Credential, Identity, KeyAccess, Keys
 from gateway.modes import Settings, WSGIApp
 from gateway.modes.s3 import S3Mode
 from gateway.record import Record
+from gateway.request_list import RequestList
 from gateway.service import Identification, Service
 from gateway.storage import (
     AlreadyExists,
@@ -73,6 +74,7 @@ class SmallGateway:
     def __init__(self, settings: Settings = Settings()) -> None:
         self.settings = settings
         self.keys: Keys = SmallKeys()
+        self.requests = RequestList()
         self._store = Memory()
         self._store.open(Context(master_key=Secret(bytes(32))))
         self._about: dict[str, Identification] = {}

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.modes.s3 import S3Mode, errors, headers, operations, parsing, request, wire
+from gateway import http, http_fields
+from gateway.modes.s3 import S3Mode, errors, operations, parsing, request, wire
 from gateway.modes.s3.problems import TABLE, S3Problem
 from gateway.modes.s3.resources import copying
 from gateway.storage import Full, Range, StorageError
@@ -204,7 +205,7 @@ def test_text_survives_being_written(text: str) -> None:
 @many
 @given(st.text(max_size=40) | st.from_regex(r"bytes ?= ?[0-9]{0,25}-[0-9]{0,25}", fullmatch=True))
 def test_a_range_is_read_or_ignored(text: str) -> None:
-    found = headers.byte_range(text)
+    found = http_fields.byte_range(text)
     assert found is None or isinstance(found, Range)
     assert found is None or found.last is None or found.first is None or found.first <= found.last
 
@@ -212,7 +213,7 @@ def test_a_range_is_read_or_ignored(text: str) -> None:
 @many
 @given(st.text(max_size=60))
 def test_a_date_is_read_or_ignored(text: str) -> None:
-    found = wire.parse_date(text)
+    found = http_fields.parse_date(text)
     assert found is None or isinstance(found, int)
 
 
@@ -255,7 +256,7 @@ def test_copy_sources(text: str, expected: tuple[str, str, str | None]) -> None:
     ],
 )
 def test_entity_tags(text: str, expected: tuple[str, ...]) -> None:
-    assert headers.etags(text) == expected
+    assert http_fields.etags(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -268,4 +269,4 @@ def test_entity_tags(text: str, expected: tuple[str, ...]) -> None:
     ],
 )
 def test_queries(text: str, expected: dict[str, str]) -> None:
-    assert request.parse_query(text) == expected
+    assert http.parse_query(text) == expected

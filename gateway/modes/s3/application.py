@@ -18,7 +18,7 @@ from gateway.modes.s3.auth import Authenticated, SignedRequest, authenticate
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, Sending
 from gateway.modes.s3.request import Request, external_host
-from gateway.storage import StorageError
+from gateway.storage import Busy, StorageError
 
 log = logging.getLogger("gateway.s3")
 
@@ -51,14 +51,26 @@ class Sink:
             operation = operations.find(request)
             if record is not None:
                 record.operation, record.sid = operation.name, request.bucket
+                record.key = request.key
             if request.method == "OPTIONS":
                 refuse_preflight(request)
             request.authenticated = who(request)
             if record is not None:
                 record.key_id = request.identity.key
-            return operation.handler(request)
+            return admitted(operation.handler(request), environ)
         except (StorageError, S3Problem) as error:
             return refused(error, environ, record)
+
+
+def admitted(reply: Reply, environ: dict[str, Any]) -> Reply:
+    """A long answer, if it may hold a thread at its client's pace. Raises `Busy`."""
+    if not isinstance(reply.body, bytes) and "gateway.admission" in environ:
+        try:
+            environ["gateway.admission"]()
+        except Busy:
+            reply.body.close()
+            raise
+    return reply
 
 
 def refused(error: StorageError | S3Problem, environ: dict[str, Any], record: Any) -> Reply:

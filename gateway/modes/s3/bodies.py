@@ -10,17 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import IO
 
 from gateway.modes.s3 import sums
 from gateway.modes.s3.auth import UNSIGNED_CHUNKS_TRAILER
 from gateway.modes.s3.chunked import ChunkedReader, trailer_names
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import Request
+from gateway.replies import Limited
 from gateway.storage import NOTHING, BytesBody, Intake, InvalidRequest, Readable
 from gateway.storage.checksums import decode, encode
 from gateway.storage.sigv4 import ChunkSigner
-from gateway.storage.streams import PIECE
 from gateway.storage.types import Checksum
 
 LARGEST_PUT = 5 << 30
@@ -40,27 +39,6 @@ class Body:
     size: int
     checksums: Mapping[str, Checksum]
     digests: Mapping[str, str]
-
-
-class Limited:
-    """`length` bytes of the server's input, which may not end by itself; None: to its end."""
-
-    __slots__ = ("_input", "_left")
-
-    def __init__(self, source: IO[bytes], length: int | None) -> None:
-        self._input, self._left = source, length
-
-    def read(self, size: int = PIECE, /) -> bytes:
-        if self._left is None:
-            return self._input.read(size)
-        if self._left <= 0:
-            return b""
-        piece = self._input.read(min(size, self._left))
-        self._left -= len(piece)
-        return piece
-
-    def close(self) -> None:
-        """The server closes its input."""
 
 
 def receive(request: Request, *, limit: int = LARGEST_PUT, summed: bool = True) -> Body:

@@ -26,6 +26,8 @@ _KEY_BYTES = 32
 READING = frozenset({_MANAGED, *(f"{_CUSTOMER}_{one}" for one in ("ALGORITHM", "KEY", "KEY_MD5"))})
 """The headers that have an effect on reading."""
 
+WRITING = READING | {_KMS}
+
 
 def for_writing(request: Request) -> Encryption | None:
     """How what is stored is to be encrypted; None: as the store does by itself."""

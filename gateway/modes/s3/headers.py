@@ -7,15 +7,25 @@ as that. And as S3 does, a Range or a date that is malformed is ignored.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from gateway import http_fields
+from gateway.http_fields import (
+    CONDITIONAL,
+    byte_range,
+    etags,
+    kept,
+    parse_date,
+    prefixed,
+    read_conditions,
+    utf8,
+)
 from gateway.modes.s3 import encryption, tags
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import Request
-from gateway.modes.s3.wire import parse_date, whole_number
-from gateway.storage import NOTHING, Conditions, Get, Put, Range
+from gateway.modes.s3.wire import whole_number
+from gateway.storage import NOTHING, Conditions, Get, Put
 from gateway.storage.types import Checksum, ChecksumType
 
 METADATA_LIMIT = 2048
@@ -36,13 +46,6 @@ STORAGE_CLASSES = frozenset(
 MOST_PARTS = 10_000
 
 _META = "HTTP_X_AMZ_META_"
-_STORED = (
-    ("HTTP_CACHE_CONTROL", "Cache-Control"),
-    ("HTTP_CONTENT_DISPOSITION", "Content-Disposition"),
-    ("HTTP_CONTENT_ENCODING", "Content-Encoding"),
-    ("HTTP_CONTENT_LANGUAGE", "Content-Language"),
-    ("HTTP_EXPIRES", "Expires"),
-)
 _REFUSED = frozenset(
     {
         "HTTP_X_AMZ_OBJECT_LOCK_MODE",
@@ -52,62 +55,11 @@ _REFUSED = frozenset(
         "HTTP_X_AMZ_WRITE_OFFSET_BYTES",
     }
 )
-_ETAG = re.compile(r'(W/)?"([^"]*)"|(\*|[^\s,"]+)')
-_RANGE = re.compile(r"\s*bytes\s*=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})\s*", re.I)
-_CONDITIONAL = frozenset(
-    {
-        "HTTP_IF_MATCH",
-        "HTTP_IF_NONE_MATCH",
-        "HTTP_IF_MODIFIED_SINCE",
-        "HTTP_IF_UNMODIFIED_SINCE",
-    }
-)
-
-
-def utf8(text: str) -> str:
-    """A header's text, of which the bytes are read as UTF-8 when they are that."""
-    if text.isascii():
-        return text
-    try:
-        return text.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        return text
-
-
 # conditions
 
 
-def etags(text: str) -> tuple[str, ...]:
-    """A list of entity tags (RFC 9110 §13.1.1), without quotes; bare ones are taken too."""
-    found = tuple((weak or "") + (inner or bare or "") for weak, inner, bare in _ETAG.findall(text))
-    return found or ((text.strip(),) if text.strip() else ())
-
-
-def _date(environ: Mapping[str, Any], name: str) -> int | None:
-    text = environ.get(name)
-    return parse_date(text) if text else None
-
-
-def read_conditions(environ: Mapping[str, Any], prefix: str = "HTTP_") -> Conditions | None:
-    """`prefix` is another one for the source of a copy."""
-    found = Conditions(
-        if_match=etags(environ.get(f"{prefix}IF_MATCH", "")),
-        if_none_match=etags(environ.get(f"{prefix}IF_NONE_MATCH", "")),
-        modified_since=_date(environ, f"{prefix}IF_MODIFIED_SINCE"),
-        unmodified_since=_date(environ, f"{prefix}IF_UNMODIFIED_SINCE"),
-    )
-    return None if found == Conditions() else found
-
-
 def write_conditions(request: Request) -> Conditions | None:
-    environ = request.environ
-    if "HTTP_IF_MATCH" not in environ and "HTTP_IF_NONE_MATCH" not in environ:
-        return None
-    found = Conditions(
-        if_match=etags(environ.get("HTTP_IF_MATCH", "")),
-        if_none_match=etags(environ.get("HTTP_IF_NONE_MATCH", "")),
-    )
-    return None if found == Conditions() else found
+    return http_fields.write_conditions(request.environ)
 
 
 def delete_conditions(request: Request) -> Conditions | None:
@@ -134,19 +86,6 @@ def deletion(match: str, size: str, time: str) -> Conditions | None:
 # reading
 
 
-def byte_range(text: str) -> Range | None:
-    """One range of bytes; None for none, several, or one that is malformed: then the
-    whole body is sent (RFC 9110 §14.2)."""
-    match = _RANGE.fullmatch(text)
-    if match is None or not (match[1] or match[2]):
-        return None
-    first = int(match[1]) if match[1] else None
-    last = int(match[2]) if match[2] else None
-    if first is not None and last is not None and last < first:
-        return None
-    return Range(first, last)
-
-
 def part_number(request: Request) -> int | None:
     text = request.query.get("partNumber")
     if text is None:
@@ -163,7 +102,7 @@ def part_number(request: Request) -> int | None:
 
 
 _WHOLE = Get()
-_READING = _CONDITIONAL | encryption.READING | {"HTTP_RANGE"}
+_READING = CONDITIONAL | encryption.READING | {"HTTP_RANGE"}
 
 
 def reading(request: Request) -> Get:
@@ -178,7 +117,7 @@ def reading(request: Request) -> Get:
         raise S3Problem(
             "InvalidRequest", "Cannot specify both Range header and partNumber query parameter"
         )
-    conditions = None if _CONDITIONAL.isdisjoint(environ) else read_conditions(environ)
+    conditions = None if CONDITIONAL.isdisjoint(environ) else read_conditions(environ)
     return Get(
         range=span,
         conditions=conditions,
@@ -197,33 +136,22 @@ def content_type(request: Request) -> str:
 
 def stored(environ: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """The headers that are kept with an object and come back with it."""
-    found = []
-    for key, name in _STORED:
-        text = environ.get(key)
-        if text and name == "Content-Encoding":
-            text = _without_chunked(text)
-        if text:
-            found.append((name, utf8(text)))
-    return tuple(found)
+    found = kept(environ)
+    if "aws-chunked" not in environ.get("HTTP_CONTENT_ENCODING", "").lower():
+        return found
+    plain = ((n, _without_chunked(t) if n == "Content-Encoding" else t) for n, t in found)
+    return tuple((name, text) for name, text in plain if text)
 
 
 def _without_chunked(text: str) -> str:
     """`aws-chunked` is how the request was framed, not what the object is."""
-    if "aws-chunked" not in text.lower():
-        return text
     codings = [one.strip() for one in text.split(",")]
     return ", ".join(one for one in codings if one.lower() != "aws-chunked")
 
 
 def metadata(environ: Mapping[str, Any]) -> Mapping[str, str]:
     """`x-amz-meta-*`. WSGI says `-` and `_` alike: names have `-`."""
-    if _META not in "\n".join(environ):  # five times as fast as a look at each
-        return NOTHING
-    found = {
-        key[len(_META) :].lower().replace("_", "-"): utf8(text)
-        for key, text in environ.items()
-        if key.startswith(_META)
-    }
+    found = prefixed(environ, _META)
     size = sum(len(name.encode()) + len(text.encode()) for name, text in found.items())
     if size > METADATA_LIMIT:
         raise S3Problem("MetadataTooLarge", Size=str(size), MaxSizeAllowed=str(METADATA_LIMIT))
@@ -250,6 +178,14 @@ def refuse_unknown(request: Request) -> None:
         )
 
 
+_WRITING = (
+    _REFUSED
+    | encryption.WRITING
+    | {"HTTP_X_AMZ_TAGGING", "HTTP_X_AMZ_STORAGE_CLASS", *(key for key, _ in http_fields.KEPT)}
+)
+"""The headers that say something of a new object, but for its type and metadata."""
+
+
 def new_object(
     request: Request,
     *,
@@ -261,8 +197,20 @@ def new_object(
     attributes: Mapping[str, Any] = NOTHING,
 ) -> Put:
     """What the headers say of an object that is to be stored."""
-    refuse_unknown(request)
     environ = request.environ
+    if _WRITING.isdisjoint(environ):  # as for most uploads
+        return Put(
+            size=size,
+            content_type=content_type(request),
+            metadata=metadata(environ),
+            checksums=checksums,
+            checksum_type=checksum_type,
+            digests=digests,
+            conditions=conditions,
+            owner=request.identity.account,
+            attributes=attributes,
+        )
+    refuse_unknown(request)
     return Put(
         size=size,
         content_type=content_type(request),

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from gateway.modes import KEY_LIMIT
 from gateway.modes.s3 import headers, tags, wire
 from gateway.modes.s3.problems import S3Problem
-from gateway.modes.s3.request import KEY_LIMIT
 from gateway.storage import Delete, PartRef
 from gateway.storage.checksums import CHECKSUMS
 

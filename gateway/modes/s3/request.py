@@ -10,20 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import urlsplit
 
 from gateway import http
 from gateway.access import Access
 from gateway.identity import ANONYMOUS, Identity
-from gateway.modes import Gateway, Settings
+from gateway.modes import KEY_LIMIT, Gateway, Settings
 from gateway.modes.s3.auth import Authenticated
 from gateway.modes.s3.problems import S3Problem
 from gateway.storage import NOTHING
 
 Scope = Literal["service", "bucket", "object"]
-
-KEY_LIMIT = 1024
-"""Bytes of a key in UTF-8 (Amazon S3 User Guide, "Naming Amazon S3 objects")."""
 
 _ANONYMOUS = Authenticated()
 
@@ -55,7 +52,7 @@ class Request:
         try:
             self.path = http.path(environ)
             text = environ.get("QUERY_STRING", "")
-            self.query: Mapping[str, str] = parse_query(text) if text else NOTHING
+            self.query: Mapping[str, str] = http.parse_query(text) if text else NOTHING
         except ValueError:
             raise S3Problem("InvalidURI", "The request is not valid UTF-8.") from None
         self.bucket, self.key = split(self.path, self.host, gateway.settings.domains)
@@ -114,24 +111,6 @@ class Request:
 @lru_cache(maxsize=256)
 def wsgi_name(name: str) -> str:
     return f"HTTP_{name.upper().replace('-', '_')}"
-
-
-def parse_query(text: str) -> dict[str, str]:
-    """Raises ValueError when it is not UTF-8. A `+` is a space, as S3 reads it."""
-    found: dict[str, str] = {}
-    for pair in text.split("&"):
-        if pair:
-            name, _, value = pair.partition("=")
-            found.setdefault(_decoded(name), _decoded(value))
-    return found
-
-
-def _decoded(text: str) -> str:
-    if "+" in text:
-        text = text.replace("+", " ")
-    if "%" in text or not text.isascii():
-        return unquote_to_bytes(text.encode("latin-1")).decode("utf-8")
-    return text
 
 
 def split(path: str, host: str, domains: tuple[str, ...]) -> tuple[str, str]:

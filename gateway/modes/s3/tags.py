@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from gateway.http import parse_query
 from gateway.modes.s3.problems import S3Problem
-from gateway.modes.s3.request import parse_query
 from gateway.storage import NOTHING
 
 MOST = 10

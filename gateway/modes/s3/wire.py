@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from time import gmtime
 from typing import TYPE_CHECKING
@@ -78,19 +76,6 @@ def _iso(seconds: int) -> str:
 def iso(milliseconds: int) -> str:
     """S3 gives whole seconds, so that a list and Last-Modified say the same."""
     return _iso(milliseconds // 1000)
-
-
-def parse_date(text: str) -> int | None:
-    """Milliseconds of an HTTP date or an ISO 8601 time; None when it is neither."""
-    for read in (parsedate_to_datetime, datetime.fromisoformat):
-        try:
-            found = read(text)
-            if found.tzinfo is None:
-                found = found.replace(tzinfo=UTC)
-            return int(found.timestamp() * 1000)
-        except (ValueError, TypeError, IndexError, OverflowError):
-            continue
-    return None
 
 
 MOST_TAGS = 200_000

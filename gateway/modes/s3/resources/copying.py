@@ -12,11 +12,13 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from gateway import http_fields
 from gateway.access import GRANTS, Access
+from gateway.modes import KEY_LIMIT
 from gateway.modes.s3 import documents, encryption, grants, headers, replies, sums
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml
-from gateway.modes.s3.request import KEY_LIMIT, Request
+from gateway.modes.s3.request import Request
 from gateway.modes.s3.resources import asked
 from gateway.storage import (
     NOTHING,
@@ -82,7 +84,7 @@ def _look(request: Request) -> _Seen:
             "The source of a copy request may not specifically refer to a delete marker by"
             " version id.",
         ) from None
-    conditions = headers.read_conditions(request.environ, f"{_SOURCE}_")
+    conditions = http_fields.read_conditions(request.environ, f"{_SOURCE}_")
     if conditions is not None:
         conditions.check_copy(info)
     weak = info.etag.startswith("W/")
@@ -209,7 +211,7 @@ def _part_range(request: Request, size: int) -> Range | None:
     text = request.environ.get("HTTP_X_AMZ_COPY_SOURCE_RANGE")
     if text is None:
         return None
-    found = headers.byte_range(text)
+    found = http_fields.byte_range(text)
     if found is None or found.first is None or found.last is None:
         raise S3Problem(
             "InvalidArgument",

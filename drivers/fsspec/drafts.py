@@ -1,0 +1,73 @@
+"""Files of this machine that are being written, and how they get into their places."""
+
+from __future__ import annotations
+
+import os
+import stat as modes
+from contextlib import suppress
+from secrets import token_hex
+from typing import IO, TYPE_CHECKING
+
+from drivers.fsspec import files, paths
+from drivers.fsspec.failures import translated
+from drivers.fsspec.tree import Draft, Found
+
+if TYPE_CHECKING:
+    from drivers.fsspec.local import LocalTree
+
+
+class LocalDraft(Draft):
+    """A file of a random name, synced when it is finished."""
+
+    def __init__(self, tree: LocalTree, path: str) -> None:
+        self._tree, self._path = tree, path
+        self._found: Found | None = None
+        self._step, self._placed = 0, False
+        with translated(path):
+            self._at = tree.own(f"{paths.DRAFTS}/{token_hex(16)}")
+            self._file: IO[bytes] = open(self._at, "xb", buffering=0)
+
+    def write(self, piece: bytes) -> None:
+        with translated(self._path):
+            left = memoryview(piece)
+            while left:
+                left = left[self._file.write(left) :]
+
+    def finish(self) -> Found:
+        with translated(self._path):
+            if self._file.closed:
+                self._file = open(self._at, "r+b", buffering=0)
+            self._found = files.finish(self._file, self._at, self._step)
+            self._file.close()
+        self._step += 1
+        return self._found
+
+    def commit(self) -> Found:
+        assert self._found is not None, "finish comes first"
+        with translated(self._path):
+            self._tree.move(self._at, self._path)
+        self._placed = True
+        return self._found
+
+    def __exit__(self, *exc: object) -> None:
+        self._file.close()
+        if not self._placed:
+            with suppress(FileNotFoundError):  # it was moved, and not more
+                os.unlink(self._at)
+
+
+def replace(draft: str, at: str) -> None:
+    """`os.replace`, with the rights of the file that was there, over an empty folder too."""
+    try:
+        before = os.stat(at, follow_symlinks=False)
+    except FileNotFoundError:
+        before = None
+    if before is not None and modes.S_ISREG(before.st_mode):
+        with suppress(PermissionError):
+            os.chmod(draft, modes.S_IMODE(before.st_mode))
+    elif before is not None and modes.S_ISDIR(before.st_mode):
+        try:
+            os.rmdir(at)
+        except OSError as error:
+            raise IsADirectoryError(at) from error
+    os.replace(draft, at)

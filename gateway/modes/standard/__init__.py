@@ -1,0 +1,48 @@
+"""The standard mode: nine functions in JSON, for whoever presents a key's secret.
+
+A request is this mode's when it has the header `x-owncdn-key`. `functions.py`
+is the table that routing, the OpenAPI document and the page at `/-/docs/` are
+made from. Specification: standard mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from gateway.hookspecs import hookimpl
+from gateway.modes import Gateway, Mode, Page, WSGIApp
+
+
+class StandardMode:
+    name = "standard"
+
+    def claims(self, environ: dict[str, Any]) -> bool:
+        return "HTTP_X_OWNCDN_KEY" in environ
+
+    def app(self, gateway: Gateway) -> WSGIApp:
+        from gateway.modes.standard.application import create_app
+
+        return create_app(gateway)
+
+    def pages(self) -> Mapping[str, Callable[[], Page]]:
+        """The documents, made when they are first asked for."""
+        return {path: cache(_maker(path)) for path in PATHS}
+
+
+PATHS = ("/-/openapi.json", "/-/docs", "/-/docs/", "/-/docs/docs.css", "/-/docs/docs.js")
+
+
+def _maker(path: str) -> Callable[[], Page]:
+    def make() -> Page:
+        from gateway.modes.standard.page import PAGES
+
+        return PAGES[path]()
+
+    return make
+
+
+@hookimpl
+def gateway_modes() -> list[Mode]:
+    return [StandardMode()]

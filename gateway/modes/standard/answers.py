@@ -1,0 +1,72 @@
+"""What answers in JSON are made of: the members that functions have in common, described.
+
+Texts may have `code` in backquotes.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+
+class Field(NamedTuple):
+    """A member of an answer in JSON. `of`: members of the objects in a list."""
+
+    name: str
+    kind: Literal["text", "integer", "number", "boolean", "time", "list", "texts", "map"]
+    about: str
+    null: bool = False
+    of: tuple[Field, ...] = ()
+    values: tuple[str, ...] = ()
+    optional: bool = False
+
+
+NEXT = Field("next", "text", "Goes into `after` for the next page; null on the last.", null=True)
+FILE_PATH = Field("path", "text", "The file’s path.")
+SIZE = Field("size", "integer", "Bytes.")
+ETAG = Field("etag", "text", "Changes with the bytes, without quotes.")
+TYPE = Field("contentType", "text", "Media type.")
+MODIFIED = Field("modified", "time", "When it was written.")
+NAMED = Field("version", "text", "The version's name.", null=True)
+SYNC = Field("syncId", "integer", "The change by which it was made.")
+
+SERVICE = (
+    Field("sid", "text", "The service’s id."),
+    Field("name", "text", "Its name for people."),
+    Field("type", "text", "The driver's name: `local`, `memory`, `cache`, …"),
+    Field("access", "text", "What the key may do.", values=("read", "write")),
+    Field("source", "text", "The service behind it; null when there is none.", null=True),
+    Field("capabilities", "texts", "What it can do: `listable`, `versions`, `changes`, …"),
+)
+UPDATE = (
+    SYNC,
+    Field(
+        "kind",
+        "text",
+        "`put`: new bytes; `delete`: gone; `purge`: a version removed for good;"
+        " `update`: tags or other labels changed.",
+        values=("put", "delete", "purge", "update"),
+    ),
+    Field("time", "time", "When."),
+    FILE_PATH,
+    Field("version", "text", "The version; `getfile` gives its bytes.", null=True),
+    SIZE,
+    ETAG,
+    TYPE,
+    Field("headers", "map", "Stored headers, such as `Cache-Control`."),
+    Field("metadata", "map", "What was uploaded as `x-meta-…`."),
+)
+REQUEST = (
+    Field("time", "time", "When it began."),
+    Field("requestId", "text", "As in `x-request-id`, and in the log."),
+    Field("mode", "text", "The API: `standard`, `s3`, …"),
+    Field("method", "text", "The HTTP method."),
+    Field("sid", "text", "The service; null when none was named.", null=True),
+    Field("path", "text", "The file’s path. Never a query string."),
+    Field("status", "integer", "The HTTP status."),
+    Field("bytesIn", "integer", "Bytes of the request's body."),
+    Field("bytesOut", "integer", "Bytes of the answer's body."),
+    Field("durationMs", "number", "Milliseconds to the last byte."),
+    Field("client", "text", "The client's address."),
+    Field("keyId", "text", "The id of the key, never its value.", null=True),
+    Field("cache", "text", "What a cache on the way said.", null=True),
+)

@@ -1,0 +1,22 @@
+"""The value of a key → whose it is. Specification: standard mode, "Authentication"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.http_fields import utf8
+from gateway.identity import Identity, Keys
+from gateway.storage import Unauthorized
+
+HEADER = "HTTP_X_OWNCDN_KEY"
+
+
+def authenticate(environ: Mapping[str, Any], keys: Keys) -> Identity:
+    """Raises `Unauthorized`, the same for no key and for an unknown one. The catalog looks
+    up an HMAC of the value, and compares in constant time."""
+    secret: str = environ.get(HEADER, "")
+    found = keys.credential_by_secret(utf8(secret)) if secret else None
+    if found is None:
+        raise Unauthorized
+    return found.identity

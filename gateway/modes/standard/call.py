@@ -1,0 +1,57 @@
+"""A request, parsed: which function, with what values, by whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.access import Access
+from gateway.identity import ANONYMOUS, Identity
+from gateway.modes import Gateway
+from gateway.modes.standard.parameters import wrong
+from gateway.modes.standard.wire import parts_of
+from gateway.storage import NoSuchStore
+
+
+class Call:
+    """`values` has each parameter of the function, by name."""
+
+    __slots__ = ("_access", "environ", "gateway", "identity", "values")
+
+    def __init__(self, environ: dict[str, Any], gateway: Gateway) -> None:
+        self.environ, self.gateway = environ, gateway
+        self.identity: Identity = ANONYMOUS
+        self.values: dict[str, Any] = {}
+        self._access: Access | None = None
+
+    @property
+    def head(self) -> bool:
+        return bool(self.environ["REQUEST_METHOD"] == "HEAD")
+
+    @property
+    def path(self) -> str:
+        found: str = self.values["path"]
+        return found
+
+    @property
+    def access(self) -> Access:
+        """The service `sid`. Raises `NoSuchStore` also when the key may not know of it."""
+        found = self._access
+        if found is None:
+            found = self._access = self.open(self.values["sid"])
+        return found
+
+    def open(self, sid: str) -> Access:
+        found = self.gateway.access(self.identity, sid)
+        if not found.visible:
+            raise NoSuchStore(name=sid)
+        return found
+
+    def after(self, count: int = 1) -> tuple[str, ...] | None:
+        """The place after which the page begins, `count` texts; None: at the beginning."""
+        given = self.values["after"]
+        if not given:
+            return None
+        try:
+            return tuple(parts_of(given, count))
+        except ValueError:
+            raise wrong("after", "the `next` of a page before") from None

@@ -1,0 +1,130 @@
+"""What a store refuses → a code of `problems`: one table, looked up along the MRO.
+
+Every error of the contract is here; a test holds that.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from gateway.http_fields import Headers
+from gateway.modes.standard.problems import PROBLEMS, Problem
+from gateway.modes.standard.wire import JSON, validators
+from gateway.replies import Reply
+from gateway.storage import (
+    AlreadyExists,
+    Archived,
+    BadDigest,
+    BadKey,
+    Busy,
+    Conflict,
+    Corrupt,
+    Forbidden,
+    Full,
+    IncompleteBody,
+    InvalidPart,
+    InvalidPartOrder,
+    InvalidRange,
+    InvalidRequest,
+    MethodNotAllowed,
+    NoSuchKey,
+    NoSuchStore,
+    NoSuchUpload,
+    NoSuchVersion,
+    NotEmpty,
+    NotFound,
+    NotModified,
+    OriginDenied,
+    OriginFailed,
+    PartTooSmall,
+    PreconditionFailed,
+    Protected,
+    StorageError,
+    TimedOut,
+    TooLarge,
+    Unauthorized,
+    Unavailable,
+    Unsupported,
+    WrongKey,
+)
+
+CODES: Mapping[type[StorageError], str] = {
+    StorageError: "internal_error",
+    NotFound: "file_not_found",
+    NoSuchStore: "service_not_found",
+    NoSuchKey: "file_not_found",
+    NoSuchVersion: "version_gone",
+    NoSuchUpload: "file_not_found",
+    AlreadyExists: "already_exists",
+    NotEmpty: "not_empty",
+    NotModified: "not_modified",
+    PreconditionFailed: "precondition_failed",
+    MethodNotAllowed: "version_deleted",
+    Conflict: "conflict",
+    Protected: "protected",
+    Archived: "archived",
+    InvalidRange: "invalid_range",
+    InvalidRequest: "invalid_request",
+    BadDigest: "bad_digest",
+    IncompleteBody: "incomplete_body",
+    TooLarge: "too_large",
+    InvalidPart: "invalid_request",
+    PartTooSmall: "invalid_request",
+    InvalidPartOrder: "invalid_request",
+    WrongKey: "encrypted",
+    BadKey: "invalid_path",
+    Unauthorized: "unauthorized",
+    Forbidden: "forbidden",
+    Unsupported: "unsupported",
+    Full: "insufficient_storage",
+    Corrupt: "corrupt",
+    Unavailable: "unavailable",
+    Busy: "busy",
+    OriginFailed: "origin_failed",
+    OriginDenied: "origin_denied",
+    TimedOut: "timed_out",
+}
+
+_SPEAKING = (InvalidRequest, Unsupported, Conflict, Protected, Unavailable, Full)
+"""Errors whose own message says more than the table's text."""
+
+CHALLENGE = ("www-authenticate", 'Key header="x-owncdn-key"')
+"""A 401 says how to authenticate (RFC 9110 §15.5.2)."""
+
+
+def code_of(error: StorageError) -> str:
+    return next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
+
+
+def _message(error: StorageError, code: str) -> str:
+    speaks = isinstance(error, _SPEAKING) and not isinstance(error, WrongKey)
+    return error.message if speaks and error.message else PROBLEMS[code][1]
+
+
+def _headers(error: StorageError) -> Headers:
+    if isinstance(error, NotModified):
+        return validators(error.info)
+    if isinstance(error, InvalidRange):
+        return [("content-range", f"bytes */{error.size}")]
+    if isinstance(error, Unavailable) and not isinstance(error, OriginDenied):
+        return [("retry-after", str(error.retry_after or 1))]
+    return []
+
+
+def reply(
+    error: StorageError | Problem, request_id: str, sid: str | None = None, path: str | None = None
+) -> tuple[str, Reply]:
+    """(code, answer)."""
+    if isinstance(error, Problem):
+        code, message, headers = error.code, error.message, list(error.headers)
+    else:
+        code = code_of(error)
+        message, headers = _message(error, code), _headers(error)
+    status = PROBLEMS[code][0]
+    if status == 304:
+        return code, Reply(status, headers)
+    if status == 401:
+        headers.append(CHALLENGE)
+    said = {"error": code, "message": message, "sid": sid, "path": path, "requestId": request_id}
+    return code, Reply(status, [*headers, *JSON], json.dumps(said).encode())

@@ -1,0 +1,276 @@
+"""THE table of the standard mode's functions: routing, the OpenAPI document, the page at
+`/-/docs/`, the examples and the tests read it, and nothing is written twice.
+
+What a handler does with headers is its own; they are declared here so that
+they are documented. Texts may have `code` in backquotes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from gateway.modes.standard.answers import (
+    ETAG,
+    FILE_PATH,
+    MODIFIED,
+    NAMED,
+    NEXT,
+    REQUEST,
+    SERVICE,
+    SIZE,
+    SYNC,
+    TYPE,
+    UPDATE,
+    Field,
+)
+from gateway.modes.standard.call import Call
+from gateway.modes.standard.parameters import Parameter
+from gateway.modes.standard.resources import feeds, files, lists, purging
+from gateway.replies import Reply
+
+Handler = Callable[[Call], Reply]
+
+
+class Function(NamedTuple):
+    """`methods`: the first is the one that documents show. `answer` is what it answers in
+    JSON; () means that it answers the bytes of a file. `statuses` of success. `body`: it
+    has one. `errors`: codes, besides those that all functions have."""
+
+    name: str
+    methods: tuple[str, ...]
+    handler: Handler
+    title: str
+    about: str
+    query: tuple[Parameter, ...] = ()
+    headers: tuple[Parameter, ...] = ()
+    body: bool = False
+    answer: tuple[Field, ...] = ()
+    statuses: Mapping[int, str] = {200: "Done."}
+    answer_headers: tuple[Parameter, ...] = ()
+    errors: tuple[str, ...] = ()
+
+
+_SID = Parameter("sid", "The service’s id, from `servicelist`.", required=True, example="photos")
+_PATH = Parameter(
+    "path",
+    "The file’s path, percent-encoded. A leading slash is dropped.",
+    "path",
+    required=True,
+    example="cats/tom.jpg",
+)
+_VERSION = Parameter("version", "A version, from `versionlist`; without it the current one.")
+_LIMIT = Parameter(
+    "limit", "Items on a page, 1 to 1000.", "integer", default=1000, least=1, most=1000
+)
+_AFTER = Parameter("after", "The `next` of the page before.")
+
+TABLE: tuple[Function, ...] = (
+    Function(
+        "servicelist",
+        ("GET",),
+        lists.servicelist,
+        "List services",
+        "All services that the key may read, by id.",
+        query=(_LIMIT, _AFTER),
+        answer=(Field("services", "list", "The services.", of=SERVICE), NEXT),
+    ),
+    Function(
+        "filelist",
+        ("GET",),
+        lists.filelist,
+        "List files",
+        "The files of a service, in the order of their paths’ bytes. With a `delimiter`,"
+        " paths that go on behind one are given once, as a prefix: folders, so to say.",
+        query=(
+            _SID,
+            Parameter("prefix", "Only paths that begin with this.", example="cats/"),
+            Parameter("delimiter", "Paths are cut behind it; `/` gives folders.", example="/"),
+            _LIMIT,
+            _AFTER,
+        ),
+        answer=(
+            Field(
+                "files",
+                "list",
+                "Files.",
+                of=(
+                    FILE_PATH,
+                    SIZE,
+                    ETAG,
+                    TYPE,
+                    MODIFIED,
+                    NAMED,
+                    Field("expires", "time", "In a cache: until when it is fresh.", optional=True),
+                ),
+            ),
+            Field("prefixes", "texts", "Common beginnings, with their delimiter."),
+            NEXT,
+        ),
+        errors=("unsupported",),
+    ),
+    Function(
+        "getfile",
+        ("GET", "HEAD"),
+        files.getfile,
+        "Get a file",
+        "The bytes of a file, or a range of them. `HEAD` gives the headers alone.",
+        query=(_SID, _PATH, _VERSION),
+        headers=(
+            Parameter("Range", "Some bytes only: `bytes=0-99`, `bytes=100-`, `bytes=-10`."),
+            Parameter("If-None-Match", "ETags; when the file has one of them: 304."),
+            Parameter("If-Modified-Since", "A time; when it has not changed since: 304."),
+            Parameter("If-Match", "ETags; when the file has none of them: 412."),
+            Parameter("If-Unmodified-Since", "A time; when it has changed since: 412."),
+            Parameter("If-Range", "An ETag or time; when it is not the file’s, all is sent."),
+        ),
+        statuses={200: "The whole file.", 206: "The range.", 304: "It has not changed."},
+        answer_headers=(
+            Parameter("ETag", "Changes with the bytes, in quotes."),
+            Parameter("Last-Modified", "When it was written."),
+            Parameter("Content-Range", "Which bytes these are, with 206."),
+            Parameter("x-version", "The version's name."),
+            Parameter("x-meta-*", "What was uploaded with it."),
+        ),
+        errors=(
+            "file_not_found",
+            "version_gone",
+            "version_deleted",
+            "precondition_failed",
+            "invalid_range",
+        ),
+    ),
+    Function(
+        "uploadfile",
+        ("PUT", "POST"),
+        files.uploadfile,
+        "Upload a file",
+        "Stores the body under a path, all of it or nothing. The body is the file, or a"
+        " `multipart/form-data` form with one file. `Cache-Control`, `Content-Disposition`,"
+        " `Content-Encoding`, `Content-Language` and `Expires` are kept and come back.",
+        query=(_SID, _PATH),
+        headers=(
+            Parameter("Content-Type", "The file’s media type, kept with it."),
+            Parameter("Content-MD5", "Base64 of the file’s MD5: checked before it is stored."),
+            Parameter("If-None-Match", "`*`: only when there is no such file yet, else 412."),
+            Parameter("If-Match", "An ETag: only in place of that file, else 412."),
+            Parameter("x-meta-*", "Anything of yours, kept and given back: `x-meta-owner: me`."),
+        ),
+        body=True,
+        answer=(FILE_PATH, SIZE, ETAG, NAMED, MODIFIED),
+        statuses={201: "Stored, where nothing was.", 200: "Stored in place of another."},
+        errors=(
+            "bad_digest",
+            "incomplete_body",
+            "length_required",
+            "precondition_failed",
+            "too_large",
+            "insufficient_storage",
+            "unsupported",
+        ),
+    ),
+    Function(
+        "deletefile",
+        ("DELETE", "POST"),
+        files.deletefile,
+        "Delete a file",
+        "Removes a file, or for good one version of it. Where versions are kept, a delete"
+        " without `version` hides the file behind a marker. What is not there is no error.",
+        query=(_SID, _PATH, _VERSION),
+        answer=(
+            FILE_PATH,
+            Field("deleted", "boolean", "Whether there was something."),
+            Field("version", "text", "Of the marker, or of what was removed.", null=True),
+        ),
+        errors=("protected", "unsupported"),
+    ),
+    Function(
+        "flush",
+        ("POST",),
+        purging.flush,
+        "Flush a cache",
+        "Makes a cache forget its files, or those below a prefix: no old byte is served after"
+        " the answer. Storages answer 501.",
+        query=(_SID, Parameter("prefix", "Only paths that begin with this.", example="cats/")),
+        answer=(Field("flushed", "integer", "How many entries, perhaps an estimate."),),
+        errors=("unsupported",),
+    ),
+    Function(
+        "versionlist",
+        ("GET",),
+        lists.versionlist,
+        "List versions",
+        "The versions of a file, newest first.",
+        query=(_SID, _PATH, _LIMIT, _AFTER),
+        answer=(
+            Field(
+                "versions",
+                "list",
+                "Versions.",
+                of=(
+                    NAMED,
+                    SIZE,
+                    ETAG,
+                    MODIFIED,
+                    Field("deleted", "boolean", "It is a delete marker."),
+                    Field("latest", "boolean", "It is the newest."),
+                    SYNC,
+                ),
+            ),
+            NEXT,
+        ),
+        errors=("unsupported",),
+    ),
+    Function(
+        "syncnext",
+        ("GET",),
+        feeds.syncnext,
+        "Follow changes",
+        "What happened in a service after a sync id: oldest first, without gaps. With `wait`"
+        " it answers as soon as something happens. Go on with the last `syncId` that you got."
+        " When `getfile` answers `version_gone` for a version, a newer update follows.",
+        query=(
+            _SID,
+            Parameter(
+                "syncid",
+                "The last sync id that you know; 0 for the beginning.",
+                "integer",
+                default=0,
+                most=(1 << 63) - 1,
+            ),
+            Parameter("limit", "Updates, 1 to 1000.", "integer", default=1, least=1, most=1000),
+            Parameter("wait", "Seconds to wait for one, up to 60.", "integer", default=0, most=60),
+        ),
+        answer=(
+            Field("updates", "list", "Updates.", of=UPDATE),
+            Field("lastSyncId", "integer", "Of the newest change of the service."),
+        ),
+        errors=("unsupported", "busy"),
+    ),
+    Function(
+        "reqlist",
+        ("GET",),
+        feeds.reqlist,
+        "List requests",
+        "The most recent requests to services that the key may read, newest first.",
+        query=(
+            _SID._replace(about="Only requests of this service.", required=False),
+            _LIMIT._replace(default=100),
+            _AFTER,
+        ),
+        answer=(Field("requests", "list", "Requests.", of=REQUEST), NEXT),
+    ),
+)
+
+BY_NAME: Mapping[str, Function] = {one.name: one for one in TABLE}
+
+COMMON_ERRORS = ("missing_parameter", "invalid_parameter", "unauthorized", "forbidden")
+
+
+def errors_of(function: Function) -> tuple[str, ...]:
+    """All codes that it is documented to answer."""
+    names = {one.name for one in function.query}
+    found = [*COMMON_ERRORS]
+    found += ["service_not_found"] if "sid" in names else []
+    found += ["invalid_path"] if "path" in names else []
+    return (*found, *function.errors)

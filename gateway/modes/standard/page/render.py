@@ -1,0 +1,190 @@
+"""The page as HTML, from the tables: an article for each function.
+
+What is read and what is filled in are one: each parameter is described where
+it is typed. `docs.js` makes it work, and puts what was typed into the examples.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from html import escape
+from string import Template
+
+from gateway.modes.standard.answers import Field
+from gateway.modes.standard.functions import TABLE, Function, errors_of
+from gateway.modes.standard.page import examples
+from gateway.modes.standard.parameters import Parameter
+from gateway.modes.standard.problems import PROBLEMS
+
+BASE = "http://127.0.0.1:9000"
+"""Where the examples point until the page knows better."""
+
+_CODE = re.compile("`([^`]*)`")
+
+
+def page(shell: str) -> str:
+    """`shell` has `$links` and `$articles`."""
+    return Template(shell).substitute(
+        links="\n".join(map(_link, TABLE)), articles="\n".join(map(_article, TABLE))
+    )
+
+
+def prose(text: str) -> str:
+    return _CODE.sub(r"<code>\1</code>", escape(text, quote=False))
+
+
+def _method(function: Function) -> str:
+    method = function.methods[0]
+    return f'<span class="method {method.lower()}">{method}</span>'
+
+
+def _link(function: Function) -> str:
+    return (
+        f'<li><a href="#{function.name}"><span>{function.name}</span>{_method(function)}</a></li>'
+    )
+
+
+def _article(function: Function) -> str:
+    name = function.name
+    others = "".join(f" or <code>{one}</code>" for one in function.methods[1:])
+    return f"""\
+<article id="{name}" aria-labelledby="{name}-title" data-function="{name}" \
+data-method="{function.methods[0]}">
+<div class="about">
+<h2 id="{name}-title">{escape(function.title)}</h2>
+<p class="call">{_method(function)} <code>/{name}</code></p>
+<p>{prose(function.about)}{f" Also by{others[3:]}." if others else ""}</p>
+<form autocomplete="off">
+{_inputs("Parameters", "query", function, function.query)}
+{_inputs("Headers", "header", function, function.headers)}
+{_file(function) if function.body else ""}
+<p class="go"><button type="submit">Try it</button> {_warning(function)}</p>
+</form>
+{_answer(function)}
+{_errors(function)}
+</div>
+<div class="side">
+{_examples(function)}
+<section class="reply" aria-live="polite" hidden>
+<h3>Answer</h3>
+<p class="status"></p>
+<div class="shown"></div>
+<details><summary>Headers</summary><pre class="headers"></pre></details>
+</section>
+</div>
+</article>"""
+
+
+def _inputs(title: str, place: str, function: Function, found: Sequence[Parameter]) -> str:
+    rows = [_input(place, function, one) for one in found if not one.name.endswith("*")]
+    rows += [_any(one) for one in found if one.name.endswith("*")]
+    if not rows:
+        return ""
+    rows_html = "\n".join(rows)
+    if place == "header":
+        return f"<details><summary>{title}</summary>\n{rows_html}\n</details>"
+    return f"<fieldset><legend>{title}</legend>\n{rows_html}\n</fieldset>"
+
+
+def _input(place: str, function: Function, one: Parameter) -> str:
+    id = f"{function.name}-{one.name}".lower()
+    kind = 'type="text" spellcheck="false"'
+    if one.kind == "integer":
+        kind = f'type="number" min="{one.least}" max="{min(one.most, (1 << 53) - 1)}"'
+    hint = one.example or ("" if one.default is None else str(one.default))
+    needed = ' <em class="needed">needed</em>' if one.required else ""
+    return f"""\
+<div class="field">
+<label for="{id}"><code>{one.name}</code>{needed}</label>
+<input id="{id}" name="{one.name}" data-place="{place}" {kind} \
+placeholder="{escape(hint)}"{" required" if one.required else ""} aria-describedby="{id}-about">
+<p id="{id}-about">{prose(one.about)}</p>
+</div>"""
+
+
+def _any(one: Parameter) -> str:
+    return f'<div class="field"><p><code>{escape(one.name)}</code> {prose(one.about)}</p></div>'
+
+
+def _file(function: Function) -> str:
+    id = f"{function.name}-body"
+    return f"""\
+<fieldset><legend>Body</legend>
+<div class="field">
+<label for="{id}"><code>file</code> <em class="needed">needed</em></label>
+<input id="{id}" type="file" required>
+</div>
+</fieldset>"""
+
+
+def _warning(function: Function) -> str:
+    if function.methods[0] == "GET":
+        return ""
+    return "<small>This is done for real.</small>"
+
+
+def _answer(function: Function) -> str:
+    statuses = "".join(
+        f"<dt><code>{status}</code></dt><dd>{prose(text)}</dd>"
+        for status, text in function.statuses.items()
+    )
+    headers = "".join(
+        f"<dt><code>{escape(one.name)}</code></dt><dd>{prose(one.about)}</dd>"
+        for one in function.answer_headers
+    )
+    return (
+        f"<details><summary>What it answers</summary>\n<dl>{statuses}</dl>"
+        f"{f'<dl>{headers}</dl>' if headers else ''}{_fields(function.answer)}</details>"
+    )
+
+
+def _fields(fields: Iterable[Field]) -> str:
+    rows = "".join(
+        f"<dt><code>{one.name}</code></dt><dd>{prose(one.about)}{_fields(one.of)}</dd>"
+        for one in fields
+    )
+    return f"<dl>{rows}</dl>" if rows else ""
+
+
+def _errors(function: Function) -> str:
+    rows = "".join(
+        f"<dt><code>{PROBLEMS[code][0]} {code}</code></dt><dd>{escape(PROBLEMS[code][1])}</dd>"
+        for code in errors_of(function)
+    )
+    return f"<details><summary>What can go wrong</summary>\n<dl>{rows}</dl></details>"
+
+
+def _examples(function: Function) -> str:
+    name = function.name
+    tabs = "".join(
+        f'<button type="button" role="tab" id="{name}-tab-{one.kind}" data-language="{one.kind}"'
+        f' aria-controls="{name}-{one.kind}" aria-selected="{str(first).lower()}"'
+        f' tabindex="{0 if first else -1}">{escape(one.name)}</button>'
+        for one, first in _marked(examples.LANGUAGES)
+    )
+    panels = "\n".join(
+        f'<pre role="tabpanel" id="{name}-{one.kind}" data-language="{one.kind}" tabindex="0"'
+        f' aria-labelledby="{name}-tab-{one.kind}"{"" if first else " hidden"}>'
+        f"<code>{_program(one, function)}</code></pre>"
+        for one, first in _marked(examples.LANGUAGES)
+    )
+    return f"""\
+<section class="example" aria-label="Examples">
+<div class="tabs" role="tablist" aria-label="Language">{tabs}</div>
+<button type="button" class="copy" aria-label="Copy the example">Copy</button>
+{panels}
+</section>"""
+
+
+def _marked(
+    found: Sequence[examples.Language],
+) -> Iterable[tuple[examples.Language, bool]]:
+    return ((one, one is found[0]) for one in found)
+
+
+def _program(language: examples.Language, function: Function) -> str:
+    """The address is marked, so that the page can put another in its place."""
+    address = escape(examples.url(function, BASE), quote=False)
+    text = escape(language.program(function), quote=False)
+    return text.replace(examples.URL, f'<span class="url">{address}</span>')

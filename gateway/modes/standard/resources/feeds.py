@@ -1,0 +1,112 @@
+"""What happened: changes of a service, requests of all; and what makes caches forget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from gateway.modes.standard import auth, versions, wire
+from gateway.modes.standard.call import Call
+from gateway.modes.standard.parameters import wrong
+from gateway.replies import Reply
+from gateway.request_list import NEWEST, Place, Request
+from gateway.storage import (
+    Change,
+    ChangePage,
+    Get,
+    MethodNotAllowed,
+    NoSuchStore,
+    NotFound,
+    ObjectInfo,
+    WrongKey,
+)
+
+# syncnext
+
+
+def syncnext(call: Call) -> Reply:
+    values = call.values
+    page = call.access.changes(values["syncid"], values["limit"])
+    if not page.changes and values["wait"]:
+        page = _waited(call, values["syncid"], values["limit"], values["wait"])
+    updates = [wire.update(one, _put(call, one)) for one in page.changes]
+    return wire.reply({"updates": updates, "lastSyncId": page.last})
+
+
+def _waited(call: Call, after: int, limit: int, wait: int) -> ChangePage:
+    """It takes a place among those who hold a thread, and asks again who it is afterwards:
+    a key may have been revoked meanwhile."""
+    if (admit := call.environ.get("gateway.admission")) is not None:
+        admit(waits=True)
+    page = call.access.changes(after, limit, wait)
+    call.identity = auth.authenticate(call.environ, call.gateway.keys)
+    call.open(call.values["sid"]).require("read")
+    return page
+
+
+def _put(call: Call, change: Change) -> ObjectInfo | None:
+    """What else is known of a version that was put, while it is there."""
+    if change.kind not in ("put", "update"):
+        return None
+    named = versions.name(change.version, change.etag)
+    try:
+        return versions.stat(call.access, change.key, Get(), named)
+    except (NotFound, MethodNotAllowed, WrongKey):
+        return None
+
+
+# reqlist
+
+_CHUNK = 1000
+
+
+def reqlist(call: Call) -> Reply:
+    """Those of services that the key may read; with access `admin` all."""
+    sid, limit = call.values["sid"] or "", call.values["limit"]
+    if sid:
+        call.access.require("read")
+    found: list[Request] = []
+    for one in _seen(call, _place(call), sid):
+        if len(found) == limit:
+            last = found[-1]
+            following = wire.token(str(last.time), last.id)
+            break
+        found.append(one)
+    else:
+        following = None
+    return wire.reply({"requests": [*map(wire.request, found)], "next": following})
+
+
+def _place(call: Call) -> Place:
+    after = call.after(2)
+    if after is None:
+        return NEWEST
+    if not (after[0].isascii() and after[0].isdigit() and len(after[0]) < 19):
+        raise wrong("after", "the `next` of a page before")
+    return int(after[0]), after[1]
+
+
+def _seen(call: Call, before: Place, sid: str) -> Iterator[Request]:
+    """The requests that the key may know of, newest first."""
+    everything = call.identity.access == "admin"
+    since: dict[str, float] = {}
+    while rows := call.gateway.requests.page(before, _CHUNK, sid):
+        for one in rows:
+            if everything and not sid:
+                yield one
+                continue
+            if one.sid not in since:
+                since[one.sid] = _since(call, one.sid)
+            if one.time >= since[one.sid]:
+                yield one
+        before = (rows[-1].time, rows[-1].id)
+
+
+def _since(call: Call, sid: str) -> float:
+    """From when on requests of a service may be shown, in microseconds: what was asked of
+    another service of that name, before this one was made, is not its reader's business."""
+    try:
+        access: Any = call.gateway.access(call.identity, sid)
+    except NoSuchStore:
+        return float("inf")
+    return access.service.about.created * 1000 if access.may("read") else float("inf")

@@ -1,0 +1,14 @@
+"""flush: make a cache forget."""
+
+from __future__ import annotations
+
+from gateway.modes.standard import wire
+from gateway.modes.standard.call import Call
+from gateway.replies import Reply
+from gateway.storage import Purge
+
+
+def flush(call: Call) -> Reply:
+    prefix = call.values["prefix"]
+    mark = call.access.purge(Purge(kind="prefix", value=prefix) if prefix else Purge())
+    return wire.reply({"flushed": mark.entries})

@@ -1,0 +1,184 @@
+"""Dataclasses → JSON and headers. Pure functions.
+
+Times are RFC 3339 in UTC with milliseconds. What goes on from a page
+(`after`, `next`) is opaque to clients: base64url of what the store is asked.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from time import gmtime
+from typing import Any
+
+from gateway.http_fields import Headers, carried, encoded_word, http_date, is_token, quoted, value
+from gateway.modes.standard import versions
+from gateway.replies import Reply
+from gateway.request_list import Request
+from gateway.storage import Change, Entry, ObjectInfo, VersionEntry
+
+JSON = (("content-type", "application/json"), ("cache-control", "no-store"))
+"""Replies in JSON are never cached."""
+
+_VARY = ("vary", "x-owncdn-key")
+"""A cache on the way must not give one key's file to another."""
+
+Item = dict[str, Any]
+
+
+def reply(content: Mapping[str, Any], status: int = 200) -> Reply:
+    return Reply(status, [*JSON], json.dumps(content).encode())
+
+
+@lru_cache(maxsize=4096)
+def _second(seconds: int) -> str:
+    t = gmtime(seconds)
+    return f"{t.tm_year:04}-{t.tm_mon:02}-{t.tm_mday:02}T{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02}"
+
+
+def time(milliseconds: int) -> str:
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{_second(seconds)}.{rest:03}Z"
+
+
+def token(*parts: str) -> str:
+    return urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+
+
+def parts_of(text: str, count: int) -> Sequence[str]:
+    """What `token` was made of. Raises `ValueError` when it was not made here."""
+    found = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    if not (isinstance(found, list) and len(found) == count):
+        raise ValueError("no token of this list")
+    for one in found:
+        if not isinstance(one, str):
+            raise ValueError("no token of this list")
+        one.encode()  # a lone surrogate is no text
+    return found
+
+
+# JSON
+
+
+def file(entry: Entry) -> Item:
+    return {
+        "path": entry.key,
+        "size": entry.size,
+        "etag": entry.etag,
+        "contentType": entry.content_type,
+        "modified": time(entry.modified),
+        "version": versions.name(entry.version, entry.etag),
+    }
+
+
+def stored(info: ObjectInfo) -> Item:
+    return {
+        "path": info.key,
+        "size": info.size,
+        "etag": info.etag,
+        "version": versions.name(info.version, info.etag),
+        "modified": time(info.modified),
+    }
+
+
+def version(entry: VersionEntry) -> Item:
+    return {
+        "version": versions.name(entry.version, entry.etag),
+        "size": entry.size,
+        "etag": entry.etag,
+        "modified": time(entry.modified),
+        "deleted": entry.marker,
+        "latest": entry.latest,
+        "syncId": entry.sequence,
+    }
+
+
+def update(change: Change, info: ObjectInfo | None) -> Item:
+    """`info`: of the version that was put, when it is still there."""
+    return {
+        "syncId": change.sequence,
+        "kind": change.kind,
+        "time": time(change.time),
+        "path": change.key,
+        "version": versions.name(change.version, change.etag),
+        "size": change.size,
+        "etag": change.etag,
+        "contentType": change.content_type,
+        "headers": {} if info is None else joined(info.headers),
+        "metadata": {} if info is None else dict(info.metadata),
+    }
+
+
+def joined(headers: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Fields by name; those that came twice are one list (RFC 9110 §5.3)."""
+    found: dict[str, str] = {}
+    for name, text in headers:
+        found[name] = f"{found[name]}, {text}" if name in found else text
+    return found
+
+
+def request(one: Request) -> Item:
+    return {
+        "time": time(one.time // 1000),
+        "requestId": one.id,
+        "mode": one.mode,
+        "method": one.method,
+        "sid": one.sid or None,
+        "path": one.path,
+        "status": one.status,
+        "bytesIn": one.received,
+        "bytesOut": one.sent,
+        "durationMs": one.duration,
+        "client": one.client,
+        "keyId": one.key_id or None,
+        "cache": one.cache or None,
+    }
+
+
+# headers
+
+
+def validators(info: ObjectInfo) -> Headers:
+    """What a 304 says (RFC 9110 §15.4.5)."""
+    kept = [one for one in info.headers if one[0].lower() in {"cache-control", "expires", "vary"}]
+    return [
+        ("etag", quoted(info.etag)),
+        ("last-modified", http_date(info.modified)),
+        *_version(info),
+        *_own(kept),
+    ]
+
+
+def _own(headers: Sequence[tuple[str, str]]) -> Headers:
+    """An object's own headers. Its `Vary`, which an origin may have given, is joined with
+    ours: it must never take its place."""
+    return carried((_VARY, *headers))
+
+
+def _version(info: ObjectInfo) -> Headers:
+    name = versions.name(info.version, info.etag)
+    return [] if name is None else [("x-version", value(name))]
+
+
+def described(info: ObjectInfo) -> Headers:
+    """What getfile says of a file, but for its length and range."""
+    headers = [
+        ("content-type", value(info.content_type)),
+        ("etag", quoted(info.etag)),
+        ("last-modified", http_date(info.modified)),
+        ("accept-ranges", "bytes"),
+        *_version(info),
+    ]
+    if info.headers:
+        headers += _own(info.headers)
+    else:
+        headers.append(_VARY)
+    if info.metadata:
+        headers += [
+            (f"x-meta-{name}", encoded_word(text))
+            for name, text in info.metadata.items()
+            if is_token(name)
+        ]
+    return headers

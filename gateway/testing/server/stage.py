@@ -1,0 +1,65 @@
+"""The runtime behind a test server: exchanged whole by a reset, and disturbed on request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.access import Access, Grant
+from gateway.identity import Identity
+from gateway.runtime import Runtime
+from gateway.testing.server.faults import Faults
+
+
+class Stage(Runtime):
+    """What modes get. Faults strike where they turn to it.
+
+    Its own names begin with two underscores: it becomes another runtime by that one's
+    `__init__`, and has all of its attributes.
+    """
+
+    def __init__(self, opened: Runtime, faults: Faults) -> None:
+        self.__faults = faults
+        self.__before: Runtime | None = None
+        self.__take(opened)
+
+    def __take(self, opened: Runtime) -> None:
+        self.__opened = opened
+        Runtime.__init__(self, opened.chain, opened.catalog, opened.settings, clock=self.__skewed)
+        self.__clock = opened.clock
+
+    def exchange(self, opened: Runtime) -> None:
+        """Go on with another. The one before stays open until the next exchange, for
+        requests that are under way."""
+        if self.__before is not None:
+            self.__before.close()
+        self.__before = self.__opened
+        self.__take(opened)
+
+    def close(self) -> None:
+        for one in (self.__before, self.__opened):
+            if one is not None:
+                one.close()
+        self.__before = None
+
+    def __skewed(self) -> int:
+        return self.__clock() + self.__faults.skew()
+
+    def access(self, identity: Identity, sid: str) -> Access:
+        self.__faults.strike()
+        return super().access(identity, sid)
+
+    def services(self, identity: Identity) -> Sequence[Access]:
+        self.__faults.strike()
+        return super().services(identity)
+
+    def create(self, identity: Identity, sid: str, grants: Sequence[Grant] = ()) -> Access:
+        self.__faults.strike()
+        return super().create(identity, sid, grants)
+
+    def drop(self, identity: Identity, sid: str) -> None:
+        self.__faults.strike()
+        super().drop(identity, sid)
+
+    def set_grants(self, identity: Identity, sid: str, grants: Sequence[Grant]) -> None:
+        self.__faults.strike()
+        super().set_grants(identity, sid, grants)

@@ -1,0 +1,101 @@
+"""A stop while clients are busy on kept-alive connections: what was begun is answered.
+
+A client whose connection ends without an answer repeats its request
+elsewhere. So what is not answered must not have been begun: nothing of it is
+in the store or in the log. Longer: GATEWAY_STOP_ROUNDS=20.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.e2e.conftest import Running, serving
+from tests.e2e.raw import GUARD, KIB, connect, eventually, everything, head, log_of, signed
+
+ROUNDS = int(os.environ.get("GATEWAY_STOP_ROUNDS", "2"))
+CLIENTS = 16
+SERVERS = [
+    pytest.param(
+        ("--server", "granian", "--workers", "2"),
+        id="granian",
+        marks=pytest.mark.skipif(sys.platform == "win32", reason="granian is not for Windows"),
+    ),
+    pytest.param(("--server", "waitress"), id="waitress"),
+]
+
+
+class Client:
+    """Puts one new object after the other on one connection, until that ends."""
+
+    def __init__(self, gateway: Running, number: int) -> None:
+        self._gateway, self._number = gateway, number
+        self.answered: set[str] = set()
+        self.refused: list[int] = []
+        self.lost = ""
+
+    def run(self) -> None:
+        connection = HTTPConnection(urlsplit(self._gateway.url).netloc, timeout=GUARD)
+        for target in self._targets():
+            headers = signed(self._gateway.url, "PUT", target, {"Content-Length": str(KIB)})
+            self.lost = target
+            try:
+                connection.request("PUT", target, bytes(KIB), headers)
+                answer = connection.getresponse()
+                answer.read()
+            except (OSError, HTTPException):
+                break
+            self.lost = ""
+            if answer.status == 200:
+                self.answered.add(target)
+            else:
+                self.refused.append(answer.status)
+            if answer.will_close:
+                break
+        connection.close()
+
+    def _targets(self) -> Iterator[str]:
+        number = 0
+        while True:
+            number += 1
+            yield f"/stops/{self._number}-{number}"
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_stop_fails_nothing_that_was_begun(tmp_path: Path, server: tuple[str, ...]) -> None:
+    for number in range(ROUNDS):
+        stopped_under_load(tmp_path / str(number), server)
+
+
+def stopped_under_load(folder: Path, server: tuple[str, ...]) -> None:
+    with serving(folder, *server) as gateway:
+        gateway.client().create_bucket(Bucket="stops")
+        idle = connect(gateway)
+        idle.sendall(head("GET", "/-/health/live", {"Host": "a"}))
+        assert idle.recv(4096).startswith(b"HTTP/1.1 200 ")
+        clients = [Client(gateway, one) for one in range(CLIENTS)]
+        threads = [threading.Thread(target=one.run) for one in clients]
+        for thread in threads:
+            thread.start()
+        eventually(lambda: sum(len(one.answered) for one in clients) > 200, "some load")
+        gateway.process.terminate()
+        for thread in threads:
+            thread.join()
+        everything(idle)  # until it is closed
+        idle.close()
+        with pytest.raises(OSError):
+            connect(gateway)
+        assert gateway.process.wait(60) == 0
+    answered = set().union(*(one.answered for one in clients))
+    assert not [one.refused for one in clients if one.refused]
+    seen = re.findall(r" PUT (/stops/\S+) (\d+) ", log_of(gateway))
+    assert {target for target, _ in seen} == answered
+    assert {status for _, status in seen} == {"200"}

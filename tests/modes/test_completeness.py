@@ -1,0 +1,65 @@
+"""What every mode must have, read from its tables: also those that are yet to come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from gateway import modes
+from gateway.modes import Documented
+from gateway.plugins import Plugins
+from gateway.storage import StorageError
+
+ROOT = Path(__file__).resolve().parents[2]
+MODES = Plugins.load().modes
+OURS = sorted(name for name, mode in MODES.items() if type(mode).__module__.startswith("gateway."))
+
+
+def errors(kind: type[StorageError] = StorageError) -> Iterator[type[StorageError]]:
+    yield kind
+    for one in kind.__subclasses__():
+        if one.__module__ == StorageError.__module__:
+            yield from errors(one)
+
+
+def test_there_are_modes() -> None:
+    assert {"s3", "standard"} <= set(OURS)
+
+
+def test_every_folder_of_a_mode_is_a_mode() -> None:
+    (folder,) = modes.__path__
+    found = {one.name for one in Path(folder).iterdir() if (one / "__init__.py").exists()}
+    assert found == set(OURS)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_mode_has_an_answer_to_every_error_of_a_store(name: str) -> None:
+    codes = import_module(f"gateway.modes.{name}.errors").CODES
+    missing = {one.__name__ for one in errors()} - {one.__name__ for one in codes}
+    assert not missing
+    known = import_module(f"gateway.modes.{name}.problems")
+    table = known.TABLE if hasattr(known, "TABLE") else known.PROBLEMS
+    for code in codes.values():
+        status = table[code][0]
+        assert 300 <= status < 600, code
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_mode_is_documented(name: str) -> None:
+    mode = MODES[name]
+    pages = (ROOT / "docs" / f"{name}.md").exists()
+    readme = (ROOT / "README.md").read_text("utf-8").lower()
+    assert f"{name} " in readme
+    assert pages or isinstance(mode, Documented) or name == "s3"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_mode_claims_by_what_is_its_own(name: str) -> None:
+    headers = {"s3": "HTTP_X_AMZ_DATE", "standard": "HTTP_X_OWNCDN_KEY"}
+    claims = MODES[name].claims
+    for other, header in headers.items():
+        assert claims({header: "x"}) is (other == name)
+    assert not claims({"QUERY_STRING": ""})

@@ -1,0 +1,232 @@
+"""The tables of the standard mode are whole, and all that is made from them agrees."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, get_args
+
+import pytest
+
+from gateway.modes.standard import PATHS, wire
+from gateway.modes.standard.answers import Field
+from gateway.modes.standard.errors import CODES, code_of, reply
+from gateway.modes.standard.functions import BY_NAME, TABLE, Function, errors_of
+from gateway.modes.standard.page import PAGES, examples, openapi, render, text
+from gateway.modes.standard.parameters import Kind, Parameter
+from gateway.modes.standard.problems import PROBLEMS, Problem
+from gateway.storage import ObjectInfo, StorageError
+from tests.modes.standard_gateway import Served
+
+SPECIFIED = {
+    "servicelist": ("GET", {"limit", "after"}),
+    "filelist": ("GET", {"sid", "prefix", "delimiter", "limit", "after"}),
+    "getfile": ("GET HEAD", {"sid", "path", "version"}),
+    "uploadfile": ("PUT POST", {"sid", "path"}),
+    "deletefile": ("DELETE POST", {"sid", "path", "version"}),
+    "flush": ("POST", {"sid", "prefix"}),
+    "versionlist": ("GET", {"sid", "path", "limit", "after"}),
+    "syncnext": ("GET", {"sid", "syncid", "limit", "wait"}),
+    "reqlist": ("GET", {"sid", "limit", "after"}),
+}
+DOCUMENT = openapi.document()
+
+
+def every_error(kind: type[StorageError] = StorageError) -> Iterator[type[StorageError]]:
+    yield kind
+    for one in kind.__subclasses__():
+        if one.__module__.startswith("gateway."):
+            yield from every_error(one)
+
+
+def test_the_functions_are_those_of_the_specification() -> None:
+    found = {one.name: (" ".join(one.methods), {p.name for p in one.query}) for one in TABLE}
+    assert found == SPECIFIED
+    assert list(BY_NAME) == [one.name for one in TABLE]
+
+
+def test_every_error_of_a_store_has_a_code() -> None:
+    assert set(CODES) == set(every_error())
+    assert set(CODES.values()) <= set(PROBLEMS)
+
+
+def test_an_error_that_is_not_in_the_table_is_its_nearest() -> None:
+    class Odd(StorageError):
+        pass
+
+    assert code_of(Odd("?")) == "internal_error"
+
+
+@pytest.mark.parametrize("code", sorted(PROBLEMS))
+def test_every_code_makes_an_answer(code: str) -> None:
+    status, message = PROBLEMS[code]
+    _, answer = reply(Problem(code), "ID", "s", "p")
+    assert answer.status == status
+    if status != 304:
+        assert isinstance(answer.body, bytes)
+        said = json.loads(answer.body)
+        assert said == {
+            "error": code, "message": message, "sid": "s", "path": "p", "requestId": "ID",
+        }  # fmt: skip
+    assert ("www-authenticate" in dict(answer.headers)) is (status == 401)
+
+
+def test_codes_are_raised_somewhere_and_documented() -> None:
+    documented = {code for one in TABLE for code in errors_of(one)}
+    assert documented <= set(PROBLEMS)
+    html = PAGES["/-/docs/"]().body.decode()
+    for code in documented:
+        assert code in html
+
+
+@pytest.mark.parametrize("function", TABLE, ids=lambda one: one.name)
+def test_every_function_and_parameter_is_in_both_documents(function: Function) -> None:
+    path = DOCUMENT["paths"][f"/{function.name}"]
+    assert set(path) == {method.lower() for method in function.methods}
+    html = render.page(text("shell.html"))
+    article = html.partition(f'<article id="{function.name}"')[2].partition("</article>")[0]
+    operations = [path[method.lower()] for method in function.methods]
+    for one in (*function.query, *function.headers):
+        assert one.about, one.name
+        assert f"<code>{one.name}</code>" in article
+        for operation in operations:
+            named = {parameter["name"]: parameter for parameter in operation["parameters"]}
+            if one.name == "Content-Type":
+                assert "requestBody" in operation
+                continue
+            assert named[one.name]["required"] is one.required
+            assert named[one.name]["description"] == openapi.plain(one.about)
+    for operation in operations:
+        statuses = set(operation["responses"]) - {"default"}
+        codes = errors_of(function)
+        assert statuses == {*map(str, function.statuses), *(str(PROBLEMS[c][0]) for c in codes)}
+        assert ("requestBody" in operation) is function.body
+    assert function.title in article
+    for language in examples.LANGUAGES:
+        assert f'id="{function.name}-{language.kind}"' in article
+
+
+def test_operation_ids_are_unique() -> None:
+    ids = [one["operationId"] for path in DOCUMENT["paths"].values() for one in path.values()]
+    assert len(ids) == len(set(ids))
+
+
+def test_the_openapi_document_is_one() -> None:
+    validator = pytest.importorskip("openapi_spec_validator")
+    validator.validate(DOCUMENT)
+
+
+def test_kinds_are_read_and_documented() -> None:
+    kinds = {one.kind for function in TABLE for one in function.query}
+    assert kinds == set(get_args(Kind))
+    for function in TABLE:
+        for one in function.query:
+            assert (one.kind == "integer") is (one.most > 0)
+            assert not (one.required and one.default is not None)
+
+
+def test_pages_are_those_that_the_mode_promises() -> None:
+    assert set(PATHS) == set(PAGES)
+
+
+def test_the_page_is_made_of_its_own_files_only() -> None:
+    for path in ("/-/docs/", "/-/docs/docs.css", "/-/docs/docs.js"):
+        content = PAGES[path]().body.decode()
+        assert not re.search(r"(src|href|url\()\s*=?\s*[\"']?(https?:)?//", content)
+        assert "<style" not in content
+        assert " style=" not in content
+        assert not re.search(r"<script(?! src=)|\son\w+=", content)
+    policy = dict(PAGES["/-/docs/"]().headers)["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+def test_ids_of_the_page_are_unique_and_labels_have_targets() -> None:
+    html = PAGES["/-/docs/"]().body.decode()
+    ids = re.findall(r'\sid="([^"]+)"', html)
+    assert len(ids) == len(set(ids))
+    for name in re.findall(
+        r'(?:for|aria-controls|aria-labelledby|aria-describedby)="([^"]+)"', html
+    ):
+        assert name in ids
+    inputs = re.findall(r"<input [^>]*id=\"([^\"]+)\"", html)
+    assert sorted(inputs) == sorted(re.findall(r'<label for="([^"]+)"', html))
+
+
+def test_what_comes_from_the_table_is_escaped() -> None:
+    odd = Parameter("<b>", "a `<i>` & more", example='">')
+    function = BY_NAME["getfile"]._replace(query=(odd,), title="<u>")
+    html = render._article(function)
+    assert "<i>" not in html
+    assert "<u>" not in html
+    assert '">"' not in html
+
+
+def test_the_vary_of_an_origin_does_not_take_the_place_of_ours() -> None:
+    info = ObjectInfo(key="k", size=1, etag="e", modified=0, headers=(("Vary", "Accept"),))
+    for said in (wire.described(info), wire.validators(info)):
+        assert [text for name, text in said if name == "vary"] == ["x-owncdn-key, Accept"]
+    several = (*info.headers, ("vary", "Origin"), ("Link", "<a>"), ("link", "<b>"))
+    folded = dict(wire.described(replace(info, headers=several)))
+    assert folded["vary"] == "x-owncdn-key, Accept, Origin"
+    assert folded["link"] == "<a>, <b>"
+
+
+# answers are as documented
+
+
+def answers(api: Served, folder: str) -> dict[str, Any]:
+    path = f"{folder}a"
+    stored = api.put("kept", path, headers={"Cache-Control": "no-store", "x-meta-a": "1"})
+    calls = {
+        "uploadfile": stored,
+        "servicelist": api.call("servicelist", limit=2),
+        "filelist": api.call("filelist", sid="kept", prefix=folder, limit=1),
+        "versionlist": api.call("versionlist", sid="kept", path=path),
+        "syncnext": api.call("syncnext", sid="kept", limit=1000),
+        "reqlist": api.call("reqlist"),
+        "flush": api.call("flush", method="POST", sid="cached"),
+        "deletefile": api.call("deletefile", method="POST", sid="kept", path=path),
+    }
+    return {name: answer.json for name, answer in calls.items()}
+
+
+def test_answers_are_what_the_document_says(api: Served, folder: str) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    found = answers(api, folder)
+    for function in TABLE:
+        if not function.answer:
+            continue
+        operation = DOCUMENT["paths"][f"/{function.name}"][function.methods[0].lower()]
+        status = str(next(iter(function.statuses)))
+        schema = operation["responses"][status]["content"]["application/json"]["schema"]
+        jsonschema.Draft202012Validator(schema).validate(found[function.name])
+        _no_more_than(function.answer, found[function.name])
+    error = api.call("getfile", sid="kept").json
+    jsonschema.Draft202012Validator(DOCUMENT["components"]["schemas"]["Error"]).validate(error)
+
+
+def _no_more_than(fields: tuple[Field, ...], said: dict[str, Any]) -> None:
+    """Nothing is answered that is not documented."""
+    known = {one.name: one for one in fields}
+    assert set(said) <= set(known)
+    for name, value in said.items():
+        if known[name].kind == "list":
+            for item in value:
+                _no_more_than(known[name].of, item)
+
+
+def test_documents_are_served(api: Served) -> None:
+    document = api.send("GET", "/-/openapi.json", key=None)
+    assert document.json == DOCUMENT
+    moved = api.send("GET", "/-/docs", key=None)
+    assert (moved.status, moved.headers["location"]) == (308, "/-/docs/")
+    for path, kind in (("", "text/html"), ("docs.css", "text/css"), ("docs.js", "text/javascript")):
+        page = api.send("GET", f"/-/docs/{path}", key=None)
+        assert page.status == 200
+        assert page.headers["content-type"].startswith(kind)
+        assert page.headers["x-content-type-options"] == "nosniff"
+    assert api.send("HEAD", "/-/docs/", key=None).body == b""
+    assert api.send("POST", "/-/docs/", key=None).status == 405
