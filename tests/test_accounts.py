@@ -26,6 +26,7 @@ Write = Callable[..., Path]
 def upstream() -> Iterator[Served]:
     with serving() as served:
         yield served
+        served.client().close()  # waitress ends when nobody is connected
 
 
 @pytest.fixture

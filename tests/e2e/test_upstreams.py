@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.client import IncompleteRead
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, HTTPClientError, ResponseStreamingError
 
-from gateway.testing.faults import noise
-from gateway.testing.upstreams import Upstream, cut, hang, refuse
+from gateway.testing.faults import PATIENCE, noise
+from gateway.testing.upstreams import Exchange, Upstream, cut, refuse
 from tests.e2e.conftest import SERVERS, Running, serving
 
 LARGE = noise(3 << 20)
@@ -38,7 +40,6 @@ def fronted(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Up
         workers = ("--workers", "1") if request.param == "granian" else ()
         with serving(tmp_path, "--server", request.param, *workers, config=config) as running:
             yield upstream, running
-            upstream.ended.set()
 
 
 def refused(client: Any, **asked: Any) -> tuple[int, str]:
@@ -70,17 +71,21 @@ def test_a_client_sees_what_the_upstream_means(fronted: tuple[Upstream, Running]
 def test_an_upstream_that_hangs_holds_up_nobody_else(
     fronted: tuple[Upstream, Running],
 ) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     upstream, running = fronted
-    upstream.always(hang)
+    go = Event()
+
+    def wait(exchange: Exchange) -> None:
+        go.wait(PATIENCE)
+        refuse(503, "SlowDown")(exchange)
+
+    upstream.always(wait)
     with ThreadPoolExecutor(8) as pool:
         asked = [pool.submit(refused, running.client(), Key=f"k{number}") for number in range(8)]
         other = running.client()
         other.put_object(Bucket="other", Key="k", Body=b"data")
         assert other.get_object(Bucket="other", Key="k")["Body"].read() == b"data"
-        assert not upstream.ended.is_set()
-        upstream.ended.set()
+        assert not go.is_set()
+        go.set()
         outcomes = [one.result() for one in asked]
     assert {code for _, code in outcomes} <= {"SlowDown", "ServiceUnavailable"}
     assert len(upstream.requests) <= 8

@@ -107,7 +107,7 @@ def _headers(error: StorageError) -> Headers:
         return validators(error.info)
     if isinstance(error, InvalidRange):
         return [("content-range", f"bytes */{error.size}")]
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable) and not isinstance(error, OriginDenied):
         return [("retry-after", str(error.retry_after or 1))]
     return []
 
