@@ -44,6 +44,8 @@ _TOGETHER = 4
 """Blocks in one commit, at most."""
 _SOON = 0.05
 """Seconds after which fewer are committed."""
+_SPOILED = 1000
+"""Entries of which it is remembered that they were wrong: the newest."""
 _POLL = 0.02
 """Seconds between two looks at what another worker has stored."""
 
@@ -407,7 +409,10 @@ class Pull:
         self._stop_storing()
         self._parts.hot.pop(self._place)
         if entry.id:
-            self._parts.spoiled.add(entry.id)
+            spoiled = self._parts.spoiled
+            spoiled.add(entry.id)
+            if len(spoiled) > _SPOILED:
+                spoiled.discard(min(spoiled))
             try:
                 self._parts.stock.drop(entry.id)
             except StorageError:
