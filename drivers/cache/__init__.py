@@ -9,7 +9,7 @@ marks.py      purges: points in the cache's history
 stock.py      entries and blocks in an index and a blob space of the engine
 room.py       what goes when the space is full, or a mark has named it
 fills.py      single flight: one read of the source, for all who wait
-pulling.py    the helper that reads the source and stores what comes
+pulling.py    the helper that reads the source
 body.py       an answer's bytes, from blocks and fills
 owner.py      one gateway to a folder
 upkeep.py     what a process does behind its requests

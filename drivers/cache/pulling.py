@@ -1,7 +1,6 @@
 """The helper's part of a fill: asks the source, hands on what comes, and stores it.
 
-- Blocks are stored as they are complete, a few with each commit; the entry with
-  the first of them, so that other workers can begin.
+- Blocks are stored as they are complete (see `storing`).
 - The last bytes are handed on when all have come and fit their checksum: an
   answer that ends early or is wrong is never complete, neither stored nor sent.
 - What cannot be stored (the disk is full, a mark or a newer fetch has overtaken
@@ -16,15 +15,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from drivers.cache import claims
 from drivers.cache.entries import Entry, validator_of
 from drivers.cache.fills import BLOCK, Fill
 from drivers.cache.hot import BODY
 from drivers.cache.marks import GOOD
 from drivers.cache.parts import Parts
 from drivers.cache.policy import PASS_FOR
-from drivers.cache.rows import NoRoom, Refused
-from drivers.indexed.blobs import Blob
+from drivers.cache.storing import Storing
 from gateway.storage import (
     PIECE,
     Conditions,
@@ -40,10 +37,6 @@ from gateway.storage import (
 )
 from gateway.storage.checksums import HASHERS, Hasher, encode
 
-_TOGETHER = 4
-"""Blocks in one commit, at most."""
-_SOON = 0.05
-"""Seconds after which fewer are committed."""
 _POLL = 0.02
 """Seconds between two looks at what another worker has stored."""
 
@@ -69,12 +62,9 @@ class Pull:
     def __init__(self, parts: Parts, fill: Fill) -> None:
         self._parts, self._fill, self._ask = parts, fill, fill.ask
         self._place = (fill.ask.name, fill.ask.variant)
-        self._claim = self._admitted = 0
         self._goes_on = False
         """Blocks are added to an entry that was there: it stays when the rest fails."""
-        self._storing = parts.room.storing
-        self._pending: list[tuple[int, Blob]] = []
-        self._committed = time.monotonic()
+        self._storing = Storing(parts, self._place)
 
     def __call__(self) -> None:
         fill, error = self._fill, None
@@ -90,9 +80,7 @@ class Pull:
             error = Unavailable("The cache failed while it fetched the object.")
             raise
         finally:
-            self._parts.stock.discard([blob for _, blob in self._pending])
-            self._settled()
-            self._give_up()
+            self._storing.end()
             fill.end(error)
 
     # with other workers
@@ -100,32 +88,15 @@ class Pull:
     def _claimed(self) -> bool:
         """Whether it is ours to fetch; False when another worker has done it all."""
         parts, ask = self._parts, self._ask
-        while parts.stock.shared and self._storing and not ask.head:
-            try:
-                self._claim = claims.claim(
-                    parts.stock.space,
-                    parts.marks,
-                    parts.holder,
-                    self._place,
-                    (self._fill.next, ask.last),
-                    self._fill.point,
-                )
-            except StorageError:
-                self._stop_storing(pause=True)
+        while parts.stock.shared and self._storing.on and not ask.head:
+            claimed = self._storing.claim((self._fill.next, ask.last), self._fill.point)
             if self._follow():  # also when it is ours: the other may just have ended
                 return False
-            if self._claim:
+            if claimed:
                 return True
             self._go_on()
             time.sleep(_POLL)
         return True
-
-    def _give_up(self) -> None:
-        if self._claim:
-            try:
-                claims.give_up(self._parts.stock.space, self._claim)
-            except StorageError:
-                self._stop_storing(pause=True)  # it expires
 
     def _follow(self) -> bool:
         """Hand on what another worker has stored by now. Whether that is all."""
@@ -138,7 +109,7 @@ class Pull:
                 return False
             blocks = parts.stock.blocks(entry.id, fill.next, fill.next + 63) if entry.id else {}
         except StorageError:
-            self._stop_storing(pause=True)
+            self._storing.stop(pause=True)
             return False
         if entry.failure is not None or entry.info is None:
             fill.publish(entry)
@@ -244,7 +215,7 @@ class Pull:
         if seconds > 0 and not (self._ask.known is not None and isinstance(error, Unavailable)):
             entry.failure = error
             entry.until = entry.fetched + round(1000 * seconds)
-            if self._store(entry, ()):
+            if self._storing.store(entry, ()):
                 self._parts.hot.put(entry)
 
     def _forget_known(self) -> None:
@@ -254,11 +225,11 @@ class Pull:
             try:
                 self._parts.stock.drop(known.id)
             except StorageError:
-                self._stop_storing(pause=True)
+                self._storing.stop(pause=True)
 
     def _settle(self, entry: Entry) -> None:
         """Store an entry that needs no bytes, and let those who wait have it."""
-        if self._store(entry, ()):
+        if self._storing.store(entry, ()):
             self._parts.hot.put(entry)
         self._fill.publish(entry)
 
@@ -291,7 +262,7 @@ class Pull:
             self._go_on()
             if not piece or at + len(piece) > end:
                 if not self._goes_on:
-                    self._spoil(entry)
+                    self._storing.spoil(entry)
                 raise OriginFailed(
                     f"The source announced {opened.length} bytes and gave"
                     f" {'fewer' if not piece else 'more'}.",
@@ -301,7 +272,7 @@ class Pull:
             if check is not None:
                 check.hasher.update(piece)
                 if at == end and encode(check.hasher.digest()) != check.declared:
-                    self._spoil(entry)
+                    self._storing.spoil(entry)
                     raise OriginFailed(
                         f"The bytes do not fit the object's {check.name}.", key=self._ask.key
                     )
@@ -312,106 +283,26 @@ class Pull:
                 block, piece = [], piece[cut:]
             if piece:
                 block.append(piece)
-            if not self._storing and not fill.readers and at < end:
+            if not self._storing.on and not fill.readers and at < end:
                 return  # nobody has anything of it
         if block:
             self._block(entry, block)
-        self._commit(entry, finished=True)
+        self._storing.commit(entry, finished=True)
         self._keep_hot(entry, block)
 
     def _block(self, entry: Entry, pieces: Sequence[bytes]) -> None:
         """A block is complete."""
-        if self._storing:
-            self._write(entry, pieces)
+        self._storing.write(entry, self._fill.next, pieces)
         self._fill.next += 1
-        waiting = time.monotonic() - self._committed
-        if len(self._pending) >= _TOGETHER or waiting > _SOON:
-            self._commit(entry)
-
-    def _write(self, entry: Entry, pieces: Sequence[bytes]) -> None:
-        sealed = entry.info is not None and entry.info.encryption is not None
-        size = sum(map(len, pieces))
-        try:
-            if not self._parts.room.admit(size):
-                self._stop_storing()
-                return
-            self._admitted += size
-            blob = self._parts.stock.write(pieces, sealed=sealed)
-        except StorageError:
-            self._stop_storing(pause=True)
-        else:
-            self._pending.append((self._fill.next, blob))
-
-    def _settled(self) -> None:
-        """What was written is known to the index, or gone."""
-        self._parts.room.written(self._admitted)
-        self._admitted = 0
-
-    def _commit(self, entry: Entry, *, finished: bool = False) -> None:
-        if not self._storing or not (self._pending or finished):
-            return
-        pending, self._pending = self._pending, []
-        if not self._store(entry, pending, self._claim if finished else 0):
-            self._parts.stock.discard([blob for _, blob in pending])
-        elif finished:
-            self._claim = 0
-        self._settled()
-        self._committed = time.monotonic()
-
-    def _store(self, entry: Entry, blocks: Sequence[tuple[int, Blob]], claim: int = 0) -> bool:
-        """Whether it is stored; if not, nothing more of this fill will be."""
-        stock, room = self._parts.stock, self._parts.room
-        for attempt in (1, 2):
-            if not self._storing:
-                break
-            try:
-                stock.store(entry, blocks, claim)
-                if stock.is_high:
-                    room.wanted.set()
-                return True
-            except Refused:
-                self._stop_storing()
-            except NoRoom:
-                if attempt == 2:
-                    self._stop_storing()
-                else:
-                    self._make_room(sum(blob.size for _, blob in blocks))
-            except StorageError:
-                self._stop_storing(pause=True)
-        return False
-
-    def _make_room(self, size: int) -> None:
-        try:
-            self._parts.room.make(size + len(self._ask.name) * 2 + 10_000)
-        except StorageError:
-            self._stop_storing(pause=True)
-
-    def _stop_storing(self, *, pause: bool = False) -> None:
-        self._storing = False
-        self._parts.stock.discard([blob for _, blob in self._pending])
-        self._pending = []
-        self._settled()
-        if pause:
-            self._parts.room.pause()
+        self._storing.commit_soon(entry)
 
     def _keep_hot(self, entry: Entry, block: list[bytes]) -> None:
-        if not self._storing:
+        if not self._storing.on:
             return
         info = entry.info
         if info is not None and info.size <= BODY:
             entry.body = b"".join(block)
         self._parts.hot.put(entry)
-
-    def _spoil(self, entry: Entry) -> None:
-        """What has come may be wrong: nothing of it stays."""
-        self._stop_storing()
-        self._parts.hot.pop(self._place)
-        if entry.id:
-            self._parts.spoiled.add(entry.id)
-            try:
-                self._parts.stock.drop(entry.id)
-            except StorageError:
-                self._parts.room.pause()
 
 
 def _check(info: ObjectInfo) -> Check | None:

@@ -23,6 +23,8 @@ LOW = 0.97
 """Of the limit: to where the background makes room."""
 _STEP = 64
 _COUNT = 1000
+_SHARE = 1.0
+"""Seconds that carrying out marks takes of its thread at a time: others wait for it."""
 _PAUSE = 5.0
 """Seconds for which nothing is stored after the disk refused it."""
 
@@ -186,11 +188,12 @@ class Room:
         sql = f"SELECT count(*) FROM (SELECT 1 FROM cache_entries WHERE {where} LIMIT ?)"
         return int(one(sql, (*values, _COUNT))[0])
 
-    def carry_out(self, old: list[MarkRow]) -> None:
-        """Remove all that these marks name, so that they can be forgotten."""
+    def carry_out(self, old: list[MarkRow]) -> bool:
+        """Remove what these marks name, for a while; whether that was all, so that they
+        can be forgotten."""
         if not old:
-            return
-        last = old[-1].id
+            return True
+        last, until = old[-1].id, time.monotonic() + _SHARE
 
         def floor(txn: Transaction) -> None:  # first: nothing older may come after this
             txn.execute("UPDATE cache_state SET floor = max(floor, ?)", (last,))
@@ -198,7 +201,9 @@ class Room:
         self._stock.space.write(floor)
         for mark in old:
             while self.remove_named(mark):
-                pass
+                if time.monotonic() > until:
+                    return False
+        return True
 
     def remove_named(self, mark: MarkRow) -> int:
         """Remove some of what a mark names; how many went. A soft one names nothing that

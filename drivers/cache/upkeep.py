@@ -105,22 +105,21 @@ class Upkeep:
         parts.room.write_touched(parts.hot.take_touched(), parts.clock())
 
     def tidy(self) -> None:
-        """Make room, and carry out marks."""
+        """Make room, and carry out marks: what is not done at once goes on at the next look."""
         parts = self._parts
         parts.room.evict()
         parts.room.sweep()
         if self._unused:
             parts.room.expire(parts.clock() - round(1000 * self._unused))
         old = parts.marks.old()
-        if parts.stock.shared:  # others forget what was trimmed, so it is carried out first
-            parts.room.carry_out(old)
-        if old:
+        # On disk others forget what was trimmed, so it is carried out first.
+        done = parts.room.carry_out(old) if parts.stock.shared else True
+        if old and done:
             parts.marks.trim(old[-1].id)
 
     def forget(self) -> None:
         """Forget the marks that were trimmed, here or elsewhere."""
         parts = self._parts
         fading = parts.marks.fading()
-        if not parts.stock.shared:
-            parts.room.carry_out(fading)
-        parts.marks.forget(fading)
+        if parts.stock.shared or parts.room.carry_out(fading):
+            parts.marks.forget(fading)

@@ -70,6 +70,8 @@ class Origin(Memory):
         self.breaks: tuple[int, Exception] | None = None
         self.alter: Callable[[ObjectInfo], ObjectInfo] = lambda info: info
         self.lost_answer: StorageError | None = None
+        self.before_put: Callable[[], object] = lambda: None
+        self.after_put: Callable[[], object] = lambda: None
 
     @property
     def asked(self) -> int:
@@ -89,7 +91,9 @@ class Origin(Memory):
         return self.alter(super().stat(key, want))
 
     def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
+        self.before_put()
         info = super().put(key, source, options)
+        self.after_put()
         if self.lost_answer is not None:
             raise self.lost_answer
         return info

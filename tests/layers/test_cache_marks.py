@@ -241,3 +241,42 @@ def test_a_write_makes_room_for_its_mark_on_a_full_disk(
     assert refused
     assert read(cache, "other") == b"new"
     assert read(cache, "k") == noise(3 * BLOCK), "blocks that had to go are fetched again"
+
+
+def test_what_is_read_while_a_write_is_under_way_does_not_outlive_it(
+    cached: Opening, site: Site
+) -> None:
+    """Before the source has it, and when it has it and has not answered."""
+    site.origin.has("k", b"old")
+    here, there = cached(), cached()
+    read(there, "k")
+    seen = list[bytes]()
+    site.origin.after_put = lambda: seen.append(read(there, "k"))
+    here.put("k", BytesBody(b"new"), Put(size=3))
+    assert seen == [b"new"], "nothing from before the write is answered once it has begun"
+    site.origin.after_put = lambda: None
+    site.origin.before_put = lambda: seen.append(read(there, "k"))
+    here.put("k", BytesBody(b"newest"), Put(size=6))
+    assert seen == [b"new", b"new"]
+    assert read(there, "k") == read(here, "k") == b"newest"
+
+
+def test_a_fill_that_outlives_the_mark_against_it_is_not_stored(
+    cached: Opening, site: Site
+) -> None:
+    site.origin.has("k", b"old")
+    site.origin.stop = 0
+    cache = cached()
+    with cache.get("k") as opened:
+        assert site.origin.reached.wait(60)
+        cache.purge(Purge(kind="key", value="k"))
+        cache._marks.newest()
+        site.clock.pass_by(KEPT / 1000 + 1)
+        cache._upkeep.tidy()
+        cache._upkeep.forget()
+        assert cache._marks.old() == []
+        site.origin.has("k", b"new")
+        site.origin.stop = None
+        site.origin.go.set()
+        assert opened.body.read() == b"old"
+    assert read(cache, "k") == b"new"
