@@ -6,7 +6,7 @@ it expire.
 
 from __future__ import annotations
 
-from drivers.cache.marks import GOOD, Marks
+from drivers.cache.marks import Marks
 from drivers.indexed.batch import Transaction
 from drivers.indexed.space import Space
 
@@ -35,7 +35,7 @@ def claim(
             " AND last >= ? AND until > ? AND holder != ?",
             (*place, first, first, now, holder),
         ).fetchall()
-        if any(marks.judge(place[0], (), one[0]) == GOOD for one in others):
+        if any(not marks.overtaken(place[0], one[0]) for one in others):
             return 0
         cursor = txn.execute(
             "INSERT INTO cache_claims (key, variant, first, last, point, holder, until)"

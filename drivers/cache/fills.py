@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from drivers.cache.entries import Entry, again
 from drivers.cache.helpers import Helpers
-from drivers.cache.marks import GOOD, Marks
+from drivers.cache.marks import Marks
 from gateway.storage import Busy, Get, StorageError, Unavailable
 
 BLOCK = 1 << 20
@@ -196,7 +196,7 @@ class Fills:
         point = self._marks.newest()
         with self._lock:
             for fill in self._active.get(place, ()):
-                if fill.serves(ask) and self._marks.judge(ask.name, (), fill.point) == GOOD:
+                if fill.serves(ask) and not self._marks.overtaken(ask.name, fill.point):
                     return fill
             if self.ending:
                 raise Unavailable("The cache is closed.")

@@ -158,6 +158,10 @@ class Marks:
             return GONE
         return STALE if self.soft.newest(key, tags) > point else GOOD
 
+    def overtaken(self, key: str, point: int) -> bool:
+        """Whether a fetch that began at that point may have been overtaken by a mark."""
+        return point < self.forgotten or self.judge(key, (), point) != GOOD
+
     def _load(self) -> None:
         with self._lock:
             version = self._version()  # before the rows: a later commit is seen next time
