@@ -47,6 +47,24 @@ def _time(started: float) -> str:
 
 def as_text(record: Record) -> str:
     """Fields separated by spaces, "-" for none; the last four are named."""
+    line = (
+        f"{_time(record.started)} {record.request_id} {record.client or '-'}"
+        f" {record.mode or '-'} {record.operation or '-'} {record.method or '-'}"
+        f" {record.path or '-'} {record.status} {record.received} {record.sent}"
+        f" {record.duration * 1000:.1f}ms key={record.key_id or '-'}"
+        f" service={record.sid or '-'} code={record.code or '-'}"
+    )
+    # One look at the whole: nothing but printable ASCII, and no blank within a field.
+    if not record.aborted and _LINE(line) and line.count(" ") == _BLANKS:
+        return line
+    return _careful(record)
+
+
+_LINE = re.compile(r"[ -~]+").fullmatch
+_BLANKS = 13
+
+
+def _careful(record: Record) -> str:
     return (
         f"{_time(record.started)} {record.request_id} {_plain(record.client)}"
         f" {_plain(record.mode)} {_plain(record.operation)} {_plain(record.method)}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 import sqlite3
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -220,9 +221,13 @@ def _list_flat(
     return _list_page(Walked(rows, [], rows[-1][0] if more else None))
 
 
+_entry = partial(tuple.__new__, Entry)
+"""`Entry._make` without its check: rows have the columns of `_ENTRY`."""
+
+
 def _list_page(walked: Walked) -> ListPage:
     return ListPage(
-        entries=tuple(map(Entry._make, walked.rows)),
+        entries=tuple(map(_entry, walked.rows)),
         prefixes=tuple(walked.prefixes),
         next=walked.next,
     )

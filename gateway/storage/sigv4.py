@@ -13,7 +13,7 @@ Trailing Headers".
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -85,7 +85,10 @@ def canonical_request(
     return f"{method}\n{path}\n{query}\n{headers}\n{signed}\n{payload}"
 
 
-def canonical_headers(headers: Iterable[tuple[str, str]]) -> str:
+def canonical_headers(headers: Sequence[tuple[str, str]]) -> str:
+    lines = "".join([f"{name}:{value}\n" for name, value in headers])
+    if " " not in lines and "\t" not in lines:  # as with what SDKs sign
+        return lines
     return "".join([f"{name}:{canonical_value(value)}\n" for name, value in headers])
 
 

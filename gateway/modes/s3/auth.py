@@ -140,14 +140,14 @@ def _verify(
     if credential is None:
         raise S3Problem("InvalidAccessKeyId", AWSAccessKeyId=claim.key_id)
     path, lines = sigv4.canonical_path(request.path), sigv4.canonical_headers(headers)
-    signed = Signed(request.method, path, query, lines, claim.signed, payload)
     key = sigv4.signing_key(credential.secret.reveal(), claim.day, claim.region)
     scope = sigv4.scope_of(claim.day, claim.region)
-    canonical = sigv4.canonical_request(*signed)
+    canonical = sigv4.canonical_request(request.method, path, query, lines, claim.signed, payload)
     text = sigv4.string_to_sign(timestamp, scope, canonical)
     expected = sigv4.signature(key, text)
     if not compare_digest(expected.encode(), claim.signature.encode("latin-1")):
         if len(canonical) <= _ECHOED:
+            signed = Signed(request.method, path, query, lines, claim.signed, payload)
             _explain(request, claim, signed, key, timestamp, scope)
         raise _mismatch(claim, canonical, text)
     seed = None

@@ -101,7 +101,17 @@ def claim_of_header(text: str) -> Claim:
     """
     before, named, signature = text.rpartition("Signature=")
     if named and len(before) <= _REPEATED and not _AROUND.intersection(signature):
-        return _unsigned(before)._replace(signature=signature)
+        known = _unsigned(before)
+        return Claim(
+            known.key_id,
+            known.day,
+            known.region,
+            known.service,
+            known.terminator,
+            known.signed,
+            signature,
+            known.place,
+        )
     return _read_header(text)
 
 

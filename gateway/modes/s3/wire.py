@@ -32,6 +32,11 @@ def _reference(match: re.Match[str]) -> str:
     return _NAMED.get(character) or f"&#x{ord(character):x};"
 
 
+def is_plain(text: str) -> bool:
+    """Whether `escape` leaves it as it is."""
+    return _SPECIAL.search(text) is None
+
+
 def escape(text: str) -> str:
     """Text between tags. XML 1.0 cannot hold most control characters at all; as S3 does,
     they are written as references, and `encoding-type=url` is for who must read them."""

@@ -10,7 +10,16 @@ from gateway.modes.s3.replies import Reply, quoted, xml
 from gateway.modes.s3.request import Request
 from gateway.modes.s3.resources import asked
 from gateway.modes.s3.resources.buckets import behind_token, token_of
-from gateway.modes.s3.wire import document, element, encoder, escape, flag, iso, optional
+from gateway.modes.s3.wire import (
+    document,
+    element,
+    encoder,
+    escape,
+    flag,
+    is_plain,
+    iso,
+    optional,
+)
 from gateway.storage import (
     Entry,
     ListPage,
@@ -51,16 +60,30 @@ class _Writing:
 
     def entries(self, found: tuple[Entry, ...], *, owner: bool) -> str:
         """The hot loop: a thousand of these are one page."""
-        key, named = self.key, self.people.named
+        named = self.people.named
         return "".join(
             [
-                f"<Contents><Key>{key(one.key)}</Key><LastModified>{iso(one.modified)}"
-                f"</LastModified><ETag>{_etag(one.etag)}</ETag><Size>{one.size}</Size>"
+                f"<Contents><Key>{key}</Key><LastModified>{iso(one.modified)}"
+                f"</LastModified><ETag>{etag}</ETag><Size>{one.size}</Size>"
                 f"{named('Owner', one.owner) if owner else ''}"
                 f"<StorageClass>{one.storage_class}</StorageClass></Contents>"
-                for one in found
+                for one, key, etag in zip(found, self._keys(found), _etags(found), strict=True)
             ]
         )
+
+    def _keys(self, found: tuple[Entry, ...]) -> list[str]:
+        """As `key` writes each; one look at all of them tells whether it need be asked."""
+        keys = [one.key for one in found]
+        if not self.encoding and is_plain("".join(keys)):
+            return keys
+        return list(map(self.key, keys))
+
+
+def _etags(found: tuple[Entry, ...]) -> list[str]:
+    etags = [one.etag for one in found]
+    if _PLAIN("".join(etags)):
+        return [f"&quot;{etag}&quot;" for etag in etags]
+    return list(map(_etag, etags))
 
 
 def _etag(etag: str) -> str:
