@@ -62,6 +62,10 @@ class Below(
     def __init__(self, source: Store, path: str) -> None:
         self.source, self._prefix = source, f"{path}/"
 
+    @property
+    def path_keys(self) -> bool:  # type: ignore[override]  # it is the source's
+        return self.source.path_keys
+
     def find(self, capability: type[C]) -> C | None:
         return None if self.source.find(capability) is None else super().find(capability)
 

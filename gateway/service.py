@@ -78,6 +78,10 @@ class Service(Store):
         self.about, self.store, self._staging = about, store, staging
         self.sid, self.owner, self.grants = about.sid, about.owner, about.grants
 
+    @property
+    def path_keys(self) -> bool:  # type: ignore[override]  # it is the store's
+        return self.store.path_keys
+
     def find(self, capability: type[C]) -> C | None:
         found = self.store.find(capability)
         if found is not None or self.store.find(Writable) is None:

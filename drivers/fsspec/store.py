@@ -61,7 +61,7 @@ class FileSystem(Store, Writable, Listable, Labels):
     """
 
     driver: ClassVar[str] = "fsspec"
-    path_keys: ClassVar[bool] = True
+    path_keys = True
 
     url: str
     storage_options: Annotated[Mapping[str, Any], Secrets] = field(default_factory=dict, repr=False)

@@ -130,7 +130,7 @@ class Store(ABC):
     contract: ClassVar[tuple[int, int]] = (1, 0)
     """The version of the contract that it was written for (see `contract.CONTRACT`)."""
 
-    path_keys: ClassVar[bool] = False
+    path_keys = False
     """Keys are paths of a file system: some are refused with `BadKey`."""
 
     shared: ClassVar[bool] = True
@@ -187,6 +187,10 @@ class Layer(Store):
 
     passes: ClassVar[frozenset[type]] = frozenset()
     source: Store
+
+    @property
+    def path_keys(self) -> bool:  # type: ignore[override]  # it is the source's
+        return self.source.path_keys
 
     def find(self, capability: type[C]) -> C | None:
         own: Any = super().find(capability)

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
+import pytest
+
 from drivers.cache import Cache
+from drivers.fsspec import FileSystem
 from drivers.local import Local
 from drivers.memory import Memory
 from gateway.storage import Context, Store
 from gateway.testing.conformance import StoreConformance
+from tests.conformance import test_s3
+from tests.conformance.s3_upstream import URL, gateway_upstream, opened_bucket
+from tests.conformance.test_fsspec import NEVER
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[str]:
+    with gateway_upstream() as url:
+        yield url
 
 
 class CacheConformance(StoreConformance):
@@ -49,3 +62,27 @@ class TestInMemoryOverMemory(CacheConformance):
 
     def behind(self, folder: Path, sid: str) -> Store:
         return Memory(keep_versions="off")
+
+
+class TestOnDiskOverFiles(CacheConformance):
+    lacks = NEVER
+
+    def behind(self, folder: Path, sid: str) -> Store:
+        root = folder / f"{sid}-files"
+        root.mkdir(exist_ok=True)
+        return FileSystem(url=f"file://{root}", metadata="sidecar")
+
+
+class TestOnDiskOverS3(CacheConformance):
+    tells_existed = exact_times = False
+    forgets = test_s3.TestS3.forgets
+    lacks = test_s3.TestS3.lacks
+
+    @pytest.fixture(autouse=True)
+    def _where(self, upstream: str, tmp_path: Path) -> None:
+        (tmp_path / URL).write_text(upstream, "utf-8")
+
+    def open(self, context: Context) -> Store:
+        cache = Cache(source=opened_bucket(context), space=self.space)
+        cache.open(replace(context, sid=f"{context.sid}-cache"))
+        return cache
