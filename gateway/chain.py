@@ -48,7 +48,9 @@ class Chain:
         for declared in in_order(configuration.services):
             store = construct(declared, services)
             staging = self._staging(declared.sid)
-            services[declared.sid] = Service(identify(declared), store, staging=staging)
+            services[declared.sid] = Service(
+                identify(declared, configuration.origin.written), store, staging=staging
+            )
             self._places[declared.sid] = declared.place
         self._services = services
 

@@ -309,6 +309,15 @@ def test_declared_services_are_the_configurations(start: Open) -> None:
         runtime.create(ROOT, "base")
 
 
+def test_a_declared_service_is_as_old_as_the_file_that_declares_it(
+    start: Open, tmp_path: Path
+) -> None:
+    written = (tmp_path / "gateway.toml").stat().st_mtime_ns if start(CHAIN) else 0
+    services = start(CHAIN).services(ROOT)
+    assert len(services) == 3
+    assert all(one.service.about.created >= written // 1_000_000 > 0 for one in services)
+
+
 def test_everybody_sees_the_services_that_concern_them(start: Open) -> None:
     runtime = start('[services.declared]\ndriver = "plain"\n')
     runtime.create(ALICE, "a-own")

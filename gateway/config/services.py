@@ -161,9 +161,11 @@ def construct(declared: Declared, linked: Mapping[str, Store]) -> Store:
     return declared.driver(**declared.options, **links)
 
 
-def identify(declared: Declared) -> Identification:
+def identify(declared: Declared, created: int = 0) -> Identification:
+    """`created`: milliseconds since the epoch."""
     return Identification(
         sid=declared.sid,
+        created=created,
         name=declared.name,
         driver=declared.driver.driver,
         owner=declared.account,

@@ -222,6 +222,15 @@ class Origin:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     lenient: bool = False
 
+    @property
+    def written(self) -> int:
+        """When the file was written, in milliseconds since the epoch: services that it
+        declares have no other date. 0 when it cannot be told."""
+        try:
+            return Path(self.path).stat().st_mtime_ns // 1_000_000 if self.path else 0
+        except OSError:
+            return 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
