@@ -15,6 +15,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from drivers.indexed.finding import sequence_of
+from drivers.indexed.leaping import Leap, follow, leaping
 from drivers.indexed.records import unpack_upload
 from gateway.storage import (
     NULL_VERSION,
@@ -32,11 +33,6 @@ from gateway.storage.paging import LIMIT, common_prefix, successor
 Rows = Iterator[tuple[Any, ...]]
 Seek = Callable[[str, bool], Rows]
 """Rows from a key on: `seek(key, inclusive)`, the key first in each row, in order."""
-
-
-Leap = Callable[[str], Iterator[tuple[str, int]]]
-"""From a key on, the first key below each common prefix, and whether it is below one (else
-0, and the last)."""
 
 
 class Walked(NamedTuple):
@@ -83,7 +79,8 @@ def walk(
                 if beyond is None:
                     break
                 if leap is not None and patience == 1:
-                    found = _leaped(leap(beyond), page, prefix, delimiter, limit)
+                    room = limit - len(page.rows)
+                    found = follow(leap(beyond), page.prefixes, prefix, delimiter, room)
                     last, beyond = found.last or last, found.beyond
                     if beyond is None:
                         return page._replace(next=last if found.more else None)
@@ -103,34 +100,6 @@ def walk(
             last = passed = group
             below = 0
     return page
-
-
-class _Leaped(NamedTuple):
-    """The last prefix that was found, and where rows are to be read again: nowhere when
-    there are no more, or when there are `more` than the page holds."""
-
-    last: str = ""
-    beyond: str | None = None
-    more: bool = False
-
-
-def _leaped(
-    keys: Iterator[tuple[str, int]], page: Walked, prefix: str, delimiter: str, limit: int
-) -> _Leaped:
-    """Put prefixes onto the page, until a key is below none."""
-    last = ""
-    for key, below in keys:
-        if not key.startswith(prefix):
-            break
-        if not below:
-            return _Leaped(last, key)
-        if len(page.rows) + len(page.prefixes) == limit:
-            return _Leaped(last, more=True)
-        group = common_prefix(key, prefix, delimiter)
-        assert group is not None
-        page.prefixes.append(group)
-        last = group
-    return _Leaped(last)
 
 
 def begin(seek: Seek, prefix: str, delimiter: str, after: str) -> Rows:
@@ -167,38 +136,9 @@ def list_objects(
 
     walked = walk(
         seek, None, prefix=query.prefix, delimiter=query.delimiter, after=query.after,
-        limit=query.limit, leap=_leaping(connection, service, query),
+        limit=query.limit, leap=leaping(connection, service, query),
     )  # fmt: skip
     return _list_page(walked)
-
-
-_LEAP = """
-WITH RECURSIVE item (key, below) AS (
-    SELECT key, instr(substr(key, :first), :delimiter) FROM (
-        SELECT key FROM objects WHERE service = :service AND key >= :start ORDER BY key LIMIT 1)
-    UNION ALL
-    SELECT o.key, instr(substr(o.key, :first), :delimiter) FROM item JOIN objects o
-    ON o.service = :service AND o.key = (
-        SELECT min(key) FROM objects WHERE service = :service
-        AND key >= substr(item.key, 1, :first + item.below + :rest) || :beyond)
-    WHERE item.below > 0)
-SELECT key, below FROM item"""
-"""One seek of the index for each prefix, without coming back for it. What has a NUL before
-its delimiter counts as below no prefix, for there SQLite's functions end; rows are read then."""
-
-
-def _leaping(connection: sqlite3.Connection, service: int, query: ListQuery) -> Leap | None:
-    beyond = successor(query.delimiter[-1:])
-    if beyond is None:
-        return None
-    values = {
-        "service": service,
-        "delimiter": query.delimiter,
-        "first": len(query.prefix) + 1,
-        "rest": len(query.delimiter) - 3,  # up to before the delimiter's last character
-        "beyond": beyond,
-    }
-    return lambda start: connection.execute(_LEAP, {**values, "start": start})
 
 
 def _list_flat(
