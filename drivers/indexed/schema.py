@@ -13,7 +13,8 @@
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
+"""1 had another kind of CRCs in `blobs`, and was never released."""
 
 _OBJECT = """
     service INTEGER NOT NULL, key TEXT NOT NULL, sequence INTEGER NOT NULL,
@@ -54,5 +55,5 @@ STATEMENTS = (
     time INTEGER NOT NULL, key TEXT NOT NULL, version TEXT NOT NULL, size INTEGER NOT NULL,
     etag TEXT NOT NULL, content_type TEXT NOT NULL,
     PRIMARY KEY (service, sequence)) WITHOUT ROWID""",
-    "INSERT INTO meta VALUES ('schema', '1')",
+    f"INSERT INTO meta VALUES ('schema', '{VERSION}')",
 )

@@ -239,6 +239,11 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+    if found < schema.VERSION:
+        raise StorageError(
+            f"{path} was written before the first release (schema {found}; this one knows"
+            f" {schema.VERSION}). Copy its objects by the gateway that wrote it."
+        )
     if found > schema.VERSION:
         raise StorageError(
             f"{path} was written by a newer release (schema {found}; this one knows"

@@ -271,12 +271,13 @@ def test_a_commit_that_may_have_worked_leaves_the_bytes(
     assert len(files(tmp_path)) == 1  # the collector takes it, if nothing needs it
 
 
-def test_an_index_of_a_newer_release_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("schema", "said"), [(99, "newer release"), (1, "first release")])
+def test_an_index_of_another_release_is_refused(tmp_path: Path, schema: int, said: str) -> None:
     local = Local()
     local.open(Context(sid="bucket", folder=tmp_path))
-    local.space.write(lambda txn: txn.execute("UPDATE meta SET value = '99'"))
+    local.space.write(lambda txn: txn.execute("UPDATE meta SET value = ?", (str(schema),)))
     local.close()
-    with pytest.raises(StorageError, match="newer release"):
+    with pytest.raises(StorageError, match=said):
         Local().open(Context(sid="bucket", folder=tmp_path))
 
 
