@@ -13,13 +13,13 @@ import errno
 import os
 import secrets
 import struct
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from cryptography.exceptions import InvalidTag
+from zlib_ng.zlib_ng import crc32
 
 from drivers.indexed.cipher import BLOCK, TAG, Cipher
 from gateway.storage import Corrupt, Full, StorageError, Unavailable
@@ -87,7 +87,7 @@ class Crcs:
         self.value, self.packed = value, bytearray()
 
     def update(self, block: bytes, /) -> None:
-        self.value = zlib.crc32(block, self.value)
+        self.value = crc32(block, self.value)
         self.packed += _CRC.pack(self.value)
 
     def digest(self) -> bytes:
@@ -214,7 +214,7 @@ def verified(blocks: Iterator[bytes], crcs: bytes, first: int) -> Iterator[bytes
     """The same blocks; `Corrupt` at the first whose CRC is not the one recorded."""
     value = _CRC.unpack_from(crcs, first * 4 - 4)[0] if first else 0
     for number, block in enumerate(blocks, first):
-        value = zlib.crc32(block, value)
+        value = crc32(block, value)
         if crcs[number * 4 : number * 4 + 4] != _CRC.pack(value):
             raise Corrupt(f"Block {number} of a blob was changed on disk.")
         yield block
