@@ -1,10 +1,8 @@
 """One line for each request, written behind it by a thread of its own.
 
 The line is made when the request ends and its record is still in the cache
-of the processor: measured, to keep records for the thread, and let that make
-the lines, cost 9 µs per small request instead of 3. The queue is bounded:
-under overload lines are shed and counted, and no request waits for a disk or
-a pipe. Nothing that a client sends can end a
+of the processor; the thread only writes. The queue is bounded: under overload
+lines are shed and counted, and no request waits for a disk or a pipe. Nothing that a client sends can end a
 line or forge a field: all but printable ASCII is percent-encoded. There are
 no query strings and no headers in it, so no signature and no secret.
 """
