@@ -2,9 +2,10 @@
 
 The line is made when the request ends and its record is still in the cache
 of the processor; the thread only writes. The queue is bounded: under overload
-lines are shed and counted, and no request waits for a disk or a pipe. Nothing that a client sends can end a
-line or forge a field: all but printable ASCII is percent-encoded. There are
-no query strings and no headers in it, so no signature and no secret.
+lines are shed and counted, and no request waits for a disk or a pipe. Nothing
+that a client sends can end a line or forge a field: all but printable ASCII
+is percent-encoded. There are no query strings and no headers in it, so no
+signature and no secret.
 """
 
 from __future__ import annotations

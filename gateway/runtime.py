@@ -11,6 +11,7 @@ remove the old one does not remove the new) or drop it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Literal
 
 from gateway.access import Access, Grant, allowed_on_service
@@ -204,8 +205,23 @@ class Runtime:
         except NoSuchStore:
             if not self.catalog.remove_service(row.id):
                 raise
+            self._drop_late(row)
             return
         self.catalog.remove_service(row.id)
+
+    def _drop_late(self, row: ServiceRow) -> None:
+        """Drop a bucket that was made between the look for it and the end of its row. Raises
+        `NotEmpty`, with the row restored, when it is in use already."""
+        if self.catalog.read_service(row.sid) is not None:
+            return  # somebody else's by now
+        try:
+            self.chain.buckets.drop(row.sid)
+        except NoSuchStore:
+            return
+        except NotEmpty:
+            with suppress(AlreadyExists):
+                self.catalog.add_service(row.sid, row.owner, row.grants)
+            raise
 
     def set_grants(self, identity: Identity, sid: str, grants: Sequence[Grant]) -> None:
         row = self._row(identity, sid, "write-grants")

@@ -368,7 +368,6 @@ def test_of_many_that_make_a_service_one_succeeds(start: Open, accounts: tuple[s
 
 def test_making_and_dropping_at_once_leaves_both_or_neither(start: Open) -> None:
     runtimes = [start(), start()]
-    stop = threading.Event()
 
     def work(index: int) -> None:
         runtime = runtimes[index % 2]
@@ -377,7 +376,6 @@ def test_making_and_dropping_at_once_leaves_both_or_neither(start: Open) -> None
                 (runtime.create if index < 2 else runtime.drop)(ALICE, "bucket")
             except (AlreadyExists, NoSuchStore, Conflict):
                 continue
-        stop.set()
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
@@ -388,6 +386,30 @@ def test_making_and_dropping_at_once_leaves_both_or_neither(start: Open) -> None
         runtimes[0].access(ALICE, "bucket").delete("k")
     runtimes[1].drop(ALICE, "bucket")
     runtimes[0].create(BOB, "bucket")
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_a_bucket_that_is_made_while_its_row_goes_is_not_left_without_one(
+    start: Open, monkeypatch: pytest.MonkeyPatch, used: bool
+) -> None:
+    runtime = start()
+    runtime.catalog.add_service("late", "alice")  # somebody is about to make it
+    remove = runtime.catalog.remove_service
+
+    def made_first(row: int) -> bool:
+        runtime.chain.buckets.create("late")
+        if used:
+            put(runtime, "late")
+        return remove(row)
+
+    monkeypatch.setattr(runtime.catalog, "remove_service", made_first)
+    if used:
+        with pytest.raises(NotEmpty):
+            runtime.drop(ALICE, "late")
+        assert runtime.access(ALICE, "late").stat("k").size
+        return
+    runtime.drop(ALICE, "late")
+    runtime.create(BOB, "late")
 
 
 # after a crash
