@@ -104,7 +104,6 @@ class App:
         environ["gateway.admission"] = exchange.admit
         if http.has_body(environ):
             length = environ.get("CONTENT_LENGTH") or ""
-            exchange.unread = True
             environ["wsgi.input"] = Received(
                 environ["wsgi.input"], int(length) if length else None, exchange
             )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, TypeAlias
 
-from gateway.admission import Admission
+from gateway.admission import SMALL_BODY, Admission, Need
 from gateway.record import Record
 
 log = logging.getLogger("gateway")
@@ -28,7 +28,9 @@ class Exchange(Record):
     __slots__ = (
         "_admission",
         "_finish",
+        "_need",
         "_over",
+        "announced",
         "begun",
         "headers",
         "held",
@@ -51,6 +53,8 @@ class Exchange(Record):
         Record.__init__(self, request_id, environ["REQUEST_METHOD"], path, client)
         self._admission, self._finish = admission, finish
         self.held = self.waits = self.waiting = self._over = self.unread = False
+        self.announced: int | None = None
+        self._need = Need.LARGE
         self.line = ""
         self.headers: Headers = []
         self.started, self.begun = time.time(), time.perf_counter()
@@ -72,13 +76,17 @@ class Exchange(Record):
         who wait for something to happen. Raises `Busy`."""
         if self.held or (self.unread and self._admission.spools):
             return
-        self._admission.take(self.client, waits=waits)
-        self.held, self.waits = True, waits
+        need = Need.CHANGE if waits else Need.SMALL if self._small() else Need.LARGE
+        self._admission.take(self.client, need)
+        self.held, self.waits, self._need = True, waits, need
+
+    def _small(self) -> bool:
+        return self.unread and self.announced is not None and self.announced <= SMALL_BODY
 
     def release(self) -> None:
         if self.held:
             self.held = False
-            self._admission.release(self.client, waits=self.waits)
+            self._admission.release(self.client, self._need)
 
     # the end
 
@@ -102,10 +110,11 @@ class Received:
     """`wsgi.input`, counted. When all that was announced has been read, the place that
     was taken for it is given back."""
 
-    __slots__ = ("_announced", "_exchange", "_input")
+    __slots__ = ("_exchange", "_input")
 
     def __init__(self, source: Any, announced: int | None, exchange: Exchange) -> None:
-        self._input, self._announced, self._exchange = source, announced, exchange
+        self._input, self._exchange = source, exchange
+        exchange.unread, exchange.announced = True, announced
 
     def _wait(self, read: Callable[[int], bytes], size: int) -> bytes:
         exchange = self._exchange
@@ -115,7 +124,7 @@ class Received:
         finally:
             exchange.waiting = False
         exchange.received += len(piece)
-        if not piece or exchange.received == self._announced:
+        if not piece or exchange.received == exchange.announced:
             exchange.unread = False
             exchange.release()
         return piece
@@ -147,6 +156,7 @@ class Sent:
 
     def __next__(self) -> bytes:
         exchange = self._exchange
+        exchange.waiting = False
         try:
             piece = self._next()
         except StopIteration:
@@ -161,6 +171,7 @@ class Sent:
             exchange.over()
             raise
         exchange.sent += len(piece)
+        exchange.waiting = True
         return piece
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, cast
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 from gateway import http
 from gateway.access_log import FORMATS, AccessLog, as_json, as_text
-from gateway.admission import Admission
+from gateway.admission import Admission, Need
 from gateway.app import App
 from gateway.config import Binding
 from gateway.config.tables import HostName
@@ -266,18 +267,6 @@ def test_a_place_is_given_back_when_the_body_has_been_read() -> None:
     assert seen == [1, 1, 0]
 
 
-def test_places_are_short_when_half_are_held_or_somebody_was_refused() -> None:
-    admission = Admission(4)
-    assert not admission.pressed()
-    admission.take("a")
-    assert not admission.pressed()
-    with pytest.raises(Busy):
-        admission.take("a")
-    assert [admission.pressed(), admission.pressed()] == [True, False]
-    admission.take("b")
-    assert [admission.pressed(), admission.pressed()] == [True, True]
-
-
 @pytest.mark.parametrize("query", ["stream=3", "break", "short", "crash", "read"])
 def test_places_and_counts_come_back_however_a_request_ends(query: str) -> None:
     admission, metrics = Admission(8), Metrics()
@@ -317,37 +306,23 @@ def test_a_long_answer_without_a_place_is_refused_and_closed() -> None:
     assert Called(app, environ()).status == "200 OK"
 
 
-def test_one_client_leaves_places_for_others() -> None:
+@pytest.mark.parametrize(
+    ("length", "need"), [("1000", Need.SMALL), ("100000", Need.LARGE), ("", Need.LARGE)]
+)
+def test_the_announced_length_says_what_is_small(length: str, need: Need) -> None:
     admission = Admission(16)
-    with pytest.raises(Busy) as refused:
+    with suppress(Busy):
         for _ in range(100):
             admission.take("192.0.2.1")
-    assert refused.value.retry_after == 1
-    assert admission.held == admission.per_client < admission.limit < 16
-    admission.take("192.0.2.2")
-    admission.release("192.0.2.1")
-    admission.take("192.0.2.1")
-    assert admission.refused == 1
 
+    def admits(request: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+        request["gateway.admission"]()
+        start("200 OK", [])
+        return []
 
-@given(st.lists(st.tuples(st.booleans(), st.sampled_from("abc"))), st.integers(1, 40))
-def test_admission_never_exceeds_its_limits(steps: list[tuple[bool, str]], threads: int) -> None:
-    admission = Admission(threads)
-    held: dict[str, int] = dict.fromkeys("abc", 0)
-    for taking, client in steps:
-        if taking:
-            try:
-                admission.take(client)
-            except Busy:
-                full = admission.held == admission.limit
-                assert full or held[client] == admission.per_client
-            else:
-                held[client] += 1
-        elif held[client]:
-            admission.release(client)
-            held[client] -= 1
-        assert admission.held == sum(held.values()) <= admission.limit
-    assert threads == 1 or admission.limit < threads
+    app, _ = make({"one": admits}, admission=admission)
+    request = environ(method="PUT", CONTENT_LENGTH=length, HTTP_TRANSFER_ENCODING="chunked")
+    assert Called(app, request).status[:3] == ("200" if need is Need.SMALL else "503")
 
 
 # who and where

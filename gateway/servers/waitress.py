@@ -22,12 +22,14 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from heapq import nsmallest
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from gateway.admission import Admission
 from gateway.servers import CannotServe, Loaded, Plan
 from gateway.servers.pace import PRESSED, Patience
+from gateway.servers.room import Room
 from gateway.servers.sockets import allow_many_files, bound
 
 if TYPE_CHECKING:  # waitress is imported when it serves
@@ -144,6 +146,7 @@ class _Watch:
 
     def __init__(self, listening: list[Any], admission: Admission, plan: Plan) -> None:
         self._listening, self._admission = listening, admission
+        self._room = Room(admission)
         self._head, self._body = plan.header_timeout, plan.body_timeout
         self._next = 0.0
 
@@ -156,6 +159,16 @@ class _Watch:
         patience = self._patience(len(open_now))
         for channel in open_now:
             channel.look(now, patience)
+        self._make_room(now, open_now)
+
+    def _make_room(self, now: float, open_now: list[Any]) -> None:
+        """For those who were refused."""
+        if makers := self._room.makers(now):
+            standing = {one: one.stands(now) for one in open_now if one.addr[0] in makers}
+            found = [one for one, since in standing.items() if since is not None]
+            for one in nsmallest(self._room.count, found, key=standing.__getitem__):
+                one.handle_close()
+                self._room.cut()
 
     def _patience(self, connections: int) -> Patience:
         """Less when connections get short, and for answers when threads do."""

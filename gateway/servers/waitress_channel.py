@@ -18,6 +18,7 @@ from waitress.channel import HTTPChannel
 from waitress.task import WSGITask
 
 from gateway.servers.pace import Pace, Patience
+from gateway.servers.room import STILL
 
 _AMZ_NAMES = re.compile(rb"^X-Amz-[^:\r\n]+", re.MULTILINE)
 
@@ -34,7 +35,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._moved = 0
-        self._pace = Pace(0, 0.0)
+        self._pace = self._still = Pace(0, 0.0)
         self._phase: object = None
 
     def add_channel(self, map: dict[int, Any] | None = None) -> None:
@@ -60,11 +61,19 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         phase, seconds, whole = self._phase_now(patience)
         if phase != self._phase:
             self._phase, self._pace = phase, Pace(self._moved, now)
+            self._still = Pace(self._moved, now)
         elif whole:
             if now - self._pace.since >= seconds:
                 self.handle_close()
         elif self._pace.late(self._moved, now, seconds):
             self.handle_close()
+
+    def stands(self, now: float) -> float | None:
+        """Since when its client has taken nothing of an answer that a thread waits to write;
+        None: it has."""
+        held = self.requests and self._phase == "answer"
+        late = held and self._still.late(self._moved, now, STILL)
+        return self._still.since if late else None
 
     def _phase_now(self, patience: Patience) -> tuple[object, float, bool]:
         """What is to happen next, other for each request; in how many seconds; and whether

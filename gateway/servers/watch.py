@@ -5,7 +5,9 @@ so a client that keeps its connection and sends nothing would hold the thread
 and its place for ever. Once a second this looks at the requests under way.
 If one has not moved, it looks at TCP: which of that client's connections are
 silent, or have taken nothing of what waits for them. Those are shut down, and
-the server ends their requests as if the client had gone.
+the server ends their requests as if the client had gone. When somebody was
+refused a place it looks at once, and ends some of those who stand still
+sooner, in the order of their standing (`room`).
 
 granian does not say which connection a request came by. So connections are
 chosen by what must be true of them:
@@ -17,7 +19,8 @@ chosen by what must be true of them:
   requests that are being worked on. The latter were heard of shortly before
   they began. So what was last heard of before the oldest of the client's
   other requests began is an upload that waits, or idle. So is what receives
-  a little again and again while nothing is answered.
+  a little again and again while nothing is answered. To make room, those to
+  which something was sent last, which may be idle, are the last to be cut.
 
 `body_timeout` is the patience; `PRESSED` while half of the threads are held
 or others are refused. A reading connection is only closed for reading: its
@@ -41,10 +44,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import TypeAlias
 
 from gateway.admission import Admission, UnderWay
 from gateway.servers.pace import PRESSED, Pace
+from gateway.servers.room import EAGER, STILL, Room
 from gateway.servers.sockets import own_sockets
 
 Peer: TypeAlias = tuple[str, int]
@@ -60,15 +65,21 @@ PROMPT = 0.5
 _UNACKED, _LAST_SENT, _LAST_RECEIVED, _ACKED, _NOT_SENT, _SIZE = 24, 44, 52, 120, 144, 148
 
 
+_SYN = 1
+"""Byte that each connection's begin counts as."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """A connection: bytes that it `received` and that its client has `taken`; whether some
-    `wait` to be taken; and for how many seconds it has been `quiet`."""
+    `wait` to be taken; for how many seconds it has been `quiet`; and whether it may be
+    `idle`, for something was sent and nothing has come since."""
 
     received: int
     taken: int
     waits: bool
     quiet: float
+    idle: bool
 
     @property
     def moved(self) -> int:
@@ -77,18 +88,20 @@ class Seen:
 
 class Known:
     """A connection as it was at the looks before. `drops`: looks at which something had
-    come, since something was sent."""
+    come, since something was sent. `pace` tells when its client's patience is over, `still`
+    since when it stands."""
 
-    __slots__ = ("_last", "drops", "pace")
+    __slots__ = ("_last", "drops", "pace", "still")
 
     def __init__(self, seen: Seen, now: float) -> None:
         self._last, self.drops = seen, 0
         self.pace = Pace(seen.moved, now - seen.quiet)
+        self.still = Pace(seen.moved, now - seen.quiet)
 
     def update(self, seen: Seen, now: float) -> None:
         last, self._last = self._last, seen
         if seen.waits != last.waits:
-            self.pace = Pace(seen.moved, now)
+            self.pace, self.still = Pace(seen.moved, now), Pace(seen.moved, now)
         if seen.taken != last.taken:
             self.drops = 0
         elif seen.received != last.received:
@@ -107,6 +120,7 @@ class Watch:
     ) -> None:
         self._admission, self._port, self._patience = admission, port, patience
         self._clock = clock
+        self._room = Room(admission)
         self._crowded = -PRESSED
         self._requests: dict[UnderWay, Pace] = {}
         self._connections: dict[Peer, Known] = {}
@@ -116,9 +130,11 @@ class Watch:
             threading.Thread(target=self._run, name="watch", daemon=True).start()
 
     def _run(self) -> None:
-        spent = 0.0
+        spent, pause = 0.0, min(INTERVAL, self._patience / 2)
         while True:
-            time.sleep(max(20 * spent, min(INTERVAL, self._patience / 2)))
+            least = max(20 * spent, min(EAGER, pause))
+            time.sleep(least)
+            self._room.wait(max(0.0, pause - least))
             began = time.perf_counter()
             with suppress(OSError):  # no descriptor is left to look with, now
                 self.look()
@@ -127,44 +143,58 @@ class Watch:
     def look(self) -> None:
         """Shut down what stands still."""
         now, patience = self._clock(), self._patience_now()
+        makers = self._room.makers(now)
         before, under_way = self._requests, list(self._admission.under_way)
         self._requests = {one: before.get(one) or Pace(0, one.begun) for one in under_way}
         if len(under_way) >= self._admission.threads:
             self._crowded = now
         # Looked at from half of the patience on, so that a trickle is known by its end.
+        half = (min(STILL, patience) if makers else patience) / 2
         stuck = {
             one
             for one, pace in self._requests.items()
-            if not one.waits and pace.late(one.received + one.sent, now, patience / 2)
+            if not one.waits and pace.late(one.received + one.sent, now, half)
         }
-        if any(one.held for one in stuck):
-            self._judge(stuck, now, patience)
+        peers = makers | {one.peer for one in stuck if one.held}
+        if peers:
+            self._judge(self._oldest(peers, stuck, now), makers, now, patience)
         else:
             self._connections.clear()
 
     def _patience_now(self) -> float:
         return min(PRESSED, self._patience) if self._admission.pressed() else self._patience
 
-    def _judge(self, stuck: set[UnderWay], now: float, patience: float) -> None:
-        oldest = self._oldest(stuck, now)
+    def _judge(
+        self, oldest: dict[str, float], makers: set[str], now: float, patience: float
+    ) -> None:
+        """Cut what is late, and of what stands still as much as has to make room."""
         before, self._connections = self._connections, {}
+        standing: list[tuple[bool, float, Peer]] = []
         for found, peer, seen in _connections(self._port, set(oldest)):
             known = self._connections[peer] = before.get(peer) or Known(seen, now)
             known.update(seen, now)
-            if not known.pace.late(seen.moved, now, patience):
+            if not _may_end(seen, known, now - oldest[peer[0]]):
                 continue
-            with suppress(OSError):  # gone meanwhile
-                if seen.waits:
-                    _drop(found)
-                elif known.drops >= TRICKLE or now - seen.quiet < oldest[peer[0]]:
-                    found.shutdown(socket.SHUT_RD)
+            if known.pace.late(seen.moved, now, patience):
+                _end(found, seen)
+            elif peer[0] in makers and known.still.late(seen.moved, now, STILL):
+                standing.append((seen.idle and not seen.waits, known.still.since, peer))
+        if standing:
+            self._end_some({peer for _, _, peer in nsmallest(self._room.count, standing)}, now)
 
-    def _oldest(self, stuck: set[UnderWay], now: float) -> dict[str, float]:
+    def _end_some(self, chosen: set[Peer], now: float) -> None:
+        """They are looked up once more: descriptors may have changed hands meanwhile."""
+        for found, peer, seen in _connections(self._port, {address for address, _ in chosen}):
+            if peer in chosen and self._connections[peer].still.late(seen.moved, now, STILL):
+                _end(found, seen)
+        self._room.cut()
+
+    def _oldest(self, peers: set[str], stuck: set[UnderWay], now: float) -> dict[str, float]:
         """Clients that keep us waiting → when the oldest of their other requests was heard of.
 
         Those that move need no protection: what moves is not silent.
         """
-        oldest = {one.peer: now for one in stuck if one.held}
+        oldest = dict.fromkeys(peers, now)
         for one, pace in self._requests.items():
             stuck_here = one in stuck
             if one.peer in oldest and not (one.waiting if stuck_here else pace.moved):
@@ -200,7 +230,21 @@ def _seen(found: socket.socket) -> Seen:
         taken=taken,
         waits=unacked + not_sent > 0,
         quiet=min(sent_ago, received_ago) / 1000,
+        idle=taken > _SYN and sent_ago <= received_ago,
     )
+
+
+def _may_end(seen: Seen, known: Known, others: float) -> bool:
+    """`others`: seconds since the oldest of the client's other requests was heard of."""
+    return seen.waits or known.drops >= TRICKLE or seen.quiet > others
+
+
+def _end(found: socket.socket, seen: Seen) -> None:
+    with suppress(OSError):  # gone meanwhile
+        if seen.waits:
+            _drop(found)
+        else:
+            found.shutdown(socket.SHUT_RD)
 
 
 def _drop(found: socket.socket) -> None:

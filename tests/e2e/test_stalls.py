@@ -16,7 +16,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -40,8 +40,11 @@ from tests.e2e.raw import (
 STALLED = int(os.environ.get("GATEWAY_STALLED", "100"))
 BIG = 24 * MIB
 """More than the kernel takes for a client that does not."""
-PLACES = 10
-"""Of 16 threads 14 may be held, three quarters of those by one address."""
+PLACES = 9
+"""Of 16 threads 14 may be held, two of those by small bodies only; of the twelve others one
+address may have three quarters."""
+SMALL_PLACES = 10
+"""Three quarters of all fourteen."""
 
 CONFIG = """
 [server]
@@ -75,6 +78,14 @@ def upload(gateway: Running, target: str, sent: int = 70 * KIB, **more: str) -> 
     return connection
 
 
+def beginning(gateway: Running, target: str) -> socket.socket:
+    """A small PUT of which nothing comes."""
+    connection = connect(gateway)
+    length = {"Content-Length": str(KIB)}
+    connection.sendall(head("PUT", target, signed(gateway.url, "PUT", target, length)))
+    return connection
+
+
 def download(gateway: Running, target: str) -> socket.socket:
     """A GET whose client takes nothing."""
     connection = connect(gateway, receive=4096)
@@ -91,6 +102,7 @@ def half_head(gateway: Running, _target: str) -> socket.socket:
 STALLS: dict[str, tuple[Callable[[Running, str], socket.socket], str]] = {
     "uploads": (upload, "/stalls/stalled"),
     "downloads": (download, "/stalls/big"),
+    "beginnings": (beginning, "/stalls/stalled"),
     "heads": (half_head, ""),
 }
 
@@ -111,7 +123,11 @@ def first(connection: socket.socket) -> bytes:
 
 def holds(gateway: Running, kind: str) -> bool:
     """Whether such a client holds a place. waitress reads bodies without a thread."""
-    return kind == "downloads" or (kind == "uploads" and on_granian(gateway))
+    return kind == "downloads" or (kind != "heads" and on_granian(gateway))
+
+
+def places(kind: str) -> int:
+    return SMALL_PLACES if kind == "beginnings" else PLACES
 
 
 def on_granian(gateway: Running) -> bool:
@@ -139,7 +155,7 @@ def test_those_who_stand_still_do_not_stop_others(gateway: Running, kind: str) -
     answers = []
     try:
         if holds(gateway, kind):
-            eventually(lambda: held(gateway) == PLACES, "all places for one client are held")
+            eventually(lambda: held(gateway) == places(kind), "all places for one are held")
         for _ in range(600):
             if all(map(ended, stalled)) or (kind == "downloads" and not held(gateway)):
                 break
@@ -194,6 +210,91 @@ def refuses(connection: socket.socket, data: bytes) -> bool:
             return False
     connection.close()
     return True
+
+
+# room for those who ask
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def patient(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    """Time-outs as they come: within them only those are cut who have to make room."""
+    config = "[server]\nworkers = 1\nthreads = 16\n"
+    with serving(
+        tmp_path_factory.mktemp("patient"), "--server", request.param, config=config
+    ) as running:
+        running.client().create_bucket(Bucket="stalls")
+        running.client().put_object(Bucket="stalls", Key="big", Body=bytes(BIG))
+        running.client().put_object(Bucket="stalls", Key="small", Body=b"quick")
+        yield running
+        assert "Traceback" not in log_of(running)
+
+
+@contextmanager
+def crowd(gateway: Running, kinds: tuple[str, ...]) -> Iterator[None]:
+    """Many who stand still, from the address that all others here have."""
+    before = held(gateway)
+    stalls = [STALLS[kind] for kind in kinds for _ in range(STALLED)]
+    stalled = [stall(gateway, target) for stall, target in stalls]
+    try:
+        eventually(lambda: held(gateway) >= PLACES, "all places for one client are held")
+        yield
+    finally:
+        for connection in stalled:
+            connection.close()
+    eventually(lambda: held(gateway) <= before, "all places are free")
+
+
+@linux_only
+def test_small_requests_never_notice_a_crowd(patient: Running) -> None:
+    with crowd(patient, ("uploads", "downloads")):
+        for _ in range(20):
+            assert put(patient, "healthy", 60 * KIB).status == 200
+            small = ask(patient.url, "GET", "/stalls/small")
+            assert (small.status, small.body) == (200, b"quick")
+        assert held(patient) == PLACES
+
+
+@linux_only
+@pytest.mark.parametrize("kinds", [("uploads", "downloads"), ("beginnings", "downloads")])
+def test_who_asks_gets_the_place_of_one_that_stood_still(
+    patient: Running, kinds: tuple[str, ...]
+) -> None:
+    """No more are cut than that; and who moves, if little, is not."""
+    slow, enough = upload(patient, "/stalls/slow", 0), threading.Event()
+    sent = [0]
+
+    def move() -> None:
+        while not enough.wait(0.1):
+            slow.sendall(bytes(KIB))
+            sent[0] += KIB
+
+    moving = threading.Thread(target=move)
+    moving.start()
+    try:
+        with crowd(patient, kinds):
+            insist(lambda: put(patient, "large"))
+            insist(lambda: put(patient, "small", KIB))
+            insist(lambda: ask(patient.url, "GET", "/stalls/big"))
+            assert held(patient) >= PLACES // 2
+    finally:
+        enough.set()
+        moving.join()
+    slow.sendall(bytes(MIB - sent[0]))
+    assert statuses(slow.recv(4096)) == [200]
+    slow.close()
+
+
+def insist(request: Callable[[], Answer]) -> None:
+    """As a client does that obeys Retry-After, and is refused a few times at most."""
+    for _ in range(5):
+        answer = request()
+        if answer.status == 200:
+            return
+        assert (answer.status, answer.code) == (503, "SlowDown")
+        time.sleep(1)
+    raise AssertionError("still refused")
 
 
 # those who vanish
