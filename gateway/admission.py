@@ -39,6 +39,7 @@ import threading
 from enum import IntEnum
 from typing import Protocol
 
+from gateway.cores import Cores
 from gateway.storage import Busy
 
 RETRY_AFTER = 1
@@ -78,7 +79,8 @@ class UnderWay(Protocol):
 class Admission:
     """`limits` and `shares` (of one client) by `Need`. `refused` counts refusals; `wanted` is
     set by one that a place could have helped. `spools`: the server reads bodies before the
-    app does. `under_way` are all requests; who iterates over them takes a copy first."""
+    app does. `cores`: where its threads run. `under_way` are all requests; who iterates over
+    them takes a copy first."""
 
     def __init__(self, threads: int, *, spools: bool = False) -> None:
         self.threads = threads
@@ -88,6 +90,7 @@ class Admission:
         self.limits = (limit, large, max(1, limit // 2))
         self.shares = (max(1, limit * 3 // 4), max(1, large * 3 // 4), self.limits[Need.CHANGE])
         self.spools = spools
+        self.cores = Cores()
         self.refused = 0
         self.under_way: set[UnderWay] = set()
         self.wanted = threading.Event()

@@ -79,6 +79,8 @@ class Exchange(Record):
         need = Need.CHANGE if waits else Need.SMALL if self._small() else Need.LARGE
         self._admission.take(self.client, need)
         self.held, self.waits, self._need = True, waits, need
+        if need is Need.LARGE:
+            self._admission.cores.roam()
 
     def _small(self) -> bool:
         return self.unread and self.announced is not None and self.announced <= SMALL_BODY
@@ -87,6 +89,8 @@ class Exchange(Record):
         if self.held:
             self.held = False
             self._admission.release(self.client, self._need)
+            if self._need is Need.LARGE:
+                self._admission.cores.settle()
 
     # the end
 

@@ -56,7 +56,7 @@ def _serve(configuration: Configuration, out: TextIO) -> int:
     for listener in configuration.server.listen:
         free(listener.host, listener.port)  # before anything is made
     screen = _Screen(configuration, kind, why, prepare(configuration), out)
-    folder = Path(tempfile.mkdtemp(prefix="gateway-metrics-")) if workers > 1 else None
+    folder = Path(tempfile.mkdtemp(prefix="gateway-workers-")) if workers > 1 else None
     try:
         plan = _plan(configuration, kind, workers, folder)
         return SERVERS[kind]().run(plan, screen.show)
@@ -67,16 +67,16 @@ def _serve(configuration: Configuration, out: TextIO) -> int:
 
 
 def _plan(
-    configuration: Configuration, kind: ServerName, workers: int, metrics_folder: Path | None
+    configuration: Configuration, kind: ServerName, workers: int, folder: Path | None
 ) -> Plan:
     options = configuration.server
     threads = options.threads or THREADS[kind]
     return Plan(
         load=partial(
             settled,
-            partial(open_worker, configuration, kind, threads, metrics_folder)
+            partial(open_worker, configuration, kind, threads, folder)
             if kind == "waitress"
-            else partial(load_worker, configuration.origin, kind, threads, metrics_folder),
+            else partial(load_worker, configuration.origin, kind, threads, folder),
         ),
         listen=tuple((one.host, one.port) for one in options.listen),
         workers=workers,
@@ -85,6 +85,7 @@ def _plan(
         header_timeout=options.header_timeout,
         body_timeout=options.body_timeout,
         max_body=options.body_limit(kind),
+        claims=folder if options.cpu_affinity else None,
         tls=None if options.tls is None else (options.tls.certificate, options.tls.key),
     )
 

@@ -127,6 +127,7 @@ POSIX_NAMES = {
         *("chown", "fchown", "mkfifo", "pread", "pwrite", "sendfile", "fdatasync", "sync"),
         *("posix_fadvise", "posix_fallocate", "register_at_fork", "wait", "statvfs"),
         *("O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK", "O_DSYNC", "sched_getaffinity"),
+        "sched_setaffinity",
         "rename",  # is there, but refuses a target that exists: os.replace does not
     },
     "signal": {

@@ -118,6 +118,7 @@ class Server:
     server: Kind = "auto"
     workers: Annotated[int, AtLeast(1)] | None = None
     threads: Annotated[int, AtLeast(1)] | None = None
+    cpu_affinity: bool = True
     log_format: Literal["text", "json"] = "text"
     domains: Annotated[tuple[HostName, ...], OneOrMany] = ()
     external_url: WebUrl | None = None

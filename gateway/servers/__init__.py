@@ -33,7 +33,7 @@ class Loaded:
 class Plan:
     """`load` can be pickled, where processes are spawned. `listen` are host and port;
     `drain` and the time-outs are in seconds, `max_body` in bytes; `tls` are certificate
-    and key."""
+    and key. `claims`: a folder by which workers choose processors of their own (see `cores`)."""
 
     load: Callable[[], Loaded]
     listen: tuple[tuple[str, int], ...]
@@ -44,6 +44,7 @@ class Plan:
     body_timeout: float = 60.0
     max_body: int = 1 << 30
     tls: tuple[Path, Path] | None = field(default=None)
+    claims: Path | None = None
 
 
 class Server(Protocol):

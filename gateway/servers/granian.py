@@ -36,8 +36,9 @@ from functools import partial
 from multiprocessing.util import Finalize
 from typing import Any
 
+from gateway.cores import claim
 from gateway.modes import WSGIApp
-from gateway.servers import CannotServe, Loaded, Plan
+from gateway.servers import CannotServe, Plan
 from gateway.servers.sockets import (
     allow_many_files,
     free,
@@ -72,7 +73,7 @@ class GranianServer:
         server.on_startup(lambda: threading.Thread(target=announce, daemon=True).start())
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         threading.Thread(target=_tell, args=(server,), name="signals", daemon=True).start()
-        load = partial(_load, plan.load, port, plan.body_timeout, os.getpid())
+        load = partial(_load, plan, port, os.getpid())
         try:
             server.serve(target_loader=load, wrap_loader=False)
         except SystemExit as error:
@@ -129,16 +130,18 @@ _LOGGING = {
 }
 
 
-def _load(load: Callable[[], Loaded], port: int, body_timeout: float, parent: int) -> WSGIApp:
+def _load(plan: Plan, port: int, parent: int) -> WSGIApp:
     """In a worker, before it listens."""
     _be_told_once()
     allow_many_files()
-    loaded = load()
+    cores = claim(plan.claims, plan.workers)  # before it has other threads
+    loaded = plan.load()
+    loaded.admission.cores = cores
     # A worker ends in multiprocessing's bootstrap, which runs no atexit functions but these.
     Finalize(None, loaded.close, exitpriority=100)
     _hide_headers()
-    make_impatient_soon(body_timeout)
-    Watch(loaded.admission, port, body_timeout).start()
+    make_impatient_soon(plan.body_timeout)
+    Watch(loaded.admission, port, plan.body_timeout).start()
     threading.Thread(target=_follow, args=(parent,), name="parent", daemon=True).start()
     return loaded.app
 

@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.config import Config
 
+from gateway.cores import processors
 from tests.e2e.conftest import (
     KEY,
     SECRET,
@@ -207,10 +208,27 @@ def test_metrics_count_what_all_workers_answered(gateway: Running) -> None:
 
     eventually(all_counted, "all workers know of all requests")
     if "waitress" not in str(gateway.process.args):
-        files = list(gateway.folder.glob("tmp/gateway-metrics-*/*.json"))
+        files = list(gateway.folder.glob("tmp/gateway-workers-*/*.json"))
         assert len(files) == 2
         for file in files:  # so that the sum was one of two
             assert "GetBucketLocation" in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(len(processors()) < 2, reason="needs Linux and two processors")
+@pytest.mark.parametrize("affinity", [True, False])
+def test_each_worker_keeps_to_a_processor(tmp_path: Path, affinity: bool) -> None:
+    known = sorted(processors())
+    file = tmp_path / "gateway.toml"
+    file.write_text(f"[server]\ncpu_affinity = {str(affinity).lower()}\n", encoding="utf-8")
+    expected = [[one] for one in known] if affinity else [known] * len(known)
+    with started(tmp_path, "--config", str(file), "--workers", str(len(known))) as gateway:
+        pid = gateway.process.pid
+
+        def as_expected() -> bool:
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
+            return sorted(sorted(os.sched_getaffinity(int(one))) for one in children) == expected
+
+        eventually(as_expected, "workers run where they should")
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
