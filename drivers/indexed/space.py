@@ -32,10 +32,6 @@ GRACE = 3_600_000
 longest read, which may open its next piece only then."""
 
 
-_COURTESY = 0.02
-"""Seconds for which a page waits for another: longer than one takes that is in memory."""
-
-
 class Space(ABC):
     """`clock` gives milliseconds. `grace` is for how many the files of a manifest stay when
     nothing needs them, None where readers hold all that they opened; `keep` is that for
@@ -51,7 +47,6 @@ class Space(ABC):
     def __init__(self, clock: Callable[[], int]) -> None:
         self.clock = clock
         self.changed = threading.Condition()
-        self._pages = threading.Lock()
         self.before_close: list[Callable[[], object]] = []
 
     def due(self, time: int) -> Due:
@@ -73,20 +68,6 @@ class Space(ABC):
 
     @abstractmethod
     def close(self) -> None: ...
-
-    @contextlib.contextmanager
-    def paging(self) -> Iterator[sqlite3.Connection]:
-        """`reading`, for what fetches many rows. SQLite gives the interpreter's lock away at
-        each row, and threads that page at once would pass it around a thousand times for a
-        page: so they go one after the other, unless one takes long. (Measured with eight:
-        a page costs half.)"""
-        alone = self._pages.acquire(timeout=_COURTESY)
-        try:
-            with self.reading() as connection:
-                yield connection
-        finally:
-            if alone:
-                self._pages.release()
 
     def announce(self) -> None:
         """Wake who waits for changes in this process; others look each few milliseconds."""

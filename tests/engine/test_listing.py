@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.indexed import listing
+from drivers.indexed import walking
 from drivers.memory import Memory
 from gateway.storage import BytesBody, Context, Delete, ListQuery, Put
 from gateway.storage.paging import common_prefix
@@ -24,11 +24,16 @@ def store() -> Iterator[Memory]:
     memory.close()
 
 
-@pytest.fixture(scope="module", params=[1, 8], ids=["leaps at once", "leaps late"])
+@pytest.fixture(
+    scope="module",
+    params=[(1, 1, 9), (3, 2, 2), (100, 16, 8)],
+    ids=["leaps at once", "leaps soon", "leaps late"],
+)
 def steps(request: pytest.FixtureRequest) -> Iterator[None]:
-    """How many rows are stepped over before the walk seeks, and then leaps."""
+    """How many rows are read at once, and for one item before the walk seeks, and leaps."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(listing, "_STEPS", request.param)
+        for name, value in zip(("FIRST", "LEAST", "SPARSE"), request.param, strict=True):
+            patch.setattr(walking, name, value)
         yield
 
 
