@@ -22,6 +22,8 @@ around it
   reading.py    how an object is found and opened
   writing.py    how a body becomes a blob
   listing.py    pages of keys, versions and uploads
+  walking.py    one walk for them, past common prefixes
+  stretches.py  many rows in one step
   leaping.py    from one full prefix to the next
   view.py multipart.py buckets.py store.py    the contract on top
   upkeep.py     removals, orphans

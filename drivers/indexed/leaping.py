@@ -17,15 +17,15 @@ Leap = Callable[[str, int], list[str | None]]
 """From a key on, the first key below each common prefix, at most so many. It ends with a
 key that is below none, or that may be below one; or with None, when there are no more."""
 
+_NEXT = """(SELECT key FROM objects WHERE service = :service AND key >= {start} {bound}
+    ORDER BY key LIMIT 1)"""
 _LEAP = """
 WITH RECURSIVE item (key) AS (
-    SELECT min(key) FROM objects WHERE service = :service AND key >= :start {bound}
-    UNION ALL
-    SELECT (SELECT min(key) FROM objects WHERE service = :service AND key >=
-        substr(item.key, 1, :first + instr(substr(item.key, :first), :delimiter) + :rest)
-        || :beyond {bound})
-    FROM item WHERE instr(substr(item.key, :first), :delimiter) > 0 LIMIT :count)
+    SELECT {first} UNION ALL
+    SELECT {following} FROM item WHERE instr(substr(key, :first), :delimiter) > 0 LIMIT :count)
 SELECT json_group_array(key) FROM item"""
+_BEYOND = """substr(item.key, 1, :first + instr(substr(item.key, :first), :delimiter) + :rest)
+    || :beyond"""
 """One seek of the index for each prefix. What has a NUL before its delimiter counts as below
 no prefix, for there SQLite's functions end."""
 
@@ -35,7 +35,11 @@ def leaping(connection: sqlite3.Connection, service: int, query: ListQuery) -> L
     if beyond is None:
         return None
     end = successor(query.prefix)
-    sql = _LEAP.format(bound="" if end is None else "AND key < :end")
+    bound = "" if end is None else "AND key < :end"
+    sql = _LEAP.format(
+        first=_NEXT.format(start=":start", bound=bound),
+        following=_NEXT.format(start=_BEYOND, bound=bound),
+    )
     values = {
         "service": service,
         "delimiter": query.delimiter,

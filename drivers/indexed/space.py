@@ -59,8 +59,13 @@ class Space(ABC):
         return self.committer.write(operation, plain=plain)
 
     @abstractmethod
+    def looking(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
+        """A connection for reading; cursors are used up before the block ends. Each statement
+        may see another moment."""
+
+    @abstractmethod
     def reading(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
-        """A connection for reading; cursors are used up before the block ends."""
+        """As `looking`, and all statements see one moment."""
 
     @abstractmethod
     def one(self, sql: str, parameters: Sequence[object]) -> Any:
@@ -137,10 +142,9 @@ class FileSpace(Space):
         return connection
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def looking(self) -> Iterator[sqlite3.Connection]:
         connection = self._reader()
         try:
-            connection.execute("BEGIN")
             yield connection
         except sqlite3.Error as error:
             raise translate(error) from error
@@ -148,6 +152,12 @@ class FileSpace(Space):
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             self._idle.append(connection)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        with self.looking() as connection:
+            connection.execute("BEGIN")
+            yield connection
 
     def one(self, sql: str, parameters: Sequence[object]) -> Any:
         connection = self._reader()
@@ -193,6 +203,8 @@ class MemorySpace(Space):
     def reading(self) -> Iterator[sqlite3.Connection]:
         with self._mutex:
             yield self._connection
+
+    looking = reading
 
     def one(self, sql: str, parameters: Sequence[object]) -> Any:
         with self._mutex:

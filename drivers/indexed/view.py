@@ -107,7 +107,7 @@ class View(Store, Listable, Versions, Changes, Measures, Scrubs):
         return info
 
     def list(self, query: ListQuery = ListQuery()) -> ListPage:
-        with self.space.reading() as connection:
+        with self.space.looking() as connection:  # a page is no more of one moment than two are
             (versioning,) = self.row(connection.execute, "versioning")
             return list_objects(connection, self.service, query, versioned=versioning != "off")
 
