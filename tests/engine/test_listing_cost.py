@@ -93,3 +93,24 @@ def test_a_page_of_versions_does_not_read_the_bucket(store: Memory) -> None:
     assert steps(store, lambda: store.versions(query)) <= small * 1.1 + 2
     page = store.versions(VersionQuery(after="00005/50", after_version="v50"))
     assert page.entries[0].key > "00005/50"
+
+
+def test_a_page_comes_in_few_steps(store: Memory) -> None:
+    """SQLite gives the interpreter's lock away at each step, which other threads wait for."""
+    fill(store, (f"{n // 4:05d}{'/x' if n % 4 else ''}{n}" for n in range(4_000)))
+    fill(store, deep(2_000), table="versions", rows=2)
+    for work, most in (
+        (store.list, 2),
+        (lambda: store.list(ListQuery(delimiter="/")), 7),
+        (store.versions, 2),
+    ):
+        assert statements(store, work) <= most
+
+
+def statements(store: Memory, work: Callable[[], object]) -> int:
+    seen: list[str] = []
+    with store.space.reading() as connection:
+        connection.set_trace_callback(seen.append)
+        work()
+        connection.set_trace_callback(None)
+    return len(seen)
