@@ -2,7 +2,7 @@
 
 SQLite gives the interpreter's lock away at each row, and threads that page at
 once would pass it around a thousand times for a page. So a stretch comes as
-one row, each column of it as a JSON array: about as much work in one thread,
+one row, each column of it as a JSON array: a little more work in one thread,
 half of it with eight.
 """
 
