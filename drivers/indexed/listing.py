@@ -6,9 +6,10 @@ import sqlite3
 from functools import partial
 from itertools import chain, repeat
 from operator import ne
+from typing import Any
 
 from drivers.indexed.finding import sequence_of
-from drivers.indexed.leaping import leaping
+from drivers.indexed.leaping import Leap, leaping
 from drivers.indexed.records import unpack_upload
 from drivers.indexed.stretches import Bounds, Row, columns
 from drivers.indexed.walking import walk
@@ -44,13 +45,24 @@ class _Objects:
         unread = BRIEF if query.brief else () if versioned else ("version",)
         self._names = [name for name in Entry._fields if name not in unread]
         self._select = f"SELECT {', '.join(self._names)} FROM objects WHERE"
+        self._leap = leaping(connection, service, query, self._names)
 
     def seek(self, key: str, inclusive: bool, count: int) -> list[Row]:
         sql = f"{self._select} {self._bounds.where(inclusive)} ORDER BY key LIMIT ?"
-        found = columns(self._connection, self._names, sql, (*self._bounds.values(key), count))
+        values = (*self._bounds.values(key), count)
+        return self._rows(columns(self._connection, self._names, sql, values))
+
+    def _rows(self, found: list[list[Any]]) -> list[Row]:
         values = dict(zip(self._names, found, strict=True))
         whole = [values.get(name, _UNREAD.get(name)) for name in Entry._fields]
         return list(zip(*whole))  # noqa: B905 (what is not read has no end)
+
+    @property
+    def leap(self) -> Leap | None:
+        if self._leap is None:
+            return None
+        leap = self._leap
+        return lambda key, inclusive, count: self._rows(leap(key, inclusive, count))
 
     def rest(self, row: Row, count: int) -> list[Row]:
         return []  # a key has one object
@@ -59,10 +71,10 @@ class _Objects:
 def list_objects(
     connection: sqlite3.Connection, service: int, query: ListQuery, *, versioned: bool
 ) -> ListPage:
+    objects = _Objects(connection, service, query, versioned=versioned)
     page = walk(
-        _Objects(connection, service, query, versioned=versioned),
+        objects, leap=objects.leap,
         prefix=query.prefix, delimiter=query.delimiter, after=query.after, limit=query.limit,
-        leap=leaping(connection, service, query),
     )  # fmt: skip
     return ListPage(
         entries=tuple(map(_entry, page.rows)), prefixes=tuple(page.prefixes), next=page.next

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 Row = tuple[Any, ...]
@@ -35,7 +35,10 @@ def behind(source: Source, row: Row, count: int) -> list[Row]:
 
 
 def columns(
-    connection: sqlite3.Connection, names: Sequence[str], sql: str, parameters: Sequence[object]
+    connection: sqlite3.Connection,
+    names: Sequence[str],
+    sql: str,
+    parameters: Sequence[object] | Mapping[str, object],
 ) -> list[list[Any]]:
     """What the query `sql` finds, column by column. There are no blobs among `names`."""
     arrays = ", ".join([f"json_group_array({name})" for name in names])

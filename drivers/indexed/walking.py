@@ -17,6 +17,9 @@ LEAST = 16
 """Rows of a stretch where prefixes hold much."""
 SPARSE = 8
 """Rows for one item from which on they are not read, but sought past: a seek costs as many."""
+PLAIN = 32
+"""Items of a leap to each prefix from which on rows are read again: it costs four times as
+much to leap from object to object, but what the prefixes hold was much when it began."""
 
 
 class Walked:
@@ -70,22 +73,6 @@ class Walked:
             self.next = self.rows[-1][0]
         return self.room >= 0
 
-    def follow(self, keys: list[str | None]) -> str | None:
-        """Add the prefixes that a leap found. Where rows are to be read again, if anywhere."""
-        for key in keys:
-            if key is None:  # there are no more
-                return None
-            group = common_prefix(key, self._prefix, self._delimiter)
-            if group is None:
-                return key
-            if not self.room:
-                self.next = self._last
-                return None
-            self.room -= 1
-            self.prefixes.append(group)
-            self._last = group
-        return successor(self._last)
-
 
 def walk(
     source: Source,
@@ -105,22 +92,25 @@ def walk(
         return page
     count = min(limit + 1, FIRST) if delimiter else limit + 1
     rows = _begin(source, prefix, delimiter, after, cursor, count)
-    room = page.room
+    room, folded, leaps = limit, 0, False
     while page.take(rows) and len(rows) == count:
         gained, room = room - page.room, page.room
-        sparse = gained * SPARSE < count
-        dense = min(count * SPARSE, (room + 1) * count // max(gained, 1) + 1, LIMIT + 1)
-        count = LEAST if sparse else dense
-        if page.group is None:
-            rows = behind(source, rows[-1], count)
-            continue
-        beyond = successor(page.group)
-        if sparse and leap is not None and beyond is not None:
-            beyond = page.follow(leap(beyond, room + 1))
-            room = page.room
-        if beyond is None:
+        fresh, folded = len(page.prefixes) - folded, len(page.prefixes)
+        sparse = fresh * PLAIN > count if leaps else gained * SPARSE < count
+        if not sparse:
+            count = min(count * SPARSE, (room + 1) * count // max(gained, 1) + 1, LIMIT + 1)
+        else:
+            count = min(count * SPARSE, room + 1) if leaps else LEAST
+        leaps = sparse and leap is not None
+        start = rows[-1][0] if page.group is None else successor(page.group)
+        if start is None:
             break
-        rows = source.seek(beyond, True, count)
+        if leaps and leap is not None:
+            rows = leap(start, page.group is not None, count)
+        elif page.group is None:
+            rows = behind(source, rows[-1], count)
+        else:
+            rows = source.seek(start, True, count)
     return page
 
 
