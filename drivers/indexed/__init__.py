@@ -24,7 +24,7 @@ around it
   listing.py    pages of keys, versions and uploads
   walking.py    one walk for them, past common prefixes
   stretches.py  many rows in one step
-  leaping.py    from one full prefix to the next
+  leaping.py    from item to item, whatever prefixes hold
   view.py multipart.py buckets.py store.py    the contract on top
   upkeep.py     removals, orphans
   scrubbing.py  whether what is kept is what was written
