@@ -78,6 +78,22 @@ def test_a_page_of_prefixes_seeks_past_what_is_below_them(store: Memory) -> None
     assert steps(store, lambda: store.list(ListQuery(delimiter="/"))) * STEP < 5_000
 
 
+@pytest.mark.parametrize("plain", [1, 9])
+def test_keys_and_full_prefixes_by_turns_cost_as_many_seeks(store: Memory, plain: int) -> None:
+    """Whatever the prefixes hold: no more is read of them than tells that they hold much."""
+
+    def cost(below: int) -> int:
+        store.space.write(lambda txn: txn.execute("DELETE FROM objects"))
+        fill(store, (f"{n:04d}" for n in range(500) if n % (plain + 1)))
+        fill(store, (f"{n:04d}/{m:03d}" for n in range(0, 500, plain + 1) for m in range(below)))
+        page = store.list(ListQuery(delimiter="/"))
+        assert len(page.entries) + len(page.prefixes) == 500
+        return steps(store, lambda: store.list(ListQuery(delimiter="/"))) * STEP
+
+    assert cost(400) <= cost(150) * 1.1 + 500
+    assert cost(400) < 500 * 100
+
+
 def test_old_versions_cost_a_list_of_current_keys_nothing(store: Memory) -> None:
     fill(store, deep(2_000))
     before = steps(store, store.list)
