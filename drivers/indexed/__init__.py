@@ -22,7 +22,9 @@ around it
   reading.py    how an object is found and opened
   writing.py    how a body becomes a blob
   listing.py    pages of keys, versions and uploads
-  leaping.py    from one full prefix to the next
+  walking.py    one walk for them, past common prefixes
+  stretches.py  many rows in one step
+  leaping.py    from item to item, whatever prefixes hold
   view.py multipart.py buckets.py store.py    the contract on top
   upkeep.py     removals, orphans
   scrubbing.py  whether what is kept is what was written

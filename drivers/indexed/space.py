@@ -32,10 +32,6 @@ GRACE = 3_600_000
 longest read, which may open its next piece only then."""
 
 
-_COURTESY = 0.02
-"""Seconds for which a page waits for another: longer than one takes that is in memory."""
-
-
 class Space(ABC):
     """`clock` gives milliseconds. `grace` is for how many the files of a manifest stay when
     nothing needs them, None where readers hold all that they opened; `keep` is that for
@@ -51,7 +47,6 @@ class Space(ABC):
     def __init__(self, clock: Callable[[], int]) -> None:
         self.clock = clock
         self.changed = threading.Condition()
-        self._pages = threading.Lock()
         self.before_close: list[Callable[[], object]] = []
 
     def due(self, time: int) -> Due:
@@ -64,8 +59,13 @@ class Space(ABC):
         return self.committer.write(operation, plain=plain)
 
     @abstractmethod
+    def looking(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
+        """A connection for reading; cursors are used up before the block ends. Each statement
+        may see another moment."""
+
+    @abstractmethod
     def reading(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
-        """A connection for reading; cursors are used up before the block ends."""
+        """As `looking`, and all statements see one moment."""
 
     @abstractmethod
     def one(self, sql: str, parameters: Sequence[object]) -> Any:
@@ -73,20 +73,6 @@ class Space(ABC):
 
     @abstractmethod
     def close(self) -> None: ...
-
-    @contextlib.contextmanager
-    def paging(self) -> Iterator[sqlite3.Connection]:
-        """`reading`, for what fetches many rows. SQLite gives the interpreter's lock away at
-        each row, and threads that page at once would pass it around a thousand times for a
-        page: so they go one after the other, unless one takes long. (Measured with eight:
-        a page costs half.)"""
-        alone = self._pages.acquire(timeout=_COURTESY)
-        try:
-            with self.reading() as connection:
-                yield connection
-        finally:
-            if alone:
-                self._pages.release()
 
     def announce(self) -> None:
         """Wake who waits for changes in this process; others look each few milliseconds."""
@@ -156,10 +142,9 @@ class FileSpace(Space):
         return connection
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def looking(self) -> Iterator[sqlite3.Connection]:
         connection = self._reader()
         try:
-            connection.execute("BEGIN")
             yield connection
         except sqlite3.Error as error:
             raise translate(error) from error
@@ -167,6 +152,12 @@ class FileSpace(Space):
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             self._idle.append(connection)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        with self.looking() as connection:
+            connection.execute("BEGIN")
+            yield connection
 
     def one(self, sql: str, parameters: Sequence[object]) -> Any:
         connection = self._reader()
@@ -212,6 +203,8 @@ class MemorySpace(Space):
     def reading(self) -> Iterator[sqlite3.Connection]:
         with self._mutex:
             yield self._connection
+
+    looking = reading
 
     def one(self, sql: str, parameters: Sequence[object]) -> Any:
         with self._mutex:

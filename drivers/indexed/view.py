@@ -107,7 +107,7 @@ class View(Store, Listable, Versions, Changes, Measures, Scrubs):
         return info
 
     def list(self, query: ListQuery = ListQuery()) -> ListPage:
-        with self.space.paging() as connection:
+        with self.space.looking() as connection:  # a page is no more of one moment than two are
             (versioning,) = self.row(connection.execute, "versioning")
             return list_objects(connection, self.service, query, versioned=versioning != "off")
 
@@ -136,7 +136,7 @@ class View(Store, Listable, Versions, Changes, Measures, Scrubs):
         self.space.write(operation)
 
     def versions(self, query: VersionQuery = VersionQuery()) -> VersionPage:
-        with self.space.paging() as connection:
+        with self.space.reading() as connection:
             self.row(connection.execute, "id")
             return list_versions(connection, self.service, query)
 

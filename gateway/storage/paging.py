@@ -62,12 +62,19 @@ class VersionEntry(NamedTuple):
     sequence: int = 0
 
 
+BRIEF = ("content_type", "version", "owner")
+"""What of an entry a store may leave as it is by default when the query is `brief`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListQuery:
+    """`brief`: nobody will look at what `BRIEF` names; a store may spare itself finding it."""
+
     prefix: str = ""
     delimiter: str = ""
     after: str = ""
     limit: int = LIMIT
+    brief: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,6 +78,22 @@ def test_a_page_of_prefixes_seeks_past_what_is_below_them(store: Memory) -> None
     assert steps(store, lambda: store.list(ListQuery(delimiter="/"))) * STEP < 5_000
 
 
+@pytest.mark.parametrize("plain", [1, 9])
+def test_keys_and_full_prefixes_by_turns_cost_as_many_seeks(store: Memory, plain: int) -> None:
+    """Whatever the prefixes hold: no more is read of them than tells that they hold much."""
+
+    def cost(below: int) -> int:
+        store.space.write(lambda txn: txn.execute("DELETE FROM objects"))
+        fill(store, (f"{n:04d}" for n in range(500) if n % (plain + 1)))
+        fill(store, (f"{n:04d}/{m:03d}" for n in range(0, 500, plain + 1) for m in range(below)))
+        page = store.list(ListQuery(delimiter="/"))
+        assert len(page.entries) + len(page.prefixes) == 500
+        return steps(store, lambda: store.list(ListQuery(delimiter="/"))) * STEP
+
+    assert cost(400) <= cost(150) * 1.1 + 500
+    assert cost(400) < 500 * 100
+
+
 def test_old_versions_cost_a_list_of_current_keys_nothing(store: Memory) -> None:
     fill(store, deep(2_000))
     before = steps(store, store.list)
@@ -93,3 +109,24 @@ def test_a_page_of_versions_does_not_read_the_bucket(store: Memory) -> None:
     assert steps(store, lambda: store.versions(query)) <= small * 1.1 + 2
     page = store.versions(VersionQuery(after="00005/50", after_version="v50"))
     assert page.entries[0].key > "00005/50"
+
+
+def test_a_page_comes_in_few_steps(store: Memory) -> None:
+    """SQLite gives the interpreter's lock away at each step, which other threads wait for."""
+    fill(store, (f"{n // 4:05d}{'/x' if n % 4 else ''}{n}" for n in range(4_000)))
+    fill(store, deep(2_000), table="versions", rows=2)
+    for work, most in (
+        (store.list, 2),
+        (lambda: store.list(ListQuery(delimiter="/")), 7),
+        (store.versions, 2),
+    ):
+        assert statements(store, work) <= most
+
+
+def statements(store: Memory, work: Callable[[], object]) -> int:
+    seen: list[str] = []
+    with store.space.reading() as connection:
+        connection.set_trace_callback(seen.append)
+        work()
+        connection.set_trace_callback(None)
+    return len(seen)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.modes.s3.replies import quoted
 from gateway.modes.s3.resources.buckets import behind_token, token_of
+from gateway.modes.s3.resources.listing import _etags
+from gateway.modes.s3.wire import encoded as encoded_texts
+from gateway.modes.s3.wire import escape, iso, isos, url_encode
 from tests.modes.s3_gateway import Served, encoded
 from tests.modes.test_s3_objects import put
 
@@ -129,6 +136,44 @@ def test_control_characters_are_listed_as_references(s3: Served, bucket: str) ->
     put(s3, bucket, "a\x01\r\nb")
     assert b"<Key>a&#x1;&#xd;&#xa;b</Key>" in s3.raw("GET", f"/{bucket}").body
     assert keys(s3.client().list_objects_v2(Bucket=bucket)) == ["a\x01\r\nb"]
+
+
+ODD = ["&<>", 'a"b', "a\x00b", "a\x1f\n\t\x7f", "a b+%", "é", "\ufffe\uffff", "📁~", "\\", "]]>"]
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("call", ["list-type=2", "list-type=1", "versions"])
+def test_one_odd_key_among_plain_ones_is_written_as_it_must_be(
+    s3: Served, bucket: str, call: str, odd: str
+) -> None:
+    """Keys are looked at all at once; each is written as it would be alone."""
+    for key in ("0", odd, f"{odd}/1", "~"):
+        put(s3, bucket, key)
+    for encoding, write in (("", escape), ("&encoding-type=url", url_encode)):
+        body = s3.raw("GET", f"/{bucket}?{call}&delimiter=%2F{encoding}").body.decode()
+        alone = sorted(("0", odd, "~"), key=str.encode)
+        assert re.findall("<Key>(.*?)</Key>", body, re.DOTALL) == list(map(write, alone))
+        assert f"<CommonPrefixes><Prefix>{write(f'{odd}/')}</Prefix></CommonPrefixes>" in body
+    found = s3.client().list_objects_v2(Bucket=bucket)
+    assert keys(found) == sorted(("0", odd, f"{odd}/1", "~"), key=str.encode)
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(st.sampled_from('aZ09-_.~/ &<"\x00\n\ud7ffé📁+%'))))
+def test_texts_written_at_once_are_as_each_alone(texts: list[str]) -> None:
+    assert list(encoded_texts(texts)) == list(map(escape, texts))
+    assert list(encoded_texts(texts, "url")) == [quote(text, safe="/") for text in texts]
+
+
+@given(st.integers(0, 253402300799999))
+def test_times_are_whole_seconds(milliseconds: int) -> None:
+    wanted = datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    assert [iso(milliseconds)] == isos([milliseconds]) == [wanted.rjust(24, "0")]
+
+
+def test_etags_that_are_no_digests_are_escaped() -> None:
+    for etag in ('W/"x"', "a<b&c", ""):
+        assert _etags([etag, "0a"]) == [escape(quoted(etag)), "&quot;0a&quot;"]
 
 
 def test_a_delimiter_or_token_that_is_empty_or_wrong(s3: Served, filled: str) -> None:

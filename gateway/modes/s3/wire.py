@@ -8,7 +8,7 @@ clients send S3's, another, or none.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from time import gmtime
 from typing import TYPE_CHECKING
@@ -24,17 +24,14 @@ if TYPE_CHECKING:
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _PROLOG = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _SPECIAL = re.compile('[&<>"\x00-\x1f\x7f\ufffe\uffff]')
+_PLAIN = re.compile('[^&<>"\x00-\x1f\x7f\ufffe\uffff]*').fullmatch
+_PLAIN_IN_URLS = re.compile("[A-Za-z0-9_.~/-]*").fullmatch
 _NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 
 
 def _reference(match: re.Match[str]) -> str:
     character = match.group()
     return _NAMED.get(character) or f"&#x{ord(character):x};"
-
-
-def is_plain(text: str) -> bool:
-    """Whether `escape` leaves it as it is."""
-    return _SPECIAL.search(text) is None
 
 
 def escape(text: str) -> str:
@@ -52,6 +49,12 @@ def encoder(encoding: str) -> Callable[[str], str]:
     return url_encode if encoding == "url" else escape
 
 
+def encoded(texts: Sequence[str], encoding: str = "") -> Sequence[str]:
+    """Each as `encoder` writes it. One look at all of them tells whether any needs it."""
+    plain = _PLAIN_IN_URLS if encoding == "url" else _PLAIN
+    return texts if plain("".join(texts)) else list(map(encoder(encoding), texts))
+
+
 def element(name: str, text: object) -> str:
     return f"<{name}>{escape(str(text))}</{name}>"
 
@@ -66,21 +69,32 @@ def flag(name: str, state: bool) -> str:
 
 
 def document(root: str, *content: str, attributes: str = f' xmlns="{NAMESPACE}"') -> bytes:
-    return f"{_PROLOG}<{root}{attributes}>{''.join(content)}</{root}>".encode()
+    return "".join([f"{_PROLOG}<{root}{attributes}>", *content, f"</{root}>"]).encode()
+
+
+_TWO = [f"{number:02}" for number in range(60)]
+
+
+@lru_cache
+def _date(day: int) -> str:
+    t = gmtime(day * 86400)
+    return f"{t.tm_year:04}-{t.tm_mon:02}-{t.tm_mday:02}"
 
 
 @lru_cache(maxsize=4096)
 def _iso(seconds: int) -> str:
-    t = gmtime(seconds)
-    return (
-        f"{t.tm_year:04}-{t.tm_mon:02}-{t.tm_mday:02}"
-        f"T{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02}.000Z"
-    )
+    day, seconds = divmod(seconds, 86400)
+    minutes, seconds = divmod(seconds, 60)
+    return f"{_date(day)}T{_TWO[minutes // 60]}:{_TWO[minutes % 60]}:{_TWO[seconds]}.000Z"
 
 
 def iso(milliseconds: int) -> str:
     """S3 gives whole seconds, so that a list and Last-Modified say the same."""
     return _iso(milliseconds // 1000)
+
+
+def isos(many: Iterable[int]) -> list[str]:
+    return [_iso(milliseconds // 1000) for milliseconds in many]
 
 
 MOST_TAGS = 200_000

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import product
 from threading import Thread
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.storage import BadKey, Entry, ListPage, ListQuery
-from gateway.storage.paging import LIMIT, common_prefix
+from gateway.storage.paging import BRIEF, LIMIT, common_prefix
 from gateway.testing.conformance.bench import Bench
 from gateway.testing.conformance.harness import Conformance
 from gateway.testing.conformance.parallel import together
@@ -107,6 +108,15 @@ class ListingConformance(Conformance):
                 info.version, info.storage_class, info.owner,
             ),
         )  # fmt: skip
+
+    def test_a_brief_entry_says_what_every_list_shows(self, bench: Bench) -> None:
+        for key in ("a", "b/1"):
+            bench.put(key, b"data")
+        whole, brief = bench.listable.list(), bench.listable.list(ListQuery(brief=True))
+        unsaid: dict[str, Any] = {name: Entry._field_defaults[name] for name in BRIEF}
+        assert [one._replace(**unsaid) for one in brief.entries] == [
+            one._replace(**unsaid) for one in whole.entries
+        ]
 
     def test_a_limit_of_nothing_is_an_empty_page_without_next(self, bench: Bench) -> None:
         filled(bench, ("a", "b"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 
 from gateway.modes.s3 import documents
 from gateway.modes.s3.problems import S3Problem
@@ -13,11 +15,12 @@ from gateway.modes.s3.resources.buckets import behind_token, token_of
 from gateway.modes.s3.wire import (
     document,
     element,
+    encoded,
     encoder,
     escape,
     flag,
-    is_plain,
     iso,
+    isos,
     optional,
 )
 from gateway.storage import (
@@ -34,7 +37,7 @@ from gateway.storage import (
 )
 from gateway.storage.types import NULL_VERSION
 
-_PLAIN = re.compile("[0-9a-f-]+").fullmatch
+_BARE = re.compile("[0-9a-f-]*").fullmatch
 
 
 class _Writing:
@@ -53,44 +56,44 @@ class _Writing:
     def coded_optional(self, name: str, text: str) -> str:
         return self.coded(name, text) if text else ""
 
-    def prefixes(self, found: tuple[str, ...]) -> str:
-        return "".join(
-            f"<CommonPrefixes><Prefix>{self.key(one)}</Prefix></CommonPrefixes>" for one in found
-        )
+    def keys(self, found: Sequence[str]) -> Sequence[str]:
+        return encoded(found, self.encoding)
 
-    def entries(self, found: tuple[Entry, ...], *, owner: bool) -> str:
-        """The hot loop: a thousand of these are one page."""
+    def prefixes(self, found: Sequence[str]) -> list[str]:
+        return [
+            f"<CommonPrefixes><Prefix>{one}</Prefix></CommonPrefixes>" for one in self.keys(found)
+        ]
+
+    def owners(self, found: Iterable[str]) -> list[str]:
         named = self.people.named
-        return "".join(
-            [
-                f"<Contents><Key>{key}</Key><LastModified>{iso(one.modified)}"
-                f"</LastModified><ETag>{etag}</ETag><Size>{one.size}</Size>"
-                f"{named('Owner', one.owner) if owner else ''}"
-                f"<StorageClass>{one.storage_class}</StorageClass></Contents>"
-                for one, key, etag in zip(found, self._keys(found), _etags(found), strict=True)
-            ]
+        return [named("Owner", one) for one in found]
+
+
+# A thousand entries are one page: what can be done for all of them at once is done so.
+
+
+def _entries(writing: _Writing, found: Sequence[Entry], *, owner: bool) -> list[str]:
+    if not found:
+        return []
+    keys, sizes, etags, modified, _, _, classes, owners = zip(*found, strict=True)
+    return [
+        f"<Contents><Key>{key}</Key><LastModified>{time}</LastModified><ETag>{etag}</ETag>"
+        f"<Size>{size}</Size>{named}<StorageClass>{kind}</StorageClass></Contents>"
+        for key, time, etag, size, named, kind in zip(
+            writing.keys(keys), isos(modified), _etags(etags), sizes,
+            writing.owners(owners) if owner else repeat(""), encoded(classes),
+            strict=False,  # nobody has no end
         )
-
-    def _keys(self, found: tuple[Entry, ...]) -> list[str]:
-        """As `key` writes each; one look at all of them tells whether it need be asked."""
-        keys = [one.key for one in found]
-        if not self.encoding and is_plain("".join(keys)):
-            return keys
-        return list(map(self.key, keys))
+    ]  # fmt: skip
 
 
-def _etags(found: tuple[Entry, ...]) -> list[str]:
-    etags = [one.etag for one in found]
-    if _PLAIN("".join(etags)):
-        return [f"&quot;{etag}&quot;" for etag in etags]
-    return list(map(_etag, etags))
+def _etags(found: Sequence[str]) -> list[str]:
+    if _BARE("".join(found)):
+        return [f"&quot;{one}&quot;" for one in found]
+    return [escape(quoted(one)) for one in found]
 
 
-def _etag(etag: str) -> str:
-    return f"&quot;{etag}&quot;" if _PLAIN(etag) else escape(quoted(etag))
-
-
-def _page(request: Request, limit: int, after: str) -> ListPage:
+def _page(request: Request, limit: int, after: str, *, brief: bool = False) -> ListPage:
     access = request.access
     access.require("list")
     if limit == 0:
@@ -101,6 +104,7 @@ def _page(request: Request, limit: int, after: str) -> ListPage:
             delimiter=request.param("delimiter"),
             after=after,
             limit=limit,
+            brief=brief,
         )
     )
 
@@ -122,8 +126,8 @@ def list_objects(request: Request) -> Reply:
             writing.coded_optional("Delimiter", delimiter),
             optional("EncodingType", writing.encoding),
             flag("IsTruncated", page.next is not None),
-            writing.entries(page.entries, owner=True),
-            writing.prefixes(page.prefixes),
+            *_entries(writing, page.entries, owner=True),
+            *writing.prefixes(page.prefixes),
         )
     )
 
@@ -132,7 +136,8 @@ def list_objects_v2(request: Request) -> Reply:
     limit, token = asked.number(request, "max-keys"), request.query.get("continuation-token")
     writing, start = _Writing(request), request.param("start-after")
     after = behind_token(token) if token else start
-    page = _page(request, limit, after)
+    owner = request.param("fetch-owner") == "true"
+    page = _page(request, limit, after, brief=not owner)
     following = "" if page.next is None else token_of(page.next)
     return xml(
         document(
@@ -147,8 +152,8 @@ def list_objects_v2(request: Request) -> Reply:
             writing.coded_optional("Delimiter", request.param("delimiter")),
             optional("EncodingType", writing.encoding),
             flag("IsTruncated", page.next is not None),
-            writing.entries(page.entries, owner=request.param("fetch-owner") == "true"),
-            writing.prefixes(page.prefixes),
+            *_entries(writing, page.entries, owner=owner),
+            *writing.prefixes(page.prefixes),
         )
     )
 
@@ -185,8 +190,8 @@ def list_object_versions(request: Request) -> Reply:
             writing.coded_optional("Delimiter", request.param("delimiter")),
             optional("EncodingType", writing.encoding),
             flag("IsTruncated", page.next is not None),
-            *[_version(one, writing) for one in page.entries],
-            writing.prefixes(page.prefixes),
+            *_version_entries(writing, page.entries),
+            *writing.prefixes(page.prefixes),
         )
     )
 
@@ -227,18 +232,30 @@ def _only_versions(page: ListPage) -> VersionPage:
     return VersionPage(entries=entries, prefixes=page.prefixes, next=page.next)
 
 
-def _version(one: VersionEntry, writing: _Writing) -> str:
-    head = (
-        f"<Key>{writing.key(one.key)}</Key>{element('VersionId', one.version)}"
-        f"{flag('IsLatest', one.latest)}<LastModified>{iso(one.modified)}</LastModified>"
+def _version_entries(writing: _Writing, found: Sequence[VersionEntry]) -> list[str]:
+    if not found:
+        return []
+    keys, names, latest, markers, sizes, etags, modified, classes, owners, _ = zip(
+        *found, strict=True
     )
-    owner = writing.people.named("Owner", one.owner)
-    if one.marker:
-        return f"<DeleteMarker>{head}{owner}</DeleteMarker>"
-    return (
-        f"<Version>{head}{element('ETag', quoted(one.etag))}<Size>{one.size}</Size>"
-        f"<StorageClass>{one.storage_class}</StorageClass>{owner}</Version>"
-    )
+    rows = []
+    for key, name, newest, marker, size, etag, time, kind, owner in zip(
+        writing.keys(keys), encoded(names), latest, markers, sizes,
+        _etags(etags), isos(modified), encoded(classes), writing.owners(owners),
+        strict=True,
+    ):  # fmt: skip
+        stored = (
+            f"<ETag>{etag}</ETag><Size>{size}</Size><StorageClass>{kind}</StorageClass>"
+            if not marker
+            else ""
+        )
+        tag = "DeleteMarker" if marker else "Version"
+        rows.append(
+            f"<{tag}><Key>{key}</Key><VersionId>{name}</VersionId>"
+            f"<IsLatest>{'true' if newest else 'false'}</IsLatest>"
+            f"<LastModified>{time}</LastModified>{stored}{owner}</{tag}>"
+        )
+    return rows
 
 
 # uploads
@@ -263,7 +280,7 @@ def list_multipart_uploads(request: Request) -> Reply:
             element("MaxUploads", limit),
             flag("IsTruncated", page.next is not None),
             *[_upload(one, writing) for one in page.uploads],
-            writing.prefixes(page.prefixes),
+            *writing.prefixes(page.prefixes),
         )
     )
 
