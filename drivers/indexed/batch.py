@@ -4,7 +4,7 @@ Operations run one after the other, each seeing those before it. One that
 fails has hardly ever changed anything by then, so they run without savepoints
 first; when one fails too late for that, all is undone, and each runs again
 under a savepoint of its own. So an operation may run twice: what it does
-outside of the transaction must bear that.
+outside of the transaction must bear that. One that is alone needs none of this.
 
 What a service's row counts is kept between operations, and written once.
 """
@@ -38,12 +38,13 @@ def translate(error: sqlite3.Error) -> StorageError:
 
 class Transaction:
     """What operations work with. `released` collects names of blobs that nothing
-    needs after the commit."""
+    needs after the commit. `execute` gives one cursor again and again: its rows are
+    fetched before the next statement."""
 
     __slots__ = ("_ledgers", "execute", "released")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self.execute = connection.execute
+        self.execute = connection.cursor().execute
         self.released: list[str] = []
         self._ledgers: dict[int, Ledger] = {}
 
@@ -140,9 +141,23 @@ def _run_apart(connection: sqlite3.Connection, batch: Sequence[Waiter]) -> list[
     return released
 
 
+def _run_alone(connection: sqlite3.Connection, waiter: Waiter) -> list[str]:
+    """Nothing has to be kept of the others' changes when it fails."""
+    transaction = Transaction(connection)
+    waiter.run(transaction)
+    if waiter.error is None:
+        transaction.settle()
+        return transaction.released
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+    raise waiter.error
+
+
 def _run(connection: sqlite3.Connection, batch: Sequence[Waiter]) -> list[str]:
     """Evaluate all in a transaction that stays open; the names of blobs released."""
     connection.execute("BEGIN IMMEDIATE")
+    if len(batch) == 1:
+        return _run_alone(connection, batch[0])
     released = _run_together(connection, batch)
     if released is None:
         if connection.in_transaction:

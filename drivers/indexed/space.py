@@ -51,6 +51,7 @@ class Space(ABC):
     def __init__(self, clock: Callable[[], int]) -> None:
         self.clock = clock
         self.changed = threading.Condition()
+        self._listeners = 0
         self._pages = threading.Lock()
         self.before_close: list[Callable[[], object]] = []
 
@@ -88,10 +89,22 @@ class Space(ABC):
             if alone:
                 self._pages.release()
 
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """For who looks for changes, and waits for `changed` when there are none."""
+        with self.changed:
+            self._listeners += 1
+        try:
+            yield
+        finally:
+            with self.changed:
+                self._listeners -= 1
+
     def announce(self) -> None:
         """Wake who waits for changes in this process; others look each few milliseconds."""
-        with self.changed:
-            self.changed.notify_all()
+        if self._listeners:
+            with self.changed:
+                self.changed.notify_all()
 
 
 class FileSpace(Space):
