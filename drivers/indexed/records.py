@@ -185,7 +185,7 @@ def new_info(
         tags=options.tags,
         checksums=checksums,
         checksum_type=options.checksum_type if checksums else None,
-        protection=unpack_protection(pack_protection(protection)),
+        protection=protection and unpack_protection(pack_protection(protection)),
         encryption=Encryption(kind=kept.kind, key_md5=kept.key_md5) if kept else None,
         storage_class=row.storage_class,
         owner=row.owner,

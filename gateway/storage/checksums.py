@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from base64 import b64decode
-from binascii import b2a_base64
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -73,7 +72,7 @@ def encode(digest: bytes) -> str:
 def decode(algorithm: str, text: str) -> bytes:
     """The digest's bytes. Raises `InvalidRequest` when `text` is no such digest."""
     try:
-        digest = b64decode(text, validate=True)
+        digest = a2b_base64(text, strict_mode=True)
     except ValueError:
         digest = b""
     if len(digest) != _WIDTH[algorithm]:

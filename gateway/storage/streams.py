@@ -208,18 +208,27 @@ class Intake:
         if not piece:
             self._finish()
             return b""
+        self._add(piece)
+        return piece
+
+    def _add(self, piece: bytes) -> None:
         self.size += len(piece)
         if self._expected is not None and self.size > self._expected:
             raise TooLarge("More bytes came than were announced.", limit=self._expected)
         for hasher in self._hashers.values():
             hasher.update(piece)
-        return piece
 
     def read_all(self, limit: int) -> bytes | None:
         """The whole body if it has at most `limit` bytes; else None, with nothing read."""
         if self._expected is None or self._expected > limit:
             return None
-        return b"".join(iter(self.read, b""))
+        data = self._source.read(self._expected or PIECE)
+        if data:
+            self._add(data)
+            if rest := b"".join(iter(self.read, b"")):
+                data += rest
+        self._finish()
+        return data
 
     def close(self) -> None:
         self._source.close()

@@ -70,8 +70,14 @@ def checksums(info: ObjectInfo) -> Headers:
 
 def written(info: ObjectInfo) -> Headers:
     """What is said of an object that was just stored."""
-    headers = [("etag", quoted(info.etag)), *new_version(info), *checksums(info)]
-    return headers + encryption(info.encryption)
+    headers = [("etag", quoted(info.etag))]
+    if info.version is not None:
+        headers += new_version(info)
+    if info.checksums:
+        headers += checksums(info)
+    if info.encryption is not None:
+        headers += encryption(info.encryption)
+    return headers
 
 
 def validators(info: ObjectInfo) -> Headers:
