@@ -147,7 +147,8 @@ def _failed(req: falcon.Request, resp: falcon.Response, error: Exception, _: obj
 
 def _no_method(req: falcon.Request, resp: falcon.Response, *_: object) -> None:
     """Falcon refuses the one method that it has a meaning of its own for, WEBSOCKET."""
-    _say(S3Problem("MethodNotAllowed", Method=req.method), req, resp)
+    methods = ", ".join(sorted({one.method for one in operations.TABLE}))
+    _say(S3Problem("MethodNotAllowed", Method=req.method, Allow=methods), req, resp)
 
 
 def _say(problem: S3Problem, req: falcon.Request, resp: falcon.Response) -> None:
