@@ -227,7 +227,8 @@ class Intake:
             self._add(data)
             if rest := b"".join(iter(self.read, b"")):
                 data += rest
-        self._finish()
+        else:
+            self._finish()
         return data
 
     def close(self) -> None:
