@@ -104,7 +104,7 @@ def admitted(reply: Reply, environ: dict[str, Any]) -> Reply:
 
 
 def refused(error: StorageError | S3Problem, environ: dict[str, Any], record: Any) -> Reply:
-    path = environ.get("PATH_INFO", "").encode("latin-1", "replace").decode("utf-8", "replace")
+    path = _shown_path(environ)
     code, reply = errors.reply(error, path, environ.get("gateway.request_id", ""))
     if record is not None:
         record.code = code
@@ -113,6 +113,11 @@ def refused(error: StorageError | S3Problem, environ: dict[str, Any], record: An
     if environ["REQUEST_METHOD"] == "HEAD":
         reply.body = b""
     return reply
+
+
+def _shown_path(environ: dict[str, Any]) -> str:
+    text: str = environ.get("PATH_INFO", "")
+    return text.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def who(request: Request) -> Authenticated:
@@ -153,7 +158,7 @@ def _no_method(req: falcon.Request, resp: falcon.Response, *_: object) -> None:
 
 def _say(problem: S3Problem, req: falcon.Request, resp: falcon.Response) -> None:
     environ = req.env
-    code, reply = errors.reply(problem, req.path, environ.get("gateway.request_id", ""))
+    code, reply = errors.reply(problem, _shown_path(environ), environ.get("gateway.request_id", ""))
     record = environ.get("gateway.record")
     if record is not None:
         record.code = code

@@ -123,7 +123,7 @@ def claim_of_header(text: str) -> tuple[Claim, str]:
     return _read_header(text)
 
 
-_REPEATED = 1024
+_REPEATED = 768
 
 
 @lru_cache(maxsize=512)
