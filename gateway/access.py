@@ -138,8 +138,10 @@ def _granted(
 
 def allowed_on_service(identity: Identity, service: Service) -> frozenset[Action]:
     """All actions that `identity` may do in `service`, to whatever key."""
-    granted = _granted(service.grants, identity, _SERVICE_ACTIONS)
-    return allowed_by_access(identity, service) | granted
+    allowed = allowed_by_access(identity, service)
+    if not service.grants:
+        return allowed
+    return allowed | _granted(service.grants, identity, _SERVICE_ACTIONS)
 
 
 def allowed_by_access(identity: Identity, service: Service) -> frozenset[Action]:

@@ -37,6 +37,9 @@ def _plain(text: str, encoding: str = "utf-8") -> str:
     return quote(text, safe=_PRINTABLE, encoding=encoding, errors="backslashreplace")
 
 
+_MILLISECONDS = tuple(f".{number:03}Z" for number in range(1000))
+
+
 @lru_cache(maxsize=16)
 def _second(second: int) -> str:
     return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}"
@@ -45,7 +48,7 @@ def _second(second: int) -> str:
 def _time(started: float) -> str:
     """RFC 3339, in UTC with milliseconds."""
     second, milliseconds = divmod(int(started * 1000), 1000)
-    return f"{_second(second)}.{milliseconds:03}Z"
+    return _second(second) + _MILLISECONDS[milliseconds]
 
 
 def as_text(record: Record) -> str:

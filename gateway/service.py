@@ -76,6 +76,7 @@ class Service(Store):
         staging: Callable[[], Multipart] | None = None,
     ) -> None:
         self.about, self.store, self._staging = about, store, staging
+        self._needed: dict[type, Any] = {}
         self.sid, self.owner, self.grants = about.sid, about.owner, about.grants
 
     @property
@@ -92,6 +93,9 @@ class Service(Store):
 
     def need(self, capability: type[C]) -> C:
         """That capability, or `Unsupported` naming what is missing where."""
+        found: C | None = self._needed.get(capability)
+        if found is not None:
+            return found
         found = self.find(capability)
         if found is None:
             raise Unsupported(
@@ -99,6 +103,7 @@ class Service(Store):
                 f" {capability.__name__}.",
                 capability=capability.__name__,
             )
+        self._needed[capability] = found
         return found
 
     def behind(self, key: str) -> tuple[Store, str]:

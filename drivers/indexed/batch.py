@@ -4,7 +4,7 @@ Operations run one after the other, each seeing those before it. One that
 fails has hardly ever changed anything by then, so they run without savepoints
 first; when one fails too late for that, all is undone, and each runs again
 under a savepoint of its own. So an operation may run twice: what it does
-outside of the transaction must bear that.
+outside of the transaction must bear that. One that is alone needs none of this.
 
 What a service's row counts is kept between operations, and written once.
 """
@@ -38,14 +38,17 @@ def translate(error: sqlite3.Error) -> StorageError:
 
 class Transaction:
     """What operations work with. `released` collects names of blobs that nothing
-    needs after the commit."""
+    needs after the commit. `execute` gives one cursor again and again: its rows are
+    fetched before the next statement."""
 
     __slots__ = ("_ledgers", "execute", "released")
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.execute = connection.execute
+    def __init__(
+        self, connection: sqlite3.Connection, ledgers: dict[int, Ledger] | None = None
+    ) -> None:
+        self.execute = connection.cursor().execute
         self.released: list[str] = []
-        self._ledgers: dict[int, Ledger] = {}
+        self._ledgers: dict[int, Ledger] = {} if ledgers is None else ledgers
 
     def one(self, sql: str, parameters: Sequence[object] = ()) -> Any:
         return self.execute(sql, parameters).fetchone()
@@ -57,11 +60,15 @@ class Transaction:
             found = self._ledgers[service] = Ledger(self.one, service)
         return found
 
+    def save(self) -> None:
+        """Write the ledgers."""
+        for ledger in self._ledgers.values():
+            ledger.save(self.execute)
+
     def settle(self) -> None:
         """Write the ledgers, and read them anew when they are asked for again: for
         operations that work on the services' rows themselves."""
-        for ledger in self._ledgers.values():
-            ledger.save(self.execute)
+        self.save()
         self._ledgers.clear()
 
     def keep(self) -> Callable[[], None]:
@@ -140,9 +147,28 @@ def _run_apart(connection: sqlite3.Connection, batch: Sequence[Waiter]) -> list[
     return released
 
 
-def _run(connection: sqlite3.Connection, batch: Sequence[Waiter]) -> list[str]:
+def _run_alone(
+    connection: sqlite3.Connection, waiter: Waiter, ledgers: dict[int, Ledger] | None
+) -> list[str]:
+    """Without the means to undo one operation of several. Raises what it raised."""
+    transaction = Transaction(connection, ledgers)
+    waiter.run(transaction)
+    if waiter.error is not None:
+        raise waiter.error
+    if waiter.plain:
+        transaction.save()
+    else:
+        transaction.settle()
+    return transaction.released
+
+
+def _run(
+    connection: sqlite3.Connection, batch: Sequence[Waiter], ledgers: dict[int, Ledger] | None
+) -> list[str]:
     """Evaluate all in a transaction that stays open; the names of blobs released."""
     connection.execute("BEGIN IMMEDIATE")
+    if len(batch) == 1:
+        return _run_alone(connection, batch[0], ledgers)
     released = _run_together(connection, batch)
     if released is None:
         if connection.in_transaction:
@@ -152,15 +178,20 @@ def _run(connection: sqlite3.Connection, batch: Sequence[Waiter]) -> list[str]:
     return released
 
 
-def commit_batch(connection: sqlite3.Connection, batch: Sequence[Waiter]) -> list[str]:
+def commit_batch(
+    connection: sqlite3.Connection,
+    batch: Sequence[Waiter],
+    ledgers: dict[int, Ledger] | None = None,
+) -> list[str]:
     """One transaction for all; what fails as a whole fails for each of them.
 
-    The names of blobs that nothing needs any more.
+    The names of blobs that nothing needs any more. `ledgers`: what is kept of services
+    between transactions of one, where nobody else writes; forgotten when one fails.
     """
     committing = False
     try:
         try:
-            released = _run(connection, batch)
+            released = _run(connection, batch, ledgers)
             committing = True
             connection.execute("COMMIT")
         except BaseException:
@@ -168,6 +199,8 @@ def commit_batch(connection: sqlite3.Connection, batch: Sequence[Waiter]) -> lis
                 connection.execute("ROLLBACK")
             raise
     except BaseException as error:  # it belongs to the writers; none of them was answered yet
+        if ledgers is not None:
+            ledgers.clear()
         failure = translate(error) if isinstance(error, sqlite3.Error) else error
         if committing and type(failure) is Unavailable:
             failure = Uncertain(failure.message)

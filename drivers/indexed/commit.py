@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
 from drivers.indexed.batch import Transaction, Waiter, commit_batch
+from drivers.indexed.ledger import Ledger
 from gateway.storage import Unavailable
 from gateway.storage.locks import FileLock
 
@@ -27,6 +28,9 @@ T = TypeVar("T")
 
 BATCH = 256
 """Operations in one commit; more wait for the next."""
+
+LEDGERS = 16
+"""Services whose numbers an index in memory keeps between commits."""
 
 
 class Committer(Protocol):
@@ -108,12 +112,15 @@ class Serial:
         released: Callable[[Sequence[str]], object],
     ) -> None:
         self._connection, self._mutex, self._released = connection, mutex, released
+        self._ledgers: dict[int, Ledger] = {}
         self.commits = 0
 
     def write(self, operation: Callable[[Transaction], T], *, plain: bool = False) -> T:
         waiter = Waiter(operation, plain=plain)
         with self._mutex:
-            names = commit_batch(self._connection, (waiter,))
+            if len(self._ledgers) > LEDGERS:
+                self._ledgers.clear()
+            names = commit_batch(self._connection, (waiter,), self._ledgers)
             self.commits += 1
             if names:
                 self._released(names)

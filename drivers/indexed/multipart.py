@@ -50,7 +50,8 @@ class MultipartView(View, Multipart):
         begun = self.upload(key, upload).options
         encryption = part_encryption(begun.encryption, options.encryption)
         checked = replace(options, checksums={**begun.checksums, **options.checksums})
-        with self.writer.stored(source, checked, encryption, inline=False) as (intake, blob):
+        with self.writer.stored(source, checked, encryption, inline=False) as stored:
+            intake, blob = stored.intake, stored.blob
 
             def operation(shelf: Shelf) -> Part:
                 uploads.check_room(shelf, intake.size)

@@ -7,9 +7,8 @@ method changed before it raises is undone (see `batch`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
 
 from drivers.indexed.batch import Transaction
 from drivers.indexed.content import ContentMaker, Due, release
@@ -31,6 +30,7 @@ from gateway.storage import (
     ObjectInfo,
     Protected,
     Protection,
+    Put,
 )
 
 _INSERT_OBJECT = f"INSERT OR REPLACE INTO objects ({COLUMNS}) VALUES ({', '.join('?' * 13)})"
@@ -39,19 +39,16 @@ _INSERT_VERSION = (
 )
 
 
-@dataclass(slots=True, kw_only=True)
-class Draft:
+class Draft(NamedTuple):
     """A new current object, but for what the commit decides (sequence and version).
 
-    `protection` is what is asked for; the rest that has no column is in `detail`.
+    What `options` say and has no column is in `detail`.
     """
 
     key: str
     size: int
     etag: str
-    content_type: str
-    storage_class: str
-    owner: str
+    options: Put
     detail: str
     content: ContentMaker
 
@@ -59,10 +56,19 @@ class Draft:
 class Shelf:
     """The keys of one service, as a write's transaction changes them at `time`."""
 
-    def __init__(self, txn: Transaction, service: int, time: int, due: Due) -> None:
+    __slots__ = ("_due", "ledger", "service", "time", "txn")
+
+    def __init__(
+        self, txn: Transaction, service: int, time: int, due: Callable[[int], Due]
+    ) -> None:
         self.txn, self.service, self.time = txn, service, time
         self.ledger = txn.ledger(service)
-        self.due = due
+        self._due = due
+
+    @property
+    def due(self) -> Due:
+        """When files may go that nothing needs any more."""
+        return self._due(self.time)
 
     def current(self, key: str) -> Row | None:
         return current(self.txn, self.service, key)
@@ -85,7 +91,7 @@ class Shelf:
 
     def put(self, draft: Draft, conditions: Conditions | None) -> Row:
         """Make the draft the current object."""
-        ledger, txn = self.ledger, self.txn
+        ledger, txn, options = self.ledger, self.txn, draft.options
         before = self.current(draft.key)
         self.check(draft.key, before, conditions)
         sequence = ledger.next()
@@ -100,7 +106,7 @@ class Shelf:
         ledger.add(draft.size)
         row = Row(
             self.service, draft.key, sequence, version, draft.size, draft.etag, self.time,
-            draft.content_type, draft.storage_class, draft.owner,
+            options.content_type, options.storage_class, options.owner,
             content.blob, content.manifest, draft.detail,
         )  # fmt: skip
         txn.execute(_INSERT_OBJECT, row)

@@ -47,6 +47,7 @@ class Space(ABC):
     def __init__(self, clock: Callable[[], int]) -> None:
         self.clock = clock
         self.changed = threading.Condition()
+        self._listeners = 0
         self.before_close: list[Callable[[], object]] = []
 
     def due(self, time: int) -> Due:
@@ -74,10 +75,22 @@ class Space(ABC):
     @abstractmethod
     def close(self) -> None: ...
 
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """For who looks for changes, and waits for `changed` when there are none."""
+        with self.changed:
+            self._listeners += 1
+        try:
+            yield
+        finally:
+            with self.changed:
+                self._listeners -= 1
+
     def announce(self) -> None:
         """Wake who waits for changes in this process; others look each few milliseconds."""
-        with self.changed:
-            self.changed.notify_all()
+        if self._listeners:
+            with self.changed:
+                self.changed.notify_all()
 
 
 class FileSpace(Space):

@@ -11,9 +11,8 @@ from drivers.indexed.finding import find
 from drivers.indexed.multipart import MultipartView
 from drivers.indexed.records import info_of, new_info, pack_detail
 from drivers.indexed.sharing import kept_checksums, shareable, sharing
-from drivers.indexed.shelf import Shelf
+from drivers.indexed.shelf import Draft, Shelf
 from drivers.indexed.view import View
-from drivers.indexed.writing import draft, draft_of
 from gateway.storage import (
     Buckets,
     Conflict,
@@ -44,13 +43,13 @@ class IndexedStore(MultipartView, BucketsView, Writable, Copies, Labels, Protect
         return IndexedStore()
 
     def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
-        with self.writer.stored(source, options, options.encryption) as (intake, blob):
-            made = draft_of(key, intake, blob, options)
+        with self.writer.stored(source, options, options.encryption) as stored:
+            draft = stored.draft(key, options)
 
             def operation(shelf: Shelf) -> ObjectInfo:
-                row = shelf.put(made, options.conditions)
+                row = shelf.put(draft, options.conditions)
                 versioned = shelf.ledger.versioned
-                return new_info(row, options, intake.checksums, versioned=versioned)
+                return new_info(row, options, stored.intake.checksums, versioned=versioned)
 
             return self.change(operation)
 
@@ -106,15 +105,9 @@ class IndexedStore(MultipartView, BucketsView, Writable, Copies, Labels, Protect
             checksums = kept_checksums(info, options)
             if checksums is None or not shareable(info, options.encryption):
                 raise Conflict(key=source_key)  # another object than it was just now
-            made = draft(
-                key,
-                size=row.size,
-                etag=row.etag,
-                options=options,
-                detail=pack_detail(replace(options, checksum_type=info.checksum_type), checksums),
-                content=sharing(row),
-            )
-            put = shelf.put(made, options.conditions)
+            detail = pack_detail(replace(options, checksum_type=info.checksum_type), checksums)
+            draft = Draft(key, row.size, row.etag, options, detail, sharing(row))
+            put = shelf.put(draft, options.conditions)
             return info_of(put, versioned=shelf.ledger.versioned)
 
         return self.change(operation)

@@ -24,8 +24,7 @@ from drivers.indexed.records import (
     unpack_upload,
 )
 from drivers.indexed.sharing import part_encryption
-from drivers.indexed.shelf import Shelf
-from drivers.indexed.writing import draft
+from drivers.indexed.shelf import Draft, Shelf
 from gateway.storage import (
     BadDigest,
     Complete,
@@ -211,14 +210,7 @@ def complete(
         return Content(manifest=cursor.lastrowid)
 
     row = shelf.put(
-        draft(
-            key,
-            size=size,
-            etag=etag,
-            options=begun,
-            detail=_detail(begun, checksums, kind),
-            content=content,
-        ),
+        Draft(key, size, etag, begun, _detail(begun, checksums, kind), content),
         options.conditions,
     )
     numbers = frozenset(part.number for part in kept)

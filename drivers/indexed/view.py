@@ -75,8 +75,7 @@ class View(Store, Listable, Versions, Changes, Measures, Scrubs):
         space, service = self.space, self.service
 
         def on_shelf(txn: Transaction) -> T:
-            time = space.clock()
-            return operation(Shelf(txn, service, time, space.due(time)))
+            return operation(Shelf(txn, service, space.clock(), space.due))
 
         result = space.write(on_shelf, plain=True)
         space.announce()
@@ -144,13 +143,14 @@ class View(Store, Listable, Versions, Changes, Measures, Scrubs):
 
     def changes(self, after: int = 0, limit: int = 1000, wait: float = 0) -> ChangePage:
         deadline = time.monotonic() + wait
-        while True:
-            page = self._changes(after, limit)
-            left = deadline - time.monotonic()
-            if page.changes or left <= 0:
-                return page
-            with self.space.changed:
-                self.space.changed.wait(min(left, _POLL))
+        with self.space.listening():
+            while True:
+                page = self._changes(after, limit)
+                left = deadline - time.monotonic()
+                if page.changes or left <= 0:
+                    return page
+                with self.space.changed:
+                    self.space.changed.wait(min(left, _POLL))
 
     def _changes(self, after: int, limit: int) -> ChangePage:
         with self.space.reading() as connection:

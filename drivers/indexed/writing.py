@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 
 from drivers.indexed.batch import Uncertain
-from drivers.indexed.blobs import Blob, Crcs, encrypted
+from drivers.indexed.blobs import Blob, Blobs, Crcs, encrypted
 from drivers.indexed.cipher import BLOCK, new_cipher, refuse_kms
 from drivers.indexed.content import Content, ContentMaker, new_content
 from drivers.indexed.records import pack_detail
 from drivers.indexed.shelf import Draft
 from drivers.indexed.space import Space
-from gateway.storage import Encryption, Filling, Intake, Put, Readable, Secret
+from gateway.storage import NOTHING, Encryption, Filling, Intake, Put, Readable, Secret
 
 
 class Writer:
@@ -24,28 +23,15 @@ class Writer:
     def __init__(self, space: Space, master: Secret | None, *, inline_limit: int) -> None:
         self._space, self._master, self._inline_limit = space, master, inline_limit
 
-    @contextmanager
     def stored(
         self, source: Readable, options: Put, encryption: Encryption | None, *, inline: bool = True
-    ) -> Iterator[tuple[Intake, Blob | None]]:
-        """All of the source, checked and durable; None for an empty body.
-
-        When the block fails (the transaction was refused), the file goes; not when the
-        commit may yet turn out to have worked: then the collector decides.
-        """
+    ) -> Stored:
+        """All of the source, checked and durable."""
         refuse_kms(encryption)
         crcs = Crcs() if self._space.blobs.checked and encryption is None else None
-        intake = Intake.of(Filling(source), options, {} if crcs is None else {"CRC32": crcs})
+        intake = Intake.of(Filling(source), options, NOTHING if crcs is None else {"CRC32": crcs})
         blob = self._store(intake, crcs, encryption, inline=inline)
-        try:
-            yield intake, blob
-        except Uncertain:
-            raise
-        except Exception:
-            if blob is not None and blob.name:
-                with suppress(OSError):  # the collector finds what stays
-                    self._space.blobs.remove(blob.name)
-            raise
+        return Stored(intake, blob, self._space.blobs)
 
     def _store(
         self, intake: Intake, crcs: Crcs | None, encryption: Encryption | None, *, inline: bool
@@ -54,6 +40,8 @@ class Writer:
         data = intake.read_all(self._inline_limit) if inline else None
         if data == b"":
             return None
+        if data is not None and encryption is None:
+            return Blob(len(data), crcs=b"" if crcs is None else bytes(crcs.packed), data=data)
         blocks = iter(partial(intake.read, BLOCK), b"") if data is None else iter((data,))
         seal = b""
         if encryption is not None:
@@ -74,36 +62,33 @@ class Writer:
         return Blob(size=intake.size, name=name, crcs=packed, seal=seal, data=data)
 
 
-def draft_of(key: str, intake: Intake, blob: Blob | None, options: Put) -> Draft:
-    return draft(
-        key,
-        size=intake.size,
-        etag=intake.etag,
-        options=options,
-        detail=pack_detail(options, intake.checksums),
-        content=content_of(blob),
-    )
+class Stored:
+    """A body that is stored (`blob` is None when it is empty), while an object is made of it.
 
+    When the block fails (the transaction was refused), the file goes; not when the
+    commit may yet turn out to have worked: then the collector decides.
+    """
 
-def draft(
-    key: str,
-    *,
-    size: int,
-    etag: str,
-    options: Put,
-    detail: str,
-    content: ContentMaker,
-) -> Draft:
-    return Draft(
-        key=key,
-        size=size,
-        etag=etag,
-        content_type=options.content_type,
-        storage_class=options.storage_class,
-        owner=options.owner,
-        detail=detail,
-        content=content,
-    )
+    __slots__ = ("_blobs", "blob", "intake")
+
+    def __init__(self, intake: Intake, blob: Blob | None, blobs: Blobs) -> None:
+        self.intake, self.blob, self._blobs = intake, blob, blobs
+
+    def __enter__(self) -> Stored:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None or self.blob is None or not self.blob.name:
+            return
+        if issubclass(kind, Exception) and not issubclass(kind, Uncertain):
+            with suppress(OSError):  # the collector finds what stays
+                self._blobs.remove(self.blob.name)
+
+    def draft(self, key: str, options: Put) -> Draft:
+        """The object that `options` make of it."""
+        intake = self.intake
+        detail = pack_detail(options, intake.checksums)
+        return Draft(key, intake.size, intake.etag, options, detail, content_of(self.blob))
 
 
 def content_of(blob: Blob | None) -> ContentMaker:

@@ -7,7 +7,7 @@ Values are base64 text of the big-endian digest.
 from __future__ import annotations
 
 import hashlib
-from base64 import b64decode, b64encode
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -67,13 +67,13 @@ _WIDTH = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32, "MD
 
 
 def encode(digest: bytes) -> str:
-    return b64encode(digest).decode("ascii")
+    return b2a_base64(digest, newline=False).decode("ascii")
 
 
 def decode(algorithm: str, text: str) -> bytes:
     """The digest's bytes. Raises `InvalidRequest` when `text` is no such digest."""
     try:
-        digest = b64decode(text, validate=True)
+        digest = a2b_base64(text, strict_mode=True)
     except ValueError:
         digest = b""
     if len(digest) != _WIDTH[algorithm]:

@@ -181,10 +181,13 @@ class Intake:
     ) -> None:
         self._source, self._expected = source, size
         self._kept, self._digests = checksums, digests
-        self._hashers = {**hashers}
-        for name in (*(("MD5",) if md5 else ()), *checksums, *digests):
-            if name not in self._hashers:
-                self._hashers[name] = HASHERS[name]()
+        self._hashers = found = {**hashers}
+        if md5 and "MD5" not in found:
+            found["MD5"] = HASHERS["MD5"]()
+        for promised in (checksums, digests):
+            for name in promised:
+                if name not in found:
+                    found[name] = HASHERS[name]()
         self._done = False
         self.size = 0
         self.etag = ""
@@ -205,18 +208,28 @@ class Intake:
         if not piece:
             self._finish()
             return b""
+        self._add(piece)
+        return piece
+
+    def _add(self, piece: bytes) -> None:
         self.size += len(piece)
         if self._expected is not None and self.size > self._expected:
             raise TooLarge("More bytes came than were announced.", limit=self._expected)
         for hasher in self._hashers.values():
             hasher.update(piece)
-        return piece
 
     def read_all(self, limit: int) -> bytes | None:
         """The whole body if it has at most `limit` bytes; else None, with nothing read."""
         if self._expected is None or self._expected > limit:
             return None
-        return b"".join(iter(self.read, b""))
+        data = self._source.read(self._expected or PIECE)
+        if data:
+            self._add(data)
+            if rest := b"".join(iter(self.read, b"")):
+                data += rest
+        else:
+            self._finish()
+        return data
 
     def close(self) -> None:
         self._source.close()
@@ -247,21 +260,22 @@ class Intake:
         if self._expected is not None and self.size < self._expected:
             raise IncompleteBody(expected=self._expected, received=self.size)
         computed = {name: hasher.digest() for name, hasher in self._hashers.items()}
-        for name, value in self._digests.items():
-            _compare(name, value, computed[name], kept=False)
+        for name, declared in self._digests.items():
+            _compare(name, declared, computed[name], kept=False)
         kept = {}
         for name, promised in self._kept.items():
-            value = promised if isinstance(promised, str) else promised()
-            if value:
-                _compare(name, value, computed[name], kept=True)
-            kept[name] = encode(computed[name])
+            declared = promised if isinstance(promised, str) else promised()
+            value = computed[name]
+            kept[name] = _compare(name, declared, value, kept=True) if declared else encode(value)
         self.checksums = kept or NOTHING
         self._done = True
         if "MD5" in computed:
             self.etag = computed["MD5"].hex()
 
 
-def _compare(algorithm: str, declared: str, computed: bytes, *, kept: bool) -> None:
+def _compare(algorithm: str, declared: str, computed: bytes, *, kept: bool) -> str:
+    """What was computed, as text. Raises `BadDigest` when something else was declared."""
     found = encode(computed)
     if declared != found and decode(algorithm, declared) != computed:  # else written otherwise
         raise BadDigest(algorithm=algorithm, declared=declared, computed=found, kept=kept)
+    return found

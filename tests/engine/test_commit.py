@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -11,7 +12,11 @@ import pytest
 
 from drivers.indexed.batch import Transaction
 from drivers.indexed.commit import GroupCommit, Turnstile
-from gateway.storage import PreconditionFailed, Unavailable
+from drivers.indexed.records import pack_detail
+from drivers.memory import Memory
+from gateway.storage import BytesBody, Context, Full, PreconditionFailed, Put, Unavailable
+from gateway.storage.checksums import CHECKSUMS, compute
+from gateway.storage.types import ChecksumType
 
 
 @pytest.fixture
@@ -74,6 +79,51 @@ def test_an_operation_that_fails_takes_back_its_own_changes_only(
 
     assert keys(database) == {f"k{n}" for n in range(30) if n % 3}
     assert all(isinstance(outcomes[f"k{n}"], PreconditionFailed) for n in range(0, 30, 3))
+
+
+def test_an_operation_that_is_alone_runs_once_and_takes_back_its_changes(
+    database: sqlite3.Connection, turn: Turnstile
+) -> None:
+    commit, runs = GroupCommit(database, turn, list), []
+
+    def operation(txn: Transaction) -> None:
+        runs.append(insert("a")(txn))
+        raise PreconditionFailed(key="a")
+
+    with pytest.raises(PreconditionFailed):
+        commit.write(operation)
+    commit.write(insert("b"))
+    assert (runs, keys(database)) == (["a"], {"b"})
+
+
+def test_the_numbers_that_an_index_in_memory_keeps_are_those_that_were_committed() -> None:
+    store = Memory(quota=10, keep_versions="off")
+    store.open(Context(sid="s"))
+    try:
+
+        def put(key: str, size: int) -> str | None:
+            return store.put(key, BytesBody(bytes(size)), Put(size=size)).version
+
+        put("a", 4)
+        with pytest.raises(Full):
+            put("b", 20)
+        put("b", 5)
+        store.set_versioning("on")
+        assert put("c", 1) is not None
+        with pytest.raises(Full):
+            put("a", 1)  # the older version counts, too
+        assert [one.sequence for one in store.changes().changes] == [1, 2, 3]
+        assert (store.stats().objects, store.stats().bytes) == (3, 10)
+    finally:
+        store.close()
+
+
+@pytest.mark.parametrize("kind", ["FULL_OBJECT", None])
+@pytest.mark.parametrize("name", CHECKSUMS)
+def test_a_checksum_alone_is_kept_as_json(name: str, kind: ChecksumType | None) -> None:
+    checksums = {name: compute(name, b"bytes")}
+    kept = json.loads(pack_detail(Put(checksum_type=kind), checksums))
+    assert kept == {"c": checksums} | ({"k": kind} if kind else {})
 
 
 def test_an_sql_error_belongs_to_its_writer(database: sqlite3.Connection, turn: Turnstile) -> None:

@@ -442,6 +442,7 @@ def test_a_sub_resource_never_falls_through(s3: Served, bucket: str) -> None:
         ("PATCH", f"/{bucket}/k"),
         ("POST", "/"),
         ("BREW", f"/{bucket}"),
+        ("WEBSOCKET", f"/{bucket}"),
     ):
         answer = s3.raw(method, target)
         assert (answer.status, answer.code()) == (405, "MethodNotAllowed"), target

@@ -47,17 +47,12 @@ def receive(request: Request, *, limit: int = LARGEST_PUT, summed: bool = True) 
     Raises S3Problem and `Busy`, before a byte is read.
     """
     payload = request.authenticated.payload
-    if payload.startswith(_STREAMING):
-        body = _chunked(request, limit)
-    else:
-        body = _plain(request, payload, limit)
+    framed = payload.startswith(_STREAMING)
+    body = _chunked(request, limit) if framed else _plain(request, payload, limit)
     if summed:
-        body.checksums = {**sums.in_headers(request), **body.checksums}
-        sums.check_announced(request, body.checksums)
-        if len(body.checksums) > 1:
-            raise sums.several()
-    reads = body.size or payload.startswith(_STREAMING)  # framing has bytes of its own
-    if reads and (admit := request.environ.get("gateway.admission")) is not None:
+        body.checksums = sums.of_body(request, body.checksums)
+    # Framing has bytes of its own.
+    if (body.size or framed) and (admit := request.environ.get("gateway.admission")) is not None:
         admit()
     return body
 
@@ -67,7 +62,7 @@ def _plain(request: Request, payload: str, limit: int) -> Body:
     if size is None:
         raise S3Problem("MissingContentLength")
     _check_size(request, size, limit)
-    digests = dict(_content_md5(request))
+    digests = _content_md5(request)
     if _HEX.fullmatch(payload):
         digests["SHA256"] = encode(bytes.fromhex(payload))
     source: Readable = Limited(request.environ["wsgi.input"], size) if size else BytesBody(b"")
@@ -91,7 +86,7 @@ def _chunked(request: Request, limit: int) -> Body:
         signer=None if seed is None else ChunkSigner(seed),
     )
     promised = sums.in_trailer(trailers, reader.trailer)
-    return Body(reader, size, promised, dict(_content_md5(request)))
+    return Body(reader, size, promised, _content_md5(request))
 
 
 def _length(text: str | None) -> int | None:
@@ -109,10 +104,10 @@ def _check_size(request: Request, size: int, limit: int) -> None:
         raise S3Problem("EntityTooLarge", ProposedSize=str(size), MaxSizeAllowed=str(most))
 
 
-def _content_md5(request: Request) -> Mapping[str, str]:
+def _content_md5(request: Request) -> dict[str, str]:
     text = request.environ.get("HTTP_CONTENT_MD5")
     if text is None:
-        return NOTHING
+        return {}
     try:
         decode("MD5", text.strip())
     except InvalidRequest:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.signed_headers import SignedHeaders, signed_headers
 from gateway.storage import sigv4
 
 SKEW = 15 * 60 * 1000
@@ -45,15 +46,19 @@ _PARAMETERS = _Place(
 
 
 class Claim(NamedTuple):
+    """All but the signature itself: it is the same in many requests."""
+
     key_id: str
     day: str
     region: str
     service: str
     terminator: str
+    scope: str
     signed: str
     """SignedHeaders, in lower case."""
-    signature: str
     place: _Place
+    names: SignedHeaders | None
+    """None: `signed` is no list of names."""
 
     def check_scope(self, timestamp: str, region: str) -> None:
         """Raise unless it was made for this service, this region and the timestamp's day."""
@@ -75,11 +80,21 @@ class Claim(NamedTuple):
                 f'incorrect terminal "{self.terminator}". This endpoint uses "{sigv4.TERMINATOR}".'
             )
 
+    @property
+    def headers(self) -> SignedHeaders:
+        """Raises when they are malformed."""
+        if self.names is None:
+            raise self.malformed(
+                "SignedHeaders must be names of headers, each once, separated by ';'. A name with"
+                " '_' cannot be signed: servers take it for the one with '-'."
+            )
+        return self.names
+
     def malformed(self, text: str, **extra: str) -> S3Problem:
         return S3Problem(self.place.code, self.place.text + text, **extra)
 
 
-def _claim(credential: str, signed: str, signature: str, place: _Place) -> Claim:
+def _claim(credential: str, signed: str, place: _Place) -> Claim:
     parts = credential.rsplit("/", 4)
     if len(parts) != 5 or not parts[0]:
         raise S3Problem(
@@ -88,43 +103,35 @@ def _claim(credential: str, signed: str, signature: str, place: _Place) -> Claim
             ' "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".',
         )
     key_id, day, region, service, terminator = parts
-    return Claim(key_id, day, region, service, terminator, signed.lower(), signature, place)
+    scope, signed = sigv4.scope_of(day, region), signed.lower()
+    names = signed_headers(signed)
+    return Claim(key_id, day, region, service, terminator, scope, signed, place, names)
 
 
 # the header
 
 
-def claim_of_header(text: str) -> Claim:
-    """From an Authorization header: its parts in any order, with any blanks between them.
+def claim_of_header(text: str) -> tuple[Claim, str]:
+    """From an Authorization header, with its signature: parts in any order, with any blanks
+    between them.
 
     What SDKs write before the signature is the same for a whole day, and read once.
     """
     before, named, signature = text.rpartition("Signature=")
-    if named and len(before) <= _REPEATED and not _AROUND.intersection(signature):
-        known = _unsigned(before)
-        return Claim(
-            known.key_id,
-            known.day,
-            known.region,
-            known.service,
-            known.terminator,
-            known.signed,
-            signature,
-            known.place,
-        )
+    if named and len(before) <= _REPEATED and signature.isalnum():
+        return _before_signature(before), signature
     return _read_header(text)
 
 
-_REPEATED = 1024
-_AROUND = frozenset(" \t,=")
+_REPEATED = 768
 
 
 @lru_cache(maxsize=512)
-def _unsigned(before: str) -> Claim:
-    return _read_header(f"{before}Signature=-")
+def _before_signature(text: str) -> Claim:
+    return _read_header(f"{text}Signature=-")[0]
 
 
-def _read_header(text: str) -> Claim:
+def _read_header(text: str) -> tuple[Claim, str]:
     algorithm, _, rest = text.strip(" \t").partition(" ")
     if algorithm != sigv4.ALGORITHM:
         if algorithm == "AWS" or algorithm.startswith("AWS4-"):
@@ -138,7 +145,7 @@ def _read_header(text: str) -> Claim:
         parts[name.strip(" \t")] = value.strip(" \t")
     try:
         credential, signed = parts["Credential"], parts["SignedHeaders"]
-        return _claim(credential, signed, parts["Signature"], _HEADER)
+        return _claim(credential, signed, _HEADER), parts["Signature"]
     except KeyError as error:
         raise S3Problem(
             _HEADER.code,
@@ -206,7 +213,7 @@ def _decoded(value: str) -> str:
     return unquote_to_bytes(value.replace("+", " ").encode("latin-1")).decode("latin-1")
 
 
-def claim_of_query(parameters: Mapping[str, str]) -> Claim:
+def claim_of_query(parameters: Mapping[str, str]) -> tuple[Claim, str]:
     if not all(parameters.get(name) for name in _QUERY):
         raise S3Problem(
             _PARAMETERS.code,
@@ -216,12 +223,8 @@ def claim_of_query(parameters: Mapping[str, str]) -> Claim:
         )
     if parameters["X-Amz-Algorithm"] != sigv4.ALGORITHM:
         raise S3Problem(_PARAMETERS.code, f'X-Amz-Algorithm only supports "{sigv4.ALGORITHM}"')
-    return _claim(
-        parameters["X-Amz-Credential"],
-        parameters["X-Amz-SignedHeaders"],
-        parameters["X-Amz-Signature"],
-        _PARAMETERS,
-    )
+    claim = _claim(parameters["X-Amz-Credential"], parameters["X-Amz-SignedHeaders"], _PARAMETERS)
+    return claim, parameters["X-Amz-Signature"]
 
 
 def date_of_query(parameters: Mapping[str, str], now_ms: int) -> str:

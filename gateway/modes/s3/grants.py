@@ -20,6 +20,7 @@ from gateway.modes.s3 import bodies, parsing
 from gateway.modes.s3.parsing import AclDocument, NamedGrant
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import Request
+from gateway.storage import NOTHING
 
 _GROUPS = {
     "http://acs.amazonaws.com/groups/global/AllUsers": EVERYONE,
@@ -63,7 +64,7 @@ def given(request: Request, owner: str, bucket_owner: str | None = None) -> list
     """
     environ = request.environ
     canned = environ.get("HTTP_X_AMZ_ACL")
-    if _NAMES.isdisjoint(environ):
+    if environ.keys().isdisjoint(_NAMES):
         return None if not canned else _canned(canned, owner, bucket_owner)
     named = [(environ[key], name) for key, name in _HEADERS if key in environ]
     if canned:
@@ -173,11 +174,14 @@ def as_attribute(grants: Sequence[Grant]) -> list[list[str]]:
     return [[grantee, permission] for grantee, permission in grants]
 
 
-def attributes(request: Request) -> dict[str, Any]:
+def attributes(request: Request) -> Mapping[str, Any]:
     """What a new object keeps of the ACL that came with it. `private` is what an object
     without a list has, so any store can keep it."""
+    environ = request.environ
+    if "HTTP_X_AMZ_ACL" not in environ and environ.keys().isdisjoint(_NAMES):
+        return NOTHING
     owner = request.identity.account
     found = given(request, owner, request.access.service.owner)
     if not found or found == [Grant(owner, "full")]:
-        return {}
+        return NOTHING
     return {GRANTS: as_attribute(found)}

@@ -108,7 +108,7 @@ _READING = CONDITIONAL | encryption.READING | {"HTTP_RANGE"}
 def reading(request: Request) -> Get:
     """GET and HEAD of an object."""
     environ, query = request.environ, request.query
-    if not query and _READING.isdisjoint(environ):
+    if not query and environ.keys().isdisjoint(_READING):
         return _WHOLE
     wanted = environ.get("HTTP_RANGE")
     part = part_number(request) if query else None
@@ -152,6 +152,8 @@ def _without_chunked(text: str) -> str:
 def metadata(environ: Mapping[str, Any]) -> Mapping[str, str]:
     """`x-amz-meta-*`. WSGI says `-` and `_` alike: names have `-`."""
     found = prefixed(environ, _META)
+    if not found:
+        return found
     size = sum(len(name.encode()) + len(text.encode()) for name, text in found.items())
     if size > METADATA_LIMIT:
         raise S3Problem("MetadataTooLarge", Size=str(size), MaxSizeAllowed=str(METADATA_LIMIT))
@@ -169,7 +171,7 @@ def storage_class(request: Request) -> str:
 
 def refuse_unknown(request: Request) -> None:
     """Raise NotImplemented for a header whose effect the gateway does not have."""
-    if not _REFUSED.isdisjoint(request.environ):
+    if not request.environ.keys().isdisjoint(_REFUSED):
         key = next(key for key in request.environ if key in _REFUSED)
         raise S3Problem(
             "NotImplemented",
@@ -198,7 +200,7 @@ def new_object(
 ) -> Put:
     """What the headers say of an object that is to be stored."""
     environ = request.environ
-    if _WRITING.isdisjoint(environ):  # as for most uploads
+    if environ.keys().isdisjoint(_WRITING):  # as for most uploads
         return Put(
             size=size,
             content_type=content_type(request),

@@ -201,22 +201,25 @@ def _by_place() -> Mapping[tuple[Scope, str], tuple[Operation, ...]]:
 
 
 _BY_PLACE = _by_place()
+_WITHOUT_QUERY = {
+    place: tuple((one.header and wsgi_name(one.header), one) for one in ones if not one.query)
+    for place, ones in _BY_PLACE.items()
+}
 _NAMING = frozenset(name for one in TABLE for name in one.query if "=" not in name)
 
 
 def find(request: Request) -> Operation:
     """The request's operation; one that refuses when there is none."""
-    query = request.query
-    found = _BY_PLACE.get((request.scope, request.method), ())
+    query, place = request.query, (request.scope, request.method)
     if not query:
-        for one in found:
-            if not one.query and (not one.header or wsgi_name(one.header) in request.environ):
+        for header, one in _WITHOUT_QUERY.get(place, ()):
+            if not header or header in request.environ:
                 return one
     elif not NOT_HERE[request.scope].isdisjoint(query):
         return _MISSING
     else:
         named = _NAMING.intersection(query)
-        for one in found:
+        for one in _BY_PLACE.get(place, ()):
             if _selects(one, request) and named <= {*one.query, *one.accepts}:
                 return one
     if request.scope == "bucket" and request.method == "POST" and not query:

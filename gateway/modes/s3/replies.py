@@ -13,10 +13,13 @@ from gateway.http_fields import (
 )
 from gateway.replies import Reply, Sending
 from gateway.storage import NULL_VERSION, Encryption, ObjectInfo
+from gateway.storage.checksums import CHECKSUMS
 
 __all__ = ["Headers", "Reply", "Sending", "http_date", "quoted", "value"]
 
 XML = "application/xml"
+
+_CHECKSUMS = {name: f"x-amz-checksum-{name.lower()}" for name in CHECKSUMS}
 
 
 def xml(document: bytes, *, headers: Headers | None = None, status: int = 200) -> Reply:
@@ -60,14 +63,21 @@ def _by_kms(used: Encryption) -> Headers:
 def checksums(info: ObjectInfo) -> Headers:
     if not info.checksums:
         return []
-    found = [(f"x-amz-checksum-{name.lower()}", text) for name, text in info.checksums.items()]
-    return [*found, ("x-amz-checksum-type", info.checksum_type or "FULL_OBJECT")]
+    found = [(_CHECKSUMS[name], text) for name, text in info.checksums.items()]
+    found.append(("x-amz-checksum-type", info.checksum_type or "FULL_OBJECT"))
+    return found
 
 
 def written(info: ObjectInfo) -> Headers:
     """What is said of an object that was just stored."""
-    headers = [("etag", quoted(info.etag)), *new_version(info), *checksums(info)]
-    return headers + encryption(info.encryption)
+    headers = [("etag", quoted(info.etag))]
+    if info.version is not None:
+        headers += new_version(info)
+    if info.checksums:
+        headers += checksums(info)
+    if info.encryption is not None:
+        headers += encryption(info.encryption)
+    return headers
 
 
 def validators(info: ObjectInfo) -> Headers:

@@ -46,7 +46,8 @@ class Request:
     def __init__(self, environ: dict[str, Any], gateway: Gateway) -> None:
         self.environ, self.gateway = environ, gateway
         self.method: str = environ["REQUEST_METHOD"]
-        self.host = host_of(environ, gateway.settings)
+        settings = gateway.settings
+        self.host = host_of(environ, settings)
         self.authenticated = _ANONYMOUS
         self._access: Access | None = None
         try:
@@ -55,7 +56,7 @@ class Request:
             self.query: Mapping[str, str] = http.parse_query(text) if text else NOTHING
         except ValueError:
             raise S3Problem("InvalidURI", "The request is not valid UTF-8.") from None
-        self.bucket, self.key = split(self.path, self.host, gateway.settings.domains)
+        self.bucket, self.key = split(self.path, self.host, settings.domains)
         self.scope: Scope = "object" if self.key else "bucket" if self.bucket else "service"
 
     @property

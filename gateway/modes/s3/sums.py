@@ -13,13 +13,25 @@ from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import Request
 from gateway.storage import NOTHING, InvalidRequest
 from gateway.storage.checksums import CHECKSUMS, COMPOSITE_ONLY, FULL_OBJECT_ONLY, decode
-from gateway.storage.types import ChecksumType
+from gateway.storage.types import Checksum, ChecksumType
 
 _HEADERS = tuple((name, f"HTTP_X_AMZ_CHECKSUM_{name}") for name in CHECKSUMS)
 _UNKNOWN = frozenset(
     f"HTTP_X_AMZ_CHECKSUM_{name}" for name in ("SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128")
 )
 _TRAILERS = {f"x-amz-checksum-{name.lower()}": name for name in CHECKSUMS}
+
+
+def of_body(request: Request, promised: Mapping[str, Checksum]) -> Mapping[str, Checksum]:
+    """The body's checksum by algorithm: one in a header, or what a trailer has `promised`.
+    Raises S3Problem."""
+    found: Mapping[str, Checksum] = in_headers(request)
+    if promised:
+        found = {**found, **promised}
+    check_announced(request, found)
+    if len(found) > 1:
+        raise several()
+    return found
 
 
 def in_headers(request: Request) -> Mapping[str, str]:
@@ -42,7 +54,7 @@ def of_whole(request: Request) -> Mapping[str, str]:
 def _one(request: Request) -> Mapping[str, str]:
     environ = request.environ
     found = {name: environ[key].strip() for name, key in _HEADERS if key in environ}
-    if not _UNKNOWN.isdisjoint(environ):
+    if not environ.keys().isdisjoint(_UNKNOWN):
         raise S3Problem("NotImplemented", "Checksums are CRC32, CRC32C, CRC64NVME, SHA1, SHA256.")
     if len(found) > 1:
         raise several()
@@ -80,7 +92,10 @@ def in_trailer(
 
 def check_announced(request: Request, declared: Mapping[str, object]) -> None:
     """`x-amz-sdk-checksum-algorithm` must name the checksum that comes, if any comes at all."""
-    algorithm = request.header("x-amz-sdk-checksum-algorithm").strip().upper()
+    named = request.environ.get("HTTP_X_AMZ_SDK_CHECKSUM_ALGORITHM")
+    if not named or named in declared:
+        return
+    algorithm = named.strip().upper()
     if not algorithm or algorithm in declared:
         return
     if declared or algorithm not in CHECKSUMS:
