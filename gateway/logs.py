@@ -34,3 +34,4 @@ def configure(form: str) -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("gateway").setLevel(logging.INFO)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # one line per waiting request
+    logging.getLogger("botocore.credentials").setLevel(logging.ERROR)  # drivers/s3 says it

@@ -7,8 +7,10 @@ after a power cut blocks are checked by their CRCs (see `rows`).
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from drivers.cache import rows
@@ -34,6 +36,11 @@ HIGH = 0.99
 INLINE = 64 * 1024
 """Bytes up to which a block lies in the index."""
 
+_NEEDED = 1 << 20
+"""Bytes that are to be free before databases are opened: SQLite has files of its own."""
+_GIVEN = 16
+"""Blocks that go where they are not: each has more than `INLINE` bytes."""
+
 _BLOCK = "k.number, k.blob, b.name, b.crcs, b.seal, b.data, b.size"
 _FIND = (
     "SELECT e.id, e.point, e.fetched, e.until, e.used, e.tags, e.text, "
@@ -52,6 +59,13 @@ def boot_id() -> str:
     with suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return ""
+
+
+def _give_way(blobs: Path) -> None:
+    """Remove some blocks without an index: what asks for them finds them missing."""
+    for path in islice(blobs.glob("??/*"), _GIVEN):
+        with suppress(OSError):
+            path.unlink()
 
 
 def _blocks(pieces: Sequence[bytes], cipher: Cipher | None) -> Iterator[bytes]:
@@ -79,6 +93,8 @@ class Stock:
     def on_disk(
         cls, folder: Path, clock: Callable[[], int], *, limit: int, master: Secret | None
     ) -> Stock:
+        if folder.exists() and shutil.disk_usage(folder).free < _NEEDED:
+            _give_way(folder / "blobs")
         return cls(FileSpace(folder, clock, sync=False, grace=0), limit=limit, master=master)
 
     @classmethod

@@ -7,7 +7,8 @@ labels.py account.py
 asking.py properties.py documents.py refusals.py
                 the contract's values and errors ⇄ headers and XML
 client.py       a request → tried, and tried again → an answer
-credentials.py  whose requests they are
+credentials.py finding.py
+                whose requests they are; keys as AWS's tools find them
 signing.py sending.py transfer.py
                 a request's head, its body, and one exchange
 pool.py connection.py answers.py

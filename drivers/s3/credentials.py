@@ -1,22 +1,33 @@
-"""Whose requests they are: keys given in the configuration, or found as AWS's tools find them.
+"""Whose requests they are: keys given in the configuration, or found as AWS's tools find them
+(`finding.py`), or none: then requests go unsigned, where the configuration says so.
 
-boto3's library finds them (environment, files, profiles, assumed roles, web
-identity, containers, instances) and renews them before they expire; it is
-imported only when a service needs that. Without keys at all requests go
-unsigned, where the configuration says so.
+Looking for keys may take as long as whoever gives them takes, so no request does it: a
+thread looks, one at a time. Requests go on with the keys that there are while these are
+valid. Without any they wait for the first look, a bounded time from its beginning; and
+once a look has failed they are told so at once, while another is made behind them.
 """
 
 from __future__ import annotations
 
+import hmac
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, NoReturn, Protocol
 
-from gateway.storage import OriginDenied, OriginFailed, Secret
+from gateway.storage import Busy, OriginFailed, Secret
 
-_RELOAD_AFTER = 5.0
+_REFUSED = 5.0
 """Seconds between two looks for other keys, when the upstream refuses those that are known."""
+
+_SPARED = 30.0
+"""Seconds between two looks while there are valid keys."""
+
+_FAILED = 1.0
+"""Seconds between two looks while there are none."""
+
+_COUNTS = 5.0
+"""Seconds for which a look that failed is told to who comes after it."""
 
 
 class Key(NamedTuple):
@@ -26,6 +37,13 @@ class Key(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Key({self.id!r})"
+
+    def same(self, other: Key) -> bool:
+        mine, theirs = (
+            (one.secret.reveal_bytes(), one.token.reveal_bytes() if one.token else b"")
+            for one in (self, other)
+        )
+        return self.id == other.id and all(map(hmac.compare_digest, mine, theirs))
 
 
 class Keys(Protocol):
@@ -47,102 +65,109 @@ class FixedKeys:
         return False
 
 
+class Source(Protocol):
+    """Keys that were found and what renews them. `due`: they end soon."""
+
+    def due(self) -> bool: ...
+    def ended(self) -> bool: ...
+    def key(self) -> Key:
+        """Renewed when it is due. Raises `OriginFailed`."""
+
+
 class FoundKeys:
-    """From AWS's chain; `session` makes a botocore session, anew for each look."""
+    """`find` looks anew, and raises `OriginFailed`; `patience`: seconds from a look's
+    beginning for which requests wait for it."""
 
     def __init__(
-        self, session: Callable[[], Any], clock: Callable[[], float] = time.monotonic
+        self,
+        find: Callable[[], Source],
+        patience: float,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._session, self._clock = session, clock
-        self._lock = threading.Lock()
-        self._credentials: Any = None
-        self._frozen: Any = None
-        self._key: Key | None = None
-        self._looked = -_RELOAD_AFTER
+        self._find, self._patience, self._clock = find, patience, clock
+        self._found: tuple[Source, Key] | None = None
+        self._changed = threading.Condition()
+        self._began: float | None = None
+        """Of the look under way."""
+        self._ended = self._refused = -_REFUSED
+        self._failure: OriginFailed | None = None
+        """What the last look failed with."""
 
     def current(self) -> Key:
-        """Raises `OriginDenied` when there are none, `OriginFailed` when they cannot be renewed."""
-        if self._credentials is None:
-            with self._lock:
-                if self._credentials is None:
-                    self._credentials = self._find()
-        frozen = self._freeze()
-        if frozen is not self._frozen or self._key is None:
-            token = Secret(frozen.token) if frozen.token else None
-            self._key = Key(frozen.access_key, Secret(frozen.secret_key), token)
-            self._frozen = frozen
-        return self._key
-
-    def _find(self) -> Any:
-        from botocore.exceptions import BotoCoreError
-
-        try:
-            found = self._session().get_credentials()
-        except BotoCoreError as error:
-            raise OriginFailed(f"No keys for the upstream could be found: {error}") from error
-        if found is None:
-            raise OriginDenied(
-                "No keys for the upstream were found: neither in the configuration, nor in the"
-                " environment, nor in AWS's files, nor by the instance."
-            )
-        return found
-
-    def _freeze(self) -> Any:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            return self._credentials.get_frozen_credentials()
-        except (BotoCoreError, ClientError) as error:
-            raise OriginFailed(f"The upstream's keys could not be renewed: {error}") from error
+        """Raises `OriginDenied` when there are none, `OriginFailed` when they cannot be found
+        or renewed, `Busy` when that takes too long."""
+        found = self._found
+        if found is not None and not found[0].due():
+            return found[1]
+        with self._changed:
+            valid = self._valid()
+            since = self._clock() - self._ended
+            if self._began is None and since >= self._pause(valid):
+                self._begin(anew=False)
+            if valid is not None:
+                return valid
+            if self._failure is not None and (self._began is None or since < _COUNTS):
+                _raise(self._failure)
+            return self._wait()
 
     def renew(self, used: Key | None) -> bool:
-        with self._lock:
-            if self._clock() - self._looked >= _RELOAD_AFTER:
-                self._looked = self._clock()
-                self._credentials = self._find()
-        return used is None or _values(self.current()) != _values(used)
+        """Raises `Busy` when it takes too long."""
+        if used is None:
+            return True
+        with self._changed:
+            if self._found is not None and not self._found[1].same(used):
+                return True
+            if self._began is None:
+                if self._clock() - self._refused < _REFUSED:
+                    return False
+                self._begin(anew=True)
+                self._refused = self._clock()
+            try:
+                return not self._wait().same(used)
+            except OriginFailed:  # it is logged, and the refusal says more to who asked
+                return False
+
+    def _valid(self) -> Key | None:
+        found = self._found
+        return None if found is None or found[0].ended() else found[1]
+
+    def _pause(self, valid: Key | None) -> float:
+        if valid is not None:
+            return _SPARED
+        return _FAILED if self._failure is not None else 0.0
+
+    def _begin(self, *, anew: bool) -> None:
+        threading.Thread(target=self._look, args=(anew,), name="s3 keys", daemon=True).start()
+        self._began = self._clock()
+
+    def _wait(self) -> Key:
+        """For the look under way."""
+        began = self._began
+        while self._began is not None and self._began == began:
+            left = self._began + self._patience - self._clock()
+            if left <= 0:
+                raise Busy("The upstream's keys are still being looked for.", retry_after=1)
+            self._changed.wait(left)
+        if self._failure is not None:
+            _raise(self._failure)
+        assert self._found is not None
+        return self._found[1]
+
+    def _look(self, anew: bool) -> None:
+        failure: OriginFailed | None = OriginFailed("The upstream's keys cannot be looked for.")
+        found = self._found
+        try:
+            source = self._find() if anew or found is None else found[0]
+            found, failure = (source, source.key()), None
+        except OriginFailed as error:
+            failure = error
+        finally:
+            with self._changed:
+                self._found, self._failure = found, failure
+                self._began, self._ended = None, self._clock()
+                self._changed.notify_all()
 
 
-def _values(key: Key) -> tuple[str, str, str]:
-    return key.id, key.secret.reveal(), key.token.reveal() if key.token else ""
-
-
-def botocore_session(profile: str | None, role: str | None, external_id: str | None) -> Any:
-    """A session of AWS's tools; with `role`, one that acts as that role."""
-    import botocore.session
-
-    session = botocore.session.Session(profile=profile)
-    if role:
-        component = session.get_component("credential_provider")
-        component.providers.insert(0, _RoleProvider(session, role, external_id))
-    return session
-
-
-class _RoleProvider:
-    """What botocore asks for keys first: the role that the configuration names."""
-
-    METHOD = "storage-gateway-role"
-    CANONICAL_NAME = None
-
-    def __init__(self, session: Any, role: str, external_id: str | None) -> None:
-        self._session, self._role, self._external_id = session, role, external_id
-
-    def load(self) -> Any:
-        from botocore import credentials
-
-        resolver = self._session.get_component("credential_provider")
-        source = next(
-            (found for one in resolver.providers if one is not self and (found := one.load())),
-            None,
-        )
-        if source is None:
-            return None
-        extra = {"RoleSessionName": "storage-gateway"}
-        if self._external_id:
-            extra["ExternalId"] = self._external_id
-        fetcher = credentials.AssumeRoleCredentialFetcher(
-            self._session.create_client, source, self._role, extra_args=extra
-        )
-        return credentials.DeferredRefreshableCredentials(
-            method=self.METHOD, refresh_using=fetcher.fetch_credentials
-        )
+def _raise(failure: OriginFailed) -> NoReturn:
+    """Anew for each who is told: an exception carries the traceback of one."""
+    raise type(failure)(failure.message, retry_after=failure.retry_after) from failure

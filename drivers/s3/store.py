@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import ssl
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from hashlib import sha256
@@ -21,7 +20,8 @@ from urllib.parse import SplitResult, urlsplit
 from drivers.s3.account import Account
 from drivers.s3.client import Client, Endpoint
 from drivers.s3.connection import Place
-from drivers.s3.credentials import FixedKeys, FoundKeys, Key, Keys, botocore_session
+from drivers.s3.credentials import FixedKeys, FoundKeys, Key, Keys
+from drivers.s3.finding import Chain
 from drivers.s3.labels import Whole
 from drivers.s3.pool import Limits, Pool
 from drivers.s3.probing import probe_account, probe_bucket
@@ -127,11 +127,15 @@ class S3(Whole):
     # beginning and end
 
     def open(self, context: Context) -> None:
-        session: Callable[[], Any] = partial(
-            botocore_session, self.profile, self.role_arn, self.external_id
+        chain = Chain(
+            profile=self.profile,
+            role=self.role_arn,
+            external_id=self.external_id,
+            connect_timeout=self.connect_timeout,
+            read_timeout=self.read_timeout,
         )
         self._check_library()
-        endpoint = self._found_endpoint(session)
+        endpoint = self._found_endpoint(chain)
         limits = Limits(
             connect_timeout=self.connect_timeout,
             read_timeout=self.read_timeout,
@@ -147,7 +151,7 @@ class S3(Whole):
         who = (self.anonymous, *self._key_texts(), self.profile, self.role_arn, self.external_id)
         client = ("s3 client", at, endpoint.region, endpoint.path_style, who)
         self.client = context.shared.take(
-            client, lambda: Client(endpoint, self._keys(session), pool)
+            client, lambda: Client(endpoint, self._keys(chain, endpoint.region), pool)
         )
         self._taken.append((context.shared, client))
 
@@ -174,21 +178,20 @@ class S3(Whole):
     def _trust(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self.ca_file)
 
-    def _keys(self, session: Callable[[], Any]) -> Keys:
+    def _keys(self, chain: Chain, region: str) -> Keys:
         if self.anonymous:
             return FixedKeys(None)
         if self.access_key is not None and self.secret_key is not None:
             key = Key(self.access_key.reveal(), self.secret_key, self.session_token)
             return FixedKeys(key)
-        return FoundKeys(session)
+        return FoundKeys(partial(chain.find, region), self.connect_timeout)
 
-    def _found_endpoint(self, session: Callable[[], Any]) -> Endpoint:
+    def _found_endpoint(self, chain: Chain) -> Endpoint:
+        """Raises `ValueError`."""
         given = self.endpoint_url
         complete = given is not None and (self.access_key is not None or self.anonymous)
-        region = self.region
-        if region is None and not complete:
-            region = session().get_config_variable("region")
-        region = region or "us-east-1"
+        named = None if complete else chain.session().get_config_variable("region")
+        region = self.region or named or "us-east-1"
         if given is None:
             given = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
         if given is not None:
@@ -197,11 +200,10 @@ class S3(Whole):
             place = Place(str(url.hostname), url.port or (443 if tls else 80), tls)
             style = True if self.path_style is None else self.path_style
             return Endpoint(place=place, region=region, path_style=style)
-        found = session()
 
         @cache
         def of_region(name: str) -> Place:
-            return _aws_place(found, name)
+            return _aws_place(chain.session(), name)
 
         return Endpoint(
             place=of_region(region),

@@ -13,11 +13,23 @@ from drivers.cache import Cache
 from drivers.fsspec import FileSystem
 from drivers.local import Local
 from drivers.memory import Memory
+from gateway.below import Below
 from gateway.storage import Context, Store
-from gateway.testing.conformance import StoreConformance
-from tests.conformance import test_s3
+from gateway.testing.conformance import (
+    CompletingConformance,
+    ConditionsConformance,
+    Conformance,
+    CopyingConformance,
+    DeletingConformance,
+    LabelsConformance,
+    MultipartConformance,
+    ReadingConformance,
+    StoreConformance,
+    WritingConformance,
+)
+from tests.conformance import test_fsspec, test_s3
 from tests.conformance.s3_upstream import URL, gateway_upstream, opened_bucket
-from tests.conformance.test_fsspec import NEVER
+from tests.conformance.test_fsspec import NEVER, PLAIN
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +38,7 @@ def upstream() -> Iterator[str]:
         yield url
 
 
-class CacheConformance(StoreConformance):
+class _Cached(Conformance):
     """`behind` makes the store that the cache stands in front of."""
 
     space: ClassVar[Literal["disk", "memory"]] = "disk"
@@ -47,6 +59,10 @@ class CacheConformance(StoreConformance):
         assert isinstance(store, Cache)
         store.close()
         store.source.close()
+
+
+class CacheConformance(_Cached, StoreConformance):
+    """All of the kit."""
 
 
 class TestOnDiskOverLocal(CacheConformance):
@@ -71,6 +87,60 @@ class TestOnDiskOverFiles(CacheConformance):
         root = folder / f"{sid}-files"
         root.mkdir(exist_ok=True)
         return FileSystem(url=f"file://{root}", metadata="sidecar")
+
+
+class TestOnDiskOverFilesInMemory(CacheConformance):
+    """fsspec's `memory://`."""
+
+    processes = flat_memory = False
+    lacks = NEVER
+
+    def behind(self, folder: Path, sid: str) -> Store:
+        return FileSystem(url=f"memory://{folder}/{sid}", metadata="sidecar")
+
+
+class TestInMemoryOverPlainFiles(
+    _Cached, ReadingConformance, WritingConformance, DeletingConformance, ConditionsConformance
+):
+    space = "memory"
+    flat_memory = False  # what is read is kept
+    lacks = PLAIN
+    forgets = test_fsspec.TestPlainFiles.forgets
+
+    def behind(self, folder: Path, sid: str) -> Store:
+        root = folder / f"{sid}-files"
+        root.mkdir(exist_ok=True)
+        return FileSystem(url=f"file://{root}")
+
+
+class TestBelowAPath(
+    _Cached,
+    ReadingConformance,
+    WritingConformance,
+    DeletingConformance,
+    LabelsConformance,
+    CopyingConformance,
+    MultipartConformance,
+    CompletingConformance,
+):
+    """As `source_path` makes it."""
+
+    space = "memory"
+    durable = processes = flat_memory = False
+    lacks = frozenset({"Buckets", "Measures", "Scrubs"})
+
+    def open(self, context: Context) -> Store:
+        source = Memory(keep_versions="off")
+        source.open(context)
+        cache = Cache(source=Below(source, "in/sid"), space=self.space)
+        cache.open(replace(context, sid=f"{context.sid}-cache"))
+        return cache
+
+    def close(self, store: Store) -> None:
+        assert isinstance(store, Cache)
+        assert isinstance(store.source, Below)
+        store.close()
+        store.source.source.close()
 
 
 class TestOnDiskOverS3(CacheConformance):

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 
 from gateway.storage import Context, Store
 from gateway.testing.conformance import (
+    BucketsConformance,
     CompletingConformance,
     CopyingConformance,
     DeletingConformance,
+    DurabilityConformance,
+    IsolationConformance,
     LabelsConformance,
+    ListingConformance,
     MultipartConformance,
     PropertiesConformance,
     ReadingConformance,
     VersionsConformance,
     WritingConformance,
 )
-from tests.conformance.s3_upstream import URL, moto_upstream, opened_bucket
+from tests.conformance.s3_upstream import URL, account, moto_upstream, opened_bucket
 
 pytest.importorskip("moto", reason="moto is not installed")
 pytest.importorskip("flask", reason="moto's server is not installed")
@@ -78,6 +83,9 @@ DIFFERS: Mapping[str, str] = {
     "test_a_list_of_uploads_begins_behind_a_key": (
         "lists uploads without order, pages or delimiters"
     ),
+    "test_any_page_is_that_of_the_rule": "writes XML that is none, when a list begins at U+FFFF",
+    "test_any_walk_gives_each_item_once": "writes XML that is none, when a list begins at U+FFFF",
+    "test_odd_keys_are_there_after_reopening": "changes some keys",
 }
 
 
@@ -97,13 +105,17 @@ class TestMoto(
     WritingConformance,
     DeletingConformance,
     PropertiesConformance,
+    ListingConformance,
     MultipartConformance,
     CompletingConformance,
     CopyingConformance,
     VersionsConformance,
     LabelsConformance,
+    IsolationConformance,
+    DurabilityConformance,
 ):
-    """What moto keeps to; of its lists, conditions, encryption and checksums see DIFFERS."""
+    """What moto keeps to, but for DIFFERS. Not its keys, conditions, checksums, history and
+    encryption: of those it has too little to judge by."""
 
     tells_existed = exact_times = False
     forgets = frozenset({"owner"})
@@ -116,3 +128,19 @@ class TestMoto(
 
     def open(self, context: Context) -> Store:
         return opened_bucket(context)
+
+
+class TestAccount(BucketsConformance):
+    """Each test has the server for itself."""
+
+    lacks = frozenset[str]()
+
+    @pytest.fixture(autouse=True)
+    def _alone(self, upstream: str) -> None:
+        urlopen(Request(f"{upstream}/moto-api/reset", method="POST")).close()
+
+    def open(self, context: Context) -> Store:
+        assert context.folder is not None
+        store = account((context.folder / URL).read_text("utf-8"))
+        store.open(context)
+        return store
