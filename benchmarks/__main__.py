@@ -17,6 +17,7 @@ from types import FrameType
 
 from benchmarks.caching import caching
 from benchmarks.fronting import fronting
+from benchmarks.herd import herd
 from benchmarks.load import LoadFailed
 from benchmarks.memory import bodies_and_growth
 from benchmarks.scale import scale
@@ -34,6 +35,7 @@ COMMANDS = {
     "caching": caching,
     "testserver": testserver,
     "fronting": fronting,
+    "herd": herd,
 }
 
 
@@ -58,11 +60,17 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     add("--idle", type=int, default=1000, help="memory: idle connections (default 1000)")
     add("--requests", type=int, default=200_000, help="memory: small requests (default 200000)")
     add("--many", type=int, default=10_000, help="scale: buckets and credentials")
+    add("--clients", type=int, default=200, help="herd: that ask at once (default 200)")
+    add("--threads", nargs="+", type=int, default=[], metavar="N",
+        help="herd: with so many threads in each worker (default: the gateway's)")  # fmt: skip
     add("--json", type=Path, metavar="FILE", help="write every round there")
     add("--picture", type=Path, metavar="FILE.svg", help="speed: draw the ratios there")
     found = parser.parse_args(given)
-    numbers = (found.rounds, found.mib, found.multipart_mib, found.idle, found.requests, found.many)
-    if found.seconds <= 0 or min(*numbers, *found.keys) < 1:
+    numbers = (
+        *(found.rounds, found.mib, found.multipart_mib, found.idle, found.requests),
+        *(found.many, found.clients),
+    )
+    if found.seconds <= 0 or min(*numbers, *found.keys, *found.threads) < 1:
         parser.error("all numbers are positive")
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import time
@@ -14,7 +15,18 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import memory, own, picture, profiling, requests, scale, speed, stages, starting
+from benchmarks import (
+    herd,
+    memory,
+    own,
+    picture,
+    profiling,
+    requests,
+    scale,
+    speed,
+    stages,
+    starting,
+)
 from benchmarks.connection import Connection
 from benchmarks.figures import Outcome
 from benchmarks.load import Sample, measure, with_own, with_wrk
@@ -329,3 +341,16 @@ def test_an_exchange_of_head_has_no_body(in_memory: Running) -> None:
     target = in_memory.target
     assert exchange(target, requests.stat("/a/b")).bodiless
     assert Exchange((b"x",)) != START
+
+
+def test_a_herd_is_served_by_one_fetch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(herd, "SIZES", ((1, 5.0),))
+    options = Namespace(threads=[], clients=8, rounds=1, json=tmp_path / "found.json")
+    assert herd.herd(options, tmp_path / "x") == 0
+    (found,) = json.loads(options.json.read_text("utf-8"))
+    assert (found["served"], found["refused"], found["others"]) == (8, 0, 0)
+    assert len(found["fetches"]) == 1
+    assert found["last"] >= found["fetches"][0]["took"] > 0.1
+    assert "1 MiB at 5 MB/s" in capsys.readouterr().out

@@ -40,6 +40,9 @@ from gateway.storage.checksums import HASHERS, Hasher, encode
 _POLL = 0.02
 """Seconds between two looks at what another worker has stored."""
 
+_STRETCH = 64
+"""Blocks that are looked up at once."""
+
 _CHECKED_BY = ("CRC64NVME", "CRC32C", "CRC32", "SHA256", "SHA1")
 """Of the checksums that an object has, the cheapest."""
 
@@ -90,7 +93,7 @@ class Pull:
         parts, ask = self._parts, self._ask
         while parts.stock.shared and self._storing.on and not ask.head:
             claimed = self._storing.claim((self._fill.next, ask.last), self._fill.point)
-            if self._follow():  # also when it is ours: the other may just have ended
+            if self._follow_all():  # also when it is ours: the other may just have ended
                 return False
             if claimed:
                 return True
@@ -98,8 +101,17 @@ class Pull:
             time.sleep(_POLL)
         return True
 
+    def _follow_all(self) -> bool:
+        """Hand on what another worker has stored by now, a stretch at a time. Whether that
+        is all that was asked for."""
+        while True:
+            before = self._fill.next
+            if self._follow():
+                return True
+            if self._fill.next == before:
+                return False
+
     def _follow(self) -> bool:
-        """Hand on what another worker has stored by now. Whether that is all."""
         parts, fill, ask = self._parts, self._fill, self._ask
         try:
             entry = parts.stock.find(*self._place)
@@ -107,7 +119,11 @@ class Pull:
                 raise OriginFailed("What another worker fetched was wrong.", key=ask.key)
             if entry is None or not self._counts(entry):
                 return False
-            blocks = parts.stock.blocks(entry.id, fill.next, fill.next + 63) if entry.id else {}
+            blocks = (
+                parts.stock.blocks(entry.id, fill.next, fill.next + _STRETCH - 1)
+                if entry.id
+                else {}
+            )
         except StorageError:
             self._storing.stop(pause=True)
             return False

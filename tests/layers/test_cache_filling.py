@@ -110,6 +110,20 @@ def test_a_range_far_ahead_does_not_wait_for_a_fill_on_its_way(cached: Opening, 
         assert b"".join(pieces(opened.body)) == LARGE
 
 
+def test_what_another_worker_has_stored_is_not_fetched_again(site: Site) -> None:
+    """However much of it: the reader looked it up before it was there."""
+    large = bytes(70 * BLOCK)
+    site.origin.has("k", large)
+    here, there = site.worker(), site.worker()
+    read(here, "k", 0, 2 * BLOCK - 1)
+    with there.get("k") as opened:
+        got = [opened.body.read() for _ in range(8)]
+        assert read(here, "k") == large
+        sent = site.origin.sent
+        assert b"".join([*got, *pieces(opened.body)]) == large
+    assert site.origin.sent == sent == len(large)
+
+
 def test_a_source_that_fails_fails_for_all_alike(cached: Opening, site: Site) -> None:
     cache = cached(expire_errors=0)
     site.origin.fail = TimedOut("Too slow.", retry_after=3)
