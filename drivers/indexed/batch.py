@@ -155,10 +155,7 @@ def _run_alone(
     waiter.run(transaction)
     if waiter.error is not None:
         raise waiter.error
-    if waiter.plain:
-        transaction.save()
-    else:
-        transaction.settle()
+    transaction.save()
     return transaction.released
 
 
