@@ -24,7 +24,7 @@ asked for; so all who wait have half of the places, and uploads and downloads
 keep the others.
 
 Where the server reads bodies before the app sees them (waitress), they hold
-no thread, and only answers are counted.
+no thread: only answers are counted, and may have all places.
 
 A request that is refused early is not drained. Measured: granian consumes
 what of the body has arrived and keeps the connection, or else closes it
@@ -86,7 +86,7 @@ class Admission:
         self.threads = threads
         self.spare = max(1, threads // 8)
         limit = max(1, threads - max(2, self.spare))
-        large = max(1, limit - self.spare)
+        large = limit if spools else max(1, limit - self.spare)
         self.limits = (limit, large, max(1, limit // 2))
         self.shares = (max(1, limit * 3 // 4), max(1, large * 3 // 4), self.limits[Need.CHANGE])
         self.spools = spools

@@ -322,16 +322,18 @@ def test_slow_readers_leave_threads_for_others(kind: str) -> None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
             connection.sendall(b"GET /k?stream=2000 HTTP/1.1\r\nHost: a\r\n\r\n")
         statuses = [connection.recv(12)[9:] for connection in slow]
-        assert statuses.count(b"200") == 2  # 6 threads: 3 for large ones, 2 of one client
-        assert statuses.count(b"503") == 10
+        # Of 6 threads 4 may wait, on granian 3 of them for large ones; of one client 3 and 2.
+        served = 3 if kind == "waitress" else 2
+        assert statuses.count(b"200") == served
+        assert statuses.count(b"503") == 12 - served
         assert get(server.port, "/n").status == 200
         for connection in slow:
             connection.close()
 
-        def served() -> bool:
+        def goes_on() -> bool:
             return get(server.port, "/k?stream=1").body == PIECE
 
-        assert eventually(served)
+        assert eventually(goes_on)
 
 
 def test_slow_senders_leave_threads_for_others() -> None:

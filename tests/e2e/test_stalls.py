@@ -126,8 +126,9 @@ def holds(gateway: Running, kind: str) -> bool:
     return kind == "downloads" or (kind != "heads" and on_granian(gateway))
 
 
-def places(kind: str) -> int:
-    return SMALL_PLACES if kind == "beginnings" else PLACES
+def places(gateway: Running, kind: str = "") -> int:
+    """That one address may have. waitress keeps none for small bodies."""
+    return SMALL_PLACES if kind == "beginnings" or not on_granian(gateway) else PLACES
 
 
 def on_granian(gateway: Running) -> bool:
@@ -155,7 +156,9 @@ def test_those_who_stand_still_do_not_stop_others(gateway: Running, kind: str) -
     answers = []
     try:
         if holds(gateway, kind):
-            eventually(lambda: held(gateway) == places(kind), "all places for one are held")
+            eventually(
+                lambda: held(gateway) == places(gateway, kind), "all places for one are held"
+            )
         for _ in range(600):
             if all(map(ended, stalled)) or (kind == "downloads" and not held(gateway)):
                 break
@@ -238,7 +241,7 @@ def crowd(gateway: Running, kinds: tuple[str, ...]) -> Iterator[None]:
     stalls = [STALLS[kind] for kind in kinds for _ in range(STALLED)]
     stalled = [stall(gateway, target) for stall, target in stalls]
     try:
-        eventually(lambda: held(gateway) >= PLACES, "all places for one client are held")
+        eventually(lambda: held(gateway) >= places(gateway), "all places for one client are held")
         yield
     finally:
         for connection in stalled:
@@ -253,7 +256,7 @@ def test_small_requests_never_notice_a_crowd(patient: Running) -> None:
             assert put(patient, "healthy", 60 * KIB).status == 200
             small = ask(patient.url, "GET", "/stalls/small")
             assert (small.status, small.body) == (200, b"quick")
-        assert held(patient) == PLACES
+        assert held(patient) == places(patient)
 
 
 @linux_only
