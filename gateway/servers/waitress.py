@@ -183,10 +183,15 @@ class _Watch:
 
 
 class _signals:  # noqa: N801 - used as a function
-    """Call `stop` for the signals that end a server. Only the main thread gets them."""
+    """Call `stop` for the signals that end a server. Only the main thread gets them.
+
+    A process that was told to end is ending: what is sent again, until it is gone, does
+    nothing. (Python gives handlers back before it ends; what is ignored stays so.)
+    """
 
     def __init__(self, stop: Callable[[], None]) -> None:
         self._stop = stop
+        self._told = False
         self._before: list[tuple[int, Any]] = []
 
     def __enter__(self) -> None:
@@ -197,7 +202,8 @@ class _signals:  # noqa: N801 - used as a function
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before:
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if self._told else handler)
 
     def _heard(self, number: int, frame: FrameType | None) -> None:
+        self._told = True
         self._stop()

@@ -7,6 +7,7 @@ GATEWAY_SMALL_DISK to an empty folder on a file system of 32 to 512 MiB of its o
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -53,11 +54,17 @@ def small_disk(folder: Path) -> Iterator[None]:
 
 
 def leave(data: Path, free: int) -> None:
-    """Let so many bytes be free, by a file that belongs to nobody."""
+    """Let so many bytes be free, by a file that belongs to nobody. Others write meanwhile:
+    a disk that is full before is as full as was asked."""
     left = shutil.disk_usage(data).free - free
-    with (data / "ballast").open("ab") as ballast:
+    with (data / "ballast").open("ab", buffering=0) as ballast:
         while left > 0:
-            left -= ballast.write(bytes(min(left, MIB)))
+            try:
+                left -= ballast.write(bytes(min(left, MIB)))
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+                return
 
 
 class Full:
