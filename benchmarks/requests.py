@@ -104,11 +104,13 @@ def copy(source: str, target: str) -> Request:
     return Request(method="PUT", path=target, headers={"x-amz-copy-source": source}, length=0)
 
 
-def page(bucket: str, *, delimiter: bool = False, after: str = "") -> Request:
+def page(bucket: str, *, delimiter: bool = False, prefix: str = "", after: str = "") -> Request:
     """ListObjectsV2 of one page, beginning behind the key `after`."""
     query = {"list-type": "2", "max-keys": str(PAGE), "encoding-type": "url"}
     if delimiter:
         query["delimiter"] = "/"
+    if prefix:
+        query["prefix"] = prefix
     if after:
         query["start-after"] = after
     return Request(method="GET", path=f"/{bucket}", query=query)

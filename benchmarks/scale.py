@@ -146,10 +146,9 @@ def _depth_groups(server: Running, keys: Sequence[int]) -> Iterable[Group]:
     flat.append(Line(title=f"{keys[0]:,} keys of {VERSIONS} versions", workload=versioned,
                      server=server))  # fmt: skip
     yield Group("a page of 1,000 keys", tuple(flat))
-    yield Group(
-        "a page of 1,000 prefixes",
-        tuple(Line(title=f"{n:,} keys", workload=deep(n)[1], server=server) for n in keys),
-    )
+    for title, place in (("of a folder, with a delimiter", 2), ("prefixes", 1)):
+        lines = (Line(title=f"{n:,} keys", workload=deep(n)[place], server=server) for n in keys)
+        yield Group(f"a page of 1,000 {title}", tuple(lines))
     reads = []
     for line in flat:
         filling = line.workload.filling

@@ -29,15 +29,19 @@ Seeds = Iterable[tuple[str, int]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filling:
     """A bucket that is filled in the index itself, for HTTP would take too long: `keys`
-    keys in `FOLDERS` folders, with `versions` versions each."""
+    keys in so many folders, with `versions` versions each."""
 
     keys: int
     versions: int = 1
+    folders: int = FOLDERS
 
     def key(self, number: int) -> str:
         """In the order of keys: "0007/00000042" is the 43rd of folder 7."""
-        folder, place = divmod(number, max(1, self.keys // FOLDERS))
+        folder, place = divmod(number, max(1, self.keys // self.folders))
         return f"{folder:04d}/{place:08d}"
+
+    def folder(self, number: int) -> str:
+        return f"{number % self.folders:04d}/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +126,11 @@ def _page(one: Workload, number: int) -> Request:
     if one.filling is not None and not delimiter and one.filling.keys > PAGE:
         after = one.filling.key(random.Random(number).randrange(one.filling.keys - PAGE - 1))
     return requests.page(one.bucket, delimiter=delimiter, after=after)
+
+
+def _folder_page(one: Workload, number: int) -> Request:
+    assert one.filling is not None
+    return requests.page(one.bucket, delimiter=True, prefix=one.filling.folder(number))
 
 
 def _objects(one: Workload) -> Seeds:
@@ -283,12 +292,19 @@ WORKLOADS: Mapping[str, Workload] = {one.name: one for one in TABLE}
 
 
 def deep(keys: int) -> list[Workload]:
-    """Pages of a bucket with that many keys: from anywhere in it, and of its folders."""
+    """Pages of a bucket with that many keys: from anywhere in it, of its folders, and of one
+    of its folders, which has a page at least."""
     filling, bucket = Filling(keys=keys), f"benchmark-{keys}"
+    full, roomy = replace(filling, folders=max(1, min(FOLDERS, keys // PAGE))), bucket
+    if full != filling:
+        roomy = f"benchmark-folders-{keys}"
     return [
         replace(_PAGES, name=f"list-{keys}", title=f"list 1,000 of {keys:,} keys",
                 filling=filling, bucket=bucket),
         replace(_PAGES, name=f"list-delimited-{keys}",
                 title=f"list 1,000 prefixes of {keys:,} keys", filling=filling, bucket=bucket,
                 least=_LIST_BYTES // 2),
+        replace(_PAGES, name=f"list-folder-{keys}",
+                title=f"list 1,000 of a folder, of {keys:,} keys", request=_folder_page,
+                filling=full, bucket=roomy),
     ]  # fmt: skip
