@@ -15,8 +15,9 @@ asks finds one (`servers.room`, `servers.watch`, `servers.waitress`).
 A place is held while bytes move, not for the request: it is given back as
 soon as the announced body has been read, so many small uploads that wait for
 one commit take none. A mode asks for it by calling `environ["gateway.admission"]()`
-after it has authenticated the request and before it reads the body, or
-opens a long answer. It may be called twice. The app itself asks for answers
+after it has authenticated the request and before it reads the body, and with
+`answer=True` before a long answer, whose place does not depend on the body that
+came with the request. It may be called twice. The app itself asks for answers
 that are not lists of bytes, so a mode that forgets is bounded all the same.
 
 Who waits for a change (a long poll) holds a thread as well, for as long as it

@@ -133,7 +133,7 @@ class App:
 
     def _admitted(self, body: Iterable[bytes], exchange: Exchange) -> Sent:
         try:
-            exchange.admit()
+            exchange.admit(answer=True)
         except Busy:
             close = getattr(body, "close", None)
             if close is not None:

@@ -71,10 +71,17 @@ class Exchange(Record):
 
     # admission
 
-    def admit(self, *, waits: bool = False) -> None:
-        """Take a place among those who hold a thread at their client's pace, or among those
-        who wait for something to happen. Raises `Busy`."""
-        if self.held or (self.unread and self._admission.spools):
+    def admit(self, *, waits: bool = False, answer: bool = False) -> None:
+        """Take a place among those who hold a thread at their client's pace: with `answer`
+        while that is sent, with `waits` until something happens, else while the body is
+        read. Raises `Busy`."""
+        if answer:
+            self.unread = False  # the answer needs what it needs, whatever came with the request
+            if self.held and self._need is Need.SMALL:
+                self.release()
+        elif not waits and self.unread and self._admission.spools:
+            return
+        if self.held:
             return
         need = Need.CHANGE if waits else Need.SMALL if self._small() else Need.LARGE
         self._admission.take(self.client, need)
@@ -128,7 +135,7 @@ class Received:
         finally:
             exchange.waiting = False
         exchange.received += len(piece)
-        if not piece or exchange.received == exchange.announced:
+        if exchange.unread and (not piece or exchange.received == exchange.announced):
             exchange.unread = False
             exchange.release()
         return piece

@@ -325,6 +325,36 @@ def test_the_announced_length_says_what_is_small(length: str, need: Need) -> Non
     assert Called(app, request).status[:3] == ("200" if need is Need.SMALL else "503")
 
 
+@pytest.mark.parametrize("spools", [True, False])
+def test_an_answer_takes_a_large_place_whatever_came_with_the_request(spools: bool) -> None:
+    """A body of one byte, which nobody reads, does not make a long answer a small need."""
+    admission, held = Admission(16, spools=spools), []
+
+    def streaming(request: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        start("200 OK", [])
+        request["gateway.admission"]()  # as a mode that means its body, or does not know better
+
+        def body() -> Iterator[bytes]:
+            held.append(admission.held)
+            request["wsgi.input"].read()
+            held.append(admission.held)
+            yield b"x"
+
+        return body()
+
+    app, _ = make({"one": streaming}, admission=admission)
+    with suppress(Busy):
+        for _ in range(100):
+            admission.take("192.0.2.1")
+    request = environ(CONTENT_LENGTH="1") | {"wsgi.input": io.BytesIO(b"x")}
+    assert Called(app, request).status == "503 Slow Down"
+    for _ in range(admission.held):
+        admission.release("192.0.2.1")
+    request = environ(CONTENT_LENGTH="1") | {"wsgi.input": io.BytesIO(b"x")}
+    assert Called(app, request).status == "200 OK"
+    assert (held, admission.held) == ([1, 1], 0)
+
+
 # who and where
 
 

@@ -83,6 +83,9 @@ def list_objects(
 
 # versions
 
+BEYOND = 1 << 62
+"""More than any sequence."""
+
 _VERSION = ("key", "version", "marker", "size", "etag", "modified", "storage_class", "owner",
             "sequence")  # fmt: skip
 _STORED = ", ".join(name for name in _VERSION if name != "marker")
@@ -136,7 +139,8 @@ def list_versions(connection: sqlite3.Connection, service: int, query: VersionQu
 
 
 def _sequence(connection: sqlite3.Connection, service: int, key: str, version: str) -> int:
-    """Where in its key's order a version stands, also when it has been removed."""
+    """Where in its key's order a version stands, also when it has been removed; but where the
+    null version was nobody knows then: the key's versions are listed from the newest on."""
     if version != NULL_VERSION:
         return sequence_of(version)
     for table in ("objects", "versions"):
@@ -146,7 +150,7 @@ def _sequence(connection: sqlite3.Connection, service: int, key: str, version: s
         ).fetchone()
         if found is not None:
             return int(found[0])
-    return 0
+    return BEYOND
 
 
 # uploads

@@ -130,9 +130,9 @@ class Shelf:
         if before is not None and before.version == NULL_VERSION:
             self._replace(before)
         elif self.ledger.versioned:
+            self._drop_null_version(key)  # first, for it may be protected
             if before is not None:
                 self._retire(before)
-            self._drop_null_version(key)
 
     def _retire(self, row: Row, *, marker: bool = False) -> None:
         self.txn.execute(_INSERT_VERSION, (*row, int(marker), self.time))

@@ -124,4 +124,6 @@ def _begin(
     if group is not None:
         beyond = successor(group)  # the group is not greater than `after`: it was listed before
         return source.seek(beyond, True, count) if beyond is not None else []
-    return source.seek(after, False, count) if cursor is None else behind(source, cursor, count)
+    if cursor is None or not after.startswith(prefix):
+        return source.seek(after, False, count)
+    return behind(source, cursor, count)

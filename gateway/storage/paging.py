@@ -140,8 +140,11 @@ def page_of(keys: Sequence[str], info: Callable[[str], ObjectInfo], query: ListQ
                 entries.append(Entry.of(info(item)))
             else:
                 prefixes.append(rolled)
-        beyond = None if rolled is None else successor(rolled)
-        at = at + 1 if beyond is None else bisect_left(keys, beyond, at)
+        if rolled is None:
+            at += 1
+            continue
+        beyond = successor(rolled)
+        at = len(keys) if beyond is None else bisect_left(keys, beyond, at)
     return ListPage(entries=tuple(entries), prefixes=tuple(prefixes))
 
 

@@ -20,12 +20,15 @@ from gateway.storage import (
     Delete,
     Entry,
     ListQuery,
+    ObjectInfo,
+    Protected,
+    Protection,
     Put,
     UploadQuery,
     VersionEntry,
     VersionQuery,
 )
-from gateway.storage.paging import common_prefix
+from gateway.storage.paging import common_prefix, page_of
 
 KEYS = st.text(st.sampled_from("ab/-\0é\U0010ffff"), min_size=1, max_size=6)
 
@@ -262,3 +265,76 @@ def test_pages_beside_writers_miss_nothing_that_stays(tmp_path: Path) -> None:
         done = True
         writer.join()
         store.close()
+
+
+def test_a_clean_up_by_pages_removes_all_that_lies_below_a_null_version(kept: Memory) -> None:
+    """Each page is removed before the next is asked for, as clients do."""
+    try:
+        kept.delete("k")
+        for _ in range(4):
+            kept.put("k", BytesBody(b"x"), Put(size=1))
+        kept.set_versioning("suspended")
+        kept.put("k", BytesBody(b"null"), Put(size=4))
+        after, version, removed = "", "", 0
+        while True:
+            page = kept.versions(VersionQuery(after=after, after_version=version, limit=1))
+            for one in page.entries:
+                kept.delete(one.key, Delete(version=one.version))
+                removed += 1
+            if page.next is None:
+                break
+            after, version = page.next, page.next_version
+        assert (removed, kept.versions(VersionQuery()).entries) == (6, ())
+    finally:
+        empty(kept)
+        kept.set_versioning("on")
+
+
+def test_a_page_that_begins_behind_its_prefix_is_empty(kept: Memory) -> None:
+    """What begins in the middle of a key that the prefix does not cover, stays within it."""
+    try:
+        for _ in range(2):
+            version = kept.put("c", BytesBody(b"x"), Put(size=1)).version
+        assert version is not None
+        query = VersionQuery(prefix="b", after="c", after_version=version)
+        assert kept.versions(query).entries == ()
+        first, _ = sorted([kept.begin("c"), kept.begin("c")], key=lambda one: one.id)
+        uploads = UploadQuery(prefix="b", after="c", after_upload=first.id)
+        assert kept.uploads(uploads).uploads == ()
+    finally:
+        for one in kept.uploads(UploadQuery()).uploads:
+            kept.abort(one.key, one.id)
+        empty(kept)
+
+
+def test_a_prefix_that_nothing_follows_is_said_once() -> None:
+    keys = [f"\U0010ffff{tail}" for tail in ("", "a", "b")]
+    query = ListQuery(delimiter="\U0010ffff")
+
+    def about(key: str) -> ObjectInfo:
+        raise AssertionError(f"{key!r} is below a prefix")
+
+    assert page_of(keys, about, query).prefixes == ("\U0010ffff",)
+
+
+@pytest.fixture
+def kept_later() -> Iterator[Memory]:
+    memory = Memory(keep_versions="off")
+    memory.open(Context(sid="bucket"))
+    yield memory
+    memory.close()
+
+
+def test_a_delete_that_is_refused_among_others_changes_nothing(kept_later: Memory) -> None:
+    """The null version that would have to go is protected."""
+    store = kept_later
+    store.put("k", BytesBody(b"null"), Put(size=4, protection=Protection(hold=True)))
+    store.set_versioning("on")
+    store.put("k", BytesBody(b"x"), Put(size=1))
+    store.set_versioning("suspended")
+    before = store.versions(VersionQuery())
+    (result,) = store.delete_many([("k", Delete())])
+    assert isinstance(result, Protected)
+    assert store.versions(VersionQuery()) == before
+    store.protect("k", "null", Protection())
+    assert store.delete("k").marker

@@ -305,6 +305,16 @@ def test_a_put_names_no_version(s3: Served, bucket: str) -> None:
     assert (answer.status, answer.code()) == (400, "InvalidArgument")
 
 
+@pytest.mark.parametrize("version", ["%EF%BF%BF", "a%0D%0Ax-two%3A%20b", "%00"])
+def test_a_version_that_cannot_be_a_header_is_not_made_one(
+    s3: Served, bucket: str, version: str
+) -> None:
+    answer = s3.raw("DELETE", f"/{bucket}/k?versionId={version}")
+    assert answer.status == 204
+    assert "x-two" not in answer.headers
+    assert answer.headers.get("x-amz-version-id", "").isprintable()
+
+
 def test_aws_chunked_is_not_stored_as_an_encoding(s3: Served, bucket: str) -> None:
     put(s3, bucket, "both", Content_Encoding="gzip,aws-chunked")
     put(s3, bucket, "alone", Content_Encoding="aws-chunked")

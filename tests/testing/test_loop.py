@@ -26,6 +26,9 @@ def echo(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         raise ValueError("a mistake of the application")
     if path == "/wait":
         GO.wait(60)
+    if path == "/header":
+        start("200 OK", [("X-Seen", "\uffff" if query else "two\r\nlines")])
+        return [b""]
     if path == "/refuse":
         start("403 Forbidden", [("Content-Length", "2")])
         return [b"no"]
@@ -163,6 +166,16 @@ def test_an_application_that_gives_up_ends_its_connection_only(
 ) -> None:
     client.sendall(get(path))
     assert received(client) == b""
+    with socket.create_connection(("127.0.0.1", loop.port), timeout=30) as other:
+        assert bodies(ask(other, get("/"))) == [b"GET /?  0"]
+
+
+@pytest.mark.parametrize("target", ["/header", "/header?far"])
+def test_a_header_that_cannot_be_sent_is_an_error_of_its_request_only(
+    loop: Loop, client: socket.socket, target: str
+) -> None:
+    client.sendall(get(target))
+    assert received(client).startswith(b"HTTP/1.1 500 ")
     with socket.create_connection(("127.0.0.1", loop.port), timeout=30) as other:
         assert bodies(ask(other, get("/"))) == [b"GET /?  0"]
 

@@ -96,7 +96,7 @@ def admitted(reply: Reply, environ: dict[str, Any]) -> Reply:
     """A long answer, if it may hold a thread at its client's pace. Raises `Busy`."""
     if not isinstance(reply.body, bytes) and "gateway.admission" in environ:
         try:
-            environ["gateway.admission"]()
+            environ["gateway.admission"](answer=True)
         except Busy:
             reply.body.close()
             raise

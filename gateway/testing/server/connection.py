@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any
 
 from gateway.testing.server import wire
@@ -124,4 +125,10 @@ def whole(environ: wire.Environ, started: Started, body: list[bytes]) -> bytes:
         content = b""
     elif wire.length_of(headers) is None:
         headers = [*headers, ("Content-Length", str(len(content)))]
-    return wire.head(started.status, headers, close=not wire.keeps_open(environ)) + content
+    try:
+        return wire.head(started.status, headers, close=not wire.keeps_open(environ)) + content
+    except ValueError:  # as above
+        log.exception("%s %s failed", environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        environ["HTTP_CONNECTION"] = "close"
+        error = wire.BadRequest(HTTPStatus.INTERNAL_SERVER_ERROR, "the answer cannot be sent")
+        return wire.refusal(error)

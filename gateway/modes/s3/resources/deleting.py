@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.access import Access
+from gateway.http_fields import value
 from gateway.modes.s3 import bodies, documents, errors, headers, parsing
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import Request
@@ -27,7 +28,7 @@ def delete_object(request: Request) -> Reply:
     if done.marker:
         said.append(("x-amz-delete-marker", "true"))
     if done.version is not None:
-        said.append(("x-amz-version-id", done.version))
+        said.append(("x-amz-version-id", value(done.version)))  # as asked
     return Reply(204, said)
 
 

@@ -91,7 +91,7 @@ def _admit(call: Call, opened: Opened) -> None:
     """Take a place for a long answer here, where a refusal is still an error in JSON."""
     try:
         if (admit := call.environ.get("gateway.admission")) is not None:
-            admit()
+            admit(answer=True)
     except Busy:
         opened.close()
         raise
