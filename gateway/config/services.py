@@ -11,8 +11,9 @@ from typing import Any, cast
 
 from gateway.below import Below
 from gateway.config.decode import BAD, Decoder, Link
-from gateway.config.problems import Problems, join, names, nearest, shown
+from gateway.config.problems import Problems, join, names, shown
 from gateway.config.tables import SID, SID_RULE, Declared
+from gateway.nearest import nearest
 from gateway.plugins import Driver, Plugins
 from gateway.service import Identification, Service
 from gateway.storage import Buckets, Store
