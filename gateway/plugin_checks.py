@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
-from dataclasses import is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -86,7 +86,35 @@ def _takes(found: Any, promised: Any) -> bool:
 
 def _without_types(function: Any) -> str:
     parameters = inspect.signature(function).parameters.values()
-    return f"({', '.join(str(one.replace(annotation=one.empty)) for one in parameters)})"
+    return f"({', '.join(_as_written(one) for one in parameters)})"
+
+
+class _Made:
+    """Stands for a default that is a dataclass without arguments, whose repr is a paragraph."""
+
+    def __init__(self, kind: type[Any]) -> None:
+        self._kind = kind
+
+    def __repr__(self) -> str:
+        return f"{self._kind.__name__}()"
+
+
+def _as_written(parameter: inspect.Parameter) -> str:
+    """Without its type, and with a default as people write it: `want=Get()`."""
+    default = parameter.default
+    if is_dataclass(default) and not isinstance(default, type) and default == _bare(default):
+        parameter = parameter.replace(default=_Made(type(default)))
+    return str(parameter.replace(annotation=parameter.empty))
+
+
+def _bare(value: Any) -> object:
+    """The dataclass as it is without arguments; None when it needs some."""
+    needed = [
+        one
+        for one in fields(value)
+        if one.init and one.default is MISSING and one.default_factory is MISSING
+    ]
+    return None if needed else type(value)()
 
 
 def check_mode(mode: object) -> str:

@@ -8,6 +8,7 @@ what to do; nothing of a plugin that is wrong is used.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -18,11 +19,14 @@ import pluggy
 from gateway import hookspecs
 from gateway.fields import Option
 from gateway.modes import Mode
+from gateway.nearest import nearest
 from gateway.plugin_checks import Unfit, check_mode, options_of_driver
 from gateway.storage import CAPABILITIES, Layer, Store
 
 GROUP = "gateway.plugins"
 OURS = "storage-gateway"
+_UNKNOWN_HOOK = re.compile(r"unknown hook '(\w+)'")
+"""As pluggy says it."""
 
 
 class PluginError(Exception):
@@ -175,7 +179,10 @@ def _imported(point: EntryPoint, origin: str) -> object:
 def _hint(error: Exception) -> str:
     if isinstance(error, Unfit):
         return ""
-    return f" Known hooks: {', '.join(f'{name}()' for name in hook_names())}."
+    known = hook_names()
+    wrong = _UNKNOWN_HOOK.search(str(error))
+    like = nearest(wrong[1], known, prefix="gateway_") if wrong else ""
+    return f".{like} Known hooks: {', '.join(f'{name}()' for name in known)}."
 
 
 def hook_names() -> list[str]:

@@ -230,6 +230,15 @@ def test_another_process_reads_the_same_from_the_origin(read: Any, plugins: Plug
     assert again.origin == first.origin
 
 
+def test_a_driver_that_no_plugin_brings_is_not_guessed_at(read: Any) -> None:
+    """`scratch` is the driver of plugins.md: it is not installed, and no `cache` is meant."""
+    found = problems(read, '[services.a]\ndriver = "scratch"\n[services.b]\ndriver = "chace"\n')
+    said = found["services.a.driver"]
+    assert 'found "scratch": no installed plugin brings it; known drivers: ' in said
+    assert "Did you mean" not in said
+    assert found["services.b.driver"].endswith('Did you mean "cache"?')
+
+
 def test_everything_wrong_is_said_at_once_with_its_place(read: Any) -> None:
     found = problems(
         read,

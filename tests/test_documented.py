@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import tomllib
 from collections.abc import Iterable, Iterator
 
 import pytest
@@ -125,3 +126,19 @@ def test_what_is_missing_is_found() -> None:
     assert list(commands(parser, "gateway")) == [("gateway new", ["--help", "--odd"])]
     with pytest.raises(AssertionError, match="there is no"):
         section("## `[nothing]`")
+
+
+def test_what_is_to_be_installed_can_be() -> None:
+    """The project is in no index: it is installed from a clone, with extras that it has."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        extras = tomllib.load(file)["project"]["optional-dependencies"].keys()
+    typed = [
+        (name, command)
+        for name, text in DOCUMENTS.items()
+        for command in re.findall(r"pip install [^`\n]*", text)
+    ]
+    assert {"README.md", "docs/testing.md"} <= {name for name, _ in typed}
+    assert not [one for one in typed if "storage-gateway" in one[1]]
+    asked = [extra for _, command in typed for extra in re.findall(r"\.\[(\w+)\]", command)]
+    assert asked
+    assert set(asked) <= extras

@@ -28,13 +28,15 @@ def gateway_drivers():
     return [Fine]
 """
 
+MEANT = '. Did you mean "gateway_drivers"? Known hooks: gateway_drivers(), gateway_modes().'
 NEWER = (CONTRACT[0], CONTRACT[1] + 1)
 WRONG: dict[str, tuple[str, str, str]] = {
     # what: (text of FINE, its replacement, what is said)
     "it cannot be imported": ("@dataclass", "import no_such_thing\n@dataclass", "no_such_thing"),
     "it is no Python": ("@dataclass", "class class\n", "SyntaxError"),
     "it needs a newer gateway": ("import *", "import BetterStore", "BetterStore"),
-    "an unknown hook": ("gateway_drivers", "gateway_divers", "Known hooks: gateway_drivers()"),
+    "an unknown hook": ("gateway_drivers", "gateway_divers", MEANT),
+    "a hook like no other": ("gateway_drivers", "gateway_soup", ". Known hooks: gateway_drivers()"),
     "a hook with an argument": ("gateway_drivers()", "gateway_drivers(config)", "config"),
     "a hook that fails": ("[Fine]", "[Fine][1]", "IndexError"),
     "a hook without a list": ("[Fine]", "Fine", "It returns a list"),
@@ -42,7 +44,7 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "no dataclass": ("@dataclass\n", "", "Put @dataclass above Fine"),
     "no name": ('driver = "fine"', "x = 1", 'driver = "…"'),
     "no get": ("def get", "def got", "Fine lacks get"),
-    "a wrong signature": ("key, want=Get()", "key", "Fine.get(self, key) cannot be called as"),
+    "a wrong signature": ("key, want=Get()", "key", "called as get(self, key, want=Get())."),
     "an argument too many": ("want=Get()", "want, more", "cannot be called as get(self, key, want"),
     "a capability half done": ("(Store)", "(Store, Listable)", "Fine lacks list"),
     "a layer without a source": ("(Store)", "(Layer)", "source: Store"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.code_blocks import ROOT, blocks, write
 from tests.installing import install
 
 DOCUMENT = "plugins.md"
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 class Package:
@@ -23,6 +25,8 @@ class Package:
     def __init__(self, folder: Path) -> None:
         self.source, site = folder / "source", folder / "site"
         self.files = write(DOCUMENT, self.source)
+        (self.source / "pictures").mkdir()  # whatever else lies in a folder where people work
+        (self.source / "pictures" / "note.txt").write_text("not ours", encoding="utf-8")
         install(self.source, site)
         self._environ = {**os.environ, "PYTHONPATH": str(site)}
 
@@ -65,6 +69,9 @@ def test_its_tests_pass(package: Package) -> None:
 
 def test_what_is_to_be_typed_works(package: Package, tmp_path: Path) -> None:
     (typed,) = (one.code for one in blocks(DOCUMENT) if one.language == "sh")
+    exports = [line for line in typed.splitlines() if line.startswith("export ")]
+    assert exports == re.findall(r"^export AWS_.*$", README, re.MULTILINE)
+    assert typed.index("gateway serve") < typed.index("export ") < typed.index("aws s3 ls")
     (packing,) = (line for line in typed.splitlines() if "zipfile" in line)
     assert package.run(*packing.split()[2:]).returncode == 0
     done = package.run("gateway", "check", "--config", str(package.source / "gateway.toml"))
@@ -75,7 +82,7 @@ def test_what_is_to_be_typed_works(package: Package, tmp_path: Path) -> None:
     assert "from zip-store 1.0.0" in listed.stdout
 
 
-def test_it_names_every_hook_and_capability() -> None:
+def test_it_names_every_hook_and_capability_once() -> None:
     text = (ROOT / DOCUMENT).read_text(encoding="utf-8")
     for name in [*hook_names(), *(one.__name__ for one in CAPABILITIES)]:
-        assert f"\n| `{name}` |" in text, name
+        assert text.count(f"\n| `{name}` |") == 1, name

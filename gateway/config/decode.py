@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Final, Literal, cast, get_args, get_origin
 
 from gateway import units
-from gateway.config.problems import Problems, join, names, nearest, shown
+from gateway.config.problems import Problems, join, names, shown
 from gateway.fields import Option, describe, members, mentions, options_of, plain
+from gateway.nearest import nearest
 from gateway.storage import Secret, Store
 from gateway.storage.options import AtLeast, Duration, ExistingFile, OneOrMany, Secrets, Size
 

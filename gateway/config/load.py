@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.config.decode import BAD, Decoder
-from gateway.config.problems import ConfigurationError, Problem, Problems, names, nearest, shown
+from gateway.config.problems import ConfigurationError, Problem, Problems, names, shown
 from gateway.config.services import (
     ServiceReader,
     check_account,
@@ -34,6 +34,7 @@ from gateway.config.tables import (
     Server,
 )
 from gateway.identity import ROOT_ACCOUNT, Account
+from gateway.nearest import nearest
 from gateway.plugins import PluginError, Plugins
 from gateway.storage import Secret
 

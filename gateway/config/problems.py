@@ -6,7 +6,6 @@ fields typed `Secret` are never given to it.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
@@ -77,9 +76,3 @@ def shown(value: object) -> str:
 
 def names(known: Iterable[str]) -> str:
     return ", ".join(known) or "none"
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """ " Did you mean …?", or "" when nothing known is like it."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f' Did you mean "{close[0]}"?' if close else ""

@@ -11,8 +11,9 @@ from typing import Any, cast
 
 from gateway.below import Below
 from gateway.config.decode import BAD, Decoder, Link
-from gateway.config.problems import Problems, join, names, nearest, shown
+from gateway.config.problems import Problems, join, names, shown
 from gateway.config.tables import SID, SID_RULE, Declared
+from gateway.nearest import nearest
 from gateway.plugins import Driver, Plugins
 from gateway.service import Identification, Service
 from gateway.storage import Buckets, Store
@@ -115,8 +116,11 @@ class ServiceReader:
         if driver is None and sid and isinstance(name, str) and self.plugins.problems:
             self.unknown[sid] = name
         elif driver is None:
-            like = nearest(name, known) if isinstance(name, str) else ""
-            problems.add(where, f"found {shown(name)}; known drivers: {names(known)}.{like}")
+            nobody, like = "", ""
+            if isinstance(name, str):
+                nobody, like = ": no installed plugin brings it", nearest(name, known)
+            listed = f"known drivers: {names(known)}"
+            problems.add(where, f"found {shown(name)}{nobody}; {listed}.{like}")
         return driver
 
     def _text(self, table: Mapping[str, object], name: str, place: str, default: str) -> str:

@@ -6,7 +6,7 @@ drivers nor each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -94,3 +94,10 @@ class Documented(Protocol):
 
     def pages(self) -> Mapping[str, Callable[[], Page]]:
         """By path. Each is made when it is asked for."""
+
+
+@runtime_checkable
+class Named(Protocol):
+    """A mode that knows the names by which its requests' records call their operations."""
+
+    def operations(self) -> Collection[str]: ...

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -112,7 +113,43 @@ def test_a_presigned_url_works_without_a_client(gateway: Running, bucket: str) -
         assert answer.read() == b"by url"
 
 
+def test_a_url_of_signature_version_2_is_refused_with_what_to_do(
+    gateway: Running, bucket: str
+) -> None:
+    client = gateway.client(config=Config(signature_version="s3"))
+    url = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k"})
+    assert "AWSAccessKeyId=" in url
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(url)
+    assert caught.value.code == 400
+    said = caught.value.read().decode()
+    assert "<Code>InvalidRequest</Code>" in said
+    assert "The authorization mechanism you have provided is not supported." in said
+    assert "aws configure set default.s3.signature_version s3v4" in said
+    assert "signature_version=" in said
+
+
 # the AWS command line
+
+
+def test_aws_presigns_as_the_readme_says(gateway: Running, bucket: str, tmp_path: Path) -> None:
+    """Its commands, with its environment, and a home folder where nothing is configured."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (configure,) = (line for line in readme.splitlines() if line.startswith("aws configure"))
+    gateway.client().put_object(Bucket=bucket, Key="cat.jpg", Body=b"meow")
+    environment = gateway.environment | {"AWS_CONFIG_FILE": str(tmp_path / "config")}
+
+    def typed(*words: str) -> str:
+        command = [sys.executable, "-m", "awscli", *words]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    presign = ("s3", "presign", f"s3://{bucket}/cat.jpg")
+    with pytest.raises(urllib.error.HTTPError, match="400"):
+        urllib.request.urlopen(typed(*presign))
+    typed(*configure.partition("#")[0].split()[1:])
+    with urllib.request.urlopen(typed(*presign)) as answer:
+        assert answer.read() == b"meow"
 
 
 def test_aws_cli_round_trip(gateway: Running, tmp_path: Path) -> None:

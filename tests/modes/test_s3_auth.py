@@ -492,7 +492,11 @@ def test_other_kinds_of_authorization_are_refused(header: str, code: str) -> Non
 
 def test_version_2_in_the_query_is_refused() -> None:
     url = f"http://h/b/k?AWSAccessKeyId={KEY}&Expires=1&Signature=abc"
-    assert "AWS4-HMAC-SHA256" in refused(environ_of("GET", url, {})).message
+    problem = refused(environ_of("GET", url, {}))
+    assert problem.code == "InvalidRequest"
+    assert "Please use AWS4-HMAC-SHA256. This URL was presigned with" in problem.message
+    half = refused(environ_of("GET", f"http://h/b/k?AWSAccessKeyId={KEY}", {}))
+    assert half.message.endswith("Please use AWS4-HMAC-SHA256.")
 
 
 def test_header_and_query_at_once_are_refused() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,8 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ResponseStre
 from drivers.memory import Memory
 from gateway.plugins import Plugins
 from gateway.storage import Full, NoSuchStore, Put
-from gateway.testing import Server
+from gateway.testing import Fault, Server
+from tests.tiny_mode import TinyMode
 
 ONCE = Config(retries={"total_max_attempts": 1})
 
@@ -216,6 +219,50 @@ def test_a_client_that_tries_again_survives_a_503(server: Server) -> None:
     assert fault.hits == 1
 
 
+@pytest.mark.parametrize(
+    ("operation", "meant"),
+    [
+        ("GetObjekt", ' Did you mean "GetObject"?'),
+        ("getobject", ' Did you mean "GetObject"?'),
+        ("uploadfiel", ' Did you mean "uploadfile"?'),
+        ("Git*", ""),
+        ("GetObject??", ' Did you mean "GetObject"?'),
+        ("", ""),
+    ],
+)
+def test_an_operation_that_nobody_has_is_refused(
+    server: Server, operation: str, meant: str
+) -> None:
+    said = re.escape(f'No operation is called "{operation}".{meant}') + "$"
+    faults: list[Callable[..., Fault]] = [
+        server.fail,
+        server.cut,
+        partial(server.slow, 1),
+        partial(server.skew, 1),
+    ]
+    for fault in faults:
+        with pytest.raises(ValueError, match=said):
+            fault(operation=operation)
+    if operation:
+        with pytest.raises(ValueError, match=said):
+            server.requests(operation)
+
+
+@pytest.mark.parametrize(
+    "operation", ["GetObject", "Get*", "*Object?", "uploadfile", "get????", "*"]
+)
+def test_operations_of_every_mode_can_be_named(server: Server, operation: str) -> None:
+    server.fail(operation=operation).remove()
+    assert server.requests(operation) == []
+
+
+def test_a_mode_that_does_not_say_its_operations_may_have_any() -> None:
+    plugins = Plugins.load()
+    plugins.modes["tiny"] = TinyMode()
+    with Server(plugins=plugins) as server:
+        server.fail(operation="sleep").remove()
+
+
 def test_any_error_can_be_asked_for_and_nothing_is_done(server: Server, once: Any) -> None:
     with server.fail(Full(), operation="Put*", key="*.jpg") as fault:
         with pytest.raises(ClientError) as caught:
@@ -336,6 +383,15 @@ def test_the_fixtures_come_with_the_package(suite: list[str], workers: str) -> N
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "7 passed" in done.stdout
+
+
+def test_without_boto3_it_is_said_what_to_install(suite: list[str]) -> None:
+    """The interpreter refuses to import it, as if it were not there."""
+    hidden = "import sys; sys.modules['boto3'] = None; import pytest; sys.exit(pytest.main())"
+    command = [sys.executable, "-c", hidden, *suite[3:]]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=suite[-1], timeout=120)
+    assert done.returncode == 1
+    assert "ImportError: gateway_s3 needs boto3: pip install boto3" in done.stdout
 
 
 def test_a_suite_that_does_not_use_them_does_not_import_the_gateway(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ or a parameter that only S3 has.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from gateway.hookspecs import hookimpl
@@ -28,6 +29,12 @@ class S3Mode:
         from gateway.modes.s3.application import create_app
 
         return create_app(gateway)
+
+    def operations(self) -> Collection[str]:
+        """By S3's names."""
+        from gateway.modes.s3.operations import TABLE
+
+        return [one.name for one in TABLE]
 
 
 @hookimpl

@@ -204,7 +204,7 @@ def auth_parameters(query: str) -> dict[str, str] | None:
                 raise S3Problem(_PARAMETERS.code, f"The parameter {name} is there twice.")
             found[name] = _decoded(value)
         elif name == "AWSAccessKeyId":
-            raise _other_version()
+            raise _other_version(_TOLD if "&Signature=" in f"&{query}" else "")
     authenticates = not found.keys().isdisjoint(_QUERY)
     return found if authenticates else None
 
@@ -256,11 +256,18 @@ def date_of_query(parameters: Mapping[str, str], now_ms: int) -> str:
     return timestamp
 
 
-def _other_version() -> S3Problem:
+_TOLD = (
+    " This URL was presigned with signature version 2. aws: `aws configure set"
+    ' default.s3.signature_version s3v4`; boto3: Config(signature_version="s3v4").'
+)
+"""For whoever never asked for it: stock tools presign so, and sign headers by version 4."""
+
+
+def _other_version(advice: str = "") -> S3Problem:
     return S3Problem(
         "InvalidRequest",
         "The authorization mechanism you have provided is not supported. Please use"
-        f" {sigv4.ALGORITHM}.",
+        f" {sigv4.ALGORITHM}.{advice}",
     )
 
 

@@ -7,7 +7,7 @@ made from. Specification: standard mode.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Any
 
@@ -25,6 +25,12 @@ class StandardMode:
         from gateway.modes.standard.application import create_app
 
         return create_app(gateway)
+
+    def operations(self) -> Collection[str]:
+        """The functions' names."""
+        from gateway.modes.standard.functions import BY_NAME
+
+        return BY_NAME.keys()
 
     def pages(self) -> Mapping[str, Callable[[], Page]]:
         """The documents, made when they are first asked for."""

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal, NamedTuple
 
+from gateway.modes import Mode, Named
+from gateway.nearest import nearest
 from gateway.storage import StorageError
 
 Kind = Literal["error", "slow", "cut", "skew"]
@@ -36,6 +38,20 @@ class Asked(NamedTuple):
     def of(cls, environ: dict[str, Any]) -> Asked:
         record = environ["gateway.record"]
         return cls(record.operation, record.sid, as_text(record.path)[1:].partition("/")[2])
+
+
+def check_operation(pattern: str, modes: Iterable[Mode]) -> None:
+    """Raise `ValueError` when no operation of these modes can fit: a test that waits for it
+    would pass, or fail, for the wrong reason. With a mode that names none, anything may fit."""
+    if pattern == "*":
+        return
+    known: list[str] = []
+    for mode in modes:
+        if not isinstance(mode, Named):
+            return
+        known += mode.operations()
+    if not any(fnmatchcase(name, pattern) for name in known):
+        raise ValueError(f'No operation is called "{pattern}".{nearest(pattern, known)}')
 
 
 @dataclass(eq=False, kw_only=True)

@@ -12,6 +12,8 @@ from gateway.config import Key
 from gateway.identity import ROOT_ACCOUNT, KeyAccess
 from gateway.storage import Secret
 
+_WITHOUT = "gateway_s3 needs boto3: pip install boto3 (Server.client() needs it too)"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
@@ -62,7 +64,11 @@ class Reach:
         }
 
     def client(self, service: str, options: Mapping[str, Any]) -> Any:
-        import boto3
+        """Raises `ImportError` when boto3 is not installed: nothing else here needs it."""
+        try:
+            import boto3
+        except ImportError as error:
+            raise ImportError(_WITHOUT) from error
         from botocore.config import Config
 
         given = dict(options)

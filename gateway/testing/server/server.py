@@ -33,7 +33,7 @@ from gateway.storage import (
     StorageError,
     pieces,
 )
-from gateway.testing.server.faults import Fault, Faults
+from gateway.testing.server.faults import Fault, Faults, check_operation
 from gateway.testing.server.keys import Credentials, Reach
 from gateway.testing.server.loop import Loop
 from gateway.testing.server.recording import Recorded, Recorder
@@ -222,26 +222,37 @@ class Server:
     # what came, and what goes wrong
 
     def requests(self, operation: str = "*", bucket: str = "*", key: str = "*") -> list[Recorded]:
-        """The requests that fit (with `*` and `?`), oldest first, since the start or reset."""
+        """The requests that fit (with `*` and `?`), oldest first, since the start or reset.
+        Raises `ValueError` when no operation can fit; "" is that of what was none."""
+        if operation:
+            self._check(operation)
         return [one for one in tuple(self._recorder.requests) if one.fits(operation, bucket, key)]
 
     def fail(self, error: StorageError | None = None, **which: Any) -> Fault:
         """Answer with `error` in place of doing it; without one with S3's 503 SlowDown. `which`
-        for all four: `operation`, `bucket`, `key` (with `*` and `?`) and `times`."""
-        return self._faults.add(Fault(kind="error", error=error or Busy(retry_after=0), **which))
+        for all four: `operation`, `bucket`, `key` (with `*` and `?`) and `times`. All four
+        raise `ValueError` when no operation is called so."""
+        return self._strike(Fault(kind="error", error=error or Busy(retry_after=0), **which))
 
     def slow(self, seconds: float, **which: Any) -> Fault:
         """Wait so long before doing it."""
-        return self._faults.add(Fault(kind="slow", seconds=seconds, **which))
+        return self._strike(Fault(kind="slow", seconds=seconds, **which))
 
     def cut(self, after: int | None = None, **which: Any) -> Fault:
         """Do it, and break the connection after so many bytes of the answer's body; None:
         before any answer."""
-        return self._faults.add(Fault(kind="cut", after=after, **which))
+        return self._strike(Fault(kind="cut", after=after, **which))
 
     def skew(self, seconds: float, **which: Any) -> Fault:
         """Judge signatures by a clock that is so many seconds ahead (or behind, below 0)."""
-        return self._faults.add(Fault(kind="skew", seconds=seconds, **which))
+        return self._strike(Fault(kind="skew", seconds=seconds, **which))
+
+    def _strike(self, fault: Fault) -> Fault:
+        self._check(fault.operation)
+        return self._faults.add(fault)
+
+    def _check(self, operation: str) -> None:
+        check_operation(operation, self._configuration.plugins.modes.values())
 
 
 def _application(stage: Stage, configuration: Configuration) -> App:
