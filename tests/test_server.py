@@ -59,6 +59,17 @@ def serving(file: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         process.communicate(timeout=PATIENCE)
 
 
+def ended(file: Path) -> subprocess.CompletedProcess[str]:
+    """What becomes of a gateway that cannot start."""
+    return subprocess.run(
+        [sys.executable, "-c", SERVE, str(file)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+
+
 @posix
 @pytest.mark.parametrize("kind", ["granian", "waitress"])
 @pytest.mark.parametrize("where", ["memory = true", "workers = 2"])
@@ -96,15 +107,56 @@ def test_a_taken_port_is_one_message_and_makes_nothing(tmp_path: Path, kind: str
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         file = written(tmp_path, f'server = "{kind}"\nlisten = "127.0.0.1:{port}"')
-        done = subprocess.run(
-            [sys.executable, "-c", SERVE, str(file)], cwd=ROOT, capture_output=True, text=True
-        )
+        done = ended(file)
     assert done.returncode == 1
     assert done.stderr == (
         f"gateway: Cannot listen on 127.0.0.1:{port}: something else listens there already.\n"
     )
     assert done.stdout == ""
     assert not (tmp_path / "data").exists()
+
+
+@posix
+@pytest.mark.parametrize(("kind", "workers"), [("granian", 1), ("granian", 3), ("waitress", 1)])
+def test_a_store_that_cannot_be_opened_is_one_message(
+    tmp_path: Path, kind: str, workers: int
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    services = """
+        [services.origin]
+        driver = "local"
+        [services.photos]
+        driver = "cache"
+        source = "origin"
+        max_size = "64MiB"
+        folder = "file/cache"
+    """
+    server = f'server = "{kind}"\nlisten = "127.0.0.1:0"\nworkers = {workers}'
+    done = ended(written(tmp_path, server, services))
+    assert done.returncode == 1
+    (message,) = done.stderr.splitlines()
+    assert message.startswith("gateway: services.photos: cannot be opened: ")
+    assert "file" in message
+    assert done.stdout.count("secret key") == 1  # made now, and never to be seen again
+
+
+@posix
+def test_a_second_gateway_on_a_cache_is_told_once(tmp_path: Path) -> None:
+    def gateway(name: str) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        return written(
+            folder,
+            'server = "granian"\nlisten = "127.0.0.1:0"\nworkers = 2',
+            f'[services.origin]\ndriver = "local"\n[services.photos]\ndriver = "cache"\n'
+            f'source = "origin"\nmax_size = "64MiB"\nfolder = "{tmp_path / "shared"}"',
+        )
+
+    with serving(gateway("first")):
+        done = ended(gateway("second"))
+    assert done.returncode == 1
+    assert done.stderr.count("is in use by another gateway") == 1
+    assert "orker" not in done.stderr, done.stderr
 
 
 @posix
