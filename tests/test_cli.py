@@ -179,6 +179,40 @@ def test_what_cannot_be_done_with_a_key_is_1_and_a_sentence(run: Run) -> None:
         assert said in err and "Traceback" not in err
 
 
+@pytest.mark.parametrize("words", [("list",), ("revoke", "mine")])
+def test_keys_are_looked_for_only_where_the_gateway_has_run(
+    run: Run, folder: Path, words: tuple[str, ...]
+) -> None:
+    code, out, err = run("keys", *words)
+    assert (code, out) == (1, "")
+    assert err == (
+        f"gateway: The gateway has not run with the data folder {folder / 'data'} yet."
+        " Did you start it with --data or --config? Give the same here.\n"
+    )
+    assert [one.name for one in folder.iterdir()] == ["gateway.toml"]
+
+
+def test_a_first_key_says_which_folder_it_made(run: Run, folder: Path) -> None:
+    assert f"The data folder {folder / 'data'} was made now" in run("keys", "add")[2]
+    assert "made now" not in run("keys", "add")[2]
+
+
+def test_scrub_makes_nothing(run: Run, folder: Path) -> None:
+    code, out, err = run("scrub")
+    assert (code, out) == (1, "")
+    assert f"has not run with the data folder {folder / 'data'} yet" in err
+    assert not (folder / "data").exists()
+
+
+def test_options_are_not_abbreviated(run: Run) -> None:
+    code, out, err = run("serve", "--mem")
+    assert (code, out) == (2, "")
+    assert "[--data DIR | --memory]" in err and "unrecognized arguments: --mem\n" in err
+    code, out, err = run("keys", "list", "--dat", "elsewhere")
+    assert (code, out) == (2, "")
+    assert "[--data DIR]" in err
+
+
 def test_a_data_folder_that_is_typed_wins(run: Run, folder: Path) -> None:
     assert run("keys", "add", "--id", "mine", "--data", "other")[0] == 0
     assert (folder / "other" / "catalog.db").exists()

@@ -110,7 +110,8 @@ def test_a_taken_port_is_one_message_and_makes_nothing(tmp_path: Path, kind: str
         done = ended(file)
     assert done.returncode == 1
     assert done.stderr == (
-        f"gateway: Cannot listen on 127.0.0.1:{port}: something else listens there already.\n"
+        f"gateway: Cannot listen on 127.0.0.1:{port}: something else listens there already."
+        " Choose another by --listen or [server] listen.\n"
     )
     assert done.stdout == ""
     assert not (tmp_path / "data").exists()
