@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from gateway import inventory
+from gateway import data_folder, inventory
 from gateway.catalog import Catalog, CatalogError, find_master, open_catalog
 from gateway.catalog.database import FILE
 from gateway.chain import Chain, ChainError
@@ -193,6 +193,8 @@ def check_(typed: argparse.Namespace) -> int:
     from gateway import start_screen
 
     configuration = _load(typed)
+    if configuration.data is not None and (problem := data_folder.foreseen(configuration.data)):
+        raise CatalogError(f"{problem} {data_folder.CHOOSE}")
     find_master(configuration.data, os.environ)
     if configuration.plugins.problems:
         print(f"gateway: {configuration.plugins.message}", file=sys.stderr)
@@ -276,9 +278,12 @@ def _has_run(configuration: Configuration) -> bool:
     folder = configuration.data
     if folder is None:
         return False
-    if configuration.catalog.embedded:
-        return (folder / FILE).exists()
-    return find_master(folder, os.environ) is not None
+    try:
+        if configuration.catalog.embedded:
+            return (folder / FILE).exists()
+        return find_master(folder, os.environ) is not None
+    except PermissionError as error:
+        raise CatalogError(f"The data folder {folder} cannot be read: {error.strerror}.") from error
 
 
 def _not_run(configuration: Configuration) -> str:

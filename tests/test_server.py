@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -99,7 +100,46 @@ def test_the_first_credential_works_and_is_shown_once(tmp_path: Path) -> None:
         assert done.stdout == "200"
     with serving(file) as (_, screen):
         assert "secret key" not in screen
-        assert '"$AWS_SECRET_ACCESS_KEY"' in screen
+        assert '"$AWS_SECRET_ACCESS_KEY" AWS_DEFAULT_REGION=us-east-1 aws ' in screen
+        (lost,) = re.findall(r"Lost the key\? gateway (.*)", screen)
+        words = shlex.split(lost)
+        key = made(words, cwd=tmp_path.parent)
+        (curl,) = (line for line in screen.splitlines() if line.startswith("  curl "))
+        done = subprocess.run(
+            ["sh", "-c", f"{curl} -s -o {os.devnull} -w '%{{http_code}}'"],
+            env={**os.environ, **key},
+            capture_output=True,
+            text=True,
+        )
+        assert done.stdout == "200"
+
+
+def made(words: list[str], cwd: Path) -> dict[str, str]:
+    """What `gateway keys add …` prints, as the environment of a client."""
+    command = [sys.executable, "-m", "gateway", *words]
+    path = {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run(
+        command, cwd=cwd, env={**os.environ, **path}, capture_output=True, text=True, check=True
+    )
+    key, secret = (line.split()[-1] for line in done.stdout.splitlines())
+    return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
+
+
+def test_the_screen_says_which_data_another_command_needs(tmp_path: Path) -> None:
+    def shown(configuration: Configuration) -> str:
+        return start_screen.render(
+            configuration, [("127.0.0.1", 9000)], server="granian", workers="", credential=None
+        )
+
+    file = written(tmp_path, "")
+    assert f"--access admin --config {file}\n" in shown(load(file, environ={}))
+    elsewhere = str(tmp_path / "else where")
+    typed = load(file, environ={}, overrides={"data": elsewhere})
+    assert f"--config {file} --data '{elsewhere}'\n" in shown(typed)
+    in_memory = load(file, environ={}, overrides={"memory": True})
+    assert "Lost" not in shown(in_memory)
+    root = {"GATEWAY_ROOT_ACCESS_KEY": "mine", "GATEWAY_ROOT_SECRET_KEY": "hunter2-of-mine"}
+    assert "Lost" not in shown(load(file, environ=root))
 
 
 @pytest.mark.parametrize("kind", ["granian", "waitress"])
