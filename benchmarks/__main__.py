@@ -40,7 +40,9 @@ COMMANDS = {
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, allow_abbrev=False
+    )
     add = parser.add_argument
     add("what", nargs="?", default="speed", choices=COMMANDS)
     add("--seconds", type=float, default=3, help="of each slice (default 3)")

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from gateway import inventory
+from gateway import data_folder, inventory
 from gateway.catalog import Catalog, CatalogError, find_master, open_catalog
 from gateway.catalog.database import FILE
 from gateway.chain import Chain, ChainError
@@ -46,8 +46,22 @@ def main(arguments: Sequence[str] | None = None, *, plugins: Plugins | None = No
 # what may be typed
 
 
+class _Parser(argparse.ArgumentParser):
+    """Options are not abbreviated: what is typed means the same when there are more of them.
+    What is unknown is said beside the options of its command, not those of all."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        typed, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return typed, unknown
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="gateway", description="A self-hosted storage gateway.")
+    parser = _Parser(prog="gateway", description="A self-hosted storage gateway.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_serve(commands)
     check = _add(commands, "check", check_, "read the configuration and report every problem")
@@ -179,6 +193,8 @@ def check_(typed: argparse.Namespace) -> int:
     from gateway import start_screen
 
     configuration = _load(typed)
+    if configuration.data is not None and (problem := data_folder.foreseen(configuration.data)):
+        raise CatalogError(f"{problem} {data_folder.CHOOSE}")
     find_master(configuration.data, os.environ)
     if configuration.plugins.problems:
         print(f"gateway: {configuration.plugins.message}", file=sys.stderr)
@@ -233,7 +249,7 @@ def services_(typed: argparse.Namespace) -> int:
         chain = Chain(configuration)
         tree = inventory.Tree(configuration.services, chain.services, configuration.plugins.drivers)
         _print(tree.lines([]))
-        print("The gateway has not run with this data folder yet: no sizes.")
+        print(f"No sizes: {_not_run(configuration)}")
         return 0
     from gateway.runtime import open_runtime
 
@@ -250,9 +266,7 @@ def services_(typed: argparse.Namespace) -> int:
 def scrub_(typed: argparse.Namespace) -> int:
     configuration = _load(typed)
     if not _has_run(configuration):
-        raise ChainError(
-            "There is nothing to check: the gateway has not run with this data folder."
-        )
+        raise ChainError(f"There is nothing to check: {_not_run(configuration)}")
     try:
         return 0 if scrub(configuration, typed.sid, typed.rate, sys.stdout) else 1
     except KeyboardInterrupt:
@@ -264,14 +278,38 @@ def _has_run(configuration: Configuration) -> bool:
     folder = configuration.data
     if folder is None:
         return False
-    return not configuration.catalog.embedded or (folder / FILE).exists()
+    try:
+        if configuration.catalog.embedded:
+            return (folder / FILE).exists()
+        return find_master(folder, os.environ) is not None
+    except PermissionError as error:
+        raise CatalogError(f"The data folder {folder} cannot be read: {error.strerror}.") from error
+
+
+def _not_run(configuration: Configuration) -> str:
+    if configuration.data is None:
+        return "Nothing is kept with [server] memory = true."
+    return (
+        f"The gateway has not run with the data folder {configuration.data} yet."
+        " Did you start it with --data or --config? Give the same here."
+    )
 
 
 @contextmanager
-def _opened(configuration: Configuration) -> Iterator[Catalog]:
+def _opened(configuration: Configuration, *, make: bool = False) -> Iterator[Catalog]:
+    """The catalog of a gateway that has run; or one to begin with, which is said."""
     if configuration.data is None:
         raise CatalogError("Nothing is kept with [server] memory = true: there are no keys here.")
+    new = not _has_run(configuration)
+    if new and not make:
+        raise CatalogError(_not_run(configuration))
     catalog = open_catalog(configuration)
+    if new:
+        print(
+            f"The data folder {configuration.data} was made now: start the gateway with the same"
+            " --data or --config.",
+            file=sys.stderr,
+        )
     try:
         yield catalog
     finally:
@@ -285,7 +323,7 @@ def keys_list(typed: argparse.Namespace) -> int:
 
 
 def keys_add(typed: argparse.Namespace) -> int:
-    with _opened(_load(typed)) as catalog:
+    with _opened(_load(typed), make=True) as catalog:
         made = catalog.add_key(
             id=typed.id or "",
             account=typed.account,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Protocol
 
 from gateway.config import Configuration, Declared, Listener
+from gateway.identity import ROOT_ACCOUNT
 from gateway.modes import Documented
 from gateway.storage import Secret
 from gateway.units import format_size
@@ -83,15 +85,27 @@ def _pasteable(
     if credential is not None:
         key, secret = credential.id, credential.secret.reveal()
         head = first(credential)
+    elif configuration.data is not None and configuration.root is None:
+        another = f"gateway keys add --account {ROOT_ACCOUNT} --access admin {_same(configuration)}"
+        head = [f"Lost the key? {another}", *head]
     region = configuration.server.region
     return [
         *head,
-        f"  AWS_ACCESS_KEY_ID={key} AWS_SECRET_ACCESS_KEY={secret} AWS_REGION={region}"
-        f" aws --endpoint-url {address} s3 ls",
+        f"  AWS_ACCESS_KEY_ID={key} AWS_SECRET_ACCESS_KEY={secret}"
+        f" AWS_DEFAULT_REGION={region} aws --endpoint-url {address} s3 ls",
         f"  curl --aws-sigv4 aws:amz:{region}:s3 --user {key}:{secret}"
         f" -H x-amz-content-sha256:UNSIGNED-PAYLOAD {address}/",
         "",
     ]
+
+
+def _same(configuration: Configuration) -> str:
+    """The options by which another command finds this gateway's data, wherever it is typed."""
+    origin = configuration.origin
+    words = [] if origin.path is None else ["--config", origin.path]
+    if origin.path is None or "data" in origin.overrides:
+        words += ["--data", str(configuration.data)]
+    return shlex.join(words)
 
 
 def first(credential: Credential) -> list[str]:

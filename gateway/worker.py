@@ -21,7 +21,7 @@ from gateway.metrics import Metrics
 from gateway.plugins import PluginError
 from gateway.request_list import RequestList
 from gateway.runtime import open_runtime
-from gateway.servers import Loaded
+from gateway.servers import CannotServe, Loaded
 from gateway.storage.store import now
 
 ServerName = Literal["granian", "waitress"]
@@ -84,10 +84,10 @@ def load_worker(
 ) -> Loaded:
     """The same in another process, which reads the configuration again.
 
-    What is wrong with it ends the process with one message.
+    What is wrong with it is said to the parent. Raises `CannotServe`.
     """
     try:
         configuration = load(origin.path, overrides=origin.overrides, lenient=origin.lenient)
         return open_worker(configuration, server, threads, metrics_folder)
     except (CatalogError, ChainError, ConfigurationError, PluginError) as error:
-        raise SystemExit(f"gateway: {error}") from error
+        raise CannotServe(str(error)) from error

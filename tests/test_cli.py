@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from gateway.identity import Identity
 from gateway.runtime import open_runtime
 from gateway.storage import BytesBody, Put
 
+NOBODY = 65534
 CONFIGURATION = """
 [server]
 data = "data"
@@ -177,6 +179,103 @@ def test_what_cannot_be_done_with_a_key_is_1_and_a_sentence(run: Run) -> None:
         code, out, err = run("keys", *arguments)
         assert (code, out) == (1, "")
         assert said in err and "Traceback" not in err
+
+
+@pytest.mark.parametrize("words", [("list",), ("revoke", "mine")])
+def test_keys_are_looked_for_only_where_the_gateway_has_run(
+    run: Run, folder: Path, words: tuple[str, ...]
+) -> None:
+    code, out, err = run("keys", *words)
+    assert (code, out) == (1, "")
+    assert err == (
+        f"gateway: The gateway has not run with the data folder {folder / 'data'} yet."
+        " Did you start it with --data or --config? Give the same here.\n"
+    )
+    assert [one.name for one in folder.iterdir()] == ["gateway.toml"]
+
+
+def test_a_first_key_says_which_folder_it_made(run: Run, folder: Path) -> None:
+    assert f"The data folder {folder / 'data'} was made now" in run("keys", "add")[2]
+    assert "made now" not in run("keys", "add")[2]
+
+
+def test_scrub_makes_nothing(run: Run, folder: Path) -> None:
+    code, out, err = run("scrub")
+    assert (code, out) == (1, "")
+    assert f"has not run with the data folder {folder / 'data'} yet" in err
+    assert not (folder / "data").exists()
+
+
+@pytest.mark.parametrize("words", [("check",), ("keys", "add"), ("serve",)])
+def test_a_data_folder_below_a_file_is_said(run: Run, folder: Path, words: tuple[str, ...]) -> None:
+    port = ("--listen", "127.0.0.1:0") if words == ("serve",) else ()
+    data = folder / "gateway.toml" / "data"
+    assert run(*words, *port, "--data", str(data)) == (
+        1,
+        "",
+        f"gateway: The data folder {data} cannot be made: Not a directory."
+        " Choose another by --data or [server] data.\n",
+    )
+
+
+@pytest.fixture
+def closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that this user may enter, not write."""
+    if sys.platform == "win32":
+        pytest.skip("the modes of folders: POSIX")
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))  # all may enter that one
+    folder.chmod(0o555)
+    monkeypatch.chdir(folder)
+    try:
+        if os.geteuid() == 0:  # root writes anywhere
+            os.seteuid(NOBODY)
+        yield folder
+    finally:
+        os.seteuid(os.getuid())
+        folder.rmdir()
+
+
+@pytest.mark.parametrize("words", [("check",), ("keys", "add"), ("serve",)])
+@pytest.mark.parametrize(("name", "done"), [(".", "written"), ("new", "made")])
+def test_a_data_folder_that_cannot_be_written_is_said(
+    capsys: pytest.CaptureFixture[str], closed: Path, words: tuple[str, ...], name: str, done: str
+) -> None:
+    port = ["--listen", "127.0.0.1:0"] if words == ("serve",) else []
+    data = closed / name
+    assert main([*words, *port, "--data", str(data)]) == 1
+    assert capsys.readouterr().err == (
+        f"gateway: The data folder {data} cannot be {done}: Permission denied."
+        " Choose another by --data or [server] data.\n"
+    )
+
+
+@pytest.mark.parametrize("words", [("keys", "list"), ("services",), ("scrub",)])
+def test_a_data_folder_of_somebody_else_is_said(
+    capsys: pytest.CaptureFixture[str], closed: Path, words: tuple[str, ...]
+) -> None:
+    closed_too = closed / "new"
+    user = os.geteuid()
+    os.seteuid(os.getuid())
+    closed.chmod(0o755)
+    closed_too.mkdir(mode=0o000)
+    os.seteuid(user)
+    try:
+        assert main([*words, "--data", str(closed_too)]) == 1
+        assert capsys.readouterr().err == (
+            f"gateway: The data folder {closed_too} cannot be read: Permission denied.\n"
+        )
+    finally:
+        os.seteuid(os.getuid())
+        closed_too.rmdir()
+
+
+def test_options_are_not_abbreviated(run: Run) -> None:
+    code, out, err = run("serve", "--mem")
+    assert (code, out) == (2, "")
+    assert "[--data DIR | --memory]" in err and "unrecognized arguments: --mem\n" in err
+    code, out, err = run("keys", "list", "--dat", "elsewhere")
+    assert (code, out) == (2, "")
+    assert "[--data DIR]" in err
 
 
 def test_a_data_folder_that_is_typed_wins(run: Run, folder: Path) -> None:

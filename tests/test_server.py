@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -59,6 +60,17 @@ def serving(file: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         process.communicate(timeout=PATIENCE)
 
 
+def ended(file: Path) -> subprocess.CompletedProcess[str]:
+    """What becomes of a gateway that cannot start."""
+    return subprocess.run(
+        [sys.executable, "-c", SERVE, str(file)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+
+
 @posix
 @pytest.mark.parametrize("kind", ["granian", "waitress"])
 @pytest.mark.parametrize("where", ["memory = true", "workers = 2"])
@@ -88,7 +100,46 @@ def test_the_first_credential_works_and_is_shown_once(tmp_path: Path) -> None:
         assert done.stdout == "200"
     with serving(file) as (_, screen):
         assert "secret key" not in screen
-        assert '"$AWS_SECRET_ACCESS_KEY"' in screen
+        assert '"$AWS_SECRET_ACCESS_KEY" AWS_DEFAULT_REGION=us-east-1 aws ' in screen
+        (lost,) = re.findall(r"Lost the key\? gateway (.*)", screen)
+        words = shlex.split(lost)
+        key = made(words, cwd=tmp_path.parent)
+        (curl,) = (line for line in screen.splitlines() if line.startswith("  curl "))
+        done = subprocess.run(
+            ["sh", "-c", f"{curl} -s -o {os.devnull} -w '%{{http_code}}'"],
+            env={**os.environ, **key},
+            capture_output=True,
+            text=True,
+        )
+        assert done.stdout == "200"
+
+
+def made(words: list[str], cwd: Path) -> dict[str, str]:
+    """What `gateway keys add …` prints, as the environment of a client."""
+    command = [sys.executable, "-m", "gateway", *words]
+    path = {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run(
+        command, cwd=cwd, env={**os.environ, **path}, capture_output=True, text=True, check=True
+    )
+    key, secret = (line.split()[-1] for line in done.stdout.splitlines())
+    return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
+
+
+def test_the_screen_says_which_data_another_command_needs(tmp_path: Path) -> None:
+    def shown(configuration: Configuration) -> str:
+        return start_screen.render(
+            configuration, [("127.0.0.1", 9000)], server="granian", workers="", credential=None
+        )
+
+    file = written(tmp_path, "")
+    assert f"--access admin --config {file}\n" in shown(load(file, environ={}))
+    elsewhere = str(tmp_path / "else where")
+    typed = load(file, environ={}, overrides={"data": elsewhere})
+    assert f"--config {file} --data '{elsewhere}'\n" in shown(typed)
+    in_memory = load(file, environ={}, overrides={"memory": True})
+    assert "Lost" not in shown(in_memory)
+    root = {"GATEWAY_ROOT_ACCESS_KEY": "mine", "GATEWAY_ROOT_SECRET_KEY": "hunter2-of-mine"}
+    assert "Lost" not in shown(load(file, environ=root))
 
 
 @pytest.mark.parametrize("kind", ["granian", "waitress"])
@@ -96,15 +147,57 @@ def test_a_taken_port_is_one_message_and_makes_nothing(tmp_path: Path, kind: str
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         file = written(tmp_path, f'server = "{kind}"\nlisten = "127.0.0.1:{port}"')
-        done = subprocess.run(
-            [sys.executable, "-c", SERVE, str(file)], cwd=ROOT, capture_output=True, text=True
-        )
+        done = ended(file)
     assert done.returncode == 1
     assert done.stderr == (
-        f"gateway: Cannot listen on 127.0.0.1:{port}: something else listens there already.\n"
+        f"gateway: Cannot listen on 127.0.0.1:{port}: something else listens there already."
+        " Choose another by --listen or [server] listen.\n"
     )
     assert done.stdout == ""
     assert not (tmp_path / "data").exists()
+
+
+@posix
+@pytest.mark.parametrize(("kind", "workers"), [("granian", 1), ("granian", 3), ("waitress", 1)])
+def test_a_store_that_cannot_be_opened_is_one_message(
+    tmp_path: Path, kind: str, workers: int
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    services = """
+        [services.origin]
+        driver = "local"
+        [services.photos]
+        driver = "cache"
+        source = "origin"
+        max_size = "64MiB"
+        folder = "file/cache"
+    """
+    server = f'server = "{kind}"\nlisten = "127.0.0.1:0"\nworkers = {workers}'
+    done = ended(written(tmp_path, server, services))
+    assert done.returncode == 1
+    (message,) = done.stderr.splitlines()
+    assert message.startswith("gateway: services.photos: cannot be opened: ")
+    assert "file" in message
+    assert done.stdout.count("secret key") == 1  # made now, and never to be seen again
+
+
+@posix
+def test_a_second_gateway_on_a_cache_is_told_once(tmp_path: Path) -> None:
+    def gateway(name: str) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        return written(
+            folder,
+            'server = "granian"\nlisten = "127.0.0.1:0"\nworkers = 2',
+            f'[services.origin]\ndriver = "local"\n[services.photos]\ndriver = "cache"\n'
+            f'source = "origin"\nmax_size = "64MiB"\nfolder = "{tmp_path / "shared"}"',
+        )
+
+    with serving(gateway("first")):
+        done = ended(gateway("second"))
+    assert done.returncode == 1
+    assert done.stderr.count("is in use by another gateway") == 1
+    assert "orker" not in done.stderr, done.stderr
 
 
 @posix

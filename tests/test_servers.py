@@ -450,6 +450,22 @@ def test_a_worker_that_dies_is_replaced() -> None:
         assert server.process.poll() is None
 
 
+@pytest.mark.parametrize("workers", ["1", "3"])
+def test_workers_that_cannot_start_are_not_spawned_again(tmp_path: Path, workers: str) -> None:
+    (tmp_path / "file").touch()
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.tiny_mode", "granian", "0", workers, str(tmp_path / "file")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("A worker cannot start: ") == 1
+    assert 1 <= done.stderr.count("Traceback") <= int(workers) + 1  # and the parent's
+    assert "Unexpected exit" not in done.stderr
+
+
 def test_workers_end_with_their_parent() -> None:
     with running("granian") as server:
         (worker,) = server.workers(1)

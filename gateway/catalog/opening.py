@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from pathlib import Path
 
+from gateway import data_folder
 from gateway.catalog import database
 from gateway.catalog.database import Database
 from gateway.catalog.errors import CatalogError
@@ -90,13 +91,8 @@ def _declarations(configuration: Configuration, root: Key | None) -> Declaration
 
 
 def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise CatalogError(
-            f"The data folder {folder} cannot be made: {error.strerror}."
-            " Choose another by --data or [server] data."
-        ) from error
+    if problem := data_folder.make(folder):
+        raise CatalogError(f"{problem} {data_folder.CHOOSE}")
 
 
 def _open_database(configuration: Configuration, folder: Path) -> Database:

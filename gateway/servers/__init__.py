@@ -51,7 +51,7 @@ class Server(Protocol):
     """`run` calls `ready` once, when the sockets accept, with the addresses in use.
 
     It returns 0 after SIGTERM or Ctrl-C, 1 when it had to give up. Raises
-    `CannotServe` when it cannot begin.
+    `CannotServe` when it cannot begin, or a process of its own cannot be loaded.
     """
 
     def run(self, plan: Plan, ready: Callable[[tuple[tuple[str, int], ...]], None]) -> int: ...

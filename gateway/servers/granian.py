@@ -19,7 +19,9 @@ What was measured (2.8), and what follows:
   two sometimes forgets both, and runs until it is killed (7 of 14 tries). So
   here each hears one, of its parent or of others, and no SIGINT.
 - A worker that dies is spawned again; one that dies within seconds ends the
-  server with 1.
+  server with 1. With several workers that fail in turn it takes dozens of tries
+  to notice. So here a worker that cannot be loaded says why to its parent and
+  waits for its end: no other is spawned, and the reason is said once.
 - It puts the process's environment into every request, where a variable such
   as HTTP_X_AMZ_ACL would look like a header.
 - `backpressure` counts connections, idle ones too, so it is far above `threads`.
@@ -31,10 +33,13 @@ import os
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from functools import partial
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from multiprocessing.util import Finalize
-from typing import Any
+from typing import Any, NoReturn
 
 from gateway.cores import claim
 from gateway.modes import WSGIApp
@@ -51,6 +56,9 @@ CONNECTIONS = 2048
 """For each worker, idle ones too: 8 KiB each. The next ones wait in the kernel."""
 
 BACKLOG = 1024
+_LONGEST = 4000
+"""Bytes of a reason: a pipe takes that from several workers without mixing them."""
+
 _HEADER_LIKE = ("HTTP_", "CONTENT_TYPE", "CONTENT_LENGTH", "REQUEST_URI")
 
 
@@ -73,15 +81,36 @@ class GranianServer:
         server.on_startup(lambda: threading.Thread(target=announce, daemon=True).start())
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         threading.Thread(target=_tell, args=(server,), name="signals", daemon=True).start()
-        load = partial(_load, plan, port, os.getpid())
+        failures = _Failures(server)
+        load = partial(_load, plan, port, os.getpid(), failures.say)
         try:
             server.serve(target_loader=load, wrap_loader=False)
         except SystemExit as error:
+            failures.complain()
             # Workers that were told by others ended before their parent asked: no failure.
             return 0 if server.interrupt_signal else int(error.code or 0)
         finally:
             stop.set()
+        failures.complain()
         return 0
+
+
+class _Failures:
+    """Why a worker cannot be loaded: the first reason that one gives ends the server."""
+
+    def __init__(self, server: Any) -> None:
+        self._heard, self.say = Pipe(duplex=False)
+        self._server, self._reason = server, ""
+        threading.Thread(target=self._listen, name="failures", daemon=True).start()
+
+    def _listen(self) -> None:
+        self._reason = self._heard.recv_bytes().decode(errors="replace")
+        self._server.signal_handler_interrupt()
+
+    def complain(self) -> None:
+        """Raises `CannotServe` when there is such a reason."""
+        if self._reason:
+            raise CannotServe(self._reason)
 
 
 def _server(plan: Plan, host: str, port: int) -> Any:
@@ -130,12 +159,19 @@ _LOGGING = {
 }
 
 
-def _load(plan: Plan, port: int, parent: int) -> WSGIApp:
+def _load(plan: Plan, port: int, parent: int, failures: Connection) -> WSGIApp:
     """In a worker, before it listens."""
     _be_told_once()
     allow_many_files()
     cores = claim(plan.claims, plan.workers)  # before it has other threads
-    loaded = plan.load()
+    try:
+        loaded = plan.load()
+    except CannotServe as error:
+        _wait_for_end(parent, failures, str(error))
+    except Exception as error:  # a driver's mistake: another worker would make it too
+        traceback.print_exc()
+        reason = f"A worker cannot start: {type(error).__name__}, see the traceback."
+        _wait_for_end(parent, failures, reason)
     loaded.admission.cores = cores
     # A worker ends in multiprocessing's bootstrap, which runs no atexit functions but these.
     Finalize(None, loaded.close, exitpriority=100)
@@ -144,6 +180,13 @@ def _load(plan: Plan, port: int, parent: int) -> WSGIApp:
     Watch(loaded.admission, port, plan.body_timeout).start()
     threading.Thread(target=_follow, args=(parent,), name="parent", daemon=True).start()
     return loaded.app
+
+
+def _wait_for_end(parent: int, failures: Connection, reason: str) -> NoReturn:
+    """Ending by itself would look like a crash, after which another worker is spawned."""
+    failures.send_bytes(reason.encode(errors="replace")[:_LONGEST])
+    _follow(parent)
+    os._exit(1)
 
 
 def _be_told_once() -> None:

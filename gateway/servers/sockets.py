@@ -52,7 +52,10 @@ def bound(host: str, port: int, patience: float = STALLED_AFTER) -> socket.socke
     except OSError as error:
         found.close()
         reason = _REASONS.get(error.errno or 0, error.strerror)
-        raise CannotServe(f"Cannot listen on {host}:{port}: {reason}.") from error
+        raise CannotServe(
+            f"Cannot listen on {host}:{port}: {reason}."
+            " Choose another by --listen or [server] listen."
+        ) from error
     return found
 
 
