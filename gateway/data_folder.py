@@ -47,7 +47,7 @@ def _refusal(folder: Path) -> str:
         if not folder.is_dir():
             return os.strerror(errno.ENOTDIR)
     except PermissionError as error:  # a link to where this user may not look
-        return error.strerror
+        return error.strerror or str(error)
     effective = os.access in os.supports_effective_ids
     if os.access(folder, os.W_OK | os.X_OK, effective_ids=effective):
         return ""
