@@ -22,6 +22,7 @@ from benchmarks.load import LoadFailed
 from benchmarks.memory import bodies_and_growth
 from benchmarks.scale import scale
 from benchmarks.servers import SERVERS
+from benchmarks.soak import soak
 from benchmarks.speed import say, speed
 from benchmarks.stages import stages
 from benchmarks.testserver import testserver
@@ -36,6 +37,7 @@ COMMANDS = {
     "testserver": testserver,
     "fronting": fronting,
     "herd": herd,
+    "soak": soak,
 }
 
 
@@ -61,6 +63,8 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     add("--multipart-mib", type=int, default=10240, help="memory: of the upload in parts")
     add("--idle", type=int, default=1000, help="memory: idle connections (default 1000)")
     add("--requests", type=int, default=200_000, help="memory: small requests (default 200000)")
+    add("--minutes", type=float, default=30, help="soak: how long (default 30)")
+    add("--slices", type=int, default=30, help="soak: looks at the process meanwhile")
     add("--many", type=int, default=10_000, help="scale: buckets and credentials")
     add("--clients", type=int, default=200, help="herd: that ask at once (default 200)")
     add("--threads", nargs="+", type=int, default=[], metavar="N",
@@ -70,9 +74,9 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     found = parser.parse_args(given)
     numbers = (
         *(found.rounds, found.mib, found.multipart_mib, found.idle, found.requests),
-        *(found.many, found.clients),
+        *(found.many, found.clients, found.slices),
     )
-    if found.seconds <= 0 or min(*numbers, *found.keys, *found.threads) < 1:
+    if min(found.seconds, found.minutes) <= 0 or min(*numbers, *found.keys, *found.threads) < 1:
         parser.error("all numbers are positive")
     return found
 

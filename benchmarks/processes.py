@@ -10,7 +10,7 @@ import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 PROC = Path("/proc")
 
@@ -78,6 +78,19 @@ def family(pid: int) -> list[Usage] | None:
             found.append(processes[one])
         wanted += [other.pid for other in processes.values() if other.parent == one]
     return found
+
+
+def count(found: Iterable[Usage], what: Literal["fd", "task"]) -> int | None:
+    """Open files (`fd`) or threads (`task`) of all of them; None where /proc does not tell."""
+    if not (PROC / "self" / what).exists():
+        return None
+    number = 0
+    for one in found:
+        try:
+            number += sum(1 for _ in (PROC / str(one.pid) / what).iterdir())
+        except OSError:
+            continue  # it ended meanwhile
+    return number
 
 
 def cpu_seconds(found: Iterable[Usage] | None) -> float | None:

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from benchmarks import __main__ as command
 from benchmarks import (
     herd,
     memory,
@@ -23,6 +24,7 @@ from benchmarks import (
     profiling,
     requests,
     scale,
+    soak,
     speed,
     stages,
     starting,
@@ -354,3 +356,31 @@ def test_a_herd_is_served_by_one_fetch(
     assert len(found["fetches"]) == 1
     assert found["last"] >= found["fetches"][0]["took"] > 0.1
     assert "1 MiB at 5 MB/s" in capsys.readouterr().out
+
+
+def test_a_soak_looks_at_the_processes_after_each_slice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(soak, "KEYS", 21)
+    options = command.arguments(["soak", "--minutes", "0.03", "--slices", "2"])
+    options.json = tmp_path / "looks.json"
+    (tmp_path / "place").mkdir()
+    assert soak.soak(options, tmp_path / "place") == 0, capsys.readouterr().out
+    looks = json.loads(options.json.read_text("utf-8"))
+    assert [one["failed"] for one in looks] == [0, 0]
+    assert all(one["rate"] > 0 and one["data"] > 0 for one in looks)
+    told = (looks[0]["rss"] > 0, looks[0]["files"] or 0, looks[0]["threads"] or 0)
+    assert all(told) or sys.platform != "linux"
+
+
+def test_growth_is_that_of_the_last_two_thirds_in_ten_minutes() -> None:
+    def look(minutes: float, mebibytes: int) -> soak.Look:
+        return soak.Look(
+            minutes=minutes, rate=1, p99=1, failed=0, rss=mebibytes * MIB, files=None,
+            threads=None, data=0, count=0,
+        )  # fmt: skip
+
+    filling = [look(number, 50 * number) for number in range(10)]
+    assert soak.slope([*filling, *(look(10 + n, 500) for n in range(20))]) == pytest.approx(0)
+    leaking = [look(10 + number, 500 + number) for number in range(20)]
+    assert soak.slope([*filling, *leaking]) == pytest.approx(10)
