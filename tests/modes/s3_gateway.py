@@ -12,7 +12,7 @@ from typing import Any, cast
 from urllib.parse import quote
 
 import waitress.server
-from botocore.auth import S3SigV4Auth
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from waitress.channel import HTTPChannel
@@ -143,6 +143,17 @@ class _Signer(S3SigV4Auth):  # type: ignore[misc]  # botocore has no types
         return self._payload
 
 
+class _Presigner(S3SigV4QueryAuth):  # type: ignore[misc]  # botocore has no types
+    """The same for a URL."""
+
+    def __init__(self, key: str, region: str, payload: str) -> None:
+        super().__init__(Credentials(key, f"secret of {key}"), "s3", region, expires=60)
+        self._payload = payload
+
+    def payload(self, request: AWSRequest) -> str:
+        return self._payload
+
+
 @dataclass
 class Answer:
     status: int
@@ -223,6 +234,18 @@ class Served:
             request.headers[name] = value
         _Signer(key, self.gateway.settings.region, payload).add_auth(request)
         return {name: value for name, value in request.headers.items() if name != "Content-Length"}
+
+    def presigned(
+        self, method: str, target: str, *, headers: dict[str, str] | None = None
+    ) -> tuple[str, dict[str, str]]:
+        """(target, headers) of a request by a URL that is valid for a minute; the query that
+        `target` has, and the headers, are signed."""
+        host = f"127.0.0.1:{self.port}"
+        given = {"Host": host, **(headers or {})}
+        request = AWSRequest(method=method, url=f"http://{host}{target}", headers=given)
+        payload = given.get("x-amz-content-sha256", "UNSIGNED-PAYLOAD")
+        _Presigner("main-key", self.gateway.settings.region, payload).add_auth(request)
+        return request.url.removeprefix(f"http://{host}"), given
 
     def send(self, method: str, target: str, headers: dict[str, str], body: bytes = b"") -> Answer:
         connection = HTTPConnection("127.0.0.1", int(self.port), timeout=60)

@@ -1,7 +1,17 @@
 """A request's body: how long it is, what was promised of it, and where to pull it from.
 
-`aws-chunked` is recognised by `x-amz-content-sha256: STREAMING-…` only, never
-by Content-Encoding. Call this after the request was authorized: it takes the
+A body is framed (`aws-chunked`) when `x-amz-content-sha256` says so, and other
+headers must not contradict it: framing is never taken for content.
+
+| x-amz-content-sha256 | coding aws-chunked | x-amz-decoded-content-length | trailer |
+|---|---|---|---|
+| STREAMING-…-TRAILER | may be there | must be, else 411 | names what comes; may be absent |
+| STREAMING-AWS4-HMAC-SHA256-PAYLOAD | may be there | must be, else 411 | 400 |
+| a SHA-256 | dropped: the bytes are those that were hashed | 400 | 400 |
+| UNSIGNED-PAYLOAD, or absent | 400, as AWS answers | 400 | 400 (see `auth` for anonymous ones) |
+
+The size of what is not framed is Content-Length, and 411 without; Transfer-Encoding:
+chunked is the server's. Call this after the request was authorized: it takes the
 request's place among those that may hold a thread while they read.
 """
 
@@ -10,12 +20,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from gateway.modes.s3 import sums
-from gateway.modes.s3.auth import UNSIGNED_CHUNKS_TRAILER
+from gateway.modes.s3.auth import SIGNED_CHUNKS, UNSIGNED_CHUNKS_TRAILER
 from gateway.modes.s3.chunked import ChunkedReader, trailer_names
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import Request
+from gateway.modes.s3.wire import whole_number
 from gateway.replies import Limited
 from gateway.storage import NOTHING, BytesBody, Intake, InvalidRequest, Readable
 from gateway.storage.checksums import decode, encode
@@ -30,6 +42,8 @@ COMPLETE_LIMIT = 8 << 20
 """10,000 parts with ETag and checksum are about 3 MiB as SDKs write them."""
 
 _STREAMING = "STREAMING-"
+_OF_TRAILERS = ("HTTP_X_AMZ_TRAILER",)
+_OF_FRAMING = ("HTTP_X_AMZ_DECODED_CONTENT_LENGTH", *_OF_TRAILERS)
 _HEX = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -48,6 +62,7 @@ def receive(request: Request, *, limit: int = LARGEST_PUT, summed: bool = True) 
     """
     payload = request.authenticated.payload
     framed = payload.startswith(_STREAMING)
+    _refuse_contradiction(request.environ, payload, framed)
     body = _chunked(request, limit) if framed else _plain(request, payload, limit)
     if summed:
         body.checksums = sums.of_body(request, body.checksums)
@@ -55,6 +70,32 @@ def receive(request: Request, *, limit: int = LARGEST_PUT, summed: bool = True) 
     if (body.size or framed) and (admit := request.environ.get("gateway.admission")) is not None:
         admit()
     return body
+
+
+def _refuse_contradiction(environ: Mapping[str, Any], payload: str, framed: bool) -> None:
+    """Raise for headers of framing that `payload` does not announce."""
+    if framed and payload != SIGNED_CHUNKS:
+        return
+    said = payload or "(none)"
+    if not framed and not _HEX.fullmatch(payload):
+        coding = environ.get("HTTP_CONTENT_ENCODING", "")
+        if "aws-chunked" in coding.lower():
+            raise S3Problem(
+                "InvalidArgument",
+                f"aws-chunked encoding is not supported when x-amz-content-sha256 {said} is"
+                " supplied.",
+                ArgumentName="Content-Encoding",
+                ArgumentValue=coding,
+            )
+    for key in _OF_TRAILERS if framed else _OF_FRAMING:
+        if value := environ.get(key):
+            name = key[5:].replace("_", "-").lower()
+            raise S3Problem(
+                "InvalidArgument",
+                f"{name} is not supported when x-amz-content-sha256 {said} is supplied.",
+                ArgumentName=name,
+                ArgumentValue=value,
+            )
 
 
 def _plain(request: Request, payload: str, limit: int) -> Body:
@@ -71,9 +112,7 @@ def _plain(request: Request, payload: str, limit: int) -> Body:
 
 def _chunked(request: Request, limit: int) -> Body:
     environ = request.environ
-    size = _length(environ.get("HTTP_X_AMZ_DECODED_CONTENT_LENGTH"))
-    if size is None:
-        raise S3Problem("MissingContentLength")
+    size = _decoded_length(environ.get("HTTP_X_AMZ_DECODED_CONTENT_LENGTH", ""))
     _check_size(request, size, limit)
     seed = request.authenticated.seed
     if seed is None and request.authenticated.payload != UNSIGNED_CHUNKS_TRAILER:
@@ -87,6 +126,14 @@ def _chunked(request: Request, limit: int) -> Body:
     )
     promised = sums.in_trailer(trailers, reader.trailer)
     return Body(reader, size, promised, _content_md5(request))
+
+
+def _decoded_length(text: str) -> int:
+    """AWS answers 411 for one that is absent and for one that is no number."""
+    size = whole_number(text, 0, 10**19)
+    if size is None:
+        raise S3Problem("MissingContentLength")
+    return size
 
 
 def _length(text: str | None) -> int | None:
