@@ -9,7 +9,6 @@ that. A Range or a date that is malformed is ignored, as RFC 9110 (§13.1.3,
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -161,13 +160,6 @@ def value(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return _CONTROL.sub(" ", text).encode("utf-8", "replace").decode("latin-1")
-
-
-def encoded_word(text: str) -> str:
-    """Outside printable ASCII as an RFC 2047 encoded word, as S3 answers."""
-    if text.isascii() and text.isprintable():
-        return text
-    return f"=?UTF-8?B?{b64encode(text.encode('utf-8', 'replace')).decode()}?="
 
 
 def is_token(name: str) -> bool:

@@ -16,17 +16,19 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("gateway", "drivers")
 CONTRACT = "gateway.storage"
+COMMON = "gateway.common"
 
 ALLOWED: dict[str, tuple[str, ...]] = {
     # part of the tree: what it may import besides itself
     "gateway.storage": (),
+    COMMON: (CONTRACT,),
     "gateway.testing.server": ("gateway",),  # it is a whole gateway
     "gateway.testing": (CONTRACT,),
-    "drivers.indexed": (CONTRACT,),
-    "drivers.local": (CONTRACT, "gateway.hookspecs.hookimpl", "drivers.indexed"),
-    "drivers.memory": (CONTRACT, "gateway.hookspecs.hookimpl", "drivers.indexed"),
-    "drivers.cache": (CONTRACT, "gateway.hookspecs.hookimpl", "drivers.indexed"),
-    "drivers": (CONTRACT, "gateway.hookspecs.hookimpl"),
+    "drivers.indexed": (CONTRACT, COMMON),
+    "drivers.local": (CONTRACT, COMMON, "gateway.hookspecs.hookimpl", "drivers.indexed"),
+    "drivers.memory": (CONTRACT, COMMON, "gateway.hookspecs.hookimpl", "drivers.indexed"),
+    "drivers.cache": (CONTRACT, COMMON, "gateway.hookspecs.hookimpl", "drivers.indexed"),
+    "drivers": (CONTRACT, COMMON, "gateway.hookspecs.hookimpl"),
     "gateway.identity": (CONTRACT,),
     "gateway.service": (CONTRACT, "gateway.access"),  # the latter for its type Grant
     "gateway.access": (CONTRACT, "gateway.identity", "gateway.service"),
@@ -120,6 +122,11 @@ def test_imports_follow_the_arrow() -> None:
         ("drivers.local", "gateway.hookspecs.hookimpl", True),
         ("drivers.local", "gateway.hookspecs.PROJECT", False),
         ("drivers.local", "gateway.service.Service", False),
+        ("drivers.indexed.space", "gateway.common.xml", True),
+        ("drivers.s3.documents", "gateway.common.xml.element", True),
+        ("gateway.common.xml", "gateway.storage.StorageError", True),
+        ("gateway.common.xml", "gateway.fields", False),
+        ("gateway.storage.types", "gateway.common.xml", False),
         ("drivers.local", "drivers.memory", False),
         ("drivers.indexed.space", "gateway.hookspecs.hookimpl", False),
         ("drivers.fsspec.store", "drivers.indexed", False),

@@ -12,10 +12,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import md5
 from time import gmtime
+from unicodedata import category
 from urllib.parse import quote
 
 from drivers.s3.answers import Headers
 from drivers.s3.properties import CUSTOMER, KEPT_HEADERS, META, SSE
+from gateway.common import words
 from gateway.storage import Conditions, Encryption, Get, Protection, Put, Range, Unsupported
 from gateway.storage.types import Checksum
 
@@ -24,8 +26,9 @@ SOURCE_CUSTOMER = "x-amz-copy-source-server-side-encryption-customer-"
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _TOKEN = re.compile(r"[a-z0-9!#$%&'*+.^`|~_-]+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _SIGNS = frozenset("+-=._:/@")
+_BLANKS = frozenset({"Zs", "Zl", "Zp"})
 _MOST = 10**15
 """More bytes than an object has: larger numbers in a range say the same."""
 
@@ -38,7 +41,14 @@ def text(value: str, what: str) -> str:
     """A header's value in latin-1 form. Raises `Unsupported` for what no header can carry."""
     if _CONTROL.search(value) or value != value.strip(" \t"):
         raise refused(what, f"a value in {what} with control characters or blanks at its ends")
-    return value if value.isascii() else value.encode("utf-8", "replace").decode("latin-1")
+    return value if value.isascii() else value.encode().decode("latin-1")
+
+
+def word(value: str) -> str:
+    """A value of metadata, in ASCII. Raises `Unsupported`."""
+    if _CONTROL.search(value):
+        raise refused("metadata", "a value in metadata with control characters")
+    return words.encoded(value)
 
 
 def of_put(options: Put) -> Headers:
@@ -76,14 +86,14 @@ def _add_metadata(headers: Headers, metadata: Mapping[str, str]) -> None:
     for name, value in metadata.items():
         if not _TOKEN.fullmatch(name):
             raise refused("metadata", f"metadata of the name {name!r}")
-        headers[META + name] = text(value, "metadata")
+        headers[META + name] = word(value)
 
 
 def check_tags(tags: Mapping[str, str]) -> None:
     """S3's rule (User Guide, "Categorizing your objects using tags"). Raises `Unsupported`."""
     for key, value in tags.items():
         if not key or not all(
-            one.isalnum() or one.isspace() or one in _SIGNS for one in key + value
+            one.isalnum() or category(one) in _BLANKS or one in _SIGNS for one in key + value
         ):
             raise refused("tags", f"a tag {key!r} with such characters")
 

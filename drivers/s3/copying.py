@@ -15,6 +15,7 @@ from drivers.s3.asking import (
 from drivers.s3.reading import Bucket
 from drivers.s3.refusals import About, error_of
 from drivers.s3.transfer import Answer
+from drivers.s3.writing import understood
 from gateway.storage import NULL_VERSION, Copies, Get, ObjectInfo, Put
 
 
@@ -34,7 +35,9 @@ class Copying(Bucket, Copies):
         if checksum is not None:
             headers["x-amz-checksum-algorithm"] = checksum[0]
         about = source_about(source, source_key, want)
-        answer = self.ask("PUT", key, headers=headers, safe=options.conditions is None, about=about)
+        safe = options.conditions is None
+        with understood(options):
+            answer = self.ask("PUT", key, headers=headers, safe=safe, about=about)
         result_of(answer, about, "CopyObjectResult")
         version = named_version(answer)
         return self.stat(key, Get(version=version, encryption=options.encryption))

@@ -10,6 +10,7 @@ from drivers.s3 import asking, documents
 from drivers.s3.reading import Bucket
 from drivers.s3.refusals import About, error_of
 from drivers.s3.transfer import Answer
+from gateway.common import xml
 from gateway.storage import Conditions, Delete, Deleted, OriginFailed, StorageError, Writable
 from gateway.storage.checksums import compute
 
@@ -40,11 +41,15 @@ class Deleting(Bucket, Writable):
         wanted = iter(items)
         while page := list(islice(wanted, _AT_ONCE)):
             keys = [(key, options.version) for key, options in page]
-            if all(_listable(options) for _, options in page) and len(set(keys)) == len(keys):
+            if all(self._listable(*one) for one in page) and len(set(keys)) == len(keys):
                 results += self._delete_page(page)
             else:
                 results += Writable.delete_many(self, page)
         return results
+
+    def _listable(self, key: str, options: Delete) -> bool:
+        texts = (self.under, key, options.version or "")
+        return _sayable(options.conditions) and all(map(xml.carries, texts))
 
     def _delete_page(self, page: list[tuple[str, Delete]]) -> list[Deleted | StorageError]:
         body = documents.deletion((self.under + key, options) for key, options in page)
@@ -93,8 +98,8 @@ def _refused(row: dict[str, str], about: About) -> StorageError:
 _ERROR_STATUS = {"InternalError": 500, "ServiceUnavailable": 503, "SlowDown": 503}
 
 
-def _listable(options: Delete) -> bool:
-    conditions = options.conditions
+def _sayable(conditions: Conditions | None) -> bool:
+    """Whether an item of a list can have that condition."""
     if conditions is None:
         return True
     return len(conditions.if_match) == 1 and conditions == Conditions(if_match=conditions.if_match)

@@ -10,18 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
-from xml.sax.saxutils import escape
 
 from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
 from drivers.s3.answers import broken
-from gateway.storage import Delete, PartRef
+from gateway.common.xml import carries, document, element
+from gateway.storage import Delete, InvalidRequest, PartRef
 
 Node = Any
 """An element: the library's types do not name it."""
-
-_NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 
 
 def parse(data: bytes, *roots: str) -> Node:
@@ -56,7 +54,10 @@ def decoder(root: Node) -> Any:
 
 def _unquote(value: str) -> str:
     """S3 writes a blank as `+`."""
-    return unquote(value.replace("+", " "), errors="strict")
+    try:
+        return unquote(value.replace("+", " "), errors="strict")
+    except UnicodeError as error:
+        raise broken(f"{value!r} is no key in its encoding") from error
 
 
 def number(value: str) -> int:
@@ -69,12 +70,12 @@ def number(value: str) -> int:
 # what is sent
 
 
-def _document(root: str, inner: str) -> bytes:
-    return f"<{root} {_NAMESPACE}>{inner}</{root}>".encode()
-
-
 def _element(name: str, value: str | int) -> str:
-    return f"<{name}>{escape(str(value))}</{name}>"
+    """Raises `InvalidRequest` for what no document can carry."""
+    text = str(value)
+    if not carries(text):
+        raise InvalidRequest(f"No XML document can carry that {name}: it has control characters.")
+    return element(name, text)
 
 
 def deletion(items: Iterable[tuple[str, Delete]]) -> bytes:
@@ -86,7 +87,7 @@ def deletion(items: Iterable[tuple[str, Delete]]) -> bytes:
         if options.conditions is not None and options.conditions.if_match:
             row += _element("ETag", options.conditions.if_match[0])
         rows.append(f"<Object>{row}</Object>")
-    return _document("Delete", "".join(rows))
+    return document("Delete", "".join(rows))
 
 
 def completion(parts: Sequence[PartRef]) -> bytes:
@@ -95,7 +96,7 @@ def completion(parts: Sequence[PartRef]) -> bytes:
         row = _element("PartNumber", part.number) + _element("ETag", f'"{part.etag}"')
         row += "".join(_element(f"Checksum{name}", text) for name, text in part.checksums.items())
         rows.append(f"<Part>{row}</Part>")
-    return _document("CompleteMultipartUpload", "".join(rows))
+    return document("CompleteMultipartUpload", "".join(rows))
 
 
 def tagging(tags: Mapping[str, str]) -> bytes:
@@ -103,28 +104,28 @@ def tagging(tags: Mapping[str, str]) -> bytes:
         f"<Tag>{_element('Key', key)}{_element('Value', value)}</Tag>"
         for key, value in tags.items()
     )
-    return _document("Tagging", f"<TagSet>{rows}</TagSet>")
+    return document("Tagging", f"<TagSet>{rows}</TagSet>")
 
 
 def versioning(status: str) -> bytes:
-    return _document("VersioningConfiguration", _element("Status", status))
+    return document("VersioningConfiguration", _element("Status", status))
 
 
 def retention(mode: str, until: str) -> bytes:
     inner = _element("Mode", mode) + _element("RetainUntilDate", until) if mode else ""
-    return _document("Retention", inner)
+    return document("Retention", inner)
 
 
 def legal_hold(on: bool) -> bytes:
-    return _document("LegalHold", _element("Status", "ON" if on else "OFF"))
+    return document("LegalHold", _element("Status", "ON" if on else "OFF"))
 
 
 def location(region: str) -> bytes:
-    return _document("CreateBucketConfiguration", _element("LocationConstraint", region))
+    return document("CreateBucketConfiguration", _element("LocationConstraint", region))
 
 
 def error(code: str, message: str) -> bytes:
-    return _document("Error", _element("Code", code) + _element("Message", message))
+    return document("Error", _element("Code", code) + _element("Message", message))
 
 
 # what is read

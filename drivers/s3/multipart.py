@@ -24,7 +24,7 @@ from drivers.s3.reading import Bucket
 from drivers.s3.refusals import About, when
 from drivers.s3.transfer import Answer
 from drivers.s3.uploads import Uploads
-from drivers.s3.writing import Writing, named_metadata
+from drivers.s3.writing import Writing, understood
 from gateway.storage import (
     NOTHING,
     Complete,
@@ -59,7 +59,7 @@ class Parts(Writing, Uploads, Copying, Multipart):
             headers["x-amz-checksum-algorithm"] = checksum[0]
             if options.checksum_type is not None:
                 headers["x-amz-checksum-type"] = options.checksum_type
-        with named_metadata(options):
+        with understood(options):
             answer = self.ask("POST", key, query=[("uploads", "")], headers=headers, safe=False)
         row = fields(documents.parse(answer.data, _INITIATED))
         encryption = options.encryption and replace(options.encryption, key=None)

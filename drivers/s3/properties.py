@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from email.errors import HeaderParseError
-from email.header import decode_header
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
 
 from drivers.s3.answers import Headers, broken
+from gateway.common import words
 from gateway.storage import NOTHING, Encryption, ObjectInfo, Part, Protection
 from gateway.storage.checksums import CHECKSUMS
 
@@ -52,23 +51,12 @@ def etag_of(value: str) -> str:
 
 
 def plain(value: str) -> str:
-    """A header's value as text: UTF-8 where it is that, and RFC 2047's encoded words decoded,
-    in which S3 gives back what is not ASCII."""
+    """A header's value as text: UTF-8 where it is that."""
     if value.isascii():
-        return _decoded_words(value) if "=?" in value else value
+        return value
     try:
         return value.encode("latin-1").decode("utf-8")
     except UnicodeError:
-        return value
-
-
-def _decoded_words(value: str) -> str:
-    try:
-        return "".join(
-            one if isinstance(one, str) else one.decode(coding or "latin-1")
-            for one, coding in decode_header(value)
-        )
-    except (HeaderParseError, LookupError, UnicodeError):
         return value
 
 
@@ -142,7 +130,9 @@ def info_of(
     """`tags` and `parts` give, by their number, what the headers only count."""
     kept = [(name, plain(headers[lower])) for lower, name in KEPT_HEADERS if lower in headers]
     metadata = {
-        name[len(META) :]: plain(value) for name, value in headers.items() if name.startswith(META)
+        name[len(META) :]: words.decoded(plain(value))
+        for name, value in headers.items()
+        if name.startswith(META)
     }
     etag = etag_of(headers.get("etag", ""))
     checksums, kind = checksums_of(headers)

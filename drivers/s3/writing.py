@@ -54,7 +54,7 @@ class Writing(Deleting):
     def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
         headers = asking.of_put(options)
         headers.update(asking.of_write_conditions(options.conditions, key))
-        with self.sized(source, options) as (body, known), named_metadata(options):
+        with self.sized(source, options) as (body, known), understood(options):
             sent = self.outgoing(body, known)
             answer = self.ask(
                 "PUT",
@@ -156,14 +156,16 @@ class Writing(Deleting):
 
 
 @contextmanager
-def named_metadata(options: Put) -> Iterator[None]:
-    """AWS keeps `_` in names of metadata; servers that take it for `-` find another signature
-    than was made, and so do not keep it."""
+def understood(options: Put) -> Iterator[None]:
+    """AWS keeps `_` in names of metadata, and UTF-8 in headers; servers that take the one for
+    `-`, and the other for nothing, find another signature than was made, and keep neither."""
     try:
         yield
     except OriginDenied as error:
         if any("_" in name for name in options.metadata):
             raise asking.refused("metadata", "names of metadata with a _") from error
+        if not all(text.isascii() for _, text in (*options.headers, ("", options.content_type))):
+            raise asking.refused("headers", "text in headers that is not ASCII") from error
         raise
 
 

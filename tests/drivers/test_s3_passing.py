@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from defusedxml import ElementTree
 
 from drivers.s3 import S3
 from gateway.storage import (
     BytesBody,
     Context,
+    Delete,
+    Deleted,
     Encryption,
     Get,
+    InvalidRequest,
     ObjectInfo,
+    OriginFailed,
+    PartRef,
     Protection,
     Put,
     Range,
@@ -94,6 +101,48 @@ def test_what_is_not_ASCII_is_read_as_S3_writes_it(upstream: Upstream, store: S3
     assert dict(found) == {"word": "grün", "raw": "grün", "plain": "=?no word"}
 
 
+def test_metadata_goes_up_in_words_and_a_copy_keeps_them(upstream: Upstream, store: S3) -> None:
+    word = "=?UTF-8?B?w6TDtsO8?="
+    info = told(upstream, store, {"x-amz-meta-name": word})
+    assert info.metadata == {"name": "äöü"}
+    upstream.will(answer(200, b"", {"ETag": f'"{md5(b"x")}"'}))
+    store.put("k", BytesBody(b"x"), Put(size=1, metadata={"name": "äöü", "same": word, "b": " b "}))
+    copied = b'<CopyObjectResult><ETag>"e"</ETag></CopyObjectResult>'
+    upstream.will(answer(200, copied), answer(200, b"", {"ETag": '"e"'}))
+    store.copy(store, "k", "l", options=Put(metadata=info.metadata))
+    _, put, copy, _ = upstream.requests
+    assert put.headers["x-amz-meta-name"] == put.headers["x-amz-meta-same"] == word
+    assert put.headers["x-amz-meta-b"] == "=?UTF-8?B?IGIg?="
+    assert copy.headers["x-amz-meta-name"] == word
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        Put(size=1, content_type="text/ü"),
+        Put(size=1, headers=(("Content-Disposition", 'attachment; filename="ü"'),)),
+    ],
+)
+def test_headers_that_an_upstream_does_not_take_are_said_to_be_the_reason(
+    upstream: Upstream, store: S3, options: Put
+) -> None:
+    upstream.always(refuse(403, "SignatureDoesNotMatch"))
+    for act in (
+        lambda: store.put("k", BytesBody(b"x"), options),
+        lambda: store.begin("k", options),
+        lambda: store.copy(store, "j", "k", options=options),
+    ):
+        with pytest.raises(Unsupported, match="not ASCII"):
+            act()
+
+
+def test_a_word_in_a_header_that_is_no_metadata_stays_one(upstream: Upstream, store: S3) -> None:
+    said = {"Content-Disposition": "=?UTF-8?B?w6Q=?=", "Content-Type": "=?UTF-8?Q?a?="}
+    info = told(upstream, store, said)
+    assert info.headers == (("Content-Disposition", "=?UTF-8?B?w6Q=?="),)
+    assert info.content_type == "=?UTF-8?Q?a?="
+
+
 def test_headers_of_one_name_are_one_that_says_the_same(upstream: Upstream, store: S3) -> None:
     head = b'HTTP/1.1 200 OK\r\nCache-Control: no-cache\r\nETag: "e"\r\nContent-Length: 0\r\n'
     upstream.will(lambda exchange: exchange.send(head + b"Cache-Control: private\r\n\r\n"))
@@ -130,6 +179,51 @@ def test_an_upstream_that_reads_no_single_parts_is_found_out(upstream: Upstream,
     upstream.always(answer(200, b"all of it", {"ETag": f'"{"a" * 32}-2"'}))
     with pytest.raises(Unsupported):
         store.get("k", Get(part=1))
+
+
+def deleted(*keys: bytes) -> bytes:
+    rows = b"".join(b"<Deleted><Key>%s</Key></Deleted>" % key for key in keys)
+    return b"<DeleteResult>%s</DeleteResult>" % rows
+
+
+def test_a_carriage_return_in_a_key_stays_one_in_a_list_to_delete(
+    upstream: Upstream, store: S3
+) -> None:
+    upstream.will(answer(200, deleted(b"a&#13;b", b"a&lt;b")))
+    done = store.delete_many([("a\rb", Delete()), ("a<b", Delete())])
+    assert [one.key for one in done if isinstance(one, Deleted)] == ["a\rb", "a<b"]
+    sent = ElementTree.fromstring(upstream.requests[0].body)
+    assert [node.text for node in sent.iter() if node.tag.endswith("Key")] == ["a\rb", "a<b"]
+
+
+@pytest.mark.parametrize("key", ["a\x01b", "a\x0bb", "\uffff"])
+def test_a_key_that_XML_cannot_carry_is_deleted_by_itself(
+    upstream: Upstream, store: S3, key: str
+) -> None:
+    upstream.always(answer(204))
+    done = store.delete_many([(key, Delete()), ("b", Delete())])
+    assert [one.key for one in done if isinstance(one, Deleted)] == [key, "b"]
+    assert {one.method for one in upstream.requests} == {"DELETE"}
+    assert quote(key) in upstream.requests[0].target
+
+
+def test_what_no_document_can_carry_is_refused_and_not_sent(upstream: Upstream, store: S3) -> None:
+    with pytest.raises(InvalidRequest, match="ETag"):
+        store.complete("k", "u", [PartRef(number=1, etag="a\x01")])
+    for tags in ({"a\x0b": "1"}, {"a": "\r"}, {"a": "\x85"}):
+        with pytest.raises(Unsupported):
+            store.set_labels("k", tags=tags)
+    assert upstream.requests == []
+
+
+def test_a_key_that_is_no_text_is_OriginFailed(upstream: Upstream, store: S3) -> None:
+    page = (
+        b"<ListBucketResult><EncodingType>url</EncodingType>"
+        b"<Contents><Key>%FF</Key><Size>1</Size></Contents></ListBucketResult>"
+    )
+    upstream.will(answer(200, page))
+    with pytest.raises(OriginFailed, match="no key"):
+        store.list()
 
 
 def test_a_range_is_cut_out_where_an_upstream_sends_the_whole(

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.common.xml import escape
 from gateway.modes.s3.replies import quoted
 from gateway.modes.s3.resources.buckets import behind_token, token_of
 from gateway.modes.s3.resources.listing import _etags
 from gateway.modes.s3.wire import encoded as encoded_texts
-from gateway.modes.s3.wire import escape, iso, isos, url_encode
+from gateway.modes.s3.wire import iso, isos, url_encode
 from tests.modes.s3_gateway import Served, encoded
 from tests.modes.test_s3_objects import put
 

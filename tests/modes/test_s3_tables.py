@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import http, http_fields
+from gateway.common import xml
 from gateway.modes.s3 import S3Mode, errors, operations, parsing, request, wire
 from gateway.modes.s3.problems import TABLE, S3Problem
 from gateway.modes.s3.resources import copying
@@ -159,13 +160,13 @@ def _element(inner: Any) -> Any:
     return st.builds(
         lambda name, ns, text: f"<{name}{ns}>{text}</{name}>",
         st.sampled_from(NAMES),
-        st.sampled_from(["", f' xmlns="{wire.NAMESPACE}"', ' xmlns="x"']),
+        st.sampled_from(["", f' xmlns="{xml.S3}"', ' xmlns="x"']),
         content,
     )
 
 
 @many
-@given(st.recursive(_LEAF.map(wire.escape), _element, max_leaves=20))
+@given(st.recursive(_LEAF.map(xml.escape), _element, max_leaves=20))
 def test_no_document_makes_a_parser_fail_otherwise(text: str) -> None:
     for parse in PARSERS:
         for data in (text.encode(), *(f"<{n}>{text}</{n}>".encode() for n in NAMES[:1])):
@@ -195,11 +196,11 @@ def test_dangerous_and_broken_documents_are_malformed(data: bytes) -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_text_survives_being_written(text: str) -> None:
     valid = "".join(c for c in text if c in "\t\n\r" or (c >= " " and c not in "\x7f\ufffe\uffff"))
-    data = wire.document("Tagging", f"<TagSet><Tag>{wire.element('Key', valid)}</Tag></TagSet>")
+    data = xml.document("Tagging", f"<TagSet><Tag>{xml.element('Key', valid)}</Tag></TagSet>")
     node = wire.parse(data, "Tagging")
     (tag,) = wire.children(next(wire.children(node, "TagSet")), "Tag")
     assert wire.text_of(tag, "Key") == valid
-    assert unescape(wire.escape(valid), {"&quot;": '"'}).count("<") == valid.count("<")
+    assert unescape(xml.escape(valid), {"&quot;": '"'}).count("<") == valid.count("<")
 
 
 @many

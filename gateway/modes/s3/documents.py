@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from gateway.access import Grant
+from gateway.common.xml import document, element, escape, flag, optional
 from gateway.identity import Account
 from gateway.modes.s3 import grants
 from gateway.modes.s3.parsing import CHECKSUM_ELEMENTS
 from gateway.modes.s3.replies import quoted
-from gateway.modes.s3.wire import document, element, escape, flag, iso, optional
+from gateway.modes.s3.wire import iso
 from gateway.storage import Deleted, ObjectInfo, Part, Upload
 
 XSI = "http://www.w3.org/2001/XMLSchema-instance"

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gateway.common.xml import document, element
 from gateway.modes.s3 import replies
 from gateway.modes.s3.problems import TABLE, S3Problem
 from gateway.modes.s3.replies import Headers, Reply
-from gateway.modes.s3.wire import document, element
 from gateway.storage import (
     AlreadyExists,
     Archived,
@@ -170,6 +170,6 @@ def reply(error: StorageError | S3Problem, resource: str, request_id: str) -> tu
         element("Resource", resource),
         element("RequestId", request_id),
         element("HostId", request_id),
-        attributes="",
+        namespace="",
     )
     return code, Reply(status, [*headers, ("content-type", replies.XML)], body)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from gateway.common import words
 from gateway.http_fields import (
     Headers,
     carried,
-    encoded_word,
     http_date,
     is_token,
     quoted,
@@ -116,7 +116,7 @@ def described(info: ObjectInfo) -> Headers:
 
 def _metadata(info: ObjectInfo) -> Headers:
     headers = [
-        (f"x-amz-meta-{name}", encoded_word(text))
+        (f"x-amz-meta-{name}", words.encoded(text))
         for name, text in info.metadata.items()
         if is_token(name)
     ]

@@ -1,8 +1,7 @@
-"""XML, both ways, and the few forms of text that go with it. Pure functions.
+"""Reading XML, and the few forms of text that go with documents. Pure functions.
 
-Documents are joined from text, since listings are made by the thousand.
-Parsing is defusedxml's: no DTD, no entities. Names count, namespaces do not:
-clients send S3's, another, or none.
+Writing is `gateway.common.xml`'s. Parsing is defusedxml's: no DTD, no entities. Names count,
+namespaces do not: clients send S3's, another, or none.
 """
 
 from __future__ import annotations
@@ -16,28 +15,13 @@ from urllib.parse import quote
 
 from defusedxml import ElementTree
 
+from gateway.common.xml import escape, plain
 from gateway.modes.s3.problems import S3Problem
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
-_PROLOG = '<?xml version="1.0" encoding="UTF-8"?>\n'
-_SPECIAL = re.compile('[&<>"\x00-\x1f\x7f\ufffe\uffff]')
-_PLAIN = re.compile('[^&<>"\x00-\x1f\x7f\ufffe\uffff]*').fullmatch
 _PLAIN_IN_URLS = re.compile("[A-Za-z0-9_.~/-]*").fullmatch
-_NAMED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
-
-
-def _reference(match: re.Match[str]) -> str:
-    character = match.group()
-    return _NAMED.get(character) or f"&#x{ord(character):x};"
-
-
-def escape(text: str) -> str:
-    """Text between tags. XML 1.0 cannot hold most control characters at all; as S3 does,
-    they are written as references, and `encoding-type=url` is for who must read them."""
-    return _SPECIAL.sub(_reference, text) if _SPECIAL.search(text) else text
 
 
 def url_encode(text: str) -> str:
@@ -51,25 +35,8 @@ def encoder(encoding: str) -> Callable[[str], str]:
 
 def encoded(texts: Sequence[str], encoding: str = "") -> Sequence[str]:
     """Each as `encoder` writes it. One look at all of them tells whether any needs it."""
-    plain = _PLAIN_IN_URLS if encoding == "url" else _PLAIN
-    return texts if plain("".join(texts)) else list(map(encoder(encoding), texts))
-
-
-def element(name: str, text: object) -> str:
-    return f"<{name}>{escape(str(text))}</{name}>"
-
-
-def optional(name: str, text: str) -> str:
-    """The element, or nothing for empty text."""
-    return f"<{name}>{escape(text)}</{name}>" if text else ""
-
-
-def flag(name: str, state: bool) -> str:
-    return f"<{name}>{'true' if state else 'false'}</{name}>"
-
-
-def document(root: str, *content: str, attributes: str = f' xmlns="{NAMESPACE}"') -> bytes:
-    return "".join([f"{_PROLOG}<{root}{attributes}>", *content, f"</{root}>"]).encode()
+    unchanged = _PLAIN_IN_URLS if encoding == "url" else plain
+    return texts if unchanged("".join(texts)) else list(map(encoder(encoding), texts))
 
 
 _TWO = [f"{number:02}" for number in range(60)]

@@ -13,7 +13,8 @@ from functools import lru_cache
 from time import gmtime
 from typing import Any
 
-from gateway.http_fields import Headers, carried, encoded_word, http_date, is_token, quoted, value
+from gateway.common import words
+from gateway.http_fields import Headers, carried, http_date, is_token, quoted, value
 from gateway.modes.standard import versions
 from gateway.replies import Reply
 from gateway.request_list import Request
@@ -177,7 +178,7 @@ def described(info: ObjectInfo) -> Headers:
         headers.append(_VARY)
     if info.metadata:
         headers += [
-            (f"x-meta-{name}", encoded_word(text))
+            (f"x-meta-{name}", words.encoded(text))
             for name, text in info.metadata.items()
             if is_token(name)
         ]

@@ -12,13 +12,13 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 from gateway.access import Access, Grant
+from gateway.common.xml import document, escape
 from gateway.identity import Identity
 from gateway.modes.s3 import bodies, documents, grants, parsing
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import Request
 from gateway.modes.s3.resources import asked
-from gateway.modes.s3.wire import document, escape
 from gateway.storage import AlreadyExists, BadKey
 
 LEGACY_REGION = "us-east-1"

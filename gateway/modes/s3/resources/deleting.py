@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.access import Access
+from gateway.common.xml import document
 from gateway.http_fields import value
 from gateway.modes.s3 import bodies, documents, errors, headers, parsing
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import Request
-from gateway.modes.s3.wire import document
 from gateway.storage import Delete, Deleted, Forbidden, StorageError
 
 

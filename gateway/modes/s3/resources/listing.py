@@ -6,23 +6,14 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import repeat
 
+from gateway.common.xml import document, element, escape, flag, optional
 from gateway.modes.s3 import documents
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, quoted, xml
 from gateway.modes.s3.request import Request
 from gateway.modes.s3.resources import asked
 from gateway.modes.s3.resources.buckets import behind_token, token_of
-from gateway.modes.s3.wire import (
-    document,
-    element,
-    encoded,
-    encoder,
-    escape,
-    flag,
-    iso,
-    isos,
-    optional,
-)
+from gateway.modes.s3.wire import encoded, encoder, iso, isos
 from gateway.storage import (
     Entry,
     ListPage,

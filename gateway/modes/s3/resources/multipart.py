@@ -4,12 +4,13 @@ space would keep a connection alive for a store that takes long)."""
 
 from __future__ import annotations
 
+from gateway.common.xml import document, element, flag, optional
 from gateway.modes.s3 import bodies, documents, encryption, grants, headers, parsing, replies, sums
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Headers, Reply, xml
 from gateway.modes.s3.request import Request
 from gateway.modes.s3.resources import asked
-from gateway.modes.s3.wire import document, element, flag, optional, whole_number
+from gateway.modes.s3.wire import whole_number
 from gateway.storage import Complete, Part, Put, Upload
 
 SMALLEST_PART = 5 << 20

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from gateway.common.xml import document, element
 from gateway.modes.s3 import bodies, parsing
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import Request
-from gateway.modes.s3.wire import document, element
 
 _STATUS = {"on": "Enabled", "suspended": "Suspended"}
 

@@ -1,0 +1,80 @@
+"""Forms of text that modes and drivers share: what one writes the other reads again."""
+
+from __future__ import annotations
+
+import pytest
+from defusedxml import ElementTree
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.common import words, xml
+
+many = settings(deadline=None, max_examples=300)
+
+
+@given(st.text())
+@many
+def test_what_XML_carries_every_parser_reads_again(text: str) -> None:
+    if xml.carries(text):
+        root = ElementTree.fromstring(xml.document("A", xml.element("B", text)))
+        assert (root[0].text or "") == text
+
+
+@pytest.mark.parametrize("text", ["a\rb", "a\r\nb", "\n", "\t", " a ", "a&b<c>", "\x7f\x85\u2028"])
+def test_what_parsers_normalise_is_written_as_references(text: str) -> None:
+    assert xml.carries(text)
+    root = ElementTree.fromstring(xml.document("A", xml.element("B", text)))
+    assert root[0].text == text
+
+
+@pytest.mark.parametrize("text", ["\0", "\x0b", "\x1f", "\ufffe", "\uffff", "\ud800"])
+def test_what_XML_cannot_carry_is_known(text: str) -> None:
+    assert not xml.carries(f"a{text}b")
+
+
+@given(st.text())
+@many
+def test_words_are_ASCII_and_say_the_text_again(text: str) -> None:
+    said = words.encoded(text)
+    assert said.isascii()
+    assert said.isprintable()
+    assert said == said.strip()
+    if said != text and not words._CONTROL.search(text):
+        assert words.decoded(said) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("=?UTF-8?B?w6TDtsO8?=", "äöü"),
+        ("=?UTF-8?Q?caf=C3=A9_au_lait?=", "café au lait"),
+        ("=?utf-8?q?caf=C3?= =?utf-8?q?=A9?=", "café"),  # a character in two words
+        ("=?iso-8859-1?Q?f=FCr?=", "für"),
+        ("=?UTF-8*de?B?w6Q=?=", "ä"),
+    ],
+)
+def test_words_of_others_are_read(value: str, text: str) -> None:
+    assert words.decoded(value) == text
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "plain",
+        "=?no word",
+        "=?UTF-8?B?*?=",
+        "=?UTF-8?Q??=",
+        "=?nobody-knows?B?YQ==?=",
+        "=?ascii?B?w6Q=?=",
+        "beside =?UTF-8?B?w6Q=?=",
+        "=?UTF-8?B?DQpYOiB5?=",  # "\r\nX: y"
+    ],
+)
+def test_what_says_nothing_stays_as_it_is(value: str) -> None:
+    assert words.decoded(value) == value
+
+
+def test_a_word_stays_the_word_that_it_is() -> None:
+    word = "=?UTF-8?B?w6TDtsO8?="
+    assert words.encoded(word) == word
+    assert words.encoded(words.decoded(word)) == word
