@@ -8,6 +8,8 @@ What the servers give was measured (granian 2.8, waitress 3.0), and differs:
 | undecoded target | nowhere | `REQUEST_URI`, also in absolute form |
 | a path that is not ASCII | taken | 400 |
 | a header twice | joined by `,` | joined by `, ` |
+| `Content-Type` twice | the first | joined |
+| a value that is not ASCII | "" | taken |
 | `X_Name: v` | `HTTP_X_NAME`, as if it were `X-Name` | dropped |
 | chunked body | no length, `HTTP_TRANSFER_ENCODING` | `CONTENT_LENGTH`: it was read first |
 | `Expect: 100-continue` | 100 at the first read of the body | 100 at once |
@@ -15,8 +17,10 @@ What the servers give was measured (granian 2.8, waitress 3.0), and differs:
 
 Nothing is normalised by either: dot segments and `//` further on stay, and a
 `%2F` is a slash. `restore` undoes what waitress does to a path's beginning.
-So a key comes from `path`. A header that counts must be a signed one, under
-the one name that both spellings have.
+So a key comes from `path`. `servers/waitress_channel` mends the headers: they are
+joined by `,`, and `X_Name` has a variable of its own (`variable`), as in the test
+server. On granian nothing tells the two names apart but what the client signed
+(`modes/s3/signed_headers`); where nothing is signed, `_` is a `-` there.
 """
 
 from __future__ import annotations
@@ -27,7 +31,23 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+UNDERSCORE = "/"
+"""What stands for a `_` of a header's name in its variable: no name has it."""
+
 Networks = Sequence[IPv4Network | IPv6Network]
+
+
+@lru_cache(maxsize=1024)
+def variable(name: str) -> str:
+    """The environ's variable of a header. PEP 3333 leaves no difference between `-` and `_`;
+    here a name with `_` has another variable, so that it is never taken for one with `-`."""
+    key = name.upper().replace("_", UNDERSCORE).replace("-", "_")
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+
+
+def header_name(variable: str) -> str:
+    """The name, in lower case, of a header whose variable begins with `HTTP_`."""
+    return variable[5:].lower().replace("_", "-").replace(UNDERSCORE, "_")
 
 
 def restore(environ: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from functools import lru_cache
 from time import gmtime
 from typing import Any
 
+from gateway.http import header_name
 from gateway.storage import NOTHING, Conditions, Range
 
 Headers = list[tuple[str, str]]
@@ -123,12 +124,13 @@ def kept(environ: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 
 def prefixed(environ: Mapping[str, Any], prefix: str) -> Mapping[str, str]:
-    """Metadata: headers whose WSGI names begin with `prefix`, by the rest of their names.
-    WSGI says `-` and `_` alike: names have `-`."""
+    """Metadata: headers whose variables (`http.variable`) begin with `prefix`, by the rest of
+    their names."""
     if prefix not in "\n".join(environ):  # five times as fast as a look at each
         return NOTHING
+    start = len(prefix) - len("HTTP_")
     return {
-        key[len(prefix) :].lower().replace("_", "-"): utf8(text)
+        header_name(key)[start:]: utf8(text)
         for key, text in environ.items()
         if key.startswith(prefix)
     }

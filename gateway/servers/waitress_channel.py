@@ -1,6 +1,8 @@
 """waitress's connections (3.0), with what it lacks for S3 clients, and for slow ones.
 
 - It capitalises header names; boto3 makes the names of metadata from them.
+- It drops headers whose names have `_`, and joins those that come twice by `, `,
+  where a signature has `,` ("Authenticating Requests", canonical headers).
 - A request with `Expect: 100-continue` and no bytes of body is never completed:
   an upload of an empty file hangs until the client gives up.
 - It closes what was silent for a time, looking every 30 s, and never while a
@@ -15,8 +17,10 @@ import re
 from typing import Any
 
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, get_header_lines
 from waitress.task import WSGITask
 
+from gateway.http import UNDERSCORE, variable
 from gateway.servers.pace import Pace, Patience
 from gateway.servers.room import STILL
 
@@ -29,8 +33,27 @@ class _Task(WSGITask):  # type: ignore[misc]  # waitress has no types
         return _AMZ_NAMES.sub(lambda name: name[0].lower(), head)
 
 
+class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
+    def parse_header(self, header_plus: bytes) -> None:
+        super().parse_header(header_plus)
+        # Each line but the first and the empty one is a header of its own, as a rule.
+        if header_plus.count(b"\r\n") - 2 != len(self.headers):
+            self._read_again(header_plus.partition(b"\r\n")[2])
+
+    def _read_again(self, lines: bytes) -> None:
+        """What was dropped or joined; all lines have been found to be well-formed."""
+        found: dict[str, list[str]] = {}
+        for line in get_header_lines(lines):
+            name, _, value = line.decode("latin-1").partition(":")
+            found.setdefault(variable(name), []).append(value.strip(" \t"))
+        for key, values in found.items():
+            name = key.removeprefix("HTTP_")
+            if UNDERSCORE in name or (len(values) > 1 and name in self.headers):
+                self.headers[name] = ",".join(values)
+
+
 class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
-    task_class = _Task
+    parser_class, task_class = Parser, _Task
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http.client import HTTPConnection
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -45,17 +45,29 @@ def signed(
     secret: str = SECRET,
 ) -> dict[str, str]:
     """All headers of that request, and its signature."""
-    host = urlsplit(url).netloc
-    request = AWSRequest(method, f"{url}{target}", headers={"Host": host, **headers})
+    return dict(fields(url, method, target, headers.items(), payload, key, secret))
+
+
+def fields(
+    url: str,
+    method: str,
+    target: str,
+    given: Iterable[tuple[str, str]],
+    payload: str = "UNSIGNED-PAYLOAD",
+    key: str = KEY,
+    secret: str = SECRET,
+) -> list[tuple[str, str]]:
+    """The same, of headers that may come several times."""
+    request = AWSRequest(method, f"{url}{target}")
+    for name, value in (("Host", urlsplit(url).netloc), *given):
+        request.headers[name] = value  # adds one
     _Signer(key, secret, payload).add_auth(request)
-    return dict(request.headers.items())
+    return list(request.headers.items())
 
 
-def head(method: str, target: str, headers: Mapping[str, str]) -> bytes:
-    lines = [
-        f"{method} {target} HTTP/1.1",
-        *(f"{name}: {value}" for name, value in headers.items()),
-    ]
+def head(method: str, target: str, headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> bytes:
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in pairs)]
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 

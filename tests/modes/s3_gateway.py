@@ -16,7 +16,6 @@ from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
 
 from drivers.memory.store import Memory
 from gateway import http
@@ -26,6 +25,7 @@ from gateway.modes import Settings, WSGIApp
 from gateway.modes.s3 import S3Mode
 from gateway.record import Record
 from gateway.request_list import RequestList
+from gateway.servers.waitress_channel import Parser
 from gateway.service import Identification, Service
 from gateway.storage import (
     AlreadyExists,
@@ -276,7 +276,7 @@ def wrapped(app: WSGIApp, gateway: SmallGateway) -> WSGIApp:
     return call
 
 
-class _Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
+class _Parser(Parser):
     """waitress waits for ever for the body of a request that expects 100-continue and has
     none, as boto3 sends it: see its `HTTPChannel.send_continue`."""
 

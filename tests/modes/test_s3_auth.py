@@ -467,7 +467,7 @@ def test_another_region_is_told_the_right_one() -> None:
         ("SignedHeaders=", "Headers="),
         ("Signature=", "Signatur="),
         ("SignedHeaders=host", "SignedHeaders=host;host"),
-        ("SignedHeaders=host", "SignedHeaders=host;x_amz_date"),
+        ("SignedHeaders=host", "SignedHeaders=host;x amz-date"),
         ("SignedHeaders=host", "SignedHeaders=;host"),
     ],
 )
@@ -541,6 +541,32 @@ def test_any_header_may_be_signed(name: str, value: str) -> None:
     assert refused(environ).code == "SignatureDoesNotMatch"
 
 
+@pytest.mark.parametrize("presign", [0, 60])
+def test_a_signed_name_with_an_underscore_is_found_where_the_server_folded_it(
+    presign: int,
+) -> None:
+    environ = signed(headers={"x-amz-meta-a_b": "1", "x_amz_acl": "public-read"}, presign=presign)
+    assert (environ["HTTP_X_AMZ_META_A_B"], environ["HTTP_X_AMZ_ACL"]) == ("1", "public-read")
+    for _ in range(2):  # a second host may be tried
+        assert check(environ).identity.key == KEY
+    found = {name: value for name, value in environ.items() if name.startswith("HTTP_X")}
+    assert found[http.variable("x-amz-meta-a_b")] == "1"
+    assert found[http.variable("x_amz_acl")] == "public-read"
+    assert not found.keys() & {"HTTP_X_AMZ_META_A_B", "HTTP_X_AMZ_ACL"}
+    assert {http.header_name(name) for name in found} >= {"x-amz-meta-a_b", "x_amz_acl"}
+
+
+@pytest.mark.parametrize("other", ["x-amz-meta-a-b-c", "x-amz-meta-a-b_c"])
+def test_signed_names_that_the_server_folded_into_one_are_refused(other: str) -> None:
+    environ = signed(headers={"x-amz-meta-a_b-c": "1", other: "1"})
+    problem = refused(environ)
+    assert (problem.code, problem.status) == ("InvalidRequest", 400)
+    apart = signed(headers={"x-amz-meta-a_b-c": "1", other: "1"})
+    del apart["HTTP_X_AMZ_META_A_B_C"]
+    apart |= {http.variable(name): "1" for name in ("x-amz-meta-a_b-c", other)}
+    assert check(apart).identity.key == KEY
+
+
 def test_the_host_must_be_signed() -> None:
     problem = refused(with_authorization("host;", ""))
     assert problem.extra["HeadersNotSigned"] == "host"
@@ -587,7 +613,7 @@ def test_a_date_header_does(date: str) -> None:
         ("Algorithm=AWS4-HMAC-SHA256", "Algorithm=AWS4-ECDSA-P256-SHA256"),
         ("Date=20130524T000000Z", "Date=20130524"),
         ("%2Fs3%2F", "%2Fec2%2F"),
-        ("SignedHeaders=host", "SignedHeaders=host%3Bx_y"),
+        ("SignedHeaders=host", "SignedHeaders=host%3Bx+y"),
     ],
 )
 def test_malformed_parameters_are_refused(old: str, new: str) -> None:

@@ -103,7 +103,7 @@ def test_requests_may_follow_each_other_at_once(client: socket.socket) -> None:
     assert bodies(answers) == [b"GET /1?  0", b"PUT /put?  5", b"abcdef", b"GET /2?  0"]
 
 
-def test_a_header_given_twice_is_a_list_and_one_with_an_underscore_none(
+def test_a_header_given_twice_is_a_list_and_one_with_an_underscore_another(
     client: socket.socket,
 ) -> None:
     answers = ask(client, get("/", "X-Twice: a", "x-twice:b ", "X_Twice: c"))

@@ -44,10 +44,10 @@ class SignedRequest(NamedTuple):
     path: str
     query: str
     host: str
-    environ: Mapping[str, Any]
+    environ: dict[str, Any]
 
     @classmethod
-    def of(cls, environ: Mapping[str, Any], host: str | None = None) -> SignedRequest:
+    def of(cls, environ: dict[str, Any], host: str | None = None) -> SignedRequest:
         """`host` replaces the Host header (behind a proxy)."""
         path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
         if host is None:
@@ -90,6 +90,7 @@ def _by_header(
     request: SignedRequest, authorization: str, keys: Keys, now_ms: int, region: str
 ) -> Authenticated:
     claim, signature = claims.claim_of_header(authorization)
+    claim.headers.unfold(request.environ)
     _refuse_token(request.environ.get("HTTP_X_AMZ_SECURITY_TOKEN"))
     timestamp = claims.date_of_header(request.environ, now_ms)
     claim.check_scope(timestamp, region)
@@ -106,6 +107,7 @@ def _by_query(
     request: SignedRequest, parameters: Mapping[str, str], keys: Keys, now_ms: int, region: str
 ) -> Authenticated:
     claim, signature = claims.claim_of_query(parameters)
+    claim.headers.unfold(request.environ)
     _refuse_token(
         parameters.get("X-Amz-Security-Token") or request.environ.get("HTTP_X_AMZ_SECURITY_TOKEN")
     )

@@ -85,8 +85,7 @@ class Claim(NamedTuple):
         """Raises when they are malformed."""
         if self.names is None:
             raise self.malformed(
-                "SignedHeaders must be names of headers, each once, separated by ';'. A name with"
-                " '_' cannot be signed: servers take it for the one with '-'."
+                "SignedHeaders must be names of headers, each once, separated by ';'."
             )
         return self.names
 

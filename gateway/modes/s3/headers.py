@@ -150,7 +150,7 @@ def _without_chunked(text: str) -> str:
 
 
 def metadata(environ: Mapping[str, Any]) -> Mapping[str, str]:
-    """`x-amz-meta-*`. WSGI says `-` and `_` alike: names have `-`."""
+    """`x-amz-meta-*`, by their names (see `signed_headers` for those with `_`)."""
     found = prefixed(environ, _META)
     if not found:
         return found

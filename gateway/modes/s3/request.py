@@ -85,7 +85,7 @@ class Request:
 
     def header(self, name: str) -> str:
         """The value of a header, whose name is in lower case; "" when it is absent."""
-        found: str = self.environ.get(wsgi_name(name), "")
+        found: str = self.environ.get(http.variable(name), "")
         return found
 
     def param(self, name: str) -> str:
@@ -107,11 +107,6 @@ class Request:
     @property
     def region(self) -> str:
         return self.gateway.settings.region
-
-
-@lru_cache(maxsize=256)
-def wsgi_name(name: str) -> str:
-    return f"HTTP_{name.upper().replace('-', '_')}"
 
 
 def split(path: str, host: str, domains: tuple[str, ...]) -> tuple[str, str]:

@@ -2,8 +2,9 @@
 
 May surprise: every `x-amz-*` header that is present must be signed, in
 presigned URLs too, so that whoever passes on a URL or sits in between cannot
-add one. WSGI folds `x_amz_foo` into `x-amz-foo`; what arrives is checked under
-its name with dashes, so a folded header is unsigned, or fails, but has no effect.
+add one. A server may fold `x_amz_foo` into `x-amz-foo` (`gateway.http`): then what
+was signed tells which of the two was sent. An unsigned one counts as the one with
+dashes, and is refused as such; a signed one has its own variable, and no effect.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from gateway.http import UNDERSCORE, header_name, variable
 from gateway.modes.s3.problems import S3Problem
 from gateway.storage import sigv4
 
@@ -20,7 +22,7 @@ _AMZ = "HTTP_X_AMZ_"
 _BY_NETWORK = frozenset({"HTTP_X_AMZ_CF_ID"})
 """What CloudFront adds to requests of others; the gateway gives it no meaning."""
 
-_NAME = re.compile(r"[a-z0-9!#$%&'*+.^`|~-]+")
+_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 
 _LONGEST = 512
 """Characters of a list that is remembered: what clients can fill must stay small."""
@@ -29,14 +31,32 @@ _LONGEST = 512
 class SignedHeaders:
     """The headers that `SignedHeaders` names, in its order."""
 
-    __slots__ = ("_amz", "_host", "_keys", "_layout", "_names")
+    __slots__ = ("_amz", "_folded", "_host", "_keys", "_layout", "_names")
 
     def __init__(self, names: list[str]) -> None:
         self._names = names
-        self._keys = [_environ_key(name) for name in names]
+        self._keys = [variable(name) for name in names]
+        self._folded = [(key, _fold(key)) for key in self._keys if UNDERSCORE in key]
         self._host = names.index("host") if "host" in names else None
         self._amz = sum(key.startswith(_AMZ) for key in self._keys)
         self._layout = "".join([name.replace("%", "%%") + ":%s\n" for name in names])
+
+    def unfold(self, environ: dict[str, Any]) -> None:
+        """Give headers whose names have `_` the variables of those names.
+
+        Raises S3Problem for two headers of which the server made one.
+        """
+        for key, folded in self._folded:
+            if key in environ:  # the server tells them apart
+                continue
+            if [_fold(one) for one in self._keys].count(folded) > 1:
+                raise S3Problem(
+                    "InvalidRequest",
+                    f"The header {header_name(key)} cannot be told from another one whose name has"
+                    " '-' where it has '_': send one of them.",
+                )
+            if folded in environ:
+                environ[key] = environ.pop(folded)
 
     def lines(self, environ: Mapping[str, Any], host: str) -> str:
         """Canonical; `host` stands for the Host header, and what is not there for "".
@@ -65,9 +85,7 @@ class SignedHeaders:
             raise S3Problem(
                 "AccessDenied",
                 "There were headers present in the request which were not signed",
-                HeadersNotSigned=", ".join(
-                    sorted(key[5:].replace("_", "-").lower() for key in missing)
-                ),
+                HeadersNotSigned=", ".join(sorted(map(header_name, missing))),
             )
 
 
@@ -86,6 +104,6 @@ def _read(text: str) -> SignedHeaders | None:
 _remembered = lru_cache(maxsize=512)(_read)
 
 
-def _environ_key(name: str) -> str:
-    key = name.upper().replace("-", "_")
-    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+def _fold(key: str) -> str:
+    """The variable that a server gives which makes no difference between `-` and `_`."""
+    return key.replace(UNDERSCORE, "_")

@@ -17,6 +17,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from gateway.http import variable
+
 LONGEST_HEAD = 64 << 10
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 HEAD = "gateway.testing.head"
@@ -27,7 +29,6 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _METHOD = re.compile(r"[A-Z]{1,20}")
 _TARGET = re.compile(r"(?:https?://[^/?#]*)?(/[!-~\x80-\xff]*|\*)")
 _KNOWN_NAMES = 1000
-_UNPREFIXED = frozenset({"CONTENT_LENGTH", "CONTENT_TYPE"})
 _ONCE = frozenset({"CONTENT_LENGTH", "HTTP_HOST", "HTTP_TRANSFER_ENCODING"})
 _EMPTY = io.BytesIO(b"")
 
@@ -75,14 +76,11 @@ class Parser:
             name, colon, value = line.partition(":")
             if not colon:
                 raise _bad("a header has no colon")
-            variable = self._variable(name)
-            if variable:
-                _add(environ, variable, value.strip(" \t"))
+            _add(environ, self._variable(name), value.strip(" \t"))
         _check(environ)
         return environ
 
     def _variable(self, name: str) -> str:
-        """The variable for a header; "" for one that is dropped."""
         known = self._names.get(name)
         if known is None:
             known = _variable(name)
@@ -94,10 +92,7 @@ class Parser:
 def _variable(name: str) -> str:
     if not _TOKEN.fullmatch(name):
         raise _bad("a header's name is not one")
-    if "_" in name:  # in an environ it could not be told from a name with "-"
-        return ""
-    variable = name.upper().replace("-", "_")
-    return variable if variable in _UNPREFIXED else f"HTTP_{variable}"
+    return variable(name)
 
 
 def _add(environ: Environ, variable: str, value: str) -> None:
