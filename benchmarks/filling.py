@@ -70,5 +70,5 @@ def _holds(connection: sqlite3.Connection, table: str, service: int, key: str) -
 
 
 def _copying(table: str, columns: list[str]) -> str:
-    chosen = ", ".join("?1" if column == "key" else column for column in columns)
-    return f"INSERT INTO {table} SELECT {chosen} FROM {table} WHERE service = ?2 AND key = ?3"
+    chosen = ", ".join("?" if column == "key" else column for column in columns)
+    return f"INSERT INTO {table} SELECT {chosen} FROM {table} WHERE service = ? AND key = ?"

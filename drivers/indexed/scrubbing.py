@@ -26,7 +26,7 @@ PAGE = 500
 
 
 class Item(NamedTuple):
-    """What has bytes: an object, a version, or a part. `still` and `named` are SQL and
+    """What has bytes: an object, a version, or a part. `still` and `values` are SQL and
     parameters that find it as long as it needs these bytes."""
 
     key: str
@@ -35,7 +35,7 @@ class Item(NamedTuple):
     size: int
     pieces: list[Piece] | None
     still: str
-    named: tuple[object, ...]
+    values: tuple[object, ...]
 
 
 def scrub(space: Space, service: int) -> Iterator[Scrubbed]:
@@ -52,7 +52,7 @@ def scrub(space: Space, service: int) -> Iterator[Scrubbed]:
 
 
 def _needed(space: Space, item: Item) -> bool:
-    return space.one(item.still, item.named) is not None
+    return space.one(item.still, item.values) is not None
 
 
 # what there is
@@ -60,8 +60,8 @@ def _needed(space: Space, item: Item) -> bool:
 _ITEM = "o.key, o.sequence, o.version, o.size, o.blob, o.manifest, m.pieces"
 _FROM = "LEFT JOIN manifests m ON m.id = o.manifest WHERE o.service = ?"
 _STILL = " UNION ALL ".join(
-    f"SELECT 1 FROM {table} WHERE service = ?1 AND key = ?2 AND sequence = ?3"
-    " AND blob IS ?4 AND manifest IS ?5"
+    f"SELECT 1 FROM {table} WHERE service = ? AND key = ? AND sequence = ?"
+    " AND blob IS ? AND manifest IS ?"
     for table in ("objects", "versions")
 )
 _PART_STILL = (
@@ -93,7 +93,8 @@ def _item(service: int, row: Any, *, versioned: bool) -> Item:
     elif manifest is None:
         pieces = [] if blob is None else [Piece(blob, 0, size)]
     shown = version if versioned or version != NULL_VERSION else None
-    return Item(key, shown, "", size, pieces, _STILL, (service, key, sequence, blob, manifest))
+    found_by = (service, key, sequence, blob, manifest)
+    return Item(key, shown, "", size, pieces, _STILL, found_by * 2)  # in either table
 
 
 Query = Callable[[Any], list[tuple[str, tuple[object, ...]]]]

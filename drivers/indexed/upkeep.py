@@ -101,9 +101,9 @@ _DROPPED = """
 again, and a write is refused where there is no service: what is found stays dropped."""
 
 _FORGET = """
-    DELETE FROM changes WHERE service = ?1 AND sequence <= (
+    DELETE FROM changes WHERE service = ? AND sequence <= (
         SELECT max(sequence) FROM (
-            SELECT sequence FROM changes WHERE service = ?1 ORDER BY sequence LIMIT ?2))"""
+            SELECT sequence FROM changes WHERE service = ? ORDER BY sequence LIMIT ?))"""
 
 
 def forget_changes(space: Space) -> int:
@@ -121,4 +121,4 @@ def forget_changes(space: Space) -> int:
 
 
 def _forget_some(service: int, txn: Transaction) -> int:
-    return txn.execute(_FORGET, (service, STEP)).rowcount
+    return txn.execute(_FORGET, (service, service, STEP)).rowcount
