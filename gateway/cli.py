@@ -11,14 +11,23 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, cast
 
 from gateway import data_folder, inventory
 from gateway.catalog import Catalog, CatalogError, find_master, open_catalog
 from gateway.catalog.database import FILE
 from gateway.chain import Chain, ChainError
-from gateway.config import ID, ID_RULE, SID, SID_RULE, Configuration, ConfigurationError, load
+from gateway.config import (
+    ID,
+    ID_RULE,
+    SID,
+    SID_RULE,
+    Configuration,
+    ConfigurationError,
+    Problem,
+    load,
+)
+from gateway.config.paths import expanded, here
 from gateway.identity import LEVELS, ROOT_ACCOUNT, SERVICE_LEVELS, Identity, KeyAccess
 from gateway.plugins import PluginError, Plugins
 from gateway.scrub import RATE, scrub
@@ -169,9 +178,16 @@ def _load(typed: argparse.Namespace, *, lenient: bool = True) -> Configuration:
     given = {name: getattr(typed, name, None) for name in SERVER_OPTIONS}
     overrides = {name: value for name, value in given.items() if value is not None}
     if "data" in overrides:  # it is relative to where it was typed
-        overrides["data"] = str(Path(overrides["data"]).expanduser().absolute())
+        overrides["data"] = _folder(overrides["data"])
         overrides["memory"] = False
     return load(typed.config, overrides=overrides, plugins=typed.plugins, lenient=lenient)
+
+
+def _folder(text: str) -> str:
+    try:
+        return str(here() / expanded(text))
+    except ValueError as error:
+        raise ConfigurationError([Problem("--data", f"{error}.")]) from None
 
 
 def _print(lines: Iterable[str]) -> None:

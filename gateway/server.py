@@ -56,7 +56,7 @@ def _serve(configuration: Configuration, out: TextIO) -> int:
     for listener in configuration.server.listen:
         free(listener.host, listener.port)  # before anything is made
     screen = _Screen(configuration, kind, why, prepare(configuration), out)
-    folder = Path(tempfile.mkdtemp(prefix="gateway-workers-")) if workers > 1 else None
+    folder = _workers_folder() if workers > 1 else None
     try:
         plan = _plan(configuration, kind, workers, folder)
         return SERVERS[kind]().run(plan, screen.show)
@@ -64,6 +64,17 @@ def _serve(configuration: Configuration, out: TextIO) -> int:
         screen.end()
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _workers_folder() -> Path:
+    """Where workers find each other: their numbers, and processors of their own."""
+    try:
+        return Path(tempfile.mkdtemp(prefix="gateway-workers-"))
+    except OSError as error:
+        raise CannotServe(
+            f"Several workers need a folder for temporary files: {error.strerror}."
+            " Set TMPDIR to one, or [server] workers = 1."
+        ) from error
 
 
 def _plan(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, cast, get_args, get_origin
 
 from gateway import units
+from gateway.config.paths import expanded
 from gateway.config.problems import Problems, join, names, shown
 from gateway.fields import Option, describe, members, mentions, options_of, plain
 from gateway.nearest import nearest
@@ -172,7 +173,7 @@ class Decoder:
         if origin is not None:
             return self._mapping(get_args(base)[1], found, place)
         if base is Path:
-            return self.folder / Path(found).expanduser()
+            return self._path(found, place)
         if base in _PARSED:
             return self._parsed(_PARSED[base], found, place)
         if issubclass(base, Text):
@@ -182,6 +183,13 @@ class Decoder:
         if base is float:
             return float(found)
         return self.build(cast(type[Any], base), found, place) if is_dataclass(base) else found
+
+    def _path(self, text: str, place: str) -> Any:
+        try:
+            return self.folder / expanded(text)
+        except ValueError as error:
+            self.problems.add(place, f"{error}.")
+            return BAD
 
     def _list(self, origin: Any, item: object, found: list[object], place: str) -> Any:
         values = [
@@ -257,7 +265,9 @@ class Decoder:
         return self._secret_of_file(text, place) if suffix == "_file" else Secret(text)
 
     def _secret_of_file(self, text: str, place: str) -> Any:
-        path = self.folder / Path(text).expanduser()
+        path = self._path(text, place)
+        if path is BAD:
+            return BAD
         try:
             content = path.read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:

@@ -9,10 +9,14 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import platformdirs
+
 from gateway.config.decode import BAD, Decoder
+from gateway.config.paths import expanded, here
 from gateway.config.problems import ConfigurationError, Problem, Problems, names, shown
 from gateway.config.services import (
     ServiceReader,
@@ -70,7 +74,7 @@ def load(
         found=found,
         decoder=Decoder(
             problems=Problems(),
-            folder=Path.cwd() if file is None else file.parent,
+            folder=here() if file is None else file.parent,
             environ=environ,
         ),
         plugins=plugins,
@@ -86,13 +90,29 @@ def load(
     return configuration
 
 
+def _data_folder() -> Path | None:
+    """The user's own; None without HOME, and with no entry in the system's list of users."""
+    try:
+        found = platformdirs.user_data_path("storage-gateway", appauthor=False)
+    except RuntimeError:
+        return None
+    return found if found.is_absolute() else None  # older ones leave a "~" at its beginning
+
+
 def _find(path: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> Path | None:
     """The file to read, absolute; None: there is none, and none was asked for."""
     named = path or environ.get("GATEWAY_CONFIG")
     if named:
-        return Path(named).expanduser().absolute()
-    usual = Path(FILE).absolute()
-    return usual if usual.exists() else None
+        try:
+            return here() / expanded(named)
+        except ValueError as error:
+            raise ConfigurationError([Problem("", f"The configuration file {error}.")]) from None
+    usual = here() / FILE
+    try:
+        return usual if usual.exists() else None
+    except OSError as error:
+        problem = f"cannot be looked for: {error.strerror}. Start elsewhere, or give --config."
+        raise ConfigurationError([Problem(str(usual), problem)]) from None
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -166,13 +186,25 @@ class _Reader:
             self.problems.add("server", f"found {shown(found)}; allowed: a table.")
             return BAD
         overrides, before = self.origin.overrides, len(self.problems)
-        server = self.decoder.build(Server, {**found, **overrides}, "server")
+        server = self._placed(self.decoder.build(Server, {**found, **overrides}, "server"))
         self._check_mode(found.get("default_mode", "s3"), "server.default_mode")
         for number, (place, message) in enumerate(self.problems[before:], before):
             option = place.removeprefix("server.").split("[")[0]
             if option in overrides:
                 self.problems[number] = Problem(f"--{option.replace('_', '-')}", message)
         return server
+
+    def _placed(self, server: Any) -> Any:
+        """With the user's own data folder, where one is needed and none was given."""
+        if server is BAD or server.memory or server.data is not None:
+            return server
+        folder = _data_folder()
+        if folder is None:
+            self.problems.add(
+                "server.data", "missing; this user has no home folder to keep data in: give --data."
+            )
+            return BAD
+        return replace(server, data=folder)
 
     def _check_mode(self, mode: object, place: str) -> None:
         known = sorted(self.plugins.modes)

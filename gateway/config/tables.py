@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-import platformdirs
-
 from gateway.config.decode import Text
 from gateway.identity import Account, Credential, Identity, KeyAccess, Level, ServiceLevel
 from gateway.modes import Settings
@@ -98,10 +96,6 @@ class WebUrl(str, Text):
         return cls(text.rstrip("/"))
 
 
-def _data_folder() -> Path:
-    return platformdirs.user_data_path("storage-gateway", appauthor=False)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
     certificate: Annotated[Path, ExistingFile]
@@ -110,10 +104,11 @@ class Tls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """`[server]`. `workers` and `threads` are None where the server decides."""
+    """`[server]`. `workers` and `threads` are None where the server decides; `data` is where
+    nothing is kept, and elsewhere the user's own folder unless it is given (see `load`)."""
 
     listen: Annotated[tuple[Listener, ...], OneOrMany] = (Listener("127.0.0.1", 9000),)
-    data: Path = field(default_factory=_data_folder)
+    data: Path | None = None
     memory: bool = False
     server: Kind = "auto"
     workers: Annotated[int, AtLeast(1)] | None = None

@@ -39,6 +39,7 @@ from functools import partial
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from multiprocessing.util import Finalize
+from pathlib import Path
 from typing import Any, NoReturn
 
 from gateway.cores import claim
@@ -139,6 +140,7 @@ def _server(plan: Plan, host: str, port: int) -> Any:
         ssl_cert=certificate,
         ssl_key=key,
         ssl_protocol_min=SSLProtocols.tls12,
+        reload_paths=[Path(os.sep)],  # not used; else it asks for a current folder
         log_level=LogLevels.error,
         log_dictconfig=_LOGGING,
     )

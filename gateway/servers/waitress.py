@@ -18,6 +18,7 @@ from __future__ import annotations
 import select
 import signal
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -64,6 +65,7 @@ class WaitressServer:
                 "waitress has no TLS: remove [server] tls and put a proxy in front that has,"
                 " or use granian."
             )
+        _need_room_for_bodies()
         with ExitStack() as stack:
             sockets = [
                 stack.enter_context(bound(host, port, plan.body_timeout))
@@ -131,6 +133,15 @@ class WaitressServer:
         while time.monotonic() < until and any(map(_busy, listening)):
             loop.turn(0.05)
             watch.look()
+
+
+def _need_room_for_bodies() -> None:
+    try:
+        tempfile.gettempdir()
+    except OSError as error:
+        raise CannotServe(
+            f"waitress needs a folder for temporary files: {error.strerror}. Set TMPDIR to one."
+        ) from error
 
 
 def _busy(listening: Any) -> bool:
