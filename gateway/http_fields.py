@@ -17,7 +17,7 @@ from time import gmtime
 from typing import Any
 
 from gateway.http import header_name
-from gateway.storage import NOTHING, Conditions, Range
+from gateway.storage import NOTHING, Conditions, InvalidRequest, Range
 
 Headers = list[tuple[str, str]]
 
@@ -40,7 +40,9 @@ CONDITIONAL = frozenset(
 )
 
 _ETAG = re.compile(r'(W/)?"([^"]*)"|(\*|[^\s,"]+)')
-_RANGE = re.compile(r"\s*bytes\s*=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})\s*", re.I)
+_RANGE = re.compile(r"[ \t]*bytes=([0-9]*)-([0-9]*)[ \t]*", re.I)
+_FAR = 10**18
+"""A position that no object reaches: what is beyond it is as far."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -65,6 +67,11 @@ def etags(text: str) -> tuple[str, ...]:
     return found or ((text.strip(),) if text.strip() else ())
 
 
+def matching(text: str | None) -> tuple[str, ...]:
+    """An If-Match that names no tag is one that no object has, and not none at all."""
+    return () if text is None else etags(text) or ("",)
+
+
 def parse_date(text: str) -> int | None:
     """Milliseconds of an HTTP date or an ISO 8601 time; None when it is neither."""
     for read in (parsedate_to_datetime, datetime.fromisoformat):
@@ -86,7 +93,7 @@ def _date(environ: Mapping[str, Any], name: str) -> int | None:
 def read_conditions(environ: Mapping[str, Any], prefix: str = "HTTP_") -> Conditions | None:
     """Of a read; `prefix` is another one for the source of a copy."""
     found = Conditions(
-        if_match=etags(environ.get(f"{prefix}IF_MATCH", "")),
+        if_match=matching(environ.get(f"{prefix}IF_MATCH")),
         if_none_match=etags(environ.get(f"{prefix}IF_NONE_MATCH", "")),
         modified_since=_date(environ, f"{prefix}IF_MODIFIED_SINCE"),
         unmodified_since=_date(environ, f"{prefix}IF_UNMODIFIED_SINCE"),
@@ -95,27 +102,43 @@ def read_conditions(environ: Mapping[str, Any], prefix: str = "HTTP_") -> Condit
 
 
 def write_conditions(environ: Mapping[str, Any]) -> Conditions | None:
-    """Of a write: entity tags only."""
-    if "HTTP_IF_MATCH" not in environ and "HTTP_IF_NONE_MATCH" not in environ:
+    """Of a write or a delete: all but If-Modified-Since, which is for reads only (RFC 9110
+    §13.1.3). Raises `InvalidRequest` for a date that is none: what was to be protected is
+    not to be overwritten."""
+    if (
+        "HTTP_IF_MATCH" not in environ
+        and "HTTP_IF_NONE_MATCH" not in environ
+        and "HTTP_IF_UNMODIFIED_SINCE" not in environ
+    ):
         return None
     found = Conditions(
-        if_match=etags(environ.get("HTTP_IF_MATCH", "")),
+        if_match=matching(environ.get("HTTP_IF_MATCH")),
         if_none_match=etags(environ.get("HTTP_IF_NONE_MATCH", "")),
+        unmodified_since=_date(environ, "HTTP_IF_UNMODIFIED_SINCE"),
     )
+    if found.unmodified_since is None and "HTTP_IF_UNMODIFIED_SINCE" in environ:
+        raise InvalidRequest("The value of If-Unmodified-Since is no date.")
     return None if found == Conditions() else found
 
 
 def byte_range(text: str) -> Range | None:
-    """One range of bytes; None for none, several, or one that is malformed: then the
-    whole body is sent (RFC 9110 §14.2)."""
+    """One range of bytes; None for none, several, or what is not exactly one that is well
+    formed, as with blanks in it: then the whole body is sent (RFC 9110 §14.2, Amazon S3)."""
     match = _RANGE.fullmatch(text)
     if match is None or not (match[1] or match[2]):
         return None
-    first = int(match[1]) if match[1] else None
-    last = int(match[2]) if match[2] else None
+    first, last = _position(match[1]), _position(match[2])
     if first is not None and last is not None and last < first:
         return None
     return Range(first, last)
+
+
+def _position(digits: str) -> int | None:
+    """Digits are not bounded in HTTP, and Python reads 4,300 of them at most."""
+    if not digits:
+        return None
+    plain = digits.lstrip("0") or "0"
+    return int(plain) if len(plain) <= 18 else _FAR
 
 
 def kept(environ: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -83,6 +83,15 @@ class Bucket(Store):
     # reading
 
     def get(self, key: str, want: Get = Get()) -> Opened:
+        try:
+            return self._get(key, want)
+        except InvalidRange:
+            if (asked := _last_bytes(want)) is None:
+                raise
+        opened = self._get(key, replace(want, range=None))
+        return cut_out(opened.info, opened.body, asked)
+
+    def _get(self, key: str, want: Get) -> Opened:
         answer = self._read("GET", key, want)
         try:
             return self._opened(key, want, answer)
@@ -92,13 +101,15 @@ class Bucket(Store):
             raise
 
     def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
+        if _last_bytes(want) is not None:
+            want = replace(want, range=None)
         answer = self._read("HEAD", key, want)
         size = size_of(answer.headers)
         if answer.status == 206:
             size = _extent(answer.headers, size)[1]
         elif want.range is not None and resolve_range(want.range, size) is None:
             raise InvalidRange(key=key, size=size)  # an upstream that knows no ranges
-        return self._info(key, size, answer.headers)
+        return _held(self._info(key, size, answer.headers), want)
 
     def _read(self, method: str, key: str, want: Get) -> Answer:
         request = Request(
@@ -153,7 +164,7 @@ class Bucket(Store):
             self._check_extent(want, start, length, size)
         else:
             start, size = 0, length
-        info = self._info(key, size, answer.headers)
+        info = _held(self._info(key, size, answer.headers), want)
         if want.part is not None and answer.status != 206 and (info.parts or want.part != 1):
             raise Unsupported(
                 "The upstream does not read single parts.", key=key, capability="part reads"
@@ -222,6 +233,19 @@ class Bucket(Store):
         want = Get(version=version, part=number)
         headers = self._read("HEAD", key, want).headers
         return Part(number, size_of(headers), "", modified, checksums_of(headers)[0])
+
+
+def _held(info: ObjectInfo, want: Get) -> ObjectInfo:
+    """Raise what the conditions raise: an upstream may not know all of them."""
+    if want.conditions is not None:
+        want.conditions.check_read(info)
+    return info
+
+
+def _last_bytes(want: Get) -> Range | None:
+    """A range that any object has, if that was wanted: upstreams refuse it of an empty one."""
+    asked = want.range
+    return asked if asked is not None and asked.first is None and asked.last else None
 
 
 def _first(want: Get) -> Range | None:

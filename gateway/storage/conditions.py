@@ -30,13 +30,7 @@ class Conditions:
 
     def check_read(self, info: ObjectInfo) -> None:
         """Raise `PreconditionFailed` or `NotModified` when `info` is not to be sent."""
-        if self.if_match:
-            if not _strong_match(self.if_match, info.etag):
-                raise PreconditionFailed(key=info.key, condition="If-Match")
-        elif self.unmodified_since is not None and _seconds(info.modified) > _seconds(
-            self.unmodified_since
-        ):
-            raise PreconditionFailed(key=info.key, condition="If-Unmodified-Since")
+        self._check_unchanged(info)
         if self.if_none_match:
             if _weak_match(self.if_none_match, info.etag):
                 raise NotModified(info=info)
@@ -48,24 +42,30 @@ class Conditions:
     def check_write(self, key: str, info: ObjectInfo | None) -> None:
         """Raise when the current object (None: there is none) does not allow the write.
 
-        `NoSuchKey` when a condition needs an object and there is none, as S3 does.
+        `NoSuchKey` when `if_match` needs an object and there is none, as S3 does; size and
+        time hold of what is not there (DeleteObject: "or if the object doesn't exist").
         """
         if info is None:
-            if self.needs_object:
+            if self.if_match:
                 raise NoSuchKey(key=key)
             return
-        if self.if_match and not _strong_match(self.if_match, info.etag):
-            raise PreconditionFailed(key=key, condition="If-Match")
+        self._check_unchanged(info)
         if self.if_none_match and _weak_match(self.if_none_match, info.etag):
             raise PreconditionFailed(key=key, condition="If-None-Match")
-        if self.unmodified_since is not None and _seconds(info.modified) > _seconds(
-            self.unmodified_since
-        ):
-            raise PreconditionFailed(key=key, condition="If-Unmodified-Since")
         if self.if_size is not None and self.if_size != info.size:
             raise PreconditionFailed(key=key, condition="x-amz-if-match-size")
         if self.if_modified is not None and _seconds(self.if_modified) != _seconds(info.modified):
             raise PreconditionFailed(key=key, condition="x-amz-if-match-last-modified-time")
+
+    def _check_unchanged(self, info: ObjectInfo) -> None:
+        """If-Match, or else If-Unmodified-Since (RFC 9110 §13.2.2, steps 1 and 2)."""
+        if self.if_match:
+            if not _strong_match(self.if_match, info.etag):
+                raise PreconditionFailed(key=info.key, condition="If-Match")
+        elif self.unmodified_since is not None and _seconds(info.modified) > _seconds(
+            self.unmodified_since
+        ):
+            raise PreconditionFailed(key=info.key, condition="If-Unmodified-Since")
 
     def check_copy(self, info: ObjectInfo) -> None:
         """Raise `PreconditionFailed` when the source of a copy is not the one meant."""
@@ -74,10 +74,6 @@ class Conditions:
         except NotModified:
             name = "If-None-Match" if self.if_none_match else "If-Modified-Since"
             raise PreconditionFailed(key=info.key, condition=name) from None
-
-    @property
-    def needs_object(self) -> bool:
-        return bool(self.if_match) or self.if_size is not None or self.if_modified is not None
 
 
 def _seconds(milliseconds: int) -> int:

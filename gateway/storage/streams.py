@@ -120,11 +120,14 @@ def pieces(body: Readable, size: int = PIECE) -> Iterator[bytes]:
 
 
 def resolve_range(wanted: Range, size: int) -> tuple[int, int] | None:
-    """(start, length) of a range within `size` bytes; None when it cannot be satisfied."""
+    """(start, length) of a range within `size` bytes; None when it cannot be satisfied.
+
+    The last n bytes can, of an empty object too: there are none (RFC 9110 §14.1.2).
+    """
     first, last = wanted
     if first is None:
         length = min(last or 0, size)
-        return (size - length, length) if length else None
+        return (size - length, length) if last else None
     if first >= size:
         return None
     end = size if last is None else min(last + 1, size)

@@ -12,19 +12,24 @@ from defusedxml import ElementTree
 from drivers.s3 import S3
 from gateway.storage import (
     BytesBody,
+    Conditions,
     Context,
     Delete,
     Deleted,
     Encryption,
     Get,
+    InvalidRange,
     InvalidRequest,
+    NotModified,
     ObjectInfo,
     OriginFailed,
     PartRef,
+    PreconditionFailed,
     Protection,
     Put,
     Range,
     Secret,
+    StorageError,
     Unsupported,
 )
 from gateway.testing.upstreams import Upstream, answer, md5, refuse
@@ -234,3 +239,38 @@ def test_a_range_is_cut_out_where_an_upstream_sends_the_whole(
     with store.get("k", Get(range=Range(100_000, 100_009))) as opened:
         assert (opened.start, opened.length, opened.info.size) == (100_000, 10, len(body))
         assert b"".join(iter(opened.body.read, b"")) == body[100_000:100_010]
+
+
+def test_the_last_bytes_of_an_empty_object_are_none_where_an_upstream_refuses_them(
+    upstream: Upstream, store: S3
+) -> None:
+    refused = answer(
+        416, b"<Error><Code>InvalidRange</Code></Error>", {"Content-Range": "bytes */0"}
+    )
+    empty = answer(200, b"", {"ETag": '"e"'})
+    upstream.will(refused, empty)
+    with store.get("k", Get(range=Range(None, 5))) as opened:
+        assert (opened.start, opened.length, opened.body.read()) == (0, 0, b"")
+    upstream.will(empty)
+    assert store.stat("k", Get(range=Range(None, 5))).size == 0
+    upstream.will(refused)
+    with pytest.raises(InvalidRange):
+        store.get("k", Get(range=Range(0, 5)))
+
+
+@pytest.mark.parametrize(
+    ("conditions", "error"),
+    [
+        (Conditions(if_match=("other",)), PreconditionFailed),
+        (Conditions(if_none_match=("e",)), NotModified),
+        (Conditions(unmodified_since=0), PreconditionFailed),
+    ],
+)
+def test_a_condition_holds_although_an_upstream_does_not_know_it(
+    upstream: Upstream, store: S3, conditions: Conditions, error: type[StorageError]
+) -> None:
+    said = {"ETag": '"e"', "Last-Modified": "Sun, 06 Nov 1994 08:49:37 GMT"}
+    upstream.always(answer(200, b"data", said))
+    for ask in (store.get, store.stat):
+        with pytest.raises(error):
+            ask("k", Get(conditions=conditions))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from botocore.config import Config
 
 from gateway.testing.faults import noise
 from tests.e2e.conftest import Running, environment, free_port, serving
@@ -70,6 +72,21 @@ def test_every_worker_reads_what_was_written_last(gateway: Running) -> None:
         client.put_object(Bucket="thumbs", Key="k", Body=data)
         assert body(gateway, "thumbs", "k") == data  # a new connection: any worker
         assert body(gateway, "thumbs", "k") == data
+
+
+def test_a_download_that_goes_on_gets_one_object(gateway: Running) -> None:
+    client = gateway.client(config=Config(signature_version="s3v4"))
+    old = client.put_object(Bucket="thumbs", Key="resumed", Body=noise(3 << 20))["ETag"]
+    assert len(body(gateway, "thumbs", "resumed")) == 3 << 20
+    data = noise((2 << 20) + 1)
+    new = client.put_object(Bucket="thumbs", Key="resumed", Body=data)["ETag"]
+    where = {"Bucket": "thumbs", "Key": "resumed"}
+    url = client.generate_presigned_url("get_object", Params=where)
+    for start, tag, status in ((2 << 20, new, 206), (2 << 20, old, 200), (5 << 19, old, 200)):
+        headers = {"Range": f"bytes={start}-", "If-Range": tag}
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as answer:
+            assert answer.status == status
+            assert answer.read() == (data[start:] if status == 206 else data)
 
 
 def test_a_copy_within_it_moves_no_bytes_through_it(gateway: Running) -> None:

@@ -113,6 +113,18 @@ def test_a_presigned_url_works_without_a_client(gateway: Running, bucket: str) -
         assert answer.read() == b"by url"
 
 
+def test_a_download_that_goes_on_gets_one_object(gateway: Running, bucket: str) -> None:
+    client = gateway.client(config=Config(signature_version="s3v4"))
+    old = client.put_object(Bucket=bucket, Key="resumed", Body=b"old " * 4)["ETag"]
+    new = client.put_object(Bucket=bucket, Key="resumed", Body=b"NEW " * 4)["ETag"]
+    where = {"Bucket": bucket, "Key": "resumed"}
+    url = client.generate_presigned_url("get_object", Params=where)
+    for tag, status, body in ((new, 206, b"NEW " * 3), (old, 200, b"NEW " * 4)):
+        headers = {"Range": "bytes=4-", "If-Range": tag}
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as answer:
+            assert (answer.status, answer.read()) == (status, body)
+
+
 def test_a_url_of_signature_version_2_is_refused_with_what_to_do(
     gateway: Running, bucket: str
 ) -> None:

@@ -616,6 +616,27 @@ def test_deleting_on_conditions(s3: Served, bucket: str) -> None:
     assert s3.raw("HEAD", path).status == 404
 
 
+def test_what_is_not_there_fits_any_size_and_time_and_no_etag(s3: Served, bucket: str) -> None:
+    path = f"/{bucket}/none"
+    past = "Tue, 01 Jan 2030 00:00:00 GMT"
+    for headers in ({"x-amz-if-match-size": "11"}, {"x-amz-if-match-last-modified-time": past}):
+        assert s3.raw("DELETE", path, headers=headers).status == 204
+        answer = s3.raw("DELETE", path, headers={**headers, "If-Match": "*"})
+        assert (answer.status, answer.code()) == (404, "NoSuchKey")
+
+
+def test_a_condition_that_says_nothing_is_none_the_less(s3: Served, bucket: str) -> None:
+    put(s3, bucket, "k")
+    for name in ("x-amz-if-match-size", "x-amz-if-match-last-modified-time"):
+        assert s3.raw("DELETE", f"/{bucket}/k", headers={name: ""}).code() == "InvalidArgument"
+    for member, code in (("ETag", "PreconditionFailed"), ("Size", ""), ("LastModifiedTime", "")):
+        body = f"<Delete><Object><Key>k</Key><{member}></{member}></Object></Delete>".encode()
+        md5 = base64.b64encode(hashlib.md5(body).digest()).decode()
+        answer = s3.raw("POST", f"/{bucket}?delete", body=body, headers={"Content-MD5": md5})
+        assert answer.code() == (code or "InvalidArgument"), member
+    assert s3.raw("HEAD", f"/{bucket}/k").status == 200
+
+
 def test_many_are_deleted_at_once(s3: Served, bucket: str) -> None:
     client = s3.client()
     for key in ("a", "b & <c>", "c"):

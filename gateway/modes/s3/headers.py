@@ -8,13 +8,13 @@ as that. And as S3 does, a Range or a date that is malformed is ignored.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from gateway import http_fields
 from gateway.http_fields import (
     CONDITIONAL,
     byte_range,
-    etags,
     kept,
     parse_date,
     prefixed,
@@ -64,23 +64,23 @@ def write_conditions(request: Request) -> Conditions | None:
 
 def delete_conditions(request: Request) -> Conditions | None:
     """A condition of a delete that cannot be understood is an error, never ignored."""
-    match = request.header("if-match")
-    size = request.header("x-amz-if-match-size")
-    time = request.header("x-amz-if-match-last-modified-time")
-    if not (match or size or time):
-        return None
-    return deletion(match, size, time)
+    environ = request.environ
+    return deletion(
+        http_fields.write_conditions(environ),
+        environ.get("HTTP_X_AMZ_IF_MATCH_SIZE"),
+        environ.get("HTTP_X_AMZ_IF_MATCH_LAST_MODIFIED_TIME"),
+    )
 
 
-def deletion(match: str, size: str, time: str) -> Conditions | None:
-    """Conditions of a delete, from texts that are "" where there is none."""
-    if not (match or size or time):
-        return None
-    wanted_size = whole_number(size, 0, 1 << 62) if size else None
-    wanted_time = parse_date(time) if time else None
-    if (size and wanted_size is None) or (time and wanted_time is None):
+def deletion(found: Conditions | None, size: str | None, time: str | None) -> Conditions | None:
+    """Conditions of a delete: the `found` ones, and those that only S3's deletes have."""
+    if size is None and time is None:
+        return found
+    wanted_size = None if size is None else whole_number(size.strip(), 0, 1 << 62)
+    wanted_time = None if time is None else parse_date(time)
+    if (size is not None and wanted_size is None) or (time is not None and wanted_time is None):
         raise S3Problem("InvalidArgument", "A condition of the delete is malformed.")
-    return Conditions(if_match=etags(match), if_size=wanted_size, if_modified=wanted_time)
+    return replace(found or Conditions(), if_size=wanted_size, if_modified=wanted_time)
 
 
 # reading

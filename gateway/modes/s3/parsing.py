@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from gateway.http_fields import matching
 from gateway.modes import KEY_LIMIT
 from gateway.modes.s3 import headers, tags, wire
 from gateway.modes.s3.problems import S3Problem
-from gateway.storage import Delete, PartRef
+from gateway.storage import Conditions, Delete, PartRef
 from gateway.storage.checksums import CHECKSUMS
 
 if TYPE_CHECKING:
@@ -53,11 +54,9 @@ def _item(node: Element, bypass: bool) -> tuple[str, Delete]:
         raise S3Problem("MalformedXML")
     if len(key.encode()) > KEY_LIMIT:
         raise S3Problem("KeyTooLongError", MaxSizeAllowed=str(KEY_LIMIT))
-    conditions = headers.deletion(
-        wire.word_of(node, "ETag"),
-        wire.word_of(node, "Size"),
-        wire.word_of(node, "LastModifiedTime"),
-    )
+    match, size, time = (wire.text_of(node, name) for name in ("ETag", "Size", "LastModifiedTime"))
+    only = None if match is None else Conditions(if_match=matching(match))
+    conditions = headers.deletion(only, size, time)
     version = wire.word_of(node, "VersionId") or None
     return key, Delete(version=version, conditions=conditions, bypass=bypass)
 

@@ -154,6 +154,7 @@ TABLE: tuple[Function, ...] = (
             Parameter("Content-MD5", "Base64 of the file’s MD5: checked before it is stored."),
             Parameter("If-None-Match", "`*`: only when there is no such file yet, else 412."),
             Parameter("If-Match", "An ETag: only in place of that file, else 412."),
+            Parameter("If-Unmodified-Since", "A time: only in place of what is as old, else 412."),
             Parameter("x-meta-*", "Anything of yours, kept and given back: `x-meta-owner: me`."),
         ),
         body=True,
@@ -177,12 +178,16 @@ TABLE: tuple[Function, ...] = (
         "Removes a file, or for good one version of it. Where versions are kept, a delete"
         " without `version` hides the file behind a marker. What is not there is no error.",
         query=(_SID, _PATH, _VERSION),
+        headers=(
+            Parameter("If-Match", "An ETag: only that file, else 412. Not with `version`."),
+            Parameter("If-Unmodified-Since", "A time: only what is as old, else 412."),
+        ),
         answer=(
             FILE_PATH,
             Field("deleted", "boolean", "Whether there was something."),
             Field("version", "text", "Of the marker, or of what was removed.", null=True),
         ),
-        errors=("protected", "unsupported"),
+        errors=("precondition_failed", "protected", "unsupported"),
     ),
     Function(
         "flush",

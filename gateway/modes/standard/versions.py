@@ -83,10 +83,13 @@ def _fits(info: ObjectInfo, named: str) -> bool:
     return not named.startswith(_NULL) or name(info.version, info.etag) == named
 
 
-def delete(access: Access, path: str, named: str | None) -> Deleted:
-    """Remove it; a version that is not there any more is no error."""
+def delete(
+    access: Access, path: str, named: str | None, conditions: Conditions | None = None
+) -> Deleted:
+    """Remove it; a version that is not there any more is no error. `conditions` are for what
+    has no name."""
     if named is None:
-        return access.delete(path)
+        return access.delete(path, Delete(conditions=conditions))
     if not named.startswith(_NULL):
         access.service.need(Versions)
         return access.delete(path, Delete(version=named))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from threading import Thread
 
 import pytest
@@ -83,6 +84,8 @@ WRITES: tuple[tuple[dict[str, str | int], Outcome, Outcome], ...] = (
     ({"none": "other"}, None, None),
     ({"unmodified_since": -HOUR}, PreconditionFailed, None),
     ({"unmodified_since": HOUR}, None, None),
+    ({"match": "it", "unmodified_since": -HOUR}, None, NoSuchKey),  # If-Match decides alone
+    ({"match": "it", "none": "it"}, PreconditionFailed, NoSuchKey),
 )
 
 
@@ -175,8 +178,10 @@ class ConditionsConformance(Conformance):
             for conditions in wrong:
                 with bench.unchanged(), pytest.raises(PreconditionFailed):
                     bench.delete("k", Delete(conditions=conditions))
+                bench.delete("absent", Delete(conditions=conditions))  # they hold of nothing
+                both = replace(conditions, if_match=("*",))
                 with pytest.raises(NoSuchKey):
-                    bench.delete("absent", Delete(conditions=conditions))
+                    bench.delete("absent", Delete(conditions=both))
             right = Conditions(if_size=4, if_modified=info.modified)
             assert bench.delete("k", Delete(conditions=right)).existed
 

@@ -77,8 +77,15 @@ class ReadingConformance(Conformance):
                 bench.store.get("k", Get(range=wanted)).close()
             assert raised.value.size == 10
 
-    @pytest.mark.parametrize("wanted", [Range(0, None), Range(0, 0), Range(None, 5)])
-    def test_an_empty_object_has_no_ranges(self, bench: Bench, wanted: Range) -> None:
+    def test_the_last_bytes_of_an_empty_object_are_none(self, bench: Bench) -> None:
+        bench.seed("empty", b"")
+        with bench.store.get("empty", Get(range=Range(None, 5))) as opened:
+            assert (opened.start, opened.length, opened.info.size) == (0, 0, 0)
+            assert opened.body.read() == b""
+        assert bench.store.stat("empty", Get(range=Range(None, 5))).size == 0
+
+    @pytest.mark.parametrize("wanted", [Range(0, None), Range(0, 0), Range(None, 0)])
+    def test_an_empty_object_has_no_other_range(self, bench: Bench, wanted: Range) -> None:
         bench.seed("empty", b"")
         with pytest.raises(InvalidRange) as raised:
             bench.store.get("empty", Get(range=wanted)).close()

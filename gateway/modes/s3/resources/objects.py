@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
+from gateway import http_ranges
+from gateway.http_ranges import T
 from gateway.modes.s3 import bodies, documents, encryption, grants, headers, replies
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Headers, Reply, xml
@@ -13,10 +17,8 @@ from gateway.storage import (
     BytesBody,
     Get,
     InvalidPart,
-    InvalidRange,
     ObjectInfo,
     Opened,
-    resolve_range,
 )
 
 _OVERRIDES = {
@@ -55,7 +57,7 @@ def put_object(request: Request) -> Reply:
 def get_object(request: Request) -> Reply:
     want = headers.reading(request)
     overrides = _overrides(request) if request.query else None
-    opened = request.access.get(request.key, want)
+    opened, want = _read(request, request.access.get, want)
     info, whole = opened.info, want.range is None and want.part is None
     said = replies.described(info)
     if not whole:
@@ -66,8 +68,15 @@ def get_object(request: Request) -> Reply:
         said = _overridden(said, overrides)
     status = opened.status if opened.status != 200 else 200 if whole else 206
     if status == 206 and not opened.length:
-        status = 200  # part 1 of an empty object: there is no Content-Range of nothing
+        status = 200  # there is no Content-Range of nothing
     return _sent(status, said, opened)
+
+
+def _read(request: Request, ask: Callable[[str, Get], T], want: Get) -> tuple[T, Get]:
+    """What is there, and what of it is sent."""
+    if want.range is None:
+        return ask(request.key, want), want
+    return http_ranges.read(partial(ask, request.key), want, request.environ.get("HTTP_IF_RANGE"))
 
 
 def _sent(status: int, said: Headers, opened: Opened) -> Reply:
@@ -80,7 +89,7 @@ def _sent(status: int, said: Headers, opened: Opened) -> Reply:
 def head_object(request: Request) -> Reply:
     want = headers.reading(request)
     overrides = _overrides(request) if request.query else None
-    info = request.access.stat(request.key, want)
+    info, want = _read(request, request.access.stat, want)
     said, status, length = replies.described(info), 200, info.size
     if want.range is not None or want.part is not None:
         start, length = _located(info, want)
@@ -96,10 +105,7 @@ def head_object(request: Request) -> Reply:
 def _located(info: ObjectInfo, want: Get) -> tuple[int, int]:
     """(start, length) of the range or part that a HEAD asks about."""
     if want.range is not None:
-        found = resolve_range(want.range, info.size)
-        if found is None:
-            raise InvalidRange(key=info.key, size=info.size)
-        return found
+        return http_ranges.located(info, want.range)
     start = 0
     for part in info.parts:
         if part.number == want.part:
@@ -111,9 +117,7 @@ def _located(info: ObjectInfo, want: Get) -> tuple[int, int]:
 
 
 def _extent(info: ObjectInfo, want: Get, start: int, length: int) -> Headers:
-    said = []
-    if length:
-        said.append(("content-range", f"bytes {start}-{start + length - 1}/{info.size}"))
+    said = http_ranges.extent(info, start, length)
     if want.part is not None and info.parts:
         said.append(("x-amz-mp-parts-count", str(len(info.parts))))
     return said

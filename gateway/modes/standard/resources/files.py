@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from gateway import http_ranges
 from gateway.http_fields import (
     CONDITIONAL,
     byte_range,
-    etags,
     kept,
-    parse_date,
     prefixed,
     read_conditions,
     write_conditions,
@@ -24,14 +23,13 @@ from gateway.storage import (
     BytesBody,
     Forbidden,
     Get,
-    InvalidRange,
+    NoSuchKey,
     NotFound,
     ObjectInfo,
     Opened,
+    PreconditionFailed,
     Put,
-    Range,
     WrongKey,
-    resolve_range,
 )
 
 METADATA_LIMIT = 2048
@@ -50,30 +48,22 @@ def getfile(call: Call) -> Reply:
         range=byte_range(wanted) if wanted else None,
         conditions=None if CONDITIONAL.isdisjoint(environ) else read_conditions(environ),
     )
-    if want.range is not None and "HTTP_IF_RANGE" in environ and not _same(call):
-        want = replace(want, range=None)
-    return _ask(call, want) if call.head else _send(call, want)
+    if_range = environ.get("HTTP_IF_RANGE") if want.range is not None else None
+    return _ask(call, want, if_range) if call.head else _send(call, want, if_range)
 
 
-def _same(call: Call) -> bool:
-    """Whether the file is still the one of which the client has a part (RFC 9110 §13.1.5)."""
-    info = versions.stat(call.access, call.path, Get(), call.values["version"])
-    text: str = call.environ["HTTP_IF_RANGE"]
-    date = None if '"' in text else parse_date(text)
-    if date is not None:
-        return info.modified // 1000 == date // 1000
-    return info.etag in etags(text) and not info.etag.startswith("W/")
+def _send(call: Call, want: Get, if_range: str | None) -> Reply:
+    def ask(wish: Get) -> Opened:
+        return versions.get(call.access, call.path, wish, call.values["version"])
 
-
-def _send(call: Call, want: Get) -> Reply:
-    opened = versions.get(call.access, call.path, want, call.values["version"])
+    opened, want = http_ranges.read(ask, want, if_range)
     if opened.trace:
         _note(call, opened.trace)
     headers = wire.described(opened.info)
     status = opened.status
-    if want.range is not None and status == 200:
+    if want.range is not None and status == 200 and opened.length:
         status = 206
-        headers.append(_extent(opened.info, opened.start, opened.length))
+        headers += http_ranges.extent(opened.info, opened.start, opened.length)
     body = opened.body
     if isinstance(body, BytesBody):
         return Reply(status, headers, body.data)
@@ -97,25 +87,17 @@ def _admit(call: Call, opened: Opened) -> None:
         raise
 
 
-def _ask(call: Call, want: Get) -> Reply:
-    info = versions.stat(call.access, call.path, want, call.values["version"])
+def _ask(call: Call, want: Get, if_range: str | None) -> Reply:
+    def ask(wish: Get) -> ObjectInfo:
+        return versions.stat(call.access, call.path, wish, call.values["version"])
+
+    info, want = http_ranges.read(ask, want, if_range)
     headers = wire.described(info)
     if want.range is None:
         return Reply(200, headers, length=info.size)
-    start, length = _located(info, want.range)
-    headers.append(_extent(info, start, length))
-    return Reply(206, headers, length=length)
-
-
-def _located(info: ObjectInfo, wanted: Range) -> tuple[int, int]:
-    found = resolve_range(wanted, info.size)
-    if found is None:
-        raise InvalidRange(key=info.key, size=info.size)
-    return found
-
-
-def _extent(info: ObjectInfo, start: int, length: int) -> tuple[str, str]:
-    return "content-range", f"bytes {start}-{start + length - 1}/{info.size}"
+    start, length = http_ranges.located(info, want.range)
+    headers += http_ranges.extent(info, start, length)
+    return Reply(206 if length else 200, headers, length=length)
 
 
 # uploadfile
@@ -137,7 +119,10 @@ def uploadfile(call: Call) -> Reply:
     if body.content_type:
         options = replace(options, content_type=body.content_type)
     before = _was_there(call)
-    info = call.access.put(call.path, body.source, options)
+    try:
+        info = call.access.put(call.path, body.source, options)
+    except NoSuchKey as error:  # what is not there has no tag that matches (RFC 9110 §13.1.1)
+        raise PreconditionFailed(key=call.path, condition="If-Match") from error
     return wire.reply(wire.stored(info), 200 if before else 201)
 
 
@@ -172,5 +157,13 @@ def _was_there(call: Call) -> bool:
 
 def deletefile(call: Call) -> Reply:
     call.access.require("write")
-    done = versions.delete(call.access, call.path, call.values["version"])
+    named, conditions = call.values["version"], write_conditions(call.environ)
+    if named is not None and conditions is not None:
+        raise Problem("invalid_request", "Conditions are for the file, and not for a version.")
+    try:
+        done = versions.delete(call.access, call.path, named, conditions)
+    except NoSuchKey as error:
+        if conditions is None:
+            raise
+        raise PreconditionFailed(key=call.path, condition="If-Match") from error
     return wire.reply({"path": call.path, "deleted": done.existed, "version": done.version})
