@@ -17,6 +17,7 @@ from benchmarks.figures import Figure, Outcome, amount, best_peer, ratio
 from benchmarks.processes import Usage
 from benchmarks.requests import MIB
 from benchmarks.workloads import Workload
+from gateway.quota import usable_processors
 
 Workloads = Sequence[Workload]
 
@@ -149,7 +150,7 @@ def machine() -> dict[str, Any]:
     return {
         "system": platform.platform(),
         "machine": platform.machine(),
-        "cpus": os.cpu_count(),
+        "cpus": usable_processors(),
         "load_before": load_average(),
         "python": sys.version.split()[0],
     }

@@ -31,10 +31,11 @@ from gateway.config.paths import expanded, here
 from gateway.identity import LEVELS, ROOT_ACCOUNT, SERVICE_LEVELS, Identity, KeyAccess
 from gateway.plugins import PluginError, Plugins
 from gateway.scrub import RATE, scrub
+from gateway.servers import CannotServe
 from gateway.storage import StorageError
 from gateway.units import format_size, parse_size
 
-EXPECTED = (CatalogError, ChainError, ConfigurationError, PluginError, StorageError)
+EXPECTED = (CannotServe, CatalogError, ChainError, ConfigurationError, PluginError, StorageError)
 """What a person can do something about: a message, no traceback."""
 
 SERVER_OPTIONS = ("listen", "data", "memory", "server", "workers", "threads", "log_format")
@@ -207,8 +208,10 @@ def serve_(typed: argparse.Namespace) -> int:
 
 def check_(typed: argparse.Namespace) -> int:
     from gateway import start_screen
+    from gateway.server import choose, count_workers
 
     configuration = _load(typed)
+    server = choose(configuration)
     if configuration.data is not None and (problem := data_folder.foreseen(configuration.data)):
         raise CatalogError(f"{problem} {data_folder.CHOOSE}")
     find_master(configuration.data, os.environ)
@@ -218,6 +221,7 @@ def check_(typed: argparse.Namespace) -> int:
         return 1
     print(f"The configuration is fine: {configuration.origin.path or 'defaults, without a file'}.")
     options = configuration.server
+    print(f"  server     {server}, {count_workers(configuration, server)[1]}")
     print(f"  data       {configuration.data or 'in memory: nothing is kept'}")
     for listener in options.listen:
         print(f"  listens at {listener}")
@@ -227,7 +231,7 @@ def check_(typed: argparse.Namespace) -> int:
         if binding.mode == "public":
             print(f"NOTE: {binding.service} is public: anybody may read it by its binding.")
     listeners = [(one.host, one.port) for one in options.listen]
-    for warning in start_screen.unsafe(configuration, listeners, options.server):
+    for warning in start_screen.unsafe(configuration, listeners, server):
         print(f"WARNING: {warning}")
     return _connected(configuration) if typed.connect else 0
 

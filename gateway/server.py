@@ -21,7 +21,9 @@ from typing import TextIO
 from gateway import start_screen
 from gateway.catalog import CatalogError, FirstCredential, prepare
 from gateway.chain import Chain, ChainError
-from gateway.config import Configuration
+from gateway.config import Configuration, Tls
+from gateway.config import Server as Options
+from gateway.quota import usable_processors
 from gateway.servers import CannotServe, Plan, Server
 from gateway.servers.granian import GranianServer
 from gateway.servers.sockets import free
@@ -128,15 +130,69 @@ class _Screen:
 
 
 def choose(configuration: Configuration) -> ServerName:
-    """The server that was asked for; else granian where it runs and can. Raises `CannotServe`."""
-    wanted = configuration.server.server
-    installed = importlib.util.find_spec("granian") is not None
-    if wanted == "granian" and not installed:
-        raise CannotServe("granian is not installed here: set server = 'waitress'.")
-    if wanted != "auto":
-        return wanted
-    several = len(configuration.server.listen) > 1
-    return "granian" if installed and sys.platform != "win32" and not several else "waitress"
+    """The server that was asked for; else the one that does what is configured. Raises
+    `CannotServe` where none does, or not the one that was asked for."""
+    options = configuration.server
+    several, absent = len(options.listen) > 1, _absent()
+    if options.tls is not None:
+        _need_tls(options, absent)
+        return "granian"
+    if options.server == "auto":
+        return "waitress" if several or absent else "granian"
+    if options.server == "granian" and absent:
+        raise CannotServe(f"granian {absent}: set server = 'waitress'.")
+    if options.server == "granian" and several:
+        raise CannotServe(
+            "granian serves one address: give one, or set server = 'waitress', which serves"
+            " several."
+        )
+    return options.server
+
+
+def _absent() -> str:
+    """Why there is no granian; "" where there is."""
+    if sys.platform == "win32":
+        return "does not run on Windows"
+    return "" if importlib.util.find_spec("granian") else "is not installed here"
+
+
+_PROXY = "remove [server] tls and put a proxy in front that has it"
+
+
+def _need_tls(options: Options, absent: str) -> None:
+    assert options.tls is not None
+    if absent:
+        raise CannotServe(f"Only granian has TLS, and it {absent}: {_PROXY}.")
+    asked = " and server = 'granian'" if options.server == "waitress" else ""
+    if len(options.listen) > 1:
+        raise CannotServe(
+            "TLS is served at one address, by granian: set one [server] listen"
+            f"{asked}, or {_PROXY}."
+        )
+    if asked:
+        raise CannotServe(f"waitress has no TLS: set server = 'granian', or {_PROXY}.")
+    if problem := _unusable(options.tls):
+        raise CannotServe(f"server.tls: {problem}.")
+
+
+def _unusable(tls: Tls) -> str:
+    """Why a certificate and its key are none, or not of each other; "" when they are."""
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(tls.certificate, tls.key, password=_no_password)
+    except ssl.SSLError as error:  # an OSError too
+        reason = (error.reason or str(error)).replace("_", " ").lower()
+        return f"the certificate {tls.certificate} cannot be used with the key {tls.key}: {reason}"
+    except OSError as error:
+        return f"the certificate {tls.certificate} or its key cannot be read: {error.strerror}"
+    return ""
+
+
+def _no_password() -> str:
+    """There is nobody to type one; a key that needs one is not readable, then."""
+    return ""
 
 
 def count_workers(configuration: Configuration, kind: ServerName) -> tuple[int, str]:
@@ -147,5 +203,5 @@ def count_workers(configuration: Configuration, kind: ServerName) -> tuple[int, 
         reason = reason or "waitress serves with threads"
     if reason is not None:
         return 1, f"one worker ({reason})"
-    workers = wanted or os.cpu_count() or 1
+    workers = wanted or usable_processors()
     return workers, f"{workers} workers" if workers > 1 else "one worker"

@@ -10,15 +10,17 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from gateway import start_screen
+from gateway import server, start_screen
 from gateway.config import Configuration, load
 from gateway.server import choose, count_workers
+from gateway.servers import CannotServe
+from gateway.testing.certificates import certificate
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 30
@@ -205,7 +207,93 @@ def test_auto_is_granian_for_one_address_and_waitress_for_several(tmp_path: Path
     assert choose(configured(tmp_path, "")) == "granian"
     several = 'listen = ["127.0.0.1:9000", "127.0.0.1:9001"]'
     assert choose(configured(tmp_path, several)) == "waitress"
-    assert choose(configured(tmp_path, f'server = "granian"\n{several}')) == "granian"
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> str:
+    made, key = certificate(tmp_path_factory.mktemp("tls"))
+    return f"tls = {{ certificate = '{made}', key = '{key}' }}"
+
+
+SEVERAL = 'listen = ["127.0.0.1:9000", "127.0.0.1:9001"]'
+NOWHERE = "does not run on Windows"
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+@pytest.mark.parametrize("listen", ["", SEVERAL], ids=["one", "several"])
+@pytest.mark.parametrize("absent", ["", NOWHERE], ids=["granian", "no granian"])
+@pytest.mark.parametrize("wanted", ["auto", "granian", "waitress"])
+def test_what_is_said_of_a_server_is_true(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tls: str,
+    wanted: str,
+    absent: str,
+    listen: str,
+    secure: bool,
+) -> None:
+    """Whoever does what a message says is served."""
+    monkeypatch.setattr(server, "_absent", lambda: absent)
+
+    def chosen(wanted: str, listen: str, *, secure: bool) -> str:
+        text = f'server = "{wanted}"\n{listen}\n{tls if secure else ""}'
+        return choose(configured(tmp_path, text))
+
+    try:
+        found = chosen(wanted, listen, secure=secure)
+    except CannotServe as error:
+        said = str(error)
+    else:
+        assert wanted in ("auto", found)
+        assert found == "waitress" or not (absent or listen)
+        assert found == "granian" or not secure
+        return
+    assert (NOWHERE in said) is bool(absent)
+    tried = 0
+    for named in {"granian", "waitress"} & set(re.findall(r"server = '(\w+)'", said)):
+        tried += 1
+        assert chosen(named, "" if "set one" in said else listen, secure=secure) == named
+    if "set one" in said and "server =" not in said:
+        tried += 1
+        assert chosen(wanted, "", secure=secure) == "granian"
+    if "remove [server] tls" in said:
+        tried += 1
+        assert chosen("auto", listen, secure=False)
+    assert tried
+
+
+def _another(key: Path, folder: Path) -> None:
+    _, other = certificate(folder, "other")
+    other.replace(key)
+
+
+def _locked(key: Path, _folder: Path) -> None:
+    from cryptography.hazmat.primitives import serialization
+
+    opened = serialization.load_pem_private_key(key.read_bytes(), None)
+    key.write_bytes(
+        opened.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"secret"),
+        )
+    )
+
+
+@posix
+@pytest.mark.parametrize(
+    "spoil", [_another, _locked, lambda key, _: key.write_bytes(b"none")], ids=[1, 2, 3]
+)
+def test_a_certificate_that_cannot_be_used_is_said_before_anything_is_made(
+    tmp_path: Path, spoil: Callable[[Path, Path], object]
+) -> None:
+    made, key = certificate(tmp_path)
+    spoil(key, tmp_path)
+    done = ended(written(tmp_path, f"tls = {{ certificate = '{made}', key = '{key}' }}"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("gateway: server.tls: the certificate ")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "data").exists()
 
 
 def test_one_worker_and_why(tmp_path: Path) -> None:

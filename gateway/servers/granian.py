@@ -66,10 +66,7 @@ _HEADER_LIKE = ("HTTP_", "CONTENT_TYPE", "CONTENT_LENGTH", "REQUEST_URI")
 class GranianServer:
     def run(self, plan: Plan, ready: Callable[[tuple[tuple[str, int], ...]], None]) -> int:
         if len(plan.listen) != 1:
-            raise CannotServe(
-                "granian serves one address; give one, or set server = 'waitress', which"
-                " serves several."
-            )
+            raise CannotServe("granian serves one address.")
         host, port = plan.listen[0]
         port = free(host, port)
         server = _server(plan, host, port)

@@ -61,10 +61,7 @@ class WaitressServer:
 
     def run(self, plan: Plan, ready: Callable[[tuple[tuple[str, int], ...]], None]) -> int:
         if plan.tls is not None:
-            raise CannotServe(
-                "waitress has no TLS: remove [server] tls and put a proxy in front that has,"
-                " or use granian."
-            )
+            raise CannotServe("waitress has no TLS.")
         _need_room_for_bodies()
         with ExitStack() as stack:
             sockets = [
