@@ -25,7 +25,7 @@ server. On granian nothing tells the two names apart but what the client signed
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
@@ -79,11 +79,17 @@ def parse_query(text: str) -> dict[str, str]:
     """Each parameter's first value. Raises `ValueError` when it is not UTF-8. A `+` is a
     space, as S3 and HTML forms have it."""
     found: dict[str, str] = {}
+    for name, value in pairs(text):
+        found.setdefault(name, value)
+    return found
+
+
+def pairs(text: str) -> Iterator[tuple[str, str]]:
+    """All parameters of a query, in its order. Raises as `parse_query` does."""
     for pair in text.split("&"):
         if pair:
             name, _, value = pair.partition("=")
-            found.setdefault(_decoded(name), _decoded(value))
-    return found
+            yield _decoded(name), _decoded(value)
 
 
 def _decoded(text: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import falcon
 
 from gateway.modes import Gateway, WSGIApp
-from gateway.modes.s3 import errors, operations
+from gateway.modes.s3 import errors, hoisted, operations
 from gateway.modes.s3.auth import Authenticated, SignedRequest, authenticate
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, Sending
@@ -87,6 +87,10 @@ class Sink:
             request.authenticated = who(request)
             if record is not None:
                 record.key_id = request.identity.key
+            if request.query and hoisted.fold(request):
+                operation = operations.find(request)  # a header may choose it
+                if record is not None:
+                    record.operation = operation.name
             return admitted(operation.handler(request), environ)
         except (StorageError, S3Problem) as error:
             return refused(error, environ, record)

@@ -1,0 +1,89 @@
+"""A query's `x-amz-*` parameters → headers.
+
+Presigners (of JavaScript, Ruby, Java, PHP, Go) move headers of a request into its
+URL. A signature covers the whole query, that in an Authorization header too, so what
+stands there has the effect that it has as a header; where header and parameter differ,
+the request is refused, and so is a parameter that nothing signed.
+
+May surprise: checksums are left alone. Presigners that have no body yet compute them
+of an empty one (`x-amz-checksum-crc32=AAAAAA==`), and AWS does not look at them.
+"""
+
+from __future__ import annotations
+
+from gateway import http
+from gateway.http_fields import is_token
+from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.request import Request
+from gateway.storage import sigv4
+
+_PREFIX = "x-amz-"
+_LEFT_ALONE = "x-amz-checksum-"
+_NEVER = frozenset({"x-amz-sdk-checksum-algorithm"})
+_ALWAYS = frozenset({"x-amz-checksum-mode"})
+
+_OF_SIGNATURE = {
+    name.lower(): name
+    for name in (
+        "X-Amz-Algorithm",
+        "X-Amz-Content-Sha256",
+        "X-Amz-Credential",
+        "X-Amz-Date",
+        "X-Amz-Expires",
+        "X-Amz-Security-Token",
+        "X-Amz-Signature",
+        "X-Amz-SignedHeaders",
+    )
+}
+"""What `claims` reads of a URL's signature, in the one spelling that it knows."""
+
+
+def fold(request: Request) -> bool:
+    """Put the query's parameters beside the headers of a request whose signature was
+    verified. False: there were none. Raises S3Problem."""
+    if not any(name[:6].lower() == _PREFIX for name in request.query):
+        return False
+    by_url = _signed(request) and "HTTP_AUTHORIZATION" not in request.environ
+    seen: set[str] = set()
+    for spelled, value in http.pairs(request.environ["QUERY_STRING"]):
+        name = spelled.lower()
+        if not name.startswith(_PREFIX):
+            continue
+        if name in seen:
+            raise _malformed(f"The parameter {spelled} is there twice.")
+        seen.add(name)
+        if name in _OF_SIGNATURE:
+            if not by_url or spelled != _OF_SIGNATURE[name]:
+                raise _malformed(f"The parameter {spelled} is of no use here.")
+            if name != "x-amz-content-sha256":
+                continue
+        if name in _ALWAYS or not (name in _NEVER or name.startswith(_LEFT_ALONE)):
+            _add(request, name, value)
+    return True
+
+
+def _signed(request: Request) -> bool:
+    return request.authenticated.credential is not None
+
+
+def _add(request: Request, name: str, text: str) -> None:
+    if not _signed(request):
+        raise S3Problem(
+            "AccessDenied",
+            "There were parameters present in the request which were not signed",
+            ParametersNotSigned=name,
+        )
+    if not is_token(name) or any(ord(one) < 32 or ord(one) == 127 for one in text):
+        raise _wrong(name, "A parameter that stands for a header must be one.")
+    key, value = http.variable(name), text.strip(" ").encode().decode("latin-1")
+    given = request.environ.setdefault(key, value)
+    if sigv4.canonical_value(given) != sigv4.canonical_value(value):
+        raise _wrong(name, "A header and the parameter of its name say different things.")
+
+
+def _malformed(text: str) -> S3Problem:
+    return S3Problem("AuthorizationQueryParametersError", text)
+
+
+def _wrong(name: str, text: str) -> S3Problem:
+    return S3Problem("InvalidArgument", text, ArgumentName=name)
