@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 from gateway.admission import SMALL_BODY, Admission, Need
 from gateway.record import Record
+from gateway.storage import Corrupt, StorageError
 
 log = logging.getLogger("gateway")
 Headers: TypeAlias = list[tuple[str, str]]
@@ -175,11 +176,18 @@ class Sent:
             exchange.over()
             raise
         except Exception as error:
-            # The server breaks the connection when an iterator raises, which is right: the
-            # answer must not look complete. Here it is only told which request that was.
-            log.error("%s: the answer broke off", exchange.request_id, exc_info=error)
+            # The server breaks the connection when an iterator raises, and when it ends before
+            # what was announced, which is right: the answer must not look complete.
             exchange.aborted = True
+            told = isinstance(error, StorageError)
+            if told:
+                exchange.corrupt = isinstance(error, Corrupt)
+                log.error("%s: the answer broke off: %s", exchange.request_id, error)
+            else:
+                log.error("%s: the answer broke off", exchange.request_id, exc_info=error)
             exchange.over()
+            if told and _missing(exchange):
+                raise StopIteration from None  # else the server logs it all again
             raise
         exchange.sent += len(piece)
         exchange.waiting = True

@@ -45,6 +45,7 @@ COUNTERS: Mapping[str, Family] = {
     "gateway_received_bytes": Family("Bytes of request bodies.", ("mode",)),
     "gateway_sent_bytes": Family("Bytes of answers' bodies.", ("mode",)),
     "gateway_aborted": Family("Answers that broke off.", ("mode",)),
+    "gateway_corrupt": Family("Answers that damaged bytes of a store ended.", ("mode",)),
     "gateway_refused": Family("Requests refused because too many clients were slow."),
     "gateway_log_lines_shed": Family("Lines of the access log dropped under overload."),
     "gateway_request_list_shed": Family("Requests that reqlist does not show, under overload."),
@@ -90,12 +91,13 @@ class Metrics:
             self.in_flight -= 1
             row = self._requests.get(key)
             if row is None:
-                row = self._requests[key] = [0, 0, 0, 0, 0]
+                row = self._requests[key] = [0, 0, 0, 0, 0, 0]
             row[0] += 1
             row[1] += record.received
             row[2] += record.sent
             row[3] += record.duration
             row[4] += record.aborted
+            row[5] += record.corrupt
             buckets = self._durations.get(record.mode)
             if buckets is None:
                 buckets = self._durations[record.mode] = [0] * (len(BUCKETS) + 1)
@@ -149,12 +151,13 @@ class Metrics:
             durations = [(mode, tuple(counts)) for mode, counts in self._durations.items()]
             totals[("gateway_requests_in_flight",)] = self.in_flight
         for (mode, operation, method, status), row in rows:
-            count, received, sent, seconds, aborted = row
+            count, received, sent, seconds, aborted, corrupt = row
             values: list[tuple[Key, float]] = [
                 (("gateway_requests", mode, operation, method, f"{status}xx"), count),
                 (("gateway_received_bytes", mode), received),
                 (("gateway_sent_bytes", mode), sent),
                 (("gateway_aborted", mode), aborted),
+                (("gateway_corrupt", mode), corrupt),
                 ((DURATION, mode, "sum"), seconds),
             ]
             for name_and_labels, value in values:

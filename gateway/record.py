@@ -12,7 +12,8 @@ class Record:
     `sid` and `key` are the service and the object that were asked for. `cache` is
     what a cache on the way says of itself (`Opened.trace`). `code` is the error
     code of the protocol ("NoSuchKey"), "" when all went well. `path` has no query
-    string, which may hold signatures. `aborted`: the answer broke off. `duration`
+    string, which may hold signatures. `aborted`: the answer broke off; `corrupt`: because
+    stored bytes turned out to be damaged, or it could not begin for that. `duration`
     and `started` are seconds, of which the latter is since the epoch; `received`
     and `sent` are bytes of bodies.
     """
@@ -22,6 +23,7 @@ class Record:
         "cache",
         "client",
         "code",
+        "corrupt",
         "duration",
         "key",
         "key_id",
@@ -43,4 +45,4 @@ class Record:
         self.key = self.cache = ""
         self.status = self.received = self.sent = 0
         self.started = self.duration = 0.0
-        self.aborted = False
+        self.aborted = self.corrupt = False

@@ -11,11 +11,13 @@ What a service's row counts is kept between operations, and written once.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from drivers.indexed import blobs
 from drivers.indexed.ledger import Ledger
 from gateway.storage import Full, StorageError, Unavailable
 
@@ -28,12 +30,24 @@ class Uncertain(Unavailable):
 
 def translate(error: sqlite3.Error) -> StorageError:
     """SQLite's errors that are not programming errors, as the contract's."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_FULL:
+    extended = getattr(error, "sqlite_errorcode", 0)
+    code = extended & 0xFF
+    if code == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_SHMSIZE:
         return Full()
+    if code == sqlite3.SQLITE_CANTOPEN and (short := _short_of_files()) is not None:
+        return short
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return Unavailable("The index is locked by another process.", retry_after=1)
     return Unavailable(f"The index cannot be written or read: {error}.")
+
+
+def _short_of_files() -> StorageError | None:
+    """SQLite does not tell why it cannot open a file: whether any can be opened now."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return blobs.translate(error)
+    return None
 
 
 class Transaction:

@@ -22,10 +22,12 @@ from cryptography.exceptions import InvalidTag
 from zlib_ng.zlib_ng import crc32
 
 from drivers.indexed.cipher import BLOCK, TAG, Cipher
-from gateway.storage import Corrupt, Full, StorageError, Unavailable
+from gateway.storage import Busy, Corrupt, Full, StorageError, Unavailable
 
 _BINARY = getattr(os, "O_BINARY", 0)
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
+"""What the process or the machine has no more of, until others have ended."""
 
 
 class Blob(NamedTuple):
@@ -49,16 +51,21 @@ class Blobs(Protocol):
         """The name of a new blob, durable."""
 
     def blocks(self, name: str, first: int, block: int) -> Iterator[bytes]:
-        """Stored blocks of `block` bytes each. Raises `FileNotFoundError` at once."""
+        """Stored blocks of `block` bytes each. Raises `FileNotFoundError` at once, and else
+        `StorageError`, now or later."""
 
     def remove(self, name: str) -> None:
         """Raises `OSError` when it cannot be removed yet."""
 
 
 def translate(error: OSError) -> StorageError:
+    """What the operating system refuses, as the contract has it."""
     if error.errno in _FULL:
         return Full()
-    return Unavailable(f"The disk does not work: {error.strerror}.")
+    why = error.strerror or error
+    if error.errno in _SHORT:
+        return Busy(f"Too many requests at once ({why}); try again shortly.")
+    return Unavailable(f"The disk does not work: {why}.")
 
 
 @contextmanager
@@ -76,6 +83,12 @@ def new_name() -> str:
 def encrypted(blocks: Iterable[bytes], cipher: Cipher) -> Iterator[bytes]:
     for number, block in enumerate(blocks):
         yield cipher.encrypt(number, block)
+
+
+def check(data: bytes, crcs: bytes) -> None:
+    """Raise `Corrupt` when a blob of one block is not what was recorded."""
+    if crcs != _CRC.pack(crc32(data)):
+        raise Corrupt("A body in the index was changed on disk.")
 
 
 class Crcs:
@@ -145,14 +158,22 @@ class FileBlobs:
         return name
 
     def blocks(self, name: str, first: int, block: int) -> Iterator[bytes]:
-        file = self.path(name).open("rb", buffering=0)
+        try:
+            file = self.path(name).open("rb", buffering=0)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise translate(error) from error
 
         def read() -> Iterator[bytes]:
             with file:
-                if first:
-                    file.seek(first * block)
-                while piece := _read_up_to(file.fileno(), block):
-                    yield piece
+                try:
+                    if first:
+                        file.seek(first * block)
+                    while piece := _read_up_to(file.fileno(), block):
+                        yield piece
+                except OSError as error:
+                    raise translate(error) from error
 
         return _Closing(read(), file.close)
 
@@ -210,22 +231,30 @@ class MemoryBlobs:
         self._held.pop(name, None)
 
 
-def verified(blocks: Iterator[bytes], crcs: bytes, first: int) -> Iterator[bytes]:
+def verified(blocks: Iterator[bytes], crcs: bytes, first: int, name: str = "") -> Iterator[bytes]:
     """The same blocks; `Corrupt` at the first whose CRC is not the one recorded."""
     value = _CRC.unpack_from(crcs, first * 4 - 4)[0] if first else 0
     for number, block in enumerate(blocks, first):
         value = crc32(block, value)
         if crcs[number * 4 : number * 4 + 4] != _CRC.pack(value):
-            raise Corrupt(f"Block {number} of a blob was changed on disk.")
+            raise Corrupt(f"Block {number} of {_called(name)} was changed on disk.")
         yield block
 
 
-def decrypted(blocks: Iterator[bytes], cipher: Cipher, first: int) -> Iterator[bytes]:
+def decrypted(
+    blocks: Iterator[bytes], cipher: Cipher, first: int, name: str = ""
+) -> Iterator[bytes]:
     for number, block in enumerate(blocks, first):
         try:
             yield cipher.decrypt(number, block)
         except InvalidTag as error:
-            raise Corrupt(f"Block {number} of an encrypted blob was changed on disk.") from error
+            said = f"Block {number} of {_called(name)}, which is encrypted, was changed on disk."
+            raise Corrupt(said) from error
+
+
+def _called(name: str) -> str:
+    """A blob, for who looks for its file."""
+    return f"the blob {name}" if name else "a blob in the index"
 
 
 def plain_range(
@@ -245,21 +274,27 @@ def plain_range(
     first, skip = divmod(start, BLOCK)
     blocks = source = blobs.blocks(name, first, BLOCK + TAG if cipher else BLOCK)
     if crcs:
-        blocks = verified(blocks, crcs, first)
+        blocks = verified(blocks, crcs, first, name)
     if cipher:
-        blocks = decrypted(blocks, cipher, first)
-    return _Closing(_cut(blocks, skip, length), getattr(source, "close", lambda: None))
+        blocks = decrypted(blocks, cipher, first, name)
+    close = getattr(source, "close", lambda: None)
+    return _Closing(_cut(blocks, skip, length, name, close), close)
 
 
-def _cut(blocks: Iterator[bytes], skip: int, length: int) -> Iterator[bytes]:
+def _cut(
+    blocks: Iterator[bytes], skip: int, length: int, name: str, close: Callable[[], object]
+) -> Iterator[bytes]:
     for block in blocks:
         piece = block[skip : skip + length] if skip or length < len(block) else block
         skip = 0
         length -= len(piece)
+        if length > 0:
+            yield piece
+            continue
+        close()  # now: who takes the last piece slowly holds no file
         yield piece
-        if length <= 0:
-            return
-    raise Corrupt("A blob is shorter than the index says.")
+        return
+    raise Corrupt(f"The blob {name} is shorter than the index says.")
 
 
 def _write_all(handle: int, block: bytes) -> None:

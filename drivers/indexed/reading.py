@@ -7,7 +7,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
-from drivers.indexed.blobs import decrypted, plain_range, verified
+from drivers.indexed.blobs import check, decrypted, plain_range
 from drivers.indexed.cipher import Cipher, open_cipher
 from drivers.indexed.finding import sequence_of
 from drivers.indexed.records import Piece, Row, info_of, unpack_parts, unpack_pieces
@@ -172,15 +172,18 @@ class Reader:
         self._space, self._master, self._verify = space, master, verify
 
     def open(self, found: Found, start: int, length: int, key: Encryption | None) -> Readable:
+        """Raises what is wrong with the first block: later it could only cut the answer."""
         if length == 0:
             return BytesBody(b"")
-        if found.data is not None and found.seal is None and not self._verify:  # as most are
+        if found.data is not None and found.seal is None:  # as most are
             data = found.data
+            if self._verify and found.crcs is not None:
+                check(data, found.crcs)
             return BytesBody(data if length == len(data) else data[start : start + length])
         if found.pieces is not None:
-            return IteratorBody(self._through(unpack_pieces(found.pieces), start, length, key))
+            return _begun(self._through(unpack_pieces(found.pieces), start, length, key))
         blocks = self._blob(found.name, found.crcs, found.seal, found.data, start, length, key)
-        return blocks if isinstance(blocks, BytesBody) else IteratorBody(blocks)
+        return blocks if isinstance(blocks, BytesBody) else _begun(blocks)
 
     def _blob(
         self,
@@ -203,12 +206,9 @@ class Reader:
     def _inline(
         self, data: bytes, crcs: bytes | None, cipher: Cipher | None, start: int, length: int
     ) -> bytes:
-        blocks = iter((data,))
         if self._verify and crcs:
-            blocks = verified(blocks, crcs, 0)
-        if cipher is not None:
-            blocks = decrypted(blocks, cipher, 0)
-        plain = next(blocks)
+            check(data, crcs)
+        plain = data if cipher is None else next(decrypted(iter((data,)), cipher, 0))
         return plain if length == len(plain) else plain[start : start + length]
 
     def _cipher(self, seal: bytes | None, key: Encryption | None) -> Cipher | None:
@@ -239,6 +239,17 @@ class Reader:
         return iter((body.read(),)) if isinstance(body, BytesBody) else body
 
 
+def _begun(pieces: Iterator[bytes]) -> Readable:
+    """A body whose first piece is read, and so checked, now."""
+    body = IteratorBody(pieces)
+    try:
+        body.begin()
+    except BaseException:
+        body.close()
+        raise
+    return body
+
+
 class _Chained:
     """Iterators one after the other, each made when it is needed."""
 
@@ -256,7 +267,11 @@ class _Chained:
             piece = next(self._now, None)
             if piece is not None:
                 return piece
-            self._now = next(self._rest)()
+            begin = next(self._rest)
+            try:
+                self._now = begin()
+            except FileNotFoundError as error:
+                raise Corrupt("The bytes of a part are gone.") from error
 
     def close(self) -> None:
         close = getattr(self._now, "close", None)

@@ -19,7 +19,7 @@ from drivers.indexed.blobs import Blobs, Crcs
 from drivers.indexed.cipher import BLOCK, TAG
 from drivers.indexed.records import Piece, unpack_pieces
 from drivers.indexed.space import Space
-from gateway.storage import NULL_VERSION, Damage, NoSuchStore, Scrubbed
+from gateway.storage import NULL_VERSION, Damage, NoSuchStore, Scrubbed, StorageError
 
 PAGE = 500
 """Items that are taken from the index at once; their bytes are not among them."""
@@ -217,12 +217,12 @@ def _file(blobs: Blobs, name: str, crcs: bytes | None, stored: int, *, sealed: b
         blocks = blobs.blocks(name, 0, BLOCK + TAG if sealed else BLOCK)
     except FileNotFoundError:
         return "Its file is gone."
-    except OSError as error:
-        return f"Its file cannot be read: {error.strerror}."
+    except StorageError as error:
+        return f"Its file {name} cannot be read: {error}"
     try:
         return (yield from _read(blocks, crcs, stored, f"Its file {name} is"))
-    except OSError as error:
-        return f"Its file {name} cannot be read: {error.strerror}."
+    except StorageError as error:
+        return f"Its file {name} cannot be read: {error}"
     finally:
         getattr(blocks, "close", lambda: None)()
 

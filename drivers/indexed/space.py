@@ -134,11 +134,15 @@ class FileSpace(Space):
         connection = sqlite3.connect(
             self.path, timeout=10, isolation_level=None, check_same_thread=False
         )
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {'FULL' if self.sync else 'NORMAL'}")
+            connection.execute("PRAGMA wal_autocheckpoint = 4000")
+        except BaseException:  # what cannot be used must not keep a file open
+            connection.close()
+            raise
         with self._mutex:
             self._opened.append(connection)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {'FULL' if self.sync else 'NORMAL'}")
-        connection.execute("PRAGMA wal_autocheckpoint = 4000")
         return connection
 
     def _reader(self) -> sqlite3.Connection:

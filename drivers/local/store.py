@@ -20,8 +20,8 @@ from gateway.storage.options import Duration, Size
 class Local(IndexedStore):
     """`folder`: another than the gateway's data folder. `inline_limit`: bytes up to which
     a body lies in the index. `durability`: "process" leaves writes to the operating
-    system (they survive a crash of the gateway, not a power cut). `verify`: "read"
-    checks every block that is read, not only when it is scrubbed. `keep_removed`: for
+    system (they survive a crash of the gateway, not a power cut). `verify`: "scrub"
+    checks blocks when they are scrubbed, and not each time they are read. `keep_removed`: for
     how long files stay that no object needs any more, so that they can be copied. `keep_versions`
     holds for a declared service; buckets are switched by their users.
     """
@@ -31,7 +31,7 @@ class Local(IndexedStore):
     folder: Path | None = None
     inline_limit: Annotated[int, Size] = INLINE_LIMIT
     durability: Literal["power", "process"] = "power"
-    verify: Literal["scrub", "read"] = "scrub"
+    verify: Literal["read", "scrub"] = "read"
     keep_versions: Literal["forever", "off"] = "forever"
     quota: Annotated[int, Size] | None = None
     keep_removed: Annotated[float, Duration] = 0.0

@@ -95,12 +95,17 @@ class IteratorBody:
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces, self._rest = pieces, b""
 
-    def read(self, size: int = PIECE, /) -> bytes:
+    def begin(self) -> None:
+        """Take the first bytes now, while what is wrong with them can still be told."""
         while not self._rest:
             piece = next(self._pieces, None)
             if piece is None:
-                return b""
+                return
             self._rest = piece
+
+    def read(self, size: int = PIECE, /) -> bytes:
+        if not self._rest:
+            self.begin()
         piece, self._rest = self._rest[:size], self._rest[size:]
         return piece
 

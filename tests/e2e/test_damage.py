@@ -1,5 +1,5 @@
-"""Bytes that were changed on disk: a scrub names them beside the running gateway, and with
-`verify = "read"` no client gets them as a whole answer, from either server.
+"""Bytes that were changed on disk: a scrub names them beside the running gateway, and no
+client gets them as a whole answer, from either server.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -18,7 +20,6 @@ import pytest
 from tests.e2e.conftest import SERVERS, Running, environment, serving
 from tests.e2e.raw import Answer, ask, signed
 
-CONFIG = '[buckets]\ndriver = "local"\nverify = "read"\n'
 BODY = os.urandom(1_000_000)
 SMALL = BODY[:5000]
 BLOCK = 262_144
@@ -29,7 +30,7 @@ def gateway(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("damage")
-    with serving(folder, "--server", request.param, config=CONFIG) as running:
+    with serving(folder, "--server", request.param) as running:
         assert ask(running.url, "PUT", "/damage").status == 200
         for name, (data, harm) in OBJECTS.items():
             put(running, name, data)
@@ -130,10 +131,39 @@ def test_a_damaged_object_is_never_read_as_a_whole(gateway: Running, name: str) 
 
 
 def test_what_can_be_said_before_the_first_byte_is_an_error(gateway: Running) -> None:
-    for name in ("inline", "lost"):
+    for name in ("inline", "lost", "first-byte", "emptied"):
         status, body = get(gateway, name)
         assert status == 500
         assert body is not None and b"<Code>InternalError</Code>" in body
+
+
+def test_an_answer_that_broke_off_is_logged_once_and_counted(gateway: Running) -> None:
+    before = (gateway.folder / "log").read_text(encoding="utf-8").splitlines()
+    assert get(gateway, "third-block") == (200, None)
+    assert get(gateway, "first-byte")[0] == 500
+    log = gateway.folder / "log"
+    said = log.read_text(encoding="utf-8").splitlines()[len(before) :]
+    changed = [line for line in said if "was changed on disk" in line]
+    assert [("broke off: Block 2 of" in one, "Block 0 of" in one) for one in changed] == [
+        (True, False),
+        (False, True),
+    ]
+    assert "Traceback" not in "\n".join(said)
+    assert soon(lambda: counted(gateway) >= 2)
+
+
+def counted(gateway: Running) -> float:
+    """Answers that damage ended, by the metrics; another worker's come within a second."""
+    with urllib.request.urlopen(f"{gateway.url}/-/metrics") as answer:
+        text = answer.read().decode()
+    return float(text.partition('gateway_corrupt_total{mode="s3"} ')[2].partition("\n")[0] or 0)
+
+
+def soon(true: Callable[[], bool]) -> bool:
+    until = time.monotonic() + 30
+    while not true() and time.monotonic() < until:
+        time.sleep(0.05)
+    return true()
 
 
 def test_blocks_that_are_whole_are_read(gateway: Running) -> None:

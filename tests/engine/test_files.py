@@ -26,6 +26,7 @@ from gateway.storage import (
     IncompleteBody,
     PartRef,
     Put,
+    Range,
     Secret,
     StorageError,
     Unavailable,
@@ -51,7 +52,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def store(tmp_path: Path, clock: Clock) -> Iterator[Local]:
-    local = Local(keep_versions="off", verify="read")
+    local = Local(keep_versions="off")
     local.open(Context(sid="bucket", folder=tmp_path, clock=clock, master_key=Secret(b"m" * 32)))
     yield local
     local.close()
@@ -140,6 +141,46 @@ def test_a_flipped_byte_of_an_inline_body_is_found(store: Local) -> None:
     assert damaged(store) == ["small"]
     with pytest.raises(Corrupt):
         read(store, "small")
+
+
+def test_what_can_be_told_before_the_first_byte_is(store: Local, tmp_path: Path) -> None:
+    put(store, "big")
+    flip(files(tmp_path)[0], 0)
+    with pytest.raises(Corrupt):
+        store.get("big")
+    assert store.stat("big").size == len(BIG)
+    with store.get("big", Get(range=Range(300_000, 300_009))) as found:
+        assert found.body.read() == BIG[300_000:300_010]
+
+
+def test_who_asks_for_it_has_blocks_checked_by_a_scrub_only(tmp_path: Path) -> None:
+    local = Local(keep_versions="off", verify="scrub")
+    local.open(Context(sid="bucket", folder=tmp_path))
+    put(local, "big")
+    put(local, "small", b"abc")
+    flip(files(tmp_path)[0], 0)
+    local.space.write(lambda txn: txn.execute("UPDATE blobs SET data = X'616264' WHERE data > ''"))
+    assert read(local, "big")[1:] == BIG[1:]
+    assert read(local, "small") == b"abd"
+    assert damaged(local) == ["big", "small"]
+    local.close()
+
+
+def test_who_takes_the_last_piece_slowly_holds_no_file(
+    store: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, "big", BIG[:200_000])
+    opened, real = [], Path.open
+
+    def noting(path: Path, *arguments: Any, **options: Any) -> Any:
+        opened.append(real(path, *arguments, **options))
+        return opened[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", noting)
+        found = store.get("big")
+    assert [file.closed for file in opened] == [True]
+    assert b"".join(pieces(found.body)) == BIG[:200_000]
 
 
 def test_scrub_finds_nothing_where_nothing_is_wrong(store: Local) -> None:

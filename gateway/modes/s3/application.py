@@ -21,7 +21,7 @@ from gateway.modes.s3.auth import Authenticated, SignedRequest, authenticate
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, Sending
 from gateway.modes.s3.request import Request, external_host
-from gateway.storage import Busy, StorageError
+from gateway.storage import Busy, Corrupt, StorageError
 
 log = logging.getLogger("gateway.s3")
 
@@ -111,7 +111,7 @@ def refused(error: StorageError | S3Problem, environ: dict[str, Any], record: An
     path = _shown_path(environ)
     code, reply = errors.reply(error, path, environ.get("gateway.request_id", ""))
     if record is not None:
-        record.code = code
+        record.code, record.corrupt = code, isinstance(error, Corrupt)
     if reply.status >= 500 and reply.status != 501:
         log.warning("%s %r: %s: %s", environ["REQUEST_METHOD"], path, code, error)
     if environ["REQUEST_METHOD"] == "HEAD":

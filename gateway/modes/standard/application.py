@@ -20,7 +20,7 @@ from gateway.modes.standard.call import Call
 from gateway.modes.standard.functions import BY_NAME, Function
 from gateway.modes.standard.problems import Problem
 from gateway.replies import Reply, Sending
-from gateway.storage import NOTHING, StorageError
+from gateway.storage import NOTHING, Corrupt, StorageError
 
 log = logging.getLogger("gateway.standard")
 
@@ -89,7 +89,7 @@ def refused(error: StorageError | Problem, environ: dict[str, Any], query: Any) 
     code, reply = errors.reply(error, request_id, query.get("sid"), query.get("path"))
     record = environ.get("gateway.record")
     if record is not None:
-        record.code = code
+        record.code, record.corrupt = code, isinstance(error, Corrupt)
     if reply.status >= 500 and reply.status != 501:
         log.warning("%s: %s: %s: %s", request_id, environ["PATH_INFO"], code, error)
     if environ["REQUEST_METHOD"] == "HEAD":
