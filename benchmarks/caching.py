@@ -30,7 +30,7 @@ from benchmarks.servers import gateway
 from benchmarks.speed import say, slice_of
 from benchmarks.starting import Missing
 from benchmarks.workloads import WORKLOADS, Workload
-from drivers.cache import Cache
+from drivers.cache import Cache, carrying
 from gateway.storage import Context, Get, ObjectInfo, Opened, Purge, Range, Store, resolve_range
 from gateway.testing.faults import Generated
 
@@ -201,7 +201,7 @@ def flush(folder: Path) -> str:
             took.append(time.perf_counter() - begun)
             _read(other, "k")
             assert upstream.asked == before + 1, "an old byte was served"
-        entries = cache._parts.room.count(Purge())
+        entries = carrying.count(cache._stock.space, Purge())
     return (
         f"flush of {entries:,} entries: {median(took) * 1e3:.1f} ms to its answer"
         f" (longest {max(took) * 1e3:.1f}), seen at the next read of another worker"

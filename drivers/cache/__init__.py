@@ -7,7 +7,9 @@ entries.py    what is known of an object, as a value and as a row
 hot.py        the entries that a process answers without a look at the index
 marks.py      purges: points in the cache's history
 stock.py      entries and blocks in an index and a blob space of the engine
-room.py       what goes when the space is full, or a mark has named it
+room.py       what goes when the space is full
+removing.py   how it goes: rows, then files
+carrying.py   what a mark has named goes, so that the mark can
 fills.py      single flight: one read of the source, for all who wait
 pulling.py    the helper that reads the source
 body.py       an answer's bytes, from blocks and fills

@@ -54,8 +54,13 @@ _PLACE = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _RENEW = (
-    "UPDATE cache_entries SET point = ?, fetched = ?, until = ?, used = ?, cost = ?,"
+    "UPDATE cache_entries SET point = ?, fetched = ?, until = ?, used = max(used, ?), cost = ?,"
     " tags = ?, text = ? WHERE id = ?"
+)
+"""Its use may have been noted while it was asked for anew."""
+
+_THERE = (
+    "SELECT 1 FROM cache_blocks k JOIN blobs b ON b.id = k.blob WHERE k.entry = ? AND k.number = ?"
 )
 
 
@@ -156,33 +161,62 @@ def _retag(txn: Transaction, entry: int, before: str, after: str) -> None:
 
 def add_block(txn: Transaction, entry: int, number: int, blob: Blob, used: int) -> int | None:
     """The number of the blob's row; None when that block is there already."""
-    there = txn.one("SELECT 1 FROM cache_blocks WHERE entry = ? AND number = ?", (entry, number))
-    if there is not None:
+    if txn.one(_THERE, (entry, number)) is not None:
         return None
     added = add_blob(txn, blob)
-    txn.execute("INSERT INTO cache_blocks VALUES (?, ?, ?, ?)", (entry, number, added, used))
+    sql = "INSERT OR REPLACE INTO cache_blocks VALUES (?, ?, ?, ?)"  # its blob may have been lost
+    txn.execute(sql, (entry, number, added, used))
     return added
 
 
-def drop_entry(txn: Transaction, entry: int, now: int | None) -> None:
-    """Remove an entry and its blocks. `now`: when their files may go; None: at once."""
+def touch(txn: Transaction, entry: int, used: int) -> bool:
+    """Note that an entry is used at that time, with its newest block. Whether it is there."""
+    row = txn.one("SELECT used FROM cache_entries WHERE id = ?", (entry,))
+    if row is not None and row[0] < used:
+        txn.execute("UPDATE cache_entries SET used = ? WHERE id = ?", (used, entry))
+    return row is not None
+
+
+def drop_entry(txn: Transaction, entry: int, now: int | None) -> int:
+    """Remove an entry and its blocks; the bytes of what went. `now`: when their files may go;
+    None: at once."""
     row = txn.one("DELETE FROM cache_entries WHERE id = ? RETURNING cost, tags", (entry,))
     if row is None:
-        return
+        return 0
     _retag(txn, entry, row[1], "")
     blocks = txn.execute("SELECT number, blob FROM cache_blocks WHERE entry = ?", (entry,))
-    drop_blocks(txn, [(entry, number, blob) for number, blob in blocks.fetchall()], now)
+    gone = drop_blocks(txn, [(entry, number, blob) for number, blob in blocks.fetchall()], now)
     adjust(txn, -row[0], -1)
+    return int(row[0]) + gone
 
 
-def drop_blocks(txn: Transaction, blocks: Sequence[tuple[int, int, int]], now: int | None) -> None:
-    """Remove blocks: (entry, number, blob)."""
-    freed = 0
-    for entry, number, blob in blocks:
-        txn.execute("DELETE FROM cache_blocks WHERE entry = ? AND number = ?", (entry, number))
-        size, name = txn.one("SELECT size, name FROM blobs WHERE id = ?", (blob,))
-        release_blob(txn, blob, now)
-        if name is None or now is None:
-            freed += cost_of_blob(size, name)
+def drop_blocks(txn: Transaction, blocks: Sequence[tuple[int, int, int]], now: int | None) -> int:
+    """Remove blocks, (entry, number, blob) each; the bytes of what went. What is not there any
+    more was let go of before, and its blob with it."""
+    gone = freed = 0
+    for block in blocks:
+        sql = "DELETE FROM cache_blocks WHERE entry = ? AND number = ? AND blob = ?"
+        if not txn.execute(sql, block).rowcount:
+            continue
+        row = txn.one("SELECT size, name FROM blobs WHERE id = ?", block[2:])
+        if row is None:
+            continue
+        release_blob(txn, block[2], now)
+        cost = cost_of_blob(*row)
+        gone += cost
+        if row[1] is None or now is None:
+            freed += cost
     if freed:
         adjust(txn, -freed)
+    return gone
+
+
+def drop_unused(txn: Transaction, entry: int, used: int, now: int | None) -> int:
+    """Remove an entry whose turn has come, being unused since `used`; the bytes of what went. One
+    that has blocks which were used later gets its turn with the last of them."""
+    sql = "SELECT max(used) FROM cache_blocks WHERE entry = ?"
+    (newest,) = txn.one(sql, (entry,))
+    if newest is not None and newest > used:
+        touch(txn, entry, newest)
+        return 0
+    return drop_entry(txn, entry, now)

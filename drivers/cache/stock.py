@@ -121,7 +121,7 @@ class Stock:
         )  # fmt: skip
         entry.used = row[4]
         entry.load(row[6])
-        if row[7] is not None:
+        if row[-1] is not None:
             entry.blocks[0] = Held(*row[8:])
         return entry
 
@@ -181,7 +181,7 @@ class Stock:
             number = entry.id
             if not number:
                 number, added = rows.place(txn, entry, now)
-            elif txn.one("SELECT 1 FROM cache_entries WHERE id = ?", (number,)) is None:
+            elif not rows.touch(txn, number, entry.used):
                 raise rows.Refused
             for block, blob in blocks:
                 row = rows.add_block(txn, number, block, blob, entry.used)
@@ -214,10 +214,4 @@ class Stock:
 
     def drop_block(self, entry: int, number: int, blob: int) -> None:
         """One that turned out to be damaged or gone."""
-
-        def operation(txn: Transaction) -> None:
-            sql = "SELECT 1 FROM cache_blocks WHERE entry = ? AND number = ? AND blob = ?"
-            if txn.one(sql, (entry, number, blob)) is not None:
-                rows.drop_blocks(txn, [(entry, number, blob)], self.now)
-
-        self.space.write(operation)
+        self.space.write(lambda txn: rows.drop_blocks(txn, [(entry, number, blob)], self.now))

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
 
+from drivers.cache import carrying
 from drivers.cache.parts import Parts
 from gateway.storage import (
     Changes,
@@ -82,7 +83,7 @@ class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Pu
         if purge.kind in ("key", "prefix"):
             purge = Purge(kind=purge.kind, value=self._name(purge.value), soft=purge.soft)
         parts = self._parts
-        entries = parts.room.count(purge)
+        entries = carrying.count(parts.stock.space, purge)
         return Mark(self._mark([purge]), parts.clock(), entries)
 
     def _mark(self, purges: Sequence[Purge]) -> int:

@@ -12,11 +12,12 @@ import threading
 import time
 from pathlib import Path
 
-from drivers.cache import claims
+from drivers.cache import carrying, claims
+from drivers.cache.marks import MarkRow
 from drivers.cache.parts import Parts
 from drivers.indexed.space import FileSpace
 from drivers.indexed.upkeep import remove_orphans
-from gateway.storage import Context, Corrupt, StorageError
+from gateway.storage import Context, StorageError
 from gateway.storage.locks import FileLock
 
 log = logging.getLogger("gateway.cache")
@@ -66,13 +67,21 @@ class Upkeep:
             self._parts.marks.lost = point
 
     def _run(self) -> None:
+        told = ""
         while not self._stop.is_set():
             self._parts.room.wanted.wait(_LOOK)
             self._parts.room.wanted.clear()
             try:
                 self._look()
-            except (StorageError, OSError, Corrupt) as error:
-                log.warning("the cache's upkeep failed, and is tried again: %s", error)
+            except (StorageError, OSError) as error:
+                if str(error) != told:  # a disk that stays full is told once
+                    log.warning("the cache's upkeep failed, and is tried again: %s", error)
+                told = str(error)
+            except Exception:
+                # Whatever it is: the bound of the cache depends on this thread.
+                log.exception("the cache's upkeep failed, and is tried again")
+            else:
+                told = ""
         try:
             self._note_use()
         except StorageError as error:
@@ -108,18 +117,22 @@ class Upkeep:
         """Make room, and carry out marks: what is not done at once goes on at the next look."""
         parts = self._parts
         parts.room.evict()
-        parts.room.sweep()
+        parts.room.removing.sweep()
         if self._unused:
             parts.room.expire(parts.clock() - round(1000 * self._unused))
         old = parts.marks.old()
         # On disk others forget what was trimmed, so it is carried out first.
-        done = parts.room.carry_out(old) if parts.stock.shared else True
+        done = self._carry_out(old) if parts.stock.shared else True
         if old and done:
             parts.marks.trim(old[-1].id)
+
+    def _carry_out(self, marks: list[MarkRow]) -> bool:
+        parts = self._parts
+        return carrying.carry_out(parts.room.removing, parts.stock.space, marks)
 
     def forget(self) -> None:
         """Forget the marks that were trimmed, here or elsewhere."""
         parts = self._parts
         fading = parts.marks.fading()
-        if parts.stock.shared or parts.room.carry_out(fading):
+        if parts.stock.shared or self._carry_out(fading):
             parts.marks.forget(fading)

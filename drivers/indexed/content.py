@@ -73,14 +73,17 @@ def release(txn: Transaction, row: Row, due: Due) -> None:
 
 
 def release_blob(txn: Transaction, blob: int, due: int | None) -> None:
+    """One row less needs it. What nobody needed, or is not there, is let go of already."""
     alone = "DELETE FROM blobs WHERE id = ? AND refs = 1 AND name IS NULL"
     if txn.execute(alone, (blob,)).rowcount:
         return  # most are small, and shared by nobody
-    refs, name, held = txn.one(
-        "UPDATE blobs SET refs = refs - 1 WHERE id = ? RETURNING refs, name, due", (blob,)
+    row = txn.one(
+        "UPDATE blobs SET refs = refs - 1 WHERE id = ? AND refs > 0 RETURNING refs, name, due",
+        (blob,),
     )
-    if refs > 0:
+    if row is None or row[0] > 0:
         return
+    _, name, held = row
     if name is None or due is held is None:
         txn.execute("DELETE FROM blobs WHERE id = ?", (blob,))
         if name is not None:
@@ -98,10 +101,12 @@ def _release_piece(txn: Transaction, blob: int, due: int | None) -> None:
 
 
 def release_manifest(txn: Transaction, manifest: int, due: int | None) -> None:
-    refs, pieces = txn.one(
-        "UPDATE manifests SET refs = refs - 1 WHERE id = ? RETURNING refs, pieces", (manifest,)
+    row = txn.one(
+        "UPDATE manifests SET refs = refs - 1 WHERE id = ? AND refs > 0 RETURNING refs, pieces",
+        (manifest,),
     )
-    if refs == 0:
-        txn.execute("DELETE FROM manifests WHERE id = ?", (manifest,))
-        for piece in unpack_pieces(pieces):
-            _release_piece(txn, piece.blob, due)
+    if row is None or row[0] > 0:
+        return
+    txn.execute("DELETE FROM manifests WHERE id = ?", (manifest,))
+    for piece in unpack_pieces(row[1]):
+        _release_piece(txn, piece.blob, due)
