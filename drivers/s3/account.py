@@ -11,11 +11,11 @@ from drivers.s3.documents import fields
 from drivers.s3.labels import Whole
 from drivers.s3.properties import parse_iso
 from drivers.s3.refusals import About
+from drivers.s3.steps import Steps
 from drivers.s3.uploads import Known
 from gateway.storage import AlreadyExists, BucketInfo, Buckets
 
 _PAGE = 1000
-_MOST_PAGES = 100
 
 
 class Opened(Protocol):
@@ -39,9 +39,10 @@ class Account(Buckets):
         self._listed: frozenset[str] = frozenset()
 
     def buckets(self) -> Sequence[BucketInfo]:
-        found: list[BucketInfo] = []
+        found: dict[str, BucketInfo] = {}
         whole, token = bucket_of(self._store.client, ""), ""
-        for _ in range(_MOST_PAGES):
+        steps = Steps(token)
+        while True:
             query = [("max-buckets", str(_PAGE))]
             if token:
                 query.append(("continuation-token", token))
@@ -49,15 +50,15 @@ class Account(Buckets):
             root = documents.parse(data, "ListAllMyBucketsResult")
             for group in documents.children(root, "Buckets"):
                 rows = map(fields, documents.children(group, "Bucket"))
-                found += [
-                    BucketInfo(row.get("Name", ""), parse_iso(row.get("CreationDate", "")))
-                    for row in rows
-                ]
+                for row in rows:
+                    name = row.get("Name", "")
+                    found[name] = BucketInfo(name, parse_iso(row.get("CreationDate", "")))
             token = fields(root).get("ContinuationToken", "")
             if not token:
                 break
-        self._listed = frozenset(one.name for one in found)
-        return sorted(found)
+            steps.take(token)
+        self._listed = frozenset(found)
+        return sorted(found.values())
 
     def create(self, name: str) -> BucketInfo:
         """S3 says of one's own bucket, in some regions, that it was made; so look first."""

@@ -22,6 +22,7 @@ from drivers.s3.properties import (
 )
 from drivers.s3.reading import Bucket
 from drivers.s3.refusals import About, when
+from drivers.s3.steps import check_ascending, not_moving
 from drivers.s3.transfer import Answer
 from drivers.s3.uploads import Uploads
 from drivers.s3.writing import Writing, understood
@@ -148,9 +149,20 @@ class Parts(Writing, Uploads, Copying, Multipart):
         return documents.parse(data, "ListPartsResult", "ListPartsResponse")
 
     def parts(self, key: str, upload: str, after: int = 0, limit: int = 1000) -> tuple[Part, ...]:
-        root = self._parts_page(key, upload, after, max(1, min(limit, LIMIT)))
-        rows = [fields(one) for one in documents.children(root, "Part")]
-        return tuple(_listed_part(row) for row in rows)[: max(limit, 0)]
+        """Several pages where the upstream's are smaller."""
+        found: list[Part] = []
+        last = after
+        while (left := min(limit, LIMIT) - len(found)) > 0:
+            root = self._parts_page(key, upload, last, left)
+            rows = [_listed_part(fields(one)) for one in documents.children(root, "Part")]
+            found += [part for part in rows if part.number > last]
+            check_ascending(part.number for part in found)
+            if fields(root).get("IsTruncated") != "true":
+                break
+            last, before = (found[-1].number if found else after), last
+            if last == before:
+                raise not_moving()
+        return tuple(found[: max(limit, 0)])
 
     def complete(
         self, key: str, upload: str, parts: Sequence[PartRef], options: Complete = Complete()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from drivers.s3 import asking, documents, properties
+from drivers.s3 import asking, documents, fitting, properties
 from drivers.s3.answers import Headers, broken
 from drivers.s3.client import Client
 from drivers.s3.later import Parts, Tags
@@ -18,6 +17,7 @@ from drivers.s3.properties import (
 from drivers.s3.refusals import About, error_of
 from drivers.s3.sending import Outgoing
 from drivers.s3.signing import Request, query_of
+from drivers.s3.steps import check_ascending
 from drivers.s3.stretch import cut_out
 from drivers.s3.transfer import Answer
 from gateway.storage import (
@@ -25,7 +25,6 @@ from gateway.storage import (
     BytesBody,
     Get,
     InvalidRange,
-    NotModified,
     ObjectInfo,
     Opened,
     OriginFailed,
@@ -39,8 +38,9 @@ from gateway.storage import (
 )
 from gateway.storage.checksums import CHECKSUMS
 
-_EXTENT = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
 _PARTS_PAGE = 1000
+_LOOKS = 3
+"""Times that an object may change between a 304 and the look at what is there."""
 
 
 class Bucket(Store):
@@ -74,10 +74,21 @@ class Bucket(Store):
             safe=safe,
             document=document,
         )
-        answer = self.client.send(request)
+        answer = self._sent(request)
         if answer.status >= 300:
             about = about or About(self.name, key)
             raise error_of(answer.status, answer.headers, answer.data, about)
+        return answer
+
+    def _sent(self, request: Request) -> Answer:
+        """An answer that fits, refusals too."""
+        answer = self.client.send(request)
+        try:
+            fitting.check_status(request, answer.status)
+        except BaseException:
+            if answer.body is not None:
+                answer.body.close()
+            raise
         return answer
 
     # reading
@@ -104,48 +115,62 @@ class Bucket(Store):
         if _last_bytes(want) is not None:
             want = replace(want, range=None)
         answer = self._read("HEAD", key, want)
-        size = size_of(answer.headers)
-        if answer.status == 206:
-            size = _extent(answer.headers, size)[1]
-        elif want.range is not None and resolve_range(want.range, size) is None:
+        length = size_of(answer.headers)
+        _, _, size = fitting.extent(want, answer.status, answer.headers, length)
+        if want.range is not None and resolve_range(want.range, size) is None:
             raise InvalidRange(key=key, size=size)  # an upstream that knows no ranges
-        return _held(self._info(key, size, answer.headers), want)
+        return self._info(key, size, answer.headers, want)
 
     def _read(self, method: str, key: str, want: Get) -> Answer:
-        request = Request(
+        request = self._question(method, key, want)
+        for _ in range(_LOOKS):
+            answer = self._sent(request)
+            if answer.status in (200, 206):
+                return answer
+            if answer.status != 304:
+                break
+            self._not_modified(key, want)
+        else:
+            raise broken("it answered 304, and has another object")
+        if method == "HEAD" and answer.status not in (404, 405, 412):
+            return self._explained(key, want, answer)
+        raise error_of(answer.status, answer.headers, answer.data, self._about(key, want))
+
+    def _question(self, method: str, key: str, want: Get) -> Request:
+        return Request(
             method=method,
             bucket=self.name,
             key=self.under + key,
             query=_query(want) if want.version is not None or want.part is not None else "",
             headers=asking.of_get(want),
         )
-        answer = self.client.send(request)
-        if answer.status in (200, 206):
-            return answer
-        if answer.status == 304:
-            raise NotModified(info=self.stat(key, replace(want, conditions=None, range=None)))
-        if method == "HEAD" and answer.status not in (404, 405, 412):
-            return self._explained(key, want, answer)
-        raise error_of(answer.status, answer.headers, answer.data, self._about(key, want))
+
+    def _not_modified(self, key: str, want: Get) -> None:
+        """Raise `NotModified` with all that is known of the object; return when it is another
+        by now."""
+        info = self.stat(key, replace(want, conditions=None, range=None))
+        if want.conditions is not None:
+            want.conditions.check_read(info)
 
     def _explained(self, key: str, want: Get, answer: Answer) -> Answer:
         """Why a HEAD was refused: answers to it say only a number, those to a GET a reason.
         Raises it; when the GET is not refused, the HEAD is asked once more."""
         error = error_of(answer.status, answer.headers, b"", self._about(key, want))
         if answer.status in (400, 401, 403, 416):
-            with self.get(key, want if want.range else replace(want, range=_first(want))):
-                pass
-            request = Request(
-                method="HEAD",
-                bucket=self.name,
-                key=self.under + key,
-                query=_query(want),
-                headers=asking.of_get(want),
-            )
-            again = self.client.send(request)
+            self._try_to_read(key, want)
+            again = self._sent(self._question("HEAD", key, want))
             if again.status in (200, 206):
                 return again
         raise error
+
+    def _try_to_read(self, key: str, want: Get) -> None:
+        first = want.range or (None if want.part is not None else Range(0, 0))
+        try:
+            with self.get(key, replace(want, range=first)):
+                pass
+        except InvalidRange:
+            if want.range is not None:
+                raise  # else it has no bytes, and that is no refusal
 
     def _about(self, key: str, want: Get) -> About:
         sealed = want.encryption is not None and want.encryption.kind == "customer"
@@ -159,12 +184,8 @@ class Bucket(Store):
         length = answer.length
         if length < 0:
             raise broken("it does not say how large the object is")
-        if answer.status == 206:
-            start, size = _extent(answer.headers, length)
-            self._check_extent(want, start, length, size)
-        else:
-            start, size = 0, length
-        info = _held(self._info(key, size, answer.headers), want)
+        start, length, size = fitting.extent(want, answer.status, answer.headers, length)
+        info = self._info(key, size, answer.headers, want)
         if want.part is not None and answer.status != 206 and (info.parts or want.part != 1):
             raise Unsupported(
                 "The upstream does not read single parts.", key=key, capability="part reads"
@@ -173,19 +194,17 @@ class Bucket(Store):
             return cut_out(info, body, want.range)
         return Opened(info=info, body=body, start=start, length=length)
 
-    def _check_extent(self, want: Get, start: int, length: int, size: int) -> None:
-        if want.range is not None and resolve_range(want.range, size) != (start, length):
-            raise broken("it has other bytes than were asked for")
-
-    def _info(self, key: str, size: int, headers: Headers) -> ObjectInfo:
+    def _info(self, key: str, size: int, headers: Headers, want: Get) -> ObjectInfo:
         version = headers.get("x-amz-version-id")
-        return properties.info_of(
+        info = properties.info_of(
             key,
             size,
             headers,
             tags=lambda count: Tags(count, partial(self.tags_of, key, version)),
             parts=lambda count: Parts(count, partial(self._parts_of, key, version, count, headers)),
         )
+        fitting.check_object(want, info)
+        return info
 
     # what is fetched when somebody looks
 
@@ -201,7 +220,7 @@ class Bucket(Store):
     ) -> tuple[Part, ...]:
         modified = properties.parse_date(headers.get("last-modified", ""))
         try:
-            parts = self._attributes(key, version, modified)
+            parts = self._attributes(key, version, count, modified)
         except OriginFailed:
             raise
         except StorageError:  # the upstream does not have GetObjectAttributes
@@ -210,11 +229,13 @@ class Bucket(Store):
             return parts
         return tuple(self._part(key, version, number, modified) for number in range(1, count + 1))
 
-    def _attributes(self, key: str, version: str | None, modified: int) -> tuple[Part, ...]:
+    def _attributes(
+        self, key: str, version: str | None, count: int, modified: int
+    ) -> tuple[Part, ...]:
         """AWS tells of the parts only where they were uploaded with checksums."""
         found: list[Part] = []
         query = [("attributes", "")] + ([("versionId", version)] if version is not None else [])
-        while True:
+        while len(found) <= count:
             headers = {
                 "x-amz-object-attributes": "ObjectParts",
                 "x-amz-max-parts": str(_PARTS_PAGE),
@@ -227,7 +248,9 @@ class Bucket(Store):
             found += page
             more = told is not None and documents.fields(told).get("IsTruncated") == "true"
             if not more or not page:
-                return tuple(found)
+                break
+            check_ascending(one.number for one in found)
+        return tuple(found)
 
     def _part(self, key: str, version: str | None, number: int, modified: int) -> Part:
         want = Get(version=version, part=number)
@@ -235,21 +258,10 @@ class Bucket(Store):
         return Part(number, size_of(headers), "", modified, checksums_of(headers)[0])
 
 
-def _held(info: ObjectInfo, want: Get) -> ObjectInfo:
-    """Raise what the conditions raise: an upstream may not know all of them."""
-    if want.conditions is not None:
-        want.conditions.check_read(info)
-    return info
-
-
 def _last_bytes(want: Get) -> Range | None:
     """A range that any object has, if that was wanted: upstreams refuse it of an empty one."""
     asked = want.range
     return asked if asked is not None and asked.first is None and asked.last else None
-
-
-def _first(want: Get) -> Range | None:
-    return None if want.part is not None else Range(0, 0)
 
 
 def _query(want: Get) -> str:
@@ -259,17 +271,6 @@ def _query(want: Get) -> str:
     if want.part is not None:
         pairs.append(("partNumber", str(want.part)))
     return query_of(pairs)
-
-
-def _extent(headers: Headers, length: int) -> tuple[int, int]:
-    """(start, size of the whole) as Content-Range has them."""
-    match = _EXTENT.fullmatch(headers.get("content-range", ""))
-    if match is None:
-        raise broken("it has a part of the object, and does not say which")
-    first, last, size = (int(one) for one in match.groups())
-    if not first <= last < size or last - first + 1 != length:
-        raise broken("its range and its length do not fit")
-    return first, size
 
 
 def _rows(told: documents.Node) -> Iterable[Mapping[str, str]]:

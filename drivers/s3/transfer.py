@@ -15,6 +15,9 @@ from gateway.storage import PIECE, Unavailable, sigv4
 SMALL = 64 * 1024
 """Bytes of a body that is read at once, so that its connection is free again."""
 
+_INTERIM = 16
+"""Heads of 1xx before one answer: more are no way to answer."""
+
 CONTINUE = 1.0
 """Seconds after which a body that waits to be asked for goes out without having been."""
 
@@ -71,11 +74,27 @@ def exchange(
         connection.send(head)
         early = _asked(connection, request.method) if body.length >= EXPECTS else None
         if early is not None:
-            return early._replace(keeps=False)
-        _stream(connection, body, seed)
-    while (found := connection.head(request.method)).status < 200:
-        pass
-    return found
+            return _refusing(early)._replace(keeps=False)
+        if not _stream(connection, body, seed):
+            return _refusing(_head(connection, request.method))
+    return _head(connection, request.method)
+
+
+def _head(connection: Connection, method: str, *, asks: bool = False) -> Head:
+    """That of the answer itself, behind those that only say that one will come (RFC 9110
+    §15.2); with `asks` also one that asks for the body."""
+    for _ in range(_INTERIM):
+        found = connection.head(method)
+        if found.status >= 200 or (asks and found.status == 100):
+            return found
+    raise broken("it says again and again that it will come")
+
+
+def _refusing(head: Head) -> Head:
+    """An answer that came before the body had been sent."""
+    if head.status < 300:
+        raise broken(f"it answered {head.status} before it had the body")
+    return head
 
 
 def answered(pool: Pool, request: Request, connection: Connection, head: Head) -> Answer:
@@ -127,22 +146,21 @@ def _pieces(body: Outgoing, seed: sigv4.Seed | None) -> Iterator[bytes]:
         yield piece
 
 
-def _stream(connection: Connection, body: Outgoing, seed: sigv4.Seed | None) -> None:
-    """Send it all. An upstream that has answered already and closed is heard."""
+def _stream(connection: Connection, body: Outgoing, seed: sigv4.Seed | None) -> bool:
+    """Send it all; False when the upstream closed before: it may have said why."""
     for piece in _pieces(body, seed):
         try:
             connection.send(piece)
         except Gone:
-            return
+            return False
+    return True
 
 
 def _asked(connection: Connection, method: str) -> Head | None:
     """Wait until the upstream asks for the body (100). An answer that comes instead."""
     if not connection.readable(CONTINUE):
         return None
-    found = connection.head(method)
-    while 100 < found.status < 200:
-        found = connection.head(method)
+    found = _head(connection, method, asks=True)
     return None if found.status == 100 else found
 
 

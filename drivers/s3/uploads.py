@@ -8,13 +8,14 @@ checksum and the storage class are known.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import Lock
 
 from drivers.s3 import documents
 from drivers.s3.documents import fields
-from drivers.s3.listing import Listing, behind
+from drivers.s3.listing import Listing, Marker, check_order, follows, named
 from drivers.s3.properties import parse_iso
+from drivers.s3.steps import Steps
 from gateway.storage import NOTHING, Put, Upload, UploadPage, UploadQuery
 from gateway.storage.paging import LIMIT
 
@@ -53,40 +54,45 @@ class Uploads(Listing):
     def uploads(self, query: UploadQuery = UploadQuery()) -> UploadPage:
         if query.limit <= 0:
             return UploadPage()
+        marker = self.marker(query, query.after_upload)
+        steps = Steps(marker)
         while True:
-            page = self._uploads_page(query)
-            if page.uploads or page.prefixes or page.next is None:
+            page, marker = self._uploads_page(query, marker)
+            if page.next is None:
                 return page
-            query = replace(query, after=page.next, after_upload=page.next_upload)
+            steps.take(marker)
+            if page.uploads or page.prefixes:
+                return page
 
-    def _uploads_page(self, query: UploadQuery) -> UploadPage:
+    def _uploads_page(self, query: UploadQuery, marker: Marker) -> tuple[UploadPage, Marker]:
+        """As `_version_page`."""
         pairs = [("uploads", ""), *self._common(query.prefix, query.delimiter)]
         pairs.append(("max-uploads", str(min(query.limit, LIMIT))))
-        if query.after and query.after_upload:
-            pairs.append(("key-marker", self.under + query.after))
-            pairs.append(("upload-id-marker", query.after_upload))
-        elif query.after:
-            pairs.append(
-                ("key-marker", self.under + behind(query.after, query.prefix, query.delimiter))
-            )
+        pairs += named(("key-marker", "upload-id-marker"), marker)
         root = documents.parse(
             self.ask("GET", None, query=pairs).data,
             "ListMultipartUploadsResult",
         )
-        decode, cut = documents.decoder(root), len(self.under)
+        decode = documents.decoder(root)
         found = [
-            self._listed_upload(row, decode(row["Key"])[cut:])
+            self._listed_upload(row, self.cut(decode(row.get("Key", ""))))
             for row in map(fields, documents.children(root, "Upload"))
         ]
-        prefixes = [one[cut:] for one in documents.prefixes(root, decode)]
+        prefixes = [self.cut(one) for one in documents.prefixes(root, decode)]
         said = fields(root)
         more = said.get("IsTruncated") == "true"
-        return UploadPage(
-            uploads=tuple(found),
+        if more:
+            check_order(prefixes, [one.key for one in found])
+            marker = decode(said.get("NextKeyMarker", "")), said.get("NextUploadIdMarker", "")
+        page = UploadPage(
+            uploads=tuple(
+                one for one in found if follows(one.key, query.after, query.after_upload)
+            ),
             prefixes=tuple(one for one in prefixes if one > query.after),
-            next=decode(said.get("NextKeyMarker", ""))[cut:] if more else None,
-            next_upload=said.get("NextUploadIdMarker", "") if more else "",
+            next=self.place(marker, query.after) if more else None,
+            next_upload=marker[1] if more else "",
         )
+        return page, marker
 
     def _listed_upload(self, row: dict[str, str], key: str) -> Upload:
         known = self.known.get(key, row.get("UploadId", ""))
