@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
 
 from gateway.access import EVERYONE, Grant
 from gateway.modes import Settings
@@ -538,3 +540,50 @@ def test_a_place_to_read_a_body_is_taken_by_who_may_write_only() -> None:
     gateway.set_grants(CREDENTIALS["main-key"].identity, "bucket", [Grant(EVERYONE, "write")])
     assert put_as_nobody() == "200"
     assert taken
+
+
+# what a HEAD is told
+
+
+def test_who_signs_for_another_region_is_told_the_right_one(s3: Served, bucket: str) -> None:
+    s3.client().put_object(Bucket=bucket, Key="k", Body=b"x")
+    elsewhere = boto3.client(
+        "s3",
+        endpoint_url=s3.url,
+        region_name="eu-west-1",
+        aws_access_key_id="main-key",
+        aws_secret_access_key="secret of main-key",
+        config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
+    )
+    for ask in (elsewhere.head_object, elsewhere.get_object):
+        assert ask(Bucket=bucket, Key="k")["ContentLength"] == 1
+    assert elsewhere.head_bucket(Bucket=bucket)["BucketRegion"] == "us-east-1"
+
+
+@pytest.mark.parametrize(
+    ("key", "target", "status", "code", "region"),
+    [
+        ("main-key", "/{bucket}/none", 404, "NoSuchKey", None),
+        ("main-key", "/none", 404, "NoSuchBucket", None),
+        ("main-key", "/{bucket}/k?partNumber=x", 400, "InvalidArgument", "us-east-1"),
+        ("other-key", "/{bucket}", 403, "AccessDenied", "us-east-1"),
+        ("", "/{bucket}", 403, "AccessDenied", "us-east-1"),
+    ],
+)
+def test_a_head_that_is_refused_says_why_in_headers(
+    s3: Served, bucket: str, key: str, target: str, status: int, code: str, region: str | None
+) -> None:
+    said = s3.raw("HEAD", target.format(bucket=bucket), key=key)
+    assert (said.status, said.body) == (status, b"")
+    assert said.headers["x-amz-error-code"] == code
+    assert said.headers["x-amz-error-message"].isprintable()
+    assert said.headers.get("x-amz-bucket-region") == region
+    assert said.headers["x-amz-request-id"]
+    got = s3.raw("GET", target.format(bucket=bucket), key=key)
+    assert "x-amz-error-code" not in got.headers  # it has a document
+
+
+def test_a_head_on_condition_is_told_nothing_of_errors(s3: Served, bucket: str) -> None:
+    s3.client().put_object(Bucket=bucket, Key="k", Body=b"x")
+    said = s3.raw("HEAD", f"/{bucket}/k", headers={"If-None-Match": "*"})
+    assert (said.status, "x-amz-error-code" in said.headers) == (304, False)

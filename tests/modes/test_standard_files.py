@@ -291,6 +291,10 @@ def test_head_says_what_get_says(api: Served, folder: str) -> None:
     assert head.headers == get.headers
     missing = api.call("getfile", method="HEAD", sid="files", path=f"{folder}none")
     assert (missing.status, missing.body) == (404, b"")
+    assert missing.headers["x-error"] == "file_not_found"
+    unchanged = {"If-None-Match": get.headers["etag"]}
+    same = api.call("getfile", method="HEAD", sid="files", path=f"{folder}a", headers=unchanged)
+    assert (same.status, "x-error" in same.headers) == (304, False)
 
 
 @settings(

@@ -93,7 +93,7 @@ class Sink:
                     record.operation = operation.name
             return admitted(operation.handler(request), environ)
         except (StorageError, S3Problem) as error:
-            return refused(error, environ, record)
+            return refused(error, environ, record, self._gateway.settings.region)
 
 
 def admitted(reply: Reply, environ: dict[str, Any]) -> Reply:
@@ -107,7 +107,9 @@ def admitted(reply: Reply, environ: dict[str, Any]) -> Reply:
     return reply
 
 
-def refused(error: StorageError | S3Problem, environ: dict[str, Any], record: Any) -> Reply:
+def refused(
+    error: StorageError | S3Problem, environ: dict[str, Any], record: Any, region: str
+) -> Reply:
     path = _shown_path(environ)
     code, reply = errors.reply(error, path, environ.get("gateway.request_id", ""))
     if record is not None:
@@ -115,7 +117,7 @@ def refused(error: StorageError | S3Problem, environ: dict[str, Any], record: An
     if reply.status >= 500 and reply.status != 501:
         log.warning("%s %r: %s: %s", environ["REQUEST_METHOD"], path, code, error)
     if environ["REQUEST_METHOD"] == "HEAD":
-        reply.body = b""
+        errors.to_head(reply, code, error, region)
     return reply
 
 
@@ -169,6 +171,7 @@ def _say(problem: S3Problem, req: falcon.Request, resp: falcon.Response) -> None
     resp.status = reply.status
     resp.data = reply.body if isinstance(reply.body, bytes) and req.method != "HEAD" else b""
     resp.stream = None
+    reply.headers.append(("x-amz-request-id", environ.get("gateway.request_id", "")))
     resp.set_headers(reply.headers)
 
 

@@ -150,12 +150,17 @@ def _headers(error: StorageError) -> Headers:
     return []
 
 
+_ALSO_HEADERS = (("Allow", "allow"), ("Region", "x-amz-bucket-region"))
+"""Elements of the document that clients look for in a header: botocore, where to sign for."""
+
+
 def reply(error: StorageError | S3Problem, resource: str, request_id: str) -> tuple[str, Reply]:
     """(code, answer). `resource` is the path asked for."""
     if isinstance(error, S3Problem):
         code, message, details, headers = error.code, error.message, error.extra, Headers()
-        if (allow := details.get("Allow")) is not None:
-            headers.append(("allow", allow))
+        for name, header in _ALSO_HEADERS:
+            if (text := details.get(name)) is not None:
+                headers.append((header, text))
     else:
         code, message = code_of(error), message_of(error)
         details, headers = _details(error), _headers(error)
@@ -173,3 +178,15 @@ def reply(error: StorageError | S3Problem, resource: str, request_id: str) -> tu
         namespace="",
     )
     return code, Reply(status, [*headers, ("content-type", replies.XML)], body)
+
+
+def to_head(answer: Reply, code: str, error: StorageError | S3Problem, region: str) -> None:
+    """Say in headers what the document says, which a HEAD does not get: code and message under
+    the names that AWS's website endpoints use, and where the bucket is, if it is anywhere."""
+    answer.body = b""
+    if answer.status == 304:
+        return
+    message = error.message if isinstance(error, S3Problem) else message_of(error)
+    answer.headers += [("x-amz-error-code", code), ("x-amz-error-message", replies.value(message))]
+    if answer.status != 404 and all(name != "x-amz-bucket-region" for name, _ in answer.headers):
+        answer.headers.append(("x-amz-bucket-region", region))

@@ -94,6 +94,8 @@ def refused(error: StorageError | Problem, environ: dict[str, Any], query: Any) 
         log.warning("%s: %s: %s: %s", request_id, environ["PATH_INFO"], code, error)
     if environ["REQUEST_METHOD"] == "HEAD":
         reply.body = b""
+        if reply.status != 304:  # what programs need of the document
+            reply.headers.append(("x-error", code))
     return reply
 
 
