@@ -89,10 +89,12 @@ def pairs(text: str) -> Iterator[tuple[str, str]]:
     for pair in text.split("&"):
         if pair:
             name, _, value = pair.partition("=")
-            yield _decoded(name), _decoded(value)
+            yield form_decoded(name), form_decoded(value)
 
 
-def _decoded(text: str) -> str:
+def form_decoded(text: str) -> str:
+    """As HTML forms are encoded: a `+` is a space, and only `%2B` a plus. Raises `ValueError`
+    when it is not UTF-8."""
     if "+" in text:
         text = text.replace("+", " ")
     if "%" in text or not text.isascii():

@@ -258,7 +258,11 @@ def test_checksums_are_checked_kept_and_said(s3: Served, bucket: str) -> None:
     ("headers", "code"),
     [
         ({"x-amz-checksum-crc32": "AAAAAA=="}, "BadDigest"),
-        ({"x-amz-checksum-crc32": "rubbish"}, "InvalidRequest"),
+        ({"x-amz-checksum-crc32": "rubbish!"}, "InvalidRequest"),
+        ({"x-amz-checksum-crc32": ""}, "InvalidRequest"),
+        ({"x-amz-checksum-crc32": "c2RhZnNhZGZzZGFm"}, "InvalidRequest"),  # of another length
+        ({"x-amz-checksum-sha256": "bad"}, "BadDigest"),  # without its padding
+        ({"x-amz-checksum-crc64nvme": "bad"}, "BadDigest"),
         (
             {"x-amz-checksum-crc32": "AAAAAA==", "x-amz-checksum-crc32c": "AAAAAA=="},
             "InvalidRequest",
@@ -452,6 +456,19 @@ def test_a_copy_has_its_sources_headers_or_its_own(s3: Served, bucket: str) -> N
     tags = [client.get_object_tagging(Bucket=bucket, Key=key)["TagSet"] for key in ("same", "own")]
     assert tags == [[{"Key": "t", "Value": "1"}], [{"Key": "u", "Value": "2"}]]
     assert client.get_object(Bucket=bucket, Key="same")["Body"].read() == b"data"
+
+
+def test_a_plus_is_a_blank_in_sources_and_tags(s3: Served, bucket: str) -> None:
+    """Go's QueryEscape and PHP's urlencode send it, and Amazon S3 takes it so."""
+    for key, body in (("my file", b"blank"), ("my+file", b"plus")):
+        s3.client().put_object(Bucket=bucket, Key=key, Body=body)
+    for source, body in (("my+file", b"blank"), ("my%20file", b"blank"), ("my%2Bfile", b"plus")):
+        headers = {"x-amz-copy-source": f"{bucket}/{source}", "x-amz-tagging-directive": "REPLACE"}
+        headers["x-amz-tagging"] = "a+b=c%2Bd+e"
+        assert s3.raw("PUT", f"/{bucket}/copy", headers=headers).status == 200
+        assert s3.raw("GET", f"/{bucket}/copy").body == body
+        tags = s3.client().get_object_tagging(Bucket=bucket, Key="copy")["TagSet"]
+        assert tags == [{"Key": "a b", "Value": "c+d e"}]
 
 
 def test_a_copy_onto_itself_must_change_something(s3: Served, bucket: str) -> None:

@@ -237,7 +237,9 @@ def test_a_copys_source_is_read_or_refused(text: str) -> None:
         ("/b/a/b", ("b", "a/b", None)),
         ("b/a%2Fb%3FversionId=x", ("b", "a/b?versionId=x", None)),
         ("b%2Fk?versionId=v%31", ("b", "k", "v1")),
-        ("b/a+b%C3%A9", ("b", "a+bé", None)),
+        ("b/a+b%C3%A9", ("b", "a bé", None)),
+        ("b/a%2Bb+c%20d%2bé".encode().decode("latin-1"), ("b", "a+b c d+é", None)),
+        ("b%2Fk?versionId=v+%2B", ("b", "k", "v +")),
         ("b//k", ("b", "/k", None)),
     ],
 )

@@ -237,16 +237,18 @@ def date_of_query(parameters: Mapping[str, str], now_ms: int) -> str:
         )
     if not _NUMBER.fullmatch(expires):
         raise S3Problem(_PARAMETERS.code, "X-Amz-Expires should be a number")
-    if len(expires) > 9 or not 1 <= int(expires) <= LONGEST:
-        raise S3Problem(  # as one that has expired: it was never valid
-            "AccessDenied",
-            "X-Amz-Expires must be at least one second and less than a week (in seconds); that"
-            f" is, the given X-Amz-Expires must be at most {LONGEST} seconds",
+    if expires.startswith("-"):
+        raise S3Problem(_PARAMETERS.code, "X-Amz-Expires must be non-negative")
+    if len(expires) > 9 or int(expires) > LONGEST:
+        raise S3Problem(
+            _PARAMETERS.code,
+            "X-Amz-Expires must be less than a week (in seconds); that is, the given"
+            f" X-Amz-Expires must be less than {LONGEST} seconds",
         )
     if now_ms < at - SKEW:
         raise S3Problem("AccessDenied", "Request is not valid yet", ServerTime=_iso(now_ms))
     end = at + int(expires) * 1000
-    if now_ms > end:
+    if now_ms > end or end == at:  # one for no time was never valid
         raise S3Problem(
             "AccessDenied",
             "Request has expired",

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
-from urllib.parse import unquote_to_bytes
 
 from gateway import http_fields
 from gateway.access import GRANTS, Access
+from gateway.http import form_decoded
 from gateway.modes import KEY_LIMIT
 from gateway.modes.s3 import documents, encryption, grants, headers, replies, sums
 from gateway.modes.s3.problems import S3Problem
@@ -43,11 +43,11 @@ class Source(NamedTuple):
 
 
 def parse_source(text: str) -> Source:
-    """`[/]bucket/key[?versionId=…]`, percent-encoded. Raises InvalidArgument."""
+    """`[/]bucket/key[?versionId=…]`, encoded as in forms: Amazon S3 takes a `+` for a space.
+    Raises InvalidArgument."""
     path, mark, version = text.partition("?versionId=")
     try:
-        decoded = unquote_to_bytes(path.encode("latin-1")).decode("utf-8")
-        named = unquote_to_bytes(version.encode("latin-1")).decode("utf-8")
+        decoded, named = form_decoded(path), form_decoded(version)
     except ValueError:
         decoded, named = "", ""
     bucket, _, key = decoded.removeprefix("/").partition("/")
@@ -222,6 +222,9 @@ def _part_range(request: Request, size: int) -> Range | None:
         )
     if found.last >= size:
         raise S3Problem(
-            "InvalidRange", f"Range specified is not valid for source object of size: {size}"
+            "InvalidArgument",
+            f"Range specified is not valid for source object of size: {size}",
+            ArgumentName="x-amz-copy-source-range",
+            ArgumentValue=text,
         )
     return found
