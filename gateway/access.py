@@ -54,6 +54,7 @@ from gateway.storage import (
     Versions,
     WrongKey,
 )
+from gateway.storage.paging import check_moves
 
 Action = Literal[
     "list",
@@ -231,15 +232,21 @@ class Access:
 
     def list(self, query: ListQuery = ListQuery()) -> ListPage:
         self.require("list")
-        return self.service.need(Listable).list(query)
+        page = self.service.need(Listable).list(query)
+        check_moves(page.next, query.after)
+        return page
 
     def versions(self, query: VersionQuery = VersionQuery()) -> VersionPage:
         self.require("list")
-        return self.service.need(Versions).versions(query)
+        page = self.service.need(Versions).versions(query)
+        check_moves(page.next, query.after, page.next_version, query.after_version)
+        return page
 
     def uploads(self, query: UploadQuery = UploadQuery()) -> UploadPage:
         self.require("list")
-        return self.service.uploads(query)
+        page = self.service.uploads(query)
+        check_moves(page.next, query.after, page.next_upload, query.after_upload)
+        return page
 
     def changes(self, after: int = 0, limit: int = 1000, wait: float = 0) -> ChangePage:
         self.require("read")

@@ -17,9 +17,16 @@ from gateway.storage import (
     Delete,
     Forbidden,
     Get,
+    ListPage,
+    ListQuery,
     NoSuchKey,
     Put,
     Range,
+    Unavailable,
+    UploadPage,
+    UploadQuery,
+    VersionPage,
+    VersionQuery,
 )
 
 OWNER = Identity(key="k", account="photos")
@@ -192,3 +199,40 @@ def test_only_who_administers_may_override_a_retention(store: Memory) -> None:
     with pytest.raises(Forbidden):
         seen(store, identity("write-all")).delete("kept", Delete(bypass=True))
     assert seen(store, OWNER).delete("kept", Delete(bypass=True)).marker
+
+
+class Circling(Memory):
+    """Says that there is more behind a place which is none behind the page."""
+
+    to: tuple[str, str] = ("", "")
+
+    def list(self, query: ListQuery = ListQuery()) -> ListPage:
+        return ListPage(prefixes=("a/",), next=self.to[0])
+
+    def versions(self, query: VersionQuery = VersionQuery()) -> VersionPage:
+        return VersionPage(prefixes=("a/",), next=self.to[0], next_version=self.to[1])
+
+    def uploads(self, query: UploadQuery = UploadQuery()) -> UploadPage:
+        return UploadPage(prefixes=("a/",), next=self.to[0], next_upload=self.to[1])
+
+
+@pytest.mark.parametrize("to", [("", ""), ("b", "1"), ("c", "1")])
+def test_a_list_that_does_not_move_on_is_an_error(to: tuple[str, str]) -> None:
+    store = Circling()
+    store.open(Context(sid="archive"))
+    store.to = to
+    access = seen(store, OWNER)
+    asked: list[Callable[[], object]] = [
+        lambda: access.versions(VersionQuery(after="c", after_version="1")),
+        lambda: access.uploads(UploadQuery(after="c", after_upload="1")),
+        lambda: access.list(ListQuery(after="c")),
+    ]
+    try:
+        for ask in asked:
+            with pytest.raises(Unavailable, match="does not move on"):
+                ask()
+        store.to = ("d", "")
+        for ask in asked:
+            ask()
+    finally:
+        store.close()

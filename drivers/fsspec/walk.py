@@ -22,6 +22,9 @@ from drivers.fsspec.tree import Found, Node, Tree
 from gateway.storage import BadKey, ListQuery
 from gateway.storage.paging import LIMIT, common_prefix
 
+_LONGEST = 4096
+"""Bytes of a path (Linux' PATH_MAX): what is behind it is no key."""
+
 
 class Item(NamedTuple):
     """A key with its file, or a common prefix without."""
@@ -84,9 +87,9 @@ def _level(tree: Tree, folder: str, query: ListQuery) -> Iterator[tuple[str, str
     """(key, or folder with "/" behind it; the folder it is in; node) of what may hold
     items, in order."""
     marked: list[tuple[str, Node]] = []
-    try:
-        nodes = tree.scan(folder)
-    except BadKey:  # a prefix that is longer than any path
+    try:  # a path may be longer than any, where folders are in themselves
+        nodes = tree.scan(folder) if len(folder.encode()) < _LONGEST else ()
+    except BadKey:
         nodes = ()
     for node in nodes:
         mark = f"{folder}{node.name}/" if node.folder else folder + node.name

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from gateway.storage.errors import Unavailable
 from gateway.storage.types import ObjectInfo, Upload
 
 LIMIT = 1000
@@ -146,6 +147,18 @@ def page_of(keys: Sequence[str], info: Callable[[str], ObjectInfo], query: ListQ
         beyond = successor(rolled)
         at = len(keys) if beyond is None else bisect_left(keys, beyond, at)
     return ListPage(entries=tuple(entries), prefixes=tuple(prefixes))
+
+
+def check_moves(
+    next: str | None,
+    after: str,
+    next_id: str = "",
+    after_id: str = "",  # as in pages
+) -> None:
+    """Raise `Unavailable` when the page behind `next` would not be behind this one, which
+    began `after`: whoever pages would never come to an end."""
+    if next is not None and (next < after or (next, next_id) == (after, after_id)):
+        raise Unavailable("The store's list does not move on.")
 
 
 def common_prefix(key: str, prefix: str, delimiter: str) -> str | None:

@@ -13,12 +13,15 @@ from typing import Any
 
 import paramiko
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from drivers.fsspec import FileSystem
 from drivers.fsspec.details import found_of
 from drivers.fsspec.failures import translated
 from drivers.fsspec.pool import Pool
+from drivers.fsspec.remote import Connected, RemoteTree
 from drivers.fsspec.transfers import Spooled
+from drivers.fsspec.walk import page
 from gateway.storage import (
     BadKey,
     BytesBody,
@@ -28,6 +31,7 @@ from gateway.storage import (
     Delete,
     Full,
     Get,
+    ListQuery,
     NoSuchKey,
     OriginDenied,
     OriginFailed,
@@ -253,6 +257,28 @@ def test_an_upstream_that_denies_the_gateway_is_OriginDenied(upstream: Served) -
     options = {**s3_options(upstream), "secret": "wrong"}
     with closing(opened("s3://files", options)) as store, pytest.raises(OriginDenied):
         store.stat("k")
+
+
+class InItself(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
+    """Each folder has itself in it, as where a server's links lead back."""
+
+    cachable = False
+    looks = 0
+
+    def ls(self, path: str, detail: bool = True, **_: Any) -> list[dict[str, Any]]:
+        InItself.looks += 1
+        return [{"name": f"{path.rstrip('/')}/{'again' * 40}", "type": "directory", "size": 0}]
+
+
+def test_a_list_of_folders_that_are_in_themselves_ends() -> None:
+    tree = RemoteTree(
+        Pool(lambda: Connected(InItself(), ""), size=1, patience=1, together=False),
+        way=None,
+        timeout=None,
+        spool=None,
+    )
+    assert page(tree, ListQuery()).items == []
+    assert 0 < InItself.looks < 50
 
 
 # what fsspec raises and says
