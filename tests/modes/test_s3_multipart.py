@@ -104,6 +104,19 @@ def test_the_parts_that_are_there_are_listed(s3: Served, bucket: str) -> None:
     assert refused(client.list_parts, **where) == (404, "NoSuchUpload")
 
 
+def test_of_a_part_that_was_sent_twice_the_one_that_ended_last_is_named_last(
+    s3: Served, bucket: str
+) -> None:
+    """As ceph/s3-tests does it: while one is on its way the other is sent and answered."""
+    started = begin(s3, bucket)
+    (other,) = upload(s3, bucket, started, b"B" * 8)
+    (last,) = upload(s3, bucket, started, b"A" * 8)
+    named = {"s3": s3, "bucket": bucket, "upload_id": started}
+    assert refused(complete, parts=[last, other], **named) == (400, "InvalidPart")
+    complete(s3, bucket, started, [other, last])
+    assert s3.client().get_object(Bucket=bucket, Key="k")["Body"].read() == b"A" * 8
+
+
 def test_what_cannot_be_completed(s3: Served, bucket: str) -> None:
     started = begin(s3, bucket)
     one, two = upload(s3, bucket, started, b"small", b"last")

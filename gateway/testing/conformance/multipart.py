@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import product
 
@@ -13,6 +14,7 @@ from gateway.storage import (
     Conditions,
     Get,
     IncompleteBody,
+    InvalidPart,
     NoSuchKey,
     NoSuchUpload,
     Part,
@@ -27,7 +29,7 @@ from gateway.testing.conformance.bench import Bench
 from gateway.testing.conformance.harness import Conformance
 from gateway.testing.conformance.parallel import together
 from gateway.testing.conformance.walks import all_uploads, upload_pages
-from gateway.testing.faults import Breaking, noise
+from gateway.testing.faults import PATIENCE, Breaking, Gated, noise
 
 
 def begin(bench: Bench, key: str = "k", options: Put = Put()) -> str:
@@ -93,6 +95,26 @@ class MultipartConformance(Conformance):
         (part,) = bench.multipart.parts("k", upload)
         assert (part.size, part.etag) == (3, new.etag)
         assert old.etag != new.etag
+
+    def test_of_a_part_that_is_sent_twice_at_once_the_one_that_ends_last_counts(
+        self, bench: Bench
+    ) -> None:
+        upload, slow = begin(bench), Gated(noise(100_000))
+        with ThreadPoolExecutor(1) as pool:
+            multipart = bench.multipart
+            first = pool.submit(multipart.put_part, "k", upload, 1, slow, Put(size=100_000))
+            try:
+                assert slow.reached.wait(PATIENCE)
+                second = send(bench, upload, 1, b"later, and done before")
+            finally:
+                slow.go.set()
+            part = first.result(PATIENCE)
+        (kept,) = multipart.parts("k", upload)
+        assert (kept.size, kept.etag) == (100_000, part.etag)
+        with pytest.raises(InvalidPart):
+            multipart.complete("k", upload, [second])
+        multipart.complete("k", upload, [PartRef(number=1, etag=part.etag)])
+        assert bench.read("k") == noise(100_000)
 
     def test_a_part_that_ends_early_is_not_kept(self, bench: Bench) -> None:
         upload = begin(bench)
