@@ -8,35 +8,31 @@ or that the object is none of the cache's business (`passing`).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from drivers.cache.policy import FAILING, MISSING
 from drivers.indexed.records import (
-    pack_encryption,
     pack_parts,
     pack_protection,
-    unpack_encryption,
     unpack_parts,
     unpack_protection,
 )
-from gateway.storage import (
-    NOTHING,
-    Busy,
-    Forbidden,
-    NoSuchKey,
-    NoSuchStore,
-    ObjectInfo,
-    OriginFailed,
-    StorageError,
-    TimedOut,
-    Unavailable,
-)
+from gateway.storage import NOTHING, Encryption, ObjectInfo, StorageError, errors
+
+FORMAT = 1
+"""Of the text of a row. One that a newer release has written is not read."""
 
 _FAILURES = {
-    kind.__name__: kind
-    for kind in (NoSuchKey, NoSuchStore, Forbidden, Unavailable, Busy, OriginFailed, TimedOut)
+    name: kind
+    for name, kind in vars(errors).items()
+    if isinstance(kind, type) and issubclass(kind, (*MISSING, *FAILING))
 }
-"""What a source may say that is remembered."""
+"""What a source may say that is remembered (see `policy`)."""
+
+
+class Unreadable(Exception):
+    """A row's text is damaged, or of another release."""
 
 
 class Held(NamedTuple):
@@ -105,18 +101,24 @@ class Entry:
         if self.info is not None:
             values["i"] = _pack_info(self.info)
         if self.failure is not None:
-            values["f"] = {"type": type(self.failure).__name__, **vars(self.failure)}
+            values["f"] = _pack_failure(self.failure)
         if self.passing:
             values["p"] = 1
         return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
     def load(self, text: str) -> None:
-        values = json.loads(text)
-        self.passing = "p" in values
-        if "i" in values:
-            self.info = _unpack_info(values["i"])
-        if "f" in values:
-            self.failure = _unpack_failure(values["f"])
+        """Raises `Unreadable`."""
+        try:
+            values = json.loads(text)
+            if values.get("n", 1) > FORMAT:
+                raise Unreadable(f"it has the format {values['n']}; this release knows {FORMAT}")
+            self.passing = "p" in values
+            if "i" in values:
+                self.info = _unpack_info(values["i"])
+            if "f" in values:
+                self.failure = _unpack_failure(values["f"])
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise Unreadable(f"{type(error).__name__}: {error}") from error
 
 
 def validator_of(info: ObjectInfo) -> str:
@@ -133,11 +135,37 @@ def again(error: StorageError) -> StorageError:
     return twin
 
 
+def _pack_failure(error: StorageError) -> dict[str, Any]:
+    """As the nearest class of the contract: a driver may have some of its own."""
+    known = next(kind for kind in type(error).__mro__ if _FAILURES.get(kind.__name__) is kind)
+    plain = {name: one for name, one in vars(error).items() if isinstance(one, _PLAIN)}
+    return {"type": known.__name__, **plain}
+
+
+_PLAIN = (str, int, float, type(None))
+
+
 def _unpack_failure(values: dict[str, Any]) -> StorageError:
     kind = _FAILURES[values.pop("type")]
     error = kind(values["message"])
     error.__dict__.update(values)
     return error
+
+
+def _pack_encryption(encryption: Encryption | None) -> list[Any] | None:
+    """Without a customer's key: that is never kept."""
+    if encryption is None:
+        return None
+    one = encryption
+    return [one.kind, one.key_md5, one.key_id, one.context, one.double, one.bucket_key]
+
+
+def _unpack_encryption(values: Sequence[Any] | None) -> Encryption | None:
+    """An earlier release wrote the first two."""
+    if not values:
+        return None
+    names = ("kind", "key_md5", "key_id", "context", "double", "bucket_key")
+    return Encryption(**dict(zip(names, values, strict=False)))
 
 
 def _mapping(values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -159,7 +187,7 @@ def _pack_info(info: ObjectInfo) -> dict[str, Any]:
         "ct": info.checksum_type,
         "q": pack_parts(info.parts) if info.parts else None,
         "p": pack_protection(info.protection),
-        "x": pack_encryption(info.encryption),
+        "x": _pack_encryption(info.encryption),
         "sc": info.storage_class,
         "o": info.owner,
         "a": dict(info.attributes),
@@ -186,7 +214,7 @@ def _unpack_info(values: dict[str, Any]) -> ObjectInfo:
         checksum_type=found("ct"),
         parts=unpack_parts(found("q", "")),
         protection=unpack_protection(found("p")),
-        encryption=unpack_encryption(found("x")),
+        encryption=_unpack_encryption(found("x")),
         storage_class=found("sc", ""),
         owner=found("o", ""),
         attributes=_mapping(found("a", NOTHING)),

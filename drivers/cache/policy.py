@@ -23,6 +23,11 @@ PASS_FOR = 30.0
 """Seconds for which it is remembered that an object is not for the cache, so that its
 readers do not queue for each other."""
 
+MISSING = (NoSuchKey, NoSuchStore)
+FAILING = (Unavailable,)
+"""What a source may say that is remembered: what is not there, and that it failed. That it
+refuses the gateway itself (`OriginDenied`) is a failure like others, and as short."""
+
 _TAGS = {"surrogate-key": None, "cache-tag": ",", "cache-groups": ","}
 """Headers that name an object's tags, and what separates them (None: white space)."""
 
@@ -61,9 +66,9 @@ class Policy:
 
     def remembers(self, error: StorageError) -> float:
         """For how long this answer of the source is given again; 0: not at all."""
-        if isinstance(error, NoSuchKey | NoSuchStore):
+        if isinstance(error, MISSING):
             return self.expire_not_found
-        return self.expire_errors if isinstance(error, Unavailable) else 0.0
+        return self.expire_errors if isinstance(error, FAILING) else 0.0
 
     def tags(self, info: ObjectInfo) -> tuple[str, ...]:
         return tuple(_tags(info)) if info.headers else ()

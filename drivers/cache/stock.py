@@ -7,6 +7,7 @@ after a power cut blocks are checked by their CRCs (see `rows`).
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -14,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 from drivers.cache import rows
-from drivers.cache.entries import Entry, Held
+from drivers.cache.entries import Entry, Held, Unreadable
 from drivers.cache.rows import NoRoom
 from drivers.indexed.batch import Transaction
 from drivers.indexed.blobs import (
@@ -29,6 +30,8 @@ from drivers.indexed.cipher import BLOCK as BLOB_BLOCK
 from drivers.indexed.cipher import Cipher, new_cipher, open_cipher
 from drivers.indexed.space import FileSpace, MemorySpace, Space
 from gateway.storage import Encryption, Filling, IteratorBody, Secret
+
+log = logging.getLogger("gateway.cache")
 
 HIGH = 0.99
 """Of the limit: from there on the background makes room."""
@@ -84,6 +87,7 @@ class Stock:
         """Other processes have it too."""
         self.total = 0
         """Bytes stored, when this process last looked."""
+        self._told = False
         space.write(rows.create)
         self._torn_below = (
             space.write(lambda txn: rows.note_boot(txn, boot_id())) if self.shared else 0
@@ -112,6 +116,7 @@ class Stock:
     # reading
 
     def find(self, key: str, variant: str) -> Entry | None:
+        """None also for what cannot be read."""
         row = self.space.one(_FIND, (key, variant))
         if row is None:
             return None
@@ -120,10 +125,20 @@ class Stock:
             tags=tuple(row[5].split("\n")) if row[5] else (),
         )  # fmt: skip
         entry.used = row[4]
-        entry.load(row[6])
+        try:
+            entry.load(row[6])
+        except Unreadable as error:
+            self._tell(error)
+            return None
         if row[-1] is not None:
             entry.blocks[0] = Held(*row[8:])
         return entry
+
+    def _tell(self, error: Unreadable) -> None:
+        """Once: what cannot be read is asked for anew, and written over."""
+        if not self._told:
+            self._told = True
+            log.warning("an entry of the cache cannot be read, and is fetched again: %s", error)
 
     def blocks(self, entry: int, first: int, last: int) -> dict[int, Held]:
         """Those that are stored, of a stretch."""

@@ -1,0 +1,196 @@
+"""What a cache writes down of an object it can read again, also what another release wrote;
+what cannot be read is a miss."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from typing import Any
+
+import pytest
+
+from drivers.cache import Cache
+from drivers.cache.entries import FORMAT, Entry, Unreadable
+from drivers.cache.policy import Policy
+from drivers.indexed.batch import Transaction
+from gateway.storage import (
+    Encryption,
+    ObjectInfo,
+    OriginDenied,
+    OriginFailed,
+    Part,
+    Protection,
+    StorageError,
+    errors,
+)
+from gateway.testing.faults import noise
+from tests.layers.origin import Site, read, until
+
+Opening = Callable[..., Cache]
+POLICY = Policy(
+    refresh_after=1, expire_not_found=2, expire_errors=3, max_item_size=4, stale_if_error=5,
+    stale_while_revalidate=6,
+)  # fmt: skip
+INFO = ObjectInfo(
+    key="ключ",
+    size=7,
+    etag="e",
+    modified=8,
+    content_type="text/plain",
+    version="v",
+    headers=(("Cache-Control", "no-cache"), ("X", "1"), ("X", "2")),
+    metadata={"a": "é"},
+    tags={"t": "2"},
+    checksums={"CRC32": "AAAAAA=="},
+    checksum_type="COMPOSITE",
+    parts=(Part(1, 7, "p", 9, {"CRC32": "AAAAAA=="}), Part(2, 0, "q", 9)),
+    protection=Protection(mode="governance", until=10, hold=True),
+    encryption=Encryption(
+        kind="kms", key_md5="m", key_id="arn:k", context="e30=", double=True, bucket_key=False
+    ),
+    storage_class="STANDARD_IA",
+    owner="me",
+    attributes={"grants": [["*", "read"]]},
+)
+SAMPLES: dict[str, Any] = {
+    "message": "It burns.", "key": "k", "delete_marker": "m", "name": "bucket", "retry_after": 7,
+    "status": 403,
+}  # fmt: skip
+
+
+def tree(kind: type[StorageError]) -> list[type[StorageError]]:
+    """The kind and all below it that the contract has."""
+    below = [one for sub in kind.__subclasses__() for one in tree(sub)]
+    return [one for one in (kind, *below) if one.__module__ == errors.__name__]
+
+
+def sample(kind: type[StorageError]) -> StorageError:
+    """One with all that it can say."""
+    taken = [name for name in inspect.signature(kind).parameters if name in SAMPLES]
+    return kind(**{name: SAMPLES[name] for name in taken})
+
+
+def again(entry: Entry) -> Entry:
+    """As another process reads it."""
+    twin = Entry(entry.key, point=0, fetched=0, until=0)
+    twin.load(entry.dump())
+    return twin
+
+
+REMEMBERED = [
+    kind
+    for kind in tree(StorageError)
+    if POLICY.remembers(kind.__new__(kind)) > 0  # whatever the others need to be made
+]
+
+
+def test_what_is_remembered_is_what_is_not_there_and_what_failed() -> None:
+    assert {kind.__name__ for kind in REMEMBERED} == {
+        "NoSuchKey", "NoSuchStore", "Unavailable", "Busy", "OriginFailed", "OriginDenied",
+        "TimedOut",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", REMEMBERED)
+def test_every_error_that_is_remembered_comes_back(kind: type[StorageError]) -> None:
+    error = sample(kind)
+    found = again(Entry("k", point=0, fetched=0, until=0, failure=error)).failure
+    assert (type(found), str(found)) == (type(error), str(error))
+    assert vars(found) == vars(error)
+
+
+def test_a_drivers_own_error_comes_back_as_that_of_the_contract() -> None:
+    class Burnt(OriginFailed):
+        def __init__(self) -> None:
+            super().__init__("It burnt.", status=500)
+            self.response = object()
+
+    found = again(Entry("k", point=0, fetched=0, until=0, failure=Burnt())).failure
+    assert type(found) is OriginFailed
+    assert (found.message, found.status) == ("It burnt.", 500)
+
+
+def test_all_that_is_known_of_an_object_comes_back() -> None:
+    for one in fields(ObjectInfo):
+        if one.default is not MISSING:
+            assert getattr(INFO, one.name) != one.default, f"{one.name} is to be tried too"
+    for one in fields(Encryption):
+        assert INFO.encryption is not None
+        if one.name != "key":  # which is never kept
+            assert getattr(INFO.encryption, one.name) != one.default
+    assert again(Entry("k", point=0, fetched=0, until=0, info=INFO)).info == INFO
+
+
+def test_what_an_earlier_release_wrote_of_encryption_is_read() -> None:
+    values = json.loads(Entry("k", point=0, fetched=0, until=0, info=INFO).dump())
+    values["i"]["x"] = ["managed", ""]
+    entry = Entry("k", point=0, fetched=0, until=0)
+    entry.load(json.dumps(values))
+    assert entry.info is not None
+    assert entry.info.encryption == Encryption()
+
+
+# what cannot be read
+
+UNREADABLE = [
+    "",
+    "{",
+    "[]",
+    "7",
+    '{"f":{"type":"NoSuchError","message":"?"}}',
+    '{"f":{"type":"NoSuchKey"}}',
+    '{"i":{"k":"k"}}',
+    '{"i":[]}',
+    json.dumps({"n": FORMAT + 1, "i": {}}),
+]
+
+
+@pytest.mark.parametrize("text", UNREADABLE)
+def test_a_text_that_is_damaged_or_newer_is_unreadable(text: str) -> None:
+    with pytest.raises(Unreadable):
+        Entry("k", point=0, fetched=0, until=0).load(text)
+
+
+@pytest.mark.parametrize("text", UNREADABLE)
+def test_a_row_that_cannot_be_read_is_a_miss_and_written_over(
+    site: Site, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for key in "ab":
+        site.origin.has(key, noise(100_000, key))
+        read(site.worker(), key)
+
+    def damage(txn: Transaction) -> None:
+        txn.execute("UPDATE cache_entries SET text = ?", (text,))
+
+    site._workers[-1]._stock.space.write(damage)
+    cache, asked = site.worker(), site.origin.asked
+    with caplog.at_level(logging.WARNING, "gateway.cache"):
+        for _ in range(2):
+            for key in "ab":
+                assert read(cache, key) == noise(100_000, key)
+    assert site.origin.asked == asked + 2
+    assert len(caplog.records) == 1
+
+
+def test_a_refusal_of_the_gateway_itself_is_a_failure_like_others(
+    cached: Opening, site: Site
+) -> None:
+    """Its keys are mended, and it starts again: nothing of it stays."""
+    site.origin.fail = OriginDenied("The key is not valid.", status=403)
+    cache = cached(expire_errors=5)
+    for _ in range(2):
+        cache._hot.clear()
+        with pytest.raises(OriginDenied, match="not valid"):
+            read(cache, "k")
+        with pytest.raises(OriginDenied):
+            cache.stat("k")
+    assert site.origin.asked == 1
+    site.origin.fail = None
+    site.origin.has("k", b"now")
+    for one in (cache, cached(expire_errors=5)):
+        one.purge()
+        assert read(one, "k") == b"now", "a flush helps at once"
+    until(lambda: not len(cache._fills))
