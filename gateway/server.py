@@ -57,7 +57,10 @@ def _serve(configuration: Configuration, out: TextIO) -> int:
     workers, why = count_workers(configuration, kind)
     for listener in configuration.server.listen:
         free(listener.host, listener.port)  # before anything is made
-    screen = _Screen(configuration, kind, why, prepare(configuration), out)
+    first = prepare(configuration)
+    if configuration.data is None and first is not None:
+        configuration = configuration.with_root(first.root)
+    screen = _Screen(configuration, kind, why, first, out)
     folder = _workers_folder() if workers > 1 else None
     try:
         plan = _plan(configuration, kind, workers, folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +14,10 @@ from gateway.access_log import AccessLog
 from gateway.admission import Admission
 from gateway.app import create_app
 from gateway.catalog import CatalogError
+from gateway.catalog.secrets import VARIABLE
 from gateway.chain import ChainError
-from gateway.config import Configuration, ConfigurationError, Origin, load
+from gateway.config import Configuration, ConfigurationError, Origin, load_again
+from gateway.config.load import ROOT_SECRET
 from gateway.health import create_pages, writable
 from gateway.jobs import Jobs
 from gateway.metrics import Metrics
@@ -25,6 +28,9 @@ from gateway.servers import CannotServe, Loaded
 from gateway.storage.store import now
 
 ServerName = Literal["granian", "waitress"]
+SECRETS = (ROOT_SECRET, VARIABLE)
+"""Of the environment. granian would put them into every request, and what a worker starts
+(a `credential_process` of AWS's, say) would inherit them."""
 
 
 def open_worker(
@@ -73,6 +79,8 @@ def settled(open_it: Callable[[], Loaded]) -> Loaded:
     """
     gc.disable()
     loaded = open_it()
+    for name in SECRETS:  # what was read is known: no program that is started needs them
+        os.environ.pop(name, None)
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
     gc.enable()
@@ -80,14 +88,18 @@ def settled(open_it: Callable[[], Loaded]) -> Loaded:
 
 
 def load_worker(
-    origin: Origin, server: ServerName, threads: int, metrics_folder: Path | None
+    origin: Origin,
+    server: ServerName,
+    threads: int,
+    metrics_folder: Path | None,
 ) -> Loaded:
-    """The same in another process, which reads the configuration again.
+    """The same in another process: the configuration that its parent read, whatever the
+    files say by now.
 
     What is wrong with it is said to the parent. Raises `CannotServe`.
     """
     try:
-        configuration = load(origin.path, overrides=origin.overrides, lenient=origin.lenient)
+        configuration = load_again(origin)
         return open_worker(configuration, server, threads, metrics_folder)
     except (CatalogError, ChainError, ConfigurationError, PluginError) as error:
         raise CannotServe(str(error)) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import pickle
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,14 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
 
-from gateway.config import Configuration, ConfigurationError, Listener, load
+from gateway.config import (
+    Configuration,
+    ConfigurationError,
+    Key,
+    Listener,
+    load,
+    load_again,
+)
 from gateway.hookspecs import hookimpl
 from gateway.plugins import PluginError, Plugins
 from gateway.storage import Get, NoSuchKey, Opened, Secret, Store
@@ -222,12 +229,34 @@ def test_the_command_line_wins_and_is_named(read: Any) -> None:
     assert found.keys() == {"--listen", "--log-format"}
 
 
-def test_another_process_reads_the_same_from_the_origin(read: Any, plugins: Plugins) -> None:
-    first = read("[server]\nworkers = 2\n", overrides={"threads": 7})
-    origin = json.loads(json.dumps([first.origin.path, dict(first.origin.overrides)]))
-    again = load(origin[0], overrides=origin[1], environ={}, plugins=plugins)
+def test_another_process_makes_the_same_of_the_origin(
+    tmp_path: Path, read: Any, plugins: Plugins
+) -> None:
+    """Whatever became of the files, and a root key that was made here included."""
+    (tmp_path / "secret").write_text("as it was\n")
+    text = '[server]\nworkers = 2\n[[keys]]\nid = "me"\nsecret_file = "secret"\n'
+    first = read(text, overrides={"threads": 7}).with_root(Key(id="root", secret=Secret("made")))
+    handed = pickle.dumps(first.origin)
+    (tmp_path / "secret").write_text("another\n")
+    (tmp_path / "gateway.toml").write_text("[server\n")
+    again = load_again(pickle.loads(handed), environ={}, plugins=plugins)
     assert again.server == first.server
+    assert (again.server.workers, again.server.threads) == (2, 7)
+    assert [one.secret.reveal() for one in again.keys] == ["as it was"]
+    assert again.root is not None and again.root.secret.reveal() == "made"
     assert again.origin == first.origin
+    assert "as it was" not in repr(again) and "made" not in repr(again)
+
+
+def test_another_process_finds_no_file_where_there_was_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plugins: Plugins
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = load(environ={}, plugins=plugins, overrides={"data": "data"})
+    (tmp_path / "gateway.toml").write_text('[server]\nregion = "late"\n')
+    again = load_again(pickle.loads(pickle.dumps(first.origin)), environ={}, plugins=plugins)
+    assert again.server == first.server
+    assert again.server.data == tmp_path / "data"
 
 
 def test_a_driver_that_no_plugin_brings_is_not_guessed_at(read: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import shlex
@@ -17,10 +18,12 @@ from pathlib import Path
 import pytest
 
 from gateway import server, start_screen
+from gateway.admission import Admission
 from gateway.config import Configuration, load
 from gateway.server import choose, count_workers
-from gateway.servers import CannotServe
+from gateway.servers import CannotServe, Loaded
 from gateway.testing.certificates import certificate
+from gateway.worker import settled
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 30
@@ -294,6 +297,28 @@ def test_a_certificate_that_cannot_be_used_is_said_before_anything_is_made(
     assert done.stderr.startswith("gateway: server.tls: the certificate ")
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "data").exists()
+
+
+def test_a_process_that_serves_has_no_secrets_in_its_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = ("GATEWAY_ROOT_SECRET_KEY", "GATEWAY_MASTER_KEY")
+    for name in names:
+        monkeypatch.setenv(name, "hunter2")
+
+    def load() -> Loaded:
+        assert set(names) <= set(os.environ)  # it needs them, and nobody does afterwards
+        return Loaded(lambda _environ, _start: [], lambda: None, Admission(4))
+
+    try:
+        settled(load)
+        assert not set(names) & set(os.environ)
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*THRESHOLD)
+
+
+THRESHOLD = gc.get_threshold()
 
 
 def test_one_worker_and_why(tmp_path: Path) -> None:

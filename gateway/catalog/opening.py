@@ -8,7 +8,7 @@ the first credential when it has just been made, to be shown once.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hmac import compare_digest
 from pathlib import Path
@@ -22,7 +22,7 @@ from gateway.catalog.schema import get_meta, set_meta
 from gateway.catalog.secrets import FILE, VARIABLE, Keyring, find_master, make_master, new_master
 from gateway.catalog.store import Catalog
 from gateway.config import Configuration, Key
-from gateway.config.load import ROOT_KEY, ROOT_SECRET, root_key
+from gateway.identity import ROOT_ACCOUNT
 from gateway.storage import Secret
 
 _CHECK = "master_key"
@@ -36,37 +36,41 @@ class FirstCredential:
     id: str
     secret: Secret
 
+    @property
+    def root(self) -> Key:
+        """As a configuration's."""
+        return Key(id=self.id, secret=self.secret, account=ROOT_ACCOUNT, access="admin")
+
 
 def open_catalog(configuration: Configuration, environ: Mapping[str, str] | None = None) -> Catalog:
     """Made or upgraded when needed. Raises `CatalogError`."""
     environ = os.environ if environ is None else environ
     folder = configuration.data
     if folder is None:
-        root = configuration.root or root_key(environ)
-        declared = _declarations(configuration, root)
+        declared = _declarations(configuration)
         return Catalog(database.open_memory(), Keyring(new_master()), declared)
     _make_folder(folder)
     opened = _open_database(configuration, folder)
     try:
         keyring = _keyring(opened, folder, environ)
-        return Catalog(opened, keyring, _declarations(configuration, configuration.root))
+        return Catalog(opened, keyring, _declarations(configuration))
     except BaseException:
         opened.close()
         raise
 
 
 def prepare(
-    configuration: Configuration, environ: MutableMapping[str, str] | None = None
+    configuration: Configuration, environ: Mapping[str, str] | None = None
 ) -> FirstCredential | None:
     """Make the catalog and, unless there has been one, the first credential.
 
-    None when the environment gives the root key, or one was made before. In
-    memory nothing outlives this call: the credential is put into `environ` as
-    GATEWAY_ROOT_…, where `open_catalog` finds it, also in processes started later.
+    None when the environment gives the root key, or one was made before. In memory
+    nothing outlives this call: who serves then is to have it as its configuration's `root`.
     """
-    environ = os.environ if environ is None else environ
     if configuration.data is None:
-        return None if configuration.root or root_key(environ) else _into(environ)
+        if configuration.root is not None:
+            return None
+        return FirstCredential(id=new_id(), secret=new_secret())
     catalog = open_catalog(configuration, environ)
     try:
         made = None if configuration.root else catalog.make_first()
@@ -75,13 +79,8 @@ def prepare(
     return None if made is None else FirstCredential(id=made.id, secret=made.secret)
 
 
-def _into(environ: MutableMapping[str, str]) -> FirstCredential:
-    made = FirstCredential(id=new_id(), secret=new_secret())
-    environ[ROOT_KEY], environ[ROOT_SECRET] = made.id, made.secret.reveal()
-    return made
-
-
-def _declarations(configuration: Configuration, root: Key | None) -> Declarations:
+def _declarations(configuration: Configuration) -> Declarations:
+    root = configuration.root
     return Declarations(
         accounts=configuration.accounts,
         keys=[one.credential() for one in configuration.keys],

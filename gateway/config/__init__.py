@@ -4,7 +4,7 @@ Start with `tables.py` (every option and its default), then `decode.py` (how
 TOML becomes those), then `load.py`. Specification: configuration.
 """
 
-from gateway.config.load import load
+from gateway.config.load import load, load_again
 from gateway.config.problems import ConfigurationError, Problem
 from gateway.config.services import construct, identify, in_order
 from gateway.config.tables import (
@@ -43,4 +43,5 @@ __all__ = [
     "identify",
     "in_order",
     "load",
+    "load_again",
 ]

@@ -8,7 +8,7 @@ its place, and the value is `BAD`, so that the rest is checked too.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, field, is_dataclass, replace
 from enum import Enum
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -49,11 +49,13 @@ class Text:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoder:
-    """`folder` is what relative paths start from; `environ` gives `…_env` options."""
+    """`folder` is what relative paths start from; `environ` gives `…_env` options. `texts`
+    are files of secrets that were read, by path: none is read twice."""
 
     problems: Problems
     folder: Path
     environ: Mapping[str, str]
+    texts: dict[str, str] = field(default_factory=dict, repr=False)
 
     # tables
 
@@ -136,7 +138,7 @@ class Decoder:
         return self._wrong(place, found, describe(kind), _words(kind))
 
     def _quietly(self, kind: object, found: object, place: str) -> Any:
-        quiet = Decoder(problems=Problems(), folder=self.folder, environ=self.environ)
+        quiet = replace(self, problems=Problems())
         return quiet._single(kind, found, place)
 
     def _single(self, kind: object, found: object, place: str) -> Any:
@@ -269,11 +271,13 @@ class Decoder:
         if path is BAD:
             return BAD
         try:
-            content = path.read_text(encoding="utf-8").rstrip("\r\n")
+            if (name := str(path)) not in self.texts:
+                self.texts[name] = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
             self.problems.add(place, f"cannot read the file {path}: {reason}.")
             return BAD
+        content = self.texts[name].rstrip("\r\n")
         if not content:
             self.problems.add(place, f"the file {path} is empty.")
             return BAD

@@ -60,34 +60,54 @@ def load(
     """The configuration: `path`, else GATEWAY_CONFIG, else ./gateway.toml, else defaults.
 
     `overrides` are options of `[server]` from the command line, which win. `tables` are
-    what a file would say, and then none is looked for; so no other process can load them.
-    `lenient`: plugins that cannot be used are left out, with the services that need them.
-    Raises `ConfigurationError` with all problems, and `PluginError`.
+    what a file would say, and then none is looked for. `lenient`: plugins that cannot be
+    used are left out, with the services that need them. Raises `ConfigurationError` with
+    all problems, and `PluginError`.
     """
     environ = os.environ if environ is None else environ
+    plugins = _usable(plugins, lenient=lenient)
+    file = _find(path, environ) if tables is None else None
+    origin = Origin(
+        path=None if file is None else str(file),
+        overrides=dict(overrides or {}),
+        lenient=lenient,
+        written=0 if file is None else _written(file),
+        tables=dict(tables or {}) if file is None else _read(file),
+    )
+    return _made(origin, environ, plugins)
+
+
+def load_again(
+    origin: Origin,
+    *,
+    environ: Mapping[str, str] | None = None,
+    plugins: Plugins | None = None,
+) -> Configuration:
+    """What `load` made of it in another process, without a look at any file that it read.
+    `environ` is to be that process's. Raises what `load` does."""
+    plugins = _usable(plugins, lenient=origin.lenient)
+    return _made(origin, os.environ if environ is None else environ, plugins)
+
+
+def _usable(plugins: Plugins | None, *, lenient: bool) -> Plugins:
     plugins = Plugins.load(lenient=lenient) if plugins is None else plugins
     if plugins.problems and not lenient:
         raise PluginError(plugins.message)
-    file = _find(path, environ) if tables is None else None
-    found = dict(tables or {}) if file is None else _read(file)
-    reader = _Reader(
-        found=found,
-        decoder=Decoder(
-            problems=Problems(),
-            folder=here() if file is None else file.parent,
-            environ=environ,
-        ),
-        plugins=plugins,
-        origin=Origin(
-            path=None if file is None else str(file),
-            overrides=dict(overrides or {}),
-            lenient=lenient,
-        ),
+    return plugins
+
+
+def _made(origin: Origin, environ: Mapping[str, str], plugins: Plugins) -> Configuration:
+    decoder = Decoder(
+        problems=Problems(),
+        folder=here() if origin.path is None else Path(origin.path).parent,
+        environ=environ,
+        texts=dict(origin.secrets),
     )
+    reader = _Reader(found=origin.tables, decoder=decoder, plugins=plugins, origin=origin)
     configuration = reader.read()
-    if configuration is None or reader.decoder.problems:
-        raise ConfigurationError(reader.decoder.problems, "" if file is None else str(file))
-    return configuration
+    if configuration is None or decoder.problems:
+        raise ConfigurationError(decoder.problems, origin.path or "")
+    return replace(configuration, origin=replace(origin, secrets=decoder.texts))
 
 
 def _data_folder() -> Path | None:
@@ -127,9 +147,16 @@ def _read(file: Path) -> dict[str, Any]:
     raise ConfigurationError([Problem(str(file), problem)])
 
 
+def _written(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns // 1_000_000
+    except OSError:  # gone, since it was found
+        return 0
+
+
 class _Reader:
     def __init__(
-        self, *, found: dict[str, Any], decoder: Decoder, plugins: Plugins, origin: Origin
+        self, *, found: Mapping[str, Any], decoder: Decoder, plugins: Plugins, origin: Origin
     ) -> None:
         self.found, self.decoder, self.plugins, self.origin = found, decoder, plugins, origin
         self.problems = decoder.problems
@@ -273,9 +300,10 @@ class _Reader:
         return tuple(one for one in bindings if one is not BAD)
 
     def _root(self) -> Key | None:
-        """The root key of the environment; both variables, or neither."""
+        """The root key: handed over, or of the environment, both variables or neither."""
         environ = self.decoder.environ
-        key, secret = environ.get(ROOT_KEY, ""), environ.get(ROOT_SECRET, "")
+        given = environ.get(ROOT_KEY, ""), environ.get(ROOT_SECRET, "")
+        key, secret = self.origin.root or given
         if not key and not secret:
             return None
         if not key or not secret:
@@ -283,12 +311,6 @@ class _Reader:
             self.problems.add(missing, f"is not set, but {other} is; set both, or neither.")
         elif not ID.fullmatch(key):
             self.problems.add(ROOT_KEY, f"{ID_RULE}.")
-        return root_key(environ)
-
-
-def root_key(environ: Mapping[str, str]) -> Key | None:
-    """The root key that the environment gives."""
-    key, secret = environ.get(ROOT_KEY, ""), environ.get(ROOT_SECRET, "")
-    if not key or not secret:
-        return None
-    return Key(id=key, secret=Secret(secret), account=ROOT_ACCOUNT, access="admin")
+        if not key or not secret:
+            return None
+        return Key(id=key, secret=Secret(secret), account=ROOT_ACCOUNT, access="admin")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
@@ -212,26 +212,29 @@ class Declared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """What `load` was called with: JSON values, by which another process loads the same."""
+    """What a configuration was made of: plain values, by which another process makes the
+    same (`load_again`), whatever the files say by then.
+
+    `tables` are what the file at `path` said, or what was given in its place; `secrets` the
+    texts of files of secrets, by path; `root` the id and secret of the root key, unless the
+    environment is to be asked for it. `written`: when the file was, in milliseconds since
+    the epoch, for services that it declares have no other date; 0 when it cannot be told.
+    """
 
     path: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     lenient: bool = False
-
-    @property
-    def written(self) -> int:
-        """When the file was written, in milliseconds since the epoch: services that it
-        declares have no other date. 0 when it cannot be told."""
-        try:
-            return Path(self.path).stat().st_mtime_ns // 1_000_000 if self.path else 0
-        except OSError:
-            return 0
+    written: int = 0
+    tables: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    root: tuple[str, str] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """All that was configured, checked. `root` is the environment's root key, if it has one;
-    `left_out` says why services do not run that need a plugin which cannot be used."""
+    """All that was configured, checked. `root` is the environment's root key, if it has one,
+    or was made for who keeps nothing; `left_out` says why services do not run that need a
+    plugin which cannot be used."""
 
     origin: Origin
     server: Server
@@ -249,6 +252,11 @@ class Configuration:
     def data(self) -> Path | None:
         """The data folder; None when nothing is kept."""
         return None if self.server.memory else self.server.data
+
+    def with_root(self, root: Key) -> Configuration:
+        """With this root key, in other processes too."""
+        origin = replace(self.origin, root=(root.id, root.secret.reveal()))
+        return replace(self, root=root, origin=origin)
 
     def settings(self, server: Literal["granian", "waitress"] = "granian") -> Settings:
         """What modes see of `[server]`."""

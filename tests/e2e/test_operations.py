@@ -17,7 +17,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -178,6 +178,66 @@ def test_workers_keep_their_locks_on_the_databases(gateway: Running) -> None:
         program = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('PRAGMA user_version')"
         subprocess.run([sys.executable, "-c", program, str(path)], check=True)
         assert log.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are found in /proc")
+def test_a_worker_that_is_replaced_serves_what_its_parent_read(tmp_path: Path) -> None:
+    """Also when the files are being edited, or say something else by now."""
+    file, secret = tmp_path / "gateway.toml", tmp_path / "secret"
+    file.write_text('[[keys]]\nid = "kept"\nsecret_file = "secret"\naccess = "admin"\n')
+    secret.write_text("as it was")
+    with started(tmp_path, "--config", str(file), *TWO_WORKERS) as gateway:
+        before = workers_of(gateway)
+        file.write_text("[server\n")
+        secret.write_text("another")
+        for worker in before:
+            replaced(gateway, worker)
+        assert not set(before) & set(workers_of(gateway))
+        assert {answer.status for answer in patient(gateway, "kept", "as it was")} == {200}
+        stop(gateway)
+
+
+def replaced(gateway: Running, worker: int) -> None:
+    """Kill it, and wait for the one that takes its place."""
+    before = set(workers_of(gateway))
+    os.kill(worker, signal.SIGKILL)
+    eventually(lambda: bool(set(workers_of(gateway)) - before), "another worker")
+
+
+def workers_of(gateway: Running) -> list[int]:
+    """Linux: the parent's children, without Python's helper beside those that are spawned."""
+    tasks = Path(f"/proc/{gateway.process.pid}/task")
+    found = [int(one) for task in tasks.iterdir() for one in _children(task)]
+    return [one for one in found if b"resource_tracker" not in _command(one)]
+
+
+def _children(task: Path) -> list[str]:
+    with suppress(OSError):
+        return (task / "children").read_text("ascii").split()
+    return []
+
+
+def _command(process: int) -> bytes:
+    with suppress(OSError):
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    return b""
+
+
+def patient(gateway: Running, key: str, secret: str, number: int = 40) -> list[Answer]:
+    """Answers, although a worker that begins may not listen yet."""
+
+    def one(_: int) -> Answer:
+        found: list[Answer] = []
+
+        def answered() -> bool:
+            with suppress(OSError, HTTPException):
+                found.append(ask(gateway.url, "GET", "/", key=key, secret=secret))
+            return bool(found)
+
+        eventually(answered, "an answer")
+        return found[0]
+
+    return list(map(one, range(number)))
 
 
 # health, metrics, logs
