@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+from gateway.common import private
 from gateway.metrics import Metrics
 from gateway.storage.locks import FileLock
 
@@ -156,7 +157,7 @@ class Jobs:
                 if got:
                     job.busy.release()
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
+        private.own_folder(self._folder)
         lock = FileLock(self._folder / f"{_file_name(job.name)}.lock")
         try:
             if wait:
@@ -183,4 +184,5 @@ class Jobs:
         if self._folder is not None:
             # A full disk must not stop the job that makes room; it only runs more often then.
             with suppress(OSError):
-                (self._folder / f"{_file_name(job.name)}.last").write_text(str(job.last))
+                place = self._folder / f"{_file_name(job.name)}.last"
+                private.write_text(place, str(job.last))

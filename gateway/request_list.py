@@ -19,6 +19,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+from gateway.common import private
 from gateway.record import Record
 
 FILE = "requests.db"
@@ -159,7 +160,10 @@ class RequestList:
         return self._connection
 
     def _open(self) -> sqlite3.Connection:
-        place = ":memory:" if self._place is None else self._place
+        place: Path | str = ":memory:"
+        if self._place is not None:
+            place = self._place
+            private.database(place)
         connection = sqlite3.connect(
             place, timeout=1, isolation_level=None, check_same_thread=False
         )

@@ -29,6 +29,7 @@ from drivers.cache.room import Room
 from drivers.cache.stock import Stock
 from drivers.cache.through import Through
 from drivers.cache.upkeep import Upkeep
+from gateway.common import private
 from gateway.storage import (
     BytesBody,
     Context,
@@ -95,6 +96,9 @@ class Cache(Through):
         )
         self._policy, self._clock, self._fold = policy, context.clock, not self.case_sensitive
         self._owner: Owner | None = None
+        if folder is not None and self.folder is None:
+            for ours in (folder.parent, folder):
+                private.own_folder(ours)
         if folder is not None and context.instance:
             try:
                 self._owner = Owner(folder / "workers", context.instance)

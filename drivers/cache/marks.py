@@ -25,6 +25,7 @@ from typing import Any, Literal, NamedTuple
 
 from drivers.indexed.batch import Transaction, translate
 from drivers.indexed.commit import Committer, GroupCommit, Serial, Turnstile
+from gateway.common import private
 from gateway.storage import Purge, PurgeKind
 from gateway.storage.wal_index import Version, Watch, watch
 
@@ -109,7 +110,8 @@ class Marks:
             self._version: Callable[[], Version] = lambda: serial.commits
         else:
             path = folder / "marks.db"
-            folder.mkdir(parents=True, exist_ok=True)
+            private.own_folder(folder)
+            private.database(path)
             self._turn = Turnstile(folder)
             try:
                 with self._turn:

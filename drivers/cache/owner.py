@@ -12,6 +12,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
+from gateway.common import private
 from gateway.storage.locks import FileLock
 
 
@@ -23,7 +24,7 @@ class Owner:
     """A worker's share in a folder. Raises `Owned`."""
 
     def __init__(self, folder: Path, instance: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        private.own_folder(folder)
         gate = FileLock(folder / "gate.lock")
         try:
             gate.acquire()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from drivers.fsspec import paths
 from drivers.fsspec.failures import translated
 from drivers.fsspec.tree import Draft, Found, Handle, Moved
+from gateway.common import private
 from gateway.storage import PIECE, BytesBody, NoSuchKey, Readable, StorageError
 
 if TYPE_CHECKING:
@@ -148,5 +149,5 @@ def _folder(spool: Path | None) -> str | None:
     if spool is None:
         return None
     folder = spool / "spool"
-    folder.mkdir(parents=True, exist_ok=True)
+    private.own_folder(folder)
     return str(folder)

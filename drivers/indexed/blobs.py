@@ -22,6 +22,7 @@ from cryptography.exceptions import InvalidTag
 from zlib_ng.zlib_ng import crc32
 
 from drivers.indexed.cipher import BLOCK, TAG, Cipher
+from gateway.common import private
 from gateway.storage import Busy, Corrupt, Full, StorageError, Unavailable
 
 _BINARY = getattr(os, "O_BINARY", 0)
@@ -123,8 +124,9 @@ class FileBlobs:
 
     def __init__(self, folder: Path, *, sync: bool = True) -> None:
         self.folder, self._sync = folder, sync
-        for number in range(256):
-            (folder / f"{number:02x}").mkdir(parents=True, exist_ok=True)
+        make = private.own_folder if private.own_folder(folder) else private.make_folder
+        for number in range(256):  # which are closed where the one above was open
+            make(folder / f"{number:02x}")
         if sync:
             for made in (folder, folder.parent, folder.parent.parent):
                 _sync_folder(made)
@@ -137,7 +139,7 @@ class FileBlobs:
         path = self.path(name)
         try:
             with _translating():
-                handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o600)
+                handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, private.FILE)
             try:
                 for block in pieces:  # what the source raises is its own, also an OSError
                     with _translating():

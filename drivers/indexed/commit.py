@@ -21,6 +21,7 @@ from typing import Protocol, TypeVar, cast
 
 from drivers.indexed.batch import Transaction, Waiter, commit_batch
 from drivers.indexed.ledger import Ledger
+from gateway.common import private
 from gateway.storage import Unavailable
 from gateway.storage.locks import FileLock
 
@@ -135,6 +136,8 @@ class Turnstile:
     """
 
     def __init__(self, folder: Path) -> None:
+        private.close(folder / "index.next")
+        private.close(folder / "index.hold")
         self._next = FileLock(folder / "index.next")
         self._hold = FileLock(folder / "index.hold")
 

@@ -22,6 +22,7 @@ from drivers.indexed.commit import Committer, GroupCommit, Serial, Turnstile
 from drivers.indexed.content import Due
 from drivers.indexed.recent import Recent
 from drivers.indexed.removals import Removals
+from gateway.common import private
 from gateway.storage import StorageError
 from gateway.storage.wal_index import Watch, watch
 
@@ -105,8 +106,9 @@ class FileSpace(Space):
     ) -> None:
         super().__init__(clock)
         self.folder, self.sync, self.grace, self.keep = folder, sync, grace, keep
-        folder.mkdir(parents=True, exist_ok=True)
+        private.make_folder(folder)
         self.path = folder / "index.db"
+        private.database(self.path)
         self._idle: list[sqlite3.Connection] = []
         self._opened: list[sqlite3.Connection] = []
         self._mutex = threading.Lock()

@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 
 from gateway.catalog.errors import CatalogError
 from gateway.catalog.schema import MIGRATIONS, REVISION, upgrade, version_of
+from gateway.common import private
 from gateway.storage import Full, Secret, Unavailable
 from gateway.storage.wal_index import Watch, watch
 
@@ -146,6 +147,12 @@ def open_memory() -> Database:
 def open_file(folder: Path) -> Database:
     """`catalog.db` in that folder, made or upgraded when needed. Raises `CatalogError`."""
     path = folder / FILE
+    try:
+        private.database(path)
+    except OSError as error:
+        raise CatalogError(
+            f"The catalog {path} cannot be opened: {error.strerror or error}"
+        ) from error
     engine = create_engine(
         f"sqlite:///{path}", connect_args={"isolation_level": None, "timeout": _BUSY}
     )

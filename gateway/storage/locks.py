@@ -5,6 +5,7 @@ It belongs to the process that took it and goes with it, however it ends.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -46,11 +47,16 @@ else:
         fcntl.flock(file, fcntl.LOCK_UN)
 
 
+def _own(path: str, flags: int) -> int:
+    """For this user alone: who may open it may take it, and keep everybody waiting."""
+    return os.open(path, flags, 0o600)
+
+
 class FileLock:
     """Not for several threads of a process: they share the file, and so the lock."""
 
     def __init__(self, path: Path) -> None:
-        self._file: IO[bytes] = path.open("ab")
+        self._file: IO[bytes] = open(path, "ab", opener=_own)  # noqa: SIM115 - it stays
 
     def acquire(self) -> None:
         _lock(self._file)
