@@ -6,7 +6,8 @@ What a mode gets in the environ, besides PEP 3333's:
 |---|---|
 | `gateway.request_id` | 16 hexadecimal digits, new for each request |
 | `gateway.record` | the `Record` whose operation, key, sid and code the mode sets |
-| `gateway.client` | the client's address, behind trusted proxies too |
+| `gateway.client` | the client's address, behind trusted proxies too (see `forwarded`) |
+| `HTTP_HOST`, `wsgi.url_scheme` | what that client asked for, likewise |
 | `gateway.admission` | to be called before bytes move at the client's pace (see `admission`) |
 | `gateway.binding` | the `Binding` by which the request came, if it came by one |
 
@@ -21,7 +22,6 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from ipaddress import IPv4Network, IPv6Network
 from itertools import count
 from typing import Any
 
@@ -31,6 +31,7 @@ from gateway.admission import RETRY_AFTER, Admission
 from gateway.config import Configuration
 from gateway.doors import Doors
 from gateway.exchange import Exchange, Received, Sent
+from gateway.forwarded import Ambiguous, Proxies
 from gateway.metrics import Metrics
 from gateway.modes import Gateway, Mode, WSGIApp
 from gateway.storage import Busy
@@ -63,7 +64,7 @@ def create_app(
         admission=admission,
         metrics=metrics,
         access_log=access_log,
-        trusted=server.trusted_proxies,
+        proxies=Proxies(server.trusted_proxies, server.proxy_headers),
     )
 
 
@@ -82,10 +83,10 @@ class App:
         admission: Admission,
         metrics: Metrics,
         access_log: AccessLog | None = None,
-        trusted: tuple[IPv4Network | IPv6Network, ...] = (),
+        proxies: Proxies = Proxies(),
     ) -> None:
         self._doors, self._admission, self._metrics = doors, admission, metrics
-        self._log, self._trusted, self._new_id = access_log, trusted, _ids()
+        self._log, self._proxies, self._new_id = access_log, proxies, _ids()
         metrics.watch("gateway_refused", lambda: admission.refused)
         metrics.watch("gateway_slow_places_held", lambda: admission.held)
         if access_log is not None:
@@ -95,12 +96,10 @@ class App:
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         http.restore(environ)
-        client = http.client(environ, self._trusted)
-        exchange = Exchange(self._new_id(), environ, client, self._admission, self._over)
+        exchange = Exchange(self._new_id(), environ, self._admission, self._over)
         self._metrics.begin()
         environ["gateway.request_id"] = exchange.request_id
         environ["gateway.record"] = exchange
-        environ["gateway.client"] = client
         environ["gateway.admission"] = exchange.admit
         if http.has_body(environ):
             length = environ.get("CONTENT_LENGTH") or ""
@@ -117,6 +116,7 @@ class App:
     def _answer(self, environ: dict[str, Any], exchange: Exchange) -> list[bytes] | Sent:
         """What the mode returns; long answers are admitted, or refused."""
         try:
+            environ["gateway.client"] = exchange.client = self._proxies.settle(environ)
             door = self._doors.choose(environ)
             exchange.mode = door.mode
             body = door.app(environ, exchange)
@@ -125,6 +125,8 @@ class App:
             return body if isinstance(body, list) else self._admitted(body, exchange)
         except Busy:
             return _refuse(exchange)
+        except Ambiguous as error:
+            return _plain(exchange, "400 Bad Request", str(error))
         except Exception:
             # The last boundary: whatever a mode got wrong, its client gets an answer, the
             # operator a traceback, and the other requests go on.

@@ -46,12 +46,12 @@ class Exchange(Record):
         self,
         request_id: str,
         environ: dict[str, Any],
-        client: str,
         admission: Admission,
         finish: Callable[[Exchange], None],
     ) -> None:
         path: str = environ["PATH_INFO"]
-        Record.__init__(self, request_id, environ["REQUEST_METHOD"], path, client)
+        self.peer: str = environ.get("REMOTE_ADDR", "")
+        Record.__init__(self, request_id, environ["REQUEST_METHOD"], path, self.peer)
         self._admission, self._finish = admission, finish
         self.held = self.waits = self.waiting = self._over = self.unread = False
         self.announced: int | None = None
@@ -59,7 +59,6 @@ class Exchange(Record):
         self.line = ""
         self.headers: Headers = []
         self.started, self.begun = time.time(), time.perf_counter()
-        self.peer: str = environ.get("REMOTE_ADDR", "")
         admission.under_way.add(self)
 
     # start_response: kept until the application returns, so that a crash can change it

@@ -25,16 +25,13 @@ server. On granian nothing tells the two names apart but what the client signed
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 UNDERSCORE = "/"
 """What stands for a `_` of a header's name in its variable: no name has it."""
-
-Networks = Sequence[IPv4Network | IPv6Network]
 
 
 @lru_cache(maxsize=1024)
@@ -103,7 +100,8 @@ def form_decoded(text: str) -> str:
 
 
 def host(environ: Mapping[str, Any]) -> str:
-    """The host asked for: lower case, without port; "" when the request has none."""
+    """The host asked for (see `forwarded`): lower case, without port; "" when the request
+    has none."""
     name: str = environ.get("HTTP_HOST", "")
     if name[:1] == "[":
         return name.partition("]")[0][1:].lower()
@@ -115,31 +113,3 @@ def has_body(environ: Mapping[str, Any]) -> bool:
     return environ.get("CONTENT_LENGTH", "0") not in {"", "0"} or (
         "HTTP_TRANSFER_ENCODING" in environ
     )
-
-
-@lru_cache(maxsize=1024)
-def within(address: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
-    """Whether a peer's address is that of a trusted proxy."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return False
-    return any(parsed in network for network in networks)
-
-
-def client(environ: Mapping[str, Any], trusted: tuple[IPv4Network | IPv6Network, ...]) -> str:
-    """The client's address: the peer's, or what a trusted proxy says in X-Forwarded-For.
-
-    The list is read from its end, and only as far as proxies are trusted:
-    what stands before the first stranger is that stranger's invention.
-    """
-    address: str = environ.get("REMOTE_ADDR", "")
-    if not trusted or not within(address, trusted):
-        return address
-    for named in reversed(environ.get("HTTP_X_FORWARDED_FOR", "").split(",")):
-        if not (named := named.strip()):
-            break
-        address = named
-        if not within(named, trusted):
-            break
-    return address

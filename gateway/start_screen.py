@@ -143,6 +143,12 @@ def unsafe(
     for binding in configuration.bindings:
         if binding.port is not None and binding.port not in ports:
             yield f"a binding waits at port {binding.port}, where nothing listens."
+    if server == "granian" and options.trusted_proxies and options.proxy_headers != "forwarded":
+        yield (
+            "granian takes X_Forwarded_For for X-Forwarded-For: unless the proxy drops names with"
+            ' "_", as nginx does by default, a client can choose its address and host. Let it write'
+            " Forwarded instead, and set [server] proxy_headers = 'forwarded'."
+        )
     if server == "waitress":
         yield (
             f"waitress reads a body of up to {format_size(options.body_limit('waitress'))}"

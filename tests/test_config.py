@@ -166,6 +166,7 @@ def test_the_example_is_read(read: Any, tmp_path: Path) -> None:
     assert configuration.data == tmp_path / "store"
     assert (server.drain, server.max_body, server.domains) == (60.0, 5 << 40, ("s3.example.com",))
     assert server.trusted_proxies == (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
+    assert server.proxy_headers == "x-forwarded"
     assert configuration.settings().external_url == "https://s3.example.com"
     (key,) = configuration.keys
     assert key.secret.reveal() == "s3cret"

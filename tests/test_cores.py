@@ -78,7 +78,7 @@ def exchange(cores: Cores, body: int | None) -> Exchange:
     admission = Admission(16)
     admission.cores = cores
     environ = {"REQUEST_METHOD": "PUT", "PATH_INFO": "/b/k"}
-    found = Exchange("id", environ, "192.0.2.1", admission, lambda _: None)
+    found = Exchange("id", environ, admission, lambda _: None)
     if body is not None:
         Received(None, body, found)
     return found

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from gateway.config.decode import Text
+from gateway.forwarded import Header
 from gateway.identity import Account, Credential, Identity, KeyAccess, Level, ServiceLevel
 from gateway.modes import Settings
 from gateway.storage import Secret, Store
@@ -118,6 +119,7 @@ class Server:
     domains: Annotated[tuple[HostName, ...], OneOrMany] = ()
     external_url: WebUrl | None = None
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], OneOrMany] = ()
+    proxy_headers: Header = "x-forwarded"
     default_mode: str = "s3"
     region: str = "us-east-1"
     max_body: Annotated[int, Size] | None = None
@@ -264,6 +266,5 @@ class Configuration:
             region=self.server.region,
             domains=self.server.domains,
             external_url=self.server.external_url or "",
-            trusted_proxies=self.server.trusted_proxies,
             max_body=self.server.body_limit(server),
         )

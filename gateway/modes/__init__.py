@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from gateway.access import Access, Grant
@@ -29,7 +28,6 @@ class Settings:
     region: str = "us-east-1"
     domains: tuple[str, ...] = ()
     external_url: str = ""
-    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     max_body: int = 5 << 40
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from typing import Any
 
 import boto3
@@ -12,6 +13,7 @@ from botocore.config import Config
 from gateway.access import EVERYONE, Grant
 from gateway.modes import Settings
 from gateway.modes.s3 import S3Mode
+from gateway.storage import sigv4
 from tests.modes.s3_gateway import CREDENTIALS, Answer, Served, SmallGateway, serving, wrapped
 from tests.modes.test_s3_objects import put, refused
 
@@ -507,6 +509,33 @@ def test_behind_a_proxy_the_outer_host_is_what_was_signed() -> None:
         signed = s3.signed("GET", target, host="elsewhere.example.com")
         outer = s3.send("GET", target, {**signed, "Host": f"127.0.0.1:{s3.port}"})
         assert (outer.status, outer.code()) == (403, "SignatureDoesNotMatch")
+
+
+def test_behind_a_proxy_a_signature_is_verified_once_and_nothing_is_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    made: list[str] = []
+    signature = sigv4.signature
+
+    def counted(key: bytes, text: str) -> str:
+        made.append(text)
+        return signature(key, text)
+
+    monkeypatch.setattr(sigv4, "signature", counted)
+    outside = Settings(external_url="https://files.example.com", domains=("s3.example.com",))
+    with serving(outside) as s3, caplog.at_level(logging.INFO, "gateway.s3"):
+        inside = f"127.0.0.1:{s3.port}"
+        for host, asked, times in (
+            ("files.example.com", inside, 1),  # the proxy changes it
+            ("files.example.com", "files.example.com", 1),
+            ("bucket.s3.example.com", "bucket.s3.example.com", 1),
+            (inside, inside, 2),  # past the proxy
+        ):
+            made.clear()
+            signed = s3.signed("GET", "/none/k", host)
+            assert s3.send("GET", "/none/k", {**signed, "Host": asked}).code() == "NoSuchBucket"
+            assert len(made) == times
+    assert not caplog.messages
 
 
 def test_a_place_to_read_a_body_is_taken_by_who_may_write_only() -> None:

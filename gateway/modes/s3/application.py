@@ -20,7 +20,7 @@ from gateway.modes.s3 import errors, hoisted, operations
 from gateway.modes.s3.auth import Authenticated, SignedRequest, authenticate
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, Sending
-from gateway.modes.s3.request import Request, external_host
+from gateway.modes.s3.request import Request, signed_hosts
 from gateway.storage import Busy, Corrupt, StorageError
 
 log = logging.getLogger("gateway.s3")
@@ -127,19 +127,11 @@ def _shown_path(environ: dict[str, Any]) -> str:
 
 
 def who(request: Request) -> Authenticated:
-    """Who makes the request. Behind a proxy that changes Host, the signature is one
-    over the host of `external_url`."""
-    gateway, environ = request.gateway, request.environ
-    now, region = gateway.clock(), gateway.settings.region
-    signed = SignedRequest.of(environ, host=request.host)
-    try:
-        return authenticate(signed, gateway.keys, now_ms=now, region=region)
-    except S3Problem as problem:
-        outside = external_host(gateway.settings) if gateway.settings.external_url else ""
-        if problem.code != "SignatureDoesNotMatch" or outside in ("", request.host):
-            raise
-        signed = SignedRequest.of(environ, host=outside)
-        return authenticate(signed, gateway.keys, now_ms=now, region=region)
+    gateway = request.gateway
+    signed = SignedRequest.of(request.environ, *signed_hosts(request))
+    return authenticate(
+        signed, gateway.keys, now_ms=gateway.clock(), region=gateway.settings.region
+    )
 
 
 def refuse_preflight(request: Request) -> None:

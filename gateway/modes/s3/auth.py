@@ -38,21 +38,22 @@ _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 class SignedRequest(NamedTuple):
     """What a signature can cover. `path` is decoded, in WSGI's latin-1 form, and the one
-    that the key is made from (`gateway.http`): what is signed is what is served."""
+    that the key is made from (`gateway.http`): what is signed is what is served. `hosts`:
+    of these the signature is one of; it is explained by the first."""
 
     method: str
     path: str
     query: str
-    host: str
+    hosts: tuple[str, ...]
     environ: dict[str, Any]
 
     @classmethod
-    def of(cls, environ: dict[str, Any], host: str | None = None) -> SignedRequest:
-        """`host` replaces the Host header (behind a proxy)."""
+    def of(cls, environ: dict[str, Any], *hosts: str) -> SignedRequest:
+        """`hosts` replace the Host header (behind a proxy)."""
         path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-        if host is None:
-            host = environ.get("HTTP_HOST", "")
-        return cls(environ["REQUEST_METHOD"], path, environ.get("QUERY_STRING", ""), host, environ)
+        if not hosts:
+            hosts = (environ.get("HTTP_HOST", ""),)
+        return cls(environ["REQUEST_METHOD"], path, environ.get("QUERY_STRING", ""), hosts, environ)
 
     def __repr__(self) -> str:
         return f"SignedRequest({self.method} {self.path!r})"  # queries and headers hold secrets
@@ -129,20 +130,22 @@ def _verify(
     query: str,
     payload: str,
 ) -> Authenticated:
-    lines = claim.headers.lines(request.environ, request.host)
+    headers = [claim.headers.lines(request.environ, host) for host in request.hosts]
     credential = keys.credential(claim.key_id)
     if credential is None:
         raise S3Problem("InvalidAccessKeyId", AWSAccessKeyId=claim.key_id)
     path, scope = sigv4.canonical_path(request.path), claim.scope
     key = sigv4.signing_key(credential.secret.reveal(), claim.day, claim.region)
-    canonical = sigv4.canonical_request(request.method, path, query, lines, claim.signed, payload)
-    text = sigv4.string_to_sign(timestamp, scope, canonical)
-    expected = sigv4.signature(key, text)
-    if not compare_digest(expected.encode(), given.encode("latin-1")):
-        if len(canonical) <= _ECHOED:
-            signed = Signed(request.method, path, query, lines, claim.signed, payload)
-            _explain(request, claim, given, signed, key, timestamp)
-        raise _mismatch(claim, given, canonical, text)
+    provided = given.encode("latin-1")
+    for lines in headers:
+        signed = (request.method, path, query, lines, claim.signed, payload)
+        text = sigv4.string_to_sign(timestamp, scope, sigv4.canonical_request(*signed))
+        expected = sigv4.signature(key, text)
+        if compare_digest(expected.encode(), provided):
+            break
+    else:
+        first = Signed(request.method, path, query, headers[0], claim.signed, payload)
+        raise _mismatch(request, claim, given, first, key, timestamp)
     seed = None
     if payload in _SIGNED_STREAMS:
         seed = sigv4.Seed(key=Secret(key), scope=scope, timestamp=timestamp, signature=expected)
@@ -175,9 +178,14 @@ def _refuse_token(token: str | None) -> None:
         raise S3Problem("InvalidToken", "Session tokens are not supported; use a permanent key.")
 
 
-def _mismatch(claim: Claim, given: str, canonical: str, text: str) -> S3Problem:
+def _mismatch(
+    request: SignedRequest, claim: Claim, given: str, signed: Signed, key: bytes, timestamp: str
+) -> S3Problem:
+    canonical = sigv4.canonical_request(*signed)
+    text = sigv4.string_to_sign(timestamp, claim.scope, canonical)
     if len(canonical) > _ECHOED:
         return S3Problem("SignatureDoesNotMatch", AWSAccessKeyId=claim.key_id, StringToSign=text)
+    _explain(request, claim, given, signed, key, timestamp)
     return S3Problem(
         "SignatureDoesNotMatch",
         AWSAccessKeyId=claim.key_id,

@@ -47,7 +47,7 @@ class Request:
         self.environ, self.gateway = environ, gateway
         self.method: str = environ["REQUEST_METHOD"]
         settings = gateway.settings
-        self.host = host_of(environ, settings)
+        self.host: str = environ.get("HTTP_HOST", "")
         self.authenticated = _ANONYMOUS
         self._access: Access | None = None
         try:
@@ -132,15 +132,14 @@ def _bucket_of(host: str, domains: tuple[str, ...]) -> str:
     return ""
 
 
-def host_of(environ: Mapping[str, Any], settings: Settings) -> str:
-    """The host that the client asked for, with its port: what it signed. A proxy that is
-    trusted may say it in X-Forwarded-Host."""
-    networks = settings.trusted_proxies
-    forwarded: str = environ.get("HTTP_X_FORWARDED_HOST", "") if networks else ""
-    if forwarded and http.within(environ.get("REMOTE_ADDR", ""), networks):
-        return forwarded.rpartition(",")[2].strip()
-    host: str = environ.get("HTTP_HOST", "")
-    return host
+def signed_hosts(request: Request) -> tuple[str, ...]:
+    """The hosts of which the client signed one, the likeliest first. Behind a proxy that
+    changes Host it is that of `external_url`; who comes past the proxy signs what it asked."""
+    settings = request.gateway.settings
+    outside = external_host(settings) if settings.external_url else ""
+    if outside in ("", request.host) or _bucket_of(request.host, settings.domains):
+        return (request.host,)
+    return outside, request.host
 
 
 @lru_cache(maxsize=64)
