@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from drivers.cache import answers
 from drivers.cache.entries import validator_of
 from drivers.cache.fills import BLOCK, Ask, Fill
 from gateway.storage import (
@@ -46,6 +47,7 @@ class BlockBody:
     __slots__ = (
         "_ask",
         "_at",
+        "_bad",
         "_block",
         "_blocks",
         "_direct",
@@ -58,6 +60,7 @@ class BlockBody:
         "_rest",
         "_stored",
         "_tries",
+        "_until",
     )  # fmt: skip
 
     def __init__(
@@ -70,10 +73,12 @@ class BlockBody:
         self._looked = range(0)
         self._rest = b""
         self._stored: Iterator[bytes] | None = None
+        self._until = 0
+        """Where what is stored ends."""
         self._direct: Opened | None = None
-        self._block, self._tries = -1, 0
+        self._block, self._tries, self._bad = -1, 0, -1
         if fill is not None:
-            fill.readers += 1
+            parts.fills.enter(fill)
 
     def prepare(self) -> BlockBody:
         """Be sure of the first bytes, while an error can still be told, and `Changed`
@@ -120,27 +125,32 @@ class BlockBody:
                 return piece
 
     def _from_stock(self, stored: Iterator[bytes]) -> bytes:
+        error: Exception | None = None
         try:
             piece = next(stored, b"")
-        except Corrupt:
-            self._forget(self._at // BLOCK, damaged=True)
-            piece = b""
+        except (StorageError, OSError) as raised:
+            piece, error = b"", raised
         if not piece:
             self._close_stored()
+            if self._at < self._until:
+                self._distrust(self._at // BLOCK, error or Corrupt(key=self._ask.key))
         return piece
 
     # where the next bytes are
 
     def _find(self) -> None:
+        """Where it has been for this block does not help again: after some tries it is the
+        source itself, and the answer goes on or breaks off."""
         number, skip = divmod(self._at, BLOCK)
         held = self._held(number)
         if held is not None:
+            length = min(held.size - skip, self._end - self._at)
             try:
-                length = min(held.size - skip, self._end - self._at)
                 self._stored = self._parts.stock.open(held, skip, length)
-            except FileNotFoundError:
-                self._forget(number)
+            except (StorageError, OSError) as error:
+                self._distrust(number, error)
             else:
+                self._until = self._at + length
                 return
         if self._left is not None:
             self._left.check()  # what it gave is as good as the rest of it
@@ -162,7 +172,17 @@ class BlockBody:
             with suppress(StorageError):  # an index that fails has nothing
                 self._blocks.update(self._parts.stock.blocks(self._entry.id, number, last - 1))
             held = self._blocks.get(number)
+        if held is None or held.blob == self._bad:
+            return None
+        if held.size != self._size(number):
+            self._distrust(number, Corrupt(key=self._ask.key))
+            return None
         return held
+
+    def _size(self, number: int) -> int:
+        """What a whole block has."""
+        info = self._entry.info
+        return min(BLOCK, info.size - number * BLOCK) if info is not None else BLOCK
 
     def _join(self, number: int) -> None:
         """Take part in fetching from this block to the next that is there."""
@@ -172,14 +192,15 @@ class BlockBody:
             until += 1
         entry = self._entry
         ask = replace(self._ask, first=number, last=until, head=False, known=entry, fresh=True)
-        fill = self._parts.fills.join(ask)
-        found = fill.outcome()
-        if found is None or found.validator != entry.validator:
-            raise Changed(key=self._ask.key)
-        self._entry, self._blocks = found, found.blocks  # which the fill adds to
-        self._looked = range(0)
-        fill.readers += 1
-        self._fill = fill
+        fills = self._parts.fills
+        with fills.joined(ask) as fill:
+            found = fills.outcome(fill)
+            if found is None or found.validator != entry.validator:
+                raise Changed(key=self._ask.key)
+            self._entry, self._blocks = found, found.blocks  # which the fill adds to
+            self._looked = range(0)
+            fills.enter(fill)
+            self._fill = fill
 
     def _go_direct(self) -> None:
         etag = self._entry.info.etag if self._entry.info else ""
@@ -190,22 +211,27 @@ class BlockBody:
             conditions=Conditions(if_match=(etag,)) if strong else None,
         )
         try:
-            self._direct = self._parts.source.get(self._ask.key, want)
+            self._direct = answers.opened(self._parts.source, self._ask.key, want)
         except PreconditionFailed:
             raise Changed(key=self._ask.key) from None
         if validator_of(self._direct.info) != self._entry.validator:
             raise Changed(key=self._ask.key)
 
-    def _forget(self, number: int, *, damaged: bool = False) -> None:
+    def _distrust(self, number: int, error: Exception) -> None:
+        """Take this block from the source. What is damaged or gone is so for all; where it
+        only cannot be read now, or not be removed, this answer does without it."""
         held = self._blocks.pop(number, None)
         self._looked = range(0)
-        if held is not None:
+        if held is None:
+            return
+        self._bad = held.blob
+        if isinstance(error, Corrupt | FileNotFoundError):
             with suppress(StorageError):
                 self._parts.stock.drop_block(self._entry.id, number, held.blob)
 
     def _leave(self) -> None:
         if self._fill is not None:
-            self._fill.readers -= 1
+            self._parts.fills.leave(self._fill)
             self._fill, self._left = None, self._fill
 
     def _close_stored(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any, NamedTuple
 
 from drivers.cache.policy import FAILING, MISSING
@@ -49,13 +50,14 @@ class Held(NamedTuple):
 class Entry:
     """`point` is the place in the history of marks up to which it is known to count;
     `until`, in milliseconds, how long it is fresh. `id` is 0 while it is not stored.
-    `retry`: the source failed, and is not asked before then. `blocks` are those known
-    to be stored; `body` is all of a small object."""
+    `retry`: the source failed, `failures` times in a row, and is not asked before then.
+    `blocks` are those known to be stored; `body` is all of a small object."""
 
     __slots__ = (
         "blocks",
         "body",
         "failure",
+        "failures",
         "fetched",
         "id",
         "info",
@@ -89,11 +91,19 @@ class Entry:
         self.blocks: dict[int, Held] = {}
         self.body: bytes | None = None
         self.used = fetched
-        self.retry = 0
+        self.retry = self.failures = 0
 
     @property
     def validator(self) -> str:
         return validator_of(self.info) if self.info is not None else ""
+
+    def postponed(self, now: int, seconds: float) -> Entry:
+        """The same, after the source has failed once more: not to be asked about before so
+        many seconds from `now`."""
+        later = copy(self)
+        later.id, later.used = 0, now  # it is written anew
+        later.retry, later.failures = now + round(1000 * seconds), self.failures + 1
+        return later
 
     def dump(self) -> str:
         """All that has no column, as JSON."""
@@ -104,6 +114,8 @@ class Entry:
             values["f"] = _pack_failure(self.failure)
         if self.passing:
             values["p"] = 1
+        if self.retry:
+            values["r"] = [self.retry, self.failures]
         return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
     def load(self, text: str) -> None:
@@ -113,6 +125,7 @@ class Entry:
             if values.get("n", 1) > FORMAT:
                 raise Unreadable(f"it has the format {values['n']}; this release knows {FORMAT}")
             self.passing = "p" in values
+            self.retry, self.failures = map(int, values.get("r", (0, 0)))
             if "i" in values:
                 self.info = _unpack_info(values["i"])
             if "f" in values:

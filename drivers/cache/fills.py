@@ -1,4 +1,4 @@
-"""Single flight: one read of the source, for all in this process who wait for it.
+"""A read of the source, for all in this process who wait for it.
 
 A helper thread pulls (see `pulling`); readers take the bytes from a bounded
 window as they arrive. Who is too slow for the window finds the blocks in the
@@ -13,13 +13,11 @@ from __future__ import annotations
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 from drivers.cache.entries import Entry, again
-from drivers.cache.helpers import Helpers
-from drivers.cache.marks import Marks
-from gateway.storage import Busy, Get, StorageError, Unavailable
+from gateway.storage import Get, StorageError, TimedOut
 
 BLOCK = 1 << 20
 WINDOW = 8 * BLOCK
@@ -29,13 +27,18 @@ AHEAD = 4
 """Blocks for which a reader waits for a fill on its way there; what is further is
 fetched by itself."""
 
+STALLED = 2.0
+"""Seconds after which a reader that has not come back counts as gone, where others wait for
+a place."""
+
+HOPELESS = 300.0
+"""Seconds in which a source says nothing at all and nobody waits for it any longer. Sources
+have time-outs of their own; this is for one that has none."""
+
 _SMALL = 4096
 """Pieces below are joined, so that a source that dribbles costs no memory."""
 _WAKE = 0.02
 _LOOK = 0.1
-_LAST = 10.0
-PATIENCE = 30.0
-"""Seconds that a reader waits for a helper to be free."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,18 +59,26 @@ class Ask:
 
 
 class Fill:
-    """A read of the source under way. `point`: the newest mark before it began."""
+    """A read of the source under way. `point`: the newest mark before it began. Times are
+    `time.monotonic`'s."""
 
     def __init__(self, ask: Ask, point: int) -> None:
         self.ask, self.point = ask, point
+        self.made = self.heard = time.monotonic()
+        """`heard`: when the source last said something."""
+        self.began = inf
+        """`inf`: it waits for a place."""
         self.readers = 0
+        """Who will come back for more, kept by `places`."""
+        self._looked = self.made
         self.next = ask.first
         """The block that comes next."""
         self.follows = 0
         """The entry that another worker is filling, and this one hands on."""
-        self._entry: Entry | None = None
+        self.entry: Entry | None = None
+        """What the source says, once that is known."""
         self._error: StorageError | None = None
-        self._begun = self._ended = False
+        self._ended = False
         self._offsets: list[int] = []
         self._pieces: list[bytes] = []
         self._held, self._end = 0, ask.first * BLOCK
@@ -78,26 +89,34 @@ class Fill:
 
     def serves(self, ask: Ask) -> bool:
         """Whether who asks that may wait for this."""
+        if self._ended or self.hopeless:
+            return False
         if ask.head or self.ask.head:
-            return ask.head and not self._ended
+            return ask.head
         ours = self.ask
-        return (
-            not self._ended
-            and ours.first <= ask.first <= self.next + AHEAD
-            and (ours.last is None or ask.first <= ours.last)
+        return ours.first <= ask.first <= self.next + AHEAD and (
+            ours.last is None or ask.first <= ours.last
         )
 
-    def outcome(self) -> Entry | None:
-        """What the source says: an entry, or its error. None: look again, things changed."""
-        deadline = time.monotonic() + PATIENCE
+    def wait(self, seconds: float = _LOOK) -> bool:
+        """For what the source says, a moment of so many seconds at most. Whether it is said."""
         with self._changed:
-            while self._entry is None and not self._ended:
-                self._changed.wait(_LOOK if self._begun else 1.0)
-                if not self._begun and time.monotonic() > deadline:
-                    raise Busy("Too many objects are being fetched.", retry_after=1)
-            if self._entry is None:
+            if not self._settled:
+                self.look()
+                self._changed.wait(min(seconds, _LOOK))
+            return self._settled
+
+    @property
+    def _settled(self) -> bool:
+        return self.entry is not None or self._ended
+
+    def outcome(self) -> Entry | None:
+        """What the source has said: an entry, or its error. None: look again, things
+        changed."""
+        with self._changed:
+            if self.entry is None:
                 self.check()
-            return self._entry
+            return self.entry
 
     def check(self) -> None:
         """Raise what the source raised."""
@@ -109,12 +128,23 @@ class Fill:
         (any more). Raises what the source raised."""
         with self._changed:
             while True:
+                self.look()
                 if at < self._end:
                     return self._piece(at)
                 self.check()
                 if self._ended:
                     return None
+                if self.hopeless:
+                    raise TimedOut("The source has ceased to send.", key=self.ask.key)
                 self._changed.wait(_LOOK)
+
+    @property
+    def hopeless(self) -> bool:
+        return self.begun and time.monotonic() - self.heard > HOPELESS
+
+    @property
+    def begun(self) -> bool:
+        return self.began < inf
 
     def _piece(self, at: int) -> bytes | None:
         index = bisect_right(self._offsets, at) - 1
@@ -124,15 +154,26 @@ class Fill:
         piece = self._pieces[index]
         return piece[skip:] if skip else piece
 
+    # whether anybody does
+
+    def look(self) -> None:
+        """A reader is here."""
+        self._looked = time.monotonic()
+
+    def wanted(self) -> bool:
+        """Whether somebody waits for it, or has just taken something and will come back."""
+        return self.readers > 0 and time.monotonic() - self._looked < STALLED
+
     # for the helper
 
     def begin(self) -> None:
-        self._begun = True
+        self.began = self.heard = time.monotonic()
 
     def publish(self, entry: Entry) -> None:
         """The head is known: readers may go on."""
         with self._changed:
-            self._entry = entry
+            self.entry = entry
+            self.heard = time.monotonic()
             self._changed.notify_all()
 
     def add(self, piece: bytes) -> None:
@@ -148,7 +189,7 @@ class Fill:
             while self._held > WINDOW:
                 self._held -= len(self._pieces.pop(0))
                 del self._offsets[0]
-            now = time.monotonic()
+            now = self.heard = time.monotonic()
             if self._end % BLOCK == 0 or now - self._woken > _WAKE:
                 self._woken = now
                 self._changed.notify_all()
@@ -158,60 +199,12 @@ class Fill:
         with self._changed:
             self.next, self._end = block, block * BLOCK
             self._offsets, self._pieces, self._held = [], [], 0
+            self.heard = time.monotonic()
             self._changed.notify_all()
 
     def end(self, error: StorageError | None = None) -> None:
+        """What is said first counts."""
         with self._changed:
-            self._error, self._ended = error, True
-            self._changed.notify_all()
-
-
-class Fills:
-    """Those under way, by what they are of. `pull` carries one out."""
-
-    def __init__(self, helpers: Helpers, marks: Marks, pull: Callable[[Fill], object]) -> None:
-        self._helpers, self._marks, self._pull = helpers, marks, pull
-        self._lock = threading.Condition()
-        self._active: dict[tuple[str, str], list[Fill]] = {}
-        self.ending = False
-        """No fill begins any more, and those under way are to break off."""
-
-    def close(self) -> bool:
-        """Whether all have ended, after some seconds at most: a source may hang."""
-        deadline = time.monotonic() + _LAST
-        with self._lock:
-            self.ending = True
-            while self._active and (left := deadline - time.monotonic()) > 0:
-                self._lock.wait(left)
-            return not self._active
-
-    def __len__(self) -> int:
-        return len(self._active)
-
-    def join(self, ask: Ask) -> Fill:
-        """A fill that brings it: one under way that no mark has overtaken, or a new one."""
-        place = (ask.name, ask.variant)
-        if self.ending:
-            raise Unavailable("The cache is closed.")
-        point = self._marks.newest()
-        with self._lock:
-            for fill in self._active.get(place, ()):
-                if fill.serves(ask) and not self._marks.overtaken(ask.name, fill.point):
-                    return fill
-            if self.ending:
-                raise Unavailable("The cache is closed.")
-            fill = Fill(ask, point)
-            self._active.setdefault(place, []).append(fill)
-        self._helpers.start(lambda: self._run(place, fill))
-        return fill
-
-    def _run(self, place: tuple[str, str], fill: Fill) -> None:
-        try:
-            self._pull(fill)
-        finally:
-            with self._lock:
-                active = self._active[place]
-                active.remove(fill)
-                if not active:
-                    del self._active[place]
-                    self._lock.notify_all()
+            if not self._ended:
+                self._error, self._ended = error, True
+                self._changed.notify_all()

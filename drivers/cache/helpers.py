@@ -1,51 +1,71 @@
-"""Threads that pull: a few, made when they are needed, and gone when they idle.
+"""Threads that pull: made when they are needed, and gone when they idle.
 
-They are daemons: a source that hangs does not keep the gateway from ending.
+How many are at work is decided by who hands work over (`places`). Whatever a piece of
+work raises is logged, and costs its thread nothing. They are daemons: a source that
+hangs does not keep the gateway from ending.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
+from typing import TypeAlias
 
+from gateway.storage import Busy
+
+log = logging.getLogger("gateway.cache")
 _IDLE = 10.0
+
+Work: TypeAlias = Callable[[], object]
 
 
 class Helpers:
-    """At most `limit` threads; what comes while all are busy waits its turn."""
+    """Their `name` is in the log."""
 
-    def __init__(self, name: str, limit: int) -> None:
-        self._name, self._limit = name, limit
-        self._work: SimpleQueue[Callable[[], object]] = SimpleQueue()
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._work: SimpleQueue[Work] = SimpleQueue()
         self._lock = threading.Lock()
-        self._threads = self._free = 0
+        self._idle = 0
+        """Threads that wait, but for those for which work is on its way."""
 
-    def start(self, work: Callable[[], object]) -> None:
-        """`work` handles what it raises itself."""
+    def start(self, work: Work) -> None:
+        """Raises `Busy` when there is no thread for it: none waits, and the system gives
+        no more."""
         with self._lock:
-            self._free -= 1
-            more = self._free < 0 and self._threads < self._limit
-            if more:
-                self._threads += 1
-                self._free += 1
-        self._work.put(work)
-        if more:
-            threading.Thread(target=self._run, name=self._name, daemon=True).start()
+            waits = self._idle > 0
+            self._idle -= waits
+        if waits:
+            self._work.put(work)
+            return
+        try:
+            threading.Thread(target=self._run, args=([work],), name=self._name, daemon=True).start()
+        except RuntimeError as error:
+            raise Busy("No thread is left to fetch the object.", retry_after=1) from error
 
-    def _run(self) -> None:
+    def _run(self, first: list[Work]) -> None:
+        self._do(first.pop())
+        while self._do_next():
+            pass
+
+    def _do_next(self) -> bool:
+        """Wait for work and do it; False when none came. It holds nothing while it waits."""
+        with self._lock:
+            self._idle += 1
         while True:
             try:
-                work = self._work.get(timeout=_IDLE)
+                self._do(self._work.get(timeout=_IDLE))
+                return True
             except Empty:
                 with self._lock:
-                    if self._free > 0:  # else something has just been put
-                        self._threads -= 1
-                        self._free -= 1
-                        return
-                continue
-            try:
-                work()
-            finally:
-                with self._lock:
-                    self._free += 1
+                    if self._idle > 0:  # else something is on its way
+                        self._idle -= 1
+                        return False
+
+    def _do(self, work: Work) -> None:
+        try:
+            work()
+        except BaseException:  # also what ends other threads: this one is counted on
+            log.exception("%s: a fetch failed in a way that nothing accounts for", self._name)

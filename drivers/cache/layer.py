@@ -15,14 +15,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
+from drivers.cache import answers
 from drivers.cache.body import BlockBody, Changed
 from drivers.cache.entries import Entry, again
-from drivers.cache.fills import BLOCK, Ask, Fill, Fills
+from drivers.cache.fills import BLOCK, Ask, Fill
 from drivers.cache.helpers import Helpers
 from drivers.cache.hot import BODY, Hot
 from drivers.cache.marks import GONE, GOOD, STALE, Marks
 from drivers.cache.owner import Owned, Owner
 from drivers.cache.parts import Parts
+from drivers.cache.places import Fills, Late
 from drivers.cache.policy import Policy
 from drivers.cache.pulling import Pull
 from drivers.cache.room import Room
@@ -47,8 +49,8 @@ from gateway.storage import (
 from gateway.storage.options import AtLeast, Duration, Size
 
 _TRIES = 10
-_FILLS = 16
-"""Reads of the source at once, in each worker."""
+SOON = 1.0
+"""Seconds that who has stale bytes waits for the source."""
 _DISK, _MEMORY = 10 << 30, 256 << 20
 
 
@@ -126,7 +128,7 @@ class Cache(Through):
             source=self.source, stock=stock, marks=marks, policy=policy, room=room, hot=hot,
             holder=self._owner.name if self._owner else secrets.token_hex(8), clock=context.clock,
         )  # fmt: skip
-        helpers = Helpers(f"cache {context.sid}", _FILLS)
+        helpers = Helpers(f"cache {context.sid}")
         parts.fills = Fills(helpers, marks, lambda fill: Pull(parts, fill)())
         self._parts, self._stock, self._marks = parts, stock, marks
         self._hot, self._fills = hot, parts.fills
@@ -136,10 +138,14 @@ class Cache(Through):
         """May be called twice."""
         if hasattr(self, "_parts"):
             self._upkeep.stop()
+            stock, marks = self._stock, self._marks
+
+            def end() -> None:
+                stock.close()
+                marks.close()
+
             # Who still waits for a source that hangs must not find a closed database.
-            if self._fills.close():
-                self._stock.close()
-                self._marks.close()
+            self._fills.close(end)
             if self._owner is not None:
                 self._owner.close()
             del self._parts
@@ -211,8 +217,8 @@ class Cache(Through):
             return hot
         entry = self._stock.find(*place)
         if entry is not None:
-            if hot is not None and hot.id == entry.id:
-                entry.retry = hot.retry
+            if hot is not None and hot.fetched == entry.fetched and hot.retry > entry.retry:
+                entry.retry, entry.failures = hot.retry, hot.failures  # it was not written down
             self._warm(entry)
         return entry
 
@@ -232,7 +238,7 @@ class Cache(Through):
                 opened = self._attempt(ask, want)
                 if opened is not None:
                     return opened
-        return self.source.get(key, want)  # it changes faster than it can be fetched
+        return answers.opened(self.source, key, want)  # it changes faster than it can be fetched
 
     def _attempt(self, ask: Ask, want: Get) -> Opened | None:
         """None, or `Changed`: things have moved meanwhile; try again."""
@@ -241,19 +247,15 @@ class Cache(Through):
             entry, fresh = self._find(name, ask.variant)
         except StorageError:  # an index that does not work: the source does
             return self.source.get(key, want)
-        if entry is not None and (fresh or self._may_wait(ask, entry)):
+        if entry is not None and (fresh or self._need_not_wait(ask, entry)):
             return self._answer(key, name, entry, want)
         ask = _toward(ask, entry, want)
-        fill = self._fills.join(ask)
-        try:
-            found = fill.outcome()
-        except Unavailable:
-            if entry is None or not self._may_be_stale(entry):
-                raise
-            return self._answer(key, name, entry, want)
-        if found is None:
-            return None
-        return self._answer(key, name, found, want, None if ask.head else fill)
+        with self._fills.joined(ask) as fill:
+            found = self._outcome(fill, entry)
+            if found is None:
+                return None
+            brings = found is fill.entry and not ask.head
+            return self._answer(key, name, found, want, fill if brings else None)
 
     def _fresh(self, ask: Ask) -> Entry | None:
         """The entry, asked for anew where it is not fresh. None: the source's to answer."""
@@ -262,41 +264,54 @@ class Cache(Through):
                 entry, fresh = self._find(ask.name, ask.variant)
             except StorageError:
                 return None
-            if entry is None or not (fresh or self._may_wait(ask, entry)):
-                fill = self._fills.join(replace(ask, known=entry))
-                try:
-                    entry = fill.outcome()
-                except Unavailable:
-                    if entry is None or not self._may_be_stale(entry):
-                        raise
+            if entry is None or not (fresh or self._need_not_wait(ask, entry)):
+                with self._fills.joined(replace(ask, known=entry)) as fill:
+                    entry = self._outcome(fill, entry)
             if entry is not None:
                 if entry.failure is not None:
                     raise again(entry.failure)
                 return entry
         return None
 
-    def _may_wait(self, ask: Ask, entry: Entry) -> bool:
-        """Whether a stale entry may be answered without waiting for the source: it has just
+    # stale
+
+    def _need_not_wait(self, ask: Ask, entry: Entry) -> bool:
+        """Whether a stale entry is answered without waiting for the source: it has just
         failed, or is asked behind the answer."""
         now, behind = self._clock(), self._policy.stale_while_revalidate
         if entry.info is None:
             return False
-        if entry.retry > now:
-            return True
+        if self._may_be_stale(entry):
+            if entry.retry > now:
+                return True
+            if self._fills.silent:
+                self._fills.behind(replace(ask, known=entry))
+                return True
         if not behind or entry.until + behind * 1000 <= now:
             return False
-        self._fills.join(replace(ask, head=True, known=entry))
+        self._fills.behind(replace(ask, head=True, known=entry))
         return True
 
-    def _may_be_stale(self, entry: Entry) -> bool:
-        """The source has failed: whether the entry is answered all the same. Then the
-        source is left alone for a moment."""
-        now = self._clock()
-        if entry.info is None or entry.until + self._policy.stale_if_error * 1000 <= now:
+    def _may_be_stale(self, entry: Entry | None) -> bool:
+        """Whether the entry is answered although the source fails to say that it is right."""
+        if entry is None or entry.info is None:
             return False
-        entry.retry = now + max(1000, round(1000 * self._policy.expire_errors))
-        self._hot.put(entry)
-        return True
+        return entry.until + self._policy.stale_if_error * 1000 > self._clock()
+
+    def _outcome(self, fill: Fill, entry: Entry | None) -> Entry | None:
+        """What the source says; or what is stale, when it fails or keeps its reader waiting.
+        None: look again, things changed."""
+        if not self._may_be_stale(entry):
+            return self._fills.outcome(fill)
+        try:
+            return self._fills.outcome(fill, SOON)
+        except Unavailable as error:
+            found, fresh = self._find(fill.ask.name, fill.ask.variant)  # a purge may have come
+            if found is not None and (fresh or self._may_be_stale(found)):
+                return found
+            if isinstance(error, Late):
+                return None
+            raise
 
     # an answer
 
@@ -306,7 +321,7 @@ class Cache(Through):
         if entry.failure is not None:
             raise again(entry.failure)
         if entry.info is None:
-            return self.source.get(key, want)
+            return answers.opened(self.source, key, want)
         return self._serve(key, name, entry, want, fill)
 
     def _serve(

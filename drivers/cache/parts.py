@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from drivers.cache.fills import Fills
 from drivers.cache.hot import Hot
 from drivers.cache.marks import Marks
+from drivers.cache.places import Fills
 from drivers.cache.policy import Policy
 from drivers.cache.room import Room
 from drivers.cache.stock import Stock

@@ -28,6 +28,11 @@ FAILING = (Unavailable,)
 """What a source may say that is remembered: what is not there, and that it failed. That it
 refuses the gateway itself (`OriginDenied`) is a failure like others, and as short."""
 
+LONGEST_PAUSE = 30.0
+"""Seconds after which a source that fails again and again is asked once more, at the latest."""
+
+_DOUBLED = 10
+
 _TAGS = {"surrogate-key": None, "cache-tag": ",", "cache-groups": ","}
 """Headers that name an object's tags, and what separates them (None: white space)."""
 
@@ -69,6 +74,12 @@ class Policy:
         if isinstance(error, MISSING):
             return self.expire_not_found
         return self.expire_errors if isinstance(error, FAILING) else 0.0
+
+    def pause(self, failures: int) -> float:
+        """For how long a source is not asked again about an entry, after so many failures
+        before this one: twice as long each time."""
+        first = max(1.0, self.expire_errors)
+        return min(first * (1 << min(failures, _DOUBLED)), max(first, LONGEST_PAUSE))
 
     def tags(self, info: ObjectInfo) -> tuple[str, ...]:
         return tuple(_tags(info)) if info.headers else ()

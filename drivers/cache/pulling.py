@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from drivers.cache import answers
 from drivers.cache.entries import Entry, validator_of
 from drivers.cache.fills import BLOCK, Fill
 from drivers.cache.hot import BODY
@@ -70,21 +71,14 @@ class Pull:
         self._storing = Storing(parts, self._place)
 
     def __call__(self) -> None:
-        fill, error = self._fill, None
-        fill.begin()
+        """Raises what the source raises."""
         try:
             if self._claimed():
                 self._fetch()
         except Overtaken:
             pass  # it ends without an outcome
-        except StorageError as raised:
-            error = raised
-        except BaseException:
-            error = Unavailable("The cache failed while it fetched the object.")
-            raise
         finally:
             self._storing.end()
-            fill.end(error)
 
     # with other workers
 
@@ -97,7 +91,9 @@ class Pull:
                 return False
             if claimed:
                 return True
-            self._go_on()
+            if not self._fill.readers:
+                return False  # the other worker does it all
+            self._parts.fills.go_on()
             time.sleep(_POLL)
         return True
 
@@ -115,17 +111,20 @@ class Pull:
         parts, fill, ask = self._parts, self._fill, self._ask
         try:
             entry = parts.stock.find(*self._place)
-            if fill.follows not in (0, entry.id if entry is not None else -1):
-                raise OriginFailed("What another worker fetched was wrong.", key=ask.key)
-            if entry is None or not self._counts(entry):
-                return False
+            counts = entry is not None and self._counts(entry)
+            last = fill.next + _STRETCH - 1
             blocks = (
-                parts.stock.blocks(entry.id, fill.next, fill.next + _STRETCH - 1)
-                if entry.id
+                parts.stock.blocks(entry.id, fill.next, last)
+                if entry is not None and counts and entry.id
                 else {}
             )
         except StorageError:
             self._storing.stop(pause=True)
+            return False
+        if fill.follows not in (0, entry.id if entry is not None else -1):
+            raise OriginFailed("What another worker fetched was wrong.", key=ask.key)
+        if entry is None or not counts:
+            self._leave_alone(entry)
             return False
         if entry.failure is not None or entry.info is None:
             fill.publish(entry)
@@ -143,6 +142,11 @@ class Pull:
         end = -(-entry.info.size // BLOCK) if ask.last is None else ask.last + 1
         return there >= end
 
+    def _leave_alone(self, known: Entry | None) -> None:
+        """Raise, when another worker has just failed to make it fresh."""
+        if known is not None and not self._ask.fresh and known.retry > self._parts.clock():
+            raise OriginFailed("The source has failed a moment ago.", key=self._ask.key)
+
     def _counts(self, entry: Entry) -> bool:
         marks = self._parts.marks
         marks.newest()
@@ -158,26 +162,26 @@ class Pull:
         draft = Entry(ask.name, ask.variant, point=point, fetched=fetched, until=fetched)
         try:
             if ask.head:
-                self._head(draft, parts.source.stat(ask.key, replace(ask.want, range=None)))
+                self._head(
+                    draft, answers.head(parts.source, ask.key, replace(ask.want, range=None))
+                )
                 return
-            opened = parts.source.get(ask.key, self._want())
+            opened = answers.opened(parts.source, ask.key, self._want())
         except NotModified as error:
+            parts.fills.answered()
             self._renew(draft, error.info)
             return
         except PreconditionFailed:
+            parts.fills.answered()
             self._forget_known()
             raise Overtaken from None
         except StorageError as error:
             self._remember(draft, error)
             raise
+        parts.fills.answered()
         with opened:
-            self._go_on()
+            self._parts.fills.go_on()
             self._take(draft, opened)
-
-    def _go_on(self) -> None:
-        """Nothing of the cache may be touched for long after it was told to close."""
-        if self._parts.fills.ending:
-            raise Unavailable("The cache is closed.")
 
     def _want(self) -> Get:
         ask, first = self._ask, self._fill.next
@@ -227,12 +231,27 @@ class Pull:
         self._settle(entry)
 
     def _remember(self, entry: Entry, error: StorageError) -> None:
+        known = self._ask.known
+        if not isinstance(error, Unavailable):
+            self._parts.fills.answered()
+        elif known is not None:
+            if not self._ask.fresh:
+                self._postpone(known)
+            return
         seconds = self._parts.policy.remembers(error)
-        if seconds > 0 and not (self._ask.known is not None and isinstance(error, Unavailable)):
+        if seconds > 0:
             entry.failure = error
             entry.until = entry.fetched + round(1000 * seconds)
             if self._storing.store(entry, ()):
                 self._parts.hot.put(entry)
+
+    def _postpone(self, known: Entry) -> None:
+        """The source has failed to say whether this is still right: no worker asks again for
+        a while, and longer each time."""
+        later = known.postponed(self._parts.clock(), self._parts.policy.pause(known.failures))
+        if not self._storing.store(later, ()):
+            later.id = known.id
+        self._parts.hot.put(later)
 
     def _forget_known(self) -> None:
         known = self._ask.known
@@ -262,8 +281,6 @@ class Pull:
                 raise Overtaken
             entry.id, entry.blocks = ask.known.id, ask.known.blocks
             self._goes_on = True
-        if opened.start != self._fill.next * BLOCK:
-            raise OriginFailed("The source gave another range than was asked for.", key=ask.key)
         self._fill.publish(entry)
         self._stream(entry, opened)
 
@@ -275,7 +292,7 @@ class Pull:
         block: list[bytes] = []
         while at < end:
             piece = opened.body.read(PIECE)
-            self._go_on()
+            self._parts.fills.go_on()
             if not piece or at + len(piece) > end:
                 if not self._goes_on:
                     self._storing.spoil(entry)
@@ -299,12 +316,20 @@ class Pull:
                 block, piece = [], piece[cut:]
             if piece:
                 block.append(piece)
-            if not self._storing.on and not fill.readers and at < end:
-                return  # nobody has anything of it
+            if at < end and self._needless():
+                self._storing.commit(entry)
+                return
         if block:
             self._block(entry, block)
         self._storing.commit(entry, finished=True)
         self._keep_hot(entry, block)
+
+    def _needless(self) -> bool:
+        """Whether nobody has anything of the rest, or others have more of its place."""
+        fill = self._fill
+        if not self._storing.on and not fill.readers:
+            return True
+        return self._parts.fills.gives_way(fill)
 
     def _block(self, entry: Entry, pieces: Sequence[bytes]) -> None:
         """A block is complete."""

@@ -40,8 +40,7 @@ class Body:
     def read(self, size: int = PIECE, /) -> bytes:
         origin = self._origin
         if origin.stop is not None and self._given >= origin.stop:
-            origin.reached.set()
-            assert origin.go.wait(PATIENCE), "nobody opened the gate"
+            origin.wait()
         if origin.breaks is not None and self._given >= origin.breaks[0]:
             raise origin.breaks[1]
         piece = self._body.read(size)
@@ -56,19 +55,24 @@ class Body:
 
 
 class Origin(Memory):
-    """`gets` and `stats` are what was asked; `sent` the bytes that went out. `fail`: raise
-    that. `cut`: bodies end there. `breaks`: bodies fail there. `alter`: change what is said."""
+    """`gets` and `stats` are what was asked; `sent` the bytes that went out, `waiting`
+    how many wait at the gate. `fail`: raise
+    that. `cut`: bodies end there. `breaks`: bodies fail there. `alter`: change what is said,
+    `answer` all of it. `hang`: say nothing at all until `go`."""
 
     def __init__(self) -> None:
         super().__init__(keep_versions="off")
         self.gets: list[Get] = []
         self.stats_asked = self.sent = 0
-        self.fail: StorageError | None = None
+        self.fail: Exception | None = None
         self.stop: int | None = None
         self.reached, self.go = threading.Event(), threading.Event()
+        self.waiting, self._count = 0, threading.Lock()
         self.cut: int | None = None
         self.breaks: tuple[int, Exception] | None = None
         self.alter: Callable[[ObjectInfo], ObjectInfo] = lambda info: info
+        self.answer: Callable[[Opened], Opened] | None = None
+        self.hang: Callable[[str], bool] = lambda key: False
         self.lost_answer: StorageError | None = None
         self.before_put: Callable[[], object] = lambda: None
         self.after_put: Callable[[], object] = lambda: None
@@ -79,16 +83,29 @@ class Origin(Memory):
 
     def get(self, key: str, want: Get = Get()) -> Opened:
         self.gets.append(want)
-        if self.fail is not None:
-            raise self.fail
+        self._consider(key)
         opened = super().get(key, want)
-        return replace(opened, info=self.alter(opened.info), body=Body(self, opened.body))
+        opened = replace(opened, info=self.alter(opened.info), body=Body(self, opened.body))
+        return opened if self.answer is None else self.answer(opened)
 
     def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
         self.stats_asked += 1
+        self._consider(key)
+        return self.alter(super().stat(key, want))
+
+    def wait(self) -> None:
+        self.reached.set()
+        with self._count:
+            self.waiting += 1
+        assert self.go.wait(PATIENCE), "nobody opened the gate"
+        with self._count:
+            self.waiting -= 1
+
+    def _consider(self, key: str) -> None:
+        if self.hang(key):
+            self.wait()
         if self.fail is not None:
             raise self.fail
-        return self.alter(super().stat(key, want))
 
     def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
         self.before_put()
