@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -58,6 +59,11 @@ class Chain:
     def services(self) -> Mapping[str, Service]:
         """The declared services by sid, each after those that it links to."""
         return self._services
+
+    def date(self, created: Mapping[str, int]) -> None:
+        """Say when each declared service was made, in milliseconds since the epoch."""
+        for sid, service in self._services.items():
+            service.about = replace(service.about, created=created[sid])
 
     @property
     def buckets(self) -> Buckets:

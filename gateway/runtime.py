@@ -278,7 +278,9 @@ def open_runtime(
             clock=clock,
             jobs=jobs,
         )
+        chain.date(catalog.declared_since(chain.services, configuration.origin.written))
     except BaseException:
+        chain.close()
         catalog.close()
         raise
     settings = configuration.settings(server)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -316,6 +317,24 @@ def test_a_declared_service_is_as_old_as_the_file_that_declares_it(
     services = start(CHAIN).services(ROOT)
     assert len(services) == 3
     assert all(one.service.about.created >= written // 1_000_000 > 0 for one in services)
+
+
+def test_a_declared_service_keeps_its_date_when_the_file_is_written_again(
+    start: Open, tmp_path: Path
+) -> None:
+    def dates(text: str) -> dict[str, int]:
+        about = [one.service.about for one in start(text).services(ROOT)]
+        return {one.sid: one.created for one in about}
+
+    first = dates(CHAIN)
+    file, another = tmp_path / "gateway.toml", '[services.another]\ndriver = "plain"\n'
+    file.touch()
+    os.utime(file, (5e9, 5e9))
+    assert dates(CHAIN) == first
+    found = dates(CHAIN + another)
+    assert found.items() > first.items()
+    assert dates("") == {}
+    assert dates(CHAIN + another) == found, "it was away for a while"
 
 
 def test_everybody_sees_the_services_that_concern_them(start: Open) -> None:

@@ -11,11 +11,14 @@ from gateway.storage import Full, NoSuchStore, Versioning
 class Ledger:
     """A service's row, read when a transaction first needs it, and written at its end."""
 
-    __slots__ = ("_saved", "bytes", "objects", "quota", "sequence", "service", "versioning")
+    __slots__ = (
+        "_saved", "bytes", "objects", "quota", "sequence", "service", "versioning", "waiting",
+    )  # fmt: skip
 
     def __init__(self, one: Callable[..., Any], service: int) -> None:
         row = one(
-            "SELECT versioning, sequence, objects, bytes, quota FROM services WHERE id = ?",
+            "SELECT versioning, sequence, objects, bytes, quota, waiting FROM services"
+            " WHERE id = ?",
             (service,),
         )
         if row is None:
@@ -25,24 +28,34 @@ class Ledger:
         self.objects: int = row[2]
         self.bytes: int = row[3]
         self.quota: int | None = row[4]
-        self.service, self._saved = service, self.sequence
+        self.waiting: int = row[5]
+        """Bytes of the parts of uploads under way."""
+        self.service, self._saved = service, self.state
 
     @property
     def versioned(self) -> bool:
         return self.versioning != "off"
 
     @property
-    def state(self) -> tuple[int, int, int]:
-        return self.sequence, self.objects, self.bytes
+    def state(self) -> tuple[int, int, int, int]:
+        return self.sequence, self.objects, self.bytes, self.waiting
 
     @state.setter
-    def state(self, state: tuple[int, int, int]) -> None:
-        self.sequence, self.objects, self.bytes = state
+    def state(self, state: tuple[int, int, int, int]) -> None:
+        self.sequence, self.objects, self.bytes, self.waiting = state
 
     def add(self, size: int) -> None:
         self.objects += 1
         self.bytes += size
-        if self.quota is not None and self.bytes > self.quota:
+        self._check(self.bytes)
+
+    def wait(self, size: int) -> None:
+        """A part comes. Objects, and all parts that wait, are within the quota."""
+        self._check(self.bytes + self.waiting + size)
+        self.waiting += size
+
+    def _check(self, total: int) -> None:
+        if self.quota is not None and total > self.quota:
             raise Full(f"The quota of {self.quota} bytes is reached.")
 
     def remove(self, size: int) -> None:
@@ -54,10 +67,11 @@ class Ledger:
         return self.sequence
 
     def save(self, execute: Callable[..., Any]) -> None:
-        """Every change has a number: when there is no new one, nothing changed."""
-        if self.sequence != self._saved:
+        state = self.state
+        if state != self._saved:
             execute(
-                "UPDATE services SET sequence = ?, objects = ?, bytes = ? WHERE id = ?",
-                (self.sequence, self.objects, self.bytes, self.service),
+                "UPDATE services SET sequence = ?, objects = ?, bytes = ?, waiting = ?"
+                " WHERE id = ?",
+                (*state, self.service),
             )
-            self._saved = self.sequence
+            self._saved = state

@@ -54,7 +54,6 @@ class MultipartView(View, Multipart):
             intake, blob = stored.intake, stored.blob
 
             def operation(shelf: Shelf) -> Part:
-                uploads.check_room(shelf, intake.size)
                 part = Part(number, intake.size, intake.etag, shelf.time, intake.checksums)
                 return uploads.keep_blob(
                     shelf.txn, self.service, key, upload, part, blob, shelf.due.whole
@@ -97,7 +96,6 @@ class MultipartView(View, Multipart):
                 found.row.sequence, found.row.blob, found.row.manifest
             ):  # fmt: skip
                 raise Conflict(key=found.row.key)
-            uploads.check_room(shelf, length)
             part = Part(number, length, etag_of_stretch(found.info, start, length), shelf.time)
             return uploads.keep_shared(
                 shelf.txn, self.service, key, upload, part, pieces, shelf.due.whole

@@ -13,8 +13,18 @@
 
 from __future__ import annotations
 
-VERSION = 2
-"""1 had another kind of CRCs in `blobs`, and was never released."""
+VERSION = 3
+"""1 had another kind of CRCs in `blobs`, and was never released; 2 had no `services.waiting`."""
+
+UPGRADES = {
+    2: (
+        "ALTER TABLE services ADD COLUMN waiting INTEGER NOT NULL DEFAULT 0",
+        """UPDATE services SET waiting = (
+        SELECT COALESCE(SUM(p.size), 0) FROM uploads u JOIN parts p ON p.upload = u.id
+        WHERE u.service = services.id AND u.ended IS NULL)""",
+    ),
+}
+"""What makes the next version of one."""
 
 _OBJECT = """
     service INTEGER NOT NULL, key TEXT NOT NULL, sequence INTEGER NOT NULL,
@@ -28,7 +38,8 @@ STATEMENTS = (
     id INTEGER PRIMARY KEY AUTOINCREMENT, namespace TEXT NOT NULL, name TEXT NOT NULL,
     created INTEGER NOT NULL, versioning TEXT NOT NULL DEFAULT 'off',
     sequence INTEGER NOT NULL DEFAULT 0, objects INTEGER NOT NULL DEFAULT 0,
-    bytes INTEGER NOT NULL DEFAULT 0, quota INTEGER, UNIQUE (namespace, name))""",
+    bytes INTEGER NOT NULL DEFAULT 0, quota INTEGER, waiting INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (namespace, name))""",
     f"CREATE TABLE objects ({_OBJECT}, PRIMARY KEY (service, key)) WITHOUT ROWID",
     f"""CREATE TABLE versions ({_OBJECT}, marker INTEGER NOT NULL, retired INTEGER NOT NULL,
     PRIMARY KEY (service, key, sequence DESC)) WITHOUT ROWID""",

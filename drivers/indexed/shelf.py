@@ -182,9 +182,10 @@ class Shelf:
             ledger.next()
             self._log("delete", before)
             return Deleted(key, existed=True)
+        following = ledger.sequence + 1
+        version = new_version(following) if ledger.versioning == "on" else NULL_VERSION
+        self._make_room(key, before, version)  # first, for it may refuse: no number is lost then
         sequence = ledger.next()
-        version = new_version(sequence) if ledger.versioning == "on" else NULL_VERSION
-        self._make_room(key, before, version)
         self.txn.execute("DELETE FROM objects WHERE service = ? AND key = ?", (self.service, key))
         marker = Row(
             self.service, key, sequence, version, 0, "", self.time, "", "", "", None, None, ""

@@ -235,7 +235,8 @@ class MemorySpace(Space):
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Create the tables; refuse an index that a newer release has written."""
+    """Create the tables, or bring them up to date; refuse an index that a newer release has
+    written."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         exists = connection.execute(
@@ -247,6 +248,11 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         found = int(
             connection.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()[0]
         )
+        while found in schema.UPGRADES:
+            for statement in schema.UPGRADES[found]:
+                connection.execute(statement)
+            found += 1
+            connection.execute("UPDATE meta SET value = ? WHERE name = 'schema'", (str(found),))
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")

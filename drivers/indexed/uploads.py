@@ -28,7 +28,6 @@ from drivers.indexed.shelf import Draft, Shelf
 from gateway.storage import (
     BadDigest,
     Complete,
-    Full,
     InvalidPart,
     InvalidPartOrder,
     InvalidRequest,
@@ -96,20 +95,6 @@ def check_number(number: int) -> None:
         raise InvalidRequest(f"A part's number is between 1 and {LAST_PART}, not {number}.")
 
 
-def check_room(shelf: Shelf, size: int) -> None:
-    """Raise `Full` when objects, and all parts that wait, would be more than the quota."""
-    quota = shelf.ledger.quota
-    if quota is None:
-        return
-    (waiting,) = shelf.txn.one(
-        "SELECT COALESCE(SUM(p.size), 0) FROM uploads u JOIN parts p ON p.upload = u.id"
-        " WHERE u.service = ? AND u.ended IS NULL",
-        (shelf.service,),
-    )
-    if shelf.ledger.bytes + waiting + size > quota:
-        raise Full(f"The quota of {quota} bytes is reached.")
-
-
 def keep_blob(
     txn: Transaction, service: int, key: str, upload: str, part: Part, blob: Blob | None,
     due: int | None,
@@ -117,7 +102,7 @@ def keep_blob(
     """Make a stored body a part."""
     under_way(txn.one, service, key, upload)
     pieces = [] if blob is None else [Piece(add_blob(txn, blob), 0, part.size)]
-    return _keep(txn, upload, part, pieces, due)
+    return _keep(txn, service, upload, part, pieces, due)
 
 
 def keep_shared(
@@ -128,15 +113,20 @@ def keep_shared(
     under_way(txn.one, service, key, upload)
     for piece in pieces:
         txn.execute("UPDATE blobs SET refs = refs + 1 WHERE id = ?", (piece.blob,))
-    return _keep(txn, upload, part, pieces, due)
+    return _keep(txn, service, upload, part, pieces, due)
 
 
-def _keep(txn: Transaction, upload: str, part: Part, pieces: list[Piece], due: int | None) -> Part:
+def _keep(
+    txn: Transaction, service: int, upload: str, part: Part, pieces: list[Piece], due: int | None
+) -> Part:
+    ledger = txn.ledger(service)
     replaced = txn.one(
-        "SELECT pieces FROM parts WHERE upload = ? AND number = ?", (upload, part.number)
+        "SELECT pieces, size FROM parts WHERE upload = ? AND number = ?", (upload, part.number)
     )
     if replaced is not None:
         _release(txn, replaced[0], due)
+        ledger.waiting -= replaced[1]
+    ledger.wait(part.size)
     txn.execute(
         "INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
@@ -164,17 +154,22 @@ PARTS_AFTER = f"{_PARTS} AND number > ? ORDER BY number LIMIT ?"
 
 def abort(txn: Transaction, service: int, key: str, upload: str, due: int | None) -> None:
     under_way(txn.one, service, key, upload)
-    _drop_parts(txn, upload, due, keep=frozenset())
+    txn.ledger(service).waiting -= _drop_parts(txn, upload, due)
     txn.execute("DELETE FROM uploads WHERE id = ?", (upload,))
 
 
-def _drop_parts(txn: Transaction, upload: str, due: int | None, *, keep: frozenset[int]) -> None:
-    """Drop all; the blobs of the parts numbered in `keep` belong to the object now."""
-    rows = txn.execute("SELECT number, pieces FROM parts WHERE upload = ?", (upload,)).fetchall()
-    for number, pieces in rows:
+def _drop_parts(
+    txn: Transaction, upload: str, due: int | None, *, keep: frozenset[int] = frozenset()
+) -> int:
+    """Drop all; the blobs of the parts numbered in `keep` belong to the object now. The bytes
+    that wait no more."""
+    sql = "SELECT number, pieces, size FROM parts WHERE upload = ?"
+    rows = txn.execute(sql, (upload,)).fetchall()
+    for number, pieces, _ in rows:
         if number not in keep:
             _release(txn, pieces, due)
     txn.execute("DELETE FROM parts WHERE upload = ?", (upload,))
+    return sum(size for _, _, size in rows)
 
 
 # complete
@@ -214,7 +209,7 @@ def complete(
         options.conditions,
     )
     numbers = frozenset(part.number for part in kept)
-    _drop_parts(shelf.txn, upload, shelf.due.whole, keep=numbers)
+    shelf.ledger.waiting -= _drop_parts(shelf.txn, upload, shelf.due.whole, keep=numbers)
     _remember(shelf, upload, refs, row, parts)
     return info_of(row, versioned=shelf.ledger.versioned, parts=parts)
 
@@ -316,5 +311,5 @@ def drop_all(txn: Transaction, service: int, due: int | None) -> None:
     """Drop all uploads of a service that goes: S3 lets a bucket with uploads be deleted."""
     rows = txn.execute("SELECT id FROM uploads WHERE service = ?", (service,)).fetchall()
     for (upload,) in rows:
-        _drop_parts(txn, upload, due, keep=frozenset())
+        _drop_parts(txn, upload, due)
         txn.execute("DELETE FROM uploads WHERE id = ?", (upload,))

@@ -95,6 +95,13 @@ def get_meta(connection: Connection, name: str) -> str | None:
     return connection.scalar(select(META.c.value).where(META.c.name == name))
 
 
+def get_metas(connection: Connection, prefix: str) -> dict[str, str]:
+    """All whose names begin so."""
+    begins = META.c.name.startswith(prefix, autoescape=True)
+    rows = connection.execute(select(META.c.name, META.c.value).where(begins))
+    return {row.name: row.value for row in rows}
+
+
 def set_meta(connection: Connection, name: str, value: str) -> None:
     """Within the catalog's write lock."""
     if get_meta(connection, name) is None:

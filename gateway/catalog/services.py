@@ -7,7 +7,7 @@ in which the two change.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -15,9 +15,11 @@ from sqlalchemy.exc import IntegrityError
 from gateway.access import Grant
 from gateway.catalog.cache import Cached
 from gateway.catalog.rows import ServiceRow, grants_value, service_row
-from gateway.catalog.schema import SERVICES
-from gateway.storage import AlreadyExists, Conflict
+from gateway.catalog.schema import SERVICES, get_meta, get_metas, set_meta
+from gateway.storage import AlreadyExists, Conflict, Full, Unavailable
 
+_SINCE = "declared since "
+"""In `meta`, before a service's id: when it was first seen in the configuration."""
 _NAMESPACE = ""
 """All services are in it today; the column is there for volumes and zones."""
 
@@ -86,6 +88,28 @@ class ServiceTable(Cached):
         """Whether the row was there."""
         with self._database.writing() as connection:
             return bool(connection.execute(delete(SERVICES).where(SERVICES.c.id == id)).rowcount)
+
+    def declared_since(self, sids: Iterable[str], written: int) -> Mapping[str, int]:
+        """When each of the configuration's services was first seen here: it stays, whatever
+        becomes of the file. `written`: when that was written, for those that are new. All in
+        milliseconds since the epoch."""
+        wanted = {f"{_SINCE}{sid}": sid for sid in sids}
+        with self._database.reading() as connection:
+            known = get_metas(connection, _SINCE)
+        new = wanted.keys() - known.keys()
+        if new:
+            known |= self._first_seen(sorted(new), str(written or self._clock()))
+        return {sid: int(known[name]) for name, sid in wanted.items()}
+
+    def _first_seen(self, names: Sequence[str], moment: str) -> Mapping[str, str]:
+        try:
+            with self._database.writing() as connection:
+                for name in names:
+                    if get_meta(connection, name) is None:  # else another worker was first
+                        set_meta(connection, name, moment)
+                return get_metas(connection, _SINCE)
+        except (Full, Unavailable):  # that stops no start: the next one writes it down
+            return dict.fromkeys(names, moment)
 
     def set_grants(self, id: int, grants: Sequence[Grant]) -> bool:
         """Replace a service's grants; False when the row is gone."""

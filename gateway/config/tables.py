@@ -220,7 +220,8 @@ class Origin:
     `tables` are what the file at `path` said, or what was given in its place; `secrets` the
     texts of files of secrets, by path; `root` the id and secret of the root key, unless the
     environment is to be asked for it. `written`: when the file was, in milliseconds since
-    the epoch, for services that it declares have no other date; 0 when it cannot be told.
+    the epoch: what is known of a service that it declares until the catalog has seen it; 0
+    when it cannot be told.
     """
 
     path: str | None = None

@@ -24,7 +24,10 @@ from gateway.storage import (
     Full,
     Get,
     IncompleteBody,
+    InvalidPart,
     PartRef,
+    Protected,
+    Protection,
     Put,
     Range,
     Secret,
@@ -342,6 +345,106 @@ def test_a_quota_counts_parts_that_wait(tmp_path: Path) -> None:
     put(local, "k", b"x" * 1000)
     with pytest.raises(Full):
         put(local, "other", b"x")
+    local.close()
+
+
+def waiting(store: Local) -> tuple[int, int]:
+    """Bytes of parts that wait, as they are counted, and as they are."""
+    with store.space.reading() as connection:
+        (counted,) = connection.execute(
+            "SELECT waiting FROM services WHERE id = ?", (store.service,)
+        ).fetchone()
+        (found,) = connection.execute("SELECT COALESCE(SUM(size), 0) FROM parts").fetchone()
+    return counted, found
+
+
+def test_what_waits_is_counted_whatever_becomes_of_it(tmp_path: Path) -> None:
+    local = Local(keep_versions="off", quota=10_000)
+    local.open(Context(sid="bucket", folder=tmp_path))
+
+    def send(upload: str, number: int, size: int) -> PartRef:
+        part = local.put_part("k", upload, number, BytesBody(b"x" * size), Put(size=size))
+        assert len(set(waiting(local))) == 1
+        return PartRef(number=number, etag=part.etag)
+
+    put(local, "source", b"x" * 2000)
+    first, second = local.begin("k").id, local.begin("k").id
+    refs = [send(first, 1, 1000), send(first, 2, 2000)]
+    refs[0] = send(first, 1, 4000)
+    local.copy_part("k", second, 7, local, "source")
+    assert waiting(local) == (8000, 8000)
+    with pytest.raises(Full):
+        send(second, 8, 1)
+    with pytest.raises(Full):
+        send(second, 7, 2001)
+    send(second, 7, 1999)
+    with pytest.raises(InvalidPart):
+        local.complete("k", first, [PartRef(number=9, etag="x")])
+    assert waiting(local) == (7999, 7999)
+    local.abort("k", second)
+    local.complete("k", first, refs[:1])
+    assert waiting(local) == (0, 0)
+    assert local.stats().bytes == 6000
+    local.close()
+
+
+def test_an_index_without_that_number_gets_it(tmp_path: Path) -> None:
+    local = Local(keep_versions="off")
+    local.open(Context(sid="bucket", folder=tmp_path))
+    for size in (3, 5):
+        upload = local.begin("k").id
+        local.put_part("k", upload, 1, BytesBody(b"x" * size), Put(size=size))
+    local.space.write(lambda txn: txn.execute("ALTER TABLE services DROP COLUMN waiting"))
+    local.space.write(lambda txn: txn.execute("UPDATE meta SET value = '2'"))
+    local.close()
+    local = Local(keep_versions="off")
+    local.open(Context(sid="bucket", folder=tmp_path))
+    assert waiting(local) == (8, 8)
+    local.close()
+
+
+def test_a_part_costs_the_same_however_many_wait(tmp_path: Path) -> None:
+    local = Local(keep_versions="off", quota=1 << 40)
+    local.open(Context(sid="bucket", folder=tmp_path))
+    upload = local.begin("k").id
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    def cost(number: int) -> int:
+        nonlocal steps
+        connection = local.space.committer._connection  # type: ignore[attr-defined]  # its own
+        connection.set_progress_handler(count, 1)
+        steps = 0
+        local.put_part("k", upload, number, BytesBody(b"x"), Put(size=1))
+        connection.set_progress_handler(None, 1)
+        return steps
+
+    few = cost(1)
+    row = (upload, b"", 1, "e", 0, "{}")
+    sql = "INSERT INTO parts VALUES (?1, ?7, ?2, ?3, ?4, ?5, ?6)"
+    local.space.write(lambda txn: [txn.execute(sql, (*row, n)) for n in range(10, 5000)])
+    assert cost(2) < few + 100
+    local.close()
+
+
+def test_a_removal_that_is_refused_uses_up_no_number(tmp_path: Path) -> None:
+    """Followers of the changes rely on numbers without gaps."""
+    local = Local(keep_versions="off")
+    local.open(Context(sid="", folder=tmp_path))
+    local.create("bucket")
+    bucket: Any = local.bucket("bucket")
+    put(bucket, "free", b"x")
+    put(bucket, "held", b"x", protection=Protection(hold=True))
+    bucket.set_versioning("suspended")
+    results = bucket.delete_many([("held", Delete()), ("free", Delete()), ("held", Delete())])
+    assert [isinstance(one, Protected) for one in results] == [True, False, True]
+    page = bucket.changes()
+    assert [one.sequence for one in page.changes] == [1, 2, 3]
+    assert page.last == 3
     local.close()
 
 
