@@ -29,6 +29,11 @@ def carries(text: str) -> bool:
     return _NEVER.search(text) is None
 
 
+def legible(text: str) -> str:
+    """For people: U+FFFD stands for what a document cannot hold."""
+    return _NEVER.sub("\ufffd", text)
+
+
 def _reference(match: re.Match[str]) -> str:
     character = match.group()
     return _NAMED.get(character) or f"&#x{ord(character):x};"

@@ -1,5 +1,7 @@
 """waitress's connections (3.0), with what it lacks for S3 clients, and for slow ones.
 
+- A number or an address in a head that Python cannot read ends a connection without
+  an answer, and with an error in the log.
 - It capitalises header names; boto3 makes the names of metadata from them.
 - It drops headers whose names have `_`, and joins those that come twice by `, `,
   where a signature has `,` ("Authenticating Requests", canonical headers).
@@ -17,7 +19,7 @@ import re
 from typing import Any
 
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, get_header_lines
+from waitress.parser import HTTPRequestParser, ParsingError, get_header_lines
 from waitress.task import WSGITask
 
 from gateway.http import UNDERSCORE, variable
@@ -35,7 +37,10 @@ class _Task(WSGITask):  # type: ignore[misc]  # waitress has no types
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
     def parse_header(self, header_plus: bytes) -> None:
-        super().parse_header(header_plus)
+        try:
+            super().parse_header(header_plus)
+        except ValueError:  # a length of 5,000 digits, or a target such as http://[
+            raise ParsingError("The request's head cannot be understood.") from None
         # Each line but the first and the empty one is a header of its own, as a rule.
         if header_plus.count(b"\r\n") - 2 != len(self.headers):
             self._read_again(header_plus.partition(b"\r\n")[2])

@@ -219,3 +219,18 @@ def test_broken_documents_are_the_clients_fault(
 
 
 REFUSALS = {(400, "MalformedXML"), (400, "MalformedACLError")}
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"PUT / HTTP/1.1\r\nContent-Length: " + b"9" * 5000,  # more digits than Python reads
+        b"GET http://[ HTTP/1.1",
+    ],
+    ids=["length", "address"],
+)
+def test_what_nobody_can_read_is_answered(gateway: Running, start: bytes) -> None:
+    with connect(gateway) as connection:
+        connection.sendall(start + b"\r\nHost: gateway\r\n\r\n")
+        assert statuses(everything(connection)) == [400]
+    assert "exception" not in log_of(gateway)

@@ -59,6 +59,14 @@ def test_buckets_are_listed_in_pages(s3: Served) -> None:
     assert names(client, BucketRegion="eu-west-1") == []
 
 
+def test_nobody_lists_buckets(s3: Served, bucket: str) -> None:
+    """Whose they were could not be said; and who forgot to sign is told."""
+    s3.gateway.set_grants(CREDENTIALS["main-key"].identity, bucket, [Grant(EVERYONE, "read")])
+    answer = s3.raw("GET", "/", key="")
+    assert (answer.status, answer.code()) == (403, "AccessDenied")
+    assert bucket.encode() not in answer.body
+
+
 def test_who_lists_buckets_sees_their_own_and_what_their_key_reaches(
     s3: Served, bucket: str
 ) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
+from defusedxml import ElementTree
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.common.xml import escape
+from gateway.common.xml import S3, carries, escape
 from gateway.modes.s3.replies import quoted
 from gateway.modes.s3.resources.buckets import behind_token, token_of
 from gateway.modes.s3.resources.listing import _etags
@@ -157,6 +158,60 @@ def test_one_odd_key_among_plain_ones_is_written_as_it_must_be(
         assert f"<CommonPrefixes><Prefix>{write(f'{odd}/')}</Prefix></CommonPrefixes>" in body
     found = s3.client().list_objects_v2(Bucket=bucket)
     assert keys(found) == sorted(("0", odd, f"{odd}/1", "~"), key=str.encode)
+
+
+ECHOED = {
+    "list-type=1": {"prefix": "Prefix", "delimiter": "Delimiter", "marker": "Marker"},
+    "list-type=2": {"prefix": "Prefix", "delimiter": "Delimiter", "start-after": "StartAfter"},
+    "versions": {"prefix": "Prefix", "delimiter": "Delimiter", "key-marker": "KeyMarker"},
+    "uploads": {"prefix": "Prefix", "delimiter": "Delimiter", "key-marker": "KeyMarker"},
+}
+
+
+@pytest.mark.parametrize("text", [*ODD, "\n", "\r", "\t\x85\u2028", " ", "%0A", "\x0b"])
+@pytest.mark.parametrize("call", ECHOED)
+def test_what_was_asked_is_said_again(s3: Served, bucket: str, call: str, text: str) -> None:
+    """Encoded as keys are, so that what a client decodes is what it asked; without an encoding
+    it is what XML holds, and else the references that S3 writes."""
+    query = "&".join(f"{name}={quote(text, safe='')}" for name in ECHOED[call])
+    for encoding in ("", "&encoding-type=url"):
+        body = s3.raw("GET", f"/{bucket}?{call}&{query}{encoding}").body
+        for name in ECHOED[call].values():
+            if encoding or carries(text):
+                said = ElementTree.fromstring(body).findtext(f"{{{S3}}}{name}") or ""
+                assert (unquote(said) if encoding else said) == text, name
+            else:
+                assert f"<{name}>{escape(text)}</{name}>".encode() in body, name
+
+
+def test_boto3_reads_what_it_asked(s3: Served, bucket: str) -> None:
+    client, odd = s3.client(), "\n&+%20\x01"
+    where = {"Bucket": bucket, "Prefix": odd, "Delimiter": odd}
+    one = client.list_objects(**where, Marker=odd)
+    two = client.list_objects_v2(**where, StartAfter=odd)
+    three = client.list_object_versions(**where, KeyMarker=odd)
+    assert [one["Marker"], two["StartAfter"], three["KeyMarker"]] == [odd] * 3
+    assert {page["Delimiter"] for page in (one, two, three)} == {odd}
+    assert {two["Prefix"], three["Prefix"], unquote(one["Prefix"])} == {odd}  # one it leaves coded
+
+
+@pytest.mark.parametrize(
+    ("call", "name", "element"),
+    [
+        ("versions&key-marker=k", "version-id-marker", "VersionIdMarker"),
+        ("uploads&key-marker=k", "upload-id-marker", "UploadIdMarker"),
+    ],
+)
+def test_an_id_that_no_document_holds_is_none(
+    s3: Served, bucket: str, call: str, name: str, element: str
+) -> None:
+    for encoding in ("", "&encoding-type=url"):
+        for raw in ("%00", "a%01", "%EF%BF%BF"):
+            answer = s3.raw("GET", f"/{bucket}?{call}&{name}={raw}{encoding}")
+            assert (answer.status, answer.code()) == (400, "InvalidArgument")
+            ElementTree.fromstring(answer.body)
+        answer = s3.raw("GET", f"/{bucket}?{call}&{name}=a%26%3C%0D%2B{encoding}")
+        assert ElementTree.fromstring(answer.body).findtext(f"{{{S3}}}{element}") == "a&<\r+"
 
 
 @settings(deadline=None)

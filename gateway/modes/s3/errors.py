@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gateway.common.xml import document, element
+from gateway.common.xml import document, element, legible
 from gateway.modes.s3 import replies
 from gateway.modes.s3.problems import TABLE, S3Problem
 from gateway.modes.s3.replies import Headers, Reply
@@ -170,9 +170,9 @@ def reply(error: StorageError | S3Problem, resource: str, request_id: str) -> tu
     body = document(
         "Error",
         element("Code", code),
-        element("Message", message),
-        *(element(name, text) for name, text in details.items() if text),
-        element("Resource", resource),
+        element("Message", legible(message)),
+        *(element(name, legible(text)) for name, text in details.items() if text),
+        element("Resource", legible(resource)),
         element("RequestId", request_id),
         element("HostId", request_id),
         namespace="",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.common.xml import carries
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import Request
 from gateway.modes.s3.wire import whole_number
@@ -43,6 +44,15 @@ def encoding(request: Request) -> str:
             ArgumentName="encoding-type",
             ArgumentValue=text,
         )
+    return text
+
+
+def marker_id(request: Request, name: str) -> str:
+    """A marker that names a version or an upload. Lists say it again as it is, whatever their
+    encoding; so what no document can hold is refused."""
+    text = request.param(name)
+    if not carries(text):
+        raise S3Problem("InvalidArgument", "Invalid id specified", ArgumentName=name)
     return text
 
 

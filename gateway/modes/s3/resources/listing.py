@@ -159,7 +159,7 @@ def _refuse_unordered(request: Request) -> None:
 
 def list_object_versions(request: Request) -> Reply:
     limit, writing = asked.number(request, "max-keys"), _Writing(request)
-    marker, version = request.param("key-marker"), request.param("version-id-marker")
+    marker, version = request.param("key-marker"), asked.marker_id(request, "version-id-marker")
     if "version-id-marker" in request.query and not marker:
         raise S3Problem(
             "InvalidArgument",
@@ -255,7 +255,7 @@ def _version_entries(writing: _Writing, found: Sequence[VersionEntry]) -> list[s
 def list_multipart_uploads(request: Request) -> Reply:
     limit, writing = asked.number(request, "max-uploads"), _Writing(request)
     marker = request.param("key-marker")
-    upload = request.param("upload-id-marker") if marker else ""
+    upload = asked.marker_id(request, "upload-id-marker") if marker else ""
     page = _uploads(request, limit, marker, upload)
     return xml(
         document(
