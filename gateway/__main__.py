@@ -13,10 +13,13 @@ def main() -> int:
     _open_streams()
     gc.disable()
     from gateway.cli import main as command
+    from gateway.servers.ending import leave_within
 
     gc.freeze()
     gc.enable()
-    return command()
+    code = command()
+    leave_within(code)
+    return code
 
 
 def _open_streams() -> None:

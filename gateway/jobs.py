@@ -88,11 +88,15 @@ class Jobs:
         self._thread = threading.Thread(target=self._schedule, name="jobs", daemon=True)
         self._thread.start()
 
-    def stop(self, wait: float = 5.0) -> None:
-        """Begin no further run, and give one that is under way `wait` seconds."""
+    def end(self) -> None:
+        """Begin no further run."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
+
+    def stop(self, wait: float = 5.0) -> None:
+        """Begin no further run, and give one that is under way `wait` seconds."""
+        self.end()
         if self._thread is not None:
             self._thread.join(wait)
             self._thread = None

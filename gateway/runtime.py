@@ -10,6 +10,7 @@ remove the old one does not remove the new) or drop it.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Literal
@@ -57,6 +58,7 @@ class Runtime:
     ) -> None:
         self.settings, self.clock = settings, clock
         self.requests = requests or RequestList()
+        self.stopping = threading.Event()
         self.keys: Keys = catalog
         self.chain, self.catalog = chain, catalog
         self.accounts = Accounts(chain.services, clock, self._who_has)

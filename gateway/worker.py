@@ -61,13 +61,17 @@ def open_worker(
     access_log.start()
     jobs.start()
 
+    def wake() -> None:
+        runtime.stopping.set()
+        jobs.end()
+
     def close() -> None:
+        access_log.stop()  # first, for what follows may take longer than there is time
         jobs.stop()
-        access_log.stop()
         runtime.close()
         metrics.stop()
 
-    return Loaded(app, close, admission)
+    return Loaded(app, close, admission, wake)
 
 
 def settled(open_it: Callable[[], Loaded]) -> Loaded:

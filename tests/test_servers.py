@@ -395,6 +395,70 @@ def test_a_signal_finishes_what_is_under_way(kind: str, number: signal.Signals) 
 
 
 @BOTH
+def test_a_stop_wakes_what_waits_and_answers_it(kind: str) -> None:
+    with running(kind) as server, closing(connect(server.port)) as waiting:  # the drain is long
+        waiting.sendall(b"GET /k?wait HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert get(server.port, "/n").status == 200  # so that the other has begun
+        server.process.send_signal(signal.SIGTERM)
+        reply = receive(waiting)
+        assert reply.body == b"woken"
+        if kind == "waitress":  # granian's goes out while it gets to know that it stops
+            assert reply.headers["connection"] == "close"
+        assert server.process.wait(PATIENCE) == 0
+
+
+@BOTH
+def test_a_stop_ends_whatever_threads_do(kind: str) -> None:
+    """A request, closing, a thread and an `atexit` function that never come to an end."""
+    with (
+        running(kind, env={"TINY_DRAIN": "0.5", "TINY_HANGS": "1"}) as server,
+        closing(connect(server.port)) as hanging,
+    ):
+        hanging.sendall(b"GET /k?sleep=1000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert get(server.port, "/n").status == 200
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(PATIENCE) == 0
+        assert "closing takes more than" in server.errors()
+        assert eventually(lambda: "GET /n 200" in server.errors())  # what was answered is logged
+
+
+@BOTH
+def test_a_stop_waits_for_no_client_that_goes_on_asking(kind: str) -> None:
+    def ask_on(port: int) -> None:
+        with closing(connect(port)) as connection, suppress(OSError):
+            while _once(connection):
+                pass
+
+    def _once(connection: socket.socket) -> int:
+        connection.sendall(b"GET /n HTTP/1.1\r\nHost: a\r\n\r\n")
+        return receive(connection).status
+
+    with running(kind) as server:  # the drain is long
+        clients = [threading.Thread(target=ask_on, args=(server.port,)) for _ in range(16)]
+        for client in clients:
+            client.start()
+        assert eventually(lambda: server.errors().count("GET /n 200") > 100)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(PATIENCE) == 0
+        for client in clients:
+            client.join()
+
+
+def test_a_reader_that_takes_nothing_is_let_go_of_at_the_end(tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    asked = f"GET /k?stream=2000 HTTP/1.1\r\nHost: a\r\nX-Tiny-Note: {note}\r\n\r\n"
+    with (
+        running("waitress", env={"TINY_DRAIN": "0.5"}) as server,
+        closing(connect(server.port)) as connection,
+    ):
+        connection.sendall(asked.encode())
+        connection.recv(1000)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(PATIENCE) == 0
+        assert note.read_text() == "closed"
+
+
+@BOTH
 def test_signals_in_a_row_end_it_too(kind: str) -> None:
     """A handler that takes a lock would wait for itself."""
     with running(kind) as server:

@@ -6,9 +6,11 @@ in processes of its own too: `python -m tests.tiny_mode SERVER PORT [WORKERS]`.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -23,7 +25,7 @@ from gateway.doors import Doors
 from gateway.health import create_pages
 from gateway.metrics import Metrics
 from gateway.modes import Gateway, WSGIApp
-from gateway.servers import Loaded, Plan, Server
+from gateway.servers import Loaded, Plan, Server, ending
 from gateway.servers.granian import GranianServer
 from gateway.servers.waitress import WaitressServer
 
@@ -124,6 +126,15 @@ def _pid(environ: dict[str, Any], start: Start, argument: str) -> Iterable[bytes
     return _text(start, str(os.getpid()))
 
 
+STOPPING = threading.Event()
+
+
+def _wait(environ: dict[str, Any], start: Start, argument: str) -> Iterable[bytes]:
+    """For something that does not happen; or a stop."""
+    STOPPING.wait()
+    return _text(start, "woken")
+
+
 ACTIONS: dict[str, Callable[[dict[str, Any], Start, str], Iterable[bytes]]] = {
     "environ": _environ,
     "read": _read,
@@ -135,6 +146,7 @@ ACTIONS: dict[str, Callable[[dict[str, Any], Start, str], Iterable[bytes]]] = {
     "head": _head,
     "sleep": _sleep,
     "pid": _pid,
+    "wait": _wait,
 }
 
 
@@ -161,8 +173,19 @@ def load(*, threads: int, spools: bool, folder: Path | None = None) -> Loaded:
     def close() -> None:
         log.stop()
         metrics.stop()
+        if hangs:
+            _hang()
 
-    return Loaded(app, close, admission)
+    hangs = os.environ.get("TINY_HANGS")
+    if hangs:  # as closing does, and what libraries leave behind
+        ending.CLOSING = ending.EXITING = 0.5
+        threading.Thread(target=_hang).start()
+        atexit.register(_hang)
+    return Loaded(app, close, admission, STOPPING.set)
+
+
+def _hang() -> None:
+    threading.Event().wait()
 
 
 def _stderr() -> TextIO:
@@ -185,7 +208,7 @@ def main(server: str, port: str, workers: str = "1", folder: str = "", tls: str 
         listen=tuple(("127.0.0.1", int(one)) for one in port.split(",")),
         workers=int(workers),
         threads=threads,
-        drain=DRAIN,
+        drain=float(os.environ.get("TINY_DRAIN", DRAIN)),
         body_timeout=float(os.environ.get("TINY_BODY_TIMEOUT", "60")),
         max_body=50_000_000,
         tls=(Path(tls) / "cert.pem", Path(tls) / "key.pem") if tls else None,
@@ -194,7 +217,9 @@ def main(server: str, port: str, workers: str = "1", folder: str = "", tls: str 
     def ready(addresses: tuple[tuple[str, int], ...]) -> None:
         print("ready", *(port for _, port in addresses), flush=True)
 
-    return servers[server]().run(plan, ready)
+    code = servers[server]().run(plan, ready)
+    ending.leave_within(code)
+    return code
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from threading import Event
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from gateway.access import Access, Grant
@@ -37,6 +38,9 @@ class Gateway(Protocol):
     settings: Settings
     keys: Keys
     requests: RequestList
+    stopping: Event
+    """Set when this process begins to stop: who waits for something to happen (a long poll)
+    is to be answered as if it had waited in vain, within a second."""
 
     def clock(self) -> int:
         """Milliseconds since the epoch."""

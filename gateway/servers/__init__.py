@@ -22,11 +22,13 @@ class CannotServe(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a process serves, what is under way in it, and how it lets go of it."""
+    """What a process serves, what is under way in it, and how it lets go of it. `wake` is
+    called when a stop begins: what waits for something to happen is answered then."""
 
     app: WSGIApp
     close: Callable[[], None]
     admission: Admission
+    wake: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,9 @@ What was measured (2.8), and what follows:
   two servers could share unnoticed: the port is tried before.
 - It has no time-out for bodies: `watch` has. Its time-out for heads also ends
   kept-alive connections that are idle.
-- SIGTERM: idle connections are closed, requests under way are finished, up to
-  `drain`; then the worker is killed. Of requests sent just then on kept-alive
+- SIGTERM: idle connections are closed, requests under way are finished, without
+  an end. So here a worker ends itself when `drain` is over (`ending`); its
+  parent kills one that is late. Of requests sent just then on kept-alive
   connections some find theirs closed, unanswered and unseen, as HTTP/1.1 has
   it; clients repeat those.
 - Its parent's signal handler sets an Event, whose lock the interrupted thread
@@ -45,6 +46,7 @@ from typing import Any, NoReturn
 from gateway.cores import claim
 from gateway.modes import WSGIApp
 from gateway.servers import CannotServe, Plan
+from gateway.servers.ending import Ending, latest, leave_now
 from gateway.servers.sockets import (
     allow_many_files,
     free,
@@ -133,7 +135,7 @@ def _server(plan: Plan, host: str, port: int) -> Any:
             header_read_timeout=round(plan.header_timeout * 1000), keep_alive=True
         ),
         respawn_failed_workers=True,
-        workers_kill_timeout=max(1, round(plan.drain)),
+        workers_kill_timeout=round(latest(plan.drain)),
         ssl_cert=certificate,
         ssl_key=key,
         ssl_protocol_min=SSLProtocols.tls12,
@@ -160,7 +162,8 @@ _LOGGING = {
 
 def _load(plan: Plan, port: int, parent: int, failures: Connection) -> WSGIApp:
     """In a worker, before it listens."""
-    _be_told_once()
+    ending = Ending()
+    _be_told_once(ending, plan.drain)
     allow_many_files()
     cores = claim(plan.claims, plan.workers)  # before it has other threads
     try:
@@ -172,8 +175,9 @@ def _load(plan: Plan, port: int, parent: int, failures: Connection) -> WSGIApp:
         reason = f"A worker cannot start: {type(error).__name__}, see the traceback."
         _wait_for_end(parent, failures, reason)
     loaded.admission.cores = cores
+    ending.loaded = loaded
     # A worker ends in multiprocessing's bootstrap, which runs no atexit functions but these.
-    Finalize(None, loaded.close, exitpriority=100)
+    Finalize(None, ending.close_and_leave, exitpriority=100)
     _hide_headers()
     make_impatient_soon(plan.body_timeout)
     Watch(loaded.admission, port, plan.body_timeout).start()
@@ -188,7 +192,7 @@ def _wait_for_end(parent: int, failures: Connection, reason: str) -> NoReturn:
     os._exit(1)
 
 
-def _be_told_once() -> None:
+def _be_told_once(ending: Ending, drain: float) -> None:
     """Let one thread take this worker's signals, and hand granian the first only.
 
     Until granian takes them over, a forked worker has its parent's handlers.
@@ -196,15 +200,20 @@ def _be_told_once() -> None:
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    threading.Thread(target=_obey, name="signals", daemon=True).start()
+    arguments = (ending, drain)
+    threading.Thread(target=_obey, args=arguments, name="signals", daemon=True).start()
 
 
-def _obey() -> None:
+def _obey(ending: Ending, drain: float) -> None:
     signal.sigwait({signal.SIGTERM})
     handler = signal.getsignal(signal.SIGTERM)
     if not callable(handler):  # not granian's yet: nothing was accepted
         os._exit(0)
     handler(signal.SIGTERM, None)
+    ending.wake()  # after it: who is answered now does not come again
+    time.sleep(drain)
+    ending.close()
+    leave_now(0)
 
 
 def _hide_headers() -> None:

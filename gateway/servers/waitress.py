@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.admission import Admission
 from gateway.servers import CannotServe, Loaded, Plan
+from gateway.servers.ending import Ending
 from gateway.servers.pace import PRESSED, Patience
 from gateway.servers.room import Room
 from gateway.servers.sockets import allow_many_files, bound
@@ -70,7 +71,7 @@ class WaitressServer:
             ]
             allow_many_files()
             loaded = plan.load()
-            stack.callback(loaded.close)
+            stack.callback(Ending(loaded).close)
             with _signals(self.stop):
                 self._serve(plan, loaded, sockets, ready)
         return 0
@@ -107,29 +108,42 @@ class WaitressServer:
         listening = [one for one in channels.values() if hasattr(one, "active_channels")]
         loop = Loop(channels)
         for one in listening:
-            one.channel_class, one.loop = Channel, loop
+            one.channel_class, one.loop, one.stopping = Channel, loop, False
         self._wake = listening[0].pull_trigger
         ready(tuple((one.effective_host, int(one.effective_port)) for one in listening))
         watch = _Watch(listening, loaded.admission, plan)
         while not self._stopping:
             loop.turn(1)
             watch.look()
-        self._drain(listening, loop, plan.drain, watch)
+        self._drain(listening, loop, plan.drain, loaded, watch)
         server.task_dispatcher.shutdown(timeout=1)
         wasyncore.close_all(channels)
         loop.close()
 
-    def _drain(self, listening: list[Any], loop: Loop, seconds: float, watch: _Watch) -> None:
-        """Accept no more, and go on until no connection has anything under way."""
+    def _drain(
+        self,
+        listening: list[Any],
+        loop: Loop,
+        seconds: float,
+        loaded: Loaded,
+        watch: _Watch,
+    ) -> None:
+        """Accept no more, and go on until no connection has anything under way. Then, or
+        when the time is over, all are closed, also for threads that wait for their clients."""
         for one in listening:
+            one.stopping = True
             one.accepting = False
             loop.remove(one._fileno)
             one.del_channel()
             one.socket.close()
+        loaded.wake()
         until = time.monotonic() + seconds
         while time.monotonic() < until and any(map(_busy, listening)):
             loop.turn(0.05)
             watch.look()
+        for one in listening:
+            for channel in list(one.active_channels.values()):
+                channel.handle_close()
 
 
 def _need_room_for_bodies() -> None:

@@ -31,6 +31,8 @@ _AMZ_NAMES = re.compile(rb"^X-Amz-[^:\r\n]+", re.MULTILINE)
 
 class _Task(WSGITask):  # type: ignore[misc]  # waitress has no types
     def build_response_header(self) -> bytes:
+        if self.channel.server.stopping:  # or its client keeps the server from ending
+            self.set_close_on_finish()
         head: bytes = super().build_response_header()
         return _AMZ_NAMES.sub(lambda name: name[0].lower(), head)
 

@@ -7,10 +7,12 @@ in the store or in the log. Longer: GATEWAY_STOP_ROUNDS=20.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
 import threading
+import urllib.request
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -18,7 +20,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.e2e.conftest import Running, serving
+from tests.e2e.conftest import SECRET, Running, serving
 from tests.e2e.raw import GUARD, KIB, connect, eventually, everything, head, log_of, signed
 
 ROUNDS = int(os.environ.get("GATEWAY_STOP_ROUNDS", "2"))
@@ -67,6 +69,33 @@ class Client:
         while True:
             number += 1
             yield f"/stops/{self._number}-{number}"
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_stop_answers_those_who_wait_for_a_change(
+    tmp_path: Path, server: tuple[str, ...]
+) -> None:
+    """As if they had waited in vain: they come again, wherever."""
+    with serving(tmp_path, *server, config='[server]\ndrain = "600s"') as gateway:
+        gateway.client().create_bucket(Bucket="followed")
+        followers = [HTTPConnection(urlsplit(gateway.url).netloc, timeout=GUARD) for _ in range(4)]
+        for one in followers:
+            target = "/syncnext?sid=followed&syncid=0&wait=60"
+            one.request("GET", target, headers={"x-owncdn-key": SECRET})
+        eventually(lambda: waiting(gateway) == len(followers), "all wait")
+        gateway.process.terminate()
+        for one in followers:
+            answer = one.getresponse()
+            assert answer.status == 200
+            assert json.load(answer) == {"updates": [], "lastSyncId": 0}
+            one.close()
+        assert gateway.process.wait(60) == 0
+
+
+def waiting(gateway: Running) -> int:
+    with urllib.request.urlopen(f"{gateway.url}/-/metrics") as answer:
+        found = re.search(r"^gateway_slow_places_held (\S+)", answer.read().decode(), re.MULTILINE)
+    return 0 if found is None else int(float(found[1]))
 
 
 @pytest.mark.parametrize("server", SERVERS)

@@ -75,6 +75,7 @@ class SmallGateway:
         self.settings = settings
         self.keys: Keys = SmallKeys()
         self.requests = RequestList()
+        self.stopping = threading.Event()
         self._store = Memory()
         self._store.open(Context(master_key=Secret(bytes(32))))
         self._about: dict[str, Identification] = {}

@@ -111,6 +111,7 @@ class Server:
         loop, self._loop = self._loop, None
         if loop is not None:
             self._faults.clear()
+            self._stage.stopping.set()
             loop.stop()
             self._stage.close()
             self._clients.clear()

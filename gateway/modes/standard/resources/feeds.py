@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,22 +24,27 @@ from gateway.storage import (
 
 # syncnext
 
+_LOOK = 0.25
+"""Seconds between two looks at whether the gateway stops."""
+
 
 def syncnext(call: Call) -> Reply:
     values = call.values
     page = call.access.changes(values["syncid"], values["limit"])
     if not page.changes and values["wait"]:
-        page = _waited(call, values["syncid"], values["limit"], values["wait"])
+        page = _waited(call, page, values["syncid"], values["limit"], values["wait"])
     updates = [wire.update(one, _put(call, one)) for one in page.changes]
     return wire.reply({"updates": updates, "lastSyncId": page.last})
 
 
-def _waited(call: Call, after: int, limit: int, wait: int) -> ChangePage:
+def _waited(call: Call, page: ChangePage, after: int, limit: int, wait: int) -> ChangePage:
     """It takes a place among those who hold a thread, and asks again who it is afterwards:
-    a key may have been revoked meanwhile."""
+    a key may have been revoked meanwhile. When the gateway stops it waits no longer."""
     if (admit := call.environ.get("gateway.admission")) is not None:
         admit(waits=True)
-    page = call.access.changes(after, limit, wait)
+    until, stopping = time.monotonic() + wait, call.gateway.stopping
+    while not page.changes and not stopping.is_set() and (left := until - time.monotonic()) > 0:
+        page = call.access.changes(after, limit, min(left, _LOOK))
     call.identity = auth.authenticate(call.environ, call.gateway.keys)
     call.open(call.values["sid"]).require("read")
     return page
