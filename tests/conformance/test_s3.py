@@ -37,7 +37,7 @@ class TestS3(StoreConformance):
     forgets = frozenset({"owner"})
     lacks = frozenset(
         {"Changes", "Measures", "Buckets", "Protects", "Scrubs"}
-        | {"attributes", "headers", "metadata", "tags", "checksums", "conditions", "protection"}
+        | {"attributes", "headers", "tags", "checksums", "conditions", "protection"}
         | {"multipart options"}
     )
 
