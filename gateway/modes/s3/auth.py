@@ -91,7 +91,6 @@ def _by_header(
     request: SignedRequest, authorization: str, keys: Keys, now_ms: int, region: str
 ) -> Authenticated:
     claim, signature = claims.claim_of_header(authorization)
-    claim.headers.unfold(request.environ)
     _refuse_token(request.environ.get("HTTP_X_AMZ_SECURITY_TOKEN"))
     timestamp = claims.date_of_header(request.environ, now_ms)
     claim.check_scope(timestamp, region)
@@ -108,7 +107,6 @@ def _by_query(
     request: SignedRequest, parameters: Mapping[str, str], keys: Keys, now_ms: int, region: str
 ) -> Authenticated:
     claim, signature = claims.claim_of_query(parameters)
-    claim.headers.unfold(request.environ)
     _refuse_token(
         parameters.get("X-Amz-Security-Token") or request.environ.get("HTTP_X_AMZ_SECURITY_TOKEN")
     )
@@ -130,22 +128,25 @@ def _verify(
     query: str,
     payload: str,
 ) -> Authenticated:
-    headers = [claim.headers.lines(request.environ, host) for host in request.hosts]
+    headers = claim.headers
     credential = keys.credential(claim.key_id)
     if credential is None:
         raise S3Problem("InvalidAccessKeyId", AWSAccessKeyId=claim.key_id)
     path, scope = sigv4.canonical_path(request.path), claim.scope
     key = sigv4.signing_key(credential.secret.reveal(), claim.day, claim.region)
     provided = given.encode("latin-1")
-    for lines in headers:
-        signed = (request.method, path, query, lines, claim.signed, payload)
-        text = sigv4.string_to_sign(timestamp, scope, sigv4.canonical_request(*signed))
-        expected = sigv4.signature(key, text)
+    for host in request.hosts:
+        lines = headers.lines(request.environ, host)
+        canonical = sigv4.canonical_request(
+            request.method, path, query, lines, claim.signed, payload
+        )
+        expected = sigv4.signature(key, sigv4.string_to_sign(timestamp, scope, canonical))
         if compare_digest(expected.encode(), provided):
             break
     else:
-        first = Signed(request.method, path, query, headers[0], claim.signed, payload)
-        raise _mismatch(request, claim, given, first, key, timestamp)
+        lines = headers.lines(request.environ, request.hosts[0])
+        signed = Signed(request.method, path, query, lines, claim.signed, payload)
+        raise _mismatch(request, claim, given, signed, key, timestamp)
     seed = None
     if payload in _SIGNED_STREAMS:
         seed = sigv4.Seed(key=Secret(key), scope=scope, timestamp=timestamp, signature=expected)

@@ -44,6 +44,7 @@ COMPLETE_LIMIT = 8 << 20
 _STREAMING = "STREAMING-"
 _OF_TRAILERS = ("HTTP_X_AMZ_TRAILER",)
 _OF_FRAMING = ("HTTP_X_AMZ_DECODED_CONTENT_LENGTH", *_OF_TRAILERS)
+_SPEAKING = frozenset({"HTTP_CONTENT_ENCODING", *_OF_FRAMING})
 _HEX = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -74,7 +75,7 @@ def receive(request: Request, *, limit: int = LARGEST_PUT, summed: bool = True) 
 
 def _refuse_contradiction(environ: Mapping[str, Any], payload: str, framed: bool) -> None:
     """Raise for headers of framing that `payload` does not announce."""
-    if framed and payload != SIGNED_CHUNKS:
+    if environ.keys().isdisjoint(_SPEAKING) or (framed and payload != SIGNED_CHUNKS):
         return
     said = payload or "(none)"
     if not framed and not _HEX.fullmatch(payload):

@@ -136,10 +136,10 @@ def signed_hosts(request: Request) -> tuple[str, ...]:
     """The hosts of which the client signed one, the likeliest first. Behind a proxy that
     changes Host it is that of `external_url`; who comes past the proxy signs what it asked."""
     settings = request.gateway.settings
-    outside = external_host(settings) if settings.external_url else ""
-    if outside in ("", request.host) or _bucket_of(request.host, settings.domains):
+    if not settings.external_url or _bucket_of(request.host, settings.domains):
         return (request.host,)
-    return outside, request.host
+    outside = external_host(settings)
+    return (outside,) if outside == request.host else (outside, request.host)
 
 
 @lru_cache(maxsize=64)

@@ -41,7 +41,7 @@ class SignedHeaders:
         self._amz = sum(key.startswith(_AMZ) for key in self._keys)
         self._layout = "".join([name.replace("%", "%%") + ":%s\n" for name in names])
 
-    def unfold(self, environ: dict[str, Any]) -> None:
+    def _unfold(self, environ: dict[str, Any]) -> None:
         """Give headers whose names have `_` the variables of those names.
 
         Raises S3Problem for two headers of which the server made one.
@@ -58,11 +58,14 @@ class SignedHeaders:
             if folded in environ:
                 environ[key] = environ.pop(folded)
 
-    def lines(self, environ: Mapping[str, Any], host: str) -> str:
-        """Canonical; `host` stands for the Host header, and what is not there for "".
+    def lines(self, environ: dict[str, Any], host: str) -> str:
+        """Canonical; `host` stands for the Host header, and what is not there for "". In
+        `environ` headers whose names have `_` get the variables of those names.
 
         Raises S3Problem when one that must be signed is not.
         """
+        if self._folded:
+            self._unfold(environ)
         values: list[Any] = [environ.get(key) for key in self._keys]
         if self._host is not None:
             values[self._host] = host
