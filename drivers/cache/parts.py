@@ -29,3 +29,5 @@ class Parts:
     fills: Fills = field(init=False)
     spoiled: set[int] = field(default_factory=set)
     """Ids of entries whose bytes turned out to be wrong: who reads one is broken off."""
+    unsettled: bool = False
+    """It was told that what the source says of some objects cannot be had in full."""

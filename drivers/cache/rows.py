@@ -112,13 +112,13 @@ def adjust(txn: Transaction, total: int, entries: int = 0) -> int:
     return int(row[0])
 
 
-def place(txn: Transaction, entry: Entry, now: int | None) -> tuple[int, int]:
+def place(txn: Transaction, entry: Entry, text: str, now: int | None) -> tuple[int, int]:
     """(id, cost added) of the entry's row: a new one, or that of the same object made
-    fresh. Raises `Refused` when something newer is known."""
+    fresh. `text` is what the entry dumps. Raises `Refused` when something newer is known."""
     (floor,) = txn.one("SELECT floor FROM cache_state")
     if entry.point < floor:
         raise Refused
-    text, validator = entry.dump(), entry.validator
+    validator = entry.validator
     tags = "\n".join(entry.tags)
     cost = _ROW + 2 * len(entry.key) + len(text) + 3 * len(tags)
     row = txn.one(

@@ -188,14 +188,15 @@ class Stock:
     def store(self, entry: Entry, blocks: Sequence[tuple[int, Blob]], claim: int = 0) -> None:
         """Let the index know the entry, these blocks of it, and that `claim` has ended.
 
-        Raises `Refused`, `NoRoom`, `StorageError`, with nothing changed.
+        The entry is settled. Raises `Refused`, `NoRoom`, `StorageError`, with nothing changed.
         """
+        text = "" if entry.id else entry.dump()
 
         def operation(txn: Transaction) -> tuple[int, dict[int, Held], list[Blob]]:
             now, added, kept, twice = self.now, 0, dict[int, Held](), list[Blob]()
             number = entry.id
             if not number:
-                number, added = rows.place(txn, entry, now)
+                number, added = rows.place(txn, entry, text, now)
             elif not rows.touch(txn, number, entry.used):
                 raise rows.Refused
             for block, blob in blocks:

@@ -7,6 +7,7 @@ storing of this fill, and not the fill.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 
@@ -15,7 +16,9 @@ from drivers.cache.entries import Entry
 from drivers.cache.parts import Parts
 from drivers.cache.rows import NoRoom, Refused
 from drivers.indexed.blobs import Blob
-from gateway.storage import StorageError
+from gateway.storage import StorageError, settled
+
+log = logging.getLogger("gateway.cache")
 
 _TOGETHER = 4
 """Blocks in one commit, at most."""
@@ -82,6 +85,8 @@ class Storing:
     def store(self, entry: Entry, blocks: Sequence[tuple[int, Blob]], claim: int = 0) -> bool:
         """Whether it is stored; if not, nothing more of this fill will be."""
         stock, room = self._parts.stock, self._parts.room
+        if self.on and not entry.id:
+            self._settle_info(entry)
         for attempt in (1, 2):
             if not self.on:
                 break
@@ -100,6 +105,17 @@ class Storing:
             except StorageError:
                 self.stop(pause=True)
         return False
+
+    def _settle_info(self, entry: Entry) -> None:
+        """The stock has all of an object's tags and parts. The source may have to be asked for
+        them: now, and not in the commit, for which every worker's fills wait."""
+        try:
+            entry.info = entry.info and settled(entry.info)
+        except StorageError as error:
+            if not self._parts.unsettled:
+                self._parts.unsettled = True
+                log.warning("what the source does not tell in full is not stored: %s", error)
+            self.stop()
 
     def _make_room(self, size: int) -> None:
         try:

@@ -296,13 +296,14 @@ class FileSystem(Store, Writable, Listable, Labels):
         tree = self._open_tree
         if not self._seen(key, tree.stat):
             raise NoSuchKey(key=key)
+        given = None if tags is None else dict(tags)  # now: they may be fetched (see `settled`)
         with tree.lock(key):
             found = tree.stat(key)
             if found is None:
                 raise NoSuchKey(key=key)
             sidecars = Sidecars(tree)
             before = sidecars.read(key, found) or Label.bare(key)
-            label = before.changed(tags, attributes)
+            label = before.changed(given, attributes)
             sidecars.replace(key, found, label)
         return label.info(key, found)
 

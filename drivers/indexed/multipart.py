@@ -11,7 +11,7 @@ from drivers.indexed.cipher import refuse_kms
 from drivers.indexed.finding import find
 from drivers.indexed.listing import list_uploads
 from drivers.indexed.reading import Found, pieces_of, wanted_range, within
-from drivers.indexed.records import info_of
+from drivers.indexed.records import info_of, pack_upload
 from drivers.indexed.sharing import etag_of_stretch, part_encryption, shareable
 from drivers.indexed.shelf import Shelf
 from drivers.indexed.view import View
@@ -34,9 +34,10 @@ from gateway.storage import (
 class MultipartView(View, Multipart):
     def begin(self, key: str, options: Put = Put()) -> Upload:
         refuse_kms(options.encryption)
+        text = pack_upload(options)
 
         def operation(shelf: Shelf) -> Upload:
-            return uploads.begin(shelf.txn, self.service, key, options, shelf.time)
+            return uploads.begin(shelf.txn, self.service, key, text, shelf.time)
 
         return self.change(operation)
 

@@ -28,6 +28,7 @@ from gateway.storage import (
     Readable,
     StorageError,
     Writable,
+    settled,
 )
 
 C = TypeVar("C")
@@ -78,7 +79,8 @@ class IndexedStore(MultipartView, BucketsView, Writable, Copies, Labels, Protect
         tags: Mapping[str, str] | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> ObjectInfo:
-        return self.change(lambda shelf: shelf.relabel(key, version, tags, attributes))
+        given = None if tags is None else dict(tags)  # now: they may be fetched (see `settled`)
+        return self.change(lambda shelf: shelf.relabel(key, version, given, attributes))
 
     def protect(
         self, key: str, version: str | None, protection: Protection, *, bypass: bool = False
@@ -96,6 +98,7 @@ class IndexedStore(MultipartView, BucketsView, Writable, Copies, Labels, Protect
         info = source.lookup(source_key, want.version).info
         if not shareable(info, options.encryption) or kept_checksums(info, options) is None:
             return self._copy_bytes(source, source_key, key, want, options)
+        options = settled(options)
 
         def operation(shelf: Shelf) -> ObjectInfo:
             row = find(shelf.txn, source.service, source_key, want.version)

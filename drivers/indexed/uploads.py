@@ -18,7 +18,6 @@ from drivers.indexed.records import (
     pack_detail,
     pack_parts,
     pack_pieces,
-    pack_upload,
     unpack_parts,
     unpack_pieces,
     unpack_upload,
@@ -68,9 +67,9 @@ class Kept(NamedTuple):
         return Part(self.number, self.size, self.etag, self.modified, self.checksums)
 
 
-def begin(txn: Transaction, service: int, key: str, options: Put, time: int) -> Upload:
+def begin(txn: Transaction, service: int, key: str, text: str, time: int) -> Upload:
+    """`text`: the options, packed."""
     upload = f"{time:011x}{secrets.token_hex(16)}"
-    text = pack_upload(options)
     txn.execute(
         "INSERT INTO uploads (id, service, key, begun, options) VALUES (?, ?, ?, ?, ?)",
         (upload, service, key, time, text),

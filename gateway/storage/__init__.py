@@ -109,6 +109,7 @@ from gateway.storage.types import (
     Stats,
     Upload,
     Versioning,
+    settled,
 )
 
 __all__ = [
@@ -213,5 +214,6 @@ __all__ = [
     "page_of",
     "pieces",
     "resolve_range",
+    "settled",
     "wanted",
 ]

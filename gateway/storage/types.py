@@ -8,8 +8,8 @@ RFC 9530 write them. Keys are text whose UTF-8 bytes are the key.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from gateway.storage.conditions import Conditions
@@ -142,7 +142,8 @@ class ObjectInfo:
     checksum_type: ChecksumType | None = None
     parts: Sequence[Part] = ()
     """Empty unless it was uploaded in parts. A store that fronts another may fetch what is
-    in it, and in `tags`, when somebody looks; how many there are is known."""
+    in it, and in `tags`, when somebody looks; how many there are is known. Nobody looks
+    while a lock is held or a transaction is open: see `settled`."""
     protection: Protection | None = None
     encryption: Encryption | None = None
     storage_class: str = "STANDARD"
@@ -172,7 +173,8 @@ class Put:
 
     `size` is None only where a source's end is its own proof (a copy from
     another store). `checksums` are checked and kept with the object, `digests`
-    only checked (Content-MD5, a signed payload hash).
+    only checked (Content-MD5, a signed payload hash). The `tags` of a copy may be
+    those of an `ObjectInfo`, which are fetched when somebody looks: see `settled`.
     """
 
     size: int | None = None
@@ -189,6 +191,20 @@ class Put:
     storage_class: str = "STANDARD"
     owner: str = ""
     attributes: Mapping[str, Any] = NOTHING
+
+
+S = TypeVar("S", ObjectInfo, Put)
+
+
+def settled(value: S) -> S:
+    """The same with all that is fetched when somebody looks: for who is going to take a lock,
+    or to begin a transaction. Raises what a store raises that is asked for it."""
+    changes: dict[str, Any] = {}
+    if not isinstance(value.tags, dict):
+        changes["tags"] = dict(value.tags)
+    if isinstance(value, ObjectInfo) and not isinstance(value.parts, tuple):
+        changes["parts"] = tuple(value.parts)
+    return replace(value, **changes) if changes else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
