@@ -8,6 +8,7 @@ What a mode gets in the environ, besides PEP 3333's:
 | `gateway.record` | the `Record` whose operation, key, sid and code the mode sets |
 | `gateway.client` | the client's address, behind trusted proxies too (see `forwarded`) |
 | `HTTP_HOST`, `wsgi.url_scheme` | what that client asked for, likewise |
+| `HTTP_…` of a header whose name has `_` | a variable of its own: see `http.variable` |
 | `gateway.admission` | to be called before bytes move at the client's pace (see `admission`) |
 | `gateway.binding` | the `Binding` by which the request came, if it came by one |
 
