@@ -40,7 +40,7 @@ PATIENT = 8
 PATIENCE = 30.0
 """Seconds that a reader waits for a place."""
 
-_MOMENT = 1.0
+_MOMENT = 0.5
 """Seconds that closing waits for what is under way."""
 
 _QUIET = 1.0

@@ -14,12 +14,14 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from gateway.testing.upstreams import Upstream, hang
 from tests.e2e.conftest import SECRET, Running, serving
 from tests.e2e.raw import GUARD, KIB, connect, eventually, everything, head, log_of, signed
 
@@ -128,3 +130,36 @@ def stopped_under_load(folder: Path, server: tuple[str, ...]) -> None:
     seen = re.findall(r" PUT (/stops/\S+) (\d+) ", log_of(gateway))
     assert {target for target, _ in seen} == answered
     assert {status for _, status in seen} == {"200"}
+
+
+HANGING = """
+[services.source{0}]
+driver = "s3"
+bucket = "b{0}"
+endpoint_url = "{1}"
+access_key = "key"
+secret_key = "very-secret"
+read_timeout = "10m"
+timeout = "10m"
+[services.cache{0}]
+driver = "cache"
+source = "source{0}"
+"""
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_stop_waits_for_no_source_that_hangs(tmp_path: Path, server: tuple[str, ...]) -> None:
+    """Beyond `drain`. (Where each cache waited for its own by itself it took a minute.)"""
+    with Upstream() as upstream:
+        upstream.always(hang)
+        config = "[server]\ndrain = '1s'\n"
+        config += "".join(HANGING.format(number, upstream.url) for number in range(5))
+        with serving(tmp_path, *server, config=config) as gateway, ExitStack() as stack:
+            for number in range(5):
+                connection = stack.enter_context(connect(gateway))
+                target = f"/cache{number}/k"
+                headers = signed(gateway.url, "GET", target)
+                connection.sendall(head("GET", target, headers))
+            eventually(lambda: len(upstream.requests) == 5, "all are asked for")
+            gateway.process.terminate()
+            assert gateway.process.wait(30) == 0

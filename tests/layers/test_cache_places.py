@@ -131,7 +131,10 @@ def test_when_no_thread_can_be_made_it_is_said_at_once(
 # places
 
 
-def test_what_hangs_and_nobody_waits_for_is_not_in_the_way(cached: Opening, site: Site) -> None:
+def test_what_hangs_and_nobody_waits_for_is_not_in_the_way(
+    cached: Opening, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drivers.cache.places.YOUNG", 1000)
     large_ones(site, 2 * PLACES)
     cache = cached()
     site.origin.stop = BLOCK
@@ -164,6 +167,7 @@ def test_a_reader_that_stands_still_does_not_hold_a_place(
     with ExitStack() as stack:
         opened = [stack.enter_context(cache.get(f"large{n}")) for n in range(PLACES)]
         begun = [one.body.read(1000) for one in opened]
+        monkeypatch.setattr("drivers.cache.places.YOUNG", 1000)
         monkeypatch.setattr("drivers.cache.fills.STALLED", 0.0)
         assert whole(cache, "small") == b"small"
         site.origin.go.set()
@@ -175,6 +179,7 @@ def test_a_part_of_the_source_that_hangs_is_not_in_the_way_of_the_others(
     cached: Opening, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("drivers.cache.places.YOUNG", 0.1)
+    monkeypatch.setattr("drivers.cache.places.LONG", 1000)
     large_ones(site, PLACES)
     cache = cached()
     site.origin.hang = lambda key: key.startswith("large")
