@@ -24,6 +24,7 @@ from gateway.storage import (
     Shared,
     StorageError,
     Store,
+    Threads,
     Unsupported,
     Versions,
 )
@@ -104,11 +105,14 @@ class Chain:
         clock: Callable[[], int] = now,
         jobs: Jobs | None = None,
         only: type = Store,
+        threads: int = 0,
     ) -> None:
         """Open all, or `only` the stores that have a capability themselves. Raises
         `ChainError`; then what had been opened is closed again. Without `jobs` it is no
-        gateway that opens them, but a command that looks beside one."""
+        gateway that opens them, but a command that looks beside one. `threads`: as many of
+        this process answer requests."""
         shared, own = Shared(), "" if jobs is None else instance()
+        serving = Threads(threads)
         sids = ["", *self._services]
         for sid, (place, store) in zip(sids, self._stores(), strict=True):
             if not isinstance(store, only):
@@ -120,6 +124,7 @@ class Chain:
                 master_key=master_key,
                 shared=shared,
                 jobs=jobs or NoJobs(),
+                threads=serving,
                 instance=own,
             )
             try:

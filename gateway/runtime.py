@@ -267,10 +267,11 @@ def open_runtime(
     clock: Callable[[], int] = now,
     environ: Mapping[str, str] | None = None,
     requests: RequestList | None = None,
+    threads: int = 0,
 ) -> Runtime:
     """Open catalog and chain, in the process that will serve; `server` decides about
-    the largest body; `requests` is kept in memory unless it is given. Raises
-    `CatalogError` and `ChainError`."""
+    the largest body; `requests` is kept in memory unless it is given; `threads`: as many
+    serve, if that is known. Raises `CatalogError` and `ChainError`."""
     chain = Chain(configuration)
     catalog = open_catalog(configuration, environ)
     try:
@@ -279,6 +280,7 @@ def open_runtime(
             master_key=catalog.keyring.storage,
             clock=clock,
             jobs=jobs,
+            threads=threads,
         )
         chain.date(catalog.declared_since(chain.services, configuration.origin.written))
     except BaseException:

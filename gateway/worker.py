@@ -41,7 +41,9 @@ def open_worker(
     metrics = Metrics(metrics_folder)
     jobs = Jobs(configuration.data, now, metrics)
     requests = RequestList(configuration.data)
-    runtime = open_runtime(configuration, server=server, jobs=jobs, requests=requests)
+    runtime = open_runtime(
+        configuration, server=server, jobs=jobs, requests=requests, threads=threads
+    )
     access_log = AccessLog(sys.stderr, configuration.server.log_format, requests=requests)
     metrics.watch("gateway_request_list_shed", lambda: requests.shed)
     checks = [] if configuration.data is None else [writable(configuration.data)]

@@ -76,7 +76,11 @@ class Target:
         kind = get_filesystem_class(self.protocol)
         together = bool(getattr(kind, "async_impl", False)) or self.protocol == _MEMORY
         pool = Pool(
-            partial(self._connect, timeout), size=connections, patience=timeout, together=together
+            partial(self._connect, timeout),
+            size=connections,
+            patience=timeout,
+            together=together,
+            threads=None if self.protocol == _MEMORY else context.threads,
         )
         return RemoteTree(
             pool,

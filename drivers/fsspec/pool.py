@@ -14,7 +14,7 @@ from collections.abc import Callable
 from threading import BoundedSemaphore, Lock
 from typing import Any, TypeVar
 
-from gateway.storage import Busy, StorageError
+from gateway.storage import Busy, StorageError, Threads
 
 R = TypeVar("R")
 
@@ -32,11 +32,19 @@ _CLEAN = (
 
 
 class Pool:
-    """`make` connects. `together`: one instance is for all threads."""
+    """`make` connects. `together`: one instance is for all threads. `threads`: those of the
+    server, some of which may be here."""
 
     def __init__(
-        self, make: Callable[[], Any], *, size: int, patience: float, together: bool
+        self,
+        make: Callable[[], Any],
+        *,
+        size: int,
+        patience: float,
+        together: bool,
+        threads: Threads | None = None,
     ) -> None:
+        self._part = (threads or Threads()).part()
         self._make, self._together, self._patience = make, together, patience
         self._places = BoundedSemaphore(size)
         self._lock = Lock()
@@ -45,27 +53,37 @@ class Pool:
     def call(self, work: Callable[[Any], R], *, again: bool) -> R:
         """`work` with an instance. `again`: it may be done twice, so a connection that
         had been idle and turns out to be dead is replaced. Raises `Busy`."""
-        if not self._places.acquire(timeout=self._patience):
-            raise Busy("All connections to the file system behind this service are in use.")
+        shared = self._part.take()
         try:
-            while True:
-                fs, fresh = self._take()
-                try:
-                    result = work(fs)
-                except _CLEAN:
-                    self._put_back(fs)
-                    raise
-                except BaseException as error:
-                    self._drop(fs)
-                    if fresh or not again or isinstance(error, TimeoutError) or self._together:
-                        raise
-                    if not isinstance(error, Exception):
-                        raise
-                else:
-                    self._put_back(fs)
-                    return result
+            if not self._places.acquire(timeout=self._patience if shared else 0):
+                raise Busy(
+                    "All connections to the file system behind this service are in use.",
+                    retry_after=1,
+                )
+            try:
+                return self._tried(work, again)
+            finally:
+                self._places.release()
         finally:
-            self._places.release()
+            self._part.give()
+
+    def _tried(self, work: Callable[[Any], R], again: bool) -> R:
+        while True:
+            fs, fresh = self._take()
+            try:
+                result = work(fs)
+            except _CLEAN:
+                self._put_back(fs)
+                raise
+            except BaseException as error:
+                self._drop(fs)
+                if fresh or not again or isinstance(error, TimeoutError) or self._together:
+                    raise
+                if not isinstance(error, Exception):
+                    raise
+            else:
+                self._put_back(fs)
+                return result
 
     def _take(self) -> tuple[Any, bool]:
         with self._lock:

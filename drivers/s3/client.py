@@ -17,9 +17,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from drivers.s3.connection import Gone, Place
+from drivers.s3.connecting import Place
+from drivers.s3.connection import Gone
 from drivers.s3.credentials import Key, Keys
-from drivers.s3.pool import Pool
+from drivers.s3.pool import NotConnected, Pool
 from drivers.s3.signing import Request, signed_head
 from drivers.s3.transfer import Answer, FromSource, Lost, answered, exchange
 from gateway.storage import OriginFailed, Unavailable
@@ -82,19 +83,30 @@ class Client:
 
         Raises `OriginFailed`, `TimedOut`, `Busy`, and what reading the body raises.
         """
+        part = self.pool.part
+        brief = not part.take()
+        try:
+            return self._send(request, brief)
+        finally:
+            part.give()
+
+    def _send(self, request: Request, brief: bool) -> Answer:
+        """`brief`: without waiting for a place, or between tries."""
         limits = self.pool.limits
         deadline = time.monotonic() + limits.timeout
-        tried, moved, renewed = 0, False, False
+        tried, spared, moved, renewed = 0, limits.connections, False, False
         while True:
             key = self.keys.current()
             try:
-                answer = self._once(request, key, deadline)
+                answer = self._once(request, key, deadline, brief)
             except Lost as lost:
                 if not (lost.harmless or request.safe) or not request.fresh:
                     raise lost.error from lost
-                if not lost.free:
-                    tried += 1
-                if tried > limits.retries or not self._wait(tried, None, deadline, lost.free):
+                if lost.free and spared:
+                    spared -= 1
+                    continue
+                tried += 1
+                if tried > limits.retries or not self._wait(tried, None, deadline, brief):
                     raise lost.error from lost
                 continue
             status = answer.status
@@ -102,7 +114,7 @@ class Client:
                 return answer
             if status in _NOT_DONE or (status in _FAILED and request.safe):
                 tried += 1
-                if tried > limits.retries or not self._wait(tried, answer, deadline, False):
+                if tried > limits.retries or not self._wait(tried, answer, deadline, brief):
                     return answer
             elif status in _ELSEWHERE and not moved and self._moved(request, answer):
                 moved = True
@@ -115,10 +127,10 @@ class Client:
             if answer.body is not None:
                 answer.body.close()
 
-    def _wait(self, tried: int, answer: Answer | None, deadline: float, free: bool) -> bool:
+    def _wait(self, tried: int, answer: Answer | None, deadline: float, brief: bool) -> bool:
         """Wait before another try; False when there is no time for one."""
-        if free:
-            return True
+        if brief:
+            return False
         seconds = random.uniform(0.5, 1.0) * min(0.05 * 4 ** (tried - 1), 2.0)  # noqa: S311  # spread, no secret
         asked = answer.headers.get("retry-after", "") if answer is not None else ""
         if asked.isdigit() and len(asked) < 5:
@@ -141,34 +153,35 @@ class Client:
         self.endpoint.regions[request.bucket] = named
         return True
 
-    def _once(self, request: Request, key: Key | None, deadline: float) -> Answer:
-        """Raises `Lost` where another try may help, and what the body's source raises."""
+    def _once(self, request: Request, key: Key | None, deadline: float, brief: bool) -> Answer:
+        """Raises `Lost` where another try may help, what the pool refuses, and what the
+        body's source raises."""
         place, region, prefix = self.endpoint.where(request.bucket)
         path = f"{prefix}/{request.key}" if request.key or not prefix else prefix
         head, seed = signed_head(request, place, region, path, key)
+        streams = not isinstance(request.body, bytes)
+        left = deadline - time.monotonic()
         try:
-            connection = self.pool.take(place)
-        except Unavailable as error:
-            raise Lost(error, harmless=True) from error
+            connection = self.pool.take(place, streams=streams, brief=brief, seconds=left)
+        except NotConnected as failed:
+            raise Lost(failed.error, harmless=True) from failed.error
         reused = not connection.fresh
         try:
-            left = deadline - time.monotonic()
-            connection.patience(max(0.01, min(self.pool.limits.read_timeout, left)))
-            found = exchange(request, connection, head, seed)
+            connection.due(deadline)
+            found = exchange(self.pool, request, connection, head, seed)
+            return answered(self.pool, request, connection, found)
         except FromSource as broke:
             self.pool.failed(connection)
             raise broke.error from None
         except Gone as error:
-            failed = OriginFailed(f"The upstream {place} closed the connection.", status=502)
-            self.pool.failed(connection, None if reused else failed)
+            closed = OriginFailed(f"The upstream {place} closed the connection.", status=502)
+            self.pool.failed(connection, None if reused else closed)
             # Closed before a byte of an answer came: when it was idle before, the upstream
             # did not see the request, as a rule; what is not safe is not repeated for it.
-            raise Lost(failed, free=reused) from error
+            raise Lost(closed, free=reused) from error
         except Unavailable as error:
             self.pool.failed(connection, error)
             raise Lost(error) from error
         except BaseException:
             self.pool.failed(connection)
             raise
-        self.pool.answered()
-        return answered(self.pool, request, connection, found)

@@ -1,5 +1,9 @@
 """One connection to an upstream: bytes go out, a head and a body come back.
 
+Each receive and send may take its patience, and all of them together must be done when
+they are `due`: else an upstream that sends a byte now and then would be waited for
+without end. A body that goes on to somebody else is never due; it only has to move.
+
 Plain sockets get their time-outs from the kernel (SO_RCVTIMEO): with Python's
 own each receive would be two system calls, and give up the interpreter's lock
 twice. TLS and Windows use Python's.
@@ -13,30 +17,14 @@ import ssl
 import struct
 import sys
 import time
-from typing import NamedTuple
 
 from drivers.s3.answers import HEAD_LIMIT, Head, broken, parse_head
+from drivers.s3.connecting import Place
 from gateway.storage import OriginFailed, TimedOut
 
 _RECEIVE = 64 * 1024
 _KERNEL_TIMEOUTS = sys.platform != "win32"
-
-
-class Place(NamedTuple):
-    """Where to connect to, and whether with TLS: then the certificate must be `host`'s."""
-
-    host: str
-    port: int
-    tls: bool
-
-    @property
-    def header(self) -> str:
-        """What the Host header says."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
-
-    def __str__(self) -> str:
-        return f"{'https' if self.tls else 'http'}://{self.header}"
+_LEAST = 0.01
 
 
 class Gone(Exception):
@@ -44,33 +32,53 @@ class Gone(Exception):
 
 
 class Connection:
-    """`fresh`: it has not carried a request yet. Not for several threads."""
+    """`connected` to `place`; `patience`: seconds for one receive or send.
 
-    __slots__ = ("_socket", "_timeout", "fresh", "idle_since", "place", "rest")
+    `fresh`: it has not carried a request yet. `waits` and `streams` are its pool's: whether
+    its request waits for an answer, and has a body that streams. Not for several threads.
+    """
 
-    def __init__(
-        self,
-        place: Place,
-        context: ssl.SSLContext | None,
-        *,
-        connect_timeout: float,
-        read_timeout: float,
-    ) -> None:
-        self.place, self.fresh, self.rest = place, True, b""
-        self.idle_since = 0.0
-        self._timeout = 0.0
-        self._socket = _connected(place, context, connect_timeout)
-        self.patience(read_timeout)
+    __slots__ = (
+        "_due",
+        "_patience",
+        "_socket",
+        "_timeout",
+        "fresh",
+        "idle_since",
+        "place",
+        "rest",
+        "streams",
+        "waits",
+    )
 
-    def patience(self, seconds: float) -> None:
-        """How long one receive or send may take."""
-        if seconds == self._timeout:
+    def __init__(self, place: Place, connected: socket.socket, patience: float) -> None:
+        self.place, self._socket, self._patience = place, connected, patience
+        self.fresh, self.rest = True, b""
+        self.waits = self.streams = False
+        self.idle_since = self._timeout = 0.0
+        self._due: float | None = None
+
+    def due(self, due: float | None) -> None:
+        """When all that is received and sent from now on must be there, by the monotonic
+        clock; None: it may take as long as it moves. Raises `TimedOut`."""
+        self._due = due
+        self.hurry()
+
+    def hurry(self) -> None:
+        """Wait no longer than there is time. Raises `TimedOut` when there is none."""
+        patience = self._patience
+        if self._due is not None:
+            left = self._due - time.monotonic()
+            if left <= 0:
+                raise TimedOut(f"The upstream {self.place} did not answer in time.")
+            patience = min(patience, max(left, _LEAST))
+        if patience == self._timeout:
             return
-        self._timeout = seconds
+        self._timeout = patience
         if isinstance(self._socket, ssl.SSLSocket) or not _KERNEL_TIMEOUTS:
-            self._socket.settimeout(seconds)
+            self._socket.settimeout(patience)
             return
-        value = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6) or 1)
+        value = struct.pack("ll", int(patience), int(patience % 1 * 1e6) or 1)
         self._socket.settimeout(None)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, value)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, value)
@@ -89,9 +97,12 @@ class Connection:
         return bool(self.rest) or _readable(self._socket, seconds)
 
     def send(self, data: bytes) -> None:
-        """Raises `Gone`; `TimedOut` when the other side takes nothing."""
+        """Raises `Gone`; `TimedOut` when the other side takes nothing, or not in time."""
         try:
-            self._socket.sendall(data)
+            sent = self._socket.send(data)
+            while sent < len(data):
+                self.hurry()
+                sent += self._socket.send(memoryview(data)[sent:])
         except (TimeoutError, BlockingIOError) as error:
             raise TimedOut(f"The upstream {self.place} takes no data.") from error
         except OSError as error:
@@ -99,11 +110,13 @@ class Connection:
 
     def receive(self, size: int, /) -> bytes:
         """Some bytes; b"" at the end. Raises `TimedOut`, `OriginFailed`."""
+        if self._due is not None:
+            self.hurry()
         try:
             return self._socket.recv(size)
         except (TimeoutError, BlockingIOError) as error:
             raise TimedOut(f"The upstream {self.place} sends no data.") from error
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise OriginFailed(f"The connection to {self.place} broke: {error}.") from error
 
     def head(self, method: str) -> Head:
@@ -121,11 +134,13 @@ class Connection:
             data = self._more(data)
 
     def _more(self, data: bytes) -> bytes:
+        if data:
+            self.hurry()
         try:
             received = self._socket.recv(_RECEIVE)
         except (TimeoutError, BlockingIOError) as error:
             raise TimedOut(f"The upstream {self.place} does not answer.") from error
-        except OSError as error:
+        except (OSError, ValueError) as error:
             if data:
                 raise OriginFailed(f"The connection to {self.place} broke: {error}.") from error
             raise Gone from error
@@ -154,35 +169,3 @@ else:
 
     def _readable(one: socket.socket, seconds: float) -> bool:
         return bool(select.select([one], [], [], seconds)[0])
-
-
-def _connected(place: Place, context: ssl.SSLContext | None, timeout: float) -> socket.socket:
-    """Raises `OriginFailed`, `TimedOut`."""
-    began = time.monotonic()
-    try:
-        plain = socket.create_connection((place.host, place.port), timeout)
-    except TimeoutError as error:
-        raise TimedOut(f"No connection to {place} within {timeout:g} s.") from error
-    except socket.gaierror as error:
-        raise OriginFailed(
-            f"The name {place.host!r} does not resolve: {error.strerror}."
-        ) from error
-    except (OSError, UnicodeError) as error:
-        raise OriginFailed(f"No connection to {place}: {error}.") from error
-    try:
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if context is None:
-            return plain
-        plain.settimeout(max(0.1, timeout - (time.monotonic() - began)))
-        return context.wrap_socket(plain, server_hostname=place.host)
-    except ssl.SSLCertVerificationError as error:
-        plain.close()
-        raise OriginFailed(
-            f"The certificate of {place} is not to be trusted: {error.verify_message}."
-        ) from error
-    except TimeoutError as error:
-        plain.close()
-        raise TimedOut(f"No TLS connection to {place} within {timeout:g} s.") from error
-    except OSError as error:
-        plain.close()
-        raise OriginFailed(f"No TLS connection to {place}: {error}.") from error

@@ -1,11 +1,14 @@
 """Connections to an endpoint, kept alive and shared by all services that use it.
 
-Two bounds, so that an upstream that is slow or down holds up nobody else: how
-many connections there are, and how many requests wait for an answer at once.
-Who finds all places taken waits a little while places come free, and is told
-`Busy` at once when none did for that long. After some failures in a row, with
-no answer in between, one request at a time goes out to see whether the upstream
-is back; the others are refused without a wait.
+Bounds, so that an upstream that is slow or down holds up nobody else: how many
+connections there are, how many requests wait for an answer at once, and how many of
+the server's threads are here at all (`gateway.storage.waiting`). A request whose body
+goes out waits for no answer yet: that takes as long as its client takes.
+
+Who finds all places taken waits a little while answers come, and is told `Busy` at once
+when none did for that long: requests that give up make no room for those behind them to
+wait in. After some failures in a row, with no answer in between, one request at a time
+goes out to see whether the upstream is back; the others are refused without a wait.
 """
 
 from __future__ import annotations
@@ -16,8 +19,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from drivers.s3.connection import Connection, Place
+from drivers.s3.connecting import Names, Place, connected
+from drivers.s3.connection import Connection
 from gateway.storage import Busy, OriginFailed, Unavailable
+from gateway.storage.waiting import Threads
 
 _FAILURES = 3
 """In a row, after which an upstream counts as down."""
@@ -25,6 +30,21 @@ _FAILURES = 3
 _RETIRED = 50.0
 """Seconds after which an idle connection is not used again: servers close theirs after 5 to
 120, and who finds one closed just takes another."""
+
+_MOMENT = 0.05
+"""Seconds for which somebody may wait beyond its upstream's share of the threads: one that
+answers in milliseconds has a free place by then."""
+
+_LONGEST = 3
+"""Times `queue_timeout` for which somebody waits while answers come."""
+
+
+class NotConnected(Exception):
+    """There is no connection: the upstream has not seen the request."""
+
+    def __init__(self, error: Unavailable) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,71 +61,95 @@ class Limits:
 
 
 class Pool:
-    """`close` closes what is idle; what is in use is closed when it comes back."""
+    """`threads`: those of the server, some of which wait here. `close` closes what is idle;
+    what is in use is closed when it comes back."""
 
     def __init__(
         self,
         limits: Limits,
         context: Callable[[], ssl.SSLContext],
+        threads: Threads | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limits, self._clock = limits, clock
+        threads = threads or Threads()
+        self.part = threads.part()
+        self._most_streams = max(1, min(limits.connections, threads.share) * 3 // 4)
         self._make_context = context
         self._context: ssl.SSLContext | None = None
+        self._names = Names()
         self._condition = threading.Condition(threading.Lock())
         self._idle: dict[Place, list[Connection]] = {}
-        self._open = self._waiting = self._failures = 0
+        self._open = self._waiting = self._streams = self._failures = 0
         self._moved = clock()
         self._probing = self._closed = False
 
-    # a request: take, then answered or failed, then give or drop
+    # a request: take, then done, or answered and give or drop, or failed
 
-    def take(self, place: Place) -> Connection:
-        """A connection for one request. Raises `Busy`, and what connecting raises.
+    def take(
+        self, place: Place, *, streams: bool = False, brief: bool = False, seconds: float = 1e9
+    ) -> Connection:
+        """A connection for one request, that has `seconds` to be made. Raises `Busy`,
+        `OriginFailed` when nobody is to be asked now, `NotConnected`.
 
-        Afterwards the request waits for an answer, until `answered` or `failed`.
+        Afterwards the request waits for an answer, until `answered`, `done` or `failed`.
+        `streams`: its body comes as its client sends it; `brief`: it must not wait here.
         """
         with self._condition:
-            self._enter()
+            self._enter(streams, brief)
             found = self._reusable(place)
-            if found is not None:
-                return found
-            self._open += 1
+            if found is None:
+                self._open += 1
+        if found is None:
+            found = self._made(place, streams, min(seconds, self.limits.connect_timeout))
+        found.waits, found.streams = True, streams
+        return found
+
+    def _made(self, place: Place, streams: bool, seconds: float) -> Connection:
         try:
-            return self._connect(place)
+            return self._connect(place, seconds)
         except BaseException as error:
             with self._condition:
                 self._open -= 1
-                self._leave()
+                self._leave(streams)
                 self._count(error)
+            if isinstance(error, Unavailable):
+                raise NotConnected(error) from error
             raise
 
-    def _enter(self) -> None:
-        if self._failures >= _FAILURES:
+    def _enter(self, streams: bool, brief: bool) -> None:
+        first = self._failures >= _FAILURES
+        if first:
             if self._probing:
                 raise OriginFailed("The upstream does not answer.", retry_after=1)
             self._probing = True
-        if self._waiting >= self.limits.waiting or not self._room():
+        if self._full(streams):
             try:
-                self._queue()
+                self._queue(streams, brief)
             except Busy:
-                self._probing = False
+                self._probing = self._probing and not first
                 raise
         self._waiting += 1
-        self._moved = self._clock()
+        self._streams += streams
+        if not self._failures:
+            self._moved = self._clock()
 
-    def _queue(self) -> None:
-        """Wait for a place, for as long as places come free."""
-        patience = self.limits.queue_timeout
-        latest = self._clock() + 3 * patience
-        while self._waiting >= self.limits.waiting or not self._room():
-            left = min(self._moved, latest) + patience - self._clock()
-            if left <= 0:
+    def _full(self, streams: bool) -> bool:
+        if self._waiting >= self.limits.waiting or (
+            streams and self._streams >= self._most_streams
+        ):
+            return True
+        return self._open >= self.limits.connections and not any(self._idle.values())
+
+    def _queue(self, streams: bool, brief: bool) -> None:
+        """Wait for a place, for as long as answers come."""
+        patience = _MOMENT if brief else self.limits.queue_timeout
+        latest = self._clock() + (patience if brief else _LONGEST * patience)
+        while self._full(streams):
+            left = min(self._moved + patience, latest) - self._clock()
+            if left <= 0 or self._closed:
                 raise Busy("Too many requests wait for the upstream.", retry_after=1)
             self._condition.wait(left)
-
-    def _room(self) -> bool:
-        return self._open < self.limits.connections or any(self._idle.values())
 
     def _reusable(self, place: Place) -> Connection | None:
         """An idle connection of which nobody has closed the other end, and on which nothing
@@ -124,58 +168,79 @@ class Pool:
         self._open -= 1
         connection.close()
 
-    def _connect(self, place: Place) -> Connection:
+    def _connect(self, place: Place, seconds: float) -> Connection:
         if place.tls and self._context is None:
             self._context = self._make_context()
-        limits = self.limits
-        return Connection(
-            place,
-            self._context if place.tls else None,
-            connect_timeout=limits.connect_timeout,
-            read_timeout=limits.read_timeout,
-        )
+        context = self._context if place.tls else None
+        plain = connected(place, context, self._names, max(0.01, seconds))
+        return Connection(place, plain, self.limits.read_timeout)
 
-    def answered(self) -> None:
-        """The head of an answer is there: the request waits no longer."""
+    def pause(self) -> None:
+        """The body goes out: until `resume` the request waits for no answer, and is none by
+        which to see whether there are any."""
         with self._condition:
-            self._failures, self._probing = 0, False
-            self._leave()
+            self._probing = False
+            self._waiting -= 1
+            self._condition.notify_all()
+
+    def resume(self) -> None:
+        """It has gone out: nobody is refused for it that late."""
+        with self._condition:
+            self._waiting += 1
+
+    def answered(self, connection: Connection) -> None:
+        """The answer begins: the request waits no longer."""
+        with self._condition:
+            self._answered(connection)
+
+    def done(self, connection: Connection, *, keeps: bool) -> None:
+        """The whole answer is there; the connection may carry another request if it `keeps`."""
+        connection.fresh = False
+        connection.idle_since = self._clock()
+        with self._condition:
+            self._answered(connection)
+            self._back(connection, keeps)
 
     def failed(self, connection: Connection, error: BaseException | None = None) -> None:
         """The request got no answer, for that reason (None: no fault of the upstream)."""
-        connection.close()
         with self._condition:
-            self._open -= 1
-            self._leave()
+            if connection.waits:
+                connection.waits = False
+                self._leave(connection.streams)
             self._count(error)
+            self._discard(connection)
+            self._condition.notify_all()
 
-    def _leave(self) -> None:
-        self._waiting -= 1
+    def _answered(self, connection: Connection) -> None:
+        self._failures, self._probing = 0, False
         self._moved = self._clock()
-        self._condition.notify()
+        if connection.waits:
+            connection.waits = False
+            self._leave(connection.streams)
+
+    def _leave(self, streams: bool) -> None:
+        self._waiting -= 1
+        self._streams -= streams
+        self._condition.notify_all()
 
     def _count(self, error: BaseException | None) -> None:
         self._probing = False
         if isinstance(error, Unavailable):
             self._failures += 1
 
-    def give(self, connection: Connection) -> None:
-        """It may carry another request."""
+    def give(self, connection: Connection, *, keeps: bool) -> None:
+        """It is free; it may carry another request if it `keeps`."""
         connection.fresh = False
         connection.idle_since = self._clock()
         with self._condition:
-            if self._closed:
-                self._discard(connection)
-                return
-            self._idle.setdefault(connection.place, []).append(connection)
-            self._condition.notify()
+            self._back(connection, keeps)
 
-    def drop(self, connection: Connection) -> None:
-        """It carries no other request."""
-        connection.close()
-        with self._condition:
-            self._open -= 1
-            self._condition.notify()
+    def _back(self, connection: Connection, keeps: bool) -> None:
+        if keeps and not self._closed:
+            self._idle.setdefault(connection.place, []).append(connection)
+        else:
+            self._discard(connection)
+        self._condition.notify_all()
 
     def close(self) -> None:
         with self._condition:
@@ -183,3 +248,4 @@ class Pool:
             for idle in self._idle.values():
                 while idle:
                     self._discard(idle.pop())
+            self._condition.notify_all()

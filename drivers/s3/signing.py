@@ -10,7 +10,7 @@ from hashlib import sha256
 from urllib.parse import quote
 
 from drivers.s3.answers import Headers
-from drivers.s3.connection import Place
+from drivers.s3.connecting import Place
 from drivers.s3.credentials import Key
 from drivers.s3.sending import Outgoing
 from gateway.storage import NOTHING, Secret, sigv4

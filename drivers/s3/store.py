@@ -19,7 +19,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from drivers.s3.account import Account
 from drivers.s3.client import Client, Endpoint
-from drivers.s3.connection import Place
+from drivers.s3.connecting import Place
 from drivers.s3.credentials import FixedKeys, FoundKeys, Key, Keys
 from drivers.s3.finding import Chain
 from drivers.s3.labels import Whole
@@ -146,7 +146,7 @@ class S3(Whole):
             retries=self.retries,
         )
         at = ("s3 pool", endpoint.place, self.ca_file, limits)
-        pool = context.shared.take(at, lambda: Pool(limits, self._trust))
+        pool = context.shared.take(at, lambda: Pool(limits, self._trust, context.threads))
         self._taken.append((context.shared, at))
         who = (self.anonymous, *self._key_texts(), self.profile, self.role_arn, self.external_id)
         client = ("s3 client", at, endpoint.region, endpoint.path_style, who)

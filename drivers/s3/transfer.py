@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -11,6 +12,8 @@ from drivers.s3.pool import Pool
 from drivers.s3.sending import Outgoing
 from drivers.s3.signing import EXPECTS, Request
 from gateway.storage import PIECE, Unavailable, sigv4
+
+_READS = frozenset({"GET", "HEAD"})
 
 SMALL = 64 * 1024
 """Bytes of a body that is read at once, so that its connection is free again."""
@@ -54,30 +57,35 @@ class Body:
     def _end(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            keeps = self._keeps and self._framed.clean
-            (self._pool.give if keeps else self._pool.drop)(connection)
+            self._pool.give(connection, keeps=self._keeps and self._framed.clean)
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:  # not read to its end: what follows is nobody's answer
-            self._pool.drop(connection)
+            self._pool.give(connection, keeps=False)
 
 
 def exchange(
-    request: Request, connection: Connection, head: bytes, seed: sigv4.Seed | None
+    pool: Pool, request: Request, connection: Connection, head: bytes, seed: sigv4.Seed | None
 ) -> Head:
     """Raises `FromSource`, `Gone`, `OriginFailed`, `TimedOut`."""
     body = request.body
     if isinstance(body, bytes):
         connection.send(head + body)
-    else:
-        connection.send(head)
-        early = _asked(connection, request.method) if body.length >= EXPECTS else None
-        if early is not None:
-            return _refusing(early)._replace(keeps=False)
-        if not _stream(connection, body, seed):
-            return _refusing(_head(connection, request.method))
-    return _head(connection, request.method)
+        return _head(connection, request.method)
+    connection.send(head)
+    early = _asked(connection, request.method) if body.length >= EXPECTS else None
+    if early is not None:
+        return _refusing(early)._replace(keeps=False)
+    pool.pause()
+    try:
+        connection.due(None)
+        whole = _stream(connection, body, seed)
+    finally:
+        pool.resume()
+    connection.due(time.monotonic() + pool.limits.read_timeout)
+    found = _head(connection, request.method)
+    return found if whole else _refusing(found)
 
 
 def _head(connection: Connection, method: str, *, asks: bool = False) -> Head:
@@ -87,6 +95,7 @@ def _head(connection: Connection, method: str, *, asks: bool = False) -> Head:
         found = connection.head(method)
         if found.status >= 200 or (asks and found.status == 100):
             return found
+        connection.hurry()
     raise broken("it says again and again that it will come")
 
 
@@ -98,23 +107,26 @@ def _refusing(head: Head) -> Head:
 
 
 def answered(pool: Pool, request: Request, connection: Connection, head: Head) -> Answer:
-    """The answer, its body read when it is small or wanted whole. Raises `Lost`."""
+    """The answer, its body read when it is small or wanted whole: until it is there the request
+    waits. Raises `OriginFailed`, `TimedOut`; afterwards the connection is the pool's, or the
+    body's."""
     status, headers, length, keeps = head
     if length == 0:
         connection.rest, rest = b"", connection.rest
-        (pool.give if keeps and not rest else pool.drop)(connection)
+        pool.done(connection, keeps=keeps and not rest)
         return Answer(status, headers, b"", None, 0)
     source = framed(connection, connection.take_rest(), length)
-    body = Body(pool, connection, source, keeps=keeps)
     if request.document or status >= 300 or (length is not None and 0 < length <= SMALL):
-        try:
-            data = _whole(body)
-        except Unavailable as error:
-            raise Lost(error) from error
+        if request.method not in _READS:  # S3 begins answers to long work before it is done
+            pool.answered(connection)
+            connection.due(None)
+        data = _whole(source)
+        pool.done(connection, keeps=keeps and source.clean)
         return Answer(status, headers, data, None, len(data))
-    if length is None or length < 0:
-        length = -1
-    return Answer(status, headers, b"", body, length)
+    pool.answered(connection)
+    connection.due(None)
+    body = Body(pool, connection, source, keeps=keeps)
+    return Answer(status, headers, b"", body, -1 if length is None else length)
 
 
 class Lost(Exception):
@@ -164,14 +176,11 @@ def _asked(connection: Connection, method: str) -> Head | None:
     return None if found.status == 100 else found
 
 
-def _whole(body: Body) -> bytes:
+def _whole(body: Framed) -> bytes:
     parts, size = [], 0
-    try:
-        while piece := body.read(PIECE):
-            parts.append(piece)
-            size += len(piece)
-            if size > DOCUMENT_LIMIT:
-                raise broken("its document is too long")
-    finally:
-        body.close()
+    while piece := body.read(PIECE):
+        parts.append(piece)
+        size += len(piece)
+        if size > DOCUMENT_LIMIT:
+            raise broken("its document is too long")
     return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -111,6 +111,7 @@ from gateway.storage.types import (
     Versioning,
     settled,
 )
+from gateway.storage.waiting import Threads
 
 __all__ = [
     "CAPABILITIES",
@@ -196,6 +197,7 @@ __all__ = [
     "Stats",
     "StorageError",
     "Store",
+    "Threads",
     "TimedOut",
     "TooLarge",
     "Unauthorized",

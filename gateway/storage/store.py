@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 
 from gateway.storage.types import Get, ObjectInfo, Opened, Secret
+from gateway.storage.waiting import Threads
 
 C = TypeVar("C")
 R = TypeVar("R", bound="Resource")
@@ -86,6 +87,8 @@ class Context:
 
     `folder` is the data folder, None when nothing is to be kept on disk.
     `master_key`: 32 bytes under which a store encrypts what it is told to.
+    `threads`: those of the process that answer requests; a store that lets them wait for
+    others takes a place first.
     `instance` is the same in all processes of a gateway, and in no other's; "" in a
     command that looks at the data of one that may be running.
     """
@@ -96,6 +99,7 @@ class Context:
     master_key: Secret | None = None
     shared: Shared = field(default_factory=Shared)
     jobs: Jobs = field(default_factory=NoJobs)
+    threads: Threads = field(default_factory=Threads)
     instance: str = field(default_factory=instance)
 
 
