@@ -47,10 +47,13 @@ from gateway.storage import (
     Put,
     Readable,
     Store,
+    Threads,
     Writable,
 )
+from gateway.worker import open_worker
 
 JOURNAL: list[str] = []
+THREADS: list[Threads] = []
 
 
 @dataclass(eq=False)
@@ -64,6 +67,7 @@ class Plain(Store, Writable):
         if self.fails:
             raise ValueError("the disk is missing")
         self.sid, self.held = context.sid, dict[str, bytes]()
+        THREADS.append(context.threads)
         JOURNAL.append(f"open {self.sid}")
 
     def close(self) -> None:
@@ -178,6 +182,19 @@ def test_a_service_that_does_not_open_is_named_and_the_others_are_closed(start: 
     opened = {one.split()[1] for one in JOURNAL if one.startswith("open")}
     closed = {one.split()[1] for one in JOURNAL if one.startswith("close")}
     assert opened == closed != set()
+
+
+def test_stores_are_told_how_many_threads_serve(tmp_path: Path, plugins: Plugins) -> None:
+    """Then those that wait for others leave some to the rest: one upstream, and all of them."""
+    file = tmp_path / "gateway.toml"
+    file.write_text(f'[server]\ndata = "data"\n{CHAIN}')
+    THREADS.clear()
+    loaded = open_worker(load(file, environ={}, plugins=plugins), "waitress", 16, None)
+    try:
+        (threads,) = THREADS
+        assert (threads.share, threads.most) == (12, 14)
+    finally:
+        loaded.close()
 
 
 def test_a_store_that_lives_in_one_process_is_named(tmp_path: Path, plugins: Plugins) -> None:

@@ -52,7 +52,7 @@ class LocalDraft(Draft):
     def __exit__(self, *exc: object) -> None:
         self._file.close()
         if not self._placed:
-            with suppress(FileNotFoundError):  # it was moved, and not more
+            with suppress(OSError):  # it was moved, and not more; else `sweep` finds it
                 os.unlink(self._at)
 
 

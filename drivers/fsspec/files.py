@@ -12,6 +12,7 @@ import time
 from typing import IO
 
 from drivers.fsspec.tree import Found, Handle, Moved
+from gateway.common.system import translating
 from gateway.storage import PIECE, BytesBody, Readable
 
 SMALL = 64 * 1024
@@ -67,7 +68,8 @@ class OpenFile(Handle):
         body = Steady(self._file, self.found, length)
         try:
             if start:
-                self._file.seek(start)
+                with translating():
+                    self._file.seek(start)
             if length > SMALL:
                 return body
             data = b"".join(iter(body.read, b""))
@@ -90,9 +92,11 @@ class Steady:
     def read(self, size: int = PIECE, /) -> bytes:
         if self._left <= 0:
             return b""
-        piece = self._file.read(min(size, self._left))
-        self._left -= len(piece)
-        if not piece or (not self._left and found_of(os.fstat(self._file.fileno())) != self._found):
+        with translating():
+            piece = self._file.read(min(size, self._left))
+            self._left -= len(piece)
+            moved = not self._left and found_of(os.fstat(self._file.fileno())) != self._found
+        if moved or not piece:
             raise Moved
         return piece
 

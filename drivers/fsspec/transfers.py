@@ -104,8 +104,10 @@ class Spooled(Draft):
             self._drafted = ""
         elif self._tree.way == "memory" or self._size <= WINDOW:
             self._tree.admit(self._path)
-            self._file.seek(0)
-            self._tree.pipe(self._path, self._file.read())
+            with translated(self._path):
+                self._file.seek(0)
+                data = self._file.read()
+            self._tree.pipe(self._path, data)
         else:
             self._tree.run(self._path, self._upload, again=False)
         found = self._tree.stat(self._path)
@@ -139,7 +141,8 @@ class Spooled(Draft):
             raise
 
     def __exit__(self, *exc: object) -> None:
-        self._file.close()
+        with suppress(OSError):  # what it had not written nobody wants
+            self._file.close()
         if self._drafted:
             with suppress(StorageError):  # `sweep` finds it
                 self._tree.erase(self._drafted)

@@ -17,8 +17,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from drivers.indexed import blobs
 from drivers.indexed.ledger import Ledger
+from gateway.common import system
 from gateway.storage import Full, StorageError, Unavailable
 
 Operation = Callable[["Transaction"], Any]
@@ -46,7 +46,7 @@ def _short_of_files() -> StorageError | None:
     try:
         os.close(os.open(os.devnull, os.O_RDONLY))
     except OSError as error:
-        return blobs.translate(error)
+        return system.translate(error)
     return None
 
 

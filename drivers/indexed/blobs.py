@@ -9,12 +9,11 @@ value before it, and the last value is the CRC-32 of the whole.
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -23,12 +22,10 @@ from zlib_ng.zlib_ng import crc32
 
 from drivers.indexed.cipher import BLOCK, TAG, Cipher
 from gateway.common import private
-from gateway.storage import Busy, Corrupt, Full, StorageError, Unavailable
+from gateway.common.system import translate, translating
+from gateway.storage import Corrupt
 
 _BINARY = getattr(os, "O_BINARY", 0)
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
-"""What the process or the machine has no more of, until others have ended."""
 
 
 class Blob(NamedTuple):
@@ -57,24 +54,6 @@ class Blobs(Protocol):
 
     def remove(self, name: str) -> None:
         """Raises `OSError` when it cannot be removed yet."""
-
-
-def translate(error: OSError) -> StorageError:
-    """What the operating system refuses, as the contract has it."""
-    if error.errno in _FULL:
-        return Full()
-    why = error.strerror or error
-    if error.errno in _SHORT:
-        return Busy(f"Too many requests at once ({why}); try again shortly.")
-    return Unavailable(f"The disk does not work: {why}.")
-
-
-@contextmanager
-def _translating() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise translate(error) from error
 
 
 def new_name() -> str:
@@ -138,19 +117,19 @@ class FileBlobs:
         name = new_name()
         path = self.path(name)
         try:
-            with _translating():
+            with translating():
                 handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, private.FILE)
             try:
                 for block in pieces:  # what the source raises is its own, also an OSError
-                    with _translating():
+                    with translating():
                         _write_all(handle, block)
                 if self._sync:
-                    with _translating():
+                    with translating():
                         os.fsync(handle)
             finally:
                 os.close(handle)
             if self._sync:
-                with _translating():
+                with translating():
                     _sync_folder(path.parent)
         except BaseException:
             # After a failed fsync nobody knows what is on disk: never tried again.

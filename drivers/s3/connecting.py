@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from gateway.common.system import translate
 from gateway.storage import OriginFailed, TimedOut
 
 Address = tuple[Any, ...]
@@ -100,7 +101,7 @@ class Names:
 def connected(
     place: Place, context: ssl.SSLContext | None, names: Names, seconds: float
 ) -> socket.socket:
-    """Raises `OriginFailed`, `TimedOut`."""
+    """Raises `OriginFailed`, `TimedOut`, `Busy` when this machine has no sockets left."""
     until = time.monotonic() + seconds
     plain = _reached(place, names.addresses(place.host, place.port, until), until, seconds)
     if context is None:
@@ -128,13 +129,15 @@ def _reached(
     failure: OSError | None = None
     for tried, (family, kind, protocol, _, address) in enumerate(addresses):
         patience = (until - time.monotonic()) / (len(addresses) - tried)
+        if patience <= 0:
+            failure = failure or TimeoutError()
+            break
         try:
             plain = socket.socket(family, kind, protocol)
         except OSError as error:
-            failure = error
-            continue
+            raise translate(error) from error
         try:
-            plain.settimeout(max(0.01, patience))
+            plain.settimeout(patience)
             plain.connect(address)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:

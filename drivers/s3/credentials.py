@@ -26,6 +26,13 @@ _SPARED = 30.0
 _FAILED = 1.0
 """Seconds between two looks while there are none."""
 
+_GIVEN_UP = 300.0
+"""Seconds after which a look is not waited for: whoever gives keys may send them a byte at a
+time, and the library's time-outs are for each."""
+
+_MOST_LOST = 3
+"""Looks that were given up and have not ended, after which none is given up any more."""
+
 _COUNTS = 5.0
 """Seconds for which a look that failed is told to who comes after it."""
 
@@ -88,7 +95,8 @@ class FoundKeys:
         self._found: tuple[Source, Key] | None = None
         self._changed = threading.Condition()
         self._began: float | None = None
-        """Of the look under way."""
+        """Of the look under way, which is the `_number`th; `_lost` are earlier ones."""
+        self._number = self._lost = 0
         self._ended = self._refused = -_REFUSED
         self._failure: OriginFailed | None = None
         """What the last look failed with."""
@@ -102,7 +110,7 @@ class FoundKeys:
         with self._changed:
             valid = self._valid()
             since = self._clock() - self._ended
-            if self._began is None and since >= self._pause(valid):
+            if self._may_begin() and since >= self._pause(valid):
                 self._begin(anew=False)
             if valid is not None:
                 return valid
@@ -117,7 +125,7 @@ class FoundKeys:
         with self._changed:
             if self._found is not None and not self._found[1].same(used):
                 return True
-            if self._began is None:
+            if self._may_begin():
                 if self._clock() - self._refused < _REFUSED:
                     return False
                 self._begin(anew=True)
@@ -136,9 +144,23 @@ class FoundKeys:
             return _SPARED
         return _FAILED if self._failure is not None else 0.0
 
+    def _may_begin(self) -> bool:
+        if self._began is None:
+            return True
+        return self._clock() - self._began >= _GIVEN_UP and self._lost < _MOST_LOST
+
     def _begin(self, *, anew: bool) -> None:
-        threading.Thread(target=self._look, args=(anew,), name="s3 keys", daemon=True).start()
-        self._began = self._clock()
+        number = self._number + 1
+        try:
+            threading.Thread(
+                target=self._look, args=(anew, number), name="s3 keys", daemon=True
+            ).start()
+        except RuntimeError:  # the machine has no more threads now
+            self._failure = OriginFailed("The upstream's keys cannot be looked for.")
+            self._ended = self._clock()
+            return
+        self._lost += self._began is not None
+        self._number, self._began = number, self._clock()
 
     def _wait(self) -> Key:
         """For the look under way."""
@@ -153,7 +175,7 @@ class FoundKeys:
         assert self._found is not None
         return self._found[1]
 
-    def _look(self, anew: bool) -> None:
+    def _look(self, anew: bool, number: int) -> None:
         failure: OriginFailed | None = OriginFailed("The upstream's keys cannot be looked for.")
         found = self._found
         try:
@@ -163,9 +185,12 @@ class FoundKeys:
             failure = error
         finally:
             with self._changed:
-                self._found, self._failure = found, failure
-                self._began, self._ended = None, self._clock()
-                self._changed.notify_all()
+                if number == self._number:
+                    self._found, self._failure = found, failure
+                    self._began, self._ended = None, self._clock()
+                    self._changed.notify_all()
+                else:
+                    self._lost -= 1
 
 
 def _raise(failure: OriginFailed) -> NoReturn:

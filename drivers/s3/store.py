@@ -47,10 +47,9 @@ class S3(Whole):
 
     Time-outs: `connect_timeout` of a connection, `read_timeout` between two pieces of data,
     `timeout` of a request until its answer begins, tries and waits included,
-    `queue_timeout` for a free place. `connections` and `waiting` are bounds of each
-    process: how many there are, and how many requests wait for an answer at once; keep
-    `waiting` below the server's `threads`, so that others are served while an upstream
-    hangs. `retries`: how often what is safe to repeat is tried again.
+    `queue_timeout` for a free place while no answer comes. `connections` and `waiting` are
+    bounds of each process: how many there are, and how many requests wait for an answer at
+    once. `retries`: how often what is safe to repeat is tried again.
     """
 
     driver: ClassVar[str] = "s3"

@@ -19,6 +19,7 @@ from drivers.s3.properties import (
 )
 from drivers.s3.refusals import About, when
 from drivers.s3.sending import Chunks, Outgoing
+from gateway.common.system import translating
 from gateway.storage import (
     NOTHING,
     NULL_VERSION,
@@ -98,10 +99,11 @@ class Writing(Deleting):
         if options.size is not None:
             yield source, options
             return
-        with TemporaryFile() as file:
-            size = _spool(source, cast("IO[bytes]", file))
-            file.seek(0)
-            yield FileBody(cast("IO[bytes]", file), size), replace(options, size=size)
+        with translating():
+            file = cast("IO[bytes]", TemporaryFile())  # noqa: SIM115  # closed below
+        with file:
+            size = _spool(source, file)
+            yield _Spooled(file, size), replace(options, size=size)
 
     def outgoing(self, source: Readable, options: Put) -> Sent:
         """How a body goes out: whole when it is small, else as it comes."""
@@ -172,9 +174,18 @@ def understood(options: Put) -> Iterator[None]:
 def _spool(source: Readable, file: IO[bytes]) -> int:
     size = 0
     while piece := source.read(PIECE):
-        file.write(piece)
+        with translating():
+            file.write(piece)
         size += len(piece)
+    with translating():
+        file.seek(0)
     return size
+
+
+class _Spooled(FileBody):
+    def read(self, size: int = PIECE, /) -> bytes:
+        with translating():
+            return super().read(size)
 
 
 def _checksum_headers(checksums: Mapping[str, str]) -> Headers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -29,6 +30,7 @@ from gateway.storage import (
     NoSuchVersion,
     OriginDenied,
     Put,
+    Unavailable,
     Unsupported,
     Writable,
     pieces,
@@ -429,3 +431,23 @@ def test_a_write_waits_for_that_of_another_gateway_on_the_tree(tree: Tree) -> No
     writer.join()
     gateway.close()
     assert tree.read("k") == b"data"
+
+
+def test_a_file_that_cannot_be_read_to_its_end_is_an_error_of_the_tree(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.put("k", noise(1 << 20))
+    with tree.store.get("k") as opened:
+        assert opened.body.read(1000)
+
+        class Broken:
+            def read(self, _: int) -> bytes:
+                raise OSError(errno.ESTALE, "Stale file handle")
+
+            def close(self) -> None:
+                file.close()
+
+        file = opened.body._file  # type: ignore[attr-defined]  # a Steady
+        monkeypatch.setattr(opened.body, "_file", Broken())
+        with pytest.raises(Unavailable, match="Stale"):
+            opened.body.read()

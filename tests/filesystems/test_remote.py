@@ -38,6 +38,7 @@ from gateway.storage import (
     Put,
     Range,
     StorageError,
+    Threads,
     TimedOut,
     Unsupported,
     pieces,
@@ -163,6 +164,38 @@ def test_who_waits_too_long_for_a_connection_is_told_that_it_is_busy() -> None:
         leave.set()
         holder.join()
     assert pool.call(lambda _: "free", again=False) == "free"
+
+
+def test_those_who_wait_for_a_file_system_are_a_part_of_the_threads() -> None:
+    """The others are refused at once, though they might wait for an hour."""
+    threads = Threads(4)
+    pool = Pool(object, size=1, patience=3600, together=False, threads=threads)
+    inside, leave = threading.Event(), threading.Event()
+
+    def hold(_: object) -> None:
+        inside.set()
+        leave.wait(60)
+
+    waiting = [
+        threading.Thread(target=pool.call, args=(hold,), kwargs={"again": False}) for _ in range(3)
+    ]
+    try:
+        for one in waiting:
+            one.start()
+        assert inside.wait(60)
+        for _ in range(6000):
+            if pool._part._held == 3:
+                break
+            leave.wait(0.01)
+        with pytest.raises(Busy) as busy:
+            pool.call(lambda _: None, again=False)
+        assert busy.value.retry_after == 1
+    finally:
+        leave.set()
+        for one in waiting:
+            one.join()
+    assert pool.call(lambda _: "free", again=False) == "free"
+    assert pool._part._held == 0
 
 
 # s3:// by s3fs, on a gateway

@@ -1,0 +1,32 @@
+"""What the operating system refuses, in the contract's words: for whoever has files and sockets
+of this machine."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from gateway.storage import Busy, Full, StorageError, Unavailable
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
+"""What the process or the machine has no more of, until others have ended."""
+
+
+def translate(error: OSError) -> StorageError:
+    if error.errno in _FULL:
+        return Full()
+    why = error.strerror or error
+    if error.errno in _SHORT:
+        return Busy(f"Too many requests at once ({why}); try again shortly.")
+    return Unavailable(f"The disk does not work: {why}.")
+
+
+@contextmanager
+def translating() -> Iterator[None]:
+    """What runs inside is of this machine alone: no source, whose errors are its own."""
+    try:
+        yield
+    except OSError as error:
+        raise translate(error) from error
