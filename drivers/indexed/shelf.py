@@ -173,6 +173,8 @@ class Shelf:
     def _hide(self, key: str, options: Delete) -> Deleted:
         """Remove the object, or put a delete marker before it."""
         before, ledger = self.current(key), self.ledger
+        if before is None and options.conditions is not None and self._is_hidden(key):
+            options.conditions.check_marker(key)
         self.check(key, before, options.conditions)
         if not ledger.versioned:
             if before is None:
@@ -193,6 +195,10 @@ class Shelf:
         self._retire(marker, marker=True)
         self._log("delete", marker)
         return Deleted(key, existed=before is not None, version=version, marker=True)
+
+    def _is_hidden(self, key: str) -> bool:
+        newest = newest_version(self.txn, self.service, key)
+        return newest is not None and newest[1]
 
     def _purge(self, key: str, version: str, options: Delete) -> Deleted:
         """Remove a version for good; the next older one takes its place."""

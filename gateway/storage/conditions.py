@@ -43,7 +43,8 @@ class Conditions:
         """Raise when the current object (None: there is none) does not allow the write.
 
         `NoSuchKey` when `if_match` needs an object and there is none, as S3 does; size and
-        time hold of what is not there (DeleteObject: "or if the object doesn't exist").
+        time hold of what is not there (DeleteObject: "or if the object doesn't exist"). A
+        delete where a marker is current is refused before (`check_marker`).
         """
         if info is None:
             if self.if_match:
@@ -56,6 +57,12 @@ class Conditions:
             raise PreconditionFailed(key=key, condition="x-amz-if-match-size")
         if self.if_modified is not None and _seconds(self.if_modified) != _seconds(info.modified):
             raise PreconditionFailed(key=key, condition="x-amz-if-match-last-modified-time")
+
+    def check_marker(self, key: str) -> None:
+        """Raise `PreconditionFailed` when a delete marker, the current version, is none of
+        the object that a delete names by tag, size or time."""
+        if self.if_match or self.if_size is not None or self.if_modified is not None:
+            raise PreconditionFailed(key=key)
 
     def _check_unchanged(self, info: ObjectInfo) -> None:
         """If-Match, or else If-Unmodified-Since (RFC 9110 §13.2.2, steps 1 and 2)."""

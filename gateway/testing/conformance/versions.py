@@ -16,6 +16,7 @@ from gateway.storage import (
     MethodNotAllowed,
     NoSuchKey,
     NoSuchVersion,
+    PreconditionFailed,
     Put,
     Range,
     Versioning,
@@ -186,6 +187,21 @@ class VersionsConformance(Conformance):
         only = Conditions(if_match=(info.etag,))
         want = Get(version=info.version, range=Range(2, 4), conditions=only)
         assert bench.read("k", want) == b"234"
+
+    def test_a_delete_that_names_an_object_hides_no_marker(self, bench: Bench) -> None:
+        keeping(bench)
+        info = bench.put("k", b"four")
+        hide(bench)
+        before = shown(bench)
+        for conditions in (
+            Conditions(if_match=("*",)),
+            Conditions(if_match=(info.etag,)),
+            Conditions(if_size=4),
+            Conditions(if_modified=info.modified),
+        ):
+            with bench.able("conditions"), pytest.raises(PreconditionFailed):
+                bench.delete("k", Delete(conditions=conditions))
+        assert shown(bench) == before
 
     def test_conditions_on_writes_look_at_the_current_version(self, bench: Bench) -> None:
         keeping(bench)
