@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from defusedxml import ElementTree
 from hypothesis import given, settings
@@ -78,3 +80,45 @@ def test_a_word_stays_the_word_that_it_is() -> None:
     word = "=?UTF-8?B?w6TDtsO8?="
     assert words.encoded(word) == word
     assert words.encoded(words.decoded(word)) == word
+
+
+DEEP = b"<a>" * 100_000
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        DEEP,
+        DEEP + b"</a>" * 100_000,
+        b"<a>" + b"<b/>" * xml.MOST + b"</a>",
+        b'<?xml version="1.0" encoding="cp037"?>' + ("<a>" * 100_000).encode("cp037"),
+        ("\ufeff" + "<a>" * 100_000).encode("utf-16-le"),
+        b"<a/><b/>",
+        b"<!DOCTYPE a><a/>",
+        b"",
+    ],
+    ids=["cut", "deep", "large", "EBCDIC", "UTF-16", "two roots", "DTD", "nothing"],
+)
+def test_what_is_too_deep_too_large_or_none_is_malformed(data: bytes) -> None:
+    """On the smallest stack that threads have: Python 3.13 frees deep trees by recursion."""
+    found: list[object] = []
+
+    def read() -> None:
+        with pytest.raises(xml.Malformed):
+            xml.parse(data)
+        found.append(data)
+
+    size = threading.stack_size(256 * 1024)
+    try:
+        thread = threading.Thread(target=read)
+        thread.start()
+        thread.join()
+    finally:
+        threading.stack_size(size)
+    assert found
+
+
+def test_what_S3_has_is_read() -> None:
+    part = "<Part><PartNumber>1</PartNumber><ETag>e</ETag><A/><B/><C/><D/><E/></Part>"
+    assert len(xml.parse(f"<U>{part * 10_000}</U>".encode())) == 10_000
+    assert xml.parse(b"<a>" * xml.DEEPEST + b"</a>" * xml.DEEPEST).tag == "a"

@@ -96,7 +96,7 @@ def decode(data: bytes, key: str) -> Label | None:
     """None when it is torn, of another key, or of a format to come."""
     try:
         kept = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(kept, dict) or kept.get("format") != FORMAT or kept.get("key") != key:
         return None
@@ -169,7 +169,7 @@ class Sidecars:
         data = self._tree.load(folder + name)
         try:
             key = json.loads(data or b"")["key"]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             return False
         now = self._tree.stat(key)
         return now is not None and place(key, now.token) == folder + name

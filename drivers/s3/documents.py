@@ -11,10 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
-from defusedxml import ElementTree
-from defusedxml.common import DefusedXmlException
-
 from drivers.s3.answers import broken
+from gateway.common import xml
 from gateway.common.xml import carries, document, element
 from gateway.storage import Delete, InvalidRequest, PartRef
 
@@ -25,8 +23,8 @@ Node = Any
 def parse(data: bytes, *roots: str) -> Node:
     """The root element, which has one of these names. Raises `OriginFailed`."""
     try:
-        found = ElementTree.fromstring(data, forbid_dtd=True)
-    except (ElementTree.ParseError, DefusedXmlException, ValueError, LookupError) as error:
+        found = xml.parse(data)
+    except xml.Malformed as error:
         raise broken(f"its document is malformed ({error})") from error
     if local(found) not in roots:
         raise broken(f"it has a document {local(found)!r} where {roots[0]} was expected")
