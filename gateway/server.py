@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TextIO
 
-from gateway import start_screen
+from gateway import logs, start_screen
 from gateway.catalog import CatalogError, FirstCredential, prepare
 from gateway.chain import Chain, ChainError
 from gateway.config import Configuration, Tls
@@ -53,6 +53,7 @@ def serve(configuration: Configuration, out: TextIO | None = None) -> int:
 
 def _serve(configuration: Configuration, out: TextIO) -> int:
     os.environ[INSTANCE] = secrets.token_hex(8)  # what its processes have in common
+    logs.configure(configuration.server.log_format)
     kind = choose(configuration)
     workers, why = count_workers(configuration, kind)
     for listener in configuration.server.listen:

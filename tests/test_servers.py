@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import queue
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.servers.workers import Comebacks
 from tests.tiny_mode import PIECE
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="granian and signals: POSIX")
@@ -377,7 +379,7 @@ def test_what_is_worked_on_is_not_cut_with_those_who_stand_still(kind: str) -> N
 
 
 @BOTH
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_finishes_what_is_under_way(kind: str, number: signal.Signals) -> None:
     with running(kind) as server, closing(connect(server.port)) as connection:
         with closing(connect(server.port)) as sleeping:
@@ -506,12 +508,102 @@ def test_a_signal_while_workers_start_ends_them(tmp_path: Path) -> None:
         assert server.process.wait(PATIENCE) == 0  # the drain is much longer
 
 
-def test_a_worker_that_dies_is_replaced() -> None:
-    with running("granian") as server:
-        (first,) = server.workers(1)
-        os.kill(first, signal.SIGKILL)
-        assert server.workers(1) != {first}
+@BOTH
+def test_a_terminals_end_is_nothing_to_who_was_told_to_ignore_it(kind: str) -> None:
+    with running(kind, env={"TINY_NOHUP": "1"}) as server:
+        before = server.workers(1)
+        server.process.send_signal(signal.SIGHUP)
+        assert server.workers(1) == before
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(PATIENCE) == 0
+
+
+def test_workers_that_die_come_back_and_those_that_take_their_places_do() -> None:
+    with running("granian", "2") as server:
+        seen: set[int] = set()
+        for _ in range(3):
+            assert eventually(lambda: len(server.workers(2) - seen) == 2)
+            now = server.workers(2)
+            seen.update(now)
+            for worker in now:
+                os.kill(worker, signal.SIGKILL)
+        assert eventually(lambda: len(server.workers(2) - seen) == 2)
         assert server.process.poll() is None
+        assert "worker 1 ended (killed by SIGKILL): another takes its place now" in server.errors()
+        assert "another takes its place in 1 s" in server.errors()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(PATIENCE) == 0
+
+
+def test_a_worker_that_cannot_take_anothers_place_is_tried_again(tmp_path: Path) -> None:
+    file = tmp_path / "fails"
+    with running("granian", "2", env={"TINY_FAILS": str(file)}) as server:
+        first, second = server.workers(2)
+        file.write_text("no room")
+        os.kill(first, signal.SIGKILL)
+        words = "A worker cannot start, and is tried again: no room"
+        assert eventually(lambda: server.errors().count(words) == 2)
+        assert server.workers(1) == {second}
+        file.unlink()
+        assert eventually(lambda: len(server.workers(2) - {first}) == 2)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(PATIENCE) == 0
+
+
+def test_a_server_of_which_nobody_is_left_says_why_once(tmp_path: Path) -> None:
+    file = tmp_path / "fails"
+    with running("granian", "2", env={"TINY_FAILS": str(file)}) as server:
+        workers = server.workers(2)
+        file.write_text("no room")
+        for worker in workers:
+            os.kill(worker, signal.SIGKILL)
+        assert server.process.wait(PATIENCE) == 1
+        assert eventually(lambda: "CannotServe: no room\n" in server.errors())
+        assert server.errors().count("no room") == 1
+
+
+def test_workers_that_die_before_one_has_served_end_the_server(tmp_path: Path) -> None:
+    (tmp_path / "fails").touch()
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.tiny_mode", "granian", "0", "2"],
+        cwd=ROOT,
+        env={**os.environ, "TINY_FAILS": str(tmp_path / "fails")},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("A worker ended before it could serve (exit code 7).") == 1
+
+
+def test_it_comes_back_at_once_and_later_each_time() -> None:
+    comebacks = Comebacks()
+    assert comebacks.left(0) is None
+    assert [comebacks.died(0, 1.0, 100.0) for _ in range(8)] == [0, 1, 2, 4, 8, 16, 30, 30]
+    assert comebacks.died(1, 1.0, 100.0) == 0, "each place has its own"
+    assert (comebacks.due(100.0), comebacks.left(100.0), comebacks.due(129.9)) == ([1], 30.0, [])
+    assert (comebacks.due(130.0), comebacks.left(130.0)) == ([0], None)
+    assert comebacks.died(0, 60.0, 200.0) == 0, "it had been well"
+    assert comebacks.died(0, 1.0, 201.0) == 1
+
+
+def test_granian_is_as_its_parent_here_knows_it() -> None:
+    from granian.server.common import AbstractServer, AbstractWorker
+    from granian.server.mp import MPServer, WorkerProcess
+
+    def takes(function: object) -> list[str]:
+        return list(inspect.signature(function).parameters)  # type: ignore[arg-type]
+
+    assert takes(MPServer._spawn_worker) == ["self", "idx", "target", "callback_loader"]
+    assert takes(AbstractServer._serve_loop) == ["self", "spawn_target", "target_loader"]
+    assert "self._serve_loop(spawn_target, target_loader)" in inspect.getsource(
+        AbstractServer._serve
+    )
+    dead = inspect.getsource(AbstractWorker._watcher)
+    assert "self.parent.interrupt_children.append(self.idx)" in dead
+    assert "self.parent.main_loop_interrupt.set()" in dead
+    assert "self.birth = time.monotonic()" in inspect.getsource(AbstractWorker.__init__)
+    assert "self.inner = " in inspect.getsource(WorkerProcess._spawn)
 
 
 @pytest.mark.parametrize("workers", ["1", "3"])

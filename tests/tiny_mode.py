@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -25,7 +26,7 @@ from gateway.doors import Doors
 from gateway.health import create_pages
 from gateway.metrics import Metrics
 from gateway.modes import Gateway, WSGIApp
-from gateway.servers import Loaded, Plan, Server, ending
+from gateway.servers import CannotServe, Loaded, Plan, Server, ending
 from gateway.servers.granian import GranianServer
 from gateway.servers.waitress import WaitressServer
 
@@ -152,6 +153,7 @@ ACTIONS: dict[str, Callable[[dict[str, Any], Start, str], Iterable[bytes]]] = {
 
 def load(*, threads: int, spools: bool, folder: Path | None = None) -> Loaded:
     """As a worker does, without configuration and stores."""
+    _fail()
     metrics = Metrics(folder)
     metrics.start()
     log = AccessLog(_stderr())
@@ -184,6 +186,15 @@ def load(*, threads: int, spools: bool, folder: Path | None = None) -> Loaded:
     return Loaded(app, close, admission, STOPPING.set)
 
 
+def _fail() -> None:
+    """With the words in the file that TINY_FAILS names, while it is there; none: it dies."""
+    file = Path(os.environ.get("TINY_FAILS") or os.devnull)
+    if file.is_file():
+        if words := file.read_text():
+            raise CannotServe(words)
+        os._exit(7)
+
+
 def _hang() -> None:
     threading.Event().wait()
 
@@ -197,6 +208,8 @@ def main(server: str, port: str, workers: str = "1", folder: str = "", tls: str 
         "granian": GranianServer,
         "waitress": WaitressServer,
     }
+    if os.environ.get("TINY_NOHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     threads = 6
     plan = Plan(
         load=partial(

@@ -19,10 +19,9 @@ What was measured (2.8), and what follows:
   processes of a service; another follows from the parent. A worker that hears
   two sometimes forgets both, and runs until it is killed (7 of 14 tries). So
   here each hears one, of its parent or of others, and no SIGINT.
-- A worker that dies is spawned again; one that dies within seconds ends the
-  server with 1. With several workers that fail in turn it takes dozens of tries
-  to notice. So here a worker that cannot be loaded says why to its parent and
-  waits for its end: no other is spawned, and the reason is said once.
+- A worker that cannot be loaded is spawned again and again. So here it says why
+  to its parent and waits for its end, and workers that die are brought back by a
+  loop of ours (`granian_parent`).
 - It puts the process's environment into every request, where a variable such
   as HTTP_X_AMZ_ACL would look like a header.
 - `backpressure` counts connections, idle ones too, so it is far above `threads`.
@@ -37,7 +36,6 @@ import time
 import traceback
 from collections.abc import Callable
 from functools import partial
-from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from multiprocessing.util import Finalize
 from pathlib import Path
@@ -59,8 +57,6 @@ CONNECTIONS = 2048
 """For each worker, idle ones too: 8 KiB each. The next ones wait in the kernel."""
 
 BACKLOG = 1024
-_LONGEST = 4000
-"""Bytes of a reason: a pipe takes that from several workers without mixing them."""
 
 _HEADER_LIKE = ("HTTP_", "CONTENT_TYPE", "CONTENT_LENGTH", "REQUEST_URI")
 
@@ -79,48 +75,30 @@ class GranianServer:
                 ready(((host, port),))
 
         server.on_startup(lambda: threading.Thread(target=announce, daemon=True).start())
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        threading.Thread(target=_tell, args=(server,), name="signals", daemon=True).start()
-        failures = _Failures(server)
-        load = partial(_load, plan, port, os.getpid(), failures.say)
+        _take_signals(server)
+        load = partial(_load, plan, port, os.getpid(), server.notes)
         try:
             server.serve(target_loader=load, wrap_loader=False)
         except SystemExit as error:
-            failures.complain()
             # Workers that were told by others ended before their parent asked: no failure.
-            return 0 if server.interrupt_signal else int(error.code or 0)
+            if not (server.reason or server.interrupt_signal):
+                return int(error.code or 0)
         finally:
             stop.set()
-        failures.complain()
+        if server.reason:
+            raise CannotServe(server.reason)
         return 0
 
 
-class _Failures:
-    """Why a worker cannot be loaded: the first reason that one gives ends the server."""
-
-    def __init__(self, server: Any) -> None:
-        self._heard, self.say = Pipe(duplex=False)
-        self._server, self._reason = server, ""
-        threading.Thread(target=self._listen, name="failures", daemon=True).start()
-
-    def _listen(self) -> None:
-        self._reason = self._heard.recv_bytes().decode(errors="replace")
-        self._server.signal_handler_interrupt()
-
-    def complain(self) -> None:
-        """Raises `CannotServe` when there is such a reason."""
-        if self._reason:
-            raise CannotServe(self._reason)
-
-
 def _server(plan: Plan, host: str, port: int) -> Any:
-    from granian import Granian
     from granian.constants import HTTPModes, Interfaces, SSLProtocols
     from granian.http import HTTP1Settings
     from granian.log import LogLevels
 
+    from gateway.servers.granian_parent import Parent
+
     certificate, key = plan.tls or (None, None)
-    return Granian(
+    return Parent(
         "gateway",
         address=host,
         port=port,
@@ -134,7 +112,6 @@ def _server(plan: Plan, host: str, port: int) -> Any:
         http1_settings=HTTP1Settings(
             header_read_timeout=round(plan.header_timeout * 1000), keep_alive=True
         ),
-        respawn_failed_workers=True,
         workers_kill_timeout=round(latest(plan.drain)),
         ssl_cert=certificate,
         ssl_key=key,
@@ -145,23 +122,37 @@ def _server(plan: Plan, host: str, port: int) -> Any:
     )
 
 
-def _tell(server: Any) -> None:
-    """Hand the parent's signals on, in a thread that may wait for a lock."""
-    while True:
-        server.signal_handler_interrupt(signal.sigwait(_SIGNALS), None)
+def _signals() -> set[signal.Signals]:
+    """Those that end a server, a terminal's end among them. Blocked in the parent, and so
+    in forked workers until they take them: none is lost."""
+    return {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
 
-_SIGNALS = {signal.SIGTERM, signal.SIGINT}
-"""Blocked in the parent, and so in forked workers until they take them: none is lost."""
+def _take_signals(server: Any) -> None:
+    """Hand the parent's on, in a thread that may wait for a lock."""
+    wanted = _signals()
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # nohup; granian would overrule it
+        wanted.remove(signal.SIGHUP)
 
-_LOGGING = {
-    "handlers": {"console": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr"}},
-    "loggers": {"_granian": {"handlers": ["console"], "level": "ERROR", "propagate": False}},
-}
+    def tell() -> None:
+        while True:
+            if (number := signal.sigwait(_signals())) in wanted:
+                server.signal_handler_interrupt(number, None)
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, _signals())
+    threading.Thread(target=tell, name="signals", daemon=True).start()
 
 
-def _load(plan: Plan, port: int, parent: int, failures: Connection) -> WSGIApp:
-    """In a worker, before it listens."""
+_LOGGING = {"loggers": {"_granian": {"handlers": [], "level": "ERROR", "propagate": True}}}
+"""To where all other logs go, in their form."""
+
+
+def _load(
+    plan: Plan, port: int, parent: int, notes: Connection, *, replaces: bool = False
+) -> WSGIApp:
+    """In a worker, before it listens; one that `replaces` another, or one of the first."""
+    from gateway.servers.granian_parent import say
+
     ending = Ending()
     _be_told_once(ending, plan.drain)
     allow_many_files()
@@ -169,11 +160,13 @@ def _load(plan: Plan, port: int, parent: int, failures: Connection) -> WSGIApp:
     try:
         loaded = plan.load()
     except CannotServe as error:
-        _wait_for_end(parent, failures, str(error))
+        say(notes, str(error), replaces=replaces)
+        _wait_for_end(parent)
     except Exception as error:  # a driver's mistake: another worker would make it too
         traceback.print_exc()
         reason = f"A worker cannot start: {type(error).__name__}, see the traceback."
-        _wait_for_end(parent, failures, reason)
+        say(notes, reason, replaces=replaces)
+        _wait_for_end(parent)
     loaded.admission.cores = cores
     ending.loaded = loaded
     # A worker ends in multiprocessing's bootstrap, which runs no atexit functions but these.
@@ -182,12 +175,12 @@ def _load(plan: Plan, port: int, parent: int, failures: Connection) -> WSGIApp:
     make_impatient_soon(plan.body_timeout)
     Watch(loaded.admission, port, plan.body_timeout).start()
     threading.Thread(target=_follow, args=(parent,), name="parent", daemon=True).start()
+    say(notes, "", replaces=replaces)
     return loaded.app
 
 
-def _wait_for_end(parent: int, failures: Connection, reason: str) -> NoReturn:
-    """Ending by itself would look like a crash, after which another worker is spawned."""
-    failures.send_bytes(reason.encode(errors="replace")[:_LONGEST])
+def _wait_for_end(parent: int) -> NoReturn:
+    """Ending by itself would look like a crash."""
     _follow(parent)
     os._exit(1)
 
@@ -197,9 +190,9 @@ def _be_told_once(ending: Ending, drain: float) -> None:
 
     Until granian takes them over, a forked worker has its parent's handlers.
     """
-    for number in _SIGNALS:
+    for number in _signals():
         signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _signals())
     arguments = (ending, drain)
     threading.Thread(target=_obey, args=arguments, name="signals", daemon=True).start()
 

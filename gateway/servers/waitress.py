@@ -204,6 +204,11 @@ class _Watch:
         )
 
 
+def _ignored(number: int) -> bool:
+    """As nohup does with a terminal's end."""
+    return signal.getsignal(number) is signal.SIG_IGN
+
+
 class _signals:  # noqa: N801 - used as a function
     """Call `stop` for the signals that end a server. Only the main thread gets them.
 
@@ -218,8 +223,9 @@ class _signals:  # noqa: N801 - used as a function
 
     def __enter__(self) -> None:
         if threading.current_thread() is threading.main_thread():
-            for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
-                if number := getattr(signal, name, None):
+            for name in ("SIGTERM", "SIGINT", "SIGBREAK", "SIGHUP"):
+                number = getattr(signal, name, None)
+                if number and not (name == "SIGHUP" and _ignored(number)):
                     self._before.append((number, signal.signal(number, self._heard)))
 
     def __exit__(self, *_: object) -> None:
