@@ -11,6 +11,7 @@ signature and no secret.
 from __future__ import annotations
 
 import json
+import logging
 import re
 import threading
 from collections import deque
@@ -20,8 +21,11 @@ from functools import lru_cache
 from typing import TextIO
 from urllib.parse import quote
 
+from gateway.common.steady import Steady
 from gateway.record import Record
 from gateway.request_list import RequestList
+
+log = logging.getLogger("gateway")
 
 CAPACITY = 20_000
 _BATCH = 0.05
@@ -148,12 +152,13 @@ class AccessLog:
             self._thread = None
 
     def _run(self) -> None:
+        steady = Steady(log, "lines of the access log are lost")
         while not self._stopping.is_set():
             self._wake.wait()
             self._stopping.wait(_BATCH)  # many lines are one write
             self._wake.clear()
-            self._write()
-        self._write()
+            steady(self._write)
+        steady(self._write)
 
     def _write(self) -> None:
         waiting = self._waiting
@@ -161,13 +166,13 @@ class AccessLog:
         del waiting[: len(lines)]  # others may have been added behind them
         if not lines:
             return
-        if self._requests is not None:
-            self._requests.add(self._taken(), of=len(lines))
         try:
             self._stream.write("\n".join(lines) + "\n")
             self._stream.flush()
         except (OSError, ValueError):  # nobody reads it any more; requests go on
             self.shed += len(lines)
+        if self._requests is not None:
+            self._requests.add(self._taken(), of=len(lines))
 
     def _taken(self) -> list[Record]:
         newest, records = self._newest, []

@@ -107,8 +107,9 @@ class Jobs:
         while (job := self._next()) is not None:
             try:
                 self._attend(job)
-            except Exception:
-                # Whatever a job raises: the others, and its own next run, depend on this thread.
+            except BaseException:
+                # Whatever a job raises, also what ends other threads: the other jobs, and its
+                # own next run, depend on this one.
                 log.exception("job %s failed", job.name)
                 self._count("gateway_job_failures", job)
                 job.due = time.monotonic() + job.interval

@@ -13,6 +13,7 @@ https://prometheus.io/docs/instrumenting/exposition_formats/
 from __future__ import annotations
 
 import json
+import logging
 import os
 import threading
 import time
@@ -22,10 +23,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from gateway.common.steady import Steady
 from gateway.record import Record
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
+
+log = logging.getLogger("gateway.metrics")
 
 FLUSH = 1.0
 STALE = 5.0
@@ -128,9 +132,10 @@ class Metrics:
             self._write()
 
     def _run(self) -> None:
-        self._write()
+        steady = Steady(log, "this worker's numbers are not written")
+        steady(self._write)
         while not self._stopping.wait(FLUSH):
-            self._write()
+            steady(self._write)
 
     def _write(self) -> None:
         assert self._folder is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.common import words, xml
+from gateway.common.steady import Steady
 
 many = settings(deadline=None, max_examples=300)
 
@@ -122,3 +124,24 @@ def test_what_S3_has_is_read() -> None:
     part = "<Part><PartNumber>1</PartNumber><ETag>e</ETag><A/><B/><C/><D/><E/></Part>"
     assert len(xml.parse(f"<U>{part * 10_000}</U>".encode())) == 10_000
     assert xml.parse(b"<a>" * xml.DEEPEST + b"</a>" * xml.DEEPEST).tag == "a"
+
+
+# threads that others count on
+
+
+def test_a_step_that_fails_is_told_once_and_the_next_is_taken(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    steady = Steady(logging.getLogger("gateway"), "nothing is done")
+    errors: list[BaseException | None] = [
+        KeyError("a"), KeyError("a"), SystemExit(1), None, SystemExit(1), None,
+    ]  # fmt: skip
+
+    def step() -> None:
+        error = errors.pop(0)
+        if error is not None:
+            raise error
+
+    assert [steady(step) for _ in range(6)] == [False, False, False, True, False, True]
+    assert [record.getMessage() for record in caplog.records] == ["nothing is done"] * 3
+    assert all(record.exc_info for record in caplog.records)

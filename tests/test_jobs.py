@@ -57,8 +57,9 @@ def test_a_job_that_is_added_later_runs(folder: Path | None) -> None:
     jobs.stop()
 
 
+@pytest.mark.parametrize("kind", [OSError, SystemExit])
 def test_a_failure_is_logged_and_counted_and_all_goes_on(
-    folder: Path | None, caplog: pytest.LogCaptureFixture
+    folder: Path | None, caplog: pytest.LogCaptureFixture, kind: type[BaseException]
 ) -> None:
     metrics = Metrics()
     jobs = Jobs(folder, now, metrics)
@@ -66,7 +67,7 @@ def test_a_failure_is_logged_and_counted_and_all_goes_on(
 
     def fail() -> None:
         failed.release()
-        raise OSError("the disk is gone")
+        raise kind("the disk is gone")
 
     jobs.add("failing", 0.02, fail)
     ran = runs(jobs, "fine", 0.02)

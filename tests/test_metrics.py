@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.metrics import Metrics
@@ -133,3 +134,27 @@ def test_a_folder_that_is_gone_does_not_stop_a_worker(tmp_path: Path) -> None:
     (tmp_path / "run").rmdir()
     metrics._write()
     assert samples(metrics)["gateway_requests_in_flight", ()] == 0
+
+
+def test_a_number_that_cannot_be_read_does_not_end_the_writing_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("gateway.metrics.FLUSH", 0.01)
+    metrics, asked, broken = Metrics(tmp_path), threading.Semaphore(0), [True]
+
+    def read() -> float:
+        asked.release()
+        if broken:
+            raise KeyError("nowhere")
+        return 3
+
+    metrics.watch("gateway_list_lines_shed", read)
+    metrics.start()
+    assert all(asked.acquire(timeout=60) for _ in range(3))
+    assert caplog.text.count("Traceback") == 1
+    broken.clear()
+    while asked.acquire(blocking=False):
+        pass
+    assert all(asked.acquire(timeout=60) for _ in range(2))  # it has written between them
+    assert (tmp_path / f"{os.getpid()}.json").exists()
+    metrics.stop()

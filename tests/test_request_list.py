@@ -6,6 +6,7 @@ import io
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -136,4 +137,25 @@ def test_the_access_log_hands_its_records_on(tmp_path: Path) -> None:
     log.stop()
     assert paths(requests) == ["2", "1", "0"]
     assert len(stream.getvalue().splitlines()) == 3
+    requests.close()
+
+
+def test_what_the_list_does_not_take_costs_the_log_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    requests, stream, asked = RequestList(), io.StringIO(), threading.Semaphore(0)
+
+    def refuse(*_: object, **__: object) -> None:
+        asked.release()
+        raise OverflowError("too large")
+
+    monkeypatch.setattr(requests, "add", refuse)
+    log = AccessLog(stream, requests=requests)
+    log.start()
+    for number in range(3):
+        log.add(record(number))
+        assert asked.acquire(timeout=60)
+    log.stop()
+    assert len(stream.getvalue().splitlines()) == 3
+    assert caplog.text.count("Traceback") == 1, "it is told once"
     requests.close()

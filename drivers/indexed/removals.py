@@ -7,10 +7,16 @@ removed yet (it is open, on Windows).
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
+
+from gateway.common.steady import Steady
+
+log = logging.getLogger("gateway.engine")
 
 _PATIENCE = 10.0
 """Seconds for which closing waits for the files that are left."""
@@ -32,13 +38,19 @@ class Removals:
     def _begin(self) -> None:
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="removals", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="removals", daemon=True)
+                with suppress(RuntimeError):  # there is none now: the next commit tries again
+                    thread.start()
+                    self._thread = thread
 
     def _run(self) -> None:
+        steady = Steady(log, "a file that nothing needs stays until the collector takes it")
         while (name := self._names.get()) is not None:
-            with suppress(OSError):
-                self._remove(name)
+            steady(partial(self._gone, name))
+
+    def _gone(self, name: str) -> None:
+        with suppress(OSError):
+            self._remove(name)
 
     def close(self) -> None:
         """Remove what is left. May be called twice."""

@@ -112,10 +112,11 @@ def _find_and_set(patience: float, within: float) -> None:
     until = time.monotonic() + within
     while time.monotonic() < until:
         found = False
-        for one in own_sockets():
-            if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                _impatient(one, patience)
-                found = True
+        with suppress(OSError):  # no descriptor is left to look with, or one has just gone
+            for one in own_sockets():
+                if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                    _impatient(one, patience)
+                    found = True
         if found:
             return
         time.sleep(0.02)

@@ -36,6 +36,7 @@ Linux only: it needs the kernel's counters (tcp(7), TCP_INFO) and /proc.
 
 from __future__ import annotations
 
+import logging
 import socket
 import struct
 import sys
@@ -48,9 +49,12 @@ from heapq import nsmallest
 from typing import TypeAlias
 
 from gateway.admission import Admission, UnderWay
+from gateway.common.steady import Steady
 from gateway.servers.pace import PRESSED, Pace
 from gateway.servers.room import EAGER, STILL, Room
 from gateway.servers.sockets import own_sockets
+
+log = logging.getLogger("gateway")
 
 Peer: TypeAlias = tuple[str, int]
 
@@ -131,14 +135,18 @@ class Watch:
 
     def _run(self) -> None:
         spent, pause = 0.0, min(INTERVAL, self._patience / 2)
+        steady = Steady(log, "connections that stand still are not looked for")
         while True:
             least = max(20 * spent, min(EAGER, pause))
             time.sleep(least)
             self._room.wait(max(0.0, pause - least))
             began = time.perf_counter()
-            with suppress(OSError):  # no descriptor is left to look with, now
-                self.look()
+            steady(self._look)
             spent = time.perf_counter() - began
+
+    def _look(self) -> None:
+        with suppress(OSError):  # no descriptor is left to look with, now
+            self.look()
 
     def look(self) -> None:
         """Shut down what stands still."""

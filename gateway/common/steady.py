@@ -1,0 +1,31 @@
+"""Steps of a thread that others count on: one that fails is told, and the next is taken.
+
+A thread that ends by an exception does so in silence, as far as its process goes: what it
+was there for is not done any more, and nobody is waiting to hear of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+
+class Steady:
+    """Takes steps of one kind. What fails again and again in the same way is told once, with
+    its traceback: `words` say what the step was for."""
+
+    def __init__(self, log: logging.Logger, words: str) -> None:
+        self._log, self._words, self._told = log, words, ""
+
+    def __call__(self, step: Callable[[], object]) -> bool:
+        """Whether it did not fail."""
+        try:
+            step()
+        except BaseException as error:  # also what ends other threads: this one is counted on
+            text = f"{type(error).__name__}: {error}"
+            if text != self._told:
+                self._log.exception("%s", self._words)
+            self._told = text
+            return False
+        self._told = ""
+        return True
