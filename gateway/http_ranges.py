@@ -44,7 +44,8 @@ def is_same(info: ObjectInfo, if_range: str) -> bool:
     if etags(if_range) == (info.etag,):
         return not info.etag.startswith("W/")
     date = parse_date(if_range)
-    return date is not None and info.modified // 1000 == date // 1000
+    known = info.modified > 0  # an upstream may not say when
+    return date is not None and known and info.modified // 1000 == date // 1000
 
 
 def _info(found: Opened | ObjectInfo) -> ObjectInfo:

@@ -17,7 +17,8 @@ class Conditions:
     """`*` in `if_match` or `if_none_match` stands for any current object.
 
     ETags are without quotes; a weak one keeps its `W/`. Times have the
-    resolution of HTTP dates: whole seconds.
+    resolution of HTTP dates: whole seconds. An object whose time is 0 has none that is
+    known, and has always changed (RFC 9110 §13.1.3).
     """
 
     if_match: tuple[str, ...] = ()
@@ -34,9 +35,7 @@ class Conditions:
         if self.if_none_match:
             if _weak_match(self.if_none_match, info.etag):
                 raise NotModified(info=info)
-        elif self.modified_since is not None and _seconds(info.modified) <= _seconds(
-            self.modified_since
-        ):
+        elif self.modified_since is not None and 0 < info.modified <= _whole(self.modified_since):
             raise NotModified(info=info)
 
     def check_write(self, key: str, info: ObjectInfo | None) -> None:
@@ -85,6 +84,11 @@ class Conditions:
 
 def _seconds(milliseconds: int) -> int:
     return milliseconds // 1000
+
+
+def _whole(milliseconds: int) -> int:
+    """The last millisecond of that second."""
+    return _seconds(milliseconds) * 1000 + 999
 
 
 def _strong_match(wanted: tuple[str, ...], etag: str) -> bool:

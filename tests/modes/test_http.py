@@ -21,9 +21,11 @@ from gateway import http_ranges
 from gateway.http_fields import byte_range, parse_date
 from gateway.storage import (
     BytesBody,
+    Conditions,
     Context,
     Get,
     InvalidRange,
+    NotModified,
     ObjectInfo,
     Opened,
     Put,
@@ -357,9 +359,18 @@ def test_what_was_opened_for_nothing_is_closed(store: Store) -> None:
 
 
 def test_a_weak_tag_is_never_the_same_object() -> None:
-    info = ObjectInfo(key="k", size=1, etag="W/x", modified=0)
+    info = ObjectInfo(key="k", size=1, etag="W/x", modified=1500)
     assert not http_ranges.is_same(info, 'W/"x"')
-    assert http_ranges.is_same(info, "Thu, 01 Jan 1970 00:00:00 GMT")
+    assert http_ranges.is_same(info, "Thu, 01 Jan 1970 00:00:01 GMT")
+
+
+def test_a_time_that_is_not_known_fits_no_date() -> None:
+    """As of an upstream that does not say when an object was written."""
+    info = ObjectInfo(key="k", size=1, etag="x", modified=0)
+    assert not http_ranges.is_same(info, "Thu, 01 Jan 1970 00:00:00 GMT")
+    Conditions(modified_since=1 << 50).check_read(info)
+    with pytest.raises(NotModified):
+        Conditions(modified_since=1 << 50).check_read(replace(info, modified=1))
 
 
 @given(st.integers(0, 10**30), st.integers(0, 10**30), st.integers(0, 2000))

@@ -57,7 +57,10 @@ def put_object(request: Request) -> Reply:
 def get_object(request: Request) -> Reply:
     want = headers.reading(request)
     overrides = _overrides(request) if request.query else None
-    opened, want = _read(request, request.access.get, want)
+    if want.range is None:
+        opened = request.access.get(request.key, want)
+    else:
+        opened, want = _part(request, request.access.get, want)
     info, whole = opened.info, want.range is None and want.part is None
     said = replies.described(info)
     if not whole:
@@ -72,10 +75,8 @@ def get_object(request: Request) -> Reply:
     return _sent(status, said, opened)
 
 
-def _read(request: Request, ask: Callable[[str, Get], T], want: Get) -> tuple[T, Get]:
+def _part(request: Request, ask: Callable[[str, Get], T], want: Get) -> tuple[T, Get]:
     """What is there, and what of it is sent."""
-    if want.range is None:
-        return ask(request.key, want), want
     return http_ranges.read(partial(ask, request.key), want, request.environ.get("HTTP_IF_RANGE"))
 
 
@@ -89,7 +90,10 @@ def _sent(status: int, said: Headers, opened: Opened) -> Reply:
 def head_object(request: Request) -> Reply:
     want = headers.reading(request)
     overrides = _overrides(request) if request.query else None
-    info, want = _read(request, request.access.stat, want)
+    if want.range is None:
+        info = request.access.stat(request.key, want)
+    else:
+        info, want = _part(request, request.access.stat, want)
     said, status, length = replies.described(info), 200, info.size
     if want.range is not None or want.part is not None:
         start, length = _located(info, want)
