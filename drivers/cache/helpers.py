@@ -13,7 +13,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
-from gateway.storage import Busy
+from gateway.storage import Busy, Threads
 
 log = logging.getLogger("gateway.cache")
 _IDLE = 10.0
@@ -22,10 +22,11 @@ Work: TypeAlias = Callable[[], object]
 
 
 class Helpers:
-    """Their `name` is in the log."""
+    """Their `name` is in the log. `threads`: those of the server, to which none of these
+    belongs: nobody's request is kept waiting by one that waits."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, threads: Threads) -> None:
+        self._name, self._threads = name, threads
         self._work: SimpleQueue[Work] = SimpleQueue()
         self._lock = threading.Lock()
         self._idle = 0
@@ -46,6 +47,7 @@ class Helpers:
             raise Busy("No thread is left to fetch the object.", retry_after=1) from error
 
     def _run(self, first: list[Work]) -> None:
+        self._threads.step_out()
         self._do(first.pop())
         while self._do_next():
             pass

@@ -128,8 +128,8 @@ class Cache(Through):
             source=self.source, stock=stock, marks=marks, policy=policy, room=room, hot=hot,
             holder=self._owner.name if self._owner else secrets.token_hex(8), clock=context.clock,
         )  # fmt: skip
-        helpers = Helpers(f"cache {context.sid}")
-        parts.fills = Fills(helpers, marks, lambda fill: Pull(parts, fill)())
+        helpers = Helpers(f"cache {context.sid}", context.threads)
+        parts.fills = Fills(helpers, marks, context.threads, lambda fill: Pull(parts, fill)())
         self._parts, self._stock, self._marks = parts, stock, marks
         self._hot, self._fills = hot, parts.fills
         self._upkeep.start(parts, context, folder if on_disk else None, self.expire_unused)

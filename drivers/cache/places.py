@@ -8,7 +8,8 @@ away, or stand still) goes on while places are free, and ends where they are not
 only asked for behind an answer does not begin then.
 
 A source that does not answer shall not hold all of a server's threads: who waits for
-longer than `LONG` is one of a few (`PATIENT`), the others are told that it is busy.
+longer than `LONG` takes a place among those that may (`gateway.storage.waiting`), and is told
+that it is busy when there is none. Those that pull are none of these threads.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from drivers.cache.entries import Entry
 from drivers.cache.fills import Ask, Fill
 from drivers.cache.helpers import Helpers
 from drivers.cache.marks import Marks
-from gateway.storage import Busy, StorageError, TimedOut, Unavailable
+from gateway.storage import Busy, StorageError, Threads, TimedOut, Unavailable
 
 PLACES = 16
 MOST = 48
@@ -35,7 +36,6 @@ YOUNG = 2.0
 
 LONG = 5.0
 """Seconds."""
-PATIENT = 8
 
 PATIENCE = 30.0
 """Seconds that a reader waits for a place."""
@@ -55,10 +55,14 @@ class Late(TimedOut):
 
 
 class Fills:
-    """`pull` carries one out; it raises what the source raises."""
+    """`pull` carries one out; it raises what the source raises. `threads`: those of the
+    server, some of which may wait here."""
 
-    def __init__(self, helpers: Helpers, marks: Marks, pull: Callable[[Fill], object]) -> None:
+    def __init__(
+        self, helpers: Helpers, marks: Marks, threads: Threads, pull: Callable[[Fill], object]
+    ) -> None:
         self._helpers, self._marks, self._pull = helpers, marks, pull
+        self._waiting = threads.part()
         self._lock = threading.Condition()
         self._active: dict[tuple[str, str], list[Fill]] = {}
         """Those that may be joined, by what they are of."""
@@ -66,7 +70,6 @@ class Fills:
         self._running: set[Fill] = set()
         self._leaving: set[Fill] = set()
         """Those of them that are about to end."""
-        self._patient = threading.BoundedSemaphore(PATIENT)
         self._answered = time.monotonic()
         self._ending = False
         """No fill begins any more, and those under way are to break off."""
@@ -137,7 +140,7 @@ class Fills:
         Raises `Late` when it is not known `within` seconds after it was first asked for, and
         what says that it is not waited for any longer.
         """
-        came, patient = time.monotonic(), False
+        came, waits = time.monotonic(), False
         try:
             while not fill.wait(max(0.0, fill.made + within - time.monotonic())):
                 now = time.monotonic()
@@ -149,13 +152,13 @@ class Fills:
                     self._admit()
                 elif fill.hopeless:
                     raise TimedOut("The source does not answer.", key=fill.ask.key)
-                elif now - fill.began > LONG and not patient:
-                    patient = self._patient.acquire(blocking=False)
-                    if not patient:
+                elif now - fill.began > LONG and not waits:
+                    shared, waits = self._waiting.take(), True
+                    if not shared:
                         raise Busy("Too many requests wait for the source.", retry_after=1)
         finally:
-            if patient:
-                self._patient.release()
+            if waits:
+                self._waiting.give()
         return fill.outcome()
 
     @property

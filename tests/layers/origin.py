@@ -26,6 +26,7 @@ from gateway.storage import (
     Readable,
     Secret,
     StorageError,
+    Threads,
     pieces,
 )
 from gateway.testing.faults import PATIENCE
@@ -140,11 +141,16 @@ class Site:
         self.folder, self.clock, self.origin = folder, Clock(), Origin()
         self.origin.open(Context(sid="origin", clock=self.clock, master_key=Secret(bytes(32))))
         self._workers: list[Cache] = []
+        self.threads = Threads()
 
     def worker(self, **options: Any) -> Cache:
         cache = Cache(source=self.origin, **options)
         context = Context(
-            sid="c", folder=self.folder, clock=self.clock, master_key=Secret(bytes(32))
+            sid="c",
+            folder=self.folder,
+            clock=self.clock,
+            master_key=Secret(bytes(32)),
+            threads=self.threads,
         )
         cache.open(context)
         self._workers.append(cache)

@@ -13,9 +13,9 @@ from drivers.cache import Cache
 from drivers.cache.fills import BLOCK
 from drivers.cache.helpers import Helpers
 from drivers.cache.places import MOST, PLACES
-from gateway.storage import Busy, Unavailable, pieces
+from gateway.storage import Busy, Context, Get, Opened, Threads, Unavailable, pieces
 from gateway.testing.faults import noise
-from tests.layers.origin import Site, read, running, until
+from tests.layers.origin import Origin, Site, read, running, until
 
 Opening = Callable[..., Cache]
 LARGE = noise(4 * BLOCK + 5)
@@ -50,7 +50,7 @@ def leave_alone(cache: Cache, site: Site, count: int) -> None:
 
 
 def test_a_thread_outlives_whatever_its_work_does(caplog: pytest.LogCaptureFixture) -> None:
-    helpers, seen = Helpers("cache c"), threading.Semaphore(0)
+    helpers, seen = Helpers("cache c", Threads()), threading.Semaphore(0)
     for error in (KeyError("k"), SystemExit(1), RuntimeError("r")):
 
         def work(error: BaseException = error) -> None:
@@ -70,7 +70,7 @@ def test_a_thread_outlives_whatever_its_work_does(caplog: pytest.LogCaptureFixtu
 def test_what_waits_for_work_is_counted_when_no_thread_can_be_made(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    helpers, done = Helpers("cache c"), threading.Semaphore(0)
+    helpers, done = Helpers("cache c", Threads()), threading.Semaphore(0)
     real = threading.Thread.start
 
     def refuse(_: threading.Thread) -> None:
@@ -207,11 +207,12 @@ def test_what_is_at_work_is_bounded_whatever_hangs(
     assert whole(cache, "small") == b"small"
 
 
-def test_a_source_that_does_not_answer_holds_a_few_readers_and_not_all(
+def test_a_source_that_does_not_answer_does_not_hold_all_threads(
     cached: Opening, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("drivers.cache.places.LONG", 0.1)
     site.origin.has("k", b"data")
+    site.threads = Threads(16)
     cache = cached()
     site.origin.hang = lambda _: True
     told = threading.Semaphore(0)
@@ -224,11 +225,11 @@ def test_a_source_that_does_not_answer_holds_a_few_readers_and_not_all(
             raise
 
     with running(20, reader) as got:
-        for _ in range(12):
+        for _ in range(20 - site.threads.share):
             assert told.acquire(timeout=60)
         site.origin.go.set()
-    assert sum(one == b"data" for one in got) == 8
-    assert sum(isinstance(one, Busy) for one in got) == 12
+    assert sum(one == b"data" for one in got) == site.threads.share == 12
+    assert sum(isinstance(one, Busy) for one in got) == 8
     assert len(site.origin.gets) == 1
     assert whole(cache, "k") == b"data"
 
@@ -248,6 +249,35 @@ def test_a_source_without_time_outs_is_given_up(
         while opened.body.read():
             pass
     site.origin.go.set()
+
+
+class Counted(Origin):
+    """One that lets threads wait takes a place for them, as drivers of upstreams do."""
+
+    def open(self, context: Context) -> None:
+        super().open(context)
+        self.part = context.threads.part()
+
+    def get(self, key: str, want: Get = Get()) -> Opened:
+        assert self.part.take()
+        try:
+            return super().get(key, want)
+        finally:
+            self.part.give()
+
+
+def test_those_that_pull_are_no_threads_of_the_server(
+    cached: Opening, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.threads, site.origin = Threads(2), Counted()
+    site.origin.open(Context(sid="origin", clock=site.clock, threads=site.threads))
+    large_ones(site, PLACES)
+    cache = cached()
+    site.origin.hang = lambda key: key != "small"
+    with threads(PLACES // 2, lambda number: whole(cache, f"large{number}")):
+        until(lambda: site.origin.waiting == PLACES // 2)
+        assert whole(cache, "small") == b"small"
+        site.origin.go.set()
 
 
 # an end
