@@ -160,9 +160,8 @@ class Client:
         path = f"{prefix}/{request.key}" if request.key or not prefix else prefix
         head, seed = signed_head(request, place, region, path, key)
         streams = not isinstance(request.body, bytes)
-        left = deadline - time.monotonic()
         try:
-            connection = self.pool.take(place, streams=streams, brief=brief, seconds=left)
+            connection = self.pool.take(place, streams=streams, brief=brief, deadline=deadline)
         except NotConnected as failed:
             raise Lost(failed.error, harmless=True) from failed.error
         reused = not connection.fresh

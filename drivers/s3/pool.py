@@ -80,17 +80,22 @@ class Pool:
         self._names = Names()
         self._condition = threading.Condition(threading.Lock())
         self._idle: dict[Place, list[Connection]] = {}
-        self._open = self._waiting = self._streams = self._failures = 0
+        self._open = self._waiting = self._queued = self._streams = self._failures = 0
         self._moved = clock()
         self._probing = self._closed = False
 
     # a request: take, then done, or answered and give or drop, or failed
 
     def take(
-        self, place: Place, *, streams: bool = False, brief: bool = False, seconds: float = 1e9
+        self,
+        place: Place,
+        *,
+        streams: bool = False,
+        brief: bool = False,
+        deadline: float | None = None,
     ) -> Connection:
-        """A connection for one request, that has `seconds` to be made. Raises `Busy`,
-        `OriginFailed` when nobody is to be asked now, `NotConnected`.
+        """A connection for one request, made before the `deadline` (of the monotonic clock).
+        Raises `Busy`, `OriginFailed` when nobody is to be asked now, `NotConnected`.
 
         Afterwards the request waits for an answer, until `answered`, `done` or `failed`.
         `streams`: its body comes as its client sends it; `brief`: it must not wait here.
@@ -101,11 +106,14 @@ class Pool:
             if found is None:
                 self._open += 1
         if found is None:
-            found = self._made(place, streams, min(seconds, self.limits.connect_timeout))
+            found = self._made(place, streams, deadline)
         found.waits, found.streams = True, streams
         return found
 
-    def _made(self, place: Place, streams: bool, seconds: float) -> Connection:
+    def _made(self, place: Place, streams: bool, deadline: float | None) -> Connection:
+        seconds = self.limits.connect_timeout
+        if deadline is not None:
+            seconds = max(0.01, min(seconds, deadline - time.monotonic()))
         try:
             return self._connect(place, seconds)
         except BaseException as error:
@@ -145,11 +153,15 @@ class Pool:
         """Wait for a place, for as long as answers come."""
         patience = _MOMENT if brief else self.limits.queue_timeout
         latest = self._clock() + (patience if brief else _LONGEST * patience)
-        while self._full(streams):
-            left = min(self._moved + patience, latest) - self._clock()
-            if left <= 0 or self._closed:
-                raise Busy("Too many requests wait for the upstream.", retry_after=1)
-            self._condition.wait(left)
+        self._queued += 1
+        try:
+            while self._full(streams):
+                left = min(self._moved + patience, latest) - self._clock()
+                if left <= 0 or self._closed:
+                    raise Busy("Too many requests wait for the upstream.", retry_after=1)
+                self._condition.wait(left)
+        finally:
+            self._queued -= 1
 
     def _reusable(self, place: Place) -> Connection | None:
         """An idle connection of which nobody has closed the other end, and on which nothing
@@ -172,7 +184,7 @@ class Pool:
         if place.tls and self._context is None:
             self._context = self._make_context()
         context = self._context if place.tls else None
-        plain = connected(place, context, self._names, max(0.01, seconds))
+        plain = connected(place, context, self._names, seconds)
         return Connection(place, plain, self.limits.read_timeout)
 
     def pause(self) -> None:
@@ -196,9 +208,8 @@ class Pool:
     def done(self, connection: Connection, *, keeps: bool) -> None:
         """The whole answer is there; the connection may carry another request if it `keeps`."""
         connection.fresh = False
-        connection.idle_since = self._clock()
         with self._condition:
-            self._answered(connection)
+            connection.idle_since = self._answered(connection)
             self._back(connection, keeps)
 
     def failed(self, connection: Connection, error: BaseException | None = None) -> None:
@@ -211,17 +222,20 @@ class Pool:
             self._discard(connection)
             self._condition.notify_all()
 
-    def _answered(self, connection: Connection) -> None:
+    def _answered(self, connection: Connection) -> float:
+        """When that is."""
         self._failures, self._probing = 0, False
-        self._moved = self._clock()
         if connection.waits:
             connection.waits = False
             self._leave(connection.streams)
+        self._moved = now = self._clock()
+        return now
 
     def _leave(self, streams: bool) -> None:
         self._waiting -= 1
         self._streams -= streams
-        self._condition.notify_all()
+        if self._queued:  # nobody mostly, and asking the condition costs as much as a lock
+            self._condition.notify_all()
 
     def _count(self, error: BaseException | None) -> None:
         self._probing = False
@@ -240,7 +254,8 @@ class Pool:
             self._idle.setdefault(connection.place, []).append(connection)
         else:
             self._discard(connection)
-        self._condition.notify_all()
+        if self._queued:
+            self._condition.notify_all()
 
     def close(self) -> None:
         with self._condition:
