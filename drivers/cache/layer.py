@@ -48,7 +48,7 @@ from gateway.storage import (
 )
 from gateway.storage.options import AtLeast, Duration, Size
 
-_TRIES = 10
+_TRIES = 5
 SOON = 1.0
 """Seconds that who has stale bytes waits for the source."""
 _DISK, _MEMORY = 10 << 30, 256 << 20

@@ -63,7 +63,7 @@ class Fills:
     ) -> None:
         self._helpers, self._marks, self._pull = helpers, marks, pull
         self._waiting = threads.part()
-        self._lock = threading.Condition()
+        self._lock = threading.Condition(threading.Lock())
         self._active: dict[tuple[str, str], list[Fill]] = {}
         """Those that may be joined, by what they are of."""
         self._queue: deque[Fill] = deque()

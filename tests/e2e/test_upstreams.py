@@ -10,11 +10,13 @@ from threading import Event
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError, ResponseStreamingError
 
 from gateway.testing.faults import PATIENCE, noise
-from gateway.testing.upstreams import Exchange, Upstream, cut, refuse
+from gateway.testing.upstreams import Exchange, Upstream, cut, hang, refuse, stall
 from tests.e2e.conftest import SERVERS, Running, serving
+from tests.e2e.raw import connect, eventually, head, signed
 
 LARGE = noise(3 << 20)
 CONFIG = """
@@ -89,3 +91,58 @@ def test_an_upstream_that_hangs_holds_up_nobody_else(
         outcomes = [one.result() for one in asked]
     assert {code for _, code in outcomes} <= {"SlowDown", "ServiceUnavailable"}
     assert len(upstream.requests) <= 8
+
+
+CACHED = """
+[server]
+drain = "1s"
+[services.cached]
+driver = "cache"
+source = "fronted"
+refresh_after = "1s"
+"""
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_cache_keeps_nobody_waiting_for_a_source_that_hangs(tmp_path: Path, server: str) -> None:
+    """Neither who has stale bytes, nor who asks for other things than clients that have gone."""
+
+    def act(exchange: Exchange) -> None:
+        if "/large" in exchange.seen.target:
+            stall(LARGE, 100_000)(exchange)
+        elif "/k" in exchange.seen.target:
+            hang(exchange)
+        else:
+            upstream._keep(exchange)
+
+    with Upstream() as upstream:
+        upstream.objects |= {"/upstream/k": b"old", "/upstream/small": b"small"}
+        options = ["--server", server, "--threads", "64"]
+        options += ["--workers", "1"] if server == "granian" else []
+        config = CONFIG.format(url=upstream.url) + CACHED
+        with serving(tmp_path, *options, config=config) as running:
+            # Patient enough for any machine, and less than the upstream's time-out.
+            client = running.client(config=Config(read_timeout=15))
+
+            def got(key: str) -> bytes:
+                return bytes(client.get_object(Bucket="cached", Key=key)["Body"].read())
+
+            def stale() -> bool:
+                return got("k") == b"old" and asked_again(upstream)
+
+            assert got("k") == b"old"
+            upstream.always(act)
+            for number in range(18):
+                target = f"/cached/large{number}"
+                with connect(running) as leaving:
+                    leaving.sendall(head("GET", target, signed(running.url, "GET", target)))
+                    assert leaving.recv(4096).startswith(b"HTTP/1.1 200 ")
+            assert got("small") == b"small"
+            eventually(stale, "it is asked for again")
+            for _ in range(3):
+                assert got("k") == b"old"
+                assert client.head_object(Bucket="cached", Key="k")["ContentLength"] == 3
+
+
+def asked_again(upstream: Upstream) -> bool:
+    return sum(seen.target == "/upstream/k" for seen in upstream.requests) > 1
