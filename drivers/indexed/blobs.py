@@ -9,7 +9,10 @@ value before it, and the last value is the CRC-32 of the whole.
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
+import re
 import secrets
 import struct
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +28,7 @@ from gateway.common import private
 from gateway.common.system import translate, translating
 from gateway.storage import Corrupt
 
+log = logging.getLogger("gateway.engine")
 _BINARY = getattr(os, "O_BINARY", 0)
 
 
@@ -54,6 +58,9 @@ class Blobs(Protocol):
 
     def remove(self, name: str) -> None:
         """Raises `OSError` when it cannot be removed yet."""
+
+
+_NAME = re.compile("[0-9a-f]{32}").fullmatch
 
 
 def new_name() -> str:
@@ -159,16 +166,24 @@ class FileBlobs:
         return _Closing(read(), file.close)
 
     def remove(self, name: str) -> None:
+        if not _NAME(name):  # by a damaged row: it is no file of ours
+            raise OSError(errno.EINVAL, f"No blob is called {name!r}")
         self.path(name).unlink(missing_ok=True)
 
     def names(self) -> Iterator[tuple[str, float]]:
-        """(name, time of the last change in seconds) of each file."""
+        """(name, time of the last change in seconds) of each file. What cannot be looked at
+        is told, and left out."""
         for number in range(256):
-            with os.scandir(self.folder / f"{number:02x}") as entries:
-                for entry in entries:
-                    if self.path(entry.name) != Path(entry.path):
-                        continue  # not ours
-                    with suppress(FileNotFoundError):
+            folder = self.folder / f"{number:02x}"
+            try:
+                with os.scandir(folder) as entries:
+                    found = list(entries)
+            except OSError as error:
+                log.error("%s cannot be looked at: %s", folder, error.strerror or error)
+                continue
+            for entry in found:
+                if _NAME(entry.name) and entry.name[:2] == folder.name:  # else not ours
+                    with suppress(OSError):  # it has gone meanwhile, say
                         yield entry.name, entry.stat().st_mtime
 
 

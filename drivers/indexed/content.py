@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import NamedTuple, cast
 
 from drivers.indexed.batch import Transaction
 from drivers.indexed.blobs import Blob
 from drivers.indexed.records import Row, unpack_pieces
+from gateway.storage import Corrupt
+
+log = logging.getLogger("gateway.engine")
 
 
 class Content(NamedTuple):
@@ -108,5 +112,10 @@ def release_manifest(txn: Transaction, manifest: int, due: int | None) -> None:
     if row is None or row[0] > 0:
         return
     txn.execute("DELETE FROM manifests WHERE id = ?", (manifest,))
-    for piece in unpack_pieces(row[1]):
+    try:
+        pieces = unpack_pieces(row[1])
+    except Corrupt as error:  # what needed it can be removed all the same
+        log.error("%s The files that it names stay.", error)
+        return
+    for piece in pieces:
         _release_piece(txn, piece.blob, due)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from gateway.storage import (
     NOTHING,
     NULL_VERSION,
+    Corrupt,
     Encryption,
     ObjectInfo,
     Part,
@@ -63,7 +64,18 @@ def pack_pieces(pieces: Sequence[Piece]) -> bytes:
 
 
 def unpack_pieces(packed: bytes) -> list[Piece]:
-    return [Piece(*values) for values in _PIECE.iter_unpack(packed)]
+    """Raises `Corrupt`."""
+    try:
+        return [Piece(*values) for values in _PIECE.iter_unpack(packed)]
+    except struct.error as error:
+        raise Corrupt("A list of pieces in the index is damaged.") from error
+
+
+def _load(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise Corrupt("A row of the index is damaged.") from error
 
 
 _dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -138,12 +150,12 @@ def _one_checksum(options: Put, checksum: tuple[str, str]) -> str:
 
 
 def change_detail(detail: str, **changes: object) -> str:
-    values = _without_empty({**(json.loads(detail) if detail else {}), **changes})
+    values = _without_empty({**(_load(detail) if detail else {}), **changes})
     return _dump(values) if values else ""
 
 
 def detail_of(row: Row) -> dict[str, Any]:
-    return json.loads(row.detail) if row.detail else {}
+    return _load(row.detail) if row.detail else {}
 
 
 def protection_of(row: Row) -> Protection | None:
@@ -167,7 +179,7 @@ def info_of(row: Row, *, versioned: bool, parts: tuple[Part, ...] = ()) -> Objec
             owner=row.owner,
             parts=parts,
         )
-    detail = json.loads(row.detail)
+    detail = _load(row.detail)
     return ObjectInfo(
         key=row.key,
         size=row.size,
@@ -219,7 +231,7 @@ def pack_parts(parts: Sequence[Part]) -> str:
 
 
 def unpack_parts(text: str) -> tuple[Part, ...]:
-    return tuple(Part(*values) for values in json.loads(text)) if text else ()
+    return tuple(Part(*values) for values in _load(text)) if text else ()
 
 
 def pack_upload(options: Put) -> str:
@@ -237,7 +249,7 @@ def pack_upload(options: Put) -> str:
 
 
 def unpack_upload(upload: str, key: str, begun: int, text: str) -> Upload:
-    values = json.loads(text)
+    values = _load(text)
     info = info_of(
         Row(
             0, key, 0, NULL_VERSION, 0, "", begun, values["content_type"],

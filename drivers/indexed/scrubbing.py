@@ -19,7 +19,7 @@ from drivers.indexed.blobs import Blobs, Crcs
 from drivers.indexed.cipher import BLOCK, TAG
 from drivers.indexed.records import Piece, unpack_pieces
 from drivers.indexed.space import Space
-from gateway.storage import NULL_VERSION, Damage, NoSuchStore, Scrubbed, StorageError
+from gateway.storage import NULL_VERSION, Corrupt, Damage, NoSuchStore, Scrubbed, StorageError
 
 PAGE = 500
 """Items that are taken from the index at once; their bytes are not among them."""
@@ -78,23 +78,30 @@ def _items(space: Space, service: int, *, versioned: bool) -> Iterator[Item]:
         for row in _pages(space, _versions(service)):
             yield _item(service, row, versioned=True)
     for key, upload in _pages(space, _uploads(service)):
-        for number, pieces, size in _pages(space, _parts(upload)):
+        for number, packed, size in _pages(space, _parts(upload)):
             name = f"Part {number} of the upload {upload}: "
-            yield Item(
-                key, None, name, size, unpack_pieces(pieces), _PART_STILL, (upload, number, pieces)
-            )
+            named = upload, number, packed
+            yield Item(key, None, name, size, _unpacked(packed), _PART_STILL, named)
 
 
 def _item(service: int, row: Any, *, versioned: bool) -> Item:
     key, sequence, version, size, blob, manifest, packed = row
     pieces: list[Piece] | None = None
     if packed is not None:
-        pieces = unpack_pieces(packed)
+        pieces = _unpacked(packed)
     elif manifest is None:
         pieces = [] if blob is None else [Piece(blob, 0, size)]
     shown = version if versioned or version != NULL_VERSION else None
     found_by = (service, key, sequence, blob, manifest)
     return Item(key, shown, "", size, pieces, _STILL, found_by * 2)  # in either table
+
+
+def _unpacked(packed: bytes) -> list[Piece] | None:
+    """None when that row is damaged: the others are to be looked at."""
+    try:
+        return unpack_pieces(packed)
+    except Corrupt:
+        return None
 
 
 Query = Callable[[Any], list[tuple[str, tuple[object, ...]]]]
@@ -183,9 +190,11 @@ class _Check:
     def _blob(self, blob: int, end: int) -> Steps:
         if self._was_seen(blob):
             return self._wrong.get(blob, "")
-        row = self._space.one(
-            "SELECT refs, size, name, crcs, seal, data FROM blobs WHERE id = ?", (blob,)
-        )
+        sql = "SELECT refs, size, name, crcs, seal, data FROM blobs WHERE id = ?"
+        try:
+            row = self._space.one(sql, (blob,))
+        except StorageError as error:
+            return f"Its place in the index cannot be read: {error}"
         if row is None:
             return "The index has lost its bytes."
         refs, size, name, crcs, seal, data = row

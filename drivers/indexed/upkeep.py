@@ -5,6 +5,7 @@ Each function is one bounded step of a job, and may be called by any worker.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,6 +14,8 @@ from functools import partial
 from drivers.indexed import uploads
 from drivers.indexed.batch import Transaction
 from drivers.indexed.space import FileSpace, Space
+
+log = logging.getLogger("gateway.engine")
 
 STEP = 1000
 PATIENCE = 20.0
@@ -45,11 +48,17 @@ def remove_due(space: FileSpace) -> int:
 
 
 def _remove(space: FileSpace, due: Sequence[tuple[int, str]]) -> int:
-    gone = []
+    gone, left = [], []
     for blob, name in due:
-        with suppress(OSError):
+        try:
             space.blobs.remove(name)
+        except OSError as error:
+            left.append(error)
+        else:
             gone.append((blob,))
+    if left:
+        why = left[0].strerror or left[0]
+        log.warning("%d files that nothing needs cannot be removed yet: %s", len(left), why)
 
     def forget(txn: Transaction) -> None:
         for row in gone:

@@ -14,6 +14,7 @@ from drivers.local import Local
 from gateway.storage import (
     BytesBody,
     Context,
+    Corrupt,
     Damage,
     Encryption,
     Get,
@@ -183,6 +184,33 @@ def test_an_index_that_contradicts_itself_is_found(store: Local, sql: str) -> No
     store.space.write(lambda txn: txn.execute(sql))
     (damage,) = found(store)
     assert LOST[sql] in damage.message
+
+
+def test_a_damaged_row_is_named_and_the_others_are_checked(store: Local) -> None:
+    """It can be removed, too."""
+    put(store, "a")
+    upload = store.begin("b").id
+    part = store.copy_part("b", upload, 1, store, "a")
+    store.complete("b", upload, [PartRef(number=1, etag=part.etag)])
+    other = store.begin("c").id
+    send(store, "c", other, 1, BIG)
+    put(store, "d")
+    store.space.write(lambda txn: txn.execute("UPDATE manifests SET pieces = X'0102'"))
+    store.space.write(lambda txn: txn.execute("UPDATE parts SET pieces = X'0102'"))
+    store.space.write(lambda txn: txn.execute("UPDATE blobs SET size = 0 WHERE refs = 1"))
+    assert whose(store) == ["b", "d", "c"]
+    with pytest.raises(Corrupt):
+        store.get("b")
+    store.delete("b")
+    store.delete("d")
+    assert whose(store) == ["c"]
+
+
+def test_a_row_whose_text_is_damaged_is_an_error_in_the_contracts_words(store: Local) -> None:
+    put(store, "k", metadata={"a": "1"})
+    store.space.write(lambda txn: txn.execute("UPDATE objects SET detail = '{'"))
+    with pytest.raises(Corrupt):
+        store.get("k")
 
 
 def test_all_of_many_are_checked(store: Local, monkeypatch: pytest.MonkeyPatch) -> None:

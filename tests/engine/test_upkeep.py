@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 
 from drivers.indexed import upkeep
-from drivers.indexed.upkeep import forget_changes
+from drivers.indexed.space import FileSpace
+from drivers.indexed.upkeep import forget_changes, remove_due, remove_orphans
 from drivers.local import Local
 from drivers.memory import Memory
 from gateway.storage import BytesBody, Context, Put
@@ -113,6 +115,54 @@ def test_looking_for_them_costs_a_seek_for_each_service(account: Local) -> None:
     assert connection.execute(upkeep._DROPPED).fetchall() == []
     connection.close()
     assert steps < 500
+
+
+def held(tmp_path: Path) -> list[Path]:
+    return sorted(path for path in (tmp_path / "blobs").rglob("?" * 32))
+
+
+def test_what_cannot_be_removed_is_told_and_stops_nothing_else(
+    account: Local, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever a row, a file or a folder is like."""
+    space = account.space
+    assert isinstance(space, FileSpace)
+    account.create("a")
+    bucket: Any = account.bucket("a")
+    for number in range(3):
+        bucket.put(f"k{number}", BytesBody(bytes(100_000)), Put(size=100_000))
+    in_the_way = held(tmp_path)[0]
+    in_the_way.unlink()
+    (in_the_way / "folder").mkdir(parents=True)
+    rows = "INSERT INTO blobs (refs, size, name, due) VALUES (0, 1, ?, 0)"
+    bad = ("", "../../index.db", "\0", "é" * 32, "ab/cd", "A" * 32)
+    space.write(lambda txn: [txn.execute(rows, (name,)) for name in bad])
+    space.write(lambda txn: txn.execute("UPDATE blobs SET refs = 0, due = 0"))
+    for _ in range(2):
+        remove_due(space)
+        assert held(tmp_path) == [in_the_way]
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 2
+    assert all("7 files that nothing needs cannot be removed yet" in line for line in told)
+    assert (tmp_path / "index.db").exists()
+
+
+def test_a_folder_that_is_gone_or_unreadable_keeps_no_orphan_elsewhere(
+    account: Local, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    space, blobs = account.space, tmp_path / "blobs"
+    assert isinstance(space, FileSpace)
+    (blobs / "10").rmdir()
+    (blobs / "20").rmdir()
+    (blobs / "20").write_bytes(b"no folder")
+    for name in ("0f" * 16, "ff" * 16):
+        (blobs / name[:2] / name).write_bytes(b"left by a process that died")
+        os.utime(blobs / name[:2] / name, (0, 0))
+    (blobs / "ff" / "stranger").write_bytes(b"whose?")
+    assert remove_orphans(space) == 2
+    assert held(tmp_path) == []
+    assert [record.getMessage().count("cannot be looked at") for record in caplog.records] == [1, 1]
+    assert (blobs / "ff" / "stranger").exists()
 
 
 def test_in_memory_they_go_at_once() -> None:
