@@ -15,7 +15,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from drivers.indexed.ledger import Ledger
 from gateway.common import system
@@ -23,9 +23,17 @@ from gateway.storage import Full, StorageError, Unavailable
 
 Operation = Callable[["Transaction"], Any]
 
+Room = Literal["", "hide", "remove"]
+"""What an operation may have of what is set aside for a full disk: nothing; what the log
+needs; and what the database does. It gives more back only where it removes for good."""
+
 
 class Uncertain(Unavailable):
     """The commit failed in a way that may yet turn out to have worked."""
+
+
+class NoSpace(Full):
+    """The disk's, of which removals may be given some; no quota's."""
 
 
 def translate(error: sqlite3.Error) -> StorageError:
@@ -33,7 +41,7 @@ def translate(error: sqlite3.Error) -> StorageError:
     extended = getattr(error, "sqlite_errorcode", 0)
     code = extended & 0xFF
     if code == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_SHMSIZE:
-        return Full()
+        return NoSpace()
     if code == sqlite3.SQLITE_CANTOPEN and (short := _short_of_files()) is not None:
         return short
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
@@ -103,10 +111,10 @@ class Waiter:
     """An operation, whoever waits for it, and what became of it. `plain`: it leaves the
     services' rows to the ledgers."""
 
-    __slots__ = ("error", "lead", "operation", "plain", "result", "wake")
+    __slots__ = ("error", "lead", "operation", "plain", "result", "room", "wake")
 
-    def __init__(self, operation: Operation, *, plain: bool) -> None:
-        self.operation, self.plain = operation, plain
+    def __init__(self, operation: Operation, *, plain: bool, room: Room = "") -> None:
+        self.operation, self.plain, self.room = operation, plain, room
         self.result: Any = None
         self.error: BaseException | None = None
         self.lead = False

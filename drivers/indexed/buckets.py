@@ -9,7 +9,7 @@ from typing import Any, cast
 from drivers.indexed import uploads
 from drivers.indexed.batch import Transaction
 from drivers.indexed.view import View
-from gateway.storage import AlreadyExists, BucketInfo, Buckets, NoSuchStore, NotEmpty
+from gateway.storage import AlreadyExists, BucketInfo, Buckets, Full, NoSuchStore, NotEmpty
 
 
 class BucketsView(View, Buckets):
@@ -46,7 +46,13 @@ class BucketsView(View, Buckets):
                 txn.execute("DELETE FROM changes WHERE service = ?", (service,))
             txn.execute("DELETE FROM services WHERE id = ?", (service,))
 
-        self.space.write(operation)
+        try:
+            self.space.write(operation, room="remove")
+        except Full:
+            service = find_service(self.space.one, name)
+            if service is not None:
+                uploads.drop_in_steps(self.space, service)
+            self.space.write(operation, room="remove")
 
     def bucket(self, name: str) -> View:
         service = find_service(self.space.one, name)

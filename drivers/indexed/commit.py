@@ -19,7 +19,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
-from drivers.indexed.batch import Transaction, Waiter, commit_batch
+from drivers.indexed.batch import NoSpace, Room, Transaction, Waiter, commit_batch
+from drivers.indexed.headroom import Headroom
 from drivers.indexed.ledger import Ledger
 from gateway.common import private
 from gateway.storage import Unavailable
@@ -35,30 +36,37 @@ LEDGERS = 16
 
 
 class Committer(Protocol):
-    def write(self, operation: Callable[[Transaction], T], *, plain: bool = False) -> T:
+    def write(
+        self, operation: Callable[[Transaction], T], *, plain: bool = False, room: Room = ""
+    ) -> T:
         """Its result, once it is durable. Raises what it raised, with nothing changed.
 
         `plain`: the operation leaves the rows of services to the ledgers (see `batch`).
+        `room`: what it is given on a full disk (see `headroom`).
         """
 
 
 class GroupCommit:
     """For an index in a file. `turn` is held around each transaction; `released` is told
-    which blobs nothing needs any more."""
+    which blobs nothing needs any more; `headroom` is what removals have on a full disk."""
 
     def __init__(
         self,
         connection: sqlite3.Connection,
         turn: Turnstile,
         released: Callable[[Sequence[str]], object],
+        headroom: Headroom | None = None,
     ) -> None:
         self._connection, self._turn, self._released = connection, turn, released
+        self._headroom = headroom
         self._mutex = threading.Lock()
         self._queue: list[Waiter] = []
         self._led = False
 
-    def write(self, operation: Callable[[Transaction], T], *, plain: bool = False) -> T:
-        waiter = Waiter(operation, plain=plain)
+    def write(
+        self, operation: Callable[[Transaction], T], *, plain: bool = False, room: Room = ""
+    ) -> T:
+        waiter = Waiter(operation, plain=plain, room=room)
         with self._mutex:
             self._queue.append(waiter)
             waiter.lead, self._led = not self._led, True
@@ -73,8 +81,12 @@ class GroupCommit:
         names: list[str] = []
         try:
             with self._turn:
+                if self._headroom is not None:
+                    self._headroom.tend()
                 batch = self._take()
                 names = commit_batch(self._connection, batch)
+                if self._headroom is not None:
+                    names += self._again(self._headroom, _without_space(batch))
         except BaseException as error:  # of the turnstile: nobody may wait for ever
             batch = batch or self._take()
             failure = Unavailable(f"The index cannot be locked: {error}.")
@@ -88,6 +100,29 @@ class GroupCommit:
         if names:
             self._released(names)
 
+    def _again(self, headroom: Headroom, refused: Sequence[Waiter]) -> list[str]:
+        """Do what the disk had no room for once more, where the log can begin anew; and then
+        removals, one by one, with what was set aside for them."""
+        if not refused:
+            return []
+        headroom.settle()
+        names = self._retried(refused)
+        removals = [one for one in _without_space(refused) if one.room]
+        if removals:
+            with headroom.given():
+                for waiter in removals:
+                    names += self._retried((waiter,))
+                headroom.let_grow()
+                for waiter in _without_space(removals):
+                    if waiter.room == "remove":
+                        names += self._retried((waiter,))
+        return names
+
+    def _retried(self, batch: Sequence[Waiter]) -> list[str]:
+        for waiter in batch:
+            waiter.error = None
+        return commit_batch(self._connection, batch)
+
     def _take(self) -> list[Waiter]:
         with self._mutex:
             batch, self._queue = self._queue[:BATCH], self._queue[BATCH:]
@@ -100,6 +135,10 @@ class GroupCommit:
         if following is not None:
             following.lead = True
             following.wake.release()
+
+
+def _without_space(batch: Sequence[Waiter]) -> list[Waiter]:
+    return [one for one in batch if isinstance(one.error, NoSpace)]
 
 
 class Serial:
@@ -116,8 +155,10 @@ class Serial:
         self._ledgers: dict[int, Ledger] = {}
         self.commits = 0
 
-    def write(self, operation: Callable[[Transaction], T], *, plain: bool = False) -> T:
-        waiter = Waiter(operation, plain=plain)
+    def write(
+        self, operation: Callable[[Transaction], T], *, plain: bool = False, room: Room = ""
+    ) -> T:
+        waiter = Waiter(operation, plain=plain, room=room)
         with self._mutex:
             if len(self._ledgers) > LEDGERS:
                 self._ledgers.clear()

@@ -18,6 +18,7 @@ from drivers.indexed.view import View
 from gateway.storage import (
     Complete,
     Conflict,
+    Full,
     Get,
     Multipart,
     ObjectInfo,
@@ -124,4 +125,8 @@ class MultipartView(View, Multipart):
         def operation(shelf: Shelf) -> None:
             uploads.abort(shelf.txn, self.service, key, upload, shelf.due.whole)
 
-        self.change(operation)
+        try:
+            self.change(operation, room="remove")
+        except Full:
+            uploads.drop_in_steps(self.space, self.service, upload)
+            self.change(operation, room="remove")

@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from drivers.indexed import schema
-from drivers.indexed.batch import Transaction, translate
+from drivers.indexed.batch import Room, Transaction, translate
 from drivers.indexed.blobs import Blobs, FileBlobs, MemoryBlobs
 from drivers.indexed.commit import Committer, GroupCommit, Serial, Turnstile
 from drivers.indexed.content import Due
+from drivers.indexed.headroom import LEAST, Headroom, reserve_of
 from drivers.indexed.recent import Recent
 from drivers.indexed.removals import Removals
 from gateway.common import private
+from gateway.common.reserve import Reserve, no_room
 from gateway.storage import StorageError
 from gateway.storage.wal_index import Watch, watch
 
@@ -56,9 +58,11 @@ class Space(ABC):
         pieces = None if self.grace is None else time + max(self.grace, self.keep)
         return Due(time + self.keep if self.keep else None, pieces)
 
-    def write(self, operation: Callable[[Transaction], T], *, plain: bool = False) -> T:
+    def write(
+        self, operation: Callable[[Transaction], T], *, plain: bool = False, room: Room = ""
+    ) -> T:
         """The operation's result once it is durable (see `commit`)."""
-        return self.committer.write(operation, plain=plain)
+        return self.committer.write(operation, plain=plain, room=room)
 
     @abstractmethod
     def looking(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
@@ -95,6 +99,8 @@ class Space(ABC):
 
 
 class FileSpace(Space):
+    """`reserve`: space is set aside for removals (see `headroom`)."""
+
     def __init__(
         self,
         folder: Path,
@@ -103,6 +109,7 @@ class FileSpace(Space):
         sync: bool = True,
         grace: int = GRACE,
         keep: int = 0,
+        reserve: bool = False,
     ) -> None:
         super().__init__(clock)
         self.folder, self.sync, self.grace, self.keep = folder, sync, grace, keep
@@ -114,10 +121,12 @@ class FileSpace(Space):
         self._mutex = threading.Lock()
         self._turn = Turnstile(folder)
         self._watch: Watch | None = None
+        self._headroom: Headroom | None = None
         try:
             with self._turn:
-                writer = self._connect()
-                prepare(writer, self.path)
+                writer = self._prepared()
+                if reserve:
+                    self._headroom = Headroom(writer, self.path)
             self._watch = watch(self.path)
         except sqlite3.Error as error:  # damaged, or a disk with no room for SQLite's own files
             self.close()
@@ -129,8 +138,31 @@ class FileSpace(Space):
         self.blobs = self.files
         self._removals = Removals(self.files.remove)
         self.before_close.append(self._removals.close)
-        self.committer = GroupCommit(writer, self._turn, self._removals.add)
+        self.committer = GroupCommit(writer, self._turn, self._removals.add, self._headroom)
         self.recent = Recent(self._watch.version)
+
+    def _prepared(self) -> sqlite3.Connection:
+        """The writer's connection. Where there is no room for SQLite's own files, what was
+        set aside goes: who cannot start can remove nothing."""
+        try:
+            return self._opened_for_writing()
+        except sqlite3.Error as error:
+            reserve = Reserve(reserve_of(self.path))
+            if not (no_room(error) and reserve.give()):
+                raise
+        connection = self._opened_for_writing()
+        reserve.keep(LEAST)  # what is left of it, before somebody else takes that
+        return connection
+
+    def _opened_for_writing(self) -> sqlite3.Connection:
+        connection = self._connect()
+        try:
+            prepare(connection, self.path)
+        except BaseException:
+            self._opened.remove(connection)
+            connection.close()
+            raise
+        return connection
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -196,6 +228,8 @@ class FileSpace(Space):
             connection.close()
         if self._watch is not None:
             self._watch.close()  # after all connections: see `wal_index`
+        if self._headroom is not None:
+            self._headroom.close()
         self._turn.close()
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from drivers.indexed.batch import Room
 from drivers.indexed.buckets import BucketsView
 from drivers.indexed.finding import find
 from drivers.indexed.multipart import MultipartView
@@ -19,6 +21,7 @@ from gateway.storage import (
     Copies,
     Delete,
     Deleted,
+    Full,
     Get,
     Labels,
     ObjectInfo,
@@ -32,6 +35,9 @@ from gateway.storage import (
 )
 
 C = TypeVar("C")
+
+_FEW = 20
+"""Removals in one commit where there is hardly any room for it."""
 
 
 class IndexedStore(MultipartView, BucketsView, Writable, Copies, Labels, Protects):
@@ -55,11 +61,34 @@ class IndexedStore(MultipartView, BucketsView, Writable, Copies, Labels, Protect
             return self.change(operation)
 
     def delete(self, key: str, options: Delete = Delete()) -> Deleted:
-        return self.change(lambda shelf: shelf.delete(key, options))
+        try:
+            return self.change(lambda shelf: shelf.delete(key, options))
+        except Full:
+            room = self._room((options,))
+            return self.change(lambda shelf: shelf.delete(key, options), room=room)
 
     def delete_many(self, items: Iterable[tuple[str, Delete]]) -> list[Deleted | StorageError]:
+        """All in one commit, or few at a time where the disk has no room for that."""
         wanted = tuple(items)
+        with suppress(Full):
+            return self._delete_all(wanted)
+        results: list[Deleted | StorageError] = []
+        for at in range(0, len(wanted), _FEW):
+            few = wanted[at : at + _FEW]
+            try:
+                results += self._delete_all(few, self._room([options for _, options in few]))
+            except Full as error:
+                results += [error] * len(few)
+        return results
 
+    def _room(self, removals: Sequence[Delete]) -> Room:
+        """What these may have on a full disk: a marker frees nothing."""
+        for_good = all(one.version is not None for one in removals)
+        return "remove" if for_good or self.versioning == "off" else "hide"
+
+    def _delete_all(
+        self, wanted: Sequence[tuple[str, Delete]], room: Room = ""
+    ) -> list[Deleted | StorageError]:
         def operation(shelf: Shelf) -> list[Deleted | StorageError]:
             results: list[Deleted | StorageError] = []
             for key, options in wanted:
@@ -69,7 +98,7 @@ class IndexedStore(MultipartView, BucketsView, Writable, Copies, Labels, Protect
                     results.append(error)
             return results
 
-        return self.change(operation)
+        return self.change(operation, room=room)
 
     def set_labels(
         self,

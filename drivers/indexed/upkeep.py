@@ -65,7 +65,7 @@ def _remove(space: FileSpace, due: Sequence[tuple[int, str]]) -> int:
             txn.execute("DELETE FROM blobs WHERE id = ? AND refs = 0", row)
 
     if gone:
-        space.write(forget)
+        space.write(forget, room="remove")
     return len(gone)
 
 
@@ -96,7 +96,7 @@ def _known(space: Space, name: str) -> bool:
 
 def forget_uploads(space: Space) -> int:
     """Drop the answers of uploads that were completed long ago."""
-    return space.write(lambda txn: uploads.forget_ended(txn, space.clock()))
+    return space.write(lambda txn: uploads.forget_ended(txn, space.clock()), room="remove")
 
 
 _DROPPED = """
@@ -124,7 +124,7 @@ def forget_changes(space: Space) -> int:
     for (service,) in dropped:
         gone = STEP
         while gone == STEP and time.monotonic() < until:
-            gone = space.write(partial(_forget_some, service))
+            gone = space.write(partial(_forget_some, service), room="remove")
             removed += gone
     return removed
 

@@ -24,6 +24,7 @@ from drivers.indexed.records import (
 )
 from drivers.indexed.sharing import part_encryption
 from drivers.indexed.shelf import Draft, Shelf
+from drivers.indexed.space import Space
 from gateway.storage import (
     BadDigest,
     Complete,
@@ -304,6 +305,31 @@ def _checksums(
 def forget_ended(txn: Transaction, time: int) -> int:
     """Drop the answers that need not be given again."""
     return txn.execute("DELETE FROM uploads WHERE ended < ?", (time - REMEMBERED,)).rowcount
+
+
+_STEP = 100
+
+
+def drop_in_steps(space: Space, service: int, upload: str | None = None) -> None:
+    """Drop the parts of an upload, or of all of a service, where the disk has no room for
+    one commit of them all."""
+    only, named = ("", ()) if upload is None else (" AND u.id = ?", (upload,))
+    sql = (
+        "SELECT p.upload, p.number, p.pieces, p.size FROM uploads u"
+        f" JOIN parts p ON p.upload = u.id WHERE u.service = ?{only} LIMIT {_STEP}"
+    )
+
+    def step(txn: Transaction) -> int:
+        due = space.due(space.clock()).whole
+        rows = txn.execute(sql, (service, *named)).fetchall()
+        for one, number, pieces, size in rows:
+            _release(txn, pieces, due)
+            txn.execute("DELETE FROM parts WHERE upload = ? AND number = ?", (one, number))
+            txn.ledger(service).waiting -= size
+        return len(rows)
+
+    while space.write(step, plain=True, room="remove"):
+        pass
 
 
 def drop_all(txn: Transaction, service: int, due: int | None) -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
-from drivers.indexed.batch import Transaction
+from drivers.indexed.batch import Room, Transaction
 from drivers.indexed.listing import list_objects, list_versions
 from drivers.indexed.reading import Found, Reader, check_encryption, lookup, opened, wanted_range
 from drivers.indexed.scrubbing import scrub
@@ -70,14 +70,15 @@ class View(Store, Listable, Versions, Changes, Measures, Scrubs):
 
     # for the methods that change something
 
-    def change(self, operation: Callable[[Shelf], T]) -> T:
-        """The operation's result, once it is durable; who waits for changes is woken."""
+    def change(self, operation: Callable[[Shelf], T], *, room: Room = "") -> T:
+        """The operation's result, once it is durable; who waits for changes is woken.
+        `room`: what it is given on a full disk."""
         space, service = self.space, self.service
 
         def on_shelf(txn: Transaction) -> T:
             return operation(Shelf(txn, service, space.clock(), space.due))
 
-        result = space.write(on_shelf, plain=True)
+        result = space.write(on_shelf, plain=True, room=room)
         space.announce()
         return result
 

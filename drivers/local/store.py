@@ -56,7 +56,7 @@ class Local(IndexedStore):
         sync, keep = self.durability == "power", round(self.keep_removed * 1000)
 
         def make() -> FileSpace:
-            space = FileSpace(folder, context.clock, sync=sync, keep=keep)
+            space = FileSpace(folder, context.clock, sync=sync, keep=keep, reserve=True)
             return _with_upkeep(space, context.jobs)
 
         space = context.shared.take(self._place, make)

@@ -12,9 +12,10 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
@@ -22,10 +23,16 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 from gateway.catalog.errors import CatalogError
 from gateway.catalog.schema import MIGRATIONS, REVISION, upgrade, version_of
 from gateway.common import private
+from gateway.common.reserve import Reserve, no_room
 from gateway.storage import Full, Secret, Unavailable
 from gateway.storage.wal_index import Watch, watch
 
+T = TypeVar("T")
+
 FILE = "catalog.db"
+_RESERVE = 2 << 20
+"""Bytes that are set aside for removals: more than a log of `_LOG` pages and one removal."""
+_LOG = 256
 _BUSY = 30.0
 _POLL = 0.5
 _LOCK = 0x67617465
@@ -41,8 +48,16 @@ class Database:
     `Full` when its disk is.
     """
 
-    def __init__(self, engine: Engine, watch: Watch, *, begin: str, gate: bool = False) -> None:
-        self._engine, self._watch, self._begin = engine, watch, begin
+    def __init__(
+        self,
+        engine: Engine,
+        watch: Watch,
+        *,
+        begin: str,
+        gate: bool = False,
+        reserve: Reserve | None = None,
+    ) -> None:
+        self._engine, self._watch, self._begin, self._reserve = engine, watch, begin, reserve
         self._gate = threading.RLock() if gate else None
         self.version = watch.version
 
@@ -53,7 +68,33 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """One transaction, committed at the end unless an exception leaves."""
+        """One transaction, committed at the end unless an exception leaves. Raises `Full`, too,
+        where nothing is set aside for `removing`."""
+        if self._reserve is not None and not self._reserve.keep(_RESERVE):
+            raise Full
+        with self._committing() as connection:
+            yield connection
+
+    def removing(self, work: Callable[[Connection], T]) -> T:
+        """What `work` gives, in one transaction, which a full disk must not keep from being
+        done: there is less afterwards, or somebody may less. It may run twice."""
+        try:
+            with self._committing() as connection:
+                return work(connection)
+        except Full:
+            if self._reserve is None:
+                raise
+            self._reserve.give()
+        with suppress(Full, Unavailable), self.reading() as connection:
+            # What the log holds goes where it belongs: then the log begins anew, in its place.
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        with self._committing() as connection:
+            done = work(connection)
+        self._reserve.keep(_RESERVE)
+        return done
+
+    @contextmanager
+    def _committing(self) -> Iterator[Connection]:
         with self._turn(), _translated():
             with self._engine.connect() as connection:
                 connection.execute(text(self._begin))
@@ -73,6 +114,8 @@ class Database:
     def close(self) -> None:
         self._engine.dispose()
         self._watch.close()
+        if self._reserve is not None:
+            self._reserve.keep(_RESERVE)  # for whoever starts on a full disk
 
 
 @contextmanager
@@ -157,16 +200,22 @@ def open_file(folder: Path) -> Database:
         f"sqlite:///{path}", connect_args={"isolation_level": None, "timeout": _BUSY}
     )
     event.listen(engine, "connect", _durable)
+    reserve = Reserve(path.with_suffix(".reserve"))
     try:
-        _upgraded(engine, "BEGIN IMMEDIATE")
-        return Database(engine, watch(path), begin="BEGIN IMMEDIATE")
+        try:
+            _upgraded(engine, "BEGIN IMMEDIATE")
+        except DBAPIError as error:  # who cannot start, can remove nothing
+            if not (no_room(error.orig) and reserve.give()):
+                raise
+            _upgraded(engine, "BEGIN IMMEDIATE")
+        return Database(engine, watch(path), begin="BEGIN IMMEDIATE", reserve=reserve)
     except (DBAPIError, sqlite3.Error) as error:
         engine.dispose()
         raise CatalogError(f"The catalog {path} cannot be opened: {_reason(error)}") from error
 
 
 def _durable(connection: sqlite3.Connection, _record: object) -> None:
-    for pragma in ("journal_mode = WAL", "synchronous = FULL"):
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", f"wal_autocheckpoint = {_LOG}"):
         connection.execute(f"PRAGMA {pragma}").fetchall()
 
 

@@ -181,9 +181,8 @@ class KeyTable(Cached):
         `Conflict` when the configuration declares it."""
         if key in self._keys:
             raise Conflict(f"The key {key!r} is declared in the configuration: remove it there.")
-        with self._database.writing() as connection:
-            done = connection.execute(update(KEYS).where(KEYS.c.id == key).values(active=False))
-        if not done.rowcount:
+        change = update(KEYS).where(KEYS.c.id == key).values(active=False)
+        if not self._database.removing(lambda one: bool(one.execute(change).rowcount)):
             raise NotFound(f"There is no key {key!r}.")
 
     def account(self, id: str) -> Account | None:

@@ -86,8 +86,8 @@ class ServiceTable(Cached):
 
     def remove_service(self, id: int) -> bool:
         """Whether the row was there."""
-        with self._database.writing() as connection:
-            return bool(connection.execute(delete(SERVICES).where(SERVICES.c.id == id)).rowcount)
+        gone = delete(SERVICES).where(SERVICES.c.id == id)
+        return self._database.removing(lambda one: bool(one.execute(gone).rowcount))
 
     def declared_since(self, sids: Iterable[str], written: int) -> Mapping[str, int]:
         """When each of the configuration's services was first seen here: it stays, whatever
@@ -115,8 +115,7 @@ class ServiceTable(Cached):
         """Replace a service's grants; False when the row is gone."""
         values = {"grants": grants_value(grants), "granted": bool(grants)}
         change = update(SERVICES).where(SERVICES.c.id == id).values(values)
-        with self._database.writing() as connection:
-            return bool(connection.execute(change).rowcount)
+        return self._database.removing(lambda one: bool(one.execute(change).rowcount))
 
 
 def _named(sid: str) -> ColumnElement[bool]:

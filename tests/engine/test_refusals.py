@@ -162,8 +162,8 @@ def test_a_part_whose_file_is_gone_breaks_the_answer_off(store: Local, tmp_path:
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        (sqlite3.SQLITE_FULL, Full),
-        (sqlite3.SQLITE_IOERR_SHMSIZE, Full),
+        (sqlite3.SQLITE_FULL, batch.NoSpace),
+        (sqlite3.SQLITE_IOERR_SHMSIZE, batch.NoSpace),
         (sqlite3.SQLITE_IOERR, Unavailable),
         (sqlite3.SQLITE_CANTOPEN, Unavailable),
         (sqlite3.SQLITE_BUSY, Unavailable),

@@ -70,8 +70,8 @@ def test_it_goes_in_steps_and_others_write_between_them(
     other, sizes = account.bucket("b"), [50]
     write = account.space.write
 
-    def writing(operation: Callable[..., Any]) -> Any:
-        done = write(operation)
+    def writing(operation: Callable[..., Any], **given: Any) -> Any:
+        done = write(operation, **given)
         sizes.append(kept(account) - len(other.changes().changes))
         write(lambda txn: None)  # another's turn
         return done
