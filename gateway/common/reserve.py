@@ -7,7 +7,6 @@ when there is room. Until then nothing may be added, or the last of it would go 
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import sqlite3
@@ -15,10 +14,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from gateway.common import private
+from gateway.common.system import translate
+from gateway.storage import Full
 
 log = logging.getLogger("gateway")
 _BINARY = getattr(os, "O_BINARY", 0)
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _STEP = 256 << 10
 
 
@@ -43,7 +43,7 @@ class Reserve:
             if held < size:
                 self._fill(held, size)
         except OSError as error:
-            if error.errno in _FULL:
+            if isinstance(translate(error), Full):
                 return False
             if not self._told:  # it is not room that is missing, and adding goes on
                 self._told = True
