@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import json
 import os
@@ -21,6 +22,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.servers import sockets, waitress, waitress_loop
 from gateway.servers.workers import Comebacks
 from tests.tiny_mode import PIECE
 
@@ -260,6 +262,22 @@ def test_after_an_early_error_the_connection_serves_on_or_is_closed(port: int) -
             connection.sendall(b"GET /n HTTP/1.1\r\nHost: a\r\n\r\n")
         after = receive(connection)
         assert after.status == 200 or after.body == b""
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(errno.EMFILE, 503), (errno.ENOSPC, 507), (errno.EIO, 503)]
+)
+def test_a_body_that_waitress_cannot_spool_is_answered(number: int, status: int) -> None:
+    with (
+        running("waitress", env={"TINY_SPOOL": str(number)}) as server,
+        closing(connect(server.port)) as connection,
+    ):
+        connection.sendall(b"PUT /k?read HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n")
+        with suppress(ConnectionError):  # closed while we send: the answer is there
+            connection.sendall(bytes(600_000))
+        assert receive(connection).status == status
+        assert f"a body cannot be spooled: {os.strerror(number)}" in server.errors()
+        assert get(server.port, "/n").status == 200
 
 
 def test_waitress_refuses_bodies_over_the_limit(servers: dict[str, Running]) -> None:
@@ -585,6 +603,92 @@ def test_it_comes_back_at_once_and_later_each_time() -> None:
     assert (comebacks.due(130.0), comebacks.left(130.0)) == ([0], None)
     assert comebacks.died(0, 60.0, 200.0) == 0, "it had been well"
     assert comebacks.died(0, 1.0, 201.0) == 1
+
+
+@BOTH
+def test_connections_leave_files_for_the_stores(kind: str) -> None:
+    """Of 90 that may be open a third are connections; who comes then waits for one of them."""
+    with running(kind, env={"TINY_FILES": "90"}) as server:
+        idle = [connect(server.port) for _ in range(120)]
+        for connection in idle[:10]:
+            connection.sendall(b"GET /n HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert receive(connection).status == 200
+        for connection in idle:
+            connection.close()
+        assert get(server.port, "/n").status == 200
+        assert os.strerror(errno.EMFILE) not in server.errors()
+
+
+@pytest.mark.parametrize(
+    ("limits", "wanted"),
+    [((1024, 65536), 2048), ((1 << 20, 1 << 20), 2048), ((256, 1024), 640), ((90, 90), 30)],
+)
+def test_how_many_connections_there_may_be(
+    monkeypatch: pytest.MonkeyPatch, limits: tuple[int, int], wanted: int
+) -> None:
+    import resource
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits)
+    assert sockets.connections(2048, 32) == wanted
+
+
+def test_as_many_files_are_asked_for_as_the_system_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    import resource
+
+    given: list[tuple[int, int]] = []
+
+    def macos(_: int, limits: tuple[int, int]) -> None:
+        if limits[0] > 10240:
+            raise ValueError("invalid argument")
+        given.append(limits)
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, resource.RLIM_INFINITY))
+    monkeypatch.setattr(resource, "setrlimit", macos)
+    sockets.allow_many_files()
+    assert given == [(10240, resource.RLIM_INFINITY)]
+
+
+def test_waitress_rests_when_nothing_can_be_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listener = Listener(listening)
+        loop = waitress_loop.Loop({listener._fileno: listener})
+        listener.loop = loop
+        with closing(connect(listening.getsockname()[1])):
+            loop.turn(PATIENCE)
+            assert listener.asked == 1
+            loop.turn(0)
+            assert listener.asked == 1, "it is ready, and is left alone"
+            now[0] += 0.6
+            loop.turn(PATIENCE)
+            assert listener.asked == 2
+        loop.close()
+
+
+class Listener:
+    """A listening socket as waitress's loop knows it, of which nothing can be accepted."""
+
+    accepting = True
+
+    def __init__(self, listening: socket.socket) -> None:
+        self._fileno = listening.fileno()
+        self.asked = 0
+        self.loop: waitress_loop.Loop | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+    def handle_read_event(self) -> None:
+        self.asked += 1
+        with suppress(OSError):
+            waitress._accept(self, self.accept)
+
+    def accept(self) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
 
 
 def test_granian_is_as_its_parent_here_knows_it() -> None:

@@ -210,6 +210,17 @@ def main(server: str, port: str, workers: str = "1", folder: str = "", tls: str 
     }
     if os.environ.get("TINY_NOHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    if files := os.environ.get("TINY_FILES"):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_NOFILE, (int(files), int(files)))
+    if number := os.environ.get("TINY_SPOOL"):
+        from waitress import buffers
+
+        def fail() -> None:
+            raise OSError(int(number), os.strerror(int(number)))
+
+        buffers.TempfileBasedBuffer.newfile = lambda _self: fail()
     threads = 6
     plan = Plan(
         load=partial(

@@ -47,6 +47,7 @@ from gateway.servers import CannotServe, Plan
 from gateway.servers.ending import Ending, latest, leave_now
 from gateway.servers.sockets import (
     allow_many_files,
+    connections,
     free,
     make_impatient_soon,
     wait_until_accepting,
@@ -54,7 +55,8 @@ from gateway.servers.sockets import (
 from gateway.servers.watch import Watch
 
 CONNECTIONS = 2048
-"""For each worker, idle ones too: 8 KiB each. The next ones wait in the kernel."""
+"""For each worker, idle ones too: 8 KiB each. The next ones wait in the kernel. Without a
+descriptor left granian tries each half second, and says so each time."""
 
 BACKLOG = 1024
 
@@ -108,7 +110,7 @@ def _server(plan: Plan, host: str, port: int) -> Any:
         workers=plan.workers,
         blocking_threads=plan.threads,
         backlog=BACKLOG,
-        backpressure=CONNECTIONS,
+        backpressure=connections(CONNECTIONS, plan.threads),
         http1_settings=HTTP1Settings(
             header_read_timeout=round(plan.header_timeout * 1000), keep_alive=True
         ),

@@ -23,6 +23,12 @@ STALLED_AFTER = 60.0
 """Seconds in which a client takes nothing of what is sent before TCP drops it."""
 
 ENOUGH_FILES = 65536
+_FILES_OF_MACOS = 10240
+"""OPEN_MAX, which it may not let a process go beyond, whatever the limit says."""
+
+_FILES, _FILES_OF_A_THREAD = 128, 8
+"""What a process has open besides connections: SQLite's (three for each database and
+thread), bodies, connections to upstreams."""
 
 _REASONS = {
     errno.EADDRINUSE: "something else listens there already",
@@ -81,15 +87,39 @@ def wait_until_accepting(host: str, port: int, stop: threading.Event) -> bool:
     return False
 
 
+def _file_limits() -> tuple[int, int]:
+    """How many files a process may have open now, and how many it may ask for."""
+    if sys.platform != "win32":
+        import resource
+
+        soft, hard = (
+            ENOUGH_FILES if one == resource.RLIM_INFINITY else one
+            for one in resource.getrlimit(resource.RLIMIT_NOFILE)
+        )
+        return soft, max(soft, min(hard, ENOUGH_FILES))
+    return ENOUGH_FILES, ENOUGH_FILES
+
+
 def allow_many_files() -> None:
     """Let this process have as many connections as it may: the usual limit is 1,024."""
     if sys.platform != "win32":
         import resource
 
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = ENOUGH_FILES if hard == resource.RLIM_INFINITY else min(hard, ENOUGH_FILES)
-        if soft != resource.RLIM_INFINITY and soft < wanted:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft, most = _file_limits()
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        for wanted in (most, min(most, _FILES_OF_MACOS)):
+            if wanted > soft:
+                with suppress(ValueError, OSError):
+                    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+                    return
+
+
+def connections(wanted: int, threads: int) -> int:
+    """So many, or fewer where the stores would be left without files to open; but a third of
+    all that may be open."""
+    _, most = _file_limits()
+    others = _FILES + _FILES_OF_A_THREAD * threads
+    return min(wanted, max(most - others, most // 3, 1))
 
 
 def _impatient(listening: socket.socket, patience: float) -> None:

@@ -15,6 +15,8 @@ What was measured (3.0), and what follows:
 
 from __future__ import annotations
 
+import errno
+import logging
 import select
 import signal
 import socket
@@ -23,6 +25,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from functools import partial
 from heapq import nsmallest
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -32,16 +35,18 @@ from gateway.servers import CannotServe, Loaded, Plan
 from gateway.servers.ending import Ending
 from gateway.servers.pace import PRESSED, Patience
 from gateway.servers.room import Room
-from gateway.servers.sockets import allow_many_files, bound
+from gateway.servers.sockets import allow_many_files, bound, connections
 
 if TYPE_CHECKING:  # waitress is imported when it serves
     from gateway.servers.waitress_loop import Loop
+
+log = logging.getLogger("gateway")
 
 CONNECTIONS = 2000 if hasattr(select, "poll") else 480
 """Windows waits for 512 sockets at once, at most."""
 
 MANY = 0.5
-"""The part of `CONNECTIONS` from which on idle ones are closed sooner."""
+"""The part of those that may be from which on idle ones are closed sooner."""
 
 IDLE_AFTER = 60.0
 _BUFFER = 1 << 20
@@ -90,6 +95,7 @@ class WaitressServer:
         from gateway.servers.waitress_loop import Loop
 
         channels: dict[int, Any] = {}
+        limit = connections(CONNECTIONS, plan.threads)
         server = create_server(
             loaded.app,
             map=channels,
@@ -97,7 +103,7 @@ class WaitressServer:
             threads=plan.threads,
             max_request_body_size=plan.max_body,
             channel_timeout=1 << 30,  # `_Watch` does it
-            connection_limit=CONNECTIONS,
+            connection_limit=limit,
             outbuf_high_watermark=_BUFFER,
             outbuf_overflow=4 * _BUFFER,
             clear_untrusted_proxy_headers=False,
@@ -109,9 +115,10 @@ class WaitressServer:
         loop = Loop(channels)
         for one in listening:
             one.channel_class, one.loop, one.stopping = Channel, loop, False
+            one.accept = partial(_accept, one, one.accept)
         self._wake = listening[0].pull_trigger
         ready(tuple((one.effective_host, int(one.effective_port)) for one in listening))
-        watch = _Watch(listening, loaded.admission, plan)
+        watch = _Watch(listening, loaded.admission, plan, limit)
         while not self._stopping:
             loop.turn(1)
             watch.look()
@@ -155,6 +162,22 @@ def _need_room_for_bodies() -> None:
         ) from error
 
 
+def _accept(listening: Any, accept: Callable[[], Any]) -> Any:
+    """A connection, or None. When none can be had now, the loop is not to ask at each turn."""
+    try:
+        return accept()
+    except OSError as error:
+        if error.errno in _EXHAUSTED:
+            log.error("no connection can be accepted: %s", error.strerror)
+            listening.loop.pause(listening._fileno, _PAUSE)
+        raise
+
+
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
+_PAUSE = 0.5
+"""Seconds."""
+
+
 def _busy(listening: Any) -> bool:
     """Whether a connection has a request in work, half of one, or an answer to send."""
     return any(
@@ -166,8 +189,10 @@ def _busy(listening: Any) -> bool:
 class _Watch:
     """Closes connections whose clients keep us waiting: looks once a second, when called."""
 
-    def __init__(self, listening: list[Any], admission: Admission, plan: Plan) -> None:
-        self._listening, self._admission = listening, admission
+    def __init__(
+        self, listening: list[Any], admission: Admission, plan: Plan, limit: int = CONNECTIONS
+    ) -> None:
+        self._listening, self._admission, self._many = listening, admission, limit * MANY
         self._room = Room(admission)
         self._head, self._body = plan.header_timeout, plan.body_timeout
         self._next = 0.0
@@ -194,7 +219,7 @@ class _Watch:
 
     def _patience(self, connections: int) -> Patience:
         """Less when connections get short, and for answers when threads do."""
-        many = connections > CONNECTIONS * MANY
+        many = connections > self._many
         most = PRESSED if many else float("inf")
         return Patience(
             head=min(most, self._head),

@@ -15,16 +15,22 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Any
 
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError, get_header_lines
 from waitress.task import WSGITask
+from waitress.utilities import Error
 
+from gateway.common.system import translate
 from gateway.http import UNDERSCORE, variable
 from gateway.servers.pace import Pace, Patience
 from gateway.servers.room import STILL
+from gateway.storage import Full
+
+log = logging.getLogger("gateway")
 
 _AMZ_NAMES = re.compile(rb"^X-Amz-[^:\r\n]+", re.MULTILINE)
 
@@ -35,6 +41,14 @@ class _Task(WSGITask):  # type: ignore[misc]  # waitress has no types
             self.set_close_on_finish()
         head: bytes = super().build_response_header()
         return _AMZ_NAMES.sub(lambda name: name[0].lower(), head)
+
+
+class _SlowDown(Error):  # type: ignore[misc]  # waitress has no types
+    code, reason = 503, "Slow Down"
+
+
+class _Full(Error):  # type: ignore[misc]  # waitress has no types
+    code, reason = 507, "Insufficient Storage"
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
@@ -67,6 +81,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         self._moved = 0
         self._pace = self._still = Pace(0, 0.0)
         self._phase: object = None
+        self.request: Any
 
     def add_channel(self, map: dict[int, Any] | None = None) -> None:
         super().add_channel(map)
@@ -75,6 +90,27 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     def del_channel(self, map: dict[int, Any] | None = None) -> None:
         self.server.loop.remove(self._fileno)
         super().del_channel(map)
+
+    def received(self, data: bytes) -> bool:
+        """A body that cannot be spooled is answered, not cut."""
+        try:
+            done: bool = super().received(data)
+        except OSError as error:
+            log.error("a body cannot be spooled: %s", error.strerror)
+            return self._refuse(error)
+        return done
+
+    def _refuse(self, error: OSError) -> bool:
+        full = isinstance(translate(error), Full)
+        with self.requests_lock:
+            request: Any = self.request
+            self.request = None
+            request.error = (_Full if full else _SlowDown)("The body cannot be kept here now.")
+            request.expect_continue = False
+            self.requests.append(request)
+            if len(self.requests) == 1:
+                self.server.add_task(self)
+        return True
 
     def recv(self, size: int) -> bytes:
         data: bytes = super().recv(size)

@@ -10,6 +10,7 @@ the others stay registered, for reading.
 from __future__ import annotations
 
 import selectors
+import time
 from typing import Any
 
 from waitress import wasyncore
@@ -24,6 +25,7 @@ class Loop:
         self._wanted: dict[int, int] = {}
         self._asked = set(channels)
         self._always = frozenset(channels)
+        self._paused: dict[int, float] = {}
 
     def add(self, number: int) -> None:
         self._asked.add(number)
@@ -34,7 +36,13 @@ class Loop:
         if self._wanted.pop(number, 0):
             self._selector.unregister(number)
 
+    def pause(self, number: int, seconds: float) -> None:
+        """Look at it no sooner than then: it is ready, and nothing can be done about it."""
+        self._paused[number] = time.monotonic() + seconds
+
     def turn(self, timeout: float) -> None:
+        if self._paused:
+            timeout = min(timeout, self._until_pauses_end())
         for number in list(self._asked):
             self._ask(number)
         for key, events in self._selector.select(timeout):
@@ -45,6 +53,11 @@ class Loop:
             if found is self._channels.get(key.fd) and events & selectors.EVENT_WRITE:
                 wasyncore.write(found)
 
+    def _until_pauses_end(self) -> float:
+        now = time.monotonic()
+        self._paused = {one: until for one, until in self._paused.items() if until > now}
+        return min(self._paused.values(), default=now) - now
+
     def close(self) -> None:
         self._selector.close()
 
@@ -53,7 +66,8 @@ class Loop:
         if channel is None:
             self.remove(number)
             return
-        wanted = selectors.EVENT_READ if channel.readable() else 0
+        reads = number not in self._paused and channel.readable()
+        wanted = selectors.EVENT_READ if reads else 0
         if channel.writable() and not channel.accepting:
             wanted |= selectors.EVENT_WRITE
         self._want(number, wanted)
