@@ -167,14 +167,18 @@ class RequestList:
         connection = sqlite3.connect(
             place, timeout=1, isolation_level=None, check_same_thread=False
         )
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = OFF")
-        connection.execute("BEGIN IMMEDIATE")  # one worker makes the table, the others see it
-        if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
-            connection.execute("DROP TABLE IF EXISTS requests")
-            for statement in _SCHEMA.split(";"):
-                connection.execute(statement)
-        connection.execute("COMMIT")
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = OFF")
+            connection.execute("BEGIN IMMEDIATE")  # one worker makes the table, the others see it
+            if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+                connection.execute("DROP TABLE IF EXISTS requests")
+                for statement in _SCHEMA.split(";"):
+                    connection.execute(statement)
+            connection.execute("COMMIT")
+        except BaseException:  # what cannot be used must not keep a file open
+            connection.close()
+            raise
         return connection
 
     def _give_up(self) -> None:

@@ -209,6 +209,7 @@ def test_scrub_makes_nothing(run: Run, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [("check",), ("keys", "add"), ("serve",)])
+@pytest.mark.usefixtures("sockets")
 def test_a_data_folder_below_a_file_is_said(run: Run, folder: Path, words: tuple[str, ...]) -> None:
     port = ("--listen", "127.0.0.1:0") if words == ("serve",) else ()
     data = folder / "gateway.toml" / "data"
@@ -286,7 +287,8 @@ def test_a_data_folder_of_somebody_else_is_said(
 def test_options_are_not_abbreviated(run: Run) -> None:
     code, out, err = run("serve", "--mem")
     assert (code, out) == (2, "")
-    assert "[--data DIR | --memory]" in err and "unrecognized arguments: --mem\n" in err
+    usage = " ".join(err.split())  # from Python 3.13 on a line may end within a group
+    assert "[--data DIR | --memory]" in usage and usage.endswith("unrecognized arguments: --mem")
     code, out, err = run("keys", "list", "--dat", "elsewhere")
     assert (code, out) == (2, "")
     assert "[--data DIR]" in err
@@ -317,6 +319,7 @@ def test_services_shows_sizes_and_what_was_made(run: Run) -> None:
     assert "made-one (local), made by API, owner root, 0 objects" in out
 
 
+@pytest.mark.usefixtures("processes")
 def test_the_module_is_the_command(folder: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "gateway", "check"], cwd=folder, capture_output=True, text=True

@@ -122,7 +122,11 @@ class Cache(Through):
         else:
             stock = Stock.in_memory(context.clock, limit=limit, master=context.master_key)
         self._upkeep = Upkeep()
-        marks = Marks(folder and folder / "marks", context.clock, self._upkeep.missed)
+        try:
+            marks = Marks(folder and folder / "marks", context.clock, self._upkeep.missed)
+        except BaseException:
+            stock.close()
+            raise
         room = Room(stock)
         parts = Parts(
             source=self.source, stock=stock, marks=marks, policy=policy, room=room, hot=hot,

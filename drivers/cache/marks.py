@@ -99,28 +99,31 @@ class Marks:
         self._clock, self._missed = clock, missed
         self._lock = threading.RLock()
         self._turn: Turnstile | None = None
+        self._watch: Watch | None = None
+        self._connections: list[sqlite3.Connection] = []
+        try:
+            self._open(folder)
+        except BaseException as error:  # what cannot be used must not keep a file open
+            self.close()
+            if isinstance(error, sqlite3.Error):
+                raise translate(error) from error
+            raise
+
+    def _open(self, folder: Path | None) -> None:
         if folder is None:
-            self._connection = sqlite3.connect(
-                ":memory:", isolation_level=None, check_same_thread=False
-            )
-            serial = Serial(self._connection, self._lock, _nothing)
+            self._reader = self._connect(":memory:")
+            serial = Serial(self._reader, self._lock, _nothing)
             self._committer: Committer = serial
-            self._reader = self._connection
-            self._watch: Watch | None = None
             self._version: Callable[[], Version] = lambda: serial.commits
         else:
             path = folder / "marks.db"
             private.own_folder(folder)
             private.database(path)
             self._turn = Turnstile(folder)
-            try:
-                with self._turn:
-                    self._connection = _connect(path)
-                self._reader = _connect(path)
-            except sqlite3.Error as error:
-                self._turn.close()
-                raise translate(error) from error
-            self._committer = GroupCommit(self._connection, self._turn, _nothing)
+            with self._turn:
+                writer = self._connect(path)
+            self._reader = self._connect(path)
+            self._committer = GroupCommit(writer, self._turn, _nothing)
             self._watch = watch(path)
             self._version = self._watch.version
         self._committer.write(_create)
@@ -132,11 +135,19 @@ class Marks:
         """What was fetched before that point cannot be judged here any more."""
         self._load()
 
+    def _connect(self, path: Path | str) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            path, timeout=10, isolation_level=None, check_same_thread=False
+        )
+        self._connections.append(connection)
+        for pragma in ("journal_mode = WAL", "synchronous = FULL"):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+        return connection
+
     def close(self) -> None:
         """May be called twice."""
-        self._connection.close()
-        if self._reader is not self._connection:
-            self._reader.close()
+        for connection in self._connections:
+            connection.close()
         if self._watch is not None:
             self._watch.close()  # after all connections: see `wal_index`
         if self._turn is not None:
@@ -241,13 +252,6 @@ class Marks:
             self.soft.forget(last)
             for mark in fading:
                 del self._known[mark.id]
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
-    for pragma in ("journal_mode = WAL", "synchronous = FULL"):
-        connection.execute(f"PRAGMA {pragma}").fetchall()
-    return connection
 
 
 def _nothing(_: object) -> None:

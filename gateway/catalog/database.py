@@ -234,13 +234,17 @@ def open_postgres(url: Secret) -> Database:
 
 
 def _upgraded(engine: Engine, begin: str) -> None:
-    with engine.connect() as connection:
-        current = version_of(connection) == len(MIGRATIONS)
-        connection.rollback()
-        if not current:
-            connection.execute(text(begin))
-            upgrade(connection)
-            connection.commit()
+    try:
+        with engine.connect() as connection:
+            current = version_of(connection) == len(MIGRATIONS)
+            connection.rollback()
+            if not current:
+                connection.execute(text(begin))
+                upgrade(connection)
+                connection.commit()
+    except BaseException:  # what cannot be used must not keep a file open
+        engine.dispose()
+        raise
 
 
 def _reason(error: Exception) -> str:

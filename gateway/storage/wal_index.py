@@ -89,10 +89,10 @@ class WalIndex:
     def __init__(self, path: Path) -> None:
         # While a connection is open, and has read once, the file is there and stays.
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
         self._path = path.with_name(path.name + "-shm").resolve()
         self._open = True
         try:
+            self._connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
             with _lock:
                 mapped = _maps.get(self._path) or _Mapped(self._path)
                 mapped.users += 1

@@ -81,6 +81,10 @@ class SmallGateway:
         self._about: dict[str, Identification] = {}
         self.records: list[Record] = []
 
+    def close(self) -> None:
+        self._store.close()
+        self.requests.close()
+
     def clock(self) -> int:
         return now()
 
@@ -308,6 +312,7 @@ def serving(settings: Settings = Settings()) -> Iterator[Served]:
             server.trigger.pull_trigger(server.close)
         thread.join(5)
         server.task_dispatcher.shutdown()
+        gateway.close()
 
 
 def encoded(key: str) -> str:

@@ -3,7 +3,7 @@ and HEAD, and for what writes (RFC 9110 §13, §14)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -306,11 +306,12 @@ def test_a_version_is_removed_without_conditions(api: Served, folder: str) -> No
 
 
 @pytest.fixture
-def store() -> Store:
+def store() -> Iterator[Store]:
     memory = Memory()
     memory.open(Context())
     memory.create("b")
-    return cast(Store, memory.bucket("b"))
+    yield cast(Store, memory.bucket("b"))
+    memory.close()
 
 
 def put(store: Store, data: bytes) -> str:

@@ -4,6 +4,7 @@ those that may hold a thread before it is read."""
 from __future__ import annotations
 
 import io
+from contextlib import closing
 from hashlib import sha256
 from itertools import product
 from typing import NamedTuple
@@ -33,9 +34,10 @@ def test_what_has_bytes_to_be_read_asks_for_a_place(
         "wsgi.input": io.BytesIO(),
         "gateway.admission": lambda: asked.append(True),
     }
-    request = Request(environ, SmallGateway(Settings()))
-    request.authenticated = Authenticated(payload=payload)
-    bodies.receive(request)
+    with closing(SmallGateway(Settings())) as gateway:
+        request = Request(environ, gateway)
+        request.authenticated = Authenticated(payload=payload)
+        bodies.receive(request)
     assert len(asked) == places
 
 
