@@ -18,6 +18,8 @@ from gateway.storage import AlreadyExists, BytesBody, Conflict, NoSuchStore, Put
 from gateway.storage.store import now
 from tests.modes.s3_gateway import Served, serving
 
+pytestmark = pytest.mark.usefixtures("sockets")
+
 ROOT = Identity(key="root", account="root", access="admin")
 Write = Callable[..., Path]
 

@@ -508,6 +508,7 @@ with socket.create_server(("127.0.0.1", 0)) as listening:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="TCP_USER_TIMEOUT is Linux's")
+@pytest.mark.usefixtures("sockets", "processes")
 def test_connections_of_a_socket_that_opens_later_are_dropped_when_they_stall() -> None:
     # In a process of its own: here other tests may have sockets that listen already.
     found = subprocess.run(

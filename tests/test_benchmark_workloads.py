@@ -42,7 +42,10 @@ from benchmarks.starting import Missing, Running
 from benchmarks.steps import START, Exchange, Operation, exchange, single
 from benchmarks.workloads import WORKLOADS, Filling, Workload, deep
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="granian is not on Windows")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="granian is not on Windows"),
+    pytest.mark.usefixtures("sockets", "processes"),
+]
 
 
 @contextmanager

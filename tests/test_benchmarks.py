@@ -187,7 +187,7 @@ class _Listener(ThreadingHTTPServer):
 
 
 @pytest.fixture
-def server() -> Iterator[tuple[Target, type[_Handler]]]:
+def server(sockets: None) -> Iterator[tuple[Target, type[_Handler]]]:
     class Handler(_Handler):
         """Remembers for one test."""
 
@@ -247,6 +247,7 @@ def test_a_wrong_answer_is_an_error(
     assert sample.errors[kind] >= sample.requests * 0.9
 
 
+@pytest.mark.usefixtures("sockets")
 def test_a_server_that_refuses_connections_is_an_error_and_not_a_wait(tmp_path: Path) -> None:
     target = starting.free_address(SERVERS["rclone"])
     sample = measure(with_own, tmp_path, workload(), target, 0.2)
@@ -283,6 +284,7 @@ def script(text: str) -> Server:
     return Server(name="x", program=(sys.executable, "-c", text), arguments=lambda _: [])
 
 
+@pytest.mark.usefixtures("sockets", "processes")
 def test_a_server_that_is_not_here_or_does_not_start_is_missing(tmp_path: Path) -> None:
     absent = Server(name="x", program=("no-such-program-here",), arguments=lambda _: [])
     with pytest.raises(Missing, match="no-such-program-here is not on PATH"):
@@ -293,6 +295,7 @@ def test_a_server_that_is_not_here_or_does_not_start_is_missing(tmp_path: Path) 
 
 
 @pytest.mark.skipif(processes.table() is None, reason="nothing lists processes here")
+@pytest.mark.usefixtures("processes")
 def test_ending_a_server_ends_what_it_left_behind() -> None:
     child = "import time; time.sleep(20); print(1)"
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', '{child}'])"
@@ -308,6 +311,7 @@ def test_ending_a_server_ends_what_it_left_behind() -> None:
 
 @pytest.mark.skipif(shutil.which("rclone", path=str(Path(sys.executable).parent)) is None,
                     reason="rclone is not beside this Python")  # fmt: skip
+@pytest.mark.usefixtures("sockets", "processes")
 def test_the_whole_command_measures_a_peer_and_leaves_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -260,6 +260,7 @@ def test_another_catalog_of_the_same_folder_sees_each_change_at_once(
         other.close()
 
 
+@pytest.mark.usefixtures("processes")
 def test_another_process_is_seen_too(configuration: Configuration) -> None:
     catalog = open_catalog(configuration, {})
     try:

@@ -41,6 +41,7 @@ class Worker:
 
 
 @several
+@pytest.mark.usefixtures("processes")
 def test_each_worker_has_one_and_who_replaces_it_gets_the_same(tmp_path: Path) -> None:
     workers = [Worker(tmp_path, len(KNOWN)) for _ in KNOWN]
     late = Worker(tmp_path, len(KNOWN))
@@ -58,6 +59,7 @@ def test_each_worker_has_one_and_who_replaces_it_gets_the_same(tmp_path: Path) -
 
 
 @several
+@pytest.mark.usefixtures("processes")
 def test_more_workers_than_processors_share_them(tmp_path: Path) -> None:
     workers = [Worker(tmp_path, len(KNOWN) + 1) for _ in range(len(KNOWN) + 1)]
     try:

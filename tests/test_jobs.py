@@ -214,6 +214,7 @@ def test_jobs_have_files_of_their_own_on_every_file_system(tmp_path: Path) -> No
     assert all(len(name) < 130 and not set(name) & set('<>:"/\\|?*') for name in files)
 
 
+@pytest.mark.usefixtures("processes")
 def test_another_process_holds_the_lock_until_it_ends(tmp_path: Path) -> None:
     hold = (
         "import sys, threading; from pathlib import Path;"

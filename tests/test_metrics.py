@@ -92,6 +92,7 @@ def test_threads_lose_no_counts() -> None:
     assert metrics.in_flight == 0
 
 
+@pytest.mark.usefixtures("processes")
 def test_workers_add_up_and_those_that_ended_still_count(tmp_path: Path) -> None:
     work = (
         "import sys; from pathlib import Path;"

@@ -15,6 +15,8 @@ from gateway.storage import CAPABILITIES
 from tests.code_blocks import ROOT, blocks, write
 from tests.installing import install
 
+pytestmark = pytest.mark.usefixtures("processes")
+
 DOCUMENT = "plugins.md"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -91,6 +91,7 @@ def count(path: Path, times: int) -> None:
         lock.release()
 
 
+@pytest.mark.usefixtures("processes")
 def test_the_windows_lock_is_refused_while_another_process_holds_it(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     lock = windows_locks().FileLock(path)
@@ -108,6 +109,7 @@ def test_the_windows_lock_is_refused_while_another_process_holds_it(tmp_path: Pa
     lock.close()
 
 
+@pytest.mark.usefixtures("processes")
 def test_the_windows_lock_lets_one_process_in_at_a_time(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     path.with_suffix(".number").write_text("0")

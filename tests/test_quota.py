@@ -94,6 +94,7 @@ def test_a_quota_is_rounded_up_and_no_more_than_there_are(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux: sched_setaffinity")
+@pytest.mark.usefixtures("processes")
 def test_one_processor_means_one_worker() -> None:
     one = min(os.sched_getaffinity(0))
     script = (

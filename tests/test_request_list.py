@@ -86,6 +86,7 @@ def test_after_its_end_it_is_empty_and_quiet(requests: RequestList) -> None:
     assert requests.page(NEWEST) == []
 
 
+@pytest.mark.usefixtures("processes")
 def test_several_processes_write_and_read_one_list(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from gateway.request_list import RequestList;"

@@ -25,6 +25,8 @@ from gateway.servers import CannotServe, Loaded
 from gateway.testing.certificates import certificate
 from gateway.worker import settled
 
+pytestmark = pytest.mark.usefixtures("sockets", "processes")
+
 ROOT = Path(__file__).parent.parent
 PATIENCE = 30
 SERVE = (

@@ -26,7 +26,10 @@ from gateway.servers import sockets, waitress, waitress_loop
 from gateway.servers.workers import Comebacks
 from tests.tiny_mode import PIECE
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="granian and signals: POSIX")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="granian and signals: POSIX"),
+    pytest.mark.usefixtures("sockets", "processes"),
+]
 BOTH = pytest.mark.parametrize("kind", ["granian", "waitress"])
 ROOT = Path(__file__).parent.parent
 PATIENCE = 30

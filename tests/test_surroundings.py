@@ -119,6 +119,7 @@ _OPEN = (
 
 @posix
 @pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
+@pytest.mark.usefixtures("processes")
 def test_no_file_takes_the_place_of_a_stream_that_is_closed(
     tmp_path: Path, closed: tuple[int, ...]
 ) -> None:
@@ -130,6 +131,7 @@ def test_no_file_takes_the_place_of_a_stream_that_is_closed(
     assert int(note.read_text()) > 2
 
 
+@pytest.mark.usefixtures("processes")
 def test_a_character_that_the_terminal_lacks_is_written_in_another_way(tmp_path: Path) -> None:
     (tmp_path / "gateway.toml").write_text(
         '[services.origin]\ndriver = "local"\n'
@@ -158,6 +160,7 @@ sys.exit(main(sys.argv[1:]))
 
 @posix
 @pytest.mark.parametrize("kind", ["granian", "waitress"])
+@pytest.mark.usefixtures("processes")
 def test_no_folder_for_temporary_files_is_one_message(tmp_path: Path, kind: str) -> None:
     words = ["serve", "--data", str(tmp_path), "--server", kind, "--workers", "2"]
     done = subprocess.run(

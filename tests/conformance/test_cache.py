@@ -33,7 +33,7 @@ from tests.conformance.test_fsspec import NEVER, PLAIN
 
 
 @pytest.fixture(scope="module")
-def upstream() -> Iterator[str]:
+def upstream(sockets: None, processes: None) -> Iterator[str]:
     with gateway_upstream() as url:
         yield url
 
@@ -89,6 +89,7 @@ class TestOnDiskOverFiles(CacheConformance):
         return FileSystem(url=f"file://{root}", metadata="sidecar")
 
 
+@pytest.mark.usefixtures("seconds")
 class TestOnDiskOverFilesInMemory(CacheConformance):
     """fsspec's `memory://`."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
+import pytest
+
 from drivers.fsspec import FileSystem
 from drivers.memory import Memory
 from gateway.service import Identification, Service
@@ -50,6 +52,7 @@ class TestPlainFiles(StoreConformance):
         return FileSystem(url=f"file://{root}")
 
 
+@pytest.mark.usefixtures("seconds")
 class TestMemory(StoreConformance):
     processes = flat_memory = False
     lacks = NEVER

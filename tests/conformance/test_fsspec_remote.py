@@ -24,6 +24,7 @@ from tests.filesystems.servers import ftp, s3_options, sftp
 from tests.modes.s3_gateway import serving
 
 
+@pytest.mark.usefixtures("sockets")
 class _Remote(ReadingConformance, WritingConformance):
     """Each class has a server, each test a folder of it."""
 

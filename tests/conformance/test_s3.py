@@ -22,7 +22,7 @@ from tests.conformance.s3_upstream import URL, account, gateway_upstream, opened
 
 
 @pytest.fixture(scope="module")
-def upstream() -> Iterator[str]:
+def upstream(sockets: None, processes: None) -> Iterator[str]:
     with gateway_upstream() as url:
         yield url
 

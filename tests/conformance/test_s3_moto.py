@@ -93,7 +93,7 @@ DIFFERS: Mapping[str, str] = {
 
 
 @pytest.fixture(scope="module")
-def upstream() -> Iterator[str]:
+def upstream(sockets: None, processes: None) -> Iterator[str]:
     with moto_upstream() as url:
         yield url
 

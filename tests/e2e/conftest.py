@@ -115,6 +115,11 @@ def wait_until_ready(url: str, port: int, process: subprocess.Popen[str]) -> Non
     raise AssertionError("the gateway was not ready in time")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _needs(sockets: None, processes: None) -> None:
+    """All tests of this folder."""
+
+
 SERVERS = [
     pytest.param(
         "granian",

@@ -33,6 +33,8 @@ from gateway.storage import (
     pieces,
 )
 
+pytestmark = pytest.mark.usefixtures("processes")
+
 ROOT = Path(__file__).parents[2]
 ROUNDS = int(os.environ.get("GATEWAY_CRASH_ROUNDS", "6"))
 

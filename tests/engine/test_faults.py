@@ -305,6 +305,7 @@ SYNCS = "fsync,fdatasync"
 @traced
 @pytest.mark.parametrize("error", ["ENOSPC", "EIO"])
 @pytest.mark.parametrize("calls", ["write", "pwrite64", SYNCS], ids=["blob", "index", "sync"])
+@pytest.mark.usefixtures("processes")
 def test_calls_that_fail_in_the_kernel_leave_all_or_nothing(
     tmp_path: Path, calls: str, error: str
 ) -> None:
@@ -328,6 +329,7 @@ def test_calls_that_fail_in_the_kernel_leave_all_or_nothing(
 @pytest.mark.parametrize(
     ("calls", "when"), [("pwrite64", 25), (SYNCS, 12), (SYNCS, 14), (SYNCS, 16), (SYNCS, 19)]
 )
+@pytest.mark.usefixtures("processes")
 def test_dying_of_a_commit_that_failed_leaves_all_or_nothing(
     tmp_path: Path, calls: str, when: int
 ) -> None:

@@ -62,6 +62,7 @@ def steps(request: pytest.FixtureRequest) -> Iterator[None]:
     limit=st.integers(1, 7),
 )
 @settings(max_examples=200, deadline=None)
+@pytest.mark.usefixtures("seconds")
 def test_pages_of_prefixes_leave_nothing_out_and_say_nothing_twice(
     store: Memory, keys: set[str], prefix: str, delimiter: str, limit: int
 ) -> None:

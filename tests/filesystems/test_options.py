@@ -114,6 +114,7 @@ def test_what_cannot_replace_a_file_in_one_step_is_only_read(tmp_path: Path) -> 
     store.close()
 
 
+@pytest.mark.usefixtures("processes")
 def test_fsspec_is_not_imported_before_it_is_configured() -> None:
     code = (
         "import sys, drivers.fsspec; from gateway.plugins import Plugins; Plugins.load();"

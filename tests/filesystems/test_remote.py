@@ -63,7 +63,7 @@ def read(store: FileSystem, key: str, want: Get = Get()) -> bytes:
 
 
 @pytest.fixture(params=[sftp, ftp], ids=["sftp", "ftp"])
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FileServer]:
+def server(sockets: None, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FileServer]:
     (tmp_path / "served" / "tree").mkdir(parents=True)
     with request.param(tmp_path / "served") as running:
         yield running
@@ -120,6 +120,7 @@ def test_a_wrong_password_is_the_gateways_and_never_told(server: FileServer) -> 
         assert "not-the-password" not in repr(store)
 
 
+@pytest.mark.usefixtures("sockets")
 def test_a_server_that_hangs_is_TimedOut_or_failed_and_bounds_its_callers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"ftp://127.0.0.1:{silent.getsockname()[1]}/"
@@ -128,6 +129,7 @@ def test_a_server_that_hangs_is_TimedOut_or_failed_and_bounds_its_callers() -> N
             store.stat("k")
 
 
+@pytest.mark.usefixtures("sockets")
 def test_a_server_that_is_not_there_is_OriginFailed() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -202,7 +204,7 @@ def test_those_who_wait_for_a_file_system_are_a_part_of_the_threads() -> None:
 
 
 @pytest.fixture(scope="module")
-def upstream() -> Iterator[Served]:
+def upstream(sockets: None) -> Iterator[Served]:
     with serving() as served:
         served.client().create_bucket(Bucket="files")
         yield served

@@ -12,6 +12,8 @@ from botocore.exceptions import ClientError
 
 from tests.e2e.conftest import Running, serving
 
+pytestmark = pytest.mark.usefixtures("sockets", "processes")
+
 CONFIG = """
 [services.plain]
 driver = "fsspec"

@@ -112,6 +112,7 @@ def test_a_range_far_ahead_does_not_wait_for_a_fill_on_its_way(cached: Opening, 
         assert b"".join(pieces(opened.body)) == LARGE
 
 
+@pytest.mark.usefixtures("seconds")
 def test_what_another_worker_has_stored_is_not_fetched_again(site: Site) -> None:
     """However much of it: the reader looked it up before it was there."""
     large = bytes(70 * BLOCK)

@@ -51,6 +51,7 @@ def test_a_memory_cache_begins_empty(site: Site) -> None:
     assert site.origin.asked == 2
 
 
+@pytest.mark.usefixtures("seconds")
 def test_max_size_holds_under_a_fill_of_ten_times_its_size(
     cached: Opening, site: Site, tmp_path: Path
 ) -> None:
@@ -66,6 +67,7 @@ def test_max_size_holds_under_a_fill_of_ten_times_its_size(
     until(lambda: cache._parts.room.total() <= limit)
 
 
+@pytest.mark.usefixtures("seconds")
 def test_many_small_entries_are_bounded_too(cached: Opening, site: Site) -> None:
     limit = 300_000
     cache = cached(max_size=limit)
@@ -227,6 +229,7 @@ def test_a_second_gateway_on_a_cache_folder_says_so_and_stops(
     other.close()
 
 
+@pytest.mark.usefixtures("processes")
 def test_a_gateway_that_was_killed_holds_nothing(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from drivers.cache.owner import Owner\n"

@@ -17,6 +17,8 @@ from drivers.cache.fills import BLOCK
 from gateway.testing.faults import noise
 from tests.layers.origin import until
 
+pytestmark = pytest.mark.usefixtures("sockets", "processes")
+
 DATA = noise(6 * BLOCK + 11)
 
 

@@ -15,7 +15,7 @@ _NUMBERS = count(1)
 
 
 @pytest.fixture(scope="session")
-def s3() -> Iterator[Served]:
+def s3(sockets: None) -> Iterator[Served]:
     with serving() as served:
         yield served
 
@@ -28,7 +28,9 @@ def bucket(s3: Served) -> str:
 
 
 @pytest.fixture(scope="session")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[standard_gateway.Served]:
+def api(
+    sockets: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[standard_gateway.Served]:
     with standard_gateway.serving(tmp_path_factory.mktemp("standard")) as served:
         yield served
 

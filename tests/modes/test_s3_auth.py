@@ -759,6 +759,7 @@ def on_granian(folder: Path) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("server", [on_waitress, on_granian])
+@pytest.mark.usefixtures("sockets", "processes")
 def test_signed_requests_arrive_as_they_were_signed(server: Any, tmp_path: Path) -> None:
     paths = ["/b/k", "/b/a/../b//c", "//x", "/b/é 📁+%~@(*)'!", "/b/a%2Fb", "/b/%", "/b/x?y#z"]
     with server(tmp_path) as port:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from contextlib import closing
 from typing import Any
 
 import boto3
@@ -114,6 +115,7 @@ def test_who_has_a_bucket_may_make_it_again_in_us_east_1(s3: Served, bucket: str
     assert others == (409, "BucketAlreadyExists")
 
 
+@pytest.mark.usefixtures("sockets")
 def test_in_another_region_a_bucket_is_made_once() -> None:
     with serving(Settings(region="eu-central-1")) as s3:
         body = (
@@ -151,6 +153,7 @@ def test_a_declared_bucket_is_not_removed(s3: Served, bucket: str) -> None:
     assert b"configuration" in answer.body
 
 
+@pytest.mark.usefixtures("sockets")
 def test_a_bucket_by_its_host_name() -> None:
     with serving(Settings(domains=("s3.example.com",))) as s3:
         create(s3, "bucket")
@@ -498,6 +501,7 @@ def test_a_request_is_recorded(s3: Served, bucket: str) -> None:
     )
 
 
+@pytest.mark.usefixtures("sockets")
 def test_a_write_needs_a_length_within_limits() -> None:
     with serving(Settings(max_body=100)) as s3:
         create(s3, "bucket")
@@ -506,6 +510,7 @@ def test_a_write_needs_a_length_within_limits() -> None:
         assert s3.raw("PUT", "/bucket/k", body=b"x" * 100).status == 200
 
 
+@pytest.mark.usefixtures("sockets")
 def test_behind_a_proxy_the_outer_host_is_what_was_signed() -> None:
     with serving(Settings(external_url="https://files.example.com")) as s3:
         create(s3, "bucket")
@@ -519,6 +524,7 @@ def test_behind_a_proxy_the_outer_host_is_what_was_signed() -> None:
         assert (outer.status, outer.code()) == (403, "SignatureDoesNotMatch")
 
 
+@pytest.mark.usefixtures("sockets")
 def test_behind_a_proxy_a_signature_is_verified_once_and_nothing_is_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -571,12 +577,13 @@ def test_a_place_to_read_a_body_is_taken_by_who_may_write_only() -> None:
         app(environ, lambda status, _headers, _exc=None: statuses.append(status))
         return statuses[0][:3]
 
-    for query in ("", "partNumber=1&uploadId=x", "tagging", "acl"):
-        assert put_as_nobody(query) == "403"
-    assert not taken
-    gateway.set_grants(CREDENTIALS["main-key"].identity, "bucket", [Grant(EVERYONE, "write")])
-    assert put_as_nobody() == "200"
-    assert taken
+    with closing(gateway):
+        for query in ("", "partNumber=1&uploadId=x", "tagging", "acl"):
+            assert put_as_nobody(query) == "403"
+        assert not taken
+        gateway.set_grants(CREDENTIALS["main-key"].identity, "bucket", [Grant(EVERYONE, "write")])
+        assert put_as_nobody() == "200"
+        assert taken
 
 
 # what a HEAD is told

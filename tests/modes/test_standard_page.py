@@ -11,7 +11,10 @@ import pytest
 from tests import browser
 from tests.modes.standard_gateway import READER, ROOT, Served
 
-pytestmark = pytest.mark.skipif(bool(browser.missing()), reason=browser.missing() or "-")
+pytestmark = [
+    pytest.mark.skipif(bool(browser.missing()), reason=browser.missing() or "-"),
+    pytest.mark.usefixtures("sockets", "processes"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ from gateway import pytest_plugin
 from gateway.testing import Server
 from tests.code_blocks import ROOT, blocks, write
 
+pytestmark = pytest.mark.usefixtures("sockets", "processes")
+
 DOCUMENT = "docs/testing.md"
 
 

@@ -13,6 +13,8 @@ from gateway.testing.server.connection import Dropped
 from gateway.testing.server.loop import SMALL, Loop
 from gateway.testing.server.wire import head
 
+pytestmark = pytest.mark.usefixtures("sockets")
+
 Start = Callable[[str, list[tuple[str, str]]], object]
 GO = threading.Event()
 

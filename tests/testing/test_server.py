@@ -22,6 +22,8 @@ from gateway.storage import Full, NoSuchStore, Put
 from gateway.testing import Fault, Server
 from tests.tiny_mode import TinyMode
 
+pytestmark = pytest.mark.usefixtures("sockets", "processes")
+
 ONCE = Config(retries={"total_max_attempts": 1})
 
 

@@ -1,0 +1,139 @@
+"""Which tests are quick, and what holds them to it.
+
+`--quick` runs those that need none of these, each a fixture:
+
+| fixture | the test |
+|---|---|
+| `sockets` | connects or listens, by itself or by a server in this process |
+| `processes` | starts another process |
+| `seconds` | needs more than a second of a processor |
+
+A test says so itself (`@pytest.mark.usefixtures("processes")`), or its file does
+(`pytestmark`), or its folder (an autouse fixture in its conftest.py), or a fixture that
+it uses. Tests of a driver that several processes may have open need `processes`.
+
+All others are quick, and each of them fails, in every run, at what it did not say that
+it needs. So a new test is on the right side, or says at once that it is not.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from gateway.testing import Server
+
+NEEDS = {"sockets", "processes", "seconds"}
+
+NEEDED_FOR = {
+    # audit event (docs.python.org/3/library/audit_events.html): what it needs
+    "socket.bind": "sockets",
+    "socket.connect": "sockets",
+    "socket.sendto": "sockets",
+    "subprocess.Popen": "processes",
+    "os.fork": "processes",
+    "os.forkpty": "processes",
+    "os.posix_spawn": "processes",
+    "os.spawn": "processes",
+    "os.startfile": "processes",
+    "os.system": "processes",
+}
+
+
+@pytest.fixture(scope="session")
+def sockets() -> None:
+    """For tests, and fixtures, that connect or listen."""
+
+
+@pytest.fixture(scope="session")
+def processes() -> None:
+    """For tests, and fixtures, that start a process."""
+
+
+@pytest.fixture(scope="session")
+def seconds() -> None:
+    """For tests that take long."""
+
+
+@pytest.fixture(scope="session")
+def gateway_server(sockets: None, gateway_server: Server) -> Server:
+    """The one of the package's plugin; here it says what it needs."""
+    return gateway_server
+
+
+def is_quick(item: pytest.Item) -> bool:
+    if NEEDS & set(getattr(item, "fixturenames", ())):
+        return False
+    of_a_driver = item.getparent(pytest.Class)
+    return of_a_driver is None or not getattr(of_a_driver.obj, "processes", False)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="no sockets, processes, seconds")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("quick"):
+        left_out = [item for item in items if not is_quick(item)]
+        items[:] = [item for item in items if is_quick(item)]
+        config.hook.pytest_deselected(items=left_out)
+
+
+if sys.platform == "win32":  # makes pairs of sockets, and so event loops, by a connection
+    NEEDED_FOR = {event: need for event, need in NEEDED_FOR.items() if need != "sockets"}
+
+
+class _Held:
+    thread: int | None = None
+    """That of a quick test, while one runs."""
+
+
+def _audit(event: str, arguments: tuple[object, ...]) -> None:
+    if _Held.thread is not None and event in NEEDED_FOR:
+        _refuse(NEEDED_FOR[event], event)
+
+
+def _refuse(need: str, what: str) -> None:
+    # Threads that a server of an earlier test has left behind are not this test's.
+    if threading.get_ident() == _Held.thread:
+        pytest.fail(f"{what} in a quick test, which does not say that it needs `{need}`")
+
+
+@contextmanager
+def _holding(item: pytest.Item) -> Iterator[None]:
+    if not is_quick(item):
+        yield
+        return
+    start = BaseProcess.start
+
+    def refuse(process: BaseProcess) -> None:
+        _refuse("processes", "multiprocessing")  # which no audit event tells
+        start(process)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseProcess, "start", refuse)
+        patch.setattr(_Held, "thread", threading.get_ident())
+        yield
+
+
+def pytest_configure() -> None:
+    sys.addaudithook(_audit)  # for good: there is no way to remove one
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+    with _holding(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    with _holding(item):
+        return (yield)
