@@ -24,6 +24,10 @@ Networks = tuple[IPv4Network | IPv6Network, ...]
 Header = Literal["x-forwarded", "forwarded"]
 
 
+_LONGEST = 8192
+"""Characters of a header that are looked at: proxies write a few dozen for each hop."""
+
+
 class Ambiguous(Exception):
     """Nobody can say who asks for what: 400. The message is for the client."""
 
@@ -77,12 +81,21 @@ def _x_forwarded(environ: dict[str, Any], address: str, networks: Networks) -> s
 
 def _listed(environ: dict[str, Any], variable: str) -> list[str]:
     """What a list has, one "" when it has nothing."""
-    return [one.strip() for one in environ.get(variable, "").split(",") if one.strip()] or [""]
+    return [one.strip() for one in _said(environ, variable).split(",") if one.strip()] or [""]
+
+
+def _said(environ: dict[str, Any], variable: str) -> str:
+    """A proxy's header. Raises `Ambiguous`: of one that is too long no part is believed, for
+    what counts may stand in the other."""
+    text: str = environ.get(variable, "")
+    if len(text) > _LONGEST:
+        raise Ambiguous("A header that proxies write is too long.")
+    return text
 
 
 def _forwarded(environ: dict[str, Any], address: str, networks: Networks) -> str:
     """Each hop tells of the one before it; host and scheme are of the last that is believed."""
-    for hop in reversed(_hops(environ.get("HTTP_FORWARDED", ""))):
+    for hop in reversed(_hops(_said(environ, "HTTP_FORWARDED"))):
         _put(environ, hop.get("host", ""), hop.get("proto", ""))
         named = _without_port(hop.get("for", ""))
         if not _is_address(named):  # "unknown", or hidden (§6.2, §6.3)
@@ -98,7 +111,9 @@ _UNQUOTED = r"[!#$%&'*+.^_`|~0-9A-Za-z:[\]-]+"
 """A token, and the addresses and ports that should be quoted and often are not."""
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
-_PAIR = re.compile(rf"[ \t]*(?:({_NAME})=({_UNQUOTED}|{_QUOTED}))?[ \t]*(?=([,;]|$))")
+_PAIR = re.compile(rf"[ \t]*+(?:({_NAME})=({_UNQUOTED}|{_QUOTED})[ \t]*+)?(?=([,;]|$))")
+"""Blanks are never read twice: what does not match is told in as many steps as it is long."""
+
 _ESCAPED = re.compile(r"\\(.)")
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.forwarded import Ambiguous, Header, Proxies
+from gateway.forwarded import Ambiguous, Header, Proxies, _hops
 
 NETWORKS = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
@@ -94,6 +94,38 @@ def test_what_a_stranger_left_open_swallows_nothing(said: str) -> None:
     with pytest.raises(Ambiguous):
         settled("forwarded", {"REMOTE_ADDR": "10.0.0.1", "HTTP_FORWARDED": said})
     assert settled("forwarded", {"REMOTE_ADDR": "192.0.2.1", "HTTP_FORWARDED": said})
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", " \t"])
+@pytest.mark.parametrize("before", ["", "for=1.2.3.4", "for=1.2.3.4;", 'for="1.2.3.4"', "for="])
+def test_blanks_are_read_once(before: str, blank: str) -> None:
+    """Read again for each of them, these would take minutes."""
+    blanks = 200_000 * blank
+    for after in ("x", '"', "="):
+        with pytest.raises(Ambiguous):
+            _hops(before + blanks + after)
+    if before != "for=":
+        assert len(_hops(f"{before}{blanks},for=a")) == 1 + bool(before)
+
+
+@pytest.mark.parametrize(
+    ("header", "variable", "value"),
+    [
+        ("forwarded", "HTTP_FORWARDED", "for=198.51.100.7"),
+        ("x-forwarded", "HTTP_X_FORWARDED_FOR", "198.51.100.7"),
+        ("x-forwarded", "HTTP_X_FORWARDED_HOST", "s3.example"),
+        ("x-forwarded", "HTTP_X_FORWARDED_PROTO", "https"),
+    ],
+)
+def test_what_is_longer_than_proxies_write_is_refused(
+    header: Header, variable: str, value: str
+) -> None:
+    environ = {"REMOTE_ADDR": "10.0.0.1", variable: ", ".ljust(8192 - len(value)) + value}
+    assert settled(header, environ) == settled(header, {**environ, variable: value})
+    environ[variable] = "," + environ[variable]
+    with pytest.raises(Ambiguous, match="too long"):
+        settled(header, environ)
+    assert settled(header, {**environ, "REMOTE_ADDR": "192.0.2.1"})
 
 
 def test_one_of_the_two_is_read() -> None:
