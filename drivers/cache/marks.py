@@ -25,6 +25,7 @@ from typing import Any, Literal, NamedTuple
 
 from drivers.indexed.batch import Transaction, translate
 from drivers.indexed.commit import Committer, GroupCommit, Serial, Turnstile
+from drivers.indexed.headroom import Headroom
 from gateway.common import private
 from gateway.storage import Purge, PurgeKind
 from gateway.storage.wal_index import Version, Watch, watch
@@ -89,6 +90,11 @@ class Named:
                 del kept[value]
 
 
+_RESERVE = 1 << 20
+"""Bytes set aside for marks: on a full disk what is removed through a cache, or purged, must
+not be answered from it."""
+
+
 class Marks:
     """`folder`: where the database lies; None for one in memory. `missed` is called with a
     point when marks up to it were trimmed before this process saw them."""
@@ -123,7 +129,8 @@ class Marks:
             with self._turn:
                 writer = self._connect(path)
             self._reader = self._connect(path)
-            self._committer = GroupCommit(writer, self._turn, _nothing)
+            headroom = Headroom(writer, path, least=_RESERVE)
+            self._committer = GroupCommit(writer, self._turn, _nothing, headroom)
             self._watch = watch(path)
             self._version = self._watch.version
         self._committer.write(_create)
@@ -215,7 +222,7 @@ class Marks:
                     txn.execute("DELETE FROM marks WHERE id < ?", (last,))
             return last
 
-        return self._committer.write(operation)
+        return self._committer.write(operation, room="remove")
 
     def old(self) -> list[MarkRow]:
         """Marks that have been there for long enough to be trimmed, in their order."""
@@ -233,7 +240,7 @@ class Marks:
             txn.execute("DELETE FROM trimmed")
             txn.execute("INSERT INTO trimmed VALUES (?)", (upto,))
 
-        self._committer.write(operation)
+        self._committer.write(operation, room="remove")
 
     def fading(self) -> list[MarkRow]:
         """Marks that this process knows, and that were trimmed: to be forgotten."""

@@ -37,8 +37,8 @@ _UNBOUNDED = 0x3FFFFFFF
 class Headroom:
     """Used within the index's turn, with its writer's connection."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._connection, self._path = connection, path
+    def __init__(self, connection: sqlite3.Connection, path: Path, *, least: int = LEAST) -> None:
+        self._connection, self._path, self._least = connection, path, least
         self._reserve = Reserve(reserve_of(path))
         self._next, self._grows, self._looked = 0.0, True, False
 
@@ -49,7 +49,7 @@ class Headroom:
             return
         self._next, self._looked = now + _LOOK, True
         with suppress(sqlite3.Error, OSError):  # then the commit says so
-            wanted = LEAST + self._growth() // _STEP * _STEP
+            wanted = self._least + self._growth() // _STEP * _STEP
             self._let_grow(self._reserve.keep(min(wanted, MOST)))
 
     @contextmanager
@@ -80,7 +80,7 @@ class Headroom:
         """After all connections, for whoever starts on a full disk. Where nothing was
         written nothing is made."""
         if self._looked:
-            self._reserve.keep(LEAST)
+            self._reserve.keep(self._least)
 
     def _growth(self) -> int:
         """Bytes that are in the log, and have no place in the database's file yet."""

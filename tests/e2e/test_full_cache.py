@@ -93,6 +93,10 @@ def test_a_full_disk_stores_nothing_answers_all_and_stores_again(
             site.has.setdefault(key, b"")
             site.put(key, noise(2000, f"put {key}"))
         leave(disk, 0)  # what those have set free
+        for key in ("full/1000", "new", "5/1000"):
+            if site.has.pop(key):
+                client.well("DELETE", f"/thumbs/{key}")
+            assert client("GET", f"/thumbs/{key}").status == 404
         site.write("full/again", MIB)
         assert site.read("full/again") == site.has["full/again"]
         (disk / "ballast").unlink()
