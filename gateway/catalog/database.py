@@ -208,6 +208,7 @@ def open_file(folder: Path) -> Database:
             if not (no_room(error.orig) and reserve.give()):
                 raise
             _upgraded(engine, "BEGIN IMMEDIATE")
+            reserve.keep(_RESERVE)  # what is left of it, before somebody else takes that
         return Database(engine, watch(path), begin="BEGIN IMMEDIATE", reserve=reserve)
     except (DBAPIError, sqlite3.Error) as error:
         engine.dispose()

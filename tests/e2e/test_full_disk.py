@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 from drivers.local import Local
-from gateway.catalog import prepare
+from gateway.catalog import open_catalog, prepare
 from gateway.config import load
 from gateway.storage import BytesBody, Context, Delete, Put, Stats, Versioning
 from gateway.storage import Full as Refused
@@ -242,6 +242,33 @@ def test_removing_works_though_somebody_takes_every_byte_that_is_given_back(
             assert bucket.delete(f"k{number}", Delete(version=version)).existed
         assert bucket.stats() == Stats(objects=0, bytes=0)
         store.close()
+
+
+def test_keys_are_revoked_though_somebody_takes_every_byte_that_is_given_back(
+    tmp_path: Path,
+) -> None:
+    data = tmp_path / "data"
+    with small_disk(data):
+        configuration = load(overrides={"data": str(data)}, environ={})
+        catalog = open_catalog(configuration, {})
+        keys = [catalog.add_key(id=f"key{number:03}").id for number in range(150)]
+        leave(data, 0)
+        (data / "catalog.reserve").unlink()
+        leave(data, 0)
+        with pytest.raises(Refused):
+            catalog.add_key(id="one-more")
+        (data / "ballast").unlink()
+        catalog.add_key(id="another")
+        for key in keys:
+            leave(data, 0)
+            catalog.revoke_key(key)
+        catalog.close()
+        leave(data, 0)
+        catalog = open_catalog(configuration, {})
+        assert [one.id for one in catalog.all_keys() if one.active] == ["another"]
+        leave(data, 0)
+        catalog.revoke_key("another")
+        catalog.close()
 
 
 VERSIONED = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
