@@ -175,10 +175,11 @@ def test_removing_works_when_not_a_byte_is_free(tmp_path: Path, server: tuple[st
             upload = begin(client)
             first_part(client, f"/disk/parts?uploadId={upload}")
             begin(client, "gone")
+            leave(data, 11 * MIB)  # the rest is free again in the end: an index never shrinks
             small = [f"small.{number}" for number in range(2000)]
             assert not all(disk.put(key, key, 50_000) for key in small), "it is never full"
             there = [key for key, tag in disk.kept.items() if tag]
-            assert len(there) > 100
+            assert len(there) > 70
             leave(data, 0)
             for key in there[:30]:
                 assert disk.delete(key)
