@@ -236,6 +236,17 @@ class Fills:
         return sum(fill.began > young and fill.wanted() for fill in self._running) < PLACES
 
     def _run(self, fill: Fill) -> None:
+        """In a helper: this one, then what waits for its place."""
+        following: Fill | None = fill
+        while following is not None:
+            try:
+                self._carry_out(following)
+            except BaseException:
+                self._admit()  # others go on with what waits
+                raise
+            following = self._next()
+
+    def _carry_out(self, fill: Fill) -> None:
         error: StorageError | None = Unavailable(_FAILED)
         try:
             self._pull(fill)
@@ -257,7 +268,6 @@ class Fills:
                 self._lock.notify_all()
         if last is not None:
             last()
-        self._admit()
 
     def _forget(self, fill: Fill) -> None:
         place = (fill.ask.name, fill.ask.variant)

@@ -243,14 +243,19 @@ def test_a_fill_that_a_write_overtakes_brings_nothing_back(cached: Opening, site
     assert read(cache, "k") == b"new"
 
 
-def test_fills_are_bounded_and_all_are_served(cached: Opening, site: Site) -> None:
+def test_fills_are_bounded_and_all_are_served(
+    cached: Opening, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drivers.cache.places.YOUNG", 1000)
     for number in range(40):
         site.origin.has(f"k{number}", noise(1000, str(number)))
     cache = cached()
+    site.origin.hang = lambda _: True
     with running(40, lambda number: whole(cache, f"k{number}")) as got:
-        pass
+        until(lambda: len(cache._fills) == 40 and site.origin.waiting == PLACES)
+        assert len(site.origin.gets) == PLACES
+        site.origin.go.set()
     assert got == [noise(1000, str(number)) for number in range(40)]
-    assert cache._fills._helpers._idle <= PLACES
 
 
 def test_an_error_is_told_before_anything_is_sent(cached: Opening, site: Site) -> None:
