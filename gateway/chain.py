@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import cast
 
 from gateway.config import Configuration, construct, identify, in_order
+from gateway.places import conflicts
 from gateway.service import Identification, Service
 from gateway.storage import (
     AlreadyExists,
@@ -91,6 +92,17 @@ class Chain:
         named = [(self._places[sid], service.store) for sid, service in self._services.items()]
         return [(self._places[""], self._buckets), *named]
 
+    def misplaced(self, folder: Path | None) -> list[str]:
+        """What is wrong with the folders of the stores, before they are opened; `folder` is
+        the data folder."""
+        return [
+            *conflicts(
+                (place, one)
+                for sid, (place, store) in zip(["", *self._services], self._stores(), strict=True)
+                for one in store.places(folder, sid)
+            )
+        ]
+
     def upstreams(self) -> Iterator[tuple[str, str, Store]]:
         """(place, sid, store) of each store that has something behind it to be tried."""
         for sid, (place, store) in zip(["", *self._services], self._stores(), strict=True):
@@ -111,6 +123,8 @@ class Chain:
         `ChainError`; then what had been opened is closed again. Without `jobs` it is no
         gateway that opens them, but a command that looks beside one. `threads`: as many of
         this process answer requests."""
+        if wrong := self.misplaced(folder):
+            raise ChainError("\n".join(wrong))
         shared, own = Shared(), "" if jobs is None else instance()
         serving = Threads(threads)
         sids = ["", *self._services]

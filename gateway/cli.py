@@ -219,6 +219,8 @@ def check_(typed: argparse.Namespace) -> int:
         print(f"gateway: {configuration.plugins.message}", file=sys.stderr)
         _print(f'The service "{one}": {why}.' for one, why in configuration.left_out.items())
         return 1
+    if wrong := Chain(configuration).misplaced(configuration.data):
+        raise ChainError("\n".join(wrong))
     print(f"The configuration is fine: {configuration.origin.path or 'defaults, without a file'}.")
     options = configuration.server
     print(f"  server     {server}, {count_workers(configuration, server)[1]}")

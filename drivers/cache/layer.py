@@ -9,6 +9,7 @@ Versions, parts and encryption under a customer's key pass the cache by.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -31,6 +32,7 @@ from drivers.cache.room import Room
 from drivers.cache.stock import Stock
 from drivers.cache.through import Through
 from drivers.cache.upkeep import Upkeep
+from drivers.indexed import belonging
 from gateway.common import private
 from gateway.storage import (
     BytesBody,
@@ -40,6 +42,7 @@ from gateway.storage import (
     InvalidRange,
     ObjectInfo,
     Opened,
+    Place,
     Readable,
     StorageError,
     Store,
@@ -48,9 +51,13 @@ from gateway.storage import (
 )
 from gateway.storage.options import AtLeast, Duration, Size
 
+log = logging.getLogger("gateway.cache")
+
 _TRIES = 5
 SOON = 1.0
 """Seconds that who has stale bytes waits for the source."""
+_CACHES = "caches"
+"""The owner of a folder in which several have theirs."""
 _DISK, _MEMORY = 10 << 30, 256 << 20
 
 
@@ -84,8 +91,29 @@ class Cache(Through):
 
     # its life
 
+    def places(self, folder: Path | None, sid: str) -> tuple[Place, ...]:
+        """Caches may be given one `folder`: each has a folder of its own in it."""
+        owner = f"the cache {sid}"
+        if self.folder is not None:
+            shared = Place(folder=self.folder, owner=_CACHES)
+            return shared, Place(folder=self.folder / sid, owner=owner)
+        return () if folder is None else (Place(folder=folder / "cache" / sid, owner=owner),)
+
+    def _claimed(self, context: Context) -> Path | None:
+        """Where it keeps what it keeps. Raises `ValueError` for what is another's."""
+        places = self.places(context.folder, context.sid)
+        for place in places:
+            belonging.claim(place.folder, place.owner, "cache")
+        if self.folder is not None and (self.folder / "index.db").exists():
+            log.warning(
+                "%s has a cache of an earlier release in it, which is used no more: index.db,"
+                " blobs, marks and workers there can be removed.",
+                self.folder,
+            )
+        return places[-1].folder if places else None
+
     def open(self, context: Context) -> None:
-        folder = self.folder or (context.folder and context.folder / "cache" / context.sid)
+        folder = self._claimed(context)
         on_disk = self.space == "disk" and folder is not None
         limit = self.max_size or (_DISK if on_disk else _MEMORY)
         policy = Policy(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from socket import IPPROTO_TCP, TCP_NODELAY
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -64,11 +64,17 @@ class Target:
     def in_one_process(self) -> bool:
         return self.protocol == _MEMORY
 
+    @property
+    def folder(self) -> Path | None:
+        """The folder of this machine that it is; None for another file system."""
+        local = self.protocol in _LOCAL and "::" not in self.url
+        return Path(_local_path(self.url)) if local else None
+
     def open(self, context: Context, *, connections: int, timeout: float) -> Tree:
-        if self.protocol in _LOCAL and "::" not in self.url:
+        if (folder := self.folder) is not None:
             from drivers.fsspec.local import LocalTree
 
-            return LocalTree(_local_path(self.url))
+            return LocalTree(str(folder))
         from fsspec import get_filesystem_class
 
         from drivers.fsspec.remote import RemoteTree

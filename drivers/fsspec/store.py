@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from drivers.fsspec import asked, paths, walk
@@ -33,6 +34,7 @@ from gateway.storage import (
     NoSuchVersion,
     ObjectInfo,
     Opened,
+    Place,
     Probe,
     Put,
     Readable,
@@ -76,6 +78,10 @@ class FileSystem(Store, Writable, Listable, Labels):
     @property
     def in_one_process(self) -> bool:
         return self._target.in_one_process
+
+    def places(self, folder: Path | None, sid: str) -> tuple[Place, ...]:
+        root = self._target.folder
+        return () if root is None else (Place(folder=root, owner="files", tree=True),)
 
     def open(self, context: Context) -> None:
         tree = self._target.open(context, connections=self.connections, timeout=self.timeout)

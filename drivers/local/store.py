@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
+from drivers.indexed import belonging
 from drivers.indexed.space import FileSpace
 from drivers.indexed.store import IndexedStore
 from drivers.indexed.upkeep import forget_changes, forget_uploads, remove_due, remove_orphans
 from drivers.indexed.view import INLINE_LIMIT
-from gateway.storage import Context, Jobs
+from gateway.storage import Context, Jobs, Place
 from gateway.storage.options import Duration, Size
 
 
@@ -40,10 +41,15 @@ class Local(IndexedStore):
         if not 0 <= self.inline_limit <= INLINE_LIMIT:
             raise ValueError(f"inline_limit is between 0 and {INLINE_LIMIT} bytes")
 
+    def places(self, folder: Path | None, sid: str) -> tuple[Place, ...]:
+        place = self.folder or folder
+        return () if place is None else (Place(folder=place, owner=belonging.OBJECTS),)
+
     def open(self, context: Context) -> None:
         folder = self.folder or context.folder
         if folder is None:
             raise ValueError("the local driver needs a data folder")
+        belonging.claim(folder, belonging.OBJECTS, "objects")
         self._shared, self._place = (
             context.shared,
             (

@@ -69,7 +69,7 @@ from gateway.storage.paging import (
     VersionQuery,
     page_of,
 )
-from gateway.storage.store import Context, Jobs, Layer, NoJobs, Probe, Shared, Store
+from gateway.storage.store import Context, Jobs, Layer, NoJobs, Place, Probe, Shared, Store
 from gateway.storage.streams import (
     PIECE,
     BytesBody,
@@ -178,6 +178,7 @@ __all__ = [
     "Part",
     "PartRef",
     "PartTooSmall",
+    "Place",
     "PreconditionFailed",
     "Presigns",
     "Probe",

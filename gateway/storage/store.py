@@ -118,6 +118,17 @@ class Probe:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A folder of this machine that a store fills. Stores that say the same `owner` share
+    it. `tree`: all below it are the store's objects; else only what it makes itself, in
+    files there and in a folder `blobs`."""
+
+    folder: Path
+    owner: str
+    tree: bool = False
+
+
 class Store(ABC):
     """One flat namespace of objects.
 
@@ -177,6 +188,11 @@ class Store(ABC):
         fails. Only stores that override it are opened to be probed.
         """
         return None
+
+    def places(self, folder: Path | None, sid: str) -> tuple[Place, ...]:
+        """The folders of this machine that it will fill. `folder` and `sid` are those of the
+        `Context` to come. Touches nothing: it is asked before any store is opened."""
+        return ()
 
     def open(self, context: Context) -> None:
         """Begin: connect, create, recover."""

@@ -1,0 +1,40 @@
+"""Whose the folder of an index is, when an earlier release made it, which left no word."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Literal
+
+from gateway.common import folders
+
+OBJECTS = "local"
+"""The owner of a folder that all stores of objects share."""
+
+
+def claim(folder: Path, name: str, kind: Literal["objects", "cache"]) -> None:
+    """Have the folder for a store of that kind. Raises `folders.Taken`, and `OSError`."""
+    found = "" if folders.owner(folder) else kept_in(folder)
+    if found not in ("", kind):
+        raise folders.Taken(f"The folder {folder} {folders.taken(_WORDS[found])}")
+    folders.claim(folder, name)
+
+
+_WORDS = {"objects": OBJECTS, "cache": "a cache"}
+
+
+def kept_in(folder: Path) -> Literal["", "objects", "cache"]:
+    """What the index there keeps; "" where there is none, or nothing in it yet. Objects
+    count: a cache may once have been put upon them."""
+    path = folder / "index.db"
+    if not path.is_file():
+        return ""
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as found:
+            names = {row[0] for row in found.execute("SELECT name FROM sqlite_master")}
+            if "services" in names and found.execute("SELECT 1 FROM services").fetchone():
+                return "objects"
+    except sqlite3.Error:
+        return ""  # whoever opens it says what is wrong with it
+    return "cache" if "cache_entries" in names else ""
