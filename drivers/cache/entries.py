@@ -33,7 +33,19 @@ _FAILURES = {
 
 
 class Unreadable(Exception):
-    """A row's text is damaged, or of another release."""
+    """A row is damaged, or of another release."""
+
+
+def typed(values: Sequence[object], kinds: Sequence[type | tuple[type, ...]]) -> None:
+    """Raises `Unreadable` unless each value is of its kind: SQLite keeps whatever a damaged
+    page has, in any column."""
+    for value, kind in zip(values, kinds, strict=True):
+        if not isinstance(value, kind):
+            raise Unreadable(f"it has a {type(value).__name__} where none belongs")
+
+
+_BYTES = (bytes, type(None))
+_HELD = (int, (str, type(None)), _BYTES, _BYTES, _BYTES, int)
 
 
 class Held(NamedTuple):
@@ -45,6 +57,12 @@ class Held(NamedTuple):
     seal: bytes | None
     data: bytes | None
     size: int
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> Held:
+        """Raises `Unreadable`."""
+        typed(row, _HELD)
+        return cls(*row)
 
 
 class Entry:
@@ -130,7 +148,9 @@ class Entry:
                 self.info = _unpack_info(values["i"])
             if "f" in values:
                 self.failure = _unpack_failure(values["f"])
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
+        except (
+            LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError,
+        ) as error:  # fmt: skip
             raise Unreadable(f"{type(error).__name__}: {error}") from error
 
 
@@ -213,6 +233,7 @@ _ALWAYS = frozenset("ksedt")
 
 def _unpack_info(values: dict[str, Any]) -> ObjectInfo:
     found = values.get
+    typed([values[name] for name in "ksedt"], (str, int, str, int, str))
     return ObjectInfo(
         key=values["k"],
         size=values["s"],

@@ -164,7 +164,9 @@ class Cache(Through):
         parts.fills = Fills(helpers, marks, context.threads, lambda fill: Pull(parts, fill)())
         self._parts, self._stock, self._marks = parts, stock, marks
         self._hot, self._fills = hot, parts.fills
-        self._upkeep.start(parts, context, folder if on_disk else None, self.expire_unused)
+        first = self._owner is not None and self._owner.first
+        disk = folder if on_disk else None
+        self._upkeep.start(parts, context, disk, self.expire_unused, first=first)
 
     def close(self) -> None:
         """May be called twice."""
@@ -260,7 +262,8 @@ class Cache(Through):
         if held is None or info is None or info.size > BODY or held.data is None:
             return
         with suppress(Corrupt):  # found again, and mended, when it is read
-            entry.body = b"".join(self._stock.open(held, 0, held.size))
+            body = b"".join(self._stock.open(held, 0, held.size))
+            entry.body = body if len(body) == info.size else None
 
     def _look(self, key: str, name: str, variant: str, want: Get) -> Opened:
         """What is not answered at once."""

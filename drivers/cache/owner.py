@@ -21,14 +21,14 @@ class Owned(Exception):
 
 
 class Owner:
-    """A worker's share in a folder. Raises `Owned`."""
+    """A worker's share in a folder. `first`: no other worker has one. Raises `Owned`."""
 
     def __init__(self, folder: Path, instance: str) -> None:
         private.own_folder(folder)
         gate = FileLock(folder / "gate.lock")
         try:
             gate.acquire()
-            _look(folder, instance)
+            self.first = not _others(folder, instance)
             self._path = folder / f"{instance}-{secrets.token_hex(4)}.worker"
             self._lock = FileLock(self._path)
             self._lock.acquire()
@@ -43,7 +43,9 @@ class Owner:
             self._path.unlink(missing_ok=True)
 
 
-def _look(folder: Path, instance: str) -> None:
+def _others(folder: Path, instance: str) -> int:
+    """How many of the gateway's workers are there."""
+    others = 0
     for path in folder.glob("*.worker"):
         if _held(path):
             if path.stem.partition("-")[0] != instance:
@@ -51,9 +53,11 @@ def _look(folder: Path, instance: str) -> None:
                     f"The cache folder {folder.parent} is in use by another gateway. Each"
                     " gateway needs one of its own: set `folder`, or another data folder."
                 )
+            others += 1
         else:
             with suppress(OSError):  # somebody has it open, on Windows
                 path.unlink(missing_ok=True)
+    return others
 
 
 def _held(path: Path) -> bool:

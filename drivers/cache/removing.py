@@ -36,8 +36,8 @@ OLDEST = (
 """Of the same time blocks come before their entry."""
 
 _DUE = (
-    "SELECT id, name, size FROM blobs WHERE due IS NOT NULL AND refs <= 0 AND id > ?"
-    " ORDER BY id LIMIT ?"
+    "SELECT id, name, CAST(size AS INTEGER) FROM blobs"
+    " WHERE due IS NOT NULL AND refs <= 0 AND id > ? ORDER BY id LIMIT ?"
 )
 """Below 0: let go of twice, by an earlier release."""
 

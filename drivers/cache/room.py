@@ -5,6 +5,7 @@ It goes in small steps (see `removing`), so that nobody waits for long.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from contextlib import suppress
@@ -13,6 +14,8 @@ from drivers.cache import rows
 from drivers.cache.removing import OLDEST, Removing
 from drivers.cache.stock import HIGH, Stock
 from drivers.indexed.batch import Transaction
+
+log = logging.getLogger("gateway.cache")
 
 LOW = 0.97
 """Of the limit: to where the background makes room."""
@@ -59,6 +62,19 @@ class Room:
     def total(self) -> int:
         self._stock.total = rows.state(self._stock.space.one).total
         return self._stock.total
+
+    def recount(self) -> None:
+        """By the rows: a disk may have changed what is noted of them. Others go on meanwhile,
+        and what they change is right."""
+        space = self._stock.space
+        with space.reading() as connection:
+            total, entries = rows.miscounted(connection.execute)
+        if total or entries:
+            space.write(lambda txn: rows.adjust(txn, total, entries))
+            log.warning(
+                "the cache's count of what it has was wrong, and is put right:"
+                " by %+d bytes, %+d entries", total, entries,
+            )  # fmt: skip
 
     def admit(self, size: int) -> bool:
         """Whether so many bytes may be written: there is room for them beside all that is

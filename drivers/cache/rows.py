@@ -64,6 +64,18 @@ _THERE = (
 )
 
 
+_SOUND = (
+    "SELECT 1 FROM cache_state"
+    " WHERE typeof(total) || typeof(entries) || typeof(floor) = 'integerintegerinteger'"
+)
+_COUNTED = f"""SELECT
+    (SELECT coalesce(sum(CAST(cost AS INTEGER)), 0) FROM cache_entries)
+    + (SELECT coalesce(sum({_BLOCK_ROW} + CASE WHEN name IS NULL THEN CAST(size AS INTEGER)
+        ELSE (CAST(size AS INTEGER) + {_PAGE - 1}) / {_PAGE} * {_PAGE} END), 0) FROM blobs)
+    - total, (SELECT count(*) FROM cache_entries) - entries FROM cache_state"""
+"""Costs are those of `cost_of_blob`."""
+
+
 class Refused(Exception):
     """What was to be stored is overtaken: by a mark, a newer fetch, or a removal."""
 
@@ -81,7 +93,8 @@ class State(NamedTuple):
 def create(txn: Transaction) -> None:
     for statement in STATEMENTS:
         txn.execute(statement)
-    if txn.one("SELECT 1 FROM cache_state") is None:
+    if txn.one(_SOUND) is None:  # new, or damaged
+        txn.execute("DELETE FROM cache_state")
         txn.execute("INSERT INTO cache_state VALUES (0, 0, 0, '', 0)")
 
 
@@ -97,6 +110,13 @@ def note_boot(txn: Transaction, boot: str) -> int:
 
 def state(one: Callable[..., Any]) -> State:
     return State(*one("SELECT total, entries, floor FROM cache_state", ()))
+
+
+def miscounted(execute: Callable[..., Any]) -> tuple[int, int]:
+    """By how much `total` and `entries` are too low. It reads all rows: for a million entries
+    with files that takes less than a second."""
+    total, entries = execute(_COUNTED).fetchone()
+    return int(total), int(entries)
 
 
 def cost_of_blob(size: int, name: str | None) -> int:
@@ -122,7 +142,7 @@ def place(txn: Transaction, entry: Entry, text: str, now: int | None) -> tuple[i
     tags = "\n".join(entry.tags)
     cost = _ROW + 2 * len(entry.key) + len(text) + 3 * len(tags)
     row = txn.one(
-        "SELECT id, point, fetched, validator, cost, tags FROM cache_entries"
+        "SELECT id, point, fetched, validator, CAST(cost AS INTEGER), tags FROM cache_entries"
         " WHERE key = ? AND variant = ?",
         (entry.key, entry.variant),
     )
@@ -179,11 +199,13 @@ def touch(txn: Transaction, entry: int, used: int) -> bool:
 
 def drop_entry(txn: Transaction, entry: int, now: int | None) -> int:
     """Remove an entry and its blocks; the bytes of what went. `now`: when their files may go;
-    None: at once."""
-    row = txn.one("DELETE FROM cache_entries WHERE id = ? RETURNING cost, tags", (entry,))
+    None: at once. What is damaged can be removed too."""
+    sql = "DELETE FROM cache_entries WHERE id = ? RETURNING CAST(cost AS INTEGER), tags"
+    row = txn.one(sql, (entry,))
     if row is None:
         return 0
-    _retag(txn, entry, row[1], "")
+    if isinstance(row[1], str):
+        _retag(txn, entry, row[1], "")
     blocks = txn.execute("SELECT number, blob FROM cache_blocks WHERE entry = ?", (entry,))
     gone = drop_blocks(txn, [(entry, number, blob) for number, blob in blocks.fetchall()], now)
     adjust(txn, -row[0], -1)
@@ -198,7 +220,7 @@ def drop_blocks(txn: Transaction, blocks: Sequence[tuple[int, int, int]], now: i
         sql = "DELETE FROM cache_blocks WHERE entry = ? AND number = ? AND blob = ?"
         if not txn.execute(sql, block).rowcount:
             continue
-        row = txn.one("SELECT size, name FROM blobs WHERE id = ?", block[2:])
+        row = txn.one("SELECT CAST(size AS INTEGER), name FROM blobs WHERE id = ?", block[2:])
         if row is None:
             continue
         release_blob(txn, block[2], now)

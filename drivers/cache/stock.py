@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from drivers.cache import rows
-from drivers.cache.entries import Entry, Held, Unreadable
+from drivers.cache.entries import Entry, Held, Unreadable, typed
 from drivers.cache.rows import NoRoom
 from drivers.indexed.batch import Transaction
 from drivers.indexed.blobs import (
@@ -43,6 +44,9 @@ _NEEDED = 1 << 20
 """Bytes that are to be free before databases are opened: SQLite has files of its own."""
 _GIVEN = 16
 """Blocks that go where they are not: each has more than `INLINE` bytes."""
+
+_ROW = (int, int, int, int, int, str, str)
+"""What an entry's columns have."""
 
 _BLOCK = "k.number, k.blob, b.name, b.crcs, b.seal, b.data, b.size"
 _FIND = (
@@ -76,6 +80,21 @@ def _blocks(pieces: Sequence[bytes], cipher: Cipher | None) -> Iterator[bytes]:
     body = Filling(IteratorBody(iter(pieces)))
     blocks = iter(lambda: body.read(BLOB_BLOCK), b"")
     return blocks if cipher is None else encrypted(blocks, cipher)
+
+
+def _entry(key: str, variant: str, row: Sequence[Any]) -> Entry:
+    """What `_FIND` found. Raises `Unreadable`."""
+    typed(row[:7], _ROW)
+    number, point, fetched, until, used, tags, text = row[:7]
+    entry = Entry(
+        key, variant, id=number, point=point, fetched=fetched, until=until,
+        tags=tuple(tags.split("\n")) if tags else (),
+    )  # fmt: skip
+    entry.used = used
+    entry.load(text)
+    if row[-1] is not None:
+        entry.blocks[0] = Held.of(row[8:])
+    return entry
 
 
 class Stock:
@@ -116,35 +135,35 @@ class Stock:
     # reading
 
     def find(self, key: str, variant: str) -> Entry | None:
-        """None also for what cannot be read."""
+        """None also for what cannot be read: it goes."""
         row = self.space.one(_FIND, (key, variant))
         if row is None:
             return None
-        entry = Entry(
-            key, variant, id=row[0], point=row[1], fetched=row[2], until=row[3],
-            tags=tuple(row[5].split("\n")) if row[5] else (),
-        )  # fmt: skip
-        entry.used = row[4]
         try:
-            entry.load(row[6])
+            return _entry(key, variant, row)
         except Unreadable as error:
             self._tell(error)
+            self.drop(row[0])
             return None
-        if row[-1] is not None:
-            entry.blocks[0] = Held(*row[8:])
-        return entry
 
     def _tell(self, error: Unreadable) -> None:
-        """Once: what cannot be read is asked for anew, and written over."""
+        """Once: what cannot be read is asked for anew."""
         if not self._told:
             self._told = True
             log.warning("an entry of the cache cannot be read, and is fetched again: %s", error)
 
     def blocks(self, entry: int, first: int, last: int) -> dict[int, Held]:
-        """Those that are stored, of a stretch."""
+        """Those that are stored, of a stretch. What cannot be read goes."""
         with self.space.reading() as connection:
-            found = connection.execute(_BLOCKS, (entry, first, last)).fetchall()
-        return {row[0]: Held(*row[1:]) for row in found}
+            stored = connection.execute(_BLOCKS, (entry, first, last)).fetchall()
+        found: dict[int, Held] = {}
+        for number, *row in stored:
+            try:
+                found[number] = Held.of(row)
+            except Unreadable as error:
+                self._tell(error)
+                self.drop_block(entry, number, row[0])
+        return found
 
     def open(self, held: Held, start: int, length: int) -> Iterator[bytes]:
         """Bytes of a block. Raises `FileNotFoundError` at once when it was removed, and

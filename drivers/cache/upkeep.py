@@ -2,7 +2,8 @@
 
 It keeps its claims, writes down what was used, makes room, and carries out
 marks, so that they can be forgotten. Of the workers of a disk cache, one at a
-time does the latter two; a memory cache is each worker's own.
+time does the latter two, and the first one counts what is there; a memory cache
+is each worker's own.
 """
 
 from __future__ import annotations
@@ -31,12 +32,20 @@ class Upkeep:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock: FileLock | None = None
+        self._counted = True
         self._due = {"renew": 0.0, "use": 0.0}
 
     def start(
-        self, parts: Parts, context: Context, folder: Path | None, expire_unused: float
+        self,
+        parts: Parts,
+        context: Context,
+        folder: Path | None,
+        expire_unused: float,
+        *,
+        first: bool,
     ) -> None:
-        """`folder`: the disk cache's. Who only looks beside a gateway keeps nothing up."""
+        """`folder`: the disk cache's, `first` of whose workers this is. Who only looks beside
+        a gateway keeps nothing up."""
         self._parts, self._jobs, self._unused = parts, context.jobs, expire_unused
         if not context.instance:
             return
@@ -44,7 +53,7 @@ class Upkeep:
         space = parts.stock.space
         if folder is not None and isinstance(space, FileSpace):
             self._lock = FileLock(folder / "workers" / "upkeep.lock")
-            files = space
+            files, self._counted = space, not first
             context.jobs.add(self._job, _ORPHANS, lambda: remove_orphans(files, age=_ORPHANS))
         self._thread = threading.Thread(target=self._run, name=f"cache {context.sid}", daemon=True)
         self._thread.start()
@@ -94,6 +103,9 @@ class Upkeep:
         if self._is_due("use", _NOTE_USE):
             self._note_use()
         parts.marks.newest()
+        if not self._counted:
+            parts.room.recount()
+            self._counted = True
         if self._lock is None or self._lock.try_acquire():
             try:
                 self.tidy()

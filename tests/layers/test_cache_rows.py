@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from drivers.cache import Cache
+from drivers.cache import Cache, rows
 from drivers.cache.entries import FORMAT, Entry, Unreadable
 from drivers.cache.policy import Policy
+from drivers.cache.removing import OLDEST
 from drivers.indexed.batch import Transaction
 from gateway.storage import (
     Encryption,
@@ -145,6 +146,9 @@ UNREADABLE = [
     '{"i":{"k":"k"}}',
     '{"i":[]}',
     json.dumps({"n": FORMAT + 1, "i": {}}),
+    "[" * 100_000,
+    '{"r":[1e999,0]}',
+    '{"i":{"k":"k","s":"7","e":"e","d":8,"t":"text/plain"}}',
 ]
 
 
@@ -173,6 +177,93 @@ def test_a_row_that_cannot_be_read_is_a_miss_and_written_over(
                 assert read(cache, key) == noise(100_000, key)
     assert site.origin.asked == asked + 2
     assert len(caplog.records) == 1
+
+
+DAMAGED = [
+    *(
+        f"cache_entries SET {column} = {value}"
+        for column in ("point", "fetched", "until", "used", "cost")
+        for value in ("'x'", "x'ff'")
+    ),
+    *(f"cache_entries SET {column} = x'ff'" for column in ("validator", "tags", "text")),
+    *(f"blobs SET size = {value}" for value in ("'x'", "x'ff'", "1")),
+    *(f"blobs SET {column} = 5" for column in ("crcs", "seal")),
+    "blobs SET data = 5 WHERE name IS NULL",
+    "cache_blocks SET number = 'x'",
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_a_value_of_another_type_is_a_miss_and_goes(site: Site, damage: str) -> None:
+    """A page of the index was damaged: SQLite gives what it finds there."""
+    objects = {"small": noise(7), "large": noise(300_000)}
+
+    def check(cache: Cache) -> None:
+        for key, data in objects.items():
+            assert cache.stat(key).size == len(data)
+            assert read(cache, key) == data
+
+    for key, data in objects.items():
+        site.origin.has(key, data)
+    cache = site.worker()
+    check(cache)
+    cache._stock.space.write(lambda txn: txn.execute(f"UPDATE {damage}"))
+    cache._hot.clear()
+    check(cache)
+    check(cache)
+    asked = site.origin.asked
+    cache._hot.clear()
+    check(cache)
+    assert site.origin.asked == asked, "it was written over"
+    room = cache._parts.room
+    room.recount()
+    while room.removing.step(OLDEST):
+        pass
+    assert rows.state(cache._stock.space.one) == (0, 0, 0), "what was damaged can be removed"
+
+
+# the row that counts them
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE cache_state SET total = 1, entries = 0",
+        "UPDATE cache_state SET total = 1 << 40",
+        "UPDATE cache_state SET total = -5",
+        "UPDATE cache_state SET total = 'x'",
+        "UPDATE cache_state SET floor = x'ff'",
+        "DELETE FROM cache_state",
+    ],
+)
+def test_what_is_there_is_counted_at_the_start(
+    site: Site, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    earlier = site.worker()
+    for key, size in (("a", 7), ("b", 20_000), ("c", 3_000_000)):
+        site.origin.has(key, noise(size, key), tags={"t": key})
+        read(earlier, key)
+    space = earlier._stock.space
+    before = rows.state(space.one)
+    assert before.total > 3_000_000
+    space.write(lambda txn: txn.execute(damage))
+    earlier.close()
+    with caplog.at_level(logging.WARNING, "gateway.cache"):
+        first = site.worker()
+        space = first._stock.space
+        first._parts.room.wanted.set()
+        until(lambda: first._upkeep._counted)
+        assert rows.state(space.one) == before
+        site.worker()._parts.room.recount()
+    assert sum("count" in one.message for one in caplog.records) == 1, "it is told"
+    assert rows.state(space.one) == before
+
+
+def test_the_first_of_the_workers_counts(site: Site) -> None:
+    first, second = (site.worker() for _ in range(2))
+    assert first._owner is not None
+    assert second._owner is not None
+    assert (first._owner.first, second._owner.first) == (True, False)
 
 
 def test_a_refusal_of_the_gateway_itself_is_a_failure_like_others(
