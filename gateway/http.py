@@ -34,12 +34,15 @@ UNDERSCORE = "/"
 """What stands for a `_` of a header's name in its variable: no name has it."""
 
 
-@lru_cache(maxsize=1024)
 def variable(name: str) -> str:
     """The environ's variable of a header. PEP 3333 leaves no difference between `-` and `_`;
     here a name with `_` has another variable, so that it is never taken for one with `-`."""
     key = name.upper().replace("_", UNDERSCORE).replace("-", "_")
     return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+
+
+known_variable = lru_cache(maxsize=256)(variable)
+"""The same, remembered: for names of ours only, for what clients can fill must stay small."""
 
 
 def header_name(variable: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -581,6 +583,39 @@ def test_signed_names_that_the_server_folded_into_one_are_refused(other: str) ->
     del apart["HTTP_X_AMZ_META_A_B_C"]
     apart |= {http.variable(name): "1" for name in ("x-amz-meta-a_b-c", other)}
     assert check(apart).identity.key == KEY
+
+
+def _long_names(number: int) -> None:
+    names = f"SignedHeaders=host;x-{number}-{'a' * 50_000};"
+    assert refused(with_authorization("SignedHeaders=host;", names)).code == "SignatureDoesNotMatch"
+
+
+def _long_dates(number: int) -> None:
+    assert refused(signed() | {"HTTP_X_AMZ_DATE": f"{number}{'0' * 50_000}"}).status in (400, 403)
+
+
+def _long_headers(number: int) -> None:
+    from waitress.adjustments import Adjustments
+
+    from gateway.servers.waitress_channel import Parser
+
+    name = f"x_{number}_{'a' * 50_000}"
+    parser = Parser(Adjustments())
+    parser.parse_header(f"GET / HTTP/1.1\r\n{name}: 1\r\n\r\n".encode())
+    assert http.variable(name).removeprefix("HTTP_") in parser.headers
+
+
+@pytest.mark.parametrize("send", [_long_names, _long_dates, _long_headers])
+def test_little_stays_of_what_strangers_send(send: Callable[[int], None]) -> None:
+    send(0)
+    tracemalloc.start()
+    try:
+        for number in range(1, 51):
+            send(number)
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000, "of 2,500,000 characters"
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_host_must_be_signed() -> None:

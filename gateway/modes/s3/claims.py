@@ -275,9 +275,13 @@ def _other_version(advice: str = "") -> S3Problem:
 # times
 
 
-@lru_cache(maxsize=256)
 def epoch(timestamp: str) -> int | None:
     """YYYYMMDDTHHMMSSZ as milliseconds since the epoch; None when it is no such time."""
+    return _epoch(timestamp) if len(timestamp) == 16 else None
+
+
+@lru_cache(maxsize=256)
+def _epoch(timestamp: str) -> int | None:
     if not _TIMESTAMP.fullmatch(timestamp):
         return None
     try:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from gateway.http import variable
+from gateway.http import known_variable
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply
 from gateway.modes.s3.request import Request, Scope
@@ -203,7 +203,7 @@ def _by_place() -> Mapping[tuple[Scope, str], tuple[Operation, ...]]:
 
 _BY_PLACE = _by_place()
 _WITHOUT_QUERY = {
-    place: tuple((one.header and variable(one.header), one) for one in ones if not one.query)
+    place: tuple((one.header and known_variable(one.header), one) for one in ones if not one.query)
     for place, ones in _BY_PLACE.items()
 }
 _NAMING = frozenset(name for one in TABLE for name in one.query if "=" not in name)
@@ -229,7 +229,7 @@ def find(request: Request) -> Operation:
 
 
 def _selects(operation: Operation, request: Request) -> bool:
-    if operation.header and variable(operation.header) not in request.environ:
+    if operation.header and known_variable(operation.header) not in request.environ:
         return False
     for selector in operation.query:
         name, has_value, value = selector.partition("=")

@@ -85,7 +85,7 @@ class Request:
 
     def header(self, name: str) -> str:
         """The value of a header, whose name is in lower case; "" when it is absent."""
-        found: str = self.environ.get(http.variable(name), "")
+        found: str = self.environ.get(http.known_variable(name), "")
         return found
 
     def param(self, name: str) -> str:
