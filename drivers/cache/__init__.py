@@ -7,13 +7,20 @@ entries.py    what is known of an object, as a value and as a row
 hot.py        the entries that a process answers without a look at the index
 marks.py      purges: points in the cache's history
 stock.py      entries and blocks in an index and a blob space of the engine
+rows.py       its tables, and what happens to their rows in a transaction
 room.py       what goes when the space is full
 removing.py   how it goes: rows, then files
 carrying.py   what a mark has named goes, so that the mark can
 fills.py      single flight: one read of the source, for all who wait
-pulling.py    the helper that reads the source
+places.py     how many of these there may be, and who waits for them
+claims.py     the same among workers
+helpers.py    the threads that read the source
+pulling.py    what one of them does
+storing.py    what a fill has stored
+answers.py    what a source answers, held against what it was asked
 body.py       an answer's bytes, from blocks and fills
 owner.py      one gateway to a folder
+parts.py      all of these, of a cache that is open
 upkeep.py     what a process does behind its requests
 """
 
