@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, event
+from sqlalchemy.exc import OperationalError
 
 from gateway.access import Grant
-from gateway.catalog import Catalog, CatalogError, open_catalog, prepare, schema
+from gateway.catalog import Catalog, CatalogError, open_catalog, postgres, prepare, schema
 from gateway.catalog.cache import LIMIT, Kept
+from gateway.catalog.database import Database
+from gateway.catalog.postgres import Polled
 from gateway.catalog.secrets import Keyring, find_master, make_master, new_master
 from gateway.config import Configuration, load
 from gateway.identity import Account
 from gateway.plugins import Plugins
-from gateway.storage import AlreadyExists, Conflict, NotFound, Secret
+from gateway.storage import AlreadyExists, Busy, Conflict, NotFound, Secret, Unavailable
 
 POSTGRES = os.environ.get("GATEWAY_TEST_POSTGRES", "")
 """postgresql+psycopg://… of a database that tests may empty."""
+
+PATIENCE = 30
 
 DECLARED = """
 [[accounts]]
@@ -526,6 +534,130 @@ def test_a_data_folder_that_cannot_be_made_is_said(configuration: Configuration)
     configuration.data.write_text("a file is in its place")
     with pytest.raises(CatalogError, match="data folder"):
         open_and_close(configuration, {})
+
+
+@pytest.mark.usefixtures("sockets", "seconds")
+def test_a_postgres_that_says_nothing_is_given_up(
+    configure: Callable[..., Configuration],
+) -> None:
+    """Something listens there, and never answers."""
+    pytest.importorskip("psycopg")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql+psycopg://me@127.0.0.1:{silent.getsockname()[1]}/none?connect_timeout=2"
+        with pytest.raises(CatalogError, match="timeout"):
+            open_and_close(configure(f'[catalog]\nurl = "{url}"\n'), {})
+
+
+def test_nothing_waits_for_postgres_without_an_end() -> None:
+    pytest.importorskip("psycopg")
+    asked: list[dict[str, Any]] = []
+
+    def connect(_dialect: object, _record: object, _arguments: object, options: Any) -> None:
+        asked.append(dict(options))
+        raise ConnectionRefusedError
+
+    for url in ("postgresql+psycopg://h/d", "postgresql+psycopg://h/d?connect_timeout=60"):
+        engine = postgres._engine(Secret(url))
+        event.listen(engine, "do_connect", connect)
+        with pytest.raises(ConnectionRefusedError):
+            engine.connect()
+    defaults, given = asked
+    assert {"connect_timeout": 5, "tcp_user_timeout": 15_000, "keepalives_idle": 10}.items() <= (
+        defaults.items()
+    )
+    assert int(given["connect_timeout"]) == 60
+
+
+class Asked:
+    """In the place of an engine: each question waits until it is `allowed`, and may fail."""
+
+    def __init__(self) -> None:
+        self.questions, self.fails = 0, False
+        self.allowed, self.reached = threading.Event(), threading.Event()
+
+    @contextmanager
+    def connect(self) -> Iterator[Asked]:
+        self.questions += 1
+        self.reached.set()
+        assert self.allowed.wait(PATIENCE)
+        if self.fails:
+            raise OperationalError("SELECT", {}, Exception("gone"))
+        yield self
+
+    def scalar(self, _: object) -> int:
+        return 7
+
+
+def test_one_asks_postgres_for_all_and_its_failure_is_all_of_theirs() -> None:
+    database, now = Asked(), [0.0]
+    polled = Polled(database, lambda: now[0], PATIENCE)  # type: ignore[arg-type]
+    with ThreadPoolExecutor(8) as pool:
+
+        def asked() -> list[object]:
+            """What eight get who come at once."""
+            database.questions = 0
+            found = [pool.submit(polled.version) for _ in range(8)]
+            assert database.reached.wait(PATIENCE)
+            database.allowed.set()
+            return [one.exception() or one.result() for one in found]
+
+        now[0] += 1
+        assert asked() == [7] * 8
+        assert database.questions == 1
+        now[0] += 1
+        database.fails = True
+        database.reached.clear()
+        database.allowed.clear()
+        assert {type(one) for one in asked()} == {Unavailable}
+        assert database.questions == 1, "nobody asks again who has waited"
+
+        now[0] += 1
+        database.reached.clear()
+        database.allowed.clear()
+        back = pool.submit(polled.version)
+        assert database.reached.wait(PATIENCE)
+        for _ in range(3):  # while it is being tried, nobody else waits
+            with pytest.raises(Unavailable):
+                polled.version()
+        database.fails = False
+        database.allowed.set()
+        assert back.result() == 7
+        assert polled.version() == 7
+
+
+def test_a_postgres_that_stands_still_holds_one_thread() -> None:
+    database, now = Asked(), [1.0]
+    polled = Polled(database, lambda: now[0], patience=0.01)  # type: ignore[arg-type]
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(polled.version)
+        assert database.reached.wait(PATIENCE)
+        for _ in range(3):
+            with pytest.raises(Unavailable):
+                polled.version()
+        database.allowed.set()
+        assert held.result() == polled.version() == 7
+    assert database.questions == 1
+
+
+def test_too_many_who_ask_the_catalog_are_refused(tmp_path: Path) -> None:
+    engine = create_engine(
+        f"sqlite:///{tmp_path / 'few.db'}", pool_size=1, max_overflow=0, pool_timeout=0.01
+    )
+    database = Database(engine, Watched(), begin="BEGIN")
+    with database.reading(), pytest.raises(Busy), database.reading():
+        pass
+    database.close()
+
+
+class Watched:
+    def version(self) -> int:
+        return 0
+
+    def wrote(self) -> None:
+        """Nobody asks."""
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def test_a_postgres_that_is_not_there_is_said_without_the_password(

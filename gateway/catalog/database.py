@@ -1,6 +1,6 @@
-"""The database below the catalog: SQLite in a file or in memory, or PostgreSQL.
+"""The database below the catalog: SQLite in a file or in memory, or PostgreSQL (`postgres`).
 
-Three things differ, and only here: how to connect, how writers take turns, and
+Three things differ, and only there and here: how to connect, how writers take turns, and
 how a process notices at once that another one wrote. `version()` is that
 notice: it changes when anything was committed. With SQLite it is read from
 shared memory (`wal_index`; on Windows by `PRAGMA data_version`, some 3 µs);
@@ -11,20 +11,20 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, select, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gateway.catalog.errors import CatalogError
-from gateway.catalog.schema import MIGRATIONS, REVISION, upgrade, version_of
+from gateway.catalog.schema import MIGRATIONS, upgrade, version_of
 from gateway.common import private
 from gateway.common.reserve import Reserve, no_room
-from gateway.storage import Full, Secret, Unavailable
+from gateway.storage import Busy, Full, Unavailable
 from gateway.storage.wal_index import Watch, watch
 
 T = TypeVar("T")
@@ -34,18 +34,13 @@ _RESERVE = 2 << 20
 """Bytes that are set aside for removals: more than a log of `_LOG` pages and one removal."""
 _LOG = 256
 _BUSY = 30.0
-_POLL = 0.5
-_LOCK = 0x67617465
-"""Of PostgreSQL's advisory locks, ours: held while tables are made."""
-_COUNT_UP = "UPDATE revision SET number = number + 1"
-"""How a writer begins in PostgreSQL: its row lock also makes writers take turns."""
 
 
 class Database:
     """`reading` and `writing` give connections; writers wait for each other.
 
-    Both raise `Unavailable` when the database cannot be reached or stays busy, and
-    `Full` when its disk is.
+    Both raise `Unavailable` when the database cannot be reached or stays busy, `Busy` when
+    too many ask it, and `Full` when its disk is.
     """
 
     def __init__(
@@ -63,7 +58,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        with self._turn(), _translated(), self._engine.connect() as connection:
+        with self._turn(), translated(), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -95,7 +90,7 @@ class Database:
 
     @contextmanager
     def _committing(self) -> Iterator[Connection]:
-        with self._turn(), _translated():
+        with self._turn(), translated():
             with self._engine.connect() as connection:
                 connection.execute(text(self._begin))
                 yield connection
@@ -119,13 +114,15 @@ class Database:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
         if _says_full(error.orig):
             raise Full from error
         raise Unavailable("The catalog cannot be reached now.", retry_after=1) from error
+    except PoolTimeout as error:
+        raise Busy("Too many requests ask the catalog.", retry_after=1) from error
 
 
 def _says_full(error: BaseException | None) -> bool:
@@ -150,31 +147,6 @@ class _Counter:
         """Nothing is open."""
 
 
-class _Polled:
-    """A row that every writer counts up."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine, self._lock = engine, threading.Lock()
-        self._number, self._next = 0, 0.0
-
-    def version(self) -> int:
-        if time.monotonic() < self._next:
-            return self._number
-        with self._lock:
-            if time.monotonic() >= self._next:
-                with _translated(), self._engine.connect() as connection:
-                    self._number = connection.scalar(select(REVISION.c.number)) or 0
-                self._next = time.monotonic() + _POLL
-            return self._number
-
-    def wrote(self) -> None:
-        with self._lock:
-            self._next = 0.0
-
-    def close(self) -> None:
-        """The engine's connections are the database's to close."""
-
-
 def open_memory() -> Database:
     engine = create_engine(
         "sqlite://",
@@ -197,22 +169,23 @@ def open_file(folder: Path) -> Database:
             f"The catalog {path} cannot be opened: {error.strerror or error}"
         ) from error
     engine = create_engine(
-        f"sqlite:///{path}", connect_args={"isolation_level": None, "timeout": _BUSY}
+        f"sqlite:///{path}",
+        connect_args={"isolation_level": None, "timeout": _BUSY},
     )
     event.listen(engine, "connect", _durable)
     reserve = Reserve(path.with_suffix(".reserve"))
     try:
         try:
-            _upgraded(engine, "BEGIN IMMEDIATE")
+            upgraded(engine, "BEGIN IMMEDIATE")
         except DBAPIError as error:  # who cannot start, can remove nothing
             if not (no_room(error.orig) and reserve.give()):
                 raise
-            _upgraded(engine, "BEGIN IMMEDIATE")
+            upgraded(engine, "BEGIN IMMEDIATE")
             reserve.keep(_RESERVE)  # what is left of it, before somebody else takes that
         return Database(engine, watch(path), begin="BEGIN IMMEDIATE", reserve=reserve)
     except (DBAPIError, sqlite3.Error) as error:
         engine.dispose()
-        raise CatalogError(f"The catalog {path} cannot be opened: {_reason(error)}") from error
+        raise CatalogError(f"The catalog {path} cannot be opened: {reason(error)}") from error
 
 
 def _durable(connection: sqlite3.Connection, _record: object) -> None:
@@ -220,21 +193,7 @@ def _durable(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute(f"PRAGMA {pragma}").fetchall()
 
 
-def open_postgres(url: Secret) -> Database:
-    """The catalog that several machines share. Raises `CatalogError`."""
-    try:
-        engine = create_engine(url.reveal(), pool_pre_ping=True)
-        _upgraded(engine, f"SELECT pg_advisory_xact_lock({_LOCK})")
-    except (ModuleNotFoundError, NoSuchModuleError) as error:
-        raise CatalogError(
-            "A catalog in PostgreSQL needs psycopg: pip install 'storage-gateway[postgres]'"
-        ) from error
-    except (DBAPIError, ArgumentError) as error:
-        raise CatalogError(f"catalog.url: PostgreSQL cannot be used: {_reason(error)}") from error
-    return Database(engine, _Polled(engine), begin=_COUNT_UP)
-
-
-def _upgraded(engine: Engine, begin: str) -> None:
+def upgraded(engine: Engine, begin: str) -> None:
     try:
         with engine.connect() as connection:
             current = version_of(connection) == len(MIGRATIONS)
@@ -248,5 +207,5 @@ def _upgraded(engine: Engine, begin: str) -> None:
         raise
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     return str(getattr(error, "orig", None) or error).strip().split("\n")[0]

@@ -18,6 +18,7 @@ from gateway.catalog import database
 from gateway.catalog.database import Database
 from gateway.catalog.errors import CatalogError
 from gateway.catalog.keys import Declarations, new_id, new_secret
+from gateway.catalog.postgres import open_postgres
 from gateway.catalog.schema import get_meta, set_meta
 from gateway.catalog.secrets import FILE, VARIABLE, Keyring, find_master, make_master, new_master
 from gateway.catalog.store import Catalog
@@ -97,7 +98,7 @@ def _make_folder(folder: Path) -> None:
 def _open_database(configuration: Configuration, folder: Path) -> Database:
     if configuration.catalog.embedded:
         return database.open_file(folder)
-    return database.open_postgres(configuration.catalog.url)
+    return open_postgres(configuration.catalog.url)
 
 
 def _keyring(opened: Database, folder: Path, environ: Mapping[str, str]) -> Keyring:
