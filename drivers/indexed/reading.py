@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from drivers.indexed.blobs import check, decrypted, plain_range
 from drivers.indexed.cipher import Cipher, open_cipher
 from drivers.indexed.finding import sequence_of
-from drivers.indexed.records import Piece, Row, info_of, unpack_parts, unpack_pieces
+from drivers.indexed.records import DAMAGED, Piece, Row, info_of, unpack_parts, unpack_pieces
 from drivers.indexed.space import Space
 from gateway.storage import (
     NULL_VERSION,
@@ -117,7 +117,15 @@ def _any_version(one: Callable[..., Any], service: int, key: str, version: str |
     return older
 
 
+_TYPES = (int, str, int, str, str, str)
+"""Of the columns from `size` to `owner`."""
+_BYTES = (bytes, type(None))
+
+
 def _found(values: Any) -> Found:
+    """Raises `Corrupt`: SQLite gives whatever a damaged page has, in any column."""
+    if tuple(map(type, values[6:12])) != _TYPES or not isinstance(values[18], _BYTES):
+        raise Corrupt(DAMAGED, key=values[3])
     row = Row._make(values[2:15])
     parts = unpack_parts(values[20]) if values[20] else ()
     info = info_of(row, versioned=values[0] != "off", parts=parts)

@@ -71,11 +71,21 @@ def unpack_pieces(packed: bytes) -> list[Piece]:
         raise Corrupt("A list of pieces in the index is damaged.") from error
 
 
+DAMAGED = "A row of the index is damaged."
+
+
 def _load(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
-        raise Corrupt("A row of the index is damaged.") from error
+    except (ValueError, RecursionError) as error:
+        raise Corrupt(DAMAGED) from error
+
+
+def _load_detail(text: str) -> dict[str, Any]:
+    found = _load(text)
+    if not isinstance(found, dict):
+        raise Corrupt(DAMAGED)
+    return found
 
 
 _dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -150,12 +160,12 @@ def _one_checksum(options: Put, checksum: tuple[str, str]) -> str:
 
 
 def change_detail(detail: str, **changes: object) -> str:
-    values = _without_empty({**(_load(detail) if detail else {}), **changes})
+    values = _without_empty({**(_load_detail(detail) if detail else {}), **changes})
     return _dump(values) if values else ""
 
 
 def detail_of(row: Row) -> dict[str, Any]:
-    return _load(row.detail) if row.detail else {}
+    return _load_detail(row.detail) if row.detail else {}
 
 
 def protection_of(row: Row) -> Protection | None:
@@ -179,7 +189,7 @@ def info_of(row: Row, *, versioned: bool, parts: tuple[Part, ...] = ()) -> Objec
             owner=row.owner,
             parts=parts,
         )
-    detail = _load(row.detail)
+    detail = _load_detail(row.detail)
     return ObjectInfo(
         key=row.key,
         size=row.size,

@@ -206,11 +206,28 @@ def test_a_damaged_row_is_named_and_the_others_are_checked(store: Local) -> None
     assert whose(store) == ["c"]
 
 
-def test_a_row_whose_text_is_damaged_is_an_error_in_the_contracts_words(store: Local) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "objects SET detail = '{'",
+        "objects SET detail = '5'",
+        f"objects SET detail = '{'[' * 100_000}'",
+        "objects SET size = 'x'",
+        "objects SET modified = 'x'",
+        "objects SET etag = X'FF'",
+        "objects SET content_type = X'FF'",
+        "objects SET owner = X'FF'",
+        "blobs SET data = 5",
+    ],
+)
+def test_a_row_that_is_damaged_is_an_error_in_the_contracts_words(
+    store: Local, damage: str
+) -> None:
     put(store, "k", metadata={"a": "1"})
-    store.space.write(lambda txn: txn.execute("UPDATE objects SET detail = '{'"))
-    with pytest.raises(Corrupt):
-        store.get("k")
+    store.space.write(lambda txn: txn.execute(f"UPDATE {damage}"))
+    for ask in (store.get, store.stat):
+        with pytest.raises(Corrupt):
+            ask("k")
 
 
 def test_all_of_many_are_checked(store: Local, monkeypatch: pytest.MonkeyPatch) -> None:
