@@ -17,6 +17,8 @@ def make(folder: Path) -> str:
     """Make it unless it is there, and try it. What is wrong; "" when nothing is."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError:
+        return f"The data folder {folder} is not a folder."
     except OSError as error:
         return f"The data folder {folder} cannot be made: {error.strerror}."
     return tried(folder)

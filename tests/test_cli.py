@@ -221,6 +221,17 @@ def test_a_data_folder_below_a_file_is_said(run: Run, folder: Path, words: tuple
     )
 
 
+@pytest.mark.usefixtures("sockets")
+def test_a_data_folder_that_is_a_file_is_said(run: Run, folder: Path) -> None:
+    data = folder / "gateway.toml"
+    assert run("serve", "--listen", "127.0.0.1:0", "--data", str(data)) == (
+        1,
+        "",
+        f"gateway: The data folder {data} is not a folder."
+        " Choose another by --data or [server] data.\n",
+    )
+
+
 @pytest.fixture
 def plugins() -> Plugins:
     """All that is imported later otherwise, when it may be out of this user's reach."""
