@@ -17,6 +17,7 @@ from gateway import data_folder, inventory
 from gateway.catalog import Catalog, CatalogError, find_master, open_catalog
 from gateway.catalog.database import FILE
 from gateway.chain import Chain, ChainError
+from gateway.common import looking
 from gateway.config import (
     ID,
     ID_RULE,
@@ -302,7 +303,7 @@ def _has_run(configuration: Configuration) -> bool:
         return False
     try:
         if configuration.catalog.embedded:
-            return (folder / FILE).exists()
+            return looking.is_there(folder / FILE)
         return find_master(folder, os.environ) is not None
     except PermissionError as error:
         raise CatalogError(f"The data folder {folder} cannot be read: {error.strerror}.") from error

@@ -10,6 +10,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from gateway.common import looking
+
 CHOOSE = "Choose another by --data or [server] data."
 
 
@@ -46,7 +48,7 @@ def foreseen(folder: Path) -> str:
 
 def _refusal(folder: Path) -> str:
     try:
-        if not folder.is_dir():
+        if not looking.is_folder(folder):
             return os.strerror(errno.ENOTDIR)
     except PermissionError as error:  # a link to where this user may not look
         return error.strerror or str(error)

@@ -352,6 +352,7 @@ def test_a_herd_is_served_by_one_fetch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(herd, "SIZES", ((1, 5.0),))
+    monkeypatch.setattr(herd, "SETTLED", 0.2)
     options = Namespace(threads=[], clients=8, rounds=1, json=tmp_path / "found.json")
     assert herd.herd(options, tmp_path / "x") == 0
     (found,) = json.loads(options.json.read_text("utf-8"))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from defusedxml import ElementTree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.common import words, xml
+from gateway.common import looking, words, xml
 from gateway.common.steady import Steady
 
 many = settings(deadline=None, max_examples=300)
@@ -145,3 +147,32 @@ def test_a_step_that_fails_is_told_once_and_the_next_is_taken(
     assert [steady(step) for _ in range(6)] == [False, False, False, True, False, True]
     assert [record.getMessage() for record in caplog.records] == ["nothing is done"] * 3
     assert all(record.exc_info for record in caplog.records)
+
+
+# whether something is there
+
+
+def test_what_is_there_and_what_is_not(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert [looking.is_there(tmp_path / name) for name in ("", "file", "none", "file/none")] == [
+        True, True, False, False,
+    ]  # fmt: skip
+    assert [looking.is_file(tmp_path / name) for name in ("", "file", "none")] == [
+        False, True, False,
+    ]  # fmt: skip
+    assert [looking.is_folder(tmp_path / name) for name in ("", "file", "none")] == [
+        True, False, False,
+    ]  # fmt: skip
+    assert not looking.is_there(tmp_path / "\0")
+
+
+@pytest.mark.parametrize("look", [looking.is_there, looking.is_file, looking.is_folder])
+def test_that_nobody_may_look_is_no_answer(
+    look: Callable[[Path], bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, **_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    with pytest.raises(PermissionError):
+        look(tmp_path)

@@ -33,7 +33,7 @@ from drivers.cache.stock import Stock
 from drivers.cache.through import Through
 from drivers.cache.upkeep import Upkeep
 from drivers.indexed import belonging
-from gateway.common import private
+from gateway.common import looking, private
 from gateway.storage import (
     BytesBody,
     Context,
@@ -104,7 +104,7 @@ class Cache(Through):
         places = self.places(context.folder, context.sid)
         for place in places:
             belonging.claim(place.folder, place.owner, "cache")
-        if self.folder is not None and (self.folder / "index.db").exists():
+        if self.folder is not None and looking.is_there(self.folder / "index.db"):
             log.warning(
                 "%s has a cache of an earlier release in it, which is used no more: index.db,"
                 " blobs, marks and workers there can be removed.",

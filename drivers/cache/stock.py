@@ -30,6 +30,7 @@ from drivers.indexed.blobs import (
 from drivers.indexed.cipher import BLOCK as BLOB_BLOCK
 from drivers.indexed.cipher import Cipher, new_cipher, open_cipher
 from drivers.indexed.space import FileSpace, MemorySpace, Space
+from gateway.common import looking
 from gateway.storage import Encryption, Filling, IteratorBody, Secret
 
 log = logging.getLogger("gateway.cache")
@@ -116,7 +117,7 @@ class Stock:
     def on_disk(
         cls, folder: Path, clock: Callable[[], int], *, limit: int, master: Secret | None
     ) -> Stock:
-        if folder.exists() and shutil.disk_usage(folder).free < _NEEDED:
+        if looking.is_there(folder) and shutil.disk_usage(folder).free < _NEEDED:
             _give_way(folder / "blobs")
         return cls(FileSpace(folder, clock, sync=False, grace=0), limit=limit, master=master)
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
-from gateway.common import folders
+from gateway.common import folders, looking
 
 OBJECTS = "local"
 """The owner of a folder that all stores of objects share."""
@@ -28,7 +28,7 @@ def kept_in(folder: Path) -> Literal["", "objects", "cache"]:
     """What the index there keeps; "" where there is none, or nothing in it yet. Objects
     count: a cache may once have been put upon them."""
     path = folder / "index.db"
-    if not path.is_file():
+    if not looking.is_file(path):
         return ""
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as found:

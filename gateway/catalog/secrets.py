@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gateway.catalog.errors import CatalogError
+from gateway.common import looking
 from gateway.storage import Secret
 
 VARIABLE = "GATEWAY_MASTER_KEY"
@@ -80,7 +81,7 @@ def find_master(folder: Path | None, environ: Mapping[str, str]) -> Secret | Non
     yet. Writes nothing. Raises `CatalogError`."""
     if environ.get(VARIABLE):
         return _parsed(environ[VARIABLE], VARIABLE)
-    if folder is None or not (folder / FILE).exists():
+    if folder is None or not looking.is_there(folder / FILE):
         return None
     return _read(folder / FILE)
 

@@ -12,6 +12,8 @@ import logging
 import os
 from pathlib import Path
 
+from gateway.common import looking
+
 FILE, FOLDER = 0o600, 0o700
 _OTHERS = 0o077
 
@@ -26,7 +28,7 @@ def make_folder(folder: Path) -> None:
         make_folder(folder.parent)
         folder.mkdir(FOLDER, exist_ok=True)
     except FileExistsError:
-        if not folder.is_dir():
+        if not looking.is_folder(folder):
             raise
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, cast, get_args, get_origin
 
 from gateway import units
+from gateway.common import looking
 from gateway.config.paths import expanded
 from gateway.config.problems import Problems, join, names, shown
 from gateway.fields import Option, describe, members, mentions, options_of, plain
@@ -159,8 +160,8 @@ class Decoder:
         for mark in marks:
             if isinstance(mark, AtLeast) and value < mark.minimum:
                 return self._wrong(place, value, describe(kind))
-            if mark is ExistingFile and not value.is_file():
-                self.problems.add(place, f"there is no file {value}.")
+            if mark is ExistingFile and (problem := _missing(value)):
+                self.problems.add(place, problem)
                 return BAD
         return value
 
@@ -288,6 +289,14 @@ _MARKED: Mapping[object, Callable[[Any], Any]] = {
     Size: units.parse_size,
     Duration: units.parse_duration,
 }
+
+
+def _missing(path: Path) -> str:
+    """What is wrong; "" when the file is there."""
+    try:
+        return "" if looking.is_file(path) else f"there is no file {path}."
+    except OSError as error:
+        return f"the file {path} cannot be looked for: {error.strerror}."
 
 
 def _network(kind: type[Any]) -> Callable[[str], Any]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import platformdirs
 
+from gateway.common import looking
 from gateway.config.decode import BAD, Decoder
 from gateway.config.paths import expanded, here
 from gateway.config.problems import ConfigurationError, Problem, Problems, names, shown
@@ -129,7 +130,7 @@ def _find(path: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> Pa
             raise ConfigurationError([Problem("", f"The configuration file {error}.")]) from None
     usual = here() / FILE
     try:
-        return usual if usual.exists() else None
+        return usual if looking.is_there(usual) else None
     except OSError as error:
         problem = f"cannot be looked for: {error.strerror}. Start elsewhere, or give --config."
         raise ConfigurationError([Problem(str(usual), problem)]) from None

@@ -167,6 +167,7 @@ def ftp(folder: Path) -> Iterator[FileServer]:
 
     Handler.authorizer = authorizer
     Handler.encoding = "utf-8"
+    Handler.auth_failed_timeout = 0  # who guesses passwords waits for 3 s
     listening = ThreadedFTPServer(("127.0.0.1", 0), Handler)
     stop = threading.Event()
 
