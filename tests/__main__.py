@@ -8,16 +8,17 @@ all of them passed.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
+
+from gateway.quota import usable_processors
 
 PYTHON = sys.executable
 
 
 def steps(arguments: list[str]) -> list[list[str]]:
-    workers = str(max(2, os.cpu_count() or 2))
+    workers = str(max(2, usable_processors()))
     if arguments[:1] == ["quick"]:
         arguments = ["--quick", *arguments[1:]]
     return [
