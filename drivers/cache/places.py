@@ -9,7 +9,8 @@ only asked for behind an answer does not begin then.
 
 A source that does not answer shall not hold all of a server's threads: who waits for
 longer than `LONG` takes a place among those that may (`gateway.storage.waiting`), and is told
-that it is busy when there is none. Those that pull are none of these threads.
+that it is busy when there is none; so does at once who comes when the source has said
+nothing for that long. Those that pull are none of these threads.
 """
 
 from __future__ import annotations
@@ -142,6 +143,8 @@ class Fills:
         """
         came, waits = time.monotonic(), False
         try:
+            if not fill.wait(0.0) and self._long(fill, came):
+                waits = self._wait()
             while not fill.wait(max(0.0, fill.made + within - time.monotonic())):
                 now = time.monotonic()
                 if now - fill.made >= within:
@@ -152,22 +155,34 @@ class Fills:
                     self._admit()
                 elif fill.hopeless:
                     raise TimedOut("The source does not answer.", key=fill.ask.key)
-                elif now - fill.began > LONG and not waits:
-                    shared, waits = self._waiting.take(), True
-                    if not shared:
-                        raise Busy("Too many requests wait for the source.", retry_after=1)
+                if not waits and self._long(fill, came):
+                    waits = self._wait()
         finally:
             if waits:
                 self._waiting.give()
         return fill.outcome()
 
+    def _long(self, fill: Fill, came: float) -> bool:
+        """Whether who came then waits for too long to do so without a place."""
+        return time.monotonic() - min(came, fill.began) > LONG or self._silent(LONG)
+
+    def _wait(self) -> bool:
+        """Take a place to wait in. Raises `Busy`."""
+        if not self._waiting.take():
+            self._waiting.give()
+            raise Busy("Too many requests wait for the source.", retry_after=1)
+        return True
+
     @property
     def silent(self) -> bool:
         """The source was asked for something a while ago, and has said nothing since."""
+        return self._silent(_QUIET)
+
+    def _silent(self, seconds: float) -> bool:
         now = time.monotonic()
         with self._lock:
             return any(
-                fill.entry is None and self._answered < fill.began < now - _QUIET
+                fill.entry is None and self._answered < fill.began < now - seconds
                 for fill in self._running
             )
 

@@ -4,8 +4,10 @@ waits for."""
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
 
 import pytest
 
@@ -232,6 +234,31 @@ def test_a_source_that_does_not_answer_does_not_hold_all_threads(
     assert sum(isinstance(one, Busy) for one in got) == 8
     assert len(site.origin.gets) == 1
     assert whole(cache, "k") == b"data"
+
+
+def test_who_comes_to_a_source_that_has_long_been_silent_is_refused_at_once(
+    cached: Opening, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each of those who come would hold a thread for a while, and all together all."""
+    site.threads = Threads(16)
+    cache = cached()
+    site.origin.hang = lambda _: True
+    told = threading.Semaphore(0)
+
+    def late(_: int) -> None:
+        with pytest.raises(Busy):
+            whole(cache, "k")
+        told.release()
+
+    with running(12, lambda number: whole(cache, f"k{number}")):
+        until(lambda: site.origin.waiting == 12)
+        later = time.monotonic() + 1000  # and no time goes by from now on
+        monkeypatch.setattr("drivers.cache.places.time", SimpleNamespace(monotonic=lambda: later))
+        until(lambda: cache._fills._waiting._held == 12)
+        with running(3, late):
+            for _ in range(3):
+                assert told.acquire(timeout=60)
+        site.origin.go.set()
 
 
 def test_a_source_without_time_outs_is_given_up(
