@@ -18,6 +18,7 @@ helpers.py    the threads that read the source
 pulling.py    what one of them does
 storing.py    what a fill has stored
 answers.py    what a source answers, held against what it was asked
+checks.py     what a source says of all bytes of an object
 body.py       an answer's bytes, from blocks and fills
 owner.py      one gateway to a folder
 parts.py      all of these, of a cache that is open

@@ -32,8 +32,8 @@ def claim(
         now = space.clock()
         others = txn.execute(
             "SELECT point FROM cache_claims WHERE key = ? AND variant = ? AND first <= ?"
-            " AND last >= ? AND until > ? AND holder != ?",
-            (*place, first, first, now, holder),
+            " AND last >= ? AND until > ? AND until <= ? AND holder != ?",
+            (*place, first, first, now, now + LEASE, holder),  # a clock may have been set back
         ).fetchall()
         if any(not marks.overtaken(place[0], one[0]) for one in others):
             return 0

@@ -13,9 +13,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
-from drivers.cache import answers
+from drivers.cache import answers, checks
 from drivers.cache.entries import Entry, validator_of
 from drivers.cache.fills import BLOCK, Fill
 from drivers.cache.hot import BODY
@@ -36,7 +35,6 @@ from gateway.storage import (
     StorageError,
     Unavailable,
 )
-from gateway.storage.checksums import HASHERS, Hasher, encode
 
 _POLL = 0.02
 """Seconds between two looks at what another worker has stored."""
@@ -44,20 +42,9 @@ _POLL = 0.02
 _STRETCH = 64
 """Blocks that are looked up at once."""
 
-_CHECKED_BY = ("CRC64NVME", "CRC32C", "CRC32", "SHA256", "SHA1")
-"""Of the checksums that an object has, the cheapest."""
-
 
 class Overtaken(Exception):
     """What was known is so no more: whoever waits is to look again."""
-
-
-class Check(NamedTuple):
-    """A checksum of the whole object, while its bytes go by."""
-
-    name: str
-    declared: str
-    hasher: Hasher
 
 
 class Pull:
@@ -288,7 +275,7 @@ class Pull:
 
     def _stream(self, entry: Entry, opened: Opened) -> None:
         fill, at, end = self._fill, opened.start, opened.start + opened.length
-        check = _check(opened.info) if opened.length == opened.info.size else None
+        check = checks.of_whole(opened.info) if opened.length == opened.info.size else None
         block: list[bytes] = []
         while at < end:
             piece = opened.body.read(PIECE)
@@ -303,8 +290,8 @@ class Pull:
                 )
             at += len(piece)
             if check is not None:
-                check.hasher.update(piece)
-                if at == end and encode(check.hasher.digest()) != check.declared:
+                check.add(piece)
+                if at == end and not check.fits():
                     self._storing.spoil(entry)
                     raise OriginFailed(
                         f"The bytes do not fit the object's {check.name}.", key=self._ask.key
@@ -344,12 +331,3 @@ class Pull:
         if info is not None and info.size <= BODY:
             entry.body = b"".join(block)
         self._parts.hot.put(entry)
-
-
-def _check(info: ObjectInfo) -> Check | None:
-    if info.checksum_type == "COMPOSITE":
-        return None
-    for name in _CHECKED_BY:
-        if name in info.checksums:
-            return Check(name, info.checksums[name], HASHERS[name]())
-    return None

@@ -6,8 +6,6 @@
   are still there, and an estimate for rows. Files count until they are removed.
 - `floor`: marks up to there were carried out and forgotten, so nothing that was
   fetched before may still be stored.
-- `boot`, `torn_below`: blobs with lower numbers were written before the machine
-  last started, so a power cut may have torn them: they are read with their CRCs.
 """
 
 from __future__ import annotations
@@ -39,8 +37,7 @@ STATEMENTS = (
     holder TEXT NOT NULL, until INTEGER NOT NULL)""",
     "CREATE INDEX IF NOT EXISTS cache_claims_by_key ON cache_claims (key, variant)",
     """CREATE TABLE IF NOT EXISTS cache_state (
-    total INTEGER NOT NULL, entries INTEGER NOT NULL, floor INTEGER NOT NULL,
-    boot TEXT NOT NULL, torn_below INTEGER NOT NULL)""",
+    total INTEGER NOT NULL, entries INTEGER NOT NULL, floor INTEGER NOT NULL)""",
 )
 
 _ROW = 600
@@ -94,18 +91,9 @@ def create(txn: Transaction) -> None:
     for statement in STATEMENTS:
         txn.execute(statement)
     if txn.one(_SOUND) is None:  # new, or damaged
-        txn.execute("DELETE FROM cache_state")
-        txn.execute("INSERT INTO cache_state VALUES (0, 0, 0, '', 0)")
-
-
-def note_boot(txn: Transaction, boot: str) -> int:
-    """The number below which blobs may be torn, on a machine that started as `boot`."""
-    before, below = txn.one("SELECT boot, torn_below FROM cache_state")
-    if before != boot or not boot:
-        (below,) = txn.one("SELECT coalesce(max(id), 0) + 1 FROM blobs")
-        txn.execute("UPDATE cache_state SET boot = ?, torn_below = ?", (boot, below))
-        txn.execute("DELETE FROM cache_claims")  # of processes of another life
-    return int(below)
+        txn.execute("DROP TABLE cache_state")  # an earlier release gave it more columns
+        txn.execute(STATEMENTS[-1])
+        txn.execute("INSERT INTO cache_state VALUES (0, 0, 0)")
 
 
 def state(one: Callable[..., Any]) -> State:

@@ -2,7 +2,8 @@
 
 A block is written before the index knows it, so a process that is killed
 leaves files that nobody asks for, and never half a block. Nothing is synced:
-after a power cut blocks are checked by their CRCs (see `rows`).
+what a power cut tears, or a disk changes, is found when it is read, by its CRCs
+(or by its encryption, where it has one).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from drivers.indexed.cipher import BLOCK as BLOB_BLOCK
 from drivers.indexed.cipher import Cipher, new_cipher, open_cipher
 from drivers.indexed.space import FileSpace, MemorySpace, Space
 from gateway.common import looking
-from gateway.storage import Encryption, Filling, IteratorBody, Secret
+from gateway.storage import Corrupt, Encryption, Filling, IteratorBody, Secret, WrongKey
 
 log = logging.getLogger("gateway.cache")
 
@@ -60,13 +61,6 @@ _BLOCKS = (
     f"SELECT {_BLOCK} FROM cache_blocks k JOIN blobs b ON b.id = k.blob"
     " WHERE k.entry = ? AND k.number BETWEEN ? AND ?"
 )
-
-
-def boot_id() -> str:
-    """What tells this start of the machine from others; "" where nothing does."""
-    with suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return ""
 
 
 def _give_way(blobs: Path) -> None:
@@ -109,9 +103,6 @@ class Stock:
         """Bytes stored, when this process last looked."""
         self._told = False
         space.write(rows.create)
-        self._torn_below = (
-            space.write(lambda txn: rows.note_boot(txn, boot_id())) if self.shared else 0
-        )
 
     @classmethod
     def on_disk(
@@ -169,10 +160,9 @@ class Stock:
     def open(self, held: Held, start: int, length: int) -> Iterator[bytes]:
         """Bytes of a block. Raises `FileNotFoundError` at once when it was removed, and
         `Corrupt`, before it gives what does not fit."""
-        cipher = None
+        cipher, crcs = None, held.crcs or b""
         if held.seal is not None:
-            cipher = open_cipher(held.seal, Encryption(), self._master)
-        crcs = (held.crcs or b"") if held.blob < self._torn_below else b""
+            cipher, crcs = self._cipher(held.seal), b""
         if held.data is None:
             blobs = self.space.blobs
             return plain_range(blobs, held.name or "", start, length, cipher=cipher, crcs=crcs)
@@ -183,6 +173,12 @@ class Stock:
             pieces = decrypted(pieces, cipher, 0)
         return (piece[start : start + length] for piece in pieces)
 
+    def _cipher(self, seal: bytes) -> Cipher:
+        try:
+            return open_cipher(seal, Encryption(), self._master)
+        except WrongKey as error:  # the gateway's own is another now
+            raise Corrupt("A block is encrypted under a key that is gone.") from error
+
     # storing
 
     def write(self, pieces: Sequence[bytes], *, sealed: bool) -> Blob:
@@ -191,7 +187,9 @@ class Stock:
         if sealed:
             cipher, seal = new_cipher(Encryption(), self._master)
         crcs = Crcs()
-        blocks = crcs.through(_blocks(pieces, cipher))
+        blocks = _blocks(pieces, cipher)
+        if cipher is None and self.space.blobs.checked:
+            blocks = crcs.through(blocks)
         if size <= INLINE:
             data = b"".join(blocks)
             return Blob(size=size, data=data, crcs=bytes(crcs.packed), seal=seal)

@@ -128,6 +128,8 @@ class ObjectInfo:
     key: str
     size: int
     etag: str
+    """32 lower-case hexadecimal digits are the MD5 of its bytes, unless it has parts or is
+    encrypted under a customer's key or by a key service. What is no MD5 has a `-` in it."""
     modified: int
     content_type: str = "binary/octet-stream"
     version: str | None = None

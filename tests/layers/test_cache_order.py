@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.cache import rows
+from drivers.cache import claims, rows
 from drivers.cache.entries import Entry
 from drivers.cache.removing import ALL, OLDEST
 from drivers.cache.room import Room
@@ -289,3 +290,15 @@ def test_upkeep_goes_on_whatever_one_look_raises(
     cache._parts.room.wanted.set()
     until(lambda: len(looks) > 1)
     assert "TypeError" in caplog.text
+
+
+def test_a_claim_from_beyond_the_clock_holds_up_nobody(site: Site) -> None:
+    """The clock was set back after a worker died."""
+    cache, place = site.worker(), ("k", "")
+    space, marks = cache._stock.space, cache._marks
+    for ahead, got in ((claims.LEASE - 1000, False), (3_600_000, True)):
+        sql = "INSERT INTO cache_claims (key, variant, first, last, point, holder, until)"
+        sql += f" VALUES ('k', '', 0, 9, 99, 'dead', {site.clock() + ahead})"
+        space.write(partial(Transaction.one, sql=sql))
+        assert bool(claims.claim(space, marks, "me", place, (0, None), 0)) is got
+        space.write(partial(Transaction.one, sql="DELETE FROM cache_claims"))

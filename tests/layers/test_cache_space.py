@@ -144,31 +144,6 @@ def test_a_block_whose_file_is_gone_is_fetched_again(site: Site, tmp_path: Path)
     assert site.origin.sent == 6 * BLOCK
 
 
-@pytest.mark.parametrize("damage", ["torn", "short", "flipped"])
-def test_what_a_power_cut_tore_is_never_served(
-    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
-) -> None:
-    """The machine starts again: its boot has another id, and files may hold anything."""
-    site.origin.has("k", noise(3 * BLOCK))
-    cache = site.worker()
-    read(cache, "k")
-    cache.close()
-    for path in (tmp_path / "cache/c/blobs").glob("*/*"):
-        data = bytearray(path.read_bytes())
-        if damage == "torn":
-            data[BLOCK // 2 :] = bytes(len(data) - BLOCK // 2)
-        elif damage == "short":
-            del data[BLOCK // 2 + 10 :]
-        else:
-            data[BLOCK // 3] ^= 1
-        path.write_bytes(data)
-    monkeypatch.setattr("drivers.cache.stock.boot_id", lambda: "another")
-    cache = site.worker()
-    assert read(cache, "k") == noise(3 * BLOCK)
-    assert read(cache, "k") == noise(3 * BLOCK)
-    assert site.origin.sent == 6 * BLOCK
-
-
 # a disk that is full
 
 
