@@ -259,6 +259,30 @@ def test_what_is_there_is_counted_at_the_start(
     assert rows.state(space.one) == before
 
 
+@pytest.mark.parametrize("total", ["7", "'x'"])
+def test_the_state_of_an_earlier_release_is_taken_over(site: Site, total: str) -> None:
+    """It noted the machine's start there, too."""
+    site.origin.has("k", noise(7))
+    earlier = site.worker()
+    read(earlier, "k")
+    space = earlier._stock.space
+    before = rows.state(space.one)
+    space.write(lambda txn: txn.execute("DROP TABLE cache_state"))
+    space.write(
+        lambda txn: txn.execute(
+            f"CREATE TABLE cache_state AS SELECT {total} AS total, 1 AS entries, 0 AS floor,"
+            " 'id' AS boot, 5 AS torn_below"
+        )
+    )
+    earlier.close()
+    cache, asked = site.worker(), site.origin.asked
+    cache._parts.room.wanted.set()
+    until(lambda: cache._upkeep._counted)
+    assert rows.state(cache._stock.space.one) == before
+    assert read(cache, "k") == noise(7)
+    assert site.origin.asked == asked
+
+
 def test_the_first_of_the_workers_counts(site: Site) -> None:
     first, second = (site.worker() for _ in range(2))
     assert first._owner is not None
