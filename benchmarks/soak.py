@@ -34,6 +34,7 @@ _SIZES = (0, KIB, KIB, KIB, 30 * KIB, 200 * KIB, 3 * MIB)
 _SERVICES = f"""
 [services.{STORE}]
 driver = "local"
+keep_versions = "off"
 
 [services.{CACHED}]
 driver = "cache"
