@@ -296,6 +296,7 @@ class Counted(Origin):
 def test_those_that_pull_are_no_threads_of_the_server(
     cached: Opening, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    site.origin.close()
     site.threads, site.origin = Threads(2), Counted()
     site.origin.open(Context(sid="origin", clock=site.clock, threads=site.threads))
     large_ones(site, PLACES)
