@@ -271,14 +271,16 @@ def test_after_an_early_error_the_connection_serves_on_or_is_closed(port: int) -
     ("number", "status"), [(errno.EMFILE, 503), (errno.ENOSPC, 507), (errno.EIO, 503)]
 )
 def test_a_body_that_waitress_cannot_spool_is_answered(number: int, status: int) -> None:
-    with (
-        running("waitress", env={"TINY_SPOOL": str(number)}) as server,
-        closing(connect(server.port)) as connection,
-    ):
-        connection.sendall(b"PUT /k?read HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n")
-        with suppress(ConnectionError):  # closed while we send: the answer is there
-            connection.sendall(bytes(600_000))
-        assert receive(connection).status == status
+    answered: set[int] = set()
+    with running("waitress", env={"TINY_SPOOL": str(number)}) as server:
+        for _ in range(5):  # what is closed while we send may reset us before we see the answer
+            with closing(connect(server.port)) as connection, suppress(ConnectionError):
+                head = b"PUT /k?read HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n"
+                connection.sendall(head)
+                with suppress(ConnectionError):
+                    connection.sendall(bytes(600_000))
+                answered.add(receive(connection).status)
+        assert answered - {0} == {status}
         assert f"a body cannot be spooled: {os.strerror(number)}" in server.errors()
         assert get(server.port, "/n").status == 200
 
