@@ -29,9 +29,12 @@ _PASSED = 1000
 """Rows that are passed over, at most: with more it is not for the rows."""
 
 OLDEST = (
-    "SELECT * FROM (SELECT used, entry, number, blob FROM cache_blocks ORDER BY used LIMIT ?1)"
-    " UNION ALL SELECT * FROM (SELECT used, id, -1, 0 FROM cache_entries ORDER BY used LIMIT ?1)"
-    " ORDER BY 1, 3 DESC LIMIT ?1"
+    "WITH most(wanted) AS (SELECT ?)"
+    " SELECT * FROM (SELECT used, entry, number, blob FROM cache_blocks"
+    " ORDER BY used LIMIT (SELECT wanted FROM most))"
+    " UNION ALL SELECT * FROM (SELECT used, id, -1, 0 FROM cache_entries"
+    " ORDER BY used LIMIT (SELECT wanted FROM most))"
+    " ORDER BY 1, 3 DESC LIMIT (SELECT wanted FROM most)"
 )
 """Of the same time blocks come before their entry."""
 

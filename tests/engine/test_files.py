@@ -424,9 +424,9 @@ def test_a_part_costs_the_same_however_many_wait(tmp_path: Path) -> None:
         return steps
 
     few = cost(1)
-    row = (upload, b"", 1, "e", 0, "{}")
-    sql = "INSERT INTO parts VALUES (?1, ?7, ?2, ?3, ?4, ?5, ?6)"
-    local.space.write(lambda txn: [txn.execute(sql, (*row, n)) for n in range(10, 5000)])
+    row = (b"", 1, "e", 0, "{}")
+    sql = "INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?, ?)"
+    local.space.write(lambda txn: [txn.execute(sql, (upload, n, *row)) for n in range(10, 5000)])
     assert cost(2) < few + 100
     local.close()
 
