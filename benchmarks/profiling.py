@@ -67,7 +67,7 @@ class Replies:
 def application(store: str, folder: Path) -> Iterator[Replies]:
     """The gateway's application in this process, its log into nothing."""
     from gateway.config import load
-    from gateway.worker import open_worker
+    from gateway.servers.worker import open_worker
 
     environ = {
         "GATEWAY_ROOT_ACCESS_KEY": CREDENTIALS.access,

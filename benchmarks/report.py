@@ -17,7 +17,7 @@ from benchmarks.figures import Figure, Outcome, amount, best_peer, ratio
 from benchmarks.processes import Usage
 from benchmarks.requests import MIB
 from benchmarks.workloads import Workload
-from gateway.quota import usable_processors
+from gateway.common.cpu_quota import usable_processors
 
 Workloads = Sequence[Workload]
 

@@ -25,7 +25,7 @@ from benchmarks.servers import Server, gateway
 from benchmarks.workloads import WORKLOADS
 
 STAGES: Mapping[str, tuple[str, ...]] = {
-    "dispatch": ("gateway.app:App.__call__", "gateway.doors:Doors.choose"),
+    "dispatch": ("gateway.web.app:App.__call__", "gateway.web.doors:Doors.choose"),
     "Falcon": ("falcon.app:App.__call__",),
     "parse": (
         "gateway.modes.s3.request:Request.__init__",
@@ -39,12 +39,12 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "signature": ("gateway.modes.s3.application:who",),
     "permission": (
         "gateway.modes.s3.request:Request.open",
-        "gateway.access:Access.require",
-        "gateway.access:Access.get",
-        "gateway.access:Access.put",
+        "gateway.access.access:Access.require",
+        "gateway.access.access:Access.get",
+        "gateway.access.access:Access.put",
     ),
     "body": ("gateway.storage.streams:Intake.read_all",),
-    "store": ("gateway.service:Service.get", "gateway.service:Service.put"),
+    "store": ("gateway.services.service:Service.get", "gateway.services.service:Service.put"),
     "index": (
         "drivers.indexed.space:FileSpace.one",
         "drivers.indexed.space:MemorySpace.one",
@@ -57,7 +57,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
         "gateway.modes.s3.replies:checksums",
         "gateway.modes.s3.replies:written",
     ),
-    "log, metrics": ("gateway.app:App._over",),
+    "log, metrics": ("gateway.web.app:App._over",),
 }
 """The functions of each stage. Time counts for the stage that was entered last."""
 

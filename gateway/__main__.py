@@ -12,7 +12,7 @@ def main() -> int:
     measured, 25 of the 400 ms until `serve` answers."""
     _open_streams()
     gc.disable()
-    from gateway.cli import main as command
+    from gateway.commands.main import main as command
     from gateway.servers.ending import leave_within
 
     gc.freeze()

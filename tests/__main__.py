@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from gateway.quota import usable_processors
+from gateway.common.cpu_quota import usable_processors
 
 PYTHON = sys.executable
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from drivers.memory import Memory
-from gateway.access import AUTHENTICATED, EVERYONE, GRANTS, Access, Grant
-from gateway.identity import ANONYMOUS, Identity, KeyAccess
-from gateway.service import Identification, Service
+from gateway.access.access import AUTHENTICATED, EVERYONE, GRANTS, Access, Grant
+from gateway.access.identity import ANONYMOUS, Identity, KeyAccess
+from gateway.services.service import Identification, Service
 from gateway.storage import (
     BytesBody,
     Conditions,

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from gateway.cli import main
+from gateway.access.identity import ANONYMOUS, Identity
+from gateway.commands.main import main
 from gateway.config import load
-from gateway.identity import ANONYMOUS, Identity
-from gateway.runtime import Runtime, open_runtime
+from gateway.services.runtime import Runtime, open_runtime
 from gateway.storage import AlreadyExists, BytesBody, Conflict, NoSuchStore, Put, Unavailable
 from gateway.storage.store import now
 from tests.modes.s3_gateway import Served, serving

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.admission import Admission, Need
 from gateway.servers.room import LASTS, Room
 from gateway.storage import Busy
+from gateway.web.admission import Admission, Need
 
 
 def test_one_client_leaves_places_for_others() -> None:

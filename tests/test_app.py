@@ -17,19 +17,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import http
-from gateway.access_log import FORMATS, AccessLog, as_json, as_text
-from gateway.admission import Admission, Need
-from gateway.app import App
 from gateway.config import Binding
 from gateway.config.tables import HostName
-from gateway.doors import Doors
-from gateway.forwarded import Proxies
-from gateway.health import create_pages, writable
-from gateway.metrics import Metrics
 from gateway.modes import Gateway, WSGIApp
-from gateway.record import Record
 from gateway.storage import Busy
+from gateway.telemetry.access_log import FORMATS, AccessLog, as_json, as_text
+from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.record import Record
+from gateway.web import request_head
+from gateway.web.admission import Admission, Need
+from gateway.web.app import App
+from gateway.web.doors import Doors
+from gateway.web.forwarded import Proxies
+from gateway.web.health import create_pages, writable
 from tests.tiny_mode import TinyMode
 
 NO_GATEWAY = cast(Gateway, None)
@@ -145,7 +145,7 @@ def test_a_binding_takes_its_prefix_off_the_path() -> None:
     request = environ("/images/a//b", "environ")
     found = json.loads(Called(app, request).body)
     assert (found["path"], found["SCRIPT_NAME"]) == ("/a//b", "/images")
-    assert http.full_path(request) == "/images/a//b"
+    assert request_head.full_path(request) == "/images/a//b"
     assert request["gateway.binding"] is binding
 
 
@@ -393,7 +393,7 @@ def test_a_request_that_names_two_hosts_is_refused() -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_a_path_comes_back_from_its_bytes(text: str) -> None:
     request = environ("/" + text.encode().decode("latin-1"))
-    assert http.path(request) == "/" + text
+    assert request_head.path(request) == "/" + text
 
 
 # the access log

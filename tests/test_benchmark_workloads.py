@@ -278,7 +278,7 @@ def test_a_meter_leaves_nothing_behind_and_names_what_is_gone() -> None:
         assert application.who is not before[0]
         assert application.Sink.answer is not before[1]
     assert (application.who, application.Sink.answer) == before
-    with pytest.raises(Gone, match="no_such"), meter.installed({"x": ("gateway.app:no_such",)}):
+    with pytest.raises(Gone, match="no_such"), meter.installed({"x": ("gateway.web.app:no_such",)}):
         pass
 
 

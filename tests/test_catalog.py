@@ -18,15 +18,15 @@ import pytest
 from sqlalchemy import create_engine, event
 from sqlalchemy.exc import OperationalError
 
-from gateway.access import Grant
+from gateway.access.access import Grant
+from gateway.access.identity import Account
 from gateway.catalog import Catalog, CatalogError, open_catalog, postgres, prepare, schema
 from gateway.catalog.cache import LIMIT, Kept
 from gateway.catalog.database import Database
 from gateway.catalog.postgres import Polled
 from gateway.catalog.secrets import Keyring, find_master, make_master, new_master
 from gateway.config import Configuration, load
-from gateway.identity import Account
-from gateway.plugins import Plugins
+from gateway.plugins.finding import Plugins
 from gateway.storage import AlreadyExists, Busy, Conflict, NotFound, Secret, Unavailable
 
 POSTGRES = os.environ.get("GATEWAY_TEST_POSTGRES", "")

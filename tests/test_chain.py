@@ -1,4 +1,4 @@
-"""The chain of services, and the gateway as modes see it (`gateway.runtime`)."""
+"""The chain of services, and the gateway as modes see it (`gateway.services.runtime`)."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from typing import ClassVar, cast
 
 import pytest
 
-from gateway.access import Grant
-from gateway.chain import Chain, ChainError
+from gateway.access.access import Grant
+from gateway.access.identity import ANONYMOUS, Identity, KeyAccess
 from gateway.config import load
 from gateway.hookspecs import hookimpl
-from gateway.identity import ANONYMOUS, Identity, KeyAccess
 from gateway.modes import Gateway
-from gateway.plugins import Plugins
-from gateway.runtime import Runtime, open_runtime
-from gateway.service import Service
+from gateway.plugins.finding import Plugins
+from gateway.servers.worker import open_worker
+from gateway.services.chain import Chain, ChainError
+from gateway.services.runtime import Runtime, open_runtime
+from gateway.services.service import Service
 from gateway.storage import (
     AlreadyExists,
     BadKey,
@@ -50,7 +51,6 @@ from gateway.storage import (
     Threads,
     Writable,
 )
-from gateway.worker import open_worker
 
 JOURNAL: list[str] = []
 THREADS: list[Threads] = []
@@ -375,7 +375,7 @@ def test_everybody_sees_the_services_that_concern_them(start: Open) -> None:
 
 
 def test_all_pages_of_services_are_listed(start: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.runtime._PAGE", 3)
+    monkeypatch.setattr("gateway.services.runtime._PAGE", 3)
     runtime = start()
     names = [f"bucket{number}" for number in range(9)]
     for name in names:

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from gateway.access.identity import Identity
 from gateway.catalog import open_catalog, prepare
-from gateway.cli import main
+from gateway.commands.main import main
 from gateway.config import Configuration, load
-from gateway.identity import Identity
-from gateway.plugins import Plugins
-from gateway.runtime import open_runtime
+from gateway.plugins.finding import Plugins
+from gateway.services.runtime import open_runtime
 from gateway.storage import BytesBody, Put
 
 NOBODY = 65534

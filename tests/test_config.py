@@ -22,7 +22,7 @@ from gateway.config import (
     load_again,
 )
 from gateway.hookspecs import hookimpl
-from gateway.plugins import PluginError, Plugins
+from gateway.plugins.finding import PluginError, Plugins
 from gateway.storage import Get, NoSuchKey, Opened, Secret, Store
 from gateway.storage.options import AtLeast, Duration, OneOrMany, Size
 
@@ -573,8 +573,6 @@ def test_an_unknown_hook_is_an_error() -> None:
 
 def test_a_plugin_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     from importlib.metadata import EntryPoint
-
-    from gateway import plugins
 
     point = EntryPoint("broken", "no_such_module_anywhere", "gateway.plugins")
     monkeypatch.setattr(plugins, "entry_points", lambda group: [point])

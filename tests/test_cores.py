@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.admission import Admission
-from gateway.cores import Cores, claim, processors
-from gateway.exchange import Exchange, Received
+from gateway.common.cpu_affinity import Cores, claim, processors
+from gateway.web.admission import Admission
+from gateway.web.exchange import Exchange, Received
 
 KNOWN = sorted(processors())
 several = pytest.mark.skipif(len(KNOWN) < 2, reason="needs Linux and two processors")
@@ -18,7 +18,7 @@ several = pytest.mark.skipif(len(KNOWN) < 2, reason="needs Linux and two process
 _WORKER = """
 import sys
 from pathlib import Path
-from gateway.cores import claim, processors
+from gateway.common.cpu_affinity import claim, processors
 print(claim(Path(sys.argv[1]), int(sys.argv[2])).own, sorted(processors()), flush=True)
 sys.stdin.read()
 """

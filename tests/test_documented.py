@@ -14,11 +14,11 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from gateway import cli
+from gateway.access.identity import Account
+from gateway.commands import main
 from gateway.config import Binding, CatalogOptions, Key, Server
-from gateway.fields import options_of
-from gateway.identity import Account
-from gateway.plugins import OURS, Plugins, hook_names
+from gateway.plugins.finding import OURS, Plugins, hook_names
+from gateway.plugins.options import options_of
 from gateway.storage import CAPABILITIES, StorageError
 from tests.code_blocks import ROOT
 
@@ -99,7 +99,7 @@ def test_every_option_of_every_driver(name: str) -> None:
 
 
 def test_every_command_with_its_options() -> None:
-    found = list(commands(cli._parser(), "gateway"))
+    found = list(commands(main._parser(), "gateway"))
     assert ("gateway version", ["--help"]) in found
     for name, options in found:
         rows = [

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.forwarded import Ambiguous, Header, Proxies, _hops
+from gateway.web.forwarded import Ambiguous, Header, Proxies, _hops
 
 NETWORKS = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.jobs import Jobs
-from gateway.metrics import Metrics
+from gateway.background.jobs import Jobs
 from gateway.storage.store import now
+from gateway.telemetry.metrics import Metrics
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 30
@@ -218,7 +218,7 @@ def test_jobs_have_files_of_their_own_on_every_file_system(tmp_path: Path) -> No
 def test_another_process_holds_the_lock_until_it_ends(tmp_path: Path) -> None:
     hold = (
         "import sys, threading; from pathlib import Path;"
-        "from gateway.jobs import Jobs; from gateway.storage.store import now;"
+        "from gateway.background.jobs import Jobs; from gateway.storage.store import now;"
         "jobs = Jobs(Path(sys.argv[1]), now);"
         "jobs.add('held', 0.001, lambda: (print('held', flush=True), sys.stdin.read()));"
         "jobs.run_now('held')"

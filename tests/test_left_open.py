@@ -16,10 +16,10 @@ from drivers.cache.marks import Marks
 from drivers.indexed.space import FileSpace
 from drivers.memory import Memory
 from gateway.catalog import CatalogError, database, schema
-from gateway.request_list import RequestList
+from gateway.common.commit_watch import WalIndex
 from gateway.storage import Context, StorageError
 from gateway.storage.store import now
-from gateway.storage.wal_index import WalIndex
+from gateway.telemetry.request_list import RequestList
 
 DAMAGED = b"this is no database, however long it is" * 20
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.metrics import Metrics
-from gateway.record import Record
+from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.record import Record
 
 ROOT = Path(__file__).parent.parent
 
@@ -96,7 +96,7 @@ def test_threads_lose_no_counts() -> None:
 def test_workers_add_up_and_those_that_ended_still_count(tmp_path: Path) -> None:
     work = (
         "import sys; from pathlib import Path;"
-        "from gateway.metrics import Metrics; from tests.test_metrics import record;"
+        "from gateway.telemetry.metrics import Metrics; from tests.test_metrics import record;"
         "metrics = Metrics(Path(sys.argv[1])); metrics.start();"
         "metrics.begin(); metrics.begin(); metrics.end(record()); metrics.stop()"
     )
@@ -140,7 +140,7 @@ def test_a_folder_that_is_gone_does_not_stop_a_worker(tmp_path: Path) -> None:
 def test_a_number_that_cannot_be_read_does_not_end_the_writing_of_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("gateway.metrics.FLUSH", 0.01)
+    monkeypatch.setattr("gateway.telemetry.metrics.FLUSH", 0.01)
     metrics, asked, broken = Metrics(tmp_path), threading.Semaphore(0), [True]
 
     def read() -> float:

@@ -11,10 +11,10 @@ import pytest
 from drivers.cache import Cache
 from drivers.local import Local
 from drivers.memory import Memory
-from gateway.chain import Chain, ChainError
-from gateway.cli import main
+from gateway.commands.main import main
 from gateway.common import folders
 from gateway.config import load
+from gateway.services.chain import Chain, ChainError
 from gateway.storage import BytesBody, Context, Get
 
 CACHE = '[services.{sid}]\ndriver = "cache"\nsource = "{source}"\nfolder = "{folder}"\n'

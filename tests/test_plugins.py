@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.plugins import OURS, PluginError, Plugins
+from gateway.plugins.finding import OURS, PluginError, Plugins
 from gateway.storage import CONTRACT, Layer, Store
 from gateway.storage.contract import misfit
 from tests.code_blocks import ROOT

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.plugins import hook_names
+from gateway.plugins.finding import hook_names
 from gateway.storage import CAPABILITIES
 from tests.code_blocks import ROOT, blocks, write
 from tests.installing import install

@@ -29,7 +29,7 @@ SOURCES = sorted(path for top in ("gateway", "drivers") for path in (ROOT / top)
 
 
 def windows_locks() -> Any:
-    """`gateway.storage.locks` as Windows imports it."""
+    """`gateway.common.locks` as Windows imports it."""
     before, before_module = sys.platform, sys.modules.get("msvcrt")
     spec = importlib.util.spec_from_file_location(
         "locks_of_windows", ROOT / "gateway" / "storage" / "locks.py"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import quota
-from gateway.quota import cpu_quota, usable_processors
+from gateway.common import cpu_quota as cpu_quota_module
+from gateway.common.cpu_quota import cpu_quota, usable_processors
 
 ROOT = Path(__file__).parent.parent
 V2 = "31 23 0:28 {root} {point} rw,relatime shared:9 - cgroup2 cgroup2 rw,nsdelegate"
@@ -88,8 +88,8 @@ def test_a_quota_is_rounded_up_and_no_more_than_there_are(
     monkeypatch: pytest.MonkeyPatch, given: float | None, wanted: int
 ) -> None:
     monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(quota, "cpu_quota", lambda: given)
-    monkeypatch.setattr(quota, "_allowed", lambda: 4)
+    monkeypatch.setattr(cpu_quota_module, "cpu_quota", lambda: given)
+    monkeypatch.setattr(cpu_quota_module, "_allowed", lambda: 4)
     assert usable_processors() == wanted
 
 
@@ -99,7 +99,7 @@ def test_one_processor_means_one_worker() -> None:
     one = min(os.sched_getaffinity(0))
     script = (
         f"import os; os.sched_setaffinity(0, {{{one}}});"
-        "from gateway.config import load; from gateway.server import count_workers;"
+        "from gateway.config import load; from gateway.commands.serve import count_workers;"
         "print(count_workers(load(environ={}, tables={}), 'granian'))"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.access_log import AccessLog
-from gateway.record import Record
-from gateway.request_list import FILE, NEWEST, RequestList
+from gateway.telemetry.access_log import AccessLog
+from gateway.telemetry.record import Record
+from gateway.telemetry.request_list import FILE, NEWEST, RequestList
 
 
 def record(number: int, sid: str = "s", key: str = "") -> Record:
@@ -89,7 +89,8 @@ def test_after_its_end_it_is_empty_and_quiet(requests: RequestList) -> None:
 @pytest.mark.usefixtures("processes")
 def test_several_processes_write_and_read_one_list(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from gateway.request_list import RequestList;"
+        "import sys; from pathlib import Path;"
+        "from gateway.telemetry.request_list import RequestList;"
         "from tests.test_request_list import record; requests = RequestList(Path(sys.argv[1]));"
         "first = int(sys.argv[2]);"
         "[requests.add([record(first + number)]) for number in range(100)];"

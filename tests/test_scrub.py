@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli import main
+from gateway.access.identity import Identity
+from gateway.commands.main import main
+from gateway.commands.scrub import BURST, Pace
 from gateway.config import load
-from gateway.identity import Identity
-from gateway.runtime import Runtime, open_runtime
-from gateway.scrub import BURST, Pace
+from gateway.services.runtime import Runtime, open_runtime
 from gateway.storage import BytesBody, Put
 
 ADMIN = Identity(key="k", account="root", access="admin")

@@ -17,20 +17,21 @@ from pathlib import Path
 
 import pytest
 
-from gateway import server, start_screen
-from gateway.admission import Admission
+from gateway.commands import serve as serve_module
+from gateway.commands import start_screen
+from gateway.commands.serve import choose, count_workers
 from gateway.config import Configuration, load
-from gateway.server import choose, count_workers
 from gateway.servers import CannotServe, Loaded
+from gateway.servers.worker import settled
 from gateway.testing.certificates import certificate
-from gateway.worker import settled
+from gateway.web.admission import Admission
 
 pytestmark = pytest.mark.usefixtures("sockets", "processes")
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 30
 SERVE = (
-    "import sys; from gateway.config import load; from gateway.server import serve;"
+    "import sys; from gateway.config import load; from gateway.commands.serve import serve;"
     "sys.exit(serve(load(sys.argv[1])))"
 )
 posix = pytest.mark.skipif(sys.platform == "win32", reason="granian and signals: POSIX")
@@ -238,7 +239,7 @@ def test_what_is_said_of_a_server_is_true(
     secure: bool,
 ) -> None:
     """Whoever does what a message says is served."""
-    monkeypatch.setattr(server, "_absent", lambda: absent)
+    monkeypatch.setattr(serve_module, "_absent", lambda: absent)
 
     def chosen(wanted: str, listen: str, *, secure: bool) -> str:
         text = f'server = "{wanted}"\n{listen}\n{tls if secure else ""}'
@@ -296,7 +297,7 @@ def test_a_certificate_that_cannot_be_used_is_said_before_anything_is_made(
     spoil(key, tmp_path)
     done = ended(written(tmp_path, f"tls = {{ certificate = '{made}', key = '{key}' }}"))
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("gateway: server.tls: the certificate ")
+    assert done.stderr.startswith("gateway: serve.tls: the certificate ")
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "data").exists()
 

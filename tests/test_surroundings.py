@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli import main
-from gateway.plugins import Plugins
+from gateway.commands.main import main
+from gateway.plugins.finding import Plugins
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 60
@@ -153,7 +153,7 @@ import sys, tempfile
 def none():
     raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
 tempfile.gettempdir = none
-from gateway.cli import main
+from gateway.commands.main import main
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -18,17 +18,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from gateway import http
-from gateway.access_log import AccessLog
-from gateway.admission import Admission
-from gateway.app import App
-from gateway.doors import Doors
-from gateway.health import create_pages
-from gateway.metrics import Metrics
 from gateway.modes import Gateway, WSGIApp
 from gateway.servers import CannotServe, Loaded, Plan, Server, ending
 from gateway.servers.granian import GranianServer
 from gateway.servers.waitress import WaitressServer
+from gateway.telemetry.access_log import AccessLog
+from gateway.telemetry.metrics import Metrics
+from gateway.web import request_head
+from gateway.web.admission import Admission
+from gateway.web.app import App
+from gateway.web.doors import Doors
+from gateway.web.health import create_pages
 
 Start = Callable[..., Any]
 PIECE = b"x" * 65536
@@ -51,7 +51,7 @@ def _answer(name: str, environ: dict[str, Any], start: Start) -> Iterable[bytes]
     environ["gateway.record"].operation = action
     if action in ACTIONS:
         return ACTIONS[action](environ, start, argument)
-    return _text(start, f"{name} {environ['REQUEST_METHOD']} {http.full_path(environ)}")
+    return _text(start, f"{name} {environ['REQUEST_METHOD']} {request_head.full_path(environ)}")
 
 
 def _text(start: Start, text: str, status: str = "200 OK") -> list[bytes]:
@@ -63,7 +63,7 @@ def _text(start: Start, text: str, status: str = "200 OK") -> list[bytes]:
 def _environ(environ: dict[str, Any], start: Start, argument: str) -> Iterable[bytes]:
     found = {key: value for key, value in environ.items() if isinstance(value, str)}
     try:
-        found["path"] = http.path(environ)
+        found["path"] = request_head.path(environ)
     except ValueError:
         found["path"] = "not UTF-8"
     return _text(start, json.dumps(found))

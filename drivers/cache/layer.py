@@ -2,7 +2,7 @@
 
 From the entry, while it is fresh and no mark names it; else the source is
 asked, once for all who wait (`fills`). Who may read is decided before
-(`gateway.access`); what this layer has is answered to whoever gets here.
+(`gateway.access.access`); what this layer has is answered to whoever gets here.
 
 Versions, parts and encryption under a customer's key pass the cache by.
 """

@@ -6,7 +6,7 @@ mark is soft. So a purge costs one commit, whatever is stored, and a fill that
 was under way cannot bring old bytes back.
 
 The rows lie in a small database of their own (`marks.db`, synced at each
-commit), which all workers watch: a look costs 0.2 µs (`storage.wal_index`), and
+commit), which all workers watch: a look costs 0.2 µs (`common.commit_watch`), and
 a mark counts in every worker once `add` has returned. What the newest mark has
 been held against needs no other look.
 
@@ -27,8 +27,8 @@ from drivers.indexed.batch import Transaction, translate
 from drivers.indexed.commit import Committer, GroupCommit, Serial, Turnstile
 from drivers.indexed.headroom import Headroom
 from gateway.common import private
+from gateway.common.commit_watch import Version, Watch, watch
 from gateway.storage import Purge, PurgeKind
-from gateway.storage.wal_index import Version, Watch, watch
 
 Verdict = Literal["good", "stale", "gone"]
 GOOD: Verdict = "good"
@@ -156,7 +156,7 @@ class Marks:
         for connection in self._connections:
             connection.close()
         if self._watch is not None:
-            self._watch.close()  # after all connections: see `wal_index`
+            self._watch.close()  # after all connections: see `commit_watch`
         if self._turn is not None:
             self._turn.close()
 

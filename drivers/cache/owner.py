@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gateway.common import private
-from gateway.storage.locks import FileLock
+from gateway.common.locks import FileLock
 
 
 class Owned(Exception):

@@ -18,8 +18,8 @@ from drivers.cache.marks import MarkRow
 from drivers.cache.parts import Parts
 from drivers.indexed.space import FileSpace
 from drivers.indexed.upkeep import remove_orphans
+from gateway.common.locks import FileLock
 from gateway.storage import Context, StorageError
-from gateway.storage.locks import FileLock
 
 log = logging.getLogger("gateway.cache")
 _LOOK = 1.0

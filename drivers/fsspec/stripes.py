@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
-from gateway.storage.locks import FileLock
+from gateway.common.locks import FileLock
 
 COUNT = 64
 

@@ -23,8 +23,8 @@ from drivers.indexed.batch import NoSpace, Room, Transaction, Waiter, commit_bat
 from drivers.indexed.headroom import Headroom
 from drivers.indexed.ledger import Ledger
 from gateway.common import private
+from gateway.common.locks import FileLock
 from gateway.storage import Unavailable
-from gateway.storage.locks import FileLock
 
 T = TypeVar("T")
 

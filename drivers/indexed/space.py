@@ -24,9 +24,9 @@ from drivers.indexed.headroom import LEAST, Headroom, reserve_of
 from drivers.indexed.recent import Recent
 from drivers.indexed.removals import Removals
 from gateway.common import private
+from gateway.common.commit_watch import Watch, watch
 from gateway.common.reserve import Reserve, no_room
 from gateway.storage import StorageError
-from gateway.storage.wal_index import Watch, watch
 
 T = TypeVar("T")
 
@@ -227,7 +227,7 @@ class FileSpace(Space):
         for connection in opened:
             connection.close()
         if self._watch is not None:
-            self._watch.close()  # after all connections: see `wal_index`
+            self._watch.close()  # after all connections: see `commit_watch`
         if self._headroom is not None:
             self._headroom.close()
         self._turn.close()

@@ -13,7 +13,8 @@ from drivers.s3.answers import Headers
 from drivers.s3.connecting import Place
 from drivers.s3.credentials import Key
 from drivers.s3.sending import Outgoing
-from gateway.storage import NOTHING, Secret, sigv4
+from gateway.common import sigv4
+from gateway.storage import NOTHING, Secret
 
 EXPECTS = 1 << 20
 """Bytes from which on a body that streams waits to be asked for (Expect: 100-continue)."""

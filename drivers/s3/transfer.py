@@ -11,7 +11,8 @@ from drivers.s3.connection import Connection, Gone
 from drivers.s3.pool import Pool
 from drivers.s3.sending import Outgoing
 from drivers.s3.signing import EXPECTS, Request
-from gateway.storage import PIECE, Unavailable, sigv4
+from gateway.common import sigv4
+from gateway.storage import PIECE, Unavailable
 
 _READS = frozenset({"GET", "HEAD"})
 

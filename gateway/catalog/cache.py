@@ -13,10 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from gateway.access.identity import Account, Credential
 from gateway.catalog.database import Database
 from gateway.catalog.rows import ServiceRow
-from gateway.identity import Account, Credential
-from gateway.storage.wal_index import Version
+from gateway.common.commit_watch import Version
 
 V = TypeVar("V")
 

@@ -3,7 +3,7 @@
 Three things differ, and only there and here: how to connect, how writers take turns, and
 how a process notices at once that another one wrote. `version()` is that
 notice: it changes when anything was committed. With SQLite it is read from
-shared memory (`wal_index`; on Windows by `PRAGMA data_version`, some 3 µs);
+shared memory (`commit_watch`; on Windows by `PRAGMA data_version`, some 3 µs);
 with PostgreSQL a row is read, at most every half second.
 """
 
@@ -23,9 +23,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from gateway.catalog.errors import CatalogError
 from gateway.catalog.schema import MIGRATIONS, upgrade, version_of
 from gateway.common import private
+from gateway.common.commit_watch import Watch, watch
 from gateway.common.reserve import Reserve, no_room
 from gateway.storage import Busy, Full, Unavailable
-from gateway.storage.wal_index import Watch, watch
 
 T = TypeVar("T")
 

@@ -15,12 +15,12 @@ from string import ascii_letters, digits
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from gateway.access.identity import ROOT_ACCOUNT, Account, Credential, Identity, KeyAccess
 from gateway.catalog.cache import Cached
 from gateway.catalog.database import Database
 from gateway.catalog.rows import KeyInfo, key_info
 from gateway.catalog.schema import ACCOUNTS, KEYS, get_meta, set_meta
 from gateway.catalog.secrets import Keyring
-from gateway.identity import ROOT_ACCOUNT, Account, Credential, Identity, KeyAccess
 from gateway.storage import AlreadyExists, Conflict, NotFound, Secret
 
 FIRST_KEY = "first_key"
@@ -50,7 +50,7 @@ def new_secret() -> Secret:
 
 
 class KeyTable(Cached):
-    """Implements `gateway.identity.Keys`."""
+    """Implements `gateway.access.identity.Keys`."""
 
     def __init__(
         self,

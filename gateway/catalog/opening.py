@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from pathlib import Path
 
-from gateway import data_folder
+from gateway.access.identity import ROOT_ACCOUNT
 from gateway.catalog import database
 from gateway.catalog.database import Database
 from gateway.catalog.errors import CatalogError
@@ -22,8 +22,7 @@ from gateway.catalog.postgres import open_postgres
 from gateway.catalog.schema import get_meta, set_meta
 from gateway.catalog.secrets import FILE, VARIABLE, Keyring, find_master, make_master, new_master
 from gateway.catalog.store import Catalog
-from gateway.config import Configuration, Key
-from gateway.identity import ROOT_ACCOUNT
+from gateway.config import Configuration, Key, data_folder
 from gateway.storage import Secret
 
 _CHECK = "master_key"

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Row
 
-from gateway.access import Grant
-from gateway.identity import KeyAccess
+from gateway.access.access import Grant
+from gateway.access.identity import KeyAccess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

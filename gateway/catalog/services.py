@@ -1,7 +1,7 @@
 """The catalog's services: those that were made through an API, with owner and grants.
 
 What a write into them depends on (existence, versioning) is in the index of
-their driver; here is who they belong to. See `gateway.runtime` for the order
+their driver; here is who they belong to. See `gateway.services.runtime` for the order
 in which the two change.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from gateway.access import Grant
+from gateway.access.access import Grant
 from gateway.catalog.cache import Cached
 from gateway.catalog.rows import ServiceRow, grants_value, service_row
 from gateway.catalog.schema import SERVICES, get_meta, get_metas, set_meta

@@ -14,12 +14,11 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any, Final, Literal, cast, get_args, get_origin
 
-from gateway import units
-from gateway.common import looking
+from gateway.common import looking, units
+from gateway.common.nearest_name import nearest
 from gateway.config.paths import expanded
 from gateway.config.problems import Problems, join, names, shown
-from gateway.fields import Option, describe, members, mentions, options_of, plain
-from gateway.nearest import nearest
+from gateway.plugins.options import Option, describe, members, mentions, options_of, plain
 from gateway.storage import Secret, Store
 from gateway.storage.options import AtLeast, Duration, ExistingFile, OneOrMany, Secrets, Size
 

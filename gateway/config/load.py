@@ -15,7 +15,9 @@ from typing import Any
 
 import platformdirs
 
+from gateway.access.identity import ROOT_ACCOUNT, Account
 from gateway.common import looking
+from gateway.common.nearest_name import nearest
 from gateway.config.decode import BAD, Decoder
 from gateway.config.paths import expanded, here
 from gateway.config.problems import ConfigurationError, Problem, Problems, names, shown
@@ -38,9 +40,7 @@ from gateway.config.tables import (
     Origin,
     Server,
 )
-from gateway.identity import ROOT_ACCOUNT, Account
-from gateway.nearest import nearest
-from gateway.plugins import PluginError, Plugins
+from gateway.plugins.finding import PluginError, Plugins
 from gateway.storage import Secret
 
 FILE = "gateway.toml"

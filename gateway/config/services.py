@@ -9,13 +9,13 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from gateway.below import Below
+from gateway.common.nearest_name import nearest
 from gateway.config.decode import BAD, Decoder, Link
 from gateway.config.problems import Problems, join, names, shown
 from gateway.config.tables import SID, SID_RULE, Declared
-from gateway.nearest import nearest
-from gateway.plugins import Driver, Plugins
-from gateway.service import Identification, Service
+from gateway.plugins.finding import Driver, Plugins
+from gateway.services.service import Identification, Service
+from gateway.services.subtree import Below
 from gateway.storage import Buckets, Store
 
 COMMON = ("driver", "name", "account")

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
+from gateway.access.identity import Account, Credential, Identity, KeyAccess, Level, ServiceLevel
 from gateway.config.decode import Text
-from gateway.forwarded import Header
-from gateway.identity import Account, Credential, Identity, KeyAccess, Level, ServiceLevel
 from gateway.modes import Settings
 from gateway.storage import Secret, Store
 from gateway.storage.options import AtLeast, Duration, ExistingFile, OneOrMany, Size
+from gateway.web.forwarded import Header
 
 if TYPE_CHECKING:
-    from gateway.plugins import Plugins
+    from gateway.plugins.finding import Plugins
 
 Kind = Literal["auto", "granian", "waitress"]
 

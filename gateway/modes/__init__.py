@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from gateway.access import Access, Grant
-from gateway.identity import Account, Identity, Keys
-from gateway.request_list import RequestList
+from gateway.access.access import Access, Grant
+from gateway.access.identity import Account, Identity, Keys
+from gateway.telemetry.request_list import RequestList
 
 WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Any]
 

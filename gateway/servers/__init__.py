@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from gateway.admission import Admission
 from gateway.modes import WSGIApp
+from gateway.web.admission import Admission
 
 
 class CannotServe(Exception):
@@ -35,7 +35,7 @@ class Loaded:
 class Plan:
     """`load` can be pickled, where processes are spawned. `listen` are host and port;
     `drain` and the time-outs are in seconds, `max_body` in bytes; `tls` are certificate
-    and key. `claims`: a folder by which workers choose processors of their own (see `cores`)."""
+    and key. `claims`: a folder by which workers choose processors of their own (see `cpu_affinity`)."""
 
     load: Callable[[], Loaded]
     listen: tuple[tuple[str, int], ...]

@@ -41,7 +41,7 @@ from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any, NoReturn
 
-from gateway.cores import claim
+from gateway.common.cpu_affinity import claim
 from gateway.modes import WSGIApp
 from gateway.servers import CannotServe, Plan
 from gateway.servers.ending import Ending, latest, leave_now

@@ -9,7 +9,7 @@ only after all who have paused longer, and one that moves never is.
 
 from __future__ import annotations
 
-from gateway.admission import RETRY_AFTER, Admission
+from gateway.web.admission import RETRY_AFTER, Admission
 
 STILL = 1.5
 """Seconds without movement after which a place may be taken away: a packet that is lost three

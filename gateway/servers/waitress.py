@@ -30,12 +30,12 @@ from heapq import nsmallest
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from gateway.admission import Admission
 from gateway.servers import CannotServe, Loaded, Plan
 from gateway.servers.ending import Ending
 from gateway.servers.pace import PRESSED, Patience
 from gateway.servers.room import Room
 from gateway.servers.sockets import allow_many_files, bound, connections
+from gateway.web.admission import Admission
 
 if TYPE_CHECKING:  # waitress is imported when it serves
     from gateway.servers.waitress_loop import Loop

@@ -25,10 +25,10 @@ from waitress.task import WSGITask
 from waitress.utilities import Error
 
 from gateway.common.system import translate
-from gateway.http import UNDERSCORE, variable
 from gateway.servers.pace import Pace, Patience
 from gateway.servers.room import STILL
 from gateway.storage import Full
+from gateway.web.request_head import UNDERSCORE, variable
 
 log = logging.getLogger("gateway")
 

@@ -48,11 +48,11 @@ from dataclasses import dataclass
 from heapq import nsmallest
 from typing import TypeAlias
 
-from gateway.admission import Admission, UnderWay
 from gateway.common.steady import Steady
 from gateway.servers.pace import PRESSED, Pace
 from gateway.servers.room import EAGER, STILL, Room
 from gateway.servers.sockets import own_sockets
+from gateway.web.admission import Admission, UnderWay
 
 log = logging.getLogger("gateway")
 

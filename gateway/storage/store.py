@@ -62,7 +62,7 @@ def instance() -> str:
 
 
 class Jobs(Protocol):
-    """Background work: see `gateway.jobs`."""
+    """Background work: see `gateway.background.jobs`."""
 
     def add(self, name: str, interval: float, work: Callable[[], object]) -> None:
         """Run `work` each `interval` seconds, in one worker at a time."""

@@ -13,7 +13,7 @@ from drivers.cache import Cache
 from drivers.fsspec import FileSystem
 from drivers.local import Local
 from drivers.memory import Memory
-from gateway.below import Below
+from gateway.services.subtree import Below
 from gateway.storage import Context, Store
 from gateway.testing.conformance import (
     CompletingConformance,

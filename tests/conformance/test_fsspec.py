@@ -9,7 +9,7 @@ import pytest
 
 from drivers.fsspec import FileSystem
 from drivers.memory import Memory
-from gateway.service import Identification, Service
+from gateway.services.service import Identification, Service
 from gateway.storage import Context, Store
 from gateway.testing.conformance import (
     CompletingConformance,

@@ -6,8 +6,8 @@ from pathlib import Path
 from threading import Lock
 
 from drivers.memory import Memory
-from gateway.below import Below
-from gateway.service import Identification, Service
+from gateway.services.service import Identification, Service
+from gateway.services.subtree import Below
 from gateway.storage import (
     BytesBody,
     Context,

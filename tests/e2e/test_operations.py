@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.config import Config
 
-from gateway.cores import processors
+from gateway.common.cpu_affinity import processors
 from tests.e2e.conftest import (
     KEY,
     SECRET,

@@ -11,8 +11,8 @@ import pytest
 
 from drivers.fsspec import FileSystem, kinds, paths
 from drivers.fsspec.opening import revealed
-from gateway.chain import Chain
 from gateway.config import ConfigurationError, load
+from gateway.services.chain import Chain
 from gateway.storage import BadKey, Context, OriginFailed, Secret, Unsupported, Writable
 
 
@@ -117,7 +117,7 @@ def test_what_cannot_replace_a_file_in_one_step_is_only_read(tmp_path: Path) -> 
 @pytest.mark.usefixtures("processes")
 def test_fsspec_is_not_imported_before_it_is_configured() -> None:
     code = (
-        "import sys, drivers.fsspec; from gateway.plugins import Plugins; Plugins.load();"
+        "import sys, drivers.fsspec; from gateway.plugins.finding import Plugins; Plugins.load();"
         "assert 'fsspec' not in sys.modules;"
         "drivers.fsspec.FileSystem(url='file:///'); assert 'fsspec' in sys.modules;"
         "assert 's3fs' not in sys.modules and 'paramiko' not in sys.modules"

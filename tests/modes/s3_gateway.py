@@ -18,15 +18,12 @@ from botocore.credentials import Credentials
 from waitress.channel import HTTPChannel
 
 from drivers.memory.store import Memory
-from gateway import http
-from gateway.access import Access, Grant
-from gateway.identity import Account, Credential, Identity, KeyAccess, Keys
+from gateway.access.access import Access, Grant
+from gateway.access.identity import Account, Credential, Identity, KeyAccess, Keys
 from gateway.modes import Settings, WSGIApp
 from gateway.modes.s3 import S3Mode
-from gateway.record import Record
-from gateway.request_list import RequestList
 from gateway.servers.waitress_channel import Parser
-from gateway.service import Identification, Service
+from gateway.services.service import Identification, Service
 from gateway.storage import (
     AlreadyExists,
     Buckets,
@@ -38,6 +35,9 @@ from gateway.storage import (
     Store,
 )
 from gateway.storage.store import now
+from gateway.telemetry.record import Record
+from gateway.telemetry.request_list import RequestList
+from gateway.web import request_head
 
 ACCOUNTS = {
     one.id: one
@@ -272,7 +272,7 @@ def wrapped(app: WSGIApp, gateway: SmallGateway) -> WSGIApp:
     """What the gateway's own application does before a mode sees a request."""
 
     def call(environ: dict[str, Any], start_response: Any) -> Any:
-        http.restore(environ)
+        request_head.restore(environ)
         record = Record("0123456789ABCDEF", environ["REQUEST_METHOD"], environ["PATH_INFO"], "")
         environ["gateway.request_id"], environ["gateway.record"] = record.request_id, record
         gateway.records.append(record)

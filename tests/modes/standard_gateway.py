@@ -18,9 +18,10 @@ from urllib.parse import urlencode
 
 from gateway.config import Configuration, load
 from gateway.hookspecs import hookimpl
-from gateway.plugins import Plugins
+from gateway.plugins.finding import Plugins
 from gateway.servers import Plan
 from gateway.servers.waitress import WaitressServer
+from gateway.servers.worker import open_worker
 from gateway.storage import (
     BytesBody,
     Delete,
@@ -42,7 +43,6 @@ from gateway.storage import (
     resolve_range,
 )
 from gateway.storage.errors import InvalidRange
-from gateway.worker import open_worker
 
 ROOT = "secret-of-root-key-000"
 READER = "secret-of-the-reader-0"

@@ -10,7 +10,7 @@ import pytest
 
 from gateway import modes
 from gateway.modes import Documented
-from gateway.plugins import Plugins
+from gateway.plugins.finding import Plugins
 from gateway.storage import StorageError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -21,17 +21,17 @@ import botocore.session
 import pytest
 from defusedxml import ElementTree
 
-from gateway.admission import Admission
-from gateway.app import App, create_app
+from gateway.common import sigv4
 from gateway.common.xml import escape
-from gateway.http import variable
-from gateway.metrics import Metrics
 from gateway.modes.s3.operations import TABLE, Operation
 from gateway.modes.s3.signed_headers import signed_headers
 from gateway.modes.standard.functions import TABLE as FUNCTIONS
 from gateway.modes.standard.functions import Function
-from gateway.runtime import open_runtime
-from gateway.storage import sigv4
+from gateway.services.runtime import open_runtime
+from gateway.telemetry.metrics import Metrics
+from gateway.web.admission import Admission
+from gateway.web.app import App, create_app
+from gateway.web.request_head import variable
 from tests.modes.standard_gateway import ROOT, S3_KEY, configuration
 
 NESTED = "[" * 3000

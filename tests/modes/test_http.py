@@ -17,8 +17,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.memory.store import Memory
-from gateway import http_ranges
-from gateway.http_fields import byte_range, parse_date
 from gateway.storage import (
     BytesBody,
     Conditions,
@@ -34,6 +32,8 @@ from gateway.storage import (
     Writable,
     pieces,
 )
+from gateway.web import http_ranges
+from gateway.web.http_fields import byte_range, parse_date
 from tests.modes.standard_gateway import S3_KEY, Answer, Served
 
 Read = Callable[..., Answer]

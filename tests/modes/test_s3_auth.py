@@ -25,12 +25,13 @@ from botocore.credentials import Credentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway import http
-from gateway.identity import ANONYMOUS, Credential, Identity
+from gateway.access.identity import ANONYMOUS, Credential, Identity
+from gateway.common import sigv4
 from gateway.modes.s3.auth import Authenticated, SignedRequest, authenticate
 from gateway.modes.s3.claims import epoch
 from gateway.modes.s3.problems import TABLE, S3Problem
-from gateway.storage import Secret, sigv4
+from gateway.storage import Secret
+from gateway.web import request_head
 
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 REGION = "us-east-1"
@@ -69,7 +70,7 @@ def environ_of(method: str, url: str, headers: dict[str, str], *, target: bool =
     if target:
         environ["REQUEST_URI"] = parts.path + ("?" + parts.query if parts.query else "")
         environ["PATH_INFO"] = "/" + environ["PATH_INFO"].lstrip("/")
-        http.restore(environ)
+        request_head.restore(environ)
     for name, value in headers.items():
         key = name.upper().replace("-", "_")
         environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = value
@@ -568,10 +569,10 @@ def test_a_signed_name_with_an_underscore_is_found_where_the_server_folded_it(
     for _ in range(2):  # a second host may be tried
         assert check(environ).identity.key == KEY
     found = {name: value for name, value in environ.items() if name.startswith("HTTP_X")}
-    assert found[http.variable("x-amz-meta-a_b")] == "1"
-    assert found[http.variable("x_amz_acl")] == "public-read"
+    assert found[request_head.variable("x-amz-meta-a_b")] == "1"
+    assert found[request_head.variable("x_amz_acl")] == "public-read"
     assert not found.keys() & {"HTTP_X_AMZ_META_A_B", "HTTP_X_AMZ_ACL"}
-    assert {http.header_name(name) for name in found} >= {"x-amz-meta-a_b", "x_amz_acl"}
+    assert {request_head.header_name(name) for name in found} >= {"x-amz-meta-a_b", "x_amz_acl"}
 
 
 @pytest.mark.parametrize("other", ["x-amz-meta-a-b-c", "x-amz-meta-a-b_c"])
@@ -581,7 +582,7 @@ def test_signed_names_that_the_server_folded_into_one_are_refused(other: str) ->
     assert (problem.code, problem.status) == ("InvalidRequest", 400)
     apart = signed(headers={"x-amz-meta-a_b-c": "1", other: "1"})
     del apart["HTTP_X_AMZ_META_A_B_C"]
-    apart |= {http.variable(name): "1" for name in ("x-amz-meta-a_b-c", other)}
+    apart |= {request_head.variable(name): "1" for name in ("x-amz-meta-a_b-c", other)}
     assert check(apart).identity.key == KEY
 
 
@@ -602,7 +603,7 @@ def _long_headers(number: int) -> None:
     name = f"x_{number}_{'a' * 50_000}"
     parser = Parser(Adjustments())
     parser.parse_header(f"GET / HTTP/1.1\r\n{name}: 1\r\n\r\n".encode())
-    assert http.variable(name).removeprefix("HTTP_") in parser.headers
+    assert request_head.variable(name).removeprefix("HTTP_") in parser.headers
 
 
 @pytest.mark.parametrize("send", [_long_names, _long_dates, _long_headers])
@@ -730,13 +731,13 @@ def test_every_problem_has_a_status_and_a_text() -> None:
 
 APP = """
 import time
-from gateway import http
+from gateway.web import request_head
 from gateway.modes.s3.auth import SignedRequest, authenticate
 from gateway.modes.s3.problems import S3Problem
 from tests.modes.test_s3_auth import OneKey
 
 def app(environ, start_response):
-    http.restore(environ)
+    request_head.restore(environ)
     request = SignedRequest.of(environ)
     try:
         now = int(time.time() * 1000)

@@ -11,10 +11,10 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from gateway.access import EVERYONE, Grant
+from gateway.access.access import EVERYONE, Grant
+from gateway.common import sigv4
 from gateway.modes import Settings
 from gateway.modes.s3 import S3Mode
-from gateway.storage import sigv4
 from tests.modes.s3_gateway import CREDENTIALS, Answer, Served, SmallGateway, serving, wrapped
 from tests.modes.test_s3_objects import put, refused
 

@@ -15,10 +15,10 @@ from botocore.httpchecksum import AwsChunkedWrapper, Crc32Checksum
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.common.sigv4 import ChunkSigner, Seed, signing_key
 from gateway.modes.s3.chunked import ChunkedReader, trailer_names
 from gateway.modes.s3.problems import S3Problem
 from gateway.storage import Put, Secret
-from gateway.storage.sigv4 import ChunkSigner, Seed, signing_key
 from gateway.storage.streams import BytesBody, Intake
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"

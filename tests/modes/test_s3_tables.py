@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway import http, http_fields
 from gateway.common import xml
 from gateway.modes.s3 import S3Mode, errors, operations, parsing, request, wire
 from gateway.modes.s3.problems import TABLE, S3Problem
 from gateway.modes.s3.resources import copying
 from gateway.storage import Full, Range, StorageError
+from gateway.web import http_fields, request_head
 
 many = settings(deadline=None, max_examples=200)
 PARSERS: list[Callable[[bytes], Any]] = [
@@ -272,4 +272,4 @@ def test_entity_tags(text: str, expected: tuple[str, ...]) -> None:
     ],
 )
 def test_queries(text: str, expected: dict[str, str]) -> None:
-    assert http.parse_query(text) == expected
+    assert request_head.parse_query(text) == expected

@@ -17,7 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ResponseStreamingError
 
 from drivers.memory import Memory
-from gateway.plugins import Plugins
+from gateway.plugins.finding import Plugins
 from gateway.storage import Full, NoSuchStore, Put
 from gateway.testing import Fault, Server
 from tests.tiny_mode import TinyMode

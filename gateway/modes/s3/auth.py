@@ -14,12 +14,13 @@ from collections.abc import Mapping
 from hmac import compare_digest
 from typing import Any, NamedTuple
 
-from gateway.identity import ANONYMOUS, Credential, Identity, Keys
+from gateway.access.identity import ANONYMOUS, Credential, Identity, Keys
+from gateway.common import sigv4
 from gateway.modes.s3 import claims
 from gateway.modes.s3.claims import Claim
 from gateway.modes.s3.diagnosis import Signed, suspect
 from gateway.modes.s3.problems import S3Problem
-from gateway.storage import Secret, sigv4
+from gateway.storage import Secret
 
 log = logging.getLogger("gateway.s3")
 
@@ -37,9 +38,9 @@ _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
 class SignedRequest(NamedTuple):
-    """What a signature can cover. `path` is decoded, in WSGI's latin-1 form, and the one
-    that the key is made from (`gateway.http`): what is signed is what is served. `hosts`:
-    of these the signature is one of; it is explained by the first."""
+    """What a signature can cover. `path` is decoded, in WSGI's latin-1 form, and the one that
+    the key is made from (`gateway.web.request_head`): what is signed is what is served.
+    `hosts`: of these the signature is one of; it is explained by the first."""
 
     method: str
     path: str

@@ -22,17 +22,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.common.sigv4 import ChunkSigner
 from gateway.modes.s3 import sums
 from gateway.modes.s3.auth import SIGNED_CHUNKS, UNSIGNED_CHUNKS_TRAILER
 from gateway.modes.s3.chunked import ChunkedReader, trailer_names
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import Request
 from gateway.modes.s3.wire import whole_number
-from gateway.replies import Limited
 from gateway.storage import NOTHING, BytesBody, Intake, InvalidRequest, Readable
 from gateway.storage.checksums import decode, encode
-from gateway.storage.sigv4 import ChunkSigner
 from gateway.storage.types import Checksum
+from gateway.web.replies import Limited
 
 LARGEST_PUT = 5 << 30
 """Bytes of one PUT or one part (Amazon S3 User Guide, "Multipart upload limits")."""

@@ -21,8 +21,8 @@ from collections.abc import Iterable
 from hashlib import sha256
 from hmac import compare_digest
 
+from gateway.common.sigv4 import ChunkSigner
 from gateway.modes.s3.problems import S3Problem
-from gateway.storage.sigv4 import ChunkSigner
 from gateway.storage.streams import PIECE, Readable
 
 LINE_LIMIT = 1024

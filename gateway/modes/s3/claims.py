@@ -14,9 +14,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from gateway.common import sigv4
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.signed_headers import SignedHeaders, signed_headers
-from gateway.storage import sigv4
 
 SKEW = 15 * 60 * 1000
 """Milliseconds by which a client's clock may differ."""

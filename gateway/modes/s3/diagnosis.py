@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 from urllib.parse import quote
 
-from gateway.storage import sigv4
+from gateway.common import sigv4
 
 
 class Signed(NamedTuple):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from gateway.access import Grant
+from gateway.access.access import Grant
+from gateway.access.identity import Account
 from gateway.common.xml import document, element, escape, flag, optional
-from gateway.identity import Account
 from gateway.modes.s3 import grants
 from gateway.modes.s3.parsing import CHECKSUM_ELEMENTS
 from gateway.modes.s3.replies import quoted

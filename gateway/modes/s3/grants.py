@@ -1,4 +1,4 @@
-"""S3's access control lists ⇄ grants. `gateway.access` evaluates; here is the language only.
+"""S3's access control lists ⇄ grants. `gateway.access.access` evaluates; here is the language only.
 
 An ACL is kept as it was given. No list at all (grants are empty on a bucket,
 absent on an object) is the one that S3 gives by default: the owner may do
@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from gateway.access import AUTHENTICATED, EVERYONE, GRANTS, Grant, Permission
+from gateway.access.access import AUTHENTICATED, EVERYONE, GRANTS, Grant, Permission
 from gateway.modes import Gateway
 from gateway.modes.s3 import bodies, parsing
 from gateway.modes.s3.parsing import AclDocument, NamedGrant

@@ -11,8 +11,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from gateway import http_fields
-from gateway.http_fields import (
+from gateway.modes.s3 import encryption, tags
+from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.request import Request
+from gateway.modes.s3.wire import whole_number
+from gateway.storage import NOTHING, Conditions, Get, Put
+from gateway.storage.types import Checksum, ChecksumType
+from gateway.web import http_fields
+from gateway.web.http_fields import (
     CONDITIONAL,
     byte_range,
     kept,
@@ -21,12 +27,6 @@ from gateway.http_fields import (
     read_conditions,
     utf8,
 )
-from gateway.modes.s3 import encryption, tags
-from gateway.modes.s3.problems import S3Problem
-from gateway.modes.s3.request import Request
-from gateway.modes.s3.wire import whole_number
-from gateway.storage import NOTHING, Conditions, Get, Put
-from gateway.storage.types import Checksum, ChecksumType
 
 METADATA_LIMIT = 2048
 """Bytes of all names and values in UTF-8 (Amazon S3 User Guide, "Object metadata")."""

@@ -11,11 +11,11 @@ of an empty one (`x-amz-checksum-crc32=AAAAAA==`), and AWS does not look at them
 
 from __future__ import annotations
 
-from gateway import http
-from gateway.http_fields import is_token
+from gateway.common import sigv4
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import Request
-from gateway.storage import sigv4
+from gateway.web import request_head
+from gateway.web.http_fields import is_token
 
 _PREFIX = "x-amz-"
 _LEFT_ALONE = "x-amz-checksum-"
@@ -45,7 +45,7 @@ def fold(request: Request) -> bool:
         return False
     by_url = _signed(request) and "HTTP_AUTHORIZATION" not in request.environ
     seen: set[str] = set()
-    for spelled, value in http.pairs(request.environ["QUERY_STRING"]):
+    for spelled, value in request_head.pairs(request.environ["QUERY_STRING"]):
         name = spelled.lower()
         if not name.startswith(_PREFIX):
             continue
@@ -75,7 +75,7 @@ def _add(request: Request, name: str, text: str) -> None:
         )
     if not is_token(name) or any(ord(one) < 32 or ord(one) == 127 for one in text):
         raise _wrong(name, "A parameter that stands for a header must be one.")
-    key, value = http.variable(name), text.strip(" ").encode().decode("latin-1")
+    key, value = request_head.variable(name), text.strip(" ").encode().decode("latin-1")
     given = request.environ.setdefault(key, value)
     if sigv4.canonical_value(given) != sigv4.canonical_value(value):
         raise _wrong(name, "A header and the parameter of its name say different things.")

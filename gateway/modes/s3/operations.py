@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from gateway.http import known_variable
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply
 from gateway.modes.s3.request import Request, Scope
@@ -26,6 +25,7 @@ from gateway.modes.s3.resources import (
     tagging,
     versioning,
 )
+from gateway.web.request_head import known_variable
 
 Handler = Callable[[Request], Reply]
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from gateway.http_fields import matching
 from gateway.modes import KEY_LIMIT
 from gateway.modes.s3 import headers, tags, wire
 from gateway.modes.s3.problems import S3Problem
 from gateway.storage import Conditions, Delete, PartRef
 from gateway.storage.checksums import CHECKSUMS
+from gateway.web.http_fields import matching
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from gateway.common import words
-from gateway.http_fields import (
+from gateway.storage import NULL_VERSION, Encryption, ObjectInfo
+from gateway.storage.checksums import CHECKSUMS
+from gateway.web.http_fields import (
     Headers,
     carried,
     http_date,
@@ -11,9 +13,7 @@ from gateway.http_fields import (
     quoted,
     value,
 )
-from gateway.replies import Reply, Sending
-from gateway.storage import NULL_VERSION, Encryption, ObjectInfo
-from gateway.storage.checksums import CHECKSUMS
+from gateway.web.replies import Reply, Sending
 
 __all__ = ["Headers", "Reply", "Sending", "http_date", "quoted", "value"]
 

@@ -1,6 +1,6 @@
 """A request, parsed: which bucket and key, with what parameters, by whom.
 
-The path is decoded once, by `gateway.http`; that one key is what is
+The path is decoded once, by `gateway.web.request_head`; that one key is what is
 authorized and stored. A host below a configured domain names the bucket
 (virtual-hosted style), else the path does.
 """
@@ -12,13 +12,13 @@ from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from gateway import http
-from gateway.access import Access
-from gateway.identity import ANONYMOUS, Identity
+from gateway.access.access import Access
+from gateway.access.identity import ANONYMOUS, Identity
 from gateway.modes import KEY_LIMIT, Gateway, Settings
 from gateway.modes.s3.auth import Authenticated
 from gateway.modes.s3.problems import S3Problem
 from gateway.storage import NOTHING
+from gateway.web import request_head
 
 Scope = Literal["service", "bucket", "object"]
 
@@ -51,9 +51,9 @@ class Request:
         self.authenticated = _ANONYMOUS
         self._access: Access | None = None
         try:
-            self.path = http.path(environ)
+            self.path = request_head.path(environ)
             text = environ.get("QUERY_STRING", "")
-            self.query: Mapping[str, str] = http.parse_query(text) if text else NOTHING
+            self.query: Mapping[str, str] = request_head.parse_query(text) if text else NOTHING
         except ValueError:
             raise S3Problem("InvalidURI", "The request is not valid UTF-8.") from None
         self.bucket, self.key = split(self.path, self.host, settings.domains)
@@ -85,7 +85,7 @@ class Request:
 
     def header(self, name: str) -> str:
         """The value of a header, whose name is in lower case; "" when it is absent."""
-        found: str = self.environ.get(http.known_variable(name), "")
+        found: str = self.environ.get(request_head.known_variable(name), "")
         return found
 
     def param(self, name: str) -> str:

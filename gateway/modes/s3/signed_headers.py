@@ -2,7 +2,7 @@
 
 May surprise: every `x-amz-*` header that is present must be signed, in
 presigned URLs too, so that whoever passes on a URL or sits in between cannot
-add one. A server may fold `x_amz_foo` into `x-amz-foo` (`gateway.http`): then what
+add one. A server may fold `x_amz_foo` into `x-amz-foo` (`gateway.web.request_head`): then what
 was signed tells which of the two was sent. An unsigned one counts as the one with
 dashes, and is refused as such; a signed one has its own variable, and no effect.
 """
@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from gateway.http import UNDERSCORE, header_name, variable
+from gateway.common import sigv4
 from gateway.modes.s3.problems import S3Problem
-from gateway.storage import sigv4
+from gateway.web.request_head import UNDERSCORE, header_name, variable
 
 _AMZ = "HTTP_X_AMZ_"
 _BY_NETWORK = frozenset({"HTTP_X_AMZ_CF_ID"})

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from gateway.http import parse_query
 from gateway.modes.s3.problems import S3Problem
 from gateway.storage import NOTHING
+from gateway.web.request_head import parse_query
 
 MOST = 10
 LONGEST_KEY = 128

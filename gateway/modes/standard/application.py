@@ -12,15 +12,15 @@ from typing import Any
 
 import falcon
 
-from gateway import http
 from gateway.modes import Gateway, WSGIApp
 from gateway.modes.standard import errors, parameters
 from gateway.modes.standard.auth import authenticate
 from gateway.modes.standard.call import Call
 from gateway.modes.standard.functions import BY_NAME, Function
 from gateway.modes.standard.problems import Problem
-from gateway.replies import Reply, Sending
 from gateway.storage import NOTHING, Corrupt, StorageError
+from gateway.web import request_head
+from gateway.web.replies import Reply, Sending
 
 log = logging.getLogger("gateway.standard")
 
@@ -52,7 +52,7 @@ class Sink:
         try:
             function = find(environ)
             text = environ.get("QUERY_STRING", "")
-            query = http.parse_query(text) if text else query
+            query = request_head.parse_query(text) if text else query
             call = Call(environ, self._gateway)
             if record is not None:
                 record.operation = function.name

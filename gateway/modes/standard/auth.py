@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.http_fields import utf8
-from gateway.identity import Identity, Keys
+from gateway.access.identity import Identity, Keys
 from gateway.storage import Unauthorized
+from gateway.web.http_fields import utf8
 
 HEADER = "HTTP_X_OWNCDN_KEY"
 

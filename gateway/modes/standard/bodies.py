@@ -20,9 +20,7 @@ from falcon.media.multipart import (
 )
 from falcon.util.mediatypes import parse_header
 
-from gateway.http_fields import utf8
 from gateway.modes.standard.problems import Problem
-from gateway.replies import Limited
 from gateway.storage import (
     NOTHING,
     PIECE,
@@ -33,6 +31,8 @@ from gateway.storage import (
     TooLarge,
 )
 from gateway.storage.checksums import decode
+from gateway.web.http_fields import utf8
+from gateway.web.replies import Limited
 
 _FORM = "multipart/form-data"
 _FIELDS = 64

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.access import Access
-from gateway.identity import ANONYMOUS, Identity
+from gateway.access.access import Access
+from gateway.access.identity import ANONYMOUS, Identity
 from gateway.modes import Gateway
 from gateway.modes.standard.parameters import wrong
 from gateway.modes.standard.wire import parts_of

@@ -8,10 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from gateway.http_fields import Headers
 from gateway.modes.standard.problems import PROBLEMS, Problem
 from gateway.modes.standard.wire import JSON, validators
-from gateway.replies import Reply
 from gateway.storage import (
     AlreadyExists,
     Archived,
@@ -48,6 +46,8 @@ from gateway.storage import (
     Unsupported,
     WrongKey,
 )
+from gateway.web.http_fields import Headers
+from gateway.web.replies import Reply
 
 CODES: Mapping[type[StorageError], str] = {
     StorageError: "internal_error",

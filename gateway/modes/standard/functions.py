@@ -27,7 +27,7 @@ from gateway.modes.standard.answers import (
 from gateway.modes.standard.call import Call
 from gateway.modes.standard.parameters import Parameter
 from gateway.modes.standard.resources import feeds, files, lists, purging
-from gateway.replies import Reply
+from gateway.web.replies import Reply
 
 Handler = Callable[[Call], Reply]
 

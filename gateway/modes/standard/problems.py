@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gateway.http_fields import Headers
+from gateway.web.http_fields import Headers
 
 PROBLEMS: Mapping[str, tuple[int, str]] = {
     "not_modified": (304, "The file has not changed."),

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from gateway.access import Access
+from gateway.access.access import Access
 from gateway.storage import (
     NULL_VERSION,
     Conditions,

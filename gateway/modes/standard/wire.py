@@ -15,11 +15,11 @@ from time import gmtime
 from typing import Any
 
 from gateway.common import words
-from gateway.http_fields import Headers, carried, http_date, is_token, quoted, value
 from gateway.modes.standard import versions
-from gateway.replies import Reply
-from gateway.request_list import Request
 from gateway.storage import Change, Entry, ObjectInfo, VersionEntry
+from gateway.telemetry.request_list import Request
+from gateway.web.http_fields import Headers, carried, http_date, is_token, quoted, value
+from gateway.web.replies import Reply
 
 JSON = (("content-type", "application/json"), ("cache-control", "no-store"))
 """Replies in JSON are never cached."""

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal, NamedTuple
 
+from gateway.common.nearest_name import nearest
 from gateway.modes import Mode, Named
-from gateway.nearest import nearest
 from gateway.storage import StorageError
 
 Kind = Literal["error", "slow", "cut", "skew"]

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from os import devnull
 from typing import Any
 
+from gateway.access.identity import ROOT_ACCOUNT, KeyAccess
 from gateway.catalog.keys import new_id, new_secret
 from gateway.config import Key
-from gateway.identity import ROOT_ACCOUNT, KeyAccess
 from gateway.storage import Secret
 
 _WITHOUT = "gateway_s3 needs boto3: pip install boto3 (Server.client() needs it too)"

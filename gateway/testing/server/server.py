@@ -13,16 +13,12 @@ from dataclasses import replace
 from os import PathLike
 from typing import Any
 
-from gateway.access import Access
-from gateway.admission import Admission
-from gateway.app import App, create_app
+from gateway.access.access import Access
+from gateway.access.identity import ROOT_ACCOUNT, Account, Identity, KeyAccess
 from gateway.config import Configuration, load
 from gateway.config.load import ROOT_KEY, ROOT_SECRET
-from gateway.health import create_pages
-from gateway.identity import ROOT_ACCOUNT, Account, Identity, KeyAccess
-from gateway.metrics import Metrics
-from gateway.plugins import Plugins, preload
-from gateway.runtime import Runtime, open_runtime
+from gateway.plugins.finding import Plugins, preload
+from gateway.services.runtime import Runtime, open_runtime
 from gateway.storage import (
     AlreadyExists,
     Busy,
@@ -33,11 +29,15 @@ from gateway.storage import (
     StorageError,
     pieces,
 )
+from gateway.telemetry.metrics import Metrics
 from gateway.testing.server.faults import Fault, Faults, check_operation
 from gateway.testing.server.keys import Credentials, Reach
 from gateway.testing.server.loop import Loop
 from gateway.testing.server.recording import Recorded, Recorder
 from gateway.testing.server.stage import Stage
+from gateway.web.admission import Admission
+from gateway.web.app import App, create_app
+from gateway.web.health import create_pages
 
 Content = bytes | str | tuple[bytes, Put]
 Buckets = Mapping[str, Mapping[str, Content]]
@@ -186,7 +186,7 @@ class Server:
 
     def account(self, name: str = ROOT_ACCOUNT, access: KeyAccess = "own") -> Credentials:
         """The key of an account. Both are made when they are not there; `access` is then what
-        the key may do (see `gateway.identity.KeyAccess`)."""
+        the key may do (see `gateway.access.identity.KeyAccess`)."""
         known = self._keys.get(name)
         if known is None:
             known = self._keys[name] = Credentials.make(name, access)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.access import Access, Grant
-from gateway.identity import Identity
-from gateway.runtime import Runtime
+from gateway.access.access import Access, Grant
+from gateway.access.identity import Identity
+from gateway.services.runtime import Runtime
 from gateway.testing.server.faults import Faults
 
 

@@ -17,7 +17,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from gateway.http import variable
+from gateway.web.request_head import variable
 
 LONGEST_HEAD = 64 << 10
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"

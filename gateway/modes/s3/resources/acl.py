@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.access import GRANTS, Grant
+from gateway.access.access import GRANTS, Grant
 from gateway.modes.s3 import documents, grants
 from gateway.modes.s3.replies import Reply, version, xml
 from gateway.modes.s3.request import Request

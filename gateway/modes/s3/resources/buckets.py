@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
-from gateway.access import Access, Grant
+from gateway.access.access import Access, Grant
+from gateway.access.identity import Identity
 from gateway.common.xml import document, escape
-from gateway.identity import Identity
 from gateway.modes.s3 import bodies, documents, grants, parsing
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml

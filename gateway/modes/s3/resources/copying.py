@@ -11,9 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from gateway import http_fields
-from gateway.access import GRANTS, Access
-from gateway.http import form_decoded
+from gateway.access.access import GRANTS, Access
 from gateway.modes import KEY_LIMIT
 from gateway.modes.s3 import documents, encryption, grants, headers, replies, sums
 from gateway.modes.s3.problems import S3Problem
@@ -31,6 +29,8 @@ from gateway.storage import (
     Range,
 )
 from gateway.storage.types import Checksum
+from gateway.web import http_fields
+from gateway.web.request_head import form_decoded
 
 _TRIES = 3
 _SOURCE = "HTTP_X_AMZ_COPY_SOURCE"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.access import Access
+from gateway.access.access import Access
 from gateway.common.xml import document
-from gateway.http_fields import value
 from gateway.modes.s3 import bodies, documents, errors, headers, parsing
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import Request
 from gateway.storage import Delete, Deleted, Forbidden, StorageError
+from gateway.web.http_fields import value
 
 
 def _bypass(request: Request) -> bool:

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from gateway import http_ranges
-from gateway.http_ranges import T
 from gateway.modes.s3 import bodies, documents, encryption, grants, headers, replies
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Headers, Reply, xml
@@ -20,6 +18,8 @@ from gateway.storage import (
     ObjectInfo,
     Opened,
 )
+from gateway.web import http_ranges
+from gateway.web.http_ranges import T
 
 _OVERRIDES = {
     f"response-{name}": name

@@ -9,8 +9,6 @@ from typing import Any
 from gateway.modes.standard import auth, versions, wire
 from gateway.modes.standard.call import Call
 from gateway.modes.standard.parameters import wrong
-from gateway.replies import Reply
-from gateway.request_list import NEWEST, Place, Request
 from gateway.storage import (
     Change,
     ChangePage,
@@ -21,6 +19,8 @@ from gateway.storage import (
     ObjectInfo,
     WrongKey,
 )
+from gateway.telemetry.request_list import NEWEST, Place, Request
+from gateway.web.replies import Reply
 
 # syncnext
 

@@ -5,19 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from gateway import http_ranges
-from gateway.http_fields import (
-    CONDITIONAL,
-    byte_range,
-    kept,
-    prefixed,
-    read_conditions,
-    write_conditions,
-)
 from gateway.modes.standard import bodies, versions, wire
 from gateway.modes.standard.call import Call
 from gateway.modes.standard.problems import Problem
-from gateway.replies import Reply
 from gateway.storage import (
     Busy,
     BytesBody,
@@ -31,6 +21,16 @@ from gateway.storage import (
     Put,
     WrongKey,
 )
+from gateway.web import http_ranges
+from gateway.web.http_fields import (
+    CONDITIONAL,
+    byte_range,
+    kept,
+    prefixed,
+    read_conditions,
+    write_conditions,
+)
+from gateway.web.replies import Reply
 
 METADATA_LIMIT = 2048
 """Bytes of all names and values, so that the S3 API can show them too."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from gateway.access import Access
+from gateway.access.access import Access
 from gateway.modes.standard import wire
 from gateway.modes.standard.call import Call
 from gateway.modes.standard.parameters import wrong
-from gateway.replies import Reply
 from gateway.storage import CAPABILITIES, ListQuery, VersionPage, VersionQuery
 from gateway.storage.paging import LIMIT
+from gateway.web.replies import Reply
 
 
 def servicelist(call: Call) -> Reply:

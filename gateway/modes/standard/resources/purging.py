@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gateway.modes.standard import wire
 from gateway.modes.standard.call import Call
-from gateway.replies import Reply
 from gateway.storage import Purge
+from gateway.web.replies import Reply
 
 
 def flush(call: Call) -> Reply:

@@ -1,0 +1,65 @@
+"""Who makes a request: a key that belongs to an account, or nobody.
+
+A mode's `auth.py` turns a request into an `Identity`; `access.py` beside it decides what
+an identity may do. Keys come from the catalog and the configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from gateway.storage import Secret
+
+Level = Literal["own", "read-all", "write-all", "admin"]
+ServiceLevel = Literal["read", "write", "admin"]
+KeyAccess = Level | Mapping[str, ServiceLevel]
+"""What a key may do: a level for all services, or a table of services.
+
+own: create services, administer its account's, and what grants give; read-all,
+write-all: that in every service, and nothing else, whatever its account owns; admin:
+everything.
+"""
+
+LEVELS: tuple[Level, ...] = ("own", "read-all", "write-all", "admin")
+SERVICE_LEVELS: tuple[ServiceLevel, ...] = ("read", "write", "admin")
+ROOT_ACCOUNT = "root"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """`id` is the canonical user id in S3 answers."""
+
+    id: str
+    name: str = ""
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """`account` is "" for an anonymous request, and only then `key` is too."""
+
+    key: str = ""
+    account: str = ""
+    access: KeyAccess = "own"
+
+
+ANONYMOUS = Identity()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """A key that can prove itself: its secret, and whom it stands for."""
+
+    id: str
+    secret: Secret
+    identity: Identity
+
+
+class Keys(Protocol):
+    """Where a mode looks keys up; a revoked key is not found, in any worker."""
+
+    def credential(self, key: str) -> Credential | None: ...
+
+    def credential_by_secret(self, secret: str) -> Credential | None: ...

@@ -1,0 +1,149 @@
+"""`gateway scrub`: everything that is kept, read at a bounded rate and compared.
+
+Opens only the stores that can do it, none of the catalog, and changes
+nothing; so it may run beside the gateway, as another process of the same
+folder. One line on stdout for each damage, and one for each service; how far
+it is on stderr, when that is a terminal.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import TextIO
+
+from gateway.common.units import about_size
+from gateway.config import Configuration
+from gateway.services.chain import Chain
+from gateway.storage import Damage, Measures, NoSuchStore, Scrubbed, Scrubs, StorageError, Store
+
+RATE = 64 << 20
+"""Bytes a second, unless it is said: a terabyte takes four and a half hours."""
+
+SMALLEST = 8 << 10
+"""Each object counts as so many bytes at least: small ones cost look-ups, not bytes."""
+
+BURST = 0.25
+"""Seconds' worth of reading between two rests."""
+
+LOOKS = 0.2
+"""Seconds between two changes of the line that shows how far it is."""
+
+
+def scrub(configuration: Configuration, sid: str | None, rate: int, out: TextIO) -> bool:
+    """Whether all is well with that service, or with all. Raises `ChainError`, and
+    `NoSuchStore` when there is no such service that could be checked."""
+    chain = Chain(configuration)
+    chain.open(folder=configuration.data, master_key=None, only=Scrubs)
+    try:
+        found = list(_services(chain, sid))
+        if sid is not None and not found:
+            raise NoSuchStore(f"There is no service {sid!r} that keeps its bytes here.")
+        pace = Pace(rate)
+        damaged = [name for name, store in found if not _report(name, store, pace, out)]
+        if sid is None:
+            _left_out(chain, out)
+        return not damaged
+    finally:
+        chain.close()
+
+
+def _services(chain: Chain, sid: str | None) -> Iterator[tuple[str, Store]]:
+    """The declared ones, then those that were made through an API, hidden ones too."""
+    for name, service in chain.services.items():
+        if isinstance(service.store, Scrubs) and sid in (None, name):
+            yield name, service.store
+    if isinstance(chain.buckets, Scrubs):
+        for bucket in chain.buckets.buckets():
+            if bucket.name not in chain.services and sid in (None, bucket.name):
+                yield bucket.name, chain.made(bucket.name)
+
+
+def _left_out(chain: Chain, out: TextIO) -> None:
+    for name, service in chain.services.items():
+        if not isinstance(service.store, Scrubs):
+            driver = service.about.driver
+            print(f"{name}: not checked: the driver {driver} keeps no bytes here", file=out)
+
+
+class Pace:
+    """Rests as long as it takes for no more than `rate` bytes a second; 0: never."""
+
+    def __init__(
+        self,
+        rate: int,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._rate, self._clock, self._sleep = rate, clock, sleep
+        self._due = clock()
+        """When what was read so far would have been read at that rate."""
+
+    def spend(self, size: int) -> None:
+        if not self._rate:
+            return
+        now = self._clock()
+        self._due = max(self._due, now - BURST) + size / self._rate
+        if self._due - now > BURST:
+            self._sleep(self._due - now)
+
+
+def _report(name: str, store: Store, pace: Pace, out: TextIO) -> bool:
+    """Check one service and say what was found."""
+    objects = size = damaged = 0
+    scrubs, progress = store.find(Scrubs), _Progress(name, store)
+    assert scrubs is not None
+    try:
+        for step in scrubs.scrub():
+            objects, size = objects + step.objects, size + step.bytes
+            if step.damage is not None:
+                damaged += 1
+                progress.clear()
+                print(f"{name}: {_told(step.damage)}", file=out, flush=True)
+            pace.spend(_cost(step))
+            progress.show(objects, size)
+    except StorageError as error:  # of the index: the other services may have another
+        damaged += 1
+        progress.clear()
+        print(f"{name}: {error}", file=out, flush=True)
+    progress.clear()
+    result = f"{damaged} damaged" if damaged else "all is well"
+    print(f"{name}: {objects} objects, {about_size(size)}: {result}", file=out, flush=True)
+    return not damaged
+
+
+def _cost(step: Scrubbed) -> int:
+    return step.bytes + SMALLEST * step.objects
+
+
+def _told(damage: Damage) -> str:
+    """A key may hold anything, also what would look like another line."""
+    key = damage.key if damage.key.isprintable() else ascii(damage.key)
+    version = f" (version {damage.version})" if damage.version else ""
+    return f"{key}{version}: {damage.message}"
+
+
+class _Progress:
+    """One line on a terminal that is written over and over."""
+
+    def __init__(self, name: str, store: Store) -> None:
+        measures = store.find(Measures)
+        self._name, self._shown, self._next = name, 0, 0.0
+        self._stats = measures.stats() if measures is not None and sys.stderr.isatty() else None
+
+    def show(self, objects: int, size: int) -> None:
+        if self._stats is None or time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + LOOKS
+        line = f"{self._name}: {objects} of {self._stats.objects} objects, {about_size(size)}"
+        line += f" of {about_size(self._stats.bytes)}"
+        self._write(line)
+
+    def clear(self) -> None:
+        if self._shown:
+            self._write("")
+
+    def _write(self, line: str) -> None:
+        print(f"\r{line.ljust(self._shown)}\r{line}", end="", file=sys.stderr, flush=True)
+        self._shown = len(line)

@@ -1,0 +1,212 @@
+"""`gateway serve`: chooses the server, prepares, and serves until it is told to stop.
+
+The parent opens nothing but what `prepare` does and closes again; each
+serving process opens its own runtime (see `worker`).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+from gateway.catalog import CatalogError, FirstCredential, prepare
+from gateway.commands import start_screen
+from gateway.common.cpu_quota import usable_processors
+from gateway.config import Configuration, Tls
+from gateway.config import Server as Options
+from gateway.servers import CannotServe, Plan, Server
+from gateway.servers.granian import GranianServer
+from gateway.servers.sockets import free
+from gateway.servers.waitress import WaitressServer
+from gateway.servers.worker import ServerName, load_worker, open_worker, settled
+from gateway.services.chain import Chain, ChainError
+from gateway.storage.store import INSTANCE
+from gateway.telemetry import logs
+
+SERVERS: dict[ServerName, Callable[[], Server]] = {
+    "granian": GranianServer,
+    "waitress": WaitressServer,
+}
+THREADS: dict[ServerName, int] = {"granian": 32, "waitress": 16}
+"""For each worker, unless configured. granian makes them when they are needed."""
+
+
+def serve(configuration: Configuration, out: TextIO | None = None) -> int:
+    """Serve until SIGTERM or Ctrl-C. Returns the exit code: 0 then, 1 when the
+    environment does not allow it, which is said on stderr in one message."""
+    try:
+        return _serve(configuration, out or sys.stdout)
+    except (CannotServe, CatalogError, ChainError) as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:  # before a server took the signal over
+        return 0
+
+
+def _serve(configuration: Configuration, out: TextIO) -> int:
+    os.environ[INSTANCE] = secrets.token_hex(8)  # what its processes have in common
+    logs.configure(configuration.server.log_format)
+    kind = choose(configuration)
+    workers, why = count_workers(configuration, kind)
+    for listener in configuration.server.listen:
+        free(listener.host, listener.port)  # before anything is made
+    first = prepare(configuration)
+    if configuration.data is None and first is not None:
+        configuration = configuration.with_root(first.root)
+    screen = _Screen(configuration, kind, why, first, out)
+    folder = _workers_folder() if workers > 1 else None
+    try:
+        plan = _plan(configuration, kind, workers, folder)
+        return SERVERS[kind]().run(plan, screen.show)
+    finally:
+        screen.end()
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _workers_folder() -> Path:
+    """Where workers find each other: their numbers, and processors of their own."""
+    try:
+        return Path(tempfile.mkdtemp(prefix="gateway-workers-"))
+    except OSError as error:
+        raise CannotServe(
+            f"Several workers need a folder for temporary files: {error.strerror}."
+            " Set TMPDIR to one, or [server] workers = 1."
+        ) from error
+
+
+def _plan(
+    configuration: Configuration, kind: ServerName, workers: int, folder: Path | None
+) -> Plan:
+    options = configuration.server
+    threads = options.threads or THREADS[kind]
+    return Plan(
+        load=partial(
+            settled,
+            partial(open_worker, configuration, kind, threads, folder)
+            if kind == "waitress"
+            else partial(load_worker, configuration.origin, kind, threads, folder),
+        ),
+        listen=tuple((one.host, one.port) for one in options.listen),
+        workers=workers,
+        threads=threads,
+        drain=options.drain,
+        header_timeout=options.header_timeout,
+        body_timeout=options.body_timeout,
+        max_body=options.body_limit(kind),
+        claims=folder if options.cpu_affinity else None,
+        tls=None if options.tls is None else (options.tls.certificate, options.tls.key),
+    )
+
+
+@dataclass
+class _Screen:
+    """Shows the first credential once, whatever becomes of the server."""
+
+    configuration: Configuration
+    kind: ServerName
+    workers: str
+    credential: FirstCredential | None
+    out: TextIO
+
+    def show(self, listeners: tuple[tuple[str, int], ...]) -> None:
+        credential, self.credential = self.credential, None
+        screen = start_screen.render(
+            self.configuration,
+            listeners,
+            server=self.kind,
+            workers=self.workers,
+            credential=credential,
+        )
+        print(screen, file=self.out, flush=True)
+
+    def end(self) -> None:
+        if self.credential is not None and self.configuration.data is not None:
+            print(*start_screen.first(self.credential), sep="\n", file=self.out, flush=True)
+
+
+def choose(configuration: Configuration) -> ServerName:
+    """The server that was asked for; else the one that does what is configured. Raises
+    `CannotServe` where none does, or not the one that was asked for."""
+    options = configuration.server
+    several, absent = len(options.listen) > 1, _absent()
+    if options.tls is not None:
+        _need_tls(options, absent)
+        return "granian"
+    if options.server == "auto":
+        return "waitress" if several or absent else "granian"
+    if options.server == "granian" and absent:
+        raise CannotServe(f"granian {absent}: set server = 'waitress'.")
+    if options.server == "granian" and several:
+        raise CannotServe(
+            "granian serves one address: give one, or set server = 'waitress', which serves"
+            " several."
+        )
+    return options.server
+
+
+def _absent() -> str:
+    """Why there is no granian; "" where there is."""
+    if sys.platform == "win32":
+        return "does not run on Windows"
+    return "" if importlib.util.find_spec("granian") else "is not installed here"
+
+
+_PROXY = "remove [server] tls and put a proxy in front that has it"
+
+
+def _need_tls(options: Options, absent: str) -> None:
+    assert options.tls is not None
+    if absent:
+        raise CannotServe(f"Only granian has TLS, and it {absent}: {_PROXY}.")
+    asked = " and server = 'granian'" if options.server == "waitress" else ""
+    if len(options.listen) > 1:
+        raise CannotServe(
+            "TLS is served at one address, by granian: set one [server] listen"
+            f"{asked}, or {_PROXY}."
+        )
+    if asked:
+        raise CannotServe(f"waitress has no TLS: set server = 'granian', or {_PROXY}.")
+    if problem := _unusable(options.tls):
+        raise CannotServe(f"server.tls: {problem}.")
+
+
+def _unusable(tls: Tls) -> str:
+    """Why a certificate and its key are none, or not of each other; "" when they are."""
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(tls.certificate, tls.key, password=_no_password)
+    except ssl.SSLError as error:  # an OSError too
+        reason = (error.reason or str(error)).replace("_", " ").lower()
+        return f"the certificate {tls.certificate} cannot be used with the key {tls.key}: {reason}"
+    except OSError as error:
+        return f"the certificate {tls.certificate} or its key cannot be read: {error.strerror}"
+    return ""
+
+
+def _no_password() -> str:
+    """There is nobody to type one; a key that needs one is not readable, then."""
+    return ""
+
+
+def count_workers(configuration: Configuration, kind: ServerName) -> tuple[int, str]:
+    """How many processes serve, and the words for it."""
+    wanted = configuration.server.workers
+    reason = Chain(configuration).single_process
+    if kind == "waitress":
+        reason = reason or "waitress serves with threads"
+    if reason is not None:
+        return 1, f"one worker ({reason})"
+    workers = wanted or usable_processors()
+    return workers, f"{workers} workers" if workers > 1 else "one worker"

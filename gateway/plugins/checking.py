@@ -1,0 +1,131 @@
+"""What is asked of a driver or a mode before it is used; each finding says what would be right.
+
+What can be seen in a class is said at start, not at the first request that
+comes upon it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from functools import lru_cache
+from typing import Any
+
+from gateway.plugins.options import Option, options_of
+from gateway.storage import CAPABILITIES, Layer, Store
+from gateway.storage.contract import misfit
+
+
+class Unfit(Exception):
+    """Something that a plugin brings cannot be used; the message says why."""
+
+
+def options_of_driver(kind: object) -> Mapping[str, Option]:
+    """The options of a class that can be used as a driver. Raises `Unfit`."""
+    if not (isinstance(kind, type) and issubclass(kind, Store)):
+        raise Unfit(f"{kind!r} is not a dataclass and a Store.")
+    name = kind.__name__
+    wrong = misfit(kind.contract)  # before anything else: all the rest may follow from it
+    if wrong:
+        raise Unfit(f"{name}: {wrong}")
+    if not is_dataclass(kind):
+        raise Unfit(f"{kind!r} is not a dataclass and a Store. Put @dataclass above {name}.")
+    if not kind.driver:
+        raise Unfit(f'{name} has no name; give it the class attribute `driver = "…"`.')
+    missing = sorted(getattr(kind, "__abstractmethods__", ()))
+    if missing:
+        raise Unfit(f"{name} lacks {', '.join(missing)}.")
+    for finding in _signatures(kind):
+        raise Unfit(f"{name}.{finding}")
+    options = _options(kind)
+    if issubclass(kind, Layer) and "source" not in options:
+        raise Unfit(f"{name} is a Layer without a field `source: Store`.")
+    return options
+
+
+def _options(kind: type[Store]) -> Mapping[str, Option]:
+    try:
+        return options_of(kind)
+    except NameError as error:
+        raise Unfit(
+            f"the annotations of {kind.__name__} cannot be read: {error}."
+            " Import what they name outside of TYPE_CHECKING."
+        ) from error
+
+
+def _signatures(kind: type[Store]) -> Iterator[str]:
+    """Methods of the contract that cannot be called as the gateway calls them."""
+    for part in (Store, *(one for one in CAPABILITIES if issubclass(kind, one))):
+        for name, promised in vars(part).items():
+            if name.startswith("_") or not inspect.isfunction(promised):
+                continue
+            found = getattr(kind, name)
+            if found is not promised and not _takes(found, promised):
+                ours = f"{name}{_without_types(promised)}"
+                yield f"{name}{_without_types(found)} cannot be called as {ours}."
+
+
+@lru_cache(maxsize=1024)
+def _takes(found: Any, promised: Any) -> bool:
+    """Whether it can be called with all that was promised, and with the least."""
+    signature = inspect.signature(found)
+    for every in (True, False):
+        asked = [
+            one
+            for one in inspect.signature(promised).parameters.values()
+            if every or one.default is one.empty
+        ]
+        named = {one.name: None for one in asked if one.kind is one.KEYWORD_ONLY}
+        try:
+            signature.bind(*[None] * (len(asked) - len(named)), **named)
+        except TypeError:
+            return False
+    return True
+
+
+def _without_types(function: Any) -> str:
+    parameters = inspect.signature(function).parameters.values()
+    return f"({', '.join(_as_written(one) for one in parameters)})"
+
+
+class _Made:
+    """Stands for a default that is a dataclass without arguments, whose repr is a paragraph."""
+
+    def __init__(self, kind: type[Any]) -> None:
+        self._kind = kind
+
+    def __repr__(self) -> str:
+        return f"{self._kind.__name__}()"
+
+
+def _as_written(parameter: inspect.Parameter) -> str:
+    """Without its type, and with a default as people write it: `want=Get()`."""
+    default = parameter.default
+    if is_dataclass(default) and not isinstance(default, type) and default == _bare(default):
+        parameter = parameter.replace(default=_Made(type(default)))
+    return str(parameter.replace(annotation=parameter.empty))
+
+
+def _bare(value: Any) -> object:
+    """The dataclass as it is without arguments; None when it needs some."""
+    needed = [
+        one
+        for one in fields(value)
+        if one.init and one.default is MISSING and one.default_factory is MISSING
+    ]
+    return None if needed else type(value)()
+
+
+def check_mode(mode: object) -> str:
+    """The name of something that can be used as a mode. Raises `Unfit`."""
+    wrong = misfit(getattr(mode, "contract", (1, 0)))
+    if wrong:
+        raise Unfit(f"{mode!r}: {wrong}")
+    for needed in ("claims", "app"):
+        if not callable(getattr(mode, needed, None)):
+            raise Unfit(f"{mode!r} is not a mode: it has no method `{needed}`.")
+    name = getattr(mode, "name", "")
+    if not isinstance(name, str) or not name:
+        raise Unfit(f"{mode!r} is not a mode: it has no `name`.")
+    return name

@@ -1,0 +1,190 @@
+"""Finds plugins and what they bring: drivers by name, and API modes by name.
+
+A plugin is a module named by an entry point of the group `gateway.plugins`.
+The built-in ones are no exception: they are found, registered and checked in
+the same way. What is wrong with one is a `PluginError` that names it and says
+what to do; nothing of a plugin that is wrong is used.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
+
+import pluggy
+
+from gateway import hookspecs
+from gateway.common.nearest_name import nearest
+from gateway.modes import Mode
+from gateway.plugins.checking import Unfit, check_mode, options_of_driver
+from gateway.plugins.options import Option
+from gateway.storage import CAPABILITIES, Layer, Store
+
+GROUP = "gateway.plugins"
+OURS = "storage-gateway"
+_UNKNOWN_HOOK = re.compile(r"unknown hook '(\w+)'")
+"""As pluggy says it."""
+
+
+class PluginError(Exception):
+    """One or more plugins cannot be used; the message names them, and says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driver:
+    """`plugin` is the entry point's name, `origin` the distribution that brings it;
+    `options` are the dataclass's fields."""
+
+    name: str
+    kind: type[Store]
+    plugin: str
+    options: Mapping[str, Option]
+    origin: str = ""
+
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """What its stores can do, or as a layer hand through."""
+        passes = self.kind.passes if issubclass(self.kind, Layer) else frozenset()
+        return tuple(
+            one.__name__ for one in CAPABILITIES if issubclass(self.kind, one) or one in passes
+        )
+
+
+class Plugins:
+    """All that was registered. Tests register modules of their own; a server `load`s.
+
+    `problems` are the messages about plugins that are left out; `load` raises them
+    unless it is lenient.
+    """
+
+    def __init__(self) -> None:
+        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+        self.drivers: dict[str, Driver] = {}
+        self.modes: dict[str, Mode] = {}
+        self.problems: list[str] = []
+
+    @classmethod
+    def load(cls, *, lenient: bool = False) -> Plugins:
+        """Those of the installed distributions, by their entry points; our own come first.
+        Raises `PluginError` with everything that is wrong, unless `lenient`."""
+        plugins = cls()
+        for point, origin in _points():
+            try:
+                plugins.register(_imported(point, origin), point.name, origin)
+            except PluginError as error:
+                plugins.problems.append(str(error))
+        if plugins.problems and not lenient:
+            raise PluginError(plugins.message)
+        return plugins
+
+    @property
+    def message(self) -> str:
+        """All problems as one, with the way around them."""
+        listed = "".join(f"\n  {one}" for one in self.problems)
+        return (
+            f"Plugins that cannot be used:{listed}\n"
+            "Mend or uninstall what is named; or `gateway serve --lenient` goes on without it,"
+            " and without the services that need it."
+        )
+
+    def register(self, module: ModuleType | object, name: str, origin: str = "") -> None:
+        """Add a plugin: all of it, or nothing. Raises `PluginError`."""
+        if self._manager.has_plugin(name):
+            raise PluginError(
+                f'Two plugins are named "{name}"; the second is of {origin or module!r}.'
+                " Uninstall one of them."
+            )
+        who = f'The plugin "{name}"' + (f" ({origin})" if origin else "")
+        try:
+            self._manager.register(module, name)
+            self._manager.check_pending()
+            drivers = [self._driver(one, name, origin) for one in self._from("drivers", name)]
+            modes = {check_mode(one): one for one in self._from("modes", name)}
+            self._refuse_twice(drivers, modes)
+        except (pluggy.PluginValidationError, Unfit) as error:
+            self._manager.unregister(name=name)
+            raise PluginError(f"{who}: {error}{_hint(error)}") from error
+        self.drivers.update((one.name, one) for one in drivers)
+        self.modes.update(modes)  # type: ignore[arg-type]  # checked: they have what Mode asks
+
+    def _from(self, what: str, plugin: str) -> Iterator[object]:
+        """What that plugin's hook gives. Raises `Unfit`."""
+        hook = getattr(self._manager.hook, f"gateway_{what}")
+        for implementation in hook.get_hookimpls():
+            if implementation.plugin_name != plugin:
+                continue
+            try:
+                yield from implementation.function()
+            except Exception as error:  # foreign code may raise anything; it is named and raised
+                raise Unfit(
+                    f"its hook gateway_{what} failed: {type(error).__name__}: {error}."
+                    " It returns a list."
+                ) from error
+
+    def _driver(self, kind: object, plugin: str, origin: str) -> Driver:
+        options = options_of_driver(kind)
+        assert isinstance(kind, type)
+        assert issubclass(kind, Store)
+        return Driver(name=kind.driver, kind=kind, plugin=plugin, options=options, origin=origin)
+
+    def _refuse_twice(self, drivers: list[Driver], modes: Mapping[str, object]) -> None:
+        names = [one.name for one in drivers]
+        for name in names:
+            other = self.drivers.get(name)
+            if other is not None:
+                raise Unfit(
+                    f'the driver "{name}" is brought by the plugin "{other.plugin}" too.'
+                    " Uninstall one of the two, or rename the driver."
+                )
+            if names.count(name) > 1:
+                raise Unfit(f'it brings two drivers with the name "{name}".')
+        for name in modes:
+            if name in self.modes:
+                raise Unfit(f'the mode "{name}" exists already. Rename it.')
+
+
+def preload() -> None:
+    """Import our own plugins now, so that the first `load` has less to do."""
+    for point, origin in _points():
+        if origin.startswith(OURS):
+            _imported(point, origin)
+
+
+def _points() -> list[tuple[EntryPoint, str]]:
+    """All entry points with the distribution and its version ("" for one that is none, in
+    tests), ours first."""
+    found = {(one.name, one.value): one for one in entry_points(group=GROUP)}
+    named = [
+        (one, f"{one.dist.name} {one.dist.version}" if one.dist else "") for one in found.values()
+    ]
+    return sorted(named, key=lambda one: (not one[1].startswith(f"{OURS} "), one[0].name, one[1]))
+
+
+def _imported(point: EntryPoint, origin: str) -> object:
+    try:
+        return point.load()
+    except Exception as error:  # a foreign module may raise anything; it is named and raised
+        remove = point.dist.name if point.dist else "the distribution that brings it"
+        raise PluginError(
+            f'The plugin "{point.name}" ({f"{origin}: " if origin else ""}{point.value}) cannot be'
+            f" imported: {type(error).__name__}: {error}. Install what it needs, or uninstall"
+            f" {remove}."
+        ) from error
+
+
+def _hint(error: Exception) -> str:
+    if isinstance(error, Unfit):
+        return ""
+    known = hook_names()
+    wrong = _UNKNOWN_HOOK.search(str(error))
+    like = nearest(wrong[1], known, prefix="gateway_") if wrong else ""
+    return f".{like} Known hooks: {', '.join(f'{name}()' for name in known)}."
+
+
+def hook_names() -> list[str]:
+    """The hooks that a plugin may implement."""
+    return sorted(name for name in vars(hookspecs) if name.startswith("gateway_"))

@@ -1,0 +1,191 @@
+"""The declared services as objects: constructed, opened in the order of their links,
+closed in reverse. Links get the `Service`, so that promises hold through them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+from gateway.config import Configuration, construct, identify, in_order
+from gateway.services.folders import conflicts
+from gateway.services.service import Identification, Service
+from gateway.storage import (
+    AlreadyExists,
+    Buckets,
+    Context,
+    Jobs,
+    Multipart,
+    NoJobs,
+    NoSuchStore,
+    Secret,
+    Shared,
+    StorageError,
+    Store,
+    Threads,
+    Unsupported,
+    Versions,
+)
+from gateway.storage.store import instance, now
+
+STAGING = "~staging."
+"""Begins the names of hidden buckets in which parts wait. No service id has a "~"."""
+
+
+class ChainError(Exception):
+    """A service cannot be opened; the message names its place and says why."""
+
+
+class Chain:
+    """Constructing touches nothing; `open` and `close` begin and end all stores."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._opened: list[Store] = []
+        self._buckets = construct(configuration.buckets, {})
+        self._places = {"": configuration.buckets.place}
+        self.memory = configuration.server.memory
+        services: dict[str, Service] = {}
+        for declared in in_order(configuration.services):
+            store = construct(declared, services)
+            staging = self._staging(declared.sid)
+            services[declared.sid] = Service(
+                identify(declared, configuration.origin.written), store, staging=staging
+            )
+            self._places[declared.sid] = declared.place
+        self._services = services
+
+    @property
+    def services(self) -> Mapping[str, Service]:
+        """The declared services by sid, each after those that it links to."""
+        return self._services
+
+    def date(self, created: Mapping[str, int]) -> None:
+        """Say when each declared service was made, in milliseconds since the epoch."""
+        for sid, service in self._services.items():
+            service.about = replace(service.about, created=created[sid])
+
+    @property
+    def buckets(self) -> Buckets:
+        """Where the services come from that are made through an API."""
+        found = self._buckets.find(Buckets)
+        assert found is not None, "the configuration was checked"
+        return found
+
+    @property
+    def buckets_driver(self) -> str:
+        return self._buckets.driver
+
+    @property
+    def single_process(self) -> str | None:
+        """Why there may be one worker only; None: there may be many."""
+        if self.memory:
+            return "everything is in memory"
+        for place, store in self._stores():
+            if store.in_one_process:
+                return f'{place} (driver "{store.driver}") lives in one process'
+        return None
+
+    def _stores(self) -> list[tuple[str, Store]]:
+        named = [(self._places[sid], service.store) for sid, service in self._services.items()]
+        return [(self._places[""], self._buckets), *named]
+
+    def misplaced(self, folder: Path | None) -> list[str]:
+        """What is wrong with the folders of the stores, before they are opened; `folder` is
+        the data folder."""
+        return [
+            *conflicts(
+                (place, one)
+                for sid, (place, store) in zip(["", *self._services], self._stores(), strict=True)
+                for one in store.places(folder, sid)
+            )
+        ]
+
+    def upstreams(self) -> Iterator[tuple[str, str, Store]]:
+        """(place, sid, store) of each store that has something behind it to be tried."""
+        for sid, (place, store) in zip(["", *self._services], self._stores(), strict=True):
+            if type(store).probe is not Store.probe:
+                yield place, sid, store
+
+    def open(
+        self,
+        *,
+        folder: Path | None,
+        master_key: Secret | None,
+        clock: Callable[[], int] = now,
+        jobs: Jobs | None = None,
+        only: type = Store,
+        threads: int = 0,
+    ) -> None:
+        """Open all, or `only` the stores that have a capability themselves. Raises
+        `ChainError`; then what had been opened is closed again. Without `jobs` it is no
+        gateway that opens them, but a command that looks beside one. `threads`: as many of
+        this process answer requests."""
+        if wrong := self.misplaced(folder):
+            raise ChainError("\n".join(wrong))
+        shared, own = Shared(), "" if jobs is None else instance()
+        serving = Threads(threads)
+        sids = ["", *self._services]
+        for sid, (place, store) in zip(sids, self._stores(), strict=True):
+            if not isinstance(store, only):
+                continue
+            context = Context(
+                sid=sid,
+                folder=folder,
+                clock=clock,
+                master_key=master_key,
+                shared=shared,
+                jobs=jobs or NoJobs(),
+                threads=serving,
+                instance=own,
+            )
+            try:
+                store.open(context)
+            except (StorageError, OSError, ValueError) as error:
+                self.close()
+                raise ChainError(f"{place}: cannot be opened: {error}") from error
+            self._opened.append(store)
+
+    def close(self) -> None:
+        """May be called twice."""
+        while self._opened:
+            self._opened.pop().close()
+
+    def made(self, sid: str) -> Store:
+        """The store of a service that was made through an API. Raises `NoSuchStore`."""
+        return cast(Store, self.buckets.bucket(sid))
+
+    def as_bucket(self, about: Identification) -> Service:
+        """A service over the account of buckets itself: to decide about one whose bucket
+        may be gone, never to read or write."""
+        return Service(about, self._buckets)
+
+    def _staging(self, sid: str) -> Callable[[], Multipart]:
+        """Where parts wait for a service whose store has no uploads; made when first used."""
+        name = STAGING + sid
+
+        def find() -> Multipart:
+            found = self._hidden(name).find(Multipart)
+            if found is None:
+                raise Unsupported(
+                    f"Neither the service {sid!r} nor the driver of [buckets] takes parts.",
+                    capability="Multipart",
+                )
+            return found
+
+        return find
+
+    def _hidden(self, name: str) -> Store:
+        """That bucket, made when it is not there; two uploads of one key are two versions."""
+        try:
+            store = self.made(name)
+        except NoSuchStore:
+            with suppress(AlreadyExists):  # another worker was first
+                self.buckets.create(name)
+            store = self.made(name)
+        versions = store.find(Versions)
+        if versions is not None and versions.versioning != "on":
+            versions.set_versioning("on")
+        return store

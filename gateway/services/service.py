@@ -1,0 +1,276 @@
+"""A store that keeps its promises: what links between services and modes get.
+
+A driver may be able to do little more than `get`. `Service` says what the
+whole can do (`find`), fills in what can be made from the rest (copy, upload
+in parts), and refuses the rest with `Unsupported`, naming the service. It
+does not ask who is calling: that is `access.Access`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from gateway.storage import (
+    NOTHING,
+    Complete,
+    Conditions,
+    Conflict,
+    Copies,
+    Delete,
+    Deleted,
+    Encryption,
+    Get,
+    Multipart,
+    NoSuchKey,
+    NotFound,
+    ObjectInfo,
+    Opened,
+    Part,
+    PartRef,
+    Put,
+    Readable,
+    StorageError,
+    Store,
+    Unsupported,
+    Upload,
+    UploadPage,
+    UploadQuery,
+    Versioning,
+    Versions,
+    Writable,
+)
+
+if TYPE_CHECKING:
+    from gateway.access.access import Grant
+
+C = TypeVar("C")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identification:
+    """What is known of a service besides its store. `declared` names the place in the
+    configuration that declares it; "" when it was made through an API."""
+
+    sid: str
+    name: str = ""
+    driver: str = ""
+    owner: str = "root"
+    created: int = 0
+    declared: str = ""
+    source: str = ""
+    grants: tuple[Grant, ...] = ()
+
+
+class Service(Store):
+    """`staging` gives the `Multipart` store in which parts wait for a store that has
+    no uploads of its own, so that any worker can take the next part. It keeps
+    versions: two uploads of one key are two versions there."""
+
+    def __init__(
+        self,
+        about: Identification,
+        store: Store,
+        *,
+        staging: Callable[[], Multipart] | None = None,
+    ) -> None:
+        self.about, self.store, self._staging = about, store, staging
+        self._needed: dict[type, Any] = {}
+        self.sid, self.owner, self.grants = about.sid, about.owner, about.grants
+
+    @property
+    def path_keys(self) -> bool:  # type: ignore[override]  # it is the store's
+        return self.store.path_keys
+
+    def find(self, capability: type[C]) -> C | None:
+        found = self.store.find(capability)
+        if found is not None or self.store.find(Writable) is None:
+            return found
+        if capability is Copies or (capability is Multipart and self._staging is not None):
+            return cast(C, self)
+        return None
+
+    def need(self, capability: type[C]) -> C:
+        """That capability, or `Unsupported` naming what is missing where."""
+        found: C | None = self._needed.get(capability)
+        if found is not None:
+            return found
+        found = self.find(capability)
+        if found is None:
+            raise Unsupported(
+                f"The service {self.sid!r} (driver {self.about.driver!r}) has no"
+                f" {capability.__name__}.",
+                capability=capability.__name__,
+            )
+        self._needed[capability] = found
+        return found
+
+    def behind(self, key: str) -> tuple[Store, str]:
+        return self.store.behind(key)
+
+    # reading and writing
+
+    def get(self, key: str, want: Get = Get()) -> Opened:
+        return self.store.get(key, want)
+
+    def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
+        return self.store.stat(key, want)
+
+    def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
+        return self.need(Writable).put(key, source, options)
+
+    def delete(self, key: str, options: Delete = Delete()) -> Deleted:
+        return self.need(Writable).delete(key, options)
+
+    def delete_many(self, items: Iterable[tuple[str, Delete]]) -> Sequence[Deleted | StorageError]:
+        return self.need(Writable).delete_many(items)
+
+    @property
+    def versioning(self) -> Versioning:
+        versions = self.find(Versions)
+        return "off" if versions is None else versions.versioning
+
+    def set_versioning(self, state: Versioning) -> None:
+        if self.about.declared:
+            raise Conflict(
+                f"The service is declared in the configuration ({self.about.declared}),"
+                " which decides about its versions."
+            )
+        self.need(Versions).set_versioning(state)
+
+    # copy: by the store when it can, else read and written
+
+    def copy(
+        self,
+        source: Service,
+        source_key: str,
+        key: str,
+        want: Get = Get(),
+        options: Put = Put(),
+    ) -> ObjectInfo:
+        copies, (origin, origin_key) = self.store.find(Copies), source.behind(source_key)
+        if copies is not None and copies.reaches(origin):
+            return copies.copy(origin, origin_key, key, want, options)
+        conditions, want = want.conditions, replace(want, conditions=None)
+        with source.get(source_key, want) as opened:
+            if conditions is not None:
+                conditions.check_copy(opened.info)
+            return self.put(key, opened.body, replace(options, size=opened.length))
+
+    def reaches(self, source: Any) -> bool:
+        return True
+
+    # in parts: by the store when it can, else staged and then put whole
+
+    def _multipart(self) -> Multipart:
+        found = self.store.find(Multipart)
+        if found is not None:
+            return found
+        if self._staging is None or self.store.find(Writable) is None:
+            self.need(Multipart)
+        assert self._staging is not None
+        return self._staging()
+
+    def begin(self, key: str, options: Put = Put()) -> Upload:
+        return self._multipart().begin(key, options)
+
+    def upload(self, key: str, upload: str) -> Upload:
+        return self._multipart().upload(key, upload)
+
+    def put_part(
+        self, key: str, upload: str, number: int, source: Readable, options: Put = Put()
+    ) -> Part:
+        return self._multipart().put_part(key, upload, number, source, options)
+
+    def copy_part(
+        self,
+        key: str,
+        upload: str,
+        number: int,
+        source: Service,
+        source_key: str,
+        want: Get = Get(),
+        options: Put = Put(),
+    ) -> Part:
+        multipart, copies = self._multipart(), self.store.find(Copies)
+        origin, origin_key = source.behind(source_key)
+        if copies is not None and copies.reaches(origin):
+            return multipart.copy_part(key, upload, number, origin, origin_key, want, options)
+        conditions, want = want.conditions, replace(want, conditions=None)
+        with source.get(source_key, want) as opened:
+            if conditions is not None:
+                conditions.check_copy(opened.info)
+            return multipart.put_part(
+                key, upload, number, opened.body, replace(options, size=opened.length)
+            )
+
+    def parts(self, key: str, upload: str, after: int = 0, limit: int = 1000) -> tuple[Part, ...]:
+        return self._multipart().parts(key, upload, after, limit)
+
+    def uploads(self, query: UploadQuery = UploadQuery()) -> UploadPage:
+        return self._multipart().uploads(query)
+
+    def complete(
+        self, key: str, upload: str, parts: Sequence[PartRef], options: Complete = Complete()
+    ) -> ObjectInfo:
+        multipart = self._multipart()
+        if self.store.find(Multipart) is not None:
+            return multipart.complete(key, upload, parts, options)
+        return self._complete_staged(multipart, key, upload, parts, options)
+
+    def _complete_staged(
+        self,
+        staging: Multipart,
+        key: str,
+        upload: str,
+        parts: Sequence[PartRef],
+        options: Complete,
+    ) -> ObjectInfo:
+        """Complete it where it is staged, then put it whole. Each step may be repeated."""
+        self._check(key, options.conditions)  # now, while the upload can still go on
+        staged = staging.complete(key, upload, parts, replace(options, conditions=None))
+        store = cast(Store, staging)
+        want = Get(version=staged.version, encryption=options.encryption)
+        try:
+            opened = store.get(key, want)
+        except NotFound:  # it was put before, and only the answer was lost
+            return self.store.stat(key)
+        with opened:
+            whole = _put_of(opened.info, size=opened.length, encryption=options.encryption)
+            info = self.put(key, opened.body, replace(whole, conditions=options.conditions))
+        cast(Writable, staging).delete(key, Delete(version=staged.version))
+        return info
+
+    def _check(self, key: str, conditions: Conditions | None) -> None:
+        if conditions is None:
+            return
+        try:
+            info = self.store.stat(key)
+        except NoSuchKey:
+            conditions.check_write(key, None)
+        else:
+            conditions.check_write(key, info)
+
+    def abort(self, key: str, upload: str) -> None:
+        self._multipart().abort(key, upload)
+
+
+def _put_of(info: ObjectInfo, *, size: int, encryption: Encryption | None) -> Put:
+    """All that an object has, to put it whole into another store; checksums of its parts'
+    checksums are not among it."""
+    composite = info.checksum_type == "COMPOSITE"
+    return Put(
+        size=size,
+        content_type=info.content_type,
+        headers=info.headers,
+        metadata=info.metadata,
+        tags=info.tags,
+        checksums=NOTHING if composite else info.checksums,
+        checksum_type=None if composite else info.checksum_type,
+        protection=info.protection,
+        encryption=encryption or info.encryption,
+        storage_class=info.storage_class,
+        owner=info.owner,
+        attributes=info.attributes,
+    )

@@ -1,0 +1,175 @@
+"""One WSGI application: finds the door of a request, measures it, and logs its end.
+
+What a mode gets in the environ, besides PEP 3333's:
+
+| | |
+|---|---|
+| `gateway.request_id` | 16 hexadecimal digits, new for each request |
+| `gateway.record` | the `Record` whose operation, key, sid and code the mode sets |
+| `gateway.client` | the client's address, behind trusted proxies too (see `forwarded`) |
+| `HTTP_HOST`, `wsgi.url_scheme` | what that client asked for, likewise |
+| `HTTP_…` of a header whose name has `_` | a variable of its own: see `request_head.variable` |
+| `gateway.admission` | to be called before bytes move at the client's pace (see `admission`) |
+| `gateway.binding` | the `Binding` by which the request came, if it came by one |
+
+A mode calls `start_response` before it returns. What it raises is a bug:
+logged with the request id and answered with a bare 500, which says no more
+than that id. Measured: 5 µs of CPU for a small request in its thread (7 with a body), and
+2 µs behind it for its line of the access log.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
+from typing import Any
+
+from gateway.config import Configuration
+from gateway.modes import Gateway, Mode, WSGIApp
+from gateway.storage import Busy
+from gateway.telemetry.access_log import AccessLog
+from gateway.telemetry.metrics import Metrics
+from gateway.web import request_head
+from gateway.web.admission import RETRY_AFTER, Admission
+from gateway.web.doors import Doors
+from gateway.web.exchange import Exchange, Received, Sent
+from gateway.web.forwarded import Ambiguous, Proxies
+
+log = logging.getLogger("gateway")
+
+
+def create_app(
+    gateway: Gateway,
+    modes: Sequence[Mode],
+    configuration: Configuration,
+    *,
+    admission: Admission,
+    metrics: Metrics,
+    access_log: AccessLog | None = None,
+    pages: WSGIApp | None = None,
+) -> App:
+    """Make each mode's application, once. `pages` answers `/-/…`; None: nobody does."""
+    server = configuration.server
+    doors = Doors(
+        modes,
+        {mode.name: mode.app(gateway) for mode in modes},
+        default=server.default_mode,
+        bindings=configuration.bindings,
+        domains=server.domains,
+        own=pages if server.health else None,
+    )
+    return App(
+        doors,
+        admission=admission,
+        metrics=metrics,
+        access_log=access_log,
+        proxies=Proxies(server.trusted_proxies, server.proxy_headers),
+    )
+
+
+def _ids() -> Callable[[], str]:
+    """Ids that never repeat in a process, nor in practice between processes."""
+    first, odd, mask = secrets.randbits(64), 0x9E3779B97F4A7C15, (1 << 64) - 1
+    numbers = count(first)
+    return lambda: f"{next(numbers) * odd & mask:016X}"
+
+
+class App:
+    def __init__(
+        self,
+        doors: Doors,
+        *,
+        admission: Admission,
+        metrics: Metrics,
+        access_log: AccessLog | None = None,
+        proxies: Proxies = Proxies(),
+    ) -> None:
+        self._doors, self._admission, self._metrics = doors, admission, metrics
+        self._log, self._proxies, self._new_id = access_log, proxies, _ids()
+        metrics.watch("gateway_refused", lambda: admission.refused)
+        metrics.watch("gateway_slow_places_held", lambda: admission.held)
+        if access_log is not None:
+            metrics.watch("gateway_log_lines_shed", lambda: access_log.shed)
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        request_head.restore(environ)
+        exchange = Exchange(self._new_id(), environ, self._admission, self._over)
+        self._metrics.begin()
+        environ["gateway.request_id"] = exchange.request_id
+        environ["gateway.record"] = exchange
+        environ["gateway.admission"] = exchange.admit
+        if request_head.has_body(environ):
+            length = environ.get("CONTENT_LENGTH") or ""
+            environ["wsgi.input"] = Received(
+                environ["wsgi.input"], int(length) if length else None, exchange
+            )
+        body = self._answer(environ, exchange)
+        start_response(exchange.line, exchange.headers)
+        if isinstance(body, list):
+            exchange.sent = sum(map(len, body))
+            exchange.over()
+        return body
+
+    def _answer(self, environ: dict[str, Any], exchange: Exchange) -> list[bytes] | Sent:
+        """What the mode returns; long answers are admitted, or refused."""
+        try:
+            environ["gateway.client"] = exchange.client = self._proxies.settle(environ)
+            door = self._doors.choose(environ)
+            exchange.mode = door.mode
+            body = door.app(environ, exchange)
+            if not exchange.line:
+                raise RuntimeError("The mode returned before it called start_response.")
+            return body if isinstance(body, list) else self._admitted(body, exchange)
+        except Busy:
+            return _refuse(exchange)
+        except Ambiguous as error:
+            return _plain(exchange, "400 Bad Request", str(error))
+        except Exception:
+            # The last boundary: whatever a mode got wrong, its client gets an answer, the
+            # operator a traceback, and the other requests go on.
+            log.exception("%s: %s failed", exchange.request_id, exchange.mode or "the gateway")
+            return _fail(exchange)
+
+    def _admitted(self, body: Iterable[bytes], exchange: Exchange) -> Sent:
+        try:
+            exchange.admit(answer=True)
+        except Busy:
+            close = getattr(body, "close", None)
+            if close is not None:
+                close()
+            raise
+        return Sent(body, exchange)
+
+    def _over(self, exchange: Exchange) -> None:
+        self._metrics.end(exchange)
+        if self._log is not None:
+            self._log.add(exchange)
+
+
+def _plain(exchange: Exchange, status: str, text: str, *more: tuple[str, str]) -> list[bytes]:
+    body = f"{text} Request: {exchange.request_id}\n".encode()
+    exchange(
+        status,
+        [
+            ("Content-Type", "text/plain; charset=utf-8"),
+            ("Content-Length", str(len(body))),
+            ("x-request-id", exchange.request_id),
+            *more,
+        ],
+    )
+    return [] if exchange.method == "HEAD" else [body]
+
+
+def _refuse(exchange: Exchange) -> list[bytes]:
+    exchange.code = "SlowDown"
+    retry = ("Retry-After", str(RETRY_AFTER))
+    return _plain(exchange, "503 Slow Down", Busy.message, retry)
+
+
+def _fail(exchange: Exchange) -> list[bytes]:
+    exchange.code = "InternalError"
+    return _plain(exchange, "500 Internal Server Error", "Something went wrong here.")

@@ -1,0 +1,91 @@
+"""Which application gets a request: bindings, then `/-/…`, then claims, then the default.
+
+A binding is a door of its own by host, port and path prefix; what has more of
+these wins, a longer prefix before a shorter one. Below it there are no pages
+of the gateway's own and no claims: `/-/health` is a key like any other there,
+and so it is in a bucket that is addressed by its host name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.config import Binding
+from gateway.modes import Mode, WSGIApp
+from gateway.web import request_head
+
+OWN = "/-/"
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """`mode` is the name that logs and metrics have; `binding` is None for an open door."""
+
+    mode: str
+    app: WSGIApp
+    binding: Binding | None = None
+
+
+def _rank(door: Door) -> tuple[bool, bool, int]:
+    binding = door.binding
+    assert binding is not None
+    return binding.host is not None, binding.port is not None, len(binding.prefix)
+
+
+class Doors:
+    """`apps` are the modes' applications by name, `own` the one for `/-/…` or None."""
+
+    def __init__(
+        self,
+        modes: Sequence[Mode],
+        apps: Mapping[str, WSGIApp],
+        *,
+        default: str,
+        bindings: Sequence[Binding] = (),
+        domains: Sequence[str] = (),
+        own: WSGIApp | None = None,
+    ) -> None:
+        bound = [Door(one.mode, apps[one.mode], one) for one in bindings]
+        self._by_host: dict[str, list[Door]] = {}
+        for door in sorted(bound, key=_rank, reverse=True):
+            assert door.binding is not None
+            self._by_host.setdefault(door.binding.host or "", []).append(door)
+        self._claims = [(mode.claims, Door(mode.name, apps[mode.name])) for mode in modes]
+        self._default = Door(default, apps[default])
+        self._own = None if own is None else Door("gateway", own)
+        self._below = tuple(f".{domain}" for domain in domains)
+
+    def choose(self, environ: dict[str, Any]) -> Door:
+        """The door; a binding is put into `environ["gateway.binding"]`, and its prefix
+        moved from PATH_INFO to SCRIPT_NAME."""
+        if self._by_host and (bound := self._bound(environ)) is not None:
+            return bound
+        if (
+            self._own is not None
+            and environ["PATH_INFO"].startswith(OWN)
+            and not (self._below and request_head.host(environ).endswith(self._below))
+        ):
+            return self._own
+        for claims, door in self._claims:
+            if claims(environ):
+                return door
+        return self._default
+
+    def _bound(self, environ: dict[str, Any]) -> Door | None:
+        port, path = environ.get("SERVER_PORT", ""), environ["PATH_INFO"]
+        for host in (request_head.host(environ), ""):
+            for door in self._by_host.get(host, ()):
+                binding = door.binding
+                assert binding is not None
+                if binding.port is not None and str(binding.port) != port:
+                    continue
+                prefix = binding.prefix.rstrip("/")
+                if prefix and path != prefix and not path.startswith(f"{prefix}/"):
+                    continue
+                environ["gateway.binding"] = binding
+                if prefix:
+                    environ["SCRIPT_NAME"], environ["PATH_INFO"] = prefix, path[len(prefix) :]
+                return door
+        return None

@@ -1,0 +1,214 @@
+"""One request on its way: what it moved, its place among the slow, and how it ended.
+
+An exchange is the record that modes fill in, the `start_response` that they
+call, and what wraps the bodies: one object, because a small request has 10 µs
+for all of this.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Any, TypeAlias
+
+from gateway.storage import Corrupt, StorageError
+from gateway.telemetry.record import Record
+from gateway.web.admission import SMALL_BODY, Admission, Need
+
+log = logging.getLogger("gateway")
+Headers: TypeAlias = list[tuple[str, str]]
+ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType] | None
+
+
+class Exchange(Record):
+    """Its parts are used by `app` only; a mode sees the `Record`. `waits`: it has a place,
+    moves nothing, and that is right: it waits for something to happen."""
+
+    __slots__ = (
+        "_admission",
+        "_finish",
+        "_need",
+        "_over",
+        "announced",
+        "begun",
+        "headers",
+        "held",
+        "line",
+        "peer",
+        "unread",
+        "waiting",
+        "waits",
+    )
+
+    def __init__(
+        self,
+        request_id: str,
+        environ: dict[str, Any],
+        admission: Admission,
+        finish: Callable[[Exchange], None],
+    ) -> None:
+        path: str = environ["PATH_INFO"]
+        self.peer: str = environ.get("REMOTE_ADDR", "")
+        Record.__init__(self, request_id, environ["REQUEST_METHOD"], path, self.peer)
+        self._admission, self._finish = admission, finish
+        self.held = self.waits = self.waiting = self._over = self.unread = False
+        self.announced: int | None = None
+        self._need = Need.LARGE
+        self.line = ""
+        self.headers: Headers = []
+        self.started, self.begun = time.time(), time.perf_counter()
+        admission.under_way.add(self)
+
+    # start_response: kept until the application returns, so that a crash can change it
+
+    def __call__(
+        self, status: str, headers: Headers, exc_info: ExcInfo = None
+    ) -> Callable[[bytes], object]:
+        self.line, self.headers = status, headers
+        return _write
+
+    # admission
+
+    def admit(self, *, waits: bool = False, answer: bool = False) -> None:
+        """Take a place among those who hold a thread at their client's pace: with `answer`
+        while that is sent, with `waits` until something happens, else while the body is
+        read. Raises `Busy`."""
+        if answer:
+            self.unread = False  # the answer needs what it needs, whatever came with the request
+            if self.held and self._need is Need.SMALL:
+                self.release()
+        elif not waits and self.unread and self._admission.spools:
+            return
+        if self.held:
+            return
+        need = Need.CHANGE if waits else Need.SMALL if self._small() else Need.LARGE
+        self._admission.take(self.client, need)
+        self.held, self.waits, self._need = True, waits, need
+        if need is Need.LARGE:
+            self._admission.cores.roam()
+
+    def _small(self) -> bool:
+        return self.unread and self.announced is not None and self.announced <= SMALL_BODY
+
+    def release(self) -> None:
+        if self.held:
+            self.held = False
+            self._admission.release(self.client, self._need)
+            if self._need is Need.LARGE:
+                self._admission.cores.settle()
+
+    # the end
+
+    def over(self) -> None:
+        """Once, whoever comes first: the end of the body, its close, or a crash."""
+        if self._over:
+            return
+        self._over = True
+        self._admission.under_way.discard(self)
+        self.release()
+        self.duration = time.perf_counter() - self.begun
+        self.status = int(self.line[:3] or 500)
+        self._finish(self)
+
+
+def _write(data: bytes) -> object:
+    raise NotImplementedError("The write() of PEP 3333 is not offered; return the body.")
+
+
+class Received:
+    """`wsgi.input`, counted. When all that was announced has been read, the place that
+    was taken for it is given back."""
+
+    __slots__ = ("_exchange", "_input")
+
+    def __init__(self, source: Any, announced: int | None, exchange: Exchange) -> None:
+        self._input, self._exchange = source, exchange
+        exchange.unread, exchange.announced = True, announced
+
+    def _wait(self, read: Callable[[int], bytes], size: int) -> bytes:
+        exchange = self._exchange
+        exchange.waiting = True
+        try:
+            piece = read(size)
+        finally:
+            exchange.waiting = False
+        exchange.received += len(piece)
+        if exchange.unread and (not piece or exchange.received == exchange.announced):
+            exchange.unread = False
+            exchange.release()
+        return piece
+
+    def read(self, size: int = -1) -> bytes:
+        return self._wait(self._input.read, size) if size else b""
+
+    def readline(self, size: int = -1) -> bytes:
+        return self._wait(self._input.readline, size) if size else b""
+
+    def readlines(self, hint: int = -1) -> list[bytes]:
+        return list(self)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.readline, b"")
+
+
+class Sent:
+    """An answer's body that is not bytes already: counted, and closed whatever happens."""
+
+    __slots__ = ("_body", "_exchange", "_next")
+
+    def __init__(self, body: Iterable[bytes], exchange: Exchange) -> None:
+        self._body, self._exchange = body, exchange
+        self._next = iter(body).__next__
+
+    def __iter__(self) -> Sent:
+        return self
+
+    def __next__(self) -> bytes:
+        exchange = self._exchange
+        exchange.waiting = False
+        try:
+            piece = self._next()
+        except StopIteration:
+            exchange.aborted = _missing(exchange)
+            exchange.over()
+            raise
+        except Exception as error:
+            # The server breaks the connection when an iterator raises, and when it ends before
+            # what was announced, which is right: the answer must not look complete.
+            exchange.aborted = True
+            told = isinstance(error, StorageError)
+            if told:
+                exchange.corrupt = isinstance(error, Corrupt)
+                log.error("%s: the answer broke off: %s", exchange.request_id, error)
+            else:
+                log.error("%s: the answer broke off", exchange.request_id, exc_info=error)
+            exchange.over()
+            if told and _missing(exchange):
+                raise StopIteration from None  # else the server logs it all again
+            raise
+        exchange.sent += len(piece)
+        exchange.waiting = True
+        return piece
+
+    def close(self) -> None:
+        """By the server, at the end and when the client has gone away."""
+        try:
+            close = getattr(self._body, "close", None)
+            if close is not None:
+                close()
+        finally:
+            if not self._exchange._over:
+                self._exchange.aborted = _missing(self._exchange)
+                self._exchange.over()
+
+
+def _missing(exchange: Exchange) -> bool:
+    """Whether fewer bytes were sent than announced; then the server breaks the connection."""
+    if exchange.method == "HEAD":
+        return False
+    for name, value in exchange.headers:
+        if name.lower() == "content-length":
+            return exchange.sent < int(value)
+    return False
