@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.servers.room import LASTS, Room
+from gateway.servers.shedding import LASTS, LoadShedder
 from gateway.storage import Busy
 from gateway.web.admission import Admission, Need
 
@@ -105,7 +105,7 @@ class Standing:
 
 def test_room_is_made_where_somebody_was_refused() -> None:
     admission = Admission(16)
-    room, proxy = Room(admission), "198.51.100.1"
+    room, proxy = LoadShedder(admission), "198.51.100.1"
     admission.under_way |= {
         Standing("192.0.2.1", "192.0.2.1"),
         Standing("192.0.2.2", "192.0.2.2", held=False),

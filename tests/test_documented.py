@@ -16,7 +16,7 @@ import pytest
 
 from gateway.access.identity import Account
 from gateway.commands import main
-from gateway.config import Binding, CatalogOptions, Key, Server
+from gateway.config import Binding, CatalogOptions, Key, ServerOptions
 from gateway.plugins.finding import OURS, Plugins, hook_names
 from gateway.plugins.options import options_of
 from gateway.storage import CAPABILITIES, StorageError
@@ -30,7 +30,7 @@ DOCUMENTS = {
 CONFIGURATION = DOCUMENTS["docs/configuration.md"]
 
 TABLES: dict[str, type] = {
-    "## `[server]`": Server,
+    "## `[server]`": ServerOptions,
     "## `[catalog]`": CatalogOptions,
     "## `[[accounts]]`": Account,
     "## `[[keys]]`": Key,

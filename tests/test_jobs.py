@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.background.jobs import Jobs
+from gateway.background.jobs import Scheduler
 from gateway.storage.store import now
 from gateway.telemetry.metrics import Metrics
 
@@ -34,7 +34,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path | None:
     return tmp_path if request.param == "disk" else None
 
 
-def runs(jobs: Jobs, name: str, interval: float) -> threading.Semaphore:
+def runs(jobs: Scheduler, name: str, interval: float) -> threading.Semaphore:
     """Released once for each run."""
     ran = threading.Semaphore(0)
     jobs.add(name, interval, ran.release)
@@ -42,7 +42,7 @@ def runs(jobs: Jobs, name: str, interval: float) -> threading.Semaphore:
 
 
 def test_a_job_runs_again_and_again(folder: Path | None) -> None:
-    jobs = Jobs(folder, now)
+    jobs = Scheduler(folder, now)
     ran = runs(jobs, "often", 0.02)
     jobs.start()
     assert all(ran.acquire(timeout=PATIENCE) for _ in range(3))
@@ -50,7 +50,7 @@ def test_a_job_runs_again_and_again(folder: Path | None) -> None:
 
 
 def test_a_job_that_is_added_later_runs(folder: Path | None) -> None:
-    jobs = Jobs(folder, now)
+    jobs = Scheduler(folder, now)
     runs(jobs, "rare", 3600)
     jobs.start()
     assert runs(jobs, "often", 0.02).acquire(timeout=PATIENCE)
@@ -62,7 +62,7 @@ def test_a_failure_is_logged_and_counted_and_all_goes_on(
     folder: Path | None, caplog: pytest.LogCaptureFixture, kind: type[BaseException]
 ) -> None:
     metrics = Metrics()
-    jobs = Jobs(folder, now, metrics)
+    jobs = Scheduler(folder, now, metrics)
     failed = threading.Semaphore(0)
 
     def fail() -> None:
@@ -85,7 +85,7 @@ def test_a_failure_is_logged_and_counted_and_all_goes_on(
 
 
 def test_run_now_runs_at_once_and_raises(folder: Path | None) -> None:
-    jobs = Jobs(folder, now)
+    jobs = Scheduler(folder, now)
     ran = runs(jobs, "rare", 3600)
     jobs.run_now("rare")
     assert ran.acquire(blocking=False)
@@ -101,7 +101,7 @@ def test_run_now_runs_at_once_and_raises(folder: Path | None) -> None:
 
 
 def test_run_now_waits_for_a_run_that_is_under_way(folder: Path | None) -> None:
-    jobs = Jobs(folder, now)
+    jobs = Scheduler(folder, now)
     inside, go_on, order = threading.Event(), threading.Event(), []
 
     def work() -> None:
@@ -125,7 +125,7 @@ def test_run_now_waits_for_a_run_that_is_under_way(folder: Path | None) -> None:
 
 
 def test_a_job_that_is_removed_runs_no_more(folder: Path | None) -> None:
-    jobs = Jobs(folder, now)
+    jobs = Scheduler(folder, now)
     ran = runs(jobs, "often", 0.01)
     jobs.start()
     assert ran.acquire(timeout=PATIENCE)
@@ -139,14 +139,14 @@ def test_a_job_that_is_removed_runs_no_more(folder: Path | None) -> None:
     jobs.stop()
 
 
-def attended(jobs: Jobs, name: str) -> None:
+def attended(jobs: Scheduler, name: str) -> None:
     """One look at a job, as the thread does when it is due."""
     jobs._attend(jobs._jobs[name])
 
 
 def test_workers_share_an_interval_also_across_restarts(tmp_path: Path) -> None:
     clock = Clock()
-    workers = [Jobs(tmp_path, clock) for _ in range(3)]
+    workers = [Scheduler(tmp_path, clock) for _ in range(3)]
     counts = [runs(jobs, "hourly: a/b", 3600) for jobs in workers]
 
     def total() -> int:
@@ -163,7 +163,7 @@ def test_workers_share_an_interval_also_across_restarts(tmp_path: Path) -> None:
     for jobs in workers:
         attended(jobs, "hourly: a/b")
     assert total() == 2
-    later = Jobs(tmp_path, clock)
+    later = Scheduler(tmp_path, clock)
     counts.append(runs(later, "hourly: a/b", 3600))
     attended(later, "hourly: a/b")
     assert total() == 2
@@ -171,7 +171,7 @@ def test_workers_share_an_interval_also_across_restarts(tmp_path: Path) -> None:
 
 def test_a_clock_that_was_set_back_does_not_stop_a_job(tmp_path: Path) -> None:
     clock = Clock()
-    jobs = Jobs(tmp_path, clock)
+    jobs = Scheduler(tmp_path, clock)
     ran = runs(jobs, "hourly", 3600)
     attended(jobs, "hourly")
     clock.time -= 10_000_000
@@ -180,7 +180,7 @@ def test_a_clock_that_was_set_back_does_not_stop_a_job(tmp_path: Path) -> None:
 
 
 def test_a_record_that_a_crash_cut_short_does_not_stop_a_job(tmp_path: Path) -> None:
-    jobs = Jobs(tmp_path, now)
+    jobs = Scheduler(tmp_path, now)
     ran = runs(jobs, "hourly", 3600)
     attended(jobs, "hourly")
     (record,) = (tmp_path / "jobs").glob("*.last")
@@ -196,7 +196,7 @@ def test_a_full_disk_does_not_stop_the_job_that_makes_room(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(Path, "write_text", fail)
-    jobs = Jobs(tmp_path, now)
+    jobs = Scheduler(tmp_path, now)
     ran = runs(jobs, "removals", 0.02)
     jobs.start()
     assert all(ran.acquire(timeout=PATIENCE) for _ in range(3))
@@ -204,7 +204,7 @@ def test_a_full_disk_does_not_stop_the_job_that_makes_room(
 
 
 def test_jobs_have_files_of_their_own_on_every_file_system(tmp_path: Path) -> None:
-    jobs = Jobs(tmp_path, now)
+    jobs = Scheduler(tmp_path, now)
     names = ["con", "A", "a", "a:b", "a/b", "x" * 300, "x" * 299, "..", "ä*?"]
     for name in names:
         runs(jobs, name, 3600)
@@ -233,7 +233,7 @@ def test_another_process_holds_the_lock_until_it_ends(tmp_path: Path) -> None:
     with holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        jobs = Jobs(tmp_path, now)
+        jobs = Scheduler(tmp_path, now)
         ran = runs(jobs, "held", 0.001)
         attended(jobs, "held")
         assert not ran.acquire(blocking=False)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from gateway.modes import Gateway, WSGIApp
-from gateway.servers import CannotServe, Loaded, Plan, Server, ending
+from gateway.servers import CannotServe, HTTPServer, Loaded, Plan, ending
 from gateway.servers.granian import GranianServer
 from gateway.servers.waitress import WaitressServer
 from gateway.telemetry.access_log import AccessLog
@@ -204,7 +204,7 @@ def _stderr() -> TextIO:
 
 
 def main(server: str, port: str, workers: str = "1", folder: str = "", tls: str = "") -> int:
-    servers: dict[str, Callable[[], Server]] = {
+    servers: dict[str, Callable[[], HTTPServer]] = {
         "granian": GranianServer,
         "waitress": WaitressServer,
     }

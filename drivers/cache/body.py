@@ -26,8 +26,8 @@ from gateway.storage import (
 )
 
 if TYPE_CHECKING:
-    from drivers.cache.entries import Entry, Held
-    from drivers.cache.parts import Parts
+    from drivers.cache.context import CacheContext
+    from drivers.cache.entries import CacheEntry, Held
 
 _STRETCH = 64
 """Blocks that are looked up at once."""
@@ -64,7 +64,13 @@ class BlockBody:
     )  # fmt: skip
 
     def __init__(
-        self, parts: Parts, ask: Ask, entry: Entry, start: int, length: int, fill: Fill | None
+        self,
+        parts: CacheContext,
+        ask: Ask,
+        entry: CacheEntry,
+        start: int,
+        length: int,
+        fill: Fill | None,
     ) -> None:
         self._parts, self._ask, self._entry = parts, ask, entry
         self._at, self._end, self._fill = start, start + length, fill

@@ -1,4 +1,4 @@
-"""What a cache knows of an object: an `Entry`, as a value and as the text of a row.
+"""What a cache knows of an object: a `CacheEntry`, as a value and as the text of a row.
 
 An entry may have no bytes (only its head was asked for), some of its blocks,
 or all. It may also say that there is no such object, that the source failed,
@@ -65,7 +65,7 @@ class Held(NamedTuple):
         return cls(*row)
 
 
-class Entry:
+class CacheEntry:
     """`point` is the place in the history of marks up to which it is known to count;
     `until`, in milliseconds, how long it is fresh. `id` is 0 while it is not stored.
     `retry`: the source failed, `failures` times in a row, and is not asked before then.
@@ -115,7 +115,7 @@ class Entry:
     def validator(self) -> str:
         return validator_of(self.info) if self.info is not None else ""
 
-    def postponed(self, now: int, seconds: float) -> Entry:
+    def postponed(self, now: int, seconds: float) -> CacheEntry:
         """The same, after the source has failed once more: not to be asked about before so
         many seconds from `now`."""
         later = copy(self)

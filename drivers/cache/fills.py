@@ -16,7 +16,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from math import inf
 
-from drivers.cache.entries import Entry, again
+from drivers.cache.entries import CacheEntry, again
 from gateway.storage import Get, StorageError, TimedOut
 
 BLOCK = 1 << 20
@@ -54,7 +54,7 @@ class Ask:
     first: int = 0
     last: int | None = None
     head: bool = False
-    known: Entry | None = None
+    known: CacheEntry | None = None
     fresh: bool = False
 
 
@@ -75,7 +75,7 @@ class Fill:
         """The block that comes next."""
         self.follows = 0
         """The entry that another worker is filling, and this one hands on."""
-        self.entry: Entry | None = None
+        self.entry: CacheEntry | None = None
         """What the source says, once that is known."""
         self._error: StorageError | None = None
         self._ended = False
@@ -110,7 +110,7 @@ class Fill:
     def _settled(self) -> bool:
         return self.entry is not None or self._ended
 
-    def outcome(self) -> Entry | None:
+    def outcome(self) -> CacheEntry | None:
         """What the source has said: an entry, or its error. None: look again, things
         changed."""
         with self._changed:
@@ -169,7 +169,7 @@ class Fill:
     def begin(self) -> None:
         self.began = self.heard = time.monotonic()
 
-    def publish(self, entry: Entry) -> None:
+    def publish(self, entry: CacheEntry) -> None:
         """The head is known: readers may go on."""
         with self._changed:
             self.entry = entry

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 
-from drivers.cache.entries import Entry
+from drivers.cache.entries import CacheEntry
 
 LIMIT = 16 << 20
 """Bytes, about."""
@@ -23,7 +23,7 @@ _TOUCHED = 10_000
 
 class Hot:
     def __init__(self) -> None:
-        self._entries: dict[tuple[str, str], Entry] = {}
+        self._entries: dict[tuple[str, str], CacheEntry] = {}
         self._costs: dict[tuple[str, str], int] = {}
         self._total = 0
         self._lock = threading.Lock()
@@ -31,7 +31,7 @@ class Hot:
         """The entry of (name, variant), or None."""
         self._touched: dict[int, tuple[int, int]] = {}
 
-    def put(self, entry: Entry) -> None:
+    def put(self, entry: CacheEntry) -> None:
         place = (entry.key, entry.variant)
         if len(entry.blocks) > BLOCKS:
             self.pop(place)

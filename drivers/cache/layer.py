@@ -18,20 +18,20 @@ from typing import Annotated, ClassVar, Literal
 
 from drivers.cache import answers
 from drivers.cache.body import BlockBody, Changed
-from drivers.cache.entries import Entry, again
+from drivers.cache.context import CacheContext
+from drivers.cache.entries import CacheEntry, again
+from drivers.cache.eviction import Evictor
 from drivers.cache.fills import BLOCK, Ask, Fill
 from drivers.cache.helpers import Helpers
 from drivers.cache.hot import BODY, Hot
 from drivers.cache.marks import GONE, GOOD, STALE, Marks
 from drivers.cache.owner import Owned, Owner
-from drivers.cache.parts import Parts
 from drivers.cache.places import Fills, Late
 from drivers.cache.policy import Policy
 from drivers.cache.pulling import Pull
-from drivers.cache.room import Room
 from drivers.cache.stock import Stock
-from drivers.cache.through import Through
 from drivers.cache.upkeep import Upkeep
+from drivers.cache.write_through import Through
 from drivers.indexed import belonging
 from gateway.common import looking, private
 from gateway.storage import (
@@ -155,8 +155,8 @@ class Cache(Through):
         except BaseException:
             stock.close()
             raise
-        room = Room(stock)
-        parts = Parts(
+        room = Evictor(stock)
+        parts = CacheContext(
             source=self.source, stock=stock, marks=marks, policy=policy, room=room, hot=hot,
             holder=self._owner.name if self._owner else secrets.token_hex(8), clock=context.clock,
         )  # fmt: skip
@@ -218,7 +218,7 @@ class Cache(Through):
 
     # an entry
 
-    def _find(self, name: str, variant: str) -> tuple[Entry | None, bool]:
+    def _find(self, name: str, variant: str) -> tuple[CacheEntry | None, bool]:
         """The entry, unless a mark says that it is gone; and whether it is fresh."""
         marks, hot, place = self._marks, self._hot, (name, variant)
         while True:
@@ -238,7 +238,7 @@ class Cache(Through):
         hot.put(entry)
         return entry, entry.until > self._clock()
 
-    def _entry(self, place: tuple[str, str], forgotten: int) -> Entry | None:
+    def _entry(self, place: tuple[str, str], forgotten: int) -> CacheEntry | None:
         """What this process knows, where that counts; else what the stock has: another
         worker may have made it anew."""
         hot = self._hot.get(place)
@@ -256,7 +256,7 @@ class Cache(Through):
             self._warm(entry)
         return entry
 
-    def _warm(self, entry: Entry) -> None:
+    def _warm(self, entry: CacheEntry) -> None:
         """Take a small body along with its entry."""
         held, info = entry.blocks.get(0), entry.info
         if held is None or info is None or info.size > BODY or held.data is None:
@@ -292,7 +292,7 @@ class Cache(Through):
             brings = found is fill.entry and not ask.head
             return self._answer(key, name, found, want, fill if brings else None)
 
-    def _fresh(self, ask: Ask) -> Entry | None:
+    def _fresh(self, ask: Ask) -> CacheEntry | None:
         """The entry, asked for anew where it is not fresh. None: the source's to answer."""
         for _ in range(_TRIES):
             try:
@@ -310,7 +310,7 @@ class Cache(Through):
 
     # stale
 
-    def _need_not_wait(self, ask: Ask, entry: Entry) -> bool:
+    def _need_not_wait(self, ask: Ask, entry: CacheEntry) -> bool:
         """Whether a stale entry is answered without waiting for the source: it has just
         failed, or is asked behind the answer."""
         now, behind = self._clock(), self._policy.stale_while_revalidate
@@ -327,13 +327,13 @@ class Cache(Through):
         self._fills.behind(replace(ask, head=True, known=entry))
         return True
 
-    def _may_be_stale(self, entry: Entry | None) -> bool:
+    def _may_be_stale(self, entry: CacheEntry | None) -> bool:
         """Whether the entry is answered although the source fails to say that it is right."""
         if entry is None or entry.info is None:
             return False
         return entry.until + self._policy.stale_if_error * 1000 > self._clock()
 
-    def _outcome(self, fill: Fill, entry: Entry | None) -> Entry | None:
+    def _outcome(self, fill: Fill, entry: CacheEntry | None) -> CacheEntry | None:
         """What the source says; or what is stale, when it fails or keeps its reader waiting.
         None: look again, things changed."""
         if not self._may_be_stale(entry):
@@ -351,7 +351,7 @@ class Cache(Through):
     # an answer
 
     def _answer(
-        self, key: str, name: str, entry: Entry, want: Get, fill: Fill | None = None
+        self, key: str, name: str, entry: CacheEntry, want: Get, fill: Fill | None = None
     ) -> Opened:
         if entry.failure is not None:
             raise again(entry.failure)
@@ -360,7 +360,7 @@ class Cache(Through):
         return self._serve(key, name, entry, want, fill)
 
     def _serve(
-        self, key: str, name: str, entry: Entry, want: Get, fill: Fill | None = None
+        self, key: str, name: str, entry: CacheEntry, want: Get, fill: Fill | None = None
     ) -> Opened:
         info = entry.info
         assert info is not None
@@ -402,7 +402,7 @@ def _resolve(info: ObjectInfo, want: Get) -> tuple[int, int]:
     return resolved
 
 
-def _toward(ask: Ask, entry: Entry | None, want: Get) -> Ask:
+def _toward(ask: Ask, entry: CacheEntry | None, want: Get) -> Ask:
     """What to ask the source for one who wants that. Only the head, where the answer may
     need no bytes, or which are needed depends on the size."""
     asked = want.range

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from functools import partial
 from math import inf
 
-from drivers.cache.entries import Entry
+from drivers.cache.entries import CacheEntry
 from drivers.cache.fills import Ask, Fill
 from drivers.cache.helpers import Helpers
 from drivers.cache.marks import Marks
@@ -135,7 +135,7 @@ class Fills:
             self._added(ask, point)
         self._admit()
 
-    def outcome(self, fill: Fill, within: float = inf) -> Entry | None:
+    def outcome(self, fill: Fill, within: float = inf) -> CacheEntry | None:
         """What the source says: an entry, or its error. None: look again, things changed.
 
         Raises `Late` when it is not known `within` seconds after it was first asked for, and

@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from drivers.cache import answers, checks
-from drivers.cache.entries import Entry, validator_of
+from drivers.cache.context import CacheContext
+from drivers.cache.entries import CacheEntry, validator_of
 from drivers.cache.fills import BLOCK, Fill
 from drivers.cache.hot import BODY
 from drivers.cache.marks import GOOD
-from drivers.cache.parts import Parts
 from drivers.cache.policy import PASS_FOR
 from drivers.cache.storing import Storing
 from gateway.storage import (
@@ -50,7 +50,7 @@ class Overtaken(Exception):
 class Pull:
     """One fill, from its claim to its end. Call it in a helper thread."""
 
-    def __init__(self, parts: Parts, fill: Fill) -> None:
+    def __init__(self, parts: CacheContext, fill: Fill) -> None:
         self._parts, self._fill, self._ask = parts, fill, fill.ask
         self._place = (fill.ask.name, fill.ask.variant)
         self._goes_on = False
@@ -129,12 +129,12 @@ class Pull:
         end = -(-entry.info.size // BLOCK) if ask.last is None else ask.last + 1
         return there >= end
 
-    def _leave_alone(self, known: Entry | None) -> None:
+    def _leave_alone(self, known: CacheEntry | None) -> None:
         """Raise, when another worker has just failed to make it fresh."""
         if known is not None and not self._ask.fresh and known.retry > self._parts.clock():
             raise OriginFailed("The source has failed a moment ago.", key=self._ask.key)
 
-    def _counts(self, entry: Entry) -> bool:
+    def _counts(self, entry: CacheEntry) -> bool:
         marks = self._parts.marks
         marks.newest()
         good = marks.judge(entry.key, entry.tags, entry.point) == GOOD
@@ -146,7 +146,7 @@ class Pull:
         parts, ask = self._parts, self._ask
         point, fetched = parts.marks.newest(), parts.clock()
         self._fill.point = max(self._fill.point, point)
-        draft = Entry(ask.name, ask.variant, point=point, fetched=fetched, until=fetched)
+        draft = CacheEntry(ask.name, ask.variant, point=point, fetched=fetched, until=fetched)
         try:
             if ask.head:
                 self._head(
@@ -191,23 +191,23 @@ class Pull:
 
     # what it says
 
-    def _head(self, entry: Entry, info: ObjectInfo) -> None:
+    def _head(self, entry: CacheEntry, info: ObjectInfo) -> None:
         if self._parts.policy.keeps(info):
             self._describe(entry, info)
         else:
             self._pass(entry)
         self._settle(entry)
 
-    def _describe(self, entry: Entry, info: ObjectInfo) -> None:
+    def _describe(self, entry: CacheEntry, info: ObjectInfo) -> None:
         policy = self._parts.policy
         entry.info, entry.tags = info, policy.tags(info)
         entry.until = entry.fetched + round(1000 * policy.fresh_for(info))
 
-    def _pass(self, entry: Entry) -> None:
+    def _pass(self, entry: CacheEntry) -> None:
         entry.passing = True
         entry.until = entry.fetched + round(1000 * PASS_FOR)
 
-    def _renew(self, entry: Entry, info: ObjectInfo) -> None:
+    def _renew(self, entry: CacheEntry, info: ObjectInfo) -> None:
         """The source says that what is known is still right."""
         known = self._ask.known
         if known is None or validator_of(info) != known.validator:
@@ -217,7 +217,7 @@ class Pull:
         entry.blocks, entry.body = known.blocks, known.body
         self._settle(entry)
 
-    def _remember(self, entry: Entry, error: StorageError) -> None:
+    def _remember(self, entry: CacheEntry, error: StorageError) -> None:
         known = self._ask.known
         if not isinstance(error, Unavailable):
             self._parts.fills.answered()
@@ -232,7 +232,7 @@ class Pull:
             if self._storing.store(entry, ()):
                 self._parts.hot.put(entry)
 
-    def _postpone(self, known: Entry) -> None:
+    def _postpone(self, known: CacheEntry) -> None:
         """The source has failed to say whether this is still right: no worker asks again for
         a while, and longer each time."""
         later = known.postponed(self._parts.clock(), self._parts.policy.pause(known.failures))
@@ -249,13 +249,13 @@ class Pull:
             except StorageError:
                 self._storing.stop(pause=True)
 
-    def _settle(self, entry: Entry) -> None:
+    def _settle(self, entry: CacheEntry) -> None:
         """Store an entry that needs no bytes, and let those who wait have it."""
         if self._storing.store(entry, ()):
             self._parts.hot.put(entry)
         self._fill.publish(entry)
 
-    def _take(self, entry: Entry, opened: Opened) -> None:
+    def _take(self, entry: CacheEntry, opened: Opened) -> None:
         ask = self._ask
         if not self._parts.policy.storable(opened):
             self._pass(entry)
@@ -273,7 +273,7 @@ class Pull:
 
     # the bytes
 
-    def _stream(self, entry: Entry, opened: Opened) -> None:
+    def _stream(self, entry: CacheEntry, opened: Opened) -> None:
         fill, at, end = self._fill, opened.start, opened.start + opened.length
         check = checks.of_whole(opened.info) if opened.length == opened.info.size else None
         block: list[bytes] = []
@@ -318,13 +318,13 @@ class Pull:
             return True
         return self._parts.fills.gives_way(fill)
 
-    def _block(self, entry: Entry, pieces: Sequence[bytes]) -> None:
+    def _block(self, entry: CacheEntry, pieces: Sequence[bytes]) -> None:
         """A block is complete."""
         self._storing.write(entry, self._fill.next, pieces)
         self._fill.next += 1
         self._storing.commit_soon(entry)
 
-    def _keep_hot(self, entry: Entry, block: list[bytes]) -> None:
+    def _keep_hot(self, entry: CacheEntry, block: list[bytes]) -> None:
         if not self._storing.on:
             return
         info = entry.info

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from drivers.cache.entries import Entry
+from drivers.cache.entries import CacheEntry
 from drivers.indexed.batch import Transaction
 from drivers.indexed.blobs import Blob
 from drivers.indexed.content import add_blob, release_blob
@@ -120,7 +120,7 @@ def adjust(txn: Transaction, total: int, entries: int = 0) -> int:
     return int(row[0])
 
 
-def place(txn: Transaction, entry: Entry, text: str, now: int | None) -> tuple[int, int]:
+def place(txn: Transaction, entry: CacheEntry, text: str, now: int | None) -> tuple[int, int]:
     """(id, cost added) of the entry's row: a new one, or that of the same object made
     fresh. `text` is what the entry dumps. Raises `Refused` when something newer is known."""
     (floor,) = txn.one("SELECT floor FROM cache_state")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from drivers.cache import rows
-from drivers.cache.entries import Entry, Held, Unreadable, typed
+from drivers.cache.entries import CacheEntry, Held, Unreadable, typed
 from drivers.cache.rows import NoRoom
 from drivers.indexed.batch import Transaction
 from drivers.indexed.blobs import (
@@ -77,11 +77,11 @@ def _blocks(pieces: Sequence[bytes], cipher: Cipher | None) -> Iterator[bytes]:
     return blocks if cipher is None else encrypted(blocks, cipher)
 
 
-def _entry(key: str, variant: str, row: Sequence[Any]) -> Entry:
+def _entry(key: str, variant: str, row: Sequence[Any]) -> CacheEntry:
     """What `_FIND` found. Raises `Unreadable`."""
     typed(row[:7], _ROW)
     number, point, fetched, until, used, tags, text = row[:7]
-    entry = Entry(
+    entry = CacheEntry(
         key, variant, id=number, point=point, fetched=fetched, until=until,
         tags=tuple(tags.split("\n")) if tags else (),
     )  # fmt: skip
@@ -126,7 +126,7 @@ class Stock:
 
     # reading
 
-    def find(self, key: str, variant: str) -> Entry | None:
+    def find(self, key: str, variant: str) -> CacheEntry | None:
         """None also for what cannot be read: it goes."""
         row = self.space.one(_FIND, (key, variant))
         if row is None:
@@ -203,7 +203,7 @@ class Stock:
                 with suppress(OSError):  # the collector finds what stays
                     self.space.blobs.remove(blob.name)
 
-    def store(self, entry: Entry, blocks: Sequence[tuple[int, Blob]], claim: int = 0) -> None:
+    def store(self, entry: CacheEntry, blocks: Sequence[tuple[int, Blob]], claim: int = 0) -> None:
         """Let the index know the entry, these blocks of it, and that `claim` has ended.
 
         The entry is settled. Raises `Refused`, `NoRoom`, `StorageError`, with nothing changed.

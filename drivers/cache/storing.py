@@ -12,8 +12,8 @@ import time
 from collections.abc import Sequence
 
 from drivers.cache import claims
-from drivers.cache.entries import Entry
-from drivers.cache.parts import Parts
+from drivers.cache.context import CacheContext
+from drivers.cache.entries import CacheEntry
 from drivers.cache.rows import NoRoom, Refused
 from drivers.indexed.blobs import Blob
 from gateway.storage import StorageError, settled
@@ -31,7 +31,7 @@ _SPOILED = 1000
 class Storing:
     """`on`: what comes is stored. `place` is (name, variant)."""
 
-    def __init__(self, parts: Parts, place: tuple[str, str]) -> None:
+    def __init__(self, parts: CacheContext, place: tuple[str, str]) -> None:
         self._parts, self._place = parts, place
         self.on = parts.room.storing
         self._claim = self._admitted = 0
@@ -49,7 +49,7 @@ class Storing:
             self.stop(pause=True)
         return bool(self._claim)
 
-    def write(self, entry: Entry, number: int, pieces: Sequence[bytes]) -> None:
+    def write(self, entry: CacheEntry, number: int, pieces: Sequence[bytes]) -> None:
         """A block, to be committed with the next few."""
         if not self.on:
             return
@@ -66,12 +66,12 @@ class Storing:
         else:
             self._pending.append((number, blob))
 
-    def commit_soon(self, entry: Entry) -> None:
+    def commit_soon(self, entry: CacheEntry) -> None:
         waiting = time.monotonic() - self._committed
         if len(self._pending) >= _TOGETHER or waiting > _SOON:
             self.commit(entry)
 
-    def commit(self, entry: Entry, *, finished: bool = False) -> None:
+    def commit(self, entry: CacheEntry, *, finished: bool = False) -> None:
         if not self.on or not (self._pending or finished):
             return
         pending, self._pending = self._pending, []
@@ -82,7 +82,7 @@ class Storing:
         self._settle()
         self._committed = time.monotonic()
 
-    def store(self, entry: Entry, blocks: Sequence[tuple[int, Blob]], claim: int = 0) -> bool:
+    def store(self, entry: CacheEntry, blocks: Sequence[tuple[int, Blob]], claim: int = 0) -> bool:
         """Whether it is stored; if not, nothing more of this fill will be."""
         stock, room = self._parts.stock, self._parts.room
         if self.on and not entry.id:
@@ -106,7 +106,7 @@ class Storing:
                 self.stop(pause=True)
         return False
 
-    def _settle_info(self, entry: Entry) -> None:
+    def _settle_info(self, entry: CacheEntry) -> None:
         """The stock has all of an object's tags and parts. The source may have to be asked for
         them: now, and not in the commit, for which every worker's fills wait."""
         try:
@@ -130,7 +130,7 @@ class Storing:
         if pause:
             self._parts.room.pause()
 
-    def spoil(self, entry: Entry) -> None:
+    def spoil(self, entry: CacheEntry) -> None:
         """What has come may be wrong: nothing of it stays."""
         self.stop()
         self._parts.hot.pop(self._place)

@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 from drivers.cache import carrying, claims
+from drivers.cache.context import CacheContext
 from drivers.cache.marks import MarkRow
-from drivers.cache.parts import Parts
 from drivers.indexed.space import FileSpace
 from drivers.indexed.upkeep import remove_orphans
 from gateway.common.locks import FileLock
@@ -37,7 +37,7 @@ class Upkeep:
 
     def start(
         self,
-        parts: Parts,
+        parts: CacheContext,
         context: Context,
         folder: Path | None,
         expire_unused: float,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from drivers.fsspec import asked, paths, walk
+from drivers.fsspec import paths, supported, walk
 from drivers.fsspec.label import Label, Sidecars, plain
 from drivers.fsspec.opening import Target
 from drivers.fsspec.tree import Draft, Found, Moved, Tree
@@ -140,7 +140,7 @@ class FileSystem(Store, Writable, Listable, Labels):
             raise NoSuchKey(key=key)
         try:
             info = self._described(key, handle.found)
-            start, length = asked.span(key, info, want)
+            start, length = supported.span(key, info, want)
         except BaseException:
             handle.close()
             raise
@@ -150,7 +150,7 @@ class FileSystem(Store, Writable, Listable, Labels):
         info = self._seen(key, self._current)
         if info is None:
             raise NoSuchKey(key=key)
-        asked.span(key, info, want)
+        supported.span(key, info, want)
         return info
 
     def _current(self, key: str) -> ObjectInfo | None:
@@ -211,7 +211,7 @@ class FileSystem(Store, Writable, Listable, Labels):
             )
         if options.conditions is not None:
             self._need_conditions(key)
-        asked.keepable(key, options, sidecar=self.metadata == "sidecar")
+        supported.keepable(key, options, sidecar=self.metadata == "sidecar")
         intake = Intake.of(source, options)
         with self._open_tree.draft(key) as draft:
             for piece in iter(intake.read, b""):

@@ -1,7 +1,7 @@
 """What a process found lately, for as long as nothing was committed.
 
 An object that is asked for again is found without SQLite, whose every call
-gives the interpreter's lock away. All that is remembered belongs to one
+gives the GIL away. All that is remembered belongs to one
 version of the index; whoever sees another one begins anew. A look-up takes the
 version before it reads, and a writer is answered after the version changed. So
 nothing stale is ever given out, and a hit takes no lock.
@@ -22,7 +22,7 @@ ENTRY = 2048
 """Bytes of an entry's objects, beside the object's own."""
 
 
-class Memory(Generic[V]):
+class VersionedCache(Generic[V]):
     """Entries of one version of the index; all go when they are too much."""
 
     __slots__ = ("_entries", "_lock", "_used", "get", "version")
@@ -47,11 +47,11 @@ class Recent(Generic[V]):
 
     def __init__(self, version: Callable[[], object]) -> None:
         self._version = version
-        self._memory: Memory[V] = Memory(version())
+        self._memory: VersionedCache[V] = VersionedCache(version())
 
-    def now(self) -> Memory[V]:
+    def now(self) -> VersionedCache[V]:
         version = self._version()
         memory = self._memory
         if memory.version != version:
-            memory = self._memory = Memory(version)
+            memory = self._memory = VersionedCache(version)
         return memory

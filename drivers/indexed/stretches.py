@@ -1,6 +1,6 @@
 """Rows of an index in stretches, each fetched in one step.
 
-SQLite gives the interpreter's lock away at each row, and threads that page at
+SQLite gives the GIL away at each row, and threads that page at
 once would pass it around a thousand times for a page. So a stretch comes as
 one row, each column of it as a JSON array: a little more work in one thread,
 half of it with eight.
@@ -16,7 +16,7 @@ from typing import Any, Protocol
 Row = tuple[Any, ...]
 
 
-class Source(Protocol):
+class RowSource(Protocol):
     """Rows in order, each with its key first, none beyond the prefix that is asked for."""
 
     def seek(self, key: str, inclusive: bool, count: int) -> list[Row]:
@@ -26,7 +26,7 @@ class Source(Protocol):
         """The first `count` rows of the same key that come behind `row`."""
 
 
-def behind(source: Source, row: Row, count: int) -> list[Row]:
+def behind(source: RowSource, row: Row, count: int) -> list[Row]:
     """The first `count` rows that come behind `row`; fewer when there are no more."""
     rows = source.rest(row, count)
     if len(rows) < count:

@@ -8,7 +8,7 @@ of the index in the order of the page, whatever the service holds below a prefix
 from __future__ import annotations
 
 from drivers.indexed.leaping import Leap
-from drivers.indexed.stretches import Row, Source, behind
+from drivers.indexed.stretches import Row, RowSource, behind
 from gateway.storage.paging import LIMIT, common_prefix, successor
 
 FIRST = 100
@@ -75,7 +75,7 @@ class Walked:
 
 
 def walk(
-    source: Source,
+    source: RowSource,
     *,
     prefix: str,
     delimiter: str,
@@ -115,7 +115,7 @@ def walk(
 
 
 def _begin(
-    source: Source, prefix: str, delimiter: str, after: str, cursor: Row | None, count: int
+    source: RowSource, prefix: str, delimiter: str, after: str, cursor: Row | None, count: int
 ) -> list[Row]:
     """Rows of the first item that is greater than `after`."""
     if after < prefix:

@@ -18,7 +18,7 @@ from gateway.storage import AlreadyExists, BucketInfo, Buckets
 _PAGE = 1000
 
 
-class Opened(Protocol):
+class OpenedUpstream(Protocol):
     """A store that has a client once it is open."""
 
     client: Client
@@ -31,10 +31,10 @@ def bucket_of(client: Client, name: str) -> Whole:
     return made
 
 
-class Account(Buckets):
+class S3Account(Buckets):
     """A name that was on the list is not asked for again by `bucket`."""
 
-    def __init__(self, store: Opened) -> None:
+    def __init__(self, store: OpenedUpstream) -> None:
         self._store = store
         self._listed: frozenset[str] = frozenset()
 

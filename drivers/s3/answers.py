@@ -29,7 +29,7 @@ _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?")
 Headers = dict[str, str]
 
 
-class Source(Protocol):
+class ByteSource(Protocol):
     """Where bytes come from: `receive` gives some, b"" when the other side has closed."""
 
     def receive(self, size: int, /) -> bytes: ...
@@ -94,7 +94,7 @@ class Lengthy:
 
     __slots__ = ("_rest", "_source", "clean", "left", "length")
 
-    def __init__(self, source: Source, rest: bytes, length: int) -> None:
+    def __init__(self, source: ByteSource, rest: bytes, length: int) -> None:
         self._source, self._rest = source, rest[:length]
         self.length = self.left = length
         self.clean = len(rest) <= length
@@ -118,7 +118,7 @@ class Chunked:
 
     __slots__ = ("_chunk", "_received", "_rest", "_source", "left")
 
-    def __init__(self, source: Source, rest: bytes) -> None:
+    def __init__(self, source: ByteSource, rest: bytes) -> None:
         self._source, self._rest = source, rest
         self._chunk = self._received = 0
         self.left = 1
@@ -179,7 +179,7 @@ class Unframed:
 
     __slots__ = ("_rest", "_source", "left")
 
-    def __init__(self, source: Source, rest: bytes) -> None:
+    def __init__(self, source: ByteSource, rest: bytes) -> None:
         self._source, self._rest, self.left = source, rest, 1
 
     def read(self, size: int = PIECE, /) -> bytes:
@@ -192,7 +192,7 @@ class Unframed:
 Framed = Lengthy | Chunked | Unframed
 
 
-def framed(source: Source, rest: bytes, length: int | None) -> Framed:
+def framed(source: ByteSource, rest: bytes, length: int | None) -> Framed:
     if length is None:
         return Unframed(source, rest)
     return Chunked(source, rest) if length < 0 else Lengthy(source, rest, length)

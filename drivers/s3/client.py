@@ -17,11 +17,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from drivers.s3.connecting import Place
 from drivers.s3.connection import Gone
 from drivers.s3.credentials import Key, Keys
+from drivers.s3.dialing import Place
 from drivers.s3.pool import NotConnected, Pool
-from drivers.s3.signing import Request, signed_head
+from drivers.s3.signing import UpstreamRequest, signed_head
 from drivers.s3.transfer import Answer, FromSource, Lost, answered, exchange
 from gateway.storage import OriginFailed, Unavailable
 
@@ -78,7 +78,7 @@ class Client:
     def close(self) -> None:
         """Connections are the pool's."""
 
-    def send(self, request: Request) -> Answer:
+    def send(self, request: UpstreamRequest) -> Answer:
         """The answer, whatever its status; its body is whole or streams.
 
         Raises `OriginFailed`, `TimedOut`, `Busy`, and what reading the body raises.
@@ -90,7 +90,7 @@ class Client:
         finally:
             part.give()
 
-    def _send(self, request: Request, brief: bool) -> Answer:
+    def _send(self, request: UpstreamRequest, brief: bool) -> Answer:
         """`brief`: without waiting for a place, or between tries."""
         limits = self.pool.limits
         deadline = time.monotonic() + limits.timeout
@@ -140,7 +140,7 @@ class Client:
         self._pause(seconds)
         return True
 
-    def _moved(self, request: Request, answer: Answer) -> bool:
+    def _moved(self, request: UpstreamRequest, answer: Answer) -> bool:
         """Remember the bucket's region, when the answer names another than was asked."""
         if not request.bucket:
             return False
@@ -153,7 +153,9 @@ class Client:
         self.endpoint.regions[request.bucket] = named
         return True
 
-    def _once(self, request: Request, key: Key | None, deadline: float, brief: bool) -> Answer:
+    def _once(
+        self, request: UpstreamRequest, key: Key | None, deadline: float, brief: bool
+    ) -> Answer:
         """Raises `Lost` where another try may help, what the pool refuses, and what the
         body's source raises."""
         place, region, prefix = self.endpoint.where(request.bucket)

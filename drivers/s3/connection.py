@@ -5,7 +5,7 @@ they are `due`: else an upstream that sends a byte now and then would be waited 
 without end. A body that goes on to somebody else is never due; it only has to move.
 
 Plain sockets get their time-outs from the kernel (SO_RCVTIMEO): with Python's
-own each receive would be two system calls, and give up the interpreter's lock
+own each receive would be two system calls, and give up the GIL
 twice. TLS and Windows use Python's.
 """
 
@@ -19,7 +19,7 @@ import sys
 import time
 
 from drivers.s3.answers import HEAD_LIMIT, Head, broken, parse_head
-from drivers.s3.connecting import Place
+from drivers.s3.dialing import Place
 from gateway.storage import OriginFailed, TimedOut
 
 _RECEIVE = 64 * 1024

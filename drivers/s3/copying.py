@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from drivers.s3 import asking, documents
-from drivers.s3.asking import (
+from drivers.s3 import documents, request_headers
+from drivers.s3.reading import Bucket
+from drivers.s3.refusals import About, error_of
+from drivers.s3.request_headers import (
     SOURCE_CUSTOMER,
     of_key,
     of_read_conditions,
     of_write_conditions,
 )
-from drivers.s3.reading import Bucket
-from drivers.s3.refusals import About, error_of
 from drivers.s3.transfer import Answer
 from drivers.s3.writing import understood
 from gateway.storage import NULL_VERSION, Copies, Get, ObjectInfo, Put
@@ -27,11 +27,11 @@ class Copying(Bucket, Copies):
     def copy(
         self, source: Any, source_key: str, key: str, want: Get = Get(), options: Put = Put()
     ) -> ObjectInfo:
-        headers = asking.of_put(options)
+        headers = request_headers.of_put(options)
         headers.update(of_write_conditions(options.conditions, key))
         headers.update(source_headers(source, source_key, want))
         headers["x-amz-metadata-directive"] = headers["x-amz-tagging-directive"] = "REPLACE"
-        checksum = asking.of_checksum(options.checksums)
+        checksum = request_headers.of_checksum(options.checksums)
         if checksum is not None:
             headers["x-amz-checksum-algorithm"] = checksum[0]
         about = source_about(source, source_key, want)

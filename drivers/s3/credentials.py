@@ -72,7 +72,7 @@ class FixedKeys:
         return False
 
 
-class Source(Protocol):
+class CredentialProvider(Protocol):
     """Keys that were found and what renews them. `due`: they end soon."""
 
     def due(self) -> bool: ...
@@ -87,12 +87,12 @@ class FoundKeys:
 
     def __init__(
         self,
-        find: Callable[[], Source],
+        find: Callable[[], CredentialProvider],
         patience: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._find, self._patience, self._clock = find, patience, clock
-        self._found: tuple[Source, Key] | None = None
+        self._found: tuple[CredentialProvider, Key] | None = None
         self._changed = threading.Condition()
         self._began: float | None = None
         """Of the look under way, which is the `_number`th; `_lost` are earlier ones."""

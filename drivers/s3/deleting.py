@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-from drivers.s3 import asking, documents
+from drivers.s3 import documents, request_headers
 from drivers.s3.reading import Bucket
 from drivers.s3.refusals import About, error_of
 from drivers.s3.transfer import Answer
@@ -20,7 +20,7 @@ _AT_ONCE = 1000
 
 class Deleting(Bucket, Writable):
     def delete(self, key: str, options: Delete = Delete()) -> Deleted:
-        headers = asking.of_delete_conditions(options.conditions, key)
+        headers = request_headers.of_delete_conditions(options.conditions, key)
         if options.bypass:
             headers["x-amz-bypass-governance-retention"] = "true"
         query = [("versionId", options.version)] if options.version is not None else []

@@ -17,20 +17,20 @@ import re
 from dataclasses import replace
 
 from drivers.s3.answers import Headers, broken
-from drivers.s3.signing import Request
+from drivers.s3.signing import UpstreamRequest
 from gateway.storage import NULL_VERSION, Get, ObjectInfo, resolve_range
 
 _EXTENT = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
 
 
-def check_status(request: Request, status: int) -> None:
+def check_status(request: UpstreamRequest, status: int) -> None:
     """Raises `OriginFailed`."""
     if status == 200 or not _unasked(request, status):
         return
     raise broken(f"it answered {status} to a {request.method} that did not ask for that")
 
 
-def _unasked(request: Request, status: int) -> bool:
+def _unasked(request: UpstreamRequest, status: int) -> bool:
     asked, reads = request.headers, not request.document and request.method in ("GET", "HEAD")
     if status in (206, 416):
         ranged = "range" in asked or "x-amz-copy-source-range" in asked

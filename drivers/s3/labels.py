@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from drivers.s3 import documents
-from drivers.s3.asking import (
+from drivers.s3.multipart import S3Multipart
+from drivers.s3.reading import Bucket
+from drivers.s3.refusals import About
+from drivers.s3.request_headers import (
     check_tags,
     iso,
     refused,
 )
-from drivers.s3.multipart import Parts
-from drivers.s3.reading import Bucket
-from drivers.s3.refusals import About
 from gateway.storage import (
     Get,
     InvalidRequest,
@@ -96,7 +96,7 @@ class Guarding(Bucket, Protects):
         self.ask("PUT", key, query=query, headers=headers, body=body, about=about)
 
 
-class Whole(Parts, Labelling, Guarding):
+class Whole(S3Multipart, Labelling, Guarding):
     """All that a bucket can do."""
 
     def find(self, capability: type[C]) -> C | None:

@@ -7,11 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from drivers.s3 import asking, documents
-from drivers.s3.asking import (
-    of_key,
-    of_write_conditions,
-)
+from drivers.s3 import documents, request_headers
 from drivers.s3.copying import Copying, named_version, result_of, source_about, source_headers
 from drivers.s3.documents import fields, number
 from drivers.s3.properties import (
@@ -22,6 +18,10 @@ from drivers.s3.properties import (
 )
 from drivers.s3.reading import Bucket
 from drivers.s3.refusals import About, when
+from drivers.s3.request_headers import (
+    of_key,
+    of_write_conditions,
+)
 from drivers.s3.steps import check_ascending, not_moving
 from drivers.s3.transfer import Answer
 from drivers.s3.uploads import Uploads
@@ -52,10 +52,10 @@ SMALLEST = 5 << 20
 _INITIATED = "InitiateMultipartUploadResult"
 
 
-class Parts(Writing, Uploads, Copying, Multipart):
+class S3Multipart(Writing, Uploads, Copying, Multipart):
     def begin(self, key: str, options: Put = Put()) -> Upload:
-        headers = asking.of_put(options)
-        checksum = asking.of_checksum(options.checksums)
+        headers = request_headers.of_put(options)
+        checksum = request_headers.of_checksum(options.checksums)
         if checksum is not None:
             headers["x-amz-checksum-algorithm"] = checksum[0]
             if options.checksum_type is not None:
@@ -135,7 +135,7 @@ class Parts(Writing, Uploads, Copying, Multipart):
             return super().copy_part(key, upload, number, source, source_key, want, options)
         headers = {**source_headers(source, source_key, want), **of_key(options.encryption)}
         if want.range is not None:
-            headers["x-amz-copy-source-range"] = asking.byte_range(want.range)
+            headers["x-amz-copy-source-range"] = request_headers.byte_range(want.range)
         query = [("partNumber", str(number))]
         about = source_about(source, source_key, want)._replace(upload=upload)
         answer = self._call("PUT", key, upload, query=query, headers=headers, about=about)

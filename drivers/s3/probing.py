@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drivers.s3.account import Account, Opened
+from drivers.s3.account import OpenedUpstream, S3Account
 from drivers.s3.labels import Whole
 from gateway.storage import (
     Conditions,
@@ -16,9 +16,9 @@ from gateway.storage import (
 )
 
 
-def probe_account(store: Opened, target: str) -> Probe:
+def probe_account(store: OpenedUpstream, target: str) -> Probe:
     """Raises what the upstream refuses."""
-    names = [one.name for one in Account(store).buckets()]
+    names = [one.name for one in S3Account(store).buckets()]
     note = f"{len(names)} buckets{': ' + ', '.join(names[:10]) if names else ''}"
     return Probe(target=target, can={"buckets": True}, notes=(note,))
 

@@ -6,17 +6,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from drivers.s3 import asking, documents, fitting, properties
+from drivers.s3 import documents, fitting, properties, request_headers
 from drivers.s3.answers import Headers, broken
 from drivers.s3.client import Client
-from drivers.s3.later import Parts, Tags
+from drivers.s3.lazy import LazyParts, Tags
 from drivers.s3.properties import (
     checksums_of,
     size_of,
 )
 from drivers.s3.refusals import About, error_of
 from drivers.s3.sending import Outgoing
-from drivers.s3.signing import Request, query_of
+from drivers.s3.signing import UpstreamRequest, query_of
 from drivers.s3.steps import check_ascending
 from drivers.s3.stretch import cut_out
 from drivers.s3.transfer import Answer
@@ -64,7 +64,7 @@ class Bucket(Store):
         about: About | None = None,
     ) -> Answer:
         """An answer that is none of refusal. Raises what the refusal means."""
-        request = Request(
+        request = UpstreamRequest(
             method=method,
             bucket=self.name,
             key="" if key is None else self.under + key,
@@ -80,7 +80,7 @@ class Bucket(Store):
             raise error_of(answer.status, answer.headers, answer.data, about)
         return answer
 
-    def _sent(self, request: Request) -> Answer:
+    def _sent(self, request: UpstreamRequest) -> Answer:
         """An answer that fits, refusals too."""
         answer = self.client.send(request)
         try:
@@ -136,13 +136,13 @@ class Bucket(Store):
             return self._explained(key, want, answer)
         raise error_of(answer.status, answer.headers, answer.data, self._about(key, want))
 
-    def _question(self, method: str, key: str, want: Get) -> Request:
-        return Request(
+    def _question(self, method: str, key: str, want: Get) -> UpstreamRequest:
+        return UpstreamRequest(
             method=method,
             bucket=self.name,
             key=self.under + key,
             query=_query(want) if want.version is not None or want.part is not None else "",
-            headers=asking.of_get(want),
+            headers=request_headers.of_get(want),
         )
 
     def _not_modified(self, key: str, want: Get) -> None:
@@ -201,7 +201,9 @@ class Bucket(Store):
             size,
             headers,
             tags=lambda count: Tags(count, partial(self.tags_of, key, version)),
-            parts=lambda count: Parts(count, partial(self._parts_of, key, version, count, headers)),
+            parts=lambda count: LazyParts(
+                count, partial(self._parts_of, key, version, count, headers)
+            ),
         )
         if want.version is not None or want.conditions is not None:
             fitting.check_object(want, info)

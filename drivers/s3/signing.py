@@ -10,8 +10,8 @@ from hashlib import sha256
 from urllib.parse import quote
 
 from drivers.s3.answers import Headers
-from drivers.s3.connecting import Place
 from drivers.s3.credentials import Key
+from drivers.s3.dialing import Place
 from drivers.s3.sending import Outgoing
 from gateway.common import sigv4
 from gateway.storage import NOTHING, Secret
@@ -23,7 +23,7 @@ _USER_AGENT = "storage-gateway"
 
 
 @dataclass(slots=True, kw_only=True)
-class Request:
+class UpstreamRequest:
     """`query`: in canonical form. `headers`: lower-case names, values as latin-1 text.
     `safe`: to be repeated although it may have been done already. `document`: the
     answer's body is wanted whole."""
@@ -62,7 +62,7 @@ def _host(place: Place) -> str:
 
 
 def signed_head(
-    request: Request, place: Place, region: str, path: str, key: Key | None
+    request: UpstreamRequest, place: Place, region: str, path: str, key: Key | None
 ) -> tuple[bytes, sigv4.Seed | None]:
     """The request's line and headers, and what the signatures of chunks begin with."""
     body, method = request.body, request.method

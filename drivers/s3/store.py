@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar, cast
 from urllib.parse import SplitResult, urlsplit
 
-from drivers.s3.account import Account
+from drivers.s3.account import S3Account
 from drivers.s3.client import Client, Endpoint
-from drivers.s3.connecting import Place
 from drivers.s3.credentials import FixedKeys, FoundKeys, Key, Keys
+from drivers.s3.dialing import Place
 from drivers.s3.finding import Chain
 from drivers.s3.labels import Whole
 from drivers.s3.pool import Limits, Pool
@@ -111,7 +111,7 @@ class S3(Whole):
 
     def find(self, capability: type[C]) -> C | None:
         if capability is Buckets:
-            return None if self.name else cast(C, Account(self))
+            return None if self.name else cast(C, S3Account(self))
         return super().find(capability) if self.name else None
 
     def get(self, key: str, want: Get = Get()) -> Opened:

@@ -10,7 +10,7 @@ from drivers.s3.answers import DOCUMENT_LIMIT, Framed, Head, Headers, broken, fr
 from drivers.s3.connection import Connection, Gone
 from drivers.s3.pool import Pool
 from drivers.s3.sending import Outgoing
-from drivers.s3.signing import EXPECTS, Request
+from drivers.s3.signing import EXPECTS, UpstreamRequest
 from gateway.common import sigv4
 from gateway.storage import PIECE, Unavailable
 
@@ -67,7 +67,11 @@ class Body:
 
 
 def exchange(
-    pool: Pool, request: Request, connection: Connection, head: bytes, seed: sigv4.Seed | None
+    pool: Pool,
+    request: UpstreamRequest,
+    connection: Connection,
+    head: bytes,
+    seed: sigv4.Seed | None,
 ) -> Head:
     """Raises `FromSource`, `Gone`, `OriginFailed`, `TimedOut`."""
     body = request.body
@@ -107,7 +111,7 @@ def _refusing(head: Head) -> Head:
     return head
 
 
-def answered(pool: Pool, request: Request, connection: Connection, head: Head) -> Answer:
+def answered(pool: Pool, request: UpstreamRequest, connection: Connection, head: Head) -> Answer:
     """The answer, its body read when it is small or wanted whole: until it is there the request
     waits. Raises `OriginFailed`, `TimedOut`; afterwards the connection is the pool's, or the
     body's."""

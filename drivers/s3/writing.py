@@ -8,7 +8,7 @@ from dataclasses import replace
 from tempfile import TemporaryFile
 from typing import IO, NamedTuple, cast
 
-from drivers.s3 import asking, properties
+from drivers.s3 import properties, request_headers
 from drivers.s3.answers import Headers, broken
 from drivers.s3.deleting import Deleting
 from drivers.s3.properties import (
@@ -53,8 +53,8 @@ class Writing(Deleting):
     """Whether the bucket keeps versions, as far as this process has seen."""
 
     def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
-        headers = asking.of_put(options)
-        headers.update(asking.of_write_conditions(options.conditions, key))
+        headers = request_headers.of_put(options)
+        headers.update(request_headers.of_write_conditions(options.conditions, key))
         with self.sized(source, options) as (body, known), understood(options):
             sent = self.outgoing(body, known)
             answer = self.ask(
@@ -111,7 +111,7 @@ class Writing(Deleting):
         assert size is not None, "sized() was asked"
         if options.protection is not None and not options.checksums:
             options = replace(options, checksums={"CRC32": ""})  # S3 asks for one
-        checksum = asking.of_checksum(options.checksums)
+        checksum = request_headers.of_checksum(options.checksums)
         if size <= PIECE:
             intake = Intake.of(source, options)
             data = b"".join(iter(intake.read, b""))
@@ -165,9 +165,9 @@ def understood(options: Put) -> Iterator[None]:
         yield
     except OriginDenied as error:
         if any("_" in name for name in options.metadata):
-            raise asking.refused("metadata", "names of metadata with a _") from error
+            raise request_headers.refused("metadata", "names of metadata with a _") from error
         if not all(text.isascii() for _, text in (*options.headers, ("", options.content_type))):
-            raise asking.refused("headers", "text in headers that is not ASCII") from error
+            raise request_headers.refused("headers", "text in headers that is not ASCII") from error
         raise
 
 

@@ -48,7 +48,7 @@ def _file_name(name: str) -> str:
     return f"job-{safe}"
 
 
-class Jobs:
+class Scheduler:
     """`folder` is the data folder, None when all is in memory (and there is one worker).
     `clock` gives milliseconds since the epoch."""
 

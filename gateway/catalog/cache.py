@@ -1,6 +1,6 @@
 """What a process remembers of the catalog, for as long as nothing was committed.
 
-All of it belongs to one version. When the version changes, a new `Memory`
+All of it belongs to one version. When the version changes, a new `Snapshot`
 takes its place; a thread that still loads something for the old one puts it
 where nobody looks any more. So nothing stale is ever kept, without a lock on
 the way of a hit.
@@ -47,7 +47,7 @@ class Kept(Generic[V]):
 
 
 @dataclass(slots=True)
-class Memory:
+class Snapshot:
     """What was loaded since the database had that version."""
 
     version: Version
@@ -62,13 +62,13 @@ class Cached:
 
     def __init__(self, database: Database, clock: Callable[[], int]) -> None:
         self._database, self._clock = database, clock
-        self._memory = Memory(-1)
+        self._memory = Snapshot(-1)
         self.version = database.version
         """Changes whenever anything was committed, by any process."""
 
-    def _current(self) -> Memory:
+    def _current(self) -> Snapshot:
         version = self.version()
         memory = self._memory
         if memory.version != version:
-            memory = self._memory = Memory(version)
+            memory = self._memory = Snapshot(version)
         return memory

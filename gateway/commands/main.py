@@ -25,9 +25,9 @@ from gateway.config import (
     ID_RULE,
     SID,
     SID_RULE,
+    ConfigProblem,
     Configuration,
     ConfigurationError,
-    Problem,
     data_folder,
     load,
 )
@@ -190,7 +190,7 @@ def _folder(text: str) -> str:
     try:
         return str(here() / expanded(text))
     except ValueError as error:
-        raise ConfigurationError([Problem("--data", f"{error}.")]) from None
+        raise ConfigurationError([ConfigProblem("--data", f"{error}.")]) from None
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -22,8 +22,8 @@ from gateway.catalog import CatalogError, FirstCredential, prepare
 from gateway.commands import start_screen
 from gateway.common.cpu_quota import usable_processors
 from gateway.config import Configuration, Tls
-from gateway.config import Server as Options
-from gateway.servers import CannotServe, Plan, Server
+from gateway.config import ServerOptions as Options
+from gateway.servers import CannotServe, HTTPServer, Plan
 from gateway.servers.granian import GranianServer
 from gateway.servers.sockets import free
 from gateway.servers.waitress import WaitressServer
@@ -32,7 +32,7 @@ from gateway.services.chain import Chain, ChainError
 from gateway.storage.store import INSTANCE
 from gateway.telemetry import logs
 
-SERVERS: dict[ServerName, Callable[[], Server]] = {
+SERVERS: dict[ServerName, Callable[[], HTTPServer]] = {
     "granian": GranianServer,
     "waitress": WaitressServer,
 }

@@ -1,7 +1,7 @@
 """A processor of its own for each worker (Linux).
 
 Python code of one process runs on one processor at a time. When its threads
-are spread over several, each hands the interpreter's lock to one that sleeps
+are spread over several, each hands the GIL to one that sleeps
 elsewhere and has to be woken; on one processor it is there when it is its
 turn. Measured on two processors with two workers and the load beside them:
 1.28 times the GETs and 1.4 times the PUTs of 1 KiB, with half of the p99, and

@@ -118,7 +118,7 @@ def _keyed(key: bytes) -> HMAC:
 
 def signature(key: bytes, text: str) -> str:
     """In lower-case hex, as it is sent. A copy of a keyed HMAC is faster than `digest`,
-    and keeps the interpreter's lock, which others would take at each request."""
+    and keeps the GIL, which others would take at each request."""
     keyed = _keyed(key).copy()
     keyed.update(text.encode("latin-1"))
     return keyed.hexdigest()

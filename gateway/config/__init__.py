@@ -5,7 +5,7 @@ TOML becomes those), then `load.py`. Specification: configuration.
 """
 
 from gateway.config.load import load, load_again
-from gateway.config.problems import ConfigurationError, Problem
+from gateway.config.problems import ConfigProblem, ConfigurationError
 from gateway.config.services import construct, identify, in_order
 from gateway.config.tables import (
     ID,
@@ -19,7 +19,7 @@ from gateway.config.tables import (
     Key,
     Listener,
     Origin,
-    Server,
+    ServerOptions,
     Tls,
 )
 
@@ -30,14 +30,14 @@ __all__ = [
     "SID_RULE",
     "Binding",
     "CatalogOptions",
+    "ConfigProblem",
     "Configuration",
     "ConfigurationError",
     "Declared",
     "Key",
     "Listener",
     "Origin",
-    "Problem",
-    "Server",
+    "ServerOptions",
     "Tls",
     "construct",
     "identify",

@@ -20,7 +20,7 @@ from gateway.common import looking
 from gateway.common.nearest_name import nearest
 from gateway.config.decode import BAD, Decoder
 from gateway.config.paths import expanded, here
-from gateway.config.problems import ConfigurationError, Problem, Problems, names, shown
+from gateway.config.problems import ConfigProblem, ConfigurationError, Problems, names, shown
 from gateway.config.services import (
     ServiceReader,
     check_account,
@@ -38,7 +38,7 @@ from gateway.config.tables import (
     Configuration,
     Key,
     Origin,
-    Server,
+    ServerOptions,
 )
 from gateway.plugins.finding import PluginError, Plugins
 from gateway.storage import Secret
@@ -127,13 +127,15 @@ def _find(path: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> Pa
         try:
             return here() / expanded(named)
         except ValueError as error:
-            raise ConfigurationError([Problem("", f"The configuration file {error}.")]) from None
+            raise ConfigurationError(
+                [ConfigProblem("", f"The configuration file {error}.")]
+            ) from None
     usual = here() / FILE
     try:
         return usual if looking.is_there(usual) else None
     except OSError as error:
         problem = f"cannot be looked for: {error.strerror}. Start elsewhere, or give --config."
-        raise ConfigurationError([Problem(str(usual), problem)]) from None
+        raise ConfigurationError([ConfigProblem(str(usual), problem)]) from None
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -145,7 +147,7 @@ def _read(file: Path) -> dict[str, Any]:
         problem = "the configuration file is not UTF-8 text."
     except tomllib.TOMLDecodeError as error:
         problem = f"not TOML: {error}."
-    raise ConfigurationError([Problem(str(file), problem)])
+    raise ConfigurationError([ConfigProblem(str(file), problem)])
 
 
 def _written(file: Path) -> int:
@@ -214,12 +216,12 @@ class _Reader:
             self.problems.add("server", f"found {shown(found)}; allowed: a table.")
             return BAD
         overrides, before = self.origin.overrides, len(self.problems)
-        server = self._placed(self.decoder.build(Server, {**found, **overrides}, "server"))
+        server = self._placed(self.decoder.build(ServerOptions, {**found, **overrides}, "server"))
         self._check_mode(found.get("default_mode", "s3"), "server.default_mode")
         for number, (place, message) in enumerate(self.problems[before:], before):
             option = place.removeprefix("server.").split("[")[0]
             if option in overrides:
-                self.problems[number] = Problem(f"--{option.replace('_', '-')}", message)
+                self.problems[number] = ConfigProblem(f"--{option.replace('_', '-')}", message)
         return server
 
     def _placed(self, server: Any) -> Any:

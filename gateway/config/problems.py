@@ -15,7 +15,7 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _LONGEST = 80
 
 
-class Problem(NamedTuple):
+class ConfigProblem(NamedTuple):
     """`place` as the file's own notation writes it: `services.thumbs.max_size`."""
 
     place: str
@@ -28,7 +28,7 @@ class Problem(NamedTuple):
 class ConfigurationError(Exception):
     """The configuration or the environment is wrong; `problems` are all that were found."""
 
-    def __init__(self, problems: Sequence[Problem], source: str = "") -> None:
+    def __init__(self, problems: Sequence[ConfigProblem], source: str = "") -> None:
         self.problems, self.source = tuple(problems), source
         super().__init__(self._text())
 
@@ -40,9 +40,9 @@ class ConfigurationError(Exception):
         return f"{len(self.problems)} problems{where}:{lines}"
 
 
-class Problems(list[Problem]):
+class Problems(list[ConfigProblem]):
     def add(self, place: str, message: str) -> None:
-        self.append(Problem(place, message))
+        self.append(ConfigProblem(place, message))
 
     def refused(self, kind: type[Any], place: str, error: ValueError) -> None:
         """A dataclass did not take its values; `"option: why"` names the option."""

@@ -104,7 +104,7 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
+class ServerOptions:
     """`[server]`. `workers` and `threads` are None where the server decides; `data` is where
     nothing is kept, and elsewhere the user's own folder unless it is given (see `load`)."""
 
@@ -240,7 +240,7 @@ class Configuration:
     plugin which cannot be used."""
 
     origin: Origin
-    server: Server
+    server: ServerOptions
     catalog: CatalogOptions
     accounts: tuple[Account, ...]
     keys: tuple[Key, ...]

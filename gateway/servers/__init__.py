@@ -35,7 +35,8 @@ class Loaded:
 class Plan:
     """`load` can be pickled, where processes are spawned. `listen` are host and port;
     `drain` and the time-outs are in seconds, `max_body` in bytes; `tls` are certificate
-    and key. `claims`: a folder by which workers choose processors of their own (see `cpu_affinity`)."""
+    and key. `claims`: a folder by which workers choose processors of
+    their own (see `cpu_affinity`)."""
 
     load: Callable[[], Loaded]
     listen: tuple[tuple[str, int], ...]
@@ -49,7 +50,7 @@ class Plan:
     claims: Path | None = None
 
 
-class Server(Protocol):
+class HTTPServer(Protocol):
     """`run` calls `ready` once, when the sockets accept, with the addresses in use.
 
     It returns 0 after SIGTERM or Ctrl-C, 1 when it had to give up. Raises

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.servers import CannotServe, Loaded, Plan
 from gateway.servers.ending import Ending
 from gateway.servers.pace import PRESSED, Patience
-from gateway.servers.room import Room
+from gateway.servers.shedding import LoadShedder
 from gateway.servers.sockets import allow_many_files, bound, connections
 from gateway.web.admission import Admission
 
@@ -193,7 +193,7 @@ class _Watch:
         self, listening: list[Any], admission: Admission, plan: Plan, limit: int = CONNECTIONS
     ) -> None:
         self._listening, self._admission, self._many = listening, admission, limit * MANY
-        self._room = Room(admission)
+        self._room = LoadShedder(admission)
         self._head, self._body = plan.header_timeout, plan.body_timeout
         self._next = 0.0
 

@@ -26,7 +26,7 @@ from waitress.utilities import Error
 
 from gateway.common.system import translate
 from gateway.servers.pace import Pace, Patience
-from gateway.servers.room import STILL
+from gateway.servers.shedding import STILL
 from gateway.storage import Full
 from gateway.web.request_head import UNDERSCORE, variable
 

@@ -50,7 +50,7 @@ from typing import TypeAlias
 
 from gateway.common.steady import Steady
 from gateway.servers.pace import PRESSED, Pace
-from gateway.servers.room import EAGER, STILL, Room
+from gateway.servers.shedding import EAGER, STILL, LoadShedder
 from gateway.servers.sockets import own_sockets
 from gateway.web.admission import Admission, UnderWay
 
@@ -124,7 +124,7 @@ class Watch:
     ) -> None:
         self._admission, self._port, self._patience = admission, port, patience
         self._clock = clock
-        self._room = Room(admission)
+        self._room = LoadShedder(admission)
         self._crowded = -PRESSED
         self._requests: dict[UnderWay, Pace] = {}
         self._connections: dict[Peer, Known] = {}

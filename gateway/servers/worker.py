@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from gateway.background.jobs import Jobs
+from gateway.background.jobs import Scheduler
 from gateway.catalog import CatalogError
 from gateway.catalog.secrets import VARIABLE
 from gateway.config import Configuration, ConfigurationError, Origin, load_again
@@ -39,7 +39,7 @@ def open_worker(
     """Raises what the runtime raises when it cannot be opened."""
     logs.configure(configuration.server.log_format)
     metrics = Metrics(metrics_folder)
-    jobs = Jobs(configuration.data, now, metrics)
+    jobs = Scheduler(configuration.data, now, metrics)
     requests = RequestList(configuration.data)
     runtime = open_runtime(
         configuration, server=server, jobs=jobs, requests=requests, threads=threads

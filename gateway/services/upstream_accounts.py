@@ -27,7 +27,7 @@ _RETRY = 1000
 """Milliseconds between two tries to get a list that could not be had."""
 
 
-class Account:
+class UpstreamAccount:
     """One declared service whose store is an account, and its buckets as services."""
 
     def __init__(self, service: Service, buckets: Buckets, clock: Callable[[], int]) -> None:
@@ -95,11 +95,11 @@ class Accounts:
     ) -> None:
         self._taken, self._told = taken, set[tuple[str, str]]()
         self._closing, self._closed = threading.Lock(), False
-        self._accounts: dict[str, Account] = {}
+        self._accounts: dict[str, UpstreamAccount] = {}
         for sid, service in declared.items():
             buckets = service.store.find(Buckets)
             if buckets is not None:
-                self._accounts[sid] = Account(service, buckets, clock)
+                self._accounts[sid] = UpstreamAccount(service, buckets, clock)
 
     def __contains__(self, sid: str) -> bool:
         """Whether that service is an account, and so no bucket itself."""
@@ -125,7 +125,7 @@ class Accounts:
             self._closed = True
 
     def find(self, name: str) -> Service | None:
-        """Raises as `Account.find` does."""
+        """Raises as `UpstreamAccount.find` does."""
         for account in self._accounts.values():
             found = account.find(name)
             if found is not None:
@@ -149,7 +149,7 @@ class Accounts:
             if found is not None:
                 yield found
 
-    def _visible(self) -> Iterator[tuple[Account, str]]:
+    def _visible(self) -> Iterator[tuple[UpstreamAccount, str]]:
         seen: dict[str, str] = {}
         for account in self._accounts.values():
             try:

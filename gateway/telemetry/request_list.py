@@ -5,7 +5,7 @@ one SQLite file of the data folder, or to one in memory when nothing is kept on
 disk. It holds `rows` requests at most. It is chatter: nothing is synced, a table
 of another release is dropped, and of a batch larger than `batch` only the newest
 are kept: no request waits for it, and a busy gateway spends a bounded time on it.
-A batch is one statement: row by row the interpreter's lock would change hands
+A batch is one statement: row by row the GIL would change hands
 for each, which costs the requests more than the rows do.
 """
 
@@ -32,7 +32,7 @@ _TEXT = 2048
 """Characters that are kept of a text that a client chose."""
 
 
-class Request(NamedTuple):
+class RequestEntry(NamedTuple):
     """`time` is in microseconds since the epoch, `duration` in milliseconds; `path` is the
     object's key, or the path asked for where no service was."""
 
@@ -57,13 +57,13 @@ Place = tuple[int, str]
 
 NEWEST: Place = (1 << 62, "")
 
-_COLUMNS = ", ".join(Request._fields)
+_COLUMNS = ", ".join(RequestEntry._fields)
 _SCHEMA = f"""
     CREATE TABLE requests ({_COLUMNS}, PRIMARY KEY (time, id)) WITHOUT ROWID;
     PRAGMA user_version = {_VERSION};
 """
 _ADD = "INSERT OR REPLACE INTO requests VALUES "
-_ROW = f"({', '.join('?' * len(Request._fields))})"
+_ROW = f"({', '.join('?' * len(RequestEntry._fields))})"
 _TRIM = (
     "DELETE FROM requests WHERE time < "
     "(SELECT time FROM requests ORDER BY time DESC, id DESC LIMIT 1 OFFSET ?)"
@@ -74,9 +74,9 @@ _PAGE = (
 )
 
 
-def request(record: Record) -> Request:
+def request(record: Record) -> RequestEntry:
     path = record.key if record.sid else _path(record.path)
-    return Request(
+    return RequestEntry(
         int(record.started * 1_000_000),
         record.request_id,
         record.mode,
@@ -133,7 +133,7 @@ class RequestList:
                 self.shed += len(kept)
                 self._give_up()
 
-    def page(self, before: Place = NEWEST, limit: int = 1000, sid: str = "") -> list[Request]:
+    def page(self, before: Place = NEWEST, limit: int = 1000, sid: str = "") -> list[RequestEntry]:
         """Requests older than `before`, newest first; with `sid` those of one service."""
         only, values = ("AND sid = ?", [sid]) if sid else ("", [])
         with self._lock:
@@ -146,7 +146,7 @@ class RequestList:
             except (sqlite3.Error, OSError):
                 self._give_up()
                 return []
-        return [*map(Request._make, rows)]
+        return [*map(RequestEntry._make, rows)]
 
     def close(self) -> None:
         """May be called twice."""

@@ -112,7 +112,7 @@ def test_a_page_of_versions_does_not_read_the_bucket(store: Memory) -> None:
 
 
 def test_a_page_comes_in_few_steps(store: Memory) -> None:
-    """SQLite gives the interpreter's lock away at each step, which other threads wait for."""
+    """SQLite gives the GIL away at each step, which other threads wait for."""
     fill(store, (f"{n // 4:05d}{'/x' if n % 4 else ''}{n}" for n in range(4_000)))
     fill(store, deep(2_000), table="versions", rows=2)
     for work, most in (

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.cache import claims, rows
-from drivers.cache.entries import Entry
+from drivers.cache.entries import CacheEntry
+from drivers.cache.eviction import Evictor
 from drivers.cache.removing import ALL, OLDEST
-from drivers.cache.room import Room
 from drivers.cache.stock import INLINE, Stock
 from drivers.indexed.batch import Transaction
 from gateway.storage import ObjectInfo, Unavailable
@@ -45,7 +45,7 @@ class Shop:
     """A stock and its room, and what must be true of them."""
 
     def __init__(self, stock: Stock) -> None:
-        self.stock, self.room = stock, Room(stock)
+        self.stock, self.room = stock, Evictor(stock)
 
     def all(self, sql: str) -> list[Any]:
         with self.stock.space.reading() as connection:
@@ -57,10 +57,10 @@ class Shop:
 
         self.stock.space.write(operation)
 
-    def store(self, key: str, blocks: list[int], used: int, *, size: int = 0) -> Entry:
+    def store(self, key: str, blocks: list[int], used: int, *, size: int = 0) -> CacheEntry:
         """A first answer about an object, or one that says it is still the same."""
         info = ObjectInfo(key=key, size=9, etag=key, modified=0)
-        entry = Entry(key, point=0, fetched=used, until=0, info=info)
+        entry = CacheEntry(key, point=0, fetched=used, until=0, info=info)
         size = size or (LARGE if key in "ab" else SMALL)
         written = [
             (number, self.stock.write([bytes(size)], sealed=False))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from drivers.cache import Cache, rows
-from drivers.cache.entries import FORMAT, Entry, Unreadable
+from drivers.cache.entries import FORMAT, CacheEntry, Unreadable
 from drivers.cache.policy import Policy
 from drivers.cache.removing import OLDEST
 from drivers.indexed.batch import Transaction
@@ -74,9 +74,9 @@ def sample(kind: type[StorageError]) -> StorageError:
     return kind(**{name: SAMPLES[name] for name in taken})
 
 
-def again(entry: Entry) -> Entry:
+def again(entry: CacheEntry) -> CacheEntry:
     """As another process reads it."""
-    twin = Entry(entry.key, point=0, fetched=0, until=0)
+    twin = CacheEntry(entry.key, point=0, fetched=0, until=0)
     twin.load(entry.dump())
     return twin
 
@@ -98,7 +98,7 @@ def test_what_is_remembered_is_what_is_not_there_and_what_failed() -> None:
 @pytest.mark.parametrize("kind", REMEMBERED)
 def test_every_error_that_is_remembered_comes_back(kind: type[StorageError]) -> None:
     error = sample(kind)
-    found = again(Entry("k", point=0, fetched=0, until=0, failure=error)).failure
+    found = again(CacheEntry("k", point=0, fetched=0, until=0, failure=error)).failure
     assert (type(found), str(found)) == (type(error), str(error))
     assert vars(found) == vars(error)
 
@@ -109,7 +109,7 @@ def test_a_drivers_own_error_comes_back_as_that_of_the_contract() -> None:
             super().__init__("It burnt.", status=500)
             self.response = object()
 
-    found = again(Entry("k", point=0, fetched=0, until=0, failure=Burnt())).failure
+    found = again(CacheEntry("k", point=0, fetched=0, until=0, failure=Burnt())).failure
     assert type(found) is OriginFailed
     assert (found.message, found.status) == ("It burnt.", 500)
 
@@ -122,13 +122,13 @@ def test_all_that_is_known_of_an_object_comes_back() -> None:
         assert INFO.encryption is not None
         if one.name != "key":  # which is never kept
             assert getattr(INFO.encryption, one.name) != one.default
-    assert again(Entry("k", point=0, fetched=0, until=0, info=INFO)).info == INFO
+    assert again(CacheEntry("k", point=0, fetched=0, until=0, info=INFO)).info == INFO
 
 
 def test_what_an_earlier_release_wrote_of_encryption_is_read() -> None:
-    values = json.loads(Entry("k", point=0, fetched=0, until=0, info=INFO).dump())
+    values = json.loads(CacheEntry("k", point=0, fetched=0, until=0, info=INFO).dump())
     values["i"]["x"] = ["managed", ""]
-    entry = Entry("k", point=0, fetched=0, until=0)
+    entry = CacheEntry("k", point=0, fetched=0, until=0)
     entry.load(json.dumps(values))
     assert entry.info is not None
     assert entry.info.encryption == Encryption()
@@ -155,7 +155,7 @@ UNREADABLE = [
 @pytest.mark.parametrize("text", UNREADABLE)
 def test_a_text_that_is_damaged_or_newer_is_unreadable(text: str) -> None:
     with pytest.raises(Unreadable):
-        Entry("k", point=0, fetched=0, until=0).load(text)
+        CacheEntry("k", point=0, fetched=0, until=0).load(text)
 
 
 @pytest.mark.parametrize("text", UNREADABLE)

@@ -9,7 +9,7 @@ from math import inf
 import pytest
 
 from drivers.cache import Cache
-from drivers.cache.entries import Entry
+from drivers.cache.entries import CacheEntry
 from drivers.cache.fills import BLOCK, Fill
 from drivers.cache.places import PLACES, Late
 from gateway.storage import OriginFailed, Purge, TimedOut, Unavailable, pieces
@@ -63,7 +63,7 @@ def test_what_is_purged_meanwhile_is_not_answered_stale(
     cache = cached(refresh_after=10)
     waits = cache._fills.outcome
 
-    def outcome(fill: Fill, within: float = inf) -> Entry | None:
+    def outcome(fill: Fill, within: float = inf) -> CacheEntry | None:
         if within == inf:
             return waits(fill)
         site.origin.has("k", NEW)  # first: what is fetched after the purge is new

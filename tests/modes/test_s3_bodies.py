@@ -14,7 +14,7 @@ import pytest
 from gateway.modes import Settings
 from gateway.modes.s3 import bodies
 from gateway.modes.s3.auth import UNSIGNED_CHUNKS_TRAILER, Authenticated
-from gateway.modes.s3.request import Request
+from gateway.modes.s3.request import S3Request
 from tests.modes.s3_gateway import Answer, Served, SmallGateway
 
 
@@ -35,7 +35,7 @@ def test_what_has_bytes_to_be_read_asks_for_a_place(
         "gateway.admission": lambda: asked.append(True),
     }
     with closing(SmallGateway(Settings())) as gateway:
-        request = Request(environ, gateway)
+        request = S3Request(environ, gateway)
         request.authenticated = Authenticated(payload=payload)
         bodies.receive(request)
     assert len(asked) == places

@@ -16,7 +16,7 @@ from gateway.modes.standard.errors import CODES, code_of, reply
 from gateway.modes.standard.functions import BY_NAME, TABLE, Function, errors_of
 from gateway.modes.standard.page import PAGES, examples, openapi, render, text
 from gateway.modes.standard.parameters import Kind, Parameter
-from gateway.modes.standard.problems import PROBLEMS, Problem
+from gateway.modes.standard.problems import PROBLEMS, StandardProblem
 from gateway.storage import ObjectInfo, StorageError
 from tests.modes.standard_gateway import Served
 
@@ -62,7 +62,7 @@ def test_an_error_that_is_not_in_the_table_is_its_nearest() -> None:
 @pytest.mark.parametrize("code", sorted(PROBLEMS))
 def test_every_code_makes_an_answer(code: str) -> None:
     status, message = PROBLEMS[code]
-    _, answer = reply(Problem(code), "ID", "s", "p")
+    _, answer = reply(StandardProblem(code), "ID", "s", "p")
     assert answer.status == status
     if status != 304:
         assert isinstance(answer.body, bytes)

@@ -20,7 +20,7 @@ from gateway.modes.s3 import errors, hoisted, operations
 from gateway.modes.s3.auth import Authenticated, SignedRequest, authenticate
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, Sending
-from gateway.modes.s3.request import Request, signed_hosts
+from gateway.modes.s3.request import S3Request, signed_hosts
 from gateway.storage import Busy, Corrupt, StorageError
 
 log = logging.getLogger("gateway.s3")
@@ -43,7 +43,7 @@ class Everything:
 
 class Arrived:
     """What Falcon has to know of a request, in place of its own class, which parses all that
-    `Request` parses."""
+    `S3Request` parses."""
 
     __slots__ = ("env", "method", "path", "uri_template")
 
@@ -77,7 +77,7 @@ class Sink:
     def answer(self, environ: dict[str, Any]) -> Reply:
         record = environ.get("gateway.record")
         try:
-            request = Request(environ, self._gateway)
+            request = S3Request(environ, self._gateway)
             operation = operations.find(request)
             if record is not None:
                 record.operation, record.sid = operation.name, request.bucket
@@ -126,7 +126,7 @@ def _shown_path(environ: dict[str, Any]) -> str:
     return text.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
-def who(request: Request) -> Authenticated:
+def who(request: S3Request) -> Authenticated:
     gateway = request.gateway
     signed = SignedRequest.of(request.environ, *signed_hosts(request))
     return authenticate(
@@ -134,7 +134,7 @@ def who(request: Request) -> Authenticated:
     )
 
 
-def refuse_preflight(request: Request) -> None:
+def refuse_preflight(request: S3Request) -> None:
     """A CORS preflight is never authenticated. No bucket has CORS rules: AWS answers 403."""
     environ = request.environ
     if "HTTP_ORIGIN" not in environ or "HTTP_ACCESS_CONTROL_REQUEST_METHOD" not in environ:

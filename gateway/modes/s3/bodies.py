@@ -27,7 +27,7 @@ from gateway.modes.s3 import sums
 from gateway.modes.s3.auth import SIGNED_CHUNKS, UNSIGNED_CHUNKS_TRAILER
 from gateway.modes.s3.chunked import ChunkedReader, trailer_names
 from gateway.modes.s3.problems import S3Problem
-from gateway.modes.s3.request import Request
+from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.wire import whole_number
 from gateway.storage import NOTHING, BytesBody, Intake, InvalidRequest, Readable
 from gateway.storage.checksums import decode, encode
@@ -56,7 +56,7 @@ class Body:
     digests: Mapping[str, str]
 
 
-def receive(request: Request, *, limit: int = LARGEST_PUT, summed: bool = True) -> Body:
+def receive(request: S3Request, *, limit: int = LARGEST_PUT, summed: bool = True) -> Body:
     """The body of an upload. Not `summed`: checksums in headers are not its own.
 
     Raises S3Problem and `Busy`, before a byte is read.
@@ -99,7 +99,7 @@ def _refuse_contradiction(environ: Mapping[str, Any], payload: str, framed: bool
             )
 
 
-def _plain(request: Request, payload: str, limit: int) -> Body:
+def _plain(request: S3Request, payload: str, limit: int) -> Body:
     size = _length(request.environ.get("CONTENT_LENGTH"))
     if size is None:
         raise S3Problem("MissingContentLength")
@@ -111,7 +111,7 @@ def _plain(request: Request, payload: str, limit: int) -> Body:
     return Body(source, size, NOTHING, digests)
 
 
-def _chunked(request: Request, limit: int) -> Body:
+def _chunked(request: S3Request, limit: int) -> Body:
     environ = request.environ
     size = _decoded_length(environ.get("HTTP_X_AMZ_DECODED_CONTENT_LENGTH", ""))
     _check_size(request, size, limit)
@@ -146,13 +146,13 @@ def _length(text: str | None) -> int | None:
     return int(text)
 
 
-def _check_size(request: Request, size: int, limit: int) -> None:
+def _check_size(request: S3Request, size: int, limit: int) -> None:
     most = min(limit, request.gateway.settings.max_body)
     if size > most:
         raise S3Problem("EntityTooLarge", ProposedSize=str(size), MaxSizeAllowed=str(most))
 
 
-def _content_md5(request: Request) -> dict[str, str]:
+def _content_md5(request: S3Request) -> dict[str, str]:
     text = request.environ.get("HTTP_CONTENT_MD5")
     if text is None:
         return {}
@@ -164,7 +164,7 @@ def _content_md5(request: Request) -> dict[str, str]:
 
 
 def document(
-    request: Request, *, limit: int = XML_LIMIT, checked: bool = False, summed: bool = True
+    request: S3Request, *, limit: int = XML_LIMIT, checked: bool = False, summed: bool = True
 ) -> bytes:
     """A body that is a document, whole: b"" when none was announced.
 
@@ -187,7 +187,7 @@ def document(
     return b"".join(iter(intake.read, b""))
 
 
-def _received_document(request: Request, limit: int, summed: bool) -> Body:
+def _received_document(request: S3Request, limit: int, summed: bool) -> Body:
     try:
         return receive(request, limit=limit, summed=summed)
     except S3Problem as problem:

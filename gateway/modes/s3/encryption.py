@@ -14,7 +14,7 @@ from functools import cache
 from hmac import compare_digest
 
 from gateway.modes.s3.problems import S3Problem
-from gateway.modes.s3.request import Request
+from gateway.modes.s3.request import S3Request
 from gateway.storage import Encryption, Secret
 
 _MANAGED = "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION"
@@ -29,7 +29,7 @@ READING = frozenset({_MANAGED, *(f"{_CUSTOMER}_{one}" for one in ("ALGORITHM", "
 WRITING = READING | {_KMS}
 
 
-def for_writing(request: Request) -> Encryption | None:
+def for_writing(request: S3Request) -> Encryption | None:
     """How what is stored is to be encrypted; None: as the store does by itself."""
     managed, customer = request.environ.get(_MANAGED), _customer(request, _CUSTOMER)
     if managed is None:
@@ -50,7 +50,7 @@ def for_writing(request: Request) -> Encryption | None:
     return Encryption(kind="managed")
 
 
-def _by_kms(request: Request, *, double: bool) -> Encryption:
+def _by_kms(request: S3Request, *, double: bool) -> Encryption:
     environ = request.environ
     bucket_key = environ.get(f"{_MANAGED}_BUCKET_KEY_ENABLED")
     return Encryption(
@@ -62,18 +62,18 @@ def _by_kms(request: Request, *, double: bool) -> Encryption:
     )
 
 
-def for_reading(request: Request) -> Encryption | None:
+def for_reading(request: S3Request) -> Encryption | None:
     """The customer's key for an object that is read."""
     if _MANAGED in request.environ:
         raise _invalid("x-amz-server-side-encryption header is not supported for this operation.")
     return _customer(request, _CUSTOMER)
 
 
-def for_part(request: Request) -> Encryption | None:
+def for_part(request: S3Request) -> Encryption | None:
     return _customer(request, _CUSTOMER)
 
 
-def of_source(request: Request) -> Encryption | None:
+def of_source(request: S3Request) -> Encryption | None:
     """The customer's key for the source of a copy."""
     return _customer(request, _SOURCE)
 
@@ -83,7 +83,7 @@ def _named(prefix: str) -> tuple[str, str, str]:
     return f"{prefix}_ALGORITHM", f"{prefix}_KEY", f"{prefix}_KEY_MD5"
 
 
-def _customer(request: Request, prefix: str) -> Encryption | None:
+def _customer(request: S3Request, prefix: str) -> Encryption | None:
     environ = request.environ
     algorithm, text, digest = map(environ.get, _named(prefix))
     if algorithm is None and text is None and digest is None:

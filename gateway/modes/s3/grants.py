@@ -19,7 +19,7 @@ from gateway.modes import Gateway
 from gateway.modes.s3 import bodies, parsing
 from gateway.modes.s3.parsing import AclDocument, NamedGrant
 from gateway.modes.s3.problems import S3Problem
-from gateway.modes.s3.request import Request
+from gateway.modes.s3.request import S3Request
 from gateway.storage import NOTHING
 
 _GROUPS = {
@@ -56,7 +56,7 @@ _NAMED = re.compile(r'\s*(id|uri|emailAddress)\s*=\s*(?:"([^"]*)"|([^",\s]+))\s*
 _KINDS = {"id": "id", "uri": "uri", "emailaddress": "emailAddress"}
 
 
-def given(request: Request, owner: str, bucket_owner: str | None = None) -> list[Grant] | None:
+def given(request: S3Request, owner: str, bucket_owner: str | None = None) -> list[Grant] | None:
     """The list that a request's headers give; None when they give none.
 
     `owner` is the account that owns, or will own, what the list is for;
@@ -132,7 +132,7 @@ def resolve(named: NamedGrant, gateway: Gateway) -> Grant:
     return Grant(named.grantee, permission)
 
 
-def replacement(request: Request, owner: str, bucket_owner: str | None = None) -> list[Grant]:
+def replacement(request: S3Request, owner: str, bucket_owner: str | None = None) -> list[Grant]:
     """The list that PutBucketAcl and PutObjectAcl give, in headers or in a document."""
     by_headers = given(request, owner, bucket_owner)
     data = bodies.document(request)
@@ -174,7 +174,7 @@ def as_attribute(grants: Sequence[Grant]) -> list[list[str]]:
     return [[grantee, permission] for grantee, permission in grants]
 
 
-def attributes(request: Request) -> Mapping[str, Any]:
+def attributes(request: S3Request) -> Mapping[str, Any]:
     """What a new object keeps of the ACL that came with it. `private` is what an object
     without a list has, so any store can keep it."""
     environ = request.environ

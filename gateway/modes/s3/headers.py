@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway.modes.s3 import encryption, tags
 from gateway.modes.s3.problems import S3Problem
-from gateway.modes.s3.request import Request
+from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.wire import whole_number
 from gateway.storage import NOTHING, Conditions, Get, Put
 from gateway.storage.types import Checksum, ChecksumType
@@ -58,11 +58,11 @@ _REFUSED = frozenset(
 # conditions
 
 
-def write_conditions(request: Request) -> Conditions | None:
+def write_conditions(request: S3Request) -> Conditions | None:
     return http_fields.write_conditions(request.environ)
 
 
-def delete_conditions(request: Request) -> Conditions | None:
+def delete_conditions(request: S3Request) -> Conditions | None:
     """A condition of a delete that cannot be understood is an error, never ignored."""
     environ = request.environ
     return deletion(
@@ -86,7 +86,7 @@ def deletion(found: Conditions | None, size: str | None, time: str | None) -> Co
 # reading
 
 
-def part_number(request: Request) -> int | None:
+def part_number(request: S3Request) -> int | None:
     text = request.query.get("partNumber")
     if text is None:
         return None
@@ -105,7 +105,7 @@ _WHOLE = Get()
 _READING = CONDITIONAL | encryption.READING | {"HTTP_RANGE"}
 
 
-def reading(request: Request) -> Get:
+def reading(request: S3Request) -> Get:
     """GET and HEAD of an object."""
     environ, query = request.environ, request.query
     if not query and environ.keys().isdisjoint(_READING):
@@ -130,7 +130,7 @@ def reading(request: Request) -> Get:
 # writing
 
 
-def content_type(request: Request) -> str:
+def content_type(request: S3Request) -> str:
     return utf8(request.environ.get("CONTENT_TYPE") or "") or "binary/octet-stream"
 
 
@@ -160,7 +160,7 @@ def metadata(environ: Mapping[str, Any]) -> Mapping[str, str]:
     return found
 
 
-def storage_class(request: Request) -> str:
+def storage_class(request: S3Request) -> str:
     named = request.environ.get("HTTP_X_AMZ_STORAGE_CLASS")
     if not named:
         return "STANDARD"
@@ -169,7 +169,7 @@ def storage_class(request: Request) -> str:
     return str(named)
 
 
-def refuse_unknown(request: Request) -> None:
+def refuse_unknown(request: S3Request) -> None:
     """Raise NotImplemented for a header whose effect the gateway does not have."""
     if not request.environ.keys().isdisjoint(_REFUSED):
         key = next(key for key in request.environ if key in _REFUSED)
@@ -189,7 +189,7 @@ _WRITING = (
 
 
 def new_object(
-    request: Request,
+    request: S3Request,
     *,
     size: int | None = None,
     checksums: Mapping[str, Checksum] = NOTHING,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from gateway.common import sigv4
 from gateway.modes.s3.problems import S3Problem
-from gateway.modes.s3.request import Request
+from gateway.modes.s3.request import S3Request
 from gateway.web import request_head
 from gateway.web.http_fields import is_token
 
@@ -38,7 +38,7 @@ _OF_SIGNATURE = {
 """What `claims` reads of a URL's signature, in the one spelling that it knows."""
 
 
-def fold(request: Request) -> bool:
+def fold(request: S3Request) -> bool:
     """Put the query's parameters beside the headers of a request whose signature was
     verified. False: there were none. Raises S3Problem."""
     if not any(name[:6].lower() == _PREFIX for name in request.query):
@@ -62,11 +62,11 @@ def fold(request: Request) -> bool:
     return True
 
 
-def _signed(request: Request) -> bool:
+def _signed(request: S3Request) -> bool:
     return request.authenticated.credential is not None
 
 
-def _add(request: Request, name: str, text: str) -> None:
+def _add(request: S3Request, name: str, text: str) -> None:
     if not _signed(request):
         raise S3Problem(
             "AccessDenied",

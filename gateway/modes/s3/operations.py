@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply
-from gateway.modes.s3.request import Request, Scope
+from gateway.modes.s3.request import S3Request, Scope
 from gateway.modes.s3.resources import (
     acl,
     buckets,
@@ -27,7 +27,7 @@ from gateway.modes.s3.resources import (
 )
 from gateway.web.request_head import known_variable
 
-Handler = Callable[[Request], Reply]
+Handler = Callable[[S3Request], Reply]
 
 
 class Operation(NamedTuple):
@@ -160,12 +160,12 @@ NOT_HERE: Mapping[Scope, frozenset[str]] = {
 """Sub-resources that AWS defines and the gateway does not have: 501, whatever the method."""
 
 
-def _refuse_missing(request: Request) -> Reply:
+def _refuse_missing(request: S3Request) -> Reply:
     name = next(one for one in request.query if one in NOT_HERE[request.scope])
     raise S3Problem("NotImplemented", f"The sub-resource {name!r} is not implemented.")
 
 
-def _refuse_form(request: Request) -> Reply:
+def _refuse_form(request: S3Request) -> Reply:
     if request.environ.get("CONTENT_TYPE", "").startswith("multipart/form-data"):
         raise S3Problem("NotImplemented", "Uploads by browser forms are not implemented.")
     raise S3Problem(
@@ -174,7 +174,7 @@ def _refuse_form(request: Request) -> Reply:
     )
 
 
-def _refuse_method(request: Request) -> Reply:
+def _refuse_method(request: S3Request) -> Reply:
     methods = sorted({one.method for one in TABLE if one.scope == request.scope})
     raise S3Problem(
         "MethodNotAllowed",
@@ -209,7 +209,7 @@ _WITHOUT_QUERY = {
 _NAMING = frozenset(name for one in TABLE for name in one.query if "=" not in name)
 
 
-def find(request: Request) -> Operation:
+def find(request: S3Request) -> Operation:
     """The request's operation; one that refuses when there is none."""
     query, place = request.query, (request.scope, request.method)
     if not query:
@@ -228,7 +228,7 @@ def find(request: Request) -> Operation:
     return _METHOD
 
 
-def _selects(operation: Operation, request: Request) -> bool:
+def _selects(operation: Operation, request: S3Request) -> bool:
     if operation.header and known_variable(operation.header) not in request.environ:
         return False
     for selector in operation.query:

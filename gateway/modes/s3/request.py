@@ -25,7 +25,7 @@ Scope = Literal["service", "bucket", "object"]
 _ANONYMOUS = Authenticated()
 
 
-class Request:
+class S3Request:
     """`query` has each parameter's first value. `bucket` and `key` are "" where the path has none.
     `access` is the bucket as `identity` sees it."""
 
@@ -132,7 +132,7 @@ def _bucket_of(host: str, domains: tuple[str, ...]) -> str:
     return ""
 
 
-def signed_hosts(request: Request) -> tuple[str, ...]:
+def signed_hosts(request: S3Request) -> tuple[str, ...]:
     """The hosts of which the client signed one, the likeliest first. Behind a proxy that
     changes Host it is that of `external_url`; who comes past the proxy signs what it asked."""
     settings = request.gateway.settings

@@ -11,7 +11,7 @@ from functools import partial
 from typing import cast
 
 from gateway.modes.s3.problems import S3Problem
-from gateway.modes.s3.request import Request
+from gateway.modes.s3.request import S3Request
 from gateway.storage import NOTHING, InvalidRequest
 from gateway.storage.checksums import CHECKSUMS, COMPOSITE_ONLY, FULL_OBJECT_ONLY, decode
 from gateway.storage.types import Checksum, ChecksumType
@@ -23,7 +23,7 @@ _UNKNOWN = frozenset(
 _TRAILERS = {f"x-amz-checksum-{name.lower()}": name for name in CHECKSUMS}
 
 
-def of_body(request: Request, promised: Mapping[str, Checksum]) -> Mapping[str, Checksum]:
+def of_body(request: S3Request, promised: Mapping[str, Checksum]) -> Mapping[str, Checksum]:
     """The body's checksum by algorithm: one in a header, or what a trailer has `promised`.
     Raises S3Problem."""
     found: Mapping[str, Checksum] = in_headers(request)
@@ -35,7 +35,7 @@ def of_body(request: Request, promised: Mapping[str, Checksum]) -> Mapping[str, 
     return found
 
 
-def in_headers(request: Request) -> Mapping[str, str]:
+def in_headers(request: S3Request) -> Mapping[str, str]:
     """The checksum of the body in a header, by algorithm. Raises S3Problem."""
     found = _one(request)
     for name, text in found.items():
@@ -43,7 +43,7 @@ def in_headers(request: Request) -> Mapping[str, str]:
     return found
 
 
-def of_whole(request: Request) -> Mapping[str, str]:
+def of_whole(request: S3Request) -> Mapping[str, str]:
     """The checksum of an object in parts; a composite one has `-N` behind it."""
     found = _one(request)
     for name, text in found.items():
@@ -52,7 +52,7 @@ def of_whole(request: Request) -> Mapping[str, str]:
     return found
 
 
-def _one(request: Request) -> Mapping[str, str]:
+def _one(request: S3Request) -> Mapping[str, str]:
     environ = request.environ
     found = {name: environ[key].strip() for name, key in _HEADERS if key in environ}
     if not environ.keys().isdisjoint(_UNKNOWN):
@@ -100,7 +100,7 @@ def in_trailer(
     return {_TRAILERS[name]: partial(trailer, name) for name in wanted}
 
 
-def check_announced(request: Request, declared: Mapping[str, object]) -> None:
+def check_announced(request: S3Request, declared: Mapping[str, object]) -> None:
     """`x-amz-sdk-checksum-algorithm` must name the checksum that comes, if any comes at all."""
     named = request.environ.get("HTTP_X_AMZ_SDK_CHECKSUM_ALGORITHM")
     if not named or named in declared:
@@ -119,7 +119,7 @@ def check_announced(request: Request, declared: Mapping[str, object]) -> None:
     )
 
 
-def chosen(request: Request) -> Mapping[str, str]:
+def chosen(request: S3Request) -> Mapping[str, str]:
     """`x-amz-checksum-algorithm` (copies, uploads in parts) as what is to be computed."""
     algorithm = request.header("x-amz-checksum-algorithm").strip().upper()
     if not algorithm:
@@ -133,7 +133,7 @@ def chosen(request: Request) -> Mapping[str, str]:
     return {algorithm: ""}
 
 
-def type_named(request: Request) -> ChecksumType | None:
+def type_named(request: S3Request) -> ChecksumType | None:
     """The `x-amz-checksum-type` header."""
     named = request.header("x-amz-checksum-type").strip().upper()
     if named and named not in ("FULL_OBJECT", "COMPOSITE"):
@@ -141,7 +141,7 @@ def type_named(request: Request) -> ChecksumType | None:
     return cast(ChecksumType, named) if named else None
 
 
-def of_upload(request: Request) -> tuple[Mapping[str, str], ChecksumType | None]:
+def of_upload(request: S3Request) -> tuple[Mapping[str, str], ChecksumType | None]:
     """(algorithm of the parts, type of the whole) of an upload in parts."""
     algorithms, kind = chosen(request), type_named(request)
     if not algorithms:

@@ -17,7 +17,7 @@ from gateway.modes.standard import errors, parameters
 from gateway.modes.standard.auth import authenticate
 from gateway.modes.standard.call import Call
 from gateway.modes.standard.functions import BY_NAME, Function
-from gateway.modes.standard.problems import Problem
+from gateway.modes.standard.problems import StandardProblem
 from gateway.storage import NOTHING, Corrupt, StorageError
 from gateway.web import request_head
 from gateway.web.replies import Reply, Sending
@@ -65,26 +65,30 @@ class Sink:
                 record.key = call.path
             return function.handler(call)
         except UnicodeDecodeError:
-            return refused(Problem("invalid_parameter", "The query is not UTF-8."), environ, query)
-        except (StorageError, Problem) as error:
+            return refused(
+                StandardProblem("invalid_parameter", "The query is not UTF-8."), environ, query
+            )
+        except (StorageError, StandardProblem) as error:
             return refused(error, environ, query)
 
 
 def find(environ: dict[str, Any]) -> Function:
-    """The function that the path names. Raises `Problem`."""
+    """The function that the path names. Raises `StandardProblem`."""
     function = BY_NAME.get(environ.get("PATH_INFO", "")[1:])
     if function is None:
         known = ", ".join(BY_NAME)
-        raise Problem("function_not_found", f"There is no such function; there are: {known}.")
+        raise StandardProblem(
+            "function_not_found", f"There is no such function; there are: {known}."
+        )
     if environ["REQUEST_METHOD"] not in function.methods:
         methods = ", ".join(function.methods)
-        raise Problem(
+        raise StandardProblem(
             "method_not_allowed", f"{function.name} is called by {methods}.", [("allow", methods)]
         )
     return function
 
 
-def refused(error: StorageError | Problem, environ: dict[str, Any], query: Any) -> Reply:
+def refused(error: StorageError | StandardProblem, environ: dict[str, Any], query: Any) -> Reply:
     request_id = environ.get("gateway.request_id", "")
     code, reply = errors.reply(error, request_id, query.get("sid"), query.get("path"))
     record = environ.get("gateway.record")
@@ -102,7 +106,7 @@ def refused(error: StorageError | Problem, environ: dict[str, Any], query: Any) 
 def _failed(req: falcon.Request, resp: falcon.Response, error: Exception, _: object) -> None:
     """A mistake of ours: the log has it whole, the client its request id."""
     log.error("%s %r failed", req.method, req.env.get("PATH_INFO"), exc_info=error)
-    reply = refused(Problem("internal_error"), req.env, NOTHING)
+    reply = refused(StandardProblem("internal_error"), req.env, NOTHING)
     resp.status = reply.status
     resp.stream = None
     resp.data = reply.body if isinstance(reply.body, bytes) else b""

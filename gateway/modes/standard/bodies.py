@@ -20,7 +20,7 @@ from falcon.media.multipart import (
 )
 from falcon.util.mediatypes import parse_header
 
-from gateway.modes.standard.problems import Problem
+from gateway.modes.standard.problems import StandardProblem
 from gateway.storage import (
     NOTHING,
     PIECE,
@@ -49,7 +49,7 @@ class Body(NamedTuple):
 
 def receive(environ: dict[str, Any], limit: int) -> Body:
     """Call it for who may write: it takes the request's place among those that may hold a
-    thread while they read. Raises `Problem`, `InvalidRequest` and `Busy`."""
+    thread while they read. Raises `StandardProblem`, `InvalidRequest` and `Busy`."""
     size = _length(environ, limit)
     digests = _content_md5(environ)
     kind = utf8(environ.get("CONTENT_TYPE") or "")
@@ -66,9 +66,9 @@ def receive(environ: dict[str, Any], limit: int) -> Body:
 def _length(environ: dict[str, Any], limit: int) -> int:
     text = environ.get("CONTENT_LENGTH") or ""
     if not text:
-        raise Problem("length_required")
+        raise StandardProblem("length_required")
     if not (text.isascii() and text.isdigit() and len(text) <= 19):
-        raise Problem("invalid_request", "The length of the body is not a number.")
+        raise StandardProblem("invalid_request", "The length of the body is not a number.")
     if int(text) > limit:
         raise TooLarge(limit=limit, size=int(text))
     return int(text)
@@ -82,14 +82,14 @@ def _content_md5(environ: dict[str, Any]) -> Mapping[str, str]:
     try:
         decode("MD5", text.strip())
     except InvalidRequest:
-        raise Problem("bad_digest", "Content-MD5 is not the base64 of an MD5.") from None
+        raise StandardProblem("bad_digest", "Content-MD5 is not the base64 of an MD5.") from None
     return {"MD5": text.strip()}
 
 
 def _of_form(source: Limited, size: int, kind: str, digests: Mapping[str, str]) -> Body:
     boundary = parse_header(kind)[1].get("boundary", "")
     if not (0 < len(boundary) <= 70 and boundary.isascii()):
-        raise Problem("invalid_request", "The form does not say its boundary.")
+        raise StandardProblem("invalid_request", "The form does not say its boundary.")
     options = MultipartParseOptions()
     options.max_body_part_count = _FIELDS
     counted = _Counted(source, size)
@@ -97,7 +97,7 @@ def _of_form(source: Limited, size: int, kind: str, digests: Mapping[str, str]) 
     parts = iter(form)
     part = _next_file(parts, counted)
     if part is None:
-        raise Problem("invalid_request", "The form has no file.")
+        raise StandardProblem("invalid_request", "The form has no file.")
     return Body(_FileOfForm(part, parts, counted), None, part.content_type, digests)
 
 

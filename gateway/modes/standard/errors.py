@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from gateway.modes.standard.problems import PROBLEMS, Problem
+from gateway.modes.standard.problems import PROBLEMS, StandardProblem
 from gateway.modes.standard.wire import JSON, validators
 from gateway.storage import (
     AlreadyExists,
@@ -113,10 +113,13 @@ def _headers(error: StorageError) -> Headers:
 
 
 def reply(
-    error: StorageError | Problem, request_id: str, sid: str | None = None, path: str | None = None
+    error: StorageError | StandardProblem,
+    request_id: str,
+    sid: str | None = None,
+    path: str | None = None,
 ) -> tuple[str, Reply]:
     """(code, answer)."""
-    if isinstance(error, Problem):
+    if isinstance(error, StandardProblem):
         code, message, headers = error.code, error.message, list(error.headers)
     else:
         code = code_of(error)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from gateway.modes import KEY_LIMIT
-from gateway.modes.standard.problems import Problem
+from gateway.modes.standard.problems import StandardProblem
 from gateway.storage import BadKey
 
 Kind = Literal["text", "path", "integer"]
@@ -52,16 +52,16 @@ _READ: Mapping[Kind, Callable[[str, Parameter], Any]] = {
 }
 
 
-def wrong(name: str, right: str) -> Problem:
-    return Problem("invalid_parameter", f'The parameter "{name}" is not {right}.')
+def wrong(name: str, right: str) -> StandardProblem:
+    return StandardProblem("invalid_parameter", f'The parameter "{name}" is not {right}.')
 
 
 def read(parameters: Sequence[Parameter], query: Mapping[str, str]) -> dict[str, Any]:
-    """The values by name, defaults too. Raises `Problem` and `BadKey`."""
+    """The values by name, defaults too. Raises `StandardProblem` and `BadKey`."""
     values: dict[str, Any] = {}
     for one in parameters:
         given = query.get(one.name)
         if not given and one.required:
-            raise Problem("missing_parameter", f'The parameter "{one.name}" is missing.')
+            raise StandardProblem("missing_parameter", f'The parameter "{one.name}" is missing.')
         values[one.name] = one.default if given is None else _READ[one.kind](given, one)
     return values

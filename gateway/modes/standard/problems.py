@@ -44,7 +44,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
 }
 
 
-class Problem(Exception):
+class StandardProblem(Exception):
     """What is wrong with a request, that no store was asked about."""
 
     def __init__(self, code: str, message: str = "", headers: Headers | None = None) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from gateway.common import words
 from gateway.modes.standard import versions
 from gateway.storage import Change, Entry, ObjectInfo, VersionEntry
-from gateway.telemetry.request_list import Request
+from gateway.telemetry.request_list import RequestEntry
 from gateway.web.http_fields import Headers, carried, http_date, is_token, quoted, value
 from gateway.web.replies import Reply
 
@@ -122,7 +122,7 @@ def joined(headers: Sequence[tuple[str, str]]) -> dict[str, str]:
     return found
 
 
-def request(one: Request) -> Item:
+def request(one: RequestEntry) -> Item:
     return {
         "time": time(one.time // 1000),
         "requestId": one.id,

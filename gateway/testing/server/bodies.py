@@ -21,7 +21,7 @@ class Broken(OSError):
     """The client went away, or its framing is none: the connection ends."""
 
 
-class Source:
+class SocketReader:
     """Bytes of a connection: what had been read before its body was known, then the socket."""
 
     def __init__(self, connection: socket.socket, before: bytes) -> None:
@@ -56,7 +56,7 @@ class Body:
     """`wsgi.input`. `length` None: it comes in chunks. `untouched`: the client still waits
     for `100 Continue`; `ended`: the next byte is the next request's."""
 
-    def __init__(self, source: Source, length: int | None, *, expected: bool) -> None:
+    def __init__(self, source: SocketReader, length: int | None, *, expected: bool) -> None:
         self._source, self._chunked, self.untouched = source, length is None, expected
         self._left = length or 0
         self._first = True

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from gateway.testing.server import wire
-from gateway.testing.server.bodies import Body, Source
+from gateway.testing.server.bodies import Body, SocketReader
 
 log = logging.getLogger("gateway.testing")
 App = Callable[..., Iterable[bytes]]
@@ -57,7 +57,7 @@ class Connection:
     def answer_long(self, app: App) -> bool:
         """Let the application read the body from the socket, in this thread."""
         self.socket.settimeout(STALLED)
-        source = Source(self.socket, self.buffer)
+        source = SocketReader(self.socket, self.buffer)
         expected = self.request.get("HTTP_EXPECT", "").lower() == "100-continue"
         received = Body(source, self.size, expected=expected)
         self.request["wsgi.input"], started = received, Started()

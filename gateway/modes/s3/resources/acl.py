@@ -5,10 +5,10 @@ from __future__ import annotations
 from gateway.access.access import GRANTS, Grant
 from gateway.modes.s3 import documents, grants
 from gateway.modes.s3.replies import Reply, version, xml
-from gateway.modes.s3.request import Request
+from gateway.modes.s3.request import S3Request
 
 
-def get_bucket_acl(request: Request) -> Reply:
+def get_bucket_acl(request: S3Request) -> Reply:
     access = request.access
     access.require("read-grants")
     owner = access.service.owner
@@ -16,7 +16,7 @@ def get_bucket_acl(request: Request) -> Reply:
     return xml(documents.acl(owner, listed, documents.People(request.gateway.account)))
 
 
-def put_bucket_acl(request: Request) -> Reply:
+def put_bucket_acl(request: S3Request) -> Reply:
     access = request.access
     access.require("write-grants")
     owner = access.service.owner
@@ -25,7 +25,7 @@ def put_bucket_acl(request: Request) -> Reply:
     return Reply(200)
 
 
-def get_object_acl(request: Request) -> Reply:
+def get_object_acl(request: S3Request) -> Reply:
     info = request.access.grants(request.key, request.version)
     kept = info.attributes.get(GRANTS)
     listed = [Grant(info.owner, "full")] if kept is None else [Grant(*one) for one in kept]
@@ -33,7 +33,7 @@ def get_object_acl(request: Request) -> Reply:
     return xml(documents.acl(info.owner, listed, people), headers=version(info))
 
 
-def put_object_acl(request: Request) -> Reply:
+def put_object_acl(request: S3Request) -> Reply:
     access, key, wanted = request.access, request.key, request.version
     info = access.authorize("write-acl", key, wanted)
     found = grants.replacement(request, info.owner, access.service.owner)

@@ -17,8 +17,8 @@ from gateway.common.xml import document, escape
 from gateway.modes.s3 import bodies, documents, grants, parsing
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml
-from gateway.modes.s3.request import Request
-from gateway.modes.s3.resources import asked
+from gateway.modes.s3.request import S3Request
+from gateway.modes.s3.resources import parameters
 from gateway.storage import AlreadyExists, BadKey
 
 LEGACY_REGION = "us-east-1"
@@ -51,10 +51,10 @@ def behind_token(token: str) -> str:
     )
 
 
-def list_buckets(request: Request) -> Reply:
+def list_buckets(request: S3Request) -> Reply:
     if request.anonymous:
         raise S3Problem("AccessDenied")
-    limit = asked.number(request, "max-buckets", _MOST_BUCKETS, _MOST_BUCKETS)
+    limit = parameters.number(request, "max-buckets", _MOST_BUCKETS, _MOST_BUCKETS)
     if limit == 0:
         raise S3Problem("InvalidArgument", "max-buckets must be at least 1")
     token = request.param("continuation-token")
@@ -96,7 +96,7 @@ def valid_name(name: str) -> bool:
     )
 
 
-def create_bucket(request: Request) -> Reply:
+def create_bucket(request: S3Request) -> Reply:
     if request.anonymous:
         raise S3Problem("AccessDenied")
     if not valid_name(request.bucket):
@@ -115,14 +115,14 @@ def create_bucket(request: Request) -> Reply:
     return Reply(200, [("location", f"/{request.bucket}")])
 
 
-def _refuse_settings(request: Request) -> None:
+def _refuse_settings(request: S3Request) -> None:
     if request.header("x-amz-bucket-object-lock-enabled").lower() == "true":
         raise S3Problem("NotImplemented", "Object Lock is not implemented.")
     if request.header("x-amz-object-ownership") not in ("", "ObjectWriter"):
         raise S3Problem("NotImplemented", "Object ownership is that of the ObjectWriter.")
 
 
-def _exists(request: Request, wanted: list[Grant]) -> None:
+def _exists(request: S3Request, wanted: list[Grant]) -> None:
     """What to say of a bucket that is there: nothing, when that is as well."""
     found: Access = request.gateway.access(request.identity, request.bucket)
     if found.service.owner != request.identity.account:
@@ -135,20 +135,20 @@ def _exists(request: Request, wanted: list[Grant]) -> None:
         )
 
 
-def delete_bucket(request: Request) -> Reply:
+def delete_bucket(request: S3Request) -> Reply:
     request.access.require("admin")  # and the owner is the expected one
     request.gateway.drop(request.identity, request.bucket)
     return Reply(204)
 
 
-def head_bucket(request: Request) -> Reply:
+def head_bucket(request: S3Request) -> Reply:
     request.access.require("list")
     return Reply(
         200, [("x-amz-bucket-region", request.region), ("x-amz-access-point-alias", "false")]
     )
 
 
-def get_bucket_location(request: Request) -> Reply:
+def get_bucket_location(request: S3Request) -> Reply:
     request.access.require("list")
     region = "" if request.region == LEGACY_REGION else escape(request.region)
     return xml(document("LocationConstraint", region))

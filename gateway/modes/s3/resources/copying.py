@@ -16,8 +16,8 @@ from gateway.modes import KEY_LIMIT
 from gateway.modes.s3 import documents, encryption, grants, headers, replies, sums
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml
-from gateway.modes.s3.request import Request
-from gateway.modes.s3.resources import asked
+from gateway.modes.s3.request import S3Request
+from gateway.modes.s3.resources import parameters
 from gateway.storage import (
     NOTHING,
     Conditions,
@@ -36,13 +36,13 @@ _TRIES = 3
 _SOURCE = "HTTP_X_AMZ_COPY_SOURCE"
 
 
-class Source(NamedTuple):
+class CopySource(NamedTuple):
     bucket: str
     key: str
     version: str | None
 
 
-def parse_source(text: str) -> Source:
+def parse_source(text: str) -> CopySource:
     """`[/]bucket/key[?versionId=…]`, encoded as in forms: Amazon S3 takes a `+` for a space.
     Raises InvalidArgument."""
     path, mark, version = text.partition("?versionId=")
@@ -60,19 +60,19 @@ def parse_source(text: str) -> Source:
         )
     if len(key.encode()) > KEY_LIMIT:
         raise S3Problem("KeyTooLongError", MaxSizeAllowed=str(KEY_LIMIT))
-    return Source(bucket, key, named or None)
+    return CopySource(bucket, key, named or None)
 
 
 class _Seen(NamedTuple):
     """A source that was looked at, with what keeps a copy to what was seen."""
 
-    named: Source
+    named: CopySource
     access: Access
     info: ObjectInfo
     want: Get
 
 
-def _look(request: Request) -> _Seen:
+def _look(request: S3Request) -> _Seen:
     named = parse_source(request.environ[_SOURCE])
     access = request.open(named.bucket, "HTTP_X_AMZ_SOURCE_EXPECTED_BUCKET_OWNER")
     key = encryption.of_source(request)
@@ -96,7 +96,7 @@ def _look(request: Request) -> _Seen:
     return _Seen(named, access, info, want)
 
 
-def _directive(request: Request, name: str) -> bool:
+def _directive(request: S3Request, name: str) -> bool:
     """True: REPLACE."""
     text = request.header(name)
     if text not in ("", "COPY", "REPLACE"):
@@ -106,7 +106,7 @@ def _directive(request: Request, name: str) -> bool:
     return text == "REPLACE"
 
 
-def copy_object(request: Request) -> Reply:
+def copy_object(request: S3Request) -> Reply:
     request.access.require("write")
     replaces = _directive(request, "x-amz-metadata-directive")
     retags = _directive(request, "x-amz-tagging-directive")
@@ -136,7 +136,7 @@ def _changed(seen: _Seen) -> bool:
     return seen.access.stat(seen.named.key, want).etag != seen.info.etag
 
 
-def _refuse_nothing(request: Request, seen: _Seen, replaces: bool) -> None:
+def _refuse_nothing(request: S3Request, seen: _Seen, replaces: bool) -> None:
     """A copy onto itself must change something."""
     itself = seen.named == (request.bucket, request.key, None)
     moved = request.header("x-amz-storage-class") not in ("", seen.info.storage_class)
@@ -181,13 +181,13 @@ def _copied(info: ObjectInfo, seen: _Seen) -> Reply:
     )
 
 
-def upload_part_copy(request: Request) -> Reply:
+def upload_part_copy(request: S3Request) -> Reply:
     request.access.require("write")
     number = headers.part_number(request)
     assert number is not None  # this operation is chosen by the parameter
     seen = _look(request)
     want = replace(seen.want, range=_part_range(request, seen.info.size))
-    upload = request.access.upload(request.key, asked.upload_id(request))
+    upload = request.access.upload(request.key, parameters.upload_id(request))
     part = request.access.copy_part(
         request.key,
         upload.id,
@@ -206,7 +206,7 @@ def upload_part_copy(request: Request) -> Reply:
     )
 
 
-def _part_range(request: Request, size: int) -> Range | None:
+def _part_range(request: S3Request, size: int) -> Range | None:
     """`x-amz-copy-source-range`: both ends given, and within the source."""
     text = request.environ.get("HTTP_X_AMZ_COPY_SOURCE_RANGE")
     if text is None:

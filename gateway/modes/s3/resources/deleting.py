@@ -8,16 +8,16 @@ from gateway.access.access import Access
 from gateway.common.xml import document
 from gateway.modes.s3 import bodies, documents, errors, headers, parsing
 from gateway.modes.s3.replies import Reply, xml
-from gateway.modes.s3.request import Request
+from gateway.modes.s3.request import S3Request
 from gateway.storage import Delete, Deleted, Forbidden, StorageError
 from gateway.web.http_fields import value
 
 
-def _bypass(request: Request) -> bool:
+def _bypass(request: S3Request) -> bool:
     return request.header("x-amz-bypass-governance-retention").lower() == "true"
 
 
-def delete_object(request: Request) -> Reply:
+def delete_object(request: S3Request) -> Reply:
     options = Delete(
         version=request.version,
         conditions=headers.delete_conditions(request),
@@ -32,7 +32,7 @@ def delete_object(request: Request) -> Reply:
     return Reply(204, said)
 
 
-def delete_objects(request: Request) -> Reply:
+def delete_objects(request: S3Request) -> Reply:
     """Who may delete nothing is told so for each key, as by S3; an anonymous request's body
     is not waited for to say so."""
     access = request.access

@@ -10,8 +10,8 @@ from gateway.common.xml import document, element, escape, flag, optional
 from gateway.modes.s3 import documents
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, quoted, xml
-from gateway.modes.s3.request import Request
-from gateway.modes.s3.resources import asked
+from gateway.modes.s3.request import S3Request
+from gateway.modes.s3.resources import parameters
 from gateway.modes.s3.resources.buckets import behind_token, token_of
 from gateway.modes.s3.wire import encoded, encoder, iso, isos
 from gateway.storage import (
@@ -36,8 +36,8 @@ class _Writing:
 
     __slots__ = ("encoding", "key", "people")
 
-    def __init__(self, request: Request) -> None:
-        self.encoding = asked.encoding(request)
+    def __init__(self, request: S3Request) -> None:
+        self.encoding = parameters.encoding(request)
         self.key = encoder(self.encoding)
         self.people = documents.People(request.gateway.account)
 
@@ -84,7 +84,7 @@ def _etags(found: Sequence[str]) -> list[str]:
     return [escape(quoted(one)) for one in found]
 
 
-def _page(request: Request, limit: int, after: str, *, brief: bool = False) -> ListPage:
+def _page(request: S3Request, limit: int, after: str, *, brief: bool = False) -> ListPage:
     access = request.access
     access.require("list")
     if limit == 0:
@@ -100,8 +100,8 @@ def _page(request: Request, limit: int, after: str, *, brief: bool = False) -> L
     )
 
 
-def list_objects(request: Request) -> Reply:
-    limit, marker = asked.number(request, "max-keys"), request.param("marker")
+def list_objects(request: S3Request) -> Reply:
+    limit, marker = parameters.number(request, "max-keys"), request.param("marker")
     writing, delimiter = _Writing(request), request.param("delimiter")
     _refuse_unordered(request)
     page = _page(request, limit, marker)
@@ -123,8 +123,11 @@ def list_objects(request: Request) -> Reply:
     )
 
 
-def list_objects_v2(request: Request) -> Reply:
-    limit, token = asked.number(request, "max-keys"), request.query.get("continuation-token")
+def list_objects_v2(request: S3Request) -> Reply:
+    limit, token = (
+        parameters.number(request, "max-keys"),
+        request.query.get("continuation-token"),
+    )
     writing, start = _Writing(request), request.param("start-after")
     after = behind_token(token) if token else start
     owner = request.param("fetch-owner") == "true"
@@ -149,7 +152,7 @@ def list_objects_v2(request: Request) -> Reply:
     )
 
 
-def _refuse_unordered(request: Request) -> None:
+def _refuse_unordered(request: S3Request) -> None:
     if request.param("allow-unordered") == "true" and request.param("delimiter"):
         raise S3Problem("InvalidArgument", "allow-unordered cannot be used with a delimiter")
 
@@ -157,9 +160,12 @@ def _refuse_unordered(request: Request) -> None:
 # versions
 
 
-def list_object_versions(request: Request) -> Reply:
-    limit, writing = asked.number(request, "max-keys"), _Writing(request)
-    marker, version = request.param("key-marker"), asked.marker_id(request, "version-id-marker")
+def list_object_versions(request: S3Request) -> Reply:
+    limit, writing = parameters.number(request, "max-keys"), _Writing(request)
+    marker, version = (
+        request.param("key-marker"),
+        parameters.marker_id(request, "version-id-marker"),
+    )
     if "version-id-marker" in request.query and not marker:
         raise S3Problem(
             "InvalidArgument",
@@ -187,7 +193,7 @@ def list_object_versions(request: Request) -> Reply:
     )
 
 
-def _versions(request: Request, limit: int, marker: str, version: str) -> VersionPage:
+def _versions(request: S3Request, limit: int, marker: str, version: str) -> VersionPage:
     if request.access.service.find(Versions) is None:
         return _only_versions(_page(request, limit, marker))
     request.access.require("list")
@@ -252,10 +258,10 @@ def _version_entries(writing: _Writing, found: Sequence[VersionEntry]) -> list[s
 # uploads
 
 
-def list_multipart_uploads(request: Request) -> Reply:
-    limit, writing = asked.number(request, "max-uploads"), _Writing(request)
+def list_multipart_uploads(request: S3Request) -> Reply:
+    limit, writing = parameters.number(request, "max-uploads"), _Writing(request)
     marker = request.param("key-marker")
-    upload = asked.marker_id(request, "upload-id-marker") if marker else ""
+    upload = parameters.marker_id(request, "upload-id-marker") if marker else ""
     page = _uploads(request, limit, marker, upload)
     return xml(
         document(
@@ -276,7 +282,7 @@ def list_multipart_uploads(request: Request) -> Reply:
     )
 
 
-def _uploads(request: Request, limit: int, marker: str, upload: str) -> UploadPage:
+def _uploads(request: S3Request, limit: int, marker: str, upload: str) -> UploadPage:
     request.access.require("list")
     if limit == 0:
         return UploadPage()

@@ -8,8 +8,8 @@ from gateway.common.xml import document, element, flag, optional
 from gateway.modes.s3 import bodies, documents, encryption, grants, headers, parsing, replies, sums
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Headers, Reply, xml
-from gateway.modes.s3.request import Request
-from gateway.modes.s3.resources import asked
+from gateway.modes.s3.request import S3Request
+from gateway.modes.s3.resources import parameters
 from gateway.modes.s3.wire import whole_number
 from gateway.storage import Complete, Part, Put, Upload
 
@@ -17,7 +17,7 @@ SMALLEST_PART = 5 << 20
 """Bytes of all parts but the last (Amazon S3 User Guide, "Multipart upload limits")."""
 
 
-def create_multipart_upload(request: Request) -> Reply:
+def create_multipart_upload(request: S3Request) -> Reply:
     request.access.require("write")
     algorithms, kind = sums.of_upload(request)
     options = headers.new_object(
@@ -30,13 +30,13 @@ def create_multipart_upload(request: Request) -> Reply:
     return xml(documents.initiated(request.bucket, upload), headers=said)
 
 
-def upload_part(request: Request) -> Reply:
+def upload_part(request: S3Request) -> Reply:
     access = request.access
     access.require("write")
     number = headers.part_number(request)
     assert number is not None  # this operation is chosen by the parameter
     key = encryption.for_part(request)
-    upload = access.upload(request.key, asked.upload_id(request))
+    upload = access.upload(request.key, parameters.upload_id(request))
     body = bodies.receive(request)
     options = Put(size=body.size, checksums=body.checksums, digests=body.digests, encryption=key)
     part = access.put_part(request.key, upload.id, number, body.source, options)
@@ -48,10 +48,10 @@ def _sums(part: Part) -> Headers:
     return [(f"x-amz-checksum-{name.lower()}", text) for name, text in part.checksums.items()]
 
 
-def list_parts(request: Request) -> Reply:
-    limit = asked.number(request, "max-parts")
-    marker = asked.number(request, "part-number-marker", 0, headers.MOST_PARTS)
-    upload = request.access.upload(request.key, asked.upload_id(request))
+def list_parts(request: S3Request) -> Reply:
+    limit = parameters.number(request, "max-parts")
+    marker = parameters.number(request, "part-number-marker", 0, headers.MOST_PARTS)
+    upload = request.access.upload(request.key, parameters.upload_id(request))
     found, more = _page(request, upload, marker, limit)
     people = documents.People(request.gateway.account)
     options = upload.options
@@ -76,7 +76,7 @@ def list_parts(request: Request) -> Reply:
 
 
 def _page(
-    request: Request, upload: Upload, after: int, limit: int
+    request: S3Request, upload: Upload, after: int, limit: int
 ) -> tuple[tuple[Part, ...], bool]:
     if limit == 0:
         return (), False
@@ -86,7 +86,7 @@ def _page(
     return parts, bool(request.access.parts(upload.key, upload.id, parts[-1].number, 1))
 
 
-def complete_multipart_upload(request: Request) -> Reply:
+def complete_multipart_upload(request: S3Request) -> Reply:
     access = request.access
     access.require("write")
     data = bodies.document(request, limit=bodies.COMPLETE_LIMIT, summed=False)
@@ -98,12 +98,14 @@ def complete_multipart_upload(request: Request) -> Reply:
         checksum_type=sums.type_named(request),
         encryption=encryption.for_part(request),
     )
-    info = access.complete(request.key, asked.upload_id(request), parsing.complete(data), options)
+    info = access.complete(
+        request.key, parameters.upload_id(request), parsing.complete(data), options
+    )
     said = replies.new_version(info) + replies.encryption(info.encryption)
     return xml(documents.completed(_location(request), request.bucket, info), headers=said)
 
 
-def _announced_size(request: Request) -> int | None:
+def _announced_size(request: S3Request) -> int | None:
     text = request.header("x-amz-mp-object-size")
     if not text:
         return None
@@ -113,12 +115,12 @@ def _announced_size(request: Request) -> int | None:
     return size
 
 
-def _location(request: Request) -> str:
+def _location(request: S3Request) -> str:
     base = request.gateway.settings.external_url
     scheme = request.environ.get("wsgi.url_scheme", "http")
     return f"{base.rstrip('/') if base else f'{scheme}://{request.host}'}{request.path}"
 
 
-def abort_multipart_upload(request: Request) -> Reply:
-    request.access.abort(request.key, asked.upload_id(request))
+def abort_multipart_upload(request: S3Request) -> Reply:
+    request.access.abort(request.key, parameters.upload_id(request))
     return Reply(204)

@@ -9,8 +9,8 @@ from functools import partial
 from gateway.modes.s3 import bodies, documents, encryption, grants, headers, replies
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Headers, Reply, xml
-from gateway.modes.s3.request import Request
-from gateway.modes.s3.resources import asked
+from gateway.modes.s3.request import S3Request
+from gateway.modes.s3.resources import parameters
 from gateway.storage import (
     BytesBody,
     Get,
@@ -35,7 +35,7 @@ _OVERRIDES = {
 _ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"})
 
 
-def put_object(request: Request) -> Reply:
+def put_object(request: S3Request) -> Reply:
     access = request.access
     access.require("write")
     if request.query and "versionId" in request.query:
@@ -54,7 +54,7 @@ def put_object(request: Request) -> Reply:
     return Reply(200, replies.written(access.put(request.key, body.source, options)))
 
 
-def get_object(request: Request) -> Reply:
+def get_object(request: S3Request) -> Reply:
     want = headers.reading(request)
     overrides = _overrides(request) if request.query else None
     if want.range is None:
@@ -75,7 +75,7 @@ def get_object(request: Request) -> Reply:
     return _sent(status, said, opened)
 
 
-def _part(request: Request, ask: Callable[[str, Get], T], want: Get) -> tuple[T, Get]:
+def _part(request: S3Request, ask: Callable[[str, Get], T], want: Get) -> tuple[T, Get]:
     """What is there, and what of it is sent."""
     return http_ranges.read(partial(ask, request.key), want, request.environ.get("HTTP_IF_RANGE"))
 
@@ -87,7 +87,7 @@ def _sent(status: int, said: Headers, opened: Opened) -> Reply:
     return Reply(status, said, body, opened.length)
 
 
-def head_object(request: Request) -> Reply:
+def head_object(request: S3Request) -> Reply:
     want = headers.reading(request)
     overrides = _overrides(request) if request.query else None
     if want.range is None:
@@ -127,7 +127,7 @@ def _extent(info: ObjectInfo, want: Get, start: int, length: int) -> Headers:
     return said
 
 
-def _wants_checksums(request: Request) -> bool:
+def _wants_checksums(request: S3Request) -> bool:
     mode = request.environ.get("HTTP_X_AMZ_CHECKSUM_MODE")
     return mode is not None and mode.upper() == "ENABLED"
 
@@ -144,7 +144,7 @@ def _checksums(info: ObjectInfo, want: Get) -> Headers:
     return replies.checksums(replace(info, checksums=part.checksums))
 
 
-def _overrides(request: Request) -> Headers:
+def _overrides(request: S3Request) -> Headers:
     """`response-…` parameters: headers in place of the object's own."""
     found = [(name, request.query[key]) for key, name in _OVERRIDES.items() if key in request.query]
     if found and request.anonymous:
@@ -167,7 +167,7 @@ def _overridden(said: Headers, overrides: Headers) -> Headers:
     return [(name, text) for name, text in said if name not in names] + overrides
 
 
-def get_object_attributes(request: Request) -> Reply:
+def get_object_attributes(request: S3Request) -> Reply:
     wanted = frozenset(
         name.strip()
         for name in request.header("x-amz-object-attributes").split(",")
@@ -179,8 +179,8 @@ def get_object_attributes(request: Request) -> Reply:
             "Invalid attribute name specified.",
             ArgumentName="x-amz-object-attributes",
         )
-    limit = asked.header_number(request, "x-amz-max-parts", 1000, 1000)
-    after = asked.header_number(request, "x-amz-part-number-marker", 0, headers.MOST_PARTS)
+    limit = parameters.header_number(request, "x-amz-max-parts", 1000, 1000)
+    after = parameters.header_number(request, "x-amz-part-number-marker", 0, headers.MOST_PARTS)
     want = Get(version=request.version, encryption=encryption.for_reading(request))
     info = request.access.stat(request.key, want)
     said = [("last-modified", replies.http_date(info.modified)), *replies.version(info)]

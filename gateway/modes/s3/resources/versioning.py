@@ -5,17 +5,17 @@ from __future__ import annotations
 from gateway.common.xml import document, element
 from gateway.modes.s3 import bodies, parsing
 from gateway.modes.s3.replies import Reply, xml
-from gateway.modes.s3.request import Request
+from gateway.modes.s3.request import S3Request
 
 _STATUS = {"on": "Enabled", "suspended": "Suspended"}
 
 
-def get_bucket_versioning(request: Request) -> Reply:
+def get_bucket_versioning(request: S3Request) -> Reply:
     status = _STATUS.get(request.access.versioning)
     return xml(document("VersioningConfiguration", element("Status", status) if status else ""))
 
 
-def put_bucket_versioning(request: Request) -> Reply:
+def put_bucket_versioning(request: S3Request) -> Reply:
     request.access.require("admin")
     request.access.set_versioning(parsing.versioning(bodies.document(request)))
     return Reply(200)

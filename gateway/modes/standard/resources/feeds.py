@@ -19,7 +19,7 @@ from gateway.storage import (
     ObjectInfo,
     WrongKey,
 )
-from gateway.telemetry.request_list import NEWEST, Place, Request
+from gateway.telemetry.request_list import NEWEST, Place, RequestEntry
 from gateway.web.replies import Reply
 
 # syncnext
@@ -71,7 +71,7 @@ def reqlist(call: Call) -> Reply:
     sid, limit = call.values["sid"] or "", call.values["limit"]
     if sid:
         call.access.require("read")
-    found: list[Request] = []
+    found: list[RequestEntry] = []
     for one in _seen(call, _place(call), sid):
         if len(found) == limit:
             last = found[-1]
@@ -92,7 +92,7 @@ def _place(call: Call) -> Place:
     return int(after[0]), after[1]
 
 
-def _seen(call: Call, before: Place, sid: str) -> Iterator[Request]:
+def _seen(call: Call, before: Place, sid: str) -> Iterator[RequestEntry]:
     """The requests that the key may know of, newest first."""
     everything = call.identity.access == "admin"
     since: dict[str, float] = {}

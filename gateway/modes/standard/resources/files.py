@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.modes.standard import bodies, versions, wire
 from gateway.modes.standard.call import Call
-from gateway.modes.standard.problems import Problem
+from gateway.modes.standard.problems import StandardProblem
 from gateway.storage import (
     Busy,
     BytesBody,
@@ -131,7 +131,9 @@ def _metadata(environ: dict[str, Any]) -> Any:
     if sum(len(name.encode()) + len(text.encode()) for name, text in found.items()) > (
         METADATA_LIMIT
     ):
-        raise Problem("invalid_request", f"The metadata has more than {METADATA_LIMIT} bytes.")
+        raise StandardProblem(
+            "invalid_request", f"The metadata has more than {METADATA_LIMIT} bytes."
+        )
     return found
 
 
@@ -159,7 +161,9 @@ def deletefile(call: Call) -> Reply:
     call.access.require("write")
     named, conditions = call.values["version"], write_conditions(call.environ)
     if named is not None and conditions is not None:
-        raise Problem("invalid_request", "Conditions are for the file, and not for a version.")
+        raise StandardProblem(
+            "invalid_request", "Conditions are for the file, and not for a version."
+        )
     try:
         done = versions.delete(call.access, call.path, named, conditions)
     except NoSuchKey as error:

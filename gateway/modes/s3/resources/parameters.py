@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from gateway.common.xml import carries
 from gateway.modes.s3.problems import S3Problem
-from gateway.modes.s3.request import Request
+from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.wire import whole_number
 from gateway.storage.paging import LIMIT
 
 _LARGEST = 2**31 - 1
 
 
-def number(request: Request, name: str, default: int = LIMIT, most: int = LIMIT) -> int:
+def number(request: S3Request, name: str, default: int = LIMIT, most: int = LIMIT) -> int:
     """A count in the query, at most `most`. Raises InvalidArgument when it is none."""
     text = request.query.get(name)
     return default if text is None else min(_number(name, text), most)
 
 
-def header_number(request: Request, name: str, default: int, most: int) -> int:
+def header_number(request: S3Request, name: str, default: int, most: int) -> int:
     text = request.header(name)
     return min(_number(name, text), most) if text else default
 
@@ -34,7 +34,7 @@ def _number(name: str, text: str) -> int:
     return found
 
 
-def encoding(request: Request) -> str:
+def encoding(request: S3Request) -> str:
     """`encoding-type`: "url" or ""."""
     text = request.param("encoding-type")
     if text not in ("", "url"):
@@ -47,7 +47,7 @@ def encoding(request: Request) -> str:
     return text
 
 
-def marker_id(request: Request, name: str) -> str:
+def marker_id(request: S3Request, name: str) -> str:
     """A marker that names a version or an upload. Lists say it again as it is, whatever their
     encoding; so what no document can hold is refused."""
     text = request.param(name)
@@ -56,5 +56,5 @@ def marker_id(request: Request, name: str) -> str:
     return text
 
 
-def upload_id(request: Request) -> str:
+def upload_id(request: S3Request) -> str:
     return request.param("uploadId")

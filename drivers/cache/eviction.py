@@ -25,7 +25,7 @@ _PAUSE = 5.0
 _UNUSED = "SELECT ?, id, -1, 0 FROM cache_entries WHERE used < ? LIMIT ?"
 
 
-class Room:
+class Evictor:
     def __init__(self, stock: Stock) -> None:
         self._stock, self.removing = stock, Removing(stock)
         self._busy = threading.Lock()

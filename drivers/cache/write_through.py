@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
 
 from drivers.cache import carrying
-from drivers.cache.parts import Parts
+from drivers.cache.context import CacheContext
 from gateway.storage import (
     Changes,
     Complete,
@@ -58,7 +58,7 @@ _AS_SOURCE = (Writable, Copies, Multipart, Versions, Labels, Protects)
 class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Purges):
     passes: ClassVar[frozenset[type]] = frozenset({Listable, Changes, Measures})
     case_sensitive: bool
-    _parts: Parts
+    _parts: CacheContext
 
     def find(self, capability: type[C]) -> C | None:
         if capability in _AS_SOURCE and self.source.find(capability) is None:

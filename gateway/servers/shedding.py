@@ -22,7 +22,7 @@ LASTS = STILL + RETRY_AFTER
 """Seconds for which room is made for one that was refused and did not come again."""
 
 
-class Room:
+class LoadShedder:
     """For a watch, which asks `makers` at each look and says when some were `cut`."""
 
     def __init__(self, admission: Admission) -> None:

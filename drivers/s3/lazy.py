@@ -36,7 +36,7 @@ class Tags(Mapping[str, str]):
         return f"Tags({self._count})"
 
 
-class Parts(Sequence[Part]):
+class LazyParts(Sequence[Part]):
     __slots__ = ("_count", "_found", "_load")
 
     def __init__(self, count: int, load: Callable[[], tuple[Part, ...]]) -> None:

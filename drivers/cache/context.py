@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from drivers.cache.eviction import Evictor
 from drivers.cache.hot import Hot
 from drivers.cache.marks import Marks
 from drivers.cache.places import Fills
 from drivers.cache.policy import Policy
-from drivers.cache.room import Room
 from drivers.cache.stock import Stock
 from gateway.storage import Store
 
 
 @dataclass(slots=True, kw_only=True)
-class Parts:
+class CacheContext:
     """`holder` names this process to the other workers."""
 
     source: Store
     stock: Stock
     marks: Marks
     policy: Policy
-    room: Room
+    room: Evictor
     hot: Hot
     holder: str
     clock: Callable[[], int]
