@@ -1,14 +1,14 @@
 """A cache in front of any service: what was read once is answered from a space of its own.
 
 layer.py      the driver: its options, how a read is answered
-through.py    writes: to the source, and the entry is invalid before and after
+write_through.py  writes: to the source, and the entry is invalid before and after
 policy.py     what may be stored, and for how long it is fresh
 entries.py    what is known of an object, as a value and as a row
 hot.py        the entries that a process answers without a look at the index
 marks.py      purges: points in the cache's history
 stock.py      entries and blocks in an index and a blob space of the engine
 rows.py       its tables, and what happens to their rows in a transaction
-room.py       what goes when the space is full
+eviction.py   what goes when the space is full
 removing.py   how it goes: rows, then files
 carrying.py   what a mark has named goes, so that the mark can
 fills.py      single flight: one read of the source, for all who wait
@@ -21,7 +21,7 @@ answers.py    what a source answers, held against what it was asked
 checks.py     what a source says of all bytes of an object
 body.py       an answer's bytes, from blocks and fills
 owner.py      one gateway to a folder
-parts.py      all of these, of a cache that is open
+context.py    all of these, of a cache that is open
 upkeep.py     what a process does behind its requests
 """
 

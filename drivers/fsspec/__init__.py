@@ -9,7 +9,7 @@
     transfers.py bytes to and from them
     details.py   what fsspec says of a file
     pool.py      connections: how many, how long, and when one is thrown away
-    asked.py     what callers ask of an object
+    supported.py what callers ask of an object
     walk.py      lists in the order of keys, a folder at a time
     label.py     what is known of an object beyond its bytes: the sidecars
     kinds.py     content types by name

@@ -4,7 +4,7 @@ store.py        the options, and what is shared with other services
 reading.py deleting.py writing.py listing.py uploads.py multipart.py copying.py
 labels.py account.py
                 operations of a bucket, each a mixin on `Bucket`; an account's buckets
-asking.py properties.py documents.py refusals.py
+request_headers.py properties.py documents.py refusals.py
                 the contract's values and errors ⇄ headers and XML
 client.py       a request → tried, and tried again → an answer
 credentials.py finding.py
