@@ -43,7 +43,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
         "gateway.access.access:Access.get",
         "gateway.access.access:Access.put",
     ),
-    "body": ("gateway.storage.streams:Intake.read_all",),
+    "body": ("gateway.storage.intake:Intake.read_all",),
     "store": ("gateway.services.service:Service.get", "gateway.services.service:Service.put"),
     "index": (
         "drivers.indexed.space:FileSpace.one",

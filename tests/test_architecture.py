@@ -107,19 +107,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 }
 """The first part that fits decides; each driver and each mode is a part of its own."""
 
-CIRCLES: tuple[set[str], ...] = (
-    {"gateway.access.access", "gateway.services.service"},
-    {
-        "gateway.storage.checksums",
-        "gateway.storage.conditions",
-        "gateway.storage.errors",
-        "gateway.storage.streams",
-        "gateway.storage.types",
-    },
-    {"gateway.testing.conformance.bench", "gateway.testing.conformance.harness"},
-    {"drivers.fsspec.drafts", "drivers.fsspec.local"},
-    {"drivers.fsspec.remote", "drivers.fsspec.transfers"},
-)
+CIRCLES: tuple[set[str], ...] = ({"gateway.access.access", "gateway.services.service"},)
 """Files that know of each other; none joins them."""
 
 

@@ -6,7 +6,7 @@
     local.py     `file://`, by the operating system itself: durable, atomic, conditional
     files.py     open files of this machine; drafts.py: those that are being written
     remote.py    all others, by fsspec: in windows, spooled, by rename or by one upload
-    transfers.py bytes to and from them
+    calls.py     what is asked of them, a call each; transfers.py: bytes to and from them
     details.py   what fsspec says of a file
     pool.py      connections: how many, how long, and when one is thrown away
     supported.py what callers ask of an object

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import os
 import stat as modes
+from collections.abc import Callable
 from contextlib import suppress
-from secrets import token_hex
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
-from drivers.fsspec import files, paths
+from drivers.fsspec import files
 from drivers.fsspec.failures import translated
 from drivers.fsspec.tree import Draft, Found
 
-if TYPE_CHECKING:
-    from drivers.fsspec.local import LocalTree
-
 
 class LocalDraft(Draft):
-    """A file of a random name, synced when it is finished."""
+    """What `path` will be, in a new file `at`, synced when it is finished; `move` puts that
+    into the path's place."""
 
-    def __init__(self, tree: LocalTree, path: str) -> None:
-        self._tree, self._path = tree, path
+    def __init__(self, at: str, path: str, move: Callable[[str, str], None]) -> None:
+        self._at, self._path, self._move = at, path, move
         self._found: Found | None = None
         self._step, self._placed = 0, False
-        with translated(path):
-            self._at = tree.own(f"{paths.DRAFTS}/{token_hex(16)}")
-            self._file: IO[bytes] = open(self._at, "xb", buffering=0)
+        self._file: IO[bytes] = open(at, "xb", buffering=0)
 
     def write(self, piece: bytes) -> None:
         with translated(self._path):
@@ -45,7 +41,7 @@ class LocalDraft(Draft):
     def commit(self) -> Found:
         assert self._found is not None, "finish comes first"
         with translated(self._path):
-            self._tree.move(self._at, self._path)
+            self._move(self._at, self._path)
         self._placed = True
         return self._found
 

@@ -134,7 +134,8 @@ class LocalTree(Tree):
     # writing
 
     def draft(self, path: str) -> Draft:
-        return LocalDraft(self, path)
+        with translated(path):
+            return LocalDraft(self._new_draft(), path, self._move)
 
     @contextmanager
     def lock(self, path: str) -> Iterator[None]:
@@ -143,7 +144,7 @@ class LocalTree(Tree):
                 held.enter_context(self._stripes.hold(path))
             yield
 
-    def move(self, draft: str, path: str) -> None:
+    def _move(self, draft: str, path: str) -> None:
         """Move a draft to its path, and make that durable."""
         for _ in range(_AGAIN):
             files.make_folders(os.path.dirname(self._at(path)))
@@ -182,13 +183,16 @@ class LocalTree(Tree):
 
     # the gateway's own files
 
-    def own(self, path: str) -> str:
+    def _owned(self, path: str) -> str:
         """The place of a file of the gateway's own, its folder made."""
         at = self._at(path)
         folder = os.path.dirname(at)
         if not os.path.isdir(folder):
             files.make_folders(folder, 0o700)
         return at
+
+    def _new_draft(self) -> str:
+        return self._owned(f"{paths.DRAFTS}/{token_hex(16)}")
 
     def load(self, path: str) -> bytes | None:
         with translated(path):
@@ -199,8 +203,8 @@ class LocalTree(Tree):
 
     def save(self, path: str, data: bytes, *, new: bool) -> bool:
         with translated(path):
-            at = self.own(path)
-            written = at if new else self.own(f"{paths.DRAFTS}/{token_hex(16)}")
+            at = self._owned(path)
+            written = at if new else self._new_draft()
             if not files.write_new(written, data):
                 return False
             if not new:

@@ -19,7 +19,7 @@ from drivers.fsspec.tree import Tree
 from gateway.storage import Context, OriginFailed, Secret
 
 if TYPE_CHECKING:
-    from drivers.fsspec.remote import Connected, Way
+    from drivers.fsspec.calls import Connected, Way
 
 _LOCAL = frozenset({"file", "local"})
 _ATOMIC = frozenset(
@@ -112,7 +112,7 @@ class Target:
         from fsspec.core import url_to_fs
         from fsspec.dircache import DirCache
 
-        from drivers.fsspec.remote import Connected
+        from drivers.fsspec.calls import Connected
 
         given = {**_patience(self.protocol, timeout), **revealed(self.options)}
         if "::" not in self.url:

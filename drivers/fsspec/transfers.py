@@ -6,16 +6,14 @@ from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 from tempfile import SpooledTemporaryFile
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from drivers.fsspec import paths
+from drivers.fsspec.calls import RemoteCalls, is_sftp
 from drivers.fsspec.failures import translated
 from drivers.fsspec.tree import Draft, Found, Handle, Moved
 from gateway.common import private
 from gateway.storage import PIECE, BytesBody, NoSuchKey, Readable, StorageError
-
-if TYPE_CHECKING:
-    from drivers.fsspec.remote import RemoteTree
 
 WINDOW = 4 << 20
 BLOCK = 8 << 20
@@ -27,13 +25,8 @@ STEP = 2 << 20
 PARTS = 9_000
 
 
-def is_sftp(fs: Any) -> bool:
-    """paramiko waits for an answer to each 32 KiB unless it is told not to."""
-    return "sftp" in fs.protocol
-
-
 class RemoteFile(Handle):
-    def __init__(self, tree: RemoteTree, path: str, found: Found) -> None:
+    def __init__(self, tree: RemoteCalls, path: str, found: Found) -> None:
         self.tree, self.path, self.found = tree, path, found
 
     def body(self, start: int, length: int) -> Readable:
@@ -76,7 +69,7 @@ class _Windows:
 class Spooled(Draft):
     """A body that waits here until all of it has come and was checked."""
 
-    def __init__(self, tree: RemoteTree, path: str) -> None:
+    def __init__(self, tree: RemoteCalls, path: str) -> None:
         self._tree, self._path, self._size = tree, path, 0
         self._drafted = ""
         limit = 0 if tree.way == "memory" else WINDOW

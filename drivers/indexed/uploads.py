@@ -40,7 +40,7 @@ from gateway.storage import (
     Upload,
 )
 from gateway.storage.checksums import composite, etag_of_parts, full_object, matches
-from gateway.storage.types import ChecksumType
+from gateway.storage.objects import ChecksumType
 
 REMEMBERED = 24 * 3_600_000
 """Milliseconds for which a completed upload's answer is given again."""

@@ -20,7 +20,7 @@ from hashlib import sha256
 from hmac import HMAC, digest
 from urllib.parse import quote, unquote_to_bytes
 
-from gateway.storage.types import Secret
+from gateway.storage.objects import Secret
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 SERVICE = "s3"

@@ -1,9 +1,18 @@
 """The contract between the gateway and its drivers. It imports nothing of the gateway.
 
-Start with `store.Store`, then `capabilities`, `types` and `errors`; drivers
+Start with `store.Store`, then `capabilities`, `objects`, `types` and `errors`; drivers
 need no more than what is exported here.
 """
 
+from gateway.storage.bodies import (
+    PIECE,
+    BytesBody,
+    FileBody,
+    Filling,
+    IteratorBody,
+    Readable,
+    pieces,
+)
 from gateway.storage.capabilities import (
     CAPABILITIES,
     Buckets,
@@ -58,6 +67,16 @@ from gateway.storage.errors import (
     Unsupported,
     WrongKey,
 )
+from gateway.storage.intake import Intake, resolve_range, wanted
+from gateway.storage.objects import (
+    NOTHING,
+    NULL_VERSION,
+    Encryption,
+    ObjectInfo,
+    Part,
+    Protection,
+    Secret,
+)
 from gateway.storage.paging import (
     Entry,
     ListPage,
@@ -70,21 +89,7 @@ from gateway.storage.paging import (
     page_of,
 )
 from gateway.storage.store import Context, Jobs, Layer, NoJobs, Place, Probe, Shared, Store
-from gateway.storage.streams import (
-    PIECE,
-    BytesBody,
-    FileBody,
-    Filling,
-    Intake,
-    IteratorBody,
-    Readable,
-    pieces,
-    resolve_range,
-    wanted,
-)
 from gateway.storage.types import (
-    NOTHING,
-    NULL_VERSION,
     BucketInfo,
     Change,
     ChangePage,
@@ -92,20 +97,15 @@ from gateway.storage.types import (
     Damage,
     Delete,
     Deleted,
-    Encryption,
     Get,
     Mark,
-    ObjectInfo,
     Opened,
-    Part,
     PartRef,
-    Protection,
     Purge,
     PurgeKind,
     Put,
     Range,
     Scrubbed,
-    Secret,
     Stats,
     Upload,
     Versioning,

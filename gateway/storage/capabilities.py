@@ -13,7 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from gateway.storage.bodies import Readable
 from gateway.storage.errors import StorageError
+from gateway.storage.objects import ObjectInfo, Part, Protection
 from gateway.storage.paging import (
     ListPage,
     ListQuery,
@@ -22,7 +24,6 @@ from gateway.storage.paging import (
     VersionPage,
     VersionQuery,
 )
-from gateway.storage.streams import Readable
 from gateway.storage.types import (
     BucketInfo,
     ChangePage,
@@ -31,10 +32,7 @@ from gateway.storage.types import (
     Deleted,
     Get,
     Mark,
-    ObjectInfo,
-    Part,
     PartRef,
-    Protection,
     Purge,
     Put,
     Scrubbed,
@@ -49,7 +47,7 @@ class Writable(ABC):
     def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
         """Store all of `source` under `key`, or nothing: atomic, also for readers.
 
-        Read it through `streams.Intake`, which counts and checks. Conditions
+        Read it through `intake.Intake`, which counts and checks. Conditions
         are evaluated together with the commit, so that of many writers with
         `if_none_match = ("*",)` one succeeds; a store that cannot raises
         `Unsupported` when conditions are given. What cannot be kept

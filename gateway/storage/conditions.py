@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.storage.errors import NoSuchKey, NotModified, PreconditionFailed
-from gateway.storage.types import ObjectInfo
+from gateway.storage.objects import ObjectInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

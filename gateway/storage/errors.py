@@ -43,10 +43,7 @@ Every error carries the key it is about, where there is one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from gateway.storage.types import ObjectInfo
+from gateway.storage.objects import ObjectInfo
 
 
 class StorageError(Exception):

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gateway.storage.errors import Unavailable
-from gateway.storage.types import ObjectInfo, Upload
+from gateway.storage.objects import ObjectInfo
+from gateway.storage.types import Upload
 
 LIMIT = 1000
 """Items on a page, unless asked for fewer; no store gives more."""

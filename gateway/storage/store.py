@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 
-from gateway.storage.types import Get, ObjectInfo, Opened, Secret
+from gateway.storage.objects import ObjectInfo, Secret
+from gateway.storage.types import Get, Opened
 from gateway.storage.waiting import Threads
 
 C = TypeVar("C")

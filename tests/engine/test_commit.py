@@ -16,7 +16,7 @@ from drivers.indexed.records import pack_detail
 from drivers.memory import Memory
 from gateway.storage import BytesBody, Context, Full, PreconditionFailed, Put, Unavailable
 from gateway.storage.checksums import CHECKSUMS, compute
-from gateway.storage.types import ChecksumType
+from gateway.storage.objects import ChecksumType
 
 
 @pytest.fixture

@@ -16,10 +16,11 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from drivers.fsspec import FileSystem
+from drivers.fsspec.calls import Connected
 from drivers.fsspec.details import found_of
 from drivers.fsspec.failures import translated
 from drivers.fsspec.pool import Pool
-from drivers.fsspec.remote import Connected, RemoteTree
+from drivers.fsspec.remote import RemoteTree
 from drivers.fsspec.transfers import Spooled
 from drivers.fsspec.walk import page
 from gateway.storage import (

@@ -19,7 +19,8 @@ from gateway.common.sigv4 import ChunkSigner, Seed, signing_key
 from gateway.modes.s3.chunked import ChunkedReader, trailer_names
 from gateway.modes.s3.problems import S3Problem
 from gateway.storage import Put, Secret
-from gateway.storage.streams import BytesBody, Intake
+from gateway.storage.bodies import BytesBody
+from gateway.storage.intake import Intake
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 CRC32 = "x-amz-checksum-crc32"

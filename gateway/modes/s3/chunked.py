@@ -23,7 +23,7 @@ from hmac import compare_digest
 
 from gateway.common.sigv4 import ChunkSigner
 from gateway.modes.s3.problems import S3Problem
-from gateway.storage.streams import PIECE, Readable
+from gateway.storage.bodies import PIECE, Readable
 
 LINE_LIMIT = 1024
 """Bytes that the line before a chunk may have."""

@@ -16,7 +16,8 @@ from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.wire import whole_number
 from gateway.storage import NOTHING, Conditions, Get, Put
-from gateway.storage.types import Checksum, ChecksumType
+from gateway.storage.objects import ChecksumType
+from gateway.storage.types import Checksum
 from gateway.web import http_fields
 from gateway.web.http_fields import (
     CONDITIONAL,

@@ -14,7 +14,8 @@ from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
 from gateway.storage import NOTHING, InvalidRequest
 from gateway.storage.checksums import CHECKSUMS, COMPOSITE_ONLY, FULL_OBJECT_ONLY, decode
-from gateway.storage.types import Checksum, ChecksumType
+from gateway.storage.objects import ChecksumType
+from gateway.storage.types import Checksum
 
 _HEADERS = tuple((name, f"HTTP_X_AMZ_CHECKSUM_{name}") for name in CHECKSUMS)
 _UNKNOWN = frozenset(

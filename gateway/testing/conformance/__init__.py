@@ -6,7 +6,7 @@
 
 Each test is one behaviour that the contract promises and its name says it. A
 store that has not a capability skips its tests; a driver may also inherit
-single classes, one for each capability. See `harness.Conformance` for what
+single classes, one for each capability. See `under_test.DriverUnderTest` for what
 else can be said of a driver.
 """
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 import pytest
 
@@ -42,10 +42,8 @@ from gateway.storage import (
     WrongKey,
     pieces,
 )
+from gateway.testing.conformance.under_test import DriverUnderTest
 from gateway.testing.conformance.walks import all_entries, all_uploads, all_versions
-
-if TYPE_CHECKING:
-    from gateway.testing.conformance.harness import Conformance
 
 C = TypeVar("C")
 T = TypeVar("T")
@@ -80,7 +78,7 @@ class Bench:
     """`store` and its abilities: each of these skips the test when the store has it not."""
 
     def __init__(
-        self, driver: Conformance, folder: Path, sid: str = "kit", shared: Shared | None = None
+        self, driver: DriverUnderTest, folder: Path, sid: str = "kit", shared: Shared | None = None
     ) -> None:
         self.driver, self.folder, self.sid = driver, folder, sid
         self.shared = shared or Shared()

@@ -7,16 +7,14 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import pytest
 
 from gateway.storage import StorageError
 from gateway.testing.conformance.bench import Bench
+from gateway.testing.conformance.under_test import DriverUnderTest
 from gateway.testing.faults import PATIENCE
-
-if TYPE_CHECKING:
-    from gateway.testing.conformance.harness import Conformance
 
 T = TypeVar("T")
 
@@ -65,7 +63,11 @@ def _arrive(barrier: _Barrier) -> None:
 
 
 def _run(
-    driver: type[Conformance], folder: Path, sid: str, work: Callable[[Bench, int], T], number: int
+    driver: type[DriverUnderTest],
+    folder: Path,
+    sid: str,
+    work: Callable[[Bench, int], T],
+    number: int,
 ) -> T:
     bench = Bench(driver(), folder, sid)
     try:

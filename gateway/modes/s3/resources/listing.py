@@ -26,7 +26,7 @@ from gateway.storage import (
     VersionQuery,
     Versions,
 )
-from gateway.storage.types import NULL_VERSION
+from gateway.storage.objects import NULL_VERSION
 
 _BARE = re.compile("[0-9a-f-]*").fullmatch
 

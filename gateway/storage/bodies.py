@@ -1,0 +1,115 @@
+"""Bodies: pulled in pieces, never held whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import IO, Protocol
+
+PIECE = 256 * 1024
+"""Bytes moved at a time. Measured on granian: 8 KiB halves the throughput, and
+1 MiB is slower too."""
+
+
+class Readable(Protocol):
+    """Bytes that are pulled. `read` gives up to `size` bytes, fewer when that is what
+    there is now, and b"" at the end only. `close` may be called twice."""
+
+    def read(self, size: int = PIECE, /) -> bytes: ...
+    def close(self) -> None: ...
+
+
+class BytesBody:
+    """A body that is already bytes: `data` is what has not been read."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def read(self, size: int = PIECE, /) -> bytes:
+        if size >= len(self.data):
+            piece, self.data = self.data, b""
+            return piece
+        piece, self.data = self.data[:size], self.data[size:]
+        return piece
+
+    def close(self) -> None:
+        self.data = b""
+
+
+class FileBody:
+    """`length` bytes of an open binary file from where it stands; closes it."""
+
+    __slots__ = ("_file", "_left")
+
+    def __init__(self, file: IO[bytes], length: int) -> None:
+        self._file, self._left = file, length
+
+    def read(self, size: int = PIECE, /) -> bytes:
+        if self._left <= 0:
+            return b""
+        piece = self._file.read(min(size, self._left))
+        self._left -= len(piece)
+        return piece
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class Filling:
+    """A source whose `read` gives all of `size` bytes, unless the body ends."""
+
+    __slots__ = ("_source",)
+
+    def __init__(self, source: Readable) -> None:
+        self._source = source
+
+    def read(self, size: int = PIECE, /) -> bytes:
+        piece = self._source.read(size)
+        if len(piece) == size or not piece:
+            return piece
+        read, length = [piece], len(piece)
+        while length < size and (piece := self._source.read(size - length)):
+            read.append(piece)
+            length += len(piece)
+        return b"".join(read) if len(read) > 1 else read[0]
+
+    def close(self) -> None:
+        self._source.close()
+
+
+class IteratorBody:
+    """A body from pieces that something else makes."""
+
+    __slots__ = ("_pieces", "_rest")
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces, self._rest = pieces, b""
+
+    def begin(self) -> None:
+        """Take the first bytes now, while what is wrong with them can still be told."""
+        while not self._rest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return
+            self._rest = piece
+
+    def read(self, size: int = PIECE, /) -> bytes:
+        if not self._rest:
+            self.begin()
+        piece, self._rest = self._rest[:size], self._rest[size:]
+        return piece
+
+    def close(self) -> None:
+        close = getattr(self._pieces, "close", None)
+        if close is not None:
+            close()
+
+
+def pieces(body: Readable, size: int = PIECE) -> Iterator[bytes]:
+    """The body in pieces; it is closed at the end, and when the iterator is."""
+    try:
+        while piece := body.read(size):
+            yield piece
+    finally:
+        body.close()
