@@ -1,8 +1,8 @@
-"""What `gateway drivers`, `gateway keys list` and `gateway services` print. Text only."""
+"""What `gateway drivers`, `gateway keys list` and `gateway services` print: text only."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from gateway.access.access import Access
 from gateway.access.identity import KeyAccess
@@ -13,6 +13,11 @@ from gateway.plugins.finding import Driver
 from gateway.plugins.options import describe, describe_default
 from gateway.services.service import Service
 from gateway.storage import CAPABILITIES, Layer, Measures
+
+
+def show(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line)
 
 
 def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -8,14 +8,17 @@ it is on stderr, when that is a terminal.
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
-from gateway.common.units import about_size
+from gateway.commands.command import Command
+from gateway.commands.place import add_place, configured, has_run, not_run
+from gateway.common.units import about_size, format_size, parse_size
 from gateway.config import Configuration
-from gateway.services.chain import Chain
+from gateway.services.chain import Chain, ChainError
 from gateway.storage import Damage, Measures, NoSuchStore, Scrubbed, Scrubs, StorageError, Store
 
 RATE = 64 << 20
@@ -29,6 +32,44 @@ BURST = 0.25
 
 LOOKS = 0.2
 """Seconds between two changes of the line that shows how far it is."""
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("sid", metavar="SID", nargs="?", help="one service or bucket; else all")
+    parser.add_argument(
+        "--rate",
+        metavar="SIZE",
+        type=_size,
+        default=RATE,
+        help=f"bytes a second, {format_size(RATE)} unless given; 0: as fast as it goes",
+    )
+    add_place(parser)
+
+
+def _size(text: str) -> int:
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _run(typed: argparse.Namespace) -> int:
+    configuration = configured(typed)
+    if not has_run(configuration):
+        raise ChainError(f"There is nothing to check: {not_run(configuration)}")
+    try:
+        return 0 if scrub(configuration, typed.sid, typed.rate, sys.stdout) else 1
+    except KeyboardInterrupt:
+        print("\ngateway: stopped before all was checked", file=sys.stderr)
+        return 1
+
+
+COMMAND = Command(
+    name="scrub",
+    text="compare all that is kept with its digests, also while serving; 1: something is damaged",
+    arguments=_arguments,
+    run=_run,
+)
 
 
 def scrub(configuration: Configuration, sid: str | None, rate: int, out: TextIO) -> bool:

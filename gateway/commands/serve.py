@@ -6,6 +6,7 @@ serving process opens its own runtime (see `worker`).
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import os
 import secrets
@@ -20,6 +21,8 @@ from typing import TextIO
 
 from gateway.catalog import CatalogError, FirstCredential, prepare
 from gateway.commands import start_screen
+from gateway.commands.command import Command
+from gateway.commands.place import add_config, configured
 from gateway.common.cpu_quota import usable_processors
 from gateway.config import Configuration, Tls
 from gateway.config import ServerOptions as Options
@@ -38,6 +41,30 @@ SERVERS: dict[ServerName, Callable[[], HTTPServer]] = {
 }
 THREADS: dict[ServerName, int] = {"granian": 32, "waitress": 16}
 """For each worker, unless configured. granian makes them when they are needed."""
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    add_config(parser)
+    parser.add_argument("--listen", metavar="HOST:PORT", action="append", help="may be repeated")
+    kept = parser.add_mutually_exclusive_group()
+    kept.add_argument("--data", metavar="DIR", help="the data folder")
+    kept.add_argument("--memory", action="store_true", default=None, help="keep nothing")
+    parser.add_argument("--server", choices=("auto", "granian", "waitress"))
+    parser.add_argument("--workers", metavar="N", type=int, help="processes")
+    parser.add_argument("--threads", metavar="N", type=int, help="of each process")
+    parser.add_argument("--log-format", choices=("text", "json"))
+    parser.add_argument(
+        "--lenient", action="store_true", help="go on without plugins that cannot be used"
+    )
+
+
+def _run(typed: argparse.Namespace) -> int:
+    return serve(configured(typed, lenient=typed.lenient))
+
+
+COMMAND = Command(
+    name="serve", text="serve until SIGTERM or Ctrl-C", arguments=_arguments, run=_run
+)
 
 
 def serve(configuration: Configuration, out: TextIO | None = None) -> int:

@@ -1,0 +1,68 @@
+"""`gateway check`: reads the configuration and reports every problem."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from gateway.catalog import CatalogError, find_master
+from gateway.commands import connectivity, inventory, start_screen
+from gateway.commands.command import Command
+from gateway.commands.place import add_place, configured
+from gateway.commands.serve import choose, count_workers
+from gateway.config import Configuration, data_folder
+from gateway.services.chain import Chain, ChainError
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--connect", action="store_true", help="try each upstream too, with a read")
+    add_place(parser)
+
+
+def _run(typed: argparse.Namespace) -> int:
+    configuration = configured(typed)
+    server = choose(configuration)
+    if configuration.data is not None and (problem := data_folder.foreseen(configuration.data)):
+        raise CatalogError(f"{problem} {data_folder.CHOOSE}")
+    find_master(configuration.data, os.environ)
+    if configuration.plugins.problems:
+        print(f"gateway: {configuration.plugins.message}", file=sys.stderr)
+        inventory.show(
+            f'The service "{one}": {why}.' for one, why in configuration.left_out.items()
+        )
+        return 1
+    if wrong := Chain(configuration).misplaced(configuration.data):
+        raise ChainError("\n".join(wrong))
+    print(f"The configuration is fine: {configuration.origin.path or 'defaults, without a file'}.")
+    options = configuration.server
+    print(f"  server     {server}, {count_workers(configuration, server)[1]}")
+    print(f"  data       {configuration.data or 'in memory: nothing is kept'}")
+    for listener in options.listen:
+        print(f"  listens at {listener}")
+    for one in start_screen.services(configuration.services):
+        print(f"  service    {one}")
+    for binding in configuration.bindings:
+        if binding.mode == "public":
+            print(f"NOTE: {binding.service} is public: anybody may read it by its binding.")
+    listeners = [(one.host, one.port) for one in options.listen]
+    for warning in start_screen.unsafe(configuration, listeners, server):
+        print(f"WARNING: {warning}")
+    return _connected(configuration) if typed.connect else 0
+
+
+def _connected(configuration: Configuration) -> int:
+    """Try what is behind the services; 1 when something cannot be read."""
+    code = 0
+    for tried in connectivity.connect(configuration):
+        inventory.show(connectivity.lines(tried))
+        code = code or (0 if tried.error == "" else 1)
+    return code
+
+
+COMMAND = Command(
+    name="check",
+    text="read the configuration and report every problem",
+    arguments=_arguments,
+    run=_run,
+)

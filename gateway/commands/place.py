@@ -1,0 +1,64 @@
+"""The place that a command is about: `--config` and `--data`, the configuration that they
+name, and whether a gateway has run there."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from gateway.catalog import CatalogError, find_master
+from gateway.catalog.database import FILE
+from gateway.common import looking
+from gateway.config import ConfigProblem, Configuration, ConfigurationError, load
+from gateway.config.paths import expanded, here
+
+SERVER_OPTIONS = ("listen", "data", "memory", "server", "workers", "threads", "log_format")
+"""Options of `[server]` that may be typed instead."""
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="FILE", help="else GATEWAY_CONFIG, else gateway.toml")
+
+
+def add_place(parser: argparse.ArgumentParser) -> None:
+    add_config(parser)
+    parser.add_argument("--data", metavar="DIR", help="the data folder")
+
+
+def configured(typed: argparse.Namespace, *, lenient: bool = True) -> Configuration:
+    """What only looks, or is about keys, does not need every plugin: it is lenient."""
+    given = {name: getattr(typed, name, None) for name in SERVER_OPTIONS}
+    overrides = {name: value for name, value in given.items() if value is not None}
+    if "data" in overrides:  # it is relative to where it was typed
+        overrides["data"] = _folder(overrides["data"])
+        overrides["memory"] = False
+    return load(typed.config, overrides=overrides, plugins=typed.plugins, lenient=lenient)
+
+
+def _folder(text: str) -> str:
+    try:
+        return str(here() / expanded(text))
+    except ValueError as error:
+        raise ConfigurationError([ConfigProblem("--data", f"{error}.")]) from None
+
+
+def has_run(configuration: Configuration) -> bool:
+    folder = configuration.data
+    if folder is None:
+        return False
+    try:
+        if configuration.catalog.embedded:
+            return looking.is_there(folder / FILE)
+        return find_master(folder, os.environ) is not None
+    except PermissionError as error:
+        raise CatalogError(f"The data folder {folder} cannot be read: {error.strerror}.") from error
+
+
+def not_run(configuration: Configuration) -> str:
+    """Why nothing is there to look at."""
+    if configuration.data is None:
+        return "Nothing is kept with [server] memory = true."
+    return (
+        f"The gateway has not run with the data folder {configuration.data} yet."
+        " Did you start it with --data or --config? Give the same here."
+    )
