@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.web.forwarded import Ambiguous, Header, Proxies, _hops
+from gateway.config.tables import ProxyHeaders
+from gateway.web.forwarded import Ambiguous, Proxies, _hops
 
 NETWORKS = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
 
-def settled(header: Header, environ: dict[str, Any]) -> tuple[str, str, str]:
+def settled(header: ProxyHeaders, environ: dict[str, Any]) -> tuple[str, str, str]:
     """(client, host, scheme)."""
     environ = {"HTTP_HOST": "inside:9000", "wsgi.url_scheme": "http", **environ}
     client = Proxies(NETWORKS, header).settle(environ)
@@ -118,7 +119,7 @@ def test_blanks_are_read_once(before: str, blank: str) -> None:
     ],
 )
 def test_what_is_longer_than_proxies_write_is_refused(
-    header: Header, variable: str, value: str
+    header: ProxyHeaders, variable: str, value: str
 ) -> None:
     environ = {"REMOTE_ADDR": "10.0.0.1", variable: ", ".ljust(8192 - len(value)) + value}
     assert settled(header, environ) == settled(header, {**environ, variable: value})

@@ -6,7 +6,7 @@ TOML becomes those), then `load.py`. Specification: configuration.
 
 from gateway.config.load import load, load_again
 from gateway.config.problems import ConfigProblem, ConfigurationError
-from gateway.config.services import construct, identify, in_order
+from gateway.config.services import SOURCE, construct, in_order
 from gateway.config.tables import (
     ID,
     ID_RULE,
@@ -28,6 +28,7 @@ __all__ = [
     "ID_RULE",
     "SID",
     "SID_RULE",
+    "SOURCE",
     "Binding",
     "CatalogOptions",
     "ConfigProblem",
@@ -40,7 +41,6 @@ __all__ = [
     "ServerOptions",
     "Tls",
     "construct",
-    "identify",
     "in_order",
     "load",
     "load_again",

@@ -14,8 +14,6 @@ from gateway.config.decode import BAD, Decoder, Link
 from gateway.config.problems import Problems, join, names, shown
 from gateway.config.tables import SID, SID_RULE, Declared
 from gateway.plugins.finding import Driver, Plugins
-from gateway.services.service import Identification, Service
-from gateway.services.subtree import Below
 from gateway.storage import Buckets, Store
 
 COMMON = ("driver", "name", "account")
@@ -158,24 +156,8 @@ def check_account(problems: Problems, account: object, known: Iterable[str], pla
 
 
 def construct(declared: Declared, linked: Mapping[str, Store]) -> Store:
-    """The driver's instance, its links filled from `linked`. Raises `ValueError`."""
-    links = {field: linked[sid] for field, sid in declared.links.items()}
-    if declared.source_path:
-        links[SOURCE] = Below(links[SOURCE], declared.source_path)
-    return declared.driver(**declared.options, **links)
-
-
-def identify(declared: Declared, created: int = 0) -> Identification:
-    """`created`: milliseconds since the epoch."""
-    return Identification(
-        sid=declared.sid,
-        created=created,
-        name=declared.name,
-        driver=declared.driver.driver,
-        owner=declared.account,
-        declared=declared.place,
-        source=declared.links.get("source", ""),
-    )
+    """The driver's instance; `linked` are its links, by field. Raises `ValueError`."""
+    return declared.driver(**declared.options, **linked)
 
 
 def in_order(services: Mapping[str, Declared]) -> list[Declared]:
@@ -258,11 +240,9 @@ def check_construction(
         if not set(declared.links.values()) <= built.keys():
             continue
         try:
-            store = construct(declared, built)
+            built[declared.sid] = construct(declared, declared.linked(built))
         except ValueError as error:
             problems.refused(declared.driver, declared.place, error)
-        else:
-            built[declared.sid] = Service(identify(declared), store)
     if buckets is not None:
         _check_buckets(problems, buckets)
 

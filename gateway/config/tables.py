@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from gateway.access.identity import Account, Credential, Identity, KeyAccess, Level, ServiceLevel
@@ -19,12 +19,15 @@ from gateway.config.decode import Text
 from gateway.modes import Settings
 from gateway.storage import Secret, Store
 from gateway.storage.options import AtLeast, Duration, ExistingFile, OneOrMany, Size
-from gateway.web.forwarded import Header
 
 if TYPE_CHECKING:
     from gateway.plugins.finding import Plugins
 
 Kind = Literal["auto", "granian", "waitress"]
+ProxyHeaders = Literal["x-forwarded", "forwarded"]
+"""What trusted proxies write: `X-Forwarded-For`, `-Host`, `-Proto`; or `Forwarded` (RFC 7239)."""
+
+S = TypeVar("S", bound=Store)
 
 SID = re.compile(r"[a-z0-9.-]{3,63}", re.ASCII)
 SID_RULE = "a service id has 3 to 63 of the characters a-z 0-9 . -"
@@ -119,7 +122,7 @@ class ServerOptions:
     domains: Annotated[tuple[HostName, ...], OneOrMany] = ()
     external_url: WebUrl | None = None
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], OneOrMany] = ()
-    proxy_headers: Header = "x-forwarded"
+    proxy_headers: ProxyHeaders = "x-forwarded"
     default_mode: str = "s3"
     region: str = "us-east-1"
     max_body: Annotated[int, Size] | None = None
@@ -210,6 +213,10 @@ class Declared:
     source_path: str = ""
     options: Mapping[str, Any]
     links: Mapping[str, str]
+
+    def linked(self, stores: Mapping[str, S]) -> dict[str, S]:
+        """What it links to, by field, of stores by sid."""
+        return {field: stores[sid] for field, sid in self.links.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

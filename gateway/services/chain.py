@@ -10,9 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from gateway.config import Configuration, construct, identify, in_order
+from gateway.config import SOURCE, Configuration, Declared, construct, in_order
 from gateway.services.folders import conflicts
 from gateway.services.service import Identification, Service
+from gateway.services.subtree import Below
 from gateway.storage import (
     AlreadyExists,
     Buckets,
@@ -49,10 +50,10 @@ class Chain:
         self.memory = configuration.server.memory
         services: dict[str, Service] = {}
         for declared in in_order(configuration.services):
-            store = construct(declared, services)
+            store = _constructed(declared, services)
             staging = self._staging(declared.sid)
             services[declared.sid] = Service(
-                identify(declared, configuration.origin.written), store, staging=staging
+                _identified(declared, configuration.origin.written), store, staging=staging
             )
             self._places[declared.sid] = declared.place
         self._services = services
@@ -189,3 +190,24 @@ class Chain:
         if versions is not None and versions.versioning != "on":
             versions.set_versioning("on")
         return store
+
+
+def _constructed(declared: Declared, services: Mapping[str, Service]) -> Store:
+    """With what it links to, its source seen from its `source_path`. Raises `ValueError`."""
+    links: dict[str, Store] = {**declared.linked(services)}
+    if declared.source_path:
+        links[SOURCE] = Below(links[SOURCE], declared.source_path)
+    return construct(declared, links)
+
+
+def _identified(declared: Declared, created: int) -> Identification:
+    """`created`: milliseconds since the epoch."""
+    return Identification(
+        sid=declared.sid,
+        created=created,
+        name=declared.name,
+        driver=declared.driver.driver,
+        owner=declared.account,
+        declared=declared.place,
+        source=declared.links.get(SOURCE, ""),
+    )

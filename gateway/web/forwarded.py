@@ -18,11 +18,11 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import Any, Literal
+from typing import Any
+
+from gateway.config.tables import ProxyHeaders
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
-Header = Literal["x-forwarded", "forwarded"]
-
 
 _LONGEST = 8192
 """Characters of a header that are looked at: proxies write a few dozen for each hop."""
@@ -37,7 +37,7 @@ class Proxies:
     """Networks whose proxies are believed, and the headers that they write."""
 
     networks: Networks = ()
-    header: Header = "x-forwarded"
+    header: ProxyHeaders = "x-forwarded"
 
     def settle(self, environ: dict[str, Any]) -> str:
         """The client's address. Host and scheme are put where a server puts them. Raises
