@@ -7,7 +7,7 @@
     files.py     open files of this machine; drafts.py: those that are being written
     remote.py    all others, by fsspec: in windows, spooled, by rename or by one upload
     calls.py     what is asked of them, a call each; transfers.py: bytes to and from them
-    details.py   what fsspec says of a file
+    details.py   what fsspec says of a file; internals.py: all that is used beyond its calls
     pool.py      connections: how many, how long, and when one is thrown away
     supported.py what callers ask of an object
     walk.py      lists in the order of keys, a folder at a time

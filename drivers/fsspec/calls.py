@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from drivers.fsspec import paths
+from drivers.fsspec import internals, paths
 from drivers.fsspec.details import found_of
 from drivers.fsspec.failures import translated
 from drivers.fsspec.pool import Pool
@@ -36,11 +36,6 @@ class Connected(NamedTuple):
 
     fs: Any
     root: str
-
-
-def is_sftp(fs: Any) -> bool:
-    """paramiko waits for an answer to each 32 KiB unless it is told not to."""
-    return "sftp" in fs.protocol
 
 
 class RemoteCalls(Tree):
@@ -90,12 +85,11 @@ class RemoteCalls(Tree):
         end = start + length if start + length < found.size else None
 
         def part(fs: Any, at: str) -> bytes:
-            if is_sftp(fs):
+            if internals.is_sftp(fs):
                 with fs.open(at, "rb") as file:
-                    now = file.stat()  # of what was opened, whatever has its name by now
-                    if (now.st_size, now.st_mtime * 1000) != (found.size, found.modified):
+                    if internals.sftp_status(file) != (found.size, found.modified):
                         raise Moved(key=path)
-                    return b"".join(file.readv([(start, length)]))
+                    return internals.sftp_read(file, start, length)
             return bytes(fs.cat_file(at, start=start, end=end, **self.wait))
 
         data = self.run(path, part)

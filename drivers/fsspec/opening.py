@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath
-from socket import IPPROTO_TCP, TCP_NODELAY
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from drivers.fsspec import internals
 from drivers.fsspec.pool import Pool
 from drivers.fsspec.tree import Tree
 from gateway.storage import Context, OriginFailed, Secret
@@ -68,7 +68,7 @@ class Target:
     def folder(self) -> Path | None:
         """The folder of this machine that it is; None for another file system."""
         local = self.protocol in _LOCAL and "::" not in self.url
-        return Path(_local_path(self.url)) if local else None
+        return Path(internals.local_path(self.url)) if local else None
 
     def open(self, context: Context, *, connections: int, timeout: float) -> Tree:
         if (folder := self.folder) is not None:
@@ -97,20 +97,17 @@ class Target:
 
     def _way(self, kind: type[Any]) -> Way | None:
         """How a file is replaced there in one step; None where it cannot be."""
-        from fsspec import AbstractFileSystem
-
         if "::" in self.url:
             return None
         if self.protocol == _MEMORY:
             return "memory"
         if self.protocol in _ATOMIC:
             return "upload"
-        return "rename" if kind.mv is not AbstractFileSystem.mv else None
+        return "rename" if internals.renames(kind) else None
 
     def _connect(self, timeout: float) -> Connected:
         """An instance of our own: fsspec's are shared by whoever asks, and keep listings."""
         from fsspec.core import url_to_fs
-        from fsspec.dircache import DirCache
 
         from drivers.fsspec.calls import Connected
 
@@ -121,10 +118,7 @@ class Target:
             fs, root = url_to_fs(self.url, **given)
         except (TypeError, KeyError) as error:  # fsspec hands options to constructors as they are
             raise OriginFailed(f"storage_options do not fit {self.protocol}: {error}") from error
-        fs.dircache = DirCache(use_listings_cache=False)
-        if "sftp" in fs.protocol:
-            fs.ftp.get_channel().settimeout(timeout)
-            fs.client.get_transport().sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        internals.settle(fs, timeout)
         return Connected(fs, str(root).rstrip("/"))
 
 
@@ -146,12 +140,6 @@ def _revealed(value: Any) -> Any:
     if isinstance(value, Secret):
         return value.reveal()
     return revealed(value) if isinstance(value, Mapping) else value
-
-
-def _local_path(url: str) -> str:
-    from fsspec.implementations.local import LocalFileSystem
-
-    return str(LocalFileSystem._strip_protocol(url))
 
 
 def _is_absolute(url: str) -> bool:

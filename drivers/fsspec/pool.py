@@ -14,6 +14,7 @@ from collections.abc import Callable
 from threading import BoundedSemaphore, Lock
 from typing import Any, TypeVar
 
+from drivers.fsspec import internals
 from gateway.storage import Busy, StorageError, Threads
 
 R = TypeVar("R")
@@ -99,21 +100,12 @@ class Pool:
             with self._lock:
                 self._idle.append(fs)
 
-    def _drop(self, fs: Any) -> None:
+    def _drop(self, connected: Any) -> None:
         if not self._together:
-            _close(fs)
+            internals.close(connected.fs)
 
     def close(self) -> None:
         with self._lock:
             idle, self._idle = self._idle, []
-        for fs in idle:
-            _close(fs)
-
-
-def _close(connected: Any) -> None:
-    """fsspec has no call for it; its connections are `client` or `ftp`, or go with it."""
-    for name in ("client", "ftp"):
-        close = getattr(getattr(connected.fs, name, None), "close", None)
-        if close is not None:
-            close()
-            return
+        for connected in idle:
+            internals.close(connected.fs)

@@ -8,8 +8,8 @@ from secrets import token_hex
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
-from drivers.fsspec import paths
-from drivers.fsspec.calls import RemoteCalls, is_sftp
+from drivers.fsspec import internals, paths
+from drivers.fsspec.calls import RemoteCalls
 from drivers.fsspec.failures import translated
 from drivers.fsspec.tree import Draft, Found, Handle, Moved
 from gateway.common import private
@@ -112,8 +112,7 @@ class Spooled(Draft):
         """To a draft, which nobody sees."""
         self._file.seek(0)
         with fs.open(at, "wb") as target:
-            if is_sftp(fs):
-                target.set_pipelined(True)
+            internals.hurry(fs, target)
             while piece := self._file.read(STEP):
                 target.write(piece)
 
@@ -128,9 +127,7 @@ class Spooled(Draft):
             target.close()
             target.commit()
         except BaseException:
-            with suppress(NotImplementedError):
-                target.discard()
-            target.closed = True  # else its finalizer would send what it holds
+            internals.abandon(target)
             raise
 
     def __exit__(self, *exc: object) -> None:
