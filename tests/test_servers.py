@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import inspect
 import json
 import os
 import queue
@@ -695,25 +694,6 @@ class Listener:
 
     def accept(self) -> None:
         raise OSError(errno.EMFILE, "Too many open files")
-
-
-def test_granian_is_as_its_parent_here_knows_it() -> None:
-    from granian.server.common import AbstractServer, AbstractWorker
-    from granian.server.mp import MPServer, WorkerProcess
-
-    def takes(function: object) -> list[str]:
-        return list(inspect.signature(function).parameters)  # type: ignore[arg-type]
-
-    assert takes(MPServer._spawn_worker) == ["self", "idx", "target", "callback_loader"]
-    assert takes(AbstractServer._serve_loop) == ["self", "spawn_target", "target_loader"]
-    assert "self._serve_loop(spawn_target, target_loader)" in inspect.getsource(
-        AbstractServer._serve
-    )
-    dead = inspect.getsource(AbstractWorker._watcher)
-    assert "self.parent.interrupt_children.append(self.idx)" in dead
-    assert "self.parent.main_loop_interrupt.set()" in dead
-    assert "self.birth = time.monotonic()" in inspect.getsource(AbstractWorker.__init__)
-    assert "self.inner = " in inspect.getsource(WorkerProcess._spawn)
 
 
 @pytest.mark.parametrize("workers", ["1", "3"])

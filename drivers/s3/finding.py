@@ -1,5 +1,7 @@
 """Where AWS's tools find keys: environment, files, profiles, assumed roles, web identity,
-programs, containers, instances. boto3's library does it, and is imported only here.
+programs, containers, instances; and where its regions are. boto3's library does it, and
+is imported only here. Read on botocore 1.36 to 1.43: `tests/libraries/test_botocore.py`
+says first what has moved.
 
 It raises many kinds of errors, with texts for whoever runs the gateway: those go to
 the log, and `OriginDenied` or `OriginFailed` to who asked.
@@ -12,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from drivers.s3.credentials import Key
 from gateway.storage import OriginDenied, OriginFailed, Secret
@@ -59,6 +62,27 @@ class Chain:
             resolver = session.get_component("credential_provider")
             resolver.providers.insert(0, _RoleProvider(session, self.role, self.external_id))
         return session
+
+    def host(self, region: str) -> str:
+        """The name of AWS's S3 in a region, of whatever partition it is in. Raises `ValueError`."""
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError
+
+        try:
+            client = self.session().create_client(
+                "s3",
+                region_name=region,
+                aws_access_key_id="none",  # it asks nobody: no keys are to be looked for
+                aws_secret_access_key="none",  # noqa: S106  # as above
+                config=Config(ignore_configured_endpoint_urls=True),
+            )
+        except BotoCoreError as error:
+            raise ValueError(f"region: no endpoint of AWS is known for it: {error}") from error
+        host = urlsplit(client.meta.endpoint_url).hostname
+        client.close()
+        if region == "us-east-1":
+            return "s3.us-east-1.amazonaws.com"  # the global name answers for all, by redirects
+        return str(host)
 
     def find(self, region: str) -> Found:
         """Look for keys anew. Raises `OriginDenied` when there are none, `OriginFailed`."""

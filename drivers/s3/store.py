@@ -202,7 +202,7 @@ class S3(Whole):
 
         @cache
         def of_region(name: str) -> Place:
-            return _aws_place(chain.session(), name)
+            return Place(chain.host(name), 443, True)
 
         return Endpoint(
             place=of_region(region),
@@ -224,25 +224,3 @@ def _endpoint(url: str) -> SplitResult:
     if found.scheme not in ("http", "https") or not found.hostname or behind or port == 0:
         raise ValueError(rule)
     return found
-
-
-def _aws_place(session: Any, region: str) -> Place:
-    """AWS's endpoint for a region, of whatever partition it is in. Raises `ValueError`."""
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError
-
-    try:
-        client = session.create_client(
-            "s3",
-            region_name=region,
-            aws_access_key_id="none",  # it asks nobody: no keys are to be looked for
-            aws_secret_access_key="none",  # noqa: S106  # as above
-            config=Config(ignore_configured_endpoint_urls=True),
-        )
-    except BotoCoreError as error:
-        raise ValueError(f"region: no endpoint of AWS is known for it: {error}") from error
-    host = urlsplit(client.meta.endpoint_url).hostname
-    client.close()
-    if region == "us-east-1":
-        host = "s3.us-east-1.amazonaws.com"  # the global name answers for all, by redirects
-    return Place(str(host), 443, True)

@@ -11,7 +11,8 @@ POSIX drops all of a process's locks on a file when it closes any descriptor of
 it, and SQLite's locks are on that file. So a map is shared by all who watch the
 same database in this process, and closed after the last connection.
 
-Where that does not work (Windows, a file system without maps), the pragma is asked.
+Where that does not work (Windows, a file system without maps, a header of another
+format), the pragma is asked.
 """
 
 from __future__ import annotations
@@ -19,11 +20,15 @@ from __future__ import annotations
 import mmap
 import os
 import sqlite3
+import sys
 import threading
 from pathlib import Path
 from typing import Protocol
 
 _HEADER = 48
+
+_FORMAT = 3007000
+"""The first number of the header. Read on SQLite 3.40 to 3.50; it is that of all since 3.7.0."""
 
 Version = int | bytes
 
@@ -44,7 +49,7 @@ def watch(path: Path) -> Watch:
         return DataVersion(path)
     try:
         return WalIndex(path)
-    except OSError:  # a file system that cannot map it
+    except OSError:  # it cannot be mapped, or is none that is known
         return DataVersion(path)
 
 
@@ -71,7 +76,10 @@ class DataVersion:
 class _Mapped:
     def __init__(self, path: Path) -> None:
         self.users = 0
+        # It stays open when it is of no use, too: closing it would drop SQLite's locks.
         self._handle = os.open(path, os.O_RDONLY)
+        if int.from_bytes(os.read(self._handle, 4), sys.byteorder) != _FORMAT:
+            raise OSError(f"{path} has a format that is not known")
         self.view = mmap.mmap(self._handle, _HEADER, access=mmap.ACCESS_READ)
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ cannot be loaded:
 Used of granian: `_spawn_worker`, `_serve_loop`, `wrks`, `interrupt_signal`,
 `interrupt_children` (places of the dead, by threads of its own) and `main_loop_interrupt`,
 which is set after each change of those; of a worker `_id`, `birth` and `inner`, its
-process. `tests/test_servers.py` says first when they move.
+process. `tests/libraries/test_granian.py` says first when they move.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@
   request is in work. So a byte a minute keeps a connection, and a client that
   takes nothing of a long answer keeps a thread. `look` is to be called once a
   second, in the thread of the loop.
+
+`tests/libraries/test_waitress.py` says first when what this stands on has moved.
 """
 
 from __future__ import annotations
