@@ -1,4 +1,6 @@
-"""The index's tables, in SQL that SQLite and PostgreSQL both understand.
+"""The index's tables, in SQLite's SQL, as all statements of the engine are.
+
+An index in another database would be a second set of statements below the same rules.
 
 - A key's current object is in `objects`; everything else that a version list
   shows (older versions, delete markers) is in `versions`. So a page of current
