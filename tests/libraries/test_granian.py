@@ -14,6 +14,7 @@ STANDING = Standing(
         "granian.server.mp:WorkerProcess._id": "self",
         "granian.server.common:AbstractServer.on_startup": "self hook",
         "granian.server.common:AbstractServer._serve_loop": "self spawn_target target_loader",
+        "multiprocessing.util:Finalize.__init__": "self obj callback args kwargs exitpriority",
     },
     written={
         # the loop that is ours, and what wakes it
@@ -45,7 +46,8 @@ STANDING = Standing(
         "granian.server.mp:MPServer._spawn_wsgi_worker": ("set_sync_signals()",),
         "granian._signals:set_sync_signals": ("set_main_signals(signal_handler)",),
         "granian._signals:set_main_signals": ("signal.signal(sig, interrupt_handler)",),
-        # what a server that stops ends with
+        # how a worker ends, and what a server that stops ends with
+        "multiprocessing.process:BaseProcess._bootstrap": ("util._exit_function()",),
         "granian.server.common:AbstractServer.shutdown": ("sys.exit(exit_code)",),
     },
 )
