@@ -235,7 +235,7 @@ def test_a_data_folder_that_is_a_file_is_said(run: Run, folder: Path) -> None:
 @pytest.fixture
 def plugins() -> Plugins:
     """All that is imported later otherwise, when it may be out of this user's reach."""
-    for name in ("runtime", "start_screen"):
+    for name in ("services.runtime", "commands.start_screen"):
         importlib.import_module(f"gateway.{name}")
     return Plugins.load()
 

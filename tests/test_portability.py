@@ -32,7 +32,7 @@ def windows_locks() -> Any:
     """`gateway.common.locks` as Windows imports it."""
     before, before_module = sys.platform, sys.modules.get("msvcrt")
     spec = importlib.util.spec_from_file_location(
-        "locks_of_windows", ROOT / "gateway" / "storage" / "locks.py"
+        "locks_of_windows", ROOT / "gateway" / "common" / "locks.py"
     )
     assert spec is not None
     assert spec.loader is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.libraries.standing import Standing
 
 STANDING = Standing(
@@ -38,5 +40,6 @@ STANDING = Standing(
 )
 
 
+@pytest.mark.usefixtures("sockets")  # urllib3 tries one when it is imported
 def test_botocore_is_as_we_know_it() -> None:
     assert STANDING.moved() == []
