@@ -22,6 +22,7 @@ from gateway.config import (
     load_again,
 )
 from gateway.hookspecs import hookimpl
+from gateway.plugins import finding
 from gateway.plugins.finding import PluginError, Plugins
 from gateway.storage import Get, NoSuchKey, Opened, Secret, Store
 from gateway.storage.options import AtLeast, Duration, OneOrMany, Size
@@ -575,6 +576,6 @@ def test_a_plugin_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPat
     from importlib.metadata import EntryPoint
 
     point = EntryPoint("broken", "no_such_module_anywhere", "gateway.plugins")
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [point])
+    monkeypatch.setattr(finding, "entry_points", lambda group: [point])
     with pytest.raises(PluginError, match=r'"broken" \(no_such_module_anywhere\)'):
         Plugins.load()
