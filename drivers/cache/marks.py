@@ -129,9 +129,9 @@ class Marks:
             with self._turn:
                 writer = self._connect(path)
             self._reader = self._connect(path)
-            headroom = Headroom(writer, path, least=_RESERVE)
-            self._committer = GroupCommit(writer, self._turn, _nothing, headroom)
             self._watch = watch(path)
+            headroom = Headroom(writer, path, self._watch.size, least=_RESERVE)
+            self._committer = GroupCommit(writer, self._turn, _nothing, headroom)
             self._version = self._watch.version
         self._committer.write(_create)
         self._seen: Version = -1

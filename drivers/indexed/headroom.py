@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -29,27 +29,36 @@ MOST = 64 << 20
 
 _STEP = 1 << 20
 _LOOK = 0.05
-"""Seconds between two looks, in which little can be added."""
+"""Seconds between two looks, unless a step was added before."""
 _UNBOUNDED = 0x3FFFFFFF
 """Pages that SQLite allows a database to have unless it is told otherwise."""
 
 
 class Headroom:
-    """Used within the index's turn, with its writer's connection."""
+    """Used within the index's turn, with its writer's connection. `size` gives the bytes of
+    the database, with those that are in its log alone."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, *, least: int = LEAST) -> None:
-        self._connection, self._path, self._least = connection, path, least
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        path: Path,
+        size: Callable[[], int],
+        *,
+        least: int = LEAST,
+    ) -> None:
+        self._connection, self._path, self._size, self._least = connection, path, size, least
         self._reserve = Reserve(reserve_of(path))
-        self._next, self._grows, self._looked = 0.0, True, False
+        self._next, self._enough, self._grows, self._looked = 0.0, 0, True, False
 
     def tend(self) -> None:
         """Keep as much as is needed now. Costs nothing but now and then."""
-        now = time.monotonic()
-        if now < self._next:
+        now, size = time.monotonic(), self._size()
+        if now < self._next and size < self._enough:
             return
-        self._next, self._looked = now + _LOOK, True
+        self._next, self._enough, self._looked = now + _LOOK, size + _STEP, True
         with suppress(sqlite3.Error, OSError):  # then the commit says so
-            wanted = self._least + self._growth() // _STEP * _STEP
+            growth = max(0, size - self._path.stat().st_size)
+            wanted = self._least + growth // _STEP * _STEP
             self._let_grow(self._reserve.keep(min(wanted, MOST)))
 
     @contextmanager
@@ -81,12 +90,6 @@ class Headroom:
         written nothing is made."""
         if self._looked:
             self._reserve.keep(self._least)
-
-    def _growth(self) -> int:
-        """Bytes that are in the log, and have no place in the database's file yet."""
-        (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
-        (size,) = self._connection.execute("PRAGMA page_size").fetchone()
-        return max(0, int(pages * size) - self._path.stat().st_size)
 
     def _let_grow(self, grows: bool) -> None:
         if grows != self._grows:  # SQLite takes what there is for the least

@@ -125,9 +125,9 @@ class FileSpace(Space):
         try:
             with self._turn:
                 writer = self._prepared()
+                self._watch = watch(self.path)
                 if reserve:
-                    self._headroom = Headroom(writer, self.path)
-            self._watch = watch(self.path)
+                    self._headroom = Headroom(writer, self.path, self._watch.size)
         except sqlite3.Error as error:  # damaged, or a disk with no room for SQLite's own files
             self.close()
             raise translate(error) from error

@@ -129,6 +129,18 @@ def test_it_grows_with_what_the_log_has_added_and_comes_back(store: Local, tmp_p
     assert place.stat().st_size >= headroom.LEAST
 
 
+def test_it_keeps_up_with_a_writer_who_is_faster_than_the_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(headroom, "_LOOK", 3600.0)
+    store = Local(keep_versions="off")
+    store.open(Context(sid="bucket", folder=tmp_path))
+    for number in range(100):  # 5 MB, all in the log
+        put(store, f"k{number}")
+    assert (tmp_path / "index.reserve").stat().st_size >= headroom.LEAST + 3 * MIB
+    store.close()
+
+
 def test_who_only_looks_makes_none(tmp_path: Path) -> None:
     local = Local()
     local.open(Context(sid="bucket", folder=tmp_path))
