@@ -28,7 +28,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "dispatch": ("gateway.web.app:App.__call__", "gateway.web.doors:Doors.choose"),
     "Falcon": ("falcon.app:App.__call__",),
     "parse": (
-        "gateway.modes.s3.request:Request.__init__",
+        "gateway.modes.s3.request:S3Request.__init__",
         "gateway.modes.s3.operations:find",
         "gateway.modes.s3.headers:reading",
         "gateway.modes.s3.headers:new_object",
@@ -38,7 +38,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     ),
     "signature": ("gateway.modes.s3.application:who",),
     "permission": (
-        "gateway.modes.s3.request:Request.open",
+        "gateway.modes.s3.request:S3Request.open",
         "gateway.access.access:Access.require",
         "gateway.access.access:Access.get",
         "gateway.access.access:Access.put",
