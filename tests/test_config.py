@@ -575,8 +575,6 @@ def test_an_unknown_hook_is_an_error() -> None:
 def test_a_plugin_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     from importlib.metadata import EntryPoint
 
-    from gateway.plugins import finding
-
     point = EntryPoint("broken", "no_such_module_anywhere", "gateway.plugins")
     monkeypatch.setattr(finding, "entry_points", lambda group: [point])
     with pytest.raises(PluginError, match=r'"broken" \(no_such_module_anywhere\)'):

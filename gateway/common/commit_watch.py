@@ -43,13 +43,15 @@ class Watch(Protocol):
     def wrote(self) -> None:
         """This process has just committed."""
 
-    def size(self) -> int:
-        """Bytes of the database, with those that are in its log alone. As cheap."""
-
     def close(self) -> None: ...
 
 
-def watch(path: Path) -> Watch:
+class FileWatch(Watch, Protocol):
+    def size(self) -> int:
+        """Bytes of the database, with those that are in its log alone. As cheap."""
+
+
+def watch(path: Path) -> FileWatch:
     """A watch on a database in WAL mode, by the best way that there is here."""
     if os.name == "nt":
         return DataVersion(path)
