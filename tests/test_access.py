@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from drivers.memory import Memory
-from gateway.access.access import AUTHENTICATED, EVERYONE, GRANTS, Access, Grant
+from gateway.access.access import Access
+from gateway.access.grants import GRANTS, Grant
 from gateway.access.identity import ANONYMOUS, Identity, KeyAccess
+from gateway.access.rules import AUTHENTICATED, EVERYONE
 from gateway.services.service import Identification, Service
 from gateway.storage import (
     BytesBody,

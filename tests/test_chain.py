@@ -13,7 +13,7 @@ from typing import ClassVar, cast
 
 import pytest
 
-from gateway.access.access import Grant
+from gateway.access.grants import Grant
 from gateway.access.identity import ANONYMOUS, Identity, KeyAccess
 from gateway.config import load
 from gateway.hookspecs import hookimpl

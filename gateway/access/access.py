@@ -1,9 +1,9 @@
 """May this identity do this to that key? One evaluator, for every mode.
 
-A mode translates its own language of rules (S3 ACLs, …) into grants on a
-service or an object; they are evaluated here only, so that what one door
-denies no other door gives. `Access` is a service as an identity sees it:
-modes touch services through it alone.
+A mode translates its own language of rules (S3 ACLs, …) into grants on a service or an
+object, or into the rules of a setting; they are evaluated in `evaluation` only, so that what
+one door denies no other door gives. `Access` is a service as an identity sees it: modes touch
+services through it alone. What it decides about is an action and a key.
 
 No answer depends on data before it is authorized: who may neither read a key
 nor list its service cannot tell a missing key from a private one.
@@ -13,9 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
+from gateway.access.actions import Action, Actions, ObjectAction, of
+from gateway.access.evaluation import Compiled
+from gateway.access.grants import GRANTS, rules_of_object
 from gateway.access.identity import Identity
+from gateway.access.rules import UNKNOWN, Facts
+from gateway.access.ruleset import RuleSet
 from gateway.services.service import Service
 from gateway.storage import (
     ChangePage,
@@ -56,236 +61,197 @@ from gateway.storage import (
 )
 from gateway.storage.paging import check_moves
 
-Action = Literal[
-    "list",
-    "read",
-    "write",
-    "purge",
-    "read-acl",
-    "write-acl",
-    "read-grants",
-    "write-grants",
-    "admin",
-]
-"""What is done. `list` a service's keys and uploads, `read` an object, `write` (put and
-delete), `purge` (remove a version for good), `read-acl` and `write-acl` of an object,
-`read-grants` and `write-grants` of the service, `admin` (its settings, and itself)."""
+_SHOWN: tuple[Action, ...] = ("list", "read", "write", "admin")
+"""Who may do none of these, does not see a service in a list."""
 
-Permission = Literal["read", "write", "read-acl", "write-acl", "full"]
+_MAKING: Actions = frozenset(
+    ("write", "write-tags", "write-new-acl", "write-retention", "write-hold")
+)
+"""All that making an object may need."""
 
-EVERYONE = "*"
-AUTHENTICATED = "~"
-
-GRANTS = "grants"
-"""The attribute of an object that holds its grants: `[[grantee, permission], …]`."""
-
-
-class Grant(NamedTuple):
-    """`grantee`: an account's id, `EVERYONE`, or `AUTHENTICATED` (any account).
-
-    On a service, `read` lets its keys be listed and `write` lets objects be
-    put and deleted; on an object, `read` lets it be read.
-    """
-
-    grantee: str
-    permission: Permission
-
-
-_SERVICE_ACTIONS: Mapping[Permission, frozenset[Action]] = {
-    "read": frozenset({"list"}),
-    "write": frozenset({"write"}),
-    "read-acl": frozenset({"read-grants"}),
-    "write-acl": frozenset({"write-grants"}),
-    "full": frozenset({"list", "write", "read-grants", "write-grants"}),
-}
-"""What a grant on a service gives: nothing on the objects of others (as S3's ACLs)."""
-
-_OBJECT_ACTIONS: Mapping[Permission, frozenset[Action]] = {
-    "read": frozenset({"read"}),
-    "write": frozenset(),
-    "read-acl": frozenset({"read-acl"}),
-    "write-acl": frozenset({"write-acl"}),
-    "full": frozenset({"read", "read-acl", "write-acl"}),
-}
-_READING: frozenset[Action] = frozenset({"list", "read", "read-acl", "read-grants"})
-_WRITING: frozenset[Action] = _READING | {"write", "purge"}
-_ALL: frozenset[Action] = _WRITING | {"write-acl", "write-grants", "admin"}
-_OF_LEVEL: Mapping[str, frozenset[Action]] = {
-    "read": _READING,
-    "write": _WRITING,
-    "admin": _ALL,
-    "read-all": _READING,
-    "write-all": _WRITING,
-    "own": frozenset(),
-}
-
-
-def acting_for(identity: Identity) -> str:
-    """The account whose rights the key has; "" when it has only those that its access
-    names (a table, `read-all`, `write-all`), whatever its account owns."""
-    return identity.account if identity.access in ("own", "admin") else ""
-
-
-def _granted(
-    grants: Iterable[Grant], identity: Identity, table: Mapping[Permission, frozenset[Action]]
-) -> set[Action]:
-    actions: set[Action] = set()
-    account = acting_for(identity)
-    for grantee, permission in grants:
-        if grantee == EVERYONE or (account and grantee in (AUTHENTICATED, account)):
-            actions |= table[permission]
-    return actions
-
-
-def allowed_on_service(identity: Identity, service: Service) -> frozenset[Action]:
-    """All actions that `identity` may do in `service`, to whatever key."""
-    allowed = allowed_by_access(identity, service)
-    if not service.grants:
-        return allowed
-    return allowed | _granted(service.grants, identity, _SERVICE_ACTIONS)
-
-
-def allowed_by_access(identity: Identity, service: Service) -> frozenset[Action]:
-    """Those that the key's access gives, without grants."""
-    access = identity.access
-    if access == "admin":
-        return _ALL
-    if not isinstance(access, str):
-        level = access.get(service.sid)
-        return _OF_LEVEL[level] if level else frozenset()
-    account = acting_for(identity)
-    return _ALL if account and account == service.owner else _OF_LEVEL[access]
-
-
-def allowed_on_object(identity: Identity, info: ObjectInfo) -> frozenset[Action]:
-    """The actions that the object itself gives `identity`: its writer's, and its grants'."""
-    account = acting_for(identity)
-    if account and account == info.owner:
-        return _OBJECT_ACTIONS["full"]
-    grants = (Grant(*one) for one in info.attributes.get(GRANTS, ()))
-    return frozenset(_granted(grants, identity, _OBJECT_ACTIONS))
+_NEEDS_KEY: Actions = frozenset(("read", "read-version"))
+"""For these a customer's key must fit."""
 
 
 class Access:
     """A service seen by an identity. Each method decides first and acts then;
-    it raises `Forbidden`, or what the service raises."""
+    it raises `Forbidden`, or what the service raises.
 
-    __slots__ = ("_allowed", "identity", "service")
+    `rules` are the service's (without them its grants are all that is said of it), `facts`
+    those of the request."""
 
-    def __init__(self, service: Service, identity: Identity) -> None:
-        self.service, self.identity = service, identity
-        self._allowed = allowed_on_service(identity, service)
+    __slots__ = ("_always", "_facts", "_rules", "identity", "service")
+
+    def __init__(
+        self,
+        service: Service,
+        identity: Identity,
+        *,
+        rules: RuleSet | None = None,
+        facts: Facts = UNKNOWN,
+    ) -> None:
+        self.service, self.identity, self._facts = service, identity, facts
+        if rules is None:
+            rules = RuleSet(service.sid, service.owner, service.grants)
+        self._rules = rules.compiled(identity)
+        self._always = self._rules.always
 
     # deciding
 
-    def may(self, action: Action) -> bool:
-        return action in self._allowed
+    def may(self, action: Action, key: str | None = None) -> bool:
+        """Whether the service's rules allow it. `key`: the object's, or the prefix of a list;
+        None for what is done to the service."""
+        if action in self._always:
+            return True
+        return self._rules.decide(action, key, self._facts).verdict == "allow"
+
+    def might(self, action: Action) -> bool:
+        """Whether they may allow it for some key."""
+        return action in self._always or self._rules.might(action, self._facts)
 
     @property
     def visible(self) -> bool:
         """Whether the service is shown in lists of services."""
-        return bool(self._allowed & {"list", "read", "write", "admin"})
+        return any(map(self.might, _SHOWN))
 
-    def require(self, action: Action) -> None:
-        if action not in self._allowed:
+    def require(self, action: Action, key: str | None = None) -> None:
+        if action not in self._always and not self.may(action, key):
             raise Forbidden
 
-    def _hide(self, error: StorageError) -> StorageError:
+    def _hide(self, error: StorageError, key: str) -> StorageError:
         """What to say of a missing object to somebody who may perhaps not know of it."""
-        return error if "list" in self._allowed else Forbidden()
+        return error if self.may("list", key) else Forbidden()
+
+    def _may_any(self, action: Action, key: str) -> bool:
+        """Whether the service's rules allow it to any object of that key; else the object
+        itself may. Raises `Forbidden` when they deny it."""
+        verdict = self._rules.decide(action, key, self._facts).verdict
+        if verdict == "deny":
+            raise Forbidden(key=key)
+        return verdict == "allow"
 
     def _object(self, action: Action, key: str, want: Get) -> ObjectInfo:
         """The object, once it is sure that `action` may be done to it."""
-        encryption = want.encryption if action == "read" else None
+        action = of(action, want.version)
+        allowed = action in self._always or self._may_any(action, key)
+        encryption = want.encryption if action in _NEEDS_KEY else None
         try:
             info = self.service.stat(key, Get(version=want.version, encryption=encryption))
         except (NotFound, MethodNotAllowed, WrongKey) as error:
-            raise self._hide(error) from None
-        self._require_on(action, info)
+            raise self._hide(error, key) from None
+        if not allowed:
+            self._require_of(action, info)
         return info
 
-    def _require_on(self, action: Action, info: ObjectInfo) -> None:
-        if action not in self._allowed and action not in allowed_on_object(self.identity, info):
+    def _require_of(self, action: Action, info: ObjectInfo) -> None:
+        """What the object itself says, where the service's rules say nothing."""
+        rules = Compiled(rules_of_object(info), self.identity)
+        if rules.decide(action, info.key, self._facts).verdict != "allow":
             raise Forbidden(key=info.key)
 
     # reading
 
     def get(self, key: str, want: Get = Get()) -> Opened:
-        if "read" in self._allowed:
+        action: Action = "read" if want.version is None else "read-version"
+        if action in self._always or self._may_any(action, key):
             return self.service.get(key, want)
         self._object("read", key, want)
         opened = self.service.get(key, want)
         try:  # it may be another object than it was just now
-            self._require_on("read", opened.info)
+            self._require_of(action, opened.info)
         except Forbidden:
             opened.close()
             raise
         return opened
 
     def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
-        if "read" in self._allowed:
+        action = of("read", want.version)
+        if action in self._always or self._may_any(action, key):
             return self.service.stat(key, want)
         self._object("read", key, want)
         info = self.service.stat(key, want)
-        self._require_on("read", info)  # it may be another object than it was just now
+        self._require_of(action, info)  # it may be another object than it was just now
         return info
 
     def list(self, query: ListQuery = ListQuery()) -> ListPage:
-        self.require("list")
+        self.require("list", query.prefix)
         page = self.service.need(Listable).list(query)
         check_moves(page.next, query.after)
         return page
 
     def versions(self, query: VersionQuery = VersionQuery()) -> VersionPage:
-        self.require("list")
+        self.require("list-versions", query.prefix)
         page = self.service.need(Versions).versions(query)
         check_moves(page.next, query.after, page.next_version, query.after_version)
         return page
 
     def uploads(self, query: UploadQuery = UploadQuery()) -> UploadPage:
-        self.require("list")
+        self.require("list-uploads", query.prefix)
         page = self.service.uploads(query)
         check_moves(page.next, query.after, page.next_upload, query.after_upload)
         return page
 
     def changes(self, after: int = 0, limit: int = 1000, wait: float = 0) -> ChangePage:
-        self.require("read")
+        self.require("read-changes")
         return self.service.need(Changes).changes(after, limit, wait)
 
     def stats(self) -> Stats:
-        self.require("list")
+        self.require("read-stats")
         return self.service.need(Measures).stats()
 
     # writing
 
-    def _owned(self, options: Put) -> Put:
+    def _made(self, key: str, options: Put) -> Put:
+        """What the object is to have, for who may give it that."""
+        if not self._always >= _MAKING:
+            self._require_making(key, options)
         return options if options.owner else replace(options, owner=self.identity.account)
 
+    def _require_making(self, key: str, options: Put) -> None:
+        self.require("write", key)
+        if options.tags:
+            self.require("write-tags", key)
+        if GRANTS in options.attributes:
+            self.require("write-new-acl", key)
+        if options.protection is not None:
+            if options.protection.mode is not None:
+                self.require("write-retention", key)
+            if options.protection.hold:
+                self.require("write-hold", key)
+
     def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
-        self.require("write")
-        return self.service.put(key, source, self._owned(options))
+        return self.service.put(key, source, self._made(key, options))
 
     def delete(self, key: str, options: Delete = Delete()) -> Deleted:
-        self.require("write")
-        return self.service.delete(key, self._within_rights(options))
+        self._require_removing(key, options)
+        return self.service.delete(key, options)
 
     def delete_many(self, items: Iterable[tuple[str, Delete]]) -> Sequence[Deleted | StorageError]:
-        self.require("write")
-        return self.service.delete_many(
-            (key, self._within_rights(options)) for key, options in items
-        )
+        """One result for each; who may not remove one is told so in its place."""
+        allowed: list[tuple[str, Delete]] = []
+        refused: dict[int, Forbidden] = {}
+        for place, (key, options) in enumerate(items):
+            try:
+                self._require_removing(key, options)
+            except Forbidden as error:
+                refused[place] = error
+            else:
+                allowed.append((key, options))
+        if not refused:
+            return self.service.delete_many(allowed)
+        done = iter(self.service.delete_many(allowed) if allowed else ())
+        count = len(allowed) + len(refused)
+        return [refused[place] if place in refused else next(done) for place in range(count)]
 
     def purge(self, purge: Purge = Purge()) -> Mark:
         """Make a cache forget."""
-        self.require("write")
+        self.require("flush")
         return self.service.need(Purges).purge(purge)
 
-    def _within_rights(self, options: Delete) -> Delete:
-        if options.version is not None:
-            self.require("purge")
-        if options.bypass and not self.may("admin"):
+    def _require_removing(self, key: str, options: Delete) -> None:
+        self.require(of("delete", options.version), key)
+        if options.bypass and not self.may("bypass-governance", key):
             raise Forbidden("Only who administers the service may override a retention.")
-        return options
 
     def copy(
         self,
@@ -295,13 +261,14 @@ class Access:
         want: Get = Get(),
         options: Put = Put(),
     ) -> ObjectInfo:
-        self.require("write")
+        options = self._made(key, options)
         source.authorize_read(source_key, want)
-        return self.service.copy(source.service, source_key, key, want, self._owned(options))
+        return self.service.copy(source.service, source_key, key, want, options)
 
     def authorize_read(self, key: str, want: Get = Get()) -> None:
         """Raise unless `key` may be read; who may not list learns nothing else."""
-        if "read" not in self._allowed:
+        action = of("read", want.version)
+        if action not in self._always and not self._may_any(action, key):
             self._object("read", key, want)
 
     def authorize(self, action: Action, key: str, version: str | None = None) -> ObjectInfo:
@@ -311,17 +278,17 @@ class Access:
     # in parts
 
     def begin(self, key: str, options: Put = Put()) -> Upload:
-        self.require("write")
-        return self.service.begin(key, self._owned(options))
+        return self.service.begin(key, self._made(key, options))
 
-    def upload(self, key: str, upload: str) -> Upload:
-        self.require("write")
+    def upload(self, key: str, upload: str, action: ObjectAction = "write") -> Upload:
+        """The upload, for who may do `action` with it."""
+        self.require(action, key)
         return self.service.upload(key, upload)
 
     def put_part(
         self, key: str, upload: str, number: int, source: Readable, options: Put = Put()
     ) -> Part:
-        self.require("write")
+        self.require("write", key)
         return self.service.put_part(key, upload, number, source, options)
 
     def copy_part(
@@ -334,34 +301,34 @@ class Access:
         want: Get = Get(),
         options: Put = Put(),
     ) -> Part:
-        self.require("write")
+        self.require("write", key)
         source.authorize_read(source_key, want)
         return self.service.copy_part(
             key, upload, number, source.service, source_key, want, options
         )
 
     def parts(self, key: str, upload: str, after: int = 0, limit: int = 1000) -> tuple[Part, ...]:
-        self.require("write")
+        self.require("list-parts", key)
         return self.service.parts(key, upload, after, limit)
 
     def complete(
         self, key: str, upload: str, parts: Sequence[PartRef], options: Complete = Complete()
     ) -> ObjectInfo:
-        self.require("write")
+        self.require("write", key)
         return self.service.complete(key, upload, parts, options)
 
     def abort(self, key: str, upload: str) -> None:
-        self.require("write")
+        self.require("abort", key)
         self.service.abort(key, upload)
 
     # labels, protection, settings
 
     def tags(self, key: str, version: str | None = None) -> ObjectInfo:
-        """The object, for who may read it; its tags are among what it says."""
-        return self._object("read", key, Get(version=version))
+        """The object, for who may read its tags, which are among what it says."""
+        return self._object("read-tags", key, Get(version=version))
 
     def set_tags(self, key: str, version: str | None, tags: Mapping[str, str]) -> ObjectInfo:
-        self.require("write")
+        self.require(of("write-tags" if tags else "delete-tags", version), key)
         return self.service.need(Labels).set_labels(key, version, tags=tags)
 
     def grants(self, key: str, version: str | None = None) -> ObjectInfo:
@@ -378,14 +345,17 @@ class Access:
     def protect(
         self, key: str, version: str | None, protection: Protection, *, bypass: bool = False
     ) -> ObjectInfo:
-        self.require("admin" if bypass else "write")
+        self.require("write-retention", key)
+        self.require("write-hold", key)
+        if bypass:
+            self.require("bypass-governance", key)
         return self.service.need(Protects).protect(key, version, protection, bypass=bypass)
 
     @property
     def versioning(self) -> Versioning:
-        self.require("list")
+        self.require("read-versioning")
         return self.service.versioning
 
     def set_versioning(self, state: Versioning) -> None:
-        self.require("admin")
+        self.require("write-versioning")
         self.service.set_versioning(state)

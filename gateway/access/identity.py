@@ -48,6 +48,12 @@ class Identity:
 ANONYMOUS = Identity()
 
 
+def acting_for(identity: Identity) -> str:
+    """The account whose rights the key has; "" when it has only those that its access
+    names (a table, `read-all`, `write-all`), whatever its account owns."""
+    return identity.account if identity.access in ("own", "admin") else ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
     """A key that can prove itself: its secret, and whom it stands for."""

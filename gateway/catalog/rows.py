@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Row
 
-from gateway.access.access import Grant
+from gateway.access.grants import Grant
 from gateway.access.identity import KeyAccess
 
 

@@ -81,14 +81,27 @@ SERVICES = Table(
     Index("services_granted", "granted", "sid"),
     sqlite_autoincrement=True,
 )
+SERVICE_SETTINGS = Table(
+    "service_settings",
+    METADATA,
+    Column("sid", _NAME, primary_key=True),
+    Column("kind", _NAME, primary_key=True),
+    Column("document", String, nullable=False),
+    Column("decides", Boolean, nullable=False),
+    Column("version", BigInteger, nullable=False),
+)
 
 
 def _create(connection: Connection) -> None:
-    METADATA.create_all(connection)
+    METADATA.create_all(connection, tables=[META, REVISION, ACCOUNTS, KEYS, SERVICES])
     connection.execute(insert(REVISION).values(id=1, number=1))
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create,)
+def _add_settings(connection: Connection) -> None:
+    METADATA.create_all(connection, tables=[SERVICE_SETTINGS])
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create, _add_settings)
 
 
 def get_meta(connection: Connection, name: str) -> str | None:

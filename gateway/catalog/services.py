@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from gateway.access.access import Grant
+from gateway.access.grants import Grant
 from gateway.catalog.cache import Cached
 from gateway.catalog.rows import ServiceRow, grants_value, service_row
 from gateway.catalog.schema import SERVICES, get_meta, get_metas, set_meta
+from gateway.catalog.settings import WITH_RULES, has_settings, remove_row
 from gateway.storage import AlreadyExists, Conflict, Full, Unavailable
 
 _SINCE = "declared since "
@@ -46,11 +47,12 @@ class ServiceTable(Cached):
     def services(
         self, after: str = "", limit: int = 1000, *, for_account: str | None = None
     ) -> list[ServiceRow]:
-        """By sid, those above `after`; for an account: those that it owns, or that grant
-        anything to anybody."""
+        """By sid, those above `after`; for an account: those that it owns, or that may give
+        something to others by their grants or settings."""
         wanted = and_(SERVICES.c.namespace == _NAMESPACE, SERVICES.c.sid > after)
         if for_account is not None:
-            wanted = and_(wanted, or_(SERVICES.c.owner == for_account, SERVICES.c.granted))
+            shared = or_(SERVICES.c.granted, SERVICES.c.sid.in_(WITH_RULES))
+            wanted = and_(wanted, or_(SERVICES.c.owner == for_account, shared))
         query = select(SERVICES).where(wanted).order_by(SERVICES.c.sid).limit(limit)
         with self._database.reading() as connection:
             return [service_row(row) for row in connection.execute(query)]
@@ -59,7 +61,9 @@ class ServiceTable(Cached):
         self, sid: str, owner: str, grants: Iterable[Grant] = (), *, replaces: int | None = None
     ) -> ServiceRow:
         """The row decides who gets a name. `replaces`: the id of a row that goes in the
-        same commit. Raises `AlreadyExists`, `Conflict` when that row is gone already."""
+        same commit, with its settings. Raises `AlreadyExists`, also when there are settings of
+        a service that is not here now, which must not become another's; `Conflict` when
+        that row is gone already."""
         if sid in self._sids:
             raise AlreadyExists(f"The service {sid!r} is declared in the configuration.")
         grants, created = tuple(grants), self._clock()
@@ -74,10 +78,12 @@ class ServiceTable(Cached):
         }
         try:
             with self._database.writing() as connection:
-                if replaces is not None:
-                    gone = connection.execute(delete(SERVICES).where(SERVICES.c.id == replaces))
-                    if not gone.rowcount:
-                        raise Conflict
+                if replaces is not None and not remove_row(connection, replaces):
+                    raise Conflict
+                if has_settings(connection, sid):
+                    raise AlreadyExists(
+                        f"There are settings of a service {sid!r} that was declared before."
+                    )
                 added = connection.execute(insert(SERVICES).values(row))
         except IntegrityError:
             raise AlreadyExists from None
@@ -85,9 +91,8 @@ class ServiceTable(Cached):
         return ServiceRow(id, sid, owner, created, grants)
 
     def remove_service(self, id: int) -> bool:
-        """Whether the row was there."""
-        gone = delete(SERVICES).where(SERVICES.c.id == id)
-        return self._database.removing(lambda one: bool(one.execute(gone).rowcount))
+        """Whether the row was there. Its settings go with it."""
+        return self._database.removing(lambda one: remove_row(one, id))
 
     def declared_since(self, sids: Iterable[str], written: int) -> Mapping[str, int]:
         """When each of the configuration's services was first seen here: it stays, whatever

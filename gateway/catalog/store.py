@@ -1,4 +1,5 @@
-"""The catalog: accounts, keys and services that are made while the gateway runs.
+"""The catalog: accounts, keys and services that are made while the gateway runs, and the
+settings of all services.
 
 What the configuration declares comes first and cannot be changed here
 (`Conflict`). Every answer is current: a lookup compares the database's version
@@ -16,10 +17,11 @@ from gateway.catalog.database import Database
 from gateway.catalog.keys import Declarations, KeyTable
 from gateway.catalog.secrets import Keyring
 from gateway.catalog.services import ServiceTable
+from gateway.catalog.settings import SettingTable
 from gateway.storage.store import now
 
 
-class Catalog(KeyTable, ServiceTable):
+class Catalog(KeyTable, ServiceTable, SettingTable):
     """Open it with `gateway.catalog.open_catalog`."""
 
     def __init__(

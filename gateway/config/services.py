@@ -23,6 +23,9 @@ SOURCE, SOURCE_PATH = "source", "source_path"
 """The link of a layer, and what every service with that link has too: a path that is
 put in front of the keys that it asks its source for."""
 
+SETTINGS = "settings"
+"""A table of documents by kind, which every declared service may have."""
+
 BUCKETS: Mapping[str, Any] = {"driver": "local", "keep_versions": "off"}
 """Defaults of `[buckets]`, as far as its driver has such an option."""
 
@@ -85,8 +88,11 @@ class ServiceReader:
         check_account(problems, account, self.accounts, join(place, "account"))
         if driver is None:
             return None
-        common = (*COMMON, SOURCE_PATH) if SOURCE in driver.options else COMMON
-        path = self._path(table, place) if SOURCE_PATH in common else ""
+        common = (*COMMON, SETTINGS) if sid else COMMON
+        path = ""
+        if SOURCE in driver.options:
+            common, path = (*common, SOURCE_PATH), self._path(table, place)
+        settings = self._settings(table.get(SETTINGS, {}), join(place, SETTINGS)) if sid else {}
         values = self.decoder.table(driver.kind, table, place, also=common)
         if len(problems) > before:
             return None
@@ -100,6 +106,7 @@ class ServiceReader:
             source_path=path,
             options={key: value for key, value in values.items() if key not in links},
             links=links,
+            settings=settings,
         )
         return self._in_memory(declared) if self.memory else declared
 
@@ -120,6 +127,27 @@ class ServiceReader:
             listed = f"known drivers: {names(known)}"
             problems.add(where, f"found {shown(name)}{nobody}; {listed}.{like}")
         return driver
+
+    def _settings(self, found: object, place: str) -> dict[str, str]:
+        """Documents that their kinds can parse."""
+        problems, kinds, documents = self.decoder.problems, self.plugins.kinds, dict[str, str]()
+        if not isinstance(found, dict):
+            problems.add(place, f"found {shown(found)}; allowed: a table.")
+            return {}
+        for name, document in found.items():
+            where = join(place, name)
+            if name not in kinds:
+                known = f" Known: {names(sorted(kinds))}." if kinds else " No mode has any."
+                problems.add(where, f"unknown setting.{nearest(name, kinds)}{known}")
+            elif not isinstance(document, str):
+                problems.add(where, f"found {shown(document)}; allowed: the document as text.")
+            else:
+                try:
+                    kinds[name].parse(document)
+                except ValueError as error:
+                    problems.add(where, f"{error}")
+                documents[name] = document
+        return documents
 
     def _text(self, table: Mapping[str, object], name: str, place: str, default: str) -> str:
         value = self.decoder.value(str, table.get(name, default), join(place, name))

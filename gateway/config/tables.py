@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from gateway.access.identity import Account, Credential, Identity, KeyAccess, Level, ServiceLevel
 from gateway.config.decode import Text
 from gateway.modes import Settings
-from gateway.storage import Secret, Store
+from gateway.storage import NOTHING, Secret, Store
 from gateway.storage.options import AtLeast, Duration, ExistingFile, OneOrMany, Size
 
 if TYPE_CHECKING:
@@ -202,7 +202,8 @@ class Declared:
     """A service that the file declares, or `[buckets]` (whose `sid` is "").
 
     `options` are the driver's own, decoded; `links` its fields typed `Store`
-    with the sids that they name. `place` says where in the file it is.
+    with the sids that they name. `place` says where in the file it is. `settings` are
+    documents by kind, which no API changes.
     """
 
     sid: str
@@ -213,6 +214,7 @@ class Declared:
     source_path: str = ""
     options: Mapping[str, Any]
     links: Mapping[str, str]
+    settings: Mapping[str, str] = NOTHING
 
     def linked(self, stores: Mapping[str, S]) -> dict[str, S]:
         """What it links to, by field, of stores by sid."""

@@ -9,11 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
-from gateway.access.access import Access, Grant
+from gateway.access.access import Access
+from gateway.access.grants import Grant
 from gateway.access.identity import Account, Identity, Keys
+from gateway.access.rules import UNKNOWN, Facts
+from gateway.access.settings import Setting, SettingKind
 from gateway.telemetry.request_list import RequestList
+
+T = TypeVar("T")
 
 WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Any]
 
@@ -33,7 +38,9 @@ class Settings:
 
 
 class Gateway(Protocol):
-    """What a mode sees of the gateway. Every answer is current in every worker."""
+    """What a mode sees of the gateway. Every answer is current in every worker.
+
+    `facts` are those of the request for which a mode asks: rules may decide by them."""
 
     settings: Settings
     keys: Keys
@@ -50,10 +57,10 @@ class Gateway(Protocol):
     def account_by_email(self, email: str) -> Account | None:
         """The one account of that address, whatever its case; None when none or several have it."""
 
-    def access(self, identity: Identity, sid: str) -> Access:
+    def access(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> Access:
         """The service as `identity` sees it. Raises `NoSuchStore`."""
 
-    def services(self, identity: Identity) -> Sequence[Access]:
+    def services(self, identity: Identity, facts: Facts = UNKNOWN) -> Sequence[Access]:
         """All services that `identity` may see, by sid."""
 
     def create(self, identity: Identity, sid: str, grants: Sequence[Grant] = ()) -> Access:
@@ -63,12 +70,24 @@ class Gateway(Protocol):
         `AlreadyExists` (whoever owns it), `BadKey` when `sid` is no service id.
         """
 
-    def drop(self, identity: Identity, sid: str) -> None:
+    def drop(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> None:
         """Remove it. Raises `NotEmpty`, `NoSuchStore`, `Forbidden`; `Conflict` when it
         is declared in the configuration."""
 
-    def set_grants(self, identity: Identity, sid: str, grants: Sequence[Grant]) -> None:
+    def set_grants(
+        self, identity: Identity, sid: str, grants: Sequence[Grant], facts: Facts = UNKNOWN
+    ) -> None:
         """Replace a service's grants. Needs `write-grants`; `Conflict` when it is declared."""
+
+    def setting(self, access: Access, kind: SettingKind[T]) -> Setting[T] | None:
+        """A setting of the service, parsed; None when it has none. Needs `kind.read`."""
+
+    def set_setting(self, access: Access, kind: SettingKind[T], document: str) -> Setting[T]:
+        """Raises what `kind.parse` raises, and `Conflict` when the configuration says it.
+        Needs `kind.write`."""
+
+    def remove_setting(self, access: Access, kind: SettingKind[Any]) -> bool:
+        """Whether it was there. Raises `Conflict` likewise. Needs `kind.remove`."""
 
 
 class Mode(Protocol):
@@ -96,6 +115,14 @@ class Documented(Protocol):
 
     def pages(self) -> Mapping[str, Callable[[], Page]]:
         """By path. Each is made when it is asked for."""
+
+
+@runtime_checkable
+class Configuring(Protocol):
+    """A mode that owns kinds of settings of services. They count whether it answers requests
+    or not: what they say of who may do what holds through every mode."""
+
+    def kinds(self) -> Collection[SettingKind[Any]]: ...
 
 
 @runtime_checkable

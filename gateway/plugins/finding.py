@@ -9,16 +9,18 @@ what to do; nothing of a plugin that is wrong is used.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
+from typing import Any
 
 import pluggy
 
 from gateway import hookspecs
+from gateway.access.settings import SettingKind
 from gateway.common.nearest_name import nearest
-from gateway.modes import Mode
+from gateway.modes import Configuring, Mode
 from gateway.plugins.checking import Unfit, check_mode, options_of_driver
 from gateway.plugins.options import Option
 from gateway.storage import CAPABILITIES, Layer, Store
@@ -65,6 +67,7 @@ class Plugins:
         self._manager.add_hookspecs(hookspecs)
         self.drivers: dict[str, Driver] = {}
         self.modes: dict[str, Mode] = {}
+        self.kinds: dict[str, SettingKind[Any]] = {}
         self.problems: list[str] = []
 
     @classmethod
@@ -104,12 +107,14 @@ class Plugins:
             self._manager.check_pending()
             drivers = [self._driver(one, name, origin) for one in self._from("drivers", name)]
             modes = {check_mode(one): one for one in self._from("modes", name)}
-            self._refuse_twice(drivers, modes)
+            kinds = list(_kinds(modes.values()))
+            self._refuse_twice(drivers, modes, kinds)
         except (pluggy.PluginValidationError, Unfit) as error:
             self._manager.unregister(name=name)
             raise PluginError(f"{who}: {error}{_hint(error)}") from error
         self.drivers.update((one.name, one) for one in drivers)
         self.modes.update(modes)  # type: ignore[arg-type]  # checked: they have what Mode asks
+        self.kinds.update((one.name, one) for one in kinds)
 
     def _from(self, what: str, plugin: str) -> Iterator[object]:
         """What that plugin's hook gives. Raises `Unfit`."""
@@ -131,7 +136,9 @@ class Plugins:
         assert issubclass(kind, Store)
         return Driver(name=kind.driver, kind=kind, plugin=plugin, options=options, origin=origin)
 
-    def _refuse_twice(self, drivers: list[Driver], modes: Mapping[str, object]) -> None:
+    def _refuse_twice(
+        self, drivers: list[Driver], modes: Mapping[str, object], kinds: list[SettingKind[Any]]
+    ) -> None:
         names = [one.name for one in drivers]
         for name in names:
             other = self.drivers.get(name)
@@ -145,6 +152,20 @@ class Plugins:
         for name in modes:
             if name in self.modes:
                 raise Unfit(f'the mode "{name}" exists already. Rename it.')
+        named = [one.name for one in kinds]
+        for name in named:
+            if name in self.kinds or named.count(name) > 1:
+                raise Unfit(f'the kind of settings "{name}" exists already. Rename it.')
+
+
+def _kinds(modes: Iterable[object]) -> Iterator[SettingKind[Any]]:
+    """Those that the modes own. Raises `Unfit`."""
+    for mode in modes:
+        if isinstance(mode, Configuring):
+            for kind in mode.kinds():
+                if not isinstance(kind, SettingKind):
+                    raise Unfit(f"{mode!r}: its method `kinds` gives a {type(kind).__name__}.")
+                yield kind
 
 
 def preload() -> None:

@@ -13,10 +13,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Literal
+from typing import Any, Literal, NamedTuple, TypeVar
 
-from gateway.access.access import Access, Grant, allowed_on_service
+from gateway.access.access import Access
+from gateway.access.actions import ServiceAction
+from gateway.access.grants import Grant
 from gateway.access.identity import Account, Identity, Keys
+from gateway.access.rules import UNKNOWN, Facts
+from gateway.access.ruleset import RuleSet
+from gateway.access.settings import Setting, SettingKind
 from gateway.catalog import Catalog, ServiceRow, open_catalog
 from gateway.catalog.cache import Kept
 from gateway.common.commit_watch import Version
@@ -24,6 +29,7 @@ from gateway.config import SID, SID_RULE, Configuration
 from gateway.modes import Settings
 from gateway.services.chain import Chain
 from gateway.services.service import Identification, Service
+from gateway.services.settings import ServiceSettings
 from gateway.services.upstream_accounts import Accounts
 from gateway.storage import (
     AlreadyExists,
@@ -33,6 +39,7 @@ from gateway.storage import (
     Jobs,
     NoSuchStore,
     NotEmpty,
+    Unavailable,
 )
 from gateway.storage.store import now
 from gateway.telemetry.request_list import RequestList
@@ -40,8 +47,17 @@ from gateway.telemetry.request_list import RequestList
 _CREATORS = frozenset({"own", "admin"})
 _EVERYTHING = frozenset({"read-all", "write-all", "admin"})
 _PAGE = 1000
+T = TypeVar("T")
+
 _TRIES = 10
 """How often a row may go under the hands of who would replace it."""
+
+
+class Reached(NamedTuple):
+    """A service, and what is said about who may do what with it."""
+
+    service: Service
+    rules: RuleSet
 
 
 class Runtime:
@@ -55,8 +71,10 @@ class Runtime:
         *,
         clock: Callable[[], int] = now,
         requests: RequestList | None = None,
+        service_settings: ServiceSettings | None = None,
     ) -> None:
         self.settings, self.clock = settings, clock
+        self.service_settings = service_settings or ServiceSettings(catalog)
         self.requests = requests or RequestList()
         self.stopping = threading.Event()
         self.keys: Keys = catalog
@@ -65,7 +83,10 @@ class Runtime:
         self._declared = {
             sid: one for sid, one in chain.services.items() if sid not in self.accounts
         }
-        self._made: tuple[Version, Kept[Service]] = (-1, Kept())
+        self._known: tuple[Version, Kept[Reached]] = (-1, Kept())
+        self.service_settings.prepare(self._declared)
+        self._last = {sid: self._reached(one) for sid, one in self._declared.items()}
+        """Those that the configuration declares, as they were last known."""
 
     def close(self) -> None:
         """May be called twice."""
@@ -82,33 +103,46 @@ class Runtime:
 
     # looking
 
-    def access(self, identity: Identity, sid: str) -> Access:
-        service = self._declared.get(sid) or self._find(sid) or self.accounts.find(sid)
-        if service is None:
-            raise NoSuchStore(name=sid)
-        return Access(service, identity)
+    def access(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> Access:
+        try:
+            kept = self._kept()
+            known = kept.get(sid) or self._find(sid, kept)
+        except Unavailable:  # what is declared goes on, as it was last known
+            known = self._last.get(sid)
+            if known is None:
+                raise
+        if known is None:
+            service = self.accounts.find(sid)
+            if service is None:
+                raise NoSuchStore(name=sid)
+            known = self._reached(service)
+        return Access(known.service, identity, rules=known.rules, facts=facts)
 
-    def _kept(self) -> Kept[Service]:
-        """Services of the catalog that were opened since it last changed."""
+    def _kept(self) -> Kept[Reached]:
+        """Services that were asked for since the catalog last changed; none of an account's."""
         version = self.catalog.version()
-        if self._made[0] != version:
-            self._made = (version, Kept())
-        return self._made[1]
+        if self._known[0] != version:
+            self._known = (version, Kept())
+        return self._known[1]
 
-    def _find(self, sid: str) -> Service | None:
-        made = self._kept()
-        known = made.get(sid)
-        if known is not None:
-            return known
+    def _find(self, sid: str, kept: Kept[Reached]) -> Reached | None:
+        """A declared service, or a made one."""
+        declared = self._declared.get(sid)
+        if declared is not None:
+            self._last[sid] = known = self._reached(declared)
+            return kept.keep(sid, known)
         row = self.catalog.service(sid)
-        return None if row is None else self._opened(row, made)
+        return None if row is None else self._opened(row, kept)
 
-    def _opened(self, row: ServiceRow, made: Kept[Service]) -> Service | None:
+    def _opened(self, row: ServiceRow, kept: Kept[Reached]) -> Reached | None:
         try:
             store = self.chain.made(row.sid)
         except NoSuchStore:
             return None
-        return made.keep(row.sid, Service(self._identify(row), store))
+        return kept.keep(row.sid, self._reached(Service(self._identify(row), store)))
+
+    def _reached(self, service: Service) -> Reached:
+        return Reached(service, self.service_settings.rules(service))
 
     def _identify(self, row: ServiceRow) -> Identification:
         return Identification(
@@ -117,41 +151,70 @@ class Runtime:
             owner=row.owner,
             created=row.created,
             grants=row.grants,
+            row=row.id,
         )
 
-    def services(self, identity: Identity) -> Sequence[Access]:
-        found = [Access(service, identity) for service in self._declared.values()]
-        made = self._kept()
-        for row in self._rows(identity):
-            service = made.get(row.sid) or self._opened(row, made)
-            if service is not None and row.sid not in self._declared:
-                found.append(Access(service, identity))
-        found += [Access(service, identity) for service in self.accounts.services()]
+    def services(self, identity: Identity, facts: Facts = UNKNOWN) -> Sequence[Access]:
+        found = [
+            Access(one.service, identity, rules=one.rules, facts=facts)
+            for one in self._all(identity)
+        ]
         return sorted((one for one in found if one.visible), key=lambda one: one.service.sid)
+
+    def _all(self, identity: Identity) -> Iterator[Reached]:
+        """Declared ones, those made that the identity may perhaps see, and accounts'."""
+        kept, settings = self._kept(), self.service_settings
+        settings.prepare(self._declared)
+        for sid in self._declared:
+            known = kept.get(sid) or self._find(sid, kept)
+            assert known is not None
+            yield known
+        for rows in self._pages(identity):
+            settings.prepare(row.sid for row in rows)
+            for row in rows:
+                known = kept.get(row.sid) or self._opened(row, kept)
+                if known is not None and row.sid not in self._declared:
+                    yield known
+        buckets = list(self.accounts.services())
+        settings.prepare(one.sid for one in buckets)
+        yield from map(self._reached, buckets)
 
     def _who_has(self, sid: str) -> str:
         """Who comes before an account's bucket of that name; "" for nobody."""
         declared = self._declared.get(sid)
         if declared is not None:
             return declared.about.declared
-        return "" if self._find(sid) is None else "a bucket made here"
+        kept = self._kept()
+        return "a bucket made here" if kept.get(sid) or self._find(sid, kept) else ""
 
-    def _rows(self, identity: Identity) -> Iterator[ServiceRow]:
+    def _pages(self, identity: Identity) -> Iterator[Sequence[ServiceRow]]:
         """Rows that the identity may perhaps see, page by page."""
         access = identity.access
         named = set() if isinstance(access, str) else set(access)
-        for sid in named:
-            row = self.catalog.service(sid)
-            if row is not None:
-                yield row
+        yield [row for row in map(self.catalog.service, named) if row is not None]
         everything = isinstance(access, str) and access in _EVERYTHING
         after: str | None = ""
         while after is not None:
             rows = self.catalog.services(
                 after, _PAGE, for_account=None if everything else identity.account
             )
-            yield from (row for row in rows if row.sid not in named)
+            yield [row for row in rows if row.sid not in named]
             after = rows[-1].sid if len(rows) == _PAGE else None
+
+    # settings
+
+    def setting(self, access: Access, kind: SettingKind[T]) -> Setting[T] | None:
+        access.require(kind.read)
+        return self.service_settings.get(access.service.sid, kind)
+
+    def set_setting(self, access: Access, kind: SettingKind[T], document: str) -> Setting[T]:
+        access.require(kind.write)
+        service = access.service
+        return self.service_settings.put(service.sid, kind, document, service.about.row)
+
+    def remove_setting(self, access: Access, kind: SettingKind[Any]) -> bool:
+        access.require(kind.remove)
+        return self.service_settings.remove(access.service.sid, kind)
 
     # changing
 
@@ -200,8 +263,8 @@ class Runtime:
             return False
         return True
 
-    def drop(self, identity: Identity, sid: str) -> None:
-        row = self._row(identity, sid, "admin")
+    def drop(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> None:
+        row = self._row(identity, sid, "drop", facts)
         try:
             self.chain.buckets.drop(sid)
         except NoSuchStore:
@@ -225,37 +288,43 @@ class Runtime:
                 self.catalog.add_service(row.sid, row.owner, row.grants)
             raise
 
-    def set_grants(self, identity: Identity, sid: str, grants: Sequence[Grant]) -> None:
-        row = self._row(identity, sid, "write-grants")
+    def set_grants(
+        self, identity: Identity, sid: str, grants: Sequence[Grant], facts: Facts = UNKNOWN
+    ) -> None:
+        row = self._row(identity, sid, "write-grants", facts)
         if not self.catalog.set_grants(row.id, grants):
             raise NoSuchStore(name=sid)
 
-    def _row(
-        self, identity: Identity, sid: str, action: Literal["admin", "write-grants"]
-    ) -> ServiceRow:
+    def _row(self, identity: Identity, sid: str, action: ServiceAction, facts: Facts) -> ServiceRow:
         """The row of a service that the identity may change in that way."""
         declared = self._declared.get(sid)
         if declared is not None:
-            Access(declared, identity).require(action)
+            self._require(identity, declared, action, facts)
             raise Conflict(
                 f"The service is declared in the configuration ({declared.about.declared})."
             )
         row = self.catalog.read_service(sid)
         if row is None:
-            self._refuse_upstream(identity, sid, action)
+            self._refuse_upstream(identity, sid, action, facts)
             raise NoSuchStore(name=sid)
         # Deciding touches no store, and the service's own may be gone.
-        if action not in allowed_on_service(identity, self.chain.as_bucket(self._identify(row))):
-            raise Forbidden
+        service = self.chain.as_bucket(self._identify(row))
+        self._require(identity, service, action, facts)
         return row
 
+    def _require(
+        self, identity: Identity, service: Service, action: ServiceAction, facts: Facts
+    ) -> None:
+        rules = self.service_settings.rules(service)
+        Access(service, identity, rules=rules, facts=facts).require(action)
+
     def _refuse_upstream(
-        self, identity: Identity, sid: str, action: Literal["admin", "write-grants"]
+        self, identity: Identity, sid: str, action: ServiceAction, facts: Facts
     ) -> None:
         """Raise `Conflict` for an account's bucket: it is upstream's, and stays as it is."""
         found = self.accounts.find(sid)
         if found is not None:
-            Access(found, identity).require(action)
+            self._require(identity, found, action, facts)
             raise Conflict(f"The bucket is an upstream's, by the service {found.about.declared}.")
 
 
@@ -287,7 +356,17 @@ def open_runtime(
         chain.close()
         catalog.close()
         raise
-    settings = configuration.settings(server)
-    runtime = Runtime(chain, catalog, settings, clock=clock, requests=requests)
+    runtime = Runtime(
+        chain,
+        catalog,
+        configuration.settings(server),
+        clock=clock,
+        requests=requests,
+        service_settings=ServiceSettings(
+            catalog,
+            configuration.plugins.kinds.values(),
+            {sid: one.settings for sid, one in configuration.services.items()},
+        ),
+    )
     runtime.accounts.report()
     return runtime

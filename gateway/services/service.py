@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
+from gateway.access.grants import Grant
 from gateway.storage import (
     NOTHING,
     Complete,
@@ -42,16 +43,14 @@ from gateway.storage import (
     Writable,
 )
 
-if TYPE_CHECKING:
-    from gateway.access.access import Grant
-
 C = TypeVar("C")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identification:
     """What is known of a service besides its store. `declared` names the place in the
-    configuration that declares it; "" when it was made through an API."""
+    configuration that declares it; "" when it was made through an API: then `row` is its
+    number in the catalog, which no other ever has."""
 
     sid: str
     name: str = ""
@@ -61,6 +60,7 @@ class Identification:
     declared: str = ""
     source: str = ""
     grants: tuple[Grant, ...] = ()
+    row: int | None = None
 
 
 class Service(Store):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
 import waitress.server
@@ -18,8 +18,11 @@ from botocore.credentials import Credentials
 from waitress.channel import HTTPChannel
 
 from drivers.memory.store import Memory
-from gateway.access.access import Access, Grant
+from gateway.access.access import Access
+from gateway.access.grants import Grant
 from gateway.access.identity import Account, Credential, Identity, KeyAccess, Keys
+from gateway.access.rules import UNKNOWN, Facts
+from gateway.access.settings import Setting, SettingKind
 from gateway.modes import Settings, WSGIApp
 from gateway.modes.s3 import S3Mode
 from gateway.servers.waitress_channel import Parser
@@ -38,6 +41,8 @@ from gateway.storage.store import now
 from gateway.telemetry.record import Record
 from gateway.telemetry.request_list import RequestList
 from gateway.web import request_head
+
+T = TypeVar("T")
 
 ACCOUNTS = {
     one.id: one
@@ -100,13 +105,13 @@ class SmallGateway:
         assert found is not None
         return found
 
-    def access(self, identity: Identity, sid: str) -> Access:
+    def access(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> Access:
         if sid not in self._about:
             raise NoSuchStore(name=sid)
         store = cast(Store, self.buckets.bucket(sid))
-        return Access(Service(self._about[sid], store), identity)
+        return Access(Service(self._about[sid], store), identity, facts=facts)
 
-    def services(self, identity: Identity) -> Sequence[Access]:
+    def services(self, identity: Identity, facts: Facts = UNKNOWN) -> Sequence[Access]:
         found = [self.access(identity, sid) for sid in sorted(self._about)]
         return [one for one in found if one.visible]
 
@@ -121,16 +126,27 @@ class SmallGateway:
         )
         return self.access(identity, sid)
 
-    def drop(self, identity: Identity, sid: str) -> None:
-        self.access(identity, sid).require("admin")
+    def drop(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> None:
+        self.access(identity, sid).require("drop")
         if self._about[sid].declared:
             raise Conflict("The service is declared in the configuration.")
         self.buckets.drop(sid)
         del self._about[sid]
 
-    def set_grants(self, identity: Identity, sid: str, grants: Sequence[Grant]) -> None:
-        self.access(identity, sid).require("write-acl")
+    def set_grants(
+        self, identity: Identity, sid: str, grants: Sequence[Grant], facts: Facts = UNKNOWN
+    ) -> None:
+        self.access(identity, sid).require("write-grants")
         self._about[sid] = replace(self._about[sid], grants=tuple(grants))
+
+    def setting(self, access: Access, kind: SettingKind[T]) -> Setting[T] | None:
+        raise AssertionError("S3 has no settings yet")
+
+    def set_setting(self, access: Access, kind: SettingKind[T], document: str) -> Setting[T]:
+        raise AssertionError("S3 has no settings yet")
+
+    def remove_setting(self, access: Access, kind: SettingKind[Any]) -> bool:
+        raise AssertionError("S3 has no settings yet")
 
     def declare(self, sid: str) -> None:
         """As if the configuration had declared it."""

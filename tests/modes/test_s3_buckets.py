@@ -11,7 +11,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from gateway.access.access import EVERYONE, Grant
+from gateway.access.grants import Grant
+from gateway.access.rules import EVERYONE
 from gateway.common import sigv4
 from gateway.modes import Settings
 from gateway.modes.s3 import S3Mode

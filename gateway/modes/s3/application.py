@@ -91,6 +91,7 @@ class Sink:
                 operation = operations.find(request)  # a header may choose it
                 if record is not None:
                     record.operation = operation.name
+            request.action = operation.action
             return admitted(operation.handler(request), environ)
         except (StorageError, S3Problem) as error:
             return refused(error, environ, record, self._gateway.settings.region)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from gateway.access.access import Grant
+from gateway.access.grants import Grant
 from gateway.access.identity import Account
 from gateway.common.xml import document, element, escape, flag, optional
 from gateway.modes.s3 import grants

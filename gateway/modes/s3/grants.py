@@ -14,7 +14,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from gateway.access.access import AUTHENTICATED, EVERYONE, GRANTS, Grant, Permission
+from gateway.access.grants import GRANTS, Grant, Permission
+from gateway.access.rules import AUTHENTICATED, EVERYONE
 from gateway.modes import Gateway
 from gateway.modes.s3 import bodies, parsing
 from gateway.modes.s3.parsing import AclDocument, NamedGrant

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from gateway.access.actions import Action
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply
 from gateway.modes.s3.request import S3Request, Scope
@@ -32,11 +33,15 @@ Handler = Callable[[S3Request], Reply]
 
 class Operation(NamedTuple):
     """`query`: parameters that select it, as names or `name=value`; `header` likewise.
-    `accepts`: parameters that select others, and that it takes besides. `body`: it has one."""
+    `accepts`: parameters that select others, and that it takes besides. `body`: it has one.
+    `action`: what it does to the bucket or the object, by which rules decide (of a version
+    that is named: `actions.OF_VERSION`); None: it is done to neither. What a copy reads, and
+    what an object is given besides its bytes, `Access` asks for by itself."""
 
     name: str
     method: str
     scope: Scope
+    action: Action | None
     handler: Handler
     query: tuple[str, ...] = ()
     header: str = ""
@@ -48,67 +53,127 @@ _COPY = "x-amz-copy-source"
 _PART = ("partNumber", "uploadId")
 
 TABLE: tuple[Operation, ...] = (
-    Operation("ListBuckets", "GET", "service", buckets.list_buckets),
+    Operation("ListBuckets", "GET", "service", None, buckets.list_buckets),
     # buckets
-    Operation("CreateBucket", "PUT", "bucket", buckets.create_bucket, body=True),
-    Operation("DeleteBucket", "DELETE", "bucket", buckets.delete_bucket),
-    Operation("HeadBucket", "HEAD", "bucket", buckets.head_bucket),
-    Operation("GetBucketLocation", "GET", "bucket", buckets.get_bucket_location, ("location",)),
+    Operation("CreateBucket", "PUT", "bucket", None, buckets.create_bucket, body=True),
+    Operation("DeleteBucket", "DELETE", "bucket", "drop", buckets.delete_bucket),
+    Operation("HeadBucket", "HEAD", "bucket", "list", buckets.head_bucket),
     Operation(
-        "GetBucketVersioning", "GET", "bucket", versioning.get_bucket_versioning, ("versioning",)
+        "GetBucketLocation",
+        "GET",
+        "bucket",
+        "read-location",
+        buckets.get_bucket_location,
+        ("location",),
+    ),
+    Operation(
+        "GetBucketVersioning",
+        "GET",
+        "bucket",
+        "read-versioning",
+        versioning.get_bucket_versioning,
+        ("versioning",),
     ),
     Operation(
         "PutBucketVersioning",
         "PUT",
         "bucket",
+        "write-versioning",
         versioning.put_bucket_versioning,
         ("versioning",),
         body=True,
     ),
-    Operation("GetBucketAcl", "GET", "bucket", acl.get_bucket_acl, ("acl",)),
-    Operation("PutBucketAcl", "PUT", "bucket", acl.put_bucket_acl, ("acl",), body=True),
-    Operation("ListObjects", "GET", "bucket", listing.list_objects),
-    Operation("ListObjectsV2", "GET", "bucket", listing.list_objects_v2, ("list-type=2",)),
-    Operation("ListObjectVersions", "GET", "bucket", listing.list_object_versions, ("versions",)),
+    Operation("GetBucketAcl", "GET", "bucket", "read-grants", acl.get_bucket_acl, ("acl",)),
     Operation(
-        "ListMultipartUploads", "GET", "bucket", listing.list_multipart_uploads, ("uploads",)
+        "PutBucketAcl", "PUT", "bucket", "write-grants", acl.put_bucket_acl, ("acl",), body=True
     ),
-    Operation("DeleteObjects", "POST", "bucket", deleting.delete_objects, ("delete",), body=True),
+    Operation("ListObjects", "GET", "bucket", "list", listing.list_objects),
+    Operation("ListObjectsV2", "GET", "bucket", "list", listing.list_objects_v2, ("list-type=2",)),
+    Operation(
+        "ListObjectVersions",
+        "GET",
+        "bucket",
+        "list-versions",
+        listing.list_object_versions,
+        ("versions",),
+    ),
+    Operation(
+        "ListMultipartUploads",
+        "GET",
+        "bucket",
+        "list-uploads",
+        listing.list_multipart_uploads,
+        ("uploads",),
+    ),
+    Operation(
+        "DeleteObjects", "POST", "bucket", "delete", deleting.delete_objects, ("delete",), body=True
+    ),
     # objects
-    Operation("PutObject", "PUT", "object", objects.put_object, body=True),
-    Operation("CopyObject", "PUT", "object", copying.copy_object, header=_COPY),
-    Operation("GetObject", "GET", "object", objects.get_object, accepts=("partNumber",)),
-    Operation("HeadObject", "HEAD", "object", objects.head_object, accepts=("partNumber",)),
-    Operation("DeleteObject", "DELETE", "object", deleting.delete_object),
+    Operation("PutObject", "PUT", "object", "write", objects.put_object, body=True),
+    Operation("CopyObject", "PUT", "object", "write", copying.copy_object, header=_COPY),
+    Operation("GetObject", "GET", "object", "read", objects.get_object, accepts=("partNumber",)),
+    Operation("HeadObject", "HEAD", "object", "read", objects.head_object, accepts=("partNumber",)),
+    Operation("DeleteObject", "DELETE", "object", "delete", deleting.delete_object),
     Operation(
-        "GetObjectAttributes", "GET", "object", objects.get_object_attributes, ("attributes",)
+        "GetObjectAttributes",
+        "GET",
+        "object",
+        "read",
+        objects.get_object_attributes,
+        ("attributes",),
     ),
-    Operation("GetObjectAcl", "GET", "object", acl.get_object_acl, ("acl",)),
-    Operation("PutObjectAcl", "PUT", "object", acl.put_object_acl, ("acl",), body=True),
-    Operation("GetObjectTagging", "GET", "object", tagging.get_object_tagging, ("tagging",)),
+    Operation("GetObjectAcl", "GET", "object", "read-acl", acl.get_object_acl, ("acl",)),
     Operation(
-        "PutObjectTagging", "PUT", "object", tagging.put_object_tagging, ("tagging",), body=True
+        "PutObjectAcl", "PUT", "object", "write-acl", acl.put_object_acl, ("acl",), body=True
     ),
     Operation(
-        "DeleteObjectTagging", "DELETE", "object", tagging.delete_object_tagging, ("tagging",)
+        "GetObjectTagging", "GET", "object", "read-tags", tagging.get_object_tagging, ("tagging",)
+    ),
+    Operation(
+        "PutObjectTagging",
+        "PUT",
+        "object",
+        "write-tags",
+        tagging.put_object_tagging,
+        ("tagging",),
+        body=True,
+    ),
+    Operation(
+        "DeleteObjectTagging",
+        "DELETE",
+        "object",
+        "delete-tags",
+        tagging.delete_object_tagging,
+        ("tagging",),
     ),
     # uploads in parts
     Operation(
-        "CreateMultipartUpload", "POST", "object", multipart.create_multipart_upload, ("uploads",)
+        "CreateMultipartUpload",
+        "POST",
+        "object",
+        "write",
+        multipart.create_multipart_upload,
+        ("uploads",),
     ),
-    Operation("UploadPart", "PUT", "object", multipart.upload_part, _PART, body=True),
-    Operation("UploadPartCopy", "PUT", "object", copying.upload_part_copy, _PART, _COPY),
-    Operation("ListParts", "GET", "object", multipart.list_parts, ("uploadId",)),
+    Operation("UploadPart", "PUT", "object", "write", multipart.upload_part, _PART, body=True),
+    Operation("UploadPartCopy", "PUT", "object", "write", copying.upload_part_copy, _PART, _COPY),
+    Operation("ListParts", "GET", "object", "list-parts", multipart.list_parts, ("uploadId",)),
     Operation(
         "CompleteMultipartUpload",
         "POST",
         "object",
+        "write",
         multipart.complete_multipart_upload,
         ("uploadId",),
         body=True,
     ),
     Operation(
-        "AbortMultipartUpload", "DELETE", "object", multipart.abort_multipart_upload, ("uploadId",)
+        "AbortMultipartUpload",
+        "DELETE",
+        "object",
+        "abort",
+        multipart.abort_multipart_upload,
+        ("uploadId",),
     ),
 )
 
@@ -185,7 +250,7 @@ def _refuse_method(request: S3Request) -> Reply:
 
 
 def _nameless(handler: Handler) -> Operation:
-    return Operation("", "", "service", handler)
+    return Operation("", "", "service", None, handler)
 
 
 _MISSING, _FORM, _METHOD = map(_nameless, (_refuse_missing, _refuse_form, _refuse_method))

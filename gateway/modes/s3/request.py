@@ -13,9 +13,11 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from gateway.access.access import Access
+from gateway.access.actions import OF_PREFIX, Action, of
 from gateway.access.identity import ANONYMOUS, Identity
 from gateway.modes import KEY_LIMIT, Gateway, Settings
 from gateway.modes.s3.auth import Authenticated
+from gateway.modes.s3.facts import S3Facts
 from gateway.modes.s3.problems import S3Problem
 from gateway.storage import NOTHING
 from gateway.web import request_head
@@ -27,10 +29,11 @@ _ANONYMOUS = Authenticated()
 
 class S3Request:
     """`query` has each parameter's first value. `bucket` and `key` are "" where the path has none.
-    `access` is the bucket as `identity` sees it."""
+    `access` is the bucket as `identity` sees it; `action` what the operation does to it."""
 
     __slots__ = (
         "_access",
+        "action",
         "authenticated",
         "bucket",
         "environ",
@@ -49,6 +52,7 @@ class S3Request:
         settings = gateway.settings
         self.host: str = environ.get("HTTP_HOST", "")
         self.authenticated = _ANONYMOUS
+        self.action: Action | None = None
         self._access: Access | None = None
         try:
             self.path = request_head.path(environ)
@@ -77,11 +81,23 @@ class S3Request:
 
     def open(self, bucket: str, expected: str) -> Access:
         """A bucket; `expected` names the header that may say whose it must be."""
-        found = self.gateway.access(self.identity, bucket)
+        found = self.gateway.access(self.identity, bucket, self.facts)
         owner = self.environ.get(expected)
         if owner and owner != found.service.owner:
             raise S3Problem("AccessDenied")
         return found
+
+    @property
+    def facts(self) -> S3Facts:
+        return S3Facts(self.environ, self.query, self.gateway.clock)
+
+    def require(self) -> None:
+        """Refuse who may not do what the operation does, before anything else is looked at:
+        above all, before a body is read."""
+        action = self.action
+        assert action is not None, "the operation's action is in the table"
+        key = self.key or (self.param("prefix") if action in OF_PREFIX else None)
+        self.access.require(of(action, self.query.get("versionId")), key)
 
     def header(self, name: str) -> str:
         """The value of a header, whose name is in lower case; "" when it is absent."""

@@ -54,6 +54,7 @@ class Sink:
             text = environ.get("QUERY_STRING", "")
             query = request_head.parse_query(text) if text else query
             call = Call(environ, self._gateway)
+            call.action, call.query = function.action, query
             if record is not None:
                 record.operation = function.name
                 record.sid, record.key = query.get("sid", ""), query.get("path", "")

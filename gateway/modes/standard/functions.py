@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from gateway.access.actions import Action
 from gateway.modes.standard.answers import (
     ETAG,
     FILE_PATH,
@@ -33,12 +34,15 @@ Handler = Callable[[Call], Reply]
 
 
 class Function(NamedTuple):
-    """`methods`: the first is the one that documents show. `answer` is what it answers in
+    """`methods`: the first is the one that documents show. `action`: what it does to the
+    service, or to the file, by which rules decide (of a version that is named:
+    `actions.OF_VERSION`); None: it is done to neither. `answer` is what it answers in
     JSON; () means that it answers the bytes of a file. `statuses` of success. `body`: it
     has one. `errors`: codes, besides those that all functions have."""
 
     name: str
     methods: tuple[str, ...]
+    action: Action | None
     handler: Handler
     title: str
     about: str
@@ -69,6 +73,7 @@ TABLE: tuple[Function, ...] = (
     Function(
         "servicelist",
         ("GET",),
+        None,
         lists.servicelist,
         "List services",
         "All services that the key may read, by id.",
@@ -78,6 +83,7 @@ TABLE: tuple[Function, ...] = (
     Function(
         "filelist",
         ("GET",),
+        "list",
         lists.filelist,
         "List files",
         "The files of a service, in the order of their paths’ bytes. With a `delimiter`,"
@@ -112,6 +118,7 @@ TABLE: tuple[Function, ...] = (
     Function(
         "getfile",
         ("GET", "HEAD"),
+        "read",
         files.getfile,
         "Get a file",
         "The bytes of a file, or a range of them. `HEAD` gives the headers alone.",
@@ -143,6 +150,7 @@ TABLE: tuple[Function, ...] = (
     Function(
         "uploadfile",
         ("PUT", "POST"),
+        "write",
         files.uploadfile,
         "Upload a file",
         "Stores the body under a path, all of it or nothing. The body is the file, or a"
@@ -173,6 +181,7 @@ TABLE: tuple[Function, ...] = (
     Function(
         "deletefile",
         ("DELETE", "POST"),
+        "delete",
         files.deletefile,
         "Delete a file",
         "Removes a file, or for good one version of it. Where versions are kept, a delete"
@@ -192,6 +201,7 @@ TABLE: tuple[Function, ...] = (
     Function(
         "flush",
         ("POST",),
+        "flush",
         purging.flush,
         "Flush a cache",
         "Makes a cache forget its files, or those below a prefix: no old byte is served after"
@@ -203,6 +213,7 @@ TABLE: tuple[Function, ...] = (
     Function(
         "versionlist",
         ("GET",),
+        "list-versions",
         lists.versionlist,
         "List versions",
         "The versions of a file, newest first.",
@@ -229,6 +240,7 @@ TABLE: tuple[Function, ...] = (
     Function(
         "syncnext",
         ("GET",),
+        "read-changes",
         feeds.syncnext,
         "Follow changes",
         "What happened in a service after a sync id: oldest first, without gaps. With `wait`"
@@ -255,6 +267,7 @@ TABLE: tuple[Function, ...] = (
     Function(
         "reqlist",
         ("GET",),
+        "read-requests",
         feeds.reqlist,
         "List requests",
         "The most recent requests to services that the key may read, newest first.",

@@ -74,8 +74,13 @@ def _find(access: Access, path: str, want: Get, named: str, read: Callable[[str,
     raise NoSuchVersion(key=path, version=named)
 
 
+def stored(access: Access, named: str | None) -> str | None:
+    """How the store itself calls it."""
+    return _null(access) if named is not None and named.startswith(_NULL) else named
+
+
 def _null(access: Access) -> str | None:
-    """How the store itself calls it: one without versions has no names."""
+    """One without versions has no names."""
     return None if access.service.find(Versions) is None else NULL_VERSION
 
 

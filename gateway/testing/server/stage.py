@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.access.access import Access, Grant
+from gateway.access.access import Access
+from gateway.access.grants import Grant
 from gateway.access.identity import Identity
+from gateway.access.rules import UNKNOWN, Facts
 from gateway.services.runtime import Runtime
 from gateway.testing.server.faults import Faults
 
@@ -24,7 +26,14 @@ class Stage(Runtime):
 
     def __take(self, opened: Runtime) -> None:
         self.__opened = opened
-        Runtime.__init__(self, opened.chain, opened.catalog, opened.settings, clock=self.__skewed)
+        Runtime.__init__(
+            self,
+            opened.chain,
+            opened.catalog,
+            opened.settings,
+            clock=self.__skewed,
+            service_settings=opened.service_settings,
+        )
         self.__clock = opened.clock
 
     def exchange(self, opened: Runtime) -> None:
@@ -44,22 +53,24 @@ class Stage(Runtime):
     def __skewed(self) -> int:
         return self.__clock() + self.__faults.skew()
 
-    def access(self, identity: Identity, sid: str) -> Access:
+    def access(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> Access:
         self.__faults.strike()
-        return super().access(identity, sid)
+        return super().access(identity, sid, facts)
 
-    def services(self, identity: Identity) -> Sequence[Access]:
+    def services(self, identity: Identity, facts: Facts = UNKNOWN) -> Sequence[Access]:
         self.__faults.strike()
-        return super().services(identity)
+        return super().services(identity, facts)
 
     def create(self, identity: Identity, sid: str, grants: Sequence[Grant] = ()) -> Access:
         self.__faults.strike()
         return super().create(identity, sid, grants)
 
-    def drop(self, identity: Identity, sid: str) -> None:
+    def drop(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> None:
         self.__faults.strike()
-        super().drop(identity, sid)
+        super().drop(identity, sid, facts)
 
-    def set_grants(self, identity: Identity, sid: str, grants: Sequence[Grant]) -> None:
+    def set_grants(
+        self, identity: Identity, sid: str, grants: Sequence[Grant], facts: Facts = UNKNOWN
+    ) -> None:
         self.__faults.strike()
-        super().set_grants(identity, sid, grants)
+        super().set_grants(identity, sid, grants, facts)

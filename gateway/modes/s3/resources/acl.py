@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.access.access import GRANTS, Grant
+from gateway.access.grants import GRANTS, Grant
 from gateway.modes.s3 import documents, grants
 from gateway.modes.s3.replies import Reply, version, xml
 from gateway.modes.s3.request import S3Request
@@ -10,7 +10,7 @@ from gateway.modes.s3.request import S3Request
 
 def get_bucket_acl(request: S3Request) -> Reply:
     access = request.access
-    access.require("read-grants")
+    request.require()
     owner = access.service.owner
     listed = grants.bucket_list(access.service.grants, owner)
     return xml(documents.acl(owner, listed, documents.People(request.gateway.account)))
@@ -18,10 +18,10 @@ def get_bucket_acl(request: S3Request) -> Reply:
 
 def put_bucket_acl(request: S3Request) -> Reply:
     access = request.access
-    access.require("write-grants")
+    request.require()
     owner = access.service.owner
     found = grants.of_bucket(grants.replacement(request, owner))
-    request.gateway.set_grants(request.identity, request.bucket, found)
+    request.gateway.set_grants(request.identity, request.bucket, found, request.facts)
     return Reply(200)
 
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
-from gateway.access.access import Access, Grant
+from gateway.access.access import Access
+from gateway.access.grants import Grant
 from gateway.access.identity import Identity
 from gateway.common.xml import document, escape
 from gateway.modes.s3 import bodies, documents, grants, parsing
@@ -65,7 +66,7 @@ def list_buckets(request: S3Request) -> Reply:
         if elsewhere
         else [
             (one.service.sid, one.service.about.created)
-            for one in request.gateway.services(request.identity)
+            for one in request.gateway.services(request.identity, request.facts)
             if one.service.sid > after
             and one.service.sid.startswith(prefix)
             and _is_listed(one, request.identity)
@@ -136,19 +137,19 @@ def _exists(request: S3Request, wanted: list[Grant]) -> None:
 
 
 def delete_bucket(request: S3Request) -> Reply:
-    request.access.require("admin")  # and the owner is the expected one
-    request.gateway.drop(request.identity, request.bucket)
+    request.require()  # and the owner is the expected one
+    request.gateway.drop(request.identity, request.bucket, request.facts)
     return Reply(204)
 
 
 def head_bucket(request: S3Request) -> Reply:
-    request.access.require("list")
+    request.require()
     return Reply(
         200, [("x-amz-bucket-region", request.region), ("x-amz-access-point-alias", "false")]
     )
 
 
 def get_bucket_location(request: S3Request) -> Reply:
-    request.access.require("list")
+    request.require()
     region = "" if request.region == LEGACY_REGION else escape(request.region)
     return xml(document("LocationConstraint", region))

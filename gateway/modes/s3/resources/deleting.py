@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from gateway.access.access import Access
 from gateway.common.xml import document
 from gateway.modes.s3 import bodies, documents, errors, headers, parsing
 from gateway.modes.s3.replies import Reply, xml
@@ -36,24 +33,16 @@ def delete_objects(request: S3Request) -> Reply:
     """Who may delete nothing is told so for each key, as by S3; an anonymous request's body
     is not waited for to say so."""
     access = request.access
-    if request.anonymous:
-        access.require("write")
+    if request.anonymous and not (access.might("delete") or access.might("delete-version")):
+        raise Forbidden
     data = bodies.document(request, checked=True)
     wanted = parsing.delete_objects(data, bypass=_bypass(request))
-    results = _delete(access, wanted.items)
+    results = access.delete_many(wanted.items)
     rows = [
         _row(key, options, result, wanted.quiet)
         for (key, options), result in zip(wanted.items, results, strict=True)
     ]
     return xml(document("DeleteResult", *rows))
-
-
-def _delete(
-    access: Access, items: Sequence[tuple[str, Delete]]
-) -> Sequence[Deleted | StorageError]:
-    if not access.may("write"):
-        return [Forbidden(key=key) for key, _ in items]
-    return access.delete_many(items)
 
 
 def _row(key: str, options: Delete, result: Deleted | StorageError, quiet: bool) -> str:

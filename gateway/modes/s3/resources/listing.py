@@ -86,7 +86,7 @@ def _etags(found: Sequence[str]) -> list[str]:
 
 def _page(request: S3Request, limit: int, after: str, *, brief: bool = False) -> ListPage:
     access = request.access
-    access.require("list")
+    request.require()
     if limit == 0:
         return ListPage()
     return access.list(
@@ -194,9 +194,9 @@ def list_object_versions(request: S3Request) -> Reply:
 
 
 def _versions(request: S3Request, limit: int, marker: str, version: str) -> VersionPage:
+    request.require()
     if request.access.service.find(Versions) is None:
         return _only_versions(_page(request, limit, marker))
-    request.access.require("list")
     if limit == 0:
         return VersionPage()
     return request.access.versions(
@@ -283,7 +283,7 @@ def list_multipart_uploads(request: S3Request) -> Reply:
 
 
 def _uploads(request: S3Request, limit: int, marker: str, upload: str) -> UploadPage:
-    request.access.require("list")
+    request.require()
     if limit == 0:
         return UploadPage()
     return request.access.uploads(

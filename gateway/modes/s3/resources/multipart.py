@@ -18,7 +18,7 @@ SMALLEST_PART = 5 << 20
 
 
 def create_multipart_upload(request: S3Request) -> Reply:
-    request.access.require("write")
+    request.require()
     algorithms, kind = sums.of_upload(request)
     options = headers.new_object(
         request, checksums=algorithms, checksum_type=kind, attributes=grants.attributes(request)
@@ -32,7 +32,7 @@ def create_multipart_upload(request: S3Request) -> Reply:
 
 def upload_part(request: S3Request) -> Reply:
     access = request.access
-    access.require("write")
+    request.require()
     number = headers.part_number(request)
     assert number is not None  # this operation is chosen by the parameter
     key = encryption.for_part(request)
@@ -51,7 +51,7 @@ def _sums(part: Part) -> Headers:
 def list_parts(request: S3Request) -> Reply:
     limit = parameters.number(request, "max-parts")
     marker = parameters.number(request, "part-number-marker", 0, headers.MOST_PARTS)
-    upload = request.access.upload(request.key, parameters.upload_id(request))
+    upload = request.access.upload(request.key, parameters.upload_id(request), "list-parts")
     found, more = _page(request, upload, marker, limit)
     people = documents.People(request.gateway.account)
     options = upload.options
@@ -88,7 +88,7 @@ def _page(
 
 def complete_multipart_upload(request: S3Request) -> Reply:
     access = request.access
-    access.require("write")
+    request.require()
     data = bodies.document(request, limit=bodies.COMPLETE_LIMIT, summed=False)
     options = Complete(
         conditions=headers.write_conditions(request),

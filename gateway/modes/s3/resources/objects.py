@@ -37,7 +37,7 @@ _ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "Obj
 
 def put_object(request: S3Request) -> Reply:
     access = request.access
-    access.require("write")
+    request.require()
     if request.query and "versionId" in request.query:
         raise S3Problem("InvalidArgument", "This operation does not accept a version-id.")
     attributes = grants.attributes(request)

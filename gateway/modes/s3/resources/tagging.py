@@ -14,7 +14,7 @@ def get_object_tagging(request: S3Request) -> Reply:
 
 
 def put_object_tagging(request: S3Request) -> Reply:
-    request.access.require("write")
+    request.require()
     wanted = parsing.tagging(bodies.document(request))
     info = request.access.set_tags(request.key, request.version, wanted)
     return Reply(200, version(info))

@@ -16,6 +16,6 @@ def get_bucket_versioning(request: S3Request) -> Reply:
 
 
 def put_bucket_versioning(request: S3Request) -> Reply:
-    request.access.require("admin")
+    request.require()
     request.access.set_versioning(parsing.versioning(bodies.document(request)))
     return Reply(200)

@@ -12,6 +12,7 @@ from gateway.modes.standard.parameters import wrong
 from gateway.storage import (
     Change,
     ChangePage,
+    Forbidden,
     Get,
     MethodNotAllowed,
     NoSuchStore,
@@ -45,19 +46,18 @@ def _waited(call: Call, page: ChangePage, after: int, limit: int, wait: int) -> 
     until, stopping = time.monotonic() + wait, call.gateway.stopping
     while not page.changes and not stopping.is_set() and (left := until - time.monotonic()) > 0:
         page = call.access.changes(after, limit, min(left, _LOOK))
-    call.identity = auth.authenticate(call.environ, call.gateway.keys)
-    call.open(call.values["sid"]).require("read")
+    call.require_anew(auth.authenticate(call.environ, call.gateway.keys))
     return page
 
 
 def _put(call: Call, change: Change) -> ObjectInfo | None:
-    """What else is known of a version that was put, while it is there."""
+    """What else is known of a version that was put, while it is there, to who may read it."""
     if change.kind not in ("put", "update"):
         return None
     named = versions.name(change.version, change.etag)
     try:
         return versions.stat(call.access, change.key, Get(), named)
-    except (NotFound, MethodNotAllowed, WrongKey):
+    except (Forbidden, NotFound, MethodNotAllowed, WrongKey):
         return None
 
 
@@ -70,7 +70,7 @@ def reqlist(call: Call) -> Reply:
     """Those of services that the key may read; with access `admin` all."""
     sid, limit = call.values["sid"] or "", call.values["limit"]
     if sid:
-        call.access.require("read")
+        call.require()
     found: list[RequestEntry] = []
     for one in _seen(call, _place(call), sid):
         if len(found) == limit:
@@ -112,7 +112,7 @@ def _since(call: Call, sid: str) -> float:
     """From when on requests of a service may be shown, in microseconds: what was asked of
     another service of that name, before this one was made, is not its reader's business."""
     try:
-        access: Any = call.gateway.access(call.identity, sid)
+        access: Any = call.gateway.access(call.identity, sid, call.facts)
     except NoSuchStore:
         return float("inf")
-    return access.service.about.created * 1000 if access.may("read") else float("inf")
+    return access.service.about.created * 1000 if access.may("read-requests") else float("inf")

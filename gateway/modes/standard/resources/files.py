@@ -104,7 +104,7 @@ def _ask(call: Call, want: Get, if_range: str | None) -> Reply:
 
 
 def uploadfile(call: Call) -> Reply:
-    call.access.require("write")
+    call.require()
     environ = call.environ
     metadata = _metadata(environ)
     conditions = write_conditions(environ)
@@ -158,8 +158,9 @@ def _was_there(call: Call) -> bool:
 
 
 def deletefile(call: Call) -> Reply:
-    call.access.require("write")
-    named, conditions = call.values["version"], write_conditions(call.environ)
+    named = call.values["version"]
+    call.require(versions.stored(call.access, named))
+    conditions = write_conditions(call.environ)
     if named is not None and conditions is not None:
         raise StandardProblem(
             "invalid_request", "Conditions are for the file, and not for a version."

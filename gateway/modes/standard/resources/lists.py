@@ -12,7 +12,7 @@ from gateway.web.replies import Reply
 
 
 def servicelist(call: Call) -> Reply:
-    found = call.gateway.services(call.identity)
+    found = call.gateway.services(call.identity, call.facts)
     visible = {one.service.sid for one in found}
     after, limit = call.after(), call.values["limit"]
     if after is not None:
@@ -31,7 +31,7 @@ def _service(access: Access, visible: set[str]) -> wire.Item:
         "sid": about.sid,
         "name": about.name or about.sid,
         "type": about.driver,
-        "access": "write" if access.may("write") else "read",
+        "access": "write" if access.might("write") else "read",
         # Who may not see the service behind does not learn its name either.
         "source": about.source if about.source in visible else None,
         "capabilities": [f"{name[0].lower()}{name[1:]}" for name in able],

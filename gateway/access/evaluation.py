@@ -1,0 +1,138 @@
+"""May this be done? Rules, what is known of the request, and who asks → the answer.
+
+A denial counts before any allowance, and where no rule says anything nothing is allowed.
+The one exception: who acts for the account that owns a service may always look at its rules
+and remove them (`actions.RULES`).
+
+Rules are compiled once for an identity: most actions are then allowed whatever the key and
+the facts, or denied so, and only for the rest is anything looked at. Nothing here has state,
+but for what was compiled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+from gateway.access.actions import RULES, Action, Actions
+from gateway.access.identity import Identity
+from gateway.access.patterns import PatternIndex
+from gateway.access.rules import ANYBODY, Facts, Question, Rule
+
+
+class Decision(NamedTuple):
+    """`none`: no rule says anything of it. `rule` is the one that decided."""
+
+    verdict: Literal["allow", "deny", "none"]
+    rule: Rule | None = None
+
+
+_NONE = Decision("none")
+OWNERS = Rule(effect="allow", who=ANYBODY, actions=RULES, name="owner")
+"""What decides where an owner looks at the rules, or removes them."""
+
+
+class Compiled:
+    """The rules of a service, for one identity."""
+
+    __slots__ = ("_allowed", "_denied", "_looks", "always", "never")
+
+    def __init__(self, rules: Iterable[Rule], identity: Identity, *, owner: bool = False) -> None:
+        """`owner`: the identity acts for the account that owns the service."""
+        allows: dict[Action, list[Rule]] = {}
+        denies: dict[Action, list[Rule]] = {}
+        for rule in rules:
+            if rule.who.includes(identity, rule.effect):
+                place = allows if rule.effect == "allow" else denies
+                for action in rule.actions:
+                    place.setdefault(action, []).append(rule)
+        self._allowed: dict[Action, Rule] = dict.fromkeys(RULES, OWNERS) if owner else {}
+        self._denied: dict[Action, Rule] = {}
+        self._looks: dict[Action, _Look] = {}
+        for action in allows.keys() | denies.keys():
+            if action not in self._allowed:
+                self._sort(action, denies.get(action, ()), allows.get(action, ()))
+        self.always: Actions = frozenset(self._allowed)
+        """What is allowed whatever the key and the facts."""
+        self.never: Actions = frozenset(self._denied)
+        """What is denied so."""
+
+    def _sort(self, action: Action, denies: Sequence[Rule], allows: Sequence[Rule]) -> None:
+        denied = next((one for one in denies if one.plain), None)
+        allowed = next((one for one in allows if one.plain), None)
+        if denied is not None:
+            self._denied[action] = denied
+        elif allowed is not None and not denies:
+            self._allowed[action] = allowed
+        else:
+            self._looks[action] = _Look(denies, (allowed,) if allowed else allows)
+
+    def decide(self, action: Action, key: str | None, facts: Facts) -> Decision:
+        look = self._looks.get(action)
+        if look is not None:
+            return look.decide(Question(action, key, facts))
+        if action in self._allowed:
+            return Decision("allow", self._allowed[action])
+        if action in self._denied:
+            return Decision("deny", self._denied[action])
+        return _NONE
+
+    def might(self, action: Action, facts: Facts) -> bool:
+        """Whether these rules may allow it for some key. Where it is not sure, it says yes."""
+        look = self._looks.get(action)
+        if look is None:
+            return action in self._allowed
+        return look.might(Question(action, None, facts))
+
+
+class _Look:
+    """What there is to look at for one action. It is put in order when it is first needed:
+    many rules name many actions, few of which are asked for."""
+
+    __slots__ = ("_allows", "_denies", "_indexed")
+
+    def __init__(self, denies: Sequence[Rule], allows: Sequence[Rule]) -> None:
+        self._denies, self._allows = denies, allows
+        self._indexed: tuple[_Index, _Index] | None = None
+
+    def decide(self, question: Question) -> Decision:
+        indexed = self._indexed
+        if indexed is None:
+            indexed = self._indexed = _Index(self._denies), _Index(self._allows)
+        denies, allows = indexed
+        rule = denies.first(question)
+        if rule is not None:
+            return Decision("deny", rule)
+        rule = allows.first(question)
+        return _NONE if rule is None else Decision("allow", rule)
+
+    def might(self, question: Question) -> bool:
+        """The keys of allowances are left out of account, and denials of single keys."""
+        if any(not one.keys and _holds(one, question) for one in self._denies):
+            return False
+        return any(_holds(one, question) for one in self._allows)
+
+
+class _Index:
+    """Rules of one effect: those for all keys, and the others by their patterns."""
+
+    __slots__ = ("_by_key", "_for_all")
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._for_all = [one for one in rules if not one.keys]
+        self._by_key = PatternIndex((key, one) for one in rules for key in one.keys)
+
+    def first(self, question: Question) -> Rule | None:
+        """One that counts."""
+        for rule in self._for_all:
+            if _holds(rule, question):
+                return rule
+        if question.key is not None:
+            for rule in self._by_key.find(question.key):
+                if _holds(rule, question):
+                    return rule
+        return None
+
+
+def _holds(rule: Rule, question: Question) -> bool:
+    return rule.when is None or rule.when(question)

@@ -1,0 +1,71 @@
+"""Grants: what an account, or everybody, was given on a service or on an object; as rules.
+
+On a service they give nothing on the objects of others (as S3's access control lists).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal, NamedTuple
+
+from gateway.access.actions import (
+    LISTING,
+    READING,
+    READING_ACL,
+    WRITING,
+    WRITING_ACL,
+    Actions,
+)
+from gateway.access.rules import Rule, Who
+from gateway.storage import ObjectInfo
+
+Permission = Literal["read", "write", "read-acl", "write-acl", "full"]
+
+GRANTS = "grants"
+"""The attribute of an object that holds its grants: `[[grantee, permission], …]`."""
+
+
+class Grant(NamedTuple):
+    """`grantee`: an account's id, `EVERYONE`, or `AUTHENTICATED` (any account).
+
+    On a service, `read` lets its keys be listed and `write` lets objects be
+    put and deleted; on an object, `read` lets it be read.
+    """
+
+    grantee: str
+    permission: Permission
+
+
+_ON_SERVICE: Mapping[Permission, Actions] = {
+    "read": LISTING,
+    "write": WRITING,
+    "read-acl": frozenset(("read-grants",)),
+    "write-acl": frozenset(("write-grants",)),
+    "full": LISTING | WRITING | {"read-grants", "write-grants"},
+}
+_ON_OBJECT: Mapping[Permission, Actions] = {
+    "read": READING,
+    "write": frozenset(),
+    "read-acl": READING_ACL,
+    "write-acl": WRITING_ACL,
+    "full": READING | READING_ACL | WRITING_ACL,
+}
+
+
+def rules_of_service(grants: Iterable[Grant]) -> Iterator[Rule]:
+    return _rules(grants, _ON_SERVICE)
+
+
+def rules_of_object(info: ObjectInfo) -> Iterator[Rule]:
+    """What the object itself gives: its writer, and who has a grant."""
+    if info.owner:
+        yield from _rules((Grant(info.owner, "full"),), _ON_OBJECT)
+    listed = info.attributes.get(GRANTS, ())
+    if listed:
+        yield from _rules((Grant(*one) for one in listed), _ON_OBJECT)
+
+
+def _rules(grants: Iterable[Grant], table: Mapping[Permission, Actions]) -> Iterator[Rule]:
+    for grantee, permission in grants:
+        who = Who(accounts=frozenset((grantee,)))
+        yield Rule(effect="allow", who=who, actions=table[permission], name="grant")

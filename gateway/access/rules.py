@@ -1,0 +1,128 @@
+"""Rules: the form that every language is translated into which says who may do what.
+
+Bucket policies, access control lists, levels of keys, public access blocks, filters of a
+zone: each is parsed where it is at home, and what comes out are these. They are evaluated in
+`evaluation` only, so that what one door denies no other door gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+
+from gateway.access.actions import Action, Actions
+from gateway.access.identity import Identity, acting_for
+from gateway.storage import NOTHING
+
+Effect = Literal["allow", "deny"]
+
+EVERYONE = "*"
+AUTHENTICATED = "~"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Who:
+    """`accounts` by id, or `EVERYONE`, or `AUTHENTICATED` (any account); `keys` by id.
+    `others`: all but those that are named."""
+
+    accounts: frozenset[str] = frozenset()
+    keys: frozenset[str] = frozenset()
+    others: bool = False
+
+    def includes(self, identity: Identity, effect: Effect) -> bool:
+        """What is given to an account is for the keys that act for it; what it is denied, or
+        kept out of, all of its keys are."""
+        account = identity.account
+        if effect == "allow" and not self.others:
+            account = acting_for(identity)
+        named = (
+            EVERYONE in self.accounts
+            or (account != "" and (account in self.accounts or AUTHENTICATED in self.accounts))
+            or (identity.key != "" and identity.key in self.keys)
+        )
+        return named is not self.others
+
+
+ANYBODY = Who(accounts=frozenset((EVERYONE,)))
+
+
+class Facts(Protocol):
+    """What is known of a request. The mode gives it, and computes of it what is asked for;
+    where there is no request (a command, a job), all is unknown: `UNKNOWN`."""
+
+    @property
+    def address(self) -> str:
+        """The client's, behind trusted proxies too; "" when it is unknown."""
+
+    @property
+    def tls(self) -> bool | None:
+        """Whether the client came by TLS; None when it is unknown."""
+
+    @property
+    def time(self) -> int | None:
+        """Milliseconds since the epoch."""
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The tags that the request asks an object to have."""
+
+    def header(self, name: str) -> str | None:
+        """By its name in lower case. Only what the client said: see `address` and `tls`
+        for what proxies say."""
+
+    def query(self, name: str) -> str | None:
+        """The first value of a parameter."""
+
+
+class Unknown:
+    """Facts of something that no request asked for."""
+
+    address = ""
+    tls: bool | None = None
+    time: int | None = None
+    tags: Mapping[str, str] = NOTHING
+
+    def header(self, name: str) -> str | None:
+        return None
+
+    def query(self, name: str) -> str | None:
+        return None
+
+
+UNKNOWN = Unknown()
+
+
+class Question(NamedTuple):
+    """May this be done? `key` is None for what is done to the service itself."""
+
+    action: Action
+    key: str | None
+    facts: Facts
+
+
+RuleCondition = Callable[[Question], bool]
+"""It must have an answer for facts that are unknown, and for a question without a key: what
+it then answers keeps an allowance from counting, or a denial."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """`effect` for `who` does one of `actions`.
+
+    `keys`: patterns (`patterns.py`), of which a key must fit one; a question without a key fits
+    none. () is whatever it is done to. `when`: holds for the request; None: always. `name` says
+    where the rule is from, for people.
+    """
+
+    effect: Effect
+    who: Who
+    actions: Actions
+    keys: tuple[str, ...] = ()
+    when: RuleCondition | None = None
+    name: str = ""
+
+    @property
+    def plain(self) -> bool:
+        """It counts whatever the key and the facts."""
+        return not self.keys and self.when is None

@@ -1,0 +1,79 @@
+"""All that is said about a service: by the keys that ask, by its grants, by its settings.
+
+A set is made once per service and version of its settings, and compiled once for each
+identity that asks. Without grants and settings only the key's access counts, and that is
+compiled once for all services.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from gateway.access.actions import (
+    ALL,
+    LISTING,
+    READING,
+    READING_ACL,
+    WRITING,
+    Actions,
+)
+from gateway.access.evaluation import Compiled
+from gateway.access.grants import Grant, rules_of_service
+from gateway.access.identity import ANONYMOUS, Identity, acting_for
+from gateway.access.rules import ANYBODY, Rule
+
+_READ: Actions = LISTING | READING | READING_ACL | {"read-grants", "read-changes", "read-requests"}
+_WRITE: Actions = _READ | WRITING | {"delete-version"}
+_OF_LEVEL: Mapping[str, Actions] = {
+    "read": _READ,
+    "write": _WRITE,
+    "admin": ALL,
+    "read-all": _READ,
+    "write-all": _WRITE,
+    "own": frozenset(),
+    "": frozenset(),
+}
+_RULES = {
+    level: Rule(effect="allow", who=ANYBODY, actions=actions, name="access of the key")
+    for level, actions in _OF_LEVEL.items()
+}
+_ALONE = {level: Compiled([rule], ANONYMOUS) for level, rule in _RULES.items()}
+"""What there is where the key's access alone counts."""
+
+_LIMIT = 1024
+"""Identities for which a set remembers what was compiled."""
+
+
+class RuleSet:
+    """`sid` and `owner` of the service; `rules` are those of its settings."""
+
+    __slots__ = ("_known", "_owner", "_rules", "_sid")
+
+    def __init__(
+        self, sid: str, owner: str, grants: Iterable[Grant] = (), rules: Iterable[Rule] = ()
+    ) -> None:
+        self._sid, self._owner = sid, owner
+        self._rules = (*rules_of_service(grants), *rules)
+        self._known: dict[str, tuple[Identity, Compiled]] = {}
+
+    def compiled(self, identity: Identity) -> Compiled:
+        if not self._rules:
+            return _ALONE[self._level(identity)]
+        known = self._known.get(identity.key)
+        if known is not None and known[0] is identity:
+            return known[1]
+        level, owner = self._level(identity), acting_for(identity) == self._owner != ""
+        found = Compiled((_RULES[level], *self._rules), identity, owner=owner)
+        if len(self._known) >= _LIMIT:
+            self._known.clear()
+        self._known[identity.key] = identity, found
+        return found
+
+    def _level(self, identity: Identity) -> str:
+        """What the key's own access gives here: a name in `_OF_LEVEL`."""
+        access = identity.access
+        if not isinstance(access, str):
+            return access.get(self._sid, "")
+        if access == "own" and identity.account and identity.account == self._owner:
+            return "admin"
+        return access

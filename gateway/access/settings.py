@@ -1,0 +1,51 @@
+"""Kinds of settings that a service may have: what a mode says of each that it owns.
+
+A setting is a document, kept as it came. Its kind says how it is parsed, and, where it
+says who may do what, how it becomes rules: by those every door decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
+
+from gateway.access.actions import RULES, Action
+from gateway.access.rules import Rule
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SettingKind(Generic[T]):
+    """`name` is what the catalog and the configuration call it. `parse` raises `ValueError`,
+    which says what is wrong. `read`, `write` and `remove` are the actions of who does so.
+
+    `rules`: those that a setting makes, each time anew from what was parsed. The owner must
+    be able to look at such a setting and to remove it, whatever it says: `read` and `remove`
+    are among `actions.RULES`.
+    """
+
+    name: str
+    read: Action
+    write: Action
+    remove: Action
+    parse: Callable[[str], T]
+    rules: Callable[[T], Iterable[Rule]] | None = None
+
+    def __post_init__(self) -> None:
+        if self.rules is not None and not {self.read, self.remove} <= RULES:
+            allowed = ", ".join(sorted(RULES))
+            raise ValueError(
+                f"The setting {self.name!r} could lock its owner out: what it makes are rules,"
+                f" so its actions read and remove are to be of these: {allowed}."
+            )
+
+
+class Setting(NamedTuple, Generic[T]):
+    """`document` as it came, `value` parsed. `version` is another with each change; 0 where the
+    configuration says it."""
+
+    document: str
+    value: T
+    version: int

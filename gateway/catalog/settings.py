@@ -1,0 +1,150 @@
+"""Settings of services: (service, kind) → a document, for services of every origin.
+
+The catalog keeps documents and reads none of them: who owns a kind parses it
+(`gateway.services.settings`). Those of a made service go with its row, in one commit.
+
+Each change of any counts a number up, in the same commit; so a process that sees the
+catalog changed reads that number, and keeps what it has loaded while it is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, and_, delete, insert, select
+
+from gateway.catalog.cache import Cached, Kept
+from gateway.catalog.schema import SERVICE_SETTINGS, SERVICES, get_meta, set_meta
+from gateway.common.commit_watch import Version
+from gateway.storage import NOTHING, NoSuchStore
+
+_NUMBER = "settings"
+"""In `meta`: counted up with each change."""
+
+_TABLE = SERVICE_SETTINGS
+_PAGE = 1000
+
+WITH_RULES = select(_TABLE.c.sid).where(_TABLE.c.decides)
+"""The services of which a setting says who may do what."""
+
+
+class StoredSetting(NamedTuple):
+    """`decides`: rules are made of it; whoever cannot read it must refuse everything.
+    `version` is never that of another change."""
+
+    document: str
+    decides: bool
+    version: int
+
+
+class Stored:
+    """All settings of a service, as of one moment. `parsed` is for whoever parses them."""
+
+    __slots__ = ("by_kind", "parsed")
+
+    def __init__(self, by_kind: Mapping[str, StoredSetting]) -> None:
+        self.by_kind = by_kind
+        self.parsed: dict[str, Any] = {}
+
+
+NONE_STORED = Stored(NOTHING)
+
+
+class _Loaded(NamedTuple):
+    """What was loaded while the catalog had that version, and the settings that number."""
+
+    version: Version
+    number: int
+    services: Kept[Stored]
+
+
+class SettingTable(Cached):
+    _loaded = _Loaded(-1, -1, Kept())
+
+    def settings_of(self, sid: str) -> Stored:
+        """The same object for as long as nothing changes."""
+        services = self._settings()
+        found = services.get(sid)
+        if found is None:
+            self._load(services, [sid])
+            found = services.get(sid)
+        return found or NONE_STORED
+
+    def load_settings(self, sids: Iterable[str]) -> None:
+        """Those of many at once, for who is going to ask for each."""
+        services = self._settings()
+        missing = [sid for sid in sids if services.get(sid) is None]
+        for start in range(0, len(missing), _PAGE):
+            self._load(services, missing[start : start + _PAGE])
+
+    def _settings(self) -> Kept[Stored]:
+        loaded, version = self._loaded, self.version()
+        if loaded.version != version:
+            with self._database.reading() as connection:
+                number = int(get_meta(connection, _NUMBER) or 0)
+            same = number == loaded.number
+            loaded = self._loaded = _Loaded(version, number, loaded.services if same else Kept())
+        return loaded.services
+
+    def _load(self, services: Kept[Stored], sids: list[str]) -> None:
+        found: dict[str, dict[str, StoredSetting]] = {}
+        with self._database.reading() as connection:
+            for row in connection.execute(select(_TABLE).where(_TABLE.c.sid.in_(sids))):
+                setting = StoredSetting(row.document, row.decides, row.version)
+                found.setdefault(row.sid, {})[row.kind] = setting
+        for sid in sids:
+            services.keep(sid, Stored(found[sid]) if sid in found else NONE_STORED)
+
+    def set_setting(
+        self, sid: str, kind: str, document: str, *, decides: bool, service: int | None
+    ) -> int:
+        """Its version. `service`: the id of a made service's row; raises `NoSuchStore` when
+        that is gone, for settings must not become those of its successor."""
+        with self._database.writing() as connection:
+            if service is not None and not _is_there(connection, service):
+                raise NoSuchStore(name=sid)
+            version = _count(connection)
+            connection.execute(delete(_TABLE).where(_named(sid, kind)))
+            row = {"sid": sid, "kind": kind, "document": document}
+            connection.execute(insert(_TABLE).values(**row, decides=decides, version=version))
+        return version
+
+    def remove_setting(self, sid: str, kind: str) -> bool:
+        """Whether it was there."""
+        return self._database.removing(lambda one: _remove(one, _named(sid, kind)))
+
+
+def has_settings(connection: Connection, sid: str) -> bool:
+    return connection.scalar(select(_TABLE.c.sid).where(_TABLE.c.sid == sid).limit(1)) is not None
+
+
+def remove_row(connection: Connection, id: int) -> bool:
+    """Remove a made service's row, and its settings. Whether it was there."""
+    sid = connection.scalar(select(SERVICES.c.sid).where(SERVICES.c.id == id))
+    if sid is None:
+        return False
+    connection.execute(delete(SERVICES).where(SERVICES.c.id == id))
+    _remove(connection, _TABLE.c.sid == sid)
+    return True
+
+
+def _remove(connection: Connection, which: Any) -> bool:
+    gone = bool(connection.execute(delete(_TABLE).where(which)).rowcount)
+    if gone:
+        _count(connection)
+    return gone
+
+
+def _count(connection: Connection) -> int:
+    number = int(get_meta(connection, _NUMBER) or 0) + 1
+    set_meta(connection, _NUMBER, str(number))
+    return number
+
+
+def _is_there(connection: Connection, service: int) -> bool:
+    return connection.scalar(select(SERVICES.c.id).where(SERVICES.c.id == service)) is not None
+
+
+def _named(sid: str, kind: str) -> Any:
+    return and_(_TABLE.c.sid == sid, _TABLE.c.kind == kind)

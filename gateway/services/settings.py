@@ -1,0 +1,135 @@
+"""Settings of services, parsed: the configuration's first, then the catalog's.
+
+What is asked for was parsed before, for as long as it does not change. Of the settings that
+make rules each service has its own set; where one of them cannot be read (its mode is not
+installed, or is older), nobody gets anything, for it might say so.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+from gateway.access.actions import ALL
+from gateway.access.grants import Grant
+from gateway.access.rules import ANYBODY, Rule
+from gateway.access.ruleset import RuleSet
+from gateway.access.settings import Setting, SettingKind
+from gateway.catalog import Catalog
+from gateway.catalog.cache import Kept
+from gateway.catalog.settings import NONE_STORED, Stored, StoredSetting
+from gateway.services.service import Service
+from gateway.storage import NOTHING, Conflict
+
+log = logging.getLogger("gateway.settings")
+
+T = TypeVar("T")
+
+CLOSED = Rule(effect="deny", who=ANYBODY, actions=ALL, name="a setting that cannot be read")
+
+
+class _Made(NamedTuple):
+    """A set of rules, and what it was made of."""
+
+    owner: str
+    grants: tuple[Grant, ...]
+    stored: Stored
+    rules: RuleSet
+
+
+class ServiceSettings:
+    """`declared`: documents that the configuration gives, by service and kind."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        kinds: Iterable[SettingKind[Any]] = (),
+        declared: Mapping[str, Mapping[str, str]] = NOTHING,
+    ) -> None:
+        self._catalog = catalog
+        self._kinds = {kind.name: kind for kind in kinds}
+        self._declared = {
+            sid: Stored({name: self._declaration(name, text) for name, text in documents.items()})
+            for sid, documents in declared.items()
+        }
+        self._made: Kept[_Made] = Kept()
+
+    def _declaration(self, name: str, document: str) -> StoredSetting:
+        kind = self._kinds.get(name)
+        return StoredSetting(document, kind is None or kind.rules is not None, version=0)
+
+    # one
+
+    def get(self, sid: str, kind: SettingKind[T]) -> Setting[T] | None:
+        """Raises `ValueError` when what is kept cannot be parsed any more."""
+        for stored in (self._declared.get(sid, NONE_STORED), self._catalog.settings_of(sid)):
+            if kind.name in stored.by_kind:
+                return _parsed(stored, kind)
+        return None
+
+    def put(self, sid: str, kind: SettingKind[T], document: str, service: int | None) -> Setting[T]:
+        """`service`: the id of a made service's row. Raises what `kind.parse` raises,
+        `Conflict`, `NoSuchStore`."""
+        value = kind.parse(document)
+        self._refuse_declared(sid, kind)
+        decides = kind.rules is not None
+        version = self._catalog.set_setting(
+            sid, kind.name, document, decides=decides, service=service
+        )
+        return Setting(document, value, version)
+
+    def remove(self, sid: str, kind: SettingKind[Any]) -> bool:
+        """Whether it was there. Raises `Conflict`."""
+        self._refuse_declared(sid, kind)
+        return self._catalog.remove_setting(sid, kind.name)
+
+    def _refuse_declared(self, sid: str, kind: SettingKind[Any]) -> None:
+        if sid in self._declared and kind.name in self._declared[sid].by_kind:
+            raise Conflict(
+                "The setting is declared in the configuration"
+                f" (services.{sid}.settings.{kind.name}): change it there."
+            )
+
+    # all that decide
+
+    def prepare(self, sids: Iterable[str]) -> None:
+        """Load at once what is going to be asked for one by one."""
+        self._catalog.load_settings(sids)
+
+    def rules(self, service: Service) -> RuleSet:
+        """The same set for as long as nothing changes that it is made of."""
+        sid, stored = service.sid, self._catalog.settings_of(service.sid)
+        made = self._made.get(sid)
+        if made is None or made[:3] != (service.owner, service.grants, stored):
+            said = RuleSet(sid, service.owner, service.grants, self._rules(sid, stored))
+            made = _Made(service.owner, service.grants, stored, said)
+            self._made.keep(sid, made)
+        return made.rules
+
+    def _rules(self, sid: str, stored: Stored) -> Iterator[Rule]:
+        declared = self._declared.get(sid, NONE_STORED)
+        yield from self._rules_of(sid, declared, declared.by_kind)
+        yield from self._rules_of(sid, stored, stored.by_kind.keys() - declared.by_kind.keys())
+
+    def _rules_of(self, sid: str, stored: Stored, names: Iterable[str]) -> Iterator[Rule]:
+        for name in names:
+            kind = self._kinds.get(name)
+            if kind is None or kind.rules is None:
+                if stored.by_kind[name].decides:
+                    log.error("%s: nothing here can read its setting %r: it is closed", sid, name)
+                    yield CLOSED
+                continue
+            try:
+                yield from kind.rules(_parsed(stored, kind).value)
+            except ValueError as error:
+                log.error("%s: its setting %r cannot be read: it is closed: %s", sid, name, error)
+                yield CLOSED
+
+
+def _parsed(stored: Stored, kind: SettingKind[T]) -> Setting[T]:
+    found: Setting[T] | None = stored.parsed.get(kind.name)
+    if found is None:
+        document, _, version = stored.by_kind[kind.name]
+        found = stored.parsed[kind.name] = Setting(document, kind.parse(document), version)
+    return found
