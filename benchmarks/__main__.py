@@ -20,6 +20,7 @@ from benchmarks.fronting import fronting
 from benchmarks.herd import herd
 from benchmarks.load import LoadFailed
 from benchmarks.memory import bodies_and_growth
+from benchmarks.rules import rules
 from benchmarks.scale import scale
 from benchmarks.servers import SERVERS
 from benchmarks.soak import soak
@@ -38,6 +39,7 @@ COMMANDS = {
     "fronting": fronting,
     "herd": herd,
     "soak": soak,
+    "rules": rules,
 }
 
 
