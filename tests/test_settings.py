@@ -338,7 +338,7 @@ def test_what_the_configuration_says_wins_over_the_catalog(
     assert access.may("list", "") and not access.may("read", "key")
     setting = runtime.setting(access, DENIALS)
     assert setting is not None
-    assert (setting.document, setting.value, setting.version) == ("read", {"read"}, 0)
+    assert (setting.document, setting.value, setting.version) == ("read", frozenset({"read"}), 0)
     for attempt in (
         lambda: runtime.set_setting(access, DENIALS, "list"),
         lambda: runtime.remove_setting(access, DENIALS),
