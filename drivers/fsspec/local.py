@@ -135,7 +135,7 @@ class LocalTree(Tree):
 
     def draft(self, path: str) -> Draft:
         with translated(path):
-            return LocalDraft(self._new_draft(), path, self._move)
+            return LocalDraft(self._new_draft(), path, self.move)
 
     @contextmanager
     def lock(self, path: str) -> Iterator[None]:
@@ -144,7 +144,7 @@ class LocalTree(Tree):
                 held.enter_context(self._stripes.hold(path))
             yield
 
-    def _move(self, draft: str, path: str) -> None:
+    def move(self, draft: str, path: str) -> None:
         """Move a draft to its path, and make that durable."""
         for _ in range(_AGAIN):
             files.make_folders(os.path.dirname(self._at(path)))
@@ -183,7 +183,7 @@ class LocalTree(Tree):
 
     # the gateway's own files
 
-    def _owned(self, path: str) -> str:
+    def own(self, path: str) -> str:
         """The place of a file of the gateway's own, its folder made."""
         at = self._at(path)
         folder = os.path.dirname(at)
@@ -192,7 +192,7 @@ class LocalTree(Tree):
         return at
 
     def _new_draft(self) -> str:
-        return self._owned(f"{paths.DRAFTS}/{token_hex(16)}")
+        return self.own(f"{paths.DRAFTS}/{token_hex(16)}")
 
     def load(self, path: str) -> bytes | None:
         with translated(path):
@@ -203,7 +203,7 @@ class LocalTree(Tree):
 
     def save(self, path: str, data: bytes, *, new: bool) -> bool:
         with translated(path):
-            at = self._owned(path)
+            at = self.own(path)
             written = at if new else self._new_draft()
             if not files.write_new(written, data):
                 return False
