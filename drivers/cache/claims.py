@@ -1,10 +1,13 @@
 """A fill is claimed in the index, so that other workers wait for it and do not ask again.
 
-A claim is renewed while its holder lives, and ends with the fill; a crash lets
-it expire.
+A claim is renewed while its holder lives, and ends with the fill. One of a process that
+has died does not count: its lock has gone with it (see `owner`). Where nobody can tell, it
+expires.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from drivers.cache.marks import Marks
 from drivers.indexed.batch import Transaction
@@ -24,19 +27,22 @@ def claim(
     place: tuple[str, str],
     blocks: tuple[int, int | None],
     point: int,
+    died: Callable[[str], bool] = lambda _: False,
 ) -> int:
-    """The claim's id; 0 when another process is at it, and no mark has overtaken that."""
+    """The claim's id; 0 when another process is at it, and no mark has overtaken that. `died`
+    says of a holder whether it is sure that it has."""
     first, last = blocks[0], _END if blocks[1] is None else blocks[1]
 
-    def operation(txn: Transaction) -> int:
+    def operation(txn: Transaction) -> int | list[tuple[int, str]]:
         now = space.clock()
         others = txn.execute(
-            "SELECT point FROM cache_claims WHERE key = ? AND variant = ? AND first <= ?"
-            " AND last >= ? AND until > ? AND until <= ? AND holder != ?",
+            "SELECT point, id, holder FROM cache_claims WHERE key = ? AND variant = ?"
+            " AND first <= ? AND last >= ? AND until > ? AND until <= ? AND holder != ?",
             (*place, first, first, now, now + LEASE, holder),  # a clock may have been set back
         ).fetchall()
-        if any(not marks.overtaken(place[0], one[0]) for one in others):
-            return 0
+        counting = [row[1:] for row in others if not marks.overtaken(place[0], row[0])]
+        if counting:
+            return counting
         cursor = txn.execute(
             "INSERT INTO cache_claims (key, variant, first, last, point, holder, until)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -44,7 +50,13 @@ def claim(
         )
         return cursor.lastrowid or 0
 
-    return space.write(operation)
+    while not isinstance(found := space.write(operation), int):
+        left = [number for number, other in found if died(other)]
+        if not left:
+            return 0
+        for number in left:
+            give_up(space, number)
+    return found
 
 
 def give_up(space: Space, number: int) -> None:

@@ -16,7 +16,8 @@ from gateway.storage import Store
 
 @dataclass(slots=True, kw_only=True)
 class CacheContext:
-    """`holder` names this process to the other workers."""
+    """`holder` names this process to the other workers; `died` says of one of those that it
+    is gone."""
 
     source: Store
     stock: Stock
@@ -26,6 +27,7 @@ class CacheContext:
     hot: Hot
     holder: str
     clock: Callable[[], int]
+    died: Callable[[str], bool]
     fills: Fills = field(init=False)
     spoiled: set[int] = field(default_factory=set)
     """Ids of entries whose bytes turned out to be wrong: who reads one is broken off."""

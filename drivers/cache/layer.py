@@ -156,9 +156,11 @@ class Cache(Through):
             stock.close()
             raise
         room = Evictor(stock)
+        owner = self._owner
         parts = CacheContext(
             source=self.source, stock=stock, marks=marks, policy=policy, room=room, hot=hot,
-            holder=self._owner.name if self._owner else secrets.token_hex(8), clock=context.clock,
+            holder=owner.name if owner else secrets.token_hex(8), clock=context.clock,
+            died=owner.died if owner else lambda _: False,
         )  # fmt: skip
         helpers = Helpers(f"cache {context.sid}", context.threads)
         parts.fills = Fills(helpers, marks, context.threads, lambda fill: Pull(parts, fill)())

@@ -12,7 +12,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from gateway.common import private
+from gateway.common import looking, private
 from gateway.common.locks import FileLock
 
 
@@ -35,6 +35,12 @@ class Owner:
         finally:
             gate.close()
         self.name = self._path.stem
+
+    def died(self, name: str) -> bool:
+        """Whether it is sure that the worker of that `name` has: who only looks at a folder
+        has no lock there, and no name of this kind."""
+        path = self._path.with_name(f"{name}.worker")
+        return "-" in name and not (looking.is_there(path) and _held(path))
 
     def close(self) -> None:
         """May be called twice."""

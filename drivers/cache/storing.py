@@ -43,7 +43,7 @@ class Storing:
         parts = self._parts
         try:
             self._claim = claims.claim(
-                parts.stock.space, parts.marks, parts.holder, self._place, blocks, point
+                parts.stock.space, parts.marks, parts.holder, self._place, blocks, point, parts.died
             )
         except StorageError:
             self.stop(pause=True)

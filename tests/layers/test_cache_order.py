@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from drivers.cache import claims, rows
 from drivers.cache.entries import CacheEntry
 from drivers.cache.eviction import Evictor
+from drivers.cache.owner import Owner
 from drivers.cache.removing import ALL, OLDEST
 from drivers.cache.stock import INLINE, Stock
 from drivers.indexed.batch import Transaction
@@ -302,3 +303,30 @@ def test_a_claim_from_beyond_the_clock_holds_up_nobody(site: Site) -> None:
         space.write(partial(Transaction.one, sql=sql))
         assert bool(claims.claim(space, marks, "me", place, (0, None), 0)) is got
         space.write(partial(Transaction.one, sql="DELETE FROM cache_claims"))
+
+
+def test_a_claim_of_a_worker_that_died_holds_up_nobody(site: Site) -> None:
+    cache, place = site.worker(), ("k", "")
+    space, marks = cache._stock.space, cache._marks
+    (one,) = [claims.claim(space, marks, "one", place, (0, None), 0)]
+    asked: list[str] = []
+
+    def died(name: str) -> bool:
+        asked.append(name)
+        return len(asked) > 1
+
+    assert not claims.claim(space, marks, "two", place, (0, None), 0, died)
+    assert claims.claim(space, marks, "two", place, (0, None), 0, died) not in (0, one)
+    assert asked == ["one", "one"]
+    assert not claims.claim(space, marks, "one", place, (0, None), 0), "the other has it now"
+
+
+def test_a_worker_has_died_when_its_lock_is_gone(tmp_path: Path) -> None:
+    one, two = Owner(tmp_path, "kit"), Owner(tmp_path, "kit")
+    assert not one.died(two.name)
+    assert not one.died("somebody who only looks")
+    two.close()
+    assert one.died(two.name)
+    (tmp_path / f"{two.name}.worker").touch()  # as who is killed leaves it
+    assert one.died(two.name)
+    one.close()

@@ -68,7 +68,7 @@ class Upstream:
 WORKER = """
 import hashlib, sys, urllib.request
 from pathlib import Path
-from drivers.cache import Cache
+from drivers.cache import Cache, claims
 from gateway.storage import *
 from gateway.storage.checksums import HASHERS
 
@@ -84,6 +84,7 @@ class Http(Store):
             want.conditions.check_read(info)
         return Opened(info=info, body=answer, start=first, length=length)
 
+claims.LEASE = 3_600_000  # nobody waits for the end of a dead one's
 cache = Cache(source=Http())
 cache.open(Context(sid="c", folder=Path(sys.argv[1])))
 print("ready", flush=True)
