@@ -18,7 +18,23 @@ def claim(folder: Path, name: str, kind: Literal["objects", "cache"]) -> None:
     found = "" if folders.owner(folder) else kept_in(folder)
     if found not in ("", kind):
         raise folders.Taken(f"The folder {folder} {folders.taken(_WORDS[found])}")
+    if kind == "objects" and folders.owner(folder) == OBJECTS:
+        _refuse_lost(folder)
     folders.claim(folder, name)
+
+
+def _refuse_lost(folder: Path) -> None:
+    """Raise `ValueError` where blobs are and their index is not: with a new one they would be
+    nobody's, and be removed. Blobs are looked for first: another worker makes an index before
+    them."""
+    index = folder / "index.db"
+    if next((folder / "blobs").glob("??/?*"), None) is None:
+        return
+    if not looking.is_file(index) or not index.stat().st_size:
+        raise ValueError(
+            f"The index {index} is missing, and {folder / 'blobs'} has the bytes of objects that"
+            " it knew: restore it from a backup. To begin anew, move that folder away."
+        )
 
 
 _WORDS = {"objects": OBJECTS, "cache": "a cache"}
