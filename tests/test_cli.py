@@ -295,6 +295,14 @@ def test_a_data_folder_of_somebody_else_is_said(
         closed_too.rmdir()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_a_data_folder_where_nothing_can_be_made_is_said(run: Run) -> None:
+    """Access rights say that root may."""
+    code, out, err = run("check", "--data", "/proc/x")
+    assert (code, out) == (1, "")
+    assert "The data folder /proc/x cannot be made: " in err
+
+
 def test_options_are_not_abbreviated(run: Run) -> None:
     code, out, err = run("serve", "--mem")
     assert (code, out) == (2, "")

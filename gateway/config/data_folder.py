@@ -28,22 +28,28 @@ def make(folder: Path) -> str:
 
 def tried(folder: Path) -> str:
     """What is wrong when a file is made in it; "" when nothing is."""
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            return ""
-    except OSError as error:
-        return f"The data folder {folder} cannot be written: {error.strerror or error}."
+    reason = _failure(folder)
+    return reason and f"The data folder {folder} cannot be written: {reason}."
 
 
 def foreseen(folder: Path) -> str:
-    """What is wrong by the access rights of it, or of the nearest folder above it that is
-    there; "" when nothing is. Makes nothing."""
+    """What is wrong with it, or with the nearest folder above it that is there, by access
+    rights and a file that has no name there; "" when nothing is. Leaves nothing behind."""
     nearest = folder
     while not os.path.lexists(nearest) and nearest != nearest.parent:
         nearest = nearest.parent
     done = "written" if nearest == folder else "made"
-    reason = _refusal(nearest)
+    reason = _refusal(nearest) or _failure(nearest)
     return reason and f"The data folder {folder} cannot be {done}: {reason}."
+
+
+def _failure(folder: Path) -> str:
+    """Why no file can be made there, whoever may: it is none of a disk, say (/proc)."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return ""
+    except OSError as error:
+        return error.strerror or str(error)
 
 
 def _refusal(folder: Path) -> str:

@@ -8,7 +8,7 @@ does not ask who is calling: that is `access.Access`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
@@ -63,6 +63,22 @@ class Identification:
     row: int | None = None
 
 
+_LACKING: Mapping[str, str] = {
+    "Buckets": "has no buckets in it",
+    "Changes": "has no feed of its changes",
+    "Labels": "keeps no tags or attributes",
+    "Listable": "cannot be listed",
+    "Measures": "does not know how much is in it",
+    "Multipart": "takes no uploads in parts",
+    "Presigns": "gives no presigned URLs",
+    "Protects": "has no retention periods or legal holds",
+    "Purges": "is no cache, so there is nothing to flush",
+    "Versions": "keeps no versions",
+    "Writable": "cannot be written",
+}
+"""What a service without a capability is to who needs that, in a user's words."""
+
+
 class Service(Store):
     """`staging` gives the `Multipart` store in which parts wait for a store that has
     no uploads of its own, so that any worker can take the next part. It keeps
@@ -98,10 +114,11 @@ class Service(Store):
             return found
         found = self.find(capability)
         if found is None:
+            name = capability.__name__
+            lacking = _LACKING.get(name, f"has no {name}")
             raise Unsupported(
-                f"The service {self.sid!r} (driver {self.about.driver!r}) has no"
-                f" {capability.__name__}.",
-                capability=capability.__name__,
+                f"The service {self.sid!r} (driver {self.about.driver!r}) {lacking}.",
+                capability=name,
             )
         self._needed[capability] = found
         return found

@@ -158,6 +158,7 @@ def test_what_a_service_cannot_do_is_501_and_says_its_type(api: Served) -> None:
         answer = api.call(function, method=method, sid="dull", path="k", body=b"")
         assert (answer.status, answer.error) == (501, "unsupported"), function
         assert "'dull'" in answer.json["message"]
+    assert answer.json["message"].endswith("is no cache, so there is nothing to flush.")
     assert api.call("getfile", sid="dull", path="k").body == b"dull"
     assert api.call("flush", method="POST", sid="files").status == 501
 

@@ -19,8 +19,9 @@ from gateway.common import sigv4
 from gateway.modes.s3 import claims
 from gateway.modes.s3.claims import Claim
 from gateway.modes.s3.diagnosis import Signed, suspect
-from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.problems import TABLE, S3Problem
 from gateway.storage import Secret
+from gateway.web.request_head import variable
 
 log = logging.getLogger("gateway.s3")
 
@@ -185,17 +186,37 @@ def _mismatch(
 ) -> S3Problem:
     canonical = sigv4.canonical_request(*signed)
     text = sigv4.string_to_sign(timestamp, claim.scope, canonical)
+    message = _dropped(request, claim)
     if len(canonical) > _ECHOED:
-        return S3Problem("SignatureDoesNotMatch", AWSAccessKeyId=claim.key_id, StringToSign=text)
-    _explain(request, claim, given, signed, key, timestamp)
+        return S3Problem(
+            "SignatureDoesNotMatch", message, AWSAccessKeyId=claim.key_id, StringToSign=text
+        )
+    if message:
+        log.info("%r: %s", claim.key_id, message)
+    else:
+        _explain(request, claim, given, signed, key, timestamp)
     return S3Problem(
         "SignatureDoesNotMatch",
+        message,
         AWSAccessKeyId=claim.key_id,
         StringToSign=text,
         SignatureProvided=given,
         StringToSignBytes=text.encode("latin-1").hex(" "),
         CanonicalRequest=canonical,
         CanonicalRequestBytes=canonical.encode("latin-1").hex(" "),
+    )
+
+
+def _dropped(request: SignedRequest, claim: Claim) -> str:
+    """What is to be said when signed headers came without a value at a server that drops what
+    is not ASCII; "" otherwise."""
+    environ = request.environ
+    names = [one for one in claim.signed.split(";") if environ.get(variable(one)) == ""]
+    if not names or environ.get("SERVER_SOFTWARE") != "Granian":
+        return ""
+    return (
+        f"{TABLE['SignatureDoesNotMatch'][1]} The signed header {', '.join(names)} arrived empty:"
+        " this server drops values outside ASCII. Send them encoded (RFC 2047)."
     )
 
 
