@@ -77,6 +77,47 @@ def test_a_check_finds_stores_that_would_fill_one_folder(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_several_are_said_under_one_heading(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = LOCAL.format(sid="loc", folder="l") + "".join(
+        CACHE.format(sid=sid, source="loc", folder=folder)
+        for sid, folder in (("ca1", "l"), ("ca2", "data"))
+    )
+    made = chain(tmp_path, text)
+    assert main(["check", "--config", str(tmp_path / "gateway.toml")]) == 1
+    said = capsys.readouterr().err
+    heading, *lines = said.splitlines()
+    assert heading == f"gateway: 2 problems in {tmp_path / 'gateway.toml'}:"
+    assert [line.split(":")[0] for line in lines] == [
+        "  buckets, services.ca2", "  services.loc, services.ca1",
+    ]  # fmt: skip
+    with pytest.raises(ChainError, match="2 problems in "):
+        made.open(folder=tmp_path / "data", master_key=None)
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_blobs_whose_index_is_lost_are_not_taken_for_nobodys(tmp_path: Path, empty: bool) -> None:
+    """With a new index they would be removed a day later."""
+    store = opened(Local(inline_limit=0), tmp_path)
+    store.put("k", BytesBody(b"bytes"))
+    store.close()
+    index, blobs = tmp_path / "index.db", tmp_path / "blobs"
+    kept = index.rename(tmp_path / "kept.db")
+    if empty:
+        index.touch()
+    for name in ("index.db-wal", "index.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    with pytest.raises(ValueError, match=r"index\.db is missing, .* restore it from a backup"):
+        opened(Local(), tmp_path)
+    assert [one for one in blobs.glob("??/*") if one.is_file()]
+    kept.replace(index)
+    opened(Local(), tmp_path).close()
+    index.unlink()
+    blobs.rename(tmp_path / "away")
+    opened(Local(), tmp_path).close()
+
+
 def test_a_link_to_a_folder_is_that_folder(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     try:

@@ -54,6 +54,7 @@ class Database:
     ) -> None:
         self._engine, self._watch, self._begin, self._reserve = engine, watch, begin, reserve
         self._gate = threading.RLock() if gate else None
+        self._users, self._counting = 1, threading.Lock()
         self.version = watch.version
 
     @contextmanager
@@ -106,7 +107,17 @@ class Database:
         with self._gate:
             yield
 
+    def share(self) -> None:
+        """For another user, who closes it too."""
+        with self._counting:
+            self._users += 1
+
     def close(self) -> None:
+        """The last of its users ends it."""
+        with self._counting:
+            self._users -= 1
+            if self._users:
+                return
         self._engine.dispose()
         self._watch.close()
         if self._reserve is not None:

@@ -42,8 +42,15 @@ class FirstCredential:
         return Key(id=self.id, secret=self.secret, account=ROOT_ACCOUNT, access="admin")
 
 
-def open_catalog(configuration: Configuration, environ: Mapping[str, str] | None = None) -> Catalog:
-    """Made or upgraded when needed. Raises `CatalogError`."""
+def open_catalog(
+    configuration: Configuration,
+    environ: Mapping[str, str] | None = None,
+    before: Catalog | None = None,
+) -> Catalog:
+    """Made or upgraded when needed; or the database of the one `before`, with what this
+    configuration declares. Raises `CatalogError`."""
+    if before is not None:
+        return before.following(_declarations(configuration))
     environ = os.environ if environ is None else environ
     folder = configuration.data
     if folder is None:

@@ -34,6 +34,19 @@ class Catalog(KeyTable, ServiceTable, SettingTable):
     ) -> None:
         super().__init__(database, keyring, declared, clock)
         self._sids = declared.sids
+        self._closed = False
+
+    def following(self, declared: Declarations) -> Catalog:
+        """One with other declarations, on the same database, which the last of them closes."""
+        self._database.share()
+        try:
+            return Catalog(self._database, self.keyring, declared, clock=self._clock)
+        except BaseException:
+            self._database.close()
+            raise
 
     def close(self) -> None:
-        self._database.close()
+        """May be called twice."""
+        if not self._closed:
+            self._closed = True
+            self._database.close()

@@ -12,7 +12,7 @@ from gateway.commands.command import Command
 from gateway.commands.place import add_place, configured
 from gateway.commands.serve import choose, count_workers
 from gateway.config import Configuration, data_folder
-from gateway.services.chain import Chain, ChainError
+from gateway.services.chain import Chain
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,8 +32,7 @@ def _run(typed: argparse.Namespace) -> int:
             f'The service "{one}": {why}.' for one, why in configuration.left_out.items()
         )
         return 1
-    if wrong := Chain(configuration).misplaced(configuration.data):
-        raise ChainError("\n".join(wrong))
+    Chain(configuration).check_places(configuration.data)
     print(f"The configuration is fine: {configuration.origin.path or 'defaults, without a file'}.")
     options = configuration.server
     print(f"  server     {server}, {count_workers(configuration, server)[1]}")

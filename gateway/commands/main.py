@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.catalog import CatalogError
-from gateway.commands import check, drivers, keys, scrub, serve, services, version
+from gateway.commands import check, drivers, keys, reload, scrub, serve, services, version
 from gateway.commands.command import Command
 from gateway.config import ConfigurationError
 from gateway.plugins.finding import PluginError, Plugins
@@ -23,6 +23,7 @@ from gateway.storage import StorageError
 COMMANDS: tuple[Command, ...] = (
     serve.COMMAND,
     check.COMMAND,
+    reload.COMMAND,
     services.COMMAND,
     scrub.COMMAND,
     drivers.COMMAND,

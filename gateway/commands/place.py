@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
 
 from gateway.catalog import CatalogError, find_master
 from gateway.catalog.database import FILE
 from gateway.common import looking
-from gateway.config import ConfigProblem, Configuration, ConfigurationError, load
+from gateway.config import ConfigProblem, Configuration, ConfigurationError, find_data, load
 from gateway.config.paths import expanded, here
 
 SERVER_OPTIONS = ("listen", "data", "memory", "server", "workers", "threads", "log_format")
@@ -40,6 +41,12 @@ def _folder(text: str) -> str:
         return str(here() / expanded(text))
     except ValueError as error:
         raise ConfigurationError([ConfigProblem("--data", f"{error}.")]) from None
+
+
+def data_folder(typed: argparse.Namespace) -> Path | None:
+    """That of the place, whatever is wrong with its configuration; None when nothing is kept."""
+    given = {"data": _folder(typed.data), "memory": False} if typed.data else {}
+    return find_data(typed.config, overrides=given)
 
 
 def has_run(configuration: Configuration) -> bool:

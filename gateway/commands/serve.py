@@ -13,7 +13,7 @@ import secrets
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,11 +22,13 @@ from typing import TextIO
 from gateway.catalog import CatalogError, FirstCredential, prepare
 from gateway.commands import start_screen
 from gateway.commands.command import Command
+from gateway.commands.control import Control
 from gateway.commands.place import add_config, configured
+from gateway.commands.rereading import Rereading
 from gateway.common.cpu_quota import usable_processors
-from gateway.config import Configuration, Tls
+from gateway.config import Configuration, Origin, Tls
 from gateway.config import ServerOptions as Options
-from gateway.servers import CannotServe, HTTPServer, Plan
+from gateway.servers import CannotServe, HTTPServer, Loaded, Plan
 from gateway.servers.granian import GranianServer
 from gateway.servers.sockets import free
 from gateway.servers.waitress import WaitressServer
@@ -80,6 +82,7 @@ def serve(configuration: Configuration, out: TextIO | None = None) -> int:
 
 
 def _serve(configuration: Configuration, out: TextIO) -> int:
+    environ = dict(os.environ)  # before secrets are taken out of it
     os.environ[INSTANCE] = secrets.token_hex(8)  # what its processes have in common
     logs.configure(configuration.server.log_format)
     kind = choose(configuration)
@@ -91,10 +94,19 @@ def _serve(configuration: Configuration, out: TextIO) -> int:
         configuration = configuration.with_root(first.root)
     screen = _Screen(configuration, kind, why, first, out)
     folder = _workers_folder() if workers > 1 else None
+    server = SERVERS[kind]()
+    control = None if configuration.data is None else Control(configuration.data, server.reload)
+
+    def ready(listeners: tuple[tuple[str, int], ...]) -> None:
+        if control is not None:
+            control.start()
+        screen.show(listeners)
+
     try:
-        plan = _plan(configuration, kind, workers, folder)
-        return SERVERS[kind]().run(plan, screen.show)
+        return server.run(_plan(configuration, kind, workers, folder, environ), ready)
     finally:
+        if control is not None:
+            control.end()
         screen.end()
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -112,17 +124,23 @@ def _workers_folder() -> Path:
 
 
 def _plan(
-    configuration: Configuration, kind: ServerName, workers: int, folder: Path | None
+    configuration: Configuration,
+    kind: ServerName,
+    workers: int,
+    folder: Path | None,
+    environ: Mapping[str, str],
 ) -> Plan:
     options = configuration.server
     threads = options.threads or THREADS[kind]
+
+    def loads(origin: Origin) -> Callable[[], Loaded]:
+        return partial(settled, partial(load_worker, origin, kind, threads, folder))
+
     return Plan(
-        load=partial(
-            settled,
-            partial(open_worker, configuration, kind, threads, folder)
-            if kind == "waitress"
-            else partial(load_worker, configuration.origin, kind, threads, folder),
-        ),
+        load=partial(settled, partial(open_worker, configuration, kind, threads, folder))
+        if kind == "waitress"
+        else loads(configuration.origin),
+        read_again=Rereading(configuration, workers, environ, loads),
         listen=tuple((one.host, one.port) for one in options.listen),
         workers=workers,
         threads=threads,

@@ -4,7 +4,7 @@ Start with `tables.py` (every option and its default), then `decode.py` (how
 TOML becomes those), then `load.py`. Specification: configuration.
 """
 
-from gateway.config.load import load, load_again
+from gateway.config.load import find_data, load, load_again
 from gateway.config.problems import ConfigProblem, ConfigurationError
 from gateway.config.services import SOURCE, construct, in_order
 from gateway.config.tables import (
@@ -41,6 +41,7 @@ __all__ = [
     "ServerOptions",
     "Tls",
     "construct",
+    "find_data",
     "in_order",
     "load",
     "load_again",

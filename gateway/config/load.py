@@ -90,6 +90,30 @@ def load_again(
     return _made(origin, os.environ if environ is None else environ, plugins)
 
 
+def find_data(
+    path: str | os.PathLike[str] | None = None, *, overrides: Mapping[str, Any]
+) -> Path | None:
+    """The data folder, whatever else is wrong with the configuration; None when nothing is
+    kept. Raises `ConfigurationError`."""
+    file = _find(path, os.environ)
+    server = {} if file is None else _read(file).get("server", {})
+    folder = here() if file is None else file.parent
+    decoder = Decoder(problems=Problems(), folder=folder, environ=os.environ)
+    known = server if isinstance(server, dict) else {}
+    given = {key: known[key] for key in ("data", "memory") if key in known}
+    options = decoder.build(ServerOptions, {**given, **overrides}, "server")
+    if options is BAD:
+        raise ConfigurationError(decoder.problems, str(file or ""))
+    if options.memory or options.data:
+        return None if options.memory else Path(options.data)
+    if (usual := _data_folder()) is None:
+        raise ConfigurationError([ConfigProblem("server.data", f"missing; {_HOMELESS}")])
+    return usual
+
+
+_HOMELESS = "this user has no home folder to keep data in: give --data."
+
+
 def _usable(plugins: Plugins | None, *, lenient: bool) -> Plugins:
     plugins = Plugins.load(lenient=lenient) if plugins is None else plugins
     if plugins.problems and not lenient:
@@ -230,9 +254,7 @@ class _Reader:
             return server
         folder = _data_folder()
         if folder is None:
-            self.problems.add(
-                "server.data", "missing; this user has no home folder to keep data in: give --data."
-            )
+            self.problems.add("server.data", f"missing; {_HOMELESS}")
             return BAD
         return replace(server, data=folder)
 

@@ -2,7 +2,9 @@
 
 A server never sees the configuration. It calls `plan.load` in the process
 that will answer (granian: in each worker, after it was spawned), serves
-`Loaded.app`, and closes it when all that was under way is finished.
+`Loaded.app`, and closes it when all that was under way is finished. While it
+serves it can be told to `reload`: what `plan.read_again` gives is handed to
+`Loaded.prepare` in each of these processes, and goes into effect when all have it.
 """
 
 from __future__ import annotations
@@ -20,15 +22,37 @@ class CannotServe(Exception):
     """The environment does not allow it; the message is for the operator."""
 
 
+class Prepared(Protocol):
+    """A configuration that is open in a process, beside the one that is served."""
+
+    def take_over(self) -> None:
+        """Requests that begin from now on are its; the one before is closed when its own are
+        over."""
+
+    def discard(self) -> None:
+        """Close it again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """What a process serves, what is under way in it, and how it lets go of it. `wake` is
-    called when a stop begins: what waits for something to happen is answered then."""
+    called when a stop begins: what waits for something to happen is answered then. `prepare`
+    opens what a `Change` says; it raises `CannotServe`."""
 
     app: WSGIApp
     close: Callable[[], None]
     admission: Admission
     wake: Callable[[], None] = lambda: None
+    prepare: Callable[[object], Prepared] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A configuration that was read again: `message` is for `Loaded.prepare` and can be
+    pickled, `load` is for processes that begin to serve when it has gone into effect."""
+
+    message: object
+    load: Callable[[], Loaded]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +60,11 @@ class Plan:
     """`load` can be pickled, where processes are spawned. `listen` are host and port;
     `drain` and the time-outs are in seconds, `max_body` in bytes; `tls` are certificate
     and key. `claims`: a folder by which workers choose processors of
-    their own (see `cpu_affinity`)."""
+    their own (see `cpu_affinity`). `read_again` raises `CannotServe` with all that is wrong;
+    None: it cannot be done."""
 
     load: Callable[[], Loaded]
+    read_again: Callable[[], Change] | None = None
     listen: tuple[tuple[str, int], ...]
     workers: int = 1
     threads: int = 16
@@ -58,3 +84,7 @@ class HTTPServer(Protocol):
     """
 
     def run(self, plan: Plan, ready: Callable[[tuple[tuple[str, int], ...]], None]) -> int: ...
+
+    def reload(self) -> None:
+        """Read the configuration again, and serve it in all processes, or in none: then
+        `CannotServe` says why. Logs how it ended. For any thread, while `run` serves."""

@@ -30,21 +30,24 @@ What was measured (2.8), and what follows:
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import threading
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.util import Finalize
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from gateway.common.cpu_affinity import claim
 from gateway.modes import WSGIApp
-from gateway.servers import CannotServe, Plan
+from gateway.servers import CannotServe, Change, Loaded, Plan, Prepared
 from gateway.servers.ending import Ending, latest, leave_now
+from gateway.servers.reloading import Reloads, Terminal
 from gateway.servers.sockets import (
     allow_many_files,
     connections,
@@ -53,6 +56,9 @@ from gateway.servers.sockets import (
     wait_until_accepting,
 )
 from gateway.servers.watch import Watch
+
+if TYPE_CHECKING:  # granian is imported when it serves
+    from gateway.servers.granian_parent import Kind
 
 CONNECTIONS = 2048
 """For each worker, idle ones too: 8 KiB each. The next ones wait in the kernel. Without a
@@ -63,23 +69,24 @@ BACKLOG = 1024
 _HEADER_LIKE = ("HTTP_", "CONTENT_TYPE", "CONTENT_LENGTH", "REQUEST_URI")
 
 
-class GranianServer:
+class GranianServer(Reloads):
     def run(self, plan: Plan, ready: Callable[[tuple[tuple[str, int], ...]], None]) -> int:
         if len(plan.listen) != 1:
             raise CannotServe("granian serves one address.")
         host, port = plan.listen[0]
         port = free(host, port)
-        server = _server(plan, host, port)
-        stop = threading.Event()
+        server = self._parent = _server(plan, host, port)
+        self._load = partial(_load, port=port, parent=os.getpid(), notes=server.notes)
+        self._plan, stop = plan, threading.Event()
 
         def announce() -> None:
             if wait_until_accepting(host, port, stop):
                 ready(((host, port),))
 
         server.on_startup(lambda: threading.Thread(target=announce, daemon=True).start())
-        _take_signals(server)
-        load = partial(_load, plan, port, os.getpid(), server.notes)
+        self._take_signals(server)
         try:
+            load = partial(self._load, replace(plan, read_again=None))  # it is the parent's
             server.serve(target_loader=load, wrap_loader=False)
         except SystemExit as error:
             # Workers that were told by others ended before their parent asked: no failure.
@@ -90,6 +97,31 @@ class GranianServer:
         if server.reason:
             raise CannotServe(server.reason)
         return 0
+
+    def _take_over(self, change: Change) -> None:
+        assert self._plan is not None
+        plan = replace(self._plan, load=change.load, read_again=None)
+        self._parent.hand_round(change.message, partial(self._load, plan))
+
+    def _take_signals(self, server: Any) -> None:
+        """Hand the parent's on, in a thread that may wait for a lock."""
+        wanted, terminal = _signals(), Terminal()
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # nohup; granian would overrule it
+            wanted.remove(signal.SIGHUP)
+        reloads = self._plan is not None and self._plan.read_again is not None
+
+        def tell() -> None:
+            while True:
+                number = signal.sigwait(_signals())
+                if number not in wanted:
+                    continue
+                if number == signal.SIGHUP and reloads and not terminal.is_gone():
+                    self._reload_soon()
+                else:
+                    server.signal_handler_interrupt(number, None)
+
+        signal.pthread_sigmask(signal.SIG_BLOCK, _signals())
+        threading.Thread(target=tell, name="signals", daemon=True).start()
 
 
 def _server(plan: Plan, host: str, port: int) -> Any:
@@ -130,29 +162,14 @@ def _signals() -> set[signal.Signals]:
     return {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
 
-def _take_signals(server: Any) -> None:
-    """Hand the parent's on, in a thread that may wait for a lock."""
-    wanted = _signals()
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # nohup; granian would overrule it
-        wanted.remove(signal.SIGHUP)
-
-    def tell() -> None:
-        while True:
-            if (number := signal.sigwait(_signals())) in wanted:
-                server.signal_handler_interrupt(number, None)
-
-    signal.pthread_sigmask(signal.SIG_BLOCK, _signals())
-    threading.Thread(target=tell, name="signals", daemon=True).start()
-
-
 _LOGGING = {"loggers": {"_granian": {"handlers": [], "level": "ERROR", "propagate": True}}}
 """To where all other logs go, in their form."""
 
 
 def _load(
-    plan: Plan, port: int, parent: int, notes: Connection, *, replaces: bool = False
+    plan: Plan, *, port: int, parent: int, notes: Connection, kind: Kind, orders: Connection
 ) -> WSGIApp:
-    """In a worker, before it listens; one that `replaces` another, or one of the first."""
+    """In a worker, before it listens."""
     from gateway.servers.granian_parent import say
 
     ending = Ending()
@@ -162,12 +179,12 @@ def _load(
     try:
         loaded = plan.load()
     except CannotServe as error:
-        say(notes, str(error), replaces=replaces)
+        say(notes, kind, str(error))
         _wait_for_end(parent)
     except Exception as error:  # a driver's mistake: another worker would make it too
         traceback.print_exc()
         reason = f"A worker cannot start: {type(error).__name__}, see the traceback."
-        say(notes, reason, replaces=replaces)
+        say(notes, kind, reason)
         _wait_for_end(parent)
     loaded.admission.cores = cores
     ending.loaded = loaded
@@ -177,8 +194,34 @@ def _load(
     make_impatient_soon(plan.body_timeout)
     Watch(loaded.admission, port, plan.body_timeout).start()
     threading.Thread(target=_follow, args=(parent,), name="parent", daemon=True).start()
-    say(notes, "", replaces=replaces)
+    arguments = (loaded, orders, notes)
+    threading.Thread(target=_take_orders, args=arguments, name="orders", daemon=True).start()
+    say(notes, kind)
     return loaded.app
+
+
+def _take_orders(loaded: Loaded, orders: Connection, notes: Connection) -> None:
+    """Those of a `Round`, until the parent is gone."""
+    from gateway.servers.granian_parent import say
+
+    prepared: Prepared | None = None
+    while True:
+        try:
+            number, order, message = pickle.loads(orders.recv_bytes())  # noqa: S301 - our parent's
+        except (EOFError, OSError):
+            return
+        reason = ""
+        if order == "open":
+            try:
+                assert loaded.prepare is not None
+                prepared = loaded.prepare(message)
+            except CannotServe as error:
+                reason = str(error)
+        elif prepared is not None:
+            carry_out = prepared.take_over if order == "serve" else prepared.discard
+            carry_out()
+            prepared = None
+        say(notes, "done", reason, order=number)
 
 
 def _wait_for_end(parent: int) -> NoReturn:

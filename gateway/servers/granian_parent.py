@@ -9,10 +9,15 @@ cannot be loaded:
 - one that takes another's place, while no other serves. Else it is tried again;
 - one that dies without a word before any has ever been loaded.
 
+A configuration that was read again goes to all workers, which serve on (see `rounds`). While
+it is on its way nobody takes a dead one's place: who comes then is to get one of the two
+configurations, and with it all the others.
+
 Used of granian: `_spawn_worker`, `_serve_loop`, `wrks`, `interrupt_signal`,
 `interrupt_children` (places of the dead, by threads of its own) and `main_loop_interrupt`,
 which is set after each change of those; of a worker `_id`, `birth` and `inner`, its
-process. `tests/libraries/test_granian.py` says first when they move.
+process; it takes an attribute more, `tell`. `tests/libraries/test_granian.py` says first when
+they move.
 """
 
 from __future__ import annotations
@@ -27,10 +32,11 @@ from collections.abc import Callable
 from functools import partial
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from granian.server.mp import MPServer
 
+from gateway.servers.rounds import Round
 from gateway.servers.workers import Comebacks
 
 log = logging.getLogger("gateway")
@@ -39,17 +45,22 @@ _LONGEST = 4000
 """Bytes of a note: a pipe takes that from several workers without mixing them."""
 
 
+Kind = Literal["first", "replaces", "done"]
+
+
 class Note(NamedTuple):
-    """What a worker says once: that it has been loaded, or the `reason` why it cannot be."""
+    """What a worker says: once, that it has been loaded, as one of the `first` or one that
+    `replaces` another, and of each order that it is `done`; or the `reason` why it cannot be."""
 
     process: int
-    replaces: bool
+    kind: str
+    order: int
     reason: str
 
 
-def say(notes: Connection, reason: str, *, replaces: bool) -> None:
+def say(notes: Connection, kind: Kind, reason: str = "", *, order: int = 0) -> None:
     """In a worker."""
-    note = f"{os.getpid()} {int(replaces)} {reason}"
+    note = f"{os.getpid()} {kind} {order} {reason}"
     notes.send_bytes(note.encode(errors="replace")[:_LONGEST])
 
 
@@ -62,14 +73,16 @@ class Parent(MPServer):
         self._waiting: deque[Note] = deque()
         self._serving: set[int] = set()
         self._comebacks, self._spawned, self._served = Comebacks(), 0, False
+        self._load: Callable[..., Any] | None = None
+        self._round: Round | None = None
         self.reason = ""
 
     def _listen(self) -> None:
         while True:
-            process, replaces, reason = (
-                self._heard.recv_bytes().decode(errors="replace").split(" ", 2)
+            process, kind, order, reason = (
+                self._heard.recv_bytes().decode(errors="replace").split(" ", 3)
             )
-            self._waiting.append(Note(int(process), replaces == "1", reason))
+            self._waiting.append(Note(int(process), kind, int(order), reason))
             self.main_loop_interrupt.set()
 
     # granian's
@@ -77,35 +90,77 @@ class Parent(MPServer):
     def _spawn_worker(  # type: ignore[override]  # as MPServer's, which is not as its base's
         self, idx: int, target: Any, callback_loader: Callable[..., Any]
     ) -> Any:
-        replaces = self._spawned >= self.workers
+        kind: Kind = "replaces" if self._spawned >= self.workers else "first"
         self._spawned += 1
-        load = partial(callback_loader, replaces=replaces)
-        return super()._spawn_worker(idx=idx, target=target, callback_loader=load)
+        told, tell = Pipe(duplex=False)
+        load = partial(self._load or callback_loader, kind=kind, orders=told)
+        worker: Any = super()._spawn_worker(idx=idx, target=target, callback_loader=load)
+        worker.tell = tell
+        return worker
 
     def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
         # Not before: a thread made before signals are blocked would take them.
         threading.Thread(target=self._listen, name="notes", daemon=True).start()
         while not self.interrupt_signal:
-            self.main_loop_interrupt.wait(self._comebacks.left(time.monotonic()))
+            now = time.monotonic()
+            self.main_loop_interrupt.wait(self._left(now))
             self.main_loop_interrupt.clear()  # before the look: what comes now sets it again
             self._hear()
             self._bury()
             if self.reason:
                 break
-            for place in self._comebacks.due(time.monotonic()):
+            self._go_round()
+            for place in self._empty_places():
                 worker: Any = self._spawn_worker(place, spawn_target, target_loader)
                 worker.start()
                 self.wrks[place] = worker
+        if self._round is not None:
+            self._round.give_up("The gateway ends.")
 
     # ours
+
+    def hand_round(self, message: object, load: Callable[..., Any]) -> None:
+        """Have all workers serve what `message` says, and those to come what `load` loads; for
+        any thread, one at a time. Raises `CannotServe` when one of them cannot: none does then."""
+        self._round = found = Round(message, load)
+        self.main_loop_interrupt.set()
+        found.wait()
+
+    @property
+    def _on_its_way(self) -> bool:
+        return self._round is not None and self._round.begun
+
+    def _left(self, now: float) -> float | None:
+        """Seconds until something is to be done; None: when somebody says so."""
+        until = [] if self._round is None else [self._round.left(now)]
+        comeback = None if self._on_its_way else self._comebacks.left(now)
+        return min(until if comeback is None else [*until, comeback], default=None)
+
+    def _empty_places(self) -> list[int]:
+        return [] if self._on_its_way else self._comebacks.due(time.monotonic())
+
+    def _go_round(self) -> None:
+        found = self._round
+        if found is None:
+            return
+        workers: list[Any] = self.wrks
+        living = {one._id(): one.tell for one in workers if one.is_alive()}
+        found.go_on(living, self._serving, time.monotonic())
+        if found.accepted:
+            self._load = found.load
+        if found.over:
+            self._round = None
 
     def _hear(self) -> None:
         while self._waiting:
             note = self._waiting.popleft()
-            if not note.reason:
+            if note.kind == "done":
+                if self._round is not None:
+                    self._round.heard(note.process, note.order, note.reason)
+            elif not note.reason:
                 self._serving.add(note.process)
                 self._served = True
-            elif note.replaces and self._somebody_serves():
+            elif note.kind == "replaces" and self._somebody_serves():
                 log.error("A worker cannot start, and is tried again: %s", note.reason)
                 self._kill(note.process)  # it waits for that
             else:

@@ -30,9 +30,10 @@ from heapq import nsmallest
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from gateway.servers import CannotServe, Loaded, Plan
+from gateway.servers import CannotServe, Change, Loaded, Plan
 from gateway.servers.ending import Ending
 from gateway.servers.pace import PRESSED, Patience
+from gateway.servers.reloading import Reloads, Terminal
 from gateway.servers.shedding import LoadShedder
 from gateway.servers.sockets import allow_many_files, bound, connections
 from gateway.web.admission import Admission
@@ -52,12 +53,14 @@ IDLE_AFTER = 60.0
 _BUFFER = 1 << 20
 
 
-class WaitressServer:
+class WaitressServer(Reloads):
     """`run` takes the process's signals when called in the main thread; `stop` ends it
     from any thread, as they do."""
 
     def __init__(self) -> None:
-        self._stopping = False
+        super().__init__()
+        self._stopping = self._told_to_reload = False
+        self._loaded: Loaded | None = None
         self._wake: Callable[[], None] = lambda: None
 
     def stop(self) -> None:
@@ -75,11 +78,23 @@ class WaitressServer:
                 for host, port in plan.listen
             ]
             allow_many_files()
-            loaded = plan.load()
+            loaded = self._loaded = plan.load()
             stack.callback(Ending(loaded).close)
-            with _signals(self.stop):
+            self._plan = plan
+            with _signals(self.stop, self._hear_reload if plan.read_again else None):
                 self._serve(plan, loaded, sockets, ready)
         return 0
+
+    def _hear_reload(self) -> None:
+        """In a signal handler: the loop begins it."""
+        self._told_to_reload = True
+        with suppress(OSError):
+            self._wake()
+
+    def _take_over(self, change: Change) -> None:
+        loaded = self._loaded
+        assert loaded is not None and loaded.prepare is not None
+        loaded.prepare(change.message).take_over()
 
     def _serve(
         self,
@@ -122,6 +137,9 @@ class WaitressServer:
         while not self._stopping:
             loop.turn(1)
             watch.look()
+            if self._told_to_reload:
+                self._told_to_reload = False
+                self._reload_soon()
         self._drain(listening, loop, plan.drain, loaded, watch)
         server.task_dispatcher.shutdown(timeout=1)
         wasyncore.close_all(channels)
@@ -235,14 +253,15 @@ def _ignored(number: int) -> bool:
 
 
 class _signals:  # noqa: N801 - used as a function
-    """Call `stop` for the signals that end a server. Only the main thread gets them.
+    """Call `stop` for the signals that end a server, and `reload` for the one that says so.
+    Only the main thread gets them.
 
     A process that was told to end is ending: what is sent again, until it is gone, does
     nothing. (Python gives handlers back before it ends; what is ignored stays so.)
     """
 
-    def __init__(self, stop: Callable[[], None]) -> None:
-        self._stop = stop
+    def __init__(self, stop: Callable[[], None], reload: Callable[[], None] | None) -> None:
+        self._stop, self._reload, self._terminal = stop, reload, Terminal()
         self._told = False
         self._before: list[tuple[int, Any]] = []
 
@@ -258,5 +277,9 @@ class _signals:  # noqa: N801 - used as a function
             signal.signal(number, signal.SIG_IGN if self._told else handler)
 
     def _heard(self, number: int, frame: FrameType | None) -> None:
+        hangup = number == getattr(signal, "SIGHUP", None)
+        if hangup and self._reload is not None and not self._terminal.is_gone():
+            self._reload()
+            return
         self._told = True
         self._stop()

@@ -1,10 +1,18 @@
-"""What one serving process has: the runtime, the application, and what runs behind it."""
+"""What one serving process has: the runtime, the application, and what runs behind it.
+
+The configuration can be exchanged while it serves: the next runtime is opened beside the
+one that serves, and the application is switched. A request sees one of them, from its
+beginning to its end.
+"""
 
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -17,63 +25,159 @@ from gateway.config.load import ROOT_SECRET
 from gateway.plugins.finding import PluginError
 from gateway.servers import CannotServe, Loaded
 from gateway.services.chain import ChainError
-from gateway.services.runtime import open_runtime
+from gateway.services.runtime import Runtime, open_runtime
 from gateway.storage.store import now
 from gateway.telemetry import logs
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.request_list import RequestList
 from gateway.web.admission import Admission
-from gateway.web.app import create_app
+from gateway.web.app import App, Routes, create_routes
 from gateway.web.health import create_pages, writable
+
+log = logging.getLogger("gateway")
 
 ServerName = Literal["granian", "waitress"]
 SECRETS = (ROOT_SECRET, VARIABLE)
 """Of the environment. granian would put them into every request, and what a worker starts
 (a `credential_process` of AWS's, say) would inherit them."""
 
+_LOOK = 0.05
+"""Seconds between two looks whether the requests of a configuration are over."""
+
+
+class Worker:
+    """One process that serves: what it has as long as it lives, and the runtime of the
+    configuration that is served now. The ones before end when their requests are over."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        server: ServerName,
+        threads: int,
+        metrics_folder: Path | None,
+    ) -> None:
+        """Raises what the runtime raises when it cannot be opened."""
+        logs.configure(configuration.server.log_format)
+        self._configuration, self._server, self._threads = configuration, server, threads
+        self._environ = dict(os.environ)  # before secrets are taken out of it
+        self._metrics = Metrics(metrics_folder)
+        self._jobs = Scheduler(configuration.data, now, self._metrics)
+        self._requests = RequestList(configuration.data)
+        self._ending, self._lock = set[Runtime](), threading.Lock()
+        self.runtime = self.open(configuration)
+        self._access_log = AccessLog(
+            sys.stderr, configuration.server.log_format, requests=self._requests
+        )
+        self._metrics.watch("gateway_request_list_shed", lambda: self._requests.shed)
+        self._admission = Admission(threads, spools=server == "waitress")
+        doors, proxies = self.routes(configuration, self.runtime)
+        self._app = App(
+            doors,
+            admission=self._admission,
+            metrics=self._metrics,
+            access_log=self._access_log,
+            proxies=proxies,
+        )
+        self._metrics.start()
+        self._access_log.start()
+        self._jobs.start()
+
+    def loaded(self) -> Loaded:
+        return Loaded(self._app, self._close, self._admission, self._wake, self._prepare)
+
+    def open(self, configuration: Configuration, before: Runtime | None = None) -> Runtime:
+        return open_runtime(
+            configuration,
+            server=self._server,
+            jobs=self._jobs,
+            requests=self._requests,
+            threads=self._threads,
+            before=before,
+        )
+
+    def routes(self, configuration: Configuration, runtime: Runtime) -> Routes:
+        checks = [] if configuration.data is None else [writable(configuration.data)]
+        modes, default = configuration.plugins.modes.values(), configuration.server.default_mode
+        # The default mode gets what no other claims, so it is asked last.
+        asked = sorted(modes, key=lambda mode: mode.name == default)
+        pages = create_pages(self._metrics, checks, modes)
+        return create_routes(runtime, asked, configuration, pages)
+
+    def _prepare(self, message: object) -> Next:
+        """What an `Origin` says, opened beside what is served. Raises `CannotServe`."""
+        assert isinstance(message, Origin)
+        try:
+            plugins = self._configuration.plugins
+            configuration = load_again(message, environ=self._environ, plugins=plugins)
+            return Next(self, configuration)
+        except (CatalogError, ChainError, ConfigurationError) as error:
+            raise CannotServe(str(error)) from error
+        except Exception as error:  # a driver's mistake: what is served now goes on
+            log.exception("a configuration cannot be opened")
+            raise CannotServe(
+                f"It cannot be opened: {type(error).__name__}, see the log."
+            ) from error
+
+    def serve(self, runtime: Runtime, routes: Routes) -> None:
+        """From the next request on. Who waits for something to happen with the runtime before
+        is answered now, and comes again."""
+        with self._lock:
+            before, self.runtime = self.runtime, runtime
+            self._ending.add(before)
+        over = self._app.switch(routes)
+        before.stopping.set()
+        threading.Thread(target=self._end, args=(before, over), name="before", daemon=True).start()
+
+    def _end(self, before: Runtime, over: Callable[[], bool]) -> None:
+        while not over():
+            time.sleep(_LOOK)
+        with self._lock:
+            mine = before in self._ending
+            self._ending.discard(before)
+        if mine:  # else the process has ended it
+            before.close()
+            settle()
+
+    def _wake(self) -> None:
+        self.runtime.stopping.set()
+        self._jobs.end()
+
+    def _close(self) -> None:
+        self._access_log.stop()  # first, for what follows may take longer than there is time
+        self._jobs.stop()
+        with self._lock:
+            ending, self._ending = self._ending, set()
+        for one in (*ending, self.runtime):
+            one.close()
+        self._requests.close()
+        self._metrics.stop()
+
+
+class Next:
+    """A configuration that is open beside the one that a worker serves (see `Prepared`)."""
+
+    def __init__(self, worker: Worker, configuration: Configuration) -> None:
+        self._worker = worker
+        self._runtime = worker.open(configuration, worker.runtime)
+        try:
+            self._routes = worker.routes(configuration, self._runtime)
+        except BaseException:
+            self._runtime.close()
+            raise
+
+    def take_over(self) -> None:
+        self._worker.serve(self._runtime, self._routes)
+
+    def discard(self) -> None:
+        self._runtime.close()
+
 
 def open_worker(
     configuration: Configuration, server: ServerName, threads: int, metrics_folder: Path | None
 ) -> Loaded:
     """Raises what the runtime raises when it cannot be opened."""
-    logs.configure(configuration.server.log_format)
-    metrics = Metrics(metrics_folder)
-    jobs = Scheduler(configuration.data, now, metrics)
-    requests = RequestList(configuration.data)
-    runtime = open_runtime(
-        configuration, server=server, jobs=jobs, requests=requests, threads=threads
-    )
-    access_log = AccessLog(sys.stderr, configuration.server.log_format, requests=requests)
-    metrics.watch("gateway_request_list_shed", lambda: requests.shed)
-    checks = [] if configuration.data is None else [writable(configuration.data)]
-    default = configuration.server.default_mode
-    admission = Admission(threads, spools=server == "waitress")
-    app = create_app(
-        runtime,
-        # The default mode gets what no other claims, so it is asked last.
-        sorted(configuration.plugins.modes.values(), key=lambda mode: mode.name == default),
-        configuration,
-        admission=admission,
-        metrics=metrics,
-        access_log=access_log,
-        pages=create_pages(metrics, checks, configuration.plugins.modes.values()),
-    )
-    metrics.start()
-    access_log.start()
-    jobs.start()
-
-    def wake() -> None:
-        runtime.stopping.set()
-        jobs.end()
-
-    def close() -> None:
-        access_log.stop()  # first, for what follows may take longer than there is time
-        jobs.stop()
-        runtime.close()
-        metrics.stop()
-
-    return Loaded(app, close, admission, wake)
+    return Worker(configuration, server, threads, metrics_folder).loaded()
 
 
 def settled(open_it: Callable[[], Loaded]) -> Loaded:
@@ -91,6 +195,13 @@ def settled(open_it: Callable[[], Loaded]) -> Loaded:
     gc.set_threshold(10_000, 20, 20)
     gc.enable()
     return loaded
+
+
+def settle() -> None:
+    """The same again, after what was there has gone in part."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def load_worker(

@@ -1,5 +1,9 @@
 """The declared services as objects: constructed, opened in the order of their links,
 closed in reverse. Links get the `Service`, so that promises hold through them.
+
+A chain may follow another in the same process (`before`), while that still serves: what
+both declare in the same way is one store in both (see `lasting`), and what stores share in
+a process stays what it is.
 """
 
 from __future__ import annotations
@@ -10,8 +14,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from gateway.config import SOURCE, Configuration, Declared, construct, in_order
+from gateway.config import (
+    SOURCE,
+    ConfigProblem,
+    Configuration,
+    ConfigurationError,
+    Declared,
+    construct,
+    in_order,
+)
 from gateway.services.folders import conflicts
+from gateway.services.lasting import Lasting, OwnJobs
 from gateway.services.service import Identification, Service
 from gateway.services.subtree import Below
 from gateway.storage import (
@@ -43,20 +56,45 @@ class ChainError(Exception):
 class Chain:
     """Constructing touches nothing; `open` and `close` begin and end all stores."""
 
-    def __init__(self, configuration: Configuration) -> None:
-        self._opened: list[Store] = []
-        self._buckets = construct(configuration.buckets, {})
+    def __init__(self, configuration: Configuration, before: Chain | None = None) -> None:
+        self._opened: list[Lasting] = []
+        self._shared: Shared = Shared() if before is None else before._shared
+        self._serving: Threads | None = None if before is None else before._serving
+        self._runners: dict[str, OwnJobs] = {} if before is None else before._runners
+        self._source = configuration.origin.path or ""
+        self._lasting: dict[str, Lasting] = {}
+        services: dict[str, Service] = {}
+        self._buckets = self._store(configuration.buckets, services, before)
         self._places = {"": configuration.buckets.place}
         self.memory = configuration.server.memory
-        services: dict[str, Service] = {}
         for declared in in_order(configuration.services):
-            store = _constructed(declared, services)
+            store = self._store(declared, services, before)
             staging = self._staging(declared.sid)
             services[declared.sid] = Service(
                 _identified(declared, configuration.origin.written), store, staging=staging
             )
             self._places[declared.sid] = declared.place
         self._services = services
+
+    def _store(
+        self, declared: Declared, services: Mapping[str, Service], before: Chain | None
+    ) -> Store:
+        """That of the chain before, where it and all behind it are the same; else a new one."""
+        sid = declared.sid
+        found = None if before is None else before._same(declared, self._lasting)
+        self._lasting[sid] = found or Lasting(
+            declared, _constructed(declared, services), self._runners
+        )
+        return self._lasting[sid].store
+
+    def _same(self, declared: Declared, following: Mapping[str, Lasting]) -> Lasting | None:
+        """What serves that here, if all it needs is in the chain that follows, too. A service
+        that others stand in front of may have its parts in [buckets]."""
+        found = self._lasting.get(declared.sid)
+        needed = ["", *declared.links.values()] if declared.links else []
+        if found is None or not found.serves(declared):
+            return None
+        return found if all(following[sid] is self._lasting.get(sid) for sid in needed) else None
 
     @property
     def services(self) -> Mapping[str, Service]:
@@ -93,9 +131,14 @@ class Chain:
         named = [(self._places[sid], service.store) for sid, service in self._services.items()]
         return [(self._places[""], self._buckets), *named]
 
+    def check_places(self, folder: Path | None) -> None:
+        """Raise `ConfigurationError` for what is wrong with the folders of the stores, before
+        they are opened; `folder` is the data folder."""
+        if wrong := self.misplaced(folder):
+            raise ConfigurationError([ConfigProblem("", one) for one in wrong], self._source)
+
     def misplaced(self, folder: Path | None) -> list[str]:
-        """What is wrong with the folders of the stores, before they are opened; `folder` is
-        the data folder."""
+        """What that is, a sentence each."""
         return [
             *conflicts(
                 (place, one)
@@ -124,30 +167,31 @@ class Chain:
         `ChainError`; then what had been opened is closed again. Without `jobs` it is no
         gateway that opens them, but a command that looks beside one. `threads`: as many of
         this process answer requests."""
-        if wrong := self.misplaced(folder):
-            raise ChainError("\n".join(wrong))
-        shared, own = Shared(), "" if jobs is None else instance()
-        serving = Threads(threads)
-        sids = ["", *self._services]
-        for sid, (place, store) in zip(sids, self._stores(), strict=True):
-            if not isinstance(store, only):
+        try:
+            self.check_places(folder)
+        except ConfigurationError as error:
+            raise ChainError(str(error)) from error
+        self._serving = self._serving or Threads(threads)
+        for sid, lasting in self._lasting.items():
+            if not isinstance(lasting.store, only):
                 continue
             context = Context(
                 sid=sid,
                 folder=folder,
                 clock=clock,
                 master_key=master_key,
-                shared=shared,
+                shared=self._shared,
                 jobs=jobs or NoJobs(),
-                threads=serving,
-                instance=own,
+                threads=self._serving,
+                instance="" if jobs is None else instance(),
             )
             try:
-                store.open(context)
+                lasting.open(context)
             except (StorageError, OSError, ValueError) as error:
                 self.close()
+                place = self._places[sid]
                 raise ChainError(f"{place}: cannot be opened: {error}") from error
-            self._opened.append(store)
+            self._opened.append(lasting)
 
     def close(self) -> None:
         """May be called twice."""

@@ -75,7 +75,7 @@ class Runtime:
     ) -> None:
         self.settings, self.clock = settings, clock
         self.service_settings = service_settings or ServiceSettings(catalog)
-        self.requests = requests or RequestList()
+        self.requests, self._own_requests = requests or RequestList(), requests is None
         self.stopping = threading.Event()
         self.keys: Keys = catalog
         self.chain, self.catalog = chain, catalog
@@ -89,11 +89,12 @@ class Runtime:
         """Those that the configuration declares, as they were last known."""
 
     def close(self) -> None:
-        """May be called twice."""
+        """May be called twice. What was given stays open."""
         self.accounts.close()
         self.chain.close()
         self.catalog.close()
-        self.requests.close()
+        if self._own_requests:
+            self.requests.close()
 
     def account(self, account: str) -> Account | None:
         return self.catalog.account(account)
@@ -337,12 +338,14 @@ def open_runtime(
     environ: Mapping[str, str] | None = None,
     requests: RequestList | None = None,
     threads: int = 0,
+    before: Runtime | None = None,
 ) -> Runtime:
     """Open catalog and chain, in the process that will serve; `server` decides about
     the largest body; `requests` is kept in memory unless it is given; `threads`: as many
-    serve, if that is known. Raises `CatalogError` and `ChainError`."""
-    chain = Chain(configuration)
-    catalog = open_catalog(configuration, environ)
+    serve, if that is known; `before`: the one that this is to follow, which serves on until
+    it is closed: what both need is open once. Raises `CatalogError` and `ChainError`."""
+    chain = Chain(configuration, None if before is None else before.chain)
+    catalog = open_catalog(configuration, environ, None if before is None else before.catalog)
     try:
         chain.open(
             folder=configuration.data,
@@ -352,21 +355,21 @@ def open_runtime(
             threads=threads,
         )
         chain.date(catalog.declared_since(chain.services, configuration.origin.written))
+        runtime = Runtime(
+            chain,
+            catalog,
+            configuration.settings(server),
+            clock=clock,
+            requests=requests,
+            service_settings=ServiceSettings(
+                catalog,
+                configuration.plugins.kinds.values(),
+                {sid: one.settings for sid, one in configuration.services.items()},
+            ),
+        )
     except BaseException:
         chain.close()
         catalog.close()
         raise
-    runtime = Runtime(
-        chain,
-        catalog,
-        configuration.settings(server),
-        clock=clock,
-        requests=requests,
-        service_settings=ServiceSettings(
-            catalog,
-            configuration.plugins.kinds.values(),
-            {sid: one.settings for sid, one in configuration.services.items()},
-        ),
-    )
     runtime.accounts.report()
     return runtime

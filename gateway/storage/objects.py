@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hmac import compare_digest
 from typing import Any, Literal, NamedTuple
 
 
@@ -60,6 +61,14 @@ class Secret:
 
     def __repr__(self) -> str:
         return "Secret(…)"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return compare_digest(self.reveal_bytes(), other.reveal_bytes())
+
+    def __hash__(self) -> int:
+        return hash(self.reveal_bytes())
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         raise TypeError("a Secret is not pickled")

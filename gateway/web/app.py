@@ -24,7 +24,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.config import Configuration
 from gateway.modes import Gateway, Mode, WSGIApp
@@ -40,16 +40,19 @@ from gateway.web.forwarded import Ambiguous, Proxies
 log = logging.getLogger("gateway")
 
 
-def create_app(
+class Routes(NamedTuple):
+    """What a configuration says of where requests go: all of a request goes by one of them."""
+
+    doors: Doors
+    proxies: Proxies = Proxies()
+
+
+def create_routes(
     gateway: Gateway,
     modes: Sequence[Mode],
     configuration: Configuration,
-    *,
-    admission: Admission,
-    metrics: Metrics,
-    access_log: AccessLog | None = None,
     pages: WSGIApp | None = None,
-) -> App:
+) -> Routes:
     """Make each mode's application, once. `pages` answers `/-/…`; None: nobody does."""
     server = configuration.server
     doors = Doors(
@@ -60,13 +63,22 @@ def create_app(
         domains=server.domains,
         own=pages if server.health else None,
     )
-    return App(
-        doors,
-        admission=admission,
-        metrics=metrics,
-        access_log=access_log,
-        proxies=Proxies(server.trusted_proxies, server.proxy_headers),
-    )
+    return Routes(doors, Proxies(server.trusted_proxies, server.proxy_headers))
+
+
+def create_app(
+    gateway: Gateway,
+    modes: Sequence[Mode],
+    configuration: Configuration,
+    *,
+    admission: Admission,
+    metrics: Metrics,
+    access_log: AccessLog | None = None,
+    pages: WSGIApp | None = None,
+) -> App:
+    """The application of one configuration (see `create_routes`)."""
+    doors, proxies = create_routes(gateway, modes, configuration, pages)
+    return App(doors, admission=admission, metrics=metrics, access_log=access_log, proxies=proxies)
 
 
 def _ids() -> Callable[[], str]:
@@ -86,12 +98,25 @@ class App:
         access_log: AccessLog | None = None,
         proxies: Proxies = Proxies(),
     ) -> None:
-        self._doors, self._admission, self._metrics = doors, admission, metrics
-        self._log, self._proxies, self._new_id = access_log, proxies, _ids()
+        self._routes, self._admission, self._metrics = Routes(doors, proxies), admission, metrics
+        self._log, self._new_id = access_log, _ids()
         metrics.watch("gateway_refused", lambda: admission.refused)
         metrics.watch("gateway_slow_places_held", lambda: admission.held)
         if access_log is not None:
             metrics.watch("gateway_log_lines_shed", lambda: access_log.shed)
+
+    def switch(self, routes: Routes) -> Callable[[], bool]:
+        """Requests that begin from now on go by these. What it gives says whether all others
+        are over: answered, and their bodies sent or given up."""
+        self._routes = routes
+        # After it: who began before and is not in here has read the new ones.
+        before, under_way = list(self._admission.under_way), self._admission.under_way
+
+        def over() -> bool:
+            before[:] = [one for one in before if one in under_way]
+            return not before
+
+        return over
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -116,9 +141,10 @@ class App:
 
     def _answer(self, environ: dict[str, Any], exchange: Exchange) -> list[bytes] | Sent:
         """What the mode returns; long answers are admitted, or refused."""
+        doors, proxies = self._routes  # once: they may be switched
         try:
-            environ["gateway.client"] = exchange.client = self._proxies.settle(environ)
-            door = self._doors.choose(environ)
+            environ["gateway.client"] = exchange.client = proxies.settle(environ)
+            door = doors.choose(environ)
             exchange.mode = door.mode
             body = door.app(environ, exchange)
             if not exchange.line:

@@ -1,0 +1,139 @@
+"""How `gateway reload` reaches the gateway that runs with a data folder, on every system.
+
+A gateway that keeps something listens at a port of this machine's own, and writes that and a
+token into a file of its data folder, which its user alone may read: whoever may read the
+folder may tell it. The token is new at each start. Several gateways may have one folder,
+while one takes the other's place: all are told.
+
+What is said: the token and a line's end; `gateway`, when that was right; and when it is
+done `ok`, or `no` and, from the next line on, why not.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from hmac import compare_digest
+from pathlib import Path
+
+from gateway.common import private
+from gateway.servers import CannotServe
+
+log = logging.getLogger("gateway")
+
+FOLDER = "control"
+_HOST = "127.0.0.1"
+_HELLO, _DONE, _REFUSED = b"gateway\n", b"ok", b"no\n"
+_TOKEN = 64
+_SOON = 5.0
+"""Seconds in which each side says the first that it has to say."""
+_LATEST = 300.0
+"""Seconds until it is done: reading, and opening in all workers, are bounded themselves."""
+
+
+class Control:
+    """Where this gateway can be told to `reload`, from `start` to `end`."""
+
+    def __init__(self, folder: Path, reload: Callable[[], None]) -> None:
+        self._folder, self._reload = folder / FOLDER, reload
+        self._token = secrets.token_hex(_TOKEN // 2)
+        self._file: Path | None = None
+        self._listening: socket.socket | None = None
+
+    def start(self) -> None:
+        try:
+            self._listening = socket.create_server((_HOST, 0))
+            port = self._listening.getsockname()[1]
+            private.own_folder(self._folder)
+            self._file = self._folder / secrets.token_hex(4)
+            private.write_text(self._file, f"{port} {self._token}")
+        except OSError as error:  # a full disk, say: it serves all the same
+            log.warning("`gateway reload` will not find this gateway: %s", error)
+            self.end()
+            return
+        arguments = (self._listening,)
+        threading.Thread(target=self._listen, args=arguments, name="control", daemon=True).start()
+
+    def end(self) -> None:
+        """May be called twice."""
+        if self._listening is not None:
+            with suppress(OSError):  # Linux lets who accepts wait on, otherwise
+                self._listening.shutdown(socket.SHUT_RDWR)
+            self._listening.close()
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.unlink(missing_ok=True)
+
+    def _listen(self, listening: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:  # closed
+                return
+            arguments = (connection,)
+            threading.Thread(target=self._hear, args=arguments, daemon=True).start()
+
+    def _hear(self, connection: socket.socket) -> None:
+        with connection, suppress(OSError):  # who asks has gone
+            connection.settimeout(_SOON)
+            said = connection.makefile("rb").readline(_TOKEN + 2).rstrip(b"\r\n")
+            if not compare_digest(said, self._token.encode()):
+                return
+            connection.sendall(_HELLO)
+            connection.settimeout(None)
+            try:
+                self._reload()
+            except CannotServe as error:
+                connection.sendall(_REFUSED + str(error).encode())
+            else:
+                connection.sendall(_DONE)
+
+
+def reload(folder: Path) -> list[str]:
+    """Tell all gateways that run with that data folder; for each why it has not done so, ""
+    when it has. Raises `OSError` when it may not be known who does."""
+    return [*_told(folder)]
+
+
+def _told(folder: Path) -> Iterator[str]:
+    try:
+        files = sorted((folder / FOLDER).iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for file in files:
+        with suppress(FileNotFoundError):
+            port, _, token = file.read_text("utf-8").partition(" ")
+            try:
+                connection = socket.create_connection((_HOST, int(port)), _SOON)
+            except (OSError, ValueError):  # it was killed
+                file.unlink(missing_ok=True)
+                continue
+            with connection:
+                said = _said(connection, token)
+            if said is not None:
+                yield said
+
+
+def _said(connection: socket.socket, token: str) -> str | None:
+    """None: nobody of ours listens there, any more."""
+    try:
+        connection.sendall(f"{token}\n".encode())
+        answer = connection.makefile("rb")
+        if answer.readline(len(_HELLO)) != _HELLO:
+            return None
+    except OSError:
+        return None
+    try:
+        connection.settimeout(_LATEST)
+        said = answer.read()
+    except OSError:
+        said = b""
+    if said == _DONE:
+        return ""
+    if said.startswith(_REFUSED):
+        return said.removeprefix(_REFUSED).decode(errors="replace")
+    return "The gateway ended before it was done."

@@ -1,0 +1,52 @@
+"""`gateway reload`: has the gateway that runs read its configuration again.
+
+What is wrong with that is found, and said, by the gateway that is to serve it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from gateway.commands import control
+from gateway.commands.command import Command
+from gateway.commands.place import add_place, data_folder
+from gateway.servers import CannotServe
+
+_OTHERWISE = "restart it" if os.name == "nt" else "send SIGHUP to its process"
+
+
+def _run(typed: argparse.Namespace) -> int:
+    folder = data_folder(typed)
+    if folder is None:
+        raise CannotServe(
+            "A gateway with [server] memory = true has no data folder, by which it could be"
+            f" found: {_OTHERWISE}."
+        )
+    try:
+        said = control.reload(folder)
+    except OSError as error:
+        raise CannotServe(
+            f"Who runs with the data folder {folder} cannot be told: {error.strerror}."
+        ) from error
+    if not said:
+        raise CannotServe(
+            f"No gateway runs with the data folder {folder}. Did you start it with --data or"
+            " --config? Give the same here."
+        )
+    for reason in filter(None, said):
+        print(f"gateway: {reason}", file=sys.stderr)
+    if any(said):
+        print("The gateway goes on with the configuration that it had.", file=sys.stderr)
+        return 1
+    print("The configuration was read again, and is served now.")
+    return 0
+
+
+COMMAND = Command(
+    name="reload",
+    text="have the gateway that runs read its configuration again",
+    arguments=add_place,
+    run=_run,
+)

@@ -1,0 +1,91 @@
+"""A gateway that serves reads its configuration again: everything is checked that
+`gateway check` checks, and that nothing has changed which cannot change while it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from gateway.catalog import CatalogError
+from gateway.config import ConfigProblem, Configuration, ConfigurationError, Origin, load
+from gateway.plugins.finding import PluginError
+from gateway.servers import CannotServe, Change, Loaded
+from gateway.services.chain import Chain, ChainError
+
+KEPT = (
+    "listen",
+    "data",
+    "memory",
+    "server",
+    "workers",
+    "threads",
+    "cpu_affinity",
+    "log_format",
+    "max_body",
+    "tls",
+    "drain",
+    "header_timeout",
+    "body_timeout",
+)
+"""Options of `[server]` that sockets, processes and threads were made by."""
+
+_RESTART = "it was changed, which needs a restart"
+
+
+class Rereading:
+    """Of the configuration of a gateway that runs with so many `workers`. `environ` is what
+    it had when that was read; `loads` gives what a new worker loads."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        workers: int,
+        environ: Mapping[str, str],
+        loads: Callable[[Origin], Callable[[], Loaded]],
+    ) -> None:
+        self._running, self._workers = configuration, workers
+        self._environ, self._loads = environ, loads
+
+    def __call__(self) -> Change:
+        """Raises `CannotServe` with all that is wrong."""
+        try:
+            found = self._read()
+            self._check(found)
+        except (CatalogError, ChainError, ConfigurationError, PluginError) as error:
+            raise CannotServe(str(error)) from error
+        return Change(message=found.origin, load=self._loads(found.origin))
+
+    def _read(self) -> Configuration:
+        origin = self._running.origin
+        found = load(
+            origin.path,
+            overrides=origin.overrides,
+            environ=self._environ,
+            plugins=self._running.plugins,
+            lenient=origin.lenient,
+        )
+        root = self._running.root
+        return found if root is None else found.with_root(root)
+
+    def _check(self, found: Configuration) -> None:
+        chain = Chain(found)
+        problems = [*self._changed(found)]
+        alone = chain.single_process
+        if alone is not None and self._workers > 1:
+            problems.append(
+                ConfigProblem(
+                    "", f"One worker is needed ({alone}), and {self._workers} run: restart it."
+                )
+            )
+        problems += (ConfigProblem("", one) for one in chain.misplaced(found.data))
+        if problems:
+            raise ConfigurationError(problems, found.origin.path or "")
+
+    def _changed(self, found: Configuration) -> Iterator[ConfigProblem]:
+        ours: Any = self._running.server
+        for name in KEPT:
+            if getattr(found.server, name) != getattr(ours, name):
+                yield ConfigProblem(f"server.{name}", f"{_RESTART}.")
+        if found.catalog != self._running.catalog:
+            yield ConfigProblem("catalog", f"{_RESTART}.")

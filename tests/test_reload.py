@@ -1,0 +1,410 @@
+"""One runtime follows another in a process: what both need stays, requests see one of them."""
+
+from __future__ import annotations
+
+import pickle
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import pytest
+
+from gateway.access.identity import Identity
+from gateway.background.jobs import Scheduler
+from gateway.commands import control
+from gateway.commands.rereading import KEPT, Rereading
+from gateway.config import Configuration, Origin, ServerOptions, load
+from gateway.hookspecs import hookimpl
+from gateway.plugins.finding import Plugins
+from gateway.servers import CannotServe, Change, Loaded
+from gateway.servers.rounds import PATIENCE, Round
+from gateway.servers.worker import open_worker
+from gateway.services.lasting import OwnJobs
+from gateway.services.runtime import Runtime, open_runtime
+from gateway.storage import BytesBody, Context, Get, Layer, NoSuchKey, NoSuchStore, Opened, Store
+
+JOURNAL: list[str] = []
+
+
+@dataclass(eq=False)
+class Noted(Store):
+    driver: ClassVar[str] = "noted"
+    note: str = ""
+
+    def open(self, context: Context) -> None:
+        if self.note == "broken":
+            raise ValueError("the disk is missing")
+        JOURNAL.append(f"+{context.sid}")
+        self.sid = context.sid
+
+    def close(self) -> None:
+        JOURNAL.append(f"-{self.sid}")
+
+    def get(self, key: str, want: Get = Get()) -> Opened:
+        raise NoSuchKey(key=key)
+
+
+@dataclass(eq=False, kw_only=True)
+class Front(Layer, Noted):
+    driver: ClassVar[str] = "before"
+    source: Store
+
+
+class Sample:
+    @hookimpl
+    def gateway_drivers(self) -> list[type[Store]]:
+        return [Noted, Front]
+
+
+@pytest.fixture(scope="module")
+def plugins() -> Plugins:
+    plugins = Plugins.load()
+    plugins.register(Sample(), "sample")
+    return plugins
+
+
+Follow = Callable[..., Runtime]
+ROOT = Identity(key="k", account="root", access="admin")
+
+
+@pytest.fixture
+def follow(tmp_path: Path, plugins: Plugins) -> Iterator[Follow]:
+    """Opens a runtime for what a file says, after the one before."""
+    opened: list[Runtime] = []
+    JOURNAL.clear()
+
+    def follow(text: str, *, memory: bool = True) -> Runtime:
+        file = tmp_path / "gateway.toml"
+        file.write_text(f"[server]\nmemory = {str(memory).lower()}\ndata = 'data'\n{text}")
+        configuration = load(file, environ={}, plugins=plugins)
+        before = opened[-1] if opened else None
+        opened.append(open_runtime(configuration, environ={}, before=before))
+        return opened[-1]
+
+    yield follow
+    for one in opened:
+        one.close()
+
+
+TWO = """
+[services.base]
+driver = "noted"
+{0}
+[services.front]
+driver = "before"
+source = "base"
+"""
+BROKEN = '[services.wrong]\ndriver = "noted"\nnote = "broken"\n'
+
+
+def test_a_service_that_is_declared_as_before_is_the_same_store(follow: Follow) -> None:
+    one = follow(TWO.format(""))
+    two = follow(TWO.format('name = "for people"') + '[services.more]\ndriver = "noted"\n')
+    one.close()
+    assert JOURNAL == ["+base", "+front", "+more"]
+    assert two.chain.services["front"].store is one.chain.services["front"].store
+    assert two.chain.services["base"].about.name == "for people"
+    two.close()
+    assert JOURNAL[3:] == ["-front", "-more", "-base"]
+
+
+def test_one_that_has_changed_is_opened_anew_with_all_in_front_of_it(follow: Follow) -> None:
+    one = follow(TWO.format(""))
+    follow(TWO.format('note = "x"'))
+    assert JOURNAL == ["+base", "+front", "+base", "+front"]
+    one.close()
+    assert JOURNAL[4:] == ["-front", "-base"]
+
+
+def test_one_that_is_gone_is_closed_with_the_last_that_has_it(follow: Follow) -> None:
+    one = follow(TWO.format(""))
+    two = follow("")
+    assert JOURNAL == ["+base", "+front"]
+    with pytest.raises(NoSuchStore):
+        two.access(ROOT, "base")
+    one.access(ROOT, "base")
+    one.close()
+    assert JOURNAL[2:] == ["-front", "-base"]
+
+
+def test_one_that_cannot_be_opened_leaves_what_serves_alone(follow: Follow) -> None:
+    follow(TWO.format(""))
+    with pytest.raises(Exception, match=r"services\.wrong: cannot be opened: the disk is missing"):
+        follow(TWO.format("") + BROKEN)
+    assert JOURNAL == ["+base", "+front"]
+
+
+KEY = '[[keys]]\nid = "{0}"\nsecret = "secret-{0}"\n'
+
+
+@pytest.mark.parametrize("memory", [True, False])
+def test_what_was_put_and_made_is_there_and_keys_are_what_is_declared(
+    follow: Follow, memory: bool
+) -> None:
+    scratch = '[services.scratch]\ndriver = "memory"\n{0}'
+    one = follow(scratch.format("") + KEY.format("old"), memory=memory)
+    one.create(ROOT, "made")
+    made = one.catalog.add_key(account="alice")
+    for sid in ("scratch", "made"):
+        one.access(ROOT, sid).put("k", BytesBody(b"kept"))
+    two = follow(scratch.format('quota = "1MiB"\n') + KEY.format("new"), memory=memory)
+    one.close()
+    for sid in ("scratch", "made"):
+        with two.access(ROOT, sid).get("k") as found:
+            assert found.body.read() == b"kept"
+    assert two.keys.credential("old") is None
+    assert two.keys.credential("new") is not None
+    assert two.keys.credential(made.id) is not None
+    two.access(ROOT, "made").put("k", BytesBody(b"again"))
+
+
+# a worker
+
+
+def worker(
+    tmp_path: Path, plugins: Plugins, text: str
+) -> tuple[Loaded, Callable[[str], Configuration]]:
+    def read(text: str) -> Configuration:
+        file = tmp_path / "gateway.toml"
+        file.write_text(f"[server]\nmemory = true\n{text}")
+        return load(file, environ={}, plugins=plugins)
+
+    return open_worker(read(text), "waitress", 8, None), read
+
+
+def get(loaded: Loaded, path: str) -> tuple[str, list[bytes]]:
+    said: list[str] = []
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": "GET", "PATH_INFO": path, "SCRIPT_NAME": "", "QUERY_STRING": "",
+        "REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "a", "SERVER_PORT": "80", "SERVER_NAME": "a",
+        "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.url_scheme": "http", "wsgi.input": None,
+    }  # fmt: skip
+    body = loaded.app(environ, lambda status, headers, _=None: said.append(status))
+    return said[0], list(body)
+
+
+def test_a_worker_serves_the_next_configuration_when_it_is_told_to(
+    tmp_path: Path, plugins: Plugins
+) -> None:
+    JOURNAL.clear()
+    loaded, read = worker(tmp_path, plugins, "health = false\n")
+    try:
+        assert loaded.prepare is not None
+        assert get(loaded, "/-/health/live")[0] != "200 OK"
+        prepared = loaded.prepare(read("health = true\n" + TWO.format("")).origin)
+        assert get(loaded, "/-/health/live")[0] != "200 OK", "not before it is told to"
+        prepared.discard()
+        assert JOURNAL == ["+base", "+front", "-front", "-base"]
+        loaded.prepare(read("health = true\n" + TWO.format("")).origin).take_over()
+        assert get(loaded, "/-/health/live")[0] == "200 OK"
+        with pytest.raises(CannotServe, match="the disk is missing"):
+            loaded.prepare(read(BROKEN).origin)
+        assert get(loaded, "/-/health/live")[0] == "200 OK"
+    finally:
+        loaded.close()
+    assert JOURNAL[4:] == ["+base", "+front", "-front", "-base"]
+
+
+def test_a_stores_job_is_not_taken_back_by_the_one_before_it() -> None:
+    scheduler = Scheduler(None, lambda: 0)
+    runners = dict[str, OwnJobs]()
+    old, new = OwnJobs(scheduler, runners), OwnJobs(scheduler, runners)
+    ran: list[str] = []
+    old.add("sweep", 60, lambda: ran.append("old"))
+    new.add("sweep", 60, lambda: ran.append("new"))
+    old.remove("sweep")
+    scheduler.run_now("sweep")
+    new.remove("sweep")
+    assert ran == ["new"]
+    with pytest.raises(KeyError):
+        scheduler.run_now("sweep")
+
+
+# reading it again
+
+
+def reread(tmp_path: Path, plugins: Plugins, first: str, then: str, workers: int = 2) -> Change:
+    file = tmp_path / "gateway.toml"
+    file.write_text(first)
+    environ = {"GATEWAY_ROOT_ACCESS_KEY": "root-key", "GATEWAY_ROOT_SECRET_KEY": "s3cret"}
+    configuration = load(file, overrides={"listen": ["127.0.0.1:1"]}, environ=environ,
+                         plugins=plugins)  # fmt: skip
+    file.write_text(then)
+    again = Rereading(configuration, workers, environ, lambda _: cast(Any, None))
+    return again()
+
+
+def test_what_was_typed_and_the_root_key_stay(tmp_path: Path, plugins: Plugins) -> None:
+    change = reread(tmp_path, plugins, "", '[server]\nlisten = "127.0.0.1:2"\nregion = "x"\n')
+    assert isinstance(change.message, Origin)
+    found = load(tmp_path / "gateway.toml", environ={}, plugins=plugins)
+    assert found.root is None
+    assert change.message.root == ("root-key", "s3cret")
+    assert change.message.overrides == {"listen": ["127.0.0.1:1"]}
+    assert pickle.loads(pickle.dumps(change.message)).tables == change.message.tables
+
+
+def test_all_that_is_wrong_is_said_at_once(tmp_path: Path, plugins: Plugins) -> None:
+    text = """
+        [server]
+        data = "elsewhere"
+        threads = 3
+        [catalog]
+        url = "postgresql+psycopg://x"
+        [services.scratch]
+        driver = "memory"
+        [services.one]
+        driver = "local"
+        folder = "f"
+        [services.two]
+        driver = "cache"
+        source = "one"
+        folder = "f"
+    """
+    with pytest.raises(CannotServe) as raised:
+        reread(tmp_path, plugins, "", text)
+    lines = str(raised.value).splitlines()
+    assert lines[0] == f"5 problems in {tmp_path / 'gateway.toml'}:"
+    for line, words in zip(
+        lines[1:],
+        (
+            "server.data: it was changed, which needs a restart.",
+            "server.threads: it was changed, which needs a restart.",
+            "catalog: it was changed, which needs a restart.",
+            "One worker is needed (services.scratch (driver",
+            "services.one, services.two: both have the folder",
+        ),
+        strict=True,
+    ):
+        assert words in line
+
+
+def test_every_option_of_the_server_is_taken_over_or_needs_a_restart() -> None:
+    """One that is new is to be decided about."""
+    taken = {
+        "domains", "external_url", "trusted_proxies", "proxy_headers", "default_mode", "region",
+        "health",
+    }  # fmt: skip
+    assert {*KEPT} | taken == {*ServerOptions.__dataclass_fields__}
+    assert not {*KEPT} & taken
+
+
+# to all workers or to none
+
+
+class Pipe:
+    """The parent's end of a worker's pipe."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[int, str]] = []
+
+    def send_bytes(self, data: bytes) -> None:
+        number, order, _ = pickle.loads(data)
+        self.said.append((number, order))
+
+
+class Rounded:
+    """A round among workers 1 and 2."""
+
+    def __init__(self) -> None:
+        self.pipes = {1: Pipe(), 2: Pipe()}
+        self.round = Round("message", lambda: None)
+
+    def go_on(self, *living: int, serving: tuple[int, ...] = (1, 2), now: float = 0.0) -> None:
+        pipes = {one: cast(Connection, self.pipes[one]) for one in living or (1, 2)}
+        self.round.go_on(pipes, serving, now)
+
+    def orders(self, worker: int, number: int) -> list[str]:
+        while len(self.pipes[worker].said) < number:  # threads send them
+            time.sleep(0.001)
+        return [order for _, order in self.pipes[worker].said]
+
+    def answer(self, worker: int, reason: str = "") -> None:
+        self.round.heard(worker, self.round._number, reason)
+
+
+def test_all_open_it_and_then_all_serve_it() -> None:
+    one = Rounded()
+    one.go_on(serving=(1,))
+    assert not one.round.begun, "one that starts would miss it"
+    one.go_on()
+    one.answer(1)
+    one.go_on()
+    assert one.orders(1, 1) == ["open"] and not one.round.accepted
+    one.answer(2)
+    one.go_on()
+    assert one.orders(1, 2) == one.orders(2, 2) == ["open", "serve"]
+    assert one.round.accepted and not one.round.over
+    one.answer(2)
+    one.go_on(2)  # the other has died: who takes its place has the new one
+    assert one.round.over
+    one.round.wait()
+
+
+@pytest.mark.parametrize("why", ["refuses", "dies", "hangs"])
+def test_when_one_cannot_open_it_none_serves_it(why: str) -> None:
+    one = Rounded()
+    one.go_on()
+    one.answer(1)
+    if why == "refuses":
+        one.answer(2, "services.x: no")
+    one.go_on(*([1] if why == "dies" else [1, 2]), now=PATIENCE if why == "hangs" else 1.0)
+    assert one.round.over and not one.round.accepted
+    assert one.orders(1, 2) == ["open", "discard"]
+    words = {"refuses": "services.x: no", "dies": "A worker ended", "hangs": "within 60 s"}
+    with pytest.raises(CannotServe, match=words[why]):
+        one.round.wait()
+
+
+def test_an_answer_to_an_earlier_order_is_none() -> None:
+    one = Rounded()
+    one.go_on()
+    one.round.heard(1, one.round._number - 1, "")
+    one.answer(2)
+    one.go_on()
+    assert not one.round.accepted
+
+
+# telling it
+
+
+@pytest.mark.usefixtures("sockets")
+def test_who_runs_with_the_folder_is_told_and_says_how_it_ended(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def refuse() -> None:
+        told.append("two")
+        raise CannotServe("2 problems in x:\n  ü\n  b")
+
+    assert control.reload(tmp_path) == []
+    one = control.Control(tmp_path, lambda: told.append("one"))
+    two = control.Control(tmp_path, refuse)
+    one.start()
+    assert control.reload(tmp_path) == [""]
+    two.start()
+    assert sorted(control.reload(tmp_path)) == ["", "2 problems in x:\n  ü\n  b"]
+    assert sorted(told) == ["one", "one", "two"]
+    one.end()
+    two.end()
+    assert control.reload(tmp_path) == []
+    assert [*(tmp_path / control.FOLDER).iterdir()] == []
+
+
+@pytest.mark.usefixtures("sockets")
+def test_who_does_not_know_the_token_is_told_nothing_and_changes_nothing(tmp_path: Path) -> None:
+    told: list[str] = []
+    one = control.Control(tmp_path, lambda: told.append("one"))
+    one.start()
+    (file,) = (tmp_path / control.FOLDER).iterdir()
+    port = file.read_text().split()[0]
+    with socket.create_connection(("127.0.0.1", int(port))) as connection:
+        connection.sendall(b"0" * 64 + b"\n")
+        assert connection.recv(100) == b""
+    one.end()
+    file.write_text(f"{port} {'0' * 64}")  # one that was killed left it
+    assert control.reload(tmp_path) == []
+    assert not told and not file.exists()
