@@ -13,6 +13,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
+from gateway.common.steady import Steady
 from gateway.storage import Busy, Threads
 
 log = logging.getLogger("gateway.cache")
@@ -27,6 +28,7 @@ class Helpers:
 
     def __init__(self, name: str, threads: Threads) -> None:
         self._name, self._threads = name, threads
+        self._steady = Steady(log, f"{name}: a fetch failed in a way that nothing accounts for")
         self._work: SimpleQueue[Work] = SimpleQueue()
         self._lock = threading.Lock()
         self._idle = 0
@@ -48,7 +50,7 @@ class Helpers:
 
     def _run(self, first: list[Work]) -> None:
         self._threads.step_out()
-        self._do(first.pop())
+        self._steady(first.pop())
         while self._do_next():
             pass
 
@@ -58,16 +60,10 @@ class Helpers:
             self._idle += 1
         while True:
             try:
-                self._do(self._work.get(timeout=_IDLE))
+                self._steady(self._work.get(timeout=_IDLE))
                 return True
             except Empty:
                 with self._lock:
                     if self._idle > 0:  # else something is on its way
                         self._idle -= 1
                         return False
-
-    def _do(self, work: Work) -> None:
-        try:
-            work()
-        except BaseException:  # also what ends other threads: this one is counted on
-            log.exception("%s: a fetch failed in a way that nothing accounts for", self._name)

@@ -11,11 +11,20 @@ from collections.abc import Callable
 
 
 class Steady:
-    """Takes steps of one kind. What fails again and again in the same way is told once, with
-    its traceback: `words` say what the step was for."""
+    """Takes steps of one kind. What fails again and again in the same way is told once:
+    `words` say what the step was for. Errors that are `foreseen`, and say what is wrong, are
+    told in a line; all others with their traceback."""
 
-    def __init__(self, log: logging.Logger, words: str) -> None:
-        self._log, self._words, self._told = log, words, ""
+    def __init__(
+        self,
+        log: logging.Logger,
+        words: str,
+        *,
+        foreseen: tuple[type[Exception], ...] = (),
+    ) -> None:
+        self._log, self._words, self._foreseen = log, words, foreseen
+        self.failure = ""
+        """What the last step failed by; "" when it did not."""
 
     def __call__(self, step: Callable[[], object]) -> bool:
         """Whether it did not fail."""
@@ -23,9 +32,12 @@ class Steady:
             step()
         except BaseException as error:  # also what ends other threads: this one is counted on
             text = f"{type(error).__name__}: {error}"
-            if text != self._told:
-                self._log.exception("%s", self._words)
-            self._told = text
+            if text != self.failure:
+                if isinstance(error, self._foreseen):
+                    self._log.warning("%s: %s", self._words, error)
+                else:
+                    self._log.exception("%s", self._words)
+            self.failure = text
             return False
-        self._told = ""
+        self.failure = ""
         return True
