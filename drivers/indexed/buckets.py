@@ -33,7 +33,7 @@ class BucketsView(View, Buckets):
     def drop(self, name: str) -> None:
         due = self.space.due(self.space.clock()).whole
 
-        def operation(txn: Transaction) -> None:
+        def operation(txn: Transaction) -> int:
             service = find_service(txn.one, name)
             if service is None:
                 raise NoSuchStore(name=name)
@@ -45,14 +45,16 @@ class BucketsView(View, Buckets):
             if self.space.grace is None:  # else a job forgets them in steps: there may be millions
                 txn.execute("DELETE FROM changes WHERE service = ?", (service,))
             txn.execute("DELETE FROM services WHERE id = ?", (service,))
+            return service
 
         try:
-            self.space.write(operation, room="remove")
+            dropped = self.space.write(operation, room="remove")
         except Full:
             service = find_service(self.space.one, name)
             if service is not None:
                 uploads.drop_in_steps(self.space, service)
-            self.space.write(operation, room="remove")
+            dropped = self.space.write(operation, room="remove")
+        self.space.announce(dropped)
 
     def bucket(self, name: str) -> View:
         service = find_service(self.space.one, name)

@@ -11,7 +11,7 @@ import contextlib
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,8 +23,9 @@ from drivers.indexed.content import Due
 from drivers.indexed.headroom import LEAST, Headroom, reserve_of
 from drivers.indexed.recent import Recent
 from drivers.indexed.removals import Removals
+from drivers.indexed.watching import Watchers
 from gateway.common import private
-from gateway.common.commit_watch import Watch, watch
+from gateway.common.commit_watch import Version, Watch, watch
 from gateway.common.reserve import Reserve, no_room
 from gateway.storage import StorageError
 
@@ -46,6 +47,9 @@ class Space(ABC):
     keep: int = 0
     recent: Recent[Any]
     """What was found lately (see `reading`)."""
+    version: Callable[[], Version]
+    """Changes with every commit, by any process, before it is answered."""
+    watchers: Watchers
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self.clock = clock
@@ -91,11 +95,20 @@ class Space(ABC):
             with self.changed:
                 self._listeners -= 1
 
-    def announce(self) -> None:
+    def announce(self, service: int) -> None:
         """Wake who waits for changes in this process; others look each few milliseconds."""
         if self._listeners:
             with self.changed:
                 self.changed.notify_all()
+        if service in self.watchers.wakes:
+            self.watchers.announce(service)
+
+    def _sequences(self, services: Collection[int]) -> dict[int, int]:
+        """The newest sync ids, of those services that are there."""
+        sql = "SELECT sequence FROM services WHERE id = ?"
+        with self.looking() as connection:
+            rows = {one: connection.execute(sql, (one,)).fetchone() for one in services}
+        return {service: row[0] for service, row in rows.items() if row is not None}
 
 
 class FileSpace(Space):
@@ -139,7 +152,10 @@ class FileSpace(Space):
         self._removals = Removals(self.files.remove)
         self.before_close.append(self._removals.close)
         self.committer = GroupCommit(writer, self._turn, self._removals.add, self._headroom)
-        self.recent = Recent(self._watch.version)
+        self.version = self._watch.version
+        self.recent = Recent(self.version)
+        self.watchers = Watchers(self.version, self._sequences)
+        self.before_close.append(self.watchers.close)
 
     def _prepared(self) -> sqlite3.Connection:
         """The writer's connection. Where there is no room for SQLite's own files, what was
@@ -246,7 +262,8 @@ class MemorySpace(Space):
         prepare(self._connection, Path(":memory:"))
         self.blobs = MemoryBlobs()
         serial = Serial(self._connection, self._mutex, self._forget)
-        self.committer, self.recent = serial, Recent(lambda: serial.commits)
+        self.committer, self.version = serial, lambda: serial.commits
+        self.recent, self.watchers = Recent(self.version), Watchers(None, self._sequences)
 
     def _forget(self, names: Sequence[str]) -> None:
         for name in names:
@@ -264,6 +281,7 @@ class MemorySpace(Space):
             return self._connection.execute(sql, parameters).fetchone()
 
     def close(self) -> None:
+        self.watchers.close()
         with self._mutex:
             self._connection.close()
 

@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 INLINE_LIMIT = 64 * 1024
 _POLL = 0.05
-"""Seconds between two looks for changes that another process makes."""
+"""Seconds between two looks at whether another process has committed anything."""
 
 
 class View(Store, Listable, Versions, Changes, Measures, Scrubs):
@@ -79,7 +79,7 @@ class View(Store, Listable, Versions, Changes, Measures, Scrubs):
             return operation(Shelf(txn, service, space.clock(), space.due))
 
         result = space.write(on_shelf, plain=True, room=room)
-        space.announce()
+        space.announce(service)
         return result
 
     def row(self, execute: Callable[..., Any], columns: str) -> Any:
@@ -143,22 +143,33 @@ class View(Store, Listable, Versions, Changes, Measures, Scrubs):
     # changes
 
     def changes(self, after: int = 0, limit: int = 1000, wait: float = 0) -> ChangePage:
-        deadline = time.monotonic() + wait
-        with self.space.listening():
+        deadline, space = time.monotonic() + wait, self.space
+        with space.listening():
             while True:
+                version = space.version()
                 page = self._changes(after, limit)
                 left = deadline - time.monotonic()
                 if page.changes or left <= 0:
                     return page
-                with self.space.changed:
-                    self.space.changed.wait(min(left, _POLL))
+                while left > 0 and space.version() == version:
+                    with space.changed:
+                        space.changed.wait(min(left, _POLL))
+                    left = deadline - time.monotonic()
+
+    def watch(self, wake: Callable[[], object]) -> Callable[[], None]:
+        return self.space.watchers.add(self.service, wake)
 
     def _changes(self, after: int, limit: int) -> ChangePage:
         with self.space.reading() as connection:
-            (last,) = self.row(connection.execute, "sequence")
+            last, created = self.row(connection.execute, "sequence, created")
             rows = connection.execute(
                 "SELECT sequence, kind, time, key, version, size, etag, content_type"
                 " FROM changes WHERE service = ? AND sequence > ? ORDER BY sequence LIMIT ?",
                 (self.service, after, limit),
             ).fetchall()
-        return ChangePage(changes=tuple(map(Change._make, rows)), last=last)
+        return ChangePage(
+            changes=tuple(map(Change._make, rows)),
+            last=last,
+            feed=f"{self.service}.{created}",
+            cut=after + 1 < (rows[0][0] if rows else last + 1),  # sync ids have no gaps
+        )

@@ -8,7 +8,7 @@ the configuration, and none has to know of it.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -135,18 +135,22 @@ class Below(
         return self._to(Presigns).presign(method, self._there(key), expires)
 
     def changes(self, after: int = 0, limit: int = 1000, wait: float = 0) -> ChangePage:
-        deadline = time.monotonic() + wait
+        deadline, cut = time.monotonic() + wait, False
         while True:
             left = max(deadline - time.monotonic(), 0)
             page = self._to(Changes).changes(after, limit, left)
+            cut |= page.cut
             ours = tuple(
                 one._replace(key=self._back(one.key))
                 for one in page.changes
                 if one.key.startswith(self._prefix)
             )
             if ours or not page.changes:
-                return ChangePage(changes=ours, last=page.last)
+                return replace(page, changes=ours, cut=cut)
             after = page.changes[-1].sequence
+
+    def watch(self, wake: Callable[[], object]) -> Callable[[], None] | None:
+        return self._to(Changes).watch(wake)
 
     # writing
 

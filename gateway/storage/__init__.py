@@ -67,6 +67,7 @@ from gateway.storage.errors import (
     Unsupported,
     WrongKey,
 )
+from gateway.storage.following import Delivery, Followers, Handle, NoFollowers, Reset
 from gateway.storage.intake import Intake, resolve_range, wanted
 from gateway.storage.objects import (
     NOTHING,
@@ -139,13 +140,16 @@ __all__ = [
     "Damage",
     "Delete",
     "Deleted",
+    "Delivery",
     "Encryption",
     "Entry",
     "FileBody",
     "Filling",
+    "Followers",
     "Forbidden",
     "Full",
     "Get",
+    "Handle",
     "IncompleteBody",
     "Intake",
     "InvalidPart",
@@ -163,6 +167,7 @@ __all__ = [
     "Measures",
     "MethodNotAllowed",
     "Multipart",
+    "NoFollowers",
     "NoJobs",
     "NoSuchKey",
     "NoSuchStore",
@@ -191,6 +196,7 @@ __all__ = [
     "Put",
     "Range",
     "Readable",
+    "Reset",
     "Scrubbed",
     "Scrubs",
     "Secret",

@@ -9,7 +9,7 @@ caller relies on. Methods are called from many threads at once.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -216,7 +216,15 @@ class Changes(ABC):
     @abstractmethod
     def changes(self, after: int = 0, limit: int = 1000, wait: float = 0) -> ChangePage:
         """What happened after sync id `after`, oldest first, without gaps: who has seen
-        n has seen all before it. With `wait` it stays up to so many seconds for one."""
+        n has seen all before it. With `wait` it stays up to so many seconds for one. A
+        page without changes says that there is none up to its `last`."""
+
+    def watch(self, wake: Callable[[], object]) -> Callable[[], None] | None:
+        """Have `wake` called soon after each change, by whomever, and when the store is
+        removed or closed; now and then without reason. It is called in any thread, and must
+        do no more than wake one. Ends when what is returned is called. None: there is no
+        other way to know than to ask."""
+        return None
 
 
 class Presigns(ABC):

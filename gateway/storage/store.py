@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 
+from gateway.storage.following import Followers, NoFollowers
 from gateway.storage.objects import ObjectInfo, Secret
 from gateway.storage.types import Get, Opened
 from gateway.storage.waiting import Threads
@@ -66,7 +67,12 @@ class Jobs(Protocol):
     """Background work: see `gateway.background.jobs`."""
 
     def add(self, name: str, interval: float, work: Callable[[], object]) -> None:
-        """Run `work` each `interval` seconds, in one worker at a time."""
+        """Run `work` each `interval` seconds, in one worker at a time.
+
+        What it returns (a number, a few words) is shown as its result. One that has much to
+        do is a generator: what it yields, a number that grows, or such a number and of how
+        many, is shown as its progress, and it may be ended between two steps.
+        """
 
     def remove(self, name: str) -> None:
         """Run it no more. Nothing happens when there is no such job."""
@@ -100,6 +106,7 @@ class Context:
     master_key: Secret | None = None
     shared: Shared = field(default_factory=Shared)
     jobs: Jobs = field(default_factory=NoJobs)
+    followers: Followers = field(default_factory=NoFollowers)
     threads: Threads = field(default_factory=Threads)
     instance: str = field(default_factory=instance)
 

@@ -185,6 +185,10 @@ class ChangePage:
     changes: tuple[Change, ...]
     last: int
     """Sync id of the newest change of the store, whether it is on this page or not."""
+    feed: str = ""
+    """Tells the feed from that of another store which had the same name before."""
+    cut: bool = False
+    """Some of what came after `after` is no longer kept: the page begins with what is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

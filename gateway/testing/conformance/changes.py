@@ -144,6 +144,23 @@ class ChangesConformance(Conformance):
         page = bench.changes.changes(last, wait=0.05)
         assert (page.changes, page.last) == ((), last)
 
+    def test_who_watches_is_woken_by_a_change_until_it_has_enough(self, bench: Bench) -> None:
+        changes, woken = bench.changes, Event()
+        for _ in range(2):
+            end = changes.watch(woken.set)
+            if end is None:
+                return  # it can be asked only
+            woken.clear()
+            bench.put("k")
+            assert woken.wait(PATIENCE)
+            end()
+
+    def test_a_feed_is_the_same_to_all_its_readers(self, bench: Bench) -> None:
+        changes, first = bench.changes, bench.changes.changes()
+        bench.put("k")
+        second = changes.changes(first.last)
+        assert (second.feed, second.cut) == (first.feed, False)
+
 
 WRITES = 20
 """Rounds of each writer; a round is two puts and a delete."""
