@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
-from gateway.background.jobs import Scheduler
+from gateway.background.jobs import POOL, Run, Scheduler
+from gateway.common import private
 from gateway.storage.store import now
 from gateway.telemetry.metrics import Metrics
 
@@ -195,7 +197,7 @@ def test_a_full_disk_does_not_stop_the_job_that_makes_room(
     def fail(*arguments: object, **options: object) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Path, "write_text", fail)
+    monkeypatch.setattr(private, "write_text", fail)
     jobs = Scheduler(tmp_path, now)
     ran = runs(jobs, "removals", 0.02)
     jobs.start()
@@ -218,8 +220,8 @@ def test_jobs_have_files_of_their_own_on_every_file_system(tmp_path: Path) -> No
 def test_another_process_holds_the_lock_until_it_ends(tmp_path: Path) -> None:
     hold = (
         "import sys, threading; from pathlib import Path;"
-        "from gateway.background.jobs import Jobs; from gateway.storage.store import now;"
-        "jobs = Jobs(Path(sys.argv[1]), now);"
+        "from gateway.background.jobs import Scheduler; from gateway.storage.store import now;"
+        "jobs = Scheduler(Path(sys.argv[1]), now);"
         "jobs.add('held', 0.001, lambda: (print('held', flush=True), sys.stdin.read()));"
         "jobs.run_now('held')"
     )
@@ -241,3 +243,153 @@ def test_another_process_holds_the_lock_until_it_ends(tmp_path: Path) -> None:
         holder.wait(PATIENCE)
     jobs.run_now("held")
     assert ran.acquire(blocking=False)
+
+
+# several at once
+
+
+def test_a_slow_job_stalls_no_other(folder: Path | None) -> None:
+    jobs = Scheduler(folder, now)
+    go_on, inside = threading.Event(), threading.Semaphore(0)
+
+    def work() -> None:
+        inside.release()
+        go_on.wait(PATIENCE)
+
+    for number in range(POOL - 1):
+        jobs.add(f"slow {number}", 0.01, work)
+    jobs.start()
+    assert all(inside.acquire(timeout=PATIENCE) for _ in range(POOL - 1))
+    ran = runs(jobs, "fine", 0.01)
+    assert all(ran.acquire(timeout=PATIENCE) for _ in range(3))
+    assert not inside.acquire(blocking=False), "a slow job runs twice at once"
+    assert sum(one.name.startswith("jobs-") for one in threading.enumerate()) <= POOL
+    go_on.set()
+    jobs.stop()
+
+
+def test_a_job_that_fails_like_before_is_logged_once(
+    folder: Path | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    jobs, failed = Scheduler(folder, now), threading.Semaphore(0)
+
+    def fail() -> None:
+        failed.release()
+        raise OSError("the disk is gone")
+
+    jobs.add("failing", 0.01, fail)
+    jobs.start()
+    assert all(failed.acquire(timeout=PATIENCE) for _ in range(4))
+    jobs.stop()
+    assert [record.getMessage() for record in caplog.records] == ["job failing failed"]
+
+
+def test_a_stop_wakes_who_waits_and_ends_a_long_job_between_two_steps(
+    folder: Path | None,
+) -> None:
+    jobs, inside = Scheduler(folder, now), threading.Event()
+
+    def steps() -> Iterator[int]:
+        for number in range(1 << 30):
+            inside.set()
+            yield number
+
+    jobs.add("long", 0.01, steps)
+    runs(jobs, "rare", 3600)
+    jobs.start()
+    assert inside.wait(PATIENCE)
+    jobs.stop(PATIENCE)
+    assert not any(one.name.startswith("jobs-") for one in threading.enumerate())
+    state = jobs.snapshot()[0]
+    assert state.last is not None and state.last.result == "ended early"
+
+
+def test_what_fails_because_its_store_was_closed_is_no_news(
+    folder: Path | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    jobs, inside, closed = Scheduler(folder, now), threading.Event(), threading.Event()
+
+    def work() -> None:
+        inside.set()
+        closed.wait(PATIENCE)
+        raise OSError("it is closed")
+
+    jobs.add("job", 0.01, work)
+    jobs.start()
+    assert inside.wait(PATIENCE)
+    jobs.remove("job")
+    closed.set()
+    jobs.stop(PATIENCE)
+    assert not caplog.records
+
+
+# what is known of them
+
+
+def test_results_progress_and_next_times_are_known_to_all_workers(tmp_path: Path) -> None:
+    clock, metrics, seen = Clock(), Metrics(), []
+    one, other = Scheduler(tmp_path, clock), Scheduler(tmp_path, clock, metrics)
+
+    def steps() -> Generator[tuple[int, int], None, str]:
+        yield 3, 10
+        seen.append(other.snapshot()[1].last)
+        clock.time += 5_000
+        return "7 removed"
+
+    for jobs in (one, other):
+        jobs.add("sweep", 60, steps)
+        jobs.add("rare", 3600, lambda: 4)
+    assert [state.last for state in other.snapshot()] == [None, None]
+    one.run_now("sweep")
+    one.run_now("rare")
+    assert seen == [Run(begun=1_000_000, done=3, total=10)]
+    rare, sweep = other.snapshot()
+    assert (sweep.name, sweep.interval, sweep.next) == ("sweep", 60, 1_060_000)
+    assert sweep.last == Run(begun=1_000_000, ended=1_005_000, result="7 removed", done=3, total=10)
+    assert rare.last is not None and rare.last.result == "4"
+    text = metrics.exposition()[1].decode()
+    assert 'gateway_job_next_run_timestamp_seconds{job="sweep"} 1060.0' in text
+    assert 'gateway_job_progress{job="sweep"} 3.0' in text
+    assert 'gateway_job_progress_total{job="sweep"} 10.0' in text
+    assert 'gateway_job_failing{job="sweep"} 0.0' in text
+
+
+def test_what_a_job_failed_by_is_known(folder: Path | None) -> None:
+    metrics = Metrics()
+    jobs = Scheduler(folder, Clock(), metrics)
+
+    def fail() -> None:
+        raise OSError("the disk is gone")
+
+    jobs.add("failing", 60, fail)
+    with pytest.raises(OSError):
+        jobs.run_now("failing")
+    (state,) = jobs.snapshot()
+    assert state.last is not None and state.last.error == "OSError: the disk is gone"
+    assert 'gateway_job_failing{job="failing"} 1.0' in metrics.exposition()[1].decode()
+
+
+def test_a_run_that_a_crash_cut_short_is_known_at_the_next_look(tmp_path: Path) -> None:
+    clock = Clock()
+    killed, jobs = Scheduler(tmp_path, clock), Scheduler(tmp_path, clock)
+    for each in (killed, jobs):
+        runs(each, "job", 60)
+    killed._note(killed._jobs["job"], Run(begun=clock(), done=3))
+    attended(jobs, "job")
+    (state,) = jobs.snapshot()
+    assert state.last == Run(
+        begun=clock(), ended=clock(), done=3, error="its process ended"
+    )  # and it runs again when it would have
+
+
+def test_what_an_earlier_release_wrote_is_understood(tmp_path: Path) -> None:
+    clock = Clock()
+    jobs = Scheduler(tmp_path, clock)
+    ran = runs(jobs, "hourly", 3600)
+    attended(jobs, "hourly")
+    (record,) = (tmp_path / "jobs").glob("*.last")
+    record.write_text(str(clock.time))
+    assert ran.acquire(blocking=False)
+    attended(jobs, "hourly")
+    assert not ran.acquire(blocking=False)
+    assert jobs.snapshot()[0].next == clock.time + 3_600_000

@@ -17,8 +17,9 @@ from drivers.cache import carrying, claims
 from drivers.cache.context import CacheContext
 from drivers.cache.marks import MarkRow
 from drivers.indexed.space import FileSpace
-from drivers.indexed.upkeep import remove_orphans
+from drivers.indexed.upkeep import orphans
 from gateway.common.locks import FileLock
+from gateway.common.steady import Steady
 from gateway.storage import Context, StorageError
 
 log = logging.getLogger("gateway.cache")
@@ -54,7 +55,7 @@ class Upkeep:
         if folder is not None and isinstance(space, FileSpace):
             self._lock = FileLock(folder / "workers" / "upkeep.lock")
             files, self._counted = space, not first
-            context.jobs.add(self._job, _ORPHANS, lambda: remove_orphans(files, age=_ORPHANS))
+            context.jobs.add(self._job, _ORPHANS, lambda: orphans(files, age=_ORPHANS))
         self._thread = threading.Thread(target=self._run, name=f"cache {context.sid}", daemon=True)
         self._thread.start()
 
@@ -76,21 +77,13 @@ class Upkeep:
             self._parts.marks.lost = point
 
     def _run(self) -> None:
-        told = ""
+        foreseen = (StorageError, OSError)
+        # Whatever fails is tried again: the bound of the cache depends on this thread.
+        steady = Steady(log, "the cache's upkeep failed, and is tried again", foreseen=foreseen)
         while not self._stop.is_set():
             self._parts.room.wanted.wait(_LOOK)
             self._parts.room.wanted.clear()
-            try:
-                self._look()
-            except (StorageError, OSError) as error:
-                if str(error) != told:  # a disk that stays full is told once
-                    log.warning("the cache's upkeep failed, and is tried again: %s", error)
-                told = str(error)
-            except Exception:
-                # Whatever it is: the bound of the cache depends on this thread.
-                log.exception("the cache's upkeep failed, and is tried again")
-            else:
-                told = ""
+            steady(self._look)
         try:
             self._note_use()
         except StorageError as error:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import cast
 
 from drivers.indexed import uploads
 from drivers.indexed.batch import Transaction
@@ -71,9 +72,20 @@ def _remove(space: FileSpace, due: Sequence[tuple[int, str]]) -> int:
 
 def remove_orphans(space: FileSpace, *, age: float = ORPHAN_AGE) -> int:
     """Remove old files that the index does not know (a process died before its commit)."""
+    steps = orphans(space, age=age)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return cast(int, end.value)
+
+
+def orphans(space: FileSpace, *, age: float = ORPHAN_AGE) -> Generator[int, None, int]:
+    """The same in steps, each a file: how many were looked at, and in the end how many went."""
     oldest = time.time() - age
     removed = 0
-    for name, changed in space.files.names():
+    for number, (name, changed) in enumerate(space.files.names()):
+        yield number
         if changed > oldest or _known(space, name):
             continue
 

@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Literal
 from drivers.indexed import belonging
 from drivers.indexed.space import FileSpace
 from drivers.indexed.store import IndexedStore
-from drivers.indexed.upkeep import forget_changes, forget_uploads, remove_due, remove_orphans
+from drivers.indexed.upkeep import forget_changes, forget_uploads, orphans, remove_due
 from drivers.indexed.view import INLINE_LIMIT
 from gateway.storage import Context, Jobs, Place
 from gateway.storage.options import Duration, Size
@@ -91,7 +91,7 @@ def _with_upkeep(space: FileSpace, jobs: Jobs) -> FileSpace:
     """The space, with jobs behind it for as long as it is open."""
     work: dict[str, tuple[float, Callable[[], object]]] = {
         "removals": (60, lambda: remove_due(space)),
-        "orphans": (6 * 3600, lambda: remove_orphans(space)),
+        "orphans": (6 * 3600, lambda: orphans(space)),
         "uploads": (3600, lambda: forget_uploads(space)),
         "changes": (600, lambda: forget_changes(space)),
     }

@@ -19,7 +19,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -56,10 +56,24 @@ COUNTERS: Mapping[str, Family] = {
     "gateway_job_runs": Family("Runs of background jobs.", ("job",)),
     "gateway_job_failures": Family("Runs of background jobs that failed.", ("job",)),
     "gateway_job_seconds": Family("Time spent in background jobs.", ("job",)),
+    "gateway_follower_changes": Family("Changes that followers have handled.", ("follower",)),
+    "gateway_follower_repeated": Family("Changes handed to followers again.", ("follower",)),
+    "gateway_follower_resets": Family("Changes were gone before they came.", ("follower",)),
+    "gateway_follower_failures": Family("Times that a follower failed.", ("follower",)),
 }
 GAUGES: Mapping[str, Family] = {
     "gateway_requests_in_flight": Family("Requests being answered now."),
     "gateway_slow_places_held": Family("Threads that wait for their client's bytes now."),
+    "gateway_job_failing": Family("1: its last run failed.", ("job",)),
+    "gateway_job_next_run_timestamp_seconds": Family("When it is to run.", ("job",)),
+    "gateway_job_progress": Family("What its last run has done, as far as it told.", ("job",)),
+    "gateway_job_progress_total": Family("What that is to become, if known.", ("job",)),
+    "gateway_follower_lag": Family("Changes that are not handled yet.", ("follower",)),
+    "gateway_follower_lag_seconds": Family("Age of the oldest of them.", ("follower",)),
+    "gateway_follower_failing": Family("Failures in a row; 0: all is well.", ("follower",)),
+    "gateway_follower_next_try_timestamp_seconds": Family(
+        "When a follower that failed tries again.", ("follower",)
+    ),
 }
 DURATION = "gateway_request_duration_seconds"
 
@@ -76,6 +90,7 @@ class Metrics:
         self._durations: dict[str, list[int]] = {}
         self._counters: defaultdict[Key, float] = defaultdict(float)
         self._sources: list[tuple[str, Callable[[], float]]] = []
+        self._shared: list[Callable[[], Iterable[tuple[Key, float]]]] = []
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self.in_flight = 0
@@ -115,6 +130,11 @@ class Metrics:
     def watch(self, name: str, read: Callable[[], float]) -> None:
         """Take a number without labels from `read` when the metrics are written."""
         self._sources.append((name, read))
+
+    def share(self, read: Callable[[], Iterable[tuple[Key, float]]]) -> None:
+        """Take gauges, (name and labels, value), from `read` when somebody asks for the
+        metrics: what all workers know alike, and none adds to another's."""
+        self._shared.append(read)
 
     # between workers
 
@@ -177,6 +197,8 @@ class Metrics:
     def _totals(self) -> dict[Key, float]:
         """The sum over all workers; this one's numbers as they are now."""
         totals: defaultdict[Key, float] = defaultdict(float, self._snapshot())
+        for read in self._shared:
+            totals.update(read())
         if self._folder is None:
             return dict(totals)
         for file in self._folder.glob("*.json"):
