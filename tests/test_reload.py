@@ -23,7 +23,7 @@ from gateway.plugins.finding import Plugins
 from gateway.servers import CannotServe, Change, Loaded
 from gateway.servers.rounds import PATIENCE, Round
 from gateway.servers.worker import open_worker
-from gateway.services.lasting import OwnJobs
+from gateway.services.behind import Behind, OwnJobs
 from gateway.services.runtime import Runtime, open_runtime
 from gateway.storage import BytesBody, Context, Get, Layer, NoSuchKey, NoSuchStore, Opened, Store
 
@@ -211,8 +211,8 @@ def test_a_worker_serves_the_next_configuration_when_it_is_told_to(
 
 def test_a_stores_job_is_not_taken_back_by_the_one_before_it() -> None:
     scheduler = Scheduler(None, lambda: 0)
-    runners = dict[str, OwnJobs]()
-    old, new = OwnJobs(scheduler, runners), OwnJobs(scheduler, runners)
+    behind = Behind()
+    old, new = OwnJobs(scheduler, behind), OwnJobs(scheduler, behind)
     ran: list[str] = []
     old.add("sweep", 60, lambda: ran.append("old"))
     new.add("sweep", 60, lambda: ran.append("new"))

@@ -16,6 +16,7 @@ from gateway.access.grants import Grant
 from gateway.access.identity import Account, Identity, Keys
 from gateway.access.rules import UNKNOWN, Facts
 from gateway.access.settings import Setting, SettingKind
+from gateway.storage import Changes, Followers
 from gateway.telemetry.request_list import RequestList
 
 T = TypeVar("T")
@@ -45,6 +46,7 @@ class Gateway(Protocol):
     settings: Settings
     keys: Keys
     requests: RequestList
+    followers: Followers
     stopping: Event
     """Set when this process begins to stop: who waits for something to happen (a long poll)
     is to be answered as if it had waited in vain, within a second."""
@@ -59,6 +61,11 @@ class Gateway(Protocol):
 
     def access(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> Access:
         """The service as `identity` sees it. Raises `NoSuchStore`."""
+
+    def feed(self, sid: str) -> Changes:
+        """What `followers` follow: the changes of the service of that name, whichever it is
+        when they are read. It raises `NoSuchStore` then. Who reads is not asked: only what its
+        owner may know is to be told of it."""
 
     def services(self, identity: Identity, facts: Facts = UNKNOWN) -> Sequence[Access]:
         """All services that `identity` may see, by sid."""

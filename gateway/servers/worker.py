@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+from gateway.background.followers import Following
 from gateway.background.jobs import Scheduler
 from gateway.catalog import CatalogError
 from gateway.catalog.secrets import VARIABLE
@@ -63,6 +64,7 @@ class Worker:
         self._environ = dict(os.environ)  # before secrets are taken out of it
         self._metrics = Metrics(metrics_folder)
         self._jobs = Scheduler(configuration.data, now, self._metrics)
+        self._followers = Following(configuration.data, now, self._metrics)
         self._requests = RequestList(configuration.data)
         self._ending, self._lock = set[Runtime](), threading.Lock()
         self.runtime = self.open(configuration)
@@ -82,6 +84,7 @@ class Worker:
         self._metrics.start()
         self._access_log.start()
         self._jobs.start()
+        self._followers.start()
 
     def loaded(self) -> Loaded:
         return Loaded(self._app, self._close, self._admission, self._wake, self._prepare)
@@ -91,6 +94,7 @@ class Worker:
             configuration,
             server=self._server,
             jobs=self._jobs,
+            followers=self._followers,
             requests=self._requests,
             threads=self._threads,
             before=before,
@@ -142,10 +146,12 @@ class Worker:
     def _wake(self) -> None:
         self.runtime.stopping.set()
         self._jobs.end()
+        self._followers.end()
 
     def _close(self) -> None:
         self._access_log.stop()  # first, for what follows may take longer than there is time
         self._jobs.stop()
+        self._followers.stop()
         with self._lock:
             ending, self._ending = self._ending, set()
         for one in (*ending, self.runtime):

@@ -23,16 +23,19 @@ from gateway.config import (
     construct,
     in_order,
 )
+from gateway.services.behind import Behind
 from gateway.services.folders import conflicts
-from gateway.services.lasting import Lasting, OwnJobs
+from gateway.services.lasting import Lasting
 from gateway.services.service import Identification, Service
 from gateway.services.subtree import Below
 from gateway.storage import (
     AlreadyExists,
     Buckets,
     Context,
+    Followers,
     Jobs,
     Multipart,
+    NoFollowers,
     NoJobs,
     NoSuchStore,
     Secret,
@@ -60,7 +63,7 @@ class Chain:
         self._opened: list[Lasting] = []
         self._shared: Shared = Shared() if before is None else before._shared
         self._serving: Threads | None = None if before is None else before._serving
-        self._runners: dict[str, OwnJobs] = {} if before is None else before._runners
+        self.behind: Behind = Behind() if before is None else before.behind
         self._source = configuration.origin.path or ""
         self._lasting: dict[str, Lasting] = {}
         services: dict[str, Service] = {}
@@ -83,7 +86,7 @@ class Chain:
         sid = declared.sid
         found = None if before is None else before._same(declared, self._lasting)
         self._lasting[sid] = found or Lasting(
-            declared, _constructed(declared, services), self._runners
+            declared, _constructed(declared, services), self.behind
         )
         return self._lasting[sid].store
 
@@ -160,6 +163,7 @@ class Chain:
         master_key: Secret | None,
         clock: Callable[[], int] = now,
         jobs: Jobs | None = None,
+        followers: Followers | None = None,
         only: type = Store,
         threads: int = 0,
     ) -> None:
@@ -182,6 +186,7 @@ class Chain:
                 master_key=master_key,
                 shared=self._shared,
                 jobs=jobs or NoJobs(),
+                followers=followers or NoFollowers(),
                 threads=self._serving,
                 instance="" if jobs is None else instance(),
             )

@@ -8,33 +8,40 @@ and no folder, pool or cache is opened twice for it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 
 from gateway.config import Declared
-from gateway.storage import Context, Jobs, Store
+from gateway.services.behind import Behind, OwnFollowers, OwnJobs
+from gateway.storage import Context, NoFollowers, Store
 
 
 class Lasting:
     """A declared service's store. It is opened for the first chain that has it, and closed
-    with the last. `runners` as in `OwnJobs`."""
+    with the last."""
 
-    def __init__(self, declared: Declared, store: Store, runners: dict[str, OwnJobs]) -> None:
-        self.declared, self.store, self._runners = declared, store, runners
+    def __init__(self, declared: Declared, store: Store, behind: Behind) -> None:
+        self.declared, self.store, self._behind = declared, store, behind
+        self._followers = OwnFollowers(NoFollowers(), behind)
         self._lock, self._chains = threading.Lock(), 0
 
     def open(self, context: Context) -> None:
         """Raises what the store does."""
         with self._lock:
             if not self._chains:
-                jobs = OwnJobs(context.jobs, self._runners)
-                self.store.open(replace(context, jobs=jobs))
+                jobs = OwnJobs(context.jobs, self._behind)
+                self._followers = OwnFollowers(context.followers, self._behind)
+                try:
+                    self.store.open(replace(context, jobs=jobs, followers=self._followers))
+                except BaseException:
+                    self._followers.close()
+                    raise
             self._chains += 1
 
     def close(self) -> None:
         with self._lock:
             self._chains -= 1
             if not self._chains:
+                self._followers.close()
                 self.store.close()
 
     def serves(self, declared: Declared) -> bool:
@@ -44,20 +51,3 @@ class Lasting:
             (ours.options, ours.links, ours.source_path)
             == (declared.options, declared.links, declared.source_path)
         )
-
-
-class OwnJobs:
-    """A store's background work. Who closes takes back what is its own, and not what a store
-    that was opened in its place runs under the same name: `runners` says who added it last."""
-
-    def __init__(self, jobs: Jobs, runners: dict[str, OwnJobs]) -> None:
-        self._jobs, self._runners = jobs, runners
-
-    def add(self, name: str, interval: float, work: Callable[[], object]) -> None:
-        self._runners[name] = self
-        self._jobs.add(name, interval, work)
-
-    def remove(self, name: str) -> None:
-        if self._runners.get(name) is self:
-            del self._runners[name]
-            self._jobs.remove(name)

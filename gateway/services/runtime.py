@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from gateway.access.access import Access
 from gateway.access.actions import ServiceAction
 from gateway.access.grants import Grant
-from gateway.access.identity import Account, Identity, Keys
+from gateway.access.identity import ANONYMOUS, Account, Identity, Keys
 from gateway.access.rules import UNKNOWN, Facts
 from gateway.access.ruleset import RuleSet
 from gateway.access.settings import Setting, SettingKind
@@ -27,16 +27,21 @@ from gateway.catalog.cache import Kept
 from gateway.common.commit_watch import Version
 from gateway.config import SID, SID_RULE, Configuration
 from gateway.modes import Settings
+from gateway.services.behind import OwnFollowers
 from gateway.services.chain import Chain
+from gateway.services.feed import Feed
 from gateway.services.service import Identification, Service
 from gateway.services.settings import ServiceSettings
 from gateway.services.upstream_accounts import Accounts
 from gateway.storage import (
     AlreadyExists,
     BadKey,
+    Changes,
     Conflict,
+    Followers,
     Forbidden,
     Jobs,
+    NoFollowers,
     NoSuchStore,
     NotEmpty,
     Unavailable,
@@ -72,9 +77,13 @@ class Runtime:
         clock: Callable[[], int] = now,
         requests: RequestList | None = None,
         service_settings: ServiceSettings | None = None,
+        followers: Followers | None = None,
     ) -> None:
         self.settings, self.clock = settings, clock
         self.service_settings = service_settings or ServiceSettings(catalog)
+        own = OwnFollowers(followers or NoFollowers(), chain.behind)
+        self.followers: Followers = own
+        self.before_close: list[Callable[[], object]] = [own.close]
         self.requests, self._own_requests = requests or RequestList(), requests is None
         self.stopping = threading.Event()
         self.keys: Keys = catalog
@@ -90,6 +99,8 @@ class Runtime:
 
     def close(self) -> None:
         """May be called twice. What was given stays open."""
+        while self.before_close:
+            self.before_close.pop()()
         self.accounts.close()
         self.chain.close()
         self.catalog.close()
@@ -118,6 +129,10 @@ class Runtime:
                 raise NoSuchStore(name=sid)
             known = self._reached(service)
         return Access(known.service, identity, rules=known.rules, facts=facts)
+
+    def feed(self, sid: str) -> Changes:
+        # This class's own: what another adds to `access` is meant for requests.
+        return Feed(lambda: Runtime.access(self, ANONYMOUS, sid).service)
 
     def _kept(self) -> Kept[Reached]:
         """Services that were asked for since the catalog last changed; none of an account's."""
@@ -334,6 +349,7 @@ def open_runtime(
     *,
     server: Literal["granian", "waitress"] = "granian",
     jobs: Jobs | None = None,
+    followers: Followers | None = None,
     clock: Callable[[], int] = now,
     environ: Mapping[str, str] | None = None,
     requests: RequestList | None = None,
@@ -352,6 +368,7 @@ def open_runtime(
             master_key=catalog.keyring.storage,
             clock=clock,
             jobs=jobs,
+            followers=followers,
             threads=threads,
         )
         chain.date(catalog.declared_since(chain.services, configuration.origin.written))
@@ -366,6 +383,7 @@ def open_runtime(
                 configuration.plugins.kinds.values(),
                 {sid: one.settings for sid, one in configuration.services.items()},
             ),
+            followers=followers,
         )
     except BaseException:
         chain.close()

@@ -30,9 +30,12 @@ from gateway.services.service import Identification, Service
 from gateway.storage import (
     AlreadyExists,
     Buckets,
+    Changes,
     Conflict,
     Context,
+    Followers,
     Forbidden,
+    NoFollowers,
     NoSuchStore,
     Secret,
     Store,
@@ -81,6 +84,7 @@ class SmallGateway:
         self.keys: Keys = SmallKeys()
         self.requests = RequestList()
         self.stopping = threading.Event()
+        self.followers: Followers = NoFollowers()
         self._store = Memory()
         self._store.open(Context(master_key=Secret(bytes(32))))
         self._about: dict[str, Identification] = {}
@@ -110,6 +114,9 @@ class SmallGateway:
             raise NoSuchStore(name=sid)
         store = cast(Store, self.buckets.bucket(sid))
         return Access(Service(self._about[sid], store), identity, facts=facts)
+
+    def feed(self, sid: str) -> Changes:
+        return self.access(Identity(), sid).service.need(Changes)
 
     def services(self, identity: Identity, facts: Facts = UNKNOWN) -> Sequence[Access]:
         found = [self.access(identity, sid) for sid in sorted(self._about)]

@@ -15,6 +15,7 @@ from typing import Any
 
 from gateway.access.access import Access
 from gateway.access.identity import ROOT_ACCOUNT, Account, Identity, KeyAccess
+from gateway.background.followers import Following
 from gateway.config import Configuration, load
 from gateway.config.load import ROOT_KEY, ROOT_SECRET
 from gateway.plugins.finding import Plugins, preload
@@ -29,6 +30,7 @@ from gateway.storage import (
     StorageError,
     pieces,
 )
+from gateway.storage.store import now
 from gateway.telemetry.metrics import Metrics
 from gateway.testing.server.faults import Fault, Faults, check_operation
 from gateway.testing.server.keys import Credentials, Reach
@@ -99,7 +101,9 @@ class Server:
         """Listen, with the buckets that were given. Raises `RuntimeError` when it runs."""
         if self._loop is not None:
             raise RuntimeError("The server runs already.")
-        self._stage = Stage(self._open(), self._faults)
+        self._followers = Following(None, now)
+        self._followers.start()
+        self._stage = Stage(self._open(), self._faults, self._followers)
         self._recorder = Recorder(_application(self._stage, self._configuration), self._faults)
         self.seed(self._buckets)
         self._loop = Loop(self._recorder)
@@ -113,6 +117,7 @@ class Server:
             self._faults.clear()
             self._stage.stopping.set()
             loop.stop()
+            self._followers.stop()
             self._stage.close()
             self._clients.clear()
 
@@ -132,13 +137,18 @@ class Server:
             accounts=(*configuration.accounts, *accounts),
             keys=(*configuration.keys, *(key.declared() for key in made)),
         )
-        return open_runtime(configuration, environ={})
+        followers = Following(None, now)
+        runtime = open_runtime(configuration, environ={}, followers=followers)
+        runtime.before_close.append(followers.stop)
+        followers.start()
+        return runtime
 
     def reset(self) -> None:
         """As at the start: buckets, objects, grants, faults and recorded requests are gone, and
         the buckets that were given are there again. Keys and clients stay as they are."""
         self._faults.clear()
         self._stage.exchange(self._open())
+        self._followers.look()
         self._recorder.requests.clear()
         self.seed(self._buckets)
 

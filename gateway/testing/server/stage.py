@@ -9,18 +9,21 @@ from gateway.access.grants import Grant
 from gateway.access.identity import Identity
 from gateway.access.rules import UNKNOWN, Facts
 from gateway.services.runtime import Runtime
+from gateway.storage import Followers
 from gateway.testing.server.faults import Faults
 
 
 class Stage(Runtime):
-    """What modes get. Faults strike where they turn to it.
+    """What modes get. Faults strike where they turn to it. Their `followers` outlive a reset,
+    which is another store of the same name to them.
 
     Its own names begin with two underscores: it becomes another runtime by that one's
     `__init__`, and has all of its attributes.
     """
 
-    def __init__(self, opened: Runtime, faults: Faults) -> None:
+    def __init__(self, opened: Runtime, faults: Faults, followers: Followers) -> None:
         self.__faults = faults
+        self.__followers = followers
         self.__before: Runtime | None = None
         self.__take(opened)
 
@@ -33,6 +36,7 @@ class Stage(Runtime):
             opened.settings,
             clock=self.__skewed,
             service_settings=opened.service_settings,
+            followers=self.__followers,
         )
         self.__clock = opened.clock
 

@@ -1,0 +1,132 @@
+"""How far followers are, in a small SQLite file of the data folder; in memory when nothing is
+kept.
+
+What is begun is written, and synced, before anything is handed to a follower: so a
+crash or a power cut cannot make a repetition look like the first time. The file is made by
+the first follower.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from gateway.common import private
+from gateway.storage import StorageError
+
+FILE = "followers.db"
+_VERSION = 1
+
+
+class Cursor(NamedTuple):
+    """Where a follower is in `feed`. All up to sync id `done` is handled; what comes up to
+    `begun` was handed to it, at least in part. `reset`: the one that was begun. `last`: the
+    newest change when the feed was last read, `waiting` when the oldest was made that is not
+    done, `retry` when it is tried again (milliseconds since the epoch). `error`: what it failed
+    by, `failures` times in a row."""
+
+    feed: str = ""
+    done: int = 0
+    begun: int = 0
+    reset: str = ""
+    last: int = 0
+    waiting: int | None = None
+    failures: int = 0
+    error: str = ""
+    retry: int | None = None
+
+
+_COLUMNS = ", ".join(Cursor._fields)
+_SCHEMA = (
+    f"CREATE TABLE followers (name TEXT PRIMARY KEY, {_COLUMNS}) WITHOUT ROWID",
+    f"PRAGMA user_version = {_VERSION}",
+)
+_MARKS = ", ".join("?" * (1 + len(Cursor._fields)))
+_SAVE = f"INSERT OR REPLACE INTO followers VALUES ({_MARKS})"  # noqa: S608 — constants only
+_BEGIN = f"INSERT OR IGNORE INTO followers VALUES ({_MARKS})"  # noqa: S608 — constants only
+_LOAD = f"SELECT {_COLUMNS} FROM followers WHERE name = ?"  # noqa: S608 — constants only
+_ALL = f"SELECT name, {_COLUMNS} FROM followers ORDER BY name"  # noqa: S608 — constants only
+
+
+class Cursors:
+    """All methods raise `StorageError` where the file cannot be read or written."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._path = None if folder is None else folder / FILE
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    def begin(self, name: str, after: int) -> None:
+        """Have one of that name: a new one has handled all up to `after`."""
+        with self._opened() as connection:
+            if connection.execute(_LOAD, (name,)).fetchone() is None:
+                cursor = Cursor(done=after, begun=after, last=after)
+                connection.execute(_BEGIN, (name, *cursor))
+
+    def load(self, name: str) -> Cursor | None:
+        with self._opened() as connection:
+            row = connection.execute(_LOAD, (name,)).fetchone()
+        return None if row is None else Cursor(*row)
+
+    def save(self, name: str, cursor: Cursor) -> None:
+        """It is durable when this returns."""
+        with self._opened() as connection:
+            connection.execute(_SAVE, (name, *cursor))
+
+    def forget(self, name: str) -> None:
+        with self._opened() as connection:
+            connection.execute("DELETE FROM followers WHERE name = ?", (name,))
+
+    def all(self) -> dict[str, Cursor]:
+        with self._opened() as connection:
+            rows = connection.execute(_ALL).fetchall()
+        return {name: Cursor(*row) for name, *row in rows}
+
+    def close(self) -> None:
+        """It opens again when it is used again."""
+        with self._lock:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                connection.close()
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                if self._connection is None:
+                    self._connection = self._open()
+                yield self._connection
+            except sqlite3.Error as error:
+                raise StorageError(f"{self._path or FILE}: {error}") from error
+
+    def _open(self) -> sqlite3.Connection:
+        if self._path is not None:
+            private.database(self._path)
+        connection = sqlite3.connect(
+            self._path or ":memory:", timeout=10, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            self._prepare(connection)
+        except BaseException:  # what cannot be used must not keep a file open
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")  # one worker makes the table, the others see it
+        (found,) = connection.execute("PRAGMA user_version").fetchone()
+        if found > _VERSION:
+            raise StorageError(
+                f"{self._path} was written by a newer release ({found}; this one knows"
+                f" {_VERSION}). Install that release."
+            )
+        if not found:
+            for statement in _SCHEMA:
+                connection.execute(statement)
+        connection.execute("COMMIT")

@@ -1,0 +1,126 @@
+"""One follower's way through its feed, step by step.
+
+A step reads a page behind the cursor, writes down what it begins, and hands it on.
+What was handled is written down with what is begun next, or when there is nothing more:
+should a crash lose that, the same is handed again, and marked, for it was begun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from gateway.background.cursors import Cursor, Cursors
+from gateway.storage import ChangePage, Changes, Delivery, Handle, Reset, StorageError
+from gateway.telemetry.metrics import Metrics
+
+
+class Reading:
+    """From the cursor of that name on; `batch` changes are handed at once, at most. For one
+    thread, while no other process follows by that name."""
+
+    def __init__(
+        self,
+        name: str,
+        feed: Changes,
+        handle: Handle,
+        cursors: Cursors,
+        clock: Callable[[], int],
+        metrics: Metrics,
+        batch: int,
+    ) -> None:
+        self._name, self._feed, self._handle, self._batch = name, feed, handle, batch
+        self._cursors, self._clock, self._metrics = cursors, clock, metrics
+        self._cursor: Cursor | None = None
+        self._owed = False
+        """The file is to be told something."""
+        self._failures = 0
+
+    @property
+    def feed(self) -> str:
+        """Which it has read last, as far as that is known."""
+        return "" if self._cursor is None else self._cursor.feed
+
+    def step(self, wait: float = 0) -> bool:
+        """Whether anything was handed. `wait` so many seconds for something. Raises what
+        the feed, the handler or the file of the cursors raises: then nothing is skipped."""
+        cursor = self._cursor
+        if cursor is None:
+            self._cursor = cursor = self._cursors.load(self._name) or Cursor()
+        page = self._feed.changes(cursor.done, self._batch, wait)
+        self._cursor = cursor = cursor._replace(last=page.last)
+        reset = _reset(cursor, page)
+        if reset is not None:
+            self._begin_anew(cursor, page, reset)
+        elif page.changes:
+            self._hand_on(cursor, page)
+        else:
+            # Nothing up to `last` is for us: a part of a service has others' changes, too.
+            self._owed |= self._failures > 0 or cursor.feed != page.feed
+            self._succeed(cursor._replace(feed=page.feed, done=page.last))
+            if self._owed:
+                self.save()
+            return False
+        return True
+
+    def save(self) -> None:
+        """Write down what was done."""
+        if self._cursor is not None:
+            self._cursors.save(self._name, self._cursor)
+            self._owed = False
+
+    def fail(self, error: str, delay: Callable[[int], float]) -> float:
+        """Note what a step raised; seconds until the next, by how many have failed in a row."""
+        self._failures += 1
+        seconds = delay(self._failures)
+        self._metrics.add("gateway_follower_failures", 1, self._name)
+        if self._cursor is not None:
+            retry = self._clock() + round(1000 * seconds)
+            noted = self._cursor._replace(failures=self._failures, error=error, retry=retry)
+            self._cursor = noted
+            with suppress(StorageError):  # it is known here, and in the log
+                self.save()
+        return seconds
+
+    def _begin_anew(self, cursor: Cursor, page: ChangePage, reset: Reset) -> None:
+        name = f"{reset.reason} {page.feed} {reset.after}"
+        repeated = cursor.reset == name
+        self._cursor = cursor._replace(reset=name, waiting=self._clock())
+        self.save()
+        self._metrics.add("gateway_follower_resets", 1, self._name)
+        self._handle(Delivery(reset=reset, repeated=repeated))
+        at = reset.after
+        self._succeed(self._cursor._replace(feed=page.feed, done=at, begun=at, reset=""))
+        self.save()
+
+    def _hand_on(self, cursor: Cursor, page: ChangePage) -> None:
+        changes = page.changes
+        repeated = changes[0].sequence <= cursor.begun
+        if repeated:
+            changes = tuple(one for one in changes if one.sequence <= cursor.begun)
+            self._metrics.add("gateway_follower_repeated", len(changes), self._name)
+        last = changes[-1].sequence
+        self._cursor = cursor._replace(
+            feed=page.feed, begun=max(cursor.begun, last), waiting=changes[0].time
+        )
+        self.save()
+        self._handle(Delivery(changes=changes, repeated=repeated))
+        self._metrics.add("gateway_follower_changes", len(changes), self._name)
+        self._owed = True
+        self._succeed(self._cursor._replace(done=last))
+
+    def _succeed(self, cursor: Cursor) -> None:
+        self._cursor = cursor._replace(waiting=None, failures=0, error="", retry=None)
+        self._failures = 0
+
+
+def _reset(cursor: Cursor, page: ChangePage) -> Reset | None:
+    """What a follower has to be told before it can go on."""
+    same = page.feed == cursor.feed or not cursor.feed
+    if not same or page.last < cursor.done:
+        after = page.last if same and page.feed else 0
+        return Reset(reason="replaced", seen=cursor.done, after=after)
+    if page.cut:
+        after = page.changes[0].sequence - 1 if page.changes else page.last
+        return Reset(reason="cut", seen=cursor.done, after=after)
+    return None

@@ -1,0 +1,217 @@
+"""A follower's steps: nothing is skipped, and a repetition is marked, whatever fails between."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.background.cursors import FILE, Cursor, Cursors
+from gateway.background.reading import Reading
+from gateway.storage import OriginFailed, Reset, StorageError
+from gateway.telemetry.metrics import Metrics
+from tests.background.feeds import Feed, Target
+
+
+class Follower:
+    """`crash` is what a SIGKILL leaves: the file, and nothing else."""
+
+    def __init__(self, folder: Path, *, after: int = 0, batch: int = 10) -> None:
+        self.feed, self.target, self.now = Feed(), Target(), 1_000_000
+        self.cursors = Cursors(folder)
+        self.cursors.begin("f", after)
+        self._batch = batch
+        self.crash()
+
+    def crash(self) -> None:
+        self.reading = Reading(
+            "f", self.feed, self.target, self.cursors, lambda: self.now, Metrics(), self._batch
+        )
+
+    def catch_up(self) -> None:
+        while self.reading.step():
+            pass
+
+    @property
+    def cursor(self) -> Cursor:
+        found = self.cursors.load("f")
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Follower:
+    return Follower(tmp_path)
+
+
+def test_changes_are_handed_in_order_and_once(one: Follower) -> None:
+    one.feed.add(25)
+    one.catch_up()
+    assert [len(what) for what, _ in one.target.taken] == [10, 10, 5]
+    one.feed.add(2)
+    one.crash()
+    one.catch_up()
+    assert one.target.numbers == list(range(1, 28))
+    assert not any(repeated for _, repeated in one.target.taken)
+    assert (one.cursor.done, one.cursor.begun, one.cursor.last) == (27, 27, 27)
+
+
+def test_a_new_name_begins_where_it_says_also_when_nothing_has_come_by_the_next_start(
+    tmp_path: Path,
+) -> None:
+    one = Follower(tmp_path, after=3)
+    one.feed.add(5)
+    later = Cursors(tmp_path)
+    later.begin("f", 5)  # somebody who looked for the newest at its start
+    one.catch_up()
+    assert one.target.numbers == [4, 5]
+
+
+def test_what_was_begun_is_handed_again_as_a_repetition_and_by_itself(one: Follower) -> None:
+    one.target.errors = [SystemExit()]
+    one.feed.add(3)
+    with pytest.raises(SystemExit):
+        one.reading.step()
+    one.crash()
+    one.feed.add(2)
+    one.catch_up()
+    assert one.target.taken == [([1, 2, 3], False), ([1, 2, 3], True), ([4, 5], False)]
+
+
+def test_done_but_not_written_down_is_handed_again_as_a_repetition(one: Follower) -> None:
+    one.feed.add(3)
+    assert one.reading.step()
+    one.crash()  # before it looked for more
+    one.catch_up()
+    assert one.target.taken == [([1, 2, 3], False), ([1, 2, 3], True)]
+
+
+def test_what_was_begun_is_written_down_before_it_is_handed(one: Follower) -> None:
+    seen = []
+    take = one.target.__call__
+    one.target = lambda delivery: seen.append(one.cursor) or take(delivery)  # type: ignore[assignment,func-returns-value]
+    one.crash()
+    one.feed.add(3)
+    one.reading.step()
+    assert [(cursor.done, cursor.begun, cursor.waiting) for cursor in seen] == [(0, 3, 1000)]
+
+
+def test_a_cursor_that_cannot_be_written_keeps_the_follower_from_being_asked(
+    one: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise StorageError("the disk is full")
+
+    one.feed.add(3)
+    with monkeypatch.context() as patch:
+        patch.setattr(one.cursors, "save", fail)
+        for _ in range(2):
+            with pytest.raises(StorageError, match="full"):
+                one.reading.step()
+    assert one.target.taken == []
+    one.catch_up()
+    one.crash()
+    one.catch_up()
+    assert one.target.numbers == [1, 2, 3]
+
+
+def test_a_smaller_batch_does_not_mix_what_was_begun_with_what_was_not(tmp_path: Path) -> None:
+    one = Follower(tmp_path, batch=4)
+    one.target.errors = [OSError()]
+    one.feed.add(6)
+    with pytest.raises(OSError):
+        one.reading.step()
+    one._batch = 3
+    one.crash()
+    one.catch_up()
+    assert one.target.taken[1:] == [([1, 2, 3], True), ([4], True), ([5, 6], False)]
+
+
+def test_a_feed_that_was_cut_is_told_and_followed_from_what_is_left(one: Follower) -> None:
+    one.feed.add(3)
+    one.catch_up()
+    one.feed.add(5)
+    del one.feed.kept[:6]
+    one.catch_up()
+    assert one.target.taken == [([1, 2, 3], False), ("cut", False), ([7, 8], False)]
+    assert one.target.deliveries[1].reset == Reset(reason="cut", seen=3, after=6)
+
+
+def test_a_feed_that_was_cut_to_nothing_is_told(one: Follower) -> None:
+    one.feed.add(3)
+    one.feed.kept.clear()
+    one.catch_up()
+    one.feed.add()
+    one.catch_up()
+    assert one.target.taken == [("cut", False), ([4], False)]
+
+
+def test_a_store_that_was_made_anew_is_told_and_followed_from_its_beginning(one: Follower) -> None:
+    one.feed.add(3)
+    one.catch_up()
+    one.feed.begin_anew("second")
+    one.feed.add(5)  # more than there were: the numbers alone would tell nothing
+    one.catch_up()
+    assert one.target.taken == [([1, 2, 3], False), ("replaced", False), ([1, 2, 3, 4, 5], False)]
+    assert one.target.deliveries[1].reset == Reset(reason="replaced", seen=3, after=0)
+
+
+def test_an_older_state_of_a_store_is_told_and_followed_from_there(one: Follower) -> None:
+    one.feed.add(5)
+    one.catch_up()
+    one.feed.begin_anew("first")
+    one.feed.add(2)
+    one.catch_up()
+    one.feed.add()
+    one.catch_up()
+    assert one.target.taken[1:] == [("replaced", False), ([3], False)]
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_reset_is_handed_again_until_it_is_handled(one: Follower, crash: bool) -> None:
+    one.feed.add(3)
+    one.catch_up()
+    one.feed.begin_anew("second")
+    one.feed.add()
+    one.target.errors = [OSError()]
+    with pytest.raises(OSError):
+        one.catch_up()
+    if crash:
+        one.crash()
+    one.catch_up()
+    assert one.target.taken[1:] == [("replaced", False), ("replaced", True), ([1], False)]
+
+
+def test_failures_are_counted_and_known_until_it_works(one: Follower) -> None:
+    one.feed.error = OriginFailed("no answer")
+    for failures in (1, 2):
+        with pytest.raises(OriginFailed):
+            one.reading.step()
+        assert one.reading.fail("no answer", lambda number: number * 10.0) == failures * 10
+        assert (one.cursor.failures, one.cursor.error) == (failures, "no answer")
+        assert one.cursor.retry == one.now + failures * 10_000
+    one.feed.error = None
+    one.catch_up()
+    assert (one.cursor.failures, one.cursor.error, one.cursor.retry) == (0, "", None)
+
+
+def test_looking_in_vain_writes_nothing(one: Follower, monkeypatch: pytest.MonkeyPatch) -> None:
+    one.catch_up()
+    one.feed.last += 5  # of another part of the service
+    monkeypatch.setattr(one.feed, "kept", [])
+    monkeypatch.setattr(one.cursors, "save", None)
+    page = one.feed.changes(5)
+    monkeypatch.setattr(one.feed, "changes", lambda *arguments: page)
+    one.catch_up()
+    one.catch_up()
+    assert one.target.taken == []
+
+
+def test_a_file_of_a_newer_release_is_refused(tmp_path: Path) -> None:
+    cursors = Cursors(tmp_path)
+    with cursors._opened() as connection:
+        connection.execute("PRAGMA user_version = 99")
+    cursors.close()
+    with pytest.raises(StorageError, match="newer release"):
+        Cursors(tmp_path).load("f")
+    assert (tmp_path / FILE).is_file()
