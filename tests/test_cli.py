@@ -14,7 +14,7 @@ import pytest
 
 from gateway.access.identity import Identity
 from gateway.catalog import open_catalog, prepare
-from gateway.commands.main import main
+from gateway.commands.main import COMMANDS, main
 from gateway.config import Configuration, load
 from gateway.plugins.finding import Plugins
 from gateway.services.runtime import open_runtime
@@ -131,6 +131,17 @@ def test_drivers_shows_options_with_types_and_defaults(run: Run) -> None:
     assert "local (store, of the plugin local: drivers.local.store)" in out
     assert '= "64KiB"' in out and '"forever" | "off"' in out
     assert "Multipart" in out and "lives in one process" in out
+
+
+def test_what_a_file_declares_can_be_typed() -> None:
+    package = importlib.import_module("gateway.commands")
+    modules = [
+        importlib.import_module(f"gateway.commands.{path.stem}")
+        for folder in package.__path__
+        for path in Path(folder).glob("*.py")
+    ]
+    declared = [one.COMMAND for one in modules if hasattr(one, "COMMAND")]
+    assert sorted(one.name for one in declared) == sorted(one.name for one in COMMANDS)
 
 
 def test_version_is_the_distributions(run: Run) -> None:
