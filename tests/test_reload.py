@@ -19,13 +19,15 @@ from gateway.commands import control
 from gateway.commands.rereading import KEPT, Rereading
 from gateway.config import Configuration, Origin, ServerOptions, load
 from gateway.hookspecs import hookimpl
+from gateway.modes import Mode
 from gateway.plugins.finding import Plugins
 from gateway.servers import CannotServe, Change, Loaded
 from gateway.servers.rounds import PATIENCE, Round
-from gateway.servers.worker import open_worker
+from gateway.servers.worker import LOOK, open_worker
 from gateway.services.behind import Behind, OwnJobs
 from gateway.services.runtime import Runtime, open_runtime
 from gateway.storage import BytesBody, Context, Get, Layer, NoSuchKey, NoSuchStore, Opened, Store
+from tests.tiny_mode import PIECE, TinyMode
 
 JOURNAL: list[str] = []
 
@@ -58,6 +60,10 @@ class Sample:
     @hookimpl
     def gateway_drivers(self) -> list[type[Store]]:
         return [Noted, Front]
+
+    @hookimpl
+    def gateway_modes(self) -> list[Mode]:
+        return [TinyMode()]
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +168,39 @@ def test_what_was_put_and_made_is_there_and_keys_are_what_is_declared(
     two.access(ROOT, "made").put("k", BytesBody(b"again"))
 
 
+DISK = """
+[services.base]
+driver = "local"
+durability = "{0}"
+[services.cached]
+driver = "cache"
+source = "base"
+max_size = "{1}"
+"""
+
+
+def test_stores_with_other_options_have_the_folders_of_those_before(follow: Follow) -> None:
+    """Both are open at once, and each goes on when the other is closed."""
+    one = follow(DISK.format("power", "1GiB"), memory=False)
+    one.access(ROOT, "base").put("a", BytesBody(b"a" * 100_000))
+    with one.access(ROOT, "cached").get("a") as reading:
+        two = follow(DISK.format("process", "2GiB"), memory=False)
+        two.access(ROOT, "base").put("b", BytesBody(b"b" * 100_000))
+        for runtime in (one, two):
+            with runtime.access(ROOT, "cached").get("b") as found:
+                assert found.body.read(1 << 20) == b"b" * 100_000
+        two.access(ROOT, "cached").purge()
+        assert reading.body.read(1 << 20) == b"a" * 100_000
+    one.close()
+    two.access(ROOT, "cached").put("c", BytesBody(b"c"))
+    with two.access(ROOT, "cached").get("c") as found:
+        assert found.body.read() == b"c"
+    three = follow(DISK.format("power", "1GiB"), memory=False)
+    two.close()
+    three.access(ROOT, "base").put("d", BytesBody(b"d"))
+    assert [one.key for one in three.access(ROOT, "cached").list().entries] == [*"abcd"]
+
+
 # a worker
 
 
@@ -176,15 +215,16 @@ def worker(
     return open_worker(read(text), "waitress", 8, None), read
 
 
-def get(loaded: Loaded, path: str) -> tuple[str, list[bytes]]:
+def get(loaded: Loaded, path: str, query: str = "", **more: str) -> tuple[str, Any]:
+    """(status, body)"""
     said: list[str] = []
     environ: dict[str, Any] = {
-        "REQUEST_METHOD": "GET", "PATH_INFO": path, "SCRIPT_NAME": "", "QUERY_STRING": "",
+        "REQUEST_METHOD": "GET", "PATH_INFO": path, "SCRIPT_NAME": "", "QUERY_STRING": query,
         "REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "a", "SERVER_PORT": "80", "SERVER_NAME": "a",
-        "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.url_scheme": "http", "wsgi.input": None,
+        "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.url_scheme": "http", "wsgi.input": None, **more,
     }  # fmt: skip
     body = loaded.app(environ, lambda status, headers, _=None: said.append(status))
-    return said[0], list(body)
+    return said[0], body
 
 
 def test_a_worker_serves_the_next_configuration_when_it_is_told_to(
@@ -207,6 +247,28 @@ def test_a_worker_serves_the_next_configuration_when_it_is_told_to(
     finally:
         loaded.close()
     assert JOURNAL[4:] == ["+base", "+front", "-front", "-base"]
+
+
+def test_what_a_request_began_with_is_open_until_its_answer_is_over(
+    tmp_path: Path, plugins: Plugins
+) -> None:
+    JOURNAL.clear()
+    loaded, read = worker(tmp_path, plugins, TWO.format(""))
+    try:
+        assert loaded.prepare is not None
+        status, body = get(loaded, "/", "stream=3", HTTP_X_TINY="1")
+        assert (status, next(body)) == ("200 OK", PIECE)
+        loaded.prepare(read("").origin).take_over()
+        loaded.prepare(read("region = 'x'").origin).take_over()
+        assert get(loaded, "/-/health/live")[0] == "200 OK"
+        time.sleep(3 * LOOK)
+        assert JOURNAL == ["+base", "+front"]
+        assert [*body] == [PIECE, PIECE]
+        while len(JOURNAL) < 4:
+            time.sleep(0.01)
+        assert JOURNAL[2:] == ["-front", "-base"]
+    finally:
+        loaded.close()
 
 
 def test_a_stores_job_is_not_taken_back_by_the_one_before_it() -> None:

@@ -43,7 +43,7 @@ SECRETS = (ROOT_SECRET, VARIABLE)
 """Of the environment. granian would put them into every request, and what a worker starts
 (a `credential_process` of AWS's, say) would inherit them."""
 
-_LOOK = 0.05
+LOOK = 0.05
 """Seconds between two looks whether the requests of a configuration are over."""
 
 
@@ -135,7 +135,7 @@ class Worker:
 
     def _end(self, before: Runtime, over: Callable[[], bool]) -> None:
         while not over():
-            time.sleep(_LOOK)
+            time.sleep(LOOK)
         with self._lock:
             mine = before in self._ending
             self._ending.discard(before)

@@ -213,11 +213,10 @@ def test_a_key_under_another_name_is_none_where_the_server_tells(place: Place) -
 
 
 def test_a_signed_value_that_the_server_drops_is_named(place: Place) -> None:
+    if place.server != "granian":
+        pytest.skip("it drops none")
     given = [("x-amz-meta-name", "gr\u00fcn".encode().decode("latin-1"))]
     status, _, body = place.ask("PUT", "/bucket/dropped", given, b"x")
-    if place.server != "granian":
-        assert status == 200
-        return
     assert status == 403 and b"SignatureDoesNotMatch" in body
     assert b"The signed header x-amz-meta-name arrived empty: this server drops values" in body
     status, _, body = place.ask("PUT", "/bucket/dropped", [("x-amz-meta-name", "a")], b"x")

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from gateway.commands import control
 from tests.e2e.conftest import SECRET, Running, environment, serving
 from tests.e2e.raw import GUARD, KIB, ask, eventually, log_of, signed
 
@@ -50,6 +51,12 @@ def command(gateway: Running, *words: str) -> tuple[int, str, str]:
 
 def reload(gateway: Running) -> tuple[int, str, str]:
     return command(gateway, "reload")
+
+
+def tell(gateway: Running) -> str:
+    """The same, without a process of its own: why it was refused."""
+    (said,) = control.reload(gateway.folder / "data")
+    return said
 
 
 class Client:
@@ -110,12 +117,10 @@ def test_no_request_is_lost_and_all_workers_follow(tmp_path: Path, server: tuple
     with serving(tmp_path, *server, config=kept + KEY.format("first", "secret-1")) as gateway:
         assert ask(gateway.url, "GET", "/kept", key="first", secret="secret-1").status == 200
         with load(gateway):
-            for number in range(2, 5):
+            for number in (2, 3):
                 new = f"new-{number}"
                 write(gateway, kept + SERVICE.format(new) + KEY.format(new, f"secret-{number}"))
-                assert reload(gateway) == (
-                    0, "The configuration was read again, and is served now.\n", "",
-                )  # fmt: skip
+                assert tell(gateway) == ""
                 for _ in range(MANY):
                     secret = f"secret-{number}"
                     assert ask(gateway.url, "GET", f"/{new}", key=new, secret=secret).status == 200
@@ -124,7 +129,7 @@ def test_no_request_is_lost_and_all_workers_follow(tmp_path: Path, server: tuple
                     gone = ask(gateway.url, "GET", "/kept", key=before, secret=secret)
                     assert (gone.status, gone.code) == (403, "InvalidAccessKeyId")
                     assert number == 2 or ask(gateway.url, "GET", f"/{before}").status == 404
-        assert log_of(gateway).count("the configuration was read again") == 3
+        assert log_of(gateway).count("the configuration was read again") == 2
 
 
 @BOTH
@@ -146,16 +151,15 @@ def test_a_bad_file_is_refused_with_all_its_problems(
         assert told == checked + "The gateway goes on with the configuration that it had.\n"
         assert checked.removeprefix("gateway: ").rstrip() in log_of(gateway)
         assert serves()
-        write(gateway, "[server\n")
-        assert reload(gateway)[0] == 1
         # What can only be found by opening it, in each worker.
         write(gateway, good + SERVICE.format("wrong") + 'folder = "gateway.toml/below"\n')
-        code, _, told = reload(gateway)
-        assert code == 1 and "services.wrong: cannot be opened: " in told
+        assert "services.wrong: cannot be opened: " in tell(gateway)
         assert serves()
         assert ask(gateway.url, "GET", "/wrong").status == 404
         write(gateway, good + SERVICE.format("new"))
-        assert reload(gateway)[0] == 0
+        assert reload(gateway) == (
+            0, "The configuration was read again, and is served now.\n", "",
+        )  # fmt: skip
         assert {ask(gateway.url, "GET", "/new").status for _ in range(MANY)} == {200}
         if "granian" in server:
             who_comes_later_has_it_too(gateway)
@@ -228,7 +232,7 @@ def test_what_has_begun_ends_well_and_who_waits_is_answered(
         target = "/syncnext?sid=gone&syncid=1&wait=60"
         waiting.request("GET", target, headers={"x-owncdn-key": SECRET})
         write(gateway, "")
-        assert reload(gateway)[0] == 0
+        assert tell(gateway) == ""
         assert waiting.getresponse().status == 200
         waiting.close()
         assert {ask(gateway.url, "GET", "/gone/k").status for _ in range(MANY)} == {404}
@@ -289,7 +293,7 @@ def test_a_process_that_died_leaves_nothing_that_is_in_the_way(tmp_path: Path) -
     with serving(tmp_path, "--server", "waitress", config=SERVICE.format("kept")) as gateway:
         folder = gateway.folder / "data" / "control"
         (folder / "left").write_text("1 token")
-        assert reload(gateway)[0] == 0
+        assert tell(gateway) == ""
         assert len([*folder.iterdir()]) == 1
     assert [*folder.iterdir()] == []
     code, _, told = reload(gateway)
