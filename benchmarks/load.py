@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from itertools import count, cycle, islice
 from pathlib import Path
 
@@ -88,7 +89,9 @@ def heads(workload: Workload, target: Target) -> list[tuple[bytes, bool]]:
     signature of its own, also where keys repeat."""
     assert workload.request is not None
     made = [workload.request(workload, number) for number in range(workload.distinct)]
-    return [(target.head(one, age=at % 240), bool(one.body)) for at, one in enumerate(made)]
+    now = datetime.now(UTC)
+    times = [now - timedelta(seconds=at % 240) for at in range(len(made))]
+    return [(target.head(one, when), bool(one.body)) for one, when in zip(made, times, strict=True)]
 
 
 # wrk

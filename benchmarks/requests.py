@@ -6,7 +6,7 @@ import hashlib
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from typing import NamedTuple
 
@@ -28,9 +28,9 @@ class Target:
     def address(self) -> tuple[str, int]:
         return self.host, self.port
 
-    def head(self, request: Request, age: int = 0) -> bytes:
-        """The request's bytes up to its body, as if signed `age` seconds ago."""
-        when = datetime.now(UTC) - timedelta(seconds=age)
+    def head(self, request: Request, when: datetime | None = None) -> bytes:
+        """The request's bytes up to its body, as if signed at that time, else now."""
+        when = when or datetime.now(UTC)
         credentials = request.credentials or self.credentials
         return head(request, f"{self.host}:{self.port}", credentials, when)
 
