@@ -8,18 +8,13 @@ or that the object is none of the cache's business (`passing`).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from copy import copy
 from typing import Any, NamedTuple
 
 from drivers.cache.policy import FAILING, MISSING
-from drivers.indexed.records import (
-    pack_parts,
-    pack_protection,
-    unpack_parts,
-    unpack_protection,
-)
-from gateway.storage import NOTHING, Encryption, ObjectInfo, StorageError, errors
+from drivers.indexed.records import pack_parts, unpack_parts
+from gateway.storage import NOTHING, ObjectInfo, StorageError, errors, packed, unpacked
 
 FORMAT = 1
 """Of the text of a row. One that a newer release has written is not read."""
@@ -185,50 +180,32 @@ def _unpack_failure(values: dict[str, Any]) -> StorageError:
     return error
 
 
-def _pack_encryption(encryption: Encryption | None) -> list[Any] | None:
-    """Without a customer's key: that is never kept."""
-    if encryption is None:
-        return None
-    one = encryption
-    return [one.kind, one.key_md5, one.key_id, one.context, one.double, one.bucket_key]
-
-
-def _unpack_encryption(values: Sequence[Any] | None) -> Encryption | None:
-    """An earlier release wrote the first two."""
-    if not values:
-        return None
-    names = ("kind", "key_md5", "key_id", "context", "double", "bucket_key")
-    return Encryption(**dict(zip(names, values, strict=False)))
-
-
-def _mapping(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    return values or NOTHING
+_SHORT = {
+    "content_type": "t",
+    "headers": "h",
+    "metadata": "m",
+    "tags": "l",
+    "protection": "p",
+    "encryption": "x",
+    "storage_class": "sc",
+    "owner": "o",
+    "attributes": "a",
+}
+_LONG = {short: name for name, short in _SHORT.items()}
 
 
 def _pack_info(info: ObjectInfo) -> dict[str, Any]:
     values = {
-        "k": info.key,
-        "s": info.size,
-        "e": info.etag,
-        "d": info.modified,
-        "t": info.content_type,
         "v": info.version,
-        "h": info.headers,
-        "m": dict(info.metadata),
-        "l": dict(info.tags),
         "c": dict(info.checksums),
         "ct": info.checksum_type,
         "q": pack_parts(info.parts) if info.parts else None,
-        "p": pack_protection(info.protection),
-        "x": _pack_encryption(info.encryption),
-        "sc": info.storage_class,
-        "o": info.owner,
-        "a": dict(info.attributes),
     }
-    return {name: value for name, value in values.items() if value or name in _ALWAYS}
-
-
-_ALWAYS = frozenset("ksedt")
+    return {
+        **{"k": info.key, "s": info.size, "e": info.etag, "d": info.modified},
+        **{name: value for name, value in values.items() if value},
+        **{_SHORT.get(name, name): value for name, value in packed(info).items()},
+    }
 
 
 def _unpack_info(values: dict[str, Any]) -> ObjectInfo:
@@ -239,17 +216,9 @@ def _unpack_info(values: dict[str, Any]) -> ObjectInfo:
         size=values["s"],
         etag=values["e"],
         modified=values["d"],
-        content_type=values["t"],
         version=found("v"),
-        headers=tuple((name, value) for name, value in found("h", ())),
-        metadata=_mapping(found("m", NOTHING)),
-        tags=_mapping(found("l", NOTHING)),
-        checksums=_mapping(found("c", NOTHING)),
+        checksums=found("c", NOTHING),
         checksum_type=found("ct"),
         parts=unpack_parts(found("q", "")),
-        protection=unpack_protection(found("p")),
-        encryption=_unpack_encryption(found("x")),
-        storage_class=found("sc", ""),
-        owner=found("o", ""),
-        attributes=_mapping(found("a", NOTHING)),
+        **unpacked({_LONG.get(name, name): value for name, value in values.items()}),
     )

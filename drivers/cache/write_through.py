@@ -31,12 +31,12 @@ from gateway.storage import (
     ObjectInfo,
     Part,
     PartRef,
-    Protection,
     Protects,
     Purge,
     Purges,
     Put,
     Readable,
+    RetentionMode,
     StorageError,
     Store,
     Unsupported,
@@ -142,11 +142,21 @@ class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Pu
         with self._changing(key):
             return self._to(Labels).set_labels(key, version, tags=tags, attributes=attributes)
 
-    def protect(
-        self, key: str, version: str | None, protection: Protection, *, bypass: bool = False
+    def set_retention(
+        self,
+        key: str,
+        version: str | None,
+        mode: RetentionMode | None,
+        until: int | None,
+        *,
+        bypass: bool = False,
     ) -> ObjectInfo:
         with self._changing(key):
-            return self._to(Protects).protect(key, version, protection, bypass=bypass)
+            return self._to(Protects).set_retention(key, version, mode, until, bypass=bypass)
+
+    def set_hold(self, key: str, version: str | None, hold: bool) -> ObjectInfo:
+        with self._changing(key):
+            return self._to(Protects).set_hold(key, version, hold)
 
     # versions
 

@@ -13,60 +13,57 @@ import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from drivers.fsspec import kinds
 from drivers.fsspec.paths import LABELS
 from drivers.fsspec.tree import Found, Tree
-from gateway.storage import NOTHING, Intake, ObjectInfo, Put, StorageError
+from gateway.storage import (
+    NOTHING,
+    Intake,
+    ObjectInfo,
+    Properties,
+    Put,
+    StorageError,
+    carried,
+    packed,
+    unpacked,
+)
 
 FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """The fields of `ObjectInfo` of the same names. `etag` "" is that of the file."""
+    """`etag` "" is that of the file."""
 
+    properties: Properties
     etag: str = ""
-    content_type: str = ""
-    headers: tuple[tuple[str, str], ...] = ()
-    metadata: dict[str, str]
-    tags: dict[str, str]
-    checksums: dict[str, str]
-    storage_class: str = "STANDARD"
-    owner: str = ""
-    attributes: dict[str, Any]
+    checksums: Mapping[str, str] = NOTHING
 
     @classmethod
     def of(cls, options: Put, intake: Intake) -> Label:
         """What was given with a put whose body has been read to its end."""
-        return cls(
-            etag=intake.etag,
-            content_type=options.content_type,
-            headers=options.headers,
-            metadata=dict(options.metadata),
-            tags=dict(options.tags),
-            checksums=dict(intake.checksums),
-            storage_class=options.storage_class,
-            owner=options.owner,
-            attributes=dict(options.attributes),
-        )
+        properties = Properties(**carried(options))
+        return cls(properties=properties, etag=intake.etag, checksums=intake.checksums)
 
     @classmethod
     def bare(cls, key: str) -> Label:
         """That of a file which has none."""
-        return cls(content_type=kinds.guess(key), metadata={}, tags={}, checksums={}, attributes={})
+        return cls(properties=Properties(content_type=kinds.guess(key)))
 
     def changed(
         self, tags: Mapping[str, str] | None, attributes: Mapping[str, Any] | None
     ) -> Label:
         """As `Labels.set_labels` says."""
-        kept = {**self.attributes, **(attributes or {})}
+        before = self.properties
+        kept = {**before.attributes, **(attributes or {})}
         for name, value in (attributes or {}).items():
             if value is None:
                 del kept[name]
-        return replace(self, tags=self.tags if tags is None else dict(tags), attributes=kept)
+        tags = before.tags if tags is None else dict(tags)
+        return replace(self, properties=replace(before, tags=tags, attributes=kept))
 
     def info(self, key: str, found: Found) -> ObjectInfo:
         return ObjectInfo(
@@ -74,22 +71,25 @@ class Label:
             size=found.size,
             etag=self.etag or found.etag,
             modified=found.modified,
-            content_type=self.content_type,
-            headers=self.headers,
-            metadata=self.metadata or NOTHING,
-            tags=self.tags or NOTHING,
             checksums=self.checksums or NOTHING,
             checksum_type="FULL_OBJECT" if self.checksums else None,
-            storage_class=self.storage_class,
-            owner=self.owner,
-            attributes=self.attributes or NOTHING,
+            **carried(self.properties),
         )
 
     def encode(self, key: str) -> bytes:
-        return json.dumps({"format": FORMAT, "key": key, **asdict(self)}).encode()
+        own = {"etag": self.etag, "checksums": dict(self.checksums)}
+        values = {"format": FORMAT, "key": key, **_EXPECTED, **own, **packed(self.properties)}
+        return json.dumps(values).encode()
 
 
-_FIELDS = frozenset(field.name for field in fields(Label))
+_EXPECTED: Mapping[str, Any] = {
+    "headers": (),
+    "metadata": {},
+    "tags": {},
+    "owner": "",
+    "attributes": {},
+}
+"""Written although it says nothing: earlier releases take a sidecar without it for torn."""
 
 
 def decode(data: bytes, key: str) -> Label | None:
@@ -100,11 +100,11 @@ def decode(data: bytes, key: str) -> Label | None:
         return None
     if not isinstance(kept, dict) or kept.get("format") != FORMAT or kept.get("key") != key:
         return None
-    given = {name: value for name, value in kept.items() if name in _FIELDS}
-    if given.keys() != _FIELDS:
+    try:
+        properties = Properties(**unpacked(kept))
+        return Label(properties=properties, etag=kept["etag"], checksums=kept["checksums"])
+    except (LookupError, TypeError, ValueError):
         return None
-    given["headers"] = tuple((name, value) for name, value in given["headers"])
-    return Label(**given)
 
 
 def place(key: str, token: str) -> str:

@@ -14,18 +14,20 @@ from gateway.storage import (
     Unsupported,
     WrongKey,
     resolve_range,
+    stated,
 )
 
-NEVER = ("encryption", "protection")
-IN_A_SIDECAR = ("headers", "metadata", "tags", "attributes")
+NEVER = frozenset({"encryption", "protection"})
+NEEDLESS = frozenset({"owner", "content_type"})
+"""Of a file without a sidecar: a store need not keep the one, and the other may be its name's."""
 
 
 def keepable(key: str, options: Put, *, sidecar: bool) -> None:
     """Raise `Unsupported` when something of a put would be lost."""
-    lost = [name for name in NEVER if getattr(options, name)]
+    given = stated(options)
+    lost = sorted(given & NEVER)
     if not sidecar:
-        lost += [name for name in IN_A_SIDECAR if getattr(options, name)]
-        lost += ["storage_class"] * (options.storage_class != "STANDARD")
+        lost += sorted(given - NEVER - NEEDLESS)
         lost += ["content_type"] * (not kinds.says_nothing(options.content_type, key))
     if lost:
         raise Unsupported(

@@ -16,12 +16,15 @@ from gateway.storage import (
     NOTHING,
     NULL_VERSION,
     Corrupt,
-    Encryption,
     ObjectInfo,
     Part,
+    Properties,
     Protection,
     Put,
     Upload,
+    carried,
+    packed,
+    unpacked,
 )
 
 COLUMNS = (
@@ -95,68 +98,38 @@ def _without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value}
 
 
-def pack_protection(protection: Protection | None) -> list[Any] | None:
-    if protection is None or protection == Protection():
-        return None
-    return [protection.mode, protection.until, protection.hold]
-
-
-def unpack_protection(values: Sequence[Any] | None) -> Protection | None:
-    if not values:
-        return None
-    return Protection(mode=values[0], until=values[1], hold=values[2])
-
-
-def pack_encryption(encryption: Encryption | None) -> list[str] | None:
-    """Without the customer's key: that is never kept."""
-    return [encryption.kind, encryption.key_md5] if encryption else None
-
-
-def unpack_encryption(values: Sequence[Any] | None) -> Encryption | None:
-    return Encryption(kind=values[0], key_md5=values[1]) if values else None
+_COLUMNS = frozenset({"content_type", "storage_class", "owner"})
+_SHORT = {
+    "headers": "h",
+    "metadata": "m",
+    "tags": "t",
+    "protection": "p",
+    "encryption": "e",
+    "attributes": "a",
+}
+_LONG = {short: name for name, short in _SHORT.items()}
 
 
 def pack_detail(options: Put, checksums: Mapping[str, str]) -> str:
     """All of `options` that has no column of its own."""
-    if len(checksums) == 1 and not _says_more(options):
-        return _one_checksum(options, *checksums.items())
-    values: dict[str, object] = {}
-    if options.headers:
-        values["h"] = options.headers
-    if options.metadata:
-        values["m"] = dict(options.metadata)
-    if options.tags:
-        values["t"] = dict(options.tags)
+    values: dict[str, Any] = {
+        _SHORT.get(name, name): value
+        for name, value in packed(options).items()
+        if name not in _COLUMNS
+    }
     if checksums:
         values["c"] = dict(checksums)
         if options.checksum_type:
             values["k"] = options.checksum_type
-    if protection := pack_protection(options.protection):
-        values["p"] = protection
-    if options.encryption:
-        values["e"] = pack_encryption(options.encryption)
-    if options.attributes:
-        values["a"] = dict(options.attributes)
     return _dump(values) if values else ""
 
 
-def _says_more(options: Put) -> bool:
-    return bool(
-        options.headers
-        or options.metadata
-        or options.tags
-        or options.protection
-        or options.encryption
-        or options.attributes
-    )
-
-
-def _one_checksum(options: Put, checksum: tuple[str, str]) -> str:
-    """What `_dump` gives, a microsecond sooner, of what most uploads have: a checksum alone.
-    Neither its name nor base64 has anything to escape."""
-    name, text = checksum
-    kind = f',"k":"{options.checksum_type}"' if options.checksum_type else ""
-    return f'{{"c":{{"{name}":"{text}"}}{kind}}}'
+def _properties(detail: Mapping[str, Any]) -> dict[str, Any]:
+    """Raises `Corrupt`."""
+    try:
+        return unpacked({_LONG.get(name, name): value for name, value in detail.items()})
+    except (LookupError, TypeError, ValueError) as error:
+        raise Corrupt(DAMAGED) from error
 
 
 def change_detail(detail: str, **changes: object) -> str:
@@ -168,46 +141,40 @@ def detail_of(row: Row) -> dict[str, Any]:
     return _load_detail(row.detail) if row.detail else {}
 
 
-def protection_of(row: Row) -> Protection | None:
+UNPROTECTED = Protection()
+
+
+def protection_of(row: Row) -> Protection:
     if '"p":' not in row.detail:  # nearly never: JSON takes its time
-        return None
-    return unpack_protection(detail_of(row).get("p"))
+        return UNPROTECTED
+    found: Protection = _properties(detail_of(row)).get("protection", UNPROTECTED)
+    return found
+
+
+def change_protection(detail: str, protection: Protection) -> str:
+    return change_detail(detail, p=packed(Properties(protection=protection)).get("protection"))
+
+
+def version_of(row: Row, *, versioned: bool) -> str | None:
+    """`versioned`: the service keeps or kept versions; else the null version is not named."""
+    return row.version if versioned or row.version != NULL_VERSION else None
 
 
 def info_of(row: Row, *, versioned: bool, parts: tuple[Part, ...] = ()) -> ObjectInfo:
-    """`versioned`: the service keeps or kept versions; else the null version is not named."""
-    version = row.version if versioned or row.version != NULL_VERSION else None
-    if not row.detail:
-        return ObjectInfo(
-            key=row.key,
-            size=row.size,
-            etag=row.etag,
-            modified=row.modified,
-            content_type=row.content_type,
-            version=version,
-            storage_class=row.storage_class,
-            owner=row.owner,
-            parts=parts,
-        )
-    detail = _load_detail(row.detail)
+    detail = detail_of(row)
     return ObjectInfo(
         key=row.key,
         size=row.size,
         etag=row.etag,
         modified=row.modified,
-        content_type=row.content_type,
-        version=version,
-        headers=tuple((name, value) for name, value in detail.get("h", ())),
-        metadata=detail.get("m", NOTHING),
-        tags=detail.get("t", NOTHING),
+        version=version_of(row, versioned=versioned),
         checksums=detail.get("c", NOTHING),
         checksum_type=detail.get("k"),
         parts=parts,
-        protection=unpack_protection(detail.get("p")),
-        encryption=unpack_encryption(detail.get("e")),
+        content_type=row.content_type,
         storage_class=row.storage_class,
         owner=row.owner,
-        attributes=detail.get("a", NOTHING),
+        **_properties(detail),
     )
 
 
@@ -215,24 +182,15 @@ def new_info(
     row: Row, options: Put, checksums: Mapping[str, str], *, versioned: bool
 ) -> ObjectInfo:
     """The same of a row that was just made of these, without reading `detail`."""
-    kept, protection = options.encryption, options.protection
     return ObjectInfo(
         key=row.key,
         size=row.size,
         etag=row.etag,
         modified=row.modified,
-        content_type=row.content_type,
-        version=row.version if versioned or row.version != NULL_VERSION else None,
-        headers=options.headers,
-        metadata=options.metadata,
-        tags=options.tags,
+        version=version_of(row, versioned=versioned),
         checksums=checksums,
         checksum_type=options.checksum_type if checksums else None,
-        protection=protection and unpack_protection(pack_protection(protection)),
-        encryption=Encryption(kind=kept.kind, key_md5=kept.key_md5) if kept else None,
-        storage_class=row.storage_class,
-        owner=row.owner,
-        attributes=options.attributes,
+        **carried(options),
     )
 
 
@@ -272,16 +230,8 @@ def unpack_upload(upload: str, key: str, begun: int, text: str) -> Upload:
         key=key,
         begun=begun,
         options=Put(
-            content_type=info.content_type,
-            headers=info.headers,
-            metadata=info.metadata,
-            tags=info.tags,
             checksums=dict.fromkeys(values["algorithms"], ""),
             checksum_type=values["type"],
-            protection=info.protection,
-            encryption=info.encryption,
-            storage_class=info.storage_class,
-            owner=info.owner,
-            attributes=info.attributes,
+            **carried(info),
         ),
     )

@@ -8,6 +8,7 @@ method changed before it raises is undone (see `batch`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 from drivers.indexed.batch import Transaction
@@ -17,9 +18,9 @@ from drivers.indexed.records import (
     COLUMNS,
     Row,
     change_detail,
+    change_protection,
     detail_of,
     info_of,
-    pack_protection,
     protection_of,
 )
 from gateway.storage import (
@@ -31,6 +32,7 @@ from gateway.storage import (
     Protected,
     Protection,
     Put,
+    RetentionMode,
 )
 
 _INSERT_OBJECT = f"INSERT OR REPLACE INTO objects ({COLUMNS}) VALUES ({', '.join('?' * 13)})"
@@ -263,18 +265,28 @@ class Shelf:
             changes["a"] = {name: value for name, value in merged.items() if value is not None}
         return self._update(row, change_detail(row.detail, **changes))
 
-    def protect(
-        self, key: str, version: str | None, protection: Protection, *, bypass: bool
+    def set_retention(
+        self,
+        key: str,
+        version: str | None,
+        mode: RetentionMode | None,
+        until: int | None,
+        *,
+        bypass: bool,
     ) -> ObjectInfo:
         row = find(self.txn, self.service, key, version)
-        before = protection_of(row) or Protection()
+        before = protection_of(row)
         if retained(before, self.time) and not (before.mode == "governance" and bypass):
-            weaker = protection.mode is None or (
-                before.mode == "compliance" and protection.mode != "compliance"
-            )
-            if weaker or (protection.until or 0) < (before.until or 0):
+            weaker = mode is None or (before.mode == "compliance" and mode != "compliance")
+            if weaker or (until or 0) < (before.until or 0):
                 raise Protected("A retention may be made longer, not shorter.", key=key)
-        return self._update(row, change_detail(row.detail, p=pack_protection(protection)))
+        kept = replace(before, mode=mode, until=until if mode else None)
+        return self._update(row, change_protection(row.detail, kept))
+
+    def set_hold(self, key: str, version: str | None, hold: bool) -> ObjectInfo:
+        row = find(self.txn, self.service, key, version)
+        kept = replace(protection_of(row), hold=hold)
+        return self._update(row, change_protection(row.detail, kept))
 
     def _update(self, row: Row, detail: str) -> ObjectInfo:
         updated = row._replace(detail=detail)
@@ -289,8 +301,6 @@ class Shelf:
 
     def _require_unprotected(self, row: Row, *, bypass: bool) -> None:
         protection = protection_of(row)
-        if protection is None:
-            return
         if protection.hold or (
             retained(protection, self.time) and not (protection.mode == "governance" and bypass)
         ):

@@ -25,10 +25,10 @@ from gateway.storage import (
     Get,
     Labels,
     ObjectInfo,
-    Protection,
     Protects,
     Put,
     Readable,
+    RetentionMode,
     StorageError,
     Writable,
     settled,
@@ -111,10 +111,21 @@ class IndexedStore(MultipartView, BucketsView, Writable, Copies, Labels, Protect
         given = None if tags is None else dict(tags)  # now: they may be fetched (see `settled`)
         return self.change(lambda shelf: shelf.relabel(key, version, given, attributes))
 
-    def protect(
-        self, key: str, version: str | None, protection: Protection, *, bypass: bool = False
+    def set_retention(
+        self,
+        key: str,
+        version: str | None,
+        mode: RetentionMode | None,
+        until: int | None,
+        *,
+        bypass: bool = False,
     ) -> ObjectInfo:
-        return self.change(lambda shelf: shelf.protect(key, version, protection, bypass=bypass))
+        return self.change(
+            lambda shelf: shelf.set_retention(key, version, mode, until, bypass=bypass)
+        )
+
+    def set_hold(self, key: str, version: str | None, hold: bool) -> ObjectInfo:
+        return self.change(lambda shelf: shelf.set_hold(key, version, hold))
 
     # copying: within a space no bytes move, unless they must be hashed or encrypted anew
 

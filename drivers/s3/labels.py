@@ -20,8 +20,8 @@ from gateway.storage import (
     Labels,
     NotFound,
     ObjectInfo,
-    Protection,
     Protects,
+    RetentionMode,
     Unsupported,
 )
 from gateway.storage.checksums import compute
@@ -73,16 +73,21 @@ class Guarding(Bucket, Protects):
                 self.locks = said.get("ObjectLockEnabled") == "Enabled"
         return self.locks
 
-    def protect(
-        self, key: str, version: str | None, protection: Protection, *, bypass: bool = False
+    def set_retention(
+        self,
+        key: str,
+        version: str | None,
+        mode: RetentionMode | None,
+        until: int | None,
+        *,
+        bypass: bool = False,
     ) -> ObjectInfo:
-        until = "" if protection.until is None else iso(protection.until)
-        mode = protection.mode.upper() if protection.mode and until else ""
-        before = self.stat(key, Get(version=version)).protection
-        if mode or (before is not None and before.mode is not None):
-            self._write(key, version, "retention", documents.retention(mode, until), bypass=bypass)
-        if protection.hold or (before is not None and before.hold):
-            self._write(key, version, "legal-hold", documents.legal_hold(protection.hold))
+        said = ("", "") if mode is None or until is None else (mode.upper(), iso(until))
+        self._write(key, version, "retention", documents.retention(*said), bypass=bypass)
+        return self.stat(key, Get(version=version))
+
+    def set_hold(self, key: str, version: str | None, hold: bool) -> ObjectInfo:
+        self._write(key, version, "legal-hold", documents.legal_hold(hold))
         return self.stat(key, Get(version=version))
 
     def _write(

@@ -42,6 +42,7 @@ from gateway.storage import (
     Readable,
     StorageError,
     Upload,
+    carried,
 )
 from gateway.storage.checksums import CHECKSUMS, etag_of_parts
 from gateway.storage.paging import LIMIT
@@ -63,14 +64,15 @@ class S3Multipart(Writing, Uploads, Copying, Multipart):
         with understood(options):
             answer = self.ask("POST", key, query=[("uploads", "")], headers=headers, safe=False)
         row = fields(documents.parse(answer.data, _INITIATED))
-        encryption = options.encryption and replace(options.encryption, key=None)
         return self.known.keep(
             Upload(
                 id=row.get("UploadId", ""),
                 key=key,
                 begun=when(answer.headers),
-                options=replace(
-                    options, size=None, owner="", conditions=None, encryption=encryption
+                options=Put(
+                    checksums=options.checksums,
+                    checksum_type=options.checksum_type,
+                    **carried(options, owner=""),
                 ),
             )
         )

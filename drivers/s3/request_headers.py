@@ -18,7 +18,16 @@ from urllib.parse import quote
 from drivers.s3.answers import Headers
 from drivers.s3.properties import CUSTOMER, KEPT_HEADERS, META, SSE
 from gateway.common import words
-from gateway.storage import Conditions, Encryption, Get, Protection, Put, Range, Unsupported
+from gateway.storage import (
+    Conditions,
+    Encryption,
+    Get,
+    Protection,
+    Put,
+    Range,
+    Unsupported,
+    stated,
+)
 from gateway.storage.types import Checksum
 
 SOURCE_CUSTOMER = "x-amz-copy-source-server-side-encryption-customer-"
@@ -51,8 +60,26 @@ def word(value: str) -> str:
     return words.encoded(value)
 
 
+_STATED = frozenset(
+    [
+        "content_type",
+        "headers",
+        "metadata",
+        "tags",
+        "storage_class",
+        "encryption",
+        "protection",
+        "attributes",
+        "owner",
+    ]
+)
+"""What `of_put` knows of: all else is refused."""
+
+
 def of_put(options: Put) -> Headers:
     """All but length, checksums and conditions. Raises `Unsupported`."""
+    for name in stated(options) - _STATED:
+        raise refused(name, f"what came with the object ({name})")
     headers = {"content-type": text(options.content_type, "content_type")}
     if options.headers:
         _add_kept(headers, options.headers)

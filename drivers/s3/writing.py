@@ -32,6 +32,7 @@ from gateway.storage import (
     Put,
     Readable,
     Versioning,
+    carried,
 )
 from gateway.storage.types import Checksum
 
@@ -78,16 +79,10 @@ class Writing(Deleting):
             size=sent.intake.size,
             etag=etag,
             modified=when(said),
-            content_type=options.content_type,
             version=version,
-            headers=options.headers,
-            metadata=options.metadata,
-            tags=options.tags,
             checksums=checksums,
             checksum_type=kind if checksums else None,
-            protection=options.protection,
-            encryption=encryption_of(said),
-            storage_class=options.storage_class,
+            **carried(options, encryption=encryption_of(said), owner=""),
         )
 
     # bodies

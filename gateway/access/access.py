@@ -42,12 +42,12 @@ from gateway.storage import (
     Opened,
     Part,
     PartRef,
-    Protection,
     Protects,
     Purge,
     Purges,
     Put,
     Readable,
+    RetentionMode,
     Stats,
     StorageError,
     Upload,
@@ -342,14 +342,24 @@ class Access:
         self._object("write-acl", key, Get(version=version))
         return self.service.need(Labels).set_labels(key, version, attributes=attributes)
 
-    def protect(
-        self, key: str, version: str | None, protection: Protection, *, bypass: bool = False
+    def set_retention(
+        self,
+        key: str,
+        version: str | None,
+        mode: RetentionMode | None,
+        until: int | None,
+        *,
+        bypass: bool = False,
     ) -> ObjectInfo:
         self.require("write-retention", key)
-        self.require("write-hold", key)
         if bypass:
             self.require("bypass-governance", key)
-        return self.service.need(Protects).protect(key, version, protection, bypass=bypass)
+        protects = self.service.need(Protects)
+        return protects.set_retention(key, version, mode, until, bypass=bypass)
+
+    def set_hold(self, key: str, version: str | None, hold: bool) -> ObjectInfo:
+        self.require("write-hold", key)
+        return self.service.need(Protects).set_hold(key, version, hold)
 
     @property
     def versioning(self) -> Versioning:

@@ -41,6 +41,7 @@ from gateway.storage import (
     Versioning,
     Versions,
     Writable,
+    carried,
 )
 
 C = TypeVar("C")
@@ -279,15 +280,7 @@ def _put_of(info: ObjectInfo, *, size: int, encryption: Encryption | None) -> Pu
     composite = info.checksum_type == "COMPOSITE"
     return Put(
         size=size,
-        content_type=info.content_type,
-        headers=info.headers,
-        metadata=info.metadata,
-        tags=info.tags,
         checksums=NOTHING if composite else info.checksums,
         checksum_type=None if composite else info.checksum_type,
-        protection=info.protection,
-        encryption=encryption or info.encryption,
-        storage_class=info.storage_class,
-        owner=info.owner,
-        attributes=info.attributes,
+        **carried(info, encryption=encryption or info.encryption),
     )

@@ -32,10 +32,10 @@ from gateway.storage import (
     Part,
     PartRef,
     Presigns,
-    Protection,
     Protects,
     Put,
     Readable,
+    RetentionMode,
     StorageError,
     Store,
     Unsupported,
@@ -195,14 +195,22 @@ class Below(
                 labels.set_labels(self._there(key), version, tags=tags, attributes=attributes)
             )
 
-    def protect(
-        self, key: str, version: str | None, protection: Protection, *, bypass: bool = False
+    def set_retention(
+        self,
+        key: str,
+        version: str | None,
+        mode: RetentionMode | None,
+        until: int | None,
+        *,
+        bypass: bool = False,
     ) -> ObjectInfo:
         with self._named():
-            protects = self._to(Protects)
-            return self._info(
-                protects.protect(self._there(key), version, protection, bypass=bypass)
-            )
+            protects, there = self._to(Protects), self._there(key)
+            return self._info(protects.set_retention(there, version, mode, until, bypass=bypass))
+
+    def set_hold(self, key: str, version: str | None, hold: bool) -> ObjectInfo:
+        with self._named():
+            return self._info(self._to(Protects).set_hold(self._there(key), version, hold))
 
     # versions
 

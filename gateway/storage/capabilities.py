@@ -15,7 +15,7 @@ from typing import Any
 
 from gateway.storage.bodies import Readable
 from gateway.storage.errors import StorageError
-from gateway.storage.objects import ObjectInfo, Part, Protection
+from gateway.storage.objects import ObjectInfo, Part, RetentionMode
 from gateway.storage.paging import (
     ListPage,
     ListQuery,
@@ -205,11 +205,22 @@ class Labels(ABC):
 
 class Protects(ABC):
     @abstractmethod
-    def protect(
-        self, key: str, version: str | None, protection: Protection, *, bypass: bool = False
+    def set_retention(
+        self,
+        key: str,
+        version: str | None,
+        mode: RetentionMode | None,
+        until: int | None,
+        *,
+        bypass: bool = False,
     ) -> ObjectInfo:
-        """Set retention and hold. Raises `Protected` where a retention that counts would
-        end sooner: compliance always, governance without `bypass`."""
+        """Keep a version until that time; without `mode`, no longer. A hold stays as it is.
+        Raises `Protected` where a retention that counts would end sooner: compliance
+        always, governance without `bypass`."""
+
+    @abstractmethod
+    def set_hold(self, key: str, version: str | None, hold: bool) -> ObjectInfo:
+        """Keep a version until the hold is taken off. Its retention stays as it is."""
 
 
 class Changes(ABC):

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from gateway.storage.bodies import PIECE, Readable
 from gateway.storage.checksums import HASHERS, Hasher, decode, encode
 from gateway.storage.errors import BadDigest, IncompleteBody, InvalidPart, InvalidRange, TooLarge
-from gateway.storage.objects import NOTHING, ObjectInfo
+from gateway.storage.objects import NOTHING, ObjectInfo, carried
 from gateway.storage.types import Checksum, Get, Put, Range
 
 
@@ -141,17 +141,9 @@ class Intake:
             size=self.size,
             etag=self.etag,
             modified=modified,
-            content_type=options.content_type,
-            headers=options.headers,
-            metadata=options.metadata,
-            tags=options.tags,
             checksums=self.checksums,
             checksum_type="FULL_OBJECT" if self.checksums else None,
-            protection=options.protection,
-            encryption=options.encryption,
-            storage_class=options.storage_class,
-            owner=options.owner,
-            attributes=options.attributes,
+            **carried(options),
         )
 
     def _finish(self) -> None:

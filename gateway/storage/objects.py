@@ -1,5 +1,9 @@
 """What is known of an object without reading its bytes: `ObjectInfo`, and what it is made of.
 
+What a copy, an upload in parts, a row of an index or a cache's entry takes along of an
+object is decided here: the fields of `Properties`, by `carried`, `packed` and `unpacked`.
+A new one is declared there, and nowhere else.
+
 Times are integer milliseconds since the epoch (UTC). Sizes are bytes. ETags
 are without quotes. Checksums and digests are base64 text, as the S3 API and
 RFC 9530 write them. Keys are text whose UTF-8 bytes are the key.
@@ -7,9 +11,10 @@ RFC 9530 write them. Keys are text whose UTF-8 bytes are the key.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from hmac import compare_digest
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
 
@@ -41,6 +46,7 @@ NULL_VERSION = "null"
 """The version of an object that was written while versioning was not on."""
 
 ChecksumType = Literal["FULL_OBJECT", "COMPOSITE"]
+RetentionMode = Literal["governance", "compliance"]
 
 
 class Secret:
@@ -78,7 +84,7 @@ class Secret:
 class Protection:
     """What keeps a version from being removed: a retention until a time, and a hold."""
 
-    mode: Literal["governance", "compliance"] | None = None
+    mode: RetentionMode | None = None
     until: int | None = None
     hold: bool = False
 
@@ -102,6 +108,26 @@ class Encryption:
     """Whether a key of the bucket stands between object and key service; None: not said."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Properties:
+    """What is said of an object beside its bytes: what `ObjectInfo` and `Put` have in common."""
+
+    content_type: str = "binary/octet-stream"
+    headers: tuple[tuple[str, str], ...] = ()
+    """Representation headers other than Content-Type (Cache-Control, Content-Encoding,
+    …): names as the field's standard writes them, in order, duplicates kept."""
+    metadata: Mapping[str, str] = NOTHING
+    """The user's own: lower-case names without prefix; values as they came."""
+    tags: Mapping[str, str] = NOTHING
+    protection: Protection | None = None
+    encryption: Encryption | None = None
+    storage_class: str = "STANDARD"
+    owner: str = ""
+    """Id of the account that wrote it; "" where the store's objects have no such owner."""
+    attributes: Mapping[str, Any] = NOTHING
+    """What modes keep with an object and drivers carry without reading (JSON values)."""
+
+
 class Part(NamedTuple):
     """A part of an object that was uploaded in several."""
 
@@ -113,7 +139,7 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectInfo:
+class ObjectInfo(Properties):
     """All that is known of one version of an object without reading its bytes."""
 
     key: str
@@ -122,25 +148,82 @@ class ObjectInfo:
     """32 lower-case hexadecimal digits are the MD5 of its bytes, unless it has parts or is
     encrypted under a customer's key or by a key service. What is no MD5 has a `-` in it."""
     modified: int
-    content_type: str = "binary/octet-stream"
     version: str | None = None
     """None where the store never kept versions; `NULL_VERSION` for the null version."""
-    headers: tuple[tuple[str, str], ...] = ()
-    """Representation headers other than Content-Type (Cache-Control, Content-Encoding,
-    …): names as the field's standard writes them, in order, duplicates kept."""
-    metadata: Mapping[str, str] = NOTHING
-    """The user's own: lower-case names without prefix; values as they came."""
-    tags: Mapping[str, str] = NOTHING
     checksums: Mapping[str, str] = NOTHING
     checksum_type: ChecksumType | None = None
     parts: Sequence[Part] = ()
     """Empty unless it was uploaded in parts. A store that fronts another may fetch what is
     in it, and in `tags`, when somebody looks; how many there are is known. Nobody looks
     while a lock is held or a transaction is open: see `settled`."""
-    protection: Protection | None = None
-    encryption: Encryption | None = None
-    storage_class: str = "STANDARD"
-    owner: str = ""
-    """Id of the account that wrote it; "" where the store's objects have no such owner."""
-    attributes: Mapping[str, Any] = NOTHING
-    """What modes keep with an object and drivers carry without reading (JSON values)."""
+
+
+# what an object takes along of another
+
+_FIELDS = fields(Properties)
+_NAMES = tuple(one.name for one in _FIELDS)
+_USUAL = tuple(one.default for one in _FIELDS)
+_values: Callable[[Properties], tuple[Any, ...]] = attrgetter(*_NAMES)
+
+
+def carried(properties: Properties, **others: Any) -> dict[str, Any]:
+    """All of them, as arguments of a `Put` or an `ObjectInfo`; `others` in place of theirs.
+
+    A customer's key is not carried: it comes with each request. Nor is a protection that
+    protects from nothing.
+    """
+    found: dict[str, Any] = dict(zip(_NAMES, _values(properties), strict=True))
+    encryption, protection = found["encryption"], found["protection"]
+    if encryption is not None and encryption.key is not None:
+        found["encryption"] = replace(encryption, key=None)
+    if protection is not None and protection == Protection():
+        found["protection"] = None
+    return {**found, **others} if others else found
+
+
+def stated(properties: Properties) -> frozenset[str]:
+    """The names of those that say something: what a store keeps, or else refuses."""
+    values = zip(_NAMES, _values(properties), _USUAL, strict=True)
+    return frozenset(name for name, value, usual in values if (value != usual if usual else value))
+
+
+_ENCRYPTION = ("kind", "key_md5", "key_id", "context", "double", "bucket_key")
+_LISTED: Mapping[type, Callable[[Any], tuple[Any, ...]]] = {
+    Protection: attrgetter("mode", "until", "hold"),
+    Encryption: attrgetter(*_ENCRYPTION),
+}
+
+
+def packed(properties: Properties) -> dict[str, Any]:
+    """What is `carried`, by name, as JSON has it. What is empty is left out."""
+    values = zip(_NAMES, carried(properties).values(), strict=True)
+    return {name: _plain(value) for name, value in values if value}
+
+
+def _plain(value: Any) -> Any:
+    listed = _LISTED.get(type(value))
+    if listed is not None:
+        return listed(value)
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _encryption(values: Sequence[Any]) -> Encryption:
+    """Earlier releases wrote the first two."""
+    return Encryption(**dict(zip(_ENCRYPTION, values, strict=False)))
+
+
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "headers": lambda pairs: tuple((name, text) for name, text in pairs),
+    "protection": lambda values: Protection(mode=values[0], until=values[1], hold=values[2]),
+    "encryption": _encryption,
+}
+
+
+def unpacked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments again, from what was `packed`; what is not of `Properties` is left out.
+    Raises `ValueError`, `TypeError` or `LookupError` for what is damaged."""
+    return {
+        name: _READ[name](value) if name in _READ else value
+        for name, value in values.items()
+        if value and name in _NAMES
+    }

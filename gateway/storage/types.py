@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from gateway.storage.bodies import Readable
 from gateway.storage.conditions import Conditions
-from gateway.storage.objects import NOTHING, ChecksumType, Encryption, ObjectInfo, Protection
+from gateway.storage.objects import NOTHING, ChecksumType, Encryption, ObjectInfo, Properties
 
 Versioning = Literal["off", "on", "suspended"]
 Checksum = str | Callable[[], str]
@@ -44,7 +44,7 @@ class Get:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Put:
+class Put(Properties):
     """What is there with the first byte's commit: nothing of it is added later.
 
     `size` is None only where a source's end is its own proof (a copy from
@@ -54,19 +54,10 @@ class Put:
     """
 
     size: int | None = None
-    content_type: str = "binary/octet-stream"
-    headers: tuple[tuple[str, str], ...] = ()
-    metadata: Mapping[str, str] = NOTHING
-    tags: Mapping[str, str] = NOTHING
     checksums: Mapping[str, Checksum] = NOTHING
     checksum_type: ChecksumType | None = None
     digests: Mapping[str, str] = NOTHING
     conditions: Conditions | None = None
-    protection: Protection | None = None
-    encryption: Encryption | None = None
-    storage_class: str = "STANDARD"
-    owner: str = ""
-    attributes: Mapping[str, Any] = NOTHING
 
 
 S = TypeVar("S", ObjectInfo, Put)

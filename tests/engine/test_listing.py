@@ -337,5 +337,5 @@ def test_a_delete_that_is_refused_among_others_changes_nothing(kept_later: Memor
     (result,) = store.delete_many([("k", Delete())])
     assert isinstance(result, Protected)
     assert store.versions(VersionQuery()) == before
-    store.protect("k", "null", Protection())
+    store.set_hold("k", "null", False)
     assert store.delete("k").marker

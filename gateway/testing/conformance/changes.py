@@ -6,7 +6,7 @@ from threading import Event, Thread
 
 import pytest
 
-from gateway.storage import NULL_VERSION, Change, Changes, Delete, Protection, Put
+from gateway.storage import NULL_VERSION, Change, Changes, Delete, Put
 from gateway.testing.conformance.bench import Bench
 from gateway.testing.conformance.copying import copy
 from gateway.testing.conformance.harness import Conformance
@@ -66,7 +66,7 @@ class ChangesConformance(Conformance):
     def test_protection_is_told(self, bench: Bench) -> None:
         protects, last = bench.protects, bench.changes.changes().last
         bench.put("k")
-        protects.protect("k", None, Protection(hold=True))
+        protects.set_hold("k", None, True)
         assert [one[:2] for one in told(bench, last)] == [("put", "k"), ("update", "k")]
 
     def test_copies_are_told_as_puts(self, bench: Bench) -> None:

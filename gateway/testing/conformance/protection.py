@@ -10,9 +10,10 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.storage import Delete, Get, NoSuchKey, Protected, Protection, Put
+from gateway.storage import Delete, Get, NoSuchKey, ObjectInfo, Protected, Protection, Put
 from gateway.testing.conformance.bench import Bench
 from gateway.testing.conformance.harness import Conformance
+from gateway.testing.conformance.parallel import together
 from gateway.testing.conformance.versions import hide, keeping, put
 from gateway.testing.faults import noise
 
@@ -42,6 +43,17 @@ def protected(bench: Bench, protection: Protection) -> str:
     return version
 
 
+def protect(bench: Bench, version: str, protection: Protection) -> ObjectInfo:
+    """Give the object's version what `protection` has."""
+    info = None
+    if protection.mode is not None:
+        info = bench.protects.set_retention("k", version, protection.mode, protection.until)
+    if protection.hold:
+        info = bench.protects.set_hold("k", version, True)
+    assert info is not None
+    return info
+
+
 class ProtectionConformance(Conformance):
     @each_kind
     def test_protection_given_with_a_put_is_there(self, bench: Bench, kind: str) -> None:
@@ -51,10 +63,11 @@ class ProtectionConformance(Conformance):
 
     @each_kind
     def test_protection_set_later_is_there(self, bench: Bench, kind: str) -> None:
-        protects, protection = bench.protects, KINDS[kind]()
+        protection = KINDS[kind]()
+        assert bench.protects is not None
         keeping(bench)
         first, second = put(bench, b"one"), put(bench, b"two")
-        assert protects.protect("k", first, protection).protection == protection
+        assert protect(bench, first, protection).protection == protection
         assert bench.store.stat("k", Get(version=first)).protection == protection
         assert bench.store.stat("k", Get(version=second)).protection is None
 
@@ -107,7 +120,7 @@ class ProtectionConformance(Conformance):
 
     def test_a_hold_ends_when_it_is_taken_off(self, bench: Bench) -> None:
         version = protected(bench, HOLD)
-        bench.protects.protect("k", version, Protection())
+        assert bench.protects.set_hold("k", version, False).protection is None
         assert bench.delete("k", Delete(version=version)).existed
 
     def test_a_hold_counts_beside_a_retention_that_is_bypassed(self, bench: Bench) -> None:
@@ -124,16 +137,16 @@ class ProtectionConformance(Conformance):
     def test_a_retention_may_be_made_longer(self, bench: Bench, mode: str) -> None:
         version = protected(bench, KINDS[mode]())
         longer = Protection(mode=KINDS[mode]().mode, until=day(20))
-        assert bench.protects.protect("k", version, longer).protection == longer
+        assert protect(bench, version, longer).protection == longer
 
     def test_governance_is_made_shorter_or_taken_off_only_by_bypass(self, bench: Bench) -> None:
         version = protected(bench, KINDS["governance"]())
         with bench.unchanged(), pytest.raises(Protected):
-            bench.protects.protect("k", version, Protection(until=day(20)))  # without a mode
+            bench.protects.set_retention("k", version, None, day(20))  # without a mode
         for less in (Protection(mode="governance", until=day(5)), Protection()):
             with bench.unchanged(), pytest.raises(Protected):
-                bench.protects.protect("k", version, less)
-            bench.protects.protect("k", version, less, bypass=True)
+                bench.protects.set_retention("k", version, less.mode, less.until)
+            bench.protects.set_retention("k", version, less.mode, less.until, bypass=True)
             assert (bench.store.stat("k").protection or Protection()) == less
 
     def test_compliance_is_never_made_shorter_nor_weaker(self, bench: Bench) -> None:
@@ -145,16 +158,40 @@ class ProtectionConformance(Conformance):
         ):
             for bypass in (False, True):
                 with bench.unchanged(), pytest.raises(Protected):
-                    bench.protects.protect("k", version, less, bypass=bypass)
+                    bench.protects.set_retention("k", version, less.mode, less.until, bypass=bypass)
 
     def test_a_hold_is_set_and_taken_off_beside_a_retention(self, bench: Bench) -> None:
         kept = KINDS["compliance"]()
         version = protected(bench, kept)
         both = Protection(mode="compliance", until=kept.until, hold=True)
-        assert bench.protects.protect("k", version, both).protection == both
-        assert bench.protects.protect("k", version, kept).protection == kept
+        assert bench.protects.set_hold("k", version, True).protection == both
+        assert bench.protects.set_hold("k", version, False).protection == kept
+
+    def test_a_retention_is_set_beside_a_hold(self, bench: Bench) -> None:
+        version = protected(bench, HOLD)
+        both = Protection(mode="governance", until=day(9), hold=True)
+        set_retention = bench.protects.set_retention
+        assert set_retention("k", version, both.mode, both.until).protection == both
+        assert set_retention("k", version, None, None, bypass=True).protection == HOLD
+
+    def test_of_a_hold_and_a_retention_set_at_once_none_is_lost(self, bench: Bench) -> None:
+        protects = bench.protects
+        keeping(bench)
+        both = Protection(mode="governance", until=day(9), hold=True)
+
+        def one(number: int) -> ObjectInfo:
+            if number:
+                return protects.set_hold("k", version, True)
+            return protects.set_retention("k", version, both.mode, both.until)
+
+        for _ in range(5):
+            version = put(bench, b"data")
+            together(2, one)
+            assert bench.store.stat("k", Get(version=version)).protection == both
 
     def test_protection_needs_an_object(self, bench: Bench) -> None:
         protects = bench.protects
         with pytest.raises(NoSuchKey):
-            protects.protect("absent", None, HOLD)
+            protects.set_hold("absent", None, True)
+        with pytest.raises(NoSuchKey):
+            protects.set_retention("absent", None, "governance", day(9))

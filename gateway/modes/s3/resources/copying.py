@@ -28,6 +28,7 @@ from gateway.storage import (
     PreconditionFailed,
     Put,
     Range,
+    carried,
 )
 from gateway.storage.types import Checksum
 from gateway.web import http_fields
@@ -120,7 +121,7 @@ def copy_object(request: S3Request) -> Reply:
     for again in reversed(range(_TRIES)):
         seen = _look(request)
         _refuse_nothing(request, seen, replaces)
-        options = _options(fresh, seen.info, replaces=replaces, retags=retags)
+        options = of_copy(fresh, seen.info, replaces=replaces, retags=retags)
         try:
             info = request.access.copy(seen.access, seen.named.key, request.key, seen.want, options)
         except PreconditionFailed:
@@ -151,7 +152,12 @@ def _refuse_nothing(request: S3Request, seen: _Seen, replaces: bool) -> None:
         )
 
 
-def _options(fresh: Put, source: ObjectInfo, *, replaces: bool, retags: bool) -> Put:
+_OWN = ("tags", "owner", "storage_class", "encryption", "protection")
+"""What a copy has as its request says, and not as its source has it."""
+
+
+def of_copy(fresh: Put, source: ObjectInfo, *, replaces: bool, retags: bool) -> Put:
+    """All that a copy has: `fresh` is what its request says."""
     wanted: Mapping[str, Checksum] = fresh.checksums or dict.fromkeys(source.checksums, "")
     options = replace(
         fresh,
@@ -162,12 +168,9 @@ def _options(fresh: Put, source: ObjectInfo, *, replaces: bool, retags: bool) ->
     if replaces:
         return options
     kept: dict[str, Any] = {k: v for k, v in source.attributes.items() if k != GRANTS}
+    own = {name: getattr(options, name) for name in _OWN}
     return replace(
-        options,
-        content_type=source.content_type,
-        headers=source.headers,
-        metadata=source.metadata,
-        attributes={**kept, **fresh.attributes} or NOTHING,
+        options, **carried(source, **own, attributes={**kept, **fresh.attributes} or NOTHING)
     )
 
 
