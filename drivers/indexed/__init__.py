@@ -1,13 +1,12 @@
 """The engine that `local` and `memory` share: an index says what exists, blobs hold bytes.
 
-  schema.py     the tables
+  schema.py     the tables, and how they are made
   commit.py     how writes become durable: together, in turn, fairly
   batch.py      one transaction for all that wait
-  recent.py     what was found lately
   removals.py   files that nothing needs any more
   blobs.py      bytes: files in a folder, or a dictionary
   cipher.py     encryption of a blob, block by block
-  space.py      an index and its blobs, opened once per data folder
+  space.py      an index and its blobs, opened once per data folder; what was found lately
   records.py    rows ⇄ values of the contract
 
 inside a write's transaction

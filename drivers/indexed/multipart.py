@@ -10,8 +10,8 @@ from drivers.indexed import uploads
 from drivers.indexed.cipher import refuse_kms
 from drivers.indexed.finding import find
 from drivers.indexed.listing import list_uploads
-from drivers.indexed.reading import Found, pieces_of, wanted_range, within
-from drivers.indexed.records import info_of, pack_upload
+from drivers.indexed.reading import Found, wanted_range
+from drivers.indexed.records import Piece, info_of, pack_upload, unpack_pieces, within
 from drivers.indexed.sharing import etag_of_stretch, part_encryption, shareable
 from drivers.indexed.shelf import Shelf
 from drivers.indexed.view import View
@@ -130,3 +130,9 @@ class MultipartView(View, Multipart):
         except Full:
             uploads.drop_in_steps(self.space, self.service, upload)
             self.change(operation, room="remove")
+
+
+def pieces_of(found: Found) -> list[Piece]:
+    if found.pieces is not None:
+        return unpack_pieces(found.pieces)
+    return [Piece(found.row.blob, 0, found.row.size)] if found.row.blob is not None else []

@@ -10,7 +10,15 @@ from typing import Any, NamedTuple
 from drivers.indexed.blobs import check, decrypted, plain_range
 from drivers.indexed.cipher import Cipher, open_cipher
 from drivers.indexed.finding import sequence_of
-from drivers.indexed.records import DAMAGED, Piece, Row, info_of, unpack_parts, unpack_pieces
+from drivers.indexed.records import (
+    DAMAGED,
+    Piece,
+    Row,
+    info_of,
+    unpack_parts,
+    unpack_pieces,
+    within,
+)
 from drivers.indexed.space import Space
 from gateway.storage import (
     NULL_VERSION,
@@ -29,6 +37,7 @@ from gateway.storage import (
     Opened,
     Readable,
     Secret,
+    Store,
     WrongKey,
     resolve_range,
 )
@@ -65,18 +74,6 @@ class Found(NamedTuple):
     seal: bytes | None
     data: bytes | None
     pieces: bytes | None
-
-
-def lookup(space: Space, service: int, key: str, version: str | None) -> Found:
-    """Raises `NoSuchStore`, `NoSuchKey`, `NoSuchVersion`, `MethodNotAllowed`."""
-    memory = space.recent.now()
-    name = service, key, version
-    found: Found | None = memory.get(name)
-    if found is None:
-        found = _read(space, service, key, version)
-        if found.pieces is None:  # a manifest may be long
-            memory.keep(name, found, len(found.data or b""))
-    return found
 
 
 def _read(space: Space, service: int, key: str, version: str | None) -> Found:
@@ -287,45 +284,52 @@ class _Chained:
             close()
 
 
-def within(pieces: list[Piece], start: int, length: int) -> list[Piece]:
-    """The stretches of `pieces` that make `length` bytes from `start`."""
-    found, at = [], 0
-    for piece in pieces:
-        first, last = max(start, at), min(start + length, at + piece.length)
-        if first < last:
-            found.append(Piece(piece.blob, piece.start + first - at, last - first))
-        at += piece.length
-        if at >= start + length:
-            break
-    return found
-
-
 _LOOKS = 10
 
 
-def opened(find: Callable[[], Found], reader: Reader, want: Get) -> Opened:
-    """Find and open; when the first blob is gone already (it was replaced between the
-    look-up and the opening), look up once more, some times."""
-    for left in reversed(range(_LOOKS)):
-        found = find()
-        info = found.info
-        if want.part is not None:
-            part_range(info, want.part)  # how many parts there are is in the ETag: no secret
-        key = check_encryption(info, want.encryption)
+class ReadingView(Store):
+    """How objects of one service of a space are read."""
+
+    space: Space
+    service: int = 0
+    reader: Reader
+
+    def lookup(self, key: str, version: str | None) -> Found:
+        """Raises `NoSuchStore`, `NoSuchKey`, `NoSuchVersion`, `MethodNotAllowed`."""
+        memory = self.space.recent.now()
+        name = self.service, key, version
+        found: Found | None = memory.get(name)
+        if found is None:
+            found = _read(self.space, self.service, key, version)
+            if found.pieces is None:  # a manifest may be long
+                memory.keep(name, found, len(found.data or b""))
+        return found
+
+    def get(self, key: str, want: Get = Get()) -> Opened:
+        """When the first blob is gone already (it was replaced between the look-up and the
+        opening), it is looked up once more, some times."""
+        for left in reversed(range(_LOOKS)):
+            found = self.lookup(key, want.version)
+            info = found.info
+            if want.part is not None:
+                part_range(info, want.part)  # how many parts there are is in the ETag: no secret
+            given = check_encryption(info, want.encryption)
+            if want.conditions is not None:
+                want.conditions.check_read(info)
+            start, length = wanted_range(info, want)
+            try:
+                body = self.reader.open(found, start, length, given)
+            except FileNotFoundError as error:
+                if not left:
+                    raise Corrupt("The bytes of the object are gone.", key=info.key) from error
+                continue
+            return Opened(info=info, body=body, start=start, length=length)
+        raise AssertionError
+
+    def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
+        info = self.lookup(key, want.version).info
+        check_encryption(info, want.encryption)
         if want.conditions is not None:
             want.conditions.check_read(info)
-        start, length = wanted_range(info, want)
-        try:
-            body = reader.open(found, start, length, key)
-        except FileNotFoundError as error:
-            if not left:
-                raise Corrupt("The bytes of the object are gone.", key=info.key) from error
-            continue
-        return Opened(info=info, body=body, start=start, length=length)
-    raise AssertionError
-
-
-def pieces_of(found: Found) -> list[Piece]:
-    if found.pieces is not None:
-        return unpack_pieces(found.pieces)
-    return [Piece(found.row.blob, 0, found.row.size)] if found.row.blob is not None else []
+        wanted_range(info, want)
+        return info

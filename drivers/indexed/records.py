@@ -74,6 +74,19 @@ def unpack_pieces(packed: bytes) -> list[Piece]:
         raise Corrupt("A list of pieces in the index is damaged.") from error
 
 
+def within(pieces: list[Piece], start: int, length: int) -> list[Piece]:
+    """The stretches of `pieces` that make `length` bytes from `start`."""
+    found, at = [], 0
+    for piece in pieces:
+        first, last = max(start, at), min(start + length, at + piece.length)
+        if first < last:
+            found.append(Piece(piece.blob, piece.start + first - at, last - first))
+        at += piece.length
+        if at >= start + length:
+            break
+    return found
+
+
 DAMAGED = "A row of the index is damaged."
 
 

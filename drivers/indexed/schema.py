@@ -15,6 +15,11 @@ An index in another database would be a second set of statements below the same 
 
 from __future__ import annotations
 
+import sqlite3
+from pathlib import Path
+
+from gateway.storage import StorageError
+
 VERSION = 3
 """1 had another kind of CRCs in `blobs`, and was never released; 2 had no `services.waiting`."""
 
@@ -70,3 +75,38 @@ STATEMENTS = (
     PRIMARY KEY (service, sequence)) WITHOUT ROWID""",
     f"INSERT INTO meta VALUES ('schema', '{VERSION}')",
 )
+
+
+def prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Create the tables, or bring them up to date; refuse an index that a newer release has
+    written."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        exists = connection.execute(
+            "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'"
+        ).fetchone()
+        if exists is None:
+            for statement in STATEMENTS:
+                connection.execute(statement)
+        found = int(
+            connection.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()[0]
+        )
+        while found in UPGRADES:
+            for statement in UPGRADES[found]:
+                connection.execute(statement)
+            found += 1
+            connection.execute("UPDATE meta SET value = ? WHERE name = 'schema'", (str(found),))
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    if found < VERSION:
+        raise StorageError(
+            f"{path} was written before the first release (schema {found}; this one knows"
+            f" {VERSION}). Copy its objects by the gateway that wrote it."
+        )
+    if found > VERSION:
+        raise StorageError(
+            f"{path} was written by a newer release (schema {found}; this one knows"
+            f" {VERSION}). Install that release, or use another data folder."
+        )

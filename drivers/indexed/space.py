@@ -11,29 +11,77 @@ import contextlib
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from drivers.indexed import schema
 from drivers.indexed.batch import Room, Transaction, translate
 from drivers.indexed.blobs import Blobs, FileBlobs, MemoryBlobs
 from drivers.indexed.commit import Committer, GroupCommit, Serial, Turnstile
 from drivers.indexed.content import Due
 from drivers.indexed.headroom import LEAST, Headroom, reserve_of
-from drivers.indexed.recent import Recent
 from drivers.indexed.removals import Removals
+from drivers.indexed.schema import prepare
 from drivers.indexed.watching import Watchers
 from gateway.common import private
 from gateway.common.commit_watch import Version, Watch, watch
 from gateway.common.reserve import Reserve, no_room
-from gateway.storage import StorageError
 
 T = TypeVar("T")
 
 GRACE = 3_600_000
 """Milliseconds that the files of a manifest stay after nothing needs them: longer than the
 longest read, which may open its next piece only then."""
+
+LIMIT = 8 << 20
+"""Bytes that a process remembers, about."""
+
+ENTRY = 2048
+"""Bytes of an entry's objects, beside the object's own."""
+
+
+class VersionedCache:
+    """Entries of one version of the index; all go when they are too much."""
+
+    __slots__ = ("_entries", "_lock", "_used", "get", "version")
+
+    def __init__(self, version: object) -> None:
+        self.version = version
+        self._entries: dict[Hashable, Any] = {}
+        self._lock, self._used = threading.Lock(), 0
+        self.get = self._entries.get
+
+    def keep(self, key: Hashable, value: Any, size: int) -> None:
+        with self._lock:
+            if self._used > LIMIT:
+                self._entries.clear()
+                self._used = 0
+            self._entries[key] = value
+            self._used += ENTRY + size
+
+
+class Recent:
+    """What a process found lately, for as long as nothing was committed.
+
+    An object that is asked for again is found without SQLite, whose every call
+    gives the GIL away. All that is remembered belongs to one version of the index;
+    whoever sees another one begins anew. A look-up takes the version before it
+    reads, and a writer is answered after the version changed. So nothing stale is
+    ever given out, and a hit takes no lock.
+
+    `version()` changes with every commit, by any process, before it is answered.
+    """
+
+    def __init__(self, version: Callable[[], object]) -> None:
+        self._version = version
+        self._memory = VersionedCache(version())
+
+    def now(self) -> VersionedCache:
+        version = self._version()
+        memory = self._memory
+        if memory.version != version:
+            memory = self._memory = VersionedCache(version)
+        return memory
 
 
 class Space(ABC):
@@ -45,7 +93,7 @@ class Space(ABC):
     committer: Committer
     grace: int | None
     keep: int = 0
-    recent: Recent[Any]
+    recent: Recent
     """What was found lately (see `reading`)."""
     version: Callable[[], Version]
     """Changes with every commit, by any process, before it is answered."""
@@ -284,38 +332,3 @@ class MemorySpace(Space):
         self.watchers.close()
         with self._mutex:
             self._connection.close()
-
-
-def prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Create the tables, or bring them up to date; refuse an index that a newer release has
-    written."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        exists = connection.execute(
-            "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'"
-        ).fetchone()
-        if exists is None:
-            for statement in schema.STATEMENTS:
-                connection.execute(statement)
-        found = int(
-            connection.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()[0]
-        )
-        while found in schema.UPGRADES:
-            for statement in schema.UPGRADES[found]:
-                connection.execute(statement)
-            found += 1
-            connection.execute("UPDATE meta SET value = ? WHERE name = 'schema'", (str(found),))
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    if found < schema.VERSION:
-        raise StorageError(
-            f"{path} was written before the first release (schema {found}; this one knows"
-            f" {schema.VERSION}). Copy its objects by the gateway that wrote it."
-        )
-    if found > schema.VERSION:
-        raise StorageError(
-            f"{path} was written by a newer release (schema {found}; this one knows"
-            f" {schema.VERSION}). Install that release, or use another data folder."
-        )

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 
 from drivers.indexed.batch import Room, Transaction
 from drivers.indexed.listing import list_objects, list_versions
-from drivers.indexed.reading import Found, Reader, check_encryption, lookup, opened, wanted_range
+from drivers.indexed.reading import Reader, ReadingView
 from drivers.indexed.scrubbing import scrub
 from drivers.indexed.shelf import Shelf
 from drivers.indexed.space import Space
@@ -20,20 +20,16 @@ from gateway.storage import (
     Change,
     ChangePage,
     Changes,
-    Get,
     InvalidRequest,
     Listable,
     ListPage,
     ListQuery,
     Measures,
     NoSuchStore,
-    ObjectInfo,
-    Opened,
     Scrubbed,
     Scrubs,
     Secret,
     Stats,
-    Store,
     Versioning,
     VersionPage,
     VersionQuery,
@@ -47,10 +43,7 @@ _POLL = 0.05
 """Seconds between two looks at whether another process has committed anything."""
 
 
-class View(Store, Listable, Versions, Changes, Measures, Scrubs):
-    space: Space
-    service: int = 0
-    reader: Reader
+class View(ReadingView, Listable, Versions, Changes, Measures, Scrubs):
     writer: Writer
     master: Secret | None
 
@@ -91,20 +84,6 @@ class View(Store, Listable, Versions, Changes, Measures, Scrubs):
         return row
 
     # reading
-
-    def lookup(self, key: str, version: str | None) -> Found:
-        return lookup(self.space, self.service, key, version)
-
-    def get(self, key: str, want: Get = Get()) -> Opened:
-        return opened(lambda: self.lookup(key, want.version), self.reader, want)
-
-    def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
-        info = self.lookup(key, want.version).info
-        check_encryption(info, want.encryption)
-        if want.conditions is not None:
-            want.conditions.check_read(info)
-        wanted_range(info, want)
-        return info
 
     def list(self, query: ListQuery = ListQuery()) -> ListPage:
         with self.space.looking() as connection:  # a page is no more of one moment than two are
