@@ -32,7 +32,7 @@ from drivers.indexed.cipher import BLOCK as BLOB_BLOCK
 from drivers.indexed.cipher import Cipher, new_cipher, open_cipher
 from drivers.indexed.space import FileSpace, MemorySpace, Space
 from gateway.common import looking
-from gateway.storage import Corrupt, Encryption, Filling, IteratorBody, Secret, WrongKey
+from gateway.storage import Corrupt, Encryption, IteratorBody, Secret, WrongKey, read_full
 
 log = logging.getLogger("gateway.cache")
 
@@ -72,8 +72,8 @@ def _give_way(blobs: Path) -> None:
 
 def _blocks(pieces: Sequence[bytes], cipher: Cipher | None) -> Iterator[bytes]:
     """The pieces in blocks of the engine's blobs."""
-    body = Filling(IteratorBody(iter(pieces)))
-    blocks = iter(lambda: body.read(BLOB_BLOCK), b"")
+    body = IteratorBody(iter(pieces))
+    blocks = iter(lambda: read_full(body, BLOB_BLOCK), b"")
     return blocks if cipher is None else encrypted(blocks, cipher)
 
 

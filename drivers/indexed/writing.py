@@ -12,7 +12,7 @@ from drivers.indexed.content import Content, ContentMaker, new_content
 from drivers.indexed.records import pack_detail
 from drivers.indexed.shelf import Draft
 from drivers.indexed.space import Space
-from gateway.storage import NOTHING, Encryption, Filling, Intake, Put, Readable, Secret
+from gateway.storage import NOTHING, Encryption, Intake, Put, Readable, Secret
 
 
 class Writer:
@@ -29,7 +29,7 @@ class Writer:
         """All of the source, checked and durable."""
         refuse_kms(encryption)
         crcs = Crcs() if self._space.blobs.checked and encryption is None else None
-        intake = Intake.of(Filling(source), options, NOTHING if crcs is None else {"CRC32": crcs})
+        intake = Intake.of(source, options, NOTHING if crcs is None else {"CRC32": crcs})
         blob = self._store(intake, crcs, encryption, inline=inline)
         return Stored(intake, blob, self._space.blobs)
 
@@ -42,7 +42,7 @@ class Writer:
             return None
         if data is not None and encryption is None:
             return Blob(len(data), crcs=b"" if crcs is None else bytes(crcs.packed), data=data)
-        blocks = iter(partial(intake.read, BLOCK), b"") if data is None else iter((data,))
+        blocks = iter(partial(intake.read_full, BLOCK), b"") if data is None else iter((data,))
         seal = b""
         if encryption is not None:
             cipher, seal = new_cipher(encryption, self._master)

@@ -8,7 +8,6 @@ from gateway.storage.bodies import (
     PIECE,
     BytesBody,
     FileBody,
-    Filling,
     IteratorBody,
     Readable,
     pieces,
@@ -68,7 +67,7 @@ from gateway.storage.errors import (
     WrongKey,
 )
 from gateway.storage.following import Delivery, Followers, Handle, NoFollowers, Reset
-from gateway.storage.intake import Intake, resolve_range, wanted
+from gateway.storage.intake import Intake, read_full, resolve_range, wanted
 from gateway.storage.objects import (
     NOTHING,
     NULL_VERSION,
@@ -150,7 +149,6 @@ __all__ = [
     "Encryption",
     "Entry",
     "FileBody",
-    "Filling",
     "Followers",
     "Forbidden",
     "Full",
@@ -232,6 +230,7 @@ __all__ = [
     "packed",
     "page_of",
     "pieces",
+    "read_full",
     "resolve_range",
     "settled",
     "stated",

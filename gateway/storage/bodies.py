@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import IO, Protocol
 
 PIECE = 256 * 1024
@@ -18,13 +19,11 @@ class Readable(Protocol):
     def close(self) -> None: ...
 
 
+@dataclass(slots=True, eq=False)
 class BytesBody:
     """A body that is already bytes: `data` is what has not been read."""
 
-    __slots__ = ("data",)
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
+    data: bytes
 
     def read(self, size: int = PIECE, /) -> bytes:
         if size >= len(self.data):
@@ -54,28 +53,6 @@ class FileBody:
 
     def close(self) -> None:
         self._file.close()
-
-
-class Filling:
-    """A source whose `read` gives all of `size` bytes, unless the body ends."""
-
-    __slots__ = ("_source",)
-
-    def __init__(self, source: Readable) -> None:
-        self._source = source
-
-    def read(self, size: int = PIECE, /) -> bytes:
-        piece = self._source.read(size)
-        if len(piece) == size or not piece:
-            return piece
-        read, length = [piece], len(piece)
-        while length < size and (piece := self._source.read(size - length)):
-            read.append(piece)
-            length += len(piece)
-        return b"".join(read) if len(read) > 1 else read[0]
-
-    def close(self) -> None:
-        self._source.close()
 
 
 class IteratorBody:

@@ -46,6 +46,18 @@ def wanted(info: ObjectInfo, want: Get) -> tuple[int, int]:
     return found
 
 
+def read_full(source: Readable, size: int) -> bytes:
+    """All of `size` bytes, unless the body ends."""
+    piece = source.read(size)
+    if len(piece) == size or not piece:
+        return piece
+    read, length = [piece], len(piece)
+    while length < size and (piece := source.read(size - length)):
+        read.append(piece)
+        length += len(piece)
+    return b"".join(read) if len(read) > 1 else read[0]
+
+
 class Intake:
     """A source as a driver reads it: counted against `size`, hashed, and checked.
 
@@ -104,32 +116,29 @@ class Intake:
         )
 
     def read(self, size: int = PIECE, /) -> bytes:
-        piece = self._source.read(size)
+        return self._taken(self._source.read(size))
+
+    def read_full(self, size: int, /) -> bytes:
+        """The same, and all of `size` bytes unless the body ends: for who stores blocks."""
+        return self._taken(read_full(self._source, size))
+
+    def _taken(self, piece: bytes) -> bytes:
         if not piece:
             self._finish()
             return b""
-        self._add(piece)
-        return piece
-
-    def _add(self, piece: bytes) -> None:
         self.size += len(piece)
         if self._expected is not None and self.size > self._expected:
             raise TooLarge("More bytes came than were announced.", limit=self._expected)
         for hasher in self._hashers.values():
             hasher.update(piece)
+        return piece
 
     def read_all(self, limit: int) -> bytes | None:
         """The whole body if it has at most `limit` bytes; else None, with nothing read."""
         if self._expected is None or self._expected > limit:
             return None
-        data = self._source.read(self._expected or PIECE)
-        if data:
-            self._add(data)
-            if rest := b"".join(iter(self.read, b"")):
-                data += rest
-        else:
-            self._finish()
-        return data
+        data = self.read_full(self._expected or PIECE)
+        return data + b"".join(iter(self.read, b"")) if data else data
 
     def close(self) -> None:
         self._source.close()
