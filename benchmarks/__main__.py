@@ -27,6 +27,7 @@ from benchmarks.soak import soak
 from benchmarks.speed import say, speed
 from benchmarks.stages import stages
 from benchmarks.testserver import testserver
+from benchmarks.walk import walk
 from benchmarks.workloads import WORKLOADS
 
 COMMANDS = {
@@ -40,6 +41,7 @@ COMMANDS = {
     "herd": herd,
     "soak": soak,
     "rules": rules,
+    "walk": walk,
 }
 
 

@@ -26,7 +26,6 @@ from benchmarks.workloads import WORKLOADS
 
 STAGES: Mapping[str, tuple[str, ...]] = {
     "dispatch": ("gateway.web.app:App.__call__", "gateway.web.doors:Doors.choose"),
-    "Falcon": ("falcon.app:App.__call__",),
     "parse": (
         "gateway.modes.s3.request:S3Request.__init__",
         "gateway.modes.s3.operations:find",
@@ -51,8 +50,9 @@ STAGES: Mapping[str, tuple[str, ...]] = {
         "drivers.indexed.space:Space.write",
     ),
     "render": (
-        "gateway.modes.s3.application:Sink.__call__",
-        "gateway.modes.s3.application:Sink.answer",
+        "gateway.modes.s3.application:S3Application.__call__",
+        "gateway.modes.s3.application:S3Application.answer",
+        "gateway.web.replies:send",
         "gateway.modes.s3.replies:described",
         "gateway.modes.s3.replies:checksums",
         "gateway.modes.s3.replies:written",
@@ -63,7 +63,6 @@ STAGES: Mapping[str, tuple[str, ...]] = {
 
 MEANING = {
     "dispatch": "the application around the modes: request id, doors, admission",
-    "Falcon": "its request, response and routing",
     "parse": "path, query, headers, which operation",
     "signature": "canonical request, HMAC, the key's account",
     "permission": "which service, and may this key do that",
