@@ -272,12 +272,12 @@ def test_a_meter_gives_each_stage_its_own_time() -> None:
 def test_a_meter_leaves_nothing_behind_and_names_what_is_gone() -> None:
     from gateway.modes.s3 import application
 
-    before = (application.who, application.Sink.answer)
+    before = (application.who, application.S3Application.answer)
     meter = Meter(Ticks())
     with meter.installed(stages.STAGES):
         assert application.who is not before[0]
-        assert application.Sink.answer is not before[1]
-    assert (application.who, application.Sink.answer) == before
+        assert application.S3Application.answer is not before[1]
+    assert (application.who, application.S3Application.answer) == before
     with pytest.raises(Gone, match="no_such"), meter.installed({"x": ("gateway.web.app:no_such",)}):
         pass
 

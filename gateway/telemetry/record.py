@@ -4,7 +4,10 @@ the metrics. A mode fills in its part through `environ["gateway.record"]`.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 
+
+@dataclass(slots=True, eq=False)
 class Record:
     """The mode sets `operation`, `key_id`, `sid`, `key`, `code` and `cache`; the app
     sets the rest.
@@ -18,31 +21,21 @@ class Record:
     and `sent` are bytes of bodies.
     """
 
-    __slots__ = (
-        "aborted",
-        "cache",
-        "client",
-        "code",
-        "corrupt",
-        "duration",
-        "key",
-        "key_id",
-        "method",
-        "mode",
-        "operation",
-        "path",
-        "received",
-        "request_id",
-        "sent",
-        "sid",
-        "started",
-        "status",
-    )
-
-    def __init__(self, request_id: str, method: str, path: str, client: str) -> None:
-        self.request_id, self.method, self.path, self.client = request_id, method, path, client
-        self.mode = self.operation = self.key_id = self.sid = self.code = ""
-        self.key = self.cache = ""
-        self.status = self.received = self.sent = 0
-        self.started = self.duration = 0.0
-        self.aborted = self.corrupt = False
+    request_id: str
+    method: str
+    path: str
+    client: str
+    mode: str = ""
+    operation: str = ""
+    key_id: str = ""
+    sid: str = ""
+    key: str = ""
+    code: str = ""
+    cache: str = ""
+    status: int = 0
+    received: int = 0
+    sent: int = 0
+    started: float = 0.0
+    duration: float = 0.0
+    aborted: bool = False
+    corrupt: bool = False

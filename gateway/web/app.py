@@ -149,7 +149,7 @@ class App:
             body = door.app(environ, exchange)
             if not exchange.line:
                 raise RuntimeError("The mode returned before it called start_response.")
-            return body if isinstance(body, list) else self._admitted(body, exchange)
+            return body if isinstance(body, list) else self._sent(body, exchange)
         except Busy:
             return _refuse(exchange)
         except Ambiguous as error:
@@ -160,14 +160,14 @@ class App:
             log.exception("%s: %s failed", exchange.request_id, exchange.mode or "the gateway")
             return _fail(exchange)
 
-    def _admitted(self, body: Iterable[bytes], exchange: Exchange) -> Sent:
-        try:
-            exchange.admit(answer=True)
-        except Busy:
-            close = getattr(body, "close", None)
-            if close is not None:
-                close()
-            raise
+    def _sent(self, body: Iterable[bytes], exchange: Exchange) -> Sent:
+        """A long answer, of a mode that may have forgotten to ask for its place."""
+        if not exchange.answering:
+            try:
+                exchange.admit(answer=True)
+            except Busy:
+                getattr(body, "close", lambda: None)()
+                raise
         return Sent(body, exchange)
 
     def _over(self, exchange: Exchange) -> None:

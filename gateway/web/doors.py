@@ -52,6 +52,8 @@ class Doors:
         for door in sorted(bound, key=_rank, reverse=True):
             assert door.binding is not None
             self._by_host.setdefault(door.binding.host or "", []).append(door)
+        if modes and modes[-1].name == default:  # it gets what nobody claims, asked or not
+            modes = modes[:-1]
         self._claims = [(mode.claims, Door(mode.name, apps[mode.name])) for mode in modes]
         self._default = Door(default, apps[default])
         self._own = None if own is None else Door("gateway", own)

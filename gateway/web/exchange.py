@@ -24,7 +24,8 @@ ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType] | 
 
 class Exchange(Record):
     """Its parts are used by `app` only; a mode sees the `Record`. `waits`: it has a place,
-    moves nothing, and that is right: it waits for something to happen."""
+    moves nothing, and that is right: it waits for something to happen. `answering`: a long
+    answer was admitted."""
 
     __slots__ = (
         "_admission",
@@ -32,6 +33,7 @@ class Exchange(Record):
         "_need",
         "_over",
         "announced",
+        "answering",
         "begun",
         "headers",
         "held",
@@ -54,6 +56,7 @@ class Exchange(Record):
         Record.__init__(self, request_id, environ["REQUEST_METHOD"], path, self.peer)
         self._admission, self._finish = admission, finish
         self.held = self.waits = self.waiting = self._over = self.unread = False
+        self.answering = False
         self.announced: int | None = None
         self._need = Need.LARGE
         self.line = ""
@@ -76,6 +79,7 @@ class Exchange(Record):
         while that is sent, with `waits` until something happens, else while the body is
         read. Raises `Busy`."""
         if answer:
+            self.answering = True
             self.unread = False  # the answer needs what it needs, whatever came with the request
             if self.held and self._need is Need.SMALL:
                 self.release()
@@ -118,8 +122,8 @@ def _write(data: bytes) -> object:
 
 
 class Received:
-    """`wsgi.input`, counted. When all that was announced has been read, the place that
-    was taken for it is given back."""
+    """`wsgi.input`, counted, and at its end where the announced body is: a server's may not
+    end by itself. Then the place that was taken for it is given back."""
 
     __slots__ = ("_exchange", "_input")
 
@@ -129,6 +133,11 @@ class Received:
 
     def _wait(self, read: Callable[[int], bytes], size: int) -> bytes:
         exchange = self._exchange
+        if exchange.announced is not None:
+            left = exchange.announced - exchange.received
+            size = left if size < 0 else min(size, left)
+        if not size:
+            return b""
         exchange.waiting = True
         try:
             piece = read(size)
@@ -141,10 +150,10 @@ class Received:
         return piece
 
     def read(self, size: int = -1) -> bytes:
-        return self._wait(self._input.read, size) if size else b""
+        return self._wait(self._input.read, size)
 
     def readline(self, size: int = -1) -> bytes:
-        return self._wait(self._input.readline, size) if size else b""
+        return self._wait(self._input.readline, size)
 
     def readlines(self, hint: int = -1) -> list[bytes]:
         return list(self)
@@ -152,15 +161,20 @@ class Received:
     def __iter__(self) -> Iterator[bytes]:
         return iter(self.readline, b"")
 
+    def close(self) -> None:
+        """The server closes its input."""
+
 
 class Sent:
-    """An answer's body that is not bytes already: counted, and closed whatever happens."""
+    """An answer's body that is not bytes already: counted, no longer than was announced, and
+    closed whatever happens."""
 
-    __slots__ = ("_body", "_exchange", "_next")
+    __slots__ = ("_body", "_exchange", "_left", "_next")
 
     def __init__(self, body: Iterable[bytes], exchange: Exchange) -> None:
         self._body, self._exchange = body, exchange
         self._next = iter(body).__next__
+        self._left = _announced(exchange.headers)
 
     def __iter__(self) -> Sent:
         return self
@@ -169,9 +183,11 @@ class Sent:
         exchange = self._exchange
         exchange.waiting = False
         try:
+            if self._left == 0:
+                raise StopIteration
             piece = self._next()
         except StopIteration:
-            exchange.aborted = _missing(exchange)
+            exchange.aborted = self._missing
             exchange.over()
             raise
         except Exception as error:
@@ -185,12 +201,20 @@ class Sent:
             else:
                 log.error("%s: the answer broke off", exchange.request_id, exc_info=error)
             exchange.over()
-            if told and _missing(exchange):
+            if told and self._missing:
                 raise StopIteration from None  # else the server logs it all again
             raise
+        if self._left is not None:
+            piece = piece[: self._left]
+            self._left -= len(piece)
         exchange.sent += len(piece)
         exchange.waiting = True
         return piece
+
+    @property
+    def _missing(self) -> bool:
+        """Whether fewer bytes were sent than announced; then the server breaks the connection."""
+        return bool(self._left) and self._exchange.method != "HEAD"
 
     def close(self) -> None:
         """By the server, at the end and when the client has gone away."""
@@ -200,15 +224,10 @@ class Sent:
                 close()
         finally:
             if not self._exchange._over:
-                self._exchange.aborted = _missing(self._exchange)
+                self._exchange.aborted = self._missing
                 self._exchange.over()
 
 
-def _missing(exchange: Exchange) -> bool:
-    """Whether fewer bytes were sent than announced; then the server breaks the connection."""
-    if exchange.method == "HEAD":
-        return False
-    for name, value in exchange.headers:
-        if name.lower() == "content-length":
-            return exchange.sent < int(value)
-    return False
+def _announced(headers: Headers) -> int | None:
+    """The bytes of an answer's body, as its headers say."""
+    return next((int(text) for name, text in headers if name.lower() == "content-length"), None)

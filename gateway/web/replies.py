@@ -1,4 +1,4 @@
-"""What a mode's handler answers, before it is HTTP.
+"""What a mode's handler answers, and how it becomes WSGI's.
 
 Header names are in lower case. A value may come from another door or an
 upstream; so what a header cannot hold is never put into one.
@@ -6,9 +6,10 @@ upstream; so what a header cannot hold is never put into one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import IO
+from http import HTTPStatus
+from typing import Any
 
 from gateway.storage import PIECE, Readable
 from gateway.web.http_fields import Headers
@@ -28,43 +29,49 @@ class Reply:
 class Sending:
     """A body as WSGI iterates it. Unlike a generator's, its `close` closes what was never begun."""
 
-    __slots__ = ("_body", "_left")
+    __slots__ = ("_body",)
 
-    def __init__(self, body: Readable, length: int) -> None:
-        self._body, self._left = body, length
+    def __init__(self, body: Readable) -> None:
+        self._body = body
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
-        if self._left <= 0:
-            raise StopIteration
-        piece = self._body.read(min(self._left, PIECE))
+        piece = self._body.read(PIECE)
         if not piece:
             raise StopIteration
-        self._left -= len(piece)
         return piece
 
     def close(self) -> None:
         self._body.close()
 
 
-class Limited:
-    """`length` bytes of the server's input, which may not end by itself; None: to its end."""
+_LINES = {one.value: f"{one.value} {one.phrase}" for one in HTTPStatus}
+_BODILESS = frozenset({204, 304})
 
-    __slots__ = ("_input", "_left")
 
-    def __init__(self, source: IO[bytes], length: int | None) -> None:
-        self._input, self._left = source, length
+def send(
+    reply: Reply, environ: dict[str, Any], start_response: Callable[..., Any]
+) -> list[bytes] | Sending:
+    """Begin a reply, and give its body. Of several headers of one name the last one counts:
+    servers send only one."""
+    body, headers = reply.body, dict(reply.headers)
+    head = environ["REQUEST_METHOD"] == "HEAD"
+    length = len(body) if isinstance(body, bytes) else reply.length
+    if head and reply.length is not None:
+        length = reply.length
+    if length is not None and reply.status not in _BODILESS:
+        headers["content-length"] = str(length)
+    line = _LINES.get(reply.status) or f"{reply.status} Unknown"
+    start_response(line, [*headers.items()])
+    if head or reply.status in _BODILESS:
+        return _closed(body)
+    return [body] if isinstance(body, bytes) else Sending(body)
 
-    def read(self, size: int = PIECE, /) -> bytes:
-        if self._left is None:
-            return self._input.read(size)
-        if self._left <= 0:
-            return b""
-        piece = self._input.read(min(size, self._left))
-        self._left -= len(piece)
-        return piece
 
-    def close(self) -> None:
-        """The server closes its input."""
+def _closed(body: bytes | Readable) -> list[bytes]:
+    """None of it."""
+    if not isinstance(body, bytes):
+        body.close()
+    return []

@@ -32,7 +32,6 @@ from gateway.modes.s3.wire import whole_number
 from gateway.storage import NOTHING, BytesBody, Intake, InvalidRequest, Readable
 from gateway.storage.checksums import decode, encode
 from gateway.storage.types import Checksum
-from gateway.web.replies import Limited
 
 LARGEST_PUT = 5 << 30
 """Bytes of one PUT or one part (Amazon S3 User Guide, "Multipart upload limits")."""
@@ -107,7 +106,7 @@ def _plain(request: S3Request, payload: str, limit: int) -> Body:
     digests = _content_md5(request)
     if _HEX.fullmatch(payload):
         digests["SHA256"] = encode(bytes.fromhex(payload))
-    source: Readable = Limited(request.environ["wsgi.input"], size) if size else BytesBody(b"")
+    source: Readable = request.environ["wsgi.input"] if size else BytesBody(b"")
     return Body(source, size, NOTHING, digests)
 
 
@@ -120,7 +119,7 @@ def _chunked(request: S3Request, limit: int) -> Body:
         raise S3Problem("InvalidRequest", "Signed chunks need a signed request.")
     trailers = trailer_names(environ.get("HTTP_X_AMZ_TRAILER", ""))
     reader = ChunkedReader(
-        Limited(environ["wsgi.input"], _length(environ.get("CONTENT_LENGTH"))),
+        environ["wsgi.input"],
         decoded_length=size,
         trailers=trailers,
         signer=None if seed is None else ChunkSigner(seed),

@@ -201,31 +201,27 @@ def new_object(
 ) -> Put:
     """What the headers say of an object that is to be stored."""
     environ = request.environ
-    if environ.keys().isdisjoint(_WRITING):  # as for most uploads
-        return Put(
-            size=size,
-            content_type=content_type(request),
-            metadata=metadata(environ),
-            checksums=checksums,
-            checksum_type=checksum_type,
-            digests=digests,
-            conditions=conditions,
-            owner=request.identity.account,
-            attributes=attributes,
-        )
-    refuse_unknown(request)
+    plain = environ.keys().isdisjoint(_WRITING)  # as for most uploads
     return Put(
         size=size,
         content_type=content_type(request),
-        headers=stored(environ),
         metadata=metadata(environ),
-        tags=tags.from_header(environ.get("HTTP_X_AMZ_TAGGING", "")),
         checksums=checksums,
         checksum_type=checksum_type,
         digests=digests,
         conditions=conditions,
-        encryption=encryption.for_writing(request),
-        storage_class=storage_class(request),
-        owner=request.identity.account,
         attributes=attributes,
+        **({} if plain else _stated(request)),
     )
+
+
+def _stated(request: S3Request) -> dict[str, Any]:
+    """What few uploads say. Raises S3Problem."""
+    refuse_unknown(request)
+    environ = request.environ
+    return {
+        "headers": stored(environ),
+        "tags": tags.from_header(environ.get("HTTP_X_AMZ_TAGGING", "")),
+        "encryption": encryption.for_writing(request),
+        "storage_class": storage_class(request),
+    }

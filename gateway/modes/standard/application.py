@@ -40,7 +40,7 @@ class Sink:
         body = reply.body
         if not isinstance(body, bytes):
             length = reply.length or 0
-            resp.stream, resp.content_length = Sending(body, length), length
+            resp.stream, resp.content_length = Sending(body), length
         elif req.method == "HEAD" and reply.length is not None:
             resp.content_length = reply.length
         else:

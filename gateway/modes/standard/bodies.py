@@ -32,7 +32,6 @@ from gateway.storage import (
 )
 from gateway.storage.checksums import decode
 from gateway.web.http_fields import utf8
-from gateway.web.replies import Limited
 
 _FORM = "multipart/form-data"
 _FIELDS = 64
@@ -57,7 +56,7 @@ def receive(environ: dict[str, Any], limit: int) -> Body:
         return Body(BytesBody(b""), 0, kind, digests)
     if (admit := environ.get("gateway.admission")) is not None:
         admit()
-    source = Limited(environ["wsgi.input"], size)
+    source: Readable = environ["wsgi.input"]
     if kind.lower().startswith(_FORM):
         return _of_form(source, size, kind, digests)
     return Body(source, size, kind, digests)
@@ -86,7 +85,7 @@ def _content_md5(environ: dict[str, Any]) -> Mapping[str, str]:
     return {"MD5": text.strip()}
 
 
-def _of_form(source: Limited, size: int, kind: str, digests: Mapping[str, str]) -> Body:
+def _of_form(source: Readable, size: int, kind: str, digests: Mapping[str, str]) -> Body:
     boundary = parse_header(kind)[1].get("boundary", "")
     if not (0 < len(boundary) <= 70 and boundary.isascii()):
         raise StandardProblem("invalid_request", "The form does not say its boundary.")
@@ -113,7 +112,7 @@ def _next_file(parts: Iterator[BodyPart], counted: _Counted) -> BodyPart | None:
 class _Counted:
     """The body of the form; `check` tells one that broke off from one that is malformed."""
 
-    def __init__(self, source: Limited, announced: int) -> None:
+    def __init__(self, source: Readable, announced: int) -> None:
         self._source, self._announced, self._received = source, announced, 0
 
     def read(self, size: int | None = -1, /) -> bytes:
