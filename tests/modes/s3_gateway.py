@@ -1,163 +1,78 @@
-"""A small gateway over the memory store, served on loopback: what tests of the S3 mode use."""
+"""The gateway in memory, with the S3 mode alone, on a socket: what tests of that mode use."""
 
 from __future__ import annotations
 
 import hashlib
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from http.client import HTTPConnection
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 from urllib.parse import quote
 
-import waitress.server
 from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from waitress.channel import HTTPChannel
 
-from drivers.memory.store import Memory
-from gateway.access.access import Access
-from gateway.access.grants import Grant
-from gateway.access.identity import Account, Credential, Identity, KeyAccess, Keys
-from gateway.access.rules import UNKNOWN, Facts
-from gateway.access.settings import Setting, SettingKind
+from gateway.access.identity import Credential
+from gateway.config import Configuration, load
 from gateway.modes import Settings, WSGIApp
 from gateway.modes.s3 import S3Mode
-from gateway.servers.waitress_channel import Parser
-from gateway.services.service import Identification, Service
-from gateway.storage import (
-    AlreadyExists,
-    Buckets,
-    Changes,
-    Conflict,
-    Context,
-    Followers,
-    Forbidden,
-    NoFollowers,
-    NoSuchStore,
-    Secret,
-    Store,
-)
-from gateway.storage.store import now
+from gateway.servers import Loaded, Plan
+from gateway.servers.waitress import WaitressServer
+from gateway.services.runtime import Runtime, open_runtime
+from gateway.telemetry.access_log import AccessLog
+from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.record import Record
-from gateway.telemetry.request_list import RequestList
 from gateway.web import request_head
+from gateway.web.admission import Admission
+from gateway.web.app import create_app
 
-T = TypeVar("T")
+_ACCOUNTS = (
+    {"id": "main", "name": "Main account"},
+    {"id": "other", "name": "Other account", "email": "other@example.com"},
+)
+_KEYS = (
+    {"id": "main-key", "account": "main", "access": "own"},
+    {"id": "other-key", "account": "other", "access": "own"},
+    {"id": "reader-key", "account": "other", "access": "read-all"},
+)
 
-ACCOUNTS = {
-    one.id: one
-    for one in (
-        Account(id="main", name="Main account"),
-        Account(id="other", name="Other account", email="other@example.com"),
-    )
+
+def configuration(settings: Settings, declared: Sequence[str] = ()) -> Configuration:
+    """`declared` are services of the account `main`."""
+    server = {
+        "memory": True,
+        "region": settings.region,
+        "domains": list(settings.domains),
+        "max_body": settings.max_body,
+        **({"external_url": settings.external_url} if settings.external_url else {}),
+    }
+    tables = {
+        "server": server,
+        "accounts": list(_ACCOUNTS),
+        "keys": [{**key, "secret": f"secret of {key['id']}"} for key in _KEYS],
+        "services": {sid: {"driver": "memory", "account": "main"} for sid in declared},
+    }
+    return load(tables=tables, environ={})
+
+
+CREDENTIALS: dict[str, Credential] = {
+    key.id: key.credential() for key in configuration(Settings()).keys
 }
 
 
-def _credential(key: str, account: str, access: KeyAccess) -> Credential:
-    identity = Identity(key=key, account=account, access=access)
-    return Credential(id=key, secret=Secret(f"secret of {key}"), identity=identity)
+def small_gateway(settings: Settings = Settings()) -> Runtime:
+    """What the mode gets, without anything in front of it."""
+    return open_runtime(configuration(settings), server="waitress", environ={})
 
 
-CREDENTIALS = {
-    "main-key": _credential("main-key", "main", "own"),
-    "other-key": _credential("other-key", "other", "own"),
-    "reader-key": _credential("reader-key", "other", "read-all"),
-}
+class _Records(list[Record]):
+    """In place of an access log."""
 
-
-class SmallKeys:
-    def credential(self, key: str) -> Credential | None:
-        return CREDENTIALS.get(key)
-
-    def credential_by_secret(self, secret: str) -> Credential | None:
-        raise AssertionError("S3 looks keys up by id")
-
-
-class SmallGateway:
-    """Buckets in memory. `declared` are service ids that cannot be changed."""
-
-    def __init__(self, settings: Settings = Settings()) -> None:
-        self.settings = settings
-        self.keys: Keys = SmallKeys()
-        self.requests = RequestList()
-        self.stopping = threading.Event()
-        self.followers: Followers = NoFollowers()
-        self._store = Memory()
-        self._store.open(Context(master_key=Secret(bytes(32))))
-        self._about: dict[str, Identification] = {}
-        self.records: list[Record] = []
-
-    def close(self) -> None:
-        self._store.close()
-        self.requests.close()
-
-    def clock(self) -> int:
-        return now()
-
-    def account(self, account: str) -> Account | None:
-        return ACCOUNTS.get(account)
-
-    def account_by_email(self, email: str) -> Account | None:
-        return next((one for one in ACCOUNTS.values() if one.email == email), None)
-
-    @property
-    def buckets(self) -> Buckets:
-        found = self._store.find(Buckets)
-        assert found is not None
-        return found
-
-    def access(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> Access:
-        if sid not in self._about:
-            raise NoSuchStore(name=sid)
-        store = cast(Store, self.buckets.bucket(sid))
-        return Access(Service(self._about[sid], store), identity, facts=facts)
-
-    def feed(self, sid: str) -> Changes:
-        return self.access(Identity(), sid).service.need(Changes)
-
-    def services(self, identity: Identity, facts: Facts = UNKNOWN) -> Sequence[Access]:
-        found = [self.access(identity, sid) for sid in sorted(self._about)]
-        return [one for one in found if one.visible]
-
-    def create(self, identity: Identity, sid: str, grants: Sequence[Grant] = ()) -> Access:
-        if not identity.account or identity.access in ("read-all",):
-            raise Forbidden
-        if sid in self._about:
-            raise AlreadyExists
-        self.buckets.create(sid)
-        self._about[sid] = Identification(
-            sid=sid, driver="memory", owner=identity.account, created=now(), grants=tuple(grants)
-        )
-        return self.access(identity, sid)
-
-    def drop(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> None:
-        self.access(identity, sid).require("drop")
-        if self._about[sid].declared:
-            raise Conflict("The service is declared in the configuration.")
-        self.buckets.drop(sid)
-        del self._about[sid]
-
-    def set_grants(
-        self, identity: Identity, sid: str, grants: Sequence[Grant], facts: Facts = UNKNOWN
-    ) -> None:
-        self.access(identity, sid).require("write-grants")
-        self._about[sid] = replace(self._about[sid], grants=tuple(grants))
-
-    def setting(self, access: Access, kind: SettingKind[T]) -> Setting[T] | None:
-        raise AssertionError("S3 has no settings yet")
-
-    def set_setting(self, access: Access, kind: SettingKind[T], document: str) -> Setting[T]:
-        raise AssertionError("S3 has no settings yet")
-
-    def remove_setting(self, access: Access, kind: SettingKind[Any]) -> bool:
-        raise AssertionError("S3 has no settings yet")
-
-    def declare(self, sid: str) -> None:
-        """As if the configuration had declared it."""
-        self._about[sid] = replace(self._about[sid], declared=f"services.{sid}")
+    shed = 0
+    add = list.append
 
 
 class _Signer(S3SigV4Auth):  # type: ignore[misc]  # botocore has no types
@@ -195,10 +110,12 @@ class Answer:
 
 @dataclass
 class Served:
-    """A gateway on a socket, with real clients for it."""
+    """A gateway on a socket, with real clients for it. `records`: of all requests, in the
+    order in which they were over."""
 
-    gateway: SmallGateway
+    gateway: Runtime
     port: int
+    records: list[Record]
     _clients: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -291,51 +208,51 @@ class Served:
             connection.close()
 
 
-def wrapped(app: WSGIApp, gateway: SmallGateway) -> WSGIApp:
-    """What the gateway's own application does before a mode sees a request."""
+def wrapped(app: WSGIApp) -> WSGIApp:
+    """The mode without the gateway's own application around it: who calls it says what
+    stands in the environ, but for the record."""
 
     def call(environ: dict[str, Any], start_response: Any) -> Any:
         request_head.restore(environ)
         record = Record("0123456789ABCDEF", environ["REQUEST_METHOD"], environ["PATH_INFO"], "")
         environ["gateway.request_id"], environ["gateway.record"] = record.request_id, record
-        gateway.records.append(record)
         return app(environ, start_response)
 
     return call
 
 
-class _Parser(Parser):
-    """waitress waits for ever for the body of a request that expects 100-continue and has
-    none, as boto3 sends it: see its `HTTPChannel.send_continue`."""
-
-    def parse_header(self, header_plus: bytes) -> None:
-        super().parse_header(header_plus)
-        if not self.chunked and not self.content_length:
-            self.expect_continue = False
-
-
-class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
-    parser_class = _Parser
-
-
 @contextmanager
-def serving(settings: Settings = Settings()) -> Iterator[Served]:
-    gateway = SmallGateway(settings)
-    app = wrapped(S3Mode().app(gateway), gateway)
-    server = waitress.server.create_server(
-        app, host="127.0.0.1", port=0, threads=4, max_request_body_size=1 << 30
+def serving(settings: Settings = Settings(), declared: Sequence[str] = ()) -> Iterator[Served]:
+    configured = configuration(settings, declared)
+    gateway = open_runtime(configured, server="waitress", environ={})
+    admission, records = Admission(100, spools=True), _Records()
+    app = create_app(
+        gateway,
+        [S3Mode()],
+        configured,
+        admission=admission,
+        metrics=Metrics(None),
+        access_log=cast(AccessLog, records),
     )
-    server.channel_class = _Channel
-    thread = threading.Thread(target=server.run, daemon=True)
+    server, addresses, ready = WaitressServer(), list[tuple[str, int]](), threading.Event()
+
+    def announce(found: tuple[tuple[str, int], ...]) -> None:
+        addresses.extend(found)
+        ready.set()
+
+    plan = Plan(
+        load=lambda: Loaded(app, gateway.close, admission, gateway.stopping.set),
+        listen=(("127.0.0.1", 0),),
+        threads=4,
+    )
+    thread = threading.Thread(target=server.run, args=(plan, announce), daemon=True)
     thread.start()
+    assert ready.wait(30)
     try:
-        yield Served(gateway, server.effective_port)
+        yield Served(gateway, addresses[0][1], records)
     finally:
-        with suppress(OSError):  # the loop was awake, and has closed by now
-            server.trigger.pull_trigger(server.close)
-        thread.join(5)
-        server.task_dispatcher.shutdown()
-        gateway.close()
+        server.stop()
+        thread.join(10)
 
 
 def encoded(key: str) -> str:

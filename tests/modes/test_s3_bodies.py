@@ -15,7 +15,7 @@ from gateway.modes import Settings
 from gateway.modes.s3 import bodies
 from gateway.modes.s3.auth import UNSIGNED_CHUNKS_TRAILER, Authenticated
 from gateway.modes.s3.request import S3Request
-from tests.modes.s3_gateway import Answer, Served, SmallGateway
+from tests.modes.s3_gateway import Answer, Served, small_gateway
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_what_has_bytes_to_be_read_asks_for_a_place(
         "wsgi.input": io.BytesIO(),
         "gateway.admission": lambda: asked.append(True),
     }
-    with closing(SmallGateway(Settings())) as gateway:
+    with closing(small_gateway(Settings())) as gateway:
         request = S3Request(environ, gateway)
         request.authenticated = Authenticated(payload=payload)
         bodies.receive(request)
