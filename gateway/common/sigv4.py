@@ -103,10 +103,9 @@ def string_to_sign(timestamp: str, scope: str, canonical: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def signing_key(secret: str | Secret, day: str, region: str, service: str = SERVICE) -> bytes:
+def signing_key(secret: str, day: str, region: str, service: str = SERVICE) -> bytes:
     """Derived once per secret, day and region: it costs four HMACs."""
-    text = secret if isinstance(secret, str) else secret.reveal()
-    key = f"AWS4{text}".encode()
+    key = f"AWS4{secret}".encode()
     for part in (day, region, service, TERMINATOR):
         key = digest(key, part.encode(), "sha256")
     return key

@@ -135,7 +135,7 @@ def _verify(
     if credential is None:
         raise S3Problem("InvalidAccessKeyId", AWSAccessKeyId=claim.key_id)
     path, scope = sigv4.canonical_path(request.path), claim.scope
-    key = sigv4.signing_key(credential.secret, claim.day, claim.region)
+    key = sigv4.signing_key(credential.secret.reveal(), claim.day, claim.region)
     provided = given.encode("latin-1")
     for host in request.hosts:
         lines = headers.lines(request.environ, host)
