@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-import subprocess
+import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from gateway.config import Binding
 from gateway.config.tables import HostName
 from gateway.modes import Gateway, WSGIApp
+from gateway.servers.sockets import make_impatient
 from gateway.storage import Busy
 from gateway.telemetry.access_log import FORMATS, AccessLog, as_json, as_text
 from gateway.telemetry.metrics import Metrics
@@ -492,26 +493,11 @@ def test_ready_says_what_is_wrong(tmp_path: Path) -> None:
     assert Called(pages, environ("/-/health/live", method="HEAD")).body == b""
 
 
-OPENS_LATER = """
-import socket, time
-from gateway.servers.sockets import make_impatient_soon
-
-make_impatient_soon()
-with socket.create_server(("127.0.0.1", 0)) as listening:
-    for _ in range(1000):
-        if listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT):
-            break
-        time.sleep(0.02)
-    with socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:
-        print(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT))
-"""
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="TCP_USER_TIMEOUT is Linux's")
-@pytest.mark.usefixtures("sockets", "processes")
-def test_connections_of_a_socket_that_opens_later_are_dropped_when_they_stall() -> None:
-    # In a process of its own: here other tests may have sockets that listen already.
-    found = subprocess.run(
-        [sys.executable, "-c", OPENS_LATER], capture_output=True, text=True, check=True
-    )
-    assert found.stdout.strip() == "60000"
+@pytest.mark.usefixtures("sockets")
+def test_connections_of_a_socket_are_dropped_when_they_stall() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        make_impatient(listening)
+        with socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:
+            found = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+    assert found == 60_000

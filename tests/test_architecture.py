@@ -294,3 +294,62 @@ def later():
     ]
     (own,) = imports("from .store import Store", "gateway.storage", package=True)
     assert own[1] == "gateway.storage.store.Store"
+
+
+WHO_ASKS: dict[str, tuple[str, ...]] = {
+    # of a request's environ: who may read or write it
+    "REMOTE_ADDR": ("gateway.web.forwarded", "gateway.web.exchange", "gateway.servers"),
+    "HTTP_HOST": ("gateway.web.forwarded", "gateway.web.request_head", "gateway.modes.s3"),
+    "wsgi.url_scheme": (
+        "gateway.web.forwarded",
+        "gateway.web.request_facts",
+        "gateway.modes.s3",
+        "gateway.servers",
+    ),
+    "SERVER_PORT": ("gateway.web.doors", "gateway.servers"),
+    "SERVER_NAME": ("gateway.servers",),
+    "HTTP_FORWARDED": ("gateway.web.forwarded",),
+    "HTTP_X_FORWARDED_FOR": ("gateway.web.forwarded",),
+    "HTTP_X_FORWARDED_HOST": ("gateway.web.forwarded",),
+    "HTTP_X_FORWARDED_PROTO": ("gateway.web.forwarded",),
+    "HTTP_X_FORWARDED_PORT": (),
+    "HTTP_X_REAL_IP": (),
+}
+"""Servers say what they see, `forwarded` decides once, before a door is chosen, and what comes
+behind it reads that: the client in `gateway.client`, host and scheme where they always are."""
+
+
+def looked_up(source: str) -> Iterator[tuple[int, str]]:
+    """(line, text) of each text by which something is looked up, set or taken."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Subscript):
+            keys = [node.slice]
+        elif isinstance(node, ast.Call):
+            keys = list(node.args)
+        elif isinstance(node, ast.Compare):
+            keys = [node.left]
+        else:
+            continue
+        yield from (
+            (node.lineno, key.value)
+            for key in keys
+            if isinstance(key, ast.Constant) and isinstance(key.value, str)
+        )
+
+
+def test_who_asks_for_what_is_decided_in_one_place() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{line} reads {name}"
+        for path in sorted((ROOT / "gateway").rglob("*.py"))
+        if not within(module := module_of(path), "gateway.testing.server")  # it is a server
+        for line, name in looked_up(path.read_text("utf-8"))
+        if name in WHO_ASKS and not any(within(module, one) for one in WHO_ASKS[name])
+    ]
+    assert not found, "\n" + "\n".join(found)
+
+
+def test_what_is_looked_up_is_seen() -> None:
+    source = """
+environ["A"]; environ.get("B", ""); "C" in environ; said(environ, "D"); names = {"E"}
+"""
+    assert {text for _, text in looked_up(source)} == {"A", "B", "", "C", "D"}

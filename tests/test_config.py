@@ -14,10 +14,10 @@ from typing import Annotated, Any, ClassVar, Literal
 import pytest
 
 from gateway.config import (
+    Address,
     Configuration,
     ConfigurationError,
     Key,
-    Listener,
     load,
     load_again,
 )
@@ -162,7 +162,7 @@ def test_clients_have_a_second_at_least(read: Any, name: str) -> None:
 def test_the_example_is_read(read: Any, tmp_path: Path) -> None:
     configuration = read(EXAMPLE, {"READER_SECRET": "s3cret"})
     server = configuration.server
-    assert server.listen == (Listener("127.0.0.1", 9000), Listener("::1", 9001))
+    assert server.listen == (Address("127.0.0.1", 9000), Address("::1", 9001))
     assert [str(one) for one in server.listen] == ["127.0.0.1:9000", "[::1]:9001"]
     assert configuration.data == tmp_path / "store"
     assert (server.drain, server.max_body, server.domains) == (60.0, 5 << 40, ("s3.example.com",))
@@ -196,7 +196,7 @@ def test_a_source_may_be_seen_below_a_path(read: Any) -> None:
 def test_defaults_just_work(tmp_path: Path, plugins: Plugins, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     configuration = load(environ={}, plugins=plugins)
-    assert configuration.server.listen == (Listener("127.0.0.1", 9000),)
+    assert configuration.server.listen == (Address("127.0.0.1", 9000),)
     assert configuration.server.body_limit("granian") == 5 << 40
     assert configuration.server.body_limit("waitress") == 1 << 30
     assert configuration.buckets.driver.driver == "local"
@@ -579,3 +579,58 @@ def test_a_plugin_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(finding, "entry_points", lambda group: [point])
     with pytest.raises(PluginError, match=r'"broken" \(no_such_module_anywhere\)'):
         Plugins.load()
+
+
+@pytest.fixture
+def pem(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.pem").touch()
+        (tmp_path / f"{name}.key").touch()
+
+
+A = '{ certificate = "a.pem", key = "a.key" }'
+B = '{ certificate = "b.pem", key = "b.key" }'
+
+
+@pytest.mark.usefixtures("pem")
+def test_a_listener_has_certificates_of_its_own_or_those_of_the_server(read: Any) -> None:
+    text = f"""
+        [server]
+        tls = {A}
+        listen = [
+            "127.0.0.1:1",
+            {{ address = "127.0.0.1:2" }},
+            {{ address = "127.0.0.1:3", tls = {B} }},
+            {{ address = "127.0.0.1:4", tls = [{A}, {B}] }},
+            {{ address = "127.0.0.1:5", tls = false }},
+        ]
+    """
+    listeners = read(text).server.listeners
+    assert [one.address.port for one in listeners] == [1, 2, 3, 4, 5]
+    found = [[tls.certificate.name for tls in one.tls or ()] for one in listeners]
+    assert found == [["a.pem"], ["a.pem"], ["b.pem"], ["a.pem", "b.pem"], []]
+    assert [one.url.partition(":")[0] for one in listeners] == ["https"] * 4 + ["http"]
+
+
+@pytest.mark.usefixtures("pem")
+@pytest.mark.parametrize(
+    ("listener", "place", "said"),
+    [
+        ('{ adress = "127.0.0.1:2" }', ".adress", 'Did you mean "address"?'),
+        ("{ tls = false }", ".address", "missing"),
+        ('{ address = "127.0.0.1:2", tls = true }', ".tls", "false"),
+        ('{ address = "127.0.0.1:2", tls = { certificate = "a.pem" } }', ".tls.key", "missing"),
+        ("9000", "", "an address such as"),
+    ],
+)
+def test_what_is_wrong_with_a_listener_is_said_with_its_place(
+    read: Any, listener: str, place: str, said: str
+) -> None:
+    found = problems(read, f'[server]\nlisten = ["127.0.0.1:1", {listener}]\n')
+    assert said in found[f"server.listen[1]{place}"]
+
+
+@pytest.mark.usefixtures("pem")
+def test_an_address_is_given_once_with_or_without_a_table(read: Any) -> None:
+    text = '[server]\nlisten = ["127.0.0.1:1", { address = "127.0.0.1:1" }]\n'
+    assert "given twice" in problems(read, text)["server.listen"]

@@ -20,6 +20,7 @@ import pytest
 from gateway.commands import serve as serve_module
 from gateway.commands import start_screen
 from gateway.commands.serve import choose, count_workers
+from gateway.commands.tls import certificates
 from gateway.config import Configuration, load
 from gateway.servers import CannotServe, Loaded
 from gateway.servers.worker import settled
@@ -209,10 +210,9 @@ def test_a_second_gateway_on_a_cache_is_told_once(tmp_path: Path) -> None:
 
 
 @posix
-def test_auto_is_granian_for_one_address_and_waitress_for_several(tmp_path: Path) -> None:
+def test_auto_is_granian_for_one_address_and_for_several(tmp_path: Path) -> None:
     assert choose(configured(tmp_path, "")) == "granian"
-    several = 'listen = ["127.0.0.1:9000", "127.0.0.1:9001"]'
-    assert choose(configured(tmp_path, several)) == "waitress"
+    assert choose(configured(tmp_path, SEVERAL)) == "granian"
 
 
 @pytest.fixture(scope="module")
@@ -251,21 +251,11 @@ def test_what_is_said_of_a_server_is_true(
         said = str(error)
     else:
         assert wanted in ("auto", found)
-        assert found == "waitress" or not (absent or listen)
-        assert found == "granian" or not secure
+        assert found == "waitress" or not absent
         return
     assert (NOWHERE in said) is bool(absent)
-    tried = 0
-    for named in {"granian", "waitress"} & set(re.findall(r"server = '(\w+)'", said)):
-        tried += 1
-        assert chosen(named, "" if "set one" in said else listen, secure=secure) == named
-    if "set one" in said and "server =" not in said:
-        tried += 1
-        assert chosen(wanted, "", secure=secure) == "granian"
-    if "remove [server] tls" in said:
-        tried += 1
-        assert chosen("auto", listen, secure=False)
-    assert tried
+    (named,) = re.findall(r"server = '(\w+)'", said)
+    assert chosen(named, listen, secure=secure) == named
 
 
 def _another(key: Path, folder: Path) -> None:
@@ -297,7 +287,7 @@ def test_a_certificate_that_cannot_be_used_is_said_before_anything_is_made(
     spoil(key, tmp_path)
     done = ended(written(tmp_path, f"tls = {{ certificate = '{made}', key = '{key}' }}"))
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("gateway: serve.tls: the certificate ")
+    assert done.stderr.startswith("gateway: server.tls: the certificate ")
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "data").exists()
 
@@ -333,7 +323,7 @@ def test_one_worker_and_why(tmp_path: Path) -> None:
 
 
 def warnings(configuration: Configuration, server: str = "granian") -> list[str]:
-    listen = configuration.server.listen
+    listen = [one.address for one in configuration.server.listeners]
     return list(start_screen.unsafe(configuration, listen, server))
 
 
@@ -348,3 +338,29 @@ def test_what_is_unsafe_is_said(tmp_path: Path) -> None:
     binding = '[[bindings]]\nport = 8081\nmode = "s3"'
     (bound,) = warnings(configured(tmp_path, "", binding))
     assert bound == "a binding waits at port 8081, where nothing listens."
+
+
+@pytest.mark.parametrize(("days", "said"), [(-1, "is over: "), (9, "is soon over: "), (60, "")])
+def test_certificates_that_end_are_said(tmp_path: Path, days: int, said: str) -> None:
+    made, key = certificate(tmp_path, "photos.test", days)
+    tls = f"tls = {{ certificate = '{made}', key = '{key}' }}"
+    found = warnings(configured(tmp_path, f'listen = "0.0.0.0:9000"\n{tls}'))
+    assert len(found) == bool(said)
+    assert all(said in one and "photos.test until 2" in one for one in found)
+
+
+def test_a_listener_without_tls_is_said_beside_one_with_it(tmp_path: Path, tls: str) -> None:
+    listen = 'listen = [":9000", { address = ":9001", tls = false }]'
+    found = warnings(configured(tmp_path, f"{listen}\n{tls}"))
+    (plain,) = [one for one in found if "without TLS" in one]
+    assert plain.startswith("0.0.0.0:9001 can be reached from other machines")
+
+
+def test_a_certificate_of_a_listener_that_cannot_be_used_is_said_with_its_place(
+    tmp_path: Path, tls: str
+) -> None:
+    made, key = certificate(tmp_path)
+    key.write_text("none")
+    own = f"{{ address = ':9001', tls = {{ certificate = '{made}', key = '{key}' }} }}"
+    with pytest.raises(CannotServe, match=r"^server\.listen\[1\]\.tls: the certificate "):
+        certificates(configured(tmp_path, f"listen = [':9000', {own}]\n{tls}"))

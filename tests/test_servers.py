@@ -740,14 +740,10 @@ def test_a_port_that_is_taken_is_said(servers: dict[str, Running], kind: str) ->
         assert f"127.0.0.1:{other.port}: something else listens there already" in done.stderr
 
 
-def test_waitress_serves_several_addresses() -> None:
-    with running("waitress", port="0,0") as server:
+@BOTH
+def test_several_addresses_are_served(kind: str) -> None:
+    with running(kind, port="0,0") as server:
         assert [get(port, "/n").status for port in server.ports] == [200, 200]
-
-
-def test_granian_refuses_several_addresses() -> None:
-    with pytest.raises(AssertionError, match="granian serves one address"):
-        running("granian", port="0,0").__enter__()
 
 
 def test_metrics_add_up_over_workers(tmp_path: Path) -> None:
@@ -766,19 +762,14 @@ def test_health_answers(port: int) -> None:
     assert get(port, "/-/other").status == 404
 
 
-def test_granian_speaks_tls(tmp_path: Path) -> None:
+@BOTH
+def test_both_speak_tls(tmp_path: Path, kind: str) -> None:
     _certificate(tmp_path)
-    with running("granian", "1", "", str(tmp_path)) as server:
+    with running(kind, "1", "", str(tmp_path)) as server:
         context = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
         with context.wrap_socket(connect(server.port), server_hostname="localhost") as secure:
             secure.sendall(b"GET /n HTTP/1.1\r\nHost: a\r\n\r\n")
             assert receive(secure).body == b"tiny GET /n"
-
-
-def test_waitress_says_that_it_has_no_tls(tmp_path: Path) -> None:
-    _certificate(tmp_path)
-    with pytest.raises(AssertionError, match="waitress has no TLS"):
-        running("waitress", "1", "", str(tmp_path)).__enter__()
 
 
 def _certificate(folder: Path) -> None:

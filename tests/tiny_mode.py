@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from gateway.modes import Gateway, WSGIApp
-from gateway.servers import CannotServe, HTTPServer, Loaded, Plan, ending
+from gateway.servers import CannotServe, Endpoint, HTTPServer, Loaded, Plan, ending
+from gateway.servers.certificates import CertificateFiles
 from gateway.servers.granian import GranianServer
 from gateway.servers.waitress import WaitressServer
 from gateway.telemetry.access_log import AccessLog
@@ -203,6 +204,24 @@ def _stderr() -> TextIO:
     return sys.stderr
 
 
+def endpoints(ports: str, tls: str) -> tuple[Endpoint, ...]:
+    """`tls`: folders of certificates, those of a listener separated by "+"; one for all, or one
+    for each."""
+    each = (tls.split(",") * len(ports.split(",")))[: len(ports.split(","))]
+    return tuple(
+        Endpoint(
+            "127.0.0.1",
+            int(port),
+            tuple(
+                CertificateFiles(Path(folder) / "cert.pem", Path(folder) / "key.pem")
+                for folder in folders.split("+")
+                if folder
+            ),
+        )
+        for port, folders in zip(ports.split(","), each, strict=True)
+    )
+
+
 def main(server: str, port: str, workers: str = "1", folder: str = "", tls: str = "") -> int:
     servers: dict[str, Callable[[], HTTPServer]] = {
         "granian": GranianServer,
@@ -229,13 +248,12 @@ def main(server: str, port: str, workers: str = "1", folder: str = "", tls: str 
             spools=server == "waitress",
             folder=Path(folder) if folder else None,
         ),
-        listen=tuple(("127.0.0.1", int(one)) for one in port.split(",")),
+        listen=endpoints(port, tls),
         workers=int(workers),
         threads=threads,
         drain=float(os.environ.get("TINY_DRAIN", DRAIN)),
         body_timeout=float(os.environ.get("TINY_BODY_TIMEOUT", "60")),
         max_body=50_000_000,
-        tls=(Path(tls) / "cert.pem", Path(tls) / "key.pem") if tls else None,
     )
 
     def ready(addresses: tuple[tuple[str, int], ...]) -> None:

@@ -7,7 +7,7 @@ import os
 import sys
 
 from gateway.catalog import CatalogError, find_master
-from gateway.commands import connectivity, inventory, start_screen
+from gateway.commands import connectivity, inventory, start_screen, tls
 from gateway.commands.command import Command
 from gateway.commands.place import add_place, configured
 from gateway.commands.serve import choose, count_workers
@@ -23,6 +23,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _run(typed: argparse.Namespace) -> int:
     configuration = configured(typed)
     server = choose(configuration)
+    certificates = list(tls.lines(configuration))
     if configuration.data is not None and (problem := data_folder.foreseen(configuration.data)):
         raise CatalogError(f"{problem} {data_folder.CHOOSE}")
     find_master(configuration.data, os.environ)
@@ -37,14 +38,16 @@ def _run(typed: argparse.Namespace) -> int:
     options = configuration.server
     print(f"  server     {server}, {count_workers(configuration, server)[1]}")
     print(f"  data       {configuration.data or 'in memory: nothing is kept'}")
-    for listener in options.listen:
-        print(f"  listens at {listener}")
+    for listener in options.listeners:
+        print(f"  listens at {listener.address}{' with TLS' if listener.tls else ''}")
+    for one in certificates:
+        print(f"  TLS        {one}")
     for one in start_screen.services(configuration.services):
         print(f"  service    {one}")
     for binding in configuration.bindings:
         if binding.mode == "public":
             print(f"NOTE: {binding.service} is public: anybody may read it by its binding.")
-    listeners = [(one.host, one.port) for one in options.listen]
+    listeners = [one.address for one in options.listeners]
     for warning in start_screen.unsafe(configuration, listeners, server):
         print(f"WARNING: {warning}")
     return _connected(configuration) if typed.connect else 0

@@ -20,15 +20,14 @@ from pathlib import Path
 from typing import TextIO
 
 from gateway.catalog import CatalogError, FirstCredential, prepare
-from gateway.commands import start_screen
+from gateway.commands import start_screen, tls
 from gateway.commands.command import Command
 from gateway.commands.control import Control
 from gateway.commands.place import add_config, configured
 from gateway.commands.rereading import Rereading
 from gateway.common.cpu_quota import usable_processors
-from gateway.config import Configuration, Origin, Tls
-from gateway.config import ServerOptions as Options
-from gateway.servers import CannotServe, HTTPServer, Loaded, Plan
+from gateway.config import Configuration, Listener, Origin
+from gateway.servers import CannotServe, Endpoint, HTTPServer, Loaded, Plan
 from gateway.servers.granian import GranianServer
 from gateway.servers.sockets import free
 from gateway.servers.waitress import WaitressServer
@@ -86,9 +85,10 @@ def _serve(configuration: Configuration, out: TextIO) -> int:
     os.environ[INSTANCE] = secrets.token_hex(8)  # what its processes have in common
     logs.configure(configuration.server.log_format)
     kind = choose(configuration)
+    tls.certificates(configuration)
     workers, why = count_workers(configuration, kind)
-    for listener in configuration.server.listen:
-        free(listener.host, listener.port)  # before anything is made
+    for address in (one.address for one in configuration.server.listeners):
+        free(address.host, address.port)  # before anything is made
     first = prepare(configuration)
     if configuration.data is None and first is not None:
         configuration = configuration.with_root(first.root)
@@ -141,7 +141,7 @@ def _plan(
         if kind == "waitress"
         else loads(configuration.origin),
         read_again=Rereading(configuration, workers, environ, loads),
-        listen=tuple((one.host, one.port) for one in options.listen),
+        listen=tuple(map(_endpoint, options.listeners)),
         workers=workers,
         threads=threads,
         drain=options.drain,
@@ -149,8 +149,11 @@ def _plan(
         body_timeout=options.body_timeout,
         max_body=options.body_limit(kind),
         claims=folder if options.cpu_affinity else None,
-        tls=None if options.tls is None else (options.tls.certificate, options.tls.key),
     )
+
+
+def _endpoint(listener: Listener) -> Endpoint:
+    return Endpoint(*listener.address, tls.files_of(listener))
 
 
 @dataclass
@@ -180,23 +183,14 @@ class _Screen:
 
 
 def choose(configuration: Configuration) -> ServerName:
-    """The server that was asked for; else the one that does what is configured. Raises
-    `CannotServe` where none does, or not the one that was asked for."""
-    options = configuration.server
-    several, absent = len(options.listen) > 1, _absent()
-    if options.tls is not None:
-        _need_tls(options, absent)
-        return "granian"
-    if options.server == "auto":
-        return "waitress" if several or absent else "granian"
-    if options.server == "granian" and absent:
+    """The server that was asked for, else granian where it runs. Raises `CannotServe` where
+    the one that was asked for does not run."""
+    absent, wanted = _absent(), configuration.server.server
+    if wanted == "auto":
+        return "waitress" if absent else "granian"
+    if wanted == "granian" and absent:
         raise CannotServe(f"granian {absent}: set server = 'waitress'.")
-    if options.server == "granian" and several:
-        raise CannotServe(
-            "granian serves one address: give one, or set server = 'waitress', which serves"
-            " several."
-        )
-    return options.server
+    return wanted
 
 
 def _absent() -> str:
@@ -204,45 +198,6 @@ def _absent() -> str:
     if sys.platform == "win32":
         return "does not run on Windows"
     return "" if importlib.util.find_spec("granian") else "is not installed here"
-
-
-_PROXY = "remove [server] tls and put a proxy in front that has it"
-
-
-def _need_tls(options: Options, absent: str) -> None:
-    assert options.tls is not None
-    if absent:
-        raise CannotServe(f"Only granian has TLS, and it {absent}: {_PROXY}.")
-    asked = " and server = 'granian'" if options.server == "waitress" else ""
-    if len(options.listen) > 1:
-        raise CannotServe(
-            "TLS is served at one address, by granian: set one [server] listen"
-            f"{asked}, or {_PROXY}."
-        )
-    if asked:
-        raise CannotServe(f"waitress has no TLS: set server = 'granian', or {_PROXY}.")
-    if problem := _unusable(options.tls):
-        raise CannotServe(f"server.tls: {problem}.")
-
-
-def _unusable(tls: Tls) -> str:
-    """Why a certificate and its key are none, or not of each other; "" when they are."""
-    import ssl
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        context.load_cert_chain(tls.certificate, tls.key, password=_no_password)
-    except ssl.SSLError as error:  # an OSError too
-        reason = (error.reason or str(error)).replace("_", " ").lower()
-        return f"the certificate {tls.certificate} cannot be used with the key {tls.key}: {reason}"
-    except OSError as error:
-        return f"the certificate {tls.certificate} or its key cannot be read: {error.strerror}"
-    return ""
-
-
-def _no_password() -> str:
-    """There is nobody to type one; a key that needs one is not readable, then."""
-    return ""
 
 
 def count_workers(configuration: Configuration, kind: ServerName) -> tuple[int, str]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Protocol
 
 from gateway.access.identity import ROOT_ACCOUNT
+from gateway.commands import tls
 from gateway.common.units import format_size
-from gateway.config import Configuration, Declared, Listener
+from gateway.config import Address, Configuration, Declared
 from gateway.modes import Documented
 from gateway.storage import Secret
 
@@ -37,9 +39,13 @@ def render(
     credential: Credential | None,
 ) -> str:
     """`workers` says how many and why; `credential` is the first, shown this once."""
-    addresses = [_url(configuration, Listener(host, port)) for host, port in listeners]
+    addresses = [
+        replace(one, address=Address(*bound)).url
+        for one, bound in zip(configuration.server.listeners, listeners, strict=True)
+    ]
     lines = [f"storage-gateway {product_version()} on {server}, {workers}"]
     lines += [f"  listening  {address}" for address in addresses]
+    lines += [f"  TLS        {one}" for one in tls.lines(configuration)]
     lines += [f"  documents  {addresses[0]}{path}" for path in documents(configuration)]
     folder = configuration.data
     lines.append(f"  data       {folder or 'in memory: nothing is kept'}")
@@ -49,11 +55,6 @@ def render(
     lines += [f"WARNING: {one}" for one in unsafe(configuration, listeners, server)]
     lines += [f"WARNING: {one}" for one in missing(configuration)]
     return "\n".join(lines)
-
-
-def _url(configuration: Configuration, listener: Listener) -> str:
-    scheme = "https" if configuration.server.tls else "http"
-    return f"{scheme}://{listener}"
 
 
 def documents(configuration: Configuration) -> Iterator[str]:
@@ -131,14 +132,15 @@ def unsafe(
     """What an operator should know before others find out."""
     options = configuration.server
     behind_tls = (options.external_url or "").startswith("https:")
-    for host, port in listeners:
-        listener = Listener(host, port)
-        if not listener.loopback and not options.tls and not behind_tls:
+    for one, bound in zip(options.listeners, listeners, strict=True):
+        address = Address(*bound)
+        if not address.loopback and not one.tls and not behind_tls:
             yield (
-                f"{listener} can be reached from other machines, without TLS: what passes can"
+                f"{address} can be reached from other machines, without TLS: what passes can"
                 " be read and changed on the way. Set [server] tls, or put a proxy in front and"
                 " its address into external_url."
             )
+    yield from tls.warnings(configuration)
     ports = {port for _, port in listeners}
     for binding in configuration.bindings:
         if binding.port is not None and binding.port not in ports:

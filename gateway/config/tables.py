@@ -44,14 +44,14 @@ class _Address(NamedTuple):
     port: int
 
 
-class Listener(_Address, Text):
-    """An address to listen on: "127.0.0.1:9000", "[::1]:9000", "example.com:80"."""
+class Address(_Address, Text):
+    """Where to listen: "127.0.0.1:9000", "[::1]:9000", "example.com:80"."""
 
     __slots__ = ()
     described = 'an address such as "127.0.0.1:9000" or "[::1]:9000"'
 
     @classmethod
-    def parse(cls, text: str) -> Listener:
+    def parse(cls, text: str) -> Address:
         found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]*)):(\d{1,5})", text)
         if found is None or int(found[3]) > 65535:
             raise ValueError(f'"{text}" is not {cls.described}')
@@ -107,11 +107,24 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """One of `listen`: an address with certificates of its own. `tls` is None where those
+    of `[server]` count."""
+
+    address: Address
+    tls: Annotated[tuple[Tls, ...], OneOrMany] | Literal[False] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self.tls else 'http'}://{self.address}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerOptions:
     """`[server]`. `workers` and `threads` are None where the server decides; `data` is where
     nothing is kept, and elsewhere the user's own folder unless it is given (see `load`)."""
 
-    listen: Annotated[tuple[Listener, ...], OneOrMany] = (Listener("127.0.0.1", 9000),)
+    listen: Annotated[tuple[Address | Listener, ...], OneOrMany] = (Address("127.0.0.1", 9000),)
     data: Path | None = None
     memory: bool = False
     server: Kind = "auto"
@@ -126,7 +139,7 @@ class ServerOptions:
     default_mode: str = "s3"
     region: str = "us-east-1"
     max_body: Annotated[int, Size] | None = None
-    tls: Tls | None = None
+    tls: Annotated[tuple[Tls, ...], OneOrMany] = ()
     health: bool = True
     drain: Annotated[float, Duration] = 30.0
     header_timeout: Annotated[float, Duration] = 30.0
@@ -135,12 +148,23 @@ class ServerOptions:
     def __post_init__(self) -> None:
         if not self.listen:
             raise ValueError("listen: at least one address is needed")
-        twice = [str(one) for one in self.listen if one.port and self.listen.count(one) > 1]
+        addresses = [one.address for one in self.listeners]
+        twice = [str(one) for one in addresses if one.port and addresses.count(one) > 1]
         if twice:
             raise ValueError(f"listen: {twice[0]} is given twice")
         for name in ("header_timeout", "body_timeout"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: at least 1s")
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """What `listen` says, each with the certificates that it has."""
+        return tuple(self._listener(one) for one in self.listen)
+
+    def _listener(self, one: Address | Listener) -> Listener:
+        if isinstance(one, Address):
+            return Listener(address=one, tls=self.tls)
+        return replace(one, tls=self.tls) if one.tls is None else one
 
     def body_limit(self, server: Literal["granian", "waitress"]) -> int:
         """Bytes that a request's body may have on that server."""

@@ -111,7 +111,7 @@ def _describe(kind: object) -> str:
             return f"{_TEXTS[base]} of at least {mark.minimum}"
     origin, arguments = get_origin(base), get_args(base)
     if origin is Literal:
-        return " | ".join(f'"{one}"' for one in arguments)
+        return " | ".join(_word(one) for one in arguments)
     if origin in (tuple, list):
         return f"a list of: {describe(arguments[0])}"
     if origin is not None and issubclass(origin, Mapping):
@@ -119,6 +119,11 @@ def _describe(kind: object) -> str:
     if isinstance(base, type) and issubclass(base, Store):
         return "the id of another service"
     return _TEXTS.get(base) or str(getattr(base, "described", "a table"))
+
+
+def _word(value: object) -> str:
+    """One of a `Literal`'s, as it is written."""
+    return str(value).lower() if isinstance(value, bool) else f'"{value}"'
 
 
 def describe_default(option: Option) -> str:

@@ -10,11 +10,12 @@ serves it can be told to `reload`: what `plan.read_again` gives is handed to
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gateway.modes import WSGIApp
+from gateway.servers.certificates import CannotUse, CertificateFiles, FileCertificates
 from gateway.web.admission import Admission
 
 
@@ -55,25 +56,39 @@ class Change:
     load: Callable[[], Loaded]
 
 
+class Endpoint(NamedTuple):
+    """Where a listener is, and its certificates; none: it speaks without TLS."""
+
+    host: str
+    port: int
+    tls: tuple[CertificateFiles, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """`load` can be pickled, where processes are spawned. `listen` are host and port;
-    `drain` and the time-outs are in seconds, `max_body` in bytes; `tls` are certificate
-    and key. `claims`: a folder by which workers choose processors of
+    """`load` can be pickled, where processes are spawned. `drain` and the time-outs are in
+    seconds, `max_body` in bytes. `claims`: a folder by which workers choose processors of
     their own (see `cpu_affinity`). `read_again` raises `CannotServe` with all that is wrong;
     None: it cannot be done."""
 
     load: Callable[[], Loaded]
     read_again: Callable[[], Change] | None = None
-    listen: tuple[tuple[str, int], ...]
+    listen: tuple[Endpoint, ...]
     workers: int = 1
     threads: int = 16
     drain: float = 30.0
     header_timeout: float = 30.0
     body_timeout: float = 60.0
     max_body: int = 1 << 30
-    tls: tuple[Path, Path] | None = field(default=None)
     claims: Path | None = None
+
+
+def certificates_of(endpoint: Endpoint) -> FileCertificates | None:
+    """Read now; None where there are none. Raises `CannotServe`."""
+    try:
+        return FileCertificates(endpoint.tls) if endpoint.tls else None
+    except CannotUse as error:
+        raise CannotServe(f"{error}.") from error
 
 
 class HTTPServer(Protocol):

@@ -32,10 +32,12 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
@@ -44,56 +46,59 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from gateway.common.cpu_affinity import claim
-from gateway.modes import WSGIApp
-from gateway.servers import CannotServe, Change, Loaded, Plan, Prepared
+from gateway.servers import CannotServe, Change, Loaded, Plan, Prepared, certificates_of
 from gateway.servers.ending import Ending, latest, leave_now
 from gateway.servers.reloading import Reloads, Terminal
 from gateway.servers.sockets import (
     allow_many_files,
     connections,
     free,
-    make_impatient_soon,
     wait_until_accepting,
 )
 from gateway.servers.watch import Watch
 
 if TYPE_CHECKING:  # granian is imported when it serves
     from gateway.servers.granian_parent import Kind
+    from gateway.servers.granian_worker import Served
 
 CONNECTIONS = 2048
 """For each worker, idle ones too: 8 KiB each. The next ones wait in the kernel. Without a
 descriptor left granian tries each half second, and says so each time."""
-
-BACKLOG = 1024
 
 _HEADER_LIKE = ("HTTP_", "CONTENT_TYPE", "CONTENT_LENGTH", "REQUEST_URI")
 
 
 class GranianServer(Reloads):
     def run(self, plan: Plan, ready: Callable[[tuple[tuple[str, int], ...]], None]) -> int:
-        if len(plan.listen) != 1:
-            raise CannotServe("granian serves one address.")
-        host, port = plan.listen[0]
-        port = free(host, port)
-        server = self._parent = _server(plan, host, port)
-        self._load = partial(_load, port=port, parent=os.getpid(), notes=server.notes)
+        from gateway.servers.granian_worker import serve
+
+        addresses = _addresses(plan)
+        server = self._parent = _server(plan, addresses)
         self._plan, stop = plan, threading.Event()
 
         def announce() -> None:
-            if wait_until_accepting(host, port, stop):
-                ready(((host, port),))
+            if all(wait_until_accepting(*one, stop) for one in addresses):
+                ready(addresses)
 
         server.on_startup(lambda: threading.Thread(target=announce, daemon=True).start())
         self._take_signals(server)
-        try:
+        with _folder(plan) as folder:
+            self._load = partial(
+                _load,
+                ports=frozenset(port for _, port in addresses),
+                folder=folder,
+                parent=os.getpid(),
+                notes=server.notes,
+            )
             load = partial(self._load, replace(plan, read_again=None))  # it is the parent's
-            server.serve(target_loader=load, wrap_loader=False)
-        except SystemExit as error:
-            # Workers that were told by others ended before their parent asked: no failure.
-            if not (server.reason or server.interrupt_signal):
-                return int(error.code or 0)
-        finally:
-            stop.set()
+            try:
+                server.serve(serve, target_loader=load, wrap_loader=False)
+            except SystemExit as error:
+                # Workers that were told by others ended before their parent asked: no failure.
+                if not (server.reason or server.interrupt_signal):
+                    return int(error.code or 0)
+            finally:
+                stop.set()
         if server.reason:
             raise CannotServe(server.reason)
         return 0
@@ -124,32 +129,56 @@ class GranianServer(Reloads):
         threading.Thread(target=tell, name="signals", daemon=True).start()
 
 
-def _server(plan: Plan, host: str, port: int) -> Any:
+def _addresses(plan: Plan) -> tuple[tuple[str, int], ...]:
+    """All of them free, with ports for those that leave it open."""
+    found: list[tuple[str, int]] = []
+    for one in plan.listen:
+        port = free(one.host, one.port)
+        while not one.port and port in {other for _, other in found}:
+            port = free(one.host, 0)
+        found.append((one.host, port))
+    return tuple(found)
+
+
+@contextmanager
+def _folder(plan: Plan) -> Iterator[Path | None]:
+    """For sockets within this machine, which only this user can reach; None: none is needed."""
+    if not any(len(one.tls) > 1 for one in plan.listen):
+        yield None
+        return
+    try:
+        made = tempfile.TemporaryDirectory(prefix="gateway-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise CannotServe(
+            f"Several certificates need a folder for temporary files: {error.strerror}."
+            " Set TMPDIR to one."
+        ) from error
+    with made as folder:
+        yield Path(folder)
+
+
+def _server(plan: Plan, addresses: Sequence[tuple[str, int]]) -> Any:
     from granian.constants import HTTPModes, Interfaces, SSLProtocols
     from granian.http import HTTP1Settings
     from granian.log import LogLevels
 
     from gateway.servers.granian_parent import Parent
 
-    certificate, key = plan.tls or (None, None)
+    # A connection to one of several certificates has a second one behind it (`tls_front`).
+    shares = sum(1 if len(one.tls) < 2 else 2 for one in plan.listen)
     return Parent(
-        "gateway",
-        address=host,
-        port=port,
+        addresses,
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
         websockets=False,
         workers=plan.workers,
         blocking_threads=plan.threads,
-        backlog=BACKLOG,
-        backpressure=connections(CONNECTIONS, plan.threads),
+        backpressure=connections(CONNECTIONS, plan.threads) // shares,
         http1_settings=HTTP1Settings(
             header_read_timeout=round(plan.header_timeout * 1000), keep_alive=True
         ),
         workers_kill_timeout=round(latest(plan.drain)),
-        ssl_cert=certificate,
-        ssl_key=key,
-        ssl_protocol_min=SSLProtocols.tls12,
+        ssl_protocol_min=SSLProtocols.tls12,  # of what is in `granian_worker`
         reload_paths=[Path(os.sep)],  # not used; else it asks for a current folder
         log_level=LogLevels.error,
         log_dictconfig=_LOGGING,
@@ -167,16 +196,25 @@ _LOGGING = {"loggers": {"_granian": {"handlers": [], "level": "ERROR", "propagat
 
 
 def _load(
-    plan: Plan, *, port: int, parent: int, notes: Connection, kind: Kind, orders: Connection
-) -> WSGIApp:
+    plan: Plan,
+    *,
+    ports: Collection[int],
+    folder: Path | None,
+    parent: int,
+    notes: Connection,
+    kind: Kind,
+    orders: Connection,
+) -> Served:
     """In a worker, before it listens."""
     from gateway.servers.granian_parent import say
+    from gateway.servers.granian_worker import Served
 
     ending = Ending()
     _be_told_once(ending, plan.drain)
     allow_many_files()
     cores = claim(plan.claims, plan.workers)  # before it has other threads
     try:
+        certificates = [certificates_of(one) for one in plan.listen]
         loaded = plan.load()
     except CannotServe as error:
         say(notes, kind, str(error))
@@ -191,13 +229,12 @@ def _load(
     # A worker ends in multiprocessing's bootstrap, which runs no atexit functions but these.
     Finalize(None, ending.close_and_leave, exitpriority=100)
     _hide_headers()
-    make_impatient_soon(plan.body_timeout)
-    Watch(loaded.admission, port, plan.body_timeout).start()
+    Watch(loaded.admission, ports, plan.body_timeout).start()
     threading.Thread(target=_follow, args=(parent,), name="parent", daemon=True).start()
     arguments = (loaded, orders, notes)
     threading.Thread(target=_take_orders, args=arguments, name="orders", daemon=True).start()
     say(notes, kind)
-    return loaded.app
+    return Served(loaded.app, plan, certificates, folder)
 
 
 def _take_orders(loaded: Loaded, orders: Connection, notes: Connection) -> None:

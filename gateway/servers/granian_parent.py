@@ -13,7 +13,8 @@ A configuration that was read again goes to all workers, which serve on (see `ro
 it is on its way nobody takes a dead one's place: who comes then is to get one of the two
 configurations, and with it all the others.
 
-Used of granian: `_spawn_worker`, `_serve_loop`, `wrks`, `interrupt_signal`,
+Used of granian: `_init_shared_socket` and `_drop_shared_socket` with `_ssp`, `_shd` and `_sso`,
+which go to workers as they are; `_spawn_worker`, `_serve_loop`, `wrks`, `interrupt_signal`,
 `interrupt_children` (places of the dead, by threads of its own) and `main_loop_interrupt`,
 which is set after each change of those; of a worker `_id`, `birth` and `inner`, its
 process; it takes an attribute more, `tell`. `tests/libraries/test_granian.py` says first when
@@ -28,7 +29,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -36,6 +37,7 @@ from typing import Any, Literal, NamedTuple
 
 from granian.server.mp import MPServer
 
+from gateway.servers.granian_worker import Bound
 from gateway.servers.rounds import Round
 from gateway.servers.workers import Comebacks
 
@@ -65,10 +67,13 @@ def say(notes: Connection, kind: Kind, reason: str = "", *, order: int = 0) -> N
 
 
 class Parent(MPServer):
-    """`reason` is why it ended, unless it was told to. Workers get `notes`."""
+    """`reason` is why it ended, unless it was told to. Workers get `notes`, and serve at all
+    `addresses`."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def __init__(self, addresses: Sequence[tuple[str, int]], **options: Any) -> None:
+        host, port = addresses[0]
+        super().__init__("gateway", address=host, port=port, **options)
+        self._addresses = addresses
         self._heard, self.notes = Pipe(duplex=False)
         self._waiting: deque[Note] = deque()
         self._serving: set[int] = set()
@@ -86,6 +91,16 @@ class Parent(MPServer):
             self.main_loop_interrupt.set()
 
     # granian's
+
+    def _init_shared_socket(self) -> None:
+        """What workers get in place of one socket; `_sso` is what they keep beside it."""
+        self._bound = [Bound.to(*one) for one in self._addresses]
+        shared: Any = [one.shared for one in self._bound]
+        self._ssp, self._shd, self._sso = self._bound, None, shared  # type: ignore[assignment]
+
+    def _drop_shared_socket(self) -> None:
+        for one in self._bound:
+            one.close()
 
     def _spawn_worker(  # type: ignore[override]  # as MPServer's, which is not as its base's
         self, idx: int, target: Any, callback_loader: Callable[..., Any]

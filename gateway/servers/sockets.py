@@ -1,6 +1,6 @@
 """A server's sockets: taken ports are said plainly, and stalled readers are dropped.
 
-What a server does not hand out is found among the process's descriptors, and
+Connections that a server does not hand out are found among the process's descriptors, and
 only looked at: nothing is duplicated and closed on the way. POSIX drops all
 locks that a process has on a file when it closes any descriptor of it, and
 SQLite's databases are open here.
@@ -12,7 +12,6 @@ import errno
 import socket
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -54,7 +53,7 @@ def bound(host: str, port: int, patience: float = STALLED_AFTER) -> socket.socke
         if family == socket.AF_INET6:
             found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         found.bind((host, port))
-        _impatient(found, patience)
+        make_impatient(found, patience)
     except OSError as error:
         found.close()
         reason = _REASONS.get(error.errno or 0, error.strerror)
@@ -122,34 +121,12 @@ def connections(wanted: int, threads: int) -> int:
     return min(wanted, max(most - others, most // 3, 1))
 
 
-def _impatient(listening: socket.socket, patience: float) -> None:
+def make_impatient(listening: socket.socket, patience: float = STALLED_AFTER) -> None:
     """Drop connections whose other end is gone, or takes nothing. Linux hands these
     options on to what is accepted, and counts a window that stays shut as silence."""
     if sys.platform == "linux":
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(patience * 1000))
-
-
-def make_impatient_soon(patience: float = STALLED_AFTER, within: float = 30.0) -> None:
-    """Do so with a listening socket that a server is about to open in this process
-    and does not hand out (granian). Without /proc nothing happens."""
-    if sys.platform == "linux":
-        arguments = (patience, within)
-        threading.Thread(target=_find_and_set, args=arguments, daemon=True).start()
-
-
-def _find_and_set(patience: float, within: float) -> None:
-    until = time.monotonic() + within
-    while time.monotonic() < until:
-        found = False
-        with suppress(OSError):  # no descriptor is left to look with, or one has just gone
-            for one in own_sockets():
-                if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                    _impatient(one, patience)
-                    found = True
-        if found:
-            return
-        time.sleep(0.02)
 
 
 def own_sockets() -> Iterator[socket.socket]:

@@ -10,7 +10,7 @@ What was measured (3.0), and what follows:
 - It looks at all connections whenever one is ready: `waitress_loop` does not.
 - It has no way to stop gently: here the listening sockets are closed first,
   and the loop goes on until all answers are sent, or `drain` is over.
-- No TLS.
+- It has no TLS: its channels have (`waitress_channel`), and the loop does the handshakes.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import logging
 import select
 import signal
 import socket
+import ssl
 import tempfile
 import threading
 import time
@@ -30,7 +31,8 @@ from heapq import nsmallest
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from gateway.servers import CannotServe, Change, Loaded, Plan
+from gateway.servers import CannotServe, Change, Endpoint, Loaded, Plan, certificates_of
+from gateway.servers.certificates import by_name
 from gateway.servers.ending import Ending
 from gateway.servers.pace import PRESSED, Patience
 from gateway.servers.reloading import Reloads, Terminal
@@ -69,20 +71,19 @@ class WaitressServer(Reloads):
             self._wake()
 
     def run(self, plan: Plan, ready: Callable[[tuple[tuple[str, int], ...]], None]) -> int:
-        if plan.tls is not None:
-            raise CannotServe("waitress has no TLS.")
         _need_room_for_bodies()
         with ExitStack() as stack:
             sockets = [
-                stack.enter_context(bound(host, port, plan.body_timeout))
-                for host, port in plan.listen
+                stack.enter_context(bound(one.host, one.port, plan.body_timeout))
+                for one in plan.listen
             ]
+            contexts = [_context(one) for one in plan.listen]
             allow_many_files()
             loaded = self._loaded = plan.load()
             stack.callback(Ending(loaded).close)
             self._plan = plan
             with _signals(self.stop, self._hear_reload if plan.read_again else None):
-                self._serve(plan, loaded, sockets, ready)
+                self._serve(plan, loaded, sockets, contexts, ready)
         return 0
 
     def _hear_reload(self) -> None:
@@ -101,6 +102,7 @@ class WaitressServer(Reloads):
         plan: Plan,
         loaded: Loaded,
         sockets: list[socket.socket],
+        contexts: list[ssl.SSLContext | None],
         ready: Callable[[tuple[tuple[str, int], ...]], None],
     ) -> None:
         from waitress import wasyncore
@@ -128,9 +130,9 @@ class WaitressServer(Reloads):
         )
         listening = [one for one in channels.values() if hasattr(one, "active_channels")]
         loop = Loop(channels)
-        for one in listening:
+        for one, context in zip(listening, contexts, strict=True):
             one.channel_class, one.loop, one.stopping = Channel, loop, False
-            one.accept = partial(_accept, one, one.accept)
+            one.accept = partial(_accept, one, one.accept, context)
         self._wake = listening[0].pull_trigger
         ready(tuple((one.effective_host, int(one.effective_port)) for one in listening))
         watch = _Watch(listening, loaded.admission, plan, limit)
@@ -180,10 +182,30 @@ def _need_room_for_bodies() -> None:
         ) from error
 
 
-def _accept(listening: Any, accept: Callable[[], Any]) -> Any:
+def _context(endpoint: Endpoint) -> ssl.SSLContext | None:
+    certificates = certificates_of(endpoint)
+    if certificates is None:
+        return None
+    certificates.watch()
+    return by_name(certificates)
+
+
+def _wrapped(context: ssl.SSLContext, plain: socket.socket) -> ssl.SSLSocket:
+    """Its handshake is to come."""
+    return context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
+
+
+def _accept(
+    listening: Any, accept: Callable[[], Any], context: ssl.SSLContext | None = None
+) -> tuple[socket.socket, Any] | None:
     """A connection, or None. When none can be had now, the loop is not to ask at each turn."""
     try:
-        return accept()
+        accepted: tuple[socket.socket, Any] | None = accept()
+        if accepted is None or context is None:
+            return accepted
+        plain, address = accepted
+        plain.setblocking(False)
+        return _wrapped(context, plain), address
     except OSError as error:
         if error.errno in _EXHAUSTED:
             log.error("no connection can be accepted: %s", error.strerror)

@@ -11,6 +11,7 @@
   request is in work. So a byte a minute keeps a connection, and a client that
   takes nothing of a long answer keeps a thread. `look` is to be called once a
   second, in the thread of the loop.
+- It knows no TLS. A channel whose socket is Python's `ssl`'s reads and writes through that.
 
 `tests/libraries/test_waitress.py` says first when what this stands on has moved.
 """
@@ -19,6 +20,9 @@ from __future__ import annotations
 
 import logging
 import re
+import ssl
+import threading
+from contextlib import suppress
 from typing import Any
 
 from waitress.channel import HTTPChannel
@@ -34,10 +38,20 @@ from gateway.web.request_head import UNDERSCORE, variable
 
 log = logging.getLogger("gateway")
 
+_RECORD = 1 << 14
+"""Bytes of plain text that TLS sends at once, at most (RFC 8446 §5.1): when so many are asked
+for, none is left where the loop does not see it."""
+
 _AMZ_NAMES = re.compile(rb"^X-Amz-[^:\r\n]+", re.MULTILINE)
 
 
 class _Task(WSGITask):  # type: ignore[misc]  # waitress has no types
+    def get_environment(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().get_environment()
+        if self.channel.tls is not None:
+            environ["wsgi.url_scheme"] = "https"
+        return environ
+
     def build_response_header(self) -> bytes:
         if self.channel.server.stopping:  # or its client keeps the server from ending
             self.set_close_on_finish()
@@ -84,6 +98,10 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         self._pace = self._still = Pace(0, 0.0)
         self._phase: object = None
         self.request: Any
+        self.tls = self.socket if isinstance(self.socket, ssl.SSLSocket) else None
+        self._turn, self._record = threading.Lock(), b""
+        if self.tls is not None:
+            self.sendbuf_len = _RECORD  # of what is given to it, no more is taken at once
 
     def add_channel(self, map: dict[int, Any] | None = None) -> None:
         super().add_channel(map)
@@ -114,15 +132,34 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
                 self.server.add_task(self)
         return True
 
+    def handle_read(self) -> None:
+        if self.tls is not None and not self._decrypt():
+            return
+        super().handle_read()
+
     def recv(self, size: int) -> bytes:
-        data: bytes = super().recv(size)
+        if self.tls is None:
+            data: bytes = super().recv(size)
+        else:
+            data, self._record = self._record, b""
+            if not data:
+                self.handle_close()
         self._moved += len(data)
         return data
 
     def send(self, data: bytes, do_close: bool = True) -> int:
-        sent: int = super().send(data, do_close)
+        if self.tls is None:
+            sent: int = super().send(data, do_close)
+        else:
+            sent = self._encrypt(self.tls, data, do_close)
         self._moved += sent
         return sent
+
+    def handle_close(self) -> None:
+        if self.tls is not None:
+            with self._turn, suppress(OSError, ValueError):
+                self.tls.unwrap()  # says that this is the end, and does not wait for an answer
+        super().handle_close()
 
     def look(self, now: float, patience: Patience) -> None:
         """Close it if its client keeps us waiting. `now` is of any clock."""
@@ -161,3 +198,30 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             self.request.expect_continue = False
         else:
             super().send_continue()
+
+    # TLS. OpenSSL lets one thread at a time use a connection: the loop reads, and threads
+    # that serve write, so each takes its `_turn`.
+
+    def _decrypt(self) -> bool:
+        """Whether there is something to be read, or an end. The first calls are the handshake."""
+        assert self.tls is not None
+        try:
+            with self._turn:
+                self._record = self.tls.recv(_RECORD)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return False
+        except OSError:
+            self.handle_close()
+            return False
+        return True
+
+    def _encrypt(self, tls: ssl.SSLSocket, data: bytes, do_close: bool) -> int:
+        try:
+            with self._turn:
+                return tls.send(data)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return 0
+        except OSError:
+            if do_close:
+                self.handle_close()
+            return 0

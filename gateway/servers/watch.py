@@ -42,7 +42,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from heapq import nsmallest
@@ -113,16 +113,16 @@ class Known:
 
 
 class Watch:
-    """`port` is the one that is listened at; `patience` in seconds."""
+    """`ports` are those that are listened at; `patience` in seconds."""
 
     def __init__(
         self,
         admission: Admission,
-        port: int,
+        ports: Collection[int],
         patience: float,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._admission, self._port, self._patience = admission, port, patience
+        self._admission, self._ports, self._patience = admission, ports, patience
         self._clock = clock
         self._room = LoadShedder(admission)
         self._crowded = -PRESSED
@@ -178,7 +178,7 @@ class Watch:
         """Cut what is late, and of what stands still as much as has to make room."""
         before, self._connections = self._connections, {}
         standing: list[tuple[bool, float, Peer]] = []
-        for found, peer, seen in _connections(self._port, set(oldest)):
+        for found, peer, seen in _connections(self._ports, set(oldest)):
             known = self._connections[peer] = before.get(peer) or Known(seen, now)
             known.update(seen, now)
             if not _may_end(seen, known, now - oldest[peer[0]]):
@@ -192,7 +192,7 @@ class Watch:
 
     def _end_some(self, chosen: set[Peer], now: float) -> None:
         """They are looked up once more: descriptors may have changed hands meanwhile."""
-        for found, peer, seen in _connections(self._port, {address for address, _ in chosen}):
+        for found, peer, seen in _connections(self._ports, {address for address, _ in chosen}):
             if peer in chosen and self._connections[peer].still.late(seen.moved, now, STILL):
                 _end(found, seen)
         self._room.cut()
@@ -214,11 +214,13 @@ class Watch:
         return PRESSED if begun <= self._crowded + INTERVAL else PROMPT
 
 
-def _connections(port: int, clients: set[str]) -> Iterator[tuple[socket.socket, Peer, Seen]]:
-    """Those of these clients that were accepted at that port."""
+def _connections(
+    ports: Collection[int], clients: set[str]
+) -> Iterator[tuple[socket.socket, Peer, Seen]]:
+    """Those of these clients that were accepted at these ports."""
     for found in own_sockets():
         with suppress(OSError, struct.error):  # not connected, or closed meanwhile
-            if found.getsockname()[1] != port:
+            if found.getsockname()[1] not in ports:
                 continue
             address, number = found.getpeername()[:2]
             address = address.removeprefix("::ffff:")

@@ -10,9 +10,11 @@ import base64
 import ipaddress
 import os
 import ssl
+import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPSConnection
 from pathlib import Path
@@ -25,6 +27,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from gateway.testing.certificates import certificate
 from tests.e2e.conftest import Running, serving
 from tests.e2e.raw import GUARD, UNSIGNED_CHUNKS, chunk, log_of, signed
 from tests.e2e.test_clients import aws
@@ -70,14 +73,20 @@ def _usage() -> x509.KeyUsage:
     return x509.KeyUsage(**{name: name in {"digital_signature", "key_cert_sign"} for name in names})
 
 
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+@pytest.fixture(scope="module", params=["granian", "granian by name", "waitress by name"])
+def gateway(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    """With a certificate for 127.0.0.1; by name, with another for localhost."""
     folder = tmp_path_factory.mktemp("tls")
-    certificate, key = write_certificate(folder)
-    tls = f"tls = {{ certificate = '{certificate}', key = '{key}' }}"
-    options = ("--server", "granian", "--workers", "1")
-    with serving(folder, *options, config=f"[server]\n{tls}\n", scheme="https") as running:
-        running.environment["AWS_CA_BUNDLE"] = str(certificate)
+    files = [write_certificate(folder)]
+    server, _, by_name = request.param.partition(" ")
+    if by_name:
+        files.append(certificate(folder))
+    tls = ", ".join(f"{{ certificate = '{one}', key = '{key}' }}" for one, key in files)
+    options = ("--server", server, "--workers", "1")
+    with serving(folder, *options, config=f"[server]\ntls = [{tls}]\n", scheme="https") as running:
+        running.environment["AWS_CA_BUNDLE"] = str(files[0][0])
         yield running
         assert "Traceback" not in log_of(running)
 
@@ -182,6 +191,8 @@ def test_a_wrong_checksum_behind_the_body_stores_nothing(
 def test_a_client_that_waits_is_told_to_go_on_only_when_it_may(
     gateway: Running, bucket: str, name: str, status: int
 ) -> None:
+    if "on waitress" in log_of(gateway):
+        pytest.skip("waitress tells everybody to go on")
     target = f"/{bucket}{name}/k"
     headers = {"Content-Length": "5", "Expect": "100-continue"}
     headers = signed(gateway.url, "PUT", target, headers)
@@ -197,3 +208,24 @@ def test_a_client_that_waits_is_told_to_go_on_only_when_it_may(
         first = connection.sock.recv(4096)
     assert first.startswith(b"HTTP/1.1 %d " % status)
     connection.close()
+
+
+def test_clients_get_the_certificate_of_the_name_that_they_ask_for(
+    gateway: Running, client: Any, bucket: str
+) -> None:
+    trusted = gateway.folder / "localhost.pem"
+    if not trusted.exists():
+        pytest.skip("it has one certificate")
+    client.put_object(Bucket=bucket, Key="k", Body=b"by name")
+    named = replace(gateway, url=gateway.url.replace("127.0.0.1", "localhost"))
+    found = named.client(verify=str(trusted)).get_object(Bucket=bucket, Key="k")["Body"].read()
+    assert found == b"by name"
+    with pytest.raises(SSLError):
+        named.client(verify=certificate_of(gateway)).list_buckets()
+    url = named.client(verify=str(trusted)).generate_presigned_url(
+        "get_object", Params={"Bucket": bucket, "Key": "k"}
+    )
+    done = subprocess.run(
+        ["curl", "--fail", "--silent", "--cacert", str(trusted), url], capture_output=True
+    )
+    assert done.stdout == b"by name", done

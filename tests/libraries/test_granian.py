@@ -7,11 +7,22 @@ from tests.libraries.standing import Standing
 STANDING = Standing(
     distribution="granian",
     module="granian",
-    ours=("gateway/servers/granian.py", "gateway/servers/granian_parent.py"),
+    ours=(
+        "gateway/servers/granian.py",
+        "gateway/servers/granian_parent.py",
+        "gateway/servers/granian_worker.py",
+    ),
     takes={
         "granian.server.mp:MPServer.serve": "self spawn_target target_loader wrap_loader",
         "granian.server.mp:MPServer._spawn_worker": "self idx target callback_loader",
+        "granian.server.mp:MPServer._spawn_wsgi_worker": (
+            "worker_id callback sock ipc loop runtime_mode runtime_threads"
+            " runtime_blocking_threads blocking_threads blocking_threads_idle_timeout"
+            " backpressure task_impl http_mode http1_settings http2_settings websockets"
+            " static_path log_access_fmt ssl_ctx scope_opts metrics"
+        ),
         "granian.server.mp:WorkerProcess._id": "self",
+        "granian.wsgi:_callback_wrapper": "callback scope_opts access_log_fmt",
         "granian.server.common:AbstractServer.on_startup": "self hook",
         "granian.server.common:AbstractServer._serve_loop": "self spawn_target target_loader",
         "multiprocessing.util:Finalize.__init__": "self obj callback args kwargs exitpriority",
@@ -42,13 +53,26 @@ STANDING = Standing(
         ),
         "granian.server.common:AbstractServer.startup": (
             "set_main_signals(self.signal_handler_interrupt",
+            "self._init_shared_socket()",
         ),
-        "granian.server.mp:MPServer._spawn_wsgi_worker": ("set_sync_signals()",),
-        "granian._signals:set_sync_signals": ("set_main_signals(signal_handler)",),
-        "granian._signals:set_main_signals": ("signal.signal(sig, interrupt_handler)",),
+        # what a worker gets, and does with it: ours does the same, for each listener
+        "granian.server.common:AbstractServer.build_ssl_context": (
+            "self.ssl_ctx = (False, None, None, None, str(proto), None, [], False)",
+        ),
+        "granian.server.mp:MPServer._spawn_worker": ("((self._ssp, self._shd), self._sso)",),
+        "granian.server.mp:MPServer._spawn_wsgi_worker": (
+            "_wsgi_call_wrap(callback, scope_opts, log_access_fmt)",
+            "WSGIWorker( worker_id, sock, ipc, runtime_threads, runtime_blocking_threads,"
+            " blocking_threads, blocking_threads_idle_timeout, backpressure, http_mode,"
+            " http1_settings, http2_settings, static_path, *ssl_ctx, metrics, )",
+            "serve(scheduler, loop, shutdown_event)",
+        ),
         # how a worker ends, and what a server that stops ends with
         "multiprocessing.process:BaseProcess._bootstrap": ("util._exit_function()",),
-        "granian.server.common:AbstractServer.shutdown": ("sys.exit(exit_code)",),
+        "granian.server.common:AbstractServer.shutdown": (
+            "self._drop_shared_socket()",
+            "sys.exit(exit_code)",
+        ),
     },
 )
 

@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 from gateway.config import Configuration, load
 from gateway.hookspecs import hookimpl
 from gateway.plugins.finding import Plugins
-from gateway.servers import Plan
+from gateway.servers import Endpoint, Plan
 from gateway.servers.waitress import WaitressServer
 from gateway.servers.worker import open_worker
 from gateway.storage import (
@@ -274,7 +274,7 @@ def serving(folder: Path, *, threads: int = 8) -> Iterator[Served]:
 
     plan = Plan(
         load=partial(open_worker, configuration(folder), "waitress", threads, None),
-        listen=(("127.0.0.1", 0),),
+        listen=(Endpoint("127.0.0.1", 0),),
         threads=threads,
     )
     thread = threading.Thread(target=server.run, args=(plan, announce), daemon=True)

@@ -1,0 +1,43 @@
+"""Certificates of the configuration, as they are at the start: usable, whose, and until when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from gateway.config import Configuration, Listener
+from gateway.servers import CannotServe
+from gateway.servers.certificates import CannotUse, Certificate, CertificateFiles, described, read
+
+SOON = timedelta(days=14)
+"""Before its end: who renews certificates by a program does so a month before."""
+
+
+def files_of(listener: Listener) -> tuple[CertificateFiles, ...]:
+    return tuple(CertificateFiles(one.certificate, one.key) for one in listener.tls or ())
+
+
+def certificates(configuration: Configuration) -> list[Certificate]:
+    """Each once. Raises `CannotServe` for one that cannot be used, with its place."""
+    options, found = configuration.server, dict[CertificateFiles, Certificate]()
+    for number, listener in enumerate(options.listeners):
+        place = "server.tls" if listener.tls is options.tls else f"server.listen[{number}].tls"
+        for files in files_of(listener):
+            try:
+                found[files] = found.get(files) or read(files)
+            except CannotUse as error:
+                raise CannotServe(f"{place}: {error}.") from error
+    return list(found.values())
+
+
+def lines(configuration: Configuration) -> Iterator[str]:
+    return map(described, certificates(configuration))
+
+
+def warnings(configuration: Configuration) -> Iterator[str]:
+    now = datetime.now(UTC)
+    for one in certificates(configuration):
+        if one.expires <= now:
+            yield f"clients refuse a certificate that is over: {described(one)}."
+        elif one.expires - now <= SOON:
+            yield f"a certificate is soon over: {described(one)}."

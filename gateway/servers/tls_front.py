@@ -1,0 +1,317 @@
+"""TLS in front of a server that has one certificate at most: it is taken off here.
+
+A thread takes connections, does the handshakes with the certificate of the name that is
+asked for, and passes what follows on to a server behind it in the same process, over a
+Unix socket that only this user can reach: bytes, of which it knows nothing. Each
+connection there is bound to a path of its own, by which the server knows its peer; and
+so `told` knows whose it is, and puts the client in the peer's place.
+
+Nothing is kept but what the slower side has not yet taken: while there is some, the
+faster one is not read from. So clients that stand still are seen on their own sockets,
+as everywhere (`watch`).
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import selectors
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from gateway.common.steady import Steady
+from gateway.modes import WSGIApp
+
+log = logging.getLogger("gateway")
+
+READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+_PIECE = 1 << 18
+_RECORD = 1 << 14
+"""Bytes of plain text that TLS sends at once, at most (RFC 8446 §5.1)."""
+
+_AT_ONCE = 64
+"""Connections that are taken, or records of one, before others have their turn."""
+
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
+_WANTS = (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError, InterruptedError)
+
+
+class TLSFront:
+    """`listening` is its own; `behind` is the path of the server's socket, in a `folder` for
+    sockets that only this user may enter. `patience` is for a handshake, in seconds."""
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        context: ssl.SSLContext,
+        behind: Path,
+        *,
+        patience: float,
+        limit: int,
+    ) -> None:
+        listening.setblocking(False)
+        self._listening, self._context, self.behind = listening, context, behind
+        self._patience, self._limit = patience, limit
+        self._host, self._port = listening.getsockname()[:2]
+        self._selector = selectors.DefaultSelector()
+        self._wake, self._woken = socket.socketpair()
+        self._woken.setblocking(False)
+        self._selector.register(self._woken, READ, self._stop)
+        self._accepts = self._stopping = False
+        self._pairs: set[_Pair] = set()
+        self._numbers = count()
+        self._swept = time.monotonic()
+        self.buffer = memoryview(bytearray(_PIECE))
+        self.clients: dict[str, str] = {}
+        self.ended = threading.Event()
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name="tls", daemon=True).start()
+
+    def stop(self) -> None:
+        """Take no more connections. `ended` is set when those that are there are gone."""
+        with suppress(OSError):
+            self._wake.send(b"!")
+
+    def told(self, app: WSGIApp) -> WSGIApp:
+        """The application as the server behind is to call it."""
+        host, port = str(self._host), str(self._port)
+
+        def call(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            environ["REMOTE_ADDR"] = self.clients.get(environ["REMOTE_ADDR"], "")
+            environ["SERVER_NAME"], environ["SERVER_PORT"] = host, port
+            environ["wsgi.url_scheme"] = "https"
+            answer: Iterable[bytes] = app(environ, start_response)
+            return answer
+
+        return call
+
+    # the loop
+
+    def _run(self) -> None:
+        steady = Steady(log, "TLS connections are not served")
+        while not self.ended.is_set():
+            steady(self._turn)
+
+    def _turn(self) -> None:
+        self._listen(len(self._pairs) < self._limit and not self._stopping)
+        for key, _ in self._selector.select(1.0):
+            key.data()
+        if time.monotonic() - self._swept >= 1:
+            self._sweep()
+        if self._stopping and not self._pairs:
+            self.ended.set()
+
+    def _listen(self, wanted: bool) -> None:
+        if wanted and not self._accepts:
+            self._selector.register(self._listening, READ, self._accept)
+        elif self._accepts and not wanted:
+            self._selector.unregister(self._listening)
+        self._accepts = wanted
+
+    def _stop(self) -> None:
+        self._woken.recv(1)
+        self._stopping = True
+        self._listen(wanted=False)
+        self._listening.close()
+
+    def _accept(self) -> None:
+        for _ in range(_AT_ONCE):
+            try:
+                plain, address = self._listening.accept()
+            except OSError as error:
+                if error.errno in _EXHAUSTED:
+                    log.error("no connection can be accepted: %s", error.strerror)
+                    time.sleep(0.1)  # those that are there are held up too: they may end
+                return
+            try:
+                plain.setblocking(False)
+                plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                client = self._context.wrap_socket(
+                    plain, server_side=True, do_handshake_on_connect=False
+                )
+            except OSError:  # gone already
+                plain.close()
+                continue
+            self._pairs.add(_Pair(self, client, str(address[0])))
+
+    def _sweep(self) -> None:
+        """Of handshakes that do not come about."""
+        self._swept = time.monotonic()
+        for one in [one for one in self._pairs if one.waits(self._swept - self._patience)]:
+            one.close()
+
+    # for its pairs
+
+    def connect(self, client: str) -> tuple[socket.socket, str]:
+        """To the server behind, with the name that it has there. Raises `OSError`."""
+        name = f"{self.behind}-{next(self._numbers)}"  # one that no other worker has
+        inner = socket.socket(socket.AF_UNIX)
+        try:
+            inner.setblocking(False)
+            inner.bind(name)
+            self.clients[name] = client
+            inner.connect(str(self.behind))
+        except OSError:
+            self.clients.pop(name, None)
+            inner.close()
+            raise
+        finally:
+            with suppress(OSError):
+                Path(name).unlink()  # the name stays known to the other end
+        return inner, name
+
+    def want(self, one: socket.socket, before: int, events: int, call: Callable[[], None]) -> None:
+        """Have `call` called when one of `events` is possible."""
+        if events and before:
+            self._selector.modify(one, events, call)
+        elif events:
+            self._selector.register(one, events, call)
+        elif before:
+            self._selector.unregister(one)
+
+    def forget(self, pair: _Pair, name: str) -> None:
+        self._pairs.discard(pair)
+        self.clients.pop(name, None)
+
+
+class _Pair:
+    """A client's connection, and the one behind it from the handshake on."""
+
+    __slots__ = (
+        "_address",
+        "_began",
+        "_client",
+        "_client_ended",
+        "_front",
+        "_inner",
+        "_inner_ended",
+        "_name",
+        "_to_client",
+        "_to_inner",
+        "_wanted",
+    )
+
+    def __init__(self, front: TLSFront, client: ssl.SSLSocket, address: str) -> None:
+        self._front, self._client, self._address = front, client, address
+        self._inner: socket.socket | None = None
+        self._name = ""
+        self._began = time.monotonic()
+        self._to_inner = self._to_client = memoryview(b"")
+        self._client_ended = self._inner_ended = False
+        self._wanted = (0, 0)
+        self._want(READ, 0)
+
+    def waits(self, since: float) -> bool:
+        """Whether its handshake began before that, and is not over."""
+        return self._inner is None and self._began <= since
+
+    def close(self) -> None:
+        self._want(0, 0)
+        with suppress(OSError, ValueError):
+            self._client.unwrap()  # says that this is the end, and does not wait for an answer
+        self._client.close()
+        if self._inner is not None:
+            self._inner.close()
+        self._front.forget(self, self._name)
+
+    def _want(self, client: int, inner: int) -> None:
+        before, self._wanted = self._wanted, (client, inner)
+        if client != before[0]:
+            self._front.want(self._client, before[0], client, self._client_ready)
+        if self._inner is not None and inner != before[1]:
+            self._front.want(self._inner, before[1], inner, self._inner_ready)
+
+    def _client_ready(self) -> None:
+        self._step(self._take_in, self._send_out)
+
+    def _inner_ready(self) -> None:
+        self._step(self._take_out, self._send_in)
+
+    def _step(self, take: Callable[[socket.socket], None], send: Callable[..., None]) -> None:
+        """Go on with what waited for this side: to `take` from it, or to `send` to it."""
+        try:
+            if self._inner is None:
+                self._shake_hands()
+            else:
+                send(self._inner)
+                take(self._inner)
+                self._go_on(self._inner)
+        except OSError:  # TLS's errors too: a client that has gone, or knows better
+            self.close()
+
+    def _shake_hands(self) -> None:
+        try:
+            self._client.do_handshake()
+        except ssl.SSLWantReadError:
+            self._want(READ, 0)
+        except ssl.SSLWantWriteError:
+            self._want(WRITE, 0)
+        else:
+            self._inner, self._name = self._front.connect(self._address)
+            self._want(READ, READ)
+
+    def _take_in(self, inner: socket.socket) -> None:
+        for _ in range(_AT_ONCE):
+            if self._to_inner or self._client_ended:
+                return
+            try:
+                data = self._client.recv(_RECORD)
+            except _WANTS:
+                return
+            self._to_inner = memoryview(data)
+            if not data:
+                self._client_ended = True
+                inner.shutdown(socket.SHUT_WR)
+            self._send_in(inner)
+            if len(data) < _RECORD:  # most likely there is no more
+                return
+
+    def _send_in(self, inner: socket.socket) -> None:
+        while self._to_inner:
+            try:
+                self._to_inner = self._to_inner[inner.send(self._to_inner) :]
+            except _WANTS:
+                return
+
+    def _take_out(self, inner: socket.socket) -> None:
+        if self._to_client or self._inner_ended:
+            return
+        try:
+            size = inner.recv_into(self._front.buffer)
+        except _WANTS:
+            return
+        self._inner_ended = not size
+        self._to_client = self._front.buffer[:size]
+        self._send_out(inner)
+        if self._to_client:  # the next one to be read into it may be another's
+            self._to_client = memoryview(bytes(self._to_client))
+
+    def _send_out(self, _inner: socket.socket) -> None:
+        while self._to_client:
+            try:
+                self._to_client = self._to_client[self._client.send(self._to_client) :]
+            except _WANTS:
+                return
+
+    def _go_on(self, inner: socket.socket) -> None:
+        if self._inner_ended and not self._to_client:
+            self.close()
+            return
+        client, behind = 0, 0
+        if self._to_client:
+            client |= WRITE
+        elif not self._inner_ended:
+            behind |= READ
+        if self._to_inner:
+            behind |= WRITE
+        elif not self._client_ended:
+            client |= READ
+        self._want(client, behind)
