@@ -20,7 +20,15 @@ from sqlalchemy.exc import OperationalError
 
 from gateway.access.grants import Grant
 from gateway.access.identity import Account
-from gateway.catalog import Catalog, CatalogError, open_catalog, postgres, prepare, schema
+from gateway.catalog import (
+    BindingRow,
+    Catalog,
+    CatalogError,
+    open_catalog,
+    postgres,
+    prepare,
+    schema,
+)
 from gateway.catalog.cache import LIMIT, Kept
 from gateway.catalog.database import Database
 from gateway.catalog.postgres import Polled
@@ -669,3 +677,83 @@ def test_a_postgres_that_is_not_there_is_said_without_the_password(
     with pytest.raises(CatalogError, match="PostgreSQL cannot be used") as caught:
         open_and_close(configure(f'[catalog]\nurl = "{url}"\n'), {})
     assert "hunter2" not in str(caught.value)
+
+
+# services of any driver
+
+
+def test_a_store_has_options_that_only_it_can_read(catalog: Catalog) -> None:
+    catalog.add_service("bucket", "photos")
+    catalog.add_store("one", "photos", "s3", {"key": "hunter2"}, name="One", since=0)
+    stores = catalog.stores()
+    assert (stores.number, list(stores.services)) == (1, ["one"])
+    row = catalog.service("one")
+    assert row == stores.services["one"] and row is not None and row.store is not None
+    assert (row.owner, row.store.driver, row.store.name) == ("photos", "s3", "One")
+    assert catalog.options(row) == {"key": "hunter2"}
+    assert b"hunter2" not in row.store.sealed
+    bucket = catalog.service("bucket")
+    assert bucket is not None and bucket.store is None
+    with pytest.raises(CatalogError, match="options of the service 'two' is damaged"):
+        catalog.options(row._replace(sid="two"))
+    with pytest.raises(AlreadyExists):
+        catalog.add_store("bucket", "photos", "s3", {}, since=1)
+    with pytest.raises(AlreadyExists, match="declared"):
+        catalog.add_store("archive", "photos", "s3", {}, since=1)
+    assert catalog.stores_number() == 1
+
+
+def test_a_store_is_changed_and_removed_by_who_has_seen_it_as_it_is(catalog: Catalog) -> None:
+    catalog.add_store("one", "photos", "s3", {}, since=0)
+    row = catalog.stores().services["one"]
+    catalog.change_store(row, {"bucket": "b"}, name="", since=1)
+    changed = catalog.stores().services["one"]
+    assert catalog.options(changed) == {"bucket": "b"}
+    assert row.store is not None and changed.store is not None
+    assert (changed.id, changed.store.revision > row.store.revision) == (row.id, True)
+    changes: tuple[Callable[[], object], ...] = (
+        lambda: catalog.change_store(row, {}, name="", since=1),
+        lambda: catalog.remove_store(row, since=1),
+        lambda: catalog.add_store("two", "photos", "s3", {}, since=1),
+        lambda: catalog.add_binding(BindingRow("h", 0, "", "s3", ""), since=1),
+    )
+    for late in changes:
+        with pytest.raises(Conflict):
+            late()
+    catalog.remove_store(changed, since=2)
+    assert catalog.service("one") is None
+    catalog.add_store("one", "photos", "s3", {}, since=3)
+    again = catalog.stores().services["one"]
+    assert again.id != row.id
+
+
+def test_bindings_are_added_once(catalog: Catalog) -> None:
+    one = BindingRow("img.example.com", 0, "", "s3", "archive")
+    other = BindingRow("img.example.com", 0, "/x", "s3", "")
+    catalog.add_binding(one, since=0)
+    catalog.add_binding(other, since=1)
+    with pytest.raises(AlreadyExists):
+        catalog.add_binding(one._replace(mode="standard"), since=2)
+    assert catalog.stores().bindings == (one, other)
+    catalog.remove_binding("img.example.com", 0, "", since=2)
+    with pytest.raises(NotFound):
+        catalog.remove_binding("img.example.com", 0, "", since=3)
+    assert catalog.stores().bindings == (other,)
+
+
+def test_a_catalog_of_the_version_before_is_upgraded(
+    configuration: Configuration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gateway.catalog import database
+
+    for module in (schema, database):
+        monkeypatch.setattr(module, "MIGRATIONS", schema.MIGRATIONS[:1])
+    open_and_close(configuration, {})
+    assert stored_version(configuration) == "1"
+    monkeypatch.undo()
+    catalog = open_catalog(configuration, {})
+    try:
+        catalog.add_store("one", "root", "s3", {}, since=0)
+        assert list(catalog.stores().services) == ["one"]
+    finally:
+        catalog.close()

@@ -10,8 +10,10 @@ from gateway.catalog.opening import FirstCredential, open_catalog, prepare
 from gateway.catalog.rows import KeyInfo, ServiceRow
 from gateway.catalog.secrets import find_master
 from gateway.catalog.store import Catalog
+from gateway.catalog.stores import BindingRow
 
 __all__ = [
+    "BindingRow",
     "Catalog",
     "CatalogError",
     "FirstCredential",

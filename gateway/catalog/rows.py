@@ -27,14 +27,26 @@ class KeyInfo:
     set_aside: bool = False
 
 
+class StoreRow(NamedTuple):
+    """The store of a service that is no bucket. `revision` is another after each change;
+    `sealed` are its options (see `gateway.catalog.stores`)."""
+
+    driver: str
+    name: str
+    revision: int
+    sealed: bytes
+
+
 class ServiceRow(NamedTuple):
-    """`id` is never used again, also when another service gets the same sid."""
+    """`id` is never used again, also when another service gets the same sid. `store` is None
+    for a bucket."""
 
     id: int
     sid: str
     owner: str
     created: int
     grants: tuple[Grant, ...]
+    store: StoreRow | None = None
 
 
 def key_info(row: Row[Any], *, set_aside: bool) -> KeyInfo:
@@ -51,7 +63,8 @@ def key_info(row: Row[Any], *, set_aside: bool) -> KeyInfo:
 
 def service_row(row: Row[Any]) -> ServiceRow:
     grants = tuple(Grant(*one) for one in row.grants)
-    return ServiceRow(row.id, row.sid, row.owner, row.created, grants)
+    store = row.driver and StoreRow(row.driver, row.name, row.revision, row.sealed)
+    return ServiceRow(row.id, row.sid, row.owner, row.created, grants, store)
 
 
 def grants_value(grants: Sequence[Grant]) -> list[list[str]]:

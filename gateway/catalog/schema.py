@@ -90,6 +90,29 @@ SERVICE_SETTINGS = Table(
     Column("decides", Boolean, nullable=False),
     Column("version", BigInteger, nullable=False),
 )
+STORES = Table(
+    "stores",
+    METADATA,
+    Column("service", BigInteger, primary_key=True, autoincrement=False),
+    Column("driver", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+"""The services that have a driver of their own: the others are buckets, as `[buckets]` says."""
+
+BINDINGS = Table(
+    "bindings",
+    METADATA,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("host", String, nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("prefix", String, nullable=False),
+    Column("mode", String, nullable=False),
+    Column("service", String, nullable=False),
+    UniqueConstraint("host", "port", "prefix"),
+)
+"""An empty text, and port 0, where a binding says nothing of it."""
 
 
 def _create(connection: Connection) -> None:
@@ -101,7 +124,11 @@ def _add_settings(connection: Connection) -> None:
     METADATA.create_all(connection, tables=[SERVICE_SETTINGS])
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create, _add_settings)
+def _add_stores(connection: Connection) -> None:
+    METADATA.create_all(connection, tables=[STORES, BINDINGS])
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create, _add_settings, _add_stores)
 
 
 def get_meta(connection: Connection, name: str) -> str | None:

@@ -1,7 +1,8 @@
 """The master key, and what is derived from it.
 
 Secrets of keys must be readable again (SigV4 needs them), so they are sealed
-with AES-256-GCM, the key's id being the associated data. A secret presented by
+with AES-256-GCM, the key's id being the associated data; so are the options of
+services, of which any may hold a secret. A secret presented by
 itself is found by its HMAC. The drivers' key for encryption at rest is a third
 one: none of the three tells anything of another (HKDF, RFC 5869).
 
@@ -57,15 +58,31 @@ class Keyring:
         """Tells one master key from another, and nothing else of it."""
 
     def seal(self, key: str, secret: Secret) -> bytes:
-        nonce = secrets.token_bytes(_NONCE)
-        return nonce + self._cipher.encrypt(nonce, secret.reveal_bytes(), key.encode())
+        """The secret of the key of that id."""
+        return self._sealed(key.encode(), secret)
 
     def unseal(self, key: str, sealed: bytes) -> Secret:
         """Raises `CatalogError` when it was sealed for another key, or was changed."""
+        return self._unsealed(key.encode(), sealed, f"secret of the key {key!r}")
+
+    def seal_options(self, sid: str, options: Secret) -> bytes:
+        """Those of the service of that id: no key's id has a slash."""
+        return self._sealed(f"services/{sid}".encode(), options)
+
+    def unseal_options(self, sid: str, sealed: bytes) -> Secret:
+        """Raises `CatalogError` when they were sealed for another service, or were changed."""
+        place = f"services/{sid}".encode()
+        return self._unsealed(place, sealed, f"options of the service {sid!r}")
+
+    def _sealed(self, place: bytes, secret: Secret) -> bytes:
+        nonce = secrets.token_bytes(_NONCE)
+        return nonce + self._cipher.encrypt(nonce, secret.reveal_bytes(), place)
+
+    def _unsealed(self, place: bytes, sealed: bytes, what: str) -> Secret:
         try:
-            opened = self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], key.encode())
+            opened = self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], place)
         except InvalidTag:
-            raise CatalogError(f"The sealed secret of the key {key!r} is damaged.") from None
+            raise CatalogError(f"The sealed {what} is damaged.") from None
         return Secret(opened.decode())
 
     def index(self, secret: str) -> bytes:

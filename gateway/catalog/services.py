@@ -1,21 +1,21 @@
-"""The catalog's services: those that were made through an API, with owner and grants.
+"""The catalog's services: who they belong to, and what is granted.
 
-What a write into them depends on (existence, versioning) is in the index of
-their driver; here is who they belong to. See `gateway.services.runtime` for the order
-in which the two change.
+What a write into a bucket depends on (existence, versioning) is in the index of
+its driver. See `gateway.services.runtime` for the order in which the two change, and
+`stores` for services that have a driver of their own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.access.grants import Grant
 from gateway.catalog.cache import Cached
 from gateway.catalog.rows import ServiceRow, grants_value, service_row
-from gateway.catalog.schema import SERVICES, get_meta, get_metas, set_meta
+from gateway.catalog.schema import SERVICES, STORES, get_meta, get_metas, set_meta
 from gateway.catalog.settings import WITH_RULES, has_settings, remove_row
 from gateway.storage import AlreadyExists, Conflict, Full, Unavailable
 
@@ -24,13 +24,18 @@ _SINCE = "declared since "
 _NAMESPACE = ""
 """All services are in it today; the column is there for volumes and zones."""
 
+SELECT = select(
+    SERVICES, STORES.c.driver, STORES.c.name, STORES.c.revision, STORES.c.sealed
+).join_from(SERVICES, STORES, STORES.c.service == SERVICES.c.id, isouter=True)
+"""What a `ServiceRow` is made of."""
+
 
 class ServiceTable(Cached):
     _sids: frozenset[str] = frozenset()
     """Those of the configuration: nobody else gets them."""
 
     def service(self, sid: str) -> ServiceRow | None:
-        """A service that was made through an API."""
+        """One of the catalog's own."""
         memory = self._current()
         known = memory.services.get(sid)
         if known is not None:
@@ -41,7 +46,7 @@ class ServiceTable(Cached):
     def read_service(self, sid: str) -> ServiceRow | None:
         """The same, read now, whatever this process remembers."""
         with self._database.reading() as connection:
-            row = connection.execute(select(SERVICES).where(_named(sid))).first()
+            row = connection.execute(SELECT.where(_named(sid))).first()
         return None if row is None else service_row(row)
 
     def services(
@@ -53,7 +58,7 @@ class ServiceTable(Cached):
         if for_account is not None:
             shared = or_(SERVICES.c.granted, SERVICES.c.sid.in_(WITH_RULES))
             wanted = and_(wanted, or_(SERVICES.c.owner == for_account, shared))
-        query = select(SERVICES).where(wanted).order_by(SERVICES.c.sid).limit(limit)
+        query = SELECT.where(wanted).order_by(SERVICES.c.sid).limit(limit)
         with self._database.reading() as connection:
             return [service_row(row) for row in connection.execute(query)]
 
@@ -67,27 +72,13 @@ class ServiceTable(Cached):
         if sid in self._sids:
             raise AlreadyExists(f"The service {sid!r} is declared in the configuration.")
         grants, created = tuple(grants), self._clock()
-        row = {
-            "namespace": _NAMESPACE,
-            "sid": sid,
-            "owner": owner,
-            "created": created,
-            "granted": bool(grants),
-            "grants": grants_value(grants),
-            "settings": {},
-        }
         try:
             with self._database.writing() as connection:
                 if replaces is not None and not remove_row(connection, replaces):
                     raise Conflict
-                if has_settings(connection, sid):
-                    raise AlreadyExists(
-                        f"There are settings of a service {sid!r} that was declared before."
-                    )
-                added = connection.execute(insert(SERVICES).values(row))
+                id = insert_service(connection, sid, owner, created, grants)
         except IntegrityError:
             raise AlreadyExists from None
-        (id,) = added.inserted_primary_key or (0,)
         return ServiceRow(id, sid, owner, created, grants)
 
     def remove_service(self, id: int) -> bool:
@@ -121,6 +112,27 @@ class ServiceTable(Cached):
         values = {"grants": grants_value(grants), "granted": bool(grants)}
         change = update(SERVICES).where(SERVICES.c.id == id).values(values)
         return self._database.removing(lambda one: bool(one.execute(change).rowcount))
+
+
+def insert_service(
+    connection: Connection, sid: str, owner: str, created: int, grants: Sequence[Grant] = ()
+) -> int:
+    """The id of the new row. Raises `IntegrityError` when the name is taken, and
+    `AlreadyExists` when there are settings that are not its."""
+    if has_settings(connection, sid):
+        raise AlreadyExists(f"There are settings of a service {sid!r} that was declared before.")
+    row = {
+        "namespace": _NAMESPACE,
+        "sid": sid,
+        "owner": owner,
+        "created": created,
+        "granted": bool(grants),
+        "grants": grants_value(grants),
+        "settings": {},
+    }
+    added = connection.execute(insert(SERVICES).values(row))
+    (id,) = added.inserted_primary_key or (0,)
+    return int(id)
 
 
 def _named(sid: str) -> ColumnElement[bool]:

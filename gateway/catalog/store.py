@@ -16,12 +16,12 @@ from collections.abc import Callable
 from gateway.catalog.database import Database
 from gateway.catalog.keys import Declarations, KeyTable
 from gateway.catalog.secrets import Keyring
-from gateway.catalog.services import ServiceTable
 from gateway.catalog.settings import SettingTable
+from gateway.catalog.stores import StoreTable
 from gateway.storage.store import now
 
 
-class Catalog(KeyTable, ServiceTable, SettingTable):
+class Catalog(KeyTable, StoreTable, SettingTable):
     """Open it with `gateway.catalog.open_catalog`."""
 
     def __init__(

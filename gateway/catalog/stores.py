@@ -1,0 +1,168 @@
+"""The catalog's services that have a driver and options, and its bindings.
+
+Options are sealed as a whole: a password may be part of a URL, or lie in a table whose
+names only the driver knows. All services and bindings of this kind have one number in
+common, which grows with each change of any: by it a process finds out with one small
+query that nothing changed, and who changes something tells that all is still as it was
+when it was checked (`Conflict`: look again).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from gateway.catalog.rows import ServiceRow, service_row
+from gateway.catalog.schema import BINDINGS, SERVICES, STORES, get_meta, set_meta
+from gateway.catalog.secrets import Keyring
+from gateway.catalog.services import SELECT, ServiceTable, insert_service
+from gateway.catalog.settings import remove_row
+from gateway.storage import AlreadyExists, Conflict, NoSuchStore, NotFound, Secret
+
+T = TypeVar("T")
+
+_NUMBER = "changes of stores"
+"""In `meta`: how often services of this kind, and bindings, have changed."""
+
+
+class BindingRow(NamedTuple):
+    """ "" and 0 for what it does not say."""
+
+    host: str
+    port: int
+    prefix: str
+    mode: str
+    service: str
+
+
+class Stores(NamedTuple):
+    """All of them, as they were at `number` at the earliest."""
+
+    number: int
+    services: Mapping[str, ServiceRow]
+    bindings: tuple[BindingRow, ...]
+
+
+class StoreTable(ServiceTable):
+    keyring: Keyring
+
+    def stores_number(self) -> int:
+        """Grows when anything of this kind changed."""
+        with self._database.reading() as connection:
+            return _number(connection)
+
+    def stores(self) -> Stores:
+        with self._database.reading() as connection:
+            number = _number(connection)  # first: what follows may be newer, never older
+            with_store = SELECT.where(STORES.c.driver.is_not(None)).order_by(SERVICES.c.sid)
+            rows = [service_row(row) for row in connection.execute(with_store)]
+            columns = [BINDINGS.c[name] for name in BindingRow._fields]
+            bindings = connection.execute(select(*columns).order_by(BINDINGS.c.id)).all()
+        services = {row.sid: row for row in rows}
+        return Stores(number, services, tuple(BindingRow(*row) for row in bindings))
+
+    def options(self, row: ServiceRow) -> dict[str, Any]:
+        """What `add_store` was given. Raises `CatalogError` when it is damaged."""
+        assert row.store is not None
+        text = self.keyring.unseal_options(row.sid, row.store.sealed).reveal()
+        options: dict[str, Any] = json.loads(text)
+        return options
+
+    def add_store(
+        self,
+        sid: str,
+        owner: str,
+        driver: str,
+        options: Mapping[str, Any],
+        *,
+        name: str = "",
+        since: int,
+    ) -> None:
+        """`options` as a configuration has them, links too. Raises `AlreadyExists`, and
+        `Conflict` when anything changed since that number."""
+        if sid in self._sids:
+            raise AlreadyExists(f"The service {sid!r} is declared in the configuration.")
+        values = {"driver": driver, "name": name, "sealed": self._sealed(sid, options)}
+
+        def add(connection: Connection) -> None:
+            id = insert_service(connection, sid, owner, self._clock())
+            row = {"service": id, "revision": since + 1, **values}
+            connection.execute(insert(STORES).values(row))
+
+        try:
+            self._add(since, add)
+        except IntegrityError:
+            raise AlreadyExists(f"There is a service {sid!r}.") from None
+
+    def change_store(
+        self, row: ServiceRow, options: Mapping[str, Any], *, name: str, since: int
+    ) -> None:
+        """Raises `NoSuchStore`, and `Conflict` as `add_store` does."""
+        sealed = self._sealed(row.sid, options)
+        change = update(STORES).where(STORES.c.service == row.id)
+        values = {"name": name, "sealed": sealed, "revision": since + 1}
+
+        def alter(connection: Connection) -> None:
+            if not connection.execute(change.values(values)).rowcount:
+                raise NoSuchStore(name=row.sid)
+
+        self._add(since, alter)
+
+    def remove_store(self, row: ServiceRow, *, since: int) -> None:
+        """The service with it. Raises as `change_store` does."""
+
+        def remove(connection: Connection) -> None:
+            connection.execute(delete(STORES).where(STORES.c.service == row.id))
+            if not remove_row(connection, row.id):
+                raise NoSuchStore(name=row.sid)
+
+        self._database.removing(_counted(since, remove))
+
+    def add_binding(self, binding: BindingRow, *, since: int) -> None:
+        """Raises `AlreadyExists` for the same host, port and prefix, and `Conflict`."""
+
+        def add(connection: Connection) -> None:
+            connection.execute(insert(BINDINGS).values(binding._asdict()))
+
+        try:
+            self._add(since, add)
+        except IntegrityError:
+            raise AlreadyExists("There is a binding with the same host, port and prefix.") from None
+
+    def remove_binding(self, host: str, port: int, prefix: str, *, since: int) -> None:
+        """Raises `NotFound`, and `Conflict`."""
+        at = (BINDINGS.c.host == host, BINDINGS.c.port == port, BINDINGS.c.prefix == prefix)
+
+        def remove(connection: Connection) -> None:
+            if not connection.execute(delete(BINDINGS).where(*at)).rowcount:
+                raise NotFound("There is no such binding.")
+
+        self._database.removing(_counted(since, remove))
+
+    def _add(self, since: int, change: Callable[[Connection], T]) -> T:
+        with self._database.writing() as connection:
+            return _counted(since, change)(connection)
+
+    def _sealed(self, sid: str, options: Mapping[str, Any]) -> bytes:
+        return self.keyring.seal_options(sid, Secret(json.dumps(options, default=str)))
+
+
+def _number(connection: Connection) -> int:
+    return int(get_meta(connection, _NUMBER) or 0)
+
+
+def _counted(since: int, change: Callable[[Connection], T]) -> Callable[[Connection], T]:
+    """That change, unless anything has changed since."""
+
+    def run(connection: Connection) -> T:
+        if _number(connection) != since:
+            raise Conflict("Something else was changed meanwhile: look again.")
+        done = change(connection)
+        set_meta(connection, _NUMBER, str(since + 1))
+        return done
+
+    return run
