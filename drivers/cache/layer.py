@@ -25,7 +25,7 @@ from drivers.cache.fills import BLOCK, Ask, Fill
 from drivers.cache.helpers import Helpers
 from drivers.cache.hot import BODY, Hot
 from drivers.cache.marks import GONE, GOOD, STALE, Marks
-from drivers.cache.owner import Owned, Owner
+from drivers.cache.owner import Owned, Owner, remove_unused
 from drivers.cache.places import Fills, Late
 from drivers.cache.policy import Policy
 from drivers.cache.pulling import Pull
@@ -56,6 +56,7 @@ log = logging.getLogger("gateway.cache")
 _TRIES = 5
 SOON = 1.0
 """Seconds that who has stale bytes waits for the source."""
+_GENERATION = "generation-"
 _CACHES = "caches"
 """The owner of a folder in which several have theirs."""
 _DISK, _MEMORY = 10 << 30, 256 << 20
@@ -88,11 +89,13 @@ class Cache(Through):
     def __post_init__(self) -> None:
         if self.respect_headers:
             raise ValueError("respect_headers is not there yet: leave it false")
+        self._apart: Path | None = None
 
     # its life
 
     def places(self, folder: Path | None, sid: str) -> tuple[Place, ...]:
-        """Caches may be given one `folder`: each has a folder of its own in it."""
+        """Caches may be given one `folder`: each has a folder of its own in it. What has come
+        from another source than this, or from what that was before, is in one apart."""
         owner = f"the cache {sid}"
         if self.folder is not None:
             shared = Place(folder=self.folder, owner=_CACHES)
@@ -110,7 +113,18 @@ class Cache(Through):
                 " blobs, marks and workers there can be removed.",
                 self.folder,
             )
-        return places[-1].folder if places else None
+        if not places:
+            return None
+        folder = places[-1].folder
+        if context.instance:
+            self._remove_others(folder, context)
+        return folder / f"{_GENERATION}{context.generation}" if context.generation else folder
+
+    def _remove_others(self, folder: Path, context: Context) -> None:
+        """Those of generations that are gone, if a crash has left any."""
+        for other in folder.glob(f"{_GENERATION}*"):
+            if other.name != f"{_GENERATION}{context.generation}":
+                remove_unused(other, context.instance)
 
     def open(self, context: Context) -> None:
         folder = self._claimed(context)
@@ -126,6 +140,7 @@ class Cache(Through):
         )
         self._policy, self._clock, self._fold = policy, context.clock, not self.case_sensitive
         self._owner: Owner | None = None
+        self._apart, self._instance = folder if context.generation else None, context.instance
         if folder is not None and self.folder is None:
             for ours in (folder.parent, folder):
                 private.own_folder(ours)
@@ -185,6 +200,10 @@ class Cache(Through):
             if self._owner is not None:
                 self._owner.close()
             del self._parts
+
+    def discard(self) -> None:
+        if self._apart is not None and self._instance:
+            remove_unused(self._apart, self._instance)
 
     # reading
 

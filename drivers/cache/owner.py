@@ -9,11 +9,30 @@ go of its lock, so a file that nobody holds is only rubbish.
 from __future__ import annotations
 
 import secrets
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
 from gateway.common import looking, private
 from gateway.common.locks import FileLock
+
+
+def remove_unused(folder: Path, instance: str) -> bool:
+    """Remove a cache's folder that no worker has open, and that none will open any more;
+    whether it is gone."""
+    try:
+        gate = FileLock(folder / "workers" / "gate.lock")
+    except FileNotFoundError:  # somebody else removes it
+        return False
+    try:
+        gate.acquire()
+        with suppress(Owned):
+            if not _others(folder / "workers", instance):
+                # What cannot go now stays until somebody comes again.
+                shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        gate.close()
+    return not looking.is_there(folder)
 
 
 class Owned(Exception):

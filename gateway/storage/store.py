@@ -92,6 +92,9 @@ class NoJobs:
 class Context:
     """What a store gets of the gateway when it is opened.
 
+    `generation` tells a service from others of the same id, before it or after it; "" for
+    one that a configuration declares. A store that keeps what another one answered keeps it
+    apart by it: the other one may be another by then.
     `folder` is the data folder, None when nothing is to be kept on disk.
     `master_key`: 32 bytes under which a store encrypts what it is told to.
     `threads`: those of the process that answer requests; a store that lets them wait for
@@ -101,6 +104,7 @@ class Context:
     """
 
     sid: str = ""
+    generation: str = ""
     folder: Path | None = None
     clock: Callable[[], int] = now
     master_key: Secret | None = None
@@ -207,6 +211,11 @@ class Store(ABC):
 
     def close(self) -> None:
         """End. May be called twice."""
+
+    def discard(self) -> None:
+        """Remove what it kept and nobody misses, after `close`: there will be no store of its
+        `Context.generation` any more. Other processes may still have theirs open. Objects
+        that are kept nowhere else stay."""
 
 
 class Layer(Store):
