@@ -6,7 +6,7 @@ TOML becomes those), then `load.py`. Specification: configuration.
 
 from gateway.config.load import find_data, load, load_again
 from gateway.config.problems import ConfigProblem, ConfigurationError
-from gateway.config.services import SOURCE, construct, in_order
+from gateway.config.services import SOURCE, ServiceReader, construct, in_order
 from gateway.config.tables import (
     ID,
     ID_RULE,
@@ -41,6 +41,7 @@ __all__ = [
     "Listener",
     "Origin",
     "ServerOptions",
+    "ServiceReader",
     "Tls",
     "construct",
     "find_data",

@@ -128,7 +128,7 @@ class Decoder:
         choices = members(kind)
         if len(choices) == 1:
             return self._single(choices[0], found, place)
-        fitting = [one for one in choices if _shape_fits(one, found)]
+        fitting = [one for one in choices if shape_fits(one, found)]
         if len(fitting) == 1:
             return self._single(fitting[0], found, place)
         for one in fitting:
@@ -145,7 +145,7 @@ class Decoder:
         base, marks = plain(kind)
         if OneOrMany in marks and not isinstance(found, list):
             found = [found]
-        if not _shape_fits(kind, found):
+        if not shape_fits(kind, found):
             return self._wrong(place, found, describe(kind), _words(kind))
         if Secrets in marks:
             return self._with_secrets(cast("Mapping[str, Any]", found), place)
@@ -331,7 +331,7 @@ def _words(kind: object) -> list[str]:
     ]
 
 
-def _shape_fits(kind: object, found: object) -> bool:
+def shape_fits(kind: object, found: object) -> bool:
     """Whether TOML's type of `found` is one in which `kind` is written."""
     base, marks = plain(kind)
     if base is Any:

@@ -18,6 +18,7 @@ import platformdirs
 from gateway.access.identity import ROOT_ACCOUNT, Account
 from gateway.common import looking
 from gateway.common.nearest_name import nearest
+from gateway.config.bindings import check_mode, read_bindings
 from gateway.config.decode import BAD, Decoder
 from gateway.config.paths import expanded, here
 from gateway.config.problems import ConfigProblem, ConfigurationError, Problems, names, shown
@@ -33,7 +34,6 @@ from gateway.config.tables import (
     ID_RULE,
     SID,
     SID_RULE,
-    Binding,
     CatalogOptions,
     Configuration,
     Key,
@@ -198,7 +198,7 @@ class _Reader:
         known = frozenset({ROOT_ACCOUNT, *(one for one in named if isinstance(one, str))})
         keys = self._keys(known)
         root = self._root()
-        bindings = self._bindings()
+        bindings = read_bindings(self.decoder, self.plugins.modes, self._tables("bindings"))
         services = ServiceReader(
             decoder=self.decoder,
             plugins=self.plugins,
@@ -241,7 +241,8 @@ class _Reader:
             return BAD
         overrides, before = self.origin.overrides, len(self.problems)
         server = self._placed(self.decoder.build(ServerOptions, {**found, **overrides}, "server"))
-        self._check_mode(found.get("default_mode", "s3"), "server.default_mode")
+        mode = found.get("default_mode", "s3")
+        check_mode(self.problems, self.plugins.modes, mode, "server.default_mode")
         for number, (place, message) in enumerate(self.problems[before:], before):
             option = place.removeprefix("server.").split("[")[0]
             if option in overrides:
@@ -257,13 +258,6 @@ class _Reader:
             self.problems.add("server.data", f"missing; {_HOMELESS}")
             return BAD
         return replace(server, data=folder)
-
-    def _check_mode(self, mode: object, place: str) -> None:
-        known = sorted(self.plugins.modes)
-        if isinstance(mode, str) and mode not in known:
-            self.problems.add(
-                place, f"found {shown(mode)}; known modes: {names(known)}.{nearest(mode, known)}"
-            )
 
     def _tables(self, name: str) -> list[tuple[str, dict[str, Any]]]:
         """(place, table) of each table of an array of tables."""
@@ -308,21 +302,6 @@ class _Reader:
             if other != place:
                 self.problems.add(f"{place}.secret", f"is the same as that of {other}.")
         return tuple(key for key in keys if key is not BAD)
-
-    def _bindings(self) -> tuple[Binding, ...]:
-        tables, doors = self._tables("bindings"), dict[object, str]()
-        bindings = self._built(tables, Binding)
-        for (place, table), one in zip(tables, bindings, strict=True):
-            self._check_mode(table.get("mode"), f"{place}.mode")
-            service = table.get("service")
-            if isinstance(service, str) and not SID.fullmatch(service):
-                self.problems.add(f"{place}.service", f"found {shown(service)}; {SID_RULE}.")
-            if one is BAD:
-                continue
-            other = doors.setdefault((one.host, one.port, one.prefix), place)
-            if other != place:
-                self.problems.add(place, f"has the same host, port and prefix as {other}.")
-        return tuple(one for one in bindings if one is not BAD)
 
     def _root(self) -> Key | None:
         """The root key: handed over, or of the environment, both variables or neither."""

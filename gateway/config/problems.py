@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _LONGEST = 80
+_MOST = 50
 
 
 class ConfigProblem(NamedTuple):
@@ -75,4 +76,7 @@ def shown(value: object) -> str:
 
 
 def names(known: Iterable[str]) -> str:
-    return ", ".join(known) or "none"
+    """All, or as many as anybody reads."""
+    found = list(known)
+    more = f", … ({len(found)} in all)" if len(found) > _MOST else ""
+    return (", ".join(found[:_MOST]) or "none") + more

@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, cast
 
 from gateway.common.nearest_name import nearest
@@ -14,7 +15,7 @@ from gateway.config.decode import BAD, Decoder, Link
 from gateway.config.problems import Problems, join, names, shown
 from gateway.config.tables import SID, SID_RULE, Declared
 from gateway.plugins.finding import Driver, Plugins
-from gateway.storage import Buckets, Store
+from gateway.storage import Buckets, Secret, Store
 
 COMMON = ("driver", "name", "account")
 """What every service has, besides its driver's options."""
@@ -54,9 +55,9 @@ class ServiceReader:
             place = join("services", sid)
             if not SID.fullmatch(sid):
                 problems.add(place, f"{SID_RULE}.")
-            one = self._declared(sid, table, place)
+            one = self.decoded(sid, table, place)
             if one is not None:
-                declared[sid] = one
+                declared[sid] = self.as_run(one)
         return declared
 
     def buckets(self, found: object) -> Declared | None:
@@ -67,16 +68,18 @@ class ServiceReader:
             options = driver.options if driver else {}
             defaults = {key: value for key, value in BUCKETS.items() if key in options}
             table = {"driver": name, **defaults, **found}
-        declared = self._declared("", table, "buckets")
+        declared = self.decoded("", table, "buckets")
         if declared is None:
             return None
         if declared.links:
             place = join("buckets", next(iter(declared.links)))
             self.decoder.problems.add(place, "[buckets] cannot stand in front of a service.")
             return None
-        return declared
+        return self.as_run(declared)
 
-    def _declared(self, sid: str, table: object, place: str) -> Declared | None:
+    def decoded(self, sid: str, table: object, place: str) -> Declared | None:
+        """As it was written; None when it is wrong, which was reported, or its driver is one
+        of `unknown`."""
         problems = self.decoder.problems
         if not isinstance(table, dict):
             problems.add(place, f"found {shown(table)}; allowed: a table.")
@@ -97,7 +100,7 @@ class ServiceReader:
         if len(problems) > before:
             return None
         links = {key: str(value) for key, value in values.items() if isinstance(value, Link)}
-        declared = Declared(
+        return Declared(
             sid=sid,
             place=place,
             driver=driver.kind,
@@ -108,7 +111,6 @@ class ServiceReader:
             links=links,
             settings=settings,
         )
-        return self._in_memory(declared) if self.memory else declared
 
     def _driver(self, sid: str, table: Mapping[str, object], place: str) -> Driver | None:
         known = sorted(self.plugins.drivers)
@@ -163,8 +165,9 @@ class ServiceReader:
             )
         return path
 
-    def _in_memory(self, declared: Declared) -> Declared:
-        name = IN_MEMORY.get(declared.driver.driver, "")
+    def as_run(self, declared: Declared) -> Declared:
+        """With what takes the driver's place when nothing is to be kept."""
+        name = IN_MEMORY.get(declared.driver.driver, "") if self.memory else ""
         driver = self.plugins.drivers.get(name)
         if driver is None:
             return declared
@@ -186,6 +189,34 @@ def check_account(problems: Problems, account: object, known: Iterable[str], pla
 def construct(declared: Declared, linked: Mapping[str, Store]) -> Store:
     """The driver's instance; `linked` are its links, by field. Raises `ValueError`."""
     return declared.driver(**declared.options, **linked)
+
+
+def portable(declared: Declared, table: Mapping[str, Any]) -> dict[str, Any]:
+    """The options and links of a table that was decoded, such that they mean the same
+    wherever they are decoded again: secrets in place of where they are found, whole paths.
+    It reveals secrets."""
+    options = {name: _portable(one, table.get(name)) for name, one in declared.options.items()}
+    path = {SOURCE_PATH: declared.source_path} if declared.source_path else {}
+    return {**options, **declared.links, **path}
+
+
+def _portable(value: Any, found: Any) -> Any:
+    """`found`: as it was written, None where it was written in another way."""
+    if isinstance(value, Secret):
+        return value.reveal()
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        written = found if isinstance(found, dict) else {}
+        return {name: _portable(one, written.get(name, one)) for name, one in value.items()}
+    if isinstance(value, tuple | list):
+        each = found if isinstance(found, list) else [found] * len(value)
+        return [_portable(one, written) for one, written in zip(value, each, strict=True)]
+    if dataclasses.is_dataclass(value) and isinstance(found, dict):
+        given = {name.removesuffix("_env").removesuffix("_file") for name in found} | found.keys()
+        fields = [one.name for one in dataclasses.fields(value) if one.name in given]
+        return {name: _portable(getattr(value, name), found.get(name)) for name in fields}
+    return found
 
 
 def in_order(services: Mapping[str, Declared]) -> list[Declared]:
@@ -229,7 +260,7 @@ def check_links(
                 problems.add(
                     join(declared.place, field),
                     f"found {shown(sid)}; there is no such service."
-                    f"{nearest(sid, written)} Declared services: {names(written)}.",
+                    f"{nearest(sid, written)} Known services: {names(written)}.",
                 )
     told: set[str] = set()
     for sid in services:

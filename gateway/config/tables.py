@@ -220,6 +220,15 @@ class Binding:
         if self.prefix and not self.prefix.startswith("/"):
             raise ValueError('prefix: begins with "/"')
 
+    @property
+    def door(self) -> tuple[str, int, str]:
+        """What no other has: host, port and prefix, "" and 0 for none."""
+        return self.host or "", self.port or 0, self.prefix
+
+    def __str__(self) -> str:
+        """By which requests: "img.example.com", ":8080/images"."""
+        return f"{self.host or ''}{f':{self.port}' if self.port else ''}{self.prefix}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:

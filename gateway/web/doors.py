@@ -47,11 +47,8 @@ class Doors:
         domains: Sequence[str] = (),
         own: WSGIApp | None = None,
     ) -> None:
-        bound = [Door(one.mode, apps[one.mode], one) for one in bindings]
-        self._by_host: dict[str, list[Door]] = {}
-        for door in sorted(bound, key=_rank, reverse=True):
-            assert door.binding is not None
-            self._by_host.setdefault(door.binding.host or "", []).append(door)
+        self._apps, self._bindings = apps, tuple(bindings)
+        self.bind(())
         if modes and modes[-1].name == default:  # it gets what nobody claims, asked or not
             modes = modes[:-1]
         self._claims = [(mode.claims, Door(mode.name, apps[mode.name])) for mode in modes]
@@ -59,10 +56,21 @@ class Doors:
         self._own = None if own is None else Door("gateway", own)
         self._below = tuple(f".{domain}" for domain in domains)
 
+    def bind(self, more: Sequence[Binding]) -> None:
+        """Have these besides the ones that it was made with, which come first."""
+        known = [one for one in (*self._bindings, *more) if one.mode in self._apps]
+        bound = [Door(one.mode, self._apps[one.mode], one) for one in known]
+        by_host: dict[str, list[Door]] = {}
+        for door in sorted(bound, key=_rank, reverse=True):
+            assert door.binding is not None
+            by_host.setdefault(door.binding.host or "", []).append(door)
+        self._by_host = by_host
+
     def choose(self, environ: dict[str, Any]) -> Door:
         """The door; a binding is put into `environ["gateway.binding"]`, and its prefix
         moved from PATH_INFO to SCRIPT_NAME."""
-        if self._by_host and (bound := self._bound(environ)) is not None:
+        by_host = self._by_host
+        if by_host and (bound := _bound(by_host, environ)) is not None:
             return bound
         if (
             self._own is not None
@@ -75,19 +83,20 @@ class Doors:
                 return door
         return self._default
 
-    def _bound(self, environ: dict[str, Any]) -> Door | None:
-        port, path = environ.get("SERVER_PORT", ""), environ["PATH_INFO"]
-        for host in (request_head.host(environ), ""):
-            for door in self._by_host.get(host, ()):
-                binding = door.binding
-                assert binding is not None
-                if binding.port is not None and str(binding.port) != port:
-                    continue
-                prefix = binding.prefix.rstrip("/")
-                if prefix and path != prefix and not path.startswith(f"{prefix}/"):
-                    continue
-                environ["gateway.binding"] = binding
-                if prefix:
-                    environ["SCRIPT_NAME"], environ["PATH_INFO"] = prefix, path[len(prefix) :]
-                return door
-        return None
+
+def _bound(by_host: Mapping[str, Sequence[Door]], environ: dict[str, Any]) -> Door | None:
+    port, path = environ.get("SERVER_PORT", ""), environ["PATH_INFO"]
+    for host in (request_head.host(environ), ""):
+        for door in by_host.get(host, ()):
+            binding = door.binding
+            assert binding is not None
+            if binding.port is not None and str(binding.port) != port:
+                continue
+            prefix = binding.prefix.rstrip("/")
+            if prefix and path != prefix and not path.startswith(f"{prefix}/"):
+                continue
+            environ["gateway.binding"] = binding
+            if prefix:
+                environ["SCRIPT_NAME"], environ["PATH_INFO"] = prefix, path[len(prefix) :]
+            return door
+    return None
