@@ -106,7 +106,9 @@ class Worker:
         # The default mode gets what no other claims, so it is asked last.
         asked = sorted(modes, key=lambda mode: mode.name == default)
         pages = create_pages(self._metrics, checks, modes)
-        return create_routes(runtime, asked, configuration, pages)
+        routes = create_routes(runtime, asked, configuration, pages)
+        runtime.keep_up(routes.doors.bind)
+        return routes
 
     def _prepare(self, message: object) -> Next:
         """What an `Origin` says, opened beside what is served. Raises `CannotServe`."""

@@ -4,6 +4,9 @@ closed in reverse. Links get the `Service`, so that promises hold through them.
 A chain may follow another in the same process (`before`), while that still serves: what
 both declare in the same way is one store in both (see `lasting`), and what stores share in
 a process stays what it is.
+
+The catalog's services are built and begun by the same two methods, `build` and `begin`,
+when they are needed (`added`).
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -38,6 +42,7 @@ from gateway.storage import (
     NoFollowers,
     NoJobs,
     NoSuchStore,
+    Place,
     Secret,
     Shared,
     StorageError,
@@ -60,6 +65,7 @@ class Chain:
     """Constructing touches nothing; `open` and `close` begin and end all stores."""
 
     def __init__(self, configuration: Configuration, before: Chain | None = None) -> None:
+        self.configuration = configuration
         self._opened: list[Lasting] = []
         self._shared: Shared = Shared() if before is None else before._shared
         self._serving: Threads | None = None if before is None else before._serving
@@ -71,10 +77,11 @@ class Chain:
         self._places = {"": configuration.buckets.place}
         self.memory = configuration.server.memory
         for declared in in_order(configuration.services):
-            store = self._store(declared, services, before)
-            staging = self._staging(declared.sid)
+            store, about = self._store(declared, services, before), identify(declared)
             services[declared.sid] = Service(
-                _identified(declared, configuration.origin.written), store, staging=staging
+                replace(about, created=configuration.origin.written),
+                store,
+                staging=self.staging(declared.sid),
             )
             self._places[declared.sid] = declared.place
         self._services = services
@@ -85,10 +92,13 @@ class Chain:
         """That of the chain before, where it and all behind it are the same; else a new one."""
         sid = declared.sid
         found = None if before is None else before._same(declared, self._lasting)
-        self._lasting[sid] = found or Lasting(
-            declared, _constructed(declared, services), self.behind
-        )
+        self._lasting[sid] = found or self.build(declared, services)
         return self._lasting[sid].store
+
+    def build(self, declared: Declared, services: Mapping[str, Service]) -> Lasting:
+        """Its store, not open yet, in front of those services that it names. Raises
+        `ValueError`."""
+        return Lasting(declared, _constructed(declared, services), self.behind)
 
     def _same(self, declared: Declared, following: Mapping[str, Lasting]) -> Lasting | None:
         """What serves that here, if all it needs is in the chain that follows, too. A service
@@ -142,13 +152,12 @@ class Chain:
 
     def misplaced(self, folder: Path | None) -> list[str]:
         """What that is, a sentence each."""
-        return [
-            *conflicts(
-                (place, one)
-                for sid, (place, store) in zip(["", *self._services], self._stores(), strict=True)
-                for one in store.places(folder, sid)
-            )
-        ]
+        return [*conflicts(self.places(folder))]
+
+    def places(self, folder: Path | None) -> list[tuple[str, Place]]:
+        """The folders that the stores fill, each with the place in the configuration."""
+        stores = zip(["", *self._services], self._stores(), strict=True)
+        return [(place, one) for sid, (place, store) in stores for one in store.places(folder, sid)]
 
     def upstreams(self) -> Iterator[tuple[str, str, Store]]:
         """(place, sid, store) of each store that has something behind it to be tried."""
@@ -176,27 +185,34 @@ class Chain:
         except ConfigurationError as error:
             raise ChainError(str(error)) from error
         self._serving = self._serving or Threads(threads)
-        for sid, lasting in self._lasting.items():
+        self._context = partial(
+            Context,
+            folder=folder,
+            clock=clock,
+            master_key=master_key,
+            shared=self._shared,
+            jobs=jobs or NoJobs(),
+            followers=followers or NoFollowers(),
+            threads=self._serving,
+            instance="" if jobs is None else instance(),
+        )
+        for lasting in self._lasting.values():
             if not isinstance(lasting.store, only):
                 continue
-            context = Context(
-                sid=sid,
-                folder=folder,
-                clock=clock,
-                master_key=master_key,
-                shared=self._shared,
-                jobs=jobs or NoJobs(),
-                followers=followers or NoFollowers(),
-                threads=self._serving,
-                instance="" if jobs is None else instance(),
-            )
             try:
-                lasting.open(context)
-            except (StorageError, OSError, ValueError) as error:
+                self.begin(lasting)
+            except ChainError:
                 self.close()
-                place = self._places[sid]
-                raise ChainError(f"{place}: cannot be opened: {error}") from error
+                raise
             self._opened.append(lasting)
+
+    def begin(self, lasting: Lasting, generation: str = "") -> None:
+        """Open a store; all that are declared are open before another. Raises `ChainError`."""
+        declared = lasting.declared
+        try:
+            lasting.open(self._context(sid=declared.sid, generation=generation))
+        except (StorageError, OSError, ValueError) as error:
+            raise ChainError(f"{declared.place}: cannot be opened: {error}") from error
 
     def close(self) -> None:
         """May be called twice."""
@@ -212,7 +228,7 @@ class Chain:
         may be gone, never to read or write."""
         return Service(about, self._buckets)
 
-    def _staging(self, sid: str) -> Callable[[], Multipart]:
+    def staging(self, sid: str) -> Callable[[], Multipart]:
         """Where parts wait for a service whose store has no uploads; made when first used."""
         name = STAGING + sid
 
@@ -241,22 +257,21 @@ class Chain:
         return store
 
 
-def _constructed(declared: Declared, services: Mapping[str, Service]) -> Store:
-    """With what it links to, its source seen from its `source_path`. Raises `ValueError`."""
-    links: dict[str, Store] = {**declared.linked(services)}
-    if declared.source_path:
-        links[SOURCE] = Below(links[SOURCE], declared.source_path)
-    return construct(declared, links)
-
-
-def _identified(declared: Declared, created: int) -> Identification:
-    """`created`: milliseconds since the epoch."""
+def identify(declared: Declared) -> Identification:
+    """All but when it was made."""
     return Identification(
         sid=declared.sid,
-        created=created,
         name=declared.name,
         driver=declared.driver.driver,
         owner=declared.account,
         declared=declared.place,
         source=declared.links.get(SOURCE, ""),
     )
+
+
+def _constructed(declared: Declared, services: Mapping[str, Service]) -> Store:
+    """With what it links to, its source seen from its `source_path`. Raises `ValueError`."""
+    links: dict[str, Store] = {**declared.linked(services)}
+    if declared.source_path:
+        links[SOURCE] = Below(links[SOURCE], declared.source_path)
+    return construct(declared, links)

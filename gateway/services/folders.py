@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,18 +21,59 @@ class Placed(NamedTuple):
     real: Path
 
 
+_Key = tuple[Path, str, bool]
+
+
+class Folders:
+    """Those that stores fill. A new one is held against those that it lies in and those that
+    lie in it, and no other: there may be thousands."""
+
+    def __init__(self) -> None:
+        self._known: dict[_Key, list[Placed]] = {}
+        self._at: dict[Path, set[_Key]] = {}
+        self._below: dict[Path, set[_Key]] = {}
+
+    def add(self, at: str, place: Place) -> list[str]:
+        """What is wrong with it, a sentence each, with the places in the configuration first."""
+        one = Placed(at, place, Path(os.path.normcase(place.folder.resolve())))
+        known = self._known.setdefault(_key(one), [])
+        known.append(one)
+        if len(known) > 1:
+            return []
+        wrong = [f"{at}: {reason}"] if (reason := _of_another(one)) else []
+        for other in self._near(one):
+            if reason := _between(other, one) or _between(one, other):
+                wrong.append(f"{other.at}, {at}: {reason}")
+        self._at.setdefault(one.real, set()).add(_key(one))
+        for folder in one.real.parents:
+            self._below.setdefault(folder, set()).add(_key(one))
+        return wrong
+
+    def _near(self, one: Placed) -> Iterator[Placed]:
+        for folder in (one.real, *one.real.parents):
+            yield from (self._known[key][0] for key in self._at.get(folder, ()))
+        yield from (self._known[key][0] for key in self._below.get(one.real, ()))
+
+    def remove(self, at: str) -> None:
+        """All that was added by that name."""
+        for key, known in list(self._known.items()):
+            known[:] = [one for one in known if one.at != at]
+            if not known:
+                del self._known[key]
+                self._at[key[0]].discard(key)
+                for folder in key[0].parents:
+                    self._below[folder].discard(key)
+
+
+def _key(one: Placed) -> _Key:
+    return one.real, one.place.owner, one.place.tree
+
+
 def conflicts(found: Iterable[tuple[str, Place]]) -> Iterator[str]:
-    """What is wrong, a sentence each, with the place in the configuration first."""
-    distinct: dict[tuple[Path, str, bool], Placed] = {}
+    """What is wrong, as `Folders.add` says it."""
+    folders = Folders()
     for at, place in found:
-        real = Path(os.path.normcase(place.folder.resolve()))
-        distinct.setdefault((real, place.owner, place.tree), Placed(at, place, real))
-    for one in distinct.values():
-        if reason := _of_another(one):
-            yield f"{one.at}: {reason}"
-    for one, other in combinations(distinct.values(), 2):
-        if reason := _between(one, other) or _between(other, one):
-            yield f"{one.at}, {other.at}: {reason}"
+        yield from folders.add(at, place)
 
 
 def _of_another(one: Placed) -> str:

@@ -1,6 +1,7 @@
 """The gateway as modes see it: declared services and those of the catalog, as one.
 
-A service that was made through an API is two things: a row in the catalog
+Of the catalog's, some have a driver of their own (`added`), the others are buckets.
+A bucket that was made through an API is two things: a row in the catalog
 (its name and owner) and a bucket in the index (its contents). The row comes
 first and goes last; so a row without a bucket is one that is being made, is
 being dropped, or was left by a crash. It is nobody's bucket to use, its owner
@@ -13,6 +14,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from gateway.access.access import Access
@@ -25,11 +27,14 @@ from gateway.access.settings import Setting, SettingKind
 from gateway.catalog import Catalog, ServiceRow, open_catalog
 from gateway.catalog.cache import Kept
 from gateway.common.commit_watch import Version
-from gateway.config import SID, SID_RULE, Configuration
+from gateway.config import SID, SID_RULE, Binding, Configuration
 from gateway.modes import Settings
+from gateway.services.added import AddedServices
 from gateway.services.behind import OwnFollowers
 from gateway.services.chain import Chain
 from gateway.services.feed import Feed
+from gateway.services.keeping_up import KeepingUp
+from gateway.services.removable import HeldAccess, RemovableService
 from gateway.services.service import Identification, Service
 from gateway.services.settings import ServiceSettings
 from gateway.services.upstream_accounts import Accounts
@@ -73,6 +78,7 @@ class Runtime:
         chain: Chain,
         catalog: Catalog,
         settings: Settings,
+        added: AddedServices,
         *,
         clock: Callable[[], int] = now,
         requests: RequestList | None = None,
@@ -87,8 +93,8 @@ class Runtime:
         self.requests, self._own_requests = requests or RequestList(), requests is None
         self.stopping = threading.Event()
         self.keys: Keys = catalog
-        self.chain, self.catalog = chain, catalog
-        self.accounts = Accounts(chain.services, clock, self._who_has)
+        self.chain, self.catalog, self.added = chain, catalog, added
+        self.accounts = Accounts(chain.services, clock, self._who_has, lambda: added.accounts)
         self._declared = {
             sid: one for sid, one in chain.services.items() if sid not in self.accounts
         }
@@ -97,11 +103,20 @@ class Runtime:
         self._last = {sid: self._reached(one) for sid, one in self._declared.items()}
         """Those that the configuration declares, as they were last known."""
 
+    def keep_up(self, bind: Callable[[Sequence[Binding]], object]) -> None:
+        """Follow the catalog without requests, too, from now on; `bind` gets its bindings."""
+        keeping_up = KeepingUp(self.catalog.version, self.added, bind)
+        keeping_up.notice()
+        if self.chain.configuration.data is not None:  # else nobody else can change it
+            keeping_up.start()
+        self.before_close.append(keeping_up.stop)
+
     def close(self) -> None:
         """May be called twice. What was given stays open."""
         while self.before_close:
             self.before_close.pop()()
         self.accounts.close()
+        self.added.close()
         self.chain.close()
         self.catalog.close()
         if self._own_requests:
@@ -123,26 +138,37 @@ class Runtime:
             known = self._last.get(sid)
             if known is None:
                 raise
-        if known is None:
-            service = self.accounts.find(sid)
-            if service is None:
-                raise NoSuchStore(name=sid)
-            known = self._reached(service)
-        return Access(known.service, identity, rules=known.rules, facts=facts)
+        if known is not None and type(known.service) is Service:  # it stays
+            return Access(known.service, identity, rules=known.rules, facts=facts)
+        while (known := known or self._of_account(sid)) is not None:
+            access = _access(known, identity, facts)
+            if access is not None:
+                return access
+            self._known = (-1, Kept())  # it was taken out a moment ago: look again
+            known = self._find(sid, self._kept())
+        raise NoSuchStore(name=sid)
+
+    def _of_account(self, sid: str) -> Reached | None:
+        found = self.accounts.find(sid)
+        if found is None and self.added.pending:  # one of them may be the account that has it
+            self.added.open_all()
+            found = self.accounts.find(sid)
+        return None if found is None else self._reached(found)
 
     def feed(self, sid: str) -> Changes:
         # This class's own: what another adds to `access` is meant for requests.
-        return Feed(lambda: Runtime.access(self, ANONYMOUS, sid).service)
+        return Feed(lambda: Runtime.access(self, ANONYMOUS, sid))
 
     def _kept(self) -> Kept[Reached]:
         """Services that were asked for since the catalog last changed; none of an account's."""
         version = self.catalog.version()
         if self._known[0] != version:
+            self.added.sync()
             self._known = (version, Kept())
         return self._known[1]
 
     def _find(self, sid: str, kept: Kept[Reached]) -> Reached | None:
-        """A declared service, or a made one."""
+        """A declared service, or one of the catalog's."""
         declared = self._declared.get(sid)
         if declared is not None:
             self._last[sid] = known = self._reached(declared)
@@ -151,11 +177,23 @@ class Runtime:
         return None if row is None else self._opened(row, kept)
 
     def _opened(self, row: ServiceRow, kept: Kept[Reached]) -> Reached | None:
+        if row.store is not None:
+            added = self._added(row)
+            return None if added is None else kept.keep(row.sid, self._reached(added))
         try:
             store = self.chain.made(row.sid)
         except NoSuchStore:
             return None
         return kept.keep(row.sid, self._reached(Service(self._identify(row), store)))
+
+    def _added(self, row: ServiceRow) -> Service | None:
+        """None for an account, which is no bucket itself. Raises `Unavailable`."""
+        service = self.added.find(row.sid)
+        if service is None or row.sid in self.accounts:
+            return None
+        if service.grants != row.grants:
+            service.identify(replace(service.about, grants=row.grants))
+        return service
 
     def _reached(self, service: Service) -> Reached:
         return Reached(service, self.service_settings.rules(service))
@@ -166,16 +204,15 @@ class Runtime:
             driver=self.chain.buckets_driver,
             owner=row.owner,
             created=row.created,
+            added=row.store is not None,
             grants=row.grants,
             row=row.id,
         )
 
     def services(self, identity: Identity, facts: Facts = UNKNOWN) -> Sequence[Access]:
-        found = [
-            Access(one.service, identity, rules=one.rules, facts=facts)
-            for one in self._all(identity)
-        ]
-        return sorted((one for one in found if one.visible), key=lambda one: one.service.sid)
+        found = [_access(one, identity, facts) for one in self._all(identity)]
+        seen = [one for one in found if one is not None and one.visible]
+        return sorted(seen, key=lambda one: one.service.sid)
 
     def _all(self, identity: Identity) -> Iterator[Reached]:
         """Declared ones, those made that the identity may perhaps see, and accounts'."""
@@ -188,7 +225,10 @@ class Runtime:
         for rows in self._pages(identity):
             settings.prepare(row.sid for row in rows)
             for row in rows:
-                known = kept.get(row.sid) or self._opened(row, kept)
+                try:
+                    known = kept.get(row.sid) or self._opened(row, kept)
+                except Unavailable:  # it is known, and cannot be shown now
+                    continue
                 if known is not None and row.sid not in self._declared:
                     yield known
         buckets = list(self.accounts.services())
@@ -201,7 +241,10 @@ class Runtime:
         if declared is not None:
             return declared.about.declared
         kept = self._kept()
-        return "a bucket made here" if kept.get(sid) or self._find(sid, kept) else ""
+        known = kept.get(sid) or self._find(sid, kept)
+        if known is None:
+            return ""
+        return f"services.{sid}" if known.service.about.added else "a bucket made here"
 
     def _pages(self, identity: Identity) -> Iterator[Sequence[ServiceRow]]:
         """Rows that the identity may perhaps see, page by page."""
@@ -256,7 +299,7 @@ class Runtime:
             if self._exists(sid):
                 raise AlreadyExists
             left = self.catalog.read_service(sid)
-            if left is not None and left.owner != owner:
+            if left is not None and (left.owner != owner or left.store is not None):
                 raise AlreadyExists
             replaces = None if left is None else left.id
             try:
@@ -316,9 +359,7 @@ class Runtime:
         declared = self._declared.get(sid)
         if declared is not None:
             self._require(identity, declared, action, facts)
-            raise Conflict(
-                f"The service is declared in the configuration ({declared.about.declared})."
-            )
+            raise Conflict(f"The service {declared.about.fixed}.")
         row = self.catalog.read_service(sid)
         if row is None:
             self._refuse_upstream(identity, sid, action, facts)
@@ -326,6 +367,8 @@ class Runtime:
         # Deciding touches no store, and the service's own may be gone.
         service = self.chain.as_bucket(self._identify(row))
         self._require(identity, service, action, facts)
+        if action == "drop" and row.store is not None:
+            raise Conflict(f"The service {service.about.fixed}.")
         return row
 
     def _require(
@@ -341,7 +384,16 @@ class Runtime:
         found = self.accounts.find(sid)
         if found is not None:
             self._require(identity, found, action, facts)
-            raise Conflict(f"The bucket is an upstream's, by the service {found.about.declared}.")
+            by = found.about.declared or "of the catalog that has its account"
+            raise Conflict(f"The bucket is an upstream's, by the service {by}.")
+
+
+def _access(known: Reached, identity: Identity, facts: Facts) -> Access | None:
+    """None when it is not to be used any more."""
+    if not isinstance(known.service, RemovableService):
+        return Access(known.service, identity, rules=known.rules, facts=facts)
+    access = HeldAccess(known.service, identity, rules=known.rules, facts=facts)
+    return None if access.over else access
 
 
 def open_runtime(

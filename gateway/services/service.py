@@ -50,8 +50,9 @@ C = TypeVar("C")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identification:
     """What is known of a service besides its store. `declared` names the place in the
-    configuration that declares it; "" when it was made through an API: then `row` is its
-    number in the catalog, which no other ever has."""
+    configuration that declares it; "" when the catalog has it: then `row` is its number there,
+    which no other ever has. `added`: it has a driver and options of its own there; else it is
+    a bucket that was made through an API."""
 
     sid: str
     name: str = ""
@@ -59,9 +60,17 @@ class Identification:
     owner: str = "root"
     created: int = 0
     declared: str = ""
+    added: bool = False
     source: str = ""
     grants: tuple[Grant, ...] = ()
     row: int | None = None
+
+    @property
+    def fixed(self) -> str:
+        """Why it cannot be changed as a bucket can; "" when it can."""
+        if self.declared:
+            return f"is declared in the configuration ({self.declared})"
+        return "has options of its own (`gateway services show`)" if self.added else ""
 
 
 _LACKING: Mapping[str, str] = {
@@ -92,9 +101,18 @@ class Service(Store):
         *,
         staging: Callable[[], Multipart] | None = None,
     ) -> None:
-        self.about, self.store, self._staging = about, store, staging
+        self.store, self._staging = store, staging
         self._needed: dict[type, Any] = {}
+        self.identify(about)
+
+    def identify(self, about: Identification) -> None:
+        """Say anew what is known of it."""
+        self.about = about
         self.sid, self.owner, self.grants = about.sid, about.owner, about.grants
+
+    def beside(self, about: Identification, store: Store) -> Service:
+        """One of its buckets, when its store is an account."""
+        return Service(about, store)
 
     @property
     def path_keys(self) -> bool:  # type: ignore[override]  # it is the store's
@@ -150,11 +168,8 @@ class Service(Store):
         return "off" if versions is None else versions.versioning
 
     def set_versioning(self, state: Versioning) -> None:
-        if self.about.declared:
-            raise Conflict(
-                f"The service is declared in the configuration ({self.about.declared}),"
-                " which decides about its versions."
-            )
+        if self.about.fixed:
+            raise Conflict(f"The service {self.about.fixed}, which decides about its versions.")
         self.need(Versions).set_versioning(state)
 
     # copy: by the store when it can, else read and written

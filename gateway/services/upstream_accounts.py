@@ -1,6 +1,6 @@
-"""Buckets of whole accounts: a declared service with many buckets offers each as a service.
+"""Buckets of whole accounts: a service with many buckets offers each as a service.
 
-They stand behind the declared services and those made through an API: a name
+They stand behind the services that are declared, or the catalog's: a name
 that is taken there hides the account's bucket, and is logged once. The list of
 an account is asked for at most every few seconds, whoever asks for whatever
 name; while the upstream is down the last list counts.
@@ -23,12 +23,14 @@ log = logging.getLogger("gateway.accounts")
 AGE = 10_000
 """Milliseconds for which a list counts: so long a new bucket upstream may stay unseen."""
 
+_NONE: Mapping[str, Service] = {}
+
 _RETRY = 1000
 """Milliseconds between two tries to get a list that could not be had."""
 
 
 class UpstreamAccount:
-    """One declared service whose store is an account, and its buckets as services."""
+    """One service whose store is an account, and its buckets as services."""
 
     def __init__(self, service: Service, buckets: Buckets, clock: Callable[[], int]) -> None:
         self.service, self._account, self._clock = service, buckets, clock
@@ -65,7 +67,7 @@ class UpstreamAccount:
 
     @property
     def place(self) -> str:
-        return self.service.about.declared
+        return self.service.about.declared or f"services.{self.service.sid}"
 
     def find(self, name: str) -> Service | None:
         """Raises a `StorageError` when it cannot be known whether there is such a bucket."""
@@ -80,26 +82,47 @@ class UpstreamAccount:
         except NoSuchStore:
             return None
         about = replace(self.service.about, sid=name, name="", created=info.created)
-        made = Service(about, store)
+        made = self.service.beside(about, store)
         self._open[name] = made
         return made
 
 
 class Accounts:
-    """All of them, in the order of their declaration: of two that have a name the first counts.
+    """All of them, declared ones first: of two that have a name the first counts.
 
-    `taken` says who has a name already ("" for nobody)."""
+    `taken` says who has a name already ("" for nobody); `added` gives those of the catalog,
+    another mapping when it has changed."""
 
     def __init__(
-        self, declared: Mapping[str, Service], clock: Callable[[], int], taken: Callable[[str], str]
+        self,
+        declared: Mapping[str, Service],
+        clock: Callable[[], int],
+        taken: Callable[[str], str],
+        added: Callable[[], Mapping[str, Service]] = lambda: _NONE,
     ) -> None:
         self._taken, self._told = taken, set[tuple[str, str]]()
         self._closing, self._closed = threading.Lock(), False
-        self._accounts: dict[str, UpstreamAccount] = {}
-        for sid, service in declared.items():
+        self._clock, self._added, self._seen = clock, added, added()
+        self._known: Mapping[str, UpstreamAccount] = {}
+        self._declared = self._known = self._of(declared)
+
+    def _of(self, services: Mapping[str, Service]) -> Mapping[str, UpstreamAccount]:
+        found: dict[str, UpstreamAccount] = {}
+        for sid, service in services.items():
             buckets = service.store.find(Buckets)
             if buckets is not None:
-                self._accounts[sid] = UpstreamAccount(service, buckets, clock)
+                known = self._known.get(sid)
+                if known is None or known.service is not service:
+                    known = UpstreamAccount(service, buckets, self._clock)
+                found[sid] = known
+        return found
+
+    @property
+    def _accounts(self) -> Mapping[str, UpstreamAccount]:
+        added = self._added()
+        if added is not self._seen:
+            self._known, self._seen = {**self._declared, **self._of(added)}, added
+        return self._known
 
     def __contains__(self, sid: str) -> bool:
         """Whether that service is an account, and so no bucket itself."""

@@ -1,0 +1,79 @@
+"""Bindings of the catalog are added and removed: what a file could not have is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from gateway.catalog import BindingRow, Catalog
+from gateway.catalog.stores import Stores
+from gateway.common.nearest_name import nearest
+from gateway.config import Binding, Configuration, ConfigurationError
+from gateway.config.bindings import read_bindings
+from gateway.config.decode import BAD, Decoder
+from gateway.config.problems import Problems, shown
+from gateway.services.service_editor import unless_changed
+from gateway.services.stored import binding_of
+from gateway.storage import Conflict
+
+PLACE = "binding"
+"""What messages call the one that is added."""
+
+
+class BindingEditor:
+    """All raise `StorageError` and `ConfigurationError`."""
+
+    def __init__(self, configuration: Configuration, catalog: Catalog) -> None:
+        self._configuration, self._catalog = configuration, catalog
+
+    def all(self) -> list[Binding]:
+        """Those of the catalog."""
+        return [binding_of(row) for row in self._catalog.stores().bindings]
+
+    def add(self, table: Mapping[str, Any]) -> Binding:
+        """One of `[[bindings]]`, as a file has it."""
+        problems = Problems()
+        decoder = Decoder(problems=problems, folder=Path(), environ={})
+        modes = self._configuration.plugins.modes
+        found = read_bindings(decoder, modes, [(PLACE, table)])
+        if problems:
+            raise ConfigurationError(problems)
+        (binding,) = found
+        self._refuse_declared(binding)
+
+        def add(stores: Stores) -> None:
+            self._check_service(binding, stores)
+            row = BindingRow(*binding.door, binding.mode, binding.service)
+            self._catalog.add_binding(row, since=stores.number)
+
+        unless_changed(self._catalog, add)
+        return binding
+
+    def remove(self, table: Mapping[str, Any]) -> Binding:
+        """The one with that host, port and prefix."""
+        problems = Problems()
+        decoder = Decoder(problems=problems, folder=Path(), environ={})
+        binding = decoder.build(Binding, {**table, "mode": "any"}, PLACE)
+        if binding is BAD:
+            raise ConfigurationError(problems)
+        self._refuse_declared(binding)
+        unless_changed(
+            self._catalog,
+            lambda stores: self._catalog.remove_binding(*binding.door, since=stores.number),
+        )
+        return cast(Binding, binding)
+
+    def _refuse_declared(self, binding: Binding) -> None:
+        for number, one in enumerate(self._configuration.bindings):
+            if one.door == binding.door:
+                file = self._configuration.origin.path or "the configuration"
+                raise Conflict(f"The binding {one} is declared in {file} (bindings[{number}]).")
+
+    def _check_service(self, binding: Binding, stores: Stores) -> None:
+        sid, known = binding.service, {**self._configuration.services, **stores.services}
+        if sid and sid not in known and self._catalog.read_service(sid) is None:
+            problems = Problems()
+            text = f"found {shown(sid)}; there is no such service.{nearest(sid, known)}"
+            problems.add(f"{PLACE}.service", text)
+            raise ConfigurationError(problems)

@@ -1,0 +1,80 @@
+"""A thread of each process that follows the catalog where no request makes it look.
+
+It opens services that are new, so that the first request for one need not wait, closes
+those that are gone, and has the doors know the bindings that there are. While nothing is
+changed it compares a number, twice a second.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+
+from gateway.catalog import BindingRow
+from gateway.common.commit_watch import Version
+from gateway.config import Binding
+from gateway.services.added import AddedServices
+from gateway.services.stored import binding_of
+from gateway.storage import StorageError
+
+log = logging.getLogger("gateway.services")
+
+LOOK = 0.4
+"""Seconds between two looks: what is changed has its effect within one."""
+
+
+class KeepingUp:
+    """`version` changes whenever the catalog may have. `bind` is called with its bindings
+    when these have changed, and at the first look."""
+
+    def __init__(
+        self,
+        version: Callable[[], Version],
+        added: AddedServices,
+        bind: Callable[[Sequence[Binding]], object] = lambda _: None,
+    ) -> None:
+        self._version, self._added, self._bind = version, added, bind
+        self._bound: Sequence[BindingRow] | None = None
+        self._seen: Version = -1
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="services", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """May be called twice, and without a start."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self.look()
+            except StorageError as error:  # who asks the catalog for something is told so
+                log.debug("the catalog cannot be asked: %s", error)
+            except Exception:
+                # Whatever it is: what is changed later has to come, too.
+                log.exception("services of the catalog are not as they should be")
+            self._stop.wait(LOOK)
+
+    def look(self) -> None:
+        self.notice()
+        if self._added.pending:
+            self._added.open_all(self._stop.is_set)
+        if self._added.retired:
+            self._added.sweep()
+
+    def notice(self) -> None:
+        """Without opening anything: for the start, which need not wait for that."""
+        version = self._version()
+        if version != self._seen:
+            self._added.sync()
+            self._seen = version
+        if self._added.bindings is not self._bound:
+            self._bound = self._added.bindings
+            self._bind([binding_of(row) for row in self._bound])

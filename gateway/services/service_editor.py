@@ -1,0 +1,237 @@
+"""Services of the catalog are added, changed and removed: what cannot be opened is refused.
+
+Checked is what `gateway check` checks of a configuration that declares them, and said in
+the same words. Nothing is opened here: whoever serves does so by itself, as its own user
+(`added`). All changes of this kind have a number; one that comes between look and change
+makes it look again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gateway.access.identity import ROOT_ACCOUNT
+from gateway.catalog import Catalog, CatalogError, ServiceRow
+from gateway.catalog.stores import Stores
+from gateway.common.nearest_name import nearest
+from gateway.config import SID, SID_RULE, Configuration, ConfigurationError, Declared
+from gateway.config.problems import ConfigProblem, Problems, join
+from gateway.config.services import check_construction, check_links, portable
+from gateway.services.chain import Chain
+from gateway.services.stored import binding_of, confined, decoded, reader
+from gateway.storage import Conflict, NoSuchStore
+
+Table = Mapping[str, Any]
+
+_TRIES = 10
+_SUFFIXES = ("_env", "_file")
+
+
+class ServiceEditor:
+    """`folder` is what relative paths start from; variables and files of secrets are read
+    now, once, and only what they hold is kept. All raise `StorageError` and
+    `ConfigurationError`."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        catalog: Catalog,
+        *,
+        folder: Path,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self._configuration, self._catalog, self._folder = configuration, catalog, folder
+        self._environ = os.environ if environ is None else environ
+
+    def add(
+        self, sid: str, driver: str, options: Table, *, name: str = "", account: str = ROOT_ACCOUNT
+    ) -> None:
+        """`options` as a file has them, links too."""
+        self._refuse_declared(sid)
+        if not SID.fullmatch(sid):
+            raise ConfigurationError([ConfigProblem(join("services", sid), f"{SID_RULE}.")])
+        table = {**options, "driver": driver, "name": name, "account": account}
+
+        def add(stores: Stores) -> None:
+            kept = self._checked(sid, table, stores)
+            self._catalog.add_store(sid, account, driver, kept, name=name, since=stores.number)
+
+        unless_changed(self._catalog, add)
+
+    def change(
+        self, sid: str, options: Table, *, unset: Iterable[str] = (), name: str | None = None
+    ) -> None:
+        """Give it these options besides those that it has, and take `unset` away."""
+
+        def change(stores: Stores) -> None:
+            row = self._row(sid, stores)
+            assert row.store is not None
+            changed = merged(self._catalog.options(row), options)
+            for option in unset:
+                if changed.pop(option, None) is None:
+                    raise ConfigurationError(
+                        [ConfigProblem(join(join("services", sid), option), "is not given.")]
+                    )
+            called = row.store.name if name is None else name
+            table = {**changed, "driver": row.store.driver, "name": called, "account": row.owner}
+            kept = self._checked(sid, table, stores)
+            self._catalog.change_store(row, kept, name=called, since=stores.number)
+
+        unless_changed(self._catalog, change)
+
+    def remove(self, sid: str) -> None:
+        """Its requests go on to their end. Raises `Conflict` when something needs it."""
+
+        def remove(stores: Stores) -> None:
+            row = self._row(sid, stores)
+            if needed := [*self._needing(sid, stores)]:
+                raise Conflict(
+                    f"The service {sid!r} cannot be removed: {', '.join(needed)}"
+                    f" {'needs' if len(needed) == 1 else 'need'} it."
+                )
+            self._catalog.remove_store(row, since=stores.number)
+
+        unless_changed(self._catalog, remove)
+
+    def find(self, sid: str) -> tuple[ServiceRow, dict[str, Any]]:
+        """The service and its options, secrets too."""
+        row = self._row(sid, self._catalog.stores())
+        return row, self._catalog.options(row)
+
+    # checking
+
+    def _refuse_declared(self, sid: str) -> None:
+        declared = self._configuration.services.get(sid)
+        if declared is not None:
+            file = self._configuration.origin.path or "the configuration"
+            raise Conflict(
+                f"The service {sid!r} is declared in {file} ({declared.place}): change it there."
+            )
+
+    def _row(self, sid: str, stores: Stores) -> ServiceRow:
+        self._refuse_declared(sid)
+        row = stores.services.get(sid)
+        if row is None:
+            if self._catalog.read_service(sid) is not None:
+                raise Conflict(f"The service {sid!r} is a bucket: it is changed through an API.")
+            raise NoSuchStore(f"There is no service {sid!r}.{nearest(sid, stores.services)}")
+        return row
+
+    def _needing(self, sid: str, stores: Stores) -> Iterator[str]:
+        for other, row in stores.services.items():
+            declared = self._decoded(row)
+            links = self._catalog.options(row) if declared is None else declared.links
+            if sid in links.values():
+                yield f"the service {other!r} in front of it"
+        for binding in (*self._configuration.bindings, *map(binding_of, stores.bindings)):
+            if binding.service == sid:
+                yield f"the binding {binding}"
+
+    def _decoded(self, row: ServiceRow) -> Declared | None:
+        try:
+            return decoded(self._configuration, self._catalog, row, Problems())
+        except CatalogError:
+            return None
+
+    def _checked(self, sid: str, table: Table, stores: Stores) -> dict[str, Any]:
+        """The options to be kept. Raises `ConfigurationError` with all that is wrong."""
+        problems, place = Problems(), join("services", sid)
+        services = reader(
+            self._configuration,
+            problems,
+            self._accounts(table.get("account")),
+            folder=self._folder,
+            environ=self._environ,
+        )
+        declared = services.decoded(sid, table, place)
+        for name in services.unknown.values():
+            problems.add(join(place, "driver"), f'no plugin brings the driver "{name}".')
+        if declared is not None:
+            self._check(problems, services.as_run(declared), stores)
+        if declared is None or problems:
+            raise ConfigurationError(problems)
+        return portable(declared, table)
+
+    def _accounts(self, owner: object) -> frozenset[str]:
+        known = {ROOT_ACCOUNT, *(one.id for one in self._configuration.accounts)}
+        if isinstance(owner, str) and self._catalog.account(owner) is not None:
+            known.add(owner)
+        return frozenset(known)
+
+    def _check(self, problems: Problems, declared: Declared, stores: Stores) -> None:
+        """Report what would be wrong with it, and with others because of it."""
+        others = {sid: self._decoded(row) for sid, row in stores.services.items()}
+        present = {sid: one for sid, one in others.items() if one is not None}
+        before = sound({**present, **self._configuration.services})
+        after = {**before, declared.sid: declared}
+        problems.extend(wrong(after))
+        if problems:
+            return
+        chain = self._chain(after)
+        data = self._configuration.data
+        known = self._chain(before).misplaced(data)
+        for text in chain.misplaced(data):
+            if text not in known:
+                problems.add("", text)
+        if Chain(self._configuration).single_process is None:
+            store = chain.services[declared.sid].store
+            if reason := confined(store):
+                problems.add(declared.place, reason)
+
+    def _chain(self, services: Mapping[str, Declared]) -> Chain:
+        return Chain(replace(self._configuration, services=services))
+
+
+def unless_changed(catalog: Catalog, change: Callable[[Stores], None]) -> None:
+    """Make a change of what there is; again when somebody has changed something meanwhile."""
+    for _ in range(_TRIES):
+        stores = catalog.stores()
+        try:
+            return change(stores)
+        except Conflict:
+            if catalog.stores_number() == stores.number:
+                raise
+    raise Conflict("Others change the catalog all the time: try again.")
+
+
+def wrong(services: Mapping[str, Declared]) -> Problems:
+    problems = Problems()
+    check_links(problems, services, services)
+    check_construction(problems, services, None)
+    return problems
+
+
+def sound(services: Mapping[str, Declared]) -> dict[str, Declared]:
+    """Those with which nothing is wrong, and which stand in front of none that is."""
+    left = dict(services)
+    while problems := wrong(left):
+        places = {problem.place for problem in problems}
+        bad = [
+            one.sid
+            for one in left.values()
+            if any(place == one.place or place.startswith(f"{one.place}.") for place in places)
+        ]
+        if not bad:  # it is nobody's
+            break
+        for sid in bad:
+            del left[sid]
+    return left
+
+
+def merged(kept: Table, given: Table) -> dict[str, Any]:
+    """`kept` with what is given; a secret may have been given in another way before."""
+    result = dict(kept)
+    for name, value in given.items():
+        option = name
+        for suffix in _SUFFIXES:
+            option = option.removesuffix(suffix)
+        before = result.pop(option, None) if option != name else result.get(name)
+        if isinstance(before, Mapping) and isinstance(value, Mapping):
+            result[name] = merged(before, value)
+        else:
+            result[name] = value
+    return result

@@ -1,0 +1,88 @@
+"""From a row of the catalog to what a configuration declares: by the same decoder.
+
+What is in the catalog means the same wherever it is decoded (`config.services.portable`):
+there are no variables, no files of secrets and no relative paths in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from gateway.catalog import BindingRow, Catalog, ServiceRow
+from gateway.config import Binding, Configuration, Declared, ServiceReader
+from gateway.config.decode import Decoder
+from gateway.config.problems import Problems, join
+from gateway.config.tables import HostName
+from gateway.services.chain import identify
+from gateway.services.service import Identification
+from gateway.storage import Store
+
+
+def reader(
+    configuration: Configuration,
+    problems: Problems,
+    accounts: frozenset[str],
+    *,
+    folder: Path = Path(),
+    environ: Mapping[str, str] = {},
+) -> ServiceReader:
+    """Decodes tables of services as those of the configuration were."""
+    return ServiceReader(
+        decoder=Decoder(problems=problems, folder=folder, environ=environ),
+        plugins=configuration.plugins,
+        accounts=accounts,
+        memory=configuration.server.memory,
+    )
+
+
+def decoded(
+    configuration: Configuration, catalog: Catalog, row: ServiceRow, problems: Problems
+) -> Declared | None:
+    """None when it cannot be decoded here, which is reported. Raises `CatalogError`."""
+    assert row.store is not None
+    place = join("services", row.sid)
+    table = {
+        **catalog.options(row),
+        "driver": row.store.driver,
+        "name": row.store.name,
+        "account": row.owner,
+    }
+    services = reader(configuration, problems, frozenset({row.owner}))
+    declared = services.decoded(row.sid, table, place)
+    if row.sid in services.unknown:
+        problems.add(place, f'no plugin brings the driver "{row.store.driver}".')
+    return None if declared is None else services.as_run(declared)
+
+
+def identified(declared: Declared, row: ServiceRow) -> Identification:
+    return replace(
+        identify(declared),
+        declared="",
+        added=True,
+        created=row.created,
+        grants=row.grants,
+        row=row.id,
+    )
+
+
+def binding_of(row: BindingRow) -> Binding:
+    return Binding(
+        host=HostName(row.host) if row.host else None,
+        port=row.port or None,
+        prefix=row.prefix,
+        mode=row.mode,
+        service=row.service,
+    )
+
+
+def confined(store: Store) -> str:
+    """Why it cannot come while the gateway runs; "" when it can. What is kept in one process
+    needs a gateway that was started as one."""
+    if not store.in_one_process:
+        return ""
+    return (
+        f'the driver "{store.driver}" lives in one process, and this gateway may have several:'
+        " declare the service in the configuration, and start anew."
+    )
