@@ -17,8 +17,8 @@ from gateway.catalog import open_catalog, prepare
 from gateway.commands.main import COMMANDS, main
 from gateway.config import Configuration, load
 from gateway.plugins.finding import Plugins
-from gateway.services.runtime import open_runtime
-from gateway.storage import BytesBody, Put
+from gateway.services.runtime import Runtime, open_runtime
+from gateway.storage import BytesBody, NoSuchStore, Put
 
 NOBODY = 65534
 CONFIGURATION = """
@@ -110,6 +110,10 @@ def test_check_looks_at_the_master_key(run: Run, folder: Path) -> None:
         ("keys", "add", "--access", "UP=read"),
         ("keys", "add", "--id", "a/b"),
         ("keys", "revoke"),
+        ("services", "add", "one"),
+        ("services", "add", "one", "--driver", "local", "--option", "quota"),
+        ("services", "set"),
+        ("bindings",),
     ],
 )
 def test_wrong_usage_is_2(run: Run, arguments: tuple[str, ...]) -> None:
@@ -356,3 +360,144 @@ def test_the_module_is_the_command(folder: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "is fine" in done.stdout
+
+
+# services and bindings of the catalog
+
+
+@pytest.fixture
+def worker(run: Run) -> Iterator[Runtime]:
+    """One that serves the same data folder."""
+    runtime = open_runtime(configuration(), environ={})
+    yield runtime
+    runtime.close()
+
+
+ADMIN = Identity(key="k", account="root", access="admin")
+
+
+def test_a_service_is_added_shown_changed_and_removed_while_a_worker_runs(
+    run: Run, worker: Runtime
+) -> None:
+    quota = ("--option", "quota=1GiB", "--name", "Fresh")
+    done = (0, "The service fresh is added.\n", "")
+    assert run("services", "add", "fresh", "--driver", "local", *quota) == done
+    worker.access(ADMIN, "fresh").put("k", BytesBody(b"x"), Put(size=1))
+    link = ("--link", "source=fresh", "--option", "source_path=a/b", "--option", "max_size=1GiB")
+    assert run("services", "add", "front", "--driver", "cache", *link)[0] == 0
+    assert worker.access(ADMIN, "front").service.about.source == "fresh"
+    shown = run("services", "show", "front")[1].split()
+    assert "source → fresh source_path a/b" in " ".join(shown) and '"1GiB"' in shown
+    assert "Fresh" in run("services", "show", "fresh")[1]
+    change = ("--option", "max_size=2GiB", "--unset", "source_path")
+    assert run("services", "set", "front", *change) == (0, "The service front is changed.\n", "")
+    shown = run("services", "show", "front")[1].split()
+    assert '"2GiB"' in shown and "source_path" not in shown
+    lines = run("services")[1].splitlines()
+    at = next(at for at, line in enumerate(lines) if line.startswith("front (cache), added"))
+    assert lines[at + 2].startswith("└─ fresh (local), added, owner root, 1 objects")
+    code, out, err = run("services", "remove", "fresh")
+    assert (code, out) == (1, "") and "the service 'front' in front of it needs it" in err
+    for sid in ("front", "fresh"):
+        assert run("services", "remove", sid) == (0, f"The service {sid} is removed.\n", "")
+    with pytest.raises(NoSuchStore):
+        worker.access(ADMIN, "fresh")
+
+
+def test_secrets_of_a_service_are_never_printed(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UP_SECRET", "hunter2-secret")
+    options = ("bucket=bucket", "region=r", "path_style=true", "secret_key_env=UP_SECRET")
+    words = [word for one in options for word in ("--option", one)]
+    key = ("--option", "access_key=hunter2-key")
+    assert run("services", "add", "upper", "--driver", "s3", *words, *key)[0] == 0
+    monkeypatch.delenv("UP_SECRET")
+    code, out, err = run("services", "show", "upper")
+    assert (code, err) == (0, "") and "hunter2" not in out
+    assert out.count("(secret)") == 2 and '"bucket"' in out and "true" in out
+    code, out, err = run("services", "set", "upper", *key, "--option", "bukket=x")
+    assert code == 1 and "hunter2" not in out + err
+    code, out, _ = run("services", "set", "upper", "--option", "secret_key=hunter2-other")
+    assert code == 0 and "hunter2" not in out
+    files = "storage_options.password=hunter2-x"
+    words = ["--option", "url=sftp://127.0.0.1/x", "--option", files, "--option", "timeout=5s"]
+    assert run("services", "add", "files", "--driver", "fsspec", *words)[0] == 0
+    code, out, _ = run("services", "show", "files")
+    assert code == 0 and "sftp://" in out and "hunter2" not in out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("add", "one", "--driver", "locl"), 'services.one.driver: found "locl"'),
+        (("add", "one", "--driver", "local", "--option", "quta=1"), 'Did you mean "quota"?'),
+        (("add", "one", "--driver", "local", "--link", "source=x"), "has no such link"),
+        (("add", "one", "--driver", "cache", "--link", "source=archiv"), 'Did you mean "archive"?'),
+        (("add", "one", "--driver", "local", "--account", "bob"), "known accounts: root"),
+        (("add", "archive", "--driver", "local"), "gateway.toml (services.archive): change it"),
+        (("set", "archive", "--option", "quota=1"), "gateway.toml (services.archive): change it"),
+        (("remove", "archive"), "gateway.toml (services.archive): change it"),
+        (("remove", "never"), "no service 'never'"),
+        (("show", "never"), "no service 'never'"),
+    ],
+)
+def test_what_cannot_be_done_with_a_service_is_1_and_a_sentence(
+    run: Run, words: tuple[str, ...], said: str
+) -> None:
+    prepare(configuration(), {})
+    code, out, err = run("services", *words)
+    assert (code, out) == (1, "")
+    assert said in err and "Traceback" not in err
+
+
+def test_a_declared_service_is_shown_with_its_place(run: Run, folder: Path) -> None:
+    prepare(configuration(), {})
+    code, out, _ = run("services", "show", "archive")
+    assert code == 0
+    assert f"declared in {folder / 'gateway.toml'} (services.archive)" in out and "quota" in out
+
+
+def test_a_place_is_typed_before_or_behind(run: Run, folder: Path) -> None:
+    place = ("--data", str(folder / "other"))
+    assert run("services", *place, "add", "one", "--driver", "local")[0] == 0
+    assert run("services", "show", "one", *place)[0] == 0
+    assert run("services", "show", "one")[0] == 1
+
+
+def test_bindings_are_added_listed_and_removed(run: Run, folder: Path) -> None:
+    (folder / "gateway.toml").write_text(
+        f'{CONFIGURATION}[[bindings]]\nprefix = "/s3"\nmode = "s3"\n'
+    )
+    prepare(configuration(), {})
+    door = ("--host", "IMG.example.com", "--prefix", "/x")
+    assert run("bindings", "add", *door, "--mode", "s3", "--service", "archive")[1] == (
+        "The binding img.example.com/x is added.\n"
+    )
+    code, out, _ = run("bindings", "list")
+    assert code == 0
+    assert [line.split() for line in out.splitlines()[1:]] == [
+        ["/s3", "s3", "declared"],
+        ["img.example.com/x", "s3", "archive", "added"],
+    ]
+    for words, said in [
+        (("add", *door, "--mode", "s3"), "same host, port and prefix"),
+        (("add", "--mode", "s3"), "give one of host, port and prefix"),
+        (("add", "--prefix", "/y", "--mode", "s4"), "known modes: s3, standard"),
+        (("add", "--prefix", "/y", "--mode", "s3", "--service", "none"), "no such service"),
+        (("add", "--prefix", "/s3", "--mode", "s3"), "(bindings[0])"),
+        (("remove", "--prefix", "/s3"), "(bindings[0])"),
+        (("remove", "--prefix", "/never"), "no such binding"),
+        (("remove",), "give one of host, port and prefix"),
+    ]:
+        code, out, err = run("bindings", *words)
+        assert (code, out) == (1, "")
+        assert said in err and "Traceback" not in err
+    assert run("bindings", "remove", *door)[1] == "The binding img.example.com/x is removed.\n"
+
+
+def test_a_service_that_a_binding_leads_to_stays(run: Run) -> None:
+    assert run("services", "add", "one", "--driver", "local")[0] == 0
+    assert run("bindings", "add", "--port", "8080", "--mode", "s3", "--service", "one")[0] == 0
+    code, _, err = run("services", "remove", "one")
+    assert code == 1 and "the binding :8080 needs it" in err

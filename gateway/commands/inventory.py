@@ -8,7 +8,6 @@ from gateway.access.access import Access
 from gateway.access.identity import KeyAccess
 from gateway.catalog import KeyInfo
 from gateway.common.units import about_size
-from gateway.config import Declared
 from gateway.plugins.finding import Driver
 from gateway.plugins.options import describe, describe_default
 from gateway.services.service import Service
@@ -71,29 +70,30 @@ def _state(key: KeyInfo) -> str:
 
 
 class Tree:
-    """The declared services as trees, and the made ones below them. `drivers` say what
-    services can do that are not open; those that are say it themselves, and their size."""
+    """Services that stand in front of each other as trees, and buckets below them. `links`
+    are the ids of those that each stands in front of. `drivers` say what services can do
+    that are not open; those that are say it themselves, and their size."""
 
     def __init__(
         self,
-        configured: Mapping[str, Declared],
+        links: Mapping[str, Sequence[str]],
         services: Mapping[str, Service],
         drivers: Mapping[str, Driver] | None = None,
     ) -> None:
-        self._configured, self._services, self._drivers = configured, services, drivers
+        self._links, self._services, self._drivers = links, services, drivers
 
     def lines(self, made: Sequence[Access]) -> Iterator[str]:
         """What nothing stands in front of begins a tree; what has two in front of it is
         shown below both."""
-        behind = {to for one in self._configured.values() for to in one.links.values()}
+        behind = {to for links in self._links.values() for to in links}
         for sid in sorted(self._services.keys() - behind):
             yield from self._below(sid, "", "")
         for access in made:
-            if not access.service.about.declared:
+            if not access.service.about.fixed:
                 yield from self._lines(access.service, "", "")
 
     def _below(self, sid: str, first: str, rest: str) -> Iterator[str]:
-        links = list(self._configured[sid].links.values())
+        links = self._links[sid]
         yield from self._lines(self._services[sid], first, rest + ("│" if links else " "))
         for to in links:
             last = to is links[-1]
@@ -102,7 +102,8 @@ class Tree:
 
     def _lines(self, service: Service, first: str, rest: str) -> Iterator[str]:
         about = service.about
-        origin = "declared" if about.declared else "made by API"
+        made = "added" if about.added else "made by API"
+        origin = "declared" if about.declared else made
         if self._drivers is None:
             able = tuple(one.__name__ for one in CAPABILITIES if service.find(one) is not None)
             size = _size(service)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import cast
 
 from gateway.access.identity import LEVELS, ROOT_ACCOUNT, SERVICE_LEVELS, KeyAccess
-from gateway.catalog import Catalog, CatalogError, open_catalog
 from gateway.commands import inventory
 from gateway.commands.command import Command
-from gateway.commands.place import add_place, configured, has_run, not_run
-from gateway.config import ID, ID_RULE, SID, SID_RULE, Configuration
+from gateway.commands.place import add_place, configured, opened_catalog
+from gateway.config import ID, ID_RULE, SID, SID_RULE
 
 
 def _id(text: str) -> str:
@@ -55,35 +52,14 @@ def _to_revoke(parser: argparse.ArgumentParser) -> None:
     add_place(parser)
 
 
-@contextmanager
-def _opened(configuration: Configuration, *, make: bool = False) -> Iterator[Catalog]:
-    """The catalog of a gateway that has run; or one to begin with, which is said."""
-    if configuration.data is None:
-        raise CatalogError("Nothing is kept with [server] memory = true: there are no keys here.")
-    new = not has_run(configuration)
-    if new and not make:
-        raise CatalogError(not_run(configuration))
-    catalog = open_catalog(configuration)
-    if new:
-        print(
-            f"The data folder {configuration.data} was made now: start the gateway with the same"
-            " --data or --config.",
-            file=sys.stderr,
-        )
-    try:
-        yield catalog
-    finally:
-        catalog.close()
-
-
 def _list(typed: argparse.Namespace) -> int:
-    with _opened(configured(typed)) as catalog:
+    with opened_catalog(configured(typed)) as catalog:
         inventory.show(inventory.keys(catalog.all_keys()))
     return 0
 
 
 def _add(typed: argparse.Namespace) -> int:
-    with _opened(configured(typed), make=True) as catalog:
+    with opened_catalog(configured(typed), make=True) as catalog:
         made = catalog.add_key(
             id=typed.id or "",
             account=typed.account,
@@ -96,7 +72,7 @@ def _add(typed: argparse.Namespace) -> int:
 
 
 def _revoke(typed: argparse.Namespace) -> int:
-    with _opened(configured(typed)) as catalog:
+    with opened_catalog(configured(typed)) as catalog:
         catalog.revoke_key(typed.id)
     print(f"The key {typed.id} is revoked.")
     return 0

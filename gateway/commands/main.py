@@ -12,7 +12,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.catalog import CatalogError
-from gateway.commands import check, drivers, keys, reload, scrub, serve, services, version
+from gateway.commands import (
+    bindings,
+    check,
+    drivers,
+    keys,
+    reload,
+    scrub,
+    serve,
+    services,
+    version,
+)
 from gateway.commands.command import Command
 from gateway.config import ConfigurationError
 from gateway.plugins.finding import PluginError, Plugins
@@ -25,6 +35,7 @@ COMMANDS: tuple[Command, ...] = (
     check.COMMAND,
     reload.COMMAND,
     services.COMMAND,
+    bindings.COMMAND,
     scrub.COMMAND,
     drivers.COMMAND,
     version.COMMAND,

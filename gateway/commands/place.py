@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from gateway.catalog import CatalogError, find_master
+from gateway.catalog import Catalog, CatalogError, find_master, open_catalog
 from gateway.catalog.database import FILE
 from gateway.common import looking
 from gateway.config import ConfigProblem, Configuration, ConfigurationError, find_data, load
@@ -17,13 +20,20 @@ SERVER_OPTIONS = ("listen", "data", "memory", "server", "workers", "threads", "l
 """Options of `[server]` that may be typed instead."""
 
 
-def add_config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", metavar="FILE", help="else GATEWAY_CONFIG, else gateway.toml")
+def add_config(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    file = "else GATEWAY_CONFIG, else gateway.toml"
+    parser.add_argument("--config", metavar="FILE", help=file, default=default)
 
 
-def add_place(parser: argparse.ArgumentParser) -> None:
-    add_config(parser)
-    parser.add_argument("--data", metavar="DIR", help="the data folder")
+def add_place(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    add_config(parser, default)
+    parser.add_argument("--data", metavar="DIR", help="the data folder", default=default)
+
+
+def add_place_below(parser: argparse.ArgumentParser) -> None:
+    """For a command below one that has them: they stand before or behind its name, and what
+    was not typed behind it says nothing."""
+    add_place(parser, argparse.SUPPRESS)
 
 
 def configured(typed: argparse.Namespace, *, lenient: bool = True) -> Configuration:
@@ -59,6 +69,27 @@ def has_run(configuration: Configuration) -> bool:
         return find_master(folder, os.environ) is not None
     except PermissionError as error:
         raise CatalogError(f"The data folder {folder} cannot be read: {error.strerror}.") from error
+
+
+@contextmanager
+def opened_catalog(configuration: Configuration, *, make: bool = False) -> Iterator[Catalog]:
+    """The catalog of a gateway that has run; or one to begin with, which is said."""
+    if configuration.data is None:
+        raise CatalogError("Nothing is kept with [server] memory = true: nothing is to be done.")
+    new = not has_run(configuration)
+    if new and not make:
+        raise CatalogError(not_run(configuration))
+    catalog = open_catalog(configuration)
+    if new:
+        print(
+            f"The data folder {configuration.data} was made now: start the gateway with the same"
+            " --data or --config.",
+            file=sys.stderr,
+        )
+    try:
+        yield catalog
+    finally:
+        catalog.close()
 
 
 def not_run(configuration: Configuration) -> str:

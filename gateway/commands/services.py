@@ -1,13 +1,14 @@
-"""`gateway services`: the chain as a tree, with sizes."""
+"""`gateway services`: the chain as a tree, with sizes; below it what is in `added_services`."""
 
 from __future__ import annotations
 
 import argparse
 
 from gateway.access.identity import ROOT_ACCOUNT, Identity
-from gateway.commands import inventory
+from gateway.commands import added_services, inventory
 from gateway.commands.command import Command
 from gateway.commands.place import add_place, configured, has_run, not_run
+from gateway.config import Configuration
 from gateway.services.chain import Chain
 from gateway.services.runtime import open_runtime
 
@@ -17,20 +18,32 @@ def _run(typed: argparse.Namespace) -> int:
     configuration = configured(typed)
     if not has_run(configuration):
         chain = Chain(configuration)
-        tree = inventory.Tree(configuration.services, chain.services, configuration.plugins.drivers)
+        tree = inventory.Tree(_links(configuration), chain.services, configuration.plugins.drivers)
         inventory.show(tree.lines([]))
         print(f"No sizes: {not_run(configuration)}")
         return 0
     runtime = open_runtime(configuration)
     try:
+        runtime.added.sync()
+        runtime.added.open_all()
         made = runtime.services(Identity(key="cli", account=ROOT_ACCOUNT, access="admin"))
-        tree = inventory.Tree(configuration.services, runtime.chain.services)
-        inventory.show(tree.lines(made))
+        added = runtime.added.all_open
+        links = {sid: one.behind for sid, one in added.items()} | _links(configuration)
+        opened = {sid: one.service for sid, one in added.items()} | dict(runtime.chain.services)
+        inventory.show(inventory.Tree(links, opened).lines(made))
     finally:
         runtime.close()
     return 0
 
 
+def _links(configuration: Configuration) -> dict[str, tuple[str, ...]]:
+    return {sid: tuple(one.links.values()) for sid, one in configuration.services.items()}
+
+
 COMMAND = Command(
-    name="services", text="the chain as a tree, with sizes", arguments=add_place, run=_run
+    name="services",
+    text="the chain as a tree, with sizes; or add, set, remove and show one, also while serving",
+    arguments=add_place,
+    run=_run,
+    commands=added_services.COMMANDS,
 )

@@ -44,7 +44,7 @@ class ServiceEditor:
         folder: Path,
         environ: Mapping[str, str] | None = None,
     ) -> None:
-        self._configuration, self._catalog, self._folder = configuration, catalog, folder
+        self.configuration, self.catalog, self._folder = configuration, catalog, folder
         self._environ = os.environ if environ is None else environ
 
     def add(
@@ -58,9 +58,9 @@ class ServiceEditor:
 
         def add(stores: Stores) -> None:
             kept = self._checked(sid, table, stores)
-            self._catalog.add_store(sid, account, driver, kept, name=name, since=stores.number)
+            self.catalog.add_store(sid, account, driver, kept, name=name, since=stores.number)
 
-        unless_changed(self._catalog, add)
+        unless_changed(self.catalog, add)
 
     def change(
         self, sid: str, options: Table, *, unset: Iterable[str] = (), name: str | None = None
@@ -70,7 +70,7 @@ class ServiceEditor:
         def change(stores: Stores) -> None:
             row = self._row(sid, stores)
             assert row.store is not None
-            changed = merged(self._catalog.options(row), options)
+            changed = merged(self.catalog.options(row), options)
             for option in unset:
                 if changed.pop(option, None) is None:
                     raise ConfigurationError(
@@ -79,9 +79,9 @@ class ServiceEditor:
             called = row.store.name if name is None else name
             table = {**changed, "driver": row.store.driver, "name": called, "account": row.owner}
             kept = self._checked(sid, table, stores)
-            self._catalog.change_store(row, kept, name=called, since=stores.number)
+            self.catalog.change_store(row, kept, name=called, since=stores.number)
 
-        unless_changed(self._catalog, change)
+        unless_changed(self.catalog, change)
 
     def remove(self, sid: str) -> None:
         """Its requests go on to their end. Raises `Conflict` when something needs it."""
@@ -93,21 +93,21 @@ class ServiceEditor:
                     f"The service {sid!r} cannot be removed: {', '.join(needed)}"
                     f" {'needs' if len(needed) == 1 else 'need'} it."
                 )
-            self._catalog.remove_store(row, since=stores.number)
+            self.catalog.remove_store(row, since=stores.number)
 
-        unless_changed(self._catalog, remove)
+        unless_changed(self.catalog, remove)
 
     def find(self, sid: str) -> tuple[ServiceRow, dict[str, Any]]:
         """The service and its options, secrets too."""
-        row = self._row(sid, self._catalog.stores())
-        return row, self._catalog.options(row)
+        row = self._row(sid, self.catalog.stores())
+        return row, self.catalog.options(row)
 
     # checking
 
     def _refuse_declared(self, sid: str) -> None:
-        declared = self._configuration.services.get(sid)
+        declared = self.configuration.services.get(sid)
         if declared is not None:
-            file = self._configuration.origin.path or "the configuration"
+            file = self.configuration.origin.path or "the configuration"
             raise Conflict(
                 f"The service {sid!r} is declared in {file} ({declared.place}): change it there."
             )
@@ -116,7 +116,7 @@ class ServiceEditor:
         self._refuse_declared(sid)
         row = stores.services.get(sid)
         if row is None:
-            if self._catalog.read_service(sid) is not None:
+            if self.catalog.read_service(sid) is not None:
                 raise Conflict(f"The service {sid!r} is a bucket: it is changed through an API.")
             raise NoSuchStore(f"There is no service {sid!r}.{nearest(sid, stores.services)}")
         return row
@@ -124,16 +124,16 @@ class ServiceEditor:
     def _needing(self, sid: str, stores: Stores) -> Iterator[str]:
         for other, row in stores.services.items():
             declared = self._decoded(row)
-            links = self._catalog.options(row) if declared is None else declared.links
+            links = self.catalog.options(row) if declared is None else declared.links
             if sid in links.values():
                 yield f"the service {other!r} in front of it"
-        for binding in (*self._configuration.bindings, *map(binding_of, stores.bindings)):
+        for binding in (*self.configuration.bindings, *map(binding_of, stores.bindings)):
             if binding.service == sid:
                 yield f"the binding {binding}"
 
     def _decoded(self, row: ServiceRow) -> Declared | None:
         try:
-            return decoded(self._configuration, self._catalog, row, Problems())
+            return decoded(self.configuration, self.catalog, row, Problems())
         except CatalogError:
             return None
 
@@ -141,7 +141,7 @@ class ServiceEditor:
         """The options to be kept. Raises `ConfigurationError` with all that is wrong."""
         problems, place = Problems(), join("services", sid)
         services = reader(
-            self._configuration,
+            self.configuration,
             problems,
             self._accounts(table.get("account")),
             folder=self._folder,
@@ -157,8 +157,8 @@ class ServiceEditor:
         return portable(declared, table)
 
     def _accounts(self, owner: object) -> frozenset[str]:
-        known = {ROOT_ACCOUNT, *(one.id for one in self._configuration.accounts)}
-        if isinstance(owner, str) and self._catalog.account(owner) is not None:
+        known = {ROOT_ACCOUNT, *(one.id for one in self.configuration.accounts)}
+        if isinstance(owner, str) and self.catalog.account(owner) is not None:
             known.add(owner)
         return frozenset(known)
 
@@ -166,24 +166,24 @@ class ServiceEditor:
         """Report what would be wrong with it, and with others because of it."""
         others = {sid: self._decoded(row) for sid, row in stores.services.items()}
         present = {sid: one for sid, one in others.items() if one is not None}
-        before = sound({**present, **self._configuration.services})
+        before = sound({**present, **self.configuration.services})
         after = {**before, declared.sid: declared}
         problems.extend(wrong(after))
         if problems:
             return
         chain = self._chain(after)
-        data = self._configuration.data
+        data = self.configuration.data
         known = self._chain(before).misplaced(data)
         for text in chain.misplaced(data):
             if text not in known:
                 problems.add("", text)
-        if Chain(self._configuration).single_process is None:
+        if Chain(self.configuration).single_process is None:
             store = chain.services[declared.sid].store
             if reason := confined(store):
                 problems.add(declared.place, reason)
 
     def _chain(self, services: Mapping[str, Declared]) -> Chain:
-        return Chain(replace(self._configuration, services=services))
+        return Chain(replace(self.configuration, services=services))
 
 
 def unless_changed(catalog: Catalog, change: Callable[[Stores], None]) -> None:

@@ -1,0 +1,180 @@
+"""`gateway services add`, `set`, `remove`, `show`: services of the catalog, for any driver.
+
+A gateway that runs follows within a second. What is typed as an option is decoded as in a
+file; a secret is best given as `…_env` or `…_file`, which are read here, for a command
+line can be seen by others.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from gateway.access.identity import ROOT_ACCOUNT
+from gateway.commands.command import Command
+from gateway.commands.inventory import show, table
+from gateway.commands.place import add_place_below, configured, opened_catalog
+from gateway.config import ConfigurationError, Declared
+from gateway.config import typed as as_typed
+from gateway.config.paths import here
+from gateway.config.problems import ConfigProblem, Problems, join, names, shown
+from gateway.plugins.finding import Plugins
+from gateway.plugins.options import Option, mentions
+from gateway.services.service_editor import ServiceEditor
+from gateway.services.stored import decoded
+from gateway.storage import Secret, Store
+
+Pair = tuple[str, str]
+
+
+def _sid(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("sid", metavar="SID")
+    add_place_below(parser)
+
+
+def _to_add(parser: argparse.ArgumentParser) -> None:
+    _sid(parser)
+    parser.add_argument("--driver", required=True, help="see `gateway drivers`")
+    parser.add_argument("--account", default=ROOT_ACCOUNT, help="who owns it")
+    _options_of(parser)
+
+
+def _to_set(parser: argparse.ArgumentParser) -> None:
+    _sid(parser)
+    text = "have its default again"
+    parser.add_argument("--unset", metavar="NAME", action="append", default=[], help=text)
+    _options_of(parser)
+
+
+def _options_of(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--name", help="for people")
+    for name, text in (
+        ("option", "one of its driver's; also NAME_env=VARIABLE and NAME_file=FILE for a secret"),
+        ("link", "a service that it stands in front of, as source=SID"),
+    ):
+        parser.add_argument(
+            f"--{name}", metavar="NAME=VALUE", type=_pair, action="append", default=[], help=text
+        )
+
+
+def _pair(text: str) -> Pair:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f'"{text}" is not NAME=VALUE')
+    return name, value
+
+
+@contextmanager
+def _editing(typed: argparse.Namespace, *, make: bool = False) -> Iterator[ServiceEditor]:
+    configuration = configured(typed)
+    with opened_catalog(configuration, make=make) as catalog:
+        yield ServiceEditor(configuration, catalog, folder=here())
+
+
+def _add(typed: argparse.Namespace) -> int:
+    with _editing(typed, make=True) as editor:
+        options = _options(editor.configuration.plugins, typed.driver, typed)
+        editor.add(typed.sid, typed.driver, options, name=typed.name or "", account=typed.account)
+    print(f"The service {typed.sid} is added.")
+    return 0
+
+
+def _set(typed: argparse.Namespace) -> int:
+    with _editing(typed) as editor:
+        row, _ = editor.find(typed.sid)
+        assert row.store is not None
+        options = _options(editor.configuration.plugins, row.store.driver, typed)
+        editor.change(typed.sid, options, unset=typed.unset, name=typed.name)
+    print(f"The service {typed.sid} is changed.")
+    return 0
+
+
+def _remove(typed: argparse.Namespace) -> int:
+    with _editing(typed) as editor:
+        editor.remove(typed.sid)
+    print(f"The service {typed.sid} is removed.")
+    return 0
+
+
+def _show(typed: argparse.Namespace) -> int:
+    with _editing(typed) as editor:
+        show(_shown(editor, typed.sid))
+    return 0
+
+
+def _options(plugins: Plugins, driver: str, typed: argparse.Namespace) -> dict[str, Any]:
+    """What was typed, as a file would have it. Raises `ConfigurationError`."""
+    known = plugins.drivers.get(driver)
+    options: Mapping[str, Option] = {} if known is None else known.options
+    links = [name for name, option in options.items() if mentions(option.kind, Store)]
+    for name, _ in typed.link:
+        if known is not None and name not in links:
+            text = f'the driver "{driver}" has no such link. Known here: {names(links)}.'
+            raise ConfigurationError([ConfigProblem(_place(typed.sid, name), text)])
+    return {**as_typed.table(typed.option, options), **dict(typed.link)}
+
+
+def _place(sid: str, name: str) -> str:
+    return join(join("services", sid), name)
+
+
+def _shown(editor: ServiceEditor, sid: str) -> Iterator[str]:
+    declared = editor.configuration.services.get(sid)
+    if declared is not None:
+        file = editor.configuration.origin.path or "the configuration"
+        yield f"{sid} is declared in {file} ({declared.place})"
+        yield from _lines(declared)
+        return
+    row, options = editor.find(sid)
+    problems = Problems()
+    found = decoded(editor.configuration, editor.catalog, row, problems)
+    yield f"{sid} was added, and is changed by `gateway services set`"
+    if found is not None:
+        yield from _lines(found, options)
+    yield from (f"ERROR: {problem}" for problem in problems)
+
+
+def _lines(declared: Declared, written: Mapping[str, Any] | None = None) -> Iterator[str]:
+    """Options as they were written, where that is known; never a secret."""
+    rows = [("driver", declared.driver.driver), ("account", declared.account)]
+    rows += [("name", declared.name)] if declared.name else []
+    rows += [(f"{name} →", sid) for name, sid in declared.links.items()]
+    rows += [("source_path", declared.source_path)] if declared.source_path else []
+    for name, value in declared.options.items():
+        rows.append((name, _text(value, (written or {}).get(name, value))))
+    yield from (f"  {line}" for line in table(rows))
+
+
+def _text(value: object, written: object) -> str:
+    if isinstance(value, Secret):
+        return "(secret)"
+    if isinstance(value, Mapping):  # what is secret in it, only a library knows
+        return f"{{ {', '.join(f'{name} = …' for name in value)} }}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return f"[{', '.join(_text(one, one) for one in value)}]"
+    return shown(value if isinstance(written, Mapping) else written)
+
+
+COMMANDS = (
+    Command(
+        name="add",
+        text="a service of any driver, while the gateway runs",
+        arguments=_to_add,
+        run=_add,
+    ),
+    Command(
+        name="set",
+        text="change options of a service that was added",
+        arguments=_to_set,
+        run=_set,
+    ),
+    Command(
+        name="remove",
+        text="what it stores stays; what it has of others goes",
+        arguments=_sid,
+        run=_remove,
+    ),
+    Command(name="show", text="its options, without secrets", arguments=_sid, run=_show),
+)
