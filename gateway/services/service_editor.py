@@ -20,7 +20,7 @@ from gateway.catalog.stores import Stores
 from gateway.common.nearest_name import nearest
 from gateway.config import SID, SID_RULE, Configuration, ConfigurationError, Declared
 from gateway.config.problems import ConfigProblem, Problems, join
-from gateway.config.services import check_construction, check_links, portable
+from gateway.config.services import SETTINGS, check_construction, check_links, portable
 from gateway.services.chain import Chain
 from gateway.services.stored import binding_of, confined, decoded, reader
 from gateway.storage import Conflict, NoSuchStore
@@ -150,7 +150,9 @@ class ServiceEditor:
         declared = services.decoded(sid, table, place)
         for name in services.unknown.values():
             problems.add(join(place, "driver"), f'no plugin brings the driver "{name}".')
-        if declared is not None:
+        if declared is not None and declared.settings:
+            problems.add(join(place, SETTINGS), "those of an added service are set by an API.")
+        elif declared is not None:
             self._check(problems, services.as_run(declared), stores)
         if declared is None or problems:
             raise ConfigurationError(problems)
