@@ -78,12 +78,12 @@ class Runtime:
         chain: Chain,
         catalog: Catalog,
         settings: Settings,
-        added: AddedServices,
         *,
         clock: Callable[[], int] = now,
         requests: RequestList | None = None,
         service_settings: ServiceSettings | None = None,
         followers: Followers | None = None,
+        added: AddedServices | None = None,
     ) -> None:
         self.settings, self.clock = settings, clock
         self.service_settings = service_settings or ServiceSettings(catalog)
@@ -93,7 +93,8 @@ class Runtime:
         self.requests, self._own_requests = requests or RequestList(), requests is None
         self.stopping = threading.Event()
         self.keys: Keys = catalog
-        self.chain, self.catalog, self.added = chain, catalog, added
+        self.chain, self.catalog = chain, catalog
+        self.added = added = added or AddedServices(chain, catalog, clock)
         self.accounts = Accounts(chain.services, clock, self._who_has, lambda: added.accounts)
         self._declared = {
             sid: one for sid, one in chain.services.items() if sid not in self.accounts

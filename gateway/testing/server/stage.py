@@ -34,10 +34,10 @@ class Stage(Runtime):
             opened.chain,
             opened.catalog,
             opened.settings,
-            opened.added,
             clock=self.__skewed,
             service_settings=opened.service_settings,
             followers=self.__followers,
+            added=opened.added,
         )
         self.__clock = opened.clock
 
