@@ -205,9 +205,9 @@ class AddedServices:
             for at, one in self._chain.places(data):
                 self._folders.add(at, one)
         wrong = [
-            text
+            clash.text
             for one in lasting.store.places(data, declared.sid)
-            for text in self._folders.add(declared.place, one)
+            for clash in self._folders.add(declared.place, one)
         ]
         try:
             if wrong:

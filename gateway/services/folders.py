@@ -21,6 +21,13 @@ class Placed(NamedTuple):
     real: Path
 
 
+class Clash(NamedTuple):
+    """What is wrong, a sentence with the places in the configuration; `at` is the first."""
+
+    at: str
+    text: str
+
+
 _Key = tuple[Path, str, bool]
 
 
@@ -33,17 +40,17 @@ class Folders:
         self._at: dict[Path, set[_Key]] = {}
         self._below: dict[Path, set[_Key]] = {}
 
-    def add(self, at: str, place: Place) -> list[str]:
-        """What is wrong with it, a sentence each, with the places in the configuration first."""
+    def add(self, at: str, place: Place) -> list[Clash]:
+        """What is wrong with it."""
         one = Placed(at, place, Path(os.path.normcase(place.folder.resolve())))
         known = self._known.setdefault(_key(one), [])
         known.append(one)
         if len(known) > 1:
             return []
-        wrong = [f"{at}: {reason}"] if (reason := _of_another(one)) else []
+        wrong = [Clash(at, f"{at}: {reason}")] if (reason := _of_another(one)) else []
         for other in self._near(one):
             if reason := _between(other, one) or _between(one, other):
-                wrong.append(f"{other.at}, {at}: {reason}")
+                wrong.append(Clash(other.at, f"{other.at}, {at}: {reason}"))
         self._at.setdefault(one.real, set()).add(_key(one))
         for folder in one.real.parents:
             self._below.setdefault(folder, set()).add(_key(one))
@@ -70,10 +77,12 @@ def _key(one: Placed) -> _Key:
 
 
 def conflicts(found: Iterable[tuple[str, Place]]) -> Iterator[str]:
-    """What is wrong, as `Folders.add` says it."""
-    folders = Folders()
+    """What is wrong, a sentence each, in the order of the places."""
+    folders, order, wrong = Folders(), dict[str, int](), list[Clash]()
     for at, place in found:
-        yield from folders.add(at, place)
+        order.setdefault(at, len(order))
+        wrong += folders.add(at, place)
+    yield from (one.text for one in sorted(wrong, key=lambda one: order[one.at]))
 
 
 def _of_another(one: Placed) -> str:
