@@ -340,7 +340,7 @@ def shape_fits(kind: object, found: object) -> bool:
         return isinstance(found, str | int | float) and not isinstance(found, bool)
     origin = get_origin(base)
     if OneOrMany in marks and not isinstance(found, list):
-        return any(_shape_fits(one, found) for one in members(get_args(base)[0]))
+        return any(shape_fits(one, found) for one in members(get_args(base)[0]))
     if origin is Literal:
         return type(found) in {type(one) for one in get_args(base)}
     if origin in (tuple, list):
