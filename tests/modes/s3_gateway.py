@@ -19,7 +19,7 @@ from gateway.access.identity import Credential
 from gateway.config import Configuration, load
 from gateway.modes import Settings, WSGIApp
 from gateway.modes.s3 import S3Mode
-from gateway.servers import Loaded, Plan
+from gateway.servers import Endpoint, Loaded, Plan
 from gateway.servers.waitress import WaitressServer
 from gateway.services.runtime import Runtime, open_runtime
 from gateway.telemetry.access_log import AccessLog
@@ -242,7 +242,7 @@ def serving(settings: Settings = Settings(), declared: Sequence[str] = ()) -> It
 
     plan = Plan(
         load=lambda: Loaded(app, gateway.close, admission, gateway.stopping.set),
-        listen=(("127.0.0.1", 0),),
+        listen=(Endpoint("127.0.0.1", 0),),
         threads=4,
     )
     thread = threading.Thread(target=server.run, args=(plan, announce), daemon=True)
