@@ -318,6 +318,25 @@ def test_a_data_folder_where_nothing_can_be_made_is_said(run: Run) -> None:
     assert "The data folder /proc/x cannot be made: " in err
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[server]\ndata = "here"', "No gateway runs with the data folder "),
+        ('[server]\ndata = "here"\n[servces]', "No gateway runs with the data folder "),
+        ("[server]\nmemory = true", "has no data folder, by which it could be found"),
+        ("[server", "not TOML"),
+        ("[server]\ndata = 3", "server.data: found 3"),
+    ],
+)
+def test_a_gateway_to_be_told_is_looked_for(run: Run, folder: Path, text: str, words: str) -> None:
+    (folder / "gateway.toml").write_text(text)
+    code, out, err = run("reload")
+    assert (code, out) == (1, "") and words in err and "Traceback" not in err
+    code, out, err = run("reload", "--data", "typed")
+    assert (code, out) == (1, "") and f"data folder {folder / 'typed'}. Did you" in err
+    assert [one.name for one in folder.iterdir()] == ["gateway.toml"]
+
+
 def test_options_are_not_abbreviated(run: Run) -> None:
     code, out, err = run("serve", "--mem")
     assert (code, out) == (2, "")

@@ -55,8 +55,7 @@ def _folder(text: str) -> str:
 
 def data_folder(typed: argparse.Namespace) -> Path | None:
     """That of the place, whatever is wrong with its configuration; None when nothing is kept."""
-    given = {"data": _folder(typed.data), "memory": False} if typed.data else {}
-    return find_data(typed.config, overrides=given)
+    return Path(_folder(typed.data)) if typed.data else find_data(typed.config)
 
 
 def has_run(configuration: Configuration) -> bool:

@@ -90,9 +90,7 @@ def load_again(
     return _made(origin, os.environ if environ is None else environ, plugins)
 
 
-def find_data(
-    path: str | os.PathLike[str] | None = None, *, overrides: Mapping[str, Any]
-) -> Path | None:
+def find_data(path: str | os.PathLike[str] | None = None) -> Path | None:
     """The data folder, whatever else is wrong with the configuration; None when nothing is
     kept. Raises `ConfigurationError`."""
     file = _find(path, os.environ)
@@ -101,7 +99,7 @@ def find_data(
     decoder = Decoder(problems=Problems(), folder=folder, environ=os.environ)
     known = server if isinstance(server, dict) else {}
     given = {key: known[key] for key in ("data", "memory") if key in known}
-    options = decoder.build(ServerOptions, {**given, **overrides}, "server")
+    options = decoder.build(ServerOptions, given, "server")
     if options is BAD:
         raise ConfigurationError(decoder.problems, str(file or ""))
     if options.memory or options.data:

@@ -150,6 +150,8 @@ def test_a_bad_file_is_refused_with_all_its_problems(
         assert (code, out) == (1, "")
         assert told == checked + "The gateway goes on with the configuration that it had.\n"
         assert checked.removeprefix("gateway: ").rstrip() in log_of(gateway)
+        write(gateway, "[server\n")
+        assert "not TOML" in tell(gateway)
         assert serves()
         # What can only be found by opening it, in each worker.
         write(gateway, good + SERVICE.format("wrong") + 'folder = "gateway.toml/below"\n')
