@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -272,6 +273,16 @@ def test_metrics_count_what_all_workers_answered(gateway: Running) -> None:
         assert len(files) == 2
         for file in files:  # so that the sum was one of two
             assert "GetBucketLocation" in file.read_text(encoding="utf-8")
+
+
+def test_each_worker_knows_when_jobs_run_next(gateway: Running) -> None:
+    """And adds no other's to its own."""
+    pattern = r'^gateway_job_next_run_timestamp_seconds{job="orphans .*"} (\S+)$'
+    for _ in range(10):  # whoever answers
+        with urllib.request.urlopen(f"{gateway.url}/-/metrics") as answer:
+            text = answer.read().decode()
+        (found,) = re.findall(pattern, text, re.MULTILINE)
+        assert 0 <= float(found) - time.time() + 60 < 7 * 3600
 
 
 @pytest.mark.skipif(len(processors()) < 2, reason="needs Linux and two processors")
