@@ -8,6 +8,7 @@ inside functions count too: an arrow is about what code knows.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -353,3 +354,34 @@ def test_what_is_looked_up_is_seen() -> None:
 environ["A"]; environ.get("B", ""); "C" in environ; said(environ, "D"); names = {"E"}
 """
     assert {text for _, text in looked_up(source)} == {"A", "B", "", "C", "D"}
+
+
+PAGE = ROOT / "docs" / "architecture.md"
+
+
+def gone(text: str) -> list[str]:
+    """What a page names, in backticks, and is not there: paths from the root, and files
+    (`name.py`) of the folder of the path named last."""
+    folder, missing = ROOT, []
+    for name in re.findall(r"`([\w./-]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
+        if "/" in name:
+            path = ROOT / name
+            folder = path if path.is_dir() else path.parent
+        elif name.endswith(".py"):
+            path = folder / name
+        else:
+            continue
+        if not path.exists():
+            missing.append(name)
+    return missing
+
+
+def test_what_the_page_names_is_there() -> None:
+    text = PAGE.read_text("utf-8")
+    assert len(re.findall(r"`[\w/]+\.py`", text)) > 30
+    assert gone(text) == []
+
+
+def test_what_is_gone_from_a_page_is_seen() -> None:
+    text = "`gateway/storage/` has `store.py`, `stores.py`, `drivers/no`, `Store`\n```\n`x.py`\n```"
+    assert gone(text) == ["stores.py", "drivers/no"]
