@@ -27,6 +27,7 @@ from gateway.servers.worker import LOOK, open_worker
 from gateway.services.behind import Behind, OwnJobs
 from gateway.services.runtime import Runtime, open_runtime
 from gateway.storage import BytesBody, Context, Get, Layer, NoSuchKey, NoSuchStore, Opened, Store
+from gateway.testing.certificates import certificate
 from tests.tiny_mode import PIECE, TinyMode
 
 JOURNAL: list[str] = []
@@ -343,6 +344,15 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path, plugins: Plugins) -> 
         strict=True,
     ):
         assert words in line
+
+
+def test_certificates_are_checked_too(tmp_path: Path, plugins: Plugins) -> None:
+    one, key = certificate(tmp_path)
+    text = f"[server]\ntls = {{ certificate = '{one}', key = '{key}' }}\n"
+    reread(tmp_path, plugins, text, text + "region = 'x'\n")
+    key.write_text("half of it")
+    with pytest.raises(CannotServe, match=r"server\.tls: the certificate .* cannot be used"):
+        reread(tmp_path, plugins, text, text)
 
 
 def test_every_option_of_the_server_is_taken_over_or_needs_a_restart() -> None:

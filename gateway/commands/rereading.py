@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from gateway.catalog import CatalogError
+from gateway.commands.tls import certificates
 from gateway.config import ConfigProblem, Configuration, ConfigurationError, Origin, load
 from gateway.plugins.finding import PluginError
 from gateway.servers import CannotServe, Change, Loaded
@@ -79,6 +80,10 @@ class Rereading:
                 )
             )
         problems += (ConfigProblem("", one) for one in chain.misplaced(found.data))
+        try:
+            certificates(found)
+        except CannotServe as error:
+            problems.append(ConfigProblem("", str(error)))
         if problems:
             raise ConfigurationError(problems, found.origin.path or "")
 
