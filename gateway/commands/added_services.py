@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from gateway.access.identity import ROOT_ACCOUNT
+from gateway.commands.columns import show, table
 from gateway.commands.command import Command
-from gateway.commands.inventory import show, table
 from gateway.commands.place import add_place_below, configured, opened_catalog
 from gateway.config import ConfigurationError, Declared
 from gateway.config import typed as as_typed

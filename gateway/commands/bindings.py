@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from gateway.commands.columns import show, table
 from gateway.commands.command import Command
-from gateway.commands.inventory import show, table
 from gateway.commands.place import add_place, configured, opened_catalog
 from gateway.services.binding_editor import BindingEditor
 

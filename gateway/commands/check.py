@@ -7,7 +7,8 @@ import os
 import sys
 
 from gateway.catalog import CatalogError, find_master
-from gateway.commands import connectivity, inventory, start_screen, tls
+from gateway.commands import connectivity, start_screen, tls
+from gateway.commands.columns import show
 from gateway.commands.command import Command
 from gateway.commands.place import add_place, configured
 from gateway.commands.serve import choose, count_workers
@@ -29,9 +30,7 @@ def _run(typed: argparse.Namespace) -> int:
     find_master(configuration.data, os.environ)
     if configuration.plugins.problems:
         print(f"gateway: {configuration.plugins.message}", file=sys.stderr)
-        inventory.show(
-            f'The service "{one}": {why}.' for one, why in configuration.left_out.items()
-        )
+        show(f'The service "{one}": {why}.' for one, why in configuration.left_out.items())
         return 1
     Chain(configuration).check_places(configuration.data)
     print(f"The configuration is fine: {configuration.origin.path or 'defaults, without a file'}.")
@@ -57,7 +56,7 @@ def _connected(configuration: Configuration) -> int:
     """Try what is behind the services; 1 when something cannot be read."""
     code = 0
     for tried in connectivity.connect(configuration):
-        inventory.show(connectivity.lines(tried))
+        show(connectivity.lines(tried))
         code = code or (0 if tried.error == "" else 1)
     return code
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 from gateway.access.identity import LEVELS, ROOT_ACCOUNT, SERVICE_LEVELS, KeyAccess
-from gateway.commands import inventory
+from gateway.catalog import KeyInfo
+from gateway.commands.columns import show, table
 from gateway.commands.command import Command
 from gateway.commands.place import add_place, configured, opened_catalog
 from gateway.config import ID, ID_RULE, SID, SID_RULE
@@ -22,8 +24,8 @@ def _id(text: str) -> str:
 def _access(text: str) -> KeyAccess:
     if text in LEVELS:
         return text
-    table = dict(one.partition("=")[::2] for one in text.split(","))
-    for sid, level in table.items():
+    levels = dict(one.partition("=")[::2] for one in text.split(","))
+    for sid, level in levels.items():
         if level not in SERVICE_LEVELS:
             raise argparse.ArgumentTypeError(
                 f'"{text}" is neither {", ".join(LEVELS)} nor a list such as'
@@ -31,7 +33,7 @@ def _access(text: str) -> KeyAccess:
             )
         if not SID.fullmatch(sid):
             raise argparse.ArgumentTypeError(f'"{sid}": {SID_RULE}')
-    return cast(KeyAccess, table)
+    return cast(KeyAccess, levels)
 
 
 def _to_add(parser: argparse.ArgumentParser) -> None:
@@ -52,9 +54,29 @@ def _to_revoke(parser: argparse.ArgumentParser) -> None:
     add_place(parser)
 
 
+def _access_text(access: KeyAccess) -> str:
+    if isinstance(access, str):
+        return access
+    return ",".join(f"{sid}={level}" for sid, level in access.items()) or "none"
+
+
+def _lines(found: Sequence[KeyInfo]) -> Iterator[str]:
+    rows = [("ID", "ACCOUNT", "ACCESS", "STATE", "DESCRIPTION")]
+    for key in found:
+        state = f"declared ({key.declared})" if key.declared else _state(key)
+        rows.append((key.id, key.account, _access_text(key.access), state, key.description))
+    yield from table(rows)
+
+
+def _state(key: KeyInfo) -> str:
+    if not key.active:
+        return "revoked"
+    return "set aside" if key.set_aside else "active"
+
+
 def _list(typed: argparse.Namespace) -> int:
     with opened_catalog(configured(typed)) as catalog:
-        inventory.show(inventory.keys(catalog.all_keys()))
+        show(_lines(catalog.all_keys()))
     return 0
 
 

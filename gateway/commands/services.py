@@ -3,14 +3,73 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Mapping, Sequence
 
+from gateway.access.access import Access
 from gateway.access.identity import ROOT_ACCOUNT, Identity
-from gateway.commands import added_services, inventory
+from gateway.commands import added_services
+from gateway.commands.columns import show
 from gateway.commands.command import Command
 from gateway.commands.place import add_place, configured, has_run, not_run
+from gateway.common.units import about_size
 from gateway.config import Configuration
+from gateway.plugins.finding import Driver
 from gateway.services.chain import Chain
 from gateway.services.runtime import open_runtime
+from gateway.services.service import Service
+from gateway.storage import CAPABILITIES, Measures
+
+
+class Tree:
+    """Services that stand in front of each other as trees, and buckets below them. `links`
+    are the ids of those that each stands in front of. `drivers` say what services can do
+    that are not open; those that are say it themselves, and their size."""
+
+    def __init__(
+        self,
+        links: Mapping[str, Sequence[str]],
+        services: Mapping[str, Service],
+        drivers: Mapping[str, Driver] | None = None,
+    ) -> None:
+        self._links, self._services, self._drivers = links, services, drivers
+
+    def lines(self, made: Sequence[Access]) -> Iterator[str]:
+        """What nothing stands in front of begins a tree; what has two in front of it is
+        shown below both."""
+        behind = {to for links in self._links.values() for to in links}
+        for sid in sorted(self._services.keys() - behind):
+            yield from self._below(sid, "", "")
+        for access in made:
+            if not access.service.about.fixed:
+                yield from self._lines(access.service, "", "")
+
+    def _below(self, sid: str, first: str, rest: str) -> Iterator[str]:
+        links = self._links[sid]
+        yield from self._lines(self._services[sid], first, rest + ("│" if links else " "))
+        for to in links:
+            last = to is links[-1]
+            more = rest + ("   " if last else "│  ")
+            yield from self._below(to, rest + ("└─ " if last else "├─ "), more)
+
+    def _lines(self, service: Service, first: str, rest: str) -> Iterator[str]:
+        about = service.about
+        made = "added" if about.added else "made by API"
+        origin = "declared" if about.declared else made
+        if self._drivers is None:
+            able = tuple(one.__name__ for one in CAPABILITIES if service.find(one) is not None)
+            size = _size(service)
+        else:
+            able, size = self._drivers[about.driver].capabilities, ""
+        yield f"{first}{about.sid} ({about.driver}), {origin}, owner {about.owner}{size}"
+        yield f"{rest}    can: get, {', '.join(able) or 'nothing else'}"
+
+
+def _size(service: Service) -> str:
+    measures = service.find(Measures)
+    if measures is None:
+        return ""
+    stats = measures.stats()
+    return f", {stats.objects} objects, {about_size(stats.bytes)}"
 
 
 def _run(typed: argparse.Namespace) -> int:
@@ -18,8 +77,8 @@ def _run(typed: argparse.Namespace) -> int:
     configuration = configured(typed)
     if not has_run(configuration):
         chain = Chain(configuration)
-        tree = inventory.Tree(_links(configuration), chain.services, configuration.plugins.drivers)
-        inventory.show(tree.lines([]))
+        tree = Tree(_links(configuration), chain.services, configuration.plugins.drivers)
+        show(tree.lines([]))
         print(f"No sizes: {not_run(configuration)}")
         return 0
     runtime = open_runtime(configuration)
@@ -30,7 +89,7 @@ def _run(typed: argparse.Namespace) -> int:
         added = runtime.added.all_open
         links = {sid: one.behind for sid, one in added.items()} | _links(configuration)
         opened = {sid: one.service for sid, one in added.items()} | dict(runtime.chain.services)
-        inventory.show(inventory.Tree(links, opened).lines(made))
+        show(Tree(links, opened).lines(made))
     finally:
         runtime.close()
     return 0
