@@ -10,17 +10,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import partial
+from typing import ParamSpec, TypeVar
 
-from gateway.storage import Changes, Followers, Handle, Jobs
+from gateway.storage import Changes, Followers, Handle, Jobs, Threads
 from gateway.storage.following import BATCH
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 Step = Callable[[], None]
 
 
 class Behind:
-    """Who runs what, of all that are open in this process."""
+    """Who runs what, of all that are open in this process. `threads`: those that serve, to
+    which none of this belongs: it may wait for what hangs without being counted."""
 
     def __init__(self) -> None:
+        self.threads = Threads()
         self._lock = threading.RLock()
         self._running: dict[str, list[tuple[object, Step]]] = {}
 
@@ -40,6 +46,15 @@ class Behind:
             if running and running[-1][0] is owner:
                 (others[-1][1] if others else stop)()
 
+    def outside(self, work: Callable[P, T]) -> Callable[P, T]:
+        """The same, for a thread that answers no requests."""
+
+        def run(*arguments: P.args, **options: P.kwargs) -> T:
+            self.threads.step_out()
+            return work(*arguments, **options)
+
+        return run
+
 
 class OwnJobs:
     """The jobs of one store."""
@@ -48,7 +63,8 @@ class OwnJobs:
         self._jobs, self._behind = jobs, behind
 
     def add(self, name: str, interval: float, work: Callable[[], object]) -> None:
-        self._behind.begin(self, f"job {name}", partial(self._jobs.add, name, interval, work))
+        run = partial(self._jobs.add, name, interval, self._behind.outside(work))
+        self._behind.begin(self, f"job {name}", run)
 
     def remove(self, name: str) -> None:
         self._behind.end(self, f"job {name}", partial(self._jobs.remove, name))
@@ -65,6 +81,7 @@ class OwnFollowers:
         self, name: str, feed: Changes, handle: Handle, *, after: int = 0, batch: int = BATCH
     ) -> None:
         self._names.add(name)
+        handle = self._behind.outside(handle)
         run = partial(self._followers.follow, name, feed, handle, after=after, batch=batch)
         self._behind.begin(self, f"follower {name}", run)
 

@@ -184,7 +184,7 @@ class Chain:
             self.check_places(folder)
         except ConfigurationError as error:
             raise ChainError(str(error)) from error
-        self._serving = self._serving or Threads(threads)
+        self._serving = self.behind.threads = self._serving or Threads(threads)
         self._context = partial(
             Context,
             folder=folder,
