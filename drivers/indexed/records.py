@@ -126,9 +126,7 @@ _LONG = {short: name for name, short in _SHORT.items()}
 def pack_detail(options: Put, checksums: Mapping[str, str]) -> str:
     """All of `options` that has no column of its own."""
     values: dict[str, Any] = {
-        _SHORT.get(name, name): value
-        for name, value in packed(options).items()
-        if name not in _COLUMNS
+        _SHORT.get(name, name): value for name, value in packed(options, _COLUMNS).items()
     }
     if checksums:
         values["c"] = dict(checksums)

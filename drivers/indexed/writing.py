@@ -27,7 +27,8 @@ class Writer:
         self, source: Readable, options: Put, encryption: Encryption | None, *, inline: bool = True
     ) -> Stored:
         """All of the source, checked and durable."""
-        refuse_kms(encryption)
+        if encryption is not None:
+            refuse_kms(encryption)
         crcs = Crcs() if self._space.blobs.checked and encryption is None else None
         intake = Intake.of(source, options, NOTHING if crcs is None else {"CRC32": crcs})
         blob = self._store(intake, crcs, encryption, inline=inline)

@@ -11,7 +11,7 @@ RFC 9530 write them. Keys are text whose UTF-8 bytes are the key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from hmac import compare_digest
 from operator import attrgetter
@@ -87,6 +87,10 @@ class Protection:
     mode: RetentionMode | None = None
     until: int | None = None
     hold: bool = False
+
+    def __bool__(self) -> bool:
+        """Whether it keeps a version from anything, or did until a time that is over."""
+        return self.mode is not None or self.hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +180,7 @@ def carried(properties: Properties, **others: Any) -> dict[str, Any]:
     encryption, protection = found["encryption"], found["protection"]
     if encryption is not None and encryption.key is not None:
         found["encryption"] = replace(encryption, key=None)
-    if protection is not None and protection == Protection():
+    if protection is not None and not protection:
         found["protection"] = None
     return {**found, **others} if others else found
 
@@ -194,10 +198,10 @@ _LISTED: Mapping[type, Callable[[Any], tuple[Any, ...]]] = {
 }
 
 
-def packed(properties: Properties) -> dict[str, Any]:
-    """What is `carried`, by name, as JSON has it. What is empty is left out."""
-    values = zip(_NAMES, carried(properties).values(), strict=True)
-    return {name: _plain(value) for name, value in values if value}
+def packed(properties: Properties, without: Container[str] = ()) -> dict[str, Any]:
+    """The same by name, as JSON has it. What is empty is left out, and what is `without`."""
+    values = zip(_NAMES, _values(properties), strict=True)
+    return {name: _plain(value) for name, value in values if value and name not in without}
 
 
 def _plain(value: Any) -> Any:

@@ -15,17 +15,14 @@ from gateway.modes.s3 import encryption, tags
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.wire import whole_number
-from gateway.storage import NOTHING, Conditions, Get, Put
+from gateway.storage import NOTHING, Conditions, Put
 from gateway.storage.objects import ChecksumType
 from gateway.storage.types import Checksum
 from gateway.web import http_fields
 from gateway.web.http_fields import (
-    CONDITIONAL,
-    byte_range,
     kept,
     parse_date,
     prefixed,
-    read_conditions,
     utf8,
 )
 
@@ -57,10 +54,6 @@ _REFUSED = frozenset(
     }
 )
 # conditions
-
-
-def write_conditions(request: S3Request) -> Conditions | None:
-    return http_fields.write_conditions(request.environ)
 
 
 def delete_conditions(request: S3Request) -> Conditions | None:
@@ -100,32 +93,6 @@ def part_number(request: S3Request) -> int | None:
             ArgumentValue=text,
         )
     return number
-
-
-_WHOLE = Get()
-_READING = CONDITIONAL | encryption.READING | {"HTTP_RANGE"}
-
-
-def reading(request: S3Request) -> Get:
-    """GET and HEAD of an object."""
-    environ, query = request.environ, request.query
-    if not query and environ.keys().isdisjoint(_READING):
-        return _WHOLE
-    wanted = environ.get("HTTP_RANGE")
-    part = part_number(request) if query else None
-    span = byte_range(wanted) if wanted else None
-    if part is not None and span is not None:
-        raise S3Problem(
-            "InvalidRequest", "Cannot specify both Range header and partNumber query parameter"
-        )
-    conditions = None if CONDITIONAL.isdisjoint(environ) else read_conditions(environ)
-    return Get(
-        range=span,
-        conditions=conditions,
-        version=request.version if query else None,
-        part=part,
-        encryption=encryption.for_reading(request),
-    )
 
 
 # writing
@@ -210,6 +177,7 @@ def new_object(
         checksum_type=checksum_type,
         digests=digests,
         conditions=conditions,
+        owner=request.identity.account,  # or `Access` would make all of it once more
         attributes=attributes,
         **({} if plain else _stated(request)),
     )

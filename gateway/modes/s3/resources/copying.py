@@ -115,7 +115,7 @@ def copy_object(request: S3Request) -> Reply:
     fresh = headers.new_object(
         request,
         checksums=sums.chosen(request),
-        conditions=headers.write_conditions(request),
+        conditions=http_fields.write_conditions(request.environ),
         attributes=grants.attributes(request),
     )
     for again in reversed(range(_TRIES)):

@@ -12,6 +12,7 @@ from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.resources import parameters
 from gateway.modes.s3.wire import whole_number
 from gateway.storage import Complete, Part, Put, Upload
+from gateway.web import http_fields
 
 SMALLEST_PART = 5 << 20
 """Bytes of all parts but the last (Amazon S3 User Guide, "Multipart upload limits")."""
@@ -91,7 +92,7 @@ def complete_multipart_upload(request: S3Request) -> Reply:
     request.require()
     data = bodies.document(request, limit=bodies.COMPLETE_LIMIT, summed=False)
     options = Complete(
-        conditions=headers.write_conditions(request),
+        conditions=http_fields.write_conditions(request.environ),
         min_part=SMALLEST_PART,
         size=_announced_size(request),
         checksums=sums.of_whole(request),

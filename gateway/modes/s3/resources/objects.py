@@ -18,7 +18,8 @@ from gateway.storage import (
     ObjectInfo,
     Opened,
 )
-from gateway.web import http_ranges
+from gateway.web import http_fields, http_ranges
+from gateway.web.http_fields import CONDITIONAL, byte_range, read_conditions
 from gateway.web.http_ranges import T
 
 _OVERRIDES = {
@@ -48,14 +49,40 @@ def put_object(request: S3Request) -> Reply:
         checksums=body.checksums,
         checksum_type="FULL_OBJECT" if body.checksums else None,
         digests=body.digests,
-        conditions=headers.write_conditions(request),
+        conditions=http_fields.write_conditions(request.environ),
         attributes=attributes,
     )
     return Reply(200, replies.written(access.put(request.key, body.source, options)))
 
 
+_WHOLE = Get()
+_READING = CONDITIONAL | encryption.READING | {"HTTP_RANGE"}
+
+
+def reading(request: S3Request) -> Get:
+    """GET and HEAD of an object."""
+    environ, query = request.environ, request.query
+    if not query and environ.keys().isdisjoint(_READING):
+        return _WHOLE
+    wanted = environ.get("HTTP_RANGE")
+    part = headers.part_number(request) if query else None
+    span = byte_range(wanted) if wanted else None
+    if part is not None and span is not None:
+        raise S3Problem(
+            "InvalidRequest", "Cannot specify both Range header and partNumber query parameter"
+        )
+    conditions = None if CONDITIONAL.isdisjoint(environ) else read_conditions(environ)
+    return Get(
+        range=span,
+        conditions=conditions,
+        version=request.version if query else None,
+        part=part,
+        encryption=encryption.for_reading(request),
+    )
+
+
 def get_object(request: S3Request) -> Reply:
-    want = headers.reading(request)
+    want = reading(request)
     overrides = _overrides(request) if request.query else None
     if want.range is None:
         opened = request.access.get(request.key, want)
@@ -88,7 +115,7 @@ def _sent(status: int, said: Headers, opened: Opened) -> Reply:
 
 
 def head_object(request: S3Request) -> Reply:
-    want = headers.reading(request)
+    want = reading(request)
     overrides = _overrides(request) if request.query else None
     if want.range is None:
         info = request.access.stat(request.key, want)
