@@ -14,6 +14,7 @@ from gateway.storage import Store
 
 if TYPE_CHECKING:
     from gateway.modes import Mode
+    from gateway.modes.protocols import ProtocolListener
 
 PROJECT = "gateway"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -29,3 +30,9 @@ def gateway_drivers() -> list[type[Store]]:  # type: ignore[empty-body]  # a spe
 @hookspec
 def gateway_modes() -> list[Mode]:  # type: ignore[empty-body]  # a specification
     """API modes: each has a `name`, and the methods of `gateway.modes.Mode`."""
+
+
+@hookspec
+def gateway_listeners() -> list[type[ProtocolListener]]:  # type: ignore[empty-body]  # likewise
+    """Listeners that do not speak HTTP: dataclasses, each with its name in the class attribute
+    `protocol`, and the methods of `gateway.modes.protocols.ProtocolListener`."""

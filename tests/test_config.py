@@ -22,6 +22,7 @@ from gateway.config import (
     load_again,
 )
 from gateway.hookspecs import hookimpl
+from gateway.modes.protocols import ProtocolListener
 from gateway.plugins import finding
 from gateway.plugins.finding import PluginError, Plugins
 from gateway.storage import Get, NoSuchKey, Opened, Secret, Store
@@ -83,6 +84,7 @@ def module_of(*drivers: type[Store]) -> object:
 def plugins() -> Plugins:
     plugins = Plugins.load()
     plugins.register(module_of(Upstream, Front), "sample")
+    plugins.register(SimpleNamespace(gateway_listeners=hookimpl(lambda: [Line])), "line")
     return plugins
 
 
@@ -634,3 +636,68 @@ def test_what_is_wrong_with_a_listener_is_said_with_its_place(
 def test_an_address_is_given_once_with_or_without_a_table(read: Any) -> None:
     text = '[server]\nlisten = ["127.0.0.1:1", { address = "127.0.0.1:1" }]\n'
     assert "given twice" in problems(read, text)["server.listen"]
+
+
+@dataclass
+class Line(ProtocolListener):
+    protocol = "line"
+    greeting: str = "hello"
+    patience: Annotated[float, Duration] = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.greeting:
+            raise ValueError("greeting: say something")
+
+    def start(self, gateway: object, listening: object, tls: object) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+LINES = """
+[server]
+tls = { certificate = "a.pem", key = "a.key" }
+[[listeners]]
+protocol = "line"
+address = "127.0.0.1:1"
+patience = "1m"
+[[listeners]]
+protocol = "line"
+address = ":2"
+tls = false
+"""
+
+
+@pytest.mark.usefixtures("pem")
+def test_listeners_of_other_protocols_have_the_options_of_their_class(read: Any) -> None:
+    first, second = read(LINES).listeners
+    assert first.make() == Line(patience=60.0)
+    assert (first.url, first.listener.address) == ("line://127.0.0.1:1", Address("127.0.0.1", 1))
+    assert [one.certificate.name for one in first.listener.tls] == ["a.pem"]
+    assert second.make() == Line() and not second.listener.tls
+
+
+@pytest.mark.usefixtures("pem")
+@pytest.mark.parametrize(
+    ("before", "after", "place", "said"),
+    [
+        ('protocol = "line"', 'protocol = "lime"', ".protocol", 'Did you mean "line"?'),
+        ('protocol = "line"', "", ".protocol", "missing; known: line."),
+        ('address = "127.0.0.1:1"', "", ".address", "missing"),
+        ('address = "127.0.0.1:1"', 'address = "127.0.0.1:9000"', ".address", "server.listen"),
+        ('"1m"', '"1 parsec"', ".patience", "unknown unit"),
+        ("patience", "patient", ".patient", 'Did you mean "patience"?'),
+        ('patience = "1m"', 'greeting = ""', ".greeting", "say something"),
+    ],
+)
+def test_what_is_wrong_with_one_is_said_with_its_place(
+    read: Any, before: str, after: str, place: str, said: str
+) -> None:
+    found = problems(read, LINES.replace(before, after, 1))
+    assert said in found[f"listeners[0]{place}"]
+
+
+@pytest.mark.usefixtures("pem")
+def test_a_protocol_that_nobody_brings_is_said(tmp_path: Path) -> None:
+    (tmp_path / "gateway.toml").write_text(LINES)
+    with pytest.raises(ConfigurationError, match="no installed plugin brings one"):
+        load(tmp_path / "gateway.toml", environ={}, plugins=Plugins.load())

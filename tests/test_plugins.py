@@ -28,7 +28,10 @@ def gateway_drivers():
     return [Fine]
 """
 
-MEANT = '. Did you mean "gateway_drivers"? Known hooks: gateway_drivers(), gateway_modes().'
+MEANT = (
+    '. Did you mean "gateway_drivers"?'
+    " Known hooks: gateway_drivers(), gateway_listeners(), gateway_modes()."
+)
 NEWER = (CONTRACT[0], CONTRACT[1] + 1)
 WRONG: dict[str, tuple[str, str, str]] = {
     # what: (text of FINE, its replacement, what is said)
@@ -154,3 +157,60 @@ def test_which_contracts_fit(asked: object, fits: bool) -> None:
 
 def test_the_contracts_own_classes_are_of_it() -> None:
     assert misfit(Store.contract) == misfit(Layer.contract) == ""
+
+
+LINE = """
+from dataclasses import dataclass
+from gateway.hookspecs import hookimpl
+from gateway.modes.protocols import ProtocolListener
+
+@dataclass
+class Line(ProtocolListener):
+    protocol = "line"
+    greeting: str = ""
+    def start(self, gateway, listening, tls): pass
+    def stop(self): pass
+
+@hookimpl
+def gateway_listeners():
+    return [Line]
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("[Line]", "[1]", "not a dataclass and a ProtocolListener"),
+        ("@dataclass\n", "", "not a dataclass and a ProtocolListener"),
+        ('"line"', '""', 'protocol = "…"'),
+        ("def stop", "def end", "Line lacks stop"),
+        ("greeting", "address", "every listener has an option of that name"),
+        (
+            "return [Line]",
+            "return [Line]\n@hookimpl\ndef gateway_modes(): return [1]",
+            "not a mode",
+        ),
+    ],
+)
+def test_a_listener_that_cannot_be_used_is_named_and_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, after: str, said: str
+) -> None:
+    name = f"line_{abs(hash((before, after)))}"
+    dist(tmp_path, name, LINE.replace(before, after, 1))
+    monkeypatch.syspath_prepend(tmp_path)
+    plugins = Plugins.load(lenient=True)
+    (problem,) = plugins.problems
+    assert name in problem and said in problem
+    assert not plugins.listeners
+
+
+def test_a_protocol_is_brought_by_one_plugin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dist(tmp_path, "line_here", LINE)
+    dist(tmp_path, "line_there", LINE)
+    monkeypatch.syspath_prepend(tmp_path)
+    plugins = Plugins.load(lenient=True)
+    (problem,) = plugins.problems
+    assert "line_there" in problem and "exists already" in problem
+    assert plugins.listeners["line"].__module__ == "line_here"

@@ -39,6 +39,8 @@ def _run(typed: argparse.Namespace) -> int:
     print(f"  data       {configuration.data or 'in memory: nothing is kept'}")
     for listener in options.listeners:
         print(f"  listens at {listener.address}{' with TLS' if listener.tls else ''}")
+    for other in configuration.listeners:
+        print(f"  listens at {other.listener.address}, for {other.kind.protocol}")
     for one in certificates:
         print(f"  TLS        {one}")
     for one in start_screen.services(configuration.services):

@@ -9,7 +9,14 @@ from typing import Any
 
 from gateway.catalog import CatalogError
 from gateway.commands.tls import certificates
-from gateway.config import ConfigProblem, Configuration, ConfigurationError, Origin, load
+from gateway.config import (
+    ConfigProblem,
+    Configuration,
+    ConfigurationError,
+    Listener,
+    Origin,
+    load,
+)
 from gateway.plugins.finding import PluginError
 from gateway.servers import CannotServe, Change, Loaded
 from gateway.services.chain import Chain, ChainError
@@ -92,5 +99,11 @@ class Rereading:
         for name in KEPT:
             if getattr(found.server, name) != getattr(ours, name):
                 yield ConfigProblem(f"server.{name}", f"{_RESTART}.")
+        if _addresses(found) != _addresses(self._running):
+            yield ConfigProblem("listeners", f"their addresses or certificates: {_RESTART}.")
         if found.catalog != self._running.catalog:
             yield ConfigProblem("catalog", f"{_RESTART}.")
+
+
+def _addresses(configuration: Configuration) -> list[Listener]:
+    return [one.listener for one in configuration.listeners]

@@ -87,8 +87,9 @@ def _serve(configuration: Configuration, out: TextIO) -> int:
     kind = choose(configuration)
     tls.certificates(configuration)
     workers, why = count_workers(configuration, kind)
-    for address in (one.address for one in configuration.server.listeners):
-        free(address.host, address.port)  # before anything is made
+    others = [one.listener for one in configuration.listeners]
+    for listener in (*configuration.server.listeners, *others):
+        free(listener.address.host, listener.address.port)  # before anything is made
     first = prepare(configuration)
     if configuration.data is None and first is not None:
         configuration = configuration.with_root(first.root)
@@ -142,6 +143,7 @@ def _plan(
         else loads(configuration.origin),
         read_again=Rereading(configuration, workers, environ, loads),
         listen=tuple(map(_endpoint, options.listeners)),
+        protocols=tuple(_endpoint(one.listener) for one in configuration.listeners),
         workers=workers,
         threads=threads,
         drain=options.drain,

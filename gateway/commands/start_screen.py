@@ -45,6 +45,7 @@ def render(
     ]
     lines = [f"storage-gateway {product_version()} on {server}, {workers}"]
     lines += [f"  listening  {address}" for address in addresses]
+    lines += [f"  listening  {one.url}" for one in configuration.listeners]
     lines += [f"  TLS        {one}" for one in tls.lines(configuration)]
     lines += [f"  documents  {addresses[0]}{path}" for path in documents(configuration)]
     folder = configuration.data

@@ -20,8 +20,10 @@ def files_of(listener: Listener) -> tuple[CertificateFiles, ...]:
 def certificates(configuration: Configuration) -> list[Certificate]:
     """Each once. Raises `CannotServe` for one that cannot be used, with its place."""
     options, found = configuration.server, dict[CertificateFiles, Certificate]()
-    for number, listener in enumerate(options.listeners):
-        place = "server.tls" if listener.tls is options.tls else f"server.listen[{number}].tls"
+    listeners = [(f"server.listen[{n}]", one) for n, one in enumerate(options.listeners)]
+    listeners += [(one.place, one.listener) for one in configuration.listeners]
+    for own, listener in listeners:
+        place = "server.tls" if listener.tls is options.tls else f"{own}.tls"
         for files in files_of(listener):
             try:
                 found[files] = found.get(files) or read(files)

@@ -20,6 +20,7 @@ from gateway.common import looking
 from gateway.common.nearest_name import nearest
 from gateway.config.bindings import check_mode, read_bindings
 from gateway.config.decode import BAD, Decoder
+from gateway.config.listeners import read_listeners
 from gateway.config.paths import expanded, here
 from gateway.config.problems import ConfigProblem, ConfigurationError, Problems, names, shown
 from gateway.config.services import (
@@ -44,7 +45,10 @@ from gateway.plugins.finding import PluginError, Plugins
 from gateway.storage import Secret
 
 FILE = "gateway.toml"
-TABLES = ("server", "catalog", "accounts", "keys", "buckets", "services", "bindings")
+TABLES = (
+    *("server", "catalog", "accounts", "keys", "buckets", "services", "bindings"),
+    "listeners",
+)
 ROOT_KEY = "GATEWAY_ROOT_ACCESS_KEY"
 ROOT_SECRET = "GATEWAY_ROOT_SECRET_KEY"  # noqa: S105 - a variable's name
 
@@ -197,6 +201,9 @@ class _Reader:
         keys = self._keys(known)
         root = self._root()
         bindings = read_bindings(self.decoder, self.plugins.modes, self._tables("bindings"))
+        listeners = read_listeners(
+            self.decoder, self.plugins.listeners, self._tables("listeners"), server
+        )
         services = ServiceReader(
             decoder=self.decoder,
             plugins=self.plugins,
@@ -222,6 +229,7 @@ class _Reader:
             services=declared,
             left_out=left_out,
             bindings=bindings,
+            listeners=listeners,
             plugins=self.plugins,
         )
 

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from gateway.access.identity import Account, Credential, Identity, KeyAccess, Level, ServiceLevel
 from gateway.config.decode import Text
 from gateway.modes import Settings
+from gateway.modes.protocols import ProtocolListener
 from gateway.storage import NOTHING, Secret, Store
 from gateway.storage.options import AtLeast, Duration, ExistingFile, OneOrMany, Size
 
@@ -159,9 +160,10 @@ class ServerOptions:
     @property
     def listeners(self) -> tuple[Listener, ...]:
         """What `listen` says, each with the certificates that it has."""
-        return tuple(self._listener(one) for one in self.listen)
+        return tuple(map(self.with_tls, self.listen))
 
-    def _listener(self, one: Address | Listener) -> Listener:
+    def with_tls(self, one: Address | Listener) -> Listener:
+        """With the certificates of all, where it has none of its own."""
         if isinstance(one, Address):
             return Listener(address=one, tls=self.tls)
         return replace(one, tls=self.tls) if one.tls is None else one
@@ -231,6 +233,23 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredListener:
+    """One of `[[listeners]]`; `options` are those of its class, `place` says where it is."""
+
+    place: str
+    kind: type[ProtocolListener]
+    listener: Listener
+    options: Mapping[str, Any]
+
+    def make(self) -> ProtocolListener:
+        return self.kind(**self.options)
+
+    @property
+    def url(self) -> str:
+        return f"{self.kind.protocol}://{self.listener.address}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
     """A service that the file declares, or `[buckets]` (whose `sid` is "").
 
@@ -290,6 +309,7 @@ class Configuration:
     buckets: Declared
     services: Mapping[str, Declared]
     bindings: tuple[Binding, ...]
+    listeners: tuple[DeclaredListener, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
     plugins: Plugins = field(repr=False, compare=False)
 

@@ -1,5 +1,5 @@
-"""Listeners that do not speak HTTP: FTP and the like. A mode answers requests of a server's; who
-speaks another protocol answers connections, and does all the rest of it.
+"""Listeners that do not speak HTTP: FTP and the like. A mode answers requests that a server has
+read; who speaks another protocol gets connections, and does all the rest.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from gateway.modes import Gateway
 
 
 class ProtocolListener(ABC):
-    """A dataclass; its fields are its options, as a driver's are. One is made for each of
-    `[[listeners]]`, in each process that serves."""
+    """A dataclass, whose fields are its options, as a driver's are. One is made for each of
+    `[[listeners]]`, in each process that serves; and another in its place when the
+    configuration was read again."""
 
-    protocol: ClassVar[str]
+    protocol: ClassVar[str] = ""
     """Its name in the configuration."""
 
     @abstractmethod
     def start(self, gateway: Gateway, listening: socket.socket, tls: ssl.SSLContext | None) -> None:
-        """Take connections, in threads of its own. `listening` is bound and listens, and is
-        its own from now on; on Linux each process has another at the same address, elsewhere
-        all have the same. `tls` is to be wrapped around connections where the protocol says
-        so: the certificate is chosen, and changed, behind it."""
+        """Take connections from now on, in threads of its own. `listening` listens, and is its
+        own; others, in other processes too, may take connections of the same address.
+        `tls` wraps a server's side of connections, where and when the protocol says so: by it
+        a client gets the certificate of the name that it asks for."""
 
     @abstractmethod
     def stop(self) -> None:
-        """Close `listening`, and return when those that have begun are answered. It is called
-        once, in a thread; the process ends when the time for a stop is over, if not before."""
+        """Close `listening`, and return when what has begun is answered. It is called once, in
+        a thread; a process that ends waits some five seconds for it."""

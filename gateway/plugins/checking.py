@@ -12,6 +12,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from functools import lru_cache
 from typing import Any
 
+from gateway.modes.protocols import ProtocolListener
 from gateway.plugins.options import Option, options_of
 from gateway.storage import CAPABILITIES, Layer, Store
 from gateway.storage.contract import misfit
@@ -115,6 +116,21 @@ def _bare(value: Any) -> object:
         if one.init and one.default is MISSING and one.default_factory is MISSING
     ]
     return None if needed else type(value)()
+
+
+def check_listener(kind: object) -> str:
+    """The protocol of a class that can be used as a listener. Raises `Unfit`."""
+    if not (isinstance(kind, type) and issubclass(kind, ProtocolListener) and is_dataclass(kind)):
+        raise Unfit(f"{kind!r} is not a dataclass and a ProtocolListener.")
+    missing = sorted(getattr(kind, "__abstractmethods__", ()))
+    if missing:
+        raise Unfit(f"{kind.__name__} lacks {', '.join(missing)}.")
+    if not kind.protocol:
+        raise Unfit(f'{kind.__name__} has no name; give it the class attribute `protocol = "…"`.')
+    taken = sorted({"protocol", "address", "tls"} & options_of(kind).keys())
+    if taken:
+        raise Unfit(f"{kind.__name__}.{taken[0]}: every listener has an option of that name.")
+    return kind.protocol
 
 
 def check_mode(mode: object) -> str:

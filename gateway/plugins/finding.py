@@ -1,4 +1,5 @@
-"""Finds plugins and what they bring: drivers by name, and API modes by name.
+"""Finds plugins and what they bring: drivers, API modes and listeners of other protocols, each
+by its name.
 
 A plugin is a module named by an entry point of the group `gateway.plugins`.
 The built-in ones are no exception: they are found, registered and checked in
@@ -21,7 +22,8 @@ from gateway import hookspecs
 from gateway.access.settings import SettingKind
 from gateway.common.nearest_name import nearest
 from gateway.modes import Configuring, Mode
-from gateway.plugins.checking import Unfit, check_mode, options_of_driver
+from gateway.modes.protocols import ProtocolListener
+from gateway.plugins.checking import Unfit, check_listener, check_mode, options_of_driver
 from gateway.plugins.options import Option
 from gateway.storage import CAPABILITIES, Layer, Store
 
@@ -67,6 +69,7 @@ class Plugins:
         self._manager.add_hookspecs(hookspecs)
         self.drivers: dict[str, Driver] = {}
         self.modes: dict[str, Mode] = {}
+        self.listeners: dict[str, type[ProtocolListener]] = {}
         self.kinds: dict[str, SettingKind[Any]] = {}
         self.problems: list[str] = []
 
@@ -107,6 +110,9 @@ class Plugins:
             self._manager.check_pending()
             drivers = [self._driver(one, name, origin) for one in self._from("drivers", name)]
             modes = {check_mode(one): one for one in self._from("modes", name)}
+            listeners = {check_listener(one): one for one in self._from("listeners", name)}
+            for one in listeners.keys() & self.listeners.keys():
+                raise Unfit(f'a listener of "{one}" exists already. Rename it.')
             kinds = list(_kinds(modes.values()))
             self._refuse_twice(drivers, modes, kinds)
         except (pluggy.PluginValidationError, Unfit) as error:
@@ -114,6 +120,7 @@ class Plugins:
             raise PluginError(f"{who}: {error}{_hint(error)}") from error
         self.drivers.update((one.name, one) for one in drivers)
         self.modes.update(modes)  # type: ignore[arg-type]  # checked: they have what Mode asks
+        self.listeners.update(listeners)  # type: ignore[arg-type]  # checked: classes of it
         self.kinds.update((one.name, one) for one in kinds)
 
     def _from(self, what: str, plugin: str) -> Iterator[object]:

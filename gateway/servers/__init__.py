@@ -9,13 +9,14 @@ serves it can be told to `reload`: what `plan.read_again` gives is handed to
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from gateway.modes import WSGIApp
 from gateway.servers.certificates import CannotUse, CertificateFiles, FileCertificates
+from gateway.servers.protocols import Listening
 from gateway.web.admission import Admission
 
 
@@ -38,13 +39,15 @@ class Prepared(Protocol):
 class Loaded:
     """What a process serves, what is under way in it, and how it lets go of it. `wake` is
     called when a stop begins: what waits for something to happen is answered then. `prepare`
-    opens what a `Change` says; it raises `CannotServe`."""
+    opens what a `Change` says; it raises `CannotServe`. `listen` is called once, with what
+    listens at `Plan.protocols`, in their order."""
 
     app: WSGIApp
     close: Callable[[], None]
     admission: Admission
     wake: Callable[[], None] = lambda: None
     prepare: Callable[[object], Prepared] | None = None
+    listen: Callable[[Sequence[Listening]], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +70,14 @@ class Endpoint(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """`load` can be pickled, where processes are spawned. `drain` and the time-outs are in
-    seconds, `max_body` in bytes. `claims`: a folder by which workers choose processors of
-    their own (see `cpu_affinity`). `read_again` raises `CannotServe` with all that is wrong;
-    None: it cannot be done."""
+    seconds, `max_body` in bytes. `protocols` are listeners that do not speak HTTP. `claims`:
+    a folder by which workers choose processors of their own (see `cpu_affinity`).
+    `read_again` raises `CannotServe` with all that is wrong; None: it cannot be done."""
 
     load: Callable[[], Loaded]
     read_again: Callable[[], Change] | None = None
     listen: tuple[Endpoint, ...]
+    protocols: tuple[Endpoint, ...] = ()
     workers: int = 1
     threads: int = 16
     drain: float = 30.0

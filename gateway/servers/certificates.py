@@ -173,6 +173,11 @@ class FileCertificates:
         self._changed = changed or self._changed
         threading.Thread(target=self._watch, name="certificates", daemon=True).start()
 
+    def by_name(self) -> ssl.SSLContext:
+        """A context for each handshake from now on, with what files say by then."""
+        self.watch()
+        return by_name(self)
+
     def _watch(self) -> None:
         steady, pause = Steady(log, "certificates are not looked for"), threading.Event()
         while not pause.wait(INTERVAL):

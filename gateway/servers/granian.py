@@ -73,19 +73,20 @@ class GranianServer(Reloads):
         from gateway.servers.granian_worker import serve
 
         addresses = _addresses(plan)
+        asked = addresses[: len(plan.listen)]
         server = self._parent = _server(plan, addresses)
         self._plan, stop = plan, threading.Event()
 
         def announce() -> None:
-            if all(wait_until_accepting(*one, stop) for one in addresses):
-                ready(addresses)
+            if all(wait_until_accepting(*one, stop) for one in asked):
+                ready(asked)
 
         server.on_startup(lambda: threading.Thread(target=announce, daemon=True).start())
         self._take_signals(server)
         with _folder(plan) as folder:
             self._load = partial(
                 _load,
-                ports=frozenset(port for _, port in addresses),
+                ports=frozenset(port for _, port in asked),
                 folder=folder,
                 parent=os.getpid(),
                 notes=server.notes,
@@ -132,7 +133,7 @@ class GranianServer(Reloads):
 def _addresses(plan: Plan) -> tuple[tuple[str, int], ...]:
     """All of them free, with ports for those that leave it open."""
     found: list[tuple[str, int]] = []
-    for one in plan.listen:
+    for one in (*plan.listen, *plan.protocols):
         port = free(one.host, one.port)
         while not one.port and port in {other for _, other in found}:
             port = free(one.host, 0)
@@ -214,7 +215,7 @@ def _load(
     allow_many_files()
     cores = claim(plan.claims, plan.workers)  # before it has other threads
     try:
-        certificates = [certificates_of(one) for one in plan.listen]
+        certificates = [certificates_of(one) for one in (*plan.listen, *plan.protocols)]
         loaded = plan.load()
     except CannotServe as error:
         say(notes, kind, str(error))
@@ -234,7 +235,7 @@ def _load(
     arguments = (loaded, orders, notes)
     threading.Thread(target=_take_orders, args=arguments, name="orders", daemon=True).start()
     say(notes, kind)
-    return Served(loaded.app, plan, certificates, folder)
+    return Served(loaded, plan, certificates, folder)
 
 
 def _take_orders(loaded: Loaded, orders: Connection, notes: Connection) -> None:

@@ -34,8 +34,9 @@ from granian.server.mp import WorkerProcess
 from granian.wsgi import _callback_wrapper
 
 from gateway.modes import WSGIApp
-from gateway.servers import Plan
-from gateway.servers.certificates import Certificate, FileCertificates, by_name
+from gateway.servers import Loaded, Plan
+from gateway.servers.certificates import Certificate, FileCertificates
+from gateway.servers.protocols import Listening
 from gateway.servers.sockets import make_impatient
 from gateway.servers.tls_front import TLSFront
 
@@ -77,9 +78,10 @@ class Bound(NamedTuple):
 
 
 class Served(NamedTuple):
-    """`certificates` are those of `plan.listen`; `folder` is for sockets of its own."""
+    """`certificates` are those of `plan.listen`, then of `plan.protocols`; `folder` is for
+    sockets of its own."""
 
-    app: WSGIApp
+    loaded: Loaded
     plan: Plan
     certificates: Sequence[FileCertificates | None]
     folder: Path | None
@@ -121,10 +123,10 @@ def serve(
         more = (*sizes, http, http1, http2, static, *said, metrics)
         return _Server(rust.WSGIWorker(number, (None, holder), None, *more), holder, app, loop)
 
-    listeners = [
-        _listener(one.open(), certificates, served, start, backpressure)
-        for one, certificates in zip(bound[0], served.certificates, strict=True)
-    ]
+    asked = len(served.plan.listen)
+    at = list(zip((one.open() for one in bound[0]), served.certificates, strict=True))
+    listeners = [_listener(*one, served, start, backpressure) for one in at[:asked]]
+    served.loaded.listen([_listening(*one) for one in at[asked:]])
 
     def stop(*_: object) -> None:
         for one in listeners:
@@ -133,6 +135,11 @@ def serve(
     signal.signal(signal.SIGTERM, stop)
     for one in listeners:
         one.wait()
+
+
+def _listening(listening: socket.socket, certificates: FileCertificates | None) -> Listening:
+    listening.listen(BACKLOG)
+    return Listening(listening, None if certificates is None else certificates.by_name())
 
 
 def _words(one: Certificate, without: Sequence[object]) -> Sequence[object]:
@@ -215,7 +222,7 @@ class _Direct:
         served: Served,
         start: Start,
     ) -> None:
-        self._listening, self._app, self._start = listening, served.app, start
+        self._listening, self._app, self._start = listening, served.loaded.app, start
         self._grace = served.plan.header_timeout + GRACE
         self._servers: list[_Server] = []
         self._stopped = False
@@ -268,14 +275,13 @@ class _Fronted:
         listening.listen(BACKLOG)
         self._front = TLSFront(
             listening,
-            by_name(certificates),
+            certificates.by_name(),
             behind,
             patience=served.plan.header_timeout,
             limit=limit,
         )
-        self._server = start(holder, self._front.told(served.app), None)
+        self._server = start(holder, self._front.told(served.loaded.app), None)
         self._front.start()
-        certificates.watch()
 
     def stop(self) -> None:
         self._front.stop()

@@ -32,9 +32,9 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from gateway.servers import CannotServe, Change, Endpoint, Loaded, Plan, certificates_of
-from gateway.servers.certificates import by_name
 from gateway.servers.ending import Ending
 from gateway.servers.pace import PRESSED, Patience
+from gateway.servers.protocols import Listening
 from gateway.servers.reloading import Reloads, Terminal
 from gateway.servers.shedding import LoadShedder
 from gateway.servers.sockets import allow_many_files, bound, connections
@@ -78,9 +78,19 @@ class WaitressServer(Reloads):
                 for one in plan.listen
             ]
             contexts = [_context(one) for one in plan.listen]
+            others = [
+                Listening(
+                    stack.enter_context(bound(one.host, one.port, plan.body_timeout)),
+                    _context(one),
+                )
+                for one in plan.protocols
+            ]
             allow_many_files()
             loaded = self._loaded = plan.load()
             stack.callback(Ending(loaded).close)
+            for one in others:
+                one.socket.listen()
+            loaded.listen(others)
             self._plan = plan
             with _signals(self.stop, self._hear_reload if plan.read_again else None):
                 self._serve(plan, loaded, sockets, contexts, ready)
@@ -184,10 +194,7 @@ def _need_room_for_bodies() -> None:
 
 def _context(endpoint: Endpoint) -> ssl.SSLContext | None:
     certificates = certificates_of(endpoint)
-    if certificates is None:
-        return None
-    certificates.watch()
-    return by_name(certificates)
+    return None if certificates is None else certificates.by_name()
 
 
 def _wrapped(context: ssl.SSLContext, plain: socket.socket) -> ssl.SSLSocket:

@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +25,7 @@ from gateway.config import Configuration, ConfigurationError, Origin, load_again
 from gateway.config.load import ROOT_SECRET
 from gateway.plugins.finding import PluginError
 from gateway.servers import CannotServe, Loaded
+from gateway.servers.protocols import Listening, Protocols
 from gateway.services.chain import ChainError
 from gateway.services.runtime import Runtime, open_runtime
 from gateway.storage.store import now
@@ -68,6 +69,8 @@ class Worker:
         self._requests = RequestList(configuration.data)
         self._ending, self._lock = set[Runtime](), threading.Lock()
         self.runtime = self.open(configuration)
+        self._sockets: Sequence[Listening] = ()
+        self._protocols = protocols(configuration)
         self._access_log = AccessLog(
             sys.stderr, configuration.server.log_format, requests=self._requests
         )
@@ -87,7 +90,13 @@ class Worker:
         self._followers.start()
 
     def loaded(self) -> Loaded:
-        return Loaded(self._app, self._close, self._admission, self._wake, self._prepare)
+        return Loaded(
+            self._app, self._close, self._admission, self._wake, self._prepare, self._listen
+        )
+
+    def _listen(self, sockets: Sequence[Listening]) -> None:
+        self._sockets = sockets
+        self._protocols.start(self.runtime, sockets)
 
     def open(self, configuration: Configuration, before: Runtime | None = None) -> Runtime:
         return open_runtime(
@@ -125,19 +134,24 @@ class Worker:
                 f"It cannot be opened: {type(error).__name__}, see the log."
             ) from error
 
-    def serve(self, runtime: Runtime, routes: Routes) -> None:
+    def serve(self, runtime: Runtime, routes: Routes, protocols: Protocols) -> None:
         """From the next request on. Who waits for something to happen with the runtime before
         is answered now, and comes again."""
         with self._lock:
             before, self.runtime = self.runtime, runtime
             self._ending.add(before)
+            ended, self._protocols = self._protocols, protocols
         over = self._app.switch(routes)
         before.stopping.set()
-        threading.Thread(target=self._end, args=(before, over), name="before", daemon=True).start()
+        protocols.start(runtime, self._sockets)
+        ended.stop()
+        arguments = (before, over, ended)
+        threading.Thread(target=self._end, args=arguments, name="before", daemon=True).start()
 
-    def _end(self, before: Runtime, over: Callable[[], bool]) -> None:
+    def _end(self, before: Runtime, over: Callable[[], bool], ended: Protocols) -> None:
         while not over():
             time.sleep(LOOK)
+        ended.wait()
         with self._lock:
             mine = before in self._ending
             self._ending.discard(before)
@@ -147,6 +161,7 @@ class Worker:
 
     def _wake(self) -> None:
         self.runtime.stopping.set()
+        self._protocols.stop()
         self._jobs.end()
         self._followers.end()
 
@@ -154,6 +169,8 @@ class Worker:
         self._access_log.stop()  # first, for what follows may take longer than there is time
         self._jobs.stop()
         self._followers.stop()
+        self._protocols.stop()
+        self._protocols.wait()
         with self._lock:
             ending, self._ending = self._ending, set()
         for one in (*ending, self.runtime):
@@ -170,15 +187,20 @@ class Next:
         self._runtime = worker.open(configuration, worker.runtime)
         try:
             self._routes = worker.routes(configuration, self._runtime)
+            self._protocols = protocols(configuration)
         except BaseException:
             self._runtime.close()
             raise
 
     def take_over(self) -> None:
-        self._worker.serve(self._runtime, self._routes)
+        self._worker.serve(self._runtime, self._routes, self._protocols)
 
     def discard(self) -> None:
         self._runtime.close()
+
+
+def protocols(configuration: Configuration) -> Protocols:
+    return Protocols([one.make() for one in configuration.listeners])
 
 
 def open_worker(

@@ -1,0 +1,99 @@
+"""Listeners that do not speak HTTP: the one of plugins.md, as a plugin that is installed."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from pathlib import Path
+
+import pytest
+
+from gateway.testing.certificates import certificate
+from tests.code_blocks import blocks
+from tests.e2e.conftest import SERVERS, free_port, serving
+from tests.e2e.raw import GUARD, eventually, log_of
+from tests.e2e.test_reload import reload
+
+ENTRY = "[gateway.plugins]\nline = line_listener\n"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("line")
+    (code,) = [one.code for one in blocks("plugins.md") if "(ProtocolListener)" in one.code]
+    (folder / "line_listener.py").write_text(code, encoding="utf-8")
+    about = folder / "line_listener-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: line-listener\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(ENTRY)
+    return folder
+
+
+def config(ports: tuple[int, int], files: tuple[Path, Path], account: str = "root") -> str:
+    tls = f"tls = {{ certificate = '{files[0]}', key = '{files[1]}' }}"
+    return f"""
+[server]
+workers = 2
+[[listeners]]
+protocol = "line"
+address = "127.0.0.1:{ports[0]}"
+account = "{account}"
+[[listeners]]
+protocol = "line"
+address = "127.0.0.1:{ports[1]}"
+{tls}
+[services.things]
+driver = "local"
+"""
+
+
+@pytest.fixture
+def ports() -> tuple[int, int]:
+    return free_port(), free_port()
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    return certificate(tmp_path)
+
+
+def line(port: int, text: str, trusted: Path | None = None) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), timeout=GUARD) as plain:
+        if trusted is None:
+            return said(plain, text)
+        context = ssl.create_default_context(cafile=str(trusted))
+        with context.wrap_socket(plain, server_hostname="localhost") as secure:
+            return said(secure, text)
+
+
+def said(connection: socket.socket, text: str) -> bytes:
+    with connection.makefile("rwb") as lines:
+        lines.write(f"{text}\n".encode())
+        lines.flush()
+        return lines.read()
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_another_protocol_reads_through_access_and_follows_a_reload(
+    site: Path, tmp_path: Path, ports: tuple[int, int], files: tuple[Path, Path], server: str
+) -> None:
+    text = config(ports, files)
+    with serving(tmp_path, "--server", server, config=text, site=site) as gateway:
+        gateway.client().put_object(Bucket="things", Key="a key", Body=b"by another door")
+        assert f"line://127.0.0.1:{ports[0]}" in log_of(gateway)
+        for _ in range(4):
+            assert line(ports[0], "things a key") == b"by another door"
+        assert line(ports[1], "things a key", files[0]) == b"by another door"
+        assert line(ports[0], "things no key").startswith(b"error: ")
+        assert line(ports[0], "nothing a key").startswith(b"error: ")
+
+        again = config(ports, files, account="stranger") + "[[accounts]]\nid = 'stranger'\n"
+        (tmp_path / "gateway.toml").write_text(again, encoding="utf-8")
+        assert reload(gateway)[0] == 0
+        for _ in range(8):
+            eventually(lambda: line(ports[0], "things a key")[:7] == b"error: ", "another account")
+            assert line(ports[1], "things a key", files[0]) == b"by another door"
+        (tmp_path / "gateway.toml").write_text(config((ports[1], ports[0]), files), "utf-8")
+        code, _, said = reload(gateway)
+        assert (code, "listeners" in said, "needs a restart" in said) == (1, True, True)
+        assert "Traceback" not in log_of(gateway)
