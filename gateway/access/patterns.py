@@ -41,9 +41,31 @@ def _tokens(pattern: str) -> list[object]:
 
 
 def fits(pattern: str) -> Fits:
-    """Whether a key fits, as a function: true or false."""
+    """Whether a key fits, as a function: true or false. What is written most, one text with
+    stars around it, is compared; the rest is an expression."""
+    tokens = _tokens(pattern)
+    texts = [one for one in tokens if isinstance(one, str)]
+    if len(texts) == 1 and _ONE not in tokens:
+        (text,) = texts
+        if len(tokens) == 3:
+            return lambda key: text in key
+        if len(tokens) == 2:
+            return _ends(text) if tokens[0] is _ANY else _begins(text)
+        return text.__eq__
+    return _expression(tokens)
+
+
+def _begins(text: str) -> Fits:
+    return lambda key: key.startswith(text)
+
+
+def _ends(text: str) -> Fits:
+    return lambda key: key.endswith(text)
+
+
+def _expression(tokens: Iterable[object]) -> Fits:
     parts: list[list[str]] = [[]]
-    for token in _tokens(pattern):
+    for token in tokens:
         if token is _ANY:
             parts.append([])
         else:
