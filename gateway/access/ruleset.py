@@ -57,23 +57,21 @@ class RuleSet:
         self._known: dict[str, tuple[Identity, Compiled]] = {}
 
     def compiled(self, identity: Identity) -> Compiled:
+        access = identity.access
+        if not isinstance(access, str):
+            level: str = access.get(self._sid, "")
+        elif access == "own" and identity.account and identity.account == self._owner:
+            level = "admin"
+        else:
+            level = access
         if not self._rules:
-            return _ALONE[self._level(identity)]
+            return _ALONE[level]
         known = self._known.get(identity.key)
         if known is not None and known[0] is identity:
             return known[1]
-        level, owner = self._level(identity), acting_for(identity) == self._owner != ""
+        owner = acting_for(identity) == self._owner != ""
         found = Compiled((_RULES[level], *self._rules), identity, owner=owner)
         if len(self._known) >= _LIMIT:
             self._known.clear()
         self._known[identity.key] = identity, found
         return found
-
-    def _level(self, identity: Identity) -> str:
-        """What the key's own access gives here: a name in `_OF_LEVEL`."""
-        access = identity.access
-        if not isinstance(access, str):
-            return access.get(self._sid, "")
-        if access == "own" and identity.account and identity.account == self._owner:
-            return "admin"
-        return access
