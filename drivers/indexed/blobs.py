@@ -103,16 +103,18 @@ _CRC = struct.Struct("<I")
 
 
 class FileBlobs:
-    """Files `ab/<name>` below `folder`, in 256 folders. Names do not depend on keys, so
-    every key works on every file system, and paths are short."""
+    """Files `ab/<name>` below `folder`, in up to 256 folders, each made when it is first needed.
+    Names do not depend on keys, so every key works on every file system, and paths are short."""
 
     checked = True
 
     def __init__(self, folder: Path, *, sync: bool = True) -> None:
         self.folder, self._sync = folder, sync
-        make = private.own_folder if private.own_folder(folder) else private.make_folder
-        for number in range(256):  # which are closed where the one above was open
-            make(folder / f"{number:02x}")
+        self._synced: set[str] = set()
+        """Folders whose own names are on disk, as far as this process has seen to it."""
+        if private.own_folder(folder):  # it was open, so those in it may be
+            for one in self._folders():
+                private.close(one)
         if sync:
             for made in (folder, folder.parent, folder.parent.parent):
                 _sync_folder(made)
@@ -125,7 +127,7 @@ class FileBlobs:
         path = self.path(name)
         try:
             with translating():
-                handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, private.FILE)
+                handle = _created(path)
             try:
                 for block in pieces:  # what the source raises is its own, also an OSError
                     with translating():
@@ -137,13 +139,20 @@ class FileBlobs:
                 os.close(handle)
             if self._sync:
                 with translating():
-                    _sync_folder(path.parent)
+                    self._sync_folders(path.parent)
         except BaseException:
             # After a failed fsync nobody knows what is on disk: never tried again.
             with suppress(OSError):
                 path.unlink(missing_ok=True)
             raise
         return name
+
+    def _sync_folders(self, folder: Path) -> None:
+        """So that a file in it is there after a power failure, whoever has made the folder."""
+        _sync_folder(folder)
+        if folder.name not in self._synced:
+            _sync_folder(self.folder)
+            self._synced.add(folder.name)
 
     def blocks(self, name: str, first: int, block: int) -> Iterator[bytes]:
         try:
@@ -173,11 +182,12 @@ class FileBlobs:
     def names(self) -> Iterator[tuple[str, float]]:
         """(name, time of the last change in seconds) of each file. What cannot be looked at
         is told, and left out."""
-        for number in range(256):
-            folder = self.folder / f"{number:02x}"
+        for folder in self._folders():
             try:
                 with os.scandir(folder) as entries:
                     found = list(entries)
+            except FileNotFoundError:
+                continue
             except OSError as error:
                 log.error("%s cannot be looked at: %s", folder, error.strerror or error)
                 continue
@@ -185,6 +195,21 @@ class FileBlobs:
                 if _NAME(entry.name) and entry.name[:2] == folder.name:  # else not ours
                     with suppress(OSError):  # it has gone meanwhile, say
                         yield entry.name, entry.stat().st_mtime
+
+    def _folders(self) -> Iterator[Path]:
+        """Those that may be there."""
+        for number in range(256):
+            yield self.folder / f"{number:02x}"
+
+
+def _created(path: Path) -> int:
+    """A new file in a folder that may have to be made."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
+    try:
+        return os.open(path, flags, private.FILE)
+    except FileNotFoundError:
+        path.parent.mkdir(private.FOLDER, exist_ok=True)
+        return os.open(path, flags, private.FILE)
 
 
 class _Closing:

@@ -326,6 +326,7 @@ def test_the_check_of_files_sees_one_too_few_and_the_collector_takes_one_too_man
     store.close()
     (needed,) = (path for path in (tmp_path / "blobs").rglob("*") if path.is_file())
     stray = tmp_path / "blobs" / "ab" / ("ab" * 16)
+    stray.parent.mkdir(exist_ok=True)
     stray.write_bytes(b"left by the dead")
     eventually(lambda: stray.stat().st_mtime < time.time(), "it is older than now")
     collect(tmp_path)

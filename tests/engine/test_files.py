@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from drivers.indexed import blobs
 from drivers.indexed.batch import Uncertain
 from drivers.indexed.space import FileSpace
 from drivers.indexed.upkeep import remove_due, remove_orphans
@@ -98,14 +99,19 @@ def flip(path: Path, at: int) -> None:
         file.write(bytes([byte ^ 1]))
 
 
-def test_the_blob_and_its_folder_are_synced_before_the_index_is_committed(
-    store: Local, monkeypatch: pytest.MonkeyPatch
+def test_the_blob_and_its_folders_are_synced_before_the_index_is_committed(
+    store: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The one above, too, for a folder of which this process does not know that it is on disk."""
     order: list[str] = []
-    fsync = os.fsync
+    fsync, above = os.fsync, tmp_path / "blobs"
 
     def noting(handle: int) -> None:
-        order.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
+        found = os.fstat(handle)
+        if not stat.S_ISDIR(found.st_mode):
+            order.append("file")
+        else:
+            order.append("above" if os.path.samestat(found, above.stat()) else "folder")
         fsync(handle)
 
     write = store.space.write
@@ -116,8 +122,17 @@ def test_the_blob_and_its_folder_are_synced_before_the_index_is_committed(
 
     monkeypatch.setattr(os, "fsync", noting)
     monkeypatch.setattr(store.space, "write", committing)
-    put(store, "big")
+    names = iter(["ab" + 30 * "1", "ab" + 30 * "2", "ac" + 30 * "1"])
+    monkeypatch.setattr(blobs, "new_name", lambda: next(names))
+    put(store, "first")
+    assert order == ["file", "folder", "above", "commit"]
+    order.clear()
+    put(store, "in the same folder")
     assert order == ["file", "folder", "commit"]
+    order.clear()
+    (above / "ac").mkdir()  # by another process, which has not come to syncing it
+    put(store, "in another")
+    assert order == ["file", "folder", "above", "commit"]
 
 
 def test_a_flipped_byte_in_a_file_is_found_and_never_read_as_whole(
@@ -270,6 +285,7 @@ def test_the_collector_takes_old_orphans_and_nothing_else(store: Local, tmp_path
     blobs = tmp_path / "blobs"
     old, young = blobs / "ab" / ("ab" * 16), blobs / "cd" / ("cd" * 16)
     for path in (old, young):
+        path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"left by a process that died")
     long_ago = time.time() - 100_000
     os.utime(old, (long_ago, long_ago))

@@ -147,21 +147,20 @@ def test_what_cannot_be_removed_is_told_and_stops_nothing_else(
     assert (tmp_path / "index.db").exists()
 
 
-def test_a_folder_that_is_gone_or_unreadable_keeps_no_orphan_elsewhere(
+def test_a_folder_that_is_unreadable_keeps_no_orphan_elsewhere(
     account: Local, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     space, blobs = account.space, tmp_path / "blobs"
     assert isinstance(space, FileSpace)
-    (blobs / "10").rmdir()
-    (blobs / "20").rmdir()
     (blobs / "20").write_bytes(b"no folder")
     for name in ("0f" * 16, "ff" * 16):
+        (blobs / name[:2]).mkdir(exist_ok=True)
         (blobs / name[:2] / name).write_bytes(b"left by a process that died")
         os.utime(blobs / name[:2] / name, (0, 0))
     (blobs / "ff" / "stranger").write_bytes(b"whose?")
     assert remove_orphans(space) == 2
     assert held(tmp_path) == []
-    assert [record.getMessage().count("cannot be looked at") for record in caplog.records] == [1, 1]
+    assert [record.getMessage().count("cannot be looked at") for record in caplog.records] == [1]
     assert (blobs / "ff" / "stranger").exists()
 
 
