@@ -205,6 +205,30 @@ def test_input_can_be_read_by_lines() -> None:
     assert kept.records[0].received == 5
 
 
+def test_a_body_ends_where_it_was_announced_to_end() -> None:
+    """A server's input may go on with the next request."""
+
+    def reading(request: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        start("200 OK", [])
+        body = request["wsgi.input"]
+        return [body.read(2), body.read(), body.read(5), body.readline()]
+
+    app, kept = make({"one": reading})
+    request = environ(CONTENT_LENGTH="3") | {"wsgi.input": io.BytesIO(b"abcGET /")}
+    assert Called(app, request).body == b"abc"
+    assert kept.records[0].received == 3
+
+
+def test_an_answer_is_no_longer_than_it_announced() -> None:
+    def streaming(_: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        start("200 OK", [("content-length", "4")])
+        return iter([b"abc", b"def", b"ghi"])
+
+    app, kept = make({"one": streaming})
+    assert Called(app, environ()).body == b"abcd"
+    assert (kept.records[0].sent, kept.records[0].aborted) == (4, False)
+
+
 def test_a_client_that_goes_away_closes_the_body() -> None:
     app, kept = make()
     closed: list[bool] = []

@@ -22,7 +22,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials as BotoCredentials
 
 from benchmarks import __main__ as command
-from benchmarks import processes, starting
+from benchmarks import processes, starting, walk
 from benchmarks.figures import Outcome
 from benchmarks.load import LoadFailed, Sample, heads, measure, parse_wrk, with_own, with_wrk
 from benchmarks.report import summary_table
@@ -327,3 +327,18 @@ def test_the_whole_command_measures_a_peer_and_leaves_nothing(
     assert found["results"]["get-1k"]["ratio_to_best_peer"] == 1.0
     assert found["results"]["get-1k"]["errors"] == {}
     assert found["first_answer_seconds"] > 0
+
+
+@pytest.mark.usefixtures("sockets")
+def test_how_far_a_request_goes_is_counted() -> None:
+    """The bounds are there so that nobody passes them without a look."""
+    found = walk.walks()
+    assert found["GET"].files <= 30
+    assert found["PUT"].files <= 48
+    for one in found.values():
+        assert one.files <= one.moves + 1 <= one.calls
+        files = [line.partition(":")[0] for line in one.lines()]
+        assert len(files) == one.moves + 1
+        assert len(set(files)) == one.files
+        assert files[0] == "gateway/web/app.py"
+        assert not any(file.startswith("gateway/testing") for file in files)

@@ -6,41 +6,40 @@ Address and scheme are those that `forwarded` settled. A mode adds what only it 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from gateway.storage import NOTHING
 from gateway.web.request_head import variable
 
 
+@dataclass(slots=True, eq=False)
 class RequestFacts:
     """`parameters` are the query's, each with its first value."""
 
-    __slots__ = ("_clock", "_environ", "_parameters")
-
-    def __init__(
-        self, environ: Mapping[str, Any], parameters: Mapping[str, str], clock: Callable[[], int]
-    ) -> None:
-        self._environ, self._parameters, self._clock = environ, parameters, clock
+    environ: Mapping[str, Any]
+    parameters: Mapping[str, str]
+    clock: Callable[[], int]
 
     @property
     def address(self) -> str:
-        found: str = self._environ.get("gateway.client", "")
+        found: str = self.environ.get("gateway.client", "")
         return found
 
     @property
     def tls(self) -> bool:
-        return bool(self._environ["wsgi.url_scheme"] == "https")
+        return bool(self.environ["wsgi.url_scheme"] == "https")
 
     @property
     def time(self) -> int:
-        return self._clock()
+        return self.clock()
 
     @property
     def tags(self) -> Mapping[str, str]:
         return NOTHING
 
     def header(self, name: str) -> str | None:
-        return self._environ.get(variable(name))
+        return self.environ.get(variable(name))
 
     def query(self, name: str) -> str | None:
-        return self._parameters.get(name)
+        return self.parameters.get(name)
