@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import ftplib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gateway.storage import (
@@ -31,8 +31,6 @@ _TIMEOUTS = ("Timeout", "TimeoutError")
 """Libraries have their own errors of these names, which are no `TimeoutError`."""
 
 _OURS = ("builtins", "gateway", "drivers")
-
-Make = Callable[[str], StorageError]
 
 
 @contextmanager

@@ -13,9 +13,9 @@ from gateway.web.http_fields import (
     quoted,
     value,
 )
-from gateway.web.replies import Reply, Sending
+from gateway.web.replies import Reply
 
-__all__ = ["Headers", "Reply", "Sending", "http_date", "quoted", "value"]
+__all__ = ["Headers", "Reply", "http_date", "quoted", "value"]
 
 XML = "application/xml"
 
