@@ -1,19 +1,13 @@
 """The gateway as modes see it: declared services and those of the catalog, as one.
 
-Of the catalog's, some have a driver of their own (`added`), the others are buckets.
-A bucket that was made through an API is two things: a row in the catalog
-(its name and owner) and a bucket in the index (its contents). The row comes
-first and goes last; so a row without a bucket is one that is being made, is
-being dropped, or was left by a crash. It is nobody's bucket to use, its owner
-may make it again (the row is then replaced, so that whoever was about to
-remove the old one does not remove the new) or drop it.
+Of the catalog's, some have a driver of their own (`added`), the others are buckets that were
+made through an API (`making`).
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -34,6 +28,7 @@ from gateway.services.behind import OwnFollowers
 from gateway.services.chain import Chain
 from gateway.services.feed import Feed
 from gateway.services.keeping_up import KeepingUp
+from gateway.services.making import MadeBuckets
 from gateway.services.removable import HeldAccess, RemovableService
 from gateway.services.service import Identification, Service
 from gateway.services.settings import ServiceSettings
@@ -48,7 +43,6 @@ from gateway.storage import (
     Jobs,
     NoFollowers,
     NoSuchStore,
-    NotEmpty,
     Unavailable,
 )
 from gateway.storage.store import now
@@ -58,9 +52,6 @@ _CREATORS = frozenset({"own", "admin"})
 _EVERYTHING = frozenset({"read-all", "write-all", "admin"})
 _PAGE = 1000
 T = TypeVar("T")
-
-_TRIES = 10
-"""How often a row may go under the hands of who would replace it."""
 
 
 class Reached(NamedTuple):
@@ -94,6 +85,7 @@ class Runtime:
         self.stopping = threading.Event()
         self.keys: Keys = catalog
         self.chain, self.catalog = chain, catalog
+        self._buckets = MadeBuckets(chain, catalog)
         self.added = added = added or AddedServices(chain, catalog, clock)
         self.accounts = Accounts(chain.services, clock, self._who_has, lambda: added.accounts)
         self._declared = {
@@ -286,67 +278,11 @@ class Runtime:
             raise BadKey(f"{SID_RULE}.", key=sid)
         if sid in self.chain.services or self.accounts.has(sid):
             raise AlreadyExists
-        self._claim(identity.account, sid, grants)
-        self.chain.buckets.create(sid)
-        row = self.catalog.read_service(sid)
-        if row is None or row.owner != identity.account:
-            self._take_back(sid)
-            raise Conflict("The service was dropped while it was made.")
+        self._buckets.make(sid, identity.account, grants)
         return self.access(identity, sid)
 
-    def _claim(self, owner: str, sid: str, grants: Sequence[Grant]) -> None:
-        """A row in the catalog for a bucket that is not there yet."""
-        for _ in range(_TRIES):
-            if self._exists(sid):
-                raise AlreadyExists
-            left = self.catalog.read_service(sid)
-            if left is not None and (left.owner != owner or left.store is not None):
-                raise AlreadyExists
-            replaces = None if left is None else left.id
-            try:
-                self.catalog.add_service(sid, owner, grants, replaces=replaces)
-            except Conflict:
-                continue  # somebody was quicker with that row: look again
-            return
-        raise Conflict
-
-    def _take_back(self, sid: str) -> None:
-        try:
-            self.chain.buckets.drop(sid)
-        except (NoSuchStore, NotEmpty):
-            return  # somebody else's doing: it is theirs
-
-    def _exists(self, sid: str) -> bool:
-        try:
-            self.chain.made(sid)
-        except NoSuchStore:
-            return False
-        return True
-
     def drop(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> None:
-        row = self._row(identity, sid, "drop", facts)
-        try:
-            self.chain.buckets.drop(sid)
-        except NoSuchStore:
-            if not self.catalog.remove_service(row.id):
-                raise
-            self._drop_late(row)
-            return
-        self.catalog.remove_service(row.id)
-
-    def _drop_late(self, row: ServiceRow) -> None:
-        """Drop a bucket that was made between the look for it and the end of its row. Raises
-        `NotEmpty`, with the row restored, when it is in use already."""
-        if self.catalog.read_service(row.sid) is not None:
-            return  # somebody else's by now
-        try:
-            self.chain.buckets.drop(row.sid)
-        except NoSuchStore:
-            return
-        except NotEmpty:
-            with suppress(AlreadyExists):
-                self.catalog.add_service(row.sid, row.owner, row.grants)
-            raise
+        self._buckets.drop(self._row(identity, sid, "drop", facts))
 
     def set_grants(
         self, identity: Identity, sid: str, grants: Sequence[Grant], facts: Facts = UNKNOWN

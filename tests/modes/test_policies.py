@@ -18,6 +18,7 @@ from gateway.config import ConfigurationError, load
 from gateway.modes.s3 import operations
 from gateway.modes.standard import functions
 from gateway.plugins.finding import PluginError, Plugins
+from gateway.telemetry.record import Record
 from gateway.testing import Server
 from tests.modes import policy_language
 from tests.modes.policy_language import PARSED, PolicyPlugin
@@ -262,6 +263,24 @@ def test_a_policy_is_parsed_once_and_counts_at_once(gateway: Gateway) -> None:
         gateway.server.account(f"somebody-{number}")  # the catalog changes, and not the policy
         s3.get_object(Bucket="bucket", Key="open/a")
     assert len(PARSED) - before == 6, "on its way in, and when it is first asked for"
+
+
+def test_the_list_of_all_requests_leaves_out_what_is_denied(gateway: Gateway) -> None:
+    """Also for keys that see everybody's. The test server keeps no list: it is given one."""
+    gateway.s3().create_bucket(Bucket="other")
+    stage = gateway.server._stage
+    for number, sid in enumerate(("bucket", "other", "", "gone")):
+        record = Record(f"{number:016}", "GET", "/", "")
+        record.sid, record.operation = sid, "GetObject"
+        stage.requests.add([record])
+
+    def shown() -> set[str]:
+        listed = json.loads(gateway.standard("reqlist", "root").body)["requests"]
+        return {one["sid"] or "" for one in listed}
+
+    assert shown() == {"bucket", "other", "", "gone"}
+    gateway.policy("deny * read-requests *")
+    assert shown() == {"other", "", "gone"}
 
 
 def test_what_is_no_policy_changes_nothing(gateway: Gateway) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
 
 from gateway.modes.standard import auth, versions, wire
 from gateway.modes.standard.call import Call
@@ -64,10 +63,11 @@ def _put(call: Call, change: Change) -> ObjectInfo | None:
 # reqlist
 
 _CHUNK = 1000
+_NEVER = float("inf")
 
 
 def reqlist(call: Call) -> Reply:
-    """Those of services that the key may read; with access `admin` all."""
+    """Those of services that the key may read; with access `admin` all that no rule denies."""
     sid, limit = call.values["sid"] or "", call.values["limit"]
     if sid:
         call.require()
@@ -94,25 +94,25 @@ def _place(call: Call) -> Place:
 
 def _seen(call: Call, before: Place, sid: str) -> Iterator[RequestEntry]:
     """The requests that the key may know of, newest first."""
-    everything = call.identity.access == "admin"
-    since: dict[str, float] = {}
+    everything = call.identity.access == "admin" and not sid
+    since: dict[str, float] = {"": 0 if everything else _NEVER}
     while rows := call.gateway.requests.page(before, _CHUNK, sid):
         for one in rows:
-            if everything and not sid:
-                yield one
-                continue
             if one.sid not in since:
-                since[one.sid] = _since(call, one.sid)
+                since[one.sid] = _since(call, one.sid, everything)
             if one.time >= since[one.sid]:
                 yield one
         before = (rows[-1].time, rows[-1].id)
 
 
-def _since(call: Call, sid: str) -> float:
+def _since(call: Call, sid: str, everything: bool) -> float:
     """From when on requests of a service may be shown, in microseconds: what was asked of
-    another service of that name, before this one was made, is not its reader's business."""
+    another service of that name, before this one was made, is not its reader's business,
+    unless that may see `everything`."""
     try:
-        access: Any = call.gateway.access(call.identity, sid, call.facts)
+        access = call.gateway.access(call.identity, sid, call.facts)
     except NoSuchStore:
-        return float("inf")
-    return access.service.about.created * 1000 if access.may("read-requests") else float("inf")
+        return 0 if everything else _NEVER
+    if not access.may("read-requests"):
+        return _NEVER
+    return 0 if everything else access.service.about.created * 1000
