@@ -138,8 +138,11 @@ POSIX_NAMES = {
     },
     "socket": {"AF_UNIX", "SO_REUSEPORT", "TCP_USER_TIMEOUT", "TCP_KEEPIDLE"},
 }
-NOT_ON_WINDOWS = {ROOT / "gateway" / "servers" / "granian.py"}
-"""Its functions are not called there; but the file is imported."""
+NOT_ON_WINDOWS = {
+    ROOT / "gateway" / "servers" / name
+    for name in ("granian.py", "granian_worker.py", "tls_front.py")
+}
+"""Their functions are not called there; but the first file is imported."""
 
 
 def posix_only(tree: ast.Module, *, bodies: bool) -> Iterator[tuple[int, str]]:
