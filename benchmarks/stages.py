@@ -29,9 +29,9 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "parse": (
         "gateway.modes.s3.request:S3Request.__init__",
         "gateway.modes.s3.operations:find",
-        "gateway.modes.s3.headers:reading",
+        "gateway.modes.s3.resources.objects:reading",
         "gateway.modes.s3.headers:new_object",
-        "gateway.modes.s3.headers:write_conditions",
+        "gateway.web.http_fields:write_conditions",
         "gateway.modes.s3.bodies:receive",
         "gateway.modes.s3.grants:attributes",
     ),
