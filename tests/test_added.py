@@ -22,6 +22,7 @@ from gateway.storage import (
     AlreadyExists,
     BytesBody,
     Conflict,
+    NoJobs,
     NoSuchStore,
     Put,
     Unavailable,
@@ -452,6 +453,25 @@ def test_nobody_meets_a_closed_store_while_services_come_and_go(site: Site) -> N
     assert outcomes["read"] and outcomes["gone"]
 
 
+def test_a_runtime_that_follows_another_has_them_too(site: Site) -> None:
+    """As after `gateway reload`, while the one before still answers."""
+    site.add("fresh", "local", inline_limit=0)
+    cached(site, "fresh")
+    before = served(site)
+    put(before, "fresh", b"x" * 100_000)
+    assert len(read(before, "front")) == 100_000
+    held = before.access(ROOT, "front").get("k")
+    after = open_runtime(site.configuration, environ={}, jobs=NoJobs(), before=before)
+    site.opened.append(after)
+    assert len(read(after, "front")) == 100_000
+    assert len(b"".join(pieces(held.body))) == 100_000
+    before.close()
+    assert len(read(after, "front")) == len(read(after, "fresh")) == 100_000
+    site.editor.remove("front")
+    with pytest.raises(NoSuchStore):
+        after.access(ROOT, "front")
+
+
 # caches
 
 
@@ -511,8 +531,6 @@ def test_what_a_cache_kept_goes_when_it_is_removed(site: Site) -> None:
 
 def served(site: Site) -> Runtime:
     """As a worker of a server, that owns its caches."""
-    from gateway.storage import NoJobs
-
     runtime = open_runtime(site.configuration, environ={}, jobs=NoJobs())
     site.opened.append(runtime)
     return runtime

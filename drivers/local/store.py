@@ -49,7 +49,6 @@ class Local(IndexedStore):
         folder = self.folder or context.folder
         if folder is None:
             raise ValueError("the local driver needs a data folder")
-        belonging.claim(folder, belonging.OBJECTS, "objects")
         self._shared, self._place = (
             context.shared,
             (
@@ -62,6 +61,7 @@ class Local(IndexedStore):
         sync, keep = self.durability == "power", round(self.keep_removed * 1000)
 
         def make() -> FileSpace:
+            belonging.claim(folder, belonging.OBJECTS, "objects")
             space = FileSpace(folder, context.clock, sync=sync, keep=keep, reserve=True)
             return _with_upkeep(space, context.jobs)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields
+from functools import cache
 from inspect import get_annotations
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -46,8 +47,9 @@ class Option:
     default: object = None
 
 
-def options_of(kind: type[Any]) -> dict[str, Option]:
-    """The options of a dataclass by name. Raises `NameError` when an annotation names
+@cache
+def options_of(kind: type[Any]) -> Mapping[str, Option]:
+    """The options of a dataclass by name, found once. Raises `NameError` when an annotation names
     what its module does not have at run time."""
     return {
         field.name: _option(kind, field)
