@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields
-from functools import cache
 from inspect import get_annotations
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -47,15 +46,19 @@ class Option:
     default: object = None
 
 
-@cache
+_found: dict[type[Any], Mapping[str, Option]] = {}
+
+
 def options_of(kind: type[Any]) -> Mapping[str, Option]:
     """The options of a dataclass by name, found once. Raises `NameError` when an annotation names
     what its module does not have at run time."""
-    return {
-        field.name: _option(kind, field)
-        for field in fields(kind)
-        if field.init and not field.name.startswith("_")
-    }
+    if kind not in _found:
+        _found[kind] = {
+            field.name: _option(kind, field)
+            for field in fields(kind)
+            if field.init and not field.name.startswith("_")
+        }
+    return _found[kind]
 
 
 def _option(kind: type[Any], field: Field[Any]) -> Option:
