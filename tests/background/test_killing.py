@@ -43,7 +43,7 @@ class Log:
         self.look()
         while not what():
             assert time.monotonic() < until, f"nobody follows: {self.lines[-3:]}"
-            time.sleep(0.0005)
+            time.sleep(0.002)
             self.look()
 
     def close(self) -> None:
@@ -62,7 +62,7 @@ class Writer:
     def _write(self) -> None:
         for number in itertools.count():
             self._store.put(f"k{number % 100}", BytesBody(b"x"), Put(size=1))
-            if self._stop.wait(0.002):
+            if self._stop.wait(0.005):
                 return
 
     def __enter__(self) -> Writer:
