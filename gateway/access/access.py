@@ -153,12 +153,16 @@ class Access:
 
     def get(self, key: str, want: Get = Get()) -> Opened:
         action: Action = "read" if want.version is None else "read-version"
-        if action in self._always or self._may_any(action, key):
+        if action in self._always and "list" in self._always:
             return self.service.get(key, want)
-        self._object("read", key, want)
-        opened = self.service.get(key, want)
+        allowed = self._may_read(action, key, want)
+        try:
+            opened = self.service.get(key, want)
+        except (NotFound, MethodNotAllowed) as error:
+            raise self._hide(error, key) from None
         try:  # it may be another object than it was just now
-            self._require_of(action, opened.info)
+            if not allowed:
+                self._require_of(action, opened.info)
         except Forbidden:
             opened.close()
             raise
@@ -166,12 +170,23 @@ class Access:
 
     def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
         action = of("read", want.version)
-        if action in self._always or self._may_any(action, key):
+        if action in self._always and "list" in self._always:
             return self.service.stat(key, want)
-        self._object("read", key, want)
-        info = self.service.stat(key, want)
-        self._require_of(action, info)  # it may be another object than it was just now
+        allowed = self._may_read(action, key, want)
+        try:
+            info = self.service.stat(key, want)
+        except (NotFound, MethodNotAllowed) as error:
+            raise self._hide(error, key) from None
+        if not allowed:  # it may be another object than it was just now
+            self._require_of(action, info)
         return info
+
+    def _may_read(self, action: Action, key: str, want: Get) -> bool:
+        """False where the object alone allows it, as it is now. Raises `Forbidden`."""
+        if action in self._always or self._may_any(action, key):
+            return True
+        self._object("read", key, want)
+        return False
 
     def list(self, query: ListQuery = ListQuery()) -> ListPage:
         self.require("list", query.prefix)
@@ -267,8 +282,7 @@ class Access:
 
     def authorize_read(self, key: str, want: Get = Get()) -> None:
         """Raise unless `key` may be read; who may not list learns nothing else."""
-        action = of("read", want.version)
-        if action not in self._always and not self._may_any(action, key):
+        if not (of("read", want.version) in self._always and "list" in self._always):
             self._object("read", key, want)
 
     def authorize(self, action: Action, key: str, version: str | None = None) -> ObjectInfo:

@@ -183,6 +183,13 @@ def test_who_is_given_something_gets_that_and_no_more(gateway: Gateway) -> None:
     # who may list a prefix is told what is missing there, and nothing of the rest
     for key, error in (("shared/none", "file_not_found"), ("open/none", "forbidden")):
         assert gateway.standard("getfile", "bob", sid="bucket", path=key).error == error
+    gateway.policy("allow bob read,write *")  # without a list nothing is told to be missing
+    for key in ("shared/none", "secret/none"):
+        assert refused(bob.get_object, Bucket="bucket", Key=key)
+        assert refused(bob.head_object, Bucket="bucket", Key=key)
+        source = {"Bucket": "bucket", "Key": key}
+        assert refused(bob.copy_object, Bucket="bucket", Key="copy", CopySource=source)
+        assert gateway.standard("getfile", "bob", sid="bucket", path=key).error == "forbidden"
     # it is in his list, and in nobody else's
     for account, sids in (("bob", ["bucket"]), ("carol", [])):
         listed = json.loads(gateway.standard("servicelist", account).body)["services"]
