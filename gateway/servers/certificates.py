@@ -164,7 +164,7 @@ class FileCertificates:
             return
         self.all = [*self.all[:number], found, *self.all[number + 1 :]]
         self._names = _table(self.all)
-        log.warning("a certificate has changed: %s", described(found))
+        log.info("a certificate has changed: %s", described(found))
         self._changed(found)
 
     def watch(self, changed: Callable[[Certificate], None] | None = None) -> None:
