@@ -192,9 +192,12 @@ def test_what_has_options_of_its_own_is_not_changed_as_a_bucket(site: Site) -> N
     for change in changes:
         with pytest.raises(Conflict, match="has options of its own"):
             change()
+    site.add("elsewhere")  # there is no bucket of its name, as if one had been left by a crash
     for account in ("root", "alice"):
-        with pytest.raises(AlreadyExists):
-            worker.create(who(account), "fresh")
+        for sid in ("fresh", "elsewhere"):
+            with pytest.raises(AlreadyExists):
+                worker.create(who(account), sid)
+    put(worker, "elsewhere")
     put(worker, "fresh")
 
 
@@ -374,6 +377,26 @@ def test_one_that_is_removed_is_closed_when_nobody_uses_it(site: Site) -> None:
     assert len(b"".join(pieces(opened.body))) == 300_000  # it closes the body
     look(worker)
     assert worker.added.retired == 0
+
+
+def test_one_that_was_taken_out_a_moment_ago_is_looked_for_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By who has not noticed yet that the catalog has changed, while another thread has."""
+    worker = site.worker()
+    site.add("goes")
+    site.add("stays")
+    for sid in ("goes", "stays"):
+        put(worker, sid)
+    before = worker.catalog.version()
+    site.editor.remove("goes")
+    site.editor.change("stays", {"fails": False})
+    worker.added.sync()
+    monkeypatch.setattr(worker.catalog, "version", lambda: before)
+    with pytest.raises(NoSuchStore):
+        worker.access(ROOT, "goes")
+    put(worker, "stays")
+    assert JOURNAL.count("open stays") == 2
 
 
 def test_what_is_behind_closes_after_what_stands_in_front(site: Site) -> None:
