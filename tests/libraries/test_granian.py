@@ -68,7 +68,7 @@ STANDING = Standing(
             "serve(scheduler, loop, shutdown_event)",
         ),
         # how a worker ends, and what a server that stops ends with
-        "multiprocessing.process:BaseProcess._bootstrap": ("util._exit_function()",),
+        "multiprocessing.util:_exit_function": ("_run_finalizers(0)",),
         "granian.server.common:AbstractServer.shutdown": (
             "self._drop_shared_socket()",
             "sys.exit(exit_code)",
