@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,28 @@ from gateway.storage import OriginFailed, Reset, StorageError
 from gateway.telemetry.metrics import Metrics
 from tests.background.feeds import Feed, Target
 
+_opened: list[Cursors] = []
+
+
+def cursors_in(folder: Path) -> Cursors:
+    """Closed when the test is over."""
+    _opened.append(Cursors(folder))
+    return _opened[-1]
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    yield
+    while _opened:
+        _opened.pop().close()
+
 
 class Follower:
     """`crash` is what a SIGKILL leaves: the file, and nothing else."""
 
     def __init__(self, folder: Path, *, after: int = 0, batch: int = 10) -> None:
         self.feed, self.target, self.now = Feed(), Target(), 1_000_000
-        self.cursors = Cursors(folder)
+        self.cursors = cursors_in(folder)
         self.cursors.begin("f", after)
         self._batch = batch
         self.crash()
@@ -61,7 +77,7 @@ def test_a_new_name_begins_where_it_says_also_when_nothing_has_come_by_the_next_
 ) -> None:
     one = Follower(tmp_path, after=3)
     one.feed.add(5)
-    later = Cursors(tmp_path)
+    later = cursors_in(tmp_path)
     later.begin("f", 5)  # somebody who looked for the newest at its start
     one.catch_up()
     assert one.target.numbers == [4, 5]
@@ -208,10 +224,10 @@ def test_looking_in_vain_writes_nothing(one: Follower, monkeypatch: pytest.Monke
 
 
 def test_a_file_of_a_newer_release_is_refused(tmp_path: Path) -> None:
-    cursors = Cursors(tmp_path)
+    cursors = cursors_in(tmp_path)
     with cursors._opened() as connection:
         connection.execute("PRAGMA user_version = 99")
     cursors.close()
     with pytest.raises(StorageError, match="newer release"):
-        Cursors(tmp_path).load("f")
+        cursors_in(tmp_path).load("f")
     assert (tmp_path / FILE).is_file()
