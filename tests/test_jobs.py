@@ -263,7 +263,7 @@ def test_a_slow_job_stalls_no_other(folder: Path | None) -> None:
     ran = runs(jobs, "fine", 0.01)
     assert all(ran.acquire(timeout=PATIENCE) for _ in range(3))
     assert not inside.acquire(blocking=False), "a slow job runs twice at once"
-    assert sum(one.name.startswith("jobs-") for one in threading.enumerate()) <= POOL
+    assert len(jobs._threads) == POOL  # others of this process have theirs
     go_on.set()
     jobs.stop()
 
@@ -298,8 +298,10 @@ def test_a_stop_wakes_who_waits_and_ends_a_long_job_between_two_steps(
     runs(jobs, "rare", 3600)
     jobs.start()
     assert inside.wait(PATIENCE)
+    threads = list(jobs._threads)
+    assert threads
     jobs.stop(PATIENCE)
-    assert not any(one.name.startswith("jobs-") for one in threading.enumerate())
+    assert not any(one.is_alive() for one in threads)
     state = jobs.snapshot()[0]
     assert state.last is not None and state.last.result == "ended early"
 
