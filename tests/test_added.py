@@ -224,7 +224,7 @@ REFUSED: tuple[tuple[str, str, dict[str, Any], str], ...] = (
     ("one", "front", {}, "services.one.source: missing"),
     ("one", "front", {"source": "bsae"}, 'there is no such service. Did you mean "base"?'),
     ("one", "front", {"source": "one"}, "services stand in front of each other: one → one"),
-    ("one", "cache", {"source": "base", "respect_headers": True}, "services.one: respect_headers"),
+    ("one", "local", {"inline_limit": "1GiB"}, "services.one: inline_limit is between 0 and"),
     ("one", "memory", {}, 'services.one: the driver "memory" lives in one process'),
     ("one", "s3", {"access_key_env": "NOT_SET"}, 'the environment variable "NOT_SET" is not set'),
 )

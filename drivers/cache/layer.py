@@ -84,11 +84,8 @@ class Cache(Through):
     stale_if_error: Annotated[float, Duration] = 86400.0
     stale_while_revalidate: Annotated[float, Duration] = 0.0
     case_sensitive: bool = True
-    respect_headers: bool = False
 
     def __post_init__(self) -> None:
-        if self.respect_headers:
-            raise ValueError("respect_headers is not there yet: leave it false")
         self._apart: Path | None = None
 
     # its life

@@ -1,4 +1,4 @@
-"""What may be stored, and for how long it is fresh: the rules of `respect_headers = false`.
+"""What may be stored, and for how long it is fresh. Headers of the source have no say in it.
 
 A policy is a value without state, asked by everything else; another set of
 rules (those of RFC 9111) is another such object.
