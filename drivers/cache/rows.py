@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from drivers.cache.entries import CacheEntry
 from drivers.indexed.batch import Transaction
 from drivers.indexed.blobs import Blob
-from drivers.indexed.content import add_blob, release_blob
+from drivers.indexed.rows import add_blob, release_blob
 
 STATEMENTS = (
     """CREATE TABLE IF NOT EXISTS cache_entries (

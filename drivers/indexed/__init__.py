@@ -2,7 +2,7 @@
 
   schema.py     the tables, and how they are made
   commit.py     how writes become durable: together, in turn, fairly
-  batch.py      one transaction for all that wait
+  batch.py      one transaction for all that wait; what it counts of a service
   removals.py   files that nothing needs any more
   blobs.py      bytes: files in a folder, or a dictionary
   cipher.py     encryption of a blob, block by block
@@ -11,15 +11,13 @@
 
 inside a write's transaction
   shelf.py      put, delete, labels, protection: every rule of versions is here
-  ledger.py     a service's numbers, usage, quota and change feed
-  finding.py    versions and their names
-  content.py    which blobs are needed, and by how many
+  rows.py       versions and their names; which blobs are needed, and by how many
   uploads.py    uploads in parts
   sharing.py    when a copy may share bytes
 
 around it
   reading.py    how an object is found and opened
-  writing.py    how a body becomes a blob
+  writing.py    how a body becomes a blob, and an object
   listing.py    pages of keys, versions and uploads
   walking.py    one walk for them, past common prefixes
   stretches.py  many rows in one step

@@ -19,9 +19,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
-from drivers.indexed.batch import NoSpace, Room, Transaction, Waiter, commit_batch
+from drivers.indexed.batch import Ledger, NoSpace, Room, Transaction, Waiter, commit_batch
 from drivers.indexed.headroom import Headroom
-from drivers.indexed.ledger import Ledger
 from gateway.common import private
 from gateway.common.locks import FileLock
 from gateway.storage import Unavailable

@@ -8,9 +8,9 @@ from itertools import chain, repeat
 from operator import ne
 from typing import Any
 
-from drivers.indexed.finding import sequence_of
 from drivers.indexed.leaping import Leap, leaping
 from drivers.indexed.records import unpack_upload
+from drivers.indexed.rows import sequence_of
 from drivers.indexed.stretches import Bounds, Row, columns
 from drivers.indexed.walking import walk
 from gateway.storage import (

@@ -8,10 +8,10 @@ from typing import Any
 
 from drivers.indexed import uploads
 from drivers.indexed.cipher import refuse_kms
-from drivers.indexed.finding import find
 from drivers.indexed.listing import list_uploads
 from drivers.indexed.reading import Found, wanted_range
 from drivers.indexed.records import Piece, info_of, pack_upload, unpack_pieces, within
+from drivers.indexed.rows import find
 from drivers.indexed.sharing import etag_of_stretch, part_encryption, shareable
 from drivers.indexed.shelf import Shelf
 from drivers.indexed.view import View

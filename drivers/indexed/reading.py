@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from drivers.indexed.blobs import check, decrypted, plain_range
 from drivers.indexed.cipher import Cipher, open_cipher
-from drivers.indexed.finding import sequence_of
 from drivers.indexed.records import (
     DAMAGED,
     Piece,
@@ -19,6 +18,7 @@ from drivers.indexed.records import (
     unpack_pieces,
     within,
 )
+from drivers.indexed.rows import sequence_of
 from drivers.indexed.space import Space
 from gateway.storage import (
     NULL_VERSION,

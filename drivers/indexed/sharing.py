@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
-from drivers.indexed.content import ContentMaker, share
 from drivers.indexed.reading import check_encryption
 from drivers.indexed.records import Row
+from drivers.indexed.rows import ContentMaker, share
 from gateway.storage import Encryption, ObjectInfo, Put, WrongKey
 
 _MANAGED = Encryption()

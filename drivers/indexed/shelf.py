@@ -12,8 +12,6 @@ from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 from drivers.indexed.batch import Transaction
-from drivers.indexed.content import ContentMaker, Due, release
-from drivers.indexed.finding import current, find, new_version, newest_version, older_version
 from drivers.indexed.records import (
     COLUMNS,
     Row,
@@ -22,6 +20,16 @@ from drivers.indexed.records import (
     detail_of,
     info_of,
     protection_of,
+)
+from drivers.indexed.rows import (
+    ContentMaker,
+    Due,
+    current,
+    find,
+    new_version,
+    newest_version,
+    older_version,
+    release,
 )
 from gateway.storage import (
     NULL_VERSION,
@@ -72,9 +80,6 @@ class Shelf:
         """When files may go that nothing needs any more."""
         return self._due(self.time)
 
-    def current(self, key: str) -> Row | None:
-        return current(self.txn, self.service, key)
-
     def _log(self, kind: Literal["put", "delete", "purge", "update"], row: Row) -> None:
         """Write a change to the feed, under the number that the ledger gave last."""
         self.txn.execute(
@@ -85,17 +90,17 @@ class Shelf:
             ),
         )  # fmt: skip
 
-    def check(self, key: str, row: Row | None, conditions: Conditions | None) -> None:
-        if conditions is not None:
-            conditions.check_write(key, info_of(row, versioned=True) if row else None)
+    def _check(self, key: str, row: Row | None, conditions: Conditions) -> None:
+        conditions.check_write(key, info_of(row, versioned=True) if row else None)
 
     # put
 
     def put(self, draft: Draft, conditions: Conditions | None) -> Row:
         """Make the draft the current object."""
         ledger, txn, options = self.ledger, self.txn, draft.options
-        before = self.current(draft.key)
-        self.check(draft.key, before, conditions)
+        before = current(txn, self.service, draft.key)
+        if conditions is not None:
+            self._check(draft.key, before, conditions)
         sequence = ledger.next()
         version = new_version(sequence) if ledger.versioning == "on" else NULL_VERSION
         replaced = before if self._replaces(before, version) else None
@@ -174,10 +179,11 @@ class Shelf:
 
     def _hide(self, key: str, options: Delete) -> Deleted:
         """Remove the object, or put a delete marker before it."""
-        before, ledger = self.current(key), self.ledger
-        if before is None and options.conditions is not None and self._is_hidden(key):
-            options.conditions.check_marker(key)
-        self.check(key, before, options.conditions)
+        before, ledger = current(self.txn, self.service, key), self.ledger
+        if options.conditions is not None:
+            if before is None and self._is_hidden(key):
+                options.conditions.check_marker(key)
+            self._check(key, before, options.conditions)
         if not ledger.versioned:
             if before is None:
                 return Deleted(key, existed=False)
@@ -204,7 +210,7 @@ class Shelf:
 
     def _purge(self, key: str, version: str, options: Delete) -> Deleted:
         """Remove a version for good; the next older one takes its place."""
-        before = self.current(key)
+        before = current(self.txn, self.service, key)
         if before is not None and before.version == version:
             self._check_purge(before, options)
             self._clear(key)
@@ -224,7 +230,8 @@ class Shelf:
         return self._purged(row, marker=marker, promote=before is None)
 
     def _check_purge(self, row: Row, options: Delete) -> None:
-        self.check(row.key, row, options.conditions)
+        if options.conditions is not None:
+            self._check(row.key, row, options.conditions)
         self._require_unprotected(row, bypass=options.bypass)
 
     def _purged(self, row: Row, *, marker: bool, promote: bool) -> Deleted:

@@ -18,9 +18,9 @@ from typing import Any, TypeVar
 from drivers.indexed.batch import Room, Transaction, translate
 from drivers.indexed.blobs import Blobs, FileBlobs, MemoryBlobs
 from drivers.indexed.commit import Committer, GroupCommit, Serial, Turnstile
-from drivers.indexed.content import Due
 from drivers.indexed.headroom import LEAST, Headroom, reserve_of
 from drivers.indexed.removals import Removals
+from drivers.indexed.rows import Due
 from drivers.indexed.schema import prepare
 from drivers.indexed.watching import Watchers
 from gateway.common import private

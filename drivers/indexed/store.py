@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 from drivers.indexed.batch import Room
 from drivers.indexed.buckets import BucketsView
-from drivers.indexed.finding import find
 from drivers.indexed.multipart import MultipartView
-from drivers.indexed.records import info_of, new_info, pack_detail
+from drivers.indexed.records import info_of, pack_detail
+from drivers.indexed.rows import find
 from drivers.indexed.sharing import kept_checksums, shareable, sharing
 from drivers.indexed.shelf import Draft, Shelf
 from drivers.indexed.view import View
@@ -27,7 +27,6 @@ from gateway.storage import (
     ObjectInfo,
     Protects,
     Put,
-    Readable,
     RetentionMode,
     StorageError,
     Writable,
@@ -48,17 +47,6 @@ class IndexedStore(MultipartView, BucketsView, Writable, Copies, Labels, Protect
 
     def new_view(self) -> View:
         return IndexedStore()
-
-    def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
-        with self.writer.stored(source, options, options.encryption) as stored:
-            draft = stored.draft(key, options)
-
-            def operation(shelf: Shelf) -> ObjectInfo:
-                row = shelf.put(draft, options.conditions)
-                versioned = shelf.ledger.versioned
-                return new_info(row, options, stored.intake.checksums, versioned=versioned)
-
-            return self.change(operation)
 
     def delete(self, key: str, options: Delete = Delete()) -> Deleted:
         try:

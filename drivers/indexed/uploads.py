@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from drivers.indexed.batch import Transaction
 from drivers.indexed.blobs import Blob
-from drivers.indexed.content import Content, add_blob, release_blob
 from drivers.indexed.records import (
     Piece,
     Row,
@@ -22,6 +21,7 @@ from drivers.indexed.records import (
     unpack_pieces,
     unpack_upload,
 )
+from drivers.indexed.rows import Content, add_blob, release_blob
 from drivers.indexed.sharing import part_encryption
 from drivers.indexed.shelf import Draft, Shelf
 from drivers.indexed.space import Space

@@ -1,4 +1,4 @@
-"""A view on one service of a space: what reads it. `store.py` puts the rest on top.
+"""A view on one service of a space: what all of them can do. `store.py` puts the rest on top.
 
 A view without a service (`service` 0) stands for the buckets as a whole.
 """
@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
-from drivers.indexed.batch import Room, Transaction
+from drivers.indexed.batch import Transaction
 from drivers.indexed.listing import list_objects, list_versions
 from drivers.indexed.reading import Reader, ReadingView
 from drivers.indexed.scrubbing import scrub
-from drivers.indexed.shelf import Shelf
 from drivers.indexed.space import Space
-from drivers.indexed.writing import Writer
+from drivers.indexed.writing import Writer, WritingView
 from gateway.storage import (
     Change,
     ChangePage,
@@ -36,15 +35,12 @@ from gateway.storage import (
     Versions,
 )
 
-T = TypeVar("T")
-
 INLINE_LIMIT = 64 * 1024
 _POLL = 0.05
 """Seconds between two looks at whether another process has committed anything."""
 
 
-class View(ReadingView, Listable, Versions, Changes, Measures, Scrubs):
-    writer: Writer
+class View(ReadingView, WritingView, Listable, Versions, Changes, Measures, Scrubs):
     master: Secret | None
 
     def attach(
@@ -60,20 +56,6 @@ class View(ReadingView, Listable, Versions, Changes, Measures, Scrubs):
         self.space, self.service, self.master = space, service, master
         self.reader = Reader(space, master, verify=verify)
         self.writer = Writer(space, master, inline_limit=inline_limit)
-
-    # for the methods that change something
-
-    def change(self, operation: Callable[[Shelf], T], *, room: Room = "") -> T:
-        """The operation's result, once it is durable; who waits for changes is woken.
-        `room`: what it is given on a full disk."""
-        space, service = self.space, self.service
-
-        def on_shelf(txn: Transaction) -> T:
-            return operation(Shelf(txn, service, space.clock(), space.due))
-
-        result = space.write(on_shelf, plain=True, room=room)
-        space.announce(service)
-        return result
 
     def row(self, execute: Callable[..., Any], columns: str) -> Any:
         """Columns of the service's row. Raises `NoSuchStore`."""

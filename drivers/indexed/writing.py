@@ -1,18 +1,22 @@
-"""Bodies into blobs, before the transaction that makes an object of them."""
+"""Writing: a body becomes a blob first, and then, in a transaction, an object."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import TypeVar
 
-from drivers.indexed.batch import Uncertain
+from drivers.indexed.batch import Room, Transaction, Uncertain
 from drivers.indexed.blobs import Blob, Blobs, Crcs, encrypted
 from drivers.indexed.cipher import BLOCK, new_cipher, refuse_kms
-from drivers.indexed.content import Content, ContentMaker, new_content
-from drivers.indexed.records import pack_detail
-from drivers.indexed.shelf import Draft
+from drivers.indexed.records import new_info, pack_detail
+from drivers.indexed.rows import new_content
+from drivers.indexed.shelf import Draft, Shelf
 from drivers.indexed.space import Space
-from gateway.storage import NOTHING, Encryption, Intake, Put, Readable, Secret
+from gateway.storage import NOTHING, Encryption, Intake, ObjectInfo, Put, Readable, Secret
+
+T = TypeVar("T")
 
 
 class Writer:
@@ -90,10 +94,36 @@ class Stored:
         """The object that `options` make of it."""
         intake = self.intake
         detail = pack_detail(options, intake.checksums)
-        return Draft(key, intake.size, intake.etag, options, detail, content_of(self.blob))
+        content = partial(new_content, self.blob)
+        return Draft(key, intake.size, intake.etag, options, detail, content)
 
 
-def content_of(blob: Blob | None) -> ContentMaker:
-    if blob is None:
-        return lambda _txn, _replaced: Content()
-    return lambda txn, replaced: new_content(txn, blob, replaced)
+class WritingView:
+    """How objects of one service of a space are put, and all of it is changed."""
+
+    space: Space
+    service: int
+    writer: Writer
+
+    def change(self, operation: Callable[[Shelf], T], *, room: Room = "") -> T:
+        """The operation's result, once it is durable; who waits for changes is woken.
+        `room`: what it is given on a full disk."""
+        space, service = self.space, self.service
+
+        def on_shelf(txn: Transaction) -> T:
+            return operation(Shelf(txn, service, space.clock(), space.due))
+
+        result = space.write(on_shelf, plain=True, room=room)
+        space.announce(service)
+        return result
+
+    def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
+        with self.writer.stored(source, options, options.encryption) as stored:
+            draft = stored.draft(key, options)
+
+            def operation(shelf: Shelf) -> ObjectInfo:
+                row = shelf.put(draft, options.conditions)
+                versioned = shelf.ledger.versioned
+                return new_info(row, options, stored.intake.checksums, versioned=versioned)
+
+            return self.change(operation)

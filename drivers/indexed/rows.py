@@ -1,17 +1,83 @@
-"""Blobs and manifests as rows that are shared: who needs them, and when they go."""
+"""Rows in a write's transaction: versions are found, and named; blobs and manifests are shared
+by those who need them, and let go."""
 
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Callable
 from typing import NamedTuple, cast
 
 from drivers.indexed.batch import Transaction
 from drivers.indexed.blobs import Blob
-from drivers.indexed.records import Row, unpack_pieces
-from gateway.storage import Corrupt
+from drivers.indexed.records import COLUMNS, Row, unpack_pieces
+from gateway.storage import NULL_VERSION, Corrupt, MethodNotAllowed, NoSuchKey, NoSuchVersion
 
 log = logging.getLogger("gateway.engine")
+
+# versions
+
+_OBJECT = f"SELECT {COLUMNS} FROM objects WHERE service = ? AND key = ?"
+_VERSIONS = f"SELECT {COLUMNS}, marker FROM versions WHERE service = ? AND key = ?"
+
+
+def new_version(sequence: int) -> str:
+    """Begins with the sequence, by which the row is found; the rest makes it unguessable."""
+    return f"{sequence:012x}{secrets.token_hex(10)}"
+
+
+def sequence_of(version: str) -> int:
+    """-1 for what cannot be a version's name."""
+    try:
+        return int(version[:12], 16) if len(version) == 32 else -1
+    except ValueError:
+        return -1
+
+
+def current(txn: Transaction, service: int, key: str) -> Row | None:
+    found = txn.one(_OBJECT, (service, key))
+    return Row._make(found) if found else None
+
+
+def newest_version(txn: Transaction, service: int, key: str) -> tuple[Row, bool] | None:
+    """The newest row of `versions`, and whether it is a marker."""
+    found = txn.one(f"{_VERSIONS} ORDER BY sequence DESC LIMIT 1", (service, key))
+    return (Row._make(found[:13]), bool(found[13])) if found else None
+
+
+def older_version(
+    txn: Transaction, service: int, key: str, version: str
+) -> tuple[Row, bool] | None:
+    """A row of `versions` by its name, and whether it is a marker."""
+    if version == NULL_VERSION:
+        found = txn.one(f"{_VERSIONS} AND version = 'null'", (service, key))
+    else:
+        found = txn.one(
+            f"{_VERSIONS} AND sequence = ? AND version = ?",
+            (service, key, sequence_of(version), version),
+        )
+    return (Row._make(found[:13]), bool(found[13])) if found else None
+
+
+def find(txn: Transaction, service: int, key: str, version: str | None) -> Row:
+    """The object to read, or the error that says why there is none."""
+    row = current(txn, service, key)
+    if version is None:
+        if row is not None:
+            return row
+        newest = newest_version(txn, service, key)
+        raise NoSuchKey(key=key, delete_marker=newest[0].version if newest else None)
+    if row is not None and row.version == version:
+        return row
+    older = older_version(txn, service, key, version)
+    if older is None:
+        raise NoSuchVersion(key=key, version=version)
+    if older[1]:
+        raise MethodNotAllowed(key=key, delete_marker=version)
+    return older[0]
+
+
+# bytes
 
 
 class Content(NamedTuple):
@@ -28,9 +94,11 @@ ContentMaker = Callable[[Transaction, "Row | None"], Content]
 It is given the row that the object replaces, when nothing will need that any more."""
 
 
-def new_content(txn: Transaction, blob: Blob, replaced: Row | None) -> Content:
-    """Bytes in the index take the place of those they replace, when nobody shares these:
-    one statement instead of three."""
+def new_content(blob: Blob | None, txn: Transaction, replaced: Row | None) -> Content:
+    """`blob` is None for no bytes. Those in the index take the place of those they replace,
+    when nobody shares these: one statement instead of three."""
+    if blob is None:
+        return Content()
     if blob.data is not None and replaced is not None and replaced.blob is not None:
         done = txn.execute(
             "UPDATE blobs SET size = ?, crcs = ?, seal = ?, data = ?"
