@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from drivers.indexed.batch import Transaction, translate
-from drivers.indexed.commit import Committer, GroupCommit, Serial, Turnstile
+from drivers.indexed.commit import GroupCommit, Serial, Turnstile, Write
 from drivers.indexed.headroom import Headroom
 from gateway.common import private
 from gateway.common.commit_watch import Version, Watch, watch
@@ -119,7 +119,7 @@ class Marks:
         if folder is None:
             self._reader = self._connect(":memory:")
             serial = Serial(self._reader, self._lock, _nothing)
-            self._committer: Committer = serial
+            self._write: Write = serial.write
             self._version: Callable[[], Version] = lambda: serial.commits
         else:
             path = folder / "marks.db"
@@ -131,9 +131,9 @@ class Marks:
             self._reader = self._connect(path)
             self._watch = watch(path)
             headroom = Headroom(writer, path, self._watch.size, least=_RESERVE)
-            self._committer = GroupCommit(writer, self._turn, _nothing, headroom)
+            self._write = GroupCommit(writer, self._turn, _nothing, headroom).write
             self._version = self._watch.version
-        self._committer.write(_create)
+        self._write(_create)
         self._seen: Version = -1
         self.hard, self.soft = Named(), Named()
         self._known: dict[int, MarkRow] = {}
@@ -222,7 +222,7 @@ class Marks:
                     txn.execute("DELETE FROM marks WHERE id < ?", (last,))
             return last
 
-        return self._committer.write(operation, room="remove")
+        return self._write(operation, room="remove")
 
     def old(self) -> list[MarkRow]:
         """Marks that have been there for long enough to be trimmed, in their order."""
@@ -240,7 +240,7 @@ class Marks:
             txn.execute("DELETE FROM trimmed")
             txn.execute("INSERT INTO trimmed VALUES (?)", (upto,))
 
-        self._committer.write(operation, room="remove")
+        self._write(operation, room="remove")
 
     def fading(self) -> list[MarkRow]:
         """Marks that this process knows, and that were trimmed: to be forgotten."""

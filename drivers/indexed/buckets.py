@@ -54,7 +54,7 @@ class BucketsView(View, Buckets):
             if service is not None:
                 uploads.drop_in_steps(self.space, service)
             dropped = self.space.write(operation, room="remove")
-        self.space.announce(dropped)
+        self.space.watchers.announce(dropped)
 
     def bucket(self, name: str) -> View:
         service = find_service(self.space.one, name)

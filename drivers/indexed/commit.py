@@ -34,8 +34,10 @@ LEDGERS = 16
 """Services whose numbers an index in memory keeps between commits."""
 
 
-class Committer(Protocol):
-    def write(
+class Write(Protocol):
+    """What `GroupCommit` and `Serial` are for."""
+
+    def __call__(
         self, operation: Callable[[Transaction], T], *, plain: bool = False, room: Room = ""
     ) -> T:
         """Its result, once it is durable. Raises what it raised, with nothing changed.

@@ -13,11 +13,11 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from drivers.indexed.batch import Room, Transaction, translate
+from drivers.indexed.batch import translate
 from drivers.indexed.blobs import Blobs, FileBlobs, MemoryBlobs
-from drivers.indexed.commit import Committer, GroupCommit, Serial, Turnstile
+from drivers.indexed.commit import GroupCommit, Serial, Turnstile, Write
 from drivers.indexed.headroom import LEAST, Headroom, reserve_of
 from drivers.indexed.removals import Removals
 from drivers.indexed.rows import Due
@@ -26,8 +26,6 @@ from drivers.indexed.watching import Watchers
 from gateway.common import private
 from gateway.common.commit_watch import Version, Watch, watch
 from gateway.common.reserve import Reserve, no_room
-
-T = TypeVar("T")
 
 GRACE = 3_600_000
 """Milliseconds that the files of a manifest stay after nothing needs them: longer than the
@@ -90,7 +88,6 @@ class Space(ABC):
     all files."""
 
     blobs: Blobs
-    committer: Committer
     grace: int | None
     keep: int = 0
     recent: Recent
@@ -98,23 +95,17 @@ class Space(ABC):
     version: Callable[[], Version]
     """Changes with every commit, by any process, before it is answered."""
     watchers: Watchers
+    """Who is to be told that a service has changes, by whoever made them."""
+    write: Write
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self.clock = clock
-        self.changed = threading.Condition()
-        self._listeners = 0
         self.before_close: list[Callable[[], object]] = []
 
     def due(self, time: int) -> Due:
         """When files may go of what is dropped at `time`."""
         pieces = None if self.grace is None else time + max(self.grace, self.keep)
         return Due(time + self.keep if self.keep else None, pieces)
-
-    def write(
-        self, operation: Callable[[Transaction], T], *, plain: bool = False, room: Room = ""
-    ) -> T:
-        """The operation's result once it is durable (see `commit`)."""
-        return self.committer.write(operation, plain=plain, room=room)
 
     @abstractmethod
     def looking(self) -> contextlib.AbstractContextManager[sqlite3.Connection]:
@@ -131,25 +122,6 @@ class Space(ABC):
 
     @abstractmethod
     def close(self) -> None: ...
-
-    @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
-        """For who looks for changes, and waits for `changed` when there are none."""
-        with self.changed:
-            self._listeners += 1
-        try:
-            yield
-        finally:
-            with self.changed:
-                self._listeners -= 1
-
-    def announce(self, service: int) -> None:
-        """Wake who waits for changes in this process; others look each few milliseconds."""
-        if self._listeners:
-            with self.changed:
-                self.changed.notify_all()
-        if service in self.watchers.wakes:
-            self.watchers.announce(service)
 
     def _sequences(self, services: Collection[int]) -> dict[int, int]:
         """The newest sync ids, of those services that are there."""
@@ -200,6 +172,7 @@ class FileSpace(Space):
         self._removals = Removals(self.files.remove)
         self.before_close.append(self._removals.close)
         self.committer = GroupCommit(writer, self._turn, self._removals.add, self._headroom)
+        self.write = self.committer.write
         self.version = self._watch.version
         self.recent = Recent(self.version)
         self.watchers = Watchers(self.version, self._sequences)
@@ -310,7 +283,7 @@ class MemorySpace(Space):
         prepare(self._connection, Path(":memory:"))
         self.blobs = MemoryBlobs()
         serial = Serial(self._connection, self._mutex, self._forget)
-        self.committer, self.version = serial, lambda: serial.commits
+        self.write, self.version = serial.write, lambda: serial.commits
         self.recent, self.watchers = Recent(self.version), Watchers(None, self._sequences)
 
     def _forget(self, names: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ A view without a service (`service` 0) stands for the buckets as a whole.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, cast
@@ -36,8 +37,6 @@ from gateway.storage import (
 )
 
 INLINE_LIMIT = 64 * 1024
-_POLL = 0.05
-"""Seconds between two looks at whether another process has committed anything."""
 
 
 class View(ReadingView, WritingView, Listable, Versions, Changes, Measures, Scrubs):
@@ -104,18 +103,21 @@ class View(ReadingView, WritingView, Listable, Versions, Changes, Measures, Scru
     # changes
 
     def changes(self, after: int = 0, limit: int = 1000, wait: float = 0) -> ChangePage:
-        deadline, space = time.monotonic() + wait, self.space
-        with space.listening():
+        page, deadline = self._changes(after, limit), time.monotonic() + wait
+        if page.changes or wait <= 0:
+            return page
+        changed = threading.Event()
+        stop = self.watch(changed.set)
+        try:
             while True:
-                version = space.version()
+                changed.clear()
                 page = self._changes(after, limit)
                 left = deadline - time.monotonic()
                 if page.changes or left <= 0:
                     return page
-                while left > 0 and space.version() == version:
-                    with space.changed:
-                        space.changed.wait(min(left, _POLL))
-                    left = deadline - time.monotonic()
+                changed.wait(left)
+        finally:
+            stop()
 
     def watch(self, wake: Callable[[], object]) -> Callable[[], None]:
         return self.space.watchers.add(self.service, wake)

@@ -1,5 +1,5 @@
 """Who is told that a service has changes: at once of those that this process makes, within
-a moment of others'.
+a moment of others'. Who waits for changes is one of them.
 
 Nothing wakes a process when another commits. So while somebody watches, one thread per
 space looks at whether anybody has committed at all, which is a look into shared memory

@@ -114,7 +114,8 @@ class WritingView:
             return operation(Shelf(txn, service, space.clock(), space.due))
 
         result = space.write(on_shelf, plain=True, room=room)
-        space.announce(service)
+        if service in space.watchers.wakes:
+            space.watchers.announce(service)
         return result
 
     def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
