@@ -28,7 +28,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "dispatch": ("gateway.web.app:App.__call__", "gateway.web.doors:Doors.choose"),
     "parse": (
         "gateway.modes.s3.request:S3Request.__init__",
-        "gateway.modes.s3.operations:find",
+        "gateway.modes.s3.application:find_operation",
         "gateway.modes.s3.resources.objects:reading",
         "gateway.modes.s3.headers:new_object",
         "gateway.web.http_fields:write_conditions",
@@ -47,7 +47,8 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "index": (
         "drivers.indexed.space:FileSpace.one",
         "drivers.indexed.space:MemorySpace.one",
-        "drivers.indexed.space:Space.write",
+        "drivers.indexed.commit:GroupCommit.write",
+        "drivers.indexed.commit:Serial.write",
     ),
     "render": (
         "gateway.modes.s3.application:S3Application.__call__",

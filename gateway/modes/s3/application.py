@@ -1,24 +1,31 @@
 """The S3 mode as a WSGI application: parse, authenticate, find the operation, answer.
 
-It stands on no framework: what finds the handler is the table in `operations`, paths,
+It stands on no framework: the table in `operations` says which request is whose, paths,
 queries and signatures are read as S3 has them, and bodies pass through unread. Everything
 that a client can cause is an S3 error document; what is left is logged, and InternalError.
+
+A request is an operation's when its method and scope are, and its query (and
+headers) have all that the operation names; of several the one that names most.
+A parameter that names an operation never falls through to another: `DELETE
+/bucket?cors` does not delete the bucket.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gateway.modes import Gateway, WSGIApp
-from gateway.modes.s3 import errors, hoisted, operations
+from gateway.modes.s3 import errors, hoisted
 from gateway.modes.s3.auth import Authenticated, SignedRequest, authenticate
+from gateway.modes.s3.operations import NOT_HERE, TABLE, Handler, Operation
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply
-from gateway.modes.s3.request import S3Request, signed_hosts
+from gateway.modes.s3.request import S3Request, Scope, signed_hosts
 from gateway.storage import Busy, Corrupt, StorageError
 from gateway.web.replies import send
+from gateway.web.request_head import known_variable
 
 log = logging.getLogger("gateway.s3")
 
@@ -51,14 +58,14 @@ class S3Application:
     def _done(self, environ: dict[str, Any]) -> Reply:
         record = environ["gateway.record"]
         request = S3Request(environ, self._gateway)
-        operation = operations.find(request)
+        operation = find_operation(request)
         record.operation, record.sid, record.key = operation.name, request.bucket, request.key
         if request.method == "OPTIONS":
             refuse_preflight(request)
         request.authenticated = who(request)
         record.key_id = request.identity.key
         if request.query and hoisted.fold(request):
-            operation = operations.find(request)  # a header may choose it
+            operation = find_operation(request)  # a header may choose it
             record.operation = operation.name
         request.action = operation.action
         return operation.handler(request)
@@ -105,6 +112,88 @@ def refuse_preflight(request: S3Request) -> None:
     if "HTTP_ORIGIN" not in environ or "HTTP_ACCESS_CONTROL_REQUEST_METHOD" not in environ:
         raise S3Problem("InvalidRequest", "Insufficient information. Origin request header needed.")
     raise S3Problem("AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.")
+
+
+# which operation
+
+
+def _refuse_missing(request: S3Request) -> Reply:
+    name = next(one for one in request.query if one in NOT_HERE[request.scope])
+    raise S3Problem("NotImplemented", f"The sub-resource {name!r} is not implemented.")
+
+
+def _refuse_form(request: S3Request) -> Reply:
+    if request.environ.get("CONTENT_TYPE", "").startswith("multipart/form-data"):
+        raise S3Problem("NotImplemented", "Uploads by browser forms are not implemented.")
+    raise S3Problem(
+        "PreconditionFailed",
+        Condition="Bucket POST must be of the enclosure-type multipart/form-data",
+    )
+
+
+def _refuse_method(request: S3Request) -> Reply:
+    methods = sorted({one.method for one in TABLE if one.scope == request.scope})
+    raise S3Problem(
+        "MethodNotAllowed",
+        Method=request.method,
+        ResourceType=request.scope.upper(),
+        Allow=", ".join(methods),
+    )
+
+
+def _nameless(handler: Handler) -> Operation:
+    return Operation("", "", "service", None, handler)
+
+
+_MISSING, _FORM, _METHOD = map(_nameless, (_refuse_missing, _refuse_form, _refuse_method))
+
+
+def _by_place() -> Mapping[tuple[Scope, str], tuple[Operation, ...]]:
+    found: dict[tuple[Scope, str], list[Operation]] = {}
+    for one in TABLE:
+        found.setdefault((one.scope, one.method), []).append(one)
+    return {
+        place: tuple(sorted(ones, key=lambda o: -len(o.query) - bool(o.header)))
+        for place, ones in found.items()
+    }
+
+
+_BY_PLACE = _by_place()
+_WITHOUT_QUERY = {
+    place: tuple((one.header and known_variable(one.header), one) for one in ones if not one.query)
+    for place, ones in _BY_PLACE.items()
+}
+_NAMING = frozenset(name for one in TABLE for name in one.query if "=" not in name)
+
+
+def find_operation(request: S3Request) -> Operation:
+    """The request's operation; one that refuses when there is none."""
+    query, place = request.query, (request.scope, request.method)
+    if not query:
+        for header, one in _WITHOUT_QUERY.get(place, ()):
+            if not header or header in request.environ:
+                return one
+    elif not NOT_HERE[request.scope].isdisjoint(query):
+        return _MISSING
+    else:
+        named = _NAMING.intersection(query)
+        for one in _BY_PLACE.get(place, ()):
+            if _selects(one, request) and named <= {*one.query, *one.accepts}:
+                return one
+    if request.scope == "bucket" and request.method == "POST" and not query:
+        return _FORM
+    return _METHOD
+
+
+def _selects(operation: Operation, request: S3Request) -> bool:
+    if operation.header and known_variable(operation.header) not in request.environ:
+        return False
+    for selector in operation.query:
+        name, has_value, value = selector.partition("=")
+        given = request.query.get(name)
+        if given is None or (has_value and given != value):
+            return False
+    return True
 
 
 def create_app(gateway: Gateway) -> WSGIApp:

@@ -16,7 +16,6 @@ from urllib.parse import unquote_to_bytes
 
 from gateway.common import sigv4
 from gateway.modes.s3.problems import S3Problem
-from gateway.modes.s3.signed_headers import SignedHeaders, signed_headers
 
 SKEW = 15 * 60 * 1000
 """Milliseconds by which a client's clock may differ."""
@@ -55,10 +54,8 @@ class Claim(NamedTuple):
     terminator: str
     scope: str
     signed: str
-    """SignedHeaders, in lower case."""
+    """SignedHeaders, in lower case; it may be no list of names."""
     place: _Place
-    names: SignedHeaders | None
-    """None: `signed` is no list of names."""
 
     def check_scope(self, timestamp: str, region: str) -> None:
         """Raise unless it was made for this service, this region and the timestamp's day."""
@@ -80,15 +77,6 @@ class Claim(NamedTuple):
                 f'incorrect terminal "{self.terminator}". This endpoint uses "{sigv4.TERMINATOR}".'
             )
 
-    @property
-    def headers(self) -> SignedHeaders:
-        """Raises when they are malformed."""
-        if self.names is None:
-            raise self.malformed(
-                "SignedHeaders must be names of headers, each once, separated by ';'."
-            )
-        return self.names
-
     def malformed(self, text: str, **extra: str) -> S3Problem:
         return S3Problem(self.place.code, self.place.text + text, **extra)
 
@@ -102,9 +90,8 @@ def _claim(credential: str, signed: str, place: _Place) -> Claim:
             ' "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".',
         )
     key_id, day, region, service, terminator = parts
-    scope, signed = sigv4.scope_of(day, region), signed.lower()
-    names = signed_headers(signed)
-    return Claim(key_id, day, region, service, terminator, scope, signed, place, names)
+    scope = sigv4.scope_of(day, region)
+    return Claim(key_id, day, region, service, terminator, scope, signed.lower(), place)
 
 
 # the header

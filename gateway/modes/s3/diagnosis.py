@@ -1,4 +1,4 @@
-"""Why a signature does not fit: the usual suspects, tried one by one.
+"""Why a signature does not fit, and what is said of it: the usual suspects, tried one by one.
 
 Clients and proxies get the same few lines of a canonical request wrong. Each
 is varied the way it usually goes wrong; the variation whose signature would
@@ -8,11 +8,22 @@ runs the gateway; nothing is ever accepted because a variation fits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from hmac import compare_digest
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from gateway.common import sigv4
+from gateway.modes.s3.claims import Claim
+from gateway.modes.s3.problems import TABLE, S3Problem
+from gateway.web.request_head import variable
+
+log = logging.getLogger("gateway.s3")
+
+_ECHOED = 8 * 1024
+"""Bytes of a canonical request that is explained and sent back: key ids are no secret, so
+anybody may cause the work."""
 
 
 class Signed(NamedTuple):
@@ -38,6 +49,59 @@ _EXPECTED: dict[str, tuple[str, ...]] = {
     "expect": ("", "100-continue"),
 }
 """What clients sign for headers that proxies and servers remove, add or change."""
+
+
+def mismatch(
+    signed: Signed,
+    claim: Claim,
+    given: str,
+    key: bytes,
+    timestamp: str,
+    path: str,
+    environ: Mapping[str, Any],
+) -> S3Problem:
+    """What to say of a signature, `given`, that is not the one of `signed` by that key. `path`
+    is the decoded one."""
+    canonical = sigv4.canonical_request(*signed)
+    text = sigv4.string_to_sign(timestamp, claim.scope, canonical)
+    message = _dropped(claim, environ)
+    if len(canonical) > _ECHOED:
+        return S3Problem(
+            "SignatureDoesNotMatch", message, AWSAccessKeyId=claim.key_id, StringToSign=text
+        )
+    if message:
+        log.info("%r: %s", claim.key_id, message)
+    elif log.isEnabledFor(logging.INFO):
+
+        def fits(variation: Signed) -> bool:
+            text = sigv4.string_to_sign(timestamp, claim.scope, sigv4.canonical_request(*variation))
+            return compare_digest(sigv4.signature(key, text).encode(), given.encode("latin-1"))
+
+        found = suspect(signed, path, environ.get("QUERY_STRING", ""), fits)
+        if found:  # which line differs; never the signature
+            log.info("The signature of key %r does not match: %s.", claim.key_id, found)
+    return S3Problem(
+        "SignatureDoesNotMatch",
+        message,
+        AWSAccessKeyId=claim.key_id,
+        StringToSign=text,
+        SignatureProvided=given,
+        StringToSignBytes=text.encode("latin-1").hex(" "),
+        CanonicalRequest=canonical,
+        CanonicalRequestBytes=canonical.encode("latin-1").hex(" "),
+    )
+
+
+def _dropped(claim: Claim, environ: Mapping[str, Any]) -> str:
+    """What is to be said when signed headers came without a value at a server that drops what
+    is not ASCII; "" otherwise."""
+    names = [one for one in claim.signed.split(";") if environ.get(variable(one)) == ""]
+    if not names or environ.get("SERVER_SOFTWARE") != "Granian":
+        return ""
+    return (
+        f"{TABLE['SignatureDoesNotMatch'][1]} The signed header {', '.join(names)} arrived empty:"
+        " this server drops values outside ASCII. Send them encoded (RFC 2047)."
+    )
 
 
 def suspect(signed: Signed, path: str, query: str, fits: Callable[[Signed], bool]) -> str | None:

@@ -118,7 +118,7 @@ def _without_chunked(text: str) -> str:
 
 
 def metadata(environ: Mapping[str, Any]) -> Mapping[str, str]:
-    """`x-amz-meta-*`, by their names (see `signed_headers` for those with `_`)."""
+    """`x-amz-meta-*`, by their names (see `auth` for those with `_`)."""
     found = prefixed(environ, _META)
     if not found:
         return found

@@ -1,10 +1,5 @@
-"""THE table of S3's operations: routing, errors, documentation and tests read it.
-
-A request is an operation's when its method and scope are, and its query (and
-headers) have all that the operation names; of several the one that names most.
-A parameter that names an operation never falls through to another: `DELETE
-/bucket?cors` does not delete the bucket.
-"""
+"""THE table of S3's operations: routing (`application`), errors, documentation and tests
+read it."""
 
 from __future__ import annotations
 
@@ -12,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from gateway.access.actions import Action
-from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply
 from gateway.modes.s3.request import S3Request, Scope
 from gateway.modes.s3.resources import (
@@ -26,7 +20,6 @@ from gateway.modes.s3.resources import (
     tagging,
     versioning,
 )
-from gateway.web.request_head import known_variable
 
 Handler = Callable[[S3Request], Reply]
 
@@ -223,82 +216,3 @@ NOT_HERE: Mapping[Scope, frozenset[str]] = {
     ),
 }
 """Sub-resources that AWS defines and the gateway does not have: 501, whatever the method."""
-
-
-def _refuse_missing(request: S3Request) -> Reply:
-    name = next(one for one in request.query if one in NOT_HERE[request.scope])
-    raise S3Problem("NotImplemented", f"The sub-resource {name!r} is not implemented.")
-
-
-def _refuse_form(request: S3Request) -> Reply:
-    if request.environ.get("CONTENT_TYPE", "").startswith("multipart/form-data"):
-        raise S3Problem("NotImplemented", "Uploads by browser forms are not implemented.")
-    raise S3Problem(
-        "PreconditionFailed",
-        Condition="Bucket POST must be of the enclosure-type multipart/form-data",
-    )
-
-
-def _refuse_method(request: S3Request) -> Reply:
-    methods = sorted({one.method for one in TABLE if one.scope == request.scope})
-    raise S3Problem(
-        "MethodNotAllowed",
-        Method=request.method,
-        ResourceType=request.scope.upper(),
-        Allow=", ".join(methods),
-    )
-
-
-def _nameless(handler: Handler) -> Operation:
-    return Operation("", "", "service", None, handler)
-
-
-_MISSING, _FORM, _METHOD = map(_nameless, (_refuse_missing, _refuse_form, _refuse_method))
-
-
-def _by_place() -> Mapping[tuple[Scope, str], tuple[Operation, ...]]:
-    found: dict[tuple[Scope, str], list[Operation]] = {}
-    for one in TABLE:
-        found.setdefault((one.scope, one.method), []).append(one)
-    return {
-        place: tuple(sorted(ones, key=lambda o: -len(o.query) - bool(o.header)))
-        for place, ones in found.items()
-    }
-
-
-_BY_PLACE = _by_place()
-_WITHOUT_QUERY = {
-    place: tuple((one.header and known_variable(one.header), one) for one in ones if not one.query)
-    for place, ones in _BY_PLACE.items()
-}
-_NAMING = frozenset(name for one in TABLE for name in one.query if "=" not in name)
-
-
-def find(request: S3Request) -> Operation:
-    """The request's operation; one that refuses when there is none."""
-    query, place = request.query, (request.scope, request.method)
-    if not query:
-        for header, one in _WITHOUT_QUERY.get(place, ()):
-            if not header or header in request.environ:
-                return one
-    elif not NOT_HERE[request.scope].isdisjoint(query):
-        return _MISSING
-    else:
-        named = _NAMING.intersection(query)
-        for one in _BY_PLACE.get(place, ()):
-            if _selects(one, request) and named <= {*one.query, *one.accepts}:
-                return one
-    if request.scope == "bucket" and request.method == "POST" and not query:
-        return _FORM
-    return _METHOD
-
-
-def _selects(operation: Operation, request: S3Request) -> bool:
-    if operation.header and known_variable(operation.header) not in request.environ:
-        return False
-    for selector in operation.query:
-        name, has_value, value = selector.partition("=")
-        given = request.query.get(name)
-        if given is None or (has_value and given != value):
-            return False
-    return True

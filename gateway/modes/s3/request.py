@@ -16,15 +16,27 @@ from gateway.access.access import Access
 from gateway.access.actions import OF_PREFIX, Action, of
 from gateway.access.identity import ANONYMOUS, Identity
 from gateway.modes import KEY_LIMIT, Gateway, Settings
+from gateway.modes.s3 import tags
 from gateway.modes.s3.auth import Authenticated
-from gateway.modes.s3.facts import S3Facts
 from gateway.modes.s3.problems import S3Problem
 from gateway.storage import NOTHING
 from gateway.web import request_head
+from gateway.web.request_facts import RequestFacts
 
 Scope = Literal["service", "bucket", "object"]
 
 _ANONYMOUS = Authenticated()
+
+
+class S3Facts(RequestFacts):
+    """What rules may ask of an S3 request beyond what all requests have."""
+
+    __slots__ = ()
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """Those of `x-amz-tagging`. Raises S3Problem."""
+        return tags.from_header(self.header("x-amz-tagging") or "")
 
 
 class S3Request:
