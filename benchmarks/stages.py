@@ -33,7 +33,6 @@ STAGES: Mapping[str, tuple[str, ...]] = {
         "gateway.modes.s3.headers:new_object",
         "gateway.web.http_fields:write_conditions",
         "gateway.modes.s3.bodies:receive",
-        "gateway.modes.s3.grants:attributes",
     ),
     "signature": ("gateway.modes.s3.application:who",),
     "permission": (
@@ -43,7 +42,10 @@ STAGES: Mapping[str, tuple[str, ...]] = {
         "gateway.access.access:Access.put",
     ),
     "body": ("gateway.storage.intake:Intake.read_all",),
-    "store": ("gateway.services.service:Service.get", "gateway.services.service:Service.put"),
+    "store": (
+        "drivers.indexed.reading:ReadingView.get",
+        "drivers.indexed.writing:WritingView.put",
+    ),
     "index": (
         "drivers.indexed.space:FileSpace.one",
         "drivers.indexed.space:MemorySpace.one",

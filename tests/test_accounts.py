@@ -15,7 +15,7 @@ from gateway.commands.main import main
 from gateway.config import load
 from gateway.services.runtime import Runtime, open_runtime
 from gateway.storage import AlreadyExists, BytesBody, Conflict, NoSuchStore, Put, Unavailable
-from gateway.storage.store import now
+from gateway.storage.objects import now
 from tests.modes.s3_gateway import Served, serving
 
 pytestmark = pytest.mark.usefixtures("sockets")

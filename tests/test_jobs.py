@@ -14,7 +14,7 @@ import pytest
 
 from gateway.background.jobs import POOL, Run, Scheduler
 from gateway.common import private
-from gateway.storage.store import now
+from gateway.storage.objects import now
 from gateway.telemetry.metrics import Metrics
 
 ROOT = Path(__file__).parent.parent
@@ -220,7 +220,7 @@ def test_jobs_have_files_of_their_own_on_every_file_system(tmp_path: Path) -> No
 def test_another_process_holds_the_lock_until_it_ends(tmp_path: Path) -> None:
     hold = (
         "import sys, threading; from pathlib import Path;"
-        "from gateway.background.jobs import Scheduler; from gateway.storage.store import now;"
+        "from gateway.background.jobs import Scheduler; from gateway.storage.objects import now;"
         "jobs = Scheduler(Path(sys.argv[1]), now);"
         "jobs.add('held', 0.001, lambda: (print('held', flush=True), sys.stdin.read()));"
         "jobs.run_now('held')"

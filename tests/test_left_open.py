@@ -18,7 +18,7 @@ from drivers.memory import Memory
 from gateway.catalog import CatalogError, database, schema
 from gateway.common.commit_watch import WalIndex
 from gateway.storage import Context, StorageError
-from gateway.storage.store import now
+from gateway.storage.objects import now
 from gateway.telemetry.request_list import RequestList
 
 DAMAGED = b"this is no database, however long it is" * 20

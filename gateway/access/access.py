@@ -57,6 +57,7 @@ from gateway.storage import (
     VersionPage,
     VersionQuery,
     Versions,
+    Writable,
     WrongKey,
 )
 from gateway.storage.paging import check_moves
@@ -136,7 +137,7 @@ class Access:
         allowed = action in self._always or self._may_any(action, key)
         encryption = want.encryption if action in _NEEDS_KEY else None
         try:
-            info = self.service.stat(key, Get(version=want.version, encryption=encryption))
+            info = self.service.store.stat(key, Get(version=want.version, encryption=encryption))
         except (NotFound, MethodNotAllowed, WrongKey) as error:
             raise self._hide(error, key) from None
         if not allowed:
@@ -154,10 +155,10 @@ class Access:
     def get(self, key: str, want: Get = Get()) -> Opened:
         action: Action = "read" if want.version is None else "read-version"
         if action in self._always and "list" in self._always:
-            return self.service.get(key, want)
+            return self.service.store.get(key, want)
         allowed = self._may_read(action, key, want)
         try:
-            opened = self.service.get(key, want)
+            opened = self.service.store.get(key, want)
         except (NotFound, MethodNotAllowed) as error:
             raise self._hide(error, key) from None
         try:  # it may be another object than it was just now
@@ -171,10 +172,10 @@ class Access:
     def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
         action = of("read", want.version)
         if action in self._always and "list" in self._always:
-            return self.service.stat(key, want)
+            return self.service.store.stat(key, want)
         allowed = self._may_read(action, key, want)
         try:
-            info = self.service.stat(key, want)
+            info = self.service.store.stat(key, want)
         except (NotFound, MethodNotAllowed) as error:
             raise self._hide(error, key) from None
         if not allowed:  # it may be another object than it was just now
@@ -235,11 +236,12 @@ class Access:
                 self.require("write-hold", key)
 
     def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
-        return self.service.put(key, source, self._made(key, options))
+        options = self._made(key, options)
+        return self.service.need(Writable).put(key, source, options)
 
     def delete(self, key: str, options: Delete = Delete()) -> Deleted:
         self._require_removing(key, options)
-        return self.service.delete(key, options)
+        return self.service.need(Writable).delete(key, options)
 
     def delete_many(self, items: Iterable[tuple[str, Delete]]) -> Sequence[Deleted | StorageError]:
         """One result for each; who may not remove one is told so in its place."""
@@ -253,8 +255,8 @@ class Access:
             else:
                 allowed.append((key, options))
         if not refused:
-            return self.service.delete_many(allowed)
-        done = iter(self.service.delete_many(allowed) if allowed else ())
+            return self.service.need(Writable).delete_many(allowed)
+        done = iter(self.service.need(Writable).delete_many(allowed) if allowed else ())
         count = len(allowed) + len(refused)
         return [refused[place] if place in refused else next(done) for place in range(count)]
 

@@ -18,7 +18,7 @@ from gateway.catalog.keys import Declarations, KeyTable
 from gateway.catalog.secrets import Keyring
 from gateway.catalog.settings import SettingTable
 from gateway.catalog.stores import StoreTable
-from gateway.storage.store import now
+from gateway.storage.objects import now
 
 
 class Catalog(KeyTable, StoreTable, SettingTable):

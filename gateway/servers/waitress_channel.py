@@ -3,6 +3,7 @@
 - A number or an address in a head that Python cannot read ends a connection without
   an answer, and with an error in the log.
 - It capitalises header names; boto3 makes the names of metadata from them.
+- It takes all but one of the slashes away with which a path begins.
 - It drops headers whose names have `_`, and joins those that come twice by `, `,
   where a signature has `,` ("Authenticating Requests", canonical headers).
 - A request with `Expect: 100-continue` and no bytes of body is never completed:
@@ -34,7 +35,7 @@ from gateway.common.system import translate
 from gateway.servers.pace import Pace, Patience
 from gateway.servers.shedding import STILL
 from gateway.storage import Full
-from gateway.web.request_head import UNDERSCORE, variable
+from gateway.web.request_head import UNDERSCORE, restore, variable
 
 log = logging.getLogger("gateway")
 
@@ -48,6 +49,7 @@ _AMZ_NAMES = re.compile(rb"^X-Amz-[^:\r\n]+", re.MULTILINE)
 class _Task(WSGITask):  # type: ignore[misc]  # waitress has no types
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
+        restore(environ)
         if self.channel.tls is not None:
             environ["wsgi.url_scheme"] = "https"
         return environ

@@ -28,7 +28,7 @@ from gateway.servers import CannotServe, Loaded
 from gateway.servers.protocols import Listening, Protocols
 from gateway.services.chain import ChainError
 from gateway.services.runtime import Runtime, open_runtime
-from gateway.storage.store import now
+from gateway.storage.objects import now
 from gateway.telemetry import logs
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.metrics import Metrics

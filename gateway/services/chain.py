@@ -51,7 +51,8 @@ from gateway.storage import (
     Unsupported,
     Versions,
 )
-from gateway.storage.store import instance, now
+from gateway.storage.objects import now
+from gateway.storage.store import instance
 
 STAGING = "~staging."
 """Begins the names of hidden buckets in which parts wait. No service id has a "~"."""

@@ -45,7 +45,7 @@ from gateway.storage import (
     NoSuchStore,
     Unavailable,
 )
-from gateway.storage.store import now
+from gateway.storage.objects import now
 from gateway.telemetry.request_list import RequestList
 
 _CREATORS = frozenset({"own", "admin"})

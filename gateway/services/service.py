@@ -8,7 +8,7 @@ does not ask who is calling: that is `access.Access`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
@@ -20,7 +20,6 @@ from gateway.storage import (
     Conflict,
     Copies,
     Delete,
-    Deleted,
     Encryption,
     Get,
     Multipart,
@@ -32,7 +31,6 @@ from gateway.storage import (
     PartRef,
     Put,
     Readable,
-    StorageError,
     Store,
     Unsupported,
     Upload,
@@ -145,7 +143,7 @@ class Service(Store):
     def behind(self, key: str) -> tuple[Store, str]:
         return self.store.behind(key)
 
-    # reading and writing
+    # for who links to it; `access.Access` asks the store
 
     def get(self, key: str, want: Get = Get()) -> Opened:
         return self.store.get(key, want)
@@ -153,14 +151,7 @@ class Service(Store):
     def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
         return self.store.stat(key, want)
 
-    def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
-        return self.need(Writable).put(key, source, options)
-
-    def delete(self, key: str, options: Delete = Delete()) -> Deleted:
-        return self.need(Writable).delete(key, options)
-
-    def delete_many(self, items: Iterable[tuple[str, Delete]]) -> Sequence[Deleted | StorageError]:
-        return self.need(Writable).delete_many(items)
+    # versions
 
     @property
     def versioning(self) -> Versioning:
@@ -189,7 +180,8 @@ class Service(Store):
         with source.get(source_key, want) as opened:
             if conditions is not None:
                 conditions.check_copy(opened.info)
-            return self.put(key, opened.body, replace(options, size=opened.length))
+            options = replace(options, size=opened.length)
+            return self.need(Writable).put(key, opened.body, options)
 
     def reaches(self, source: Any) -> bool:
         return True
@@ -271,7 +263,8 @@ class Service(Store):
             return self.store.stat(key)
         with opened:
             whole = _put_of(opened.info, size=opened.length, encryption=options.encryption)
-            info = self.put(key, opened.body, replace(whole, conditions=options.conditions))
+            whole = replace(whole, conditions=options.conditions)
+            info = self.need(Writable).put(key, opened.body, whole)
         cast(Writable, staging).delete(key, Delete(version=staged.version))
         return info
 

@@ -11,6 +11,7 @@ RFC 9530 write them. Keys are text whose UTF-8 bytes are the key.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from hmac import compare_digest
@@ -41,6 +42,12 @@ class _Nothing(dict[str, Any]):
 
 NOTHING: Mapping[str, Any] = _Nothing()
 """An empty mapping that is safe to share as a default."""
+
+
+def now() -> int:
+    """The time, as objects have it."""
+    return time.time_ns() // 1_000_000
+
 
 NULL_VERSION = "null"
 """The version of an object that was written while versioning was not on."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 
 from gateway.storage.following import Followers, NoFollowers
-from gateway.storage.objects import ObjectInfo, Secret
+from gateway.storage.objects import ObjectInfo, Secret, now
 from gateway.storage.types import Get, Opened
 from gateway.storage.waiting import Threads
 
@@ -48,11 +47,6 @@ class Shared:
                 self._held[key] = (found, count - 1)
                 return
         found.close()
-
-
-def now() -> int:
-    """Milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
 
 
 INSTANCE = "GATEWAY_INSTANCE"

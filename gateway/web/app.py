@@ -121,7 +121,6 @@ class App:
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        request_head.restore(environ)
         exchange = Exchange(self._new_id(), environ, self._admission, self._over)
         self._metrics.begin()
         environ["gateway.request_id"] = exchange.request_id

@@ -13,7 +13,7 @@ from pathlib import Path
 from drivers.local import Local
 from gateway.background import followers
 from gateway.storage import Context, Delivery
-from gateway.storage.store import now
+from gateway.storage.objects import now
 
 BATCH = 5
 SID = "s"

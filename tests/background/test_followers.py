@@ -28,7 +28,7 @@ from gateway.storage import (
     Put,
     Shared,
 )
-from gateway.storage.store import now
+from gateway.storage.objects import now
 from gateway.telemetry.metrics import Metrics
 from gateway.testing import Server
 from tests.background.feeds import PATIENCE, Feed, Target

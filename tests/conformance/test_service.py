@@ -29,7 +29,7 @@ from gateway.storage import (
     page_of,
     wanted,
 )
-from gateway.storage.store import now
+from gateway.storage.objects import now
 from gateway.testing.conformance import StoreConformance
 
 

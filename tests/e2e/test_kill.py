@@ -33,7 +33,7 @@ from drivers.indexed.space import FileSpace
 from drivers.indexed.upkeep import remove_due, remove_orphans
 from drivers.local import Local
 from gateway.storage import BytesBody, Context, Put
-from gateway.storage.store import now
+from gateway.storage.objects import now
 from tests.e2e.conftest import Running
 from tests.e2e.crash_model import PREFIX, Model, Write, body, tag_of
 from tests.e2e.raw import Answer, eventually, log_of, signed

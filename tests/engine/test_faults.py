@@ -34,7 +34,7 @@ from gateway.storage import (
     Unavailable,
     pieces,
 )
-from gateway.storage.store import now
+from gateway.storage.objects import now
 from gateway.testing.faults import DISK_CALLS, disk_fault, noise
 from tests.e2e.crash_model import body, tag_of
 from tests.e2e.tracing import cannot_trace

@@ -12,13 +12,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from gateway.access.grants import GRANTS, Grant, Permission
 from gateway.access.rules import AUTHENTICATED, EVERYONE
 from gateway.modes import Gateway
-from gateway.modes.s3 import bodies, parsing
-from gateway.modes.s3.parsing import AclDocument, NamedGrant
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
 from gateway.storage import NOTHING
@@ -43,6 +41,9 @@ _HEADERS = tuple(
     for name in ("READ", "WRITE", "READ_ACP", "WRITE_ACP", "FULL_CONTROL")
 )
 _NAMES = frozenset(key for key, _ in _HEADERS)
+HEADERS = _NAMES | {"HTTP_X_AMZ_ACL"}
+"""Those that give a list with what is made."""
+
 _CANNED: Mapping[str, tuple[Grant, ...]] = {
     "private": (),
     "public-read": (Grant(EVERYONE, "read"),),
@@ -55,6 +56,14 @@ _FOR_BUCKET_OWNER: Mapping[str, Permission] = {
 }
 _NAMED = re.compile(r'\s*(id|uri|emailAddress)\s*=\s*(?:"([^"]*)"|([^",\s]+))\s*', re.I)
 _KINDS = {"id": "id", "uri": "uri", "emailaddress": "emailAddress"}
+
+
+class NamedGrant(NamedTuple):
+    """A grant as a client names it. `kind`: how `grantee` is to be read."""
+
+    kind: Literal["id", "uri", "emailAddress"]
+    grantee: str
+    permission: str
 
 
 def given(request: S3Request, owner: str, bucket_owner: str | None = None) -> list[Grant] | None:
@@ -133,25 +142,6 @@ def resolve(named: NamedGrant, gateway: Gateway) -> Grant:
     return Grant(named.grantee, permission)
 
 
-def replacement(request: S3Request, owner: str, bucket_owner: str | None = None) -> list[Grant]:
-    """The list that PutBucketAcl and PutObjectAcl give, in headers or in a document."""
-    by_headers = given(request, owner, bucket_owner)
-    data = bodies.document(request)
-    if by_headers is not None:
-        if data.strip():
-            raise S3Problem("UnexpectedContent")
-        return by_headers
-    if not data.strip():
-        raise S3Problem("MissingSecurityHeader", MissingHeaderName="x-amz-acl")
-    return _of_document(parsing.acl(data), owner, request.gateway)
-
-
-def _of_document(document: AclDocument, owner: str, gateway: Gateway) -> list[Grant]:
-    if document.owner and document.owner != owner:
-        raise S3Problem("AccessDenied")
-    return [resolve(one, gateway) for one in document.grants]
-
-
 _NOBODY = Grant("", "read")
 """No identity has the account "" but the anonymous one, to which accounts' grants give nothing."""
 
@@ -178,8 +168,7 @@ def as_attribute(grants: Sequence[Grant]) -> list[list[str]]:
 def attributes(request: S3Request) -> Mapping[str, Any]:
     """What a new object keeps of the ACL that came with it. `private` is what an object
     without a list has, so any store can keep it."""
-    environ = request.environ
-    if "HTTP_X_AMZ_ACL" not in environ and environ.keys().isdisjoint(_NAMES):
+    if request.environ.keys().isdisjoint(HEADERS):
         return NOTHING
     owner = request.identity.account
     found = given(request, owner, request.access.service.owner)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from gateway.modes.s3 import encryption, tags
+from gateway.modes.s3 import encryption, grants, tags
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.wire import whole_number
@@ -151,6 +151,7 @@ def refuse_unknown(request: S3Request) -> None:
 _WRITING = (
     _REFUSED
     | encryption.WRITING
+    | grants.HEADERS
     | {"HTTP_X_AMZ_TAGGING", "HTTP_X_AMZ_STORAGE_CLASS", *(key for key, _ in http_fields.KEPT)}
 )
 """The headers that say something of a new object, but for its type and metadata."""
@@ -164,7 +165,6 @@ def new_object(
     checksum_type: ChecksumType | None = None,
     digests: Mapping[str, str] = NOTHING,
     conditions: Conditions | None = None,
-    attributes: Mapping[str, Any] = NOTHING,
 ) -> Put:
     """What the headers say of an object that is to be stored."""
     environ = request.environ
@@ -178,7 +178,6 @@ def new_object(
         digests=digests,
         conditions=conditions,
         owner=request.identity.account,  # or `Access` would make all of it once more
-        attributes=attributes,
         **({} if plain else _stated(request)),
     )
 
@@ -188,6 +187,7 @@ def _stated(request: S3Request) -> dict[str, Any]:
     refuse_unknown(request)
     environ = request.environ
     return {
+        "attributes": grants.attributes(request),
         "headers": stored(environ),
         "tags": tags.from_header(environ.get("HTTP_X_AMZ_TAGGING", "")),
         "encryption": encryption.for_writing(request),

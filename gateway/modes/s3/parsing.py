@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from gateway.modes import KEY_LIMIT
 from gateway.modes.s3 import headers, tags, wire
+from gateway.modes.s3.grants import NamedGrant
 from gateway.modes.s3.problems import S3Problem
 from gateway.storage import Conditions, Delete, PartRef
 from gateway.storage.checksums import CHECKSUMS
@@ -24,14 +25,6 @@ CHECKSUM_ELEMENTS = {name: f"Checksum{name}" for name in CHECKSUMS}
 class Deletion(NamedTuple):
     quiet: bool
     items: tuple[tuple[str, Delete], ...]
-
-
-class NamedGrant(NamedTuple):
-    """A grant as a client names it. `kind`: how `grantee` is to be read."""
-
-    kind: Literal["id", "uri", "emailAddress"]
-    grantee: str
-    permission: str
 
 
 class AclDocument(NamedTuple):

@@ -109,7 +109,9 @@ class S3Request:
         action = self.action
         assert action is not None, "the operation's action is in the table"
         key = self.key or (self.param("prefix") if action in OF_PREFIX else None)
-        self.access.require(of(action, self.query.get("versionId")), key)
+        if self.query:
+            action = of(action, self.query.get("versionId"))
+        self.access.require(action, key)
 
     def header(self, name: str) -> str:
         """The value of a header, whose name is in lower case; "" when it is absent."""

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from gateway.modes import WSGIApp
-from gateway.storage.store import now
+from gateway.storage.objects import now
 from gateway.testing.server.connection import Dropped
 from gateway.testing.server.faults import Asked, Cut, Faults, as_text
 from gateway.testing.server.wire import HEAD

@@ -30,7 +30,7 @@ from gateway.storage import (
     StorageError,
     pieces,
 )
-from gateway.storage.store import now
+from gateway.storage.objects import now
 from gateway.telemetry.metrics import Metrics
 from gateway.testing.server.faults import Fault, Faults, check_operation
 from gateway.testing.server.keys import Credentials, Reach

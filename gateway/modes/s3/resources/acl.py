@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from gateway.access.grants import GRANTS, Grant
-from gateway.modes.s3 import documents, grants
+from gateway.modes import Gateway
+from gateway.modes.s3 import bodies, documents, grants, parsing
+from gateway.modes.s3.parsing import AclDocument
+from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, version, xml
 from gateway.modes.s3.request import S3Request
 
@@ -20,7 +23,7 @@ def put_bucket_acl(request: S3Request) -> Reply:
     access = request.access
     request.require()
     owner = access.service.owner
-    found = grants.of_bucket(grants.replacement(request, owner))
+    found = grants.of_bucket(_replacement(request, owner))
     request.gateway.set_grants(request.identity, request.bucket, found, request.facts)
     return Reply(200)
 
@@ -36,6 +39,25 @@ def get_object_acl(request: S3Request) -> Reply:
 def put_object_acl(request: S3Request) -> Reply:
     access, key, wanted = request.access, request.key, request.version
     info = access.authorize("write-acl", key, wanted)
-    found = grants.replacement(request, info.owner, access.service.owner)
+    found = _replacement(request, info.owner, access.service.owner)
     changed = access.set_attributes(key, wanted, {GRANTS: grants.as_attribute(found)})
     return Reply(200, version(changed))
+
+
+def _replacement(request: S3Request, owner: str, bucket_owner: str | None = None) -> list[Grant]:
+    """The list that PutBucketAcl and PutObjectAcl give, in headers or in a document."""
+    by_headers = grants.given(request, owner, bucket_owner)
+    data = bodies.document(request)
+    if by_headers is not None:
+        if data.strip():
+            raise S3Problem("UnexpectedContent")
+        return by_headers
+    if not data.strip():
+        raise S3Problem("MissingSecurityHeader", MissingHeaderName="x-amz-acl")
+    return _of_document(parsing.acl(data), owner, request.gateway)
+
+
+def _of_document(document: AclDocument, owner: str, gateway: Gateway) -> list[Grant]:
+    if document.owner and document.owner != owner:
+        raise S3Problem("AccessDenied")
+    return [grants.resolve(one, gateway) for one in document.grants]

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from gateway.access.access import Access
 from gateway.access.grants import GRANTS
 from gateway.modes import KEY_LIMIT
-from gateway.modes.s3 import documents, encryption, grants, headers, replies, sums
+from gateway.modes.s3 import documents, encryption, headers, replies, sums
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import S3Request
@@ -116,7 +116,6 @@ def copy_object(request: S3Request) -> Reply:
         request,
         checksums=sums.chosen(request),
         conditions=http_fields.write_conditions(request.environ),
-        attributes=grants.attributes(request),
     )
     for again in reversed(range(_TRIES)):
         seen = _look(request)

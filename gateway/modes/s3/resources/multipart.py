@@ -5,7 +5,7 @@ space would keep a connection alive for a store that takes long)."""
 from __future__ import annotations
 
 from gateway.common.xml import document, element, flag, optional
-from gateway.modes.s3 import bodies, documents, encryption, grants, headers, parsing, replies, sums
+from gateway.modes.s3 import bodies, documents, encryption, headers, parsing, replies, sums
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Headers, Reply, xml
 from gateway.modes.s3.request import S3Request
@@ -21,9 +21,7 @@ SMALLEST_PART = 5 << 20
 def create_multipart_upload(request: S3Request) -> Reply:
     request.require()
     algorithms, kind = sums.of_upload(request)
-    options = headers.new_object(
-        request, checksums=algorithms, checksum_type=kind, attributes=grants.attributes(request)
-    )
+    options = headers.new_object(request, checksums=algorithms, checksum_type=kind)
     upload = request.access.begin(request.key, options)
     said: Headers = replies.encryption(options.encryption)
     for algorithm in algorithms:

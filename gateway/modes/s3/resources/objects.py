@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from gateway.modes.s3 import bodies, documents, encryption, grants, headers, replies
+from gateway.modes.s3 import bodies, documents, encryption, headers, replies
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Headers, Reply, xml
 from gateway.modes.s3.request import S3Request
@@ -41,7 +41,6 @@ def put_object(request: S3Request) -> Reply:
     request.require()
     if request.query and "versionId" in request.query:
         raise S3Problem("InvalidArgument", "This operation does not accept a version-id.")
-    attributes = grants.attributes(request)
     body = bodies.receive(request)
     options = headers.new_object(
         request,
@@ -50,7 +49,6 @@ def put_object(request: S3Request) -> Reply:
         checksum_type="FULL_OBJECT" if body.checksums else None,
         digests=body.digests,
         conditions=http_fields.write_conditions(request.environ),
-        attributes=attributes,
     )
     return Reply(200, replies.written(access.put(request.key, body.source, options)))
 
