@@ -17,7 +17,7 @@ from pathlib import Path
 from select import select
 from typing import Any, BinaryIO
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _BECOME = """
 import fcntl, os, sys

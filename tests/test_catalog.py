@@ -40,7 +40,7 @@ from gateway.storage import AlreadyExists, Busy, Conflict, NotFound, Secret, Una
 POSTGRES = os.environ.get("GATEWAY_TEST_POSTGRES", "")
 """postgresql+psycopg://… of a database that tests may empty."""
 
-PATIENCE = 30
+PATIENCE = 120
 
 DECLARED = """
 [[accounts]]

@@ -37,7 +37,7 @@ class Worker:
         self.own, self.runs_on = own, runs_on
 
     def end(self) -> None:
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=120)
 
 
 @several

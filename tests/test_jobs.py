@@ -18,7 +18,7 @@ from gateway.storage.objects import now
 from gateway.telemetry.metrics import Metrics
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 30
+PATIENCE = 120
 
 
 class Clock:

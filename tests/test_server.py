@@ -30,7 +30,7 @@ from gateway.web.admission import Admission
 pytestmark = pytest.mark.usefixtures("sockets", "processes")
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 30
+PATIENCE = 120
 SERVE = (
     "import sys; from gateway.config import load; from gateway.commands.serve import serve;"
     "sys.exit(serve(load(sys.argv[1])))"

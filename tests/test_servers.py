@@ -31,7 +31,7 @@ pytestmark = [
 ]
 BOTH = pytest.mark.parametrize("kind", ["granian", "waitress"])
 ROOT = Path(__file__).parent.parent
-PATIENCE = 30
+PATIENCE = 120
 
 
 @dataclass
@@ -578,8 +578,10 @@ def test_a_server_of_which_nobody_is_left_says_why_once(tmp_path: Path) -> None:
     with running("granian", "2", env={"TINY_FAILS": str(file)}) as server:
         workers = server.workers(2)
         file.write_text("no room")
+        os.kill(server.process.pid, signal.SIGSTOP)  # it finds both dead when it goes on
         for worker in workers:
             os.kill(worker, signal.SIGKILL)
+        os.kill(server.process.pid, signal.SIGCONT)
         assert server.process.wait(PATIENCE) == 1
         assert eventually(lambda: "CannotServe: no room\n" in server.errors())
         assert server.errors().count("no room") == 1

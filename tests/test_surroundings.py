@@ -13,7 +13,7 @@ from gateway.commands.main import main
 from gateway.plugins.finding import Plugins
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 60
+PATIENCE = 120
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX")
 NOBODY = 65534
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from gateway.storage import Change, ChangePage, Changes, Delivery
 
-PATIENCE = 30
+PATIENCE = 120
 
 
 class Feed(Changes):

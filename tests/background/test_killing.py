@@ -21,7 +21,7 @@ from gateway.storage import BytesBody, Put
 from tests.background.following import opened
 
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE = 60
+PATIENCE = 120
 ROUNDS = int(os.environ.get("GATEWAY_FOLLOWER_ROUNDS", "50"))
 
 

@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,26 @@ class Running:
             config=retries.merge(options.pop("config", Config())),
             **options,
         )
+
+
+def workers_of(gateway: Running) -> list[int]:
+    """Linux: the parent's children, without Python's helper beside those that are spawned;
+    elsewhere none is found."""
+    tasks = Path(f"/proc/{gateway.process.pid}/task")
+    found = [int(one) for task in tasks.glob("*") for one in _children(task)]
+    return [one for one in found if b"resource_tracker" not in _command(one)]
+
+
+def _children(task: Path) -> list[str]:
+    with suppress(OSError):
+        return (task / "children").read_text("ascii").split()
+    return []
+
+
+def _command(process: int) -> bytes:
+    with suppress(OSError):
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    return b""
 
 
 def free_port() -> int:
@@ -93,7 +113,7 @@ def serving(
         wait_until_ready(f"http://127.0.0.1:{port}" if scheme == "http" else "", port, process)
         yield Running(url, folder, process, environment() | {"AWS_ENDPOINT_URL": url})
         process.terminate()
-        assert process.wait(30) == 0, (folder / "log").read_text(encoding="utf-8")
+        assert process.wait(120) == 0, (folder / "log").read_text(encoding="utf-8")
     finally:
         if process.poll() is None:
             process.kill()
@@ -102,7 +122,7 @@ def serving(
 
 
 def wait_until_ready(url: str, port: int, process: subprocess.Popen[str]) -> None:
-    for _ in range(600):
+    for _ in range(2400):
         assert process.poll() is None, "the gateway ended before it was ready"
         try:
             if url:
@@ -110,8 +130,11 @@ def wait_until_ready(url: str, port: int, process: subprocess.Popen[str]) -> Non
             else:
                 socket.create_connection(("127.0.0.1", port)).close()
             return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
+        except urllib.error.HTTPError as error:
+            error.close()
+        except OSError:
+            pass
+        time.sleep(0.05)
     raise AssertionError("the gateway was not ready in time")
 
 

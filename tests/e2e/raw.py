@@ -18,7 +18,7 @@ from botocore.credentials import Credentials
 
 from tests.e2e.conftest import KEY, SECRET, Running
 
-GUARD = 10.0
+GUARD = 60.0
 KIB, MIB = 1 << 10, 1 << 20
 UNSIGNED_CHUNKS = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 
@@ -138,7 +138,7 @@ def log_of(gateway: Running) -> str:
 
 def eventually(condition: Callable[[], bool], what: str) -> None:
     """Wait for what happens behind an answer. The limit is a guard."""
-    for _ in range(1200):
+    for _ in range(4800):
         if condition():
             return
         time.sleep(0.025)

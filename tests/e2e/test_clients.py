@@ -133,8 +133,9 @@ def test_a_url_of_signature_version_2_is_refused_with_what_to_do(
     assert "AWSAccessKeyId=" in url
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(url)
-    assert caught.value.code == 400
-    said = caught.value.read().decode()
+    with caught.value as error:
+        assert error.code == 400
+        said = error.read().decode()
     assert "<Code>InvalidRequest</Code>" in said
     assert "The authorization mechanism you have provided is not supported." in said
     assert "aws configure set default.s3.signature_version s3v4" in said
@@ -157,8 +158,9 @@ def test_aws_presigns_as_the_readme_says(gateway: Running, bucket: str, tmp_path
         return done.stdout.strip()
 
     presign = ("s3", "presign", f"s3://{bucket}/cat.jpg")
-    with pytest.raises(urllib.error.HTTPError, match="400"):
+    with pytest.raises(urllib.error.HTTPError, match="400") as caught:
         urllib.request.urlopen(typed(*presign))
+    caught.value.close()
     typed(*configure.partition("#")[0].split()[1:])
     with urllib.request.urlopen(typed(*presign)) as answer:
         assert answer.read() == b"meow"

@@ -35,6 +35,7 @@ from tests.e2e.conftest import (
     environment,
     free_port,
     wait_until_ready,
+    workers_of,
 )
 from tests.e2e.raw import GUARD, Answer, ask, eventually, head, log_of, signed
 
@@ -205,25 +206,6 @@ def replaced(gateway: Running, worker: int) -> None:
     eventually(lambda: bool(set(workers_of(gateway)) - before), "another worker")
 
 
-def workers_of(gateway: Running) -> list[int]:
-    """Linux: the parent's children, without Python's helper beside those that are spawned."""
-    tasks = Path(f"/proc/{gateway.process.pid}/task")
-    found = [int(one) for task in tasks.iterdir() for one in _children(task)]
-    return [one for one in found if b"resource_tracker" not in _command(one)]
-
-
-def _children(task: Path) -> list[str]:
-    with suppress(OSError):
-        return (task / "children").read_text("ascii").split()
-    return []
-
-
-def _command(process: int) -> bytes:
-    with suppress(OSError):
-        return Path(f"/proc/{process}/cmdline").read_bytes()
-    return b""
-
-
 def patient(gateway: Running, key: str, secret: str, number: int = 40) -> list[Answer]:
     """Answers, although a worker that begins may not listen yet."""
 
@@ -293,11 +275,10 @@ def test_each_worker_keeps_to_a_processor(tmp_path: Path, affinity: bool) -> Non
     file.write_text(f"[server]\ncpu_affinity = {str(affinity).lower()}\n", encoding="utf-8")
     expected = [[one] for one in known] if affinity else [known] * len(known)
     with started(tmp_path, "--config", str(file), "--workers", str(len(known))) as gateway:
-        pid = gateway.process.pid
 
         def as_expected() -> bool:
-            children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
-            return sorted(sorted(os.sched_getaffinity(int(one))) for one in children) == expected
+            found = (os.sched_getaffinity(one) for one in workers_of(gateway))
+            return sorted(map(sorted, found)) == expected
 
         eventually(as_expected, "workers run where they should")
 

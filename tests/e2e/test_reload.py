@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from gateway.commands import control
-from tests.e2e.conftest import SECRET, Running, environment, serving
+from tests.e2e.conftest import SECRET, Running, environment, serving, workers_of
 from tests.e2e.raw import GUARD, KIB, ask, eventually, log_of, signed
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals, and granian")
@@ -170,12 +170,10 @@ def test_a_bad_file_is_refused_with_all_its_problems(
 def who_comes_later_has_it_too(gateway: Running) -> None:
     """A worker that takes a dead one's place, whatever the file says by then."""
     write(gateway, "[server\n")
-    found = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(gateway.process.pid)], capture_output=True, text=True
-    ).stdout.split()
+    found = workers_of(gateway)
     assert len(found) == 2
     for worker in found:
-        os.kill(int(worker), signal.SIGKILL)
+        os.kill(worker, signal.SIGKILL)
     eventually(lambda: answers(gateway), "they come back")
     assert {ask(gateway.url, "GET", "/new").status for _ in range(MANY)} == {200}
 

@@ -46,7 +46,8 @@ def ask(url: str) -> tuple[int, bytes]:
         with urllib.request.urlopen(url) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
-        return error.code, error.read()
+        with error:
+            return error.code, error.read()
     except http.client.IncompleteRead as error:
         return 0, error.partial
 

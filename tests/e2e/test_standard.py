@@ -23,7 +23,7 @@ from tests.e2e.conftest import ROOT, SECRET, Running, serving
 from tests.e2e.test_clients import run
 
 MIB = 1 << 20
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 def call(

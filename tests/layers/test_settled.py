@@ -35,7 +35,7 @@ from gateway.storage import (
 from gateway.testing.faults import noise
 from tests.layers.origin import Site, read
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 
 
 class Look:
