@@ -1,4 +1,5 @@
-"""`python -m benchmarks.bare HOST PORT [FILE]`: a WSGI function on granian that does nothing.
+"""`python -m benchmarks.bare HOST PORT WORKERS [FILE]`: a WSGI function on granian that always
+answers the same 1 KiB.
 
 It shows what the server costs without a gateway. With FILE it appends each request's
 environ there, a line of JSON each, so that requests can be given to an application in the
@@ -13,7 +14,9 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-BODY = bytes(1024)
+from benchmarks.requests import KIB, payload
+
+BODY = payload(KIB)
 RECORD = "BENCHMARK_RECORD"
 THREADS = 32
 """As many as the gateway has by default."""
@@ -45,7 +48,7 @@ def main() -> None:
     from granian.constants import HTTPModes, Interfaces
     from granian.log import LogLevels
 
-    host, port, *record = sys.argv[1:]
+    host, port, workers, *record = sys.argv[1:]
     if record:
         os.environ[RECORD] = record[0]
     Granian(
@@ -55,7 +58,7 @@ def main() -> None:
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
         websockets=False,
-        workers=1,
+        workers=int(workers),
         blocking_threads=THREADS,
         log_level=LogLevels.error,
     ).serve()

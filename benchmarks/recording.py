@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from benchmarks import requests, starting
 from benchmarks.connection import Connection
 from benchmarks.requests import KIB, payload
-from benchmarks.servers import Server
+from benchmarks.servers import bare
 from benchmarks.signing import Request
 
 DISTINCT = 64
 Environ = dict[str, Any]
-
-BARE = Server(
-    name="bare",
-    program=(sys.executable, "-m", "benchmarks.bare"),
-    arguments=lambda site: [
-        site.target.host,
-        str(site.target.port),
-        *([str(site.folder / "record")] if "record" in site.folder.name else []),
-    ],
-    health="/",
-    static=True,
-)
+RECORDS = bare(1, record="record")
 
 
 def recorded(place: Path) -> dict[str, list[Environ]]:
@@ -36,10 +24,10 @@ def recorded(place: Path) -> dict[str, list[Environ]]:
     wanted: list[Request] = [requests.put("/stages", b"")]
     wanted += [requests.put(path, body) for path in paths]
     wanted += [requests.get(path) for path in paths]
-    with starting.running(BARE, place / "record") as bare:
-        connection = Connection(bare.target.address)
+    with starting.running(RECORDS, place / "record") as server:
+        connection = Connection(server.target.address)
         for one in wanted:
-            connection.exchange(bare.target.head(one), one.body)
+            connection.exchange(server.target.head(one), one.body)
         connection.close()
     lines = (place / "record" / "record").read_text("utf-8").splitlines()
     found = [json.loads(line) for line in lines[-len(wanted) :]]

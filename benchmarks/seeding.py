@@ -6,7 +6,9 @@ as files. A bucket that is too large for that is filled in the engine's index.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from benchmarks import filling, own, requests
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 PATIENCE = 120.0
 FOREVER = 1e9
 WRITERS = 16
+PUBLIC = {"x-amz-acl": "public-read"}
+NONE: Mapping[str, str] = MappingProxyType({})
 _LARGE = 64 * MIB
 """Bytes from which an object is not made in memory, but sent in pieces."""
 
@@ -74,20 +78,24 @@ def seed(workload: Workload, server: Running) -> None:
         _as_files(wanted, server)
         return
     small = [(path, size) for path, size in wanted if size < _LARGE]
-    put_all(server.target, ((path, payload(size)) for path, size in small))
+    headers = PUBLIC if workload.public else {}
+    put_all(server.target, ((path, payload(size)) for path, size in small), headers)
     for path, size in wanted:
         if size >= _LARGE and not _is_there(server.target, path, size):
             _put_pieces(server.target, path, size)
 
 
-def put_all(target: Target, objects: Iterable[tuple[str, bytes]]) -> None:
+def put_all(
+    target: Target, objects: Iterable[tuple[str, bytes]], headers: Mapping[str, str] = NONE
+) -> None:
     """Side by side, and when that fails one after the other: several that make the same
     new folder at once are too much for rclone. Raises `Refused`."""
     wanted = list(objects)
 
     def operations() -> Iterator[Operation]:
         for path, body in wanted:
-            yield single(exchange(target, requests.put(path, body)))
+            one = requests.put(path, body)
+            yield single(exchange(target, replace(one, headers={**one.headers, **headers})))
 
     for writers in (WRITERS, 1):
         shared = operations()

@@ -14,6 +14,7 @@ from typing import Literal
 
 from benchmarks.requests import Target
 from benchmarks.signing import Credentials
+from gateway.common.cpu_quota import usable_processors
 
 CREDENTIALS = Credentials(access="benchmarkkey", secret="benchmark-secret-of-no-use")
 
@@ -95,6 +96,24 @@ def _gateway_file(site: Site, server: str, settings: str) -> Path:
     )
     file.write_text(text, encoding="utf-8")
     return file
+
+
+def bare(workers: int, *, record: str = "") -> Server:
+    """A function on granian that answers 1 KiB to whatever is asked. `record`: a file in its
+    folder that gets what was."""
+    return Server(
+        name="bare",
+        program=(sys.executable, "-m", "benchmarks.bare"),
+        arguments=lambda site: [
+            *(site.target.host, str(site.target.port), str(workers)),
+            *([str(site.folder / record)] if record else []),
+        ],
+        version=(),
+        health="/",
+        kind="reference",
+        usual=False,
+        static=True,
+    )
 
 
 _NGINX = """\
@@ -195,6 +214,8 @@ _TABLE = (
         ],
         credentials=Credentials(access="S3RVER", secret="S3RVER"),
     ),
+    # What the server under the gateway could do, with as many workers.
+    bare(usable_processors()),
     # Static files, no signatures, no PUT: what is possible, not what is compared.
     Server(
         name="nginx",

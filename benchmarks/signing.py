@@ -35,8 +35,8 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is signed. `path` is decoded; `headers` have names in lower case. `credentials`:
-    others than the target's."""
+    """What is signed, if it is. `path` is decoded; `headers` have names in lower case.
+    `credentials`: others than the target's."""
 
     method: str
     path: str
@@ -46,6 +46,7 @@ class Request:
     length: int | None = None
     body: bytes = field(default=b"", repr=False)
     credentials: Credentials | None = None
+    signed: bool = True
 
 
 def checksum_headers(body: bytes) -> dict[str, str]:
@@ -97,12 +98,10 @@ def _query(request: Request) -> str:
 def head(request: Request, host: str, credentials: Credentials, when: datetime) -> bytes:
     """The request's bytes up to its body, signed at `when` (UTC)."""
     stamp = when.strftime("%Y%m%dT%H%M%SZ")
-    signed = {
-        **request.headers,
-        "host": host,
-        "x-amz-content-sha256": request.payload_hash,
-        "x-amz-date": stamp,
-    }
+    signed, shown = {**request.headers, "host": host}, []
+    if request.signed:
+        signed |= {"x-amz-content-sha256": request.payload_hash, "x-amz-date": stamp}
+        shown = [f"Authorization: {authorization(request, signed, stamp, credentials)}"]
     query = _query(request)
     target = quote(request.path, safe="/-_.~") + (f"?{query}" if query else "")
     lines = [
@@ -110,7 +109,7 @@ def head(request: Request, host: str, credentials: Credentials, when: datetime) 
         "Accept-Encoding: identity",
         *(f"{name}: {value}" for name, value in signed.items()),
         f"User-Agent: {AGENT}",
-        f"Authorization: {authorization(request, signed, stamp, credentials)}",
+        *shown,
         f"amz-sdk-invocation-id: {uuid.uuid4()}",
         "amz-sdk-request: attempt=1; max=3",
     ]

@@ -2,8 +2,8 @@
 
 Requests are signed as boto3 signs them and recorded as granian hands them over; then they
 are given to the gateway's application in this process, one after the other, with the
-functions in `STAGES` wrapped. This alone of the benchmarks imports the gateway. Beside
-it stands what a real worker takes of CPU under load, and what granian does without a gateway.
+functions in `STAGES` wrapped. Beside it stands what a real worker takes of CPU under load, and
+what granian does without a gateway.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from benchmarks import seeding, speed, starting
 from benchmarks.figures import Figure
 from benchmarks.load import generator
 from benchmarks.profiling import KINDS, Profile, profile
-from benchmarks.recording import BARE, recorded
+from benchmarks.recording import recorded
 from benchmarks.report import load_average, markdown
-from benchmarks.servers import Server, gateway
+from benchmarks.servers import Server, bare, gateway
 from benchmarks.workloads import WORKLOADS
 
 STAGES: Mapping[str, tuple[str, ...]] = {
@@ -84,7 +84,7 @@ def served(server: Server, place: Path, options: Namespace) -> dict[str, Figure]
     with starting.running(server, place) as one:
         for kind in KINDS:
             workload = WORKLOADS["get-1k" if kind == "GET" else "put-1k"]
-            if server is BARE:
+            if server.static:
                 workload = replace(workload, least=0)
             else:
                 seeding.prepare(workload, one)
@@ -101,8 +101,8 @@ def stages(options: Namespace, place: Path) -> int:
     print(f"load average before: {load_average()}\n")
     given = recorded(place)
     speed.say("stages  granian without a gateway")
-    bare = served(BARE, place / "bare", options)
-    results: dict[str, Any] = {"bare": {kind: bare[kind].cpu for kind in KINDS}}
+    nothing = served(bare(1), place / "bare", options)
+    results: dict[str, Any] = {"bare": {kind: nothing[kind].cpu for kind in KINDS}}
     for store in ("local", "memory"):
         speed.say(f"stages  {store}")
         folder = place / store
@@ -110,7 +110,7 @@ def stages(options: Namespace, place: Path) -> int:
         profiles = profile(store, folder, given, STAGES)
         server = gateway(store, "granian", settings="workers = 1\n")
         worker = served(server, place / f"{store}-served", options)
-        print(f"{table(store, profiles, bare, worker)}\n")
+        print(f"{table(store, profiles, nothing, worker)}\n")
         results[store] = {kind: _as_json(profiles[kind], worker[kind]) for kind in KINDS}
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

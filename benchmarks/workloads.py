@@ -80,6 +80,8 @@ class Workload:
     """Not for servers that keep everything in memory."""
     plain: bool = False
     """A server of static files can answer it."""
+    public: bool = False
+    """Its objects are anybody's to read, and nothing is signed."""
     starts: bool = False
     """A start of the server, to its first answer."""
 
@@ -104,7 +106,7 @@ class Workload:
 
 
 def _get(one: Workload, number: int) -> Request:
-    return requests.get(one.path(number))
+    return replace(requests.get(one.path(number)), signed=not one.public)
 
 
 def _put(one: Workload, number: int) -> Request:
@@ -169,6 +171,7 @@ _PAGES = Workload(
 TABLE = (
     replace(_GET, name="get-1k", title="GET 1 KiB"),
     replace(_GET, name="get-1k-256", title="GET 1 KiB, 256 connections", connections=256),
+    replace(_GET, name="get-1k-public", title="GET 1 KiB, unsigned", public=True),
     Workload(
         name="head-1k",
         title="HEAD 1 KiB",

@@ -150,7 +150,7 @@ def test_a_deletion_deletes_what_was_put_for_it(in_memory: Running, tmp_path: Pa
     assert "404" in gone.complaint
 
 
-@pytest.mark.parametrize("name", ["moto", "s3rver", "nginx", "versitygw", "minio"])
+@pytest.mark.parametrize("name", ["bare", "moto", "s3rver", "nginx", "versitygw", "minio"])
 def test_a_peer_that_is_here_is_started_and_read(name: str, tmp_path: Path) -> None:
     try:
         with starting.running(SERVERS[name], tmp_path / "x") as one:
