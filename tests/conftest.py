@@ -14,6 +14,9 @@ it uses. Tests of a driver that several processes may have open need `processes`
 
 All others are quick, and each of them fails, in every run, at what it did not say that
 it needs. So a new test is on the right side, or says at once that it is not.
+
+A test that needs one of them and fails has one more try, which the summary tells (RERUN):
+other processes, the kernel and the time are not in its hand. A quick one has none.
 """
 
 from __future__ import annotations
@@ -81,6 +84,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "libraries" not in item.path.parts)  # they say why others fail
+    for item in items:
+        if not is_quick(item):
+            item.add_marker(pytest.mark.flaky(reruns=1))
     if config.getoption("quick"):
         left_out = [item for item in items if not is_quick(item)]
         items[:] = [item for item in items if is_quick(item)]
