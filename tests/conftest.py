@@ -84,9 +84,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "libraries" not in item.path.parts)  # they say why others fail
-    for item in items:
-        if not is_quick(item):
-            item.add_marker(pytest.mark.flaky(reruns=1))
+    if config.getoption("reruns") is None:
+        for item in items:
+            if not is_quick(item):
+                item.add_marker(pytest.mark.flaky(reruns=1))
     if config.getoption("quick"):
         left_out = [item for item in items if not is_quick(item)]
         items[:] = [item for item in items if is_quick(item)]
