@@ -87,21 +87,19 @@ class Exchange(Record):
             return
         if self.held:
             return
-        need = Need.CHANGE if waits else Need.SMALL if self._small() else Need.LARGE
+        small = self.unread and self.announced is not None and self.announced <= SMALL_BODY
+        need = Need.CHANGE if waits else Need.SMALL if small else Need.LARGE
         self._admission.take(self.client, need)
         self.held, self.waits, self._need = True, waits, need
         if need is Need.LARGE:
             self._admission.cores.roam()
 
-    def _small(self) -> bool:
-        return self.unread and self.announced is not None and self.announced <= SMALL_BODY
-
     def release(self) -> None:
-        if self.held:
-            self.held = False
-            self._admission.release(self.client, self._need)
-            if self._need is Need.LARGE:
-                self._admission.cores.settle()
+        """Give the place back that is held."""
+        self.held = False
+        self._admission.release(self.client, self._need)
+        if self._need is Need.LARGE:
+            self._admission.cores.settle()
 
     # the end
 
@@ -111,7 +109,8 @@ class Exchange(Record):
             return
         self._over = True
         self._admission.under_way.discard(self)
-        self.release()
+        if self.held:
+            self.release()
         self.duration = time.perf_counter() - self.begun
         self.status = int(self.line[:3] or 500)
         self._finish(self)
@@ -146,7 +145,8 @@ class Received:
         exchange.received += len(piece)
         if exchange.unread and (not piece or exchange.received == exchange.announced):
             exchange.unread = False
-            exchange.release()
+            if exchange.held:
+                exchange.release()
         return piece
 
     def read(self, size: int = -1) -> bytes:

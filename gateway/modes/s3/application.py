@@ -23,7 +23,7 @@ from gateway.modes.s3.operations import NOT_HERE, TABLE, Handler, Operation
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply
 from gateway.modes.s3.request import S3Request, Scope, signed_hosts
-from gateway.storage import Busy, Corrupt, StorageError
+from gateway.storage import Busy, Corrupt, Readable, StorageError
 from gateway.web.replies import send
 from gateway.web.request_head import known_variable
 
@@ -45,7 +45,10 @@ class S3Application:
 
     def answer(self, environ: dict[str, Any]) -> Reply:
         try:
-            return admitted(self._done(environ), environ)
+            reply = self._done(environ)
+            if not isinstance(reply.body, bytes):
+                _admit(reply.body, environ)
+            return reply
         except (StorageError, S3Problem) as error:
             return self._refused(error, environ)
         except Exception as error:
@@ -62,8 +65,8 @@ class S3Application:
         record.operation, record.sid, record.key = operation.name, request.bucket, request.key
         if request.method == "OPTIONS":
             refuse_preflight(request)
-        request.authenticated = who(request)
-        record.key_id = request.identity.key
+        request.authenticated = found = who(request)
+        record.key_id = found.identity.key
         if request.query and hoisted.fold(request):
             operation = find_operation(request)  # a header may choose it
             record.operation = operation.name
@@ -82,15 +85,13 @@ class S3Application:
         return reply
 
 
-def admitted(reply: Reply, environ: dict[str, Any]) -> Reply:
-    """A long answer, if it may hold a thread at its client's pace. Raises `Busy`."""
-    if not isinstance(reply.body, bytes):
-        try:
-            environ["gateway.admission"](answer=True)
-        except Busy:
-            reply.body.close()
-            raise
-    return reply
+def _admit(body: Readable, environ: dict[str, Any]) -> None:
+    """Of a long answer, which may hold a thread at its client's pace. Raises `Busy`."""
+    try:
+        environ["gateway.admission"](answer=True)
+    except Busy:
+        body.close()
+        raise
 
 
 def _shown_path(environ: dict[str, Any]) -> str:

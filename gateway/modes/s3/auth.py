@@ -93,7 +93,8 @@ def _by_header(
     request: SignedRequest, authorization: str, keys: Keys, now_ms: int, region: str
 ) -> Authenticated:
     claim, signature = claims.claim_of_header(authorization)
-    _refuse_token(request.environ.get("HTTP_X_AMZ_SECURITY_TOKEN"))
+    if request.environ.get("HTTP_X_AMZ_SECURITY_TOKEN"):
+        raise _no_tokens()
     timestamp = claims.date_of_header(request.environ, now_ms)
     claim.check_scope(timestamp, region)
     payload = request.environ.get("HTTP_X_AMZ_CONTENT_SHA256")
@@ -101,7 +102,7 @@ def _by_header(
         raise S3Problem(
             "InvalidRequest", "Missing required header for this request: x-amz-content-sha256"
         )
-    query = sigv4.canonical_query(request.query)
+    query = request.query and sigv4.canonical_query(request.query)
     return _verify(request, claim, signature, keys, timestamp, query, _payload(payload))
 
 
@@ -109,9 +110,8 @@ def _by_query(
     request: SignedRequest, parameters: Mapping[str, str], keys: Keys, now_ms: int, region: str
 ) -> Authenticated:
     claim, signature = claims.claim_of_query(parameters)
-    _refuse_token(
-        parameters.get("X-Amz-Security-Token") or request.environ.get("HTTP_X_AMZ_SECURITY_TOKEN")
-    )
+    if parameters.get("X-Amz-Security-Token") or request.environ.get("HTTP_X_AMZ_SECURITY_TOKEN"):
+        raise _no_tokens()
     timestamp = claims.date_of_query(parameters, now_ms)
     claim.check_scope(timestamp, region)
     payload = request.environ.get("HTTP_X_AMZ_CONTENT_SHA256")
@@ -180,9 +180,8 @@ def _anonymous_payload(request: SignedRequest) -> str:
     return _payload(payload)
 
 
-def _refuse_token(token: str | None) -> None:
-    if token:
-        raise S3Problem("InvalidToken", "Session tokens are not supported; use a permanent key.")
+def _no_tokens() -> S3Problem:
+    return S3Problem("InvalidToken", "Session tokens are not supported; use a permanent key.")
 
 
 # which headers it covers: names that are read once, values of each request

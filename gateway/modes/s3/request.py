@@ -93,7 +93,7 @@ class S3Request:
 
     def open(self, bucket: str, expected: str) -> Access:
         """A bucket; `expected` names the header that may say whose it must be."""
-        found = self.gateway.access(self.identity, bucket, self.facts)
+        found = self.gateway.access(self.authenticated.identity, bucket, self.facts)
         owner = self.environ.get(expected)
         if owner and owner != found.service.owner:
             raise S3Problem("AccessDenied")

@@ -27,20 +27,15 @@ _TRAILERS = {f"x-amz-checksum-{name.lower()}": name for name in CHECKSUMS}
 def of_body(request: S3Request, promised: Mapping[str, Checksum]) -> Mapping[str, Checksum]:
     """The body's checksum by algorithm: one in a header, or what a trailer has `promised`.
     Raises S3Problem."""
-    found: Mapping[str, Checksum] = in_headers(request)
+    in_header = _one(request)
+    for name, text in in_header.items():
+        _check(name, text)
+    found: Mapping[str, Checksum] = in_header
     if promised:
         found = {**found, **promised}
     check_announced(request, found)
     if len(found) > 1:
         raise several()
-    return found
-
-
-def in_headers(request: S3Request) -> Mapping[str, str]:
-    """The checksum of the body in a header, by algorithm. Raises S3Problem."""
-    found = _one(request)
-    for name, text in found.items():
-        _check(name, text)
     return found
 
 

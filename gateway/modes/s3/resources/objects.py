@@ -16,7 +16,6 @@ from gateway.storage import (
     Get,
     InvalidPart,
     ObjectInfo,
-    Opened,
 )
 from gateway.web import http_fields, http_ranges
 from gateway.web.http_fields import CONDITIONAL, byte_range, read_conditions
@@ -97,19 +96,15 @@ def get_object(request: S3Request) -> Reply:
     status = opened.status if opened.status != 200 else 200 if whole else 206
     if status == 206 and not opened.length:
         status = 200  # there is no Content-Range of nothing
-    return _sent(status, said, opened)
+    body = opened.body
+    if isinstance(body, BytesBody):
+        return Reply(status, said, body.data)
+    return Reply(status, said, body, opened.length)
 
 
 def _part(request: S3Request, ask: Callable[[str, Get], T], want: Get) -> tuple[T, Get]:
     """What is there, and what of it is sent."""
     return http_ranges.read(partial(ask, request.key), want, request.environ.get("HTTP_IF_RANGE"))
-
-
-def _sent(status: int, said: Headers, opened: Opened) -> Reply:
-    body = opened.body
-    if isinstance(body, BytesBody):
-        return Reply(status, said, body.data)
-    return Reply(status, said, body, opened.length)
 
 
 def head_object(request: S3Request) -> Reply:
