@@ -140,7 +140,7 @@ POSIX_NAMES = {
 }
 NOT_ON_WINDOWS = {
     ROOT / "gateway" / "servers" / name
-    for name in ("granian.py", "granian_worker.py", "tls_front.py")
+    for name in ("granian.py", "granian_inside.py", "tls_front.py")
 }
 """Their functions are not called there; but the first file is imported."""
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.servers import sockets, waitress, waitress_loop
+from gateway.servers import sockets, waitress_inside
 from gateway.servers.workers import Comebacks
 from tests.tiny_mode import PIECE
 
@@ -660,7 +660,7 @@ def test_waitress_rests_when_nothing_can_be_accepted(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listener = Listener(listening)
-        loop = waitress_loop.Loop({listener._fileno: listener})
+        loop = waitress_inside.ChannelLoop({listener._fileno: listener})
         listener.loop = loop
         with closing(connect(listening.getsockname()[1])):
             loop.turn(PATIENCE)
@@ -681,7 +681,7 @@ class Listener:
     def __init__(self, listening: socket.socket) -> None:
         self._fileno = listening.fileno()
         self.asked = 0
-        self.loop: waitress_loop.Loop | None = None
+        self.loop: waitress_inside.ChannelLoop | None = None
 
     def readable(self) -> bool:
         return True
@@ -692,7 +692,7 @@ class Listener:
     def handle_read_event(self) -> None:
         self.asked += 1
         with suppress(OSError):
-            waitress._accept(self, self.accept)
+            waitress_inside._accept(self, self.accept)
 
     def accept(self) -> None:
         raise OSError(errno.EMFILE, "Too many open files")

@@ -41,9 +41,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
-from multiprocessing.util import Finalize
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from gateway.common.cpu_affinity import claim
 from gateway.servers import CannotServe, Change, Loaded, Plan, Prepared, certificates_of
@@ -58,8 +57,8 @@ from gateway.servers.sockets import (
 from gateway.servers.watch import Watch
 
 if TYPE_CHECKING:  # granian is imported when it serves
-    from gateway.servers.granian_parent import Kind
-    from gateway.servers.granian_worker import Served
+    from gateway.servers.granian_inside import Run
+    from gateway.servers.granian_parent import Kind, Parent
 
 CONNECTIONS = 2048
 """For each worker, idle ones too: 8 KiB each. The next ones wait in the kernel. Without a
@@ -70,8 +69,6 @@ _HEADER_LIKE = ("HTTP_", "CONTENT_TYPE", "CONTENT_LENGTH", "REQUEST_URI")
 
 class GranianServer(Reloads):
     def run(self, plan: Plan, ready: Callable[[tuple[tuple[str, int], ...]], None]) -> int:
-        from gateway.servers.granian_worker import serve
-
         addresses = _addresses(plan)
         asked = addresses[: len(plan.listen)]
         server = self._parent = _server(plan, addresses)
@@ -93,23 +90,20 @@ class GranianServer(Reloads):
             )
             load = partial(self._load, replace(plan, read_again=None))  # it is the parent's
             try:
-                server.serve(serve, target_loader=load, wrap_loader=False)
-            except SystemExit as error:
-                # Workers that were told by others ended before their parent asked: no failure.
-                if not (server.reason or server.interrupt_signal):
-                    return int(error.code or 0)
+                code = server.run(load)
             finally:
                 stop.set()
         if server.reason:
             raise CannotServe(server.reason)
-        return 0
+        # Workers that were told by others ended before their parent asked: no failure.
+        return 0 if server.told_to_end else code
 
     def _take_over(self, change: Change) -> None:
         assert self._plan is not None
         plan = replace(self._plan, load=change.load, read_again=None)
         self._parent.hand_round(change.message, partial(self._load, plan))
 
-    def _take_signals(self, server: Any) -> None:
+    def _take_signals(self, server: Parent) -> None:
         """Hand the parent's on, in a thread that may wait for a lock."""
         wanted, terminal = _signals(), Terminal()
         if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # nohup; granian would overrule it
@@ -124,7 +118,7 @@ class GranianServer(Reloads):
                 if number == signal.SIGHUP and reloads and not terminal.is_gone():
                     self._reload_soon()
                 else:
-                    server.signal_handler_interrupt(number, None)
+                    server.tell_to_end(number)
 
         signal.pthread_sigmask(signal.SIG_BLOCK, _signals())
         threading.Thread(target=tell, name="signals", daemon=True).start()
@@ -158,7 +152,7 @@ def _folder(plan: Plan) -> Iterator[Path | None]:
         yield Path(folder)
 
 
-def _server(plan: Plan, addresses: Sequence[tuple[str, int]]) -> Any:
+def _server(plan: Plan, addresses: Sequence[tuple[str, int]]) -> Parent:
     from granian.constants import HTTPModes, Interfaces, SSLProtocols
     from granian.http import HTTP1Settings
     from granian.log import LogLevels
@@ -179,7 +173,7 @@ def _server(plan: Plan, addresses: Sequence[tuple[str, int]]) -> Any:
             header_read_timeout=round(plan.header_timeout * 1000), keep_alive=True
         ),
         workers_kill_timeout=round(latest(plan.drain)),
-        ssl_protocol_min=SSLProtocols.tls12,  # of what is in `granian_worker`
+        ssl_protocol_min=SSLProtocols.tls12,  # of every server of a worker
         reload_paths=[Path(os.sep)],  # not used; else it asks for a current folder
         log_level=LogLevels.error,
         log_dictconfig=_LOGGING,
@@ -205,10 +199,11 @@ def _load(
     notes: Connection,
     kind: Kind,
     orders: Connection,
-) -> Served:
+) -> Run:
     """In a worker, before it listens."""
+    from gateway.servers.granian_inside import at_the_end
     from gateway.servers.granian_parent import say
-    from gateway.servers.granian_worker import Served
+    from gateway.servers.granian_worker import Served, serve
 
     ending = Ending()
     _be_told_once(ending, plan.drain)
@@ -227,15 +222,14 @@ def _load(
         _wait_for_end(parent)
     loaded.admission.cores = cores
     ending.loaded = loaded
-    # A worker ends in multiprocessing's bootstrap, which runs no atexit functions but these.
-    Finalize(None, ending.close_and_leave, exitpriority=100)
+    at_the_end(ending.close_and_leave)
     _hide_headers()
     Watch(loaded.admission, ports, plan.body_timeout).start()
     threading.Thread(target=_follow, args=(parent,), name="parent", daemon=True).start()
     arguments = (loaded, orders, notes)
     threading.Thread(target=_take_orders, args=arguments, name="orders", daemon=True).start()
     say(notes, kind)
-    return Served(loaded, plan, certificates, folder)
+    return partial(serve, Served(loaded, plan, certificates, folder))
 
 
 def _take_orders(loaded: Loaded, orders: Connection, notes: Connection) -> None:

@@ -28,19 +28,17 @@ from typing import Any
 
 from gateway.common.steady import Steady
 from gateway.modes import WSGIApp
+from gateway.servers.tls_socket import RECORD, WANTS, wrapped
 
 log = logging.getLogger("gateway")
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _PIECE = 1 << 18
-_RECORD = 1 << 14
-"""Bytes of plain text that TLS sends at once, at most (RFC 8446 §5.1)."""
-
 _AT_ONCE = 64
 """Connections that are taken, or records of one, before others have their turn."""
 
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
-_WANTS = (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError, InterruptedError)
+_WANTS = (*WANTS, BlockingIOError, InterruptedError)
 
 
 class TLSFront:
@@ -134,9 +132,7 @@ class TLSFront:
             try:
                 plain.setblocking(False)
                 plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                client = self._context.wrap_socket(
-                    plain, server_side=True, do_handshake_on_connect=False
-                )
+                client = wrapped(self._context, plain)
             except OSError:  # gone already
                 plain.close()
                 continue
@@ -263,7 +259,7 @@ class _Pair:
             if self._to_inner or self._client_ended:
                 return
             try:
-                data = self._client.recv(_RECORD)
+                data = self._client.recv(RECORD)
             except _WANTS:
                 return
             self._to_inner = memoryview(data)
@@ -271,7 +267,7 @@ class _Pair:
                 self._client_ended = True
                 inner.shutdown(socket.SHUT_WR)
             self._send_in(inner)
-            if len(data) < _RECORD:  # most likely there is no more
+            if len(data) < RECORD:  # most likely there is no more
                 return
 
     def _send_in(self, inner: socket.socket) -> None:

@@ -7,15 +7,14 @@ What was measured (3.0), and what follows:
 - An answer of up to `outbuf_high_watermark` is taken from the application at
   once; only longer ones hold a thread at their client's pace. Its default of
   16 MiB for each connection is much for a gateway: 1 MiB here, in memory.
-- It looks at all connections whenever one is ready: `waitress_loop` does not.
 - It has no way to stop gently: here the listening sockets are closed first,
   and the loop goes on until all answers are sent, or `drain` is over.
-- It has no TLS: its channels have (`waitress_channel`), and the loop does the handshakes.
+
+What is mended in it, and how, is in `waitress_inside`.
 """
 
 from __future__ import annotations
 
-import errno
 import logging
 import select
 import signal
@@ -26,7 +25,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from functools import partial
 from heapq import nsmallest
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -41,7 +39,7 @@ from gateway.servers.sockets import allow_many_files, bound, connections
 from gateway.web.admission import Admission
 
 if TYPE_CHECKING:  # waitress is imported when it serves
-    from gateway.servers.waitress_loop import Loop
+    from gateway.servers.waitress_inside import Channel, ChannelServer
 
 log = logging.getLogger("gateway")
 
@@ -52,7 +50,6 @@ MANY = 0.5
 """The part of those that may be from which on idle ones are closed sooner."""
 
 IDLE_AFTER = 60.0
-_BUFFER = 1 << 20
 
 
 class WaitressServer(Reloads):
@@ -115,72 +112,39 @@ class WaitressServer(Reloads):
         contexts: list[ssl.SSLContext | None],
         ready: Callable[[tuple[tuple[str, int], ...]], None],
     ) -> None:
-        from waitress import wasyncore
-        from waitress.server import create_server
+        from gateway.servers.waitress_inside import ChannelServer
 
-        from gateway.servers.waitress_channel import Channel
-        from gateway.servers.waitress_loop import Loop
-
-        channels: dict[int, Any] = {}
         limit = connections(CONNECTIONS, plan.threads)
-        server = create_server(
+        server = ChannelServer(
             loaded.app,
-            map=channels,
-            sockets=sockets,
+            sockets,
+            contexts,
             threads=plan.threads,
-            max_request_body_size=plan.max_body,
-            channel_timeout=1 << 30,  # `_Watch` does it
-            connection_limit=limit,
-            outbuf_high_watermark=_BUFFER,
-            outbuf_overflow=4 * _BUFFER,
-            clear_untrusted_proxy_headers=False,
-            asyncore_use_poll=True,
-            log_socket_errors=False,  # clients that vanish
-            ident=None,
+            max_body=plan.max_body,
+            limit=limit,
         )
-        listening = [one for one in channels.values() if hasattr(one, "active_channels")]
-        loop = Loop(channels)
-        for one, context in zip(listening, contexts, strict=True):
-            one.channel_class, one.loop, one.stopping = Channel, loop, False
-            one.accept = partial(_accept, one, one.accept, context)
-        self._wake = listening[0].pull_trigger
-        ready(tuple((one.effective_host, int(one.effective_port)) for one in listening))
-        watch = _Watch(listening, loaded.admission, plan, limit)
+        self._wake = server.wake
+        ready(server.addresses())
+        watch = _Watch(server, loaded.admission, plan, limit)
         while not self._stopping:
-            loop.turn(1)
+            server.turn(1)
             watch.look()
             if self._told_to_reload:
                 self._told_to_reload = False
                 self._reload_soon()
-        self._drain(listening, loop, plan.drain, loaded, watch)
-        server.task_dispatcher.shutdown(timeout=1)
-        wasyncore.close_all(channels)
-        loop.close()
+        _drain(server, plan.drain, loaded, watch)
+        server.close()
 
-    def _drain(
-        self,
-        listening: list[Any],
-        loop: Loop,
-        seconds: float,
-        loaded: Loaded,
-        watch: _Watch,
-    ) -> None:
-        """Accept no more, and go on until no connection has anything under way. Then, or
-        when the time is over, all are closed, also for threads that wait for their clients."""
-        for one in listening:
-            one.stopping = True
-            one.accepting = False
-            loop.remove(one._fileno)
-            one.del_channel()
-            one.socket.close()
-        loaded.wake()
-        until = time.monotonic() + seconds
-        while time.monotonic() < until and any(map(_busy, listening)):
-            loop.turn(0.05)
-            watch.look()
-        for one in listening:
-            for channel in list(one.active_channels.values()):
-                channel.handle_close()
+
+def _drain(server: ChannelServer, seconds: float, loaded: Loaded, watch: _Watch) -> None:
+    """Accept no more, and go on until no connection has anything under way, or the time is
+    over."""
+    server.take_no_more()
+    loaded.wake()
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and any(one.is_busy() for one in server.connections()):
+        server.turn(0.05)
+        watch.look()
 
 
 def _need_room_for_bodies() -> None:
@@ -197,49 +161,11 @@ def _context(endpoint: Endpoint) -> ssl.SSLContext | None:
     return None if certificates is None else certificates.by_name()
 
 
-def _wrapped(context: ssl.SSLContext, plain: socket.socket) -> ssl.SSLSocket:
-    """Its handshake is to come."""
-    return context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
-
-
-def _accept(
-    listening: Any, accept: Callable[[], Any], context: ssl.SSLContext | None = None
-) -> tuple[socket.socket, Any] | None:
-    """A connection, or None. When none can be had now, the loop is not to ask at each turn."""
-    try:
-        accepted: tuple[socket.socket, Any] | None = accept()
-        if accepted is None or context is None:
-            return accepted
-        plain, address = accepted
-        plain.setblocking(False)
-        return _wrapped(context, plain), address
-    except OSError as error:
-        if error.errno in _EXHAUSTED:
-            log.error("no connection can be accepted: %s", error.strerror)
-            listening.loop.pause(listening._fileno, _PAUSE)
-        raise
-
-
-_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
-_PAUSE = 0.5
-"""Seconds."""
-
-
-def _busy(listening: Any) -> bool:
-    """Whether a connection has a request in work, half of one, or an answer to send."""
-    return any(
-        one.requests or one.request is not None or one.total_outbufs_len
-        for one in listening.active_channels.values()
-    )
-
-
 class _Watch:
     """Closes connections whose clients keep us waiting: looks once a second, when called."""
 
-    def __init__(
-        self, listening: list[Any], admission: Admission, plan: Plan, limit: int = CONNECTIONS
-    ) -> None:
-        self._listening, self._admission, self._many = listening, admission, limit * MANY
+    def __init__(self, server: ChannelServer, admission: Admission, plan: Plan, limit: int) -> None:
+        self._server, self._admission, self._many = server, admission, limit * MANY
         self._room = LoadShedder(admission)
         self._head, self._body = plan.header_timeout, plan.body_timeout
         self._next = 0.0
@@ -249,19 +175,20 @@ class _Watch:
         if now < self._next:
             return
         self._next = now + min(1.0, self._head / 2, self._body / 2)
-        open_now = [one for server in self._listening for one in server.active_channels.values()]
+        open_now = self._server.connections()
         patience = self._patience(len(open_now))
         for channel in open_now:
-            channel.look(now, patience)
+            if channel.late(now, patience):
+                channel.cut()
         self._make_room(now, open_now)
 
-    def _make_room(self, now: float, open_now: list[Any]) -> None:
+    def _make_room(self, now: float, open_now: list[Channel]) -> None:
         """For those who were refused."""
         if makers := self._room.makers(now):
-            standing = {one: one.stands(now) for one in open_now if one.addr[0] in makers}
-            found = [one for one, since in standing.items() if since is not None]
-            for one in nsmallest(self._room.count, found, key=standing.__getitem__):
-                one.handle_close()
+            named = [one for one in open_now if one.peer in makers]
+            standing = {one: since for one in named if (since := one.stands(now)) is not None}
+            for one in nsmallest(self._room.count, standing, key=standing.__getitem__):
+                one.cut()
                 self._room.cut()
 
     def _patience(self, connections: int) -> Patience:

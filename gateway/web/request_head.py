@@ -16,7 +16,7 @@ What the servers give was measured (granian 2.8, waitress 3.0), and differs:
 | client dies in its body | a normal end of `wsgi.input` | the request is never seen |
 
 Nothing is normalised by either: dot segments and `//` further on stay, and a
-`%2F` is a slash. So a key comes from `path`. `servers/waitress_channel` mends what
+`%2F` is a slash. So a key comes from `path`. `servers/waitress_inside` mends what
 waitress does: a path's beginning is restored (`restore`), headers are
 joined by `,`, and `X_Name` has a variable of its own (`variable`), as in the test
 server. On granian nothing tells the two names apart but what the client signed

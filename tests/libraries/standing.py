@@ -15,13 +15,13 @@ import pytest
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """`ours`: the files in which all of it is. `public`: others that import the library too,
+    """`ours`: the one file in which all of it is. `public`: others that import the library too,
     and call what it documents. `takes`: parameters of a function (`module:Class.method`),
     `written`: texts of its source. Blanks and line ends do not count."""
 
     distribution: str
     module: str
-    ours: tuple[str, ...]
+    ours: str
     public: tuple[str, ...] = ()
     takes: Mapping[str, str] = field(default_factory=dict)
     written: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Standing:
 
     def moved(self) -> list[str]:
         where = f"{self.distribution} {self.installed()}"
-        return [f"{where}: {what} ({', '.join(self.ours)})" for what in self._moved()]
+        return [f"{where}: {what} ({self.ours})" for what in self._moved()]
 
     def _moved(self) -> Iterator[str]:
         for name, promised in self.takes.items():

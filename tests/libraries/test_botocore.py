@@ -9,7 +9,7 @@ from tests.libraries.standing import Standing
 STANDING = Standing(
     distribution="botocore",
     module="botocore",
-    ours=("drivers/s3/finding.py",),
+    ours="drivers/s3/finding.py",
     public=("gateway/testing/server/keys.py",),
     takes={
         "botocore.session:Session.get_component": "self name",

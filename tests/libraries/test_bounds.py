@@ -50,7 +50,7 @@ def test_its_version_is_bounded(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(ALL))
 def test_all_that_stands_on_it_is_in_its_files(name: str) -> None:
     standing = ALL[name]
-    known = {*standing.ours, *standing.public}
+    known = {standing.ours, *standing.public}
     assert not [one for one in known if not (ROOT / one).is_file()]
     importing = {
         path.relative_to(ROOT).as_posix()
@@ -61,14 +61,31 @@ def test_all_that_stands_on_it_is_in_its_files(name: str) -> None:
     assert importing <= known
 
 
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_others_import_nothing_that_is_marked_as_its_inside(name: str) -> None:
+    standing = ALL[name]
+    marked = {
+        f"{path}: {one}"
+        for path in standing.public
+        for one in names((ROOT / path).read_text("utf-8"))
+        if one.partition(".")[0] == standing.module and "._" in one
+    }
+    assert marked == set()
+
+
 def imported(path: Path) -> set[str]:
     """The first names of all that a file imports."""
+    return {one.partition(".")[0] for one in names(path.read_text("utf-8"))}
+
+
+def names(source: str) -> set[str]:
+    """All that is imported, in full."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
-            found.add(node.module.partition(".")[0])
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return found
 
 
@@ -77,9 +94,9 @@ def test_what_has_moved_is_said() -> None:
     standing = Standing(
         distribution="pytest",
         module="pytest",
-        ours=("ours.py",),
+        ours="ours.py",
         takes={"tests.libraries.test_bounds:imported": "file", "os:no.such": ""},
-        written={"tests.libraries.test_bounds:imported": ("in  ast.walk(", "nothing")},
+        written={"tests.libraries.test_bounds:imported": ("one  in names(", "nothing")},
     )
     said = standing.moved()
     assert len(said) == 3
@@ -87,3 +104,10 @@ def test_what_has_moved_is_said() -> None:
     assert "tests.libraries.test_bounds:imported takes path, no longer file" in said[0]
     assert "os:no.such is gone" in said[1]
     assert "imported has no 'nothing'" in said[2]
+
+
+def test_all_that_is_imported_is_seen() -> None:
+    source = (
+        "import a.b, c\nfrom d import _e as f\nfrom . import g\ndef h():\n    from i.j import k"
+    )
+    assert names(source) == {"a.b", "c", "d._e", "i.j.k"}

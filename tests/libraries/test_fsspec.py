@@ -11,7 +11,7 @@ from tests.libraries.standing import Standing
 STANDING = Standing(
     distribution="fsspec",
     module="fsspec",
-    ours=("drivers/fsspec/internals.py",),
+    ours="drivers/fsspec/internals.py",
     public=("drivers/fsspec/opening.py",),
     takes={
         "fsspec.implementations.local:LocalFileSystem._strip_protocol": "path",

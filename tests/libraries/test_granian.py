@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+
+import pytest
+
 from tests.libraries.standing import Standing
 
 STANDING = Standing(
     distribution="granian",
     module="granian",
-    ours=(
-        "gateway/servers/granian.py",
-        "gateway/servers/granian_parent.py",
-        "gateway/servers/granian_worker.py",
-    ),
+    ours="gateway/servers/granian_inside.py",
+    public=("gateway/servers/granian.py",),
     takes={
         "granian.server.mp:MPServer.serve": "self spawn_target target_loader wrap_loader",
         "granian.server.mp:MPServer._spawn_worker": "self idx target callback_loader",
@@ -44,6 +46,7 @@ STANDING = Standing(
         ),
         "granian.server.common:AbstractWorker.__init__": ("self.birth = time.monotonic()",),
         "granian.server.mp:WorkerProcess._spawn": ("self.inner = ",),
+        "granian.server.mp:WorkerProcess.kill": ("self.interrupt_by_parent = True",),
         # a worker calls the loader after it was spawned, before it listens
         "granian.server.mp:WorkerProcess.wrap_target": ("callback = callback_loader()",),
         # signals: a thread of ours calls the parent's handler; a worker's is Python's
@@ -79,3 +82,28 @@ STANDING = Standing(
 
 def test_granian_is_as_we_know_it() -> None:
     assert STANDING.moved() == []
+
+
+def test_what_is_ours_of_its_parent_hides_nothing_of_it() -> None:
+    """But the four methods that are meant to."""
+    pytest.importorskip("granian")
+    from granian.server.mp import MPServer
+
+    from gateway.servers.granian_inside import Supervisor
+    from gateway.servers.granian_parent import Parent
+
+    written = re.compile(r"self\.(\w+)(?:, self\.\w+)*(?:: [^=\n]+)? =|, self\.(\w+) =")
+
+    def names(*classes: type) -> set[str]:
+        found = {name for one in classes for name in vars(one) if not name.startswith("__")}
+        sources = "".join(inspect.getsource(one) for one in classes)
+        return found | {name for pair in written.findall(sources) for name in pair if name}
+
+    its = names(*[one for one in MPServer.__mro__ if one.__module__.startswith("granian")])
+    assert {"wrks", "_ssp", "interrupt_signal", "startup"} < its
+    assert names(Supervisor, Parent) & its - {"_ssp", "_shd", "_sso"} == {
+        "_serve_loop",
+        "_spawn_worker",
+        "_init_shared_socket",
+        "_drop_shared_socket",
+    }

@@ -7,11 +7,7 @@ from tests.libraries.standing import Standing
 STANDING = Standing(
     distribution="waitress",
     module="waitress",
-    ours=(
-        "gateway/servers/waitress.py",
-        "gateway/servers/waitress_channel.py",
-        "gateway/servers/waitress_loop.py",
-    ),
+    ours="gateway/servers/waitress_inside.py",
     takes={
         "waitress.server:create_server": "application map _start _sock _dispatcher kw",
         "waitress.server:BaseWSGIServer.pull_trigger": "self",

@@ -598,7 +598,7 @@ def _long_dates(number: int) -> None:
 def _long_headers(number: int) -> None:
     from waitress.adjustments import Adjustments
 
-    from gateway.servers.waitress_channel import Parser
+    from gateway.servers.waitress_inside import Parser
 
     name = f"x_{number}_{'a' * 50_000}"
     parser = Parser(Adjustments())

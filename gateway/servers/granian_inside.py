@@ -1,0 +1,330 @@
+"""All that the gateway uses of granian's inside (2.8): what it does not document, and may move.
+
+In the parent, `Supervisor`:
+- between start-up and shutdown `_serve` calls `_serve_loop`: here that is `supervise`, and
+  granian's own is not used;
+- `interrupt_children` has the places in `wrks` of workers that died, put there by a thread
+  for each; `main_loop_interrupt` is set after that, and when `interrupt_signal` is;
+- `_spawn_worker` makes a worker of what it gets of `_init_shared_socket` (`_ssp`, `_shd` and
+  `_sso` go to it as they are) and of a loader, which it calls before it listens. A worker has
+  `_id`, `birth` and `inner`, its process; here it has `orders`, too;
+- a worker's own `kill` is not used: after it nobody is told that it died.
+
+In a worker, `serve`:
+- it takes what the parent gives all workers (`WorkerProcess.wrap_target`);
+- `WSGIWorker` is a server, whose `serve_mtr` returns at once and serves in threads of its own
+  until its `WorkerSignal` is set. That there is one in a process is only granian's habit;
+- a `SocketHolder` owns the descriptor that it gets; where it is a Unix socket's, a peer's path
+  is REMOTE_ADDR;
+- a process of multiprocessing runs no `atexit` functions at its end, but what `Finalize` has.
+
+`tests/libraries/test_granian.py` says first when something of this moves.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import tempfile
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from multiprocessing.util import Finalize
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from granian import _futures, _granian, net
+from granian.server.mp import MPServer, WorkerProcess
+from granian.wsgi import _callback_wrapper
+
+from gateway.modes import WSGIApp
+from gateway.servers.certificates import CertificateFiles
+
+BACKLOG = 1024
+
+_rust: Any = _granian
+"""Its types are of another version."""
+
+_net: Any = net
+_scheduler: Any = _futures._new_cbscheduler
+
+
+class Address(NamedTuple):
+    """One that the parent has taken. On Linux each worker opens a socket of its own there,
+    elsewhere they have the parent's."""
+
+    spec: Any
+    shared: socket.socket | None = None
+
+    @classmethod
+    def taken(cls, host: str, port: int) -> Address:
+        spec = _net.SocketSpec(host, port, BACKLOG)
+        number = spec.build().get_fd()
+        if sys.platform == "linux":
+            return cls(spec)
+        shared = socket.socket(fileno=number)
+        shared.set_inheritable(True)
+        return cls(None, shared)
+
+    def open(self) -> socket.socket:
+        return self.shared or socket.socket(fileno=self.spec.build().get_fd())
+
+    def close(self) -> None:
+        if self.shared is not None:
+            self.shared.close()
+
+
+Run = Callable[[Sequence[socket.socket], "SocketServers"], None]
+"""What a worker does, with the sockets of all addresses, until it is told to end."""
+
+Load = Callable[..., Run]
+"""Gives it, in a worker, before that listens."""
+
+
+class Spawned(NamedTuple):
+    """A worker, as its parent sees it."""
+
+    place: int
+    worker: Any
+
+    @property
+    def pid(self) -> int:
+        return int(self.worker._id())
+
+    @property
+    def orders(self) -> Connection:
+        found: Connection = self.worker.orders
+        return found
+
+    def is_alive(self) -> bool:
+        return bool(self.worker.is_alive())
+
+    def lived(self) -> float:
+        """Seconds since it was spawned."""
+        return time.monotonic() - float(self.worker.birth)
+
+    @property
+    def exit_code(self) -> int | None:
+        """multiprocessing's: the negative number of the signal that killed it."""
+        code: int | None = self.worker.inner.exitcode
+        return code
+
+    def kill(self) -> None:
+        self.worker.inner.kill()
+
+
+class Supervisor(MPServer, ABC):
+    """granian's parent process, for who decides when there are which workers. All of them
+    serve at all `addresses`; `options` are granian's."""
+
+    load: Load
+    """What workers that are spawned from now on call."""
+
+    def __init__(self, addresses: Sequence[tuple[str, int]], **options: Any) -> None:
+        host, port = addresses[0]
+        super().__init__("gateway", address=host, port=port, **options)
+        self._addresses = addresses
+
+    # for a subclass to say
+
+    @abstractmethod
+    def equipped(self, load: Load) -> tuple[Load, Connection]:
+        """How the next worker is to load, and by what it hears of its parent."""
+
+    @abstractmethod
+    def supervise(self) -> None:
+        """From when the first workers are spawned, until it is `told_to_end` or wants to."""
+
+    # for a subclass to use
+
+    def run(self, load: Load) -> int:
+        """The exit code."""
+        self.load = load
+        try:
+            self.serve(serve, target_loader=load, wrap_loader=False)
+        except SystemExit as error:
+            return int(error.code or 0)
+        return 0
+
+    @property
+    def told_to_end(self) -> bool:
+        return bool(self.interrupt_signal)
+
+    def tell_to_end(self, number: int) -> None:
+        """As the signal of that number does; not in a signal's handler, for it may wait."""
+        handler: Callable[[int, None], None] = self.signal_handler_interrupt
+        handler(number, None)
+
+    def wake(self) -> None:
+        """End its `sleep`, or the next one."""
+        self.main_loop_interrupt.set()
+
+    def sleep(self, seconds: float | None) -> None:
+        """So long, or until it is woken, a worker dies, or it is told to end."""
+        self.main_loop_interrupt.wait(seconds)
+        self.main_loop_interrupt.clear()  # before the caller looks: what comes now sets it again
+
+    def spawned(self) -> list[Spawned]:
+        return [Spawned(place, one) for place, one in enumerate(self.wrks)]
+
+    def died(self) -> Iterator[Spawned]:
+        """Those of which nobody knows yet."""
+        while self.interrupt_children:
+            place = self.interrupt_children.pop(0)
+            yield Spawned(place, self.wrks[place])
+
+    def spawn(self, place: int) -> None:
+        """In the place of one that died."""
+        worker: Any = self._spawn_worker(place, serve, self.load)
+        worker.start()
+        self.wrks[place] = worker
+
+    # what granian calls
+
+    def _serve_loop(self, spawn_target: Any, target_loader: Any) -> None:
+        self.supervise()
+
+    def _spawn_worker(  # type: ignore[override]  # as MPServer's, which is not as its base's
+        self, idx: int, target: Any, callback_loader: Any
+    ) -> Any:
+        load, orders = self.equipped(self.load)
+        worker: Any = super()._spawn_worker(idx=idx, target=target, callback_loader=load)
+        worker.orders = orders
+        return worker
+
+    def _init_shared_socket(self) -> None:
+        """What workers get in place of one socket; `_sso` is what they keep beside it."""
+        self._taken = [Address.taken(*one) for one in self._addresses]
+        shared: Any = [one.shared for one in self._taken]
+        self._ssp, self._shd, self._sso = self._taken, None, shared  # type: ignore[assignment]
+
+    def _drop_shared_socket(self) -> None:
+        for one in self._taken:
+            one.close()
+
+
+_in_a_worker: Callable[[Callable[..., None]], Callable[..., None]] = WorkerProcess.wrap_target
+
+
+@_in_a_worker
+def serve(
+    number: int,
+    run: Run,
+    taken: tuple[Sequence[Address], None],
+    _ipc: None,
+    loop: Any,
+    _mode: Any,
+    threads: int,
+    blocking_threads: int,
+    python_threads: int,
+    idle_timeout: int,
+    backpressure: int,
+    _tasks: Any,
+    http: Any,
+    http1: Any,
+    http2: Any,
+    _websockets: bool,
+    static: None,
+    _log: None,
+    without_tls: Sequence[object],
+    _scope: Any,
+    metrics: Any,
+) -> None:
+    """In a worker. All but `run` and `taken` is as granian's parent gives it."""
+    sizes = (threads, blocking_threads, python_threads, idle_timeout, backpressure)
+
+    def begin(holder: Any, app: WSGIApp, tls: CertificateFiles | None) -> SocketServer:
+        words = without_tls if tls is None else _words(tls, without_tls)
+        more = (*sizes, http, http1, http2, static, *words, metrics)
+        worker = _rust.WSGIWorker(number, (None, holder), None, *more)
+        return SocketServer(worker, holder, app, loop)
+
+    run([one.open() for one in taken[0]], SocketServers(begin, backpressure))
+
+
+def _words(one: CertificateFiles, without: Sequence[object]) -> Sequence[object]:
+    return (True, str(one.certificate), str(one.key), *without[3:])
+
+
+class SocketServers:
+    """Begins servers in a worker; each takes up to `limit` connections."""
+
+    def __init__(
+        self, begin: Callable[[Any, WSGIApp, CertificateFiles | None], SocketServer], limit: int
+    ) -> None:
+        self._begin, self.limit = begin, limit
+
+    def at(
+        self, listening: socket.socket, app: WSGIApp, tls: CertificateFiles | None
+    ) -> SocketServer:
+        """The socket stays the caller's."""
+        more = (BACKLOG,) if sys.platform == "linux" else ()
+        holder = _rust.SocketHolder(os.dup(listening.fileno()), False, *more)
+        return self._begin(holder, app, tls)
+
+    def at_path(self, path: Path, app: WSGIApp) -> SocketServer:
+        """At a Unix socket that is made there."""
+        return self._begin(_net.UnixSocketSpec(str(path), BACKLOG, None).build(), app, None)
+
+
+class SocketServer:
+    """One of granian's, which serves from now on, by a descriptor of its own."""
+
+    def __init__(self, worker: Any, holder: Any, app: WSGIApp, loop: Any) -> None:
+        self._worker, self._descriptor = worker, holder.get_fd()
+        self._signal, self._ended = _rust.WorkerSignal(), threading.Event()
+        self._signal.add_cb(self._ended.set)
+        self._stopped = False
+        self._lock = threading.Lock()
+        begin = worker.serve_mtr_uds if holder.is_uds() else worker.serve_mtr
+        call = _callback_wrapper(app, {}, None)
+        begin(_scheduler(loop, call, impl_asyncio=True), loop, self._signal)
+
+    def retire(self, listening: socket.socket, grace: float) -> None:
+        """Take no more connections of that socket, and end after so many seconds: what has
+        begun is answered, and what is idle then is closed.
+
+        To tell it to end at once would end handshakes that are under way (measured: under load
+        always some). So its descriptor is made one of a socket that nobody can reach, and made
+        the old one again when it is told to end: what it has told the kernel to watch must be
+        what it says is over."""
+        with self._lock, _nobody_calls() as silent:
+            if self._stopped:
+                return
+            os.dup2(silent.fileno(), self._descriptor, inheritable=False)
+        timer = threading.Timer(grace, self.stop, [listening])
+        timer.daemon = True
+        timer.start()
+
+    def stop(self, listening: socket.socket | None = None) -> None:
+        """Take no more, close what is idle, and end when all others are answered."""
+        with self._lock:
+            if self._stopped:  # its descriptor may be another's by now
+                return
+            self._stopped = True
+            if listening is not None and listening.fileno() >= 0:
+                os.dup2(listening.fileno(), self._descriptor, inheritable=False)
+            self._signal.set()
+
+    def wait(self) -> None:
+        self._ended.wait()
+
+
+@contextmanager
+def _nobody_calls() -> Iterator[socket.socket]:
+    """A socket that listens at a place that is gone."""
+    with socket.socket(socket.AF_UNIX) as silent:
+        with tempfile.TemporaryDirectory(prefix="gateway-") as folder:
+            silent.bind(str(Path(folder) / "silent"))
+            silent.listen(1)
+        silent.setblocking(False)
+        yield silent
+
+
+def at_the_end(work: Callable[[], None]) -> None:
+    """Have that done when this worker ends."""
+    Finalize(None, work, exitpriority=100)

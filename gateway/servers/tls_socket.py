@@ -1,0 +1,51 @@
+"""TLS on a connection from which one thread reads, and to which others write.
+
+OpenSSL lets one thread at a time use a connection, so each takes its turn. All bytes that
+came are read at once: none is left where who waits for the socket does not see it.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from contextlib import suppress
+
+RECORD = 1 << 14
+"""Bytes of plain text that TLS sends at once, at most (RFC 8446 §5.1)."""
+
+WANTS = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+def wrapped(context: ssl.SSLContext, plain: socket.socket) -> ssl.SSLSocket:
+    """Its handshake is to come. The socket does not block."""
+    return context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
+
+
+class TLSSocket:
+    """What is sent or received without being able to wait."""
+
+    def __init__(self, connection: ssl.SSLSocket) -> None:
+        self._connection, self._turn = connection, threading.Lock()
+
+    def receive(self) -> bytes | None:
+        """A record, b"" at the end; None: not yet. The first calls are the handshake. Raises
+        `OSError`."""
+        try:
+            with self._turn:
+                return self._connection.recv(RECORD)
+        except WANTS:
+            return None
+
+    def send(self, data: bytes) -> int:
+        """How many bytes were taken. Raises `OSError`."""
+        try:
+            with self._turn:
+                return self._connection.send(data)
+        except WANTS:
+            return 0
+
+    def say_end(self) -> None:
+        """Without waiting for an answer."""
+        with self._turn, suppress(OSError, ValueError):
+            self._connection.unwrap()

@@ -1,0 +1,341 @@
+"""All that the gateway uses of waitress's inside (3.0): what it does not document, and may move.
+
+Its connections are channels, which read requests with a parser and answer them with tasks.
+They have here what they lack for S3 clients, and for slow ones:
+
+- A number or an address in a head that Python cannot read ends a connection without
+  an answer, and with an error in the log.
+- It capitalises header names; boto3 makes the names of metadata from them.
+- It takes all but one of the slashes away with which a path begins.
+- It drops headers whose names have `_`, and joins those that come twice by `, `,
+  where a signature has `,` ("Authenticating Requests", canonical headers).
+- A request with `Expect: 100-continue` and no bytes of body is never completed:
+  an upload of an empty file hangs until the client gives up.
+- It closes what was silent for a time, looking every 30 s, and never while a
+  request is in work. So a byte a minute keeps a connection, and a client that
+  takes nothing of a long answer keeps a thread. Here each says whether it is `late`.
+- It knows no TLS. A channel whose socket is Python's `ssl`'s reads and writes through that.
+
+Its listening sockets and channels are in one map by descriptor, over which its loop goes. It
+asks each at each turn whether it wants to read or to write: ours does not (`event_loop`). It
+has no way to stop gently either: here the listening sockets can be closed before the channels.
+
+`tests/libraries/test_waitress.py` says first when something of this moves.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import re
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from waitress import wasyncore
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError, get_header_lines
+from waitress.server import create_server
+from waitress.task import WSGITask
+from waitress.utilities import Error
+
+from gateway.common.system import translate
+from gateway.modes import WSGIApp
+from gateway.servers.event_loop import READ, WRITE, EventLoop
+from gateway.servers.pace import Patience, Phase, Progress
+from gateway.servers.shedding import STILL
+from gateway.servers.tls_socket import RECORD, TLSSocket, wrapped
+from gateway.storage import Full
+from gateway.web.request_head import UNDERSCORE, restore, variable
+
+log = logging.getLogger("gateway")
+
+_BUFFER = 1 << 20
+"""Bytes of an answer that are taken from the application before its client has."""
+
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
+_PAUSE = 0.5
+"""Seconds."""
+
+_AMZ_NAMES = re.compile(rb"^X-Amz-[^:\r\n]+", re.MULTILINE)
+
+
+class _Task(WSGITask):  # type: ignore[misc]  # waitress has no types
+    def get_environment(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().get_environment()
+        restore(environ)
+        if self.channel.tls is not None:
+            environ["wsgi.url_scheme"] = "https"
+        return environ
+
+    def build_response_header(self) -> bytes:
+        if self.channel.server.stopping:  # or its client keeps the server from ending
+            self.set_close_on_finish()
+        head: bytes = super().build_response_header()
+        return _AMZ_NAMES.sub(lambda name: name[0].lower(), head)
+
+
+class _SlowDown(Error):  # type: ignore[misc]  # waitress has no types
+    code, reason = 503, "Slow Down"
+
+
+class _Full(Error):  # type: ignore[misc]  # waitress has no types
+    code, reason = 507, "Insufficient Storage"
+
+
+class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
+    def parse_header(self, header_plus: bytes) -> None:
+        try:
+            super().parse_header(header_plus)
+        except ValueError:  # a length of 5,000 digits, or a target such as http://[
+            raise ParsingError("The request's head cannot be understood.") from None
+        # Each line but the first and the empty one is a header of its own, as a rule.
+        if header_plus.count(b"\r\n") - 2 != len(self.headers):
+            self._read_again(header_plus.partition(b"\r\n")[2])
+
+    def _read_again(self, lines: bytes) -> None:
+        """What was dropped or joined; all lines have been found to be well-formed."""
+        found: dict[str, list[str]] = {}
+        for line in get_header_lines(lines):
+            name, _, value = line.decode("latin-1").partition(":")
+            found.setdefault(variable(name), []).append(value.strip(" \t"))
+        for key, values in found.items():
+            name = key.removeprefix("HTTP_")
+            if UNDERSCORE in name or (len(values) > 1 and name in self.headers):
+                self.headers[name] = ",".join(values)
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
+    parser_class, task_class = Parser, _Task
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._moved, self._progress = 0, Progress()
+        self.request: Any
+        self.tls: TLSSocket | None = None
+        self._record = b""
+        if isinstance(self.socket, ssl.SSLSocket):
+            self.tls = TLSSocket(self.socket)
+            self.sendbuf_len = RECORD  # of what is given to it, no more is taken at once
+
+    # what is to be known of it
+
+    @property
+    def peer(self) -> str:
+        return str(self.addr[0])
+
+    def is_busy(self) -> bool:
+        """Whether it has a request in work, half of one, or an answer to send."""
+        return bool(self.requests or self.request is not None or self.total_outbufs_len)
+
+    def late(self, now: float, patience: Patience) -> bool:
+        """Whether its client has kept us waiting for too long. To be asked about once a second;
+        `now` is of any clock."""
+        return self._progress.late(self._phase(), self._moved, now, patience)
+
+    def stands(self, now: float) -> float | None:
+        """Since when its client has taken nothing of an answer that a thread waits to write;
+        None: it has."""
+        return self._progress.stands(self._moved, now, STILL) if self.requests else None
+
+    def cut(self) -> None:
+        """In the thread of the loop."""
+        self.handle_close()
+
+    def _phase(self) -> Phase:
+        if self.total_outbufs_len:
+            return Phase("answer")
+        if self.requests:
+            return Phase("work")
+        if self.request is None:
+            return Phase("idle", self.last_activity)
+        return Phase("body" if self.request.headers_finished else "head", id(self.request))
+
+    # what waitress calls
+
+    def add_channel(self, map: dict[int, Any] | None = None) -> None:
+        super().add_channel(map)
+        self.server.loop.add(self._fileno)
+
+    def del_channel(self, map: dict[int, Any] | None = None) -> None:
+        self.server.loop.remove(self._fileno)
+        super().del_channel(map)
+
+    def received(self, data: bytes) -> bool:
+        """A body that cannot be spooled is answered, not cut."""
+        try:
+            done: bool = super().received(data)
+        except OSError as error:
+            log.error("a body cannot be spooled: %s", error.strerror)
+            return self._refuse(error)
+        return done
+
+    def _refuse(self, error: OSError) -> bool:
+        full = isinstance(translate(error), Full)
+        with self.requests_lock:
+            request: Any = self.request
+            self.request = None
+            request.error = (_Full if full else _SlowDown)("The body cannot be kept here now.")
+            request.expect_continue = False
+            self.requests.append(request)
+            if len(self.requests) == 1:
+                self.server.add_task(self)
+        return True
+
+    def send_continue(self) -> None:
+        if self.request.body_rcv is None:
+            self.request.expect_continue = False
+        else:
+            super().send_continue()
+
+    def handle_read(self) -> None:
+        if self.tls is None or self._decrypt(self.tls):
+            super().handle_read()
+
+    def _decrypt(self, tls: TLSSocket) -> bool:
+        """Whether there is something to be read, or an end."""
+        try:
+            record = tls.receive()
+        except OSError:
+            self.handle_close()
+            return False
+        self._record = record or b""
+        return record is not None
+
+    def recv(self, size: int) -> bytes:
+        if self.tls is None:
+            data: bytes = super().recv(size)
+        else:
+            data, self._record = self._record, b""
+            if not data:
+                self.handle_close()
+        self._moved += len(data)
+        return data
+
+    def send(self, data: bytes, do_close: bool = True) -> int:
+        if self.tls is None:
+            sent: int = super().send(data, do_close)
+        else:
+            sent = self._encrypt(self.tls, data, do_close)
+        self._moved += sent
+        return sent
+
+    def _encrypt(self, tls: TLSSocket, data: bytes, do_close: bool) -> int:
+        try:
+            return tls.send(data)
+        except OSError:
+            if do_close:
+                self.handle_close()
+            return 0
+
+    def handle_close(self) -> None:
+        if self.tls is not None:
+            self.tls.say_end()
+        super().handle_close()
+
+
+class ChannelLoop(EventLoop[Any]):
+    """waitress's loop, in its place."""
+
+    def wanted(self, channel: Any) -> int:
+        reads = READ if channel.readable() else 0
+        return reads | (WRITE if channel.writable() and not channel.accepting else 0)
+
+    def rests(self, channel: Any) -> bool:
+        return isinstance(channel, Channel) and not channel.requests
+
+    def read(self, channel: Any) -> None:
+        wasyncore.read(channel)
+
+    def write(self, channel: Any) -> None:
+        wasyncore.write(channel)
+
+
+class ChannelServer:
+    """waitress, which takes up to `limit` connections at all `sockets`: with TLS where there is
+    a context for one. All methods but `wake` are for the thread of the loop."""
+
+    def __init__(
+        self,
+        app: WSGIApp,
+        sockets: Sequence[socket.socket],
+        contexts: Sequence[ssl.SSLContext | None],
+        *,
+        threads: int,
+        max_body: int,
+        limit: int,
+    ) -> None:
+        self._channels: dict[int, Any] = {}
+        self._server = create_server(
+            app,
+            map=self._channels,
+            sockets=sockets,
+            threads=threads,
+            max_request_body_size=max_body,
+            channel_timeout=1 << 30,  # channels say when they are `late`
+            connection_limit=limit,
+            outbuf_high_watermark=_BUFFER,
+            outbuf_overflow=4 * _BUFFER,
+            clear_untrusted_proxy_headers=False,
+            asyncore_use_poll=True,
+            log_socket_errors=False,  # clients that vanish
+            ident=None,
+        )
+        self._loop = ChannelLoop(self._channels)
+        found = [one for one in self._channels.values() if hasattr(one, "active_channels")]
+        for one, context in zip(found, contexts, strict=True):
+            one.channel_class, one.loop, one.stopping = Channel, self._loop, False
+            one.accept = partial(_accept, one, one.accept, context)
+        self._listening = found
+
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        return tuple((one.effective_host, int(one.effective_port)) for one in self._listening)
+
+    def turn(self, seconds: float) -> None:
+        """Wait so long at most for something to do, and do all that there is."""
+        self._loop.turn(seconds)
+
+    def wake(self) -> None:
+        """End that wait; in any thread, and in a signal's handler. Raises `OSError` once it is
+        closed."""
+        self._listening[0].pull_trigger()
+
+    def connections(self) -> list[Channel]:
+        return [one for server in self._listening for one in server.active_channels.values()]
+
+    def take_no_more(self) -> None:
+        """Close the listening sockets, and each connection with its next answer."""
+        for one in self._listening:
+            one.stopping = True
+            one.accepting = False
+            self._loop.remove(one._fileno)
+            one.del_channel()
+            one.socket.close()
+
+    def close(self) -> None:
+        """All connections too, also for threads that wait for their clients."""
+        for one in self.connections():
+            one.cut()
+        self._server.task_dispatcher.shutdown(timeout=1)
+        wasyncore.close_all(self._channels)
+        self._loop.close()
+
+
+def _accept(
+    listening: Any, accept: Callable[[], Any], context: ssl.SSLContext | None = None
+) -> tuple[socket.socket, Any] | None:
+    """A connection, or None. When none can be had now, the loop is not to ask at each turn."""
+    try:
+        accepted: tuple[socket.socket, Any] | None = accept()
+        if accepted is None or context is None:
+            return accepted
+        plain, address = accepted
+        plain.setblocking(False)
+        return wrapped(context, plain), address
+    except OSError as error:
+        if error.errno in _EXHAUSTED:
+            log.error("no connection can be accepted: %s", error.strerror)
+            listening.loop.pause(listening._fileno, _PAUSE)
+        raise
