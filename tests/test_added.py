@@ -28,6 +28,7 @@ from gateway.storage import (
     Unavailable,
     pieces,
 )
+from tests import catalogs
 from tests.test_chain import JOURNAL, Sample
 
 DECLARED = """
@@ -58,8 +59,8 @@ def plugins() -> Plugins:
 class Site:
     """A data folder, workers on it, and who changes its catalog from beside."""
 
-    def __init__(self, folder: Path, plugins: Plugins) -> None:
-        self.folder, self._plugins = folder, plugins
+    def __init__(self, folder: Path, plugins: Plugins, table: str) -> None:
+        self.folder, self._plugins, self._table = folder, plugins, table
         self.opened: list[Runtime] = []
         self.environ: dict[str, str] = {}
         self.configuration = self.configure(DECLARED)
@@ -67,7 +68,7 @@ class Site:
 
     def configure(self, text: str) -> Configuration:
         file = self.folder / "gateway.toml"
-        file.write_text(f'[server]\ndata = "data"\n{text}', encoding="utf-8")
+        file.write_text(f'[server]\ndata = "data"\n{self._table}{text}', encoding="utf-8")
         self.configuration = load(file, environ={}, plugins=self._plugins)
         return self.configuration
 
@@ -91,10 +92,16 @@ class Site:
         self._catalog.close()
 
 
-@pytest.fixture
-def site(tmp_path: Path, plugins: Plugins) -> Iterator[Site]:
+@pytest.fixture(params=catalogs.SHARED)
+def site(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    plugins: Plugins,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Site]:
     JOURNAL.clear()
-    site = Site(tmp_path, plugins)
+    catalogs.without_delay(monkeypatch)
+    site = Site(tmp_path, plugins, catalogs.table(request.param))
     yield site
     site.close()
 

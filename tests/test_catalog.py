@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import socket
-import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import OperationalError
 
 from gateway.access.grants import Grant
@@ -36,9 +36,7 @@ from gateway.catalog.secrets import Keyring, find_master, make_master, new_maste
 from gateway.config import Configuration, load
 from gateway.plugins.finding import Plugins
 from gateway.storage import AlreadyExists, Busy, Conflict, NotFound, Secret, Unavailable
-
-POSTGRES = os.environ.get("GATEWAY_TEST_POSTGRES", "")
-"""postgresql+psycopg://… of a database that tests may empty."""
+from tests import catalogs
 
 PATIENCE = 120
 
@@ -54,7 +52,6 @@ access = { archive = "read" }
 [services.archive]
 driver = "memory"
 """
-KINDS = ["sqlite", "memory", *(["postgres"] if POSTGRES else [])]
 
 
 @pytest.fixture(scope="module")
@@ -77,25 +74,41 @@ def configuration(configure: Callable[..., Configuration]) -> Configuration:
     return configure()
 
 
-@pytest.fixture(params=KINDS)
+@dataclass(frozen=True)
+class Shared:
+    """A catalog that several processes have."""
+
+    kind: str
+    configuration: Configuration
+
+    def execute(self, statement: str) -> list[Any]:
+        engine = catalogs.engine(self.kind, self.configuration.data)
+        with engine.begin() as connection:
+            found = connection.execute(text(statement))
+            rows: list[Any] = list(found.all()) if found.returns_rows else []
+        engine.dispose()
+        return rows
+
+
+@pytest.fixture(params=catalogs.SHARED)
+def shared(
+    request: pytest.FixtureRequest,
+    configure: Callable[..., Configuration],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Shared:
+    catalogs.without_delay(monkeypatch)
+    return Shared(request.param, configure(catalogs.table(request.param) + DECLARED))
+
+
+@pytest.fixture(params=catalogs.KINDS)
 def catalog(request: pytest.FixtureRequest, tmp_path: Path, plugins: Plugins) -> Iterator[Catalog]:
     file = tmp_path / "gateway.toml"
     memory = str(request.param == "memory").lower()
-    url = f'[catalog]\nurl = "{POSTGRES}"\n' if request.param == "postgres" else ""
-    file.write_text(f'[server]\ndata = "data"\nmemory = {memory}\n{url}{DECLARED}')
-    if url:
-        _empty_postgres()
+    table = catalogs.table(request.param)
+    file.write_text(f'[server]\ndata = "data"\nmemory = {memory}\n{table}{DECLARED}')
     opened = open_catalog(load(file, environ={}, plugins=plugins), {})
     yield opened
     opened.close()
-
-
-def _empty_postgres() -> None:
-    from sqlalchemy import create_engine
-
-    engine = create_engine(POSTGRES)
-    schema.METADATA.drop_all(engine)
-    engine.dispose()
 
 
 # keys
@@ -255,10 +268,8 @@ def test_of_many_that_want_a_name_one_gets_it(catalog: Catalog) -> None:
 # currency
 
 
-def test_another_catalog_of_the_same_folder_sees_each_change_at_once(
-    configuration: Configuration,
-) -> None:
-    mine, other = open_catalog(configuration, {}), open_catalog(configuration, {})
+def test_another_catalog_of_the_same_folder_sees_each_change_at_once(shared: Shared) -> None:
+    mine, other = (open_catalog(shared.configuration, {}) for _ in range(2))
     try:
         made = other.add_key(id="new", account="alice")
         assert mine.credential("new") is not None  # and remembers it
@@ -277,13 +288,13 @@ def test_another_catalog_of_the_same_folder_sees_each_change_at_once(
 
 
 @pytest.mark.usefixtures("processes")
-def test_another_process_is_seen_too(configuration: Configuration) -> None:
-    catalog = open_catalog(configuration, {})
+def test_another_process_is_seen_too(shared: Shared) -> None:
+    catalog = open_catalog(shared.configuration, {})
     try:
         catalog.add_key(id="doomed")
         assert catalog.credential("doomed") is not None
         command = [sys.executable, "-m", "gateway", "keys", "revoke", "doomed"]
-        place = ["--config", str(configuration.origin.path)]
+        place = ["--config", str(shared.configuration.origin.path)]
         subprocess.run([*command, *place], check=True, capture_output=True)
         assert catalog.credential("doomed") is None
     finally:
@@ -320,7 +331,8 @@ def test_what_is_remembered_is_bounded() -> None:
 # the first credential
 
 
-def test_the_first_credential_is_made_once(configuration: Configuration) -> None:
+def test_the_first_credential_is_made_once(shared: Shared) -> None:
+    configuration = shared.configuration
     first = prepare(configuration, {})
     assert first is not None
     assert prepare(configuration, {}) is None
@@ -432,8 +444,9 @@ def test_the_master_key_is_a_file_of_the_owner(configuration: Configuration) -> 
 
 
 def test_a_wrong_or_missing_master_key_is_said_at_start(
-    configuration: Configuration, monkeypatch: pytest.MonkeyPatch
+    shared: Shared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    configuration = shared.configuration
     monkeypatch.setattr("gateway.catalog.secrets._PATIENCE", 0.02)
     open_and_close(configuration, {})
     assert configuration.data is not None
@@ -478,12 +491,12 @@ def test_processes_that_start_at_once_agree_on_the_master_key(tmp_path: Path) ->
     assert make_master(tmp_path).reveal_bytes() == agreed  # who comes later makes no other
 
 
-def test_catalogs_that_are_opened_at_once_are_one(configuration: Configuration) -> None:
+def test_catalogs_that_are_opened_at_once_are_one(shared: Shared) -> None:
     barrier = threading.Barrier(6)
 
     def start(_: int) -> object:
         barrier.wait()
-        return prepare(configuration, {})
+        return prepare(shared.configuration, {})
 
     with ThreadPoolExecutor(6) as pool:
         assert len([one for one in pool.map(start, range(6)) if one is not None]) == 1
@@ -492,29 +505,22 @@ def test_catalogs_that_are_opened_at_once_are_one(configuration: Configuration) 
 # the schema
 
 
-def stored_version(configuration: Configuration, change: str = "") -> str:
-    assert configuration.data is not None
-    connection = sqlite3.connect(configuration.data / "catalog.db")
-    with connection:
-        if change:
-            connection.execute("UPDATE meta SET value = ? WHERE name = 'schema'", (change,))
-        rows: list[Any] = connection.execute(
-            "SELECT value FROM meta WHERE name = 'schema'"
-        ).fetchall()
-    connection.close()
-    return str(rows[0][0])
+def stored_version(shared: Shared) -> str:
+    ((version,),) = shared.execute("SELECT value FROM meta WHERE name = 'schema'")
+    return str(version)
 
 
-def test_a_newer_catalog_is_refused(configuration: Configuration) -> None:
-    open_and_close(configuration, {})
-    stored_version(configuration, "99")
+def test_a_newer_catalog_is_refused(shared: Shared) -> None:
+    open_and_close(shared.configuration, {})
+    shared.execute("UPDATE meta SET value = '99' WHERE name = 'schema'")
     with pytest.raises(CatalogError, match="schema version 99"):
-        open_and_close(configuration, {})
+        open_and_close(shared.configuration, {})
 
 
 def test_an_older_catalog_is_upgraded_step_by_step(
-    configuration: Configuration, monkeypatch: pytest.MonkeyPatch
+    shared: Shared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    configuration = shared.configuration
     open_and_close(configuration, {})
     taken: list[int] = []
     now = len(schema.MIGRATIONS)
@@ -525,7 +531,7 @@ def test_an_older_catalog_is_upgraded_step_by_step(
         monkeypatch.setattr(module, "MIGRATIONS", steps)
     open_and_close(configuration, {})
     assert taken == [now, now + 1]
-    assert stored_version(configuration) == str(now + 2)
+    assert stored_version(shared) == str(now + 2)
     open_and_close(configuration, {})
     assert taken == [now, now + 1]
 
@@ -742,14 +748,15 @@ def test_bindings_are_added_once(catalog: Catalog) -> None:
 
 
 def test_a_catalog_of_the_version_before_is_upgraded(
-    configuration: Configuration, monkeypatch: pytest.MonkeyPatch
+    shared: Shared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from gateway.catalog import database
 
+    configuration = shared.configuration
     for module in (schema, database):
         monkeypatch.setattr(module, "MIGRATIONS", schema.MIGRATIONS[:1])
     open_and_close(configuration, {})
-    assert stored_version(configuration) == "1"
+    assert stored_version(shared) == "1"
     monkeypatch.undo()
     catalog = open_catalog(configuration, {})
     try:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import inspect, text
 
 from gateway.access.actions import ALL
 from gateway.access.grants import Grant
@@ -30,9 +29,7 @@ from gateway.storage import (
     NoSuchStore,
     Unavailable,
 )
-
-POSTGRES = os.environ.get("GATEWAY_TEST_POSTGRES", "")
-KINDS = ["sqlite", "memory", *(["postgres"] if POSTGRES else [])]
+from tests import catalogs
 
 ALICE = Identity(key="a", account="alice")
 ROOT = Identity(key="r", account="root", access="admin")
@@ -52,23 +49,17 @@ def configure(tmp_path: Path, plugins: Plugins) -> Callable[[str], Configuration
     def configure(kind: str) -> Configuration:
         file = tmp_path / "gateway.toml"
         memory = str(kind == "memory").lower()
-        url = f'[catalog]\nurl = "{POSTGRES}"\n' if kind == "postgres" else ""
-        file.write_text(f'[server]\ndata = "data"\nmemory = {memory}\n{url}{SERVICES}')
+        table = catalogs.table(kind)
+        file.write_text(f'[server]\ndata = "data"\nmemory = {memory}\n{table}{SERVICES}')
         return load(file, environ={}, plugins=plugins)
 
     return configure
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=catalogs.KINDS)
 def catalog(
     request: pytest.FixtureRequest, configure: Callable[[str], Configuration]
 ) -> Iterator[Catalog]:
-    if request.param == "postgres":
-        from sqlalchemy import create_engine
-
-        engine = create_engine(POSTGRES)
-        schema.METADATA.drop_all(engine)
-        engine.dispose()
     opened = open_catalog(configure(request.param), {})
     yield opened
     opened.close()
@@ -156,40 +147,44 @@ def test_an_account_is_shown_what_a_setting_may_give_it(catalog: Catalog) -> Non
     assert [one.sid for one in catalog.services(for_account="bob")] == ["bucket"]
 
 
+@pytest.mark.parametrize("kind", catalogs.SHARED)
 def test_another_process_sees_each_change_at_once(
-    configure: Callable[[str], Configuration],
+    configure: Callable[[str], Configuration], kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, other = (open_catalog(configure("sqlite"), {}) for _ in range(2))
-    for text in ("one", "two"):
-        put(one, "archive", text)
-        assert documents(other, "archive") == {"cors": text}
+    catalogs.without_delay(monkeypatch)
+    configuration = configure(kind)
+    one, other = (open_catalog(configuration, {}) for _ in range(2))
+    for document in ("one", "two"):
+        put(one, "archive", document)
+        assert documents(other, "archive") == {"cors": document}
     one.remove_setting("archive", "cors")
     assert documents(other, "archive") == {}
     one.close()
     other.close()
 
 
+@pytest.mark.parametrize("kind", catalogs.SHARED)
 def test_a_catalog_of_the_version_before_is_upgraded_with_all_that_is_in_it(
-    configure: Callable[[str], Configuration], monkeypatch: pytest.MonkeyPatch
+    configure: Callable[[str], Configuration], kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    configuration = configure("sqlite")
-    assert configuration.data is not None
+    configuration = configure(kind)
     with monkeypatch.context() as before:
         for module in (schema, database):
             before.setattr(module, "MIGRATIONS", schema.MIGRATIONS[:1])
         old = open_catalog(configuration, {})
         key = old.add_key(account="alice")
         old.close()
-    connection = sqlite3.connect(configuration.data / "catalog.db")
-    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-    assert "service_settings" not in tables
-    with connection:
+    engine = catalogs.engine(kind, configuration.data)
+    assert "service_settings" not in inspect(engine).get_table_names()
+    with engine.begin() as connection:
         connection.execute(
-            "INSERT INTO services (namespace, sid, owner, created, granted, grants, settings)"
-            " VALUES ('', 'bucket', 'alice', 1, 1, ?, '{}')",
-            ('[["*", "read"]]',),
+            text(
+                "INSERT INTO services (namespace, sid, owner, created, granted, grants, settings)"
+                " VALUES ('', 'bucket', 'alice', 1, true, :grants, '{}')"
+            ),
+            {"grants": '[["*", "read"]]'},
         )
-    connection.close()
+    engine.dispose()
     upgraded = open_catalog(configuration, {})
     row = upgraded.service("bucket")
     assert row is not None

@@ -14,6 +14,7 @@ import pytest
 from botocore.config import Config
 
 from gateway.commands.main import main
+from tests import catalogs
 from tests.e2e.conftest import SERVERS, Running, serving
 
 CONFIG = """
@@ -22,6 +23,7 @@ driver = "local"
 """
 BODY = b"0123456789" * 30_000
 EITHER = pytest.mark.parametrize("server", SERVERS)
+ANY_CATALOG = pytest.mark.parametrize("catalog", catalogs.SHARED)
 
 
 def options(server: str) -> tuple[str, ...]:
@@ -53,8 +55,12 @@ def ask(url: str) -> tuple[int, bytes]:
 
 
 @EITHER
-def test_requests_meet_a_service_whole_or_not_at_all(tmp_path: Path, server: str) -> None:
-    with serving(tmp_path, *options(server), config=CONFIG) as running:
+@ANY_CATALOG
+def test_requests_meet_a_service_whole_or_not_at_all(
+    tmp_path: Path, server: str, catalog: str
+) -> None:
+    config = catalogs.table(catalog) + CONFIG
+    with serving(tmp_path, *options(server), config=config) as running:
         running.client().put_object(Bucket="origin", Key="k", Body=BODY)
         urls = {sid: signed(running, sid) for sid in ("origin", "goes")}
         answers: dict[str, list[tuple[int, bool]]] = {sid: [] for sid in urls}
@@ -91,15 +97,19 @@ def test_requests_meet_a_service_whole_or_not_at_all(tmp_path: Path, server: str
         assert set(answers["goes"]) == {(200, True), (404, False)}
         change(running, "services", "add", "kept", "--driver", "local")
         running.client().put_object(Bucket="kept", Key="k", Body=BODY)
-    with serving(tmp_path, *options(server), config=CONFIG) as running:
+    with serving(tmp_path, *options(server), config=config) as running:
         assert ask(signed(running, "kept")) == (200, BODY)
         names = [one["Name"] for one in running.client().list_buckets()["Buckets"]]
         assert names == ["kept", "origin"]
 
 
 @EITHER
-def test_a_binding_of_the_catalog_has_its_effect_by_itself(tmp_path: Path, server: str) -> None:
-    with serving(tmp_path, *options(server), config=CONFIG) as running:
+@ANY_CATALOG
+def test_a_binding_of_the_catalog_has_its_effect_by_itself(
+    tmp_path: Path, server: str, catalog: str
+) -> None:
+    config = catalogs.table(catalog) + CONFIG
+    with serving(tmp_path, *options(server), config=config) as running:
         at = f"{running.url}/door/readObject"
         assert b"NoSuchBucket" in ask(at)[1]
         door = ("--prefix", "/door")

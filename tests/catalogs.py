@@ -1,0 +1,58 @@
+"""What catalogs tests run on: a file, memory and, where there is one for tests, PostgreSQL.
+
+`GATEWAY_TEST_POSTGRES=postgresql+psycopg://…` names a database in which tests may do what
+they like. Each process of pytest has a schema of its own there.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, Engine, create_engine, make_url, text
+
+from gateway.catalog import postgres
+
+POSTGRES = os.environ.get("GATEWAY_TEST_POSTGRES", "")
+SHARED = ["sqlite", *(["postgres"] if POSTGRES else [])]
+"""Those that several processes may have open."""
+
+KINDS = [*SHARED, "memory"]
+
+_SCHEMA = f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+
+
+def table(kind: str) -> str:
+    """A configuration's `[catalog]`. What was in PostgreSQL is gone."""
+    if kind != "postgres":
+        return ""
+    _empty()
+    return f"[catalog]\nurl = '{_url().render_as_string(hide_password=False)}'\n"
+
+
+def without_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL is asked each time, and not each half second, whether somebody wrote."""
+    monkeypatch.setattr(postgres, "_POLL", 0.0)
+
+
+def engine(kind: str, data: Path | None) -> Engine:
+    """To look at the tables."""
+    if kind == "postgres":
+        return create_engine(_url())
+    assert data is not None
+    return create_engine(f"sqlite:///{data / 'catalog.db'}")
+
+
+def _url() -> URL:
+    return make_url(POSTGRES).update_query_dict({"options": f"-c search_path={_SCHEMA}"})
+
+
+def _empty() -> None:
+    """Whoever still has a transaction there is a test that left it: that is said."""
+    engine = create_engine(POSTGRES)
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL lock_timeout = '30s'"))
+        connection.execute(text(f"DROP SCHEMA IF EXISTS {_SCHEMA} CASCADE"))
+        connection.execute(text(f"CREATE SCHEMA {_SCHEMA}"))
+    engine.dispose()
