@@ -764,3 +764,51 @@ def test_a_catalog_of_the_version_before_is_upgraded(
         assert list(catalog.stores().services) == ["one"]
     finally:
         catalog.close()
+
+
+# certificates
+
+
+def test_a_certificate_is_kept_sealed_replaced_and_removed(catalog: Catalog) -> None:
+    assert catalog.certificates() == (0, [])
+    key, other = Secret("hunter2-key"), Secret("hunter2-other")
+    assert not catalog.set_certificate("zone", ["*.zone.test"], "CHAIN", key, expires=7)
+    assert not catalog.set_certificate("first", ["first.test"], "FIRST", key, expires=8)
+    number, (first, zone) = catalog.certificates()
+    assert (number, catalog.certificates_number()) == (2, 2)
+    assert (zone.name, zone.hosts, zone.chain, zone.expires) == (
+        *("zone", ("*.zone.test",), "CHAIN", 7),
+    )
+    assert zone.revision < first.revision
+    assert b"hunter2" not in zone.sealed
+    assert catalog.keyring.unseal_private_key("zone", zone.sealed).reveal() == "hunter2-key"
+    with pytest.raises(CatalogError, match="key of the certificate 'first' is damaged"):
+        catalog.keyring.unseal_private_key("first", zone.sealed)
+    assert catalog.set_certificate("zone", ["zone.test"], "AGAIN", other, expires=9)
+    _, (first, again) = catalog.certificates()
+    assert (again.hosts, again.chain, again.created) == (("zone.test",), "AGAIN", zone.created)
+    assert again.revision > first.revision
+    catalog.remove_certificate("zone")
+    with pytest.raises(NotFound):
+        catalog.remove_certificate("zone")
+    assert catalog.certificates() == (4, [first])
+
+
+@pytest.mark.parametrize("version", range(1, len(schema.MIGRATIONS)))
+def test_a_catalog_of_any_version_before_takes_certificates(
+    shared: Shared, monkeypatch: pytest.MonkeyPatch, version: int
+) -> None:
+    from gateway.catalog import database
+
+    for module in (schema, database):
+        monkeypatch.setattr(module, "MIGRATIONS", schema.MIGRATIONS[:version])
+    open_and_close(shared.configuration, {})
+    assert stored_version(shared) == str(version)
+    monkeypatch.undo()
+    catalog = open_catalog(shared.configuration, {})
+    try:
+        catalog.set_certificate("zone", ["zone.test"], "CHAIN", Secret("key"), expires=7)
+        assert [one.name for one in catalog.certificates()[1]] == ["zone"]
+    finally:
+        catalog.close()
+    assert stored_version(shared) == str(len(schema.MIGRATIONS))

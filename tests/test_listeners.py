@@ -14,14 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.common.x509 import CannotUse
 from gateway.servers import certificates
-from gateway.servers.certificates import (
-    CannotUse,
-    CertificateFiles,
-    FileCertificates,
-    by_name,
-    described,
-)
+from gateway.servers.certificates import CertificateFiles, FileCertificates, by_name, described
 from gateway.testing.certificates import certificate
 from tests.test_servers import BOTH, PATIENCE, Reply, connect, eventually, get, receive, running
 from tests.tiny_mode import PIECE

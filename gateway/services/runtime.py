@@ -8,11 +8,13 @@ from typing import Literal
 
 from gateway.access.identity import Account, Keys
 from gateway.catalog import Catalog, open_catalog
+from gateway.common.x509 import NamedCertificate
 from gateway.config import Binding, Configuration
 from gateway.modes import Settings
 from gateway.services.added import AddedServices
 from gateway.services.administration import Administration
 from gateway.services.behind import OwnFollowers
+from gateway.services.certificate_feed import CertificateFeed
 from gateway.services.chain import Chain
 from gateway.services.keeping_up import KeepingUp
 from gateway.services.settings import ServiceSettings
@@ -57,9 +59,15 @@ class Runtime(Administration):
     def account_by_email(self, email: str) -> Account | None:
         return self.catalog.account_by_email(email)
 
-    def keep_up(self, bind: Callable[[Sequence[Binding]], object]) -> None:
-        """Follow the catalog without requests, too, from now on; `bind` gets its bindings."""
-        keeping_up = KeepingUp(self.catalog.version, self.added, bind)
+    def keep_up(
+        self,
+        bind: Callable[[Sequence[Binding]], object],
+        certify: Callable[[Sequence[NamedCertificate]], object] = lambda _: None,
+    ) -> None:
+        """Follow the catalog without requests, too, from now on; `bind` gets its bindings, and
+        `certify` its certificates."""
+        certificates = CertificateFeed(self.catalog, certify)
+        keeping_up = KeepingUp(self.catalog.version, self.added, bind, certificates.look)
         keeping_up.notice()
         if self.chain.configuration.data is not None:  # else nobody else can change it
             keeping_up.start()
