@@ -14,6 +14,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     Index,
     Integer,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    false,
     insert,
     select,
     update,
@@ -151,6 +153,12 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _add_stores,
     _add_certificates,
 )
+
+
+def is_text(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
+    """Whether it is that text, which may be a stranger's. PostgreSQL has none with a NUL, and
+    does not even look for one."""
+    return false() if "\0" in text else column == text
 
 
 def get_meta(connection: Connection, name: str) -> str | None:
