@@ -5,18 +5,28 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import struct
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from gateway.common.x509 import CannotUse
 from gateway.servers import certificates
-from gateway.servers.certificates import CertificateFiles, FileCertificates, by_name, described
+from gateway.servers.certificates import (
+    CannotUse,
+    CertificateFiles,
+    FileCertificates,
+    by_name,
+    described,
+)
+from gateway.servers.tls_front import TLSFront
+from gateway.servers.tls_socket import TLSSocket, wrapped
 from gateway.testing.certificates import certificate
 from tests.test_servers import BOTH, PATIENCE, Reply, connect, eventually, get, receive, running
 from tests.tiny_mode import PIECE
@@ -177,6 +187,82 @@ def test_each_handshake_asks_what_it_gets(tmp_path: Path) -> None:
         shake_hands(context, second, "second.test")
     now["second.test"] = FileCertificates([files(second)]).all[0].context
     shake_hands(context, second, "second.test")
+
+
+@pytest.mark.usefixtures("sockets")
+def test_after_its_end_tls_neither_sends_nor_takes_plain_text(tmp_path: Path) -> None:
+    """Though threads that serve may still have something to send."""
+    folder = made(tmp_path, "first.test")
+    trust = ssl.create_default_context(cafile=str(folder / "cert.pem"))
+    here, there = socket.socketpair()
+    here.setblocking(False)
+    server = wrapped(FileCertificates([files(folder)]).by_name(), here)
+    tls, got = TLSSocket(server), list[bytes]()
+
+    def ask() -> None:
+        with trust.wrap_socket(there, server_hostname="first.test") as client:
+            client.sendall(b"a request")
+            with client.unwrap() as plain:
+                plain.sendall(b"plain text")
+                while got[-1:] != [b""]:
+                    got.append(plain.recv(100))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    found: list[bytes] = []
+
+    def taken() -> bool:
+        record = tls.receive()
+        found.extend([] if record is None else [record])
+        return record == b""
+
+    assert eventually(taken)
+    assert found == [b"a request", b""]
+    tls.say_end()
+    assert (tls.send(b"an answer"), tls.receive()) == (0, b"")
+    tls.say_end()
+    server.shutdown(socket.SHUT_WR)
+    asking.join()
+    server.close()
+    assert got == [b""]
+
+
+@posix
+@pytest.mark.usefixtures("sockets")
+def test_a_request_whose_client_has_gone_is_nobodys_and_refused(tmp_path: Path) -> None:
+    """It may have been read before, and be begun after."""
+    folder = made(tmp_path, "first.test")
+    with tempfile.TemporaryDirectory() as short, socket.socket(socket.AF_UNIX) as behind:
+        path = Path(short) / "behind"
+        behind.bind(str(path))
+        behind.listen()
+        listening = socket.create_server(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+        context = FileCertificates([files(folder)]).by_name()
+        front = TLSFront(listening, context, path, patience=PATIENCE, limit=9)
+        front.start()
+        asked: list[str] = []
+        said: list[str] = []
+
+        def app(environ: dict[str, Any], start: Any) -> list[bytes]:
+            asked.append(environ["REMOTE_ADDR"])
+            start("200 OK", [])
+            return []
+
+        with secure(port, folder, "first.test") as client:
+            client.sendall(b"GET")
+            inner, _ = behind.accept()
+            assert inner.recv(3) == b"GET"
+            told, peer = front.told(app), inner.getpeername()
+            told({"REMOTE_ADDR": peer}, lambda status, _: said.append(status))
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        inner.sendall(b"an answer")
+        assert eventually(lambda: not front.clients)
+        told({"REMOTE_ADDR": peer}, lambda status, _: said.append(status))
+        assert (asked, said) == (["127.0.0.1"], ["200 OK", "400 Bad Request"])
+        inner.close()
+        front.stop()
+        assert front.ended.wait(PATIENCE)
 
 
 # real servers

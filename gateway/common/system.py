@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from gateway.storage import Busy, Full, StorageError, Unavailable
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
+EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS))
 """What the process or the machine has no more of, until others have ended."""
 
 
@@ -18,7 +18,7 @@ def translate(error: OSError) -> StorageError:
     if error.errno in _FULL:
         return Full()
     why = error.strerror or error
-    if error.errno in _SHORT:
+    if error.errno in EXHAUSTED or error.errno == errno.EAGAIN:  # no thread, or no lock
         return Busy(f"Too many requests at once ({why}); try again shortly.")
     return Unavailable(f"The disk does not work: {why}.")
 

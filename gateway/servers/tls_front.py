@@ -13,7 +13,6 @@ as everywhere (`watch`).
 
 from __future__ import annotations
 
-import errno
 import logging
 import selectors
 import socket
@@ -27,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.common.steady import Steady
+from gateway.common.system import EXHAUSTED
 from gateway.modes import WSGIApp
 from gateway.servers.tls_socket import RECORD, WANTS, wrapped
 
@@ -37,7 +37,6 @@ _PIECE = 1 << 18
 _AT_ONCE = 64
 """Connections that are taken, or records of one, before others have their turn."""
 
-_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
 _WANTS = (*WANTS, BlockingIOError, InterruptedError)
 
 
@@ -83,7 +82,11 @@ class TLSFront:
         host, port = str(self._host), str(self._port)
 
         def call(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-            environ["REMOTE_ADDR"] = self.clients.get(environ["REMOTE_ADDR"], "")
+            client = self.clients.get(environ["REMOTE_ADDR"])
+            if client is None:  # it has gone: nobody gets this, and no rule could know it
+                start_response("400 Bad Request", [("Content-Length", "0")])
+                return []
+            environ["REMOTE_ADDR"] = client
             environ["SERVER_NAME"], environ["SERVER_PORT"] = host, port
             environ["wsgi.url_scheme"] = "https"
             answer: Iterable[bytes] = app(environ, start_response)
@@ -95,8 +98,14 @@ class TLSFront:
 
     def _run(self) -> None:
         steady = Steady(log, "TLS connections are not served")
-        while not self.ended.is_set():
+        while not self._over():
             steady(self._turn)
+        for one in (self._selector, self._wake, self._woken):
+            one.close()
+        self.ended.set()
+
+    def _over(self) -> bool:
+        return self._stopping and not self._pairs
 
     def _turn(self) -> None:
         self._listen(len(self._pairs) < self._limit and not self._stopping)
@@ -104,8 +113,6 @@ class TLSFront:
             key.data()
         if time.monotonic() - self._swept >= 1:
             self._sweep()
-        if self._stopping and not self._pairs:
-            self.ended.set()
 
     def _listen(self, wanted: bool) -> None:
         if wanted and not self._accepts:
@@ -125,7 +132,7 @@ class TLSFront:
             try:
                 plain, address = self._listening.accept()
             except OSError as error:
-                if error.errno in _EXHAUSTED:
+                if error.errno in EXHAUSTED:
                     log.error("no connection can be accepted: %s", error.strerror)
                     time.sleep(0.1)  # those that are there are held up too: they may end
                 return

@@ -23,29 +23,33 @@ def wrapped(context: ssl.SSLContext, plain: socket.socket) -> ssl.SSLSocket:
 
 
 class TLSSocket:
-    """What is sent or received without being able to wait."""
+    """What is sent or received without being able to wait. All methods are for any thread."""
 
     def __init__(self, connection: ssl.SSLSocket) -> None:
         self._connection, self._turn = connection, threading.Lock()
+        self._ended = False
+        """What is sent or received after TLS has ended would be plain text."""
 
     def receive(self) -> bytes | None:
         """A record, b"" at the end; None: not yet. The first calls are the handshake. Raises
         `OSError`."""
         try:
             with self._turn:
-                return self._connection.recv(RECORD)
+                return b"" if self._ended else self._connection.recv(RECORD)
         except WANTS:
             return None
 
     def send(self, data: bytes) -> int:
-        """How many bytes were taken. Raises `OSError`."""
+        """How many bytes were taken: none after `say_end`. Raises `OSError`."""
         try:
             with self._turn:
-                return self._connection.send(data)
+                return 0 if self._ended else self._connection.send(data)
         except WANTS:
             return 0
 
     def say_end(self) -> None:
         """Without waiting for an answer."""
         with self._turn, suppress(OSError, ValueError):
-            self._connection.unwrap()
+            if not self._ended:
+                self._ended = True
+                self._connection.unwrap()

@@ -25,7 +25,6 @@ has no way to stop gently either: here the listening sockets can be closed befor
 
 from __future__ import annotations
 
-import errno
 import logging
 import re
 import socket
@@ -41,7 +40,7 @@ from waitress.server import create_server
 from waitress.task import WSGITask
 from waitress.utilities import Error
 
-from gateway.common.system import translate
+from gateway.common.system import EXHAUSTED, translate
 from gateway.modes import WSGIApp
 from gateway.servers.event_loop import READ, WRITE, EventLoop
 from gateway.servers.pace import Patience, Phase, Progress
@@ -55,7 +54,6 @@ log = logging.getLogger("gateway")
 _BUFFER = 1 << 20
 """Bytes of an answer that are taken from the application before its client has."""
 
-_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
 _PAUSE = 0.5
 """Seconds."""
 
@@ -335,7 +333,7 @@ def _accept(
         plain.setblocking(False)
         return wrapped(context, plain), address
     except OSError as error:
-        if error.errno in _EXHAUSTED:
+        if error.errno in EXHAUSTED:
             log.error("no connection can be accepted: %s", error.strerror)
             listening.loop.pause(listening._fileno, _PAUSE)
         raise
