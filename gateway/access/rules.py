@@ -102,10 +102,8 @@ class Question(NamedTuple):
 
 
 RuleCondition = Callable[[Question], bool]
-"""It must have an answer for facts that are unknown, and for a question without a key: what
-it then answers keeps an allowance from counting, or a denial. Those of `rule_conditions` are
-data, and as fast for many rules as for one; any other function is called, once for all rules
-that have it."""
+"""What is unknown never allows. So where a fact is unknown that it asks for, or a key where
+there is none, the condition of an allowance does not hold, and that of a denial does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,6 @@ from typing import Any
 from gateway.catalog import CatalogError
 from gateway.commands import (
     bindings,
-    certificates,
     check,
     drivers,
     keys,
@@ -37,7 +36,6 @@ COMMANDS: tuple[Command, ...] = (
     reload.COMMAND,
     services.COMMAND,
     bindings.COMMAND,
-    certificates.COMMAND,
     scrub.COMMAND,
     drivers.COMMAND,
     version.COMMAND,

@@ -14,6 +14,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from gateway.access.actions import ALL, OF_VERSION
+from gateway.access.evaluation import Compiled
+from gateway.access.identity import ANONYMOUS
+from gateway.access.rules import UNKNOWN
 from gateway.config import ConfigurationError, load
 from gateway.modes.s3 import operations
 from gateway.modes.standard import functions
@@ -523,6 +526,14 @@ def test_a_function_needs_the_action_of_the_table_and_no_other(gateway: Gateway,
     gateway.policy(f"deny * {','.join(sorted(ALL - {str(action)} - shown))} *")
     answer = gateway.standard(name, sid="bucket", **FUNCTIONS[name])
     assert answer.status in (200, 201, 501), answer
+
+
+@pytest.mark.parametrize("condition", ["from 192.0.2.0/24", "outside 192.0.2.0/24", "plain"])
+def test_what_is_unknown_never_allows(condition: str) -> None:
+    allow, deny = f"allow * read * {condition}", f"deny * read * {condition}"
+    for policy, verdict in ((allow, "none"), (f"allow * read *\n{deny}", "deny")):
+        compiled = Compiled(policy_language.parse(policy), ANONYMOUS)
+        assert compiled.decide("read", "k", UNKNOWN).verdict == verdict
 
 
 def test_the_language_is_as_small_as_it_says() -> None:
