@@ -1,6 +1,7 @@
 """A cache in front of any service: what was read once is answered from a space of its own.
 
-layer.py      the driver: its options, how a read is answered
+layer.py      the driver: its options, how it is opened and closed
+reading.py    how a read is answered
 write_through.py  writes: to the source, and the entry is invalid before and after
 policy.py     what may be stored, and for how long it is fresh
 entries.py    what is known of an object, as a value and as a row

@@ -20,14 +20,8 @@ from drivers.cache import rows
 from drivers.cache.entries import CacheEntry, Held, Unreadable, typed
 from drivers.cache.rows import NoRoom
 from drivers.indexed.batch import Transaction
-from drivers.indexed.blobs import (
-    Blob,
-    Crcs,
-    decrypted,
-    encrypted,
-    plain_range,
-    verified,
-)
+from drivers.indexed.blobs import Blob
+from drivers.indexed.blocks import Crcs, decrypted, encrypted, plain_range, verified
 from drivers.indexed.cipher import BLOCK as BLOB_BLOCK
 from drivers.indexed.cipher import Cipher, new_cipher, open_cipher
 from drivers.indexed.space import FileSpace, MemorySpace, Space

@@ -5,6 +5,7 @@
   batch.py      one transaction for all that wait; what it counts of a service
   removals.py   files that nothing needs any more
   blobs.py      bytes: files in a folder, or a dictionary
+  blocks.py     what is in a blob: blocks, each checked by itself
   cipher.py     encryption of a blob, block by block
   space.py      an index and its blobs, opened once per data folder; what was found lately
   records.py    rows ⇄ values of the contract

@@ -2,9 +2,7 @@
 
 A file is complete before the index knows it: written, synced, and its folder
 synced, then the index is committed. Blobs are never changed, and never named
-after keys. For every block of 256 KiB, as it is stored, the index has the
-CRC-32 of all bytes up to its end: so a block is checked by itself, from the
-value before it, and the last value is the CRC-32 of the whole.
+after keys. What is in them is blocks (`blocks`).
 """
 
 from __future__ import annotations
@@ -14,19 +12,13 @@ import logging
 import os
 import re
 import secrets
-import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from cryptography.exceptions import InvalidTag
-from zlib_ng.zlib_ng import crc32
-
-from drivers.indexed.cipher import BLOCK, TAG, Cipher
 from gateway.common import private
 from gateway.common.system import translate, translating
-from gateway.storage import Corrupt
 
 log = logging.getLogger("gateway.engine")
 _BINARY = getattr(os, "O_BINARY", 0)
@@ -65,41 +57,6 @@ _NAME = re.compile("[0-9a-f]{32}").fullmatch
 
 def new_name() -> str:
     return secrets.token_hex(16)
-
-
-def encrypted(blocks: Iterable[bytes], cipher: Cipher) -> Iterator[bytes]:
-    for number, block in enumerate(blocks):
-        yield cipher.encrypt(number, block)
-
-
-def check(data: bytes, crcs: bytes) -> None:
-    """Raise `Corrupt` when a blob of one block is not what was recorded."""
-    if crcs != _CRC.pack(crc32(data)):
-        raise Corrupt("A body in the index was changed on disk.")
-
-
-class Crcs:
-    """The CRC-32 after each block. It is a hasher: its digest is that of all blocks."""
-
-    __slots__ = ("packed", "value")
-
-    def __init__(self, value: int = 0) -> None:
-        self.value, self.packed = value, bytearray()
-
-    def update(self, block: bytes, /) -> None:
-        self.value = crc32(block, self.value)
-        self.packed += _CRC.pack(self.value)
-
-    def digest(self) -> bytes:
-        return self.value.to_bytes(4, "big")
-
-    def through(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
-        for block in blocks:
-            self.update(block)
-            yield block
-
-
-_CRC = struct.Struct("<I")
 
 
 class FileBlobs:
@@ -172,7 +129,7 @@ class FileBlobs:
                 except OSError as error:
                     raise translate(error) from error
 
-        return _Closing(read(), file.close)
+        return Closing(read(), file.close)
 
     def remove(self, name: str) -> None:
         if not _NAME(name):  # by a damaged row: it is no file of ours
@@ -212,7 +169,7 @@ def _created(path: Path) -> int:
         return os.open(path, flags, private.FILE)
 
 
-class _Closing:
+class Closing:
     """An iterator that lets go of its file also when it was never begun."""
 
     def __init__(self, pieces: Iterator[bytes], close: Callable[[], object]) -> None:
@@ -250,72 +207,6 @@ class MemoryBlobs:
 
     def remove(self, name: str) -> None:
         self._held.pop(name, None)
-
-
-def verified(blocks: Iterator[bytes], crcs: bytes, first: int, name: str = "") -> Iterator[bytes]:
-    """The same blocks; `Corrupt` at the first whose CRC is not the one recorded."""
-    value = _CRC.unpack_from(crcs, first * 4 - 4)[0] if first else 0
-    for number, block in enumerate(blocks, first):
-        value = crc32(block, value)
-        if crcs[number * 4 : number * 4 + 4] != _CRC.pack(value):
-            raise Corrupt(f"Block {number} of {_called(name)} was changed on disk.")
-        yield block
-
-
-def decrypted(
-    blocks: Iterator[bytes], cipher: Cipher, first: int, name: str = ""
-) -> Iterator[bytes]:
-    for number, block in enumerate(blocks, first):
-        try:
-            yield cipher.decrypt(number, block)
-        except InvalidTag as error:
-            said = f"Block {number} of {_called(name)}, which is encrypted, was changed on disk."
-            raise Corrupt(said) from error
-
-
-def _called(name: str) -> str:
-    """A blob, for who looks for its file."""
-    return f"the blob {name}" if name else "a blob in the index"
-
-
-def plain_range(
-    blobs: Blobs,
-    name: str,
-    start: int,
-    length: int,
-    *,
-    cipher: Cipher | None = None,
-    crcs: bytes = b"",
-) -> Iterator[bytes]:
-    """`length` plain bytes from `start` of a blob. With `crcs` each block is verified.
-
-    Raises `FileNotFoundError` at once when it is gone; a blob that ends early
-    is `Corrupt`, never a short answer.
-    """
-    first, skip = divmod(start, BLOCK)
-    blocks = source = blobs.blocks(name, first, BLOCK + TAG if cipher else BLOCK)
-    if crcs:
-        blocks = verified(blocks, crcs, first, name)
-    if cipher:
-        blocks = decrypted(blocks, cipher, first, name)
-    close = getattr(source, "close", lambda: None)
-    return _Closing(_cut(blocks, skip, length, name, close), close)
-
-
-def _cut(
-    blocks: Iterator[bytes], skip: int, length: int, name: str, close: Callable[[], object]
-) -> Iterator[bytes]:
-    for block in blocks:
-        piece = block[skip : skip + length] if skip or length < len(block) else block
-        skip = 0
-        length -= len(piece)
-        if length > 0:
-            yield piece
-            continue
-        close()  # now: who takes the last piece slowly holds no file
-        yield piece
-        return
-    raise Corrupt(f"The blob {name} is shorter than the index says.")
 
 
 def _write_all(handle: int, block: bytes) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
-from drivers.indexed.blobs import check, decrypted, plain_range
+from drivers.indexed.blocks import check, decrypted, plain_range
 from drivers.indexed.cipher import Cipher, open_cipher
 from drivers.indexed.records import (
     DAMAGED,

@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, NamedTuple
 
-from drivers.indexed.blobs import Blobs, Crcs
+from drivers.indexed.blobs import Blobs
+from drivers.indexed.blocks import Crcs
 from drivers.indexed.cipher import BLOCK, TAG
 from drivers.indexed.records import Piece, unpack_pieces
 from drivers.indexed.space import Space

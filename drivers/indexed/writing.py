@@ -8,7 +8,8 @@ from functools import partial
 from typing import TypeVar
 
 from drivers.indexed.batch import Room, Transaction, Uncertain
-from drivers.indexed.blobs import Blob, Blobs, Crcs, encrypted
+from drivers.indexed.blobs import Blob, Blobs
+from drivers.indexed.blocks import Crcs, encrypted
 from drivers.indexed.cipher import BLOCK, new_cipher, refuse_kms
 from drivers.indexed.records import new_info, pack_detail
 from drivers.indexed.rows import new_content

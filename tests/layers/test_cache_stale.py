@@ -22,7 +22,7 @@ OLD, NEW = noise(2 * BLOCK + 3, "old"), noise(2 * BLOCK + 5, "new")
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drivers.cache.layer.SOON", 0.05)
+    monkeypatch.setattr("drivers.cache.reading.SOON", 0.05)
 
 
 def whole(cache: Cache, key: str = "k") -> bytes:

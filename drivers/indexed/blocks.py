@@ -1,0 +1,117 @@
+"""A blob is blocks of 256 KiB, each checked and decrypted by itself.
+
+For every block, as it is stored, the index has the CRC-32 of all bytes up to its end: so a
+block is checked from the value before it, and the last value is the CRC-32 of the whole.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Iterator
+
+from cryptography.exceptions import InvalidTag
+from zlib_ng.zlib_ng import crc32
+
+from drivers.indexed.blobs import Blobs, Closing
+from drivers.indexed.cipher import BLOCK, TAG, Cipher
+from gateway.storage import Corrupt
+
+_CRC = struct.Struct("<I")
+
+
+def check(data: bytes, crcs: bytes) -> None:
+    """Raise `Corrupt` when a blob of one block is not what was recorded."""
+    if crcs != _CRC.pack(crc32(data)):
+        raise Corrupt("A body in the index was changed on disk.")
+
+
+class Crcs:
+    """The CRC-32 after each block. It is a hasher: its digest is that of all blocks."""
+
+    __slots__ = ("packed", "value")
+
+    def __init__(self, value: int = 0) -> None:
+        self.value, self.packed = value, bytearray()
+
+    def update(self, block: bytes, /) -> None:
+        self.value = crc32(block, self.value)
+        self.packed += _CRC.pack(self.value)
+
+    def digest(self) -> bytes:
+        return self.value.to_bytes(4, "big")
+
+    def through(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
+        for block in blocks:
+            self.update(block)
+            yield block
+
+
+def verified(blocks: Iterator[bytes], crcs: bytes, first: int, name: str = "") -> Iterator[bytes]:
+    """The same blocks; `Corrupt` at the first whose CRC is not the one recorded."""
+    value = _CRC.unpack_from(crcs, first * 4 - 4)[0] if first else 0
+    for number, block in enumerate(blocks, first):
+        value = crc32(block, value)
+        if crcs[number * 4 : number * 4 + 4] != _CRC.pack(value):
+            raise Corrupt(f"Block {number} of {_called(name)} was changed on disk.")
+        yield block
+
+
+def encrypted(blocks: Iterable[bytes], cipher: Cipher) -> Iterator[bytes]:
+    for number, block in enumerate(blocks):
+        yield cipher.encrypt(number, block)
+
+
+def decrypted(
+    blocks: Iterator[bytes], cipher: Cipher, first: int, name: str = ""
+) -> Iterator[bytes]:
+    for number, block in enumerate(blocks, first):
+        try:
+            yield cipher.decrypt(number, block)
+        except InvalidTag as error:
+            said = f"Block {number} of {_called(name)}, which is encrypted, was changed on disk."
+            raise Corrupt(said) from error
+
+
+def _called(name: str) -> str:
+    """A blob, for who looks for its file."""
+    return f"the blob {name}" if name else "a blob in the index"
+
+
+def plain_range(
+    blobs: Blobs,
+    name: str,
+    start: int,
+    length: int,
+    *,
+    cipher: Cipher | None = None,
+    crcs: bytes = b"",
+) -> Iterator[bytes]:
+    """`length` plain bytes from `start` of a blob. With `crcs` each block is verified.
+
+    Raises `FileNotFoundError` at once when it is gone; a blob that ends early
+    is `Corrupt`, never a short answer.
+    """
+    first, skip = divmod(start, BLOCK)
+    blocks = source = blobs.blocks(name, first, BLOCK + TAG if cipher else BLOCK)
+    if crcs:
+        blocks = verified(blocks, crcs, first, name)
+    if cipher:
+        blocks = decrypted(blocks, cipher, first, name)
+    close = getattr(source, "close", lambda: None)
+    return Closing(_cut(blocks, skip, length, name, close), close)
+
+
+def _cut(
+    blocks: Iterator[bytes], skip: int, length: int, name: str, close: Callable[[], object]
+) -> Iterator[bytes]:
+    for block in blocks:
+        piece = block[skip : skip + length] if skip or length < len(block) else block
+        skip = 0
+        length -= len(piece)
+        if length > 0:
+            yield piece
+            continue
+        close()  # now: who takes the last piece slowly holds no file
+        yield piece
+        return
+    raise Corrupt(f"The blob {name} is shorter than the index says.")
