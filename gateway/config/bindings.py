@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from gateway.common.nearest_name import nearest
-from gateway.config.decode import BAD, Decoder
-from gateway.config.problems import Problems, names, shown
+from gateway.config.decode import Decoder
+from gateway.config.problems import BAD, Problems, names, shown
 from gateway.config.tables import SID, SID_RULE, Binding
 
 

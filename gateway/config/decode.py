@@ -9,26 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, is_dataclass, replace
-from enum import Enum
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Any, Final, Literal, cast, get_args, get_origin
+from typing import Any, Literal, cast, get_args, get_origin
 
 from gateway.common import looking, units
 from gateway.common.nearest_name import nearest
-from gateway.config.paths import expanded
-from gateway.config.problems import Problems, join, names, shown
+from gateway.config.paths import located
+from gateway.config.problems import BAD, Bad, Problems, join, names, shown
+from gateway.config.secret_texts import SecretTexts, spellings
 from gateway.plugins.options import Option, describe, members, mentions, options_of, plain
 from gateway.storage import Secret, Store
 from gateway.storage.options import AtLeast, Duration, ExistingFile, OneOrMany, Secrets, Size
-
-
-class _Bad(Enum):
-    BAD = "bad"
-
-
-BAD: Final = _Bad.BAD
-"""Stands for a value whose problem was reported."""
 
 
 class Link(str):
@@ -57,6 +49,10 @@ class Decoder:
     environ: Mapping[str, str]
     texts: dict[str, str] = field(default_factory=dict, repr=False)
 
+    @property
+    def _secrets(self) -> SecretTexts:
+        return SecretTexts(self.problems, self.folder, self.environ, self.texts)
+
     # tables
 
     def table(
@@ -73,8 +69,7 @@ class Decoder:
         `also` are names that the caller reads itself; `optional` need not be given.
         """
         options = options_of(kind)
-        spellings = {spelling for one in options.values() for spelling in _spellings(one)}
-        known = [*also, *sorted(spellings)]
+        known = [*also, *sorted(name for one in options.values() for name in spellings(one))]
         for name in found:
             if name not in known:
                 self.problems.add(
@@ -113,7 +108,7 @@ class Decoder:
     ) -> Any:
         """None when it is not given: the field's default holds."""
         if mentions(option.kind, Secret):
-            return self._secret(option, found, place, needed=needed)
+            return self._secrets.option(option, found, place, needed=needed)
         if option.name in found:
             return self.value(option.kind, found[option.name], join(place, option.name))
         if option.required and needed:
@@ -148,7 +143,7 @@ class Decoder:
         if not shape_fits(kind, found):
             return self._wrong(place, found, describe(kind), _words(kind))
         if Secrets in marks:
-            return self._with_secrets(cast("Mapping[str, Any]", found), place)
+            return self._secrets.table(cast("Mapping[str, Any]", found), place)
         for mark in marks:
             if isinstance(mark, type) and mark in _MARKED:
                 return self._parsed(_MARKED[mark], found, place)
@@ -175,7 +170,7 @@ class Decoder:
         if origin is not None:
             return self._mapping(get_args(base)[1], found, place)
         if base is Path:
-            return self._path(found, place)
+            return located(self.problems, self.folder, found, place)
         if base in _PARSED:
             return self._parsed(_PARSED[base], found, place)
         if issubclass(base, Text):
@@ -185,13 +180,6 @@ class Decoder:
         if base is float:
             return float(found)
         return self.build(cast(type[Any], base), found, place) if is_dataclass(base) else found
-
-    def _path(self, text: str, place: str) -> Any:
-        try:
-            return self.folder / expanded(text)
-        except ValueError as error:
-            self.problems.add(place, f"{error}.")
-            return BAD
 
     def _list(self, origin: Any, item: object, found: list[object], place: str) -> Any:
         values = [
@@ -213,75 +201,10 @@ class Decoder:
             self.problems.add(place, f"{error}.")
             return BAD
 
-    def _wrong(self, place: str, found: object, allowed: str, words: Iterable[str] = ()) -> _Bad:
+    def _wrong(self, place: str, found: object, allowed: str, words: Iterable[str] = ()) -> Bad:
         like = nearest(found, words) if isinstance(found, str) else ""
         self.problems.add(place, f"found {shown(found)}; allowed: {allowed}.{like}")
         return BAD
-
-    # secrets
-
-    def _secret(
-        self, option: Option, found: Mapping[str, object], place: str, *, needed: bool
-    ) -> Any:
-        given = [name for name in _spellings(option) if name in found]
-        where = join(place, option.name)
-        if not given:
-            if option.required and needed:
-                self.problems.add(where, f"missing; give it as {names(_spellings(option))}.")
-                return BAD
-            return None
-        if len(given) > 1:
-            self.problems.add(where, f"given more than once: {names(given)}; one is allowed.")
-            return BAD
-        suffix = given[0].removeprefix(option.name)
-        return self._secret_text(suffix, found[given[0]], join(place, given[0]))
-
-    def _secret_text(self, suffix: str, text: object, place: str) -> Any:
-        if not isinstance(text, str) or not text:
-            self.problems.add(place, "must be a text that is not empty.")
-            return BAD
-        return self._revealed(suffix, text, place)
-
-    def _with_secrets(self, found: Mapping[str, Any], place: str) -> Any:
-        values: dict[str, Any] = {}
-        for name, given in found.items():
-            value: Any = given
-            suffix = next((end for end in ("_env", "_file") if name.endswith(end)), "")
-            if isinstance(given, dict):
-                value, suffix = self._with_secrets(given, join(place, name)), ""
-            elif suffix:
-                value = self._secret_text(suffix, given, join(place, name))
-            option = name.removesuffix(suffix)
-            if option in values:
-                self.problems.add(join(place, option), "given more than once; one is allowed.")
-                value = BAD
-            values[option] = value
-        return BAD if BAD in values.values() else values
-
-    def _revealed(self, suffix: str, text: str, place: str) -> Any:
-        if suffix == "_env":
-            if not self.environ.get(text):
-                self.problems.add(place, f'the environment variable "{text}" is not set.')
-                return BAD
-            return Secret(self.environ[text])
-        return self._secret_of_file(text, place) if suffix == "_file" else Secret(text)
-
-    def _secret_of_file(self, text: str, place: str) -> Any:
-        path = self._path(text, place)
-        if path is BAD:
-            return BAD
-        try:
-            if (name := str(path)) not in self.texts:
-                self.texts[name] = path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            self.problems.add(place, f"cannot read the file {path}: {reason}.")
-            return BAD
-        content = self.texts[name].rstrip("\r\n")
-        if not content:
-            self.problems.add(place, f"the file {path} is empty.")
-            return BAD
-        return Secret(content)
 
 
 _MARKED: Mapping[object, Callable[[Any], Any]] = {
@@ -312,13 +235,6 @@ _PARSED: Mapping[object, Callable[[Any], Any]] = {
     IPv4Network: _network(IPv4Network),
     IPv6Network: _network(IPv6Network),
 }
-
-
-def _spellings(option: Option) -> tuple[str, ...]:
-    """The names under which an option may be written."""
-    if mentions(option.kind, Secret):
-        return (option.name, f"{option.name}_env", f"{option.name}_file")
-    return (option.name,)
 
 
 def _words(kind: object) -> list[str]:

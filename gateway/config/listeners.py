@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.common.nearest_name import nearest
-from gateway.config.decode import BAD, Decoder
-from gateway.config.problems import join, names, shown
+from gateway.config.decode import Decoder
+from gateway.config.problems import BAD, join, names, shown
 from gateway.config.tables import DeclaredListener, Listener
 from gateway.modes.protocols import ProtocolListener
 

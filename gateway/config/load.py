@@ -19,10 +19,10 @@ from gateway.access.identity import ROOT_ACCOUNT, Account
 from gateway.common import looking
 from gateway.common.nearest_name import nearest
 from gateway.config.bindings import check_mode, read_bindings
-from gateway.config.decode import BAD, Decoder
+from gateway.config.decode import Decoder
 from gateway.config.listeners import read_listeners
 from gateway.config.paths import expanded, here
-from gateway.config.problems import ConfigProblem, ConfigurationError, Problems, names, shown
+from gateway.config.problems import BAD, ConfigProblem, ConfigurationError, Problems, names, shown
 from gateway.config.services import (
     ServiceReader,
     check_account,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
+
+from gateway.config.problems import BAD, Problems
 
 
 def expanded(path: str | os.PathLike[str]) -> Path:
@@ -21,3 +24,13 @@ def here() -> Path:
         return Path.cwd()
     except OSError:
         return Path()
+
+
+def located(problems: Problems, folder: Path, text: str, place: str) -> Any:
+    """The path that is written at that place, relative ones from `folder`; `BAD` when it is
+    none."""
+    try:
+        return folder / expanded(text)
+    except ValueError as error:
+        problems.add(place, f"{error}.")
+        return BAD

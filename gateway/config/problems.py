@@ -9,11 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
-from typing import Any, NamedTuple
+from enum import Enum
+from typing import Any, Final, NamedTuple
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _LONGEST = 80
 _MOST = 50
+
+
+class Bad(Enum):
+    BAD = "bad"
+
+
+BAD: Final = Bad.BAD
+"""Stands for a value whose problem was reported."""
 
 
 class ConfigProblem(NamedTuple):

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from gateway.common.nearest_name import nearest
-from gateway.config.decode import BAD, Decoder, Link
-from gateway.config.problems import Problems, join, names, shown
+from gateway.config.decode import Decoder, Link
+from gateway.config.problems import BAD, Problems, join, names, shown
 from gateway.config.tables import SID, SID_RULE, Declared
 from gateway.plugins.finding import Driver, Plugins
 from gateway.storage import Buckets, Secret, Store

@@ -11,8 +11,8 @@ from gateway.catalog.stores import Stores
 from gateway.common.nearest_name import nearest
 from gateway.config import Binding, Configuration, ConfigurationError
 from gateway.config.bindings import read_bindings
-from gateway.config.decode import BAD, Decoder
-from gateway.config.problems import Problems, shown
+from gateway.config.decode import Decoder
+from gateway.config.problems import BAD, Problems, shown
 from gateway.services.service_editor import unless_changed
 from gateway.services.stored import binding_of
 from gateway.storage import Conflict
