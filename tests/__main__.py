@@ -40,17 +40,20 @@ def steps(arguments: list[str]) -> list[list[str]]:
 
 @contextmanager
 def surroundings(failed: list[str]) -> Iterator[dict[str, str]]:
-    """The environment, with a TMPDIR in memory where there is room for it and none was chosen:
-    stores are made and synced some five thousand times. It stays when something failed."""
-    if "TMPDIR" in os.environ or not _roomy():
-        yield {**os.environ}
-        return
-    place = tempfile.mkdtemp(prefix="gateway-tests-", dir=MEMORY)
+    """The environment, with a folder for what a run writes: in memory where there is room and
+    no TMPDIR was chosen, for stores are made and synced some five thousand times. It stays
+    when something failed."""
+    memory = "TMPDIR" not in os.environ and _roomy()
+    place = Path(tempfile.mkdtemp(prefix="gateway-tests-", dir=MEMORY if memory else None))
+    environment = {**os.environ, "TMPDIR": str(place)}
+    if environment.pop("PYTHONDONTWRITEBYTECODE", ""):  # hundreds of processes would compile
+        environment["PYTHONPYCACHEPREFIX"] = str(place / "bytecode")
     try:
-        yield {**os.environ, "TMPDIR": place}
+        yield environment
     finally:
+        shutil.rmtree(place / "bytecode", ignore_errors=True)
         if failed:
-            print(f"What failed has left its files in {place}, which is memory: remove it.")
+            print(f"What failed has left its files in {place}{', which is memory' * memory}.")
         else:
             shutil.rmtree(place, ignore_errors=True)
 
