@@ -1,7 +1,7 @@
 """Imports follow the arrow: server → app → mode → access → service → store, and never back.
 
-Each rule names a part of the tree and what of the gateway it may import; a
-part without a rule may import all but drivers. Imports for type checkers and
+Each rule names a part of the tree and what of the gateway it may import; each
+part has one. Imports for type checkers and
 inside functions count too: an arrow is about what code knows.
 """
 

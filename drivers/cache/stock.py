@@ -87,7 +87,7 @@ def _entry(key: str, variant: str, row: Sequence[Any]) -> CacheEntry:
 
 
 class Stock:
-    """`limit` is what may be stored; `room.Room` makes room below it."""
+    """`limit` is what may be stored; `eviction.Evictor` makes room below it."""
 
     def __init__(self, space: Space, *, limit: int, master: Secret | None) -> None:
         self.space, self.limit, self._master = space, limit, master

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from gateway.common import private
-from gateway.common.system import translate, translating
+from gateway.common.system import sync_folder, translate, translating
 
 log = logging.getLogger("gateway.engine")
 _BINARY = getattr(os, "O_BINARY", 0)
@@ -74,7 +74,7 @@ class FileBlobs:
                 private.close(one)
         if sync:
             for made in (folder, folder.parent, folder.parent.parent):
-                _sync_folder(made)
+                sync_folder(made)
 
     def path(self, name: str) -> Path:
         return self.folder / name[:2] / name
@@ -106,9 +106,9 @@ class FileBlobs:
 
     def _sync_folders(self, folder: Path) -> None:
         """So that a file in it is there after a power failure, whoever has made the folder."""
-        _sync_folder(folder)
+        sync_folder(folder)
         if folder.name not in self._synced:
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
             self._synced.add(folder.name)
 
     def blocks(self, name: str, first: int, block: int) -> Iterator[bytes]:
@@ -224,13 +224,3 @@ def _read_up_to(handle: int, size: int) -> bytes:
             break
         piece += more
     return piece
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # NTFS journals its folders, and cannot open them
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

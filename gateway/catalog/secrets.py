@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gateway.catalog.errors import CatalogError
 from gateway.common import looking
+from gateway.common.system import sync_folder
 from gateway.storage import Secret
 
 VARIABLE = "GATEWAY_MASTER_KEY"
@@ -115,18 +116,8 @@ def make_master(folder: Path) -> Secret:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    _sync_folder(folder)
+    sync_folder(folder)
     return _read(path)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _read(path: Path) -> Secret:

@@ -1,7 +1,7 @@
 """The catalog's services: who they belong to, and what is granted.
 
 What a write into a bucket depends on (existence, versioning) is in the index of
-its driver. See `gateway.services.runtime` for the order in which the two change, and
+its driver. See `gateway.services.making` for the order in which the two change, and
 `stores` for services that have a driver of their own.
 """
 

@@ -45,9 +45,6 @@ def _run(typed: argparse.Namespace) -> int:
         print(f"  TLS        {one}")
     for one in start_screen.services(configuration.services):
         print(f"  service    {one}")
-    for binding in configuration.bindings:
-        if binding.mode == "public":
-            print(f"NOTE: {binding.service} is public: anybody may read it by its binding.")
     listeners = [one.address for one in options.listeners]
     for warning in start_screen.unsafe(configuration, listeners, server):
         print(f"WARNING: {warning}")

@@ -4,8 +4,10 @@ of this machine."""
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from gateway.storage import Busy, Full, StorageError, Unavailable
 
@@ -30,3 +32,14 @@ def translating() -> Iterator[None]:
         yield
     except OSError as error:
         raise translate(error) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """So that what was made or renamed in it is there after a power failure. Raises `OSError`."""
+    if os.name == "nt":  # NTFS journals its folders, and cannot open them
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

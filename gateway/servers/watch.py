@@ -7,7 +7,7 @@ If one has not moved, it looks at TCP: which of that client's connections are
 silent, or have taken nothing of what waits for them. Those are shut down, and
 the server ends their requests as if the client had gone. When somebody was
 refused a place it looks at once, and ends some of those who stand still
-sooner, in the order of their standing (`room`).
+sooner, in the order of their standing (`shedding`).
 
 granian does not say which connection a request came by. So connections are
 chosen by what must be true of them:

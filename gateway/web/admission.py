@@ -10,7 +10,7 @@ many stalled readers as there are threads stop a server.
 
 Who is refused does not ask in vain: of those who hold the places that were
 short, the ones that have stood still longest are cut, so that the next who
-asks finds one (`servers.room`, `servers.watch`, `servers.waitress`).
+asks finds one (`servers.shedding`, `servers.watch`, `servers.waitress`).
 
 A place is held while bytes move, not for the request: it is given back as
 soon as the announced body has been read, so many small uploads that wait for
