@@ -11,22 +11,15 @@ import pytest
 from gateway.testing.certificates import certificate
 from tests.code_blocks import blocks
 from tests.e2e.conftest import SERVERS, free_port, serving
+from tests.e2e.plugin_site import plugin_site
 from tests.e2e.raw import GUARD, eventually, log_of
 from tests.e2e.test_reload import reload
-
-ENTRY = "[gateway.plugins]\nline = line_listener\n"
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("line")
     (code,) = [one.code for one in blocks("plugins.md") if "(ProtocolListener)" in one.code]
-    (folder / "line_listener.py").write_text(code, encoding="utf-8")
-    about = folder / "line_listener-1.0.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: line-listener\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text(ENTRY)
-    return folder
+    return plugin_site(tmp_path_factory.mktemp("line"), "line_listener", code)
 
 
 def config(ports: tuple[int, int], files: tuple[Path, Path], account: str = "root") -> str:
