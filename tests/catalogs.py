@@ -21,6 +21,7 @@ SHARED = ["sqlite", *(["postgres"] if POSTGRES else [])]
 KINDS = [*SHARED, "memory"]
 
 _SCHEMA = f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+_OPTIONS = f"-c search_path={_SCHEMA}"
 
 
 def table(kind: str) -> str:
@@ -28,7 +29,13 @@ def table(kind: str) -> str:
     if kind != "postgres":
         return ""
     _empty()
-    return f"[catalog]\nurl = '{_url().render_as_string(hide_password=False)}'\n"
+    return _table(_url())
+
+
+def read_only() -> str:
+    """The same in PostgreSQL, as it is, for who may change nothing."""
+    options = f"{_OPTIONS} -c default_transaction_read_only=on"
+    return _table(_url().update_query_dict({"options": options}))
 
 
 def without_delay(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,8 +51,12 @@ def engine(kind: str, data: Path | None) -> Engine:
     return create_engine(f"sqlite:///{data / 'catalog.db'}")
 
 
+def _table(url: URL) -> str:
+    return f"[catalog]\nurl = '{url.render_as_string(hide_password=False)}'\n"
+
+
 def _url() -> URL:
-    return make_url(POSTGRES).update_query_dict({"options": f"-c search_path={_SCHEMA}"})
+    return make_url(POSTGRES).update_query_dict({"options": _OPTIONS})
 
 
 def _empty() -> None:

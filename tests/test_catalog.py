@@ -35,7 +35,15 @@ from gateway.catalog.postgres import Polled
 from gateway.catalog.secrets import Keyring, find_master, make_master, new_master
 from gateway.config import Configuration, load
 from gateway.plugins.finding import Plugins
-from gateway.storage import AlreadyExists, Busy, Conflict, NotFound, Secret, Unavailable
+from gateway.storage import (
+    AlreadyExists,
+    Busy,
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    Secret,
+    Unavailable,
+)
 from tests import catalogs
 
 PATIENCE = 120
@@ -248,6 +256,16 @@ def test_services_come_in_pages_in_the_order_of_bytes(catalog: Catalog) -> None:
     assert [one.sid for one in catalog.services()] == [*names, "public"]
     assert [one.sid for one in catalog.services("a1b", 2)] == ["ab1", "b--"]
     assert [one.sid for one in catalog.services(for_account="bob")] == ["ab1", "b--", "public"]
+
+
+def test_what_strangers_ask_for_is_not_there(catalog: Catalog) -> None:
+    """A NUL comes with `%00` in a path or a query; PostgreSQL's text has none."""
+    asked = "a\0b"
+    assert catalog.credential(asked) is None
+    assert catalog.credential_by_secret(asked) is None
+    assert catalog.account(asked) is None
+    assert catalog.account_by_email(asked) is None
+    assert catalog.service(asked) is None
 
 
 def test_of_many_that_want_a_name_one_gets_it(catalog: Catalog) -> None:
@@ -500,6 +518,40 @@ def test_catalogs_that_are_opened_at_once_are_one(shared: Shared) -> None:
 
     with ThreadPoolExecutor(6) as pool:
         assert len([one for one in pool.map(start, range(6)) if one is not None]) == 1
+
+
+# PostgreSQL
+
+
+@pytest.fixture
+def postgres_only(configure: Callable[..., Configuration]) -> Configuration:
+    if "postgres" not in catalogs.SHARED:
+        pytest.skip("GATEWAY_TEST_POSTGRES names no database")
+    return configure(catalogs.table("postgres") + DECLARED)
+
+
+def test_what_postgres_has_no_place_for_is_the_requests_fault(postgres_only: Configuration) -> None:
+    catalog = open_catalog(postgres_only, {})
+    try:
+        with pytest.raises(InvalidRequest):
+            catalog.add_account(Account(id="a", name="a\0b"))
+        assert catalog.account("a") is None
+    finally:
+        catalog.close()
+
+
+def test_a_standby_is_unavailable_for_changes(
+    postgres_only: Configuration, configure: Callable[..., Configuration]
+) -> None:
+    """As after a failover, for who is still connected to the one that wrote before."""
+    open_and_close(postgres_only, {})
+    catalog = open_catalog(configure(catalogs.read_only() + DECLARED), {})
+    try:
+        assert catalog.credential("reader") is not None
+        with pytest.raises(Unavailable):
+            catalog.add_service("bucket", "alice")
+    finally:
+        catalog.close()
 
 
 # the schema
@@ -764,3 +816,51 @@ def test_a_catalog_of_the_version_before_is_upgraded(
         assert list(catalog.stores().services) == ["one"]
     finally:
         catalog.close()
+
+
+# certificates
+
+
+def test_a_certificate_is_kept_sealed_replaced_and_removed(catalog: Catalog) -> None:
+    assert catalog.certificates() == (0, [])
+    key, other = Secret("hunter2-key"), Secret("hunter2-other")
+    assert not catalog.set_certificate("zone", ["*.zone.test"], "CHAIN", key, expires=7)
+    assert not catalog.set_certificate("first", ["first.test"], "FIRST", key, expires=8)
+    number, (first, zone) = catalog.certificates()
+    assert (number, catalog.certificates_number()) == (2, 2)
+    assert (zone.name, zone.hosts, zone.chain, zone.expires) == (
+        *("zone", ("*.zone.test",), "CHAIN", 7),
+    )
+    assert zone.revision < first.revision
+    assert b"hunter2" not in zone.sealed
+    assert catalog.keyring.unseal_private_key("zone", zone.sealed).reveal() == "hunter2-key"
+    with pytest.raises(CatalogError, match="key of the certificate 'first' is damaged"):
+        catalog.keyring.unseal_private_key("first", zone.sealed)
+    assert catalog.set_certificate("zone", ["zone.test"], "AGAIN", other, expires=9)
+    _, (first, again) = catalog.certificates()
+    assert (again.hosts, again.chain, again.created) == (("zone.test",), "AGAIN", zone.created)
+    assert again.revision > first.revision
+    catalog.remove_certificate("zone")
+    with pytest.raises(NotFound):
+        catalog.remove_certificate("zone")
+    assert catalog.certificates() == (4, [first])
+
+
+@pytest.mark.parametrize("version", range(1, len(schema.MIGRATIONS)))
+def test_a_catalog_of_any_version_before_takes_certificates(
+    shared: Shared, monkeypatch: pytest.MonkeyPatch, version: int
+) -> None:
+    from gateway.catalog import database
+
+    for module in (schema, database):
+        monkeypatch.setattr(module, "MIGRATIONS", schema.MIGRATIONS[:version])
+    open_and_close(shared.configuration, {})
+    assert stored_version(shared) == str(version)
+    monkeypatch.undo()
+    catalog = open_catalog(shared.configuration, {})
+    try:
+        catalog.set_certificate("zone", ["zone.test"], "CHAIN", Secret("key"), expires=7)
+        assert [one.name for one in catalog.certificates()[1]] == ["zone"]
+    finally:
+        catalog.close()
+    assert stored_version(shared) == str(len(schema.MIGRATIONS))

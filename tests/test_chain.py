@@ -375,7 +375,7 @@ def test_everybody_sees_the_services_that_concern_them(start: Open) -> None:
 
 
 def test_all_pages_of_services_are_listed(start: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.services.runtime._PAGE", 3)
+    monkeypatch.setattr("gateway.services.lookup._PAGE", 3)
     runtime = start()
     names = [f"bucket{number}" for number in range(9)]
     for name in names:

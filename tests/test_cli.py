@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -19,6 +21,7 @@ from gateway.config import Configuration, load
 from gateway.plugins.finding import Plugins
 from gateway.services.runtime import Runtime, open_runtime
 from gateway.storage import BytesBody, NoSuchStore, Put
+from gateway.testing.certificates import certificate
 
 NOBODY = 65534
 CONFIGURATION = """
@@ -520,3 +523,82 @@ def test_a_service_that_a_binding_leads_to_stays(run: Run) -> None:
     assert run("bindings", "add", "--port", "8080", "--mode", "s3", "--service", "one")[0] == 0
     code, _, err = run("services", "remove", "one")
     assert code == 1 and "the binding :8080 needs it" in err
+
+
+# certificates of the catalog
+
+
+@pytest.fixture
+def declared(folder: Path) -> Path:
+    """The file of a certificate that the configuration has, for own.test."""
+    one, key = certificate(folder, "own.test", days=3)
+    tls = f"tls = {{ certificate = '{one}', key = '{key}' }}"
+    text = CONFIGURATION.replace("[server]", f"[server]\n{tls}")
+    (folder / "gateway.toml").write_text(text)
+    return one
+
+
+def test_certificates_are_added_listed_shown_replaced_and_removed(
+    run: Run, folder: Path, declared: Path
+) -> None:
+    one, key = certificate(folder, "*.zone.test", days=90)
+    given = ("--cert", str(one), "--key", str(key))
+    (folder / "there").mkdir()
+    later, late_key = certificate(folder / "there", "*.zone.test", days=200)
+    prepare(configuration(), {})
+    code, out, err = run("certificates", "add", "zone", *given)
+    assert (code, err) == (0, "")
+    assert out.startswith("The certificate zone is added: for *.zone.test, until 20")
+    assert out.count("\n") == 1
+    listed = run("certificates")
+    assert listed == run("certificates", "show")
+    rows = [line.split() for line in listed[1].splitlines()]
+    assert rows[0] == ["CERTIFICATE", "NAMES", "UNTIL", "STATE"]
+    assert rows[1][:2] == [str(declared), "own.test"] and rows[1][3:] == ["(soon)", "declared"]
+    assert rows[2][:2] == ["zone", "*.zone.test"] and rows[2][3:] == ["added"]
+    shown = run("certificates", "show", "zone")[1]
+    printed = ssl.PEM_cert_to_DER_cert(one.read_text())
+    assert hashlib.sha256(printed).hexdigest().upper() in shown.replace(":", "")
+    assert "CN=*.zone.test" in shown and "PRIVATE" not in shown
+    code, out, _ = run("certificates", "add", "zone", "--cert", str(later), "--key", str(late_key))
+    assert code == 0 and out.startswith("The certificate zone is replaced")
+    assert run("certificates", "show", "zone")[1] != shown
+    done = (0, "The certificate zone is removed.\n", "")
+    assert run("certificates", "remove", "zone") == done
+    assert len(run("certificates")[1].splitlines()) == 2
+    declared.unlink()
+    assert run("certificates")[0] == 1  # the file names one that is not there
+
+
+def test_a_certificate_that_would_not_be_shown_is_noted(
+    run: Run, folder: Path, declared: Path
+) -> None:
+    (folder / "there").mkdir()
+    one, key = certificate(folder / "there", "own.test", days=-1)
+    code, out, _ = run("certificates", "add", "own", "--cert", str(one), "--key", str(key))
+    assert code == 0
+    _, warning, note = out.splitlines()
+    assert warning.startswith("WARNING: clients may refuse it: it is over since 20")
+    assert note == f"NOTE: for own.test the one of the configuration counts ({declared})."
+    assert "(over)" in run("certificates")[1]
+    (folder / "gateway.toml").write_text(CONFIGURATION)
+    out = run("certificates", "add", "own", "--cert", str(one), "--key", str(key))[1]
+    assert "NOTE: no listener of this configuration speaks TLS" in out
+
+
+def test_what_cannot_be_done_with_a_certificate_is_1_and_a_sentence(run: Run, folder: Path) -> None:
+    prepare(configuration(), {})
+    one, key = certificate(folder, "one.test")
+    other = certificate(folder, "other.test")[1]
+    for words, said in [
+        (("add", "one", "--cert", str(one), "--key", str(other)), "is not that of the cert"),
+        (("add", "one", "--cert", str(key), "--key", str(key)), "no certificate (PEM) can be"),
+        (("add", "one", "--cert", "none.pem", "--key", str(key)), "--cert: "),
+        (("add", "a/b", "--cert", str(one), "--key", str(key)), 'certificates."a/b": an id'),
+        (("remove", "one"), "There is no certificate 'one'."),
+        (("show", "one"), "There is no certificate 'one'."),
+    ]:
+        code, out, err = run("certificates", *words)
+        assert (code, out) == (1, "")
+        assert said in err and "Traceback" not in err and "PRIVATE" not in err
+    assert run("certificates", "add", "one", "--cert", str(one))[0] == 2

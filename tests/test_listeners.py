@@ -17,14 +17,9 @@ from typing import Any
 
 import pytest
 
+from gateway.common.x509 import CannotUse
 from gateway.servers import certificates
-from gateway.servers.certificates import (
-    CannotUse,
-    CertificateFiles,
-    FileCertificates,
-    by_name,
-    described,
-)
+from gateway.servers.certificates import CertificateFiles, FileCertificates, by_name, described
 from gateway.servers.tls_front import TLSFront
 from gateway.servers.tls_socket import TLSSocket, wrapped
 from gateway.testing.certificates import certificate
@@ -196,7 +191,7 @@ def test_after_its_end_tls_neither_sends_nor_takes_plain_text(tmp_path: Path) ->
     trust = ssl.create_default_context(cafile=str(folder / "cert.pem"))
     here, there = socket.socketpair()
     here.setblocking(False)
-    server = wrapped(FileCertificates([files(folder)]).by_name(), here)
+    server = wrapped(by_name(FileCertificates([files(folder)])), here)
     tls, got = TLSSocket(server), list[bytes]()
 
     def ask() -> None:
@@ -238,7 +233,7 @@ def test_a_request_whose_client_has_gone_is_nobodys_and_refused(tmp_path: Path) 
         behind.listen()
         listening = socket.create_server(("127.0.0.1", 0))
         port = listening.getsockname()[1]
-        context = FileCertificates([files(folder)]).by_name()
+        context = by_name(FileCertificates([files(folder)]))
         front = TLSFront(listening, context, path, patience=PATIENCE, limit=9)
         front.start()
         asked: list[str] = []

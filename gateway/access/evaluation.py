@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 
 from gateway.access.actions import RULES, Action, Actions
 from gateway.access.identity import Identity
-from gateway.access.patterns import PatternIndex
+from gateway.access.rule_index import RuleIndex
 from gateway.access.rules import ANYBODY, Facts, Question, Rule
 
 
@@ -93,13 +93,14 @@ class _Look:
 
     def __init__(self, denies: Sequence[Rule], allows: Sequence[Rule]) -> None:
         self._denies, self._allows = denies, allows
-        self._indexed: tuple[_Index, _Index] | None = None
+        self._indexed: tuple[RuleIndex, RuleIndex] | None = None
+
+    def _index(self) -> tuple[RuleIndex, RuleIndex]:
+        self._indexed = RuleIndex(self._denies), RuleIndex(self._allows)
+        return self._indexed
 
     def decide(self, question: Question) -> Decision:
-        indexed = self._indexed
-        if indexed is None:
-            indexed = self._indexed = _Index(self._denies), _Index(self._allows)
-        denies, allows = indexed
+        denies, allows = self._indexed or self._index()
         rule = denies.first(question)
         if rule is not None:
             return Decision("deny", rule)
@@ -107,32 +108,8 @@ class _Look:
         return _NONE if rule is None else Decision("allow", rule)
 
     def might(self, question: Question) -> bool:
-        """The keys of allowances are left out of account, and denials of single keys."""
-        if any(not one.keys and _holds(one, question) for one in self._denies):
-            return False
-        return any(_holds(one, question) for one in self._allows)
-
-
-class _Index:
-    """Rules of one effect: those for all keys, and the others by their patterns."""
-
-    __slots__ = ("_by_key", "_for_all")
-
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self._for_all = [one for one in rules if not one.keys]
-        self._by_key = PatternIndex((key, one) for one in rules for key in one.keys)
-
-    def first(self, question: Question) -> Rule | None:
-        """One that counts."""
-        for rule in self._for_all:
-            if _holds(rule, question):
-                return rule
-        if question.key is not None:
-            for rule in self._by_key.find(question.key):
-                if _holds(rule, question):
-                    return rule
-        return None
-
-
-def _holds(rule: Rule, question: Question) -> bool:
-    return rule.when is None or rule.when(question)
+        denies, allows = self._indexed or self._index()
+        return (
+            denies.first_for_all_keys(question) is None
+            and allows.first_for_some_key(question) is not None
+        )

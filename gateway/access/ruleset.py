@@ -1,8 +1,8 @@
 """All that is said about a service: by the keys that ask, by its grants, by its settings.
 
-A set is made once per service and version of its settings, and compiled once for each
-identity that asks. Without grants and settings only the key's access counts, and that is
-compiled once for all services.
+A set is made once per service and version of its settings, and compiled once for all
+identities of which it says the same. Without grants and settings only the key's access
+counts, and that is compiled once for all services.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _LIMIT = 1024
 class RuleSet:
     """`sid` and `owner` of the service; `rules` are those of its settings."""
 
-    __slots__ = ("_known", "_owner", "_rules", "_sid")
+    __slots__ = ("_known", "_owner", "_rules", "_same", "_sid")
 
     def __init__(
         self, sid: str, owner: str, grants: Iterable[Grant] = (), rules: Iterable[Rule] = ()
@@ -55,6 +55,8 @@ class RuleSet:
         self._sid, self._owner = sid, owner
         self._rules = (*rules_of_service(grants), *rules)
         self._known: dict[str, tuple[Identity, Compiled]] = {}
+        self._same: dict[tuple[object, ...], Compiled] = {}
+        """By what they are made of: for most who ask the same is said."""
 
     def compiled(self, identity: Identity) -> Compiled:
         access = identity.access
@@ -69,9 +71,19 @@ class RuleSet:
         known = self._known.get(identity.key)
         if known is not None and known[0] is identity:
             return known[1]
-        owner = acting_for(identity) == self._owner != ""
-        found = Compiled((_RULES[level], *self._rules), identity, owner=owner)
         if len(self._known) >= _LIMIT:
             self._known.clear()
+            self._same.clear()
+        found = self._compile(identity, level)
         self._known[identity.key] = identity, found
+        return found
+
+    def _compile(self, identity: Identity, level: str) -> Compiled:
+        owner = acting_for(identity) == self._owner != ""
+        said = [one for one in self._rules if one.who.includes(identity, one.effect)]
+        same = (level, owner, *map(id, said))
+        found = self._same.get(same)
+        if found is None:
+            rules = (_RULES[level], *said)
+            found = self._same[same] = Compiled(rules, identity, owner=owner)
         return found

@@ -1,4 +1,4 @@
-"""What is made while the gateway runs: accounts, keys, services and their grants.
+"""What is made while the gateway runs: accounts, keys, services and their grants, certificates.
 
 `prepare` in the parent before workers start, `open_catalog` in each of them;
 `store.Catalog` is what they get. `schema.py` has the tables, `secrets.py` the
@@ -7,7 +7,7 @@ master key.
 
 from gateway.catalog.errors import CatalogError
 from gateway.catalog.opening import FirstCredential, open_catalog, prepare
-from gateway.catalog.rows import KeyInfo, ServiceRow
+from gateway.catalog.rows import CertificateRow, KeyInfo, ServiceRow
 from gateway.catalog.secrets import find_master
 from gateway.catalog.store import Catalog
 from gateway.catalog.stores import BindingRow
@@ -16,6 +16,7 @@ __all__ = [
     "BindingRow",
     "Catalog",
     "CatalogError",
+    "CertificateRow",
     "FirstCredential",
     "KeyInfo",
     "ServiceRow",

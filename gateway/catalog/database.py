@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gateway.catalog.errors import CatalogError
@@ -26,7 +26,7 @@ from gateway.catalog.schema import MIGRATIONS, upgrade, version_of
 from gateway.common import private
 from gateway.common.commit_watch import Watch, watch
 from gateway.common.reserve import Reserve, no_room
-from gateway.storage import Busy, Full, Unavailable
+from gateway.storage import Busy, Full, InvalidRequest, Unavailable
 
 T = TypeVar("T")
 
@@ -41,7 +41,8 @@ class Database:
     """`reading` and `writing` give connections; writers wait for each other.
 
     Both raise `Unavailable` when the database cannot be reached or stays busy, `Busy` when
-    too many ask it, and `Full` when its disk is.
+    too many ask it, `Full` when its disk is, and `InvalidRequest` for what it has no place for
+    (a text with a NUL in PostgreSQL).
     """
 
     def __init__(
@@ -129,10 +130,14 @@ class Database:
 def translated() -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
+    except DBAPIError as error:
+        if isinstance(error, DataError):
+            raise InvalidRequest("The catalog cannot keep a text or number of it.") from error
         if _says_full(error.orig):
             raise Full from error
-        raise Unavailable("The catalog cannot be reached now.", retry_after=1) from error
+        if isinstance(error, OperationalError) or _says_standby(error.orig):
+            raise Unavailable("The catalog cannot be reached now.", retry_after=1) from error
+        raise
     except PoolTimeout as error:
         raise Busy("Too many requests ask the catalog.", retry_after=1) from error
 
@@ -141,6 +146,11 @@ def _says_full(error: BaseException | None) -> bool:
     """SQLite's primary result code, or PostgreSQL's SQLSTATE `disk_full`."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return code == sqlite3.SQLITE_FULL or getattr(error, "sqlstate", "") == "53100"
+
+
+def _says_standby(error: BaseException | None) -> bool:
+    """PostgreSQL's SQLSTATE `read_only_sql_transaction`: another machine writes now."""
+    return getattr(error, "sqlstate", "") == "25006"
 
 
 class _Counter:

@@ -19,7 +19,7 @@ from gateway.access.identity import ROOT_ACCOUNT, Account, Credential, Identity,
 from gateway.catalog.cache import Cached
 from gateway.catalog.database import Database
 from gateway.catalog.rows import KeyInfo, key_info
-from gateway.catalog.schema import ACCOUNTS, KEYS, get_meta, set_meta
+from gateway.catalog.schema import ACCOUNTS, KEYS, get_meta, is_text, set_meta
 from gateway.catalog.secrets import Keyring
 from gateway.storage import AlreadyExists, Conflict, NotFound, Secret
 
@@ -79,7 +79,7 @@ class KeyTable(Cached):
         known = memory.credentials.get(key)
         if known is not None:
             return known
-        loaded = self._load_key(KEYS.c.id == key)
+        loaded = self._load_key(is_text(KEYS.c.id, key))
         return loaded and memory.credentials.keep(key, loaded)
 
     def credential_by_secret(self, secret: str) -> Credential | None:
@@ -194,7 +194,7 @@ class KeyTable(Cached):
         if known is not None:
             return known
         with self._database.reading() as connection:
-            row = connection.execute(select(ACCOUNTS).where(ACCOUNTS.c.id == id)).first()
+            row = connection.execute(select(ACCOUNTS).where(is_text(ACCOUNTS.c.id, id))).first()
         if row is None:
             return None
         return memory.accounts.keep(id, Account(id=row.id, name=row.name, email=row.email))
@@ -208,7 +208,7 @@ class KeyTable(Cached):
         declared = [one.id for one in self._accounts.values() if one.email.lower() == wanted]
         with self._database.reading() as connection:
             rows = connection.scalars(
-                select(ACCOUNTS.c.id).where(func.lower(ACCOUNTS.c.email) == wanted)
+                select(ACCOUNTS.c.id).where(is_text(func.lower(ACCOUNTS.c.email), wanted))
             ).all()
         # A declared account hides the catalog's of the same id, with its address.
         found = declared + [id for id in rows if id not in self._accounts]

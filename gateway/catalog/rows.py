@@ -1,4 +1,4 @@
-"""What the catalog gives: keys and services as its rows say."""
+"""What the catalog gives: keys, services and certificates as its rows say."""
 
 from __future__ import annotations
 
@@ -49,6 +49,21 @@ class ServiceRow(NamedTuple):
     store: StoreRow | None = None
 
 
+class CertificateRow(NamedTuple):
+    """`hosts` are the names that it is for, in lower case; `chain` is PEM, `sealed` its key
+    (see `gateway.catalog.secrets`). Times are in milliseconds since the epoch; `revision` is
+    higher than that of any that was changed before."""
+
+    name: str
+    hosts: tuple[str, ...]
+    chain: str
+    sealed: bytes
+    expires: int
+    created: int
+    changed: int
+    revision: int
+
+
 def key_info(row: Row[Any], *, set_aside: bool) -> KeyInfo:
     return KeyInfo(
         id=row.id,
@@ -65,6 +80,19 @@ def service_row(row: Row[Any]) -> ServiceRow:
     grants = tuple(Grant(*one) for one in row.grants)
     store = row.driver and StoreRow(row.driver, row.name, row.revision, row.sealed)
     return ServiceRow(row.id, row.sid, row.owner, row.created, grants, store)
+
+
+def certificate_row(row: Row[Any]) -> CertificateRow:
+    return CertificateRow(
+        name=row.name,
+        hosts=tuple(row.hosts),
+        chain=row.chain,
+        sealed=row.sealed,
+        expires=row.expires,
+        created=row.created,
+        changed=row.changed,
+        revision=row.revision,
+    )
 
 
 def grants_value(grants: Sequence[Grant]) -> list[list[str]]:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     Index,
     Integer,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    false,
     insert,
     select,
     update,
@@ -114,6 +116,19 @@ BINDINGS = Table(
 )
 """An empty text, and port 0, where a binding says nothing of it."""
 
+CERTIFICATES = Table(
+    "certificates",
+    METADATA,
+    Column("name", _NAME, primary_key=True),
+    Column("hosts", JSON, nullable=False),
+    Column("chain", String, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+)
+
 
 def _create(connection: Connection) -> None:
     METADATA.create_all(connection, tables=[META, REVISION, ACCOUNTS, KEYS, SERVICES])
@@ -128,7 +143,22 @@ def _add_stores(connection: Connection) -> None:
     METADATA.create_all(connection, tables=[STORES, BINDINGS])
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create, _add_settings, _add_stores)
+def _add_certificates(connection: Connection) -> None:
+    METADATA.create_all(connection, tables=[CERTIFICATES])
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
+    _create,
+    _add_settings,
+    _add_stores,
+    _add_certificates,
+)
+
+
+def is_text(column: ColumnElement[str], text: str) -> ColumnElement[bool]:
+    """Whether it is that text, which may be a stranger's. PostgreSQL has none with a NUL, and
+    does not even look for one."""
+    return false() if "\0" in text else column == text
 
 
 def get_meta(connection: Connection, name: str) -> str | None:

@@ -2,8 +2,8 @@
 
 Secrets of keys must be readable again (SigV4 needs them), so they are sealed
 with AES-256-GCM, the key's id being the associated data; so are the options of
-services, of which any may hold a secret. A secret presented by
-itself is found by its HMAC. The drivers' key for encryption at rest is a third
+services, of which any may hold a secret, and the private keys of certificates. A secret
+presented by itself is found by its HMAC. The drivers' key for encryption at rest is a third
 one: none of the three tells anything of another (HKDF, RFC 5869).
 
 Losing the master key loses all secrets and all that drivers encrypted: back up
@@ -74,6 +74,15 @@ class Keyring:
         """Raises `CatalogError` when they were sealed for another service, or were changed."""
         place = f"services/{sid}".encode()
         return self._unsealed(place, sealed, f"options of the service {sid!r}")
+
+    def seal_private_key(self, name: str, key: Secret) -> bytes:
+        """That of the certificate of that name: no key's id has a slash, and no service's."""
+        return self._sealed(f"certificates/{name}".encode(), key)
+
+    def unseal_private_key(self, name: str, sealed: bytes) -> Secret:
+        """Raises `CatalogError` when it was sealed for another one, or was changed."""
+        place = f"certificates/{name}".encode()
+        return self._unsealed(place, sealed, f"key of the certificate {name!r}")
 
     def _sealed(self, place: bytes, secret: Secret) -> bytes:
         nonce = secrets.token_bytes(_NONCE)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from gateway.access.grants import Grant
 from gateway.catalog.cache import Cached
 from gateway.catalog.rows import ServiceRow, grants_value, service_row
-from gateway.catalog.schema import SERVICES, STORES, get_meta, get_metas, set_meta
+from gateway.catalog.schema import SERVICES, STORES, get_meta, get_metas, is_text, set_meta
 from gateway.catalog.settings import WITH_RULES, has_settings, remove_row
 from gateway.storage import AlreadyExists, Conflict, Full, Unavailable
 
@@ -136,4 +136,4 @@ def insert_service(
 
 
 def _named(sid: str) -> ColumnElement[bool]:
-    return and_(SERVICES.c.namespace == _NAMESPACE, SERVICES.c.sid == sid)
+    return and_(SERVICES.c.namespace == _NAMESPACE, is_text(SERVICES.c.sid, sid))

@@ -1,5 +1,5 @@
-"""The catalog: accounts, keys and services that are made while the gateway runs, and the
-settings of all services.
+"""The catalog: accounts, keys, services and certificates that are made while the gateway runs,
+and the settings of all services.
 
 What the configuration declares comes first and cannot be changed here
 (`Conflict`). Every answer is current: a lookup compares the database's version
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gateway.catalog.certificates import CertificateTable
 from gateway.catalog.database import Database
 from gateway.catalog.keys import Declarations, KeyTable
 from gateway.catalog.secrets import Keyring
@@ -21,7 +22,7 @@ from gateway.catalog.stores import StoreTable
 from gateway.storage.objects import now
 
 
-class Catalog(KeyTable, StoreTable, SettingTable):
+class Catalog(KeyTable, StoreTable, SettingTable, CertificateTable):
     """Open it with `gateway.catalog.open_catalog`."""
 
     def __init__(

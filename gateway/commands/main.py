@@ -14,6 +14,7 @@ from typing import Any
 from gateway.catalog import CatalogError
 from gateway.commands import (
     bindings,
+    certificates,
     check,
     drivers,
     keys,
@@ -36,6 +37,7 @@ COMMANDS: tuple[Command, ...] = (
     reload.COMMAND,
     services.COMMAND,
     bindings.COMMAND,
+    certificates.COMMAND,
     scrub.COMMAND,
     drivers.COMMAND,
     version.COMMAND,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+from gateway.common import x509
+from gateway.common.x509 import CannotUse, Description
 from gateway.config import Configuration, Listener
 from gateway.servers import CannotServe
-from gateway.servers.certificates import CannotUse, Certificate, CertificateFiles, described, read
+from gateway.servers.certificates import Certificate, CertificateFiles, described, read
 
 SOON = timedelta(days=14)
 """Before its end: who renews certificates by a program does so a month before."""
@@ -20,9 +23,7 @@ def files_of(listener: Listener) -> tuple[CertificateFiles, ...]:
 def certificates(configuration: Configuration) -> list[Certificate]:
     """Each once. Raises `CannotServe` for one that cannot be used, with its place."""
     options, found = configuration.server, dict[CertificateFiles, Certificate]()
-    listeners = [(f"server.listen[{n}]", one) for n, one in enumerate(options.listeners)]
-    listeners += [(one.place, one.listener) for one in configuration.listeners]
-    for own, listener in listeners:
+    for own, listener in _listeners(configuration):
         place = "server.tls" if listener.tls is options.tls else f"{own}.tls"
         for files in files_of(listener):
             try:
@@ -30,6 +31,26 @@ def certificates(configuration: Configuration) -> list[Certificate]:
             except CannotUse as error:
                 raise CannotServe(f"{place}: {error}.") from error
     return list(found.values())
+
+
+def _listeners(configuration: Configuration) -> list[tuple[str, Listener]]:
+    """With their places."""
+    own = enumerate(configuration.server.listeners)
+    others = [(one.place, one.listener) for one in configuration.listeners]
+    return [*((f"server.listen[{n}]", one) for n, one in own), *others]
+
+
+def said(configuration: Configuration) -> dict[Path, Description | None]:
+    """What the certificates say, for who may perhaps not read their keys; None: nor them."""
+    paths = [files.certificate for _, one in _listeners(configuration) for files in files_of(one)]
+    return {path: _said(path) for path in paths}
+
+
+def _said(path: Path) -> Description | None:
+    try:
+        return x509.described(path.read_bytes())
+    except (OSError, ValueError):
+        return None
 
 
 def lines(configuration: Configuration) -> Iterator[str]:

@@ -10,12 +10,14 @@ serves it can be told to `reload`: what `plan.read_again` gives is handed to
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from gateway.common.x509 import CannotUse
 from gateway.modes import WSGIApp
-from gateway.servers.certificates import CannotUse, CertificateFiles, FileCertificates
+from gateway.servers.added_certificates import AddedCertificates
+from gateway.servers.certificates import CertificateFiles, FileCertificates
 from gateway.servers.protocols import Listening
 from gateway.web.admission import Admission
 
@@ -40,7 +42,8 @@ class Loaded:
     """What a process serves, what is under way in it, and how it lets go of it. `wake` is
     called when a stop begins: what waits for something to happen is answered then. `prepare`
     opens what a `Change` says; it raises `CannotServe`. `listen` is called once, with what
-    listens at `Plan.protocols`, in their order."""
+    listens at `Plan.protocols`, in their order. `certificates` are shown beside the files of
+    each `Endpoint` that has some."""
 
     app: WSGIApp
     close: Callable[[], None]
@@ -48,6 +51,7 @@ class Loaded:
     wake: Callable[[], None] = lambda: None
     prepare: Callable[[object], Prepared] | None = None
     listen: Callable[[Sequence[Listening]], None] = lambda _: None
+    certificates: AddedCertificates = field(default_factory=AddedCertificates)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

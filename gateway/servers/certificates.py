@@ -20,7 +20,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from gateway.common import x509
 from gateway.common.steady import Steady
+from gateway.common.x509 import CannotUse, new_context, reason
 
 log = logging.getLogger("gateway")
 
@@ -28,10 +30,6 @@ INTERVAL = 2.0
 
 Stamp = tuple[tuple[int, int, int], ...]
 """Of each file: when it was written, its size and its number."""
-
-
-class CannotUse(Exception):
-    """A certificate, with its key; the message says which, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,28 +66,19 @@ def read(files: CertificateFiles) -> Certificate:
         context.load_cert_chain(files.certificate, files.key, password=_no_password)
         text = files.certificate.read_bytes()
     except ssl.SSLError as error:  # an OSError too
-        reason = (error.reason or str(error)).replace("_", " ").lower()
         raise CannotUse(
-            f"the certificate {files.certificate} cannot be used with the key {files.key}: {reason}"
+            f"the certificate {files.certificate} cannot be used with the key {files.key}:"
+            f" {reason(error)}"
         ) from error
     except OSError as error:
         raise CannotUse(
             f"the certificate {files.certificate} or its key cannot be read: {error.strerror}"
         ) from error
     try:
-        names, expires = _described(text)
+        said = x509.described(text)
     except ValueError as error:  # not as RFC 5280 has it, in what OpenSSL does not look at
         raise CannotUse(f"the certificate {files.certificate} cannot be read: {error}") from error
-    return Certificate(files=files, names=names, expires=expires, context=context)
-
-
-def new_context() -> ssl.SSLContext:
-    """A server's, without a certificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_RENEGOTIATION
-    context.set_alpn_protocols(["http/1.1"])
-    return context
+    return Certificate(files=files, names=said.names, expires=said.expires, context=context)
 
 
 def _no_password() -> str:
@@ -97,20 +86,21 @@ def _no_password() -> str:
     return ""
 
 
-def _described(text: bytes) -> tuple[tuple[str, ...], datetime]:
-    from cryptography import x509  # takes its time, and who has no TLS does without
+class Named(Protocol):
+    """Certificates by what stands in them: names of hosts, and `*.…`."""
 
-    found = x509.load_pem_x509_certificate(text)
-    try:
-        said = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        names = [
-            *said.get_values_for_type(x509.DNSName),
-            *map(str, said.get_values_for_type(x509.IPAddress)),
-        ]
-    except x509.ExtensionNotFound:  # an old one; clients of today want names there
-        common = found.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-        names = [str(one.value) for one in common]
-    return tuple(name.lower() for name in names), found.not_valid_after_utc
+    def named(self, label: str) -> ssl.SSLContext | None: ...
+
+
+def chosen(name: str, *those: Named) -> ssl.SSLContext | None:
+    """The one for just this name, else the one for all names beside it (RFC 9525 §6.3); of
+    several that are alike, that of whom is given first."""
+    for label in (name, f"*.{name.partition('.')[2]}"):
+        for one in those:
+            found = one.named(label)
+            if found is not None:
+                return found
+    return None
 
 
 def by_name(certificates: Certificates) -> ssl.SSLContext:
@@ -138,13 +128,20 @@ class FileCertificates:
         self._stamps = {one: _stamp(one) for one in files}
         self._last = dict(self._stamps)
         self._changed: Callable[[Certificate], None] = lambda _: None
+        self._watched = False
         self.all = [read(one) for one in files]
         self._names = _table(self.all)
 
     def for_name(self, name: str) -> ssl.SSLContext | None:
-        names = self._names
-        found = names.get(name) or names.get(f"*.{name.partition('.')[2]}") or names[""]
-        return found.context
+        return chosen(name, self) or self.first
+
+    def named(self, label: str) -> ssl.SSLContext | None:
+        found = self._names.get(label)
+        return None if found is None else found.context
+
+    @property
+    def first(self) -> ssl.SSLContext:
+        return self.all[0].context
 
     def look(self) -> None:
         """Take over what has changed, and has been the same since the last look."""
@@ -169,14 +166,11 @@ class FileCertificates:
 
     def watch(self, changed: Callable[[Certificate], None] | None = None) -> None:
         """Look from now on, as long as this process lives; `changed` is called with each that
-        took another's place."""
+        took another's place. It may be called twice."""
         self._changed = changed or self._changed
-        threading.Thread(target=self._watch, name="certificates", daemon=True).start()
-
-    def by_name(self) -> ssl.SSLContext:
-        """A context for each handshake from now on, with what files say by then."""
-        self.watch()
-        return by_name(self)
+        if not self._watched:
+            self._watched = True
+            threading.Thread(target=self._watch, name="certificates", daemon=True).start()
 
     def _watch(self) -> None:
         steady, pause = Steady(log, "certificates are not looked for"), threading.Event()
@@ -185,8 +179,8 @@ class FileCertificates:
 
 
 def _table(certificates: Sequence[Certificate]) -> dict[str, Certificate]:
-    """By name, the first of several that have it; "" is the first of all."""
-    table = {"": certificates[0]}
+    """By name, the first of several that have it."""
+    table = dict[str, Certificate]()
     for one in certificates:
         for name in one.names:
             table.setdefault(name, one)

@@ -137,16 +137,16 @@ def _addresses(plan: Plan) -> tuple[tuple[str, int], ...]:
 
 @contextmanager
 def _folder(plan: Plan) -> Iterator[Path | None]:
-    """For sockets within this machine, which only this user can reach; None: none is needed."""
-    if not any(len(one.tls) > 1 for one in plan.listen):
+    """For sockets within this machine, which only this user can reach; None: none is needed,
+    whatever certificates are added."""
+    if not any(one.tls for one in plan.listen):
         yield None
         return
     try:
         made = tempfile.TemporaryDirectory(prefix="gateway-", ignore_cleanup_errors=True)
     except OSError as error:
         raise CannotServe(
-            f"Several certificates need a folder for temporary files: {error.strerror}."
-            " Set TMPDIR to one."
+            f"TLS needs a folder for temporary files: {error.strerror}. Set TMPDIR to one."
         ) from error
     with made as folder:
         yield Path(folder)
@@ -159,8 +159,6 @@ def _server(plan: Plan, addresses: Sequence[tuple[str, int]]) -> Parent:
 
     from gateway.servers.granian_parent import Parent
 
-    # A connection to one of several certificates has a second one behind it (`tls_front`).
-    shares = sum(1 if len(one.tls) < 2 else 2 for one in plan.listen)
     return Parent(
         addresses,
         interface=Interfaces.WSGI,
@@ -168,7 +166,7 @@ def _server(plan: Plan, addresses: Sequence[tuple[str, int]]) -> Parent:
         websockets=False,
         workers=plan.workers,
         blocking_threads=plan.threads,
-        backpressure=connections(CONNECTIONS, plan.threads) // shares,
+        backpressure=connections(CONNECTIONS, plan.threads) // len(plan.listen),
         http1_settings=HTTP1Settings(
             header_read_timeout=round(plan.header_timeout * 1000), keep_alive=True
         ),

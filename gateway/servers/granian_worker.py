@@ -4,7 +4,8 @@ A server of granian takes one certificate, once, so:
 
 - Where a listener has one, granian speaks TLS. When that has changed, another server begins on
   the same socket, and the one before it gets no more connections, and ends after `GRACE`.
-- Where it has several, a `TLSFront` speaks TLS, and granian is behind it.
+- Where there are several, a `TLSFront` speaks TLS, and granian is behind it: from when the
+  first is added beside the one of a listener, on the same socket in the same way.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gateway.servers import Loaded, Plan
+from gateway.servers.added_certificates import ListenerCertificates
 from gateway.servers.certificates import Certificate, FileCertificates
 from gateway.servers.granian_inside import BACKLOG, SocketServer, SocketServers
 from gateway.servers.protocols import Listening
@@ -41,8 +43,9 @@ class Served(NamedTuple):
 def serve(served: Served, sockets: Sequence[socket.socket], servers: SocketServers) -> None:
     """Until this worker is told to end (SIGTERM)."""
     asked = len(served.plan.listen)
-    at = list(zip(sockets, served.certificates, strict=True))
-    listeners = [_listener(*one, served, servers) for one in at[:asked]]
+    shown = [_shown(one, served.loaded) for one in served.certificates]
+    at = list(zip(sockets, shown, strict=True))
+    listeners = [_Listener(*one, served, servers) for one in at[:asked]]
     served.loaded.listen([_listening(*one) for one in at[asked:]])
 
     def stop(*_: object) -> None:
@@ -54,92 +57,97 @@ def serve(served: Served, sockets: Sequence[socket.socket], servers: SocketServe
         one.wait()
 
 
-def _listening(listening: socket.socket, certificates: FileCertificates | None) -> Listening:
+def _shown(files: FileCertificates | None, loaded: Loaded) -> ListenerCertificates | None:
+    return None if files is None else ListenerCertificates(files, loaded.certificates)
+
+
+def _listening(listening: socket.socket, certificates: ListenerCertificates | None) -> Listening:
     listening.listen(BACKLOG)
     return Listening(listening, None if certificates is None else certificates.by_name())
 
 
-def _listener(
-    listening: socket.socket,
-    certificates: FileCertificates | None,
-    served: Served,
-    servers: SocketServers,
-) -> _Direct | _Fronted:
-    make_impatient(listening, served.plan.body_timeout)
-    if certificates is not None and len(certificates.all) > 1:
-        return _Fronted(listening, certificates, served, servers)
-    return _Direct(listening, certificates, served, servers)
-
-
-class _Direct:
-    """A listener where granian takes the connections."""
+class _Listener:
+    """granian takes its connections, or, where there are several certificates, a `TLSFront`
+    does: from when there are, until this process ends."""
 
     def __init__(
         self,
         listening: socket.socket,
-        certificates: FileCertificates | None,
+        certificates: ListenerCertificates | None,
         served: Served,
         servers: SocketServers,
     ) -> None:
-        self._listening, self._app, self._servers = listening, served.loaded.app, servers
-        self._grace = served.plan.header_timeout + GRACE
-        self._begun: list[SocketServer] = []
+        make_impatient(listening, served.plan.body_timeout)
+        self._listening, self._certificates = listening, certificates
+        self._served, self._servers = served, servers
+        self._direct: list[SocketServer] = []
+        self._fronted: tuple[TLSFront, SocketServer] | None = None
         self._stopped = False
         self._lock = threading.Lock()
-        self._serve(None if certificates is None else certificates.all[0])
-        if certificates is not None:
-            certificates.watch(self._serve)
+        if certificates is None:
+            self._serve(None)
+        elif certificates.several:
+            self._front()
+        else:
+            self._serve(certificates.files.all[0])
+            certificates.files.watch(self._serve)
+            certificates.added.when_some(self._front)
 
     def _serve(self, tls: Certificate | None) -> None:
         """With that from now on."""
         with self._lock:
-            if self._stopped:
+            if self._stopped or self._fronted is not None:
                 return
-            before = self._begun[-1:]
+            before = self._direct[-1:]
             files = None if tls is None else tls.files
-            self._begun.append(self._servers.at(self._listening, self._app, files))
-            for one in before:
-                one.retire(self._listening, self._grace)
+            self._direct.append(self._servers.at(self._listening, self._served.loaded.app, files))
+            self._retire(before)
+
+    def _front(self) -> None:
+        """With all certificates that there are, from now on."""
+        with self._lock:
+            if self._stopped or self._fronted is not None:
+                return
+            front = self._new_front()
+            app = front.told(self._served.loaded.app)
+            self._fronted = front, self._servers.at_path(front.behind, app)
+            front.start()
+            self._retire(self._direct[-1:])
+
+    def _new_front(self) -> TLSFront:
+        assert self._served.folder is not None and self._certificates is not None
+        behind = self._served.folder / f"{os.getpid()}-{self._listening.fileno()}"
+        behind.unlink(missing_ok=True)  # of a try that did not end well
+        # Not `dup`: it would make it wait, for granian too, which serves on at the same one.
+        listening = socket.socket(fileno=os.dup(self._listening.fileno()))
+        listening.listen(BACKLOG)
+        return TLSFront(
+            listening,
+            self._certificates.by_name(),
+            behind,
+            patience=self._served.plan.header_timeout,
+            limit=self._servers.limit // 2,  # each has a connection behind it
+        )
+
+    def _retire(self, servers: Sequence[SocketServer]) -> None:
+        for one in servers:
+            one.retire(self._listening, self._served.plan.header_timeout + GRACE)
 
     def stop(self) -> None:
         with self._lock:
             self._stopped = True
-            for one in self._begun:
+            if self._fronted is not None:
+                front, server = self._fronted
+                front.stop()
+                server.stop()
+            for one in self._direct:
                 one.stop(self._listening)
             self._listening.close()
 
     def wait(self) -> None:
-        for one in self._begun:
+        for one in self._direct:
             one.wait()
-
-
-class _Fronted:
-    """A listener where granian is behind a `TLSFront`."""
-
-    def __init__(
-        self,
-        listening: socket.socket,
-        certificates: FileCertificates,
-        served: Served,
-        servers: SocketServers,
-    ) -> None:
-        assert served.folder is not None
-        behind = served.folder / f"{os.getpid()}-{listening.fileno()}"
-        listening.listen(BACKLOG)
-        self._front = TLSFront(
-            listening,
-            certificates.by_name(),
-            behind,
-            patience=served.plan.header_timeout,
-            limit=servers.limit,
-        )
-        self._server = servers.at_path(behind, self._front.told(served.loaded.app))
-        self._front.start()
-
-    def stop(self) -> None:
-        self._front.stop()
-        self._server.stop()
-
-    def wait(self) -> None:
-        self._server.wait()
-        self._front.ended.wait()
+        if self._fronted is not None:
+            front, server = self._fronted
+            server.wait()
+            front.ended.wait()

@@ -29,7 +29,9 @@ from heapq import nsmallest
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from gateway.servers import CannotServe, Change, Endpoint, Loaded, Plan, certificates_of
+from gateway.servers import CannotServe, Change, Loaded, Plan, certificates_of
+from gateway.servers.added_certificates import ListenerCertificates
+from gateway.servers.certificates import FileCertificates
 from gateway.servers.ending import Ending
 from gateway.servers.pace import PRESSED, Patience
 from gateway.servers.protocols import Listening
@@ -74,23 +76,21 @@ class WaitressServer(Reloads):
                 stack.enter_context(bound(one.host, one.port, plan.body_timeout))
                 for one in plan.listen
             ]
-            contexts = [_context(one) for one in plan.listen]
             others = [
-                Listening(
-                    stack.enter_context(bound(one.host, one.port, plan.body_timeout)),
-                    _context(one),
-                )
+                stack.enter_context(bound(one.host, one.port, plan.body_timeout))
                 for one in plan.protocols
             ]
+            files = [certificates_of(one) for one in (*plan.listen, *plan.protocols)]
             allow_many_files()
             loaded = self._loaded = plan.load()
             stack.callback(Ending(loaded).close)
-            for one in others:
-                one.socket.listen()
-            loaded.listen(others)
+            contexts = [_context(one, loaded) for one in files]
+            for other in others:
+                other.listen()
+            loaded.listen(list(map(Listening, others, contexts[len(sockets) :])))
             self._plan = plan
             with _signals(self.stop, self._hear_reload if plan.read_again else None):
-                self._serve(plan, loaded, sockets, contexts, ready)
+                self._serve(plan, loaded, sockets, contexts[: len(sockets)], ready)
         return 0
 
     def _hear_reload(self) -> None:
@@ -156,9 +156,8 @@ def _need_room_for_bodies() -> None:
         ) from error
 
 
-def _context(endpoint: Endpoint) -> ssl.SSLContext | None:
-    certificates = certificates_of(endpoint)
-    return None if certificates is None else certificates.by_name()
+def _context(files: FileCertificates | None, loaded: Loaded) -> ssl.SSLContext | None:
+    return None if files is None else ListenerCertificates(files, loaded.certificates).by_name()
 
 
 class _Watch:

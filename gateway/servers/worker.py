@@ -25,6 +25,7 @@ from gateway.config import Configuration, ConfigurationError, Origin, load_again
 from gateway.config.load import ROOT_SECRET
 from gateway.plugins.finding import PluginError
 from gateway.servers import CannotServe, Loaded
+from gateway.servers.added_certificates import AddedCertificates
 from gateway.servers.protocols import Listening, Protocols
 from gateway.services.chain import ChainError
 from gateway.services.runtime import Runtime, open_runtime
@@ -67,6 +68,7 @@ class Worker:
         self._jobs = Scheduler(configuration.data, now, self._metrics)
         self._followers = Following(configuration.data, now, self._metrics)
         self._requests = RequestList(configuration.data)
+        self._certificates = AddedCertificates()
         self._ending, self._lock = set[Runtime](), threading.Lock()
         self.runtime = self.open(configuration)
         self._sockets: Sequence[Listening] = ()
@@ -91,7 +93,13 @@ class Worker:
 
     def loaded(self) -> Loaded:
         return Loaded(
-            self._app, self._close, self._admission, self._wake, self._prepare, self._listen
+            self._app,
+            self._close,
+            self._admission,
+            self._wake,
+            self._prepare,
+            self._listen,
+            self._certificates,
         )
 
     def _listen(self, sockets: Sequence[Listening]) -> None:
@@ -116,7 +124,7 @@ class Worker:
         asked = sorted(modes, key=lambda mode: mode.name == default)
         pages = create_pages(self._metrics, checks, modes)
         routes = create_routes(runtime, asked, configuration, pages)
-        runtime.keep_up(routes.doors.bind)
+        runtime.keep_up(routes.doors.bind, self._certificates.replace)
         return routes
 
     def _prepare(self, message: object) -> Next:

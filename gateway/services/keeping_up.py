@@ -1,8 +1,8 @@
 """A thread of each process that follows the catalog where no request makes it look.
 
 It opens services that are new, so that the first request for one need not wait, closes
-those that are gone, and has the doors know the bindings that there are. While nothing is
-changed it compares a number, twice a second.
+those that are gone, and has the doors know the bindings that there are, and the listeners the
+certificates. While nothing is changed it compares a number, twice a second.
 """
 
 from __future__ import annotations
@@ -25,16 +25,17 @@ LOOK = 0.4
 
 
 class KeepingUp:
-    """`version` changes whenever the catalog may have. `bind` is called with its bindings
-    when these have changed, and at the first look."""
+    """`version` changes whenever the catalog may have; `look_too` looks then what of it has.
+    `bind` is called with its bindings when these have changed, and at the first look."""
 
     def __init__(
         self,
         version: Callable[[], Version],
         added: AddedServices,
         bind: Callable[[Sequence[Binding]], object] = lambda _: None,
+        look_too: Callable[[], object] = lambda: None,
     ) -> None:
-        self._version, self._added, self._bind = version, added, bind
+        self._version, self._added, self._bind, self._look_too = version, added, bind, look_too
         self._bound: Sequence[BindingRow] | None = None
         self._seen: Version = -1
         self._stop = threading.Event()
@@ -59,7 +60,7 @@ class KeepingUp:
                 log.debug("the catalog cannot be asked: %s", error)
             except Exception:
                 # Whatever it is: what is changed later has to come, too.
-                log.exception("services of the catalog are not as they should be")
+                log.exception("what is in the catalog is not as it should be")
             self._stop.wait(LOOK)
 
     def look(self) -> None:
@@ -74,6 +75,7 @@ class KeepingUp:
         version = self._version()
         if version != self._seen:
             self._added.sync()
+            self._look_too()
             self._seen = version
         if self._added.bindings is not self._bound:
             self._bound = self._added.bindings

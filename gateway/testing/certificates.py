@@ -28,7 +28,8 @@ def certificate(folder: Path, name: str = "localhost", days: int = 2) -> tuple[P
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    paths = folder / f"{name}.pem", folder / f"{name}.key"
+    stem = name.replace("*", "any")  # Windows has no such file
+    paths = folder / f"{stem}.pem", folder / f"{stem}.key"
     paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
     paths[1].write_bytes(
         key.private_bytes(

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from typing import Any
 
 from gateway.access.actions import ALL
 from gateway.access.identity import ANONYMOUS
-from gateway.access.rules import Question, Rule, RuleCondition, Who
+from gateway.access.rule_conditions import AddressWithin, Fact, FactMatches
+from gateway.access.rules import Rule, RuleCondition, Who
 from gateway.access.settings import SettingKind
 from gateway.hookspecs import hookimpl
 from gateway.modes import Gateway, Mode, WSGIApp
@@ -47,7 +48,7 @@ def _rule(line: str) -> Rule:
         who=_who(who),
         actions=does,  # type: ignore[arg-type]  # they are among ALL
         keys=() if keys == "*" else (keys,),
-        when=_when(condition, denies=effect == "deny"),
+        when=_when(condition, effect),
         name=line.strip(),
     )
 
@@ -58,21 +59,18 @@ def _who(text: str) -> Who:
     return Who(accounts=frozenset((text,)))
 
 
-def _when(words: list[str], *, denies: bool) -> RuleCondition | None:
+def _when(words: list[str], effect: str) -> RuleCondition | None:
     """What is unknown never allows: a denial counts then, and an allowance does not."""
     if not words:
         return None
+    denies = effect == "deny"
     if words == ["plain"]:
-        return lambda question: denies if question.facts.tls is None else not question.facts.tls
+        return FactMatches(fact=Fact("tls"), patterns=("true",), negated=True, unknown=denies)
     if len(words) != 2 or words[0] not in ("from", "outside"):
         raise ValueError(f"{' '.join(words)!r}: no condition")
-    network, within = ip_network(words[1]), words[0] == "from"
-
-    def when(question: Question) -> bool:
-        address = question.facts.address
-        return (ip_address(address) in network) is within if address else denies
-
-    return when
+    outside = words[0] == "outside"
+    networks = (ip_network(words[1]),)
+    return AddressWithin(networks=networks, negated=outside, unknown=denies)
 
 
 def _rules(value: tuple[Rule, ...]) -> Iterable[Rule]:

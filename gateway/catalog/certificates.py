@@ -1,0 +1,76 @@
+"""The catalog's certificates: each has a name, and is replaced, or removed, by that.
+
+They have one number in common, which grows with each change of any: by it a process finds out
+with one small query that nothing changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from gateway.catalog.cache import Cached
+from gateway.catalog.rows import CertificateRow, certificate_row
+from gateway.catalog.schema import CERTIFICATES, get_meta, set_meta
+from gateway.catalog.secrets import Keyring
+from gateway.storage import NotFound, Secret
+
+_NUMBER = "changes of certificates"
+"""In `meta`."""
+
+
+class CertificateTable(Cached):
+    keyring: Keyring
+
+    def certificates_number(self) -> int:
+        """Grows when any of them changed."""
+        with self._database.reading() as connection:
+            return _number(connection)
+
+    def certificates(self) -> tuple[int, list[CertificateRow]]:
+        """All of them by name, as they were at that number at the earliest."""
+        with self._database.reading() as connection:
+            number = _number(connection)  # first: what follows may be newer, never older
+            rows = connection.execute(select(CERTIFICATES).order_by(CERTIFICATES.c.name))
+            return number, [certificate_row(row) for row in rows]
+
+    def set_certificate(
+        self, name: str, hosts: Sequence[str], chain: str, key: Secret, *, expires: int
+    ) -> bool:
+        """Whether there was one of that name, whose place it takes."""
+        now, which = self._clock(), CERTIFICATES.c.name == name
+        values = {
+            "hosts": list(hosts),
+            "chain": chain,
+            "sealed": self.keyring.seal_private_key(name, key),
+            "expires": expires,
+            "changed": now,
+        }
+        with self._database.writing() as connection:
+            values["revision"] = _count(connection)
+            changed = connection.execute(update(CERTIFICATES).where(which).values(values)).rowcount
+            if not changed:
+                connection.execute(insert(CERTIFICATES).values(name=name, created=now, **values))
+        return bool(changed)
+
+    def remove_certificate(self, name: str) -> None:
+        """Raises `NotFound`."""
+
+        def remove(connection: Connection) -> None:
+            gone = delete(CERTIFICATES).where(CERTIFICATES.c.name == name)
+            if not connection.execute(gone).rowcount:
+                raise NotFound(f"There is no certificate {name!r}.")
+            _count(connection)
+
+        self._database.removing(remove)
+
+
+def _number(connection: Connection) -> int:
+    return int(get_meta(connection, _NUMBER) or 0)
+
+
+def _count(connection: Connection) -> int:
+    number = _number(connection) + 1
+    set_meta(connection, _NUMBER, str(number))
+    return number

@@ -1,0 +1,105 @@
+"""What is changed through an API, for whoever may: services made and dropped, grants, settings.
+
+Services with a driver of their own are changed by the operator (`service_editor`), declared
+ones in the configuration, and an account's buckets at their upstream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from gateway.access.access import Access
+from gateway.access.actions import ServiceAction
+from gateway.access.grants import Grant
+from gateway.access.identity import Identity
+from gateway.access.rules import UNKNOWN, Facts
+from gateway.access.settings import Setting, SettingKind
+from gateway.catalog import ServiceRow
+from gateway.config import SID, SID_RULE
+from gateway.services.lookup import Lookup
+from gateway.services.making import MadeBuckets
+from gateway.services.service import Service
+from gateway.storage import AlreadyExists, BadKey, Conflict, Forbidden, NoSuchStore
+
+_CREATORS = frozenset({"own", "admin"})
+T = TypeVar("T")
+
+
+class Administration(Lookup):
+    """Who may do it is asked here, first."""
+
+    @property
+    def _made(self) -> MadeBuckets:
+        return MadeBuckets(self.chain, self.catalog)
+
+    # services
+
+    def create(self, identity: Identity, sid: str, grants: Sequence[Grant] = ()) -> Access:
+        access = identity.access
+        if not (identity.account and isinstance(access, str) and access in _CREATORS):
+            raise Forbidden("This key may not create services.")
+        if not SID.fullmatch(sid):
+            raise BadKey(f"{SID_RULE}.", key=sid)
+        if sid in self.chain.services or self.accounts.has(sid):
+            raise AlreadyExists
+        self._made.make(sid, identity.account, grants)
+        return self.access(identity, sid)
+
+    def drop(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> None:
+        self._made.drop(self._row(identity, sid, "drop", facts))
+
+    def set_grants(
+        self, identity: Identity, sid: str, grants: Sequence[Grant], facts: Facts = UNKNOWN
+    ) -> None:
+        row = self._row(identity, sid, "write-grants", facts)
+        if not self.catalog.set_grants(row.id, grants):
+            raise NoSuchStore(name=sid)
+
+    def _row(self, identity: Identity, sid: str, action: ServiceAction, facts: Facts) -> ServiceRow:
+        """The row of a service that the identity may change in that way."""
+        declared = self._declared.get(sid)
+        if declared is not None:
+            self._require(identity, declared, action, facts)
+            raise Conflict(f"The service {declared.about.fixed}.")
+        row = self.catalog.read_service(sid)
+        if row is None:
+            self._refuse_upstream(identity, sid, action, facts)
+            raise NoSuchStore(name=sid)
+        # Deciding touches no store, and the service's own may be gone.
+        service = self.chain.as_bucket(self._identify(row))
+        self._require(identity, service, action, facts)
+        if action == "drop" and row.store is not None:
+            raise Conflict(f"The service {service.about.fixed}.")
+        return row
+
+    def _require(
+        self, identity: Identity, service: Service, action: ServiceAction, facts: Facts
+    ) -> None:
+        rules = self.service_settings.rules(service)
+        Access(service, identity, rules=rules, facts=facts).require(action)
+
+    def _refuse_upstream(
+        self, identity: Identity, sid: str, action: ServiceAction, facts: Facts
+    ) -> None:
+        """Raise `Conflict` for an account's bucket: it is upstream's, and stays as it is."""
+        found = self.accounts.find(sid)
+        if found is not None:
+            self._require(identity, found, action, facts)
+            by = found.about.declared or "of the catalog that has its account"
+            raise Conflict(f"The bucket is an upstream's, by the service {by}.")
+
+    # settings
+
+    def setting(self, access: Access, kind: SettingKind[T]) -> Setting[T] | None:
+        access.require(kind.read)
+        return self.service_settings.get(access.service.sid, kind)
+
+    def set_setting(self, access: Access, kind: SettingKind[T], document: str) -> Setting[T]:
+        access.require(kind.write)
+        service = access.service
+        return self.service_settings.put(service.sid, kind, document, service.about.row)
+
+    def remove_setting(self, access: Access, kind: SettingKind[Any]) -> bool:
+        access.require(kind.remove)
+        return self.service_settings.remove(access.service.sid, kind)

@@ -1,0 +1,139 @@
+"""Certificates that come and go beside a gateway that serves, in all its workers."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from operator import gt
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from gateway.testing.certificates import certificate
+from tests.e2e.conftest import Running, serving
+from tests.e2e.raw import GUARD, eventually, log_of
+from tests.e2e.test_services import EITHER, change, options
+
+Files = tuple[Path, Path]
+
+
+def shown(gateway: Running, name: str | None) -> str:
+    """The fingerprint of the certificate that who asks for `name` gets."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    at = urlsplit(gateway.url)
+    with (
+        socket.create_connection((at.hostname, at.port), timeout=GUARD) as plain,
+        context.wrap_socket(plain, server_hostname=name) as connection,
+    ):
+        return hashlib.sha256(connection.getpeercert(binary_form=True) or b"").hexdigest()
+
+
+def of(files: Files) -> str:
+    der = ssl.PEM_cert_to_DER_cert(files[0].read_text())
+    return hashlib.sha256(der).hexdigest()
+
+
+def shows(gateway: Running, name: str, files: Files) -> None:
+    """Wait until it does, so often that each worker was asked."""
+    wanted = of(files)
+    eventually(lambda: all(shown(gateway, name) == wanted for _ in range(8)), f"that of {name}")
+
+
+def add(gateway: Running, name: str, files: Files) -> None:
+    change(gateway, "certificates", "add", name, "--cert", str(files[0]), "--key", str(files[1]))
+
+
+class Asking:
+    """Two clients who know the first certificate only: one keeps its connection, the other
+    makes a new one each time."""
+
+    def __init__(self, gateway: Running, trusted: Path) -> None:
+        self._at = urlsplit(gateway.url)
+        self._context = ssl.create_default_context(cafile=str(trusted))
+        self._stop = threading.Event()
+        self.answers, self.failures = [0, 0], list[str]()
+        self._threads = [threading.Thread(target=self._run, args=(at,)) for at in (0, 1)]
+
+    def __enter__(self) -> Asking:
+        for one in self._threads:
+            one.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for one in self._threads:
+            one.join()
+
+    def _run(self, at: int) -> None:
+        while not self._stop.is_set():
+            with self._connected() as connection:
+                while not self._stop.is_set():
+                    try:
+                        connection.request("GET", "/-/health/live")
+                        answer = connection.getresponse()
+                        if (answer.status, answer.read()) != (200, b"ok\n"):
+                            self.failures.append(f"status {answer.status}")
+                    except (OSError, http.client.HTTPException) as error:
+                        self.failures.append(repr(error))
+                        return
+                    self.answers[at] += 1
+                    if at:
+                        break
+
+    @contextmanager
+    def _connected(self) -> Iterator[http.client.HTTPConnection]:
+        connection = http.client.HTTPSConnection(
+            "localhost", self._at.port, timeout=GUARD, context=self._context
+        )
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def go_on(self) -> None:
+        """Each has asked once more since."""
+        before = list(self.answers)
+        eventually(lambda: all(map(gt, self.answers, before)) or bool(self.failures), "an answer")
+
+
+@EITHER
+def test_a_certificate_comes_is_replaced_and_goes_while_it_serves(
+    tmp_path: Path, server: str
+) -> None:
+    own, made = certificate(tmp_path), list[Files]()
+    for number in range(2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        made.append(certificate(folder, "*.zone.test"))
+    zone, again = made
+    config = f"[server]\ntls = {{ certificate = '{own[0]}', key = '{own[1]}' }}\n"
+    start = partial(serving, tmp_path / "gateway", *options(server), config=config, scheme="https")
+    with start() as gateway:
+        eventually(lambda: "listening" in log_of(gateway), "ready")
+        with Asking(gateway, own[0]) as asking:
+            asking.go_on()
+            assert shown(gateway, "a.zone.test") == of(own)
+            add(gateway, "zone", zone)
+            shows(gateway, "a.zone.test", zone)
+            asking.go_on()
+            assert shown(gateway, "localhost") == shown(gateway, None) == of(own)
+            add(gateway, "zone", again)
+            shows(gateway, "b.zone.test", again)
+            change(gateway, "certificates", "remove", "zone")
+            shows(gateway, "a.zone.test", own)
+            add(gateway, "localhost", certificate(tmp_path / "0"))
+            add(gateway, "zone", zone)
+            shows(gateway, "a.zone.test", zone)
+            assert shown(gateway, "localhost") == of(own)  # the configuration's counts
+            asking.go_on()
+        assert asking.failures == []
+        assert "Traceback" not in log_of(gateway)
+    with start() as gateway:
+        assert shown(gateway, "a.zone.test") == of(zone)
+        assert shown(gateway, None) == of(own)
