@@ -9,7 +9,7 @@ that. A Range or a date that is malformed is ignored, as RFC 9110 (§13.1.3,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -17,6 +17,7 @@ from time import gmtime
 from typing import Any
 
 from gateway.storage import NOTHING, Conditions, InvalidRequest, Range
+from gateway.storage.checksums import decode
 from gateway.web.request_head import header_name
 
 Headers = list[tuple[str, str]]
@@ -141,6 +142,28 @@ def _position(digits: str) -> int | None:
     return int(plain) if len(plain) <= 18 else _FAR
 
 
+def content_length(environ: Mapping[str, Any]) -> int | None:
+    """None when none was announced. Raises `ValueError` when it is no length."""
+    text = environ.get("CONTENT_LENGTH")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 19):
+        raise ValueError("The length of the body is not a number.")
+    return int(text)
+
+
+def content_md5(environ: Mapping[str, Any]) -> dict[str, str]:
+    """ "MD5" → the digest in base64 (RFC 1864), if it was sent. Raises `ValueError`."""
+    text = environ.get("HTTP_CONTENT_MD5")
+    if text is None:
+        return {}
+    try:
+        decode("MD5", text.strip())
+    except InvalidRequest:
+        raise ValueError("Content-MD5 is not the base64 of an MD5.") from None
+    return {"MD5": text.strip()}
+
+
 def kept(environ: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """The headers of an upload that stay with the object."""
     return tuple((name, utf8(text)) for key, name in KEPT if (text := environ.get(key)))
@@ -185,6 +208,11 @@ def value(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return _CONTROL.sub(" ", text).encode("utf-8", "replace").decode("latin-1")
+
+
+def of_validation(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Those of an object's own that a 304 says, too (RFC 9110 §15.4.5)."""
+    return (one for one in headers if one[0].lower() in {"cache-control", "expires", "vary"})
 
 
 def is_token(name: str) -> bool:

@@ -29,9 +29,10 @@ from gateway.modes.s3.chunked import ChunkedReader, trailer_names
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.wire import whole_number
-from gateway.storage import NOTHING, BytesBody, Intake, InvalidRequest, Readable
-from gateway.storage.checksums import decode, encode
+from gateway.storage import NOTHING, BytesBody, Intake, Readable
+from gateway.storage.checksums import encode
 from gateway.storage.types import Checksum
+from gateway.web.http_fields import content_length, content_md5
 
 LARGEST_PUT = 5 << 30
 """Bytes of one PUT or one part (Amazon S3 User Guide, "Multipart upload limits")."""
@@ -99,7 +100,7 @@ def _refuse_contradiction(environ: Mapping[str, Any], payload: str, framed: bool
 
 
 def _plain(request: S3Request, payload: str, limit: int) -> Body:
-    size = _length(request.environ.get("CONTENT_LENGTH"))
+    size = _length(request)
     if size is None:
         raise S3Problem("MissingContentLength")
     _check_size(request, size, limit)
@@ -136,13 +137,11 @@ def _decoded_length(text: str) -> int:
     return size
 
 
-def _length(text: str | None) -> int | None:
-    """None when there is none. Raises S3Problem when it is no length."""
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 19):
-        raise S3Problem("InvalidArgument", "The length of the body is not a number.")
-    return int(text)
+def _length(request: S3Request) -> int | None:
+    try:
+        return content_length(request.environ)
+    except ValueError as error:
+        raise S3Problem("InvalidArgument", str(error)) from None
 
 
 def _check_size(request: S3Request, size: int, limit: int) -> None:
@@ -152,14 +151,10 @@ def _check_size(request: S3Request, size: int, limit: int) -> None:
 
 
 def _content_md5(request: S3Request) -> dict[str, str]:
-    text = request.environ.get("HTTP_CONTENT_MD5")
-    if text is None:
-        return {}
     try:
-        decode("MD5", text.strip())
-    except InvalidRequest:
+        return content_md5(request.environ)
+    except ValueError:
         raise S3Problem("InvalidDigest") from None
-    return {"MD5": text.strip()}
 
 
 def document(

@@ -10,6 +10,7 @@ from gateway.web.http_fields import (
     carried,
     http_date,
     is_token,
+    of_validation,
     quoted,
     value,
 )
@@ -83,11 +84,7 @@ def written(info: ObjectInfo) -> Headers:
 def validators(info: ObjectInfo) -> Headers:
     """What a 304 says (RFC 9110 §15.4.5)."""
     headers = [("etag", quoted(info.etag)), ("last-modified", http_date(info.modified))]
-    kept = [
-        (name.lower(), value(text))
-        for name, text in info.headers
-        if name.lower() in {"cache-control", "expires", "vary"}
-    ]
+    kept = [(name.lower(), value(text)) for name, text in of_validation(info.headers)]
     return headers + kept + version(info)
 
 

@@ -22,7 +22,6 @@ from falcon.util.mediatypes import parse_header
 
 from gateway.modes.standard.problems import StandardProblem
 from gateway.storage import (
-    NOTHING,
     PIECE,
     BytesBody,
     IncompleteBody,
@@ -30,8 +29,7 @@ from gateway.storage import (
     Readable,
     TooLarge,
 )
-from gateway.storage.checksums import decode
-from gateway.web.http_fields import utf8
+from gateway.web.http_fields import content_length, content_md5, utf8
 
 _FORM = "multipart/form-data"
 _FIELDS = 64
@@ -63,26 +61,23 @@ def receive(environ: dict[str, Any], limit: int) -> Body:
 
 
 def _length(environ: dict[str, Any], limit: int) -> int:
-    text = environ.get("CONTENT_LENGTH") or ""
-    if not text:
+    try:
+        size = content_length(environ)
+    except ValueError as error:
+        raise StandardProblem("invalid_request", str(error)) from None
+    if size is None:
         raise StandardProblem("length_required")
-    if not (text.isascii() and text.isdigit() and len(text) <= 19):
-        raise StandardProblem("invalid_request", "The length of the body is not a number.")
-    if int(text) > limit:
-        raise TooLarge(limit=limit, size=int(text))
-    return int(text)
+    if size > limit:
+        raise TooLarge(limit=limit, size=size)
+    return size
 
 
 def _content_md5(environ: dict[str, Any]) -> Mapping[str, str]:
     """Of the file, in a form too."""
-    text = environ.get("HTTP_CONTENT_MD5")
-    if text is None:
-        return NOTHING
     try:
-        decode("MD5", text.strip())
-    except InvalidRequest:
-        raise StandardProblem("bad_digest", "Content-MD5 is not the base64 of an MD5.") from None
-    return {"MD5": text.strip()}
+        return content_md5(environ)
+    except ValueError as error:
+        raise StandardProblem("bad_digest", str(error)) from None
 
 
 def _of_form(source: Readable, size: int, kind: str, digests: Mapping[str, str]) -> Body:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from time import gmtime
 from typing import Any
@@ -18,7 +18,15 @@ from gateway.common import words
 from gateway.modes.standard import versions
 from gateway.storage import Change, Entry, ObjectInfo, VersionEntry
 from gateway.telemetry.request_list import RequestEntry
-from gateway.web.http_fields import Headers, carried, http_date, is_token, quoted, value
+from gateway.web.http_fields import (
+    Headers,
+    carried,
+    http_date,
+    is_token,
+    of_validation,
+    quoted,
+    value,
+)
 from gateway.web.replies import Reply
 
 JSON = (("content-type", "application/json"), ("cache-control", "no-store"))
@@ -145,16 +153,15 @@ def request(one: RequestEntry) -> Item:
 
 def validators(info: ObjectInfo) -> Headers:
     """What a 304 says (RFC 9110 §15.4.5)."""
-    kept = [one for one in info.headers if one[0].lower() in {"cache-control", "expires", "vary"}]
     return [
         ("etag", quoted(info.etag)),
         ("last-modified", http_date(info.modified)),
         *_version(info),
-        *_own(kept),
+        *_own(of_validation(info.headers)),
     ]
 
 
-def _own(headers: Sequence[tuple[str, str]]) -> Headers:
+def _own(headers: Iterable[tuple[str, str]]) -> Headers:
     """An object's own headers. Its `Vary`, which an origin may have given, is joined with
     ours: it must never take its place."""
     return carried((_VARY, *headers))
