@@ -8,6 +8,7 @@ in a file take a connection from a pool; in memory all share one, and a mutex.
 from __future__ import annotations
 
 import contextlib
+import logging
 import sqlite3
 import threading
 from abc import ABC, abstractmethod
@@ -24,8 +25,11 @@ from drivers.indexed.rows import Due
 from drivers.indexed.schema import prepare
 from drivers.indexed.watching import Watchers
 from gateway.common import private
+from gateway.common.closing import close_all
 from gateway.common.commit_watch import Version, Watch, watch
 from gateway.common.reserve import Reserve, no_room
+
+log = logging.getLogger("gateway.engine")
 
 GRACE = 3_600_000
 """Milliseconds that the files of a manifest stay after nothing needs them: longer than the
@@ -257,17 +261,18 @@ class FileSpace(Space):
             self._idle.append(connection)
 
     def close(self) -> None:
-        for step in self.before_close:
-            step()
+        close_all(log, ((str(self.folder), step) for step in self._ends()))
+
+    def _ends(self) -> Iterator[Callable[[], object]]:
+        yield from self.before_close
         with self._mutex:
             opened, self._opened = self._opened, []
-        for connection in opened:
-            connection.close()
+        yield from (one.close for one in opened)
         if self._watch is not None:
-            self._watch.close()  # after all connections: see `commit_watch`
+            yield self._watch.close  # after all connections: see `commit_watch`
         if self._headroom is not None:
-            self._headroom.close()
-        self._turn.close()
+            yield self._headroom.close
+        yield self._turn.close
 
 
 class MemorySpace(Space):

@@ -91,7 +91,7 @@ class Keyring:
     def _unsealed(self, place: bytes, sealed: bytes, what: str) -> Secret:
         try:
             opened = self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], place)
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # too short for one
             raise CatalogError(f"The sealed {what} is damaged.") from None
         return Secret(opened.decode())
 

@@ -119,13 +119,14 @@ def has_settings(connection: Connection, sid: str) -> bool:
     return connection.scalar(select(_TABLE.c.sid).where(_TABLE.c.sid == sid).limit(1)) is not None
 
 
-def remove_row(connection: Connection, id: int) -> bool:
-    """Remove a made service's row, and its settings. Whether it was there."""
+def remove_row(connection: Connection, id: int, *, settings: bool = True) -> bool:
+    """Remove a made service's row, and its `settings`. Whether it was there."""
     sid = connection.scalar(select(SERVICES.c.sid).where(SERVICES.c.id == id))
     if sid is None:
         return False
     connection.execute(delete(SERVICES).where(SERVICES.c.id == id))
-    _remove(connection, _TABLE.c.sid == sid)
+    if settings:
+        _remove(connection, _TABLE.c.sid == sid)
     return True
 
 

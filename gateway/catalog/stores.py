@@ -112,12 +112,13 @@ class StoreTable(ServiceTable):
 
         self._add(since, alter)
 
-    def remove_store(self, row: ServiceRow, *, since: int) -> None:
-        """The service with it. Raises as `change_store` does."""
+    def remove_store(self, row: ServiceRow, *, since: int, settings: bool = True) -> None:
+        """The service with it, and with its `settings`, unless they are those of another of
+        that name. Raises as `change_store` does."""
 
         def remove(connection: Connection) -> None:
             connection.execute(delete(STORES).where(STORES.c.service == row.id))
-            if not remove_row(connection, row.id):
+            if not remove_row(connection, row.id, settings=settings):
                 raise NoSuchStore(name=row.sid)
 
         self._database.removing(_counted(since, remove))

@@ -21,10 +21,10 @@ from gateway.config import typed as as_typed
 from gateway.config.paths import here
 from gateway.config.problems import ConfigProblem, Problems, join, names, shown
 from gateway.plugins.finding import Plugins
-from gateway.plugins.options import Option, mentions
+from gateway.plugins.options import Option
 from gateway.services.service_editor import ServiceEditor
 from gateway.services.stored import decoded
-from gateway.storage import Secret, Store
+from gateway.storage import Secret
 
 Pair = tuple[str, str]
 
@@ -108,10 +108,9 @@ def _options(plugins: Plugins, driver: str, typed: argparse.Namespace) -> dict[s
     """What was typed, as a file would have it. Raises `ConfigurationError`."""
     known = plugins.drivers.get(driver)
     options: Mapping[str, Option] = {} if known is None else known.options
-    links = [name for name, option in options.items() if mentions(option.kind, Store)]
     for name, _ in typed.link:
-        if known is not None and name not in links:
-            text = f'the driver "{driver}" has no such link. Known here: {names(links)}.'
+        if known is not None and name not in known.links:
+            text = f'the driver "{driver}" has no such link. Known here: {names(known.links)}.'
             raise ConfigurationError([ConfigProblem(_place(typed.sid, name), text)])
     return {**as_typed.table(typed.option, options), **dict(typed.link)}
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterator
 
 from gateway.catalog import CatalogError, find_master
 from gateway.commands import connectivity, start_screen, tls
 from gateway.commands.columns import show
 from gateway.commands.command import Command
-from gateway.commands.place import add_place, configured
+from gateway.commands.place import add_place, configured, has_run, opened_catalog
 from gateway.commands.serve import choose, count_workers
 from gateway.config import Configuration, data_folder
+from gateway.services.added import hidden
 from gateway.services.chain import Chain
+from gateway.storage import Unavailable
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,10 +48,25 @@ def _run(typed: argparse.Namespace) -> int:
         print(f"  TLS        {one}")
     for one in start_screen.services(configuration.services):
         print(f"  service    {one}")
+    for note in _beside(configuration):
+        print(note)
     listeners = [one.address for one in options.listeners]
     for warning in start_screen.unsafe(configuration, listeners, server):
         print(f"WARNING: {warning}")
     return _connected(configuration) if typed.connect else 0
+
+
+def _beside(configuration: Configuration) -> Iterator[str]:
+    """What is to be said of services that were added while the gateway ran."""
+    if not has_run(configuration):
+        return
+    try:
+        with opened_catalog(configuration) as catalog:
+            added = catalog.stores().services.keys()
+    except (CatalogError, Unavailable) as error:
+        yield f"WARNING: what was added to the catalog is not known: {error}"
+        return
+    yield from (f"NOTE: {hidden(sid)}" for sid in configuration.services if sid in added)
 
 
 def _connected(configuration: Configuration) -> int:

@@ -24,7 +24,7 @@ from gateway.common.nearest_name import nearest
 from gateway.modes import Configuring, Mode
 from gateway.modes.protocols import ProtocolListener
 from gateway.plugins.checking import Unfit, check_listener, check_mode, options_of_driver
-from gateway.plugins.options import Option
+from gateway.plugins.options import Option, mentions
 from gateway.storage import CAPABILITIES, Layer, Store
 
 GROUP = "gateway.plugins"
@@ -47,6 +47,11 @@ class Driver:
     plugin: str
     options: Mapping[str, Option]
     origin: str = ""
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """The options that name services which it stands in front of."""
+        return tuple(name for name, one in self.options.items() if mentions(one.kind, Store))
 
     @property
     def capabilities(self) -> tuple[str, ...]:

@@ -4,49 +4,33 @@ Each process knows all of them by their rows, and opens one when it is asked for
 little later by itself. One that is gone, or was changed, is taken out at once, with all
 that stand in front of it; its store is closed when nobody uses it any more, so the old
 and the new one may be open at the same time. What cannot be opened is logged, is
-`Unavailable`, and keeps nothing else from being served.
+`Unavailable`, and keeps nothing else from being served. One whose name the configuration
+declares by now is hidden: it is not opened at all.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 
 from gateway.catalog import BindingRow, Catalog, CatalogError, ServiceRow
-from gateway.config import Declared
-from gateway.config.problems import Problems, join
-from gateway.config.services import check_links
-from gateway.services.chain import Chain, ChainError
-from gateway.services.folders import Folders
-from gateway.services.lasting import Lasting
+from gateway.catalog.stores import Stores
+from gateway.config.problems import join
+from gateway.services.chain import Chain, ChainError, mistake
+from gateway.services.opening import PATIENCE, Added, Opener, Opening, Outcome
 from gateway.services.removable import RemovableService
-from gateway.services.service import Service
-from gateway.services.stored import confined, decoded, identified
-from gateway.storage import Buckets, NoSuchStore, StorageError, Unavailable
+from gateway.storage import NoSuchStore, StorageError, Unavailable
 
 log = logging.getLogger("gateway.services")
 
 RETRY = 1000
 """Milliseconds after which one that could not be opened is tried again."""
 
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Added:
-    """`behind` are those that it stands in front of, `links` of these the catalog's.
-    `generation` tells what is behind it from what was, or will be; `likeness` is that of
-    itself."""
-
-    row: ServiceRow
-    service: RemovableService
-    lasting: Lasting
-    behind: tuple[str, ...]
-    links: tuple[Added, ...]
-    generation: str
-    likeness: str
-    account: bool
+_Key = tuple[int, int]
 
 
 class AddedServices:
@@ -54,13 +38,21 @@ class AddedServices:
 
     def __init__(self, chain: Chain, catalog: Catalog, clock: Callable[[], int]) -> None:
         self._chain, self._catalog, self._clock = chain, catalog, clock
-        self._lock = threading.RLock()
+        self._opener = Opener(chain, catalog)
+        self._waiting = chain.behind.threads.part()
+        self._reading = threading.Lock()
+        """Who has it asks the catalog, for all who would."""
+        self._lock = threading.Lock()
+        """For what follows; nobody waits for anything while it is held."""
         self._number = -1
         self._rows: Mapping[str, ServiceRow] = {}
         self._open: dict[str, Added] = {}
+        self._opening: dict[_Key, Opening] = {}
         self._retired: list[Added] = []
         self._failed: dict[str, int] = {}
-        self._folders: Folders | None = None
+        self._told: dict[_Key, str] = {}
+        self._tried: set[_Key] = set()
+        self._hidden: set[int] = set()
         self.bindings: tuple[BindingRow, ...] = ()
         self.accounts: Mapping[str, RemovableService] = {}
         """Those that are open and have many buckets."""
@@ -70,28 +62,43 @@ class AddedServices:
     def sync(self) -> bool:
         """Take out what the catalog does not have any more as it is here; whether anything
         of this kind has changed there."""
-        with self._lock:
+        with self._reading:
             if self._catalog.stores_number() == self._number:
                 return False
-            self._number, self._rows, self.bindings = self._catalog.stores()
-            self._failed.clear()
-            for sid, one in list(self._open.items()):  # what is behind comes before
-                if not self._is_current(one):
-                    del self._open[sid]
-                    one.service.uses.over = True
-                    self._retired.append(one)
-            self._note_accounts()
-            return True
+            stores = self._catalog.stores()
+            with self._lock:
+                self._take(stores)
+        for sid in self._newly_hidden(stores):
+            log.warning("%s", hidden(sid))
+        return True
+
+    def _take(self, stores: Stores) -> None:
+        declared = self._chain.services
+        self._rows = {sid: row for sid, row in stores.services.items() if sid not in declared}
+        self._number, self.bindings = stores.number, stores.bindings
+        self._failed.clear()
+        keys = {_key(row) for row in self._rows.values()}
+        self._told = {key: text for key, text in self._told.items() if key in keys}
+        self._tried &= keys
+        for sid, one in list(self._open.items()):  # what is behind comes before
+            if not self._is_current(one):
+                del self._open[sid]
+                one.service.uses.over = True
+                self._retired.append(one)
+                self._tried.discard(_key(one.row))
+        self._note_accounts()
+
+    def _newly_hidden(self, stores: Stores) -> Iterator[str]:
+        for sid, row in stores.services.items():
+            if sid in self._chain.services and row.id not in self._hidden:
+                self._hidden.add(row.id)
+                yield sid
 
     def _is_current(self, one: Added) -> bool:
         row = self._rows.get(one.row.sid)
-        return (
-            row is not None
-            and row.store is not None
-            and one.row.store is not None
-            and (row.id, row.store.revision) == (one.row.id, one.row.store.revision)
-            and not any(link.service.uses.over for link in one.links)
-        )
+        if row is None or any(link.service.uses.over for link in one.links):
+            return False
+        return _key(row) == _key(one.row)
 
     def _note_accounts(self) -> None:
         self.accounts = {sid: one.service for sid, one in self._open.items() if one.account}
@@ -109,17 +116,29 @@ class AddedServices:
 
     def open_all(self, stop: Callable[[], bool] = lambda: False) -> None:
         """Those that are not open yet, until `stop`. What cannot be opened was logged."""
-        for sid in self._rows.keys() - self._open.keys():
+        with self._lock:
+            missing = [sid for sid in self._rows if sid not in self._open]
+        self._begin_each(missing, stop)
+
+    def open_new(self) -> None:
+        """Those of which it is not known yet whether they can be opened, and have many buckets;
+        for a while, whoever waits for it."""
+        with self._lock:
+            new = [sid for sid, row in self._rows.items() if _key(row) not in self._tried]
+        latest = time.monotonic() + PATIENCE
+        self._begin_each(new, lambda: time.monotonic() > latest)
+
+    def _begin_each(self, sids: Iterable[str], stop: Callable[[], bool]) -> None:
+        for sid in sids:
             if stop():
                 return
-            try:
+            with suppress(Unavailable, NoSuchStore):
                 self._begin(sid)
-            except (Unavailable, NoSuchStore):
-                continue
 
     @property
     def all_open(self) -> Mapping[str, Added]:
-        return dict(self._open)
+        with self._lock:
+            return dict(self._open)
 
     @property
     def pending(self) -> bool:
@@ -130,108 +149,104 @@ class AddedServices:
 
     def _begin(self, sid: str, fronts: tuple[str, ...] = ()) -> Added:
         """Raises `NoSuchStore`, `Unavailable`."""
-        with self._lock:
-            one, row = self._open.get(sid), self._rows.get(sid)
-            if one is not None:
-                return one
-            if row is None:
-                raise NoSuchStore(name=sid)
-            if self._clock() < self._failed.get(sid, 0):
-                raise Unavailable("The service cannot be opened now.", retry_after=1)
-            try:
-                one = self._open[sid] = self._opened(row, (*fronts, sid))
-            except (ChainError, CatalogError, Unavailable) as error:
-                self._failed[sid] = self._clock() + RETRY
-                if not isinstance(error, Unavailable):  # else it was logged
-                    log.error("%s", error)
-                raise Unavailable("The service cannot be opened now.", retry_after=1) from error
-            if one.account:
-                self._note_accounts()
-            return one
+        with self._room():
+            while True:
+                with self._lock:
+                    one, row = self._open.get(sid), self._rows.get(sid)
+                    if one is not None:
+                        return one
+                    if row is None:
+                        raise NoSuchStore(name=sid)
+                    opening, new = self._found_opening(row, fronts)
+                outcome = self._outcome(row, opening, new)
+                if isinstance(outcome, Added):
+                    return outcome
+                if outcome == "failed":
+                    raise _unavailable()
 
-    def _opened(self, row: ServiceRow, fronts: tuple[str, ...]) -> Added:
-        declared, behind = self._decoded(row), dict[str, Added]()
-        linked: dict[str, Service] = {}
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        """For one more that waits: some threads stay for requests that need nobody else."""
+        there_is = self._waiting.take()
+        try:
+            if not there_is:
+                raise _unavailable()
+            yield
+        finally:
+            self._waiting.give()
+
+    def _found_opening(self, row: ServiceRow, fronts: tuple[str, ...]) -> tuple[Opening, bool]:
+        """And whether it is to be started."""
+        opening = self._opening.get(_key(row))
+        if opening is not None:
+            return opening, False
+        if self._clock() < self._failed.get(row.sid, 0):
+            raise _unavailable()
+        work = self._chain.behind.outside(partial(self._try, row, (*fronts, row.sid)))
+        opening = self._opening[_key(row)] = Opening(row.sid, work)
+        return opening, True
+
+    def _outcome(self, row: ServiceRow, opening: Opening, new: bool) -> Outcome:
+        if new:
+            try:
+                opening.start()
+            except RuntimeError as error:
+                self._fails(row, error)
+                self._ended(row)
+        outcome = opening.wait()
+        with self._lock:
+            self._tried.add(_key(row))
+        return outcome
+
+    def _try(self, row: ServiceRow, fronts: tuple[str, ...]) -> Outcome:
+        """In a thread of its own, which must not end without a word, whatever it meets."""
+        try:
+            with ExitStack() as held:
+                return self._opened(row, fronts, held)
+        except BaseException as error:
+            self._fails(row, error)
+            return "failed"
+        finally:
+            self._ended(row)
+
+    def _ended(self, row: ServiceRow) -> None:
+        with self._lock:
+            del self._opening[_key(row)]
+
+    def _opened(self, row: ServiceRow, fronts: tuple[str, ...], held: ExitStack) -> Outcome:
+        declared = self._opener.decoded(row, self._rows)
+        behind: dict[str, Added] = {}
         for sid in declared.links.values():
             if sid in fronts:
                 raise ChainError(f"{declared.place}: it stands in front of itself.")
-            if sid in self._chain.services:
-                linked[sid] = self._chain.services[sid]
-            else:
+            if sid not in self._chain.services:
                 behind[sid] = self._begin(sid, fronts)
-                linked[sid] = behind[sid].service
-        lasting = self._built(declared, linked)
-        generation = self._generation(row.id, declared, behind)
-        self._open_store(lasting, generation)
-        about, staging = identified(declared, row), self._chain.staging(row.sid)
-        service = RemovableService(about, lasting.store, staging=staging)
-        return Added(
-            row=row,
-            service=service,
-            lasting=lasting,
-            behind=tuple(declared.links.values()),
-            links=tuple(behind.values()),
-            generation=generation,
-            likeness=_digest(generation, declared.driver.driver, sorted(declared.options.items())),
-            account=service.store.find(Buckets) is not None,
-        )
+                if not held.enter_context(behind[sid].service.uses.held()):
+                    return "changed"
+        one = self._opener.open(row, declared, behind)
+        with self._lock:
+            if self._is_current(one):
+                self._open[row.sid] = one
+                self._tried.add(_key(row))
+                self._told.pop(_key(row), None)
+                if one.account:
+                    self._note_accounts()
+                return one
+        self._opener.close(one.lasting)
+        return "changed"
 
-    def _decoded(self, row: ServiceRow) -> Declared:
-        """Raises `ChainError` with all that is wrong."""
-        problems = Problems()
-        declared = decoded(self._chain.configuration, self._catalog, row, problems)
-        if declared is not None:
-            known = self._chain.services.keys() | self._rows.keys()
-            check_links(problems, {row.sid: declared}, sorted(known))
-        if declared is None or problems:
-            raise ChainError("\n".join(map(str, problems)))
-        return declared
-
-    def _built(self, declared: Declared, linked: Mapping[str, Service]) -> Lasting:
-        try:
-            lasting = self._chain.build(declared, linked)
-        except ValueError as error:
-            problems = Problems()
-            problems.refused(declared.driver, declared.place, error)
-            raise ChainError(str(problems[0])) from error
-        if self._chain.single_process is None and (reason := confined(lasting.store)):
-            raise ChainError(f"{declared.place}: {reason}")
-        return lasting
-
-    def _open_store(self, lasting: Lasting, generation: str) -> None:
-        data, declared = self._chain.configuration.data, lasting.declared
-        if self._folders is None:
-            self._folders = Folders()
-            for at, one in self._chain.places(data):
-                self._folders.add(at, one)
-        wrong = [
-            clash.text
-            for one in lasting.store.places(data, declared.sid)
-            for clash in self._folders.add(declared.place, one)
-        ]
-        try:
-            if wrong:
-                raise ChainError("\n".join(wrong))
-            self._chain.begin(lasting, generation)
-        except ChainError:
-            self._folders.remove(declared.place)
-            raise
-
-    def _generation(self, id: int, declared: Declared, behind: Mapping[str, Added]) -> str:
-        """Another one when this service is another, or what is behind it may have other
-        objects: another driver or options, but for secrets, which `repr` does not show."""
-        likeness = {
-            field: behind[sid].likeness if sid in behind else self._likeness(sid)
-            for field, sid in declared.links.items()
-        }
-        return _digest(id, declared.source_path, sorted(likeness.items()))
-
-    def _likeness(self, sid: str) -> str:
-        """That of a declared service."""
-        one = self._chain.configuration.services[sid]
-        links = {field: self._likeness(to) for field, to in one.links.items()}
-        options = sorted(one.options.items())
-        return _digest(sid, one.driver.driver, options, one.source_path, sorted(links.items()))
+    def _fails(self, row: ServiceRow, error: BaseException) -> None:
+        """What fails again and again in the same way is told once."""
+        text, traced = _words(row, error)
+        with self._lock:
+            if self._rows.get(row.sid) is not row:
+                return  # it is another by now
+            self._failed[row.sid] = self._clock() + RETRY
+            told = self._told.get(_key(row)) == text
+            if text:
+                self._told[_key(row)] = text
+        if text and not told:
+            log.error("%s", text, exc_info=traced)
 
     # closing
 
@@ -248,21 +263,17 @@ class AddedServices:
             ]
             self._retired = [one for one in self._retired if one not in unused]
         for one in unused:
-            self._close(one)
+            self._opener.close(one.lasting)
             if self._is_outdated(one):
-                try:
-                    one.service.store.discard()
-                except (StorageError, OSError) as error:
-                    log.warning("services.%s: what it kept is not removed: %s", one.row.sid, error)
+                self._discard(one)
 
-    def _close(self, one: Added) -> None:
-        with self._lock:
-            if one.row.sid not in self._open and self._folders is not None:
-                self._folders.remove(join("services", one.row.sid))
+    def _discard(self, one: Added) -> None:
         try:
-            one.lasting.close()
-        except (StorageError, OSError) as error:
-            log.warning("services.%s: it did not close well: %s", one.row.sid, error)
+            one.service.store.discard()
+        except Exception as error:  # it may be foreign code's
+            traced = not isinstance(error, StorageError | OSError)
+            text = "services.%s: what it kept is not removed: %s"
+            log.warning(text, one.row.sid, error, exc_info=traced)
 
     def _is_outdated(self, one: Added) -> bool:
         """Whether there will be none of its generation any more, as far as this process knows."""
@@ -278,19 +289,49 @@ class AddedServices:
         return len(self._retired)
 
     def close(self) -> None:
-        """All of them, whoever uses them. May be called twice."""
+        """All of them, whoever uses them. May be called twice. One that is being opened closes
+        itself when it is open."""
         with self._lock:
-            opened = [*self._open.values(), *self._retired]
+            opened, opening = [*self._open.values(), *self._retired], [*self._opening.values()]
             self._open, self._rows, self._retired = {}, {}, []
+        for late in opening:
+            late.wait()
         for one in sorted(opened, key=_depth, reverse=True):
             one.service.uses.over = True
-            self._close(one)
+            self._opener.close(one.lasting)
+
+
+def hidden(sid: str) -> str:
+    """What an operator is told of an added service whose name is declared."""
+    place = join("services", sid)
+    return (
+        f"{place}: a service of that name was added, too: the configuration counts, and what was"
+        f" added is not opened. `gateway services remove {sid}` takes it away."
+    )
+
+
+def _key(row: ServiceRow) -> _Key:
+    """Another one when it is another, or was changed."""
+    assert row.store is not None
+    return row.id, row.store.revision
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("The service cannot be opened now.", retry_after=1)
+
+
+def _words(row: ServiceRow, error: BaseException) -> tuple[str, BaseException | None]:
+    """What is told of it, "" when that was told of another; and what with a traceback."""
+    if isinstance(error, Unavailable):
+        return "", None
+    if isinstance(error, ChainError):
+        return str(error), mistake(error)
+    if isinstance(error, CatalogError):
+        return str(error), None
+    place = join("services", row.sid)
+    return f"{place}: cannot be opened: {type(error).__name__}: {error}", error
 
 
 def _depth(one: Added) -> int:
     """How many are behind it, one after another."""
     return 1 + max(map(_depth, one.links), default=0)
-
-
-def _digest(*parts: object) -> str:
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

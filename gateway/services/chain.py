@@ -11,6 +11,7 @@ when they are needed (`added`).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -18,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+from gateway.common.closing import close_all
 from gateway.config import (
     SOURCE,
     ConfigProblem,
@@ -54,12 +56,25 @@ from gateway.storage import (
 from gateway.storage.objects import now
 from gateway.storage.store import instance
 
+log = logging.getLogger("gateway.services")
+
 STAGING = "~staging."
 """Begins the names of hidden buckets in which parts wait. No service id has a "~"."""
 
 
 class ChainError(Exception):
     """A service cannot be opened; the message names its place and says why."""
+
+
+_FORESEEN = (StorageError, OSError, ValueError)
+"""What a driver raises when it cannot be opened, with a message for operators."""
+
+
+def mistake(error: ChainError) -> BaseException | None:
+    """The exception behind it that no driver should raise: who mends that needs its traceback."""
+    cause = error.__cause__
+    foreseen = (*_FORESEEN, ConfigurationError)
+    return None if cause is None or isinstance(cause, foreseen) else cause
 
 
 class Chain:
@@ -202,8 +217,10 @@ class Chain:
                 continue
             try:
                 self.begin(lasting)
-            except ChainError:
+            except ChainError as error:
                 self.close()
+                if (cause := mistake(error)) is not None:
+                    log.error("%s", error, exc_info=cause)
                 raise
             self._opened.append(lasting)
 
@@ -212,13 +229,16 @@ class Chain:
         declared = lasting.declared
         try:
             lasting.open(self._context(sid=declared.sid, generation=generation))
-        except (StorageError, OSError, ValueError) as error:
+        except _FORESEEN as error:
             raise ChainError(f"{declared.place}: cannot be opened: {error}") from error
+        except Exception as error:  # foreign code may raise anything
+            said = f"{type(error).__name__}: {error}"
+            raise ChainError(f"{declared.place}: cannot be opened: {said}") from error
 
     def close(self) -> None:
         """May be called twice."""
-        while self._opened:
-            self._opened.pop().close()
+        opened, self._opened = self._opened, []
+        close_all(log, ((one.declared.place, one.close) for one in reversed(opened)))
 
     def made(self, sid: str) -> Store:
         """The store of a service that was made through an API. Raises `NoSuchStore`."""

@@ -5,6 +5,7 @@ opened: links, relative paths and other spellings of a name are seen through.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -14,11 +15,12 @@ from gateway.storage import Place
 
 
 class Placed(NamedTuple):
-    """`at`: where the configuration says it."""
+    """`at`: where the configuration says it; `holder`: who has it, for whoever gives it back."""
 
     at: str
     place: Place
     real: Path
+    holder: object
 
 
 class Clash(NamedTuple):
@@ -36,40 +38,47 @@ class Folders:
     lie in it, and no other: there may be thousands."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._known: dict[_Key, list[Placed]] = {}
         self._at: dict[Path, set[_Key]] = {}
         self._below: dict[Path, set[_Key]] = {}
 
-    def add(self, at: str, place: Place) -> list[Clash]:
+    def add(self, at: str, place: Place, holder: object = None) -> list[Clash]:
         """What is wrong with it."""
-        one = Placed(at, place, Path(os.path.normcase(place.folder.resolve())))
-        known = self._known.setdefault(_key(one), [])
-        known.append(one)
-        if len(known) > 1:
-            return []
-        wrong = [Clash(at, f"{at}: {reason}")] if (reason := _of_another(one)) else []
+        one = Placed(at, place, Path(os.path.normcase(place.folder.resolve())), holder)
+        # Disks are looked at before the lock: who opens another waits for none that hangs.
+        reason = "" if _key(one) in self._known else _of_another(one)
+        with self._lock:
+            known = self._known.setdefault(_key(one), [])
+            known.append(one)
+            if len(known) > 1:
+                return []
+            return [*([Clash(at, f"{at}: {reason}")] if reason else []), *self._placed(one)]
+
+    def _placed(self, one: Placed) -> Iterator[Clash]:
+        """The first that is there, from now on."""
         for other in self._near(one):
             if reason := _between(other, one) or _between(one, other):
-                wrong.append(Clash(other.at, f"{other.at}, {at}: {reason}"))
+                yield Clash(other.at, f"{other.at}, {one.at}: {reason}")
         self._at.setdefault(one.real, set()).add(_key(one))
         for folder in one.real.parents:
             self._below.setdefault(folder, set()).add(_key(one))
-        return wrong
 
     def _near(self, one: Placed) -> Iterator[Placed]:
         for folder in (one.real, *one.real.parents):
             yield from (self._known[key][0] for key in self._at.get(folder, ()))
         yield from (self._known[key][0] for key in self._below.get(one.real, ()))
 
-    def remove(self, at: str) -> None:
-        """All that was added by that name."""
-        for key, known in list(self._known.items()):
-            known[:] = [one for one in known if one.at != at]
-            if not known:
-                del self._known[key]
-                self._at[key[0]].discard(key)
-                for folder in key[0].parents:
-                    self._below[folder].discard(key)
+    def remove(self, holder: object) -> None:
+        """All that this one has, whatever others have of the same."""
+        with self._lock:
+            for key, known in list(self._known.items()):
+                known[:] = [one for one in known if one.holder is not holder]
+                if not known:
+                    del self._known[key]
+                    self._at[key[0]].discard(key)
+                    for folder in key[0].parents:
+                        self._below[folder].discard(key)
 
 
 def _key(one: Placed) -> _Key:

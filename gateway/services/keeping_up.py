@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 from gateway.catalog import BindingRow
 from gateway.common.commit_watch import Version
+from gateway.common.steady import Steady
 from gateway.config import Binding
 from gateway.services.added import AddedServices
 from gateway.services.stored import binding_of
@@ -53,22 +54,19 @@ class KeepingUp:
             self._thread = None
 
     def _run(self) -> None:
+        steady = Steady(log, "what is in the catalog is not followed", foreseen=(StorageError,))
         while not self._stop.is_set():
-            try:
-                self.look()
-            except StorageError as error:  # who asks the catalog for something is told so
-                log.debug("the catalog cannot be asked: %s", error)
-            except Exception:
-                # Whatever it is: what is changed later has to come, too.
-                log.exception("what is in the catalog is not as it should be")
+            steady(self.look)
             self._stop.wait(LOOK)
 
     def look(self) -> None:
-        self.notice()
-        if self._added.pending:
-            self._added.open_all(self._stop.is_set)
-        if self._added.retired:
-            self._added.sweep()
+        try:
+            self.notice()
+        finally:  # what is known already is opened, and closed, whatever comes of that
+            if self._added.pending:
+                self._added.open_all(self._stop.is_set)
+            if self._added.retired:
+                self._added.sweep()
 
     def notice(self) -> None:
         """Without opening anything: for the start, which need not wait for that."""

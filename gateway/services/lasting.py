@@ -41,8 +41,10 @@ class Lasting:
         with self._lock:
             self._chains -= 1
             if not self._chains:
-                self._followers.close()
-                self.store.close()
+                try:
+                    self._followers.close()
+                finally:
+                    self.store.close()
 
     def serves(self, declared: Declared) -> bool:
         """Whether its store is what that declares: names and owners are no matter of stores."""

@@ -84,7 +84,7 @@ class Lookup:
     def _of_account(self, sid: str) -> Reached | None:
         found = self.accounts.find(sid)
         if found is None and self.added.pending:  # one of them may be the account that has it
-            self.added.open_all()
+            self.added.open_new()
             found = self.accounts.find(sid)
         return None if found is None else self._reached(found)
 

@@ -8,7 +8,8 @@ service that can go only with the whole process has none of this, and costs noth
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from gateway.access.access import Access
@@ -32,6 +33,16 @@ class Uses:
         self.holders: set[int] = set()
         """By `id`. Adding to a set, and taking away, is one step for all other threads."""
         self.over = False
+
+    @contextmanager
+    def held(self) -> Iterator[bool]:
+        """Hold it; whether it is of use still."""
+        holder = object()
+        self.holders.add(id(holder))
+        try:
+            yield not self.over
+        finally:
+            self.holders.discard(id(holder))
 
 
 class RemovableService(Service):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from gateway.access.identity import Account, Keys
 from gateway.catalog import Catalog, open_catalog
+from gateway.common.closing import Closing, close_all
 from gateway.common.x509 import NamedCertificate
 from gateway.config import Binding, Configuration
 from gateway.modes import Settings
@@ -21,6 +23,8 @@ from gateway.services.settings import ServiceSettings
 from gateway.storage import Followers, Jobs, NoFollowers
 from gateway.storage.objects import now
 from gateway.telemetry.request_list import RequestList
+
+log = logging.getLogger("gateway.services")
 
 
 class Runtime(Administration):
@@ -75,14 +79,17 @@ class Runtime(Administration):
 
     def close(self) -> None:
         """May be called twice. What was given stays open."""
+        close_all(log, self._ends())
+
+    def _ends(self) -> Iterator[Closing]:
         while self.before_close:
-            self.before_close.pop()()
-        self.accounts.close()
-        self.added.close()
-        self.chain.close()
-        self.catalog.close()
+            yield "what runs behind", self.before_close.pop()
+        yield "accounts", self.accounts.close
+        yield "added services", self.added.close
+        yield "services", self.chain.close
+        yield "the catalog", self.catalog.close
         if self._own_requests:
-            self.requests.close()
+            yield "the request list", self.requests.close
 
 
 def open_runtime(

@@ -18,7 +18,7 @@ from gateway.access.identity import ROOT_ACCOUNT
 from gateway.catalog import Catalog, CatalogError, ServiceRow
 from gateway.catalog.stores import Stores
 from gateway.common.nearest_name import nearest
-from gateway.config import SID, SID_RULE, Configuration, ConfigurationError, Declared
+from gateway.config import SID, SID_RULE, SOURCE, Configuration, ConfigurationError, Declared
 from gateway.config.problems import ConfigProblem, Problems, join
 from gateway.config.services import SETTINGS, check_construction, check_links, portable
 from gateway.services.chain import Chain
@@ -84,16 +84,18 @@ class ServiceEditor:
         unless_changed(self.catalog, change)
 
     def remove(self, sid: str) -> None:
-        """Its requests go on to their end. Raises `Conflict` when something needs it."""
+        """Its requests go on to their end. Raises `Conflict` when something needs it. One that
+        a declared service hides nobody needs."""
 
         def remove(stores: Stores) -> None:
-            row = self._row(sid, stores)
-            if needed := [*self._needing(sid, stores)]:
+            hidden = sid in self.configuration.services and sid in stores.services
+            row = stores.services[sid] if hidden else self._row(sid, stores)
+            if not hidden and (needed := [*self._needing(sid, stores)]):
                 raise Conflict(
                     f"The service {sid!r} cannot be removed: {', '.join(needed)}"
                     f" {'needs' if len(needed) == 1 else 'need'} it."
                 )
-            self.catalog.remove_store(row, since=stores.number)
+            self.catalog.remove_store(row, since=stores.number, settings=not hidden)
 
         unless_changed(self.catalog, remove)
 
@@ -123,13 +125,23 @@ class ServiceEditor:
 
     def _needing(self, sid: str, stores: Stores) -> Iterator[str]:
         for other, row in stores.services.items():
-            declared = self._decoded(row)
-            links = self.catalog.options(row) if declared is None else declared.links
-            if sid in links.values():
+            if other not in self.configuration.services and sid in self._links(row):
                 yield f"the service {other!r} in front of it"
         for binding in (*self.configuration.bindings, *map(binding_of, stores.bindings)):
             if binding.service == sid:
                 yield f"the binding {binding}"
+
+    def _links(self, row: ServiceRow) -> list[object]:
+        """The ids of those that it stands in front of, whether or not it can be opened. Of a
+        driver that no plugin brings one link is known by its name; what is damaged has none."""
+        assert row.store is not None
+        try:
+            options = self.catalog.options(row)
+        except CatalogError:
+            return []
+        driver = self.configuration.plugins.drivers.get(row.store.driver)
+        names = (SOURCE,) if driver is None else driver.links
+        return [options[name] for name in names if name in options]
 
     def _decoded(self, row: ServiceRow) -> Declared | None:
         try:

@@ -34,7 +34,7 @@ class UpstreamAccount:
 
     def __init__(self, service: Service, buckets: Buckets, clock: Callable[[], int]) -> None:
         self.service, self._account, self._clock = service, buckets, clock
-        self._lock = threading.Lock()
+        self._lock, self._keeping = threading.Lock(), threading.Lock()
         self._listed: dict[str, BucketInfo] | None = None
         self._error: StorageError | None = None
         self._due = 0
@@ -62,8 +62,9 @@ class UpstreamAccount:
             return
         self._listed = {one.name: one for one in found if SID.fullmatch(one.name)}
         self._due = self._clock() + AGE
-        for name in [name for name in self._open if name not in self._listed]:
-            del self._open[name]
+        with self._keeping:
+            for name in self._open.keys() - self._listed.keys():
+                del self._open[name]
 
     @property
     def place(self) -> str:
@@ -83,8 +84,8 @@ class UpstreamAccount:
             return None
         about = replace(self.service.about, sid=name, name="", created=info.created)
         made = self.service.beside(about, store)
-        self._open[name] = made
-        return made
+        with self._keeping:
+            return self._open.setdefault(name, made)
 
 
 class Accounts:

@@ -1,0 +1,180 @@
+"""How a service of the catalog is opened: from its row to a store that serves.
+
+It takes a thread of its own. A driver that hangs keeps that thread, and nobody who asks for
+the service for longer than some seconds; no lock is held meanwhile.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from gateway.catalog import Catalog, ServiceRow
+from gateway.common.closing import close_all
+from gateway.config import Declared
+from gateway.config.problems import Problems
+from gateway.config.services import check_links
+from gateway.services.chain import Chain, ChainError
+from gateway.services.folders import Folders
+from gateway.services.generations import added_likeness, generation_of, likeness
+from gateway.services.lasting import Lasting
+from gateway.services.removable import RemovableService
+from gateway.services.service import Service
+from gateway.services.stored import confined, decoded, identified
+from gateway.storage import Buckets
+
+log = logging.getLogger("gateway.services")
+
+PATIENCE = 10.0
+"""Seconds that anybody waits for one that is being opened, from its beginning."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Added:
+    """`behind` are those that it stands in front of, `links` of these the catalog's.
+    `generation` tells what is behind it from what was, or will be; `likeness` is that of
+    itself."""
+
+    row: ServiceRow
+    service: RemovableService
+    lasting: Lasting
+    behind: tuple[str, ...]
+    links: tuple[Added, ...]
+    generation: str
+    likeness: str
+    account: bool
+
+
+Outcome = Added | Literal["failed", "changed"]
+"""`changed`: it is another by now, or what is behind it."""
+
+
+class Opening:
+    """One that is being opened, by `work`."""
+
+    def __init__(self, sid: str, work: Callable[[], Outcome]) -> None:
+        self._work, self._over = work, threading.Event()
+        self._latest = time.monotonic() + PATIENCE
+        self._outcome: Outcome = "failed"
+        self._thread = threading.Thread(target=self._run, name=f"open {sid}", daemon=True)
+
+    def start(self) -> None:
+        """Raises `RuntimeError` when there is no room for a thread."""
+        try:
+            self._thread.start()
+        except BaseException:
+            self._over.set()
+            raise
+
+    def _run(self) -> None:
+        try:
+            self._outcome = self._work()
+        finally:
+            self._over.set()
+
+    def wait(self) -> Outcome:
+        """What came of it; when it takes too long, "failed"."""
+        self._over.wait(max(0.0, self._latest - time.monotonic()))
+        return self._outcome
+
+
+class Opener:
+    """Opens and closes the stores of rows, in the folders of `chain`, which is open."""
+
+    def __init__(self, chain: Chain, catalog: Catalog) -> None:
+        self._chain, self._catalog = chain, catalog
+        self._lock, self._folders = threading.Lock(), Folders()
+        self._knows_declared = False
+
+    def decoded(self, row: ServiceRow, others: Mapping[str, ServiceRow]) -> Declared:
+        """Raises `ChainError` with all that is wrong, and `CatalogError`."""
+        problems = Problems()
+        declared = decoded(self._chain.configuration, self._catalog, row, problems)
+        if declared is not None:
+            known = self._chain.services.keys() | others.keys()
+            check_links(problems, {row.sid: declared}, sorted(known))
+        if declared is None or problems:
+            raise ChainError("\n".join(map(str, problems)))
+        return declared
+
+    def open(self, row: ServiceRow, declared: Declared, behind: Mapping[str, Added]) -> Added:
+        """`behind` are those of the catalog that it stands in front of, and are held. Raises
+        `ChainError`, and whatever foreign code raises; then nothing is left of it."""
+        lasting = self._built(declared, {sid: one.service for sid, one in behind.items()})
+        generation = self._generation(row, declared, behind)
+        self._begin(lasting, generation)
+        try:
+            return self._added(row, lasting, behind, generation)
+        except BaseException:
+            self.close(lasting)
+            raise
+
+    def close(self, lasting: Lasting) -> None:
+        try:
+            close_all(log, [(lasting.declared.place, lasting.close)])
+        finally:
+            self._folders.remove(lasting)
+
+    def _built(self, declared: Declared, behind: Mapping[str, Service]) -> Lasting:
+        try:
+            lasting = self._chain.build(declared, {**self._chain.services, **behind})
+        except ValueError as error:
+            problems = Problems()
+            problems.refused(declared.driver, declared.place, error)
+            raise ChainError(str(problems[0])) from error
+        if self._chain.single_process is None and (reason := confined(lasting.store)):
+            raise ChainError(f"{declared.place}: {reason}")
+        return lasting
+
+    def _generation(self, row: ServiceRow, declared: Declared, behind: Mapping[str, Added]) -> str:
+        likenesses = {
+            field: behind[sid].likeness
+            if sid in behind
+            else likeness(self._chain.configuration, sid)
+            for field, sid in declared.links.items()
+        }
+        return generation_of(row.id, declared, likenesses)
+
+    def _begin(self, lasting: Lasting, generation: str) -> None:
+        data, declared = self._chain.configuration.data, lasting.declared
+        self._know_declared()
+        try:
+            wrong = [
+                clash.text
+                for one in lasting.store.places(data, declared.sid)
+                for clash in self._folders.add(declared.place, one, lasting)
+            ]
+            if wrong:
+                raise ChainError("\n".join(wrong))
+            self._chain.begin(lasting, generation)
+        except BaseException:
+            self._folders.remove(lasting)
+            raise
+
+    def _know_declared(self) -> None:
+        """When the first is opened: a start without any needs it not."""
+        with self._lock:
+            if not self._knows_declared:
+                for at, one in self._chain.places(self._chain.configuration.data):
+                    self._folders.add(at, one)
+                self._knows_declared = True
+
+    def _added(
+        self, row: ServiceRow, lasting: Lasting, behind: Mapping[str, Added], generation: str
+    ) -> Added:
+        declared, staging = lasting.declared, self._chain.staging(row.sid)
+        service = RemovableService(identified(declared, row), lasting.store, staging=staging)
+        return Added(
+            row=row,
+            service=service,
+            lasting=lasting,
+            behind=tuple(declared.links.values()),
+            links=tuple(behind.values()),
+            generation=generation,
+            likeness=added_likeness(generation, declared),
+            account=service.store.find(Buckets) is not None,
+        )
