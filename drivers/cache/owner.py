@@ -8,6 +8,7 @@ go of its lock, so a file that nobody holds is only rubbish.
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 from contextlib import suppress
@@ -24,14 +25,18 @@ def remove_unused(folder: Path, instance: str) -> bool:
         gate = FileLock(folder / "workers" / "gate.lock")
     except FileNotFoundError:  # somebody else removes it
         return False
+    unused = False
     try:
         gate.acquire()
         with suppress(Owned):
-            if not _others(folder / "workers", instance):
-                # What cannot go now stays until somebody comes again.
-                shutil.rmtree(folder, ignore_errors=True)
+            unused = not _others(folder / "workers", instance)
+        if unused:
+            # What cannot go now stays until somebody comes again.
+            shutil.rmtree(folder, ignore_errors=True)
     finally:
         gate.close()
+    if unused and os.name == "nt":  # which leaves the gate's file, as long as it was open
+        shutil.rmtree(folder, ignore_errors=True)
     return not looking.is_there(folder)
 
 
