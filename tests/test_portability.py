@@ -205,6 +205,16 @@ def test_no_module_needs_posix(path: Path) -> None:
     assert found == []
 
 
+def test_no_test_needs_posix_to_be_looked_for() -> None:
+    """One that is only for POSIX is skipped, and its file is read all the same."""
+    found = [
+        f"{path.relative_to(ROOT)}:{line} {name}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for line, name in posix_only(ast.parse(path.read_text("utf-8")), bodies=False)
+    ]
+    assert found == []
+
+
 # what a store leaves on disk
 
 ODD_KEYS = [

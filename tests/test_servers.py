@@ -402,14 +402,14 @@ def test_what_is_worked_on_is_not_cut_with_those_who_stand_still(kind: str) -> N
 
 
 @BOTH
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_signal_finishes_what_is_under_way(kind: str, number: signal.Signals) -> None:
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+def test_a_signal_finishes_what_is_under_way(kind: str, name: str) -> None:
     with running(kind) as server, closing(connect(server.port)) as connection:
         with closing(connect(server.port)) as sleeping:
             connection.sendall(b"PUT /k?read HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nabc")
             sleeping.sendall(b"GET /k?sleep=1 HTTP/1.1\r\nHost: a\r\n\r\n")
             time.sleep(0.3)
-            os.killpg(server.process.pid, number)
+            os.killpg(server.process.pid, getattr(signal, name))
             time.sleep(0.3)
             connection.sendall(b"def")
             assert receive(connection).body == b"6"
