@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import pickle
 import socket
 import time
@@ -19,10 +20,12 @@ from gateway.commands import control
 from gateway.commands.rereading import KEPT, Rereading
 from gateway.config import Configuration, Origin, ServerOptions, load
 from gateway.hookspecs import hookimpl
-from gateway.modes import Mode
+from gateway.modes import Gateway, Mode
+from gateway.modes.protocols import ProtocolListener
 from gateway.plugins.finding import Plugins
 from gateway.servers import CannotServe, Change, Loaded
-from gateway.servers.rounds import PATIENCE, Round
+from gateway.servers.protocols import Listening
+from gateway.servers.rounds import PATIENCE, Round, take_orders
 from gateway.servers.worker import LOOK, open_worker
 from gateway.services.behind import Behind, OwnJobs
 from gateway.services.runtime import Runtime, open_runtime
@@ -57,7 +60,28 @@ class Front(Layer, Noted):
     source: Store
 
 
+@dataclass(eq=False, kw_only=True)
+class Line(ProtocolListener):
+    protocol: ClassVar[str] = "line"
+    name: str
+    fails: bool = False
+
+    def start(self, gateway: Gateway, listening: socket.socket, tls: object) -> None:
+        if self.fails:
+            raise OSError("it cannot be")
+        JOURNAL.append(f"+{self.name}")
+        self.listening = listening
+
+    def stop(self) -> None:
+        self.listening.close()
+        JOURNAL.append(f"-{self.name}")
+
+
 class Sample:
+    @hookimpl
+    def gateway_listeners(self) -> list[type[ProtocolListener]]:
+        return [Line]
+
     @hookimpl
     def gateway_drivers(self) -> list[type[Store]]:
         return [Noted, Front]
@@ -272,6 +296,52 @@ def test_what_a_request_began_with_is_open_until_its_answer_is_over(
         loaded.close()
 
 
+LINES = """
+[[listeners]]
+protocol = "line"
+address = "127.0.0.1:1"
+name = "{0}-one"
+[[listeners]]
+protocol = "line"
+address = "127.0.0.1:2"
+name = "{0}-two"
+fails = {1}
+"""
+
+
+def test_a_listener_that_does_not_begin_leaves_all_as_it_was(
+    tmp_path: Path, plugins: Plugins
+) -> None:
+    JOURNAL.clear()
+
+    def soon(*said: str) -> None:
+        until = time.monotonic() + 30
+        while sorted(JOURNAL) != sorted(said):  # they are stopped in threads
+            assert time.monotonic() < until, JOURNAL
+            time.sleep(0.01)
+        JOURNAL.clear()
+
+    loaded, read = worker(tmp_path, plugins, "health = false\n" + LINES.format("old", "false"))
+    with socket.socket() as one, socket.socket() as two:
+        try:
+            loaded.listen([Listening(one, None), Listening(two, None)])
+            assert loaded.prepare is not None
+            soon("+old-one", "+old-two")
+            health = "health = true\n" + TWO.format("")
+            for _ in range(2):
+                prepared = loaded.prepare(read(health + LINES.format("new", "true")).origin)
+                with pytest.raises(CannotServe, match="of line cannot be started: OSError"):
+                    prepared.take_over()
+                soon("+base", "+front", "+new-one", "-new-one", "-front", "-base")
+                assert get(loaded, "/-/health/live")[0] != "200 OK"
+            loaded.prepare(read(health + LINES.format("new", "false")).origin).take_over()
+            assert get(loaded, "/-/health/live")[0] == "200 OK"
+            soon("+base", "+front", "+new-one", "+new-two", "-old-one", "-old-two")
+        finally:
+            loaded.close()
+    soon("-new-one", "-new-two", "-front", "-base")
+
+
 def test_a_stores_job_is_not_taken_back_by_the_one_before_it() -> None:
     scheduler = Scheduler(None, lambda: 0)
     behind = Behind()
@@ -409,12 +479,116 @@ def test_all_open_it_and_then_all_serve_it() -> None:
     assert one.orders(1, 1) == ["open"] and not one.round.accepted
     one.answer(2)
     one.go_on()
+    assert one.orders(1, 2) == ["open", "serve"] and one.orders(2, 1) == ["open"]
+    assert not one.round.accepted, "it is not known whether it can be"
+    one.answer(1)
+    one.go_on()
     assert one.orders(1, 2) == one.orders(2, 2) == ["open", "serve"]
     assert one.round.accepted and not one.round.over
-    one.answer(2)
-    one.go_on(2)  # the other has died: who takes its place has the new one
+    one.go_on(1)  # the other has died: who takes its place has the new one
+    assert one.round.over and not one.round.unfit
+    one.round.wait()
+
+
+def test_one_worker_is_all() -> None:
+    one = Rounded()
+    del one.pipes[2]
+    for _ in range(2):
+        one.go_on(1, serving=(1,))
+        one.answer(1)
+    assert not one.round.over
+    one.go_on(1)
     assert one.round.over
     one.round.wait()
+
+
+def opened() -> Rounded:
+    """By both; the first is told to serve it."""
+    one = Rounded()
+    one.go_on()
+    one.answer(1)
+    one.answer(2)
+    one.go_on()
+    return one
+
+
+@pytest.mark.parametrize("why", ["refuses", "dies", "hangs"])
+def test_when_the_first_cannot_take_it_over_none_serves_it(why: str) -> None:
+    one = opened()
+    if why == "refuses":
+        one.answer(1, "no listener")
+    one.go_on(*([2] if why == "dies" else [1, 2]), now=PATIENCE if why == "hangs" else 1.0)
+    assert one.round.over and not one.round.accepted
+    assert one.orders(2, 2) == ["open", "discard"]
+    assert one.round.unfit == ({1} if why == "hangs" else set()), "it may serve it later"
+    words = {"refuses": "no listener", "dies": "A worker ended", "hangs": "not taken it over"}
+    with pytest.raises(CannotServe, match=words[why]):
+        one.round.wait()
+
+
+@pytest.mark.parametrize("why", ["refuses", "hangs"])
+def test_who_cannot_take_it_over_when_one_has_is_replaced(
+    why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = opened()
+    one.answer(1)
+    one.go_on()
+    if why == "refuses":
+        one.answer(2, "no listener")
+    one.go_on(now=PATIENCE)
+    assert one.round.over and one.round.accepted and one.round.unfit == {2}
+    words = {"refuses": "no listener", "hangs": "not taken it over within 60 s"}
+    assert "a worker is replaced" in caplog.text and words[why] in caplog.text
+    one.round.wait()
+
+
+class Takes:
+    """What a worker has prepared, and what taking it over raises."""
+
+    def __init__(self, error: BaseException | None) -> None:
+        self._error, self.done = error, list[str]()
+
+    def __call__(self, message: object) -> Takes:
+        self.done.append(str(message))
+        return self
+
+    def take_over(self) -> None:
+        self.done.append("serve")
+        if self._error is not None:
+            raise self._error
+
+    def discard(self) -> None:
+        self.done.append("discard")
+        if self._error is not None:
+            raise self._error
+
+
+ORDERS = [(1, "open", "one"), (2, "discard", None), (3, "open", "two"), (4, "serve", None),
+          (5, "open", "three")]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("error", "reasons"),
+    [
+        (None, {}),
+        (CannotServe("no listener"), {2: "no listener", 4: "no listener"}),
+        (SystemExit(3), {2: "A worker cannot discard it: SystemExit, see the log.",
+                         4: "A worker cannot serve it: SystemExit, see the log."}),
+    ],
+)  # fmt: skip
+def test_a_worker_answers_each_order_whatever_comes_of_it(
+    error: BaseException | None, reasons: dict[int, str]
+) -> None:
+    told, tell = multiprocessing.Pipe(duplex=False)
+    for one in ORDERS:
+        tell.send_bytes(pickle.dumps(one))
+    tell.close()
+    takes, answers = Takes(error), list[tuple[int, str]]()
+    with told:
+        take_orders(told, takes, lambda number, reason: answers.append((number, reason)))
+    last = 4 if isinstance(error, SystemExit) else 5  # nobody knows what is served there
+    assert answers == [(number, reasons.get(number, "")) for number in range(1, last + 1)]
+    assert takes.done == ["one", "discard", "two", "serve", "three"][:last]
 
 
 @pytest.mark.parametrize("why", ["refuses", "dies", "hangs"])

@@ -31,7 +31,7 @@ class Prepared(Protocol):
 
     def take_over(self) -> None:
         """Requests that begin from now on are its; the one before is closed when its own are
-        over."""
+        over. Raises `CannotServe`: then the one before goes on, and this one is closed."""
 
     def discard(self) -> None:
         """Close it again."""
@@ -42,8 +42,8 @@ class Loaded:
     """What a process serves, what is under way in it, and how it lets go of it. `wake` is
     called when a stop begins: what waits for something to happen is answered then. `prepare`
     opens what a `Change` says; it raises `CannotServe`. `listen` is called once, with what
-    listens at `Plan.protocols`, in their order. `certificates` are shown beside the files of
-    each `Endpoint` that has some."""
+    listens at `Plan.protocols`, in their order; it raises that too. `certificates` are shown
+    beside the files of each `Endpoint` that has some."""
 
     app: WSGIApp
     close: Callable[[], None]

@@ -30,7 +30,6 @@ What was measured (2.8), and what follows:
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import tempfile
 import threading
@@ -45,9 +44,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from gateway.common.cpu_affinity import claim
-from gateway.servers import CannotServe, Change, Loaded, Plan, Prepared, certificates_of
+from gateway.servers import CannotServe, Change, Plan, Prepared, certificates_of
 from gateway.servers.ending import Ending, latest, leave_now
 from gateway.servers.reloading import Reloads, Terminal
+from gateway.servers.rounds import take_orders
 from gateway.servers.sockets import (
     allow_many_files,
     connections,
@@ -224,34 +224,25 @@ def _load(
     _hide_headers()
     Watch(loaded.admission, ports, plan.body_timeout).start()
     threading.Thread(target=_follow, args=(parent,), name="parent", daemon=True).start()
-    arguments = (loaded, orders, notes)
-    threading.Thread(target=_take_orders, args=arguments, name="orders", daemon=True).start()
+    if loaded.prepare is not None:
+        arguments = (loaded.prepare, orders, notes)
+        threading.Thread(target=_take_orders, args=arguments, name="orders", daemon=True).start()
     say(notes, kind)
     return partial(serve, Served(loaded, plan, certificates, folder))
 
 
-def _take_orders(loaded: Loaded, orders: Connection, notes: Connection) -> None:
-    """Those of a `Round`, until the parent is gone."""
+def _take_orders(
+    prepare: Callable[[object], Prepared], orders: Connection, notes: Connection
+) -> None:
+    """Those of a `Round`. Ends this process when nobody gives them any more, or when nobody
+    knows what it serves."""
     from gateway.servers.granian_parent import say
 
-    prepared: Prepared | None = None
-    while True:
-        try:
-            number, order, message = pickle.loads(orders.recv_bytes())  # noqa: S301 - our parent's
-        except (EOFError, OSError):
-            return
-        reason = ""
-        if order == "open":
-            try:
-                assert loaded.prepare is not None
-                prepared = loaded.prepare(message)
-            except CannotServe as error:
-                reason = str(error)
-        elif prepared is not None:
-            carry_out = prepared.take_over if order == "serve" else prepared.discard
-            carry_out()
-            prepared = None
+    def answer(number: int, reason: str) -> None:
         say(notes, "done", reason, order=number)
+
+    take_orders(orders, prepare, answer)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _wait_for_end(parent: int) -> NoReturn:

@@ -113,6 +113,10 @@ class Spawned(NamedTuple):
         code: int | None = self.worker.inner.exitcode
         return code
 
+    def end(self) -> None:
+        """Once it has answered what is under way in it."""
+        self.worker.inner.terminate()
+
     def kill(self) -> None:
         self.worker.inner.kill()
 

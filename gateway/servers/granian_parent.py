@@ -118,6 +118,10 @@ class Parent(Supervisor):
         found.go_on(living, self._serving, time.monotonic())
         if found.accepted:
             self.load = found.load
+        for one in self.spawned():
+            if one.pid in found.unfit:
+                one.end()
+        found.unfit.clear()
         if found.over:
             self._round = None
 

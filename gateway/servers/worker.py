@@ -26,7 +26,7 @@ from gateway.config.load import ROOT_SECRET
 from gateway.plugins.finding import PluginError
 from gateway.servers import CannotServe, Loaded
 from gateway.servers.added_certificates import AddedCertificates
-from gateway.servers.protocols import Listening, Protocols
+from gateway.servers.protocols import CannotStart, Listening, Protocols
 from gateway.services.chain import ChainError
 from gateway.services.runtime import Runtime, open_runtime
 from gateway.storage.objects import now
@@ -104,7 +104,10 @@ class Worker:
 
     def _listen(self, sockets: Sequence[Listening]) -> None:
         self._sockets = sockets
-        self._protocols.start(self.runtime, sockets)
+        try:
+            self._protocols.start(self.runtime, sockets)
+        except CannotStart as error:
+            raise CannotServe(str(error)) from error
 
     def open(self, configuration: Configuration, before: Runtime | None = None) -> Runtime:
         return open_runtime(
@@ -144,16 +147,26 @@ class Worker:
 
     def serve(self, runtime: Runtime, routes: Routes, protocols: Protocols) -> None:
         """From the next request on. Who waits for something to happen with the runtime before
-        is answered now, and comes again."""
+        is answered now, and comes again. Raises `CannotServe`: then that goes on, and this one
+        is closed."""
+        try:
+            protocols.start(runtime, self._sockets)
+        except CannotStart as error:
+            with self._lock:
+                self._ending.add(runtime)
+            self._let_go(runtime, lambda: True, protocols)
+            raise CannotServe(str(error)) from error
         with self._lock:
             before, self.runtime = self.runtime, runtime
             self._ending.add(before)
             ended, self._protocols = self._protocols, protocols
         over = self._app.switch(routes)
         before.stopping.set()
-        protocols.start(runtime, self._sockets)
-        ended.stop()
-        arguments = (before, over, ended)
+        self._let_go(before, over, ended)
+
+    def _let_go(self, runtime: Runtime, over: Callable[[], bool], protocols: Protocols) -> None:
+        protocols.stop()
+        arguments = (runtime, over, protocols)
         threading.Thread(target=self._end, args=arguments, name="before", daemon=True).start()
 
     def _end(self, before: Runtime, over: Callable[[], bool], ended: Protocols) -> None:

@@ -15,11 +15,46 @@ from tests.e2e.plugin_site import plugin_site
 from tests.e2e.raw import GUARD, eventually, log_of
 from tests.e2e.test_reload import reload
 
+MOODY = '''
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from gateway.hookspecs import hookimpl
+from line_listener import Line
+
+
+@dataclass(eq=False)
+class Moody(Line):
+    """`fails`: how often; it counts in the file `counts`."""
+
+    protocol: ClassVar[str] = "moody"
+    fails: str = ""
+    counts: str = ""
+
+    def start(self, gateway, listening, tls):
+        if self.counts:
+            with Path(self.counts).open("ab") as file:
+                file.write(b"x")
+                number = file.tell()
+            if str(number) in self.fails:
+                raise OSError("it is in no mood")
+        super().start(gateway, listening, tls)
+
+
+@hookimpl
+def gateway_listeners():
+    return [Moody]
+'''
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (code,) = [one.code for one in blocks("plugins.md") if "(ProtocolListener)" in one.code]
-    return plugin_site(tmp_path_factory.mktemp("line"), "line_listener", code)
+    folder = tmp_path_factory.mktemp("line")
+    plugin_site(folder, "moody_listener", MOODY)
+    return plugin_site(folder, "line_listener", code)
 
 
 def config(ports: tuple[int, int], files: tuple[Path, Path], account: str = "root") -> str:
@@ -90,3 +125,43 @@ def test_another_protocol_reads_through_access_and_follows_a_reload(
         code, _, said = reload(gateway)
         assert (code, "listeners" in said, "needs a restart" in said) == (1, True, True)
         assert "Traceback" not in log_of(gateway)
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_one_that_does_not_begin_is_refused_and_one_that_does_not_in_time_replaced(
+    site: Path, tmp_path: Path, server: str
+) -> None:
+    port = free_port()
+
+    def config(fails: str, counts: str = "") -> str:
+        return f"""
+[server]
+workers = 2
+[[listeners]]
+protocol = "moody"
+address = "127.0.0.1:{port}"
+account = "{"stranger" if fails else "root"}"
+fails = "{fails}"
+counts = '{counts and tmp_path / counts}'
+[[accounts]]
+id = "stranger"
+[services.things]
+driver = "local"
+"""
+
+    with serving(tmp_path, "--server", server, config=config(""), site=site) as gateway:
+        gateway.client().put_object(Bucket="things", Key="k", Body=b"by another door")
+        for _ in range(2):
+            (tmp_path / "gateway.toml").write_text(config("123456789", "always"), "utf-8")
+            code, _, said = reload(gateway)
+            assert (code, "A listener of moody cannot be started: OSError" in said) == (1, True)
+            assert (tmp_path / "always").stat().st_size < 3, "the first one told what is wrong"
+            for _ in range(8):
+                assert line(port, "things k") == b"by another door"
+        if server == "granian":
+            (tmp_path / "gateway.toml").write_text(config("2", "the second"), "utf-8")
+            assert reload(gateway)[0] == 0
+            eventually(lambda: (tmp_path / "the second").stat().st_size == 3, "another is there")
+            assert "a worker is replaced, for it does not serve what was read" in log_of(gateway)
+            for _ in range(8):
+                eventually(lambda: line(port, "things k")[:7] == b"error: ", "another account")
