@@ -14,21 +14,24 @@ from operator import gt
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from gateway.commands.main import main
 from gateway.testing.certificates import certificate
-from tests.e2e.conftest import Running, serving
+from tests.e2e import test_protocols
+from tests.e2e.conftest import Running, free_port, serving
 from tests.e2e.raw import GUARD, eventually, log_of
-from tests.e2e.test_services import EITHER, change, options
+from tests.e2e.test_services import EITHER, options
 
 Files = tuple[Path, Path]
+site = test_protocols.site
 
 
-def shown(gateway: Running, name: str | None) -> str:
-    """The fingerprint of the certificate that who asks for `name` gets."""
+def shown(at: Running | int, name: str | None) -> str:
+    """The fingerprint of the certificate that who asks for `name` gets, there or at a port."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    at = urlsplit(gateway.url)
+    port = at if isinstance(at, int) else urlsplit(at.url).port
     with (
-        socket.create_connection((at.hostname, at.port), timeout=GUARD) as plain,
+        socket.create_connection(("127.0.0.1", port or 0), timeout=GUARD) as plain,
         context.wrap_socket(plain, server_hostname=name) as connection,
     ):
         return hashlib.sha256(connection.getpeercert(binary_form=True) or b"").hexdigest()
@@ -39,14 +42,22 @@ def of(files: Files) -> str:
     return hashlib.sha256(der).hexdigest()
 
 
-def shows(gateway: Running, name: str, files: Files) -> None:
+def shows(at: Running | int, name: str, files: Files) -> None:
     """Wait until it does, so often that each worker was asked."""
     wanted = of(files)
-    eventually(lambda: all(shown(gateway, name) == wanted for _ in range(8)), f"that of {name}")
+    eventually(lambda: all(shown(at, name) == wanted for _ in range(8)), f"that of {name}")
+
+
+def change(gateway: Running, *words: str) -> None:
+    """Beside it, where nobody has the plugin that its configuration needs."""
+    other = gateway.folder / "other.toml"
+    other.touch()
+    place = ["--config", str(other), "--data", str(gateway.folder / "data")]
+    assert main(["certificates", *words, *place]) == 0
 
 
 def add(gateway: Running, name: str, files: Files) -> None:
-    change(gateway, "certificates", "add", name, "--cert", str(files[0]), "--key", str(files[1]))
+    change(gateway, "add", name, "--cert", str(files[0]), "--key", str(files[1]))
 
 
 class Asking:
@@ -104,7 +115,7 @@ class Asking:
 
 @EITHER
 def test_a_certificate_comes_is_replaced_and_goes_while_it_serves(
-    tmp_path: Path, server: str
+    site: Path, tmp_path: Path, server: str
 ) -> None:
     own, made = certificate(tmp_path), list[Files]()
     for number in range(2):
@@ -112,8 +123,17 @@ def test_a_certificate_comes_is_replaced_and_goes_while_it_serves(
         folder.mkdir()
         made.append(certificate(folder, "*.zone.test"))
     zone, again = made
-    config = f"[server]\ntls = {{ certificate = '{own[0]}', key = '{own[1]}' }}\n"
-    start = partial(serving, tmp_path / "gateway", *options(server), config=config, scheme="https")
+    other = free_port()
+    config = f"""
+[server]
+tls = {{ certificate = '{own[0]}', key = '{own[1]}' }}
+[[listeners]]
+protocol = "line"
+address = "127.0.0.1:{other}"
+"""
+    start = partial(
+        serving, tmp_path / "gateway", *options(server), config=config, scheme="https", site=site
+    )
     with start() as gateway:
         eventually(lambda: "listening" in log_of(gateway), "ready")
         with Asking(gateway, own[0]) as asking:
@@ -121,11 +141,12 @@ def test_a_certificate_comes_is_replaced_and_goes_while_it_serves(
             assert shown(gateway, "a.zone.test") == of(own)
             add(gateway, "zone", zone)
             shows(gateway, "a.zone.test", zone)
+            shows(other, "a.zone.test", zone)
             asking.go_on()
             assert shown(gateway, "localhost") == shown(gateway, None) == of(own)
             add(gateway, "zone", again)
             shows(gateway, "b.zone.test", again)
-            change(gateway, "certificates", "remove", "zone")
+            change(gateway, "remove", "zone")
             shows(gateway, "a.zone.test", own)
             add(gateway, "localhost", certificate(tmp_path / "0"))
             add(gateway, "zone", zone)
