@@ -132,6 +132,8 @@ def _described(one: Certificate) -> Description:
         said = one.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         hosts: Sequence[Any] = said.get_values_for_type(x509.DNSName)
         addresses: Sequence[Any] = said.get_values_for_type(x509.IPAddress)
+    except x509.DuplicateExtension as error:
+        raise ValueError(str(error)) from error
     except x509.ExtensionNotFound:  # an old one; clients of today want names there
         common = one.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
         hosts, addresses = [name.value for name in common], ()

@@ -6,7 +6,7 @@ and of added ones the one that was added or replaced last. Who asks for a name t
 gets the first of the listener's files.
 
 A context is made when it is first asked for, and kept until that certificate changes
-(measured: 2.4 ms and some 20 KiB): there may be thousands.
+(measured: 2.4 ms, and some 20 KiB): there may be thousands.
 """
 
 from __future__ import annotations
