@@ -701,3 +701,22 @@ def test_a_protocol_that_nobody_brings_is_said(tmp_path: Path) -> None:
     (tmp_path / "gateway.toml").write_text(LINES)
     with pytest.raises(ConfigurationError, match="no installed plugin brings one"):
         load(tmp_path / "gateway.toml", environ={}, plugins=Plugins.load())
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("x = " + "[" * 5000, "nested hundreds of times"),
+        ("x = " + "{a=" * 5000, "nested hundreds of times"),
+        ("[server]\ndrain = " + "9" * 5000, "a number of thousands of digits"),
+        ("[server]\ndrain = " + "9" * 400, "server.drain: "),
+        ("[server]\nmax_body = " + "9" * 400, "more bytes than there are"),
+    ],
+    ids=["lists", "tables", "digits", "duration", "size"],
+)
+def test_a_file_that_breaks_its_reader_is_a_problem(text: str, words: str, tmp_path: Path) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError) as caught:
+        load(file)
+    assert words in str(caught.value)

@@ -23,8 +23,9 @@ from gateway.hookspecs import hookimpl
 from gateway.modes import Gateway, Mode
 from gateway.modes.protocols import ProtocolListener
 from gateway.plugins.finding import Plugins
-from gateway.servers import CannotServe, Change, Loaded
+from gateway.servers import CannotServe, Change, Loaded, Plan
 from gateway.servers.protocols import Listening
+from gateway.servers.reloading import Reloads
 from gateway.servers.rounds import PATIENCE, Round, take_orders
 from gateway.servers.worker import LOOK, open_worker
 from gateway.services.behind import Behind, OwnJobs
@@ -616,6 +617,28 @@ def test_an_answer_to_an_earlier_order_is_none() -> None:
 
 
 # telling it
+
+
+class Reading(Reloads):
+    """A server whose file a plugin cannot bear."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._plan = Plan(
+            load=cast(Any, None), listen=(), workers=1, threads=1, read_again=self._fail
+        )
+
+    def _fail(self) -> Change:
+        raise KeyError("a plugin's own")
+
+    def _take_over(self, change: Change) -> None:
+        raise AssertionError
+
+
+def test_whatever_reading_it_again_raises_is_a_refusal(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(CannotServe, match="KeyError, see the gateway's log"):
+        Reading().reload()
+    assert "a plugin's own" in caplog.text
 
 
 @pytest.mark.usefixtures("sockets")

@@ -41,6 +41,12 @@ def test_what_is_no_size_is_refused(written: str) -> None:
         parse_size(written)
 
 
+@pytest.mark.parametrize("written", [1 << 63, 10**400, "8EiB", "9" * 400])
+def test_more_bytes_than_there_are_is_refused(written: str | int) -> None:
+    with pytest.raises(ValueError, match="more bytes than there are"):
+        parse_size(written)
+
+
 def test_a_negative_number_of_bytes_is_refused() -> None:
     with pytest.raises(ValueError, match="negative"):
         parse_size(-1)
@@ -54,15 +60,22 @@ def test_durations_are_read(written: str | float, seconds: float) -> None:
     assert parse_duration(written) == seconds
 
 
-@pytest.mark.parametrize("written", ["", "m", "10 parsecs", "10M", -1, float("inf"), float("nan")])
+@pytest.mark.parametrize(
+    "written", ["", "m", "10 parsecs", "10M", -1, float("inf"), float("nan"), 10**400]
+)
 def test_what_is_no_duration_is_refused(written: str | float) -> None:
     with pytest.raises(ValueError, match=r"is not|unknown unit"):
         parse_duration(written)
 
 
-@given(st.integers(min_value=0, max_value=1 << 70))
+@given(st.integers(min_value=0, max_value=(1 << 63) - 1))
 def test_a_formatted_size_is_the_same_size(size: int) -> None:
     assert parse_size(format_size(size)) == size
+
+
+def test_a_duration_of_thousands_of_years_is_refused() -> None:
+    with pytest.raises(ValueError, match="longer than a thousand years"):
+        parse_duration("9" * 400)
 
 
 @given(st.integers(min_value=0, max_value=10**12).map(lambda ms: ms / 1000))

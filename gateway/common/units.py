@@ -7,7 +7,6 @@ parses to the same number.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from fractions import Fraction
@@ -25,6 +24,8 @@ _DURATIONS: Mapping[str, Fraction] = {
     "d": Fraction(86400),
     "w": Fraction(604800),
 }
+_LONGEST = 1000 * 365 * 86400
+_LARGEST = 2**63 - 1
 _SIZE_UNITS: Mapping[str, int] = {unit.lower(): number for unit, number in _SIZES.items()}
 _WRITTEN = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", re.ASCII)
 
@@ -46,14 +47,20 @@ def parse_size(value: str | int) -> int:
     if isinstance(value, int):
         if value < 0:
             raise ValueError(f"{value} is negative: not {SIZE}")
-        return value
+        return _bounded(value, value)
     number, unit = _split(value, SIZE)
     if unit and unit.lower() not in _SIZE_UNITS:
         raise ValueError(f'"{value}" has the unknown unit "{unit}"; known are {", ".join(_SIZES)}')
     size = number * _SIZE_UNITS[unit.lower()] if unit else number
     if size.denominator != 1:
         raise ValueError(f'"{value}" is not a whole number of bytes')
-    return int(size)
+    return _bounded(int(size), value)
+
+
+def _bounded(size: int, value: str | int) -> int:
+    if size > _LARGEST:
+        raise ValueError(f"{value!r} is more bytes than there are (9 EB)")
+    return size
 
 
 def parse_duration(value: str | float) -> float:
@@ -61,7 +68,7 @@ def parse_duration(value: str | float) -> float:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError(f"{value!r} is not {DURATION}")
     if not isinstance(value, str):
-        if value < 0 or not math.isfinite(value):
+        if not 0 <= value <= _LONGEST:  # NaN is neither
             raise ValueError(f"{value} is not {DURATION}")
         return float(value)
     number, unit = _split(value, DURATION)
@@ -69,7 +76,10 @@ def parse_duration(value: str | float) -> float:
         raise ValueError(
             f'"{value}" has the unknown unit "{unit}"; known are {", ".join(_DURATIONS)}'
         )
-    return float(number * _DURATIONS[unit] if unit else number)
+    seconds = number * _DURATIONS[unit] if unit else number
+    if seconds > _LONGEST:
+        raise ValueError(f'"{value}" is longer than a thousand years')
+    return float(seconds)
 
 
 def format_size(size: int) -> str:

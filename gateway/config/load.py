@@ -173,6 +173,10 @@ def _read(file: Path) -> dict[str, Any]:
         problem = "the configuration file is not UTF-8 text."
     except tomllib.TOMLDecodeError as error:
         problem = f"not TOML: {error}."
+    except RecursionError:
+        problem = "not a configuration: something in it is nested hundreds of times."
+    except ValueError:  # of int()
+        problem = "not a configuration: it has a number of thousands of digits."
     raise ConfigurationError([ConfigProblem(str(file), problem)])
 
 

@@ -39,6 +39,10 @@ class Reloads(ABC):
             except CannotServe as error:
                 log.error("the configuration is not taken over: %s", error)
                 raise
+            except Exception as error:  # a plugin's, or a mistake of ours
+                log.exception("the configuration is not taken over")
+                words = f"It failed with {type(error).__name__}, see the gateway's log."
+                raise CannotServe(words) from error
             log.info("the configuration was read again, and is served now")
 
     @abstractmethod
