@@ -190,6 +190,32 @@ def test_check_connect_names_hidden_buckets_of_an_account(
     assert "WARNING: services.account: its bucket 'taken' stays hidden: services.taken" in said
 
 
+def test_check_connect_tries_added_upstreams_too(
+    upstream: Served, write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    upstream.client().create_bucket(Bucket="photos")
+    file = write(upstream.url, bucket="photos")
+    place = ("--config", str(file))
+    options = {"endpoint_url": upstream.url, "access_key": "main-key",
+               "secret_key": "secret of main-key", "bucket": "photos"}  # fmt: skip
+    given = [word for one in options.items() for word in ("--option", "=".join(one))]
+    assert main(["services", "add", "more", "--driver", "s3", *given, *place]) == 0
+    assert main(["services", "add", "seen", "--driver", "cache", "--link", "source=more",
+                 *place]) == 0  # fmt: skip
+    capsys.readouterr()
+    assert main(["check", "--connect", *place]) == 0
+    said = capsys.readouterr().out
+    for sid in ("account", "more"):
+        assert f"services.{sid} (s3): {upstream.url} photos: fine" in said
+    assert main(["services", "set", "more", "--option", "bucket=absent", *place]) == 0
+    assert main(["check", "--connect", *place]) == 1
+    said = capsys.readouterr().out
+    assert "ERROR: services.more (s3): " in said and "The bucket does not exist" in said
+    file.write_text(file.read_text("utf-8").replace("services.account", "services.more"))
+    assert main(["check", "--connect", *place]) == 0, "what the file says comes first"
+    assert "secret" not in said
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [

@@ -108,6 +108,56 @@ def test_one_service(run: Run, folder: Path) -> None:
     assert {line.partition(":")[0] for line in out.splitlines()} == {"apart"}
 
 
+def add(sid: str, folder: str) -> None:
+    option = ("--option", f"folder={folder}")
+    assert main(["services", "add", sid, "--driver", "local", *option]) == 0
+
+
+def test_added_services_are_checked_too(run: Run, runtime: Runtime, folder: Path) -> None:
+    add("added", "elsewhere")
+    put(runtime, "added", "large", os.urandom(100_000))
+    code, out, _ = run()
+    assert code == 0
+    assert out.splitlines()[-2:] == [
+        "added: 1 objects, 97.7 KiB: all is well",
+        "made: 2 objects, 97.7 KiB: all is well",
+    ]
+    harm(folder / "elsewhere")
+    for arguments in ((), ("added",)):
+        code, out, _ = run(*arguments)
+        assert code == 1
+        assert "added: 1 objects, 97.7 KiB: 1 damaged" in out
+
+
+def test_an_added_one_that_cannot_be_opened_keeps_no_other_from_being_checked(
+    run: Run, runtime: Runtime, folder: Path
+) -> None:
+    add("added", "elsewhere")
+    add("broken", "gone")
+    put(runtime, "added", "large", os.urandom(100_000))
+    harm(folder / "elsewhere")
+    (folder / "gone").write_text("no folder")
+    code, out, _ = run()
+    assert code == 1
+    assert "archive: 2 objects, 97.7 KiB: all is well" in out
+    assert "added: 1 objects, 97.7 KiB: 1 damaged" in out
+    assert "not checked: services.broken: cannot be opened: " in out
+    code, out, err = run("broken")
+    assert (code, out) == (1, "")
+    assert "services.broken: cannot be opened: " in err
+
+
+@pytest.mark.usefixtures("runtime")
+def test_a_catalog_that_cannot_be_read_keeps_nothing_declared_from_being_checked(
+    run: Run, folder: Path
+) -> None:
+    (folder / "data" / "gateway.key").rename(folder / "kept-elsewhere")
+    code, out, _ = run()
+    assert code == 1
+    assert "archive: 2 objects, 97.7 KiB: all is well" in out
+    assert "not checked: the services of the catalog: The master key" in out
+
+
 def test_a_key_cannot_forge_a_line(run: Run, runtime: Runtime, folder: Path) -> None:
     key = "k\nmade: 2 objects, 0 B: all is well"
     put(runtime, "apart", key, os.urandom(100_000))

@@ -11,7 +11,13 @@ from gateway.catalog import CatalogError, find_master
 from gateway.commands import connectivity, start_screen, tls
 from gateway.commands.columns import show
 from gateway.commands.command import Command
-from gateway.commands.place import add_place, configured, has_run, opened_catalog
+from gateway.commands.place import (
+    add_place,
+    configured,
+    has_run,
+    opened_catalog,
+    with_added,
+)
 from gateway.commands.serve import choose, count_workers
 from gateway.config import Configuration, data_folder
 from gateway.services.added import hidden
@@ -70,9 +76,11 @@ def _beside(configuration: Configuration) -> Iterator[str]:
 
 
 def _connected(configuration: Configuration) -> int:
-    """Try what is behind the services; 1 when something cannot be read."""
-    code = 0
-    for tried in connectivity.connect(configuration):
+    """Try what is behind the services, added ones too; 1 when something cannot be read."""
+    services, left_out = with_added(configuration)
+    code = 1 if left_out else 0
+    show(f"ERROR: not tried: {one}" for one in left_out)
+    for tried in connectivity.connect(services):
         show(connectivity.lines(tried))
         code = code or (0 if tried.error == "" else 1)
     return code

@@ -15,6 +15,8 @@ from gateway.catalog.database import FILE
 from gateway.common import looking
 from gateway.config import ConfigProblem, Configuration, ConfigurationError, find_data, load
 from gateway.config.paths import expanded, here
+from gateway.services import soundness
+from gateway.storage import Unavailable
 
 SERVER_OPTIONS = ("listen", "data", "memory", "server", "workers", "threads", "log_format")
 """Options of `[server]` that may be typed instead."""
@@ -89,6 +91,18 @@ def opened_catalog(configuration: Configuration, *, make: bool = False) -> Itera
         yield catalog
     finally:
         catalog.close()
+
+
+def with_added(configuration: Configuration) -> tuple[Configuration, list[str]]:
+    """With the services that were added here; and why some are left out, a sentence each."""
+    if not has_run(configuration):
+        return configuration, []
+    try:
+        with opened_catalog(configuration) as catalog:
+            found, problems = soundness.with_added(configuration, catalog)
+    except (CatalogError, Unavailable) as error:
+        return configuration, [f"the services of the catalog: {error}"]
+    return found, [str(problem) for problem in problems]
 
 
 def not_run(configuration: Configuration) -> str:

@@ -1,9 +1,10 @@
 """`gateway scrub`: everything that is kept, read at a bounded rate and compared.
 
-Opens only the stores that can do it, none of the catalog, and changes
-nothing; so it may run beside the gateway, as another process of the same
-folder. One line on stdout for each damage, and one for each service; how far
-it is on stderr, when that is a terminal.
+Opens only the stores that can do it, and changes nothing; so it may run beside
+the gateway, as another process of the same folder. What was added is looked up
+in the catalog, and where it cannot be opened the others are still checked. One
+line on stdout for each damage, and one for each service; how far it is on
+stderr, when that is a terminal.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from gateway.commands.command import Command
-from gateway.commands.place import add_place, configured, has_run, not_run
+from gateway.commands.place import add_place, configured, has_run, not_run, with_added
 from gateway.common.units import about_size, format_size, parse_size
 from gateway.config import Configuration
 from gateway.services.chain import Chain, ChainError
@@ -75,23 +76,33 @@ COMMAND = Command(
 def scrub(configuration: Configuration, sid: str | None, rate: int, out: TextIO) -> bool:
     """Whether all is well with that service, or with all. Raises `ChainError`, and
     `NoSuchStore` when there is no such service that could be checked."""
-    chain = Chain(configuration)
-    chain.open(folder=configuration.data, master_key=None, only=Scrubs)
+    whole, missing = with_added(configuration)
+    chain = Chain(whole)
+    added = whole.services.keys() - configuration.services.keys()
+    failed = chain.open(folder=whole.data, master_key=None, only=Scrubs, spare=added)
+    missing += map(str, failed.values())
     try:
-        found = list(_services(chain, sid))
+        found = [one for one in _services(chain, sid) if one[0] not in failed]
+        if sid in failed:
+            raise failed[sid]
         if sid is not None and not found:
-            raise NoSuchStore(f"There is no service {sid!r} that keeps its bytes here.")
+            wrong = "".join(f"\nNot checked: {one}" for one in missing)
+            raise NoSuchStore(f"There is no service {sid!r} that keeps its bytes here.{wrong}")
         pace = Pace(rate)
         damaged = [name for name, store in found if not _report(name, store, pace, out)]
-        if sid is None:
-            _left_out(chain, out)
-        return not damaged
+        if sid is not None:
+            return not damaged
+        _left_out(chain, out)
+        for one in missing:
+            print(f"not checked: {one}", file=out)
+        return not (damaged or missing)
     finally:
         chain.close()
 
 
 def _services(chain: Chain, sid: str | None) -> Iterator[tuple[str, Store]]:
-    """The declared ones, then those that were made through an API, hidden ones too."""
+    """Declared ones and those that were added, then the buckets that were made through an API,
+    hidden ones too."""
     for name, service in chain.services.items():
         if isinstance(service.store, Scrubs) and sid in (None, name):
             yield name, service.store

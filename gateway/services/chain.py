@@ -12,7 +12,7 @@ when they are needed (`added`).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -190,12 +190,14 @@ class Chain:
         jobs: Jobs | None = None,
         followers: Followers | None = None,
         only: type = Store,
+        spare: Container[str] = (),
         threads: int = 0,
-    ) -> None:
+    ) -> dict[str, ChainError]:
         """Open all, or `only` the stores that have a capability themselves. Raises
-        `ChainError`; then what had been opened is closed again. Without `jobs` it is no
-        gateway that opens them, but a command that looks beside one. `threads`: as many of
-        this process answer requests."""
+        `ChainError`; then what had been opened is closed again. Those that are to `spare` the
+        others are what is returned, with what was wrong. Without `jobs` it is no gateway that
+        opens them, but a command that looks beside one. `threads`: as many of this process
+        answer requests."""
         try:
             self.check_places(folder)
         except ConfigurationError as error:
@@ -212,17 +214,22 @@ class Chain:
             threads=self._serving,
             instance="" if jobs is None else instance(),
         )
-        for lasting in self._lasting.values():
+        failed: dict[str, ChainError] = {}
+        for sid, lasting in self._lasting.items():
             if not isinstance(lasting.store, only):
                 continue
             try:
                 self.begin(lasting)
             except ChainError as error:
-                self.close()
                 if (cause := mistake(error)) is not None:
                     log.error("%s", error, exc_info=cause)
-                raise
-            self._opened.append(lasting)
+                if sid not in spare:
+                    self.close()
+                    raise
+                failed[sid] = error
+            else:
+                self._opened.append(lasting)
+        return failed
 
     def begin(self, lasting: Lasting, generation: str = "") -> None:
         """Open a store; all that are declared are open before another. Raises `ChainError`."""

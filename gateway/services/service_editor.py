@@ -20,8 +20,9 @@ from gateway.catalog.stores import Stores
 from gateway.common.nearest_name import nearest
 from gateway.config import SID, SID_RULE, SOURCE, Configuration, ConfigurationError, Declared
 from gateway.config.problems import ConfigProblem, Problems, join
-from gateway.config.services import SETTINGS, check_construction, check_links, portable
+from gateway.config.services import SETTINGS, portable
 from gateway.services.chain import Chain
+from gateway.services.soundness import sound, wrong
 from gateway.services.stored import binding_of, confined, decoded, reader
 from gateway.storage import Conflict, NoSuchStore
 
@@ -210,30 +211,6 @@ def unless_changed(catalog: Catalog, change: Callable[[Stores], None]) -> None:
             if catalog.stores_number() == stores.number:
                 raise
     raise Conflict("Others change the catalog all the time: try again.")
-
-
-def wrong(services: Mapping[str, Declared]) -> Problems:
-    problems = Problems()
-    check_links(problems, services, services)
-    check_construction(problems, services, None)
-    return problems
-
-
-def sound(services: Mapping[str, Declared]) -> dict[str, Declared]:
-    """Those with which nothing is wrong, and which stand in front of none that is."""
-    left = dict(services)
-    while problems := wrong(left):
-        places = {problem.place for problem in problems}
-        bad = [
-            one.sid
-            for one in left.values()
-            if any(place == one.place or place.startswith(f"{one.place}.") for place in places)
-        ]
-        if not bad:  # it is nobody's
-            break
-        for sid in bad:
-            del left[sid]
-    return left
 
 
 def merged(kept: Table, given: Table) -> dict[str, Any]:
