@@ -74,10 +74,27 @@ class Odd(Store):
         raise NoSuchKey(key=key)
 
 
+@dataclass(eq=False)
+class Many(Odd, Buckets):
+    driver: ClassVar[str] = "many"
+
+    def buckets(self) -> list[BucketInfo]:
+        return [BucketInfo(name=name, created=0) for name in ("photos", "broken")]
+
+    def bucket(self, name: str) -> Store:
+        return Odd()
+
+    def create(self, name: str) -> BucketInfo:
+        raise NotImplementedError
+
+    def drop(self, name: str) -> None:
+        raise NotImplementedError
+
+
 class More(Sample):
     @hookimpl
     def gateway_drivers(self) -> list[type[Store]]:
-        return [*super().gateway_drivers(), Odd]
+        return [*super().gateway_drivers(), Odd, Many]
 
 
 @pytest.fixture(scope="module")
@@ -378,31 +395,37 @@ def test_one_that_does_not_close_leaves_nothing_else_open(
 # accounts
 
 
-class Account(Store, Buckets):
+def test_an_account_is_found_from_the_next_request_on(site: Site) -> None:
+    runtime = worker(site)
+    site.add("account", "many", fault="open")
+    with pytest.raises(NoSuchStore):
+        runtime.access(ROOT, "photos")
+    site.editor.change("account", {}, unset=["fault"])
+    assert runtime.access(ROOT, "photos")
+
+
+def test_one_that_does_not_open_hides_an_accounts_bucket_and_no_other(site: Site) -> None:
+    runtime = worker(site)
+    site.add("account", "many")
+    site.add("broken", "odd", fault="open")
+    look(runtime)
+    found = [one.service.sid for one in runtime.services(ROOT)]
+    assert found == ["base", "layer", "photos"]
+
+
+class Asked(Many):
     """Two that ask for its bucket at once both get there."""
 
     def __init__(self) -> None:
         self.both = threading.Barrier(2)
 
-    def get(self, key: str, want: Get = Get()) -> Opened:
-        raise NoSuchKey(key=key)
-
-    def buckets(self) -> list[BucketInfo]:
-        return [BucketInfo(name="photos", created=0)]
-
     def bucket(self, name: str) -> Store:
         self.both.wait(60)
-        return Odd()
-
-    def create(self, name: str) -> BucketInfo:
-        raise NotImplementedError
-
-    def drop(self, name: str) -> None:
-        raise NotImplementedError
+        return super().bucket(name)
 
 
 def test_a_bucket_of_an_account_is_one_service_whoever_asks_first() -> None:
-    store = Account()
+    store = Asked()
     account = UpstreamAccount(Service(Identification(sid="account"), store), store, Time())
     account.names()
     with ThreadPoolExecutor(2) as pool:

@@ -53,6 +53,19 @@ def request_list(folder: Path) -> None:
     raise OSError  # it gives up what does not work by itself, and is still open
 
 
+def test_a_space_that_does_not_close_well_has_nothing_open(
+    tmp_path: Path, connections: list[sqlite3.Connection], caplog: pytest.LogCaptureFixture
+) -> None:
+    space = FileSpace(tmp_path, now)
+    space.before_close.append(lambda: int("no number"))
+    with space.looking():
+        pass
+    space.close()
+    assert len(connections) > 1
+    assert all(map(is_closed, connections))
+    assert "did not close well: invalid literal" in caplog.text
+
+
 OPENED: dict[str, Callable[[Path], object]] = {
     "requests.db": request_list,
     "catalog.db": database.open_file,

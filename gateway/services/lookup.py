@@ -175,11 +175,10 @@ class Lookup:
         declared = self._declared.get(sid)
         if declared is not None:
             return declared.about.declared
-        kept = self._kept()
-        known = kept.get(sid) or self._find(sid, kept)
-        if known is None:
-            return ""
-        return f"services.{sid}" if known.service.about.added else "a bucket made here"
+        kept, row = self._kept(), self.catalog.service(sid)
+        if row is not None and row.store is not None:  # whether or not it can be opened
+            return "" if sid in self.accounts else f"services.{sid}"
+        return "a bucket made here" if kept.get(sid) or self._find(sid, kept) else ""
 
     def _pages(self, identity: Identity) -> Iterator[Sequence[ServiceRow]]:
         """Rows that the identity may perhaps see, page by page."""
