@@ -171,10 +171,16 @@ def given(tmp_path: Path) -> Given:
     return Given(tmp_path)
 
 
-def test_a_context_is_made_when_it_is_asked_for_and_kept_until_it_changes(given: Given) -> None:
+def test_a_context_is_made_when_it_is_asked_for_and_kept_until_it_changes(
+    given: Given, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     added = AddedCertificates()
     one, other = given("one", 1, "one.test", "*.zone.test"), given("other", 2, "other.test")
+    added.replace([])
     added.replace([one, other])
+    added.replace([one, other])
+    assert caplog.messages == ["added certificates have changed: 2 are shown by name"]
     assert given.opened == []
     found = added.named("one.test")
     assert found is not None and added.named("*.zone.test") is found

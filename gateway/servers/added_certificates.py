@@ -44,6 +44,8 @@ class AddedCertificates:
             key = one.name, one.revision
             known[key] = self._known.get(key) or _Added(one)
             labels.update(dict.fromkeys(one.hosts, known[key]))
+        if known.keys() != self._known.keys():
+            log.info("added certificates have changed: %d are shown by name", len(known))
         self._known, self._labels = known, labels
         self._tell()
 
