@@ -12,14 +12,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.common.x509 import CannotUse
-from gateway.servers import certificates
+from gateway.servers import certificates, socket_folders
 from gateway.servers.certificates import CertificateFiles, FileCertificates, by_name, described
+from gateway.servers.socket_folders import socket_folder
 from gateway.servers.tls_front import TLSFront
 from gateway.servers.tls_socket import TLSSocket, wrapped
 from gateway.testing.certificates import certificate
@@ -222,12 +224,10 @@ def test_after_its_end_tls_neither_sends_nor_takes_plain_text(tmp_path: Path) ->
     assert got == [b""]
 
 
-@posix
-@pytest.mark.usefixtures("sockets")
-def test_a_request_whose_client_has_gone_is_nobodys_and_refused(tmp_path: Path) -> None:
-    """It may have been read before, and be begun after."""
-    folder = made(tmp_path, "first.test")
-    with tempfile.TemporaryDirectory() as short, socket.socket(socket.AF_UNIX) as behind:
+@contextmanager
+def fronting(folder: Path) -> Iterator[tuple[TLSFront, int, socket.socket]]:
+    """A front that runs, its port, and what listens behind it."""
+    with socket_folder() as short, socket.socket(socket.AF_UNIX) as behind:
         path = Path(short) / "behind"
         behind.bind(str(path))
         behind.listen()
@@ -236,6 +236,33 @@ def test_a_request_whose_client_has_gone_is_nobodys_and_refused(tmp_path: Path) 
         context = by_name(FileCertificates([files(folder)]))
         front = TLSFront(listening, context, path, patience=PATIENCE, limit=9)
         front.start()
+        yield front, port, behind
+        front.stop()
+        assert front.ended.wait(PATIENCE)
+
+
+@posix
+@pytest.mark.usefixtures("sockets")
+def test_who_is_refused_gets_the_answer_whatever_is_still_sent(tmp_path: Path) -> None:
+    folder = made(tmp_path, "first.test")
+    with fronting(folder) as (_, port, behind), secure(port, folder, "first.test") as client:
+        sent = threading.Thread(target=client.sendall, args=(bytes(16 << 20),))
+        sent.start()
+        inner, _ = behind.accept()
+        assert inner.recv(1) == b"\0"
+        inner.sendall(b"no")
+        inner.close()
+        sent.join()
+        assert client.recv(9) == b"no"
+        assert client.recv(9) == b""
+
+
+@posix
+@pytest.mark.usefixtures("sockets")
+def test_a_request_whose_client_has_gone_is_nobodys_and_refused(tmp_path: Path) -> None:
+    """It may have been read before, and be begun after."""
+    folder = made(tmp_path, "first.test")
+    with fronting(folder) as (front, port, behind):
         asked: list[str] = []
         said: list[str] = []
 
@@ -244,11 +271,13 @@ def test_a_request_whose_client_has_gone_is_nobodys_and_refused(tmp_path: Path) 
             start("200 OK", [])
             return []
 
+        front._numbers = count(1 << 40)
         with secure(port, folder, "first.test") as client:
             client.sendall(b"GET")
             inner, _ = behind.accept()
             assert inner.recv(3) == b"GET"
             told, peer = front.told(app), inner.getpeername()
+            assert len(peer) == len(behind.getsockname()) + len("-00000000")
             told({"REMOTE_ADDR": peer}, lambda status, _: said.append(status))
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         inner.sendall(b"an answer")
@@ -256,8 +285,52 @@ def test_a_request_whose_client_has_gone_is_nobodys_and_refused(tmp_path: Path) 
         told({"REMOTE_ADDR": peer}, lambda status, _: said.append(status))
         assert (asked, said) == (["127.0.0.1"], ["200 OK", "400 Bad Request"])
         inner.close()
-        front.stop()
-        assert front.ended.wait(PATIENCE)
+
+
+@real
+@BOTH
+def test_who_shakes_no_hands_is_closed_and_not_told_of(tmp_path: Path, kind: str) -> None:
+    """Neither who takes too long, nor who asks for a name that is none."""
+    first, zone = made(tmp_path, "first.test"), made(tmp_path, "*.zone.test")
+    said, hello = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl.create_default_context(cafile=str(first / "cert.pem"))
+    with suppress(ssl.SSLWantReadError):
+        context.wrap_bio(said, hello, server_hostname="first.test").do_handshake()
+    written = hello.read()
+    environment = {"TINY_HEADER_TIMEOUT": "1"}
+    with running(kind, "1", "", f"{first}+{zone}", env=environment) as server:
+        with connect(server.port) as connection:
+            connection.sendall(written.replace(b"first.test", b"f\xffrst.test"))
+            assert connection.recv(1) != b"\x16", "a handshake went on"
+        with connect(server.port) as connection:
+            connection.settimeout(30)  # idle connections have 60
+            connection.sendall(written[:50])
+            with suppress(ConnectionResetError):
+                assert connection.recv(9) == b""
+        assert ask(server.port, first, "first.test").status == 200
+        assert "ignored" not in server.errors()
+
+
+@posix
+@real
+def test_a_long_path_of_temporary_files_is_left_for_a_shorter_one(tmp_path: Path) -> None:
+    first, zone = made(tmp_path, "first.test"), made(tmp_path, "*.zone.test")
+    long = tmp_path / ("t" * 100)
+    long.mkdir()
+    folders = f"{first}+{zone}"
+    with running("granian", "1", "", folders, env={"TMPDIR": str(long)}) as server:
+        assert ask(server.port, first, "first.test").status == 200
+
+
+def test_paths_of_sockets_have_room_for_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("t" * 100)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    monkeypatch.setattr(socket_folders, "_USUAL", (str(tmp_path / "none"),))
+    with pytest.raises(OSError, match="too long"):
+        socket_folder()
 
 
 # real servers

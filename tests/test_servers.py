@@ -31,6 +31,16 @@ pytestmark = [
 ]
 BOTH = pytest.mark.parametrize("kind", ["granian", "waitress"])
 ROOT = Path(__file__).parent.parent
+
+
+def _has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
 PATIENCE = 120
 
 
@@ -746,6 +756,25 @@ def test_a_port_that_is_taken_is_said(servers: dict[str, Running], kind: str) ->
 def test_several_addresses_are_served(kind: str) -> None:
     with running(kind, port="0,0") as server:
         assert [get(port, "/n").status for port in server.ports] == [200, 200]
+
+
+@BOTH
+@pytest.mark.skipif(not _has_ipv6(), reason="no IPv6 here")
+def test_all_addresses_of_both_families_are_one_listener_or_two(kind: str) -> None:
+    """And a client is known by the same address, whichever it came by."""
+
+    def client(host: str, port: int) -> str:
+        with closing(socket.create_connection((host, port), timeout=PATIENCE)) as connection:
+            connection.sendall(b"GET /?client HTTP/1.1\r\nHost: a\r\n\r\n")
+            return receive(connection).body.decode()
+
+    with running(kind, port="[::]:0") as server:
+        assert client("127.0.0.1", server.port) == "127.0.0.1"
+        assert client("::1", server.port) == "::1"
+        both = server.port
+    with running(kind, port=f"127.0.0.1:{both},[::]:{both}") as server:
+        assert client("127.0.0.1", both) == "127.0.0.1"
+        assert client("::1", both) == "::1"
 
 
 def test_metrics_add_up_over_workers(tmp_path: Path) -> None:

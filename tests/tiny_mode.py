@@ -119,6 +119,10 @@ def _head(environ: dict[str, Any], start: Start, argument: str) -> Iterable[byte
     return []
 
 
+def _client(environ: dict[str, Any], start: Start, argument: str) -> Iterable[bytes]:
+    return _text(start, environ["gateway.client"])
+
+
 def _sleep(environ: dict[str, Any], start: Start, argument: str) -> Iterable[bytes]:
     time.sleep(float(argument))
     return _text(start, "rested")
@@ -146,6 +150,7 @@ ACTIONS: dict[str, Callable[[dict[str, Any], Start, str], Iterable[bytes]]] = {
     "break": _break,
     "crash": _crash,
     "head": _head,
+    "client": _client,
     "sleep": _sleep,
     "pid": _pid,
     "wait": _wait,
@@ -205,13 +210,13 @@ def _stderr() -> TextIO:
 
 
 def endpoints(ports: str, tls: str) -> tuple[Endpoint, ...]:
-    """`tls`: folders of certificates, those of a listener separated by "+"; one for all, or one
-    for each."""
+    """`ports` may have an address before them. `tls`: folders of certificates, those of a
+    listener separated by "+"; one for all, or one for each."""
     each = (tls.split(",") * len(ports.split(",")))[: len(ports.split(","))]
     return tuple(
         Endpoint(
-            "127.0.0.1",
-            int(port),
+            port.rpartition(":")[0].strip("[]") or "127.0.0.1",
+            int(port.rpartition(":")[2]),
             tuple(
                 CertificateFiles(Path(folder) / "cert.pem", Path(folder) / "key.pem")
                 for folder in folders.split("+")
@@ -252,6 +257,7 @@ def main(server: str, port: str, workers: str = "1", folder: str = "", tls: str 
         workers=int(workers),
         threads=threads,
         drain=float(os.environ.get("TINY_DRAIN", DRAIN)),
+        header_timeout=float(os.environ.get("TINY_HEADER_TIMEOUT", "30")),
         body_timeout=float(os.environ.get("TINY_BODY_TIMEOUT", "60")),
         max_body=50_000_000,
     )

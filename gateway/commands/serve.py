@@ -88,8 +88,9 @@ def _serve(configuration: Configuration, out: TextIO) -> int:
     tls.certificates(configuration)
     workers, why = count_workers(configuration, kind)
     others = [one.listener for one in configuration.listeners]
-    for listener in (*configuration.server.listeners, *others):
-        free(listener.address.host, listener.address.port)  # before anything is made
+    addresses = [one.address for one in (*configuration.server.listeners, *others)]
+    for host, port in addresses:
+        free(host, port, addresses)  # before anything is made
     first = prepare(configuration)
     if configuration.data is None and first is not None:
         configuration = configuration.with_root(first.root)

@@ -70,6 +70,10 @@ class Endpoint(NamedTuple):
     port: int
     tls: tuple[CertificateFiles, ...] = ()
 
+    @property
+    def address(self) -> tuple[str, int]:
+        return self.host, self.port
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -89,6 +93,10 @@ class Plan:
     body_timeout: float = 60.0
     max_body: int = 1 << 30
     claims: Path | None = None
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        return [one.address for one in (*self.listen, *self.protocols)]
 
 
 def certificates_of(endpoint: Endpoint) -> FileCertificates | None:

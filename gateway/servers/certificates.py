@@ -23,6 +23,7 @@ from typing import Protocol
 from gateway.common import x509
 from gateway.common.steady import Steady
 from gateway.common.x509 import CannotUse, new_context, reason
+from gateway.servers.strange_names import keep_quiet
 
 log = logging.getLogger("gateway")
 
@@ -115,6 +116,7 @@ def by_name(certificates: Certificates) -> ssl.SSLContext:
         connection.context = found
         return None
 
+    keep_quiet()
     context = new_context()
     context.sni_callback = choose
     return context

@@ -31,7 +31,6 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 import threading
 import time
 import traceback
@@ -48,6 +47,7 @@ from gateway.servers import CannotServe, Change, Plan, Prepared, certificates_of
 from gateway.servers.ending import Ending, latest, leave_now
 from gateway.servers.reloading import Reloads, Terminal
 from gateway.servers.rounds import take_orders
+from gateway.servers.socket_folders import LONGEST, socket_folder
 from gateway.servers.sockets import (
     allow_many_files,
     connections,
@@ -128,7 +128,7 @@ def _addresses(plan: Plan) -> tuple[tuple[str, int], ...]:
     """All of them free, with ports for those that leave it open."""
     found: list[tuple[str, int]] = []
     for one in (*plan.listen, *plan.protocols):
-        port = free(one.host, one.port)
+        port = free(one.host, one.port, plan.addresses)
         while not one.port and port in {other for _, other in found}:
             port = free(one.host, 0)
         found.append((one.host, port))
@@ -143,10 +143,11 @@ def _folder(plan: Plan) -> Iterator[Path | None]:
         yield None
         return
     try:
-        made = tempfile.TemporaryDirectory(prefix="gateway-", ignore_cleanup_errors=True)
+        made = socket_folder()
     except OSError as error:
         raise CannotServe(
-            f"TLS needs a folder for temporary files: {error.strerror}. Set TMPDIR to one."
+            f"TLS needs a folder for temporary files: {error.strerror}. Set TMPDIR to one, whose"
+            f" path has {LONGEST} bytes at most."
         ) from error
     with made as folder:
         yield Path(folder)

@@ -26,12 +26,12 @@ from __future__ import annotations
 import os
 import socket
 import sys
-import tempfile
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.util import Finalize
 from pathlib import Path
@@ -43,6 +43,8 @@ from granian.wsgi import _callback_wrapper
 
 from gateway.modes import WSGIApp
 from gateway.servers.certificates import CertificateFiles
+from gateway.servers.socket_folders import socket_folder
+from gateway.servers.sockets import bound
 
 BACKLOG = 1024
 
@@ -53,29 +55,33 @@ _net: Any = net
 _scheduler: Any = _futures._new_cbscheduler
 
 
-class Address(NamedTuple):
-    """One that the parent has taken. On Linux each worker opens a socket of its own there,
-    elsewhere they have the parent's."""
+_EACH_ITS_OWN = sys.platform == "linux"
+"""Its kernel spreads connections over all sockets that listen at an address."""
 
-    spec: Any
-    shared: socket.socket | None = None
 
-    @classmethod
-    def taken(cls, host: str, port: int) -> Address:
-        spec = _net.SocketSpec(host, port, BACKLOG)
-        number = spec.build().get_fd()
-        if sys.platform == "linux":
-            return cls(spec)
-        shared = socket.socket(fileno=number)
-        shared.set_inheritable(True)
-        return cls(None, shared)
+class Address:
+    """One that the parent takes, and that workers serve at: with sockets of their own there, on
+    Linux, elsewhere with the parent's."""
+
+    def __init__(self, host: str, port: int, beside: Sequence[tuple[str, int]]) -> None:
+        self._open = partial(bound, host, port, beside=beside, shared=_EACH_ITS_OWN)
+        self._taken: socket.socket | None = self._open()
+        self._taken.set_inheritable(not _EACH_ITS_OWN)
 
     def open(self) -> socket.socket:
-        return self.shared or socket.socket(fileno=self.spec.build().get_fd())
+        """In a worker."""
+        if _EACH_ITS_OWN:
+            return self._open()
+        assert self._taken is not None
+        return self._taken
 
     def close(self) -> None:
-        if self.shared is not None:
-            self.shared.close()
+        """In the parent."""
+        if self._taken is not None:
+            self._taken.close()
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**vars(self), "_taken": None if _EACH_ITS_OWN else self._taken}
 
 
 Run = Callable[[Sequence[socket.socket], "SocketServers"], None]
@@ -201,10 +207,9 @@ class Supervisor(MPServer, ABC):
         return worker
 
     def _init_shared_socket(self) -> None:
-        """What workers get in place of one socket; `_sso` is what they keep beside it."""
-        self._taken = [Address.taken(*one) for one in self._addresses]
-        shared: Any = [one.shared for one in self._taken]
-        self._ssp, self._shd, self._sso = self._taken, None, shared  # type: ignore[assignment]
+        """What workers get in place of one socket."""
+        self._taken = [Address(*one, self._addresses) for one in self._addresses]
+        self._ssp, self._shd, self._sso = self._taken, None, None  # type: ignore[assignment]
 
     def _drop_shared_socket(self) -> None:
         for one in self._taken:
@@ -322,7 +327,7 @@ class SocketServer:
 def _nobody_calls() -> Iterator[socket.socket]:
     """A socket that listens at a place that is gone."""
     with socket.socket(socket.AF_UNIX) as silent:
-        with tempfile.TemporaryDirectory(prefix="gateway-") as folder:
+        with socket_folder() as folder:
             silent.bind(str(Path(folder) / "silent"))
             silent.listen(1)
         silent.setblocking(False)

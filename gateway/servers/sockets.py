@@ -12,7 +12,7 @@ import errno
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -36,10 +36,19 @@ _REASONS = {
 }
 
 
-def bound(host: str, port: int, patience: float = STALLED_AFTER) -> socket.socket:
+def bound(
+    host: str,
+    port: int,
+    patience: float = STALLED_AFTER,
+    *,
+    beside: Iterable[tuple[str, int]] = (),
+    shared: bool = False,
+) -> socket.socket:
     """A socket bound to that address and nothing else. Raises `CannotServe`.
 
-    `patience` is what readers get, in seconds.
+    One at `[::]` takes IPv4 too, unless one for IPv4 has that port among those `beside` it:
+    whatever the system's default is (RFC 3493 §5.3). `patience` is what readers get, in
+    seconds. `shared`: this user's other processes may listen there too (SO_REUSEPORT).
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -50,8 +59,11 @@ def bound(host: str, port: int, patience: float = STALLED_AFTER) -> socket.socke
         # On Windows SO_REUSEADDR would let two servers share a port.
         exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", None)
         found.setsockopt(socket.SOL_SOCKET, exclusive or socket.SO_REUSEADDR, 1)
+        if shared:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
-            found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            alone = all(":" in other or number != port for other, number in beside)
+            found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not alone)
         found.bind((host, port))
         make_impatient(found, patience)
     except OSError as error:
@@ -64,13 +76,13 @@ def bound(host: str, port: int, patience: float = STALLED_AFTER) -> socket.socke
     return found
 
 
-def free(host: str, port: int) -> int:
+def free(host: str, port: int, beside: Iterable[tuple[str, int]] = ()) -> int:
     """The port, checked to be free; one that is when it is 0. Raises `CannotServe`.
 
     The check matters where a server shares ports between its workers
     (SO_REUSEPORT): a second gateway would get half of the connections.
     """
-    with bound(host, port) as found:
+    with bound(host, port, beside=beside) as found:
         if port:
             found.listen(1)  # a bound port may still be taken: by one that shares it
         return int(found.getsockname()[1])

@@ -9,11 +9,16 @@ so `told` knows whose it is, and puts the client in the peer's place.
 Nothing is kept but what the slower side has not yet taken: while there is some, the
 faster one is not read from. So clients that stand still are seen on their own sockets,
 as everywhere (`watch`).
+
+A server that has answered may take no more of what its client still sends. That is read here
+then, and dropped: also after the answer, for `LINGER`, because a kernel that gets bytes for a
+closed connection resets it, and clients lose what they have not read yet (RFC 9112 §9.6).
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import selectors
 import socket
 import ssl
@@ -33,6 +38,10 @@ from gateway.servers.tls_socket import RECORD, WANTS, wrapped
 log = logging.getLogger("gateway")
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+
+LINGER = 5.0
+"""Seconds in which a client that has its whole answer may still end what it sends."""
+
 _PIECE = 1 << 18
 _AT_ONCE = 64
 """Connections that are taken, or records of one, before others have their turn."""
@@ -143,19 +152,20 @@ class TLSFront:
             except OSError:  # gone already
                 plain.close()
                 continue
-            self._pairs.add(_Pair(self, client, str(address[0])))
+            until = time.monotonic() + self._patience
+            self._pairs.add(_Pair(self, client, str(address[0]), until))
 
     def _sweep(self) -> None:
-        """Of handshakes that do not come about."""
+        """Of handshakes that do not come about, and of clients that do not end."""
         self._swept = time.monotonic()
-        for one in [one for one in self._pairs if one.waits(self._swept - self._patience)]:
+        for one in [one for one in self._pairs if one.until <= self._swept]:
             one.close()
 
     # for its pairs
 
     def connect(self, client: str) -> tuple[socket.socket, str]:
         """To the server behind, with the name that it has there. Raises `OSError`."""
-        name = f"{self.behind}-{next(self._numbers)}"  # one that no other worker has
+        name = f"{self.behind}-{next(self._numbers) % (1 << 32):08x}"  # no other worker's
         inner = socket.socket(socket.AF_UNIX)
         try:
             inner.setblocking(False)
@@ -186,35 +196,33 @@ class TLSFront:
 
 
 class _Pair:
-    """A client's connection, and the one behind it from the handshake on."""
+    """A client's connection, and the one behind it from the handshake on. What it does now is
+    over by `until`, in the seconds of `time.monotonic`."""
 
     __slots__ = (
         "_address",
-        "_began",
         "_client",
         "_client_ended",
         "_front",
         "_inner",
+        "_inner_deaf",
         "_inner_ended",
+        "_lingers",
         "_name",
         "_to_client",
         "_to_inner",
         "_wanted",
+        "until",
     )
 
-    def __init__(self, front: TLSFront, client: ssl.SSLSocket, address: str) -> None:
-        self._front, self._client, self._address = front, client, address
+    def __init__(self, front: TLSFront, client: ssl.SSLSocket, address: str, until: float) -> None:
+        self._front, self._client, self._address, self.until = front, client, address, until
         self._inner: socket.socket | None = None
         self._name = ""
-        self._began = time.monotonic()
         self._to_inner = self._to_client = memoryview(b"")
-        self._client_ended = self._inner_ended = False
+        self._client_ended = self._inner_ended = self._inner_deaf = self._lingers = False
         self._wanted = (0, 0)
         self._want(READ, 0)
-
-    def waits(self, since: float) -> bool:
-        """Whether its handshake began before that, and is not over."""
-        return self._inner is None and self._began <= since
 
     def close(self) -> None:
         self._want(0, 0)
@@ -241,7 +249,9 @@ class _Pair:
     def _step(self, take: Callable[[socket.socket], None], send: Callable[..., None]) -> None:
         """Go on with what waited for this side: to `take` from it, or to `send` to it."""
         try:
-            if self._inner is None:
+            if self._lingers:
+                self._drop()
+            elif self._inner is None:
                 self._shake_hands()
             else:
                 send(self._inner)
@@ -259,6 +269,7 @@ class _Pair:
             self._want(WRITE, 0)
         else:
             self._inner, self._name = self._front.connect(self._address)
+            self.until = math.inf
             self._want(READ, READ)
 
     def _take_in(self, inner: socket.socket) -> None:
@@ -272,7 +283,8 @@ class _Pair:
             self._to_inner = memoryview(data)
             if not data:
                 self._client_ended = True
-                inner.shutdown(socket.SHUT_WR)
+                with suppress(OSError):  # it has ended itself
+                    inner.shutdown(socket.SHUT_WR)
             self._send_in(inner)
             if len(data) < RECORD:  # most likely there is no more
                 return
@@ -283,6 +295,8 @@ class _Pair:
                 self._to_inner = self._to_inner[inner.send(self._to_inner) :]
             except _WANTS:
                 return
+            except OSError:  # it takes no more: what it answers is still to come
+                self._inner_deaf, self._to_inner = True, memoryview(b"")
 
     def _take_out(self, inner: socket.socket) -> None:
         if self._to_client or self._inner_ended:
@@ -291,6 +305,8 @@ class _Pair:
             size = inner.recv_into(self._front.buffer)
         except _WANTS:
             return
+        except OSError:  # it has closed, and not taken all
+            size, self._inner_deaf = 0, True
         self._inner_ended = not size
         self._to_client = self._front.buffer[:size]
         self._send_out(inner)
@@ -306,7 +322,7 @@ class _Pair:
 
     def _go_on(self, inner: socket.socket) -> None:
         if self._inner_ended and not self._to_client:
-            self.close()
+            self._finish(inner)
             return
         client, behind = 0, 0
         if self._to_client:
@@ -318,3 +334,24 @@ class _Pair:
         elif not self._client_ended:
             client |= READ
         self._want(client, behind)
+
+    def _finish(self, inner: socket.socket) -> None:
+        """All has been answered."""
+        self._take_in(inner)
+        unread = self._inner_deaf or self._to_inner
+        if not unread or self._client_ended:
+            self.close()
+            return
+        self._want(READ, 0)
+        inner.close()
+        with suppress(OSError, ValueError):
+            self._client.unwrap()
+        self._client.shutdown(socket.SHUT_WR)  # from here on what is read is as it came
+        self._lingers, self.until = True, time.monotonic() + LINGER
+
+    def _drop(self) -> None:
+        with suppress(*_WANTS):
+            for _ in range(_AT_ONCE):
+                if not self._client.recv(RECORD):
+                    self.close()
+                    return

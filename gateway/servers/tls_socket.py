@@ -27,6 +27,7 @@ class TLSSocket:
 
     def __init__(self, connection: ssl.SSLSocket) -> None:
         self._connection, self._turn = connection, threading.Lock()
+        self._shaken = False
         self._ended = False
         """What is sent or received after TLS has ended would be plain text."""
 
@@ -38,6 +39,13 @@ class TLSSocket:
                 return b"" if self._ended else self._connection.recv(RECORD)
         except WANTS:
             return None
+
+    def shakes_hands(self) -> bool:
+        """Whether its handshake is not over."""
+        if not self._shaken:
+            with self._turn:
+                self._shaken = self._connection.version() is not None
+        return not self._shaken
 
     def send(self, data: bytes) -> int:
         """How many bytes were taken: none after `say_end`. Raises `OSError`."""

@@ -73,11 +73,11 @@ class WaitressServer(Reloads):
         _need_room_for_bodies()
         with ExitStack() as stack:
             sockets = [
-                stack.enter_context(bound(one.host, one.port, plan.body_timeout))
+                stack.enter_context(bound(*one.address, plan.body_timeout, beside=plan.addresses))
                 for one in plan.listen
             ]
             others = [
-                stack.enter_context(bound(one.host, one.port, plan.body_timeout))
+                stack.enter_context(bound(*one.address, plan.body_timeout, beside=plan.addresses))
                 for one in plan.protocols
             ]
             files = [certificates_of(one) for one in (*plan.listen, *plan.protocols)]

@@ -40,6 +40,7 @@ from waitress.server import create_server
 from waitress.task import WSGITask
 from waitress.utilities import Error
 
+from gateway.common import addresses
 from gateway.common.system import EXHAUSTED, translate
 from gateway.modes import WSGIApp
 from gateway.servers.event_loop import READ, WRITE, EventLoop
@@ -122,7 +123,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
 
     @property
     def peer(self) -> str:
-        return str(self.addr[0])
+        return addresses.settled(str(self.addr[0]))
 
     def is_busy(self) -> bool:
         """Whether it has a request in work, half of one, or an answer to send."""
@@ -147,6 +148,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             return Phase("answer")
         if self.requests:
             return Phase("work")
+        if self.tls is not None and self.tls.shakes_hands():
+            return Phase("head")
         if self.request is None:
             return Phase("idle", self.last_activity)
         return Phase("body" if self.request.headers_finished else "head", id(self.request))

@@ -48,6 +48,7 @@ from dataclasses import dataclass
 from heapq import nsmallest
 from typing import TypeAlias
 
+from gateway.common import addresses
 from gateway.common.steady import Steady
 from gateway.servers.pace import PRESSED, Pace
 from gateway.servers.shedding import EAGER, STILL, LoadShedder
@@ -223,7 +224,7 @@ def _connections(
             if found.getsockname()[1] not in ports:
                 continue
             address, number = found.getpeername()[:2]
-            address = address.removeprefix("::ffff:")
+            address = addresses.settled(address)
             if address in clients:
                 yield found, (address, number), _seen(found)
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, TypeAlias
 
+from gateway.common import addresses
 from gateway.storage import Corrupt, StorageError
 from gateway.telemetry.record import Record
 from gateway.web.admission import SMALL_BODY, Admission, Need
@@ -52,7 +53,7 @@ class Exchange(Record):
         finish: Callable[[Exchange], None],
     ) -> None:
         path: str = environ["PATH_INFO"]
-        self.peer: str = environ.get("REMOTE_ADDR", "")
+        self.peer = addresses.settled(environ.get("REMOTE_ADDR", ""))
         Record.__init__(self, request_id, environ["REQUEST_METHOD"], path, self.peer)
         self._admission, self._finish = admission, finish
         self.held = self.waits = self.waiting = self._over = self.unread = False

@@ -3,7 +3,7 @@
 A request that comes from a trusted proxy has what the proxy says of it: the client in
 `gateway.client`, the host in `HTTP_HOST`, the scheme in `wsgi.url_scheme`, as if the
 client had come by itself. Doors, modes, rules and logs read those, and nothing else.
-What anybody else says of itself is not looked at.
+What anybody else says of itself is not looked at. An address has one form, whoever says it.
 
 The proxy says it in `X-Forwarded-For`, `-Host` and `-Proto`, or in `Forwarded` (RFC
 7239); one of the two is read, never both, for a proxy that writes the one passes on
@@ -17,9 +17,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
+from gateway.common import addresses
 from gateway.config.tables import ProxyHeaders
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
@@ -46,7 +47,7 @@ class Proxies:
         Lists of hops are read from their end, and only as far as proxies are trusted:
         what stands before the first stranger is that stranger's invention.
         """
-        address: str = environ.get("REMOTE_ADDR", "")
+        address = addresses.settled(environ.get("REMOTE_ADDR", ""))
         if self.networks and within(address, self.networks):
             said = _x_forwarded if self.header == "x-forwarded" else _forwarded
             address = said(environ, address, self.networks)
@@ -57,20 +58,18 @@ class Proxies:
 
 @lru_cache(maxsize=1024)
 def within(address: str, networks: Networks) -> bool:
-    """Whether a peer's address is that of a trusted proxy."""
+    """Whether a peer's settled address is that of a trusted proxy."""
     try:
         parsed = ip_address(address)
     except ValueError:
         return False
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
-        parsed = parsed.ipv4_mapped  # as a socket for both families names its peers
     return any(parsed in network for network in networks)
 
 
 def _x_forwarded(environ: dict[str, Any], address: str, networks: Networks) -> str:
     """Of several hosts or schemes the last one counts: the proxy's own."""
     for named in reversed(_listed(environ, "HTTP_X_FORWARDED_FOR")):
-        address = _without_port(named) or address
+        address = _address(named) or address
         if not within(address, networks):
             break
     hosts = _listed(environ, "HTTP_X_FORWARDED_HOST")
@@ -97,7 +96,7 @@ def _forwarded(environ: dict[str, Any], address: str, networks: Networks) -> str
     """Each hop tells of the one before it; host and scheme are of the last that is believed."""
     for hop in reversed(_hops(_said(environ, "HTTP_FORWARDED"))):
         _put(environ, hop.get("host", ""), hop.get("proto", ""))
-        named = _without_port(hop.get("for", ""))
+        named = _address(hop.get("for", ""))
         if not _is_address(named):  # "unknown", or hidden (§6.2, §6.3)
             break
         address = named
@@ -143,12 +142,12 @@ def _put(environ: dict[str, Any], host: str, scheme: str) -> None:
         environ["wsgi.url_scheme"] = scheme.lower()
 
 
-def _without_port(named: str) -> str:
-    """`192.0.2.1:80` and `[2001:db8::1]:80` without the rest; others as they are."""
+def _address(named: str) -> str:
+    """Settled, of `192.0.2.1:80` and `[2001:db8::1]:80` too; what is none as it is."""
     if named[:1] == "[":
-        return named.partition("]")[0][1:]
+        return addresses.settled(named.partition("]")[0][1:])
     host, colon, _ = named.partition(":")
-    return host if colon and _is_address(host) else named
+    return host if colon and _is_address(host) else addresses.settled(named)
 
 
 def _is_address(text: str) -> bool:
