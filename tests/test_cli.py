@@ -602,3 +602,16 @@ def test_what_cannot_be_done_with_a_certificate_is_1_and_a_sentence(run: Run, fo
         assert (code, out) == (1, "")
         assert said in err and "Traceback" not in err and "PRIVATE" not in err
     assert run("certificates", "add", "one", "--cert", str(one))[0] == 2
+
+
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="there a write to a closed pipe fails otherwise"
+)
+@pytest.mark.usefixtures("processes")
+def test_who_reads_no_further_is_no_mistake(folder: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "gateway", "check"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")

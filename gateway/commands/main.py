@@ -7,6 +7,7 @@ on stderr; 2: wrong usage. Specification: configuration.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -56,8 +57,12 @@ def main(arguments: Sequence[str] | None = None, *, plugins: Plugins | None = No
     code: int
     try:
         code = typed.run(typed)
+        sys.stdout.flush()
     except EXPECTED as error:
         print(f"gateway: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # what is printed went to `head`, which has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what still waits
         return 1
     return code
 
