@@ -3,7 +3,7 @@ kept.
 
 What is begun is written, and synced, before anything is handed to a follower: so a
 crash or a power cut cannot make a repetition look like the first time. The file is made by
-the first follower.
+the first follower. Beside it are marks, which tell a cursor of a backup (see `marks`).
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from gateway.background.marks import Marks
 from gateway.common import private
 from gateway.storage import StorageError
 
 FILE = "followers.db"
-_VERSION = 1
+_VERSION = 2
+"""1 did not count how often a cursor was saved."""
 
 
 class Cursor(NamedTuple):
@@ -27,7 +29,7 @@ class Cursor(NamedTuple):
     `begun` was handed to it, at least in part. `reset`: the one that was begun. `last`: the
     newest change when the feed was last read, `waiting` when the oldest was made that is not
     done, `retry` when it is tried again (milliseconds since the epoch). `error`: what it failed
-    by, `failures` times in a row."""
+    by, `failures` times in a row. `saves`: how often it was written."""
 
     feed: str = ""
     done: int = 0
@@ -38,11 +40,16 @@ class Cursor(NamedTuple):
     failures: int = 0
     error: str = ""
     retry: int | None = None
+    saves: int = 0
 
 
 _COLUMNS = ", ".join(Cursor._fields)
 _SCHEMA = (
     f"CREATE TABLE followers (name TEXT PRIMARY KEY, {_COLUMNS}) WITHOUT ROWID",
+    f"PRAGMA user_version = {_VERSION}",
+)
+_UPGRADE = (
+    "ALTER TABLE followers ADD COLUMN saves DEFAULT 0",
     f"PRAGMA user_version = {_VERSION}",
 )
 _MARKS = ", ".join("?" * (1 + len(Cursor._fields)))
@@ -57,6 +64,7 @@ class Cursors:
 
     def __init__(self, folder: Path | None) -> None:
         self._path = None if folder is None else folder / FILE
+        self._marks = None if folder is None else Marks(folder)
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
 
@@ -80,6 +88,26 @@ class Cursors:
     def forget(self, name: str) -> None:
         with self._opened() as connection:
             connection.execute("DELETE FROM followers WHERE name = ?", (name,))
+        with self._marked() as marks:
+            if marks is not None:
+                marks.forget(name)
+
+    def is_older(self, name: str, cursor: Cursor) -> bool:
+        """Whether it was brought back: one of that name was written later, or may have been."""
+        with self._marked() as marks:
+            newest = cursor.saves if marks is None else marks.read(name)
+        return newest > cursor.saves or (cursor.saves > 0 and not newest)
+
+    def newest(self, name: str) -> int:
+        """How often that of the name was written, as far as it is known outside of the file."""
+        with self._marked() as marks:
+            return 0 if marks is None else marks.read(name)
+
+    def mark(self, name: str, cursor: Cursor) -> None:
+        """Once it is saved: one that was saved before is told from it, from now on."""
+        with self._marked() as marks:
+            if marks is not None:
+                marks.write(name, cursor.saves)
 
     def all(self) -> dict[str, Cursor]:
         with self._opened() as connection:
@@ -92,6 +120,13 @@ class Cursors:
             connection, self._connection = self._connection, None
             if connection is not None:
                 connection.close()
+
+    @contextmanager
+    def _marked(self) -> Iterator[Marks | None]:
+        try:
+            yield self._marks
+        except OSError as error:
+            raise StorageError(f"the marks of {self._path}: {error}") from error
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
@@ -126,7 +161,6 @@ class Cursors:
                 f"{self._path} was written by a newer release ({found}; this one knows"
                 f" {_VERSION}). Install that release."
             )
-        if not found:
-            for statement in _SCHEMA:
-                connection.execute(statement)
+        for statement in _SCHEMA if not found else _UPGRADE if found < _VERSION else ():
+            connection.execute(statement)
         connection.execute("COMMIT")

@@ -3,6 +3,9 @@
 A step reads a page behind the cursor, writes down what it begins, and hands it on.
 What was handled is written down with what is begun next, or when there is nothing more:
 should a crash lose that, the same is handed again, and marked, for it was begun.
+
+A cursor that was brought back from a backup begins with a reset: what was handed on since
+is known to nobody but to who took it.
 """
 
 from __future__ import annotations
@@ -34,6 +37,8 @@ class Reading:
         self._cursor: Cursor | None = None
         self._owed = False
         """The file is to be told something."""
+        self._brought_back = False
+        """From a backup, which the follower does not know yet."""
         self._failures = 0
 
     @property
@@ -46,10 +51,12 @@ class Reading:
         the feed, the handler or the file of the cursors raises: then nothing is skipped."""
         cursor = self._cursor
         if cursor is None:
-            self._cursor = cursor = self._cursors.load(self._name) or Cursor()
+            cursor = self._cursors.load(self._name) or Cursor()
+            self._brought_back = self._cursors.is_older(self._name, cursor)
+            self._cursor = cursor
         page = self._feed.changes(cursor.done, self._batch, wait)
         self._cursor = cursor = cursor._replace(last=page.last)
-        reset = _reset(cursor, page)
+        reset = _reset(cursor, page, self._brought_back)
         if reset is not None:
             self._begin_anew(cursor, page, reset)
         elif page.changes:
@@ -66,7 +73,10 @@ class Reading:
     def save(self) -> None:
         """Write down what was done."""
         if self._cursor is not None:
+            self._cursor = self._cursor._replace(saves=self._cursor.saves + 1)
             self._cursors.save(self._name, self._cursor)
+            if not self._brought_back:  # else the mark must tell it to who comes next, too
+                self._cursors.mark(self._name, self._cursor)
             self._owed = False
 
     def fail(self, error: str, delay: Callable[[int], float]) -> float:
@@ -90,6 +100,10 @@ class Reading:
         self._metrics.add("gateway_follower_resets", 1, self._name)
         self._handle(Delivery(reset=reset, repeated=repeated))
         at = reset.after
+        if self._brought_back:
+            newest = max(self._cursor.saves, self._cursors.newest(self._name))
+            self._cursor = self._cursor._replace(saves=newest)
+            self._brought_back = False
         self._succeed(self._cursor._replace(feed=page.feed, done=at, begun=at, reset=""))
         self.save()
 
@@ -114,10 +128,10 @@ class Reading:
         self._failures = 0
 
 
-def _reset(cursor: Cursor, page: ChangePage) -> Reset | None:
+def _reset(cursor: Cursor, page: ChangePage, brought_back: bool) -> Reset | None:
     """What a follower has to be told before it can go on."""
     same = page.feed == cursor.feed or not cursor.feed
-    if not same or page.last < cursor.done:
+    if not same or page.last < cursor.done or brought_back:
         after = page.last if same and page.feed else 0
         return Reset(reason="replaced", seen=cursor.done, after=after)
     if page.cut:

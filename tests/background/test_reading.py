@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,85 @@ def test_a_reset_is_handed_again_until_it_is_handled(one: Follower, crash: bool)
         one.crash()
     one.catch_up()
     assert one.target.taken[1:] == [("replaced", False), ("replaced", True), ([1], False)]
+
+
+def brought_back(one: Follower, then: Callable[[], None], *, elsewhere: bool = False) -> None:
+    """A backup is made, `then` happens, and all of the backup is there again: the feed, the
+    cursors, and what is no part of it where it was."""
+    feed, path = (list(one.feed.kept), one.feed.last), one.cursors._path
+    assert path is not None
+    one.cursors.close()  # nothing is left in the log of SQLite
+    backup = path.read_bytes()
+    then()
+    one.cursors.close()
+    path.write_bytes(backup)
+    if elsewhere:
+        shutil.rmtree(path.parent / "jobs")
+    one.feed.kept, one.feed.last = feed
+    one.crash()
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_cursors_that_come_back_with_their_store_begin_with_a_reset(
+    one: Follower, elsewhere: bool
+) -> None:
+    def lost() -> None:
+        one.feed.add(2)
+        one.catch_up()
+
+    one.feed.add(3)
+    one.catch_up()
+    brought_back(one, lost, elsewhere=elsewhere)
+    one.target.errors = [OSError()]
+    with pytest.raises(OSError):
+        one.catch_up()
+    one.crash()  # before it was handled
+    one.feed.add(2)  # other ones than those that were handed by these numbers
+    del one.target.taken[:2]
+    one.catch_up()
+    assert [what for what, _ in one.target.taken] == ["replaced", "replaced"]
+    assert one.target.deliveries[-1].reset == Reset(reason="replaced", seen=3, after=5)
+    one.crash()
+    one.feed.add(2)
+    one.catch_up()
+    assert one.target.taken[2:] == [([6, 7], False)]
+
+
+def test_a_backup_from_before_the_follower_is_told_by_its_mark(one: Follower) -> None:
+    one.feed.add(3)
+    one.catch_up()
+    with one.cursors._opened() as connection:
+        connection.execute("DELETE FROM followers")
+    one.cursors.begin("f", 0)
+    one.crash()
+    one.catch_up()
+    assert one.target.taken[1:] == [("replaced", False)]
+
+
+def test_who_is_forgotten_begins_anew_without_a_reset(one: Follower) -> None:
+    one.feed.add(3)
+    one.catch_up()
+    one.cursors.forget("f")
+    one.cursors.begin("f", 1)
+    one.crash()
+    one.catch_up()
+    assert one.target.taken[1:] == [([2, 3], False)]
+
+
+def test_cursors_of_the_release_before_are_upgraded_and_no_reset(one: Follower) -> None:
+    one.feed.add(3)
+    one.catch_up()
+    with one.cursors._opened() as connection:
+        connection.execute("ALTER TABLE followers DROP COLUMN saves")
+        connection.execute("PRAGMA user_version = 1")
+    one.cursors.close()
+    assert one.cursors._path is not None
+    shutil.rmtree(one.cursors._path.parent / "jobs")
+    one.feed.add()
+    one.crash()
+    one.catch_up()
+    assert one.target.taken[1:] == [([4], False)]
+    assert one.cursor.saves > 0
 
 
 def test_failures_are_counted_and_known_until_it_works(one: Follower) -> None:
