@@ -502,6 +502,101 @@ def test_a_runtime_that_follows_another_has_them_too(site: Site) -> None:
         after.access(ROOT, "front")
 
 
+def following(site: Site, before: Runtime) -> Runtime:
+    """As after `gateway reload`."""
+    after = open_runtime(site.configuration, environ={}, before=before)
+    site.opened.append(after)
+    return after
+
+
+def test_one_that_did_not_change_is_the_same_store_over_a_reload(site: Site) -> None:
+    """With all that it stands in front of; what nobody has asked for yet is not opened."""
+    site.add("fresh")
+    site.add("front-of-it", "front", source="fresh")
+    site.add("over", "front", source="base")
+    before = site.worker()
+    put(before, "fresh")
+    put(before, "base", b"declared behind it")
+    assert (read(before, "front-of-it"), read(before, "over")) == (b"data", b"declared behind it")
+    site.add("later")
+    JOURNAL.clear()
+    site.configure(f"{DECLARED}[[accounts]]\nid = 'bob'\n")
+    after = following(site, before)
+    assert JOURNAL == []
+    before.close()
+    assert JOURNAL == []
+    assert (read(after, "front-of-it"), read(after, "over")) == (b"data", b"declared behind it")
+    assert (read(after, "fresh"), JOURNAL) == (b"data", [])
+    again = following(site, after)
+    site.editor.remove("front-of-it")
+    after.close()
+    look(again)
+    assert JOURNAL == ["open later", "close front-of-it"]
+    again.close()
+    closed = sorted(one.removeprefix("close ") for one in JOURNAL[2:])
+    assert closed == ["base", "fresh", "later", "layer", "over"]
+
+
+def test_one_that_opened_while_a_reload_was_under_way_is_the_same_too(site: Site) -> None:
+    site.add("fresh")
+    before = site.worker()
+    after = following(site, before)
+    put(before, "fresh")
+    assert read(after, "fresh") == b"data"
+    before.close()
+    assert read(after, "fresh") == b"data"
+    assert JOURNAL.count("open fresh") == 1
+    assert "close fresh" not in JOURNAL
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_one_that_was_closed_before_is_opened_anew(site: Site, known: bool) -> None:
+    """Also when that is not known there yet."""
+    site.add("fresh")
+    before = site.worker()
+    after = following(site, before)
+    put(before, "fresh")
+    if known:
+        before.close()
+    else:
+        before.added.all_open["fresh"].lasting.close()
+    put(after, "fresh", b"anew")
+    assert read(after, "fresh") == b"anew"
+    assert JOURNAL.count("open fresh") == 2
+
+
+def test_what_changed_is_opened_anew_with_all_in_front_of_it(site: Site) -> None:
+    site.add("fresh")
+    for sid, source in (("over", "base"), ("over-it", "over"), ("front-of-it", "fresh")):
+        site.add(sid, "front", source=source)
+    before = site.worker()
+    look(before)
+    site.configure(DECLARED.replace('driver = "plain"', 'driver = "local"'))
+    JOURNAL.clear()
+    after = following(site, before)
+    site.editor.change("fresh", {}, name="another")
+    look(after)
+    opened = [one.removeprefix("open ") for one in JOURNAL if one.startswith("open ")]
+    assert sorted(opened) == ["fresh", "front-of-it", "layer", "over", "over-it"]
+    put(after, "base", b"on disk")
+    assert read(after, "over-it") == b"on disk"
+
+
+def test_a_cache_keeps_what_it_has_over_a_reload(site: Site) -> None:
+    cached(site, "base")
+    before = served(site)
+    put(before, "base", b"x" * 200_000)
+    read(before, "front")
+    after = open_runtime(site.configuration, environ={}, jobs=NoJobs(), before=before)
+    site.opened.append(after)
+    assert after.access(ROOT, "front").service.store is before.access(ROOT, "front").service.store
+    before.close()
+    (kept,) = (site.folder / "data" / "cache" / "front").glob("generation-*")
+    site.editor.remove("front")
+    look(after)
+    assert not kept.exists()
+
+
 # caches
 
 

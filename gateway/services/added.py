@@ -20,7 +20,8 @@ from functools import partial
 from gateway.catalog import BindingRow, Catalog, CatalogError, ServiceRow
 from gateway.catalog.stores import Stores
 from gateway.config.problems import join
-from gateway.services.chain import Chain, ChainError, mistake
+from gateway.services.chain import Chain, ChainError, mistake, needed_by
+from gateway.services.lasting import Lasting
 from gateway.services.opening import PATIENCE, Added, Opener, Opening, Outcome
 from gateway.services.removable import RemovableService
 from gateway.storage import NoSuchStore, StorageError, Unavailable
@@ -34,10 +35,18 @@ _Key = tuple[int, int]
 
 
 class AddedServices:
-    """`chain` is open before anything is asked for here, and is closed after this."""
+    """`chain` is open before anything is asked for here, and is closed after this. `before`:
+    those of the configuration that this one follows."""
 
-    def __init__(self, chain: Chain, catalog: Catalog, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        chain: Chain,
+        catalog: Catalog,
+        clock: Callable[[], int],
+        before: AddedServices | None = None,
+    ) -> None:
         self._chain, self._catalog, self._clock = chain, catalog, clock
+        self._before = before
         self._opener = Opener(chain, catalog)
         self._waiting = chain.behind.threads.part()
         self._reading = threading.Lock()
@@ -135,6 +144,34 @@ class AddedServices:
             with suppress(Unavailable, NoSuchStore):
                 self._begin(sid)
 
+    def take_over(self) -> None:
+        """Have those open that are open before and stay what they are: who closes them there
+        would else close them for good, with what they have in memory."""
+        if self._before is None:
+            return
+        self.sync()
+        for sid in self._before.all_open:  # what is behind comes first
+            row = self._rows.get(sid)
+            if row is not None and self._same(row) is not None:
+                self._begin_each([sid], lambda: False)
+
+    def _same(self, row: ServiceRow) -> Added | None:
+        """The one before, if it is the row's and all that its store holds on to is the same."""
+        before = self._before
+        one = None if before is None else before._open.get(row.sid)
+        if before is None or one is None or _key(one.row) != _key(row):
+            return None
+        for sid in needed_by(one.lasting.declared):
+            needed = before._lasting(sid)
+            if needed is None or needed is not self._lasting(sid):
+                return None
+        return one
+
+    def _lasting(self, sid: str) -> Lasting | None:
+        """Of what is open of that name, declared or not."""
+        one = self._open.get(sid)
+        return self._chain.lasting(sid) if one is None else one.lasting
+
     @property
     def all_open(self) -> Mapping[str, Added]:
         with self._lock:
@@ -223,7 +260,7 @@ class AddedServices:
                 behind[sid] = self._begin(sid, fronts)
                 if not held.enter_context(behind[sid].service.uses.held()):
                     return "changed"
-        one = self._opener.open(row, declared, behind)
+        one = self._opener.open(row, declared, behind, self._same(row))
         with self._lock:
             if self._is_current(one):
                 self._open[row.sid] = one
@@ -264,7 +301,7 @@ class AddedServices:
             self._retired = [one for one in self._retired if one not in unused]
         for one in unused:
             self._opener.close(one.lasting)
-            if self._is_outdated(one):
+            if self._is_outdated(one) and not one.lasting.is_open:
                 self._discard(one)
 
     def _discard(self, one: Added) -> None:
@@ -293,7 +330,7 @@ class AddedServices:
         itself when it is open."""
         with self._lock:
             opened, opening = [*self._open.values(), *self._retired], [*self._opening.values()]
-            self._open, self._rows, self._retired = {}, {}, []
+            self._open, self._rows, self._retired, self._before = {}, {}, [], None
         for late in opening:
             late.wait()
         for one in sorted(opened, key=_depth, reverse=True):

@@ -117,13 +117,16 @@ class Chain:
         return Lasting(declared, _constructed(declared, services), self.behind)
 
     def _same(self, declared: Declared, following: Mapping[str, Lasting]) -> Lasting | None:
-        """What serves that here, if all it needs is in the chain that follows, too. A service
-        that others stand in front of may have its parts in [buckets]."""
+        """What serves that here, if all it needs is in the chain that follows, too."""
         found = self._lasting.get(declared.sid)
-        needed = ["", *declared.links.values()] if declared.links else []
         if found is None or not found.serves(declared):
             return None
+        needed = needed_by(declared)
         return found if all(following[sid] is self._lasting.get(sid) for sid in needed) else None
+
+    def lasting(self, sid: str) -> Lasting | None:
+        """What a declared service is served by; "" for [buckets]."""
+        return self._lasting.get(sid)
 
     @property
     def services(self) -> Mapping[str, Service]:
@@ -283,6 +286,12 @@ class Chain:
         if versions is not None and versions.versioning != "on":
             versions.set_versioning("on")
         return store
+
+
+def needed_by(declared: Declared) -> list[str]:
+    """The services that its store holds on to. One that stands in front of others may have
+    its parts in [buckets], ""."""
+    return ["", *declared.links.values()] if declared.links else []
 
 
 def identify(declared: Declared) -> Identification:

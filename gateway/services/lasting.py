@@ -1,8 +1,8 @@
 """Stores that outlive the configuration by which they were opened.
 
 When a configuration is read again, the next chain is opened beside the one that serves. A
-service that both declare in the same way is one store in both: what it has in memory stays,
-and no folder, pool or cache is opened twice for it.
+service that both declare in the same way is one store in both, and so is one that the catalog
+has for both: what it has in memory stays, and no folder, pool or cache is opened twice for it.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from gateway.storage import Context, NoFollowers, Store
 
 
 class Lasting:
-    """A declared service's store. It is opened for the first chain that has it, and closed
-    with the last."""
+    """The store of a service that is declared, or added. It is opened for the first chain that
+    has it, and closed with the last."""
 
     def __init__(self, declared: Declared, store: Store, behind: Behind) -> None:
         self.declared, self.store, self._behind = declared, store, behind
@@ -36,6 +36,17 @@ class Lasting:
                     self._followers.close()
                     raise
             self._chains += 1
+
+    def share(self) -> bool:
+        """Whether it is open still; then for one chain more."""
+        with self._lock:
+            if self._chains:
+                self._chains += 1
+            return self._chains > 0
+
+    @property
+    def is_open(self) -> bool:
+        return self._chains > 0
 
     def close(self) -> None:
         with self._lock:

@@ -101,12 +101,21 @@ class Opener:
             raise ChainError("\n".join(map(str, problems)))
         return declared
 
-    def open(self, row: ServiceRow, declared: Declared, behind: Mapping[str, Added]) -> Added:
-        """`behind` are those of the catalog that it stands in front of, and are held. Raises
-        `ChainError`, and whatever foreign code raises; then nothing is left of it."""
-        lasting = self._built(declared, {sid: one.service for sid, one in behind.items()})
+    def open(
+        self,
+        row: ServiceRow,
+        declared: Declared,
+        behind: Mapping[str, Added],
+        before: Added | None = None,
+    ) -> Added:
+        """`behind` are those of the catalog that it stands in front of, and are held; `before`
+        has the store that stays, if it is open still. Raises `ChainError`, and whatever foreign
+        code raises; then nothing is left of it."""
         generation = self._generation(row, declared, behind)
-        self._begin(lasting, generation)
+        lasting = None if before is None else self._kept(before, declared, generation)
+        if lasting is None:
+            lasting = self._built(declared, {sid: one.service for sid, one in behind.items()})
+            self._begin(lasting, generation)
         try:
             return self._added(row, lasting, behind, generation)
         except BaseException:
@@ -119,16 +128,26 @@ class Opener:
         finally:
             self._folders.remove(lasting)
 
+    def _kept(self, before: Added, declared: Declared, generation: str) -> Lasting | None:
+        lasting = before.lasting
+        if before.generation != generation or not lasting.serves(declared):
+            return None
+        if not lasting.share():
+            return None
+        try:
+            self._admit(lasting)
+        except BaseException:
+            close_all(log, [(declared.place, lasting.close)])
+            raise
+        return lasting
+
     def _built(self, declared: Declared, behind: Mapping[str, Service]) -> Lasting:
         try:
-            lasting = self._chain.build(declared, {**self._chain.services, **behind})
+            return self._chain.build(declared, {**self._chain.services, **behind})
         except ValueError as error:
             problems = Problems()
             problems.refused(declared.driver, declared.place, error)
             raise ChainError(str(problems[0])) from error
-        if self._chain.single_process is None and (reason := confined(lasting.store)):
-            raise ChainError(f"{declared.place}: {reason}")
-        return lasting
 
     def _generation(self, row: ServiceRow, declared: Declared, behind: Mapping[str, Added]) -> str:
         likenesses = {
@@ -140,7 +159,19 @@ class Opener:
         return generation_of(row.id, declared, likenesses)
 
     def _begin(self, lasting: Lasting, generation: str) -> None:
+        self._admit(lasting)
+        try:
+            self._chain.begin(lasting, generation)
+        except BaseException:
+            self._folders.remove(lasting)
+            raise
+
+    def _admit(self, lasting: Lasting) -> None:
+        """Note its folders. Raises `ChainError` when they are another's, or it may not come
+        while the gateway runs."""
         data, declared = self._chain.configuration.data, lasting.declared
+        if self._chain.single_process is None and (reason := confined(lasting.store)):
+            raise ChainError(f"{declared.place}: {reason}")
         self._know_declared()
         try:
             wrong = [
@@ -150,7 +181,6 @@ class Opener:
             ]
             if wrong:
                 raise ChainError("\n".join(wrong))
-            self._chain.begin(lasting, generation)
         except BaseException:
             self._folders.remove(lasting)
             raise

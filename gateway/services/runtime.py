@@ -132,10 +132,16 @@ def open_runtime(
                 {sid: one.settings for sid, one in configuration.services.items()},
             ),
             followers=followers,
+            added=AddedServices(chain, catalog, clock, None if before is None else before.added),
         )
     except BaseException:
         chain.close()
         catalog.close()
+        raise
+    try:
+        runtime.added.take_over()
+    except BaseException:
+        runtime.close()
         raise
     runtime.accounts.report()
     return runtime
