@@ -6,15 +6,13 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 
+@lru_cache(maxsize=1024)
 def settled(address: str) -> str:
     """IPv4 as itself, where it comes in the form of IPv6 (`::ffff:192.0.2.1`: as a socket for
     both families names its peers, RFC 4291 §2.5.5.2); IPv6 in its canonical form (RFC 5952);
     anything else as it is."""
-    return _settled(address) if ":" in address else address
-
-
-@lru_cache(maxsize=1024)
-def _settled(address: str) -> str:
+    if ":" not in address:
+        return address
     try:
         found = ip_address(address)
     except ValueError:
