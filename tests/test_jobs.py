@@ -86,44 +86,16 @@ def test_a_failure_is_logged_and_counted_and_all_goes_on(
     assert "the disk is gone" in caplog.text
 
 
-def test_run_now_runs_at_once_and_raises(folder: Path | None) -> None:
+def test_it_begins_again_after_a_stop(folder: Path | None) -> None:
     jobs = Scheduler(folder, now)
-    ran = runs(jobs, "rare", 3600)
-    jobs.run_now("rare")
-    assert ran.acquire(blocking=False)
-
-    def fail() -> None:
-        raise ValueError("as it is")
-
-    jobs.add("failing", 3600, fail)
-    with pytest.raises(ValueError, match="as it is"):
-        jobs.run_now("failing")
-    with pytest.raises(KeyError):
-        jobs.run_now("unknown")
-
-
-def test_run_now_waits_for_a_run_that_is_under_way(folder: Path | None) -> None:
-    jobs = Scheduler(folder, now)
-    inside, go_on, order = threading.Event(), threading.Event(), []
-
-    def work() -> None:
-        order.append("begin")
-        inside.set()
-        assert go_on.wait(PATIENCE)
-        order.append("end")
-
-    jobs.add("slow", 0.01, work)
-    jobs.start()
-    assert inside.wait(PATIENCE)
-    second = threading.Thread(target=jobs.run_now, args=("slow",))
-    second.start()
-    second.join(0.1)
-    assert order == ["begin"]
-    go_on.set()
-    second.join(PATIENCE)
-    jobs.stop()
-    assert order == ["begin", "end"] * (len(order) // 2)
-    assert len(order) >= 4
+    ran = runs(jobs, "often", 0.02)
+    for _ in range(2):
+        jobs.start()
+        assert all(ran.acquire(timeout=PATIENCE) for _ in range(3))
+        jobs.stop(PATIENCE)
+        assert jobs._threads == []
+        while ran.acquire(blocking=False):
+            pass
 
 
 def test_a_job_that_is_removed_runs_no_more(folder: Path | None) -> None:
@@ -210,7 +182,7 @@ def test_jobs_have_files_of_their_own_on_every_file_system(tmp_path: Path) -> No
     names = ["con", "A", "a", "a:b", "a/b", "x" * 300, "x" * 299, "..", "ä*?"]
     for name in names:
         runs(jobs, name, 3600)
-        jobs.run_now(name)
+        attended(jobs, name)
     files = [file.name for file in (tmp_path / "jobs").glob("*.last")]
     assert len({name.lower() for name in files}) == len(names)
     assert all(len(name) < 130 and not set(name) & set('<>:"/\\|?*') for name in files)
@@ -223,7 +195,7 @@ def test_another_process_holds_the_lock_until_it_ends(tmp_path: Path) -> None:
         "from gateway.background.jobs import Scheduler; from gateway.storage.objects import now;"
         "jobs = Scheduler(Path(sys.argv[1]), now);"
         "jobs.add('held', 0.001, lambda: (print('held', flush=True), sys.stdin.read()));"
-        "jobs.run_now('held')"
+        "jobs._attend(jobs._jobs['held'])"
     )
     holder = subprocess.Popen(
         [sys.executable, "-c", hold, str(tmp_path)],
@@ -241,7 +213,7 @@ def test_another_process_holds_the_lock_until_it_ends(tmp_path: Path) -> None:
         assert not ran.acquire(blocking=False)
         holder.kill()
         holder.wait(PATIENCE)
-    jobs.run_now("held")
+    attended(jobs, "held")
     assert ran.acquire(blocking=False)
 
 
@@ -342,8 +314,8 @@ def test_results_progress_and_next_times_are_known_to_all_workers(tmp_path: Path
         jobs.add("sweep", 60, steps)
         jobs.add("rare", 3600, lambda: 4)
     assert [state.last for state in other.snapshot()] == [None, None]
-    one.run_now("sweep")
-    one.run_now("rare")
+    attended(one, "sweep")
+    attended(one, "rare")
     assert seen == [Run(begun=1_000_000, done=3, total=10)]
     rare, sweep = other.snapshot()
     assert (sweep.name, sweep.interval, sweep.next) == ("sweep", 60, 1_060_000)
@@ -365,7 +337,7 @@ def test_what_a_job_failed_by_is_known(folder: Path | None) -> None:
 
     jobs.add("failing", 60, fail)
     with pytest.raises(OSError):
-        jobs.run_now("failing")
+        attended(jobs, "failing")
     (state,) = jobs.snapshot()
     assert state.last is not None and state.last.error == "OSError: the disk is gone"
     assert 'gateway_job_failing{job="failing"} 1.0' in metrics.exposition()[1].decode()

@@ -23,17 +23,15 @@ class Exclusive:
         self._mutex = threading.Lock()
         self._held: dict[str, threading.Lock] = {}
 
-    def take(self, name: str, *, wait: bool = False) -> Callable[[], None] | None:
+    def take(self, name: str) -> Callable[[], None] | None:
         """What gives it back, in any thread; None when another has it."""
         if self._folder is None:
             with self._mutex:
                 held = self._held.setdefault(name, threading.Lock())
-            return held.release if held.acquire(blocking=wait) else None
+            return held.release if held.acquire(blocking=False) else None
         lock = FileLock(self.file(name, "lock"))
         try:
-            if wait:
-                lock.acquire()
-            elif not lock.try_acquire():
+            if not lock.try_acquire():
                 lock.close()
                 return None
         except BaseException:

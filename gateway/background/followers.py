@@ -102,7 +102,7 @@ class Following:
         follower.end()
         follower.join(_PATIENCE)
         if forget:
-            self._cursors.forget(name)
+            follower.forget()
 
     def look(self) -> None:
         """Have all look at their feeds, which may be those of other stores by now."""
@@ -174,8 +174,15 @@ class Following:
 
     def _stand(self, follower: _Follower) -> None:
         give_back = self._exclusive.take(follower.name)
-        if give_back is not None:
-            follower.lead(give_back)
+        if give_back is None:
+            return
+
+        def over() -> None:
+            give_back()
+            with self._changed:
+                self._changed.notify()  # should it have died, it is to lead again
+
+        follower.lead(over)
 
     def _gauges(self) -> Iterable[tuple[Key, float]]:
         now = self._clock()
@@ -201,25 +208,23 @@ class _Follower:
             log, f"follower {name}: it is tried again", foreseen=(StorageError, OSError)
         )
         self._changed = threading.Condition()
+        self._letting_go = Steady(log, f"follower {name}: its feed cannot be let go of")
         self._news = self._ended = False
         self._unwatch: Callable[[], None] | None = None
         self._thread: threading.Thread | None = None
+        self.leads = False
 
-    @property
-    def leads(self) -> bool:
-        return self._thread is not None
-
-    def lead(self, give_back: Callable[[], None]) -> None:
-        """Until it is ended; then give the lead back."""
-        thread = threading.Thread(
-            target=self._run, args=(give_back,), name=f"follower {self.name}", daemon=True
-        )
+    def lead(self, over: Callable[[], None]) -> None:
+        """Until it is ended. `over` is called then, or at once where it cannot begin."""
+        name = f"follower {self.name}"
+        self._thread = threading.Thread(target=self._run, args=(over,), name=name, daemon=True)
+        self.leads = True
         try:
-            thread.start()
+            self._thread.start()
         except RuntimeError:  # the system gives no more threads
-            give_back()
+            self._thread, self.leads = None, False
+            over()
             raise
-        self._thread = thread
 
     def end(self) -> None:
         with self._changed:
@@ -240,8 +245,13 @@ class _Follower:
             self._news = True
             self._changed.notify()
 
-    def _run(self, give_back: Callable[[], None]) -> None:
+    def forget(self) -> None:
+        """How far it is, for good: what is under way is not written down any more."""
+        self._reading.forget()
+
+    def _run(self, over: Callable[[], None]) -> None:
         try:
+            self._reading.begin()
             while not self._ended:
                 if self._steady(self._catch_up):
                     self._sleep(None)
@@ -252,14 +262,15 @@ class _Follower:
             with suppress(StorageError):  # what was begun is known: it is handed again
                 self._reading.save()
         finally:
-            give_back()
+            self.leads = False
+            over()
 
     def _catch_up(self) -> None:
         """Hand on all that there is."""
         before, self._unwatch = self._unwatch, None
         self._unwatch = self._feed.watch(self.wake)  # each time: it may be another store by now
         if before is not None:
-            before()
+            self._letting_go(before)
         self._news = False  # before it is read: what comes later is news
         feed = self._reading.feed
         while not self._ended and self._reading.step():
@@ -273,7 +284,7 @@ class _Follower:
     def _watch_no_more(self) -> None:
         unwatch, self._unwatch = self._unwatch, None
         if unwatch is not None:
-            unwatch()
+            self._letting_go(unwatch)
 
     def _sleep(self, seconds: float | None) -> None:
         """Until it is ended; for so many seconds, or None: until there is news."""

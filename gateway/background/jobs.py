@@ -108,16 +108,6 @@ class Scheduler:
         if job is not None:
             job.ended.set()
 
-    def run_now(self, name: str) -> None:
-        """Run it here and now, after a run that is under way. Raises what it raises."""
-        job = self._jobs[name]
-        give_back = self._exclusive.take(name, wait=True)
-        assert give_back is not None
-        try:
-            self._run(job)
-        finally:
-            give_back()
-
     def snapshot(self) -> tuple[JobState, ...]:
         """All jobs by name, with what any worker knows of them."""
         with self._changed:
@@ -145,7 +135,7 @@ class Scheduler:
         until = time.monotonic() + wait
         for thread in self._threads:
             thread.join(max(until - time.monotonic(), 0))
-        self._threads = []
+        self._threads = [one for one in self._threads if one.is_alive()]
 
     # the threads
 
@@ -185,6 +175,7 @@ class Scheduler:
                     self._grow()
                     return job
                 self._changed.wait(left)
+            self._idle -= 1
             return None
 
     def _attend(self, job: _Job) -> None:

@@ -10,6 +10,7 @@ is known to nobody but to who took it.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -20,7 +21,7 @@ from gateway.telemetry.metrics import Metrics
 
 class Reading:
     """From the cursor of that name on; `batch` changes are handed at once, at most. For one
-    thread, while no other process follows by that name."""
+    thread, while no other process follows by that name; only `forget` is for any."""
 
     def __init__(
         self,
@@ -40,11 +41,17 @@ class Reading:
         self._brought_back = False
         """From a backup, which the follower does not know yet."""
         self._failures = 0
+        self._forgotten = False
+        self._writing = threading.Lock()
 
     @property
     def feed(self) -> str:
         """Which it has read last, as far as that is known."""
         return "" if self._cursor is None else self._cursor.feed
+
+    def begin(self) -> None:
+        """From where the cursor is by now: another process may have followed meanwhile."""
+        self._cursor, self._owed = None, False
 
     def step(self, wait: float = 0) -> bool:
         """Whether anything was handed. `wait` so many seconds for something. Raises what
@@ -71,13 +78,21 @@ class Reading:
         return True
 
     def save(self) -> None:
-        """Write down what was done."""
-        if self._cursor is not None:
+        """Write down what was done, but for what is forgotten."""
+        with self._writing:
+            if self._cursor is None or self._forgotten:
+                return
             self._cursor = self._cursor._replace(saves=self._cursor.saves + 1)
             self._cursors.save(self._name, self._cursor)
             if not self._brought_back:  # else the mark must tell it to who comes next, too
                 self._cursors.mark(self._name, self._cursor)
             self._owed = False
+
+    def forget(self) -> None:
+        """Have no cursor of that name, whatever is under way."""
+        with self._writing:
+            self._forgotten = True
+            self._cursors.forget(self._name)
 
     def fail(self, error: str, delay: Callable[[int], float]) -> float:
         """Note what a step raised; seconds until the next, by how many have failed in a row."""

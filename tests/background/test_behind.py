@@ -7,6 +7,7 @@ from threading import Thread
 from gateway.background.jobs import Scheduler
 from gateway.services.behind import Behind, OwnJobs
 from gateway.storage import Threads
+from tests.test_jobs import attended
 
 
 def test_what_a_store_took_over_goes_on_where_it_was_when_it_is_given_up() -> None:
@@ -16,7 +17,7 @@ def test_what_a_store_took_over_goes_on_where_it_was_when_it_is_given_up() -> No
     old.add("sweep", 60, lambda: ran.append("old"))
     new.add("sweep", 60, lambda: ran.append("new"))
     new.remove("sweep")
-    scheduler.run_now("sweep")
+    attended(scheduler, "sweep")
     assert ran == ["old"]
 
 
@@ -25,7 +26,7 @@ def test_what_runs_behind_the_requests_takes_no_place_of_theirs() -> None:
     behind.threads = Threads(1)
     part, other = behind.threads.part(), behind.threads.part()
     OwnJobs(scheduler, behind).add("waits", 60, part.take)
-    waiting = Thread(target=scheduler.run_now, args=("waits",))
+    waiting = Thread(target=attended, args=(scheduler, "waits"))
     waiting.start()
     waiting.join()
     assert other.take(), "the only place is taken"

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -207,6 +208,64 @@ def test_who_follows_no_more_is_handed_nothing_and_goes_on_where_it_was(start: S
     assert not any(repeated for _, repeated in target.taken)
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_is_forgotten_stays_so_though_its_handler_ends_later(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    monkeypatch.setattr(followers, "_PATIENCE", 0.01)
+    worker, feed, inside, go_on = start(tmp_path if kept else None), Feed(), Event(), Event()
+
+    def slow(delivery: Delivery) -> None:
+        inside.set()
+        assert go_on.wait(PATIENCE)
+
+    feed.add(2)
+    worker.follow("f", feed, slow)
+    assert inside.wait(PATIENCE)
+    worker.unfollow("f", forget=True)
+    (late,) = [one for one in threading.enumerate() if one.name == "follower f"]
+    go_on.set()
+    late.join(PATIENCE)
+    target = Target()
+    worker.follow("f", feed, target, after=1)
+    target.await_(lambda one: one.taken == [([2], False)])
+
+
+def test_who_ends_by_what_nobody_foresaw_leads_again_from_where_another_was(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a feed that cannot be let go of ends nobody."""
+    ended: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", lambda one: ended.append(one.exc_value))
+
+    class Worse(Feed):
+        def watch(self, wake: Callable[[], object]) -> Callable[[], None]:
+            def unwatch() -> None:
+                raise ValueError("it is closed")
+
+            super().watch(wake)
+            return unwatch
+
+    def delay(failures: int) -> float:
+        if failures == 2:
+            raise KeyError(failures)
+        return 0.0
+
+    feed, target = Worse(), Target()
+    worker = start(tmp_path, delay=delay)
+    worker.follow("f", feed, target)
+    feed.add()
+    target.await_(lambda one: one.numbers == [1])
+    time.sleep(10 * followers.LOOK)  # who is to lead is settled, and nobody looks
+    target.errors = [Busy()] * 2
+    feed.add()
+    target.await_(lambda one: len(one.taken) == 4)
+    feed.add()
+    target.await_(lambda one: one.taken[-1] == ([3], False))
+    assert target.taken[1:4] == [([2], False), ([2], True), ([2], True)]
+    assert [type(one) for one in ended] == [KeyError]
+
+
 def test_of_two_configurations_the_newer_follows_and_the_older_when_that_is_given_up(
     start: Start,
 ) -> None:
@@ -294,6 +353,7 @@ def test_an_index_tells_that_its_feed_was_cut_and_when_a_bucket_is_another() -> 
     for number in range(4):
         first.put(f"k{number}", BytesBody(b""), Put(size=0))
     assert not first.changes().cut
+    feed = first.changes().feed
     account.space.write(lambda txn: txn.execute("DELETE FROM changes WHERE sequence < 3"))
     assert [first.changes(after).cut for after in range(5)] == [True, True, False, False, False]
     account.space.write(lambda txn: txn.execute("DELETE FROM changes"))
@@ -302,14 +362,10 @@ def test_an_index_tells_that_its_feed_was_cut_and_when_a_bucket_is_another() -> 
         first.delete(f"k{number}")
     account.drop("b")
     account.create("b")
-    assert account.bucket("b").changes().feed != first_feed(first)
-    account.close()
-
-
-def first_feed(view: Changes) -> str:
+    assert account.bucket("b").changes().feed != feed
     with pytest.raises(NoSuchStore):
-        view.changes()
-    return "1.0"
+        first.changes()
+    account.close()
 
 
 @pytest.mark.usefixtures("sockets", "seconds")
@@ -341,7 +397,3 @@ def test_a_reset_of_the_test_server_is_another_store(gateway_server: Server) -> 
     server.seed({"box": {"k": b""}})
     target.await_(lambda one: one.taken[1:] == [("replaced", False), ([1], False)])
     stage.followers.unfollow("f", forget=True)
-
-
-def test_a_delivery_is_changes_or_a_reset() -> None:
-    assert Delivery() == Delivery(changes=(), reset=None, repeated=False)
