@@ -24,7 +24,7 @@ from tests.code_blocks import ROOT
 
 PLUGINS = (ROOT / "plugins.md").read_text("utf-8")
 DOCUMENTS = {
-    str(path.relative_to(ROOT)): path.read_text("utf-8")
+    path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 }
 CONFIGURATION = DOCUMENTS["docs/configuration.md"]
