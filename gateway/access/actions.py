@@ -31,7 +31,7 @@ ServiceAction = Literal[
 forget; `read-grants` and `write-grants`: its access control list; `drop`: remove it;
 `admin`: whatever has no name of its own."""
 
-Setting = Literal[
+SettingAction = Literal[
     "read-accelerate",
     "write-accelerate",
     "read-cors",
@@ -102,11 +102,11 @@ it, `delete-version` removes a version for good."""
 OF_PREFIX: frozenset[str] = frozenset(("list", "list-versions", "list-uploads"))
 """Those that name a prefix for a key."""
 
-Action = ServiceAction | Setting | ObjectAction
+Action = ServiceAction | SettingAction | ObjectAction
 Actions = frozenset[Action]
 
 ALL: Actions = frozenset(
-    action for kind in (ServiceAction, Setting, ObjectAction) for action in get_args(kind)
+    action for kind in (ServiceAction, SettingAction, ObjectAction) for action in get_args(kind)
 )
 
 RULES: Actions = frozenset(

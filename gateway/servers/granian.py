@@ -54,7 +54,7 @@ from gateway.servers.sockets import (
     free,
     wait_until_accepting,
 )
-from gateway.servers.watch import Watch
+from gateway.servers.watch import StallWatch
 
 if TYPE_CHECKING:  # granian is imported when it serves
     from gateway.servers.granian_inside import Run
@@ -223,7 +223,7 @@ def _load(
     ending.loaded = loaded
     at_the_end(ending.close_and_leave)
     _hide_headers()
-    Watch(loaded.admission, ports, plan.body_timeout).start()
+    StallWatch(loaded.admission, ports, plan.body_timeout).start()
     threading.Thread(target=_follow, args=(parent,), name="parent", daemon=True).start()
     if loaded.prepare is not None:
         arguments = (loaded.prepare, orders, notes)

@@ -113,7 +113,7 @@ class Known:
             self.drops += 1
 
 
-class Watch:
+class StallWatch:
     """`ports` are those that are listened at; `patience` in seconds."""
 
     def __init__(

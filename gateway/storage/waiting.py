@@ -32,16 +32,16 @@ class Threads:
         self._lock = threading.Lock()
         self._here = _Here()
 
-    def part(self) -> Part:
+    def part(self) -> ThreadShare:
         """For one upstream, to be kept as long as it is known."""
-        return Part(self, self._lock, self._here)
+        return ThreadShare(self, self._lock, self._here)
 
     def step_out(self) -> None:
         """The calling thread answers no requests: what it waits for is not counted."""
         self._here.serves = False
 
 
-class Part:
+class ThreadShare:
     """What one upstream holds of them. Each `take` is followed by a `give` in its thread."""
 
     def __init__(self, threads: Threads, lock: threading.Lock, here: _Here) -> None:
