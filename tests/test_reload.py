@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pickle
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ from gateway.modes import Gateway, Mode
 from gateway.modes.protocols import ProtocolListener
 from gateway.plugins.finding import Plugins
 from gateway.servers import CannotServe, Change, Loaded, Plan
+from gateway.servers.order_pipe import OrderPipe
 from gateway.servers.protocols import Listening
 from gateway.servers.reloading import Reloads
 from gateway.servers.rounds import PATIENCE, Round, take_orders
@@ -383,6 +386,39 @@ def test_what_was_typed_and_the_root_key_stay(tmp_path: Path, plugins: Plugins) 
     assert pickle.loads(pickle.dumps(change.message)).tables == change.message.tables
 
 
+def within(work: Callable[[], object], seconds: float = 60) -> None:
+    """Do what would wait for ever if it were wrong."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(seconds)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such files")
+@pytest.mark.parametrize("name", ["gateway.toml", "secret"])
+def test_what_can_be_read_once_only_is_not_waited_for(
+    tmp_path: Path, plugins: Plugins, name: str
+) -> None:
+    (tmp_path / "secret").write_text("a secret")
+    text = '[[keys]]\nid = "k"\nsecret_file = "secret"\n'
+
+    file = tmp_path / "gateway.toml"
+    file.write_text(text)
+    again = Rereading(load(file, environ={}, plugins=plugins), 1, {}, lambda _: cast(Any, None))
+    assert again()
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)
+    refused: list[str] = []
+
+    def read() -> None:
+        try:
+            again()
+        except CannotServe as error:
+            refused.append(str(error))
+
+    within(read)
+    assert len(refused) == 1 and f"{name}: a pipe, which can be read once" in refused[0]
+
+
 def test_all_that_is_wrong_is_said_at_once(tmp_path: Path, plugins: Plugins) -> None:
     text = """
         [server]
@@ -617,6 +653,21 @@ def test_an_answer_to_an_earlier_order_is_none() -> None:
     assert not one.round.accepted
 
 
+def test_a_worker_that_stood_still_hears_all_that_was_said_in_order() -> None:
+    """Though a pipe does not hold so much: nobody waits for it, and nothing is mixed."""
+    told, tell = multiprocessing.Pipe(duplex=False)
+    pipe, long = OrderPipe(tell), [bytes([number]) * (1 << 20) for number in range(3)]
+    said = [one for number in range(3) for one in (long[number], b"%d" % number)]
+    for one in said:
+        pipe.send_bytes(one)
+    heard: list[bytes] = []
+    within(lambda: heard.extend(told.recv_bytes() for _ in said))
+    assert heard == said
+    told.close()
+    pipe.send_bytes(b"to one that has died")
+    tell.close()
+
+
 # telling it
 
 
@@ -678,3 +729,31 @@ def test_who_does_not_know_the_token_is_told_nothing_and_changes_nothing(tmp_pat
     file.write_text(f"{port} {'0' * 64}")  # one that was killed left it
     assert control.reload(tmp_path) == []
     assert not told and not file.exists()
+
+
+@pytest.mark.usefixtures("sockets")
+def test_who_cannot_be_reached_is_told_of_and_stays_where_it_can_be(tmp_path: Path) -> None:
+    """From another network, say, where its port is nobody's or another's."""
+    told: list[str] = []
+    one = control.Control(tmp_path, lambda: told.append("one"))
+    one.start()
+    (file,) = (tmp_path / control.FOLDER).iterdir()
+    port, token = file.read_text().split()
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        other = nobody.getsockname()[1]
+    file.write_text(f"{other} {token}")
+    (said,) = control.reload(tmp_path)
+    assert "does not answer here" in said and file.exists()
+    file.write_text(f"{port} {token}")
+    assert control.reload(tmp_path) == [""] and told == ["one"]
+    one.end()
+    assert not file.exists()
+
+
+@pytest.mark.usefixtures("sockets")
+@pytest.mark.parametrize("text", [b"", b"\xff\xfe", b"1", b"99999999 x", b"-1 x", b"x y"])
+def test_what_was_not_written_to_its_end_is_removed(tmp_path: Path, text: bytes) -> None:
+    file = tmp_path / control.FOLDER / "left"
+    file.parent.mkdir()
+    file.write_bytes(text)
+    assert control.reload(tmp_path) == [] and not file.exists()

@@ -3,7 +3,8 @@
 A gateway that keeps something listens at a port of this machine's own, and writes that and a
 token into a file of its data folder, which its user alone may read: whoever may read the
 folder may tell it. The token is new at each start. Several gateways may have one folder,
-while one takes the other's place: all are told.
+while one takes the other's place: all are told. A gateway holds a lock on its file: what it
+left when it was killed is known by that, and removed, and nothing else is.
 
 What is said: the token and a line's end; `gateway`, when that was right; and when it is
 done `ok`, or `no` and, from the next line on, why not.
@@ -12,6 +13,7 @@ done `ok`, or `no` and, from the next line on, why not.
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import socket
 import threading
@@ -21,6 +23,7 @@ from hmac import compare_digest
 from pathlib import Path
 
 from gateway.common import private
+from gateway.common.locks import FileLock
 from gateway.servers import CannotServe
 
 log = logging.getLogger("gateway")
@@ -34,6 +37,12 @@ _SOON = 5.0
 _LATEST = 300.0
 """Seconds until it is done: reading, and opening in all workers, are bounded themselves."""
 
+OTHERWISE = "restart it" if os.name == "nt" else "send SIGHUP to its process"
+_UNHEARD = (
+    "A gateway runs with this data folder, and does not answer here. Where it runs with a network"
+    f" of its own (a container, say), call this there; or {OTHERWISE}."
+)
+
 
 class Control:
     """Where this gateway can be told to `reload`, from `start` to `end`."""
@@ -42,6 +51,7 @@ class Control:
         self._folder, self._reload = folder / FOLDER, reload
         self._token = secrets.token_hex(_TOKEN // 2)
         self._file: Path | None = None
+        self._lock: FileLock | None = None
         self._listening: socket.socket | None = None
 
     def start(self) -> None:
@@ -50,6 +60,8 @@ class Control:
             port = self._listening.getsockname()[1]
             private.own_folder(self._folder)
             self._file = self._folder / secrets.token_hex(4)
+            self._lock = FileLock(self._file)
+            self._lock.acquire()  # before anybody could take it for one that was left
             private.write_text(self._file, f"{port} {self._token}")
         except OSError as error:  # a full disk, say: it serves all the same
             log.warning("`gateway reload` will not find this gateway: %s", error)
@@ -64,6 +76,8 @@ class Control:
             with suppress(OSError):  # Linux lets who accepts wait on, otherwise
                 self._listening.shutdown(socket.SHUT_RDWR)
             self._listening.close()
+        if self._lock is not None:
+            self._lock.close()
         if self._file is not None:
             with suppress(OSError):
                 self._file.unlink(missing_ok=True)
@@ -105,21 +119,42 @@ def _told(folder: Path) -> Iterator[str]:
     except (FileNotFoundError, NotADirectoryError):
         return
     for file in files:
-        with suppress(FileNotFoundError):
-            port, _, token = file.read_text("utf-8").partition(" ")
-            try:
-                connection = socket.create_connection((_HOST, int(port)), _SOON)
-            except (OSError, ValueError):  # it was killed
-                file.unlink(missing_ok=True)
-                continue
-            with connection:
-                said = _said(connection, token)
-            if said is not None:
-                yield said
+        said = _asked(file)
+        if said is not None:
+            yield said
+        elif _was_left(file):
+            file.unlink(missing_ok=True)
+        else:
+            yield _UNHEARD
+
+
+def _asked(file: Path) -> str | None:
+    """What the gateway says whose file that is; None: nothing is heard of it."""
+    try:
+        port, _, token = file.read_text("utf-8").partition(" ")
+        number = int(port)
+    except (FileNotFoundError, ValueError):  # it has ended; it was not written to its end
+        return None
+    if not 0 < number < 1 << 16:
+        return None
+    try:
+        connection = socket.create_connection((_HOST, number), _SOON)
+    except OSError:
+        return None
+    with connection:
+        return _said(connection, token)
+
+
+def _was_left(file: Path) -> bool:
+    """Whether its gateway has been killed."""
+    lock = FileLock(file)
+    free = lock.try_acquire()
+    lock.close()
+    return free
 
 
 def _said(connection: socket.socket, token: str) -> str | None:
-    """None: nobody of ours listens there, any more."""
+    """None: nobody of ours listens there, or answers."""
     try:
         connection.sendall(f"{token}\n".encode())
         answer = connection.makefile("rb")

@@ -6,7 +6,6 @@ What is wrong with that is found, and said, by the gateway that is to serve it.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 
 from gateway.commands import control
@@ -14,15 +13,13 @@ from gateway.commands.command import Command
 from gateway.commands.place import add_place, data_folder
 from gateway.servers import CannotServe
 
-_OTHERWISE = "restart it" if os.name == "nt" else "send SIGHUP to its process"
-
 
 def _run(typed: argparse.Namespace) -> int:
     folder = data_folder(typed)
     if folder is None:
         raise CannotServe(
             "A gateway with [server] memory = true has no data folder, by which it could be"
-            f" found: {_OTHERWISE}."
+            f" found: {control.OTHERWISE}."
         )
     try:
         said = control.reload(folder)

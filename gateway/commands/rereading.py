@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from gateway.catalog import CatalogError
@@ -39,6 +41,7 @@ KEPT = (
 """Options of `[server]` that sockets, processes and threads were made by."""
 
 _RESTART = "it was changed, which needs a restart"
+_ONCE = "a pipe, which can be read once only: put a file there, or restart the gateway."
 
 
 class Rereading:
@@ -66,6 +69,9 @@ class Rereading:
 
     def _read(self) -> Configuration:
         origin = self._running.origin
+        once = [one for one in (origin.path, *origin.secrets) if one and _is_pipe(one)]
+        if once:  # who waits for it waits for somebody to write again
+            raise ConfigurationError([ConfigProblem(one, _ONCE) for one in once])
         found = load(
             origin.path,
             overrides=origin.overrides,
@@ -103,6 +109,13 @@ class Rereading:
             yield ConfigProblem("listeners", f"their addresses or certificates: {_RESTART}.")
         if found.catalog != self._running.catalog:
             yield ConfigProblem("catalog", f"{_RESTART}.")
+
+
+def _is_pipe(path: str) -> bool:
+    try:
+        return stat.S_ISFIFO(Path(path).stat().st_mode)
+    except OSError:  # gone, say: who reads it says so
+        return False
 
 
 def _addresses(configuration: Configuration) -> list[Listener]:

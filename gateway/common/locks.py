@@ -1,6 +1,7 @@
 """A lock between processes, on a file that stays: `flock` on POSIX, `locking` on Windows.
 
-It belongs to the process that took it and goes with it, however it ends.
+It belongs to the process that took it and goes with it, however it ends. What is in the file
+can be read and written by all: on Windows the lock is on a byte far behind it.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from typing import IO
 if sys.platform == "win32":
     import msvcrt
 
+    _FAR = 1 << 30
+
     def _try_lock(file: IO[bytes]) -> bool:
-        file.seek(0)
+        file.seek(_FAR)
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -27,7 +30,7 @@ if sys.platform == "win32":
             time.sleep(0.001)
 
     def _unlock(file: IO[bytes]) -> None:
-        file.seek(0)
+        file.seek(_FAR)
         msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
 
 else:

@@ -32,7 +32,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from multiprocessing.connection import Connection
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,6 +42,7 @@ from granian.wsgi import _callback_wrapper
 
 from gateway.modes import WSGIApp
 from gateway.servers.certificates import CertificateFiles
+from gateway.servers.order_pipe import OrderPipe
 from gateway.servers.socket_folders import socket_folder
 from gateway.servers.sockets import bound
 
@@ -102,8 +102,8 @@ class Spawned(NamedTuple):
         return int(self.worker._id())
 
     @property
-    def orders(self) -> Connection:
-        found: Connection = self.worker.orders
+    def orders(self) -> OrderPipe:
+        found: OrderPipe = self.worker.orders
         return found
 
     def is_alive(self) -> bool:
@@ -142,7 +142,7 @@ class Supervisor(MPServer, ABC):
     # for a subclass to say
 
     @abstractmethod
-    def equipped(self, load: Load) -> tuple[Load, Connection]:
+    def equipped(self, load: Load) -> tuple[Load, OrderPipe]:
         """How the next worker is to load, and by what it hears of its parent."""
 
     @abstractmethod

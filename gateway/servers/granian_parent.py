@@ -29,6 +29,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Literal, NamedTuple
 
 from gateway.servers.granian_inside import Load, Supervisor
+from gateway.servers.order_pipe import OrderPipe
 from gateway.servers.rounds import Round
 from gateway.servers.workers import Comebacks
 
@@ -69,11 +70,11 @@ class Parent(Supervisor):
         self._round: Round | None = None
         self.reason = ""
 
-    def equipped(self, load: Load) -> tuple[Load, Connection]:
+    def equipped(self, load: Load) -> tuple[Load, OrderPipe]:
         kind: Kind = "replaces" if self._equipped >= self.workers else "first"
         self._equipped += 1
         told, tell = Pipe(duplex=False)
-        return partial(load, kind=kind, orders=told), tell
+        return partial(load, kind=kind, orders=told), OrderPipe(tell)
 
     def supervise(self) -> None:
         # Not before: a thread made before signals are blocked would take them.

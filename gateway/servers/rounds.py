@@ -2,7 +2,7 @@
 serves. When all have, one of them takes it over, and when that could, so do all others. When
 one cannot open it, or the first cannot take it over, all discard it.
 
-An order goes to a worker through a pipe of its own, as (number, `open` | `serve` |
+An order goes to a worker through an `OrderPipe` of its own, as (number, `open` | `serve` |
 `discard`, message), and is answered by one note with its number, whatever comes of it. A
 worker that dies before any has taken it over is as one that cannot. Once one has, all are to
 serve it: who dies then, or cannot, is replaced by one that has the new configuration.
@@ -14,10 +14,9 @@ import logging
 import pickle
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import suppress
 from itertools import count
 from multiprocessing.connection import Connection
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from gateway.servers import CannotServe, Prepared
 
@@ -29,6 +28,13 @@ PATIENCE = 60.0
 """Seconds in which all workers must have opened it, and again in which they must serve it."""
 
 _numbers = count(1)
+
+
+class Told(Protocol):
+    """By which a worker hears."""
+
+    def send_bytes(self, data: bytes, /) -> None:
+        """Without waiting until it is taken."""
 
 
 class Round:
@@ -44,7 +50,7 @@ class Round:
         self._reason = ""
         self._order: Order | None = None
         self._number = 0
-        self._workers: dict[int, Connection] = {}
+        self._workers: dict[int, Told] = {}
         self._asked: set[int] = set()
         self._until: float | None = None
 
@@ -74,7 +80,7 @@ class Round:
             if reason:
                 self._cannot(process, reason)
 
-    def go_on(self, living: Mapping[int, Connection], serving: Collection[int], now: float) -> None:
+    def go_on(self, living: Mapping[int, Told], serving: Collection[int], now: float) -> None:
         """`living` are all workers, `serving` those that have been loaded."""
         if self._until is None:
             self._until = now + PATIENCE
@@ -88,9 +94,7 @@ class Round:
         elif not self._asked:
             self._go_further(now)
 
-    def _begin(
-        self, living: Mapping[int, Connection], serving: Collection[int], now: float
-    ) -> None:
+    def _begin(self, living: Mapping[int, Told], serving: Collection[int], now: float) -> None:
         """When all have been loaded: one that has not, listens to no order."""
         if living and all(one in serving for one in living):
             self._workers = dict(living)
@@ -109,7 +113,7 @@ class Round:
         if not self._asked:
             self._done.set()
 
-    def _miss(self, living: Mapping[int, Connection], now: float) -> None:
+    def _miss(self, living: Mapping[int, Told], now: float) -> None:
         """Those from whom no answer comes."""
         what = "opened it" if self._order == "open" else "taken it over"
         told = self._workers.keys() if self._order == "open" else self._asked
@@ -134,23 +138,16 @@ class Round:
     def _say(
         self, order: Order, now: float, workers: Iterable[int], message: object = None
     ) -> None:
-        """A pipe holds less than a long message: nobody waits here for a worker to take it."""
         self._order, self._until, self._asked = order, now + PATIENCE, set(workers)
         self._number = next(_numbers)
         data = pickle.dumps((self._number, order, message))
         for one in self._asked:
-            arguments = (self._workers[one], data)
-            threading.Thread(target=_send, args=arguments, name="order", daemon=True).start()
+            self._workers[one].send_bytes(data)
 
     def give_up(self, reason: str) -> None:
         if not self.over:
             self._reason = reason
             self._done.set()
-
-
-def _send(connection: Connection, data: bytes) -> None:
-    with suppress(OSError):  # a worker that died is missed by its parent
-        connection.send_bytes(data)
 
 
 def take_orders(
