@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, NoReturn, cast
 
 import pytest
 
 from gateway.access.identity import Identity
 from gateway.background.jobs import Scheduler
+from gateway.catalog.database import Database
 from gateway.commands import control
 from gateway.commands.rereading import KEPT, Rereading
 from gateway.config import Configuration, Origin, ServerOptions, load
@@ -33,7 +34,17 @@ from gateway.servers.rounds import PATIENCE, Round, take_orders
 from gateway.servers.worker import LOOK, open_worker
 from gateway.services.behind import Behind, OwnJobs
 from gateway.services.runtime import Runtime, open_runtime
-from gateway.storage import BytesBody, Context, Get, Layer, NoSuchKey, NoSuchStore, Opened, Store
+from gateway.storage import (
+    BytesBody,
+    Context,
+    Get,
+    Layer,
+    NoSuchKey,
+    NoSuchStore,
+    Opened,
+    Store,
+    Unavailable,
+)
 from gateway.testing.certificates import certificate
 from tests.test_jobs import attended
 from tests.tiny_mode import PIECE, TinyMode
@@ -277,6 +288,26 @@ def test_a_worker_serves_the_next_configuration_when_it_is_told_to(
     finally:
         loaded.close()
     assert JOURNAL[4:] == ["+base", "+front", "-front", "-base"]
+
+
+def test_a_catalog_that_cannot_be_reached_is_why_nothing_is_taken_over(
+    tmp_path: Path,
+    plugins: Plugins,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def away(_: object) -> NoReturn:
+        raise Unavailable("The catalog cannot be reached now.")
+
+    loaded, read = worker(tmp_path, plugins, "")
+    try:
+        assert loaded.prepare is not None
+        monkeypatch.setattr(Database, "reading", away)
+        with pytest.raises(CannotServe, match=r"^The catalog cannot be reached now\.$"):
+            loaded.prepare(read("").origin)
+        assert not caplog.records, "it is nobody's mistake"
+    finally:
+        loaded.close()
 
 
 def test_what_a_request_began_with_is_open_until_its_answer_is_over(

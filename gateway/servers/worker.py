@@ -29,6 +29,7 @@ from gateway.servers.added_certificates import AddedCertificates
 from gateway.servers.protocols import CannotStart, Listening, Protocols
 from gateway.services.chain import ChainError
 from gateway.services.runtime import Runtime, open_runtime
+from gateway.storage import Unavailable
 from gateway.storage.objects import now
 from gateway.telemetry import logs
 from gateway.telemetry.access_log import AccessLog
@@ -137,7 +138,7 @@ class Worker:
             plugins = self._configuration.plugins
             configuration = load_again(message, environ=self._environ, plugins=plugins)
             return Next(self, configuration)
-        except (CatalogError, ChainError, ConfigurationError) as error:
+        except (CatalogError, ChainError, ConfigurationError, Unavailable) as error:
             raise CannotServe(str(error)) from error
         except Exception as error:  # a driver's mistake: what is served now goes on
             log.exception("a configuration cannot be opened")
@@ -269,5 +270,5 @@ def load_worker(
     try:
         configuration = load_again(origin)
         return open_worker(configuration, server, threads, metrics_folder)
-    except (CatalogError, ChainError, ConfigurationError, PluginError) as error:
+    except (CatalogError, ChainError, ConfigurationError, PluginError, Unavailable) as error:
         raise CannotServe(str(error)) from error
