@@ -164,6 +164,19 @@ def test_an_upstream_that_is_down_hides_no_other_service(
         runtime.access(ROOT, "perhaps")
 
 
+def test_services_shows_what_is_known_while_an_upstream_is_down(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    down = f"http://127.0.0.1:{closed_port()}"
+    file = write(down, '[services.here]\ndriver = "local"\n', bucket="photos")
+    open_runtime(load(file, environ={}), environ={}).close()
+    assert main(["services", "--config", str(file)]) == 0
+    said = capsys.readouterr().out
+    assert "here (local), declared, owner root, 0 objects" in said
+    assert "account (s3), declared, owner root" in said and "Writable" in said
+    assert f"what else it can do is not known: No connection to {down}" in said
+
+
 def test_check_connect_says_what_an_upstream_can_do(
     upstream: Served, write: Write, capsys: pytest.CaptureFixture[str]
 ) -> None:

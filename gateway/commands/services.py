@@ -17,7 +17,7 @@ from gateway.plugins.finding import Driver
 from gateway.services.chain import Chain
 from gateway.services.runtime import open_runtime
 from gateway.services.service import Service
-from gateway.storage import CAPABILITIES, Measures
+from gateway.storage import Measures, StorageError
 
 
 class Tree:
@@ -56,19 +56,25 @@ class Tree:
         made = "added" if about.added else "made by API"
         origin = "declared" if about.declared else made
         if self._drivers is None:
-            able = tuple(one.__name__ for one in CAPABILITIES if service.find(one) is not None)
+            able, unknown = service.capabilities()
             size = _size(service)
         else:
-            able, size = self._drivers[about.driver].capabilities, ""
+            able, unknown = [*self._drivers[about.driver].capabilities], None
+            size = ""
         yield f"{first}{about.sid} ({about.driver}), {origin}, owner {about.owner}{size}"
         yield f"{rest}    can: get, {', '.join(able) or 'nothing else'}"
+        if unknown is not None:
+            yield f"{rest}    what else it can do is not known: {unknown}"
 
 
 def _size(service: Service) -> str:
-    measures = service.find(Measures)
-    if measures is None:
-        return ""
-    stats = measures.stats()
+    try:
+        measures = service.find(Measures)
+        if measures is None:
+            return ""
+        stats = measures.stats()
+    except StorageError as error:
+        return f", its size is not known: {error}"
     return f", {stats.objects} objects, {about_size(stats.bytes)}"
 
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 from gateway.access.grants import Grant
 from gateway.storage import (
+    CAPABILITIES,
     NOTHING,
     Complete,
     Conditions,
@@ -31,6 +32,7 @@ from gateway.storage import (
     PartRef,
     Put,
     Readable,
+    StorageError,
     Store,
     Unsupported,
     Upload,
@@ -123,6 +125,18 @@ class Service(Store):
         if capability is Copies or (capability is Multipart and self._staging is not None):
             return cast(C, self)
         return None
+
+    def capabilities(self) -> tuple[list[str], StorageError | None]:
+        """The names of what it can do; and why it is not known whether it can do more, which
+        an upstream that does not answer keeps to itself."""
+        able, reason = list[str](), None
+        for one in CAPABILITIES:
+            try:
+                if self.find(one) is not None:
+                    able.append(one.__name__)
+            except StorageError as error:
+                reason = error
+        return able, reason
 
     def need(self, capability: type[C]) -> C:
         """That capability, or `Unsupported` naming what is missing where."""

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.modes.standard_gateway import LIMITED, OWNER, READER, ROOT, WRITER, Served
+from gateway.storage import OriginFailed, Protects, Store
+from tests.modes.standard_gateway import LIMITED, OWNER, READER, ROOT, WRITER, DullDriver, Served
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
@@ -63,6 +64,20 @@ def test_a_service_says_what_it_is(api: Served) -> None:
     assert {"writable", "listable", "versions", "changes"} <= set(files["capabilities"])
     assert found["dull"]["capabilities"] == []
     assert found["dull"]["name"] == "dull"
+
+
+def test_a_service_whose_upstream_is_down_is_listed_with_what_is_known(
+    api: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find(self: Any, capability: type[Any]) -> Any:
+        if capability is Protects:
+            raise OriginFailed("no connection to 192.0.2.1")
+        return Store.find(self, capability)
+
+    monkeypatch.setattr(DullDriver, "find", find)
+    found = {one["sid"]: one for one in api.call("servicelist").json["services"]}
+    assert (found["dull"]["capabilities"], found["dull"]["incomplete"]) == ([], True)
+    assert "versions" in found["files"]["capabilities"] and "incomplete" not in found["files"]
 
 
 def test_a_source_is_named_to_who_may_read_it(api: Served, folder: str) -> None:

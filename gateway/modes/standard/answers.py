@@ -36,6 +36,12 @@ SERVICE = (
     Field("access", "text", "What the key may do.", values=("read", "write")),
     Field("source", "text", "The service behind it; null when there is none.", null=True),
     Field("capabilities", "texts", "What it can do: `listable`, `versions`, `changes`, …"),
+    Field(
+        "incomplete",
+        "boolean",
+        "True where its upstream did not answer: it may be able to do more.",
+        optional=True,
+    ),
 )
 UPDATE = (
     SYNC,

@@ -6,7 +6,7 @@ from gateway.access.access import Access
 from gateway.modes.standard import wire
 from gateway.modes.standard.call import Call
 from gateway.modes.standard.parameters import wrong
-from gateway.storage import CAPABILITIES, ListQuery, VersionPage, VersionQuery
+from gateway.storage import ListQuery, VersionPage, VersionQuery
 from gateway.storage.paging import LIMIT
 from gateway.web.replies import Reply
 
@@ -26,8 +26,8 @@ def servicelist(call: Call) -> Reply:
 def _service(access: Access, visible: set[str]) -> wire.Item:
     service = access.service
     about = service.about
-    able = [one.__name__ for one in CAPABILITIES if service.find(one) is not None]
-    return {
+    able, unknown = service.capabilities()
+    item: wire.Item = {
         "sid": about.sid,
         "name": about.name or about.sid,
         "type": about.driver,
@@ -36,6 +36,9 @@ def _service(access: Access, visible: set[str]) -> wire.Item:
         "source": about.source if about.source in visible else None,
         "capabilities": [f"{name[0].lower()}{name[1:]}" for name in able],
     }
+    if unknown is not None:
+        item["incomplete"] = True
+    return item
 
 
 def filelist(call: Call) -> Reply:
