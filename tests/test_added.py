@@ -228,6 +228,10 @@ REFUSED: tuple[tuple[str, str, dict[str, Any], str], ...] = (
     ("one", "plian", {}, 'services.one.driver: found "plian"'),
     ("one", "local", {"quotta": "1GiB"}, 'unknown option. Did you mean "quota"'),
     ("one", "local", {"quota": "much"}, "services.one.quota: "),
+    ("one", "local", {"account": "alice"}, "services.one.account: is no option of a driver: give"),
+    ("one", "local", {"driver": "cache"}, "it as --driver."),
+    ("one", "local", {"name": "One"}, "it as --name."),
+    ("one", "local", {"folder": ""}, 'services.one.folder: found ""; allowed: a path'),
     ("one", "front", {}, "services.one.source: missing"),
     ("one", "front", {"source": "bsae"}, 'there is no such service. Did you mean "base"?'),
     ("one", "front", {"source": "one"}, "services stand in front of each other: one → one"),
@@ -246,6 +250,30 @@ def test_what_cannot_be_opened_is_refused_as_a_check_would(
     assert said in str(caught.value)
     worker = site.worker()
     assert sids(worker) == ["base", "layer"]
+
+
+def test_what_every_service_has_is_not_changed_as_an_option(site: Site) -> None:
+    site.add("one", "local")
+    for name, said in (("account", "it stays as it was added"), ("name", "give it as --name")):
+        with pytest.raises(ConfigurationError, match=rf"services\.one\.{name}: .*{said}"):
+            site.editor.change("one", {name: "alice"})
+
+
+def test_a_folder_of_other_things_is_refused_and_of_the_gateways_it_is_not(site: Site) -> None:
+    foreign, used = site.folder / "foreign", site.folder / "used"
+    for folder in (foreign, used):
+        folder.mkdir()
+    (foreign / "letter.txt").write_text("Dear")
+    (used / "lost+found").mkdir()
+    with pytest.raises(ConfigurationError, match=r"other things in it, such as 'letter\.txt'"):
+        site.add("one", "local", folder="foreign")
+    site.add("two", "local", folder="used")
+    worker = site.worker()
+    put(worker, "two")
+    (used / "letter.txt").write_text("Dear")  # it was the gateway's before
+    site.add("three", "local", folder="used")
+    put(worker, "three")
+    assert [*foreign.iterdir()] == [foreign / "letter.txt"]
 
 
 def test_a_folder_of_another_is_refused(site: Site) -> None:

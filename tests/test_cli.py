@@ -375,6 +375,19 @@ def test_services_shows_sizes_and_what_was_made(run: Run) -> None:
     assert "made-one (local), made by API, owner root, 0 objects" in out
 
 
+def test_no_name_commands_a_terminal(run: Run) -> None:
+    red = "\x1b[31mred"
+    assert run("services", "add", "one", "--driver", "local", "--name", red)[0] == 0
+    said = [
+        run("services", "show", "one"),
+        run("services", "add", red, "--driver", "local"),
+        run("keys", "add", "--id", red),
+    ]
+    assert [code for code, _, _ in said] == [0, 1, 2]
+    for _, out, err in said:
+        assert "\x1b" not in out + err and "\\x1b[31mred" in out + err
+
+
 @pytest.mark.usefixtures("processes")
 def test_the_module_is_the_command(folder: Path) -> None:
     done = subprocess.run(

@@ -46,6 +46,10 @@ WRONG = {
         LOCAL.format(sid="loc", folder="l") + CACHE.format(sid="cac", source="mem", folder="l"),
         "both have the folder",
     ),
+    "a store where other things are": (
+        LOCAL.format(sid="loc", folder="other"),
+        "other things in it, such as 'thing'",
+    ),
     "a store among the blocks of another": (
         LOCAL.format(sid="loc", folder="data/blobs/aa"),
         "lies among the files",
@@ -67,6 +71,7 @@ def test_a_check_finds_stores_that_would_fill_one_folder(
 ) -> None:
     text, reason = WRONG[name]
     (tmp_path / "x").mkdir()
+    (tmp_path / "other" / "thing").mkdir(parents=True)
     text = '[services.mem]\ndriver = "local"\n' + text.replace("{top}", tmp_path.as_posix())
     made = chain(tmp_path, text)
     before = sorted(tmp_path.rglob("*"))

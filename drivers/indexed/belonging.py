@@ -12,6 +12,9 @@ from gateway.common import folders, looking
 OBJECTS = "local"
 """The owner of a folder that all stores of objects share."""
 
+KNOWN = (folders.FILE, "index.db")
+"""Of a folder in which a store of objects has been, one is there."""
+
 
 def claim(folder: Path, name: str, kind: Literal["objects", "cache"]) -> None:
     """Have the folder for a store of that kind. Raises `folders.Taken`, and `OSError`."""

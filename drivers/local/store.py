@@ -43,7 +43,11 @@ class Local(IndexedStore):
 
     def places(self, folder: Path | None, sid: str) -> tuple[Place, ...]:
         place = self.folder or folder
-        return () if place is None else (Place(folder=place, owner=belonging.OBJECTS),)
+        if place is None:
+            return ()
+        # The data folder has things of the gateway's in it before there is an index.
+        known = () if self.folder in (None, folder) else belonging.KNOWN
+        return (Place(folder=place, owner=belonging.OBJECTS, known=known),)
 
     def open(self, context: Context) -> None:
         folder = self.folder or context.folder

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from gateway.commands.columns import show, table
+from gateway.commands.columns import say, show, table
 from gateway.commands.command import Command
 from gateway.commands.place import add_place, configured, opened_catalog
 from gateway.services.binding_editor import BindingEditor
@@ -44,7 +44,7 @@ def _add(typed: argparse.Namespace) -> int:
     configuration = configured(typed)
     with opened_catalog(configuration, make=True) as catalog:
         binding = BindingEditor(configuration, catalog).add(_typed(typed))
-    print(f"The binding {binding} is added.")
+    say(f"The binding {binding} is added.")
     return 0
 
 
@@ -52,7 +52,7 @@ def _remove(typed: argparse.Namespace) -> int:
     configuration = configured(typed)
     with opened_catalog(configuration) as catalog:
         binding = BindingEditor(configuration, catalog).remove(_typed(typed))
-    print(f"The binding {binding} is removed.")
+    say(f"The binding {binding} is removed.")
     return 0
 
 

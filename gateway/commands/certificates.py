@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gateway.catalog import CertificateRow
 from gateway.commands import tls
-from gateway.commands.columns import show, table
+from gateway.commands.columns import say, show, table
 from gateway.commands.command import Command
 from gateway.commands.place import add_place, add_place_below, configured, opened_catalog
 from gateway.common import x509
@@ -58,7 +58,7 @@ def _add(typed: argparse.Namespace) -> int:
     with opened_catalog(configuration, make=True) as catalog:
         replaced, said, doubts = CertificateEditor(catalog).set(typed.name, chain, key)
     done, until = "replaced" if replaced else "added", f"{said.expires:%Y-%m-%d}"
-    print(f"The certificate {typed.name} is {done}: for {', '.join(said.hosts)}, until {until}.")
+    say(f"The certificate {typed.name} is {done}: for {', '.join(said.hosts)}, until {until}.")
     show(f"WARNING: clients may refuse it: {one}." for one in doubts)
     show(_notes(configuration, said.hosts))
     return 0
@@ -80,7 +80,7 @@ def _notes(configuration: Configuration, hosts: tuple[str, ...]) -> Iterator[str
 def _remove(typed: argparse.Namespace) -> int:
     with opened_catalog(configured(typed)) as catalog:
         CertificateEditor(catalog).remove(typed.name)
-    print(f"The certificate {typed.name} is removed.")
+    say(f"The certificate {typed.name} is removed.")
     return 0
 
 

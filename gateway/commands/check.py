@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from gateway.catalog import CatalogError, find_master
 from gateway.commands import connectivity, start_screen, tls
-from gateway.commands.columns import show
+from gateway.commands.columns import say, show
 from gateway.commands.command import Command
 from gateway.commands.place import (
     add_place,
@@ -38,27 +38,27 @@ def _run(typed: argparse.Namespace) -> int:
         raise CatalogError(f"{problem} {data_folder.CHOOSE}")
     find_master(configuration.data, os.environ)
     if configuration.plugins.problems:
-        print(f"gateway: {configuration.plugins.message}", file=sys.stderr)
+        say(f"gateway: {configuration.plugins.message}", sys.stderr)
         show(f'The service "{one}": {why}.' for one, why in configuration.left_out.items())
         return 1
     Chain(configuration).check_places(configuration.data)
-    print(f"The configuration is fine: {configuration.origin.path or 'defaults, without a file'}.")
+    say(f"The configuration is fine: {configuration.origin.path or 'defaults, without a file'}.")
     options = configuration.server
-    print(f"  server     {server}, {count_workers(configuration, server)[1]}")
-    print(f"  data       {configuration.data or 'in memory: nothing is kept'}")
+    say(f"  server     {server}, {count_workers(configuration, server)[1]}")
+    say(f"  data       {configuration.data or 'in memory: nothing is kept'}")
     for listener in options.listeners:
-        print(f"  listens at {listener.address}{' with TLS' if listener.tls else ''}")
+        say(f"  listens at {listener.address}{' with TLS' if listener.tls else ''}")
     for other in configuration.listeners:
-        print(f"  listens at {other.listener.address}, for {other.kind.protocol}")
+        say(f"  listens at {other.listener.address}, for {other.kind.protocol}")
     for one in certificates:
-        print(f"  TLS        {one}")
+        say(f"  TLS        {one}")
     for one in start_screen.services(configuration.services):
-        print(f"  service    {one}")
+        say(f"  service    {one}")
     for note in _beside(configuration):
-        print(note)
+        say(note)
     listeners = [one.address for one in options.listeners]
     for warning in start_screen.unsafe(configuration, listeners, server):
-        print(f"WARNING: {warning}")
+        say(f"WARNING: {warning}")
     return _connected(configuration) if typed.connect else 0
 
 

@@ -25,6 +25,7 @@ from gateway.commands import (
     services,
     version,
 )
+from gateway.commands.columns import plain, say
 from gateway.commands.command import Command
 from gateway.config import ConfigurationError
 from gateway.plugins.finding import PluginError, Plugins
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str] | None = None, *, plugins: Plugins | None = No
         code = typed.run(typed)
         sys.stdout.flush()
     except EXPECTED as error:
-        print(f"gateway: {error}", file=sys.stderr)
+        say(f"gateway: {error}", sys.stderr)
         return 1
     except BrokenPipeError:  # what is printed went to `head`, which has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what still waits
@@ -73,6 +74,9 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        super()._print_message(plain(message), file)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         typed, unknown = super().parse_known_args(args, namespace)

@@ -9,6 +9,7 @@ import argparse
 import sys
 
 from gateway.commands import control
+from gateway.commands.columns import say
 from gateway.commands.command import Command
 from gateway.commands.place import add_place, data_folder
 from gateway.servers import CannotServe
@@ -33,7 +34,7 @@ def _run(typed: argparse.Namespace) -> int:
             " --config? Give the same here."
         )
     for reason in filter(None, said):
-        print(f"gateway: {reason}", file=sys.stderr)
+        say(f"gateway: {reason}", sys.stderr)
     if any(said):
         print("The gateway goes on with the configuration that it had.", file=sys.stderr)
         return 1

@@ -21,6 +21,7 @@ from typing import TextIO
 
 from gateway.catalog import CatalogError, FirstCredential, prepare
 from gateway.commands import start_screen, tls
+from gateway.commands.columns import plain, say
 from gateway.commands.command import Command
 from gateway.commands.control import Control
 from gateway.commands.place import add_config, configured
@@ -74,7 +75,7 @@ def serve(configuration: Configuration, out: TextIO | None = None) -> int:
     try:
         return _serve(configuration, out or sys.stdout)
     except (CannotServe, CatalogError, ChainError) as error:
-        print(f"gateway: {error}", file=sys.stderr)
+        say(f"gateway: {error}", sys.stderr)
         return 1
     except KeyboardInterrupt:  # before a server took the signal over
         return 0
@@ -178,7 +179,7 @@ class _Screen:
             workers=self.workers,
             credential=credential,
         )
-        print(screen, file=self.out, flush=True)
+        print(plain(screen), file=self.out, flush=True)
 
     def end(self) -> None:
         if self.credential is not None and self.configuration.data is not None:

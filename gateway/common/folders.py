@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import errno
 import secrets
+from collections.abc import Collection
 from pathlib import Path
 
 from gateway.common import private
 
 FILE = "belongs-to"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_OF_DISKS = frozenset({"lost+found", "System Volume Information", "$RECYCLE.BIN"})
+"""Nobody's, in the first folder of a disk."""
 
 
 class Taken(ValueError):
@@ -44,6 +47,22 @@ def refusal(folder: Path, name: str) -> str:
     """Why `name` may not have it; "" when it may."""
     said = owner(folder)
     return f"The folder {folder} {taken(said)}" if said not in ("", name) else ""
+
+
+def foreign(folder: Path, known: Collection[str]) -> str:
+    """Why a folder is nobody's to fill that has things in it, and none of the names that are
+    `known`; "" when it may be. Raises `OSError`."""
+    try:
+        found = {one.name for one in folder.iterdir() if not one.name.startswith(".")}
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    found -= _OF_DISKS
+    if not found or not found.isdisjoint(known):
+        return ""
+    return (
+        f"The folder {folder} has other things in it, such as {min(found)!r}, and nothing of the"
+        " gateway's: choose one that is empty, or not there yet."
+    )
 
 
 def taken(said: str) -> str:

@@ -169,6 +169,8 @@ class Decoder:
             return self._list(origin, get_args(base)[0], found, place)
         if origin is not None:
             return self._mapping(get_args(base)[1], found, place)
+        if base is Path and not found:
+            return self._wrong(place, found, describe(base))
         if base is Path:
             return located(self.problems, self.folder, found, place)
         if base in _PARSED:

@@ -97,13 +97,17 @@ def conflicts(found: Iterable[tuple[str, Place]]) -> Iterator[str]:
 def _of_another(one: Placed) -> str:
     try:
         if not one.place.tree:
-            return folders.refusal(one.place.folder, one.place.owner)
+            return folders.refusal(one.place.folder, one.place.owner) or _foreign(one.place)
         place, said = folders.above(one.place.folder)
     except OSError:
         return ""  # who opens it says why it cannot be read
     if said and _fills(place, one.real):
         return f"{one.place.folder} is kept by a store ({said}), and is no tree of files."
     return ""
+
+
+def _foreign(place: Place) -> str:
+    return folders.foreign(place.folder, place.known) if place.known else ""
 
 
 def _between(outer: Placed, inner: Placed) -> str:

@@ -20,7 +20,7 @@ from gateway.catalog.stores import Stores
 from gateway.common.nearest_name import nearest
 from gateway.config import SID, SID_RULE, SOURCE, Configuration, ConfigurationError, Declared
 from gateway.config.problems import ConfigProblem, Problems, join
-from gateway.config.services import SETTINGS, portable
+from gateway.config.services import COMMON, SETTINGS, portable
 from gateway.services.chain import Chain
 from gateway.services.soundness import sound, wrong
 from gateway.services.stored import binding_of, confined, decoded, reader
@@ -30,6 +30,10 @@ Table = Mapping[str, Any]
 
 _TRIES = 10
 _SUFFIXES = ("_env", "_file")
+_CHANGED = {
+    **dict.fromkeys(COMMON, "it stays as it was added: remove the service, and add it again."),
+    "name": "give it as --name.",
+}
 
 
 class ServiceEditor:
@@ -55,6 +59,7 @@ class ServiceEditor:
         self._refuse_declared(sid)
         if not SID.fullmatch(sid):
             raise ConfigurationError([ConfigProblem(join("services", sid), f"{SID_RULE}.")])
+        _refuse_beside(sid, options, {one: f"give it as --{one}." for one in COMMON})
         table = {**options, "driver": driver, "name": name, "account": account}
 
         def add(stores: Stores) -> None:
@@ -67,6 +72,7 @@ class ServiceEditor:
         self, sid: str, options: Table, *, unset: Iterable[str] = (), name: str | None = None
     ) -> None:
         """Give it these options besides those that it has, and take `unset` away."""
+        _refuse_beside(sid, options, _CHANGED)
 
         def change(stores: Stores) -> None:
             row = self._row(sid, stores)
@@ -199,6 +205,18 @@ class ServiceEditor:
 
     def _chain(self, services: Mapping[str, Declared]) -> Chain:
         return Chain(replace(self.configuration, services=services))
+
+
+def _refuse_beside(sid: str, options: Table, beside: Mapping[str, str]) -> None:
+    """Raise `ConfigurationError` for what every service has, and is no option of a driver."""
+    place = join("services", sid)
+    problems = [
+        ConfigProblem(join(place, name), f"is no option of a driver: {text}")
+        for name, text in beside.items()
+        if name in options
+    ]
+    if problems:
+        raise ConfigurationError(problems)
 
 
 def unless_changed(catalog: Catalog, change: Callable[[Stores], None]) -> None:

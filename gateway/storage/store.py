@@ -128,11 +128,13 @@ class Probe:
 class Place:
     """A folder of this machine that a store fills. Stores that say the same `owner` share
     it. `tree`: all below it are the store's objects; else only what it makes itself, in
-    files there and in a folder `blobs`."""
+    files there and in a folder `blobs`. `known`: names of which a folder that it has filled
+    has one; where other things lie it is refused. Without any it takes every folder."""
 
     folder: Path
     owner: str
     tree: bool = False
+    known: tuple[str, ...] = ()
 
 
 class Store(ABC):
