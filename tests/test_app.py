@@ -146,7 +146,6 @@ def test_a_binding_takes_its_prefix_off_the_path() -> None:
     request = environ("/images/a//b", "environ")
     found = json.loads(Called(app, request).body)
     assert (found["path"], found["SCRIPT_NAME"]) == ("/a//b", "/images")
-    assert request_head.full_path(request) == "/images/a//b"
     assert request["gateway.binding"] is binding
 
 

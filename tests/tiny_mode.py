@@ -52,7 +52,8 @@ def _answer(name: str, environ: dict[str, Any], start: Start) -> Iterable[bytes]
     environ["gateway.record"].operation = action
     if action in ACTIONS:
         return ACTIONS[action](environ, start, argument)
-    return _text(start, f"{name} {environ['REQUEST_METHOD']} {request_head.full_path(environ)}")
+    path = environ.get("SCRIPT_NAME", "") + request_head.path(environ)
+    return _text(start, f"{name} {environ['REQUEST_METHOD']} {path}")
 
 
 def _text(start: Start, text: str, status: str = "200 OK") -> list[bytes]:

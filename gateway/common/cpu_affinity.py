@@ -21,7 +21,8 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+
+from gateway.common.locks import FileLock
 
 FILE = "worker-{}"
 
@@ -69,21 +70,15 @@ def claim(folder: Path | None, workers: int) -> Cores:
     return Cores()
 
 
-_HELD: list[IO[bytes]] = []
+_HELD: list[FileLock] = []
 """The lock of this process, which goes with it."""
 
 
 def _locked(file: Path) -> bool:
     """Whether this process has the file now."""
-    if sys.platform == "linux":
-        import fcntl
-
-        handle = file.open("ab")
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            handle.close()
-            return False
-        _HELD.append(handle)
+    lock = FileLock(file)
+    if lock.try_acquire():
+        _HELD.append(lock)
         return True
+    lock.close()
     return False

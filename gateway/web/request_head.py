@@ -57,22 +57,15 @@ def restore(environ: dict[str, Any]) -> None:
         environ["PATH_INFO"] = unquote_to_bytes(target).decode("latin-1")
 
 
-def full_path(environ: Mapping[str, Any]) -> str:
-    """The path that the client asked for, percent-decoded exactly once: what is signed.
+def path(environ: Mapping[str, Any]) -> str:
+    """The path that the client asked for, below the prefix of the binding by which the request
+    came, percent-decoded exactly once.
 
     Raises `ValueError` when it is not UTF-8.
     """
-    return _text(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""))
-
-
-def path(environ: Mapping[str, Any]) -> str:
-    """The same below the prefix of the binding by which the request came."""
-    return _text(environ.get("PATH_INFO", ""))
-
-
-def _text(path: str) -> str:
+    text: str = environ.get("PATH_INFO", "")
     # Nearly all paths are ASCII, which is the same text in both encodings.
-    return path if path.isascii() else path.encode("latin-1").decode("utf-8")
+    return text if text.isascii() else text.encode("latin-1").decode("utf-8")
 
 
 def parse_query(text: str) -> dict[str, str]:
