@@ -204,6 +204,10 @@ def _load(
     from gateway.servers.granian_parent import say
     from gateway.servers.granian_worker import Served, serve
 
+    def refuse(reason: str) -> NoReturn:
+        say(notes, kind, reason)
+        _wait_for_end(parent)
+
     ending = Ending()
     _be_told_once(ending, plan.drain)
     allow_many_files()
@@ -212,13 +216,10 @@ def _load(
         certificates = [certificates_of(one) for one in (*plan.listen, *plan.protocols)]
         loaded = plan.load()
     except CannotServe as error:
-        say(notes, kind, str(error))
-        _wait_for_end(parent)
+        refuse(str(error))
     except Exception as error:  # a driver's mistake: another worker would make it too
         traceback.print_exc()
-        reason = f"A worker cannot start: {type(error).__name__}, see the traceback."
-        say(notes, kind, reason)
-        _wait_for_end(parent)
+        refuse(f"A worker cannot start: {type(error).__name__}, see the traceback.")
     loaded.admission.cores = cores
     ending.loaded = loaded
     at_the_end(ending.close_and_leave)
@@ -228,8 +229,8 @@ def _load(
     if loaded.prepare is not None:
         arguments = (loaded.prepare, orders, notes)
         threading.Thread(target=_take_orders, args=arguments, name="orders", daemon=True).start()
-    say(notes, kind)
-    return partial(serve, Served(loaded, plan, certificates, folder))
+    begun = partial(say, notes, kind)
+    return partial(serve, Served(loaded, plan, certificates, folder, begun, refuse))
 
 
 def _take_orders(

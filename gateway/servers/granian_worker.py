@@ -14,11 +14,11 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
-from gateway.servers import Loaded, Plan
+from gateway.servers import CannotServe, Loaded, Plan
 from gateway.servers.added_certificates import ListenerCertificates
 from gateway.servers.certificates import Certificate, FileCertificates
 from gateway.servers.granian_inside import BACKLOG, SocketServer, SocketServers
@@ -32,12 +32,14 @@ GRACE = 10.0
 
 class Served(NamedTuple):
     """`certificates` are those of `plan.listen`, then of `plan.protocols`; `folder` is for
-    sockets of its own."""
+    sockets of its own. `begun` says that it serves, `refuse` why it cannot."""
 
     loaded: Loaded
     plan: Plan
     certificates: Sequence[FileCertificates | None]
     folder: Path | None
+    begun: Callable[[], None]
+    refuse: Callable[[str], NoReturn]
 
 
 def serve(served: Served, sockets: Sequence[socket.socket], servers: SocketServers) -> None:
@@ -45,14 +47,18 @@ def serve(served: Served, sockets: Sequence[socket.socket], servers: SocketServe
     asked = len(served.plan.listen)
     shown = [_shown(one, served.loaded) for one in served.certificates]
     at = list(zip(sockets, shown, strict=True))
+    try:
+        served.loaded.listen([_listening(*one) for one in at[asked:]])
+    except CannotServe as error:
+        served.refuse(str(error))
     listeners = [_Listener(*one, served, servers) for one in at[:asked]]
-    served.loaded.listen([_listening(*one) for one in at[asked:]])
 
     def stop(*_: object) -> None:
         for one in listeners:
             one.stop()
 
     signal.signal(signal.SIGTERM, stop)
+    served.begun()
     for one in listeners:
         one.wait()
 

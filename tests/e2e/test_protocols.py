@@ -128,6 +128,26 @@ def test_another_protocol_reads_through_access_and_follows_a_reload(
 
 
 @pytest.mark.parametrize("server", SERVERS)
+def test_one_that_cannot_begin_at_the_start_ends_the_gateway(
+    site: Path, tmp_path: Path, server: str
+) -> None:
+    text = f"""
+[[listeners]]
+protocol = "moody"
+address = "127.0.0.1:{free_port()}"
+fails = "1"
+counts = '{tmp_path / "counts"}'
+"""
+    with (
+        pytest.raises(AssertionError, match="ended before it was ready"),
+        serving(tmp_path, "--server", server, "--memory", config=text, site=site),
+    ):
+        pass
+    said = (tmp_path / "log").read_text(encoding="utf-8").splitlines()
+    assert said[-1] == "gateway: A listener of moody cannot be started: OSError, see the log."
+
+
+@pytest.mark.parametrize("server", SERVERS)
 def test_one_that_does_not_begin_is_refused_and_one_that_does_not_in_time_replaced(
     site: Path, tmp_path: Path, server: str
 ) -> None:
