@@ -135,7 +135,7 @@ class Cursors:
                 if self._connection is None:
                     self._connection = self._open()
                 yield self._connection
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OSError) as error:
                 raise StorageError(f"{self._path or FILE}: {error}") from error
 
     def _open(self) -> sqlite3.Connection:

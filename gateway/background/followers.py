@@ -174,15 +174,13 @@ class Following:
 
     def _stand(self, follower: _Follower) -> None:
         give_back = self._exclusive.take(follower.name)
-        if give_back is None:
-            return
+        if give_back is not None:
+            follower.lead(give_back, self._look_again)
 
-        def over() -> None:
-            give_back()
-            with self._changed:
-                self._changed.notify()  # should it have died, it is to lead again
-
-        follower.lead(over)
+    def _look_again(self) -> None:
+        """Who leads no more may have died: then it is to lead again."""
+        with self._changed:
+            self._changed.notify()
 
     def _gauges(self) -> Iterable[tuple[Key, float]]:
         now = self._clock()
@@ -214,16 +212,17 @@ class _Follower:
         self._thread: threading.Thread | None = None
         self.leads = False
 
-    def lead(self, over: Callable[[], None]) -> None:
-        """Until it is ended. `over` is called then, or at once where it cannot begin."""
-        name = f"follower {self.name}"
-        self._thread = threading.Thread(target=self._run, args=(over,), name=name, daemon=True)
+    def lead(self, give_back: Callable[[], None], over: Callable[[], None]) -> None:
+        """Until it is ended, then give the lead back. `over` is called when it may lead again."""
+        self._thread = threading.Thread(
+            target=self._run, args=(give_back, over), name=f"follower {self.name}", daemon=True
+        )
         self.leads = True
         try:
             self._thread.start()
         except RuntimeError:  # the system gives no more threads
             self._thread, self.leads = None, False
-            over()
+            give_back()
             raise
 
     def end(self) -> None:
@@ -249,7 +248,7 @@ class _Follower:
         """How far it is, for good: what is under way is not written down any more."""
         self._reading.forget()
 
-    def _run(self, over: Callable[[], None]) -> None:
+    def _run(self, give_back: Callable[[], None], over: Callable[[], None]) -> None:
         try:
             self._reading.begin()
             while not self._ended:
@@ -262,6 +261,8 @@ class _Follower:
             with suppress(StorageError):  # what was begun is known: it is handed again
                 self._reading.save()
         finally:
+            give_back()
+            self._sleep(LOOK)  # unless it was ended: what ends it may do so again
             self.leads = False
             over()
 

@@ -247,7 +247,7 @@ def test_who_ends_by_what_nobody_foresaw_leads_again_from_where_another_was(
             return unwatch
 
     def delay(failures: int) -> float:
-        if failures == 2:
+        if failures == 2 or feed.error is not None:
             raise KeyError(failures)
         return 0.0
 
@@ -264,6 +264,11 @@ def test_who_ends_by_what_nobody_foresaw_leads_again_from_where_another_was(
     target.await_(lambda one: one.taken[-1] == ([3], False))
     assert target.taken[1:4] == [([2], False), ([2], True), ([2], True)]
     assert [type(one) for one in ended] == [KeyError]
+    feed.error, begun = OSError(), time.monotonic()
+    feed.wake()
+    time.sleep(10 * followers.LOOK)
+    looks = (time.monotonic() - begun) / followers.LOOK
+    assert len(ended) <= 2 + looks, "it is in no hurry to end again"
 
 
 def test_of_two_configurations_the_newer_follows_and_the_older_when_that_is_given_up(
