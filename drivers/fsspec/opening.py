@@ -117,7 +117,8 @@ class Target:
         try:
             fs, root = url_to_fs(self.url, **given)
         except (TypeError, KeyError) as error:  # fsspec hands options to constructors as they are
-            raise OriginFailed(f"storage_options do not fit {self.protocol}: {error}") from error
+            text = f"storage_options do not fit {self.protocol} ({type(error).__name__})."
+            raise OriginFailed(text) from error
         internals.settle(fs, timeout)
         return Connected(fs, str(root).rstrip("/"))
 

@@ -287,6 +287,13 @@ class Access:
         if not (of("read", want.version) in self._always and "list" in self._always):
             self._object("read", key, want)
 
+    def require_of(self, action: Action, info: ObjectInfo, version: str | None = None) -> None:
+        """Raise unless it may be done to an object (of a version that was named: to that),
+        which was looked at."""
+        action = of(action, version)
+        if action not in self._always and not self._may_any(action, info.key):
+            self._require_of(action, info)
+
     def authorize(self, action: Action, key: str, version: str | None = None) -> ObjectInfo:
         """The object, for who may do `action` to it."""
         return self._object(action, key, Get(version=version))

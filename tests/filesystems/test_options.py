@@ -86,7 +86,7 @@ def test_options_that_do_not_fit_are_told_without_their_values() -> None:
     store.open(Context())
     with pytest.raises(OriginFailed) as raised:
         store.stat("k")
-    assert "value" not in str(raised.value)
+    assert str(raised.value) == "storage_options do not fit sftp (TypeError)."
 
 
 def test_memory_lives_in_one_process_and_a_folder_does_not(tmp_path: Path) -> None:

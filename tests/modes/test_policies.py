@@ -169,6 +169,27 @@ def test_what_is_denied_through_s3_is_denied_through_standard_and_for_the_owner(
     assert gateway.policy().body == b""
 
 
+def test_tags_are_copied_by_who_may_read_them(gateway: Gateway) -> None:
+    s3 = gateway.s3()
+    s3.put_object(Bucket="bucket", Key="shared/a", Body=b"", Tagging="color=red")
+    gateway.policy("deny * read-tags,read-version-tags shared/a")
+    copy = {"Bucket": "bucket", "Key": "copy"}
+    tagged = {"Bucket": "bucket", "Key": "shared/a"}
+    assert refused(s3.copy_object, **copy, CopySource=tagged)
+    assert refused(s3.copy_object, **copy, CopySource=tagged, TaggingDirective="COPY")
+    own = {"TaggingDirective": "REPLACE", "Tagging": "color=blue"}
+    assert not refused(s3.copy_object, **copy, CopySource=tagged, **own)
+    assert not refused(s3.copy_object, **copy, CopySource={**tagged, "Key": "open/a"})
+    s3.put_object(Bucket="bucket", Key="shared/a", Body=b"")  # without tags nothing is read
+    assert not refused(s3.copy_object, **copy, CopySource=tagged)
+    gateway.policy("allow bob list,read,write,write-tags *")
+    s3.put_object(Bucket="bucket", Key="shared/a", Body=b"", Tagging="color=red")
+    assert refused(gateway.s3("bob").copy_object, **copy, CopySource=tagged)
+    gateway.policy("allow bob list,read,write,write-tags,read-tags *")
+    assert not refused(gateway.s3("bob").copy_object, **copy, CopySource=tagged)
+    assert s3.get_object_tagging(**copy)["TagSet"] == [{"Key": "color", "Value": "red"}]
+
+
 def test_who_is_given_something_gets_that_and_no_more(gateway: Gateway) -> None:
     bob = gateway.s3("bob")
     assert refused(bob.get_object, Bucket="bucket", Key="shared/a")

@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from gateway.access.grants import Grant
 from gateway.access.rules import EVERYONE
@@ -44,6 +45,20 @@ def test_a_bucket_is_made_listed_and_removed(s3: Served) -> None:
     assert "short-lived" not in names(client)
     assert refused(client.head_bucket, Bucket="short-lived")[0] == 404
     assert refused(client.delete_bucket, Bucket="short-lived") == (404, "NoSuchBucket")
+
+
+def test_the_name_of_a_service_that_is_gone_is_taken_while_it_has_something(s3: Served) -> None:
+    s3.gateway.chain.buckets.create("undeclared")  # as the `local` driver leaves it
+    said: ClientError | None = None
+    try:
+        s3.client().create_bucket(Bucket="undeclared")
+    except ClientError as error:
+        said = error
+    assert said is not None
+    assert said.response["ResponseMetadata"]["HTTPStatusCode"] == 409
+    assert said.response["Error"]["Code"] == "BucketAlreadyExists"
+    assert "what it stored is kept" in said.response["Error"]["Message"]
+    assert refused(s3.client().head_bucket, Bucket="undeclared")[0] == 404
 
 
 def test_buckets_are_listed_in_pages(s3: Served) -> None:

@@ -20,7 +20,7 @@ from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.resources import parameters
-from gateway.storage import AlreadyExists, BadKey
+from gateway.storage import AlreadyExists, BadKey, NoSuchStore
 
 LEGACY_REGION = "us-east-1"
 _MOST_BUCKETS = 10_000
@@ -125,7 +125,14 @@ def _refuse_settings(request: S3Request) -> None:
 
 def _exists(request: S3Request, wanted: list[Grant]) -> None:
     """What to say of a bucket that is there: nothing, when that is as well."""
-    found: Access = request.gateway.access(request.identity, request.bucket)
+    try:
+        found: Access = request.gateway.access(request.identity, request.bucket)
+    except NoSuchStore:  # the name is taken, and by no service that is there now
+        raise S3Problem(
+            "BucketAlreadyExists",
+            "There was a service of that name, and what it stored is kept. Choose another name.",
+            BucketName=request.bucket,
+        ) from None
     if found.service.owner != request.identity.account:
         raise S3Problem("BucketAlreadyExists", BucketName=request.bucket)
     if request.region != LEGACY_REGION:

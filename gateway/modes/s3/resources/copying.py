@@ -120,6 +120,8 @@ def copy_object(request: S3Request) -> Reply:
     for again in reversed(range(_TRIES)):
         seen = _look(request)
         _refuse_nothing(request, seen, replaces)
+        if seen.info.tags and not retags:  # they go along, so they are read, too
+            seen.access.require_of("read-tags", seen.info, seen.named.version)
         options = of_copy(fresh, seen.info, replaces=replaces, retags=retags)
         try:
             info = request.access.copy(seen.access, seen.named.key, request.key, seen.want, options)
