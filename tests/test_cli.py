@@ -375,6 +375,42 @@ def test_services_shows_sizes_and_what_was_made(run: Run) -> None:
     assert "made-one (local), made by API, owner root, 0 objects" in out
 
 
+def test_what_another_account_stored_under_a_name_is_not_given_away_unsaid(
+    run: Run, folder: Path
+) -> None:
+    (folder / "gateway.toml").write_text(f'{CONFIGURATION}[[accounts]]\nid = "alice"\n')
+    add = ("services", "add", "one", "--driver", "local")
+    assert run(*add, "--account", "alice")[2].endswith("--data or --config.\n")
+    for account, warning in (("alice", ""), ("root", "a service of that id was alice's")):
+        assert run("services", "remove", "one")[0] == 0
+        code, out, err = run(*add, "--account", account)
+        assert (code, out) == (0, "The service one is added.\n")
+        assert warning in err and bool(warning) == bool(err)
+
+
+def test_a_name_that_nothing_has_is_told(run: Run, folder: Path) -> None:
+    """A bucket may get it later: it is no problem."""
+    text = CONFIGURATION.replace("archive = ", 'archve = "read", made-one = "read", archive = ')
+    (folder / "gateway.toml").write_text(text)
+    note = 'NOTE: the access of the key "reader" names "archve", and there is no such service.'
+    for started in (False, True):
+        code, out, _ = run("check")
+        assert code == 0
+        assert f'{note} Did you mean "archive"?' in out
+        assert ('"made-one"' in out) == (not started)
+        runtime = open_runtime(configuration(), environ={})
+        if not started:
+            runtime.create(Identity(key="k", account="root", access="admin"), "made-one")
+        runtime.close()
+    names = "archive=read,made-one=read,archvie=read"
+    code, _, err = run("keys", "add", "--id", "some", "--access", names)
+    assert code == 0
+    assert (
+        'key "some" names "archvie", and there is no such service. Did you mean "archive"?' in err
+    )
+    assert err.count("NOTE") == 1
+
+
 def test_no_name_commands_a_terminal(run: Run) -> None:
     red = "\x1b[31mred"
     assert run("services", "add", "one", "--driver", "local", "--name", red)[0] == 0
@@ -509,6 +545,12 @@ def test_bindings_are_added_listed_and_removed(run: Run, folder: Path) -> None:
     assert run("bindings", "add", *door, "--mode", "s3", "--service", "archive")[1] == (
         "The binding img.example.com/x is added.\n"
     )
+    at = ("bindings", "add", "--mode", "s3", "--port")
+    assert run(*at, "9000", "--prefix", "/here")[2] == ""
+    code, _, err = run(*at, "1234")
+    assert (code, "where nothing listens" in err) == (0, True)
+    for gone in (("--port", "9000", "--prefix", "/here"), ("--port", "1234")):
+        assert run("bindings", "remove", *gone)[0] == 0
     code, out, _ = run("bindings", "list")
     assert code == 0
     assert [line.split() for line in out.splitlines()[1:]] == [

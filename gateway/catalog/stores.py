@@ -29,6 +29,10 @@ _NUMBER = "changes of stores"
 """In `meta`: how often services of this kind, and bindings, have changed."""
 
 
+_OWNER = "last owner of "
+"""In `meta`, before the id of a service of this kind that was removed."""
+
+
 class BindingRow(NamedTuple):
     """ "" and 0 for what it does not say."""
 
@@ -98,6 +102,11 @@ class StoreTable(ServiceTable):
         except IntegrityError:
             raise AlreadyExists(f"There is a service {sid!r}.") from None
 
+    def last_owner(self, sid: str) -> str:
+        """Of the last service of this kind and id that was removed; "" when there was none."""
+        with self._database.reading() as connection:
+            return get_meta(connection, f"{_OWNER}{sid}") or ""
+
     def change_store(
         self, row: ServiceRow, options: Mapping[str, Any], *, name: str, since: int
     ) -> None:
@@ -120,6 +129,7 @@ class StoreTable(ServiceTable):
             connection.execute(delete(STORES).where(STORES.c.service == row.id))
             if not remove_row(connection, row.id, settings=settings):
                 raise NoSuchStore(name=row.sid)
+            set_meta(connection, f"{_OWNER}{row.sid}", row.owner)
 
         self._database.removing(_counted(since, remove))
 

@@ -8,12 +8,13 @@ line can be seen by others.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from gateway.access.identity import ROOT_ACCOUNT
-from gateway.commands.columns import show, table
+from gateway.commands.columns import say, show, table
 from gateway.commands.command import Command
 from gateway.commands.place import add_place_below, configured, opened_catalog
 from gateway.config import ConfigurationError, Declared
@@ -76,8 +77,15 @@ def _editing(typed: argparse.Namespace, *, make: bool = False) -> Iterator[Servi
 def _add(typed: argparse.Namespace) -> int:
     with _editing(typed, make=True) as editor:
         options = _options(editor.configuration.plugins, typed.driver, typed)
-        editor.add(typed.sid, typed.driver, options, name=typed.name or "", account=typed.account)
+        name, account = typed.name or "", typed.account
+        before = editor.add(typed.sid, typed.driver, options, name=name, account=account)
     print(f"The service {typed.sid} is added.")
+    if before:
+        say(
+            f"WARNING: a service of that id was {before}'s, and was removed: what it stored is"
+            f" {account}'s now, where it is there still.",
+            sys.stderr,
+        )
     return 0
 
 

@@ -6,8 +6,10 @@ One that runs follows within a second.
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
+from gateway.commands import hints
 from gateway.commands.columns import say, show, table
 from gateway.commands.command import Command
 from gateway.commands.place import add_place, configured, opened_catalog
@@ -45,6 +47,10 @@ def _add(typed: argparse.Namespace) -> int:
     with opened_catalog(configuration, make=True) as catalog:
         binding = BindingEditor(configuration, catalog).add(_typed(typed))
     say(f"The binding {binding} is added.")
+    # A gateway that was started with --listen listens elsewhere, too.
+    ports = {one.address.port for one in configuration.server.listeners}
+    for hint in hints.deaf(binding, ports):
+        say(f"WARNING: by the configuration, {hint}", sys.stderr)
     return 0
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 
 from gateway.catalog import CatalogError, find_master
-from gateway.commands import connectivity, start_screen, tls
+from gateway.commands import connectivity, hints, start_screen, tls
 from gateway.commands.columns import say, show
 from gateway.commands.command import Command
 from gateway.commands.place import (
@@ -63,15 +63,18 @@ def _run(typed: argparse.Namespace) -> int:
 
 
 def _beside(configuration: Configuration) -> Iterator[str]:
-    """What is to be said of services that were added while the gateway ran."""
+    """What is to be said beside the services that were added while the gateway ran."""
     if not has_run(configuration):
+        yield from (f"NOTE: {one}" for one in hints.declared_keys(configuration, None))
         return
     try:
         with opened_catalog(configuration) as catalog:
             added = catalog.stores().services.keys()
+            notes = [*hints.declared_keys(configuration, catalog)]
     except (CatalogError, Unavailable) as error:
         yield f"WARNING: what was added to the catalog is not known: {error}"
         return
+    yield from (f"NOTE: {one}" for one in notes)
     yield from (f"NOTE: {hidden(sid)}" for sid in configuration.services if sid in added)
 
 

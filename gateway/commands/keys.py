@@ -9,7 +9,8 @@ from typing import cast
 
 from gateway.access.identity import LEVELS, ROOT_ACCOUNT, SERVICE_LEVELS, KeyAccess
 from gateway.catalog import KeyInfo
-from gateway.commands.columns import show, table
+from gateway.commands import hints
+from gateway.commands.columns import say, show, table
 from gateway.commands.command import Command
 from gateway.commands.place import add_place, configured, opened_catalog
 from gateway.config import ID, ID_RULE, SID, SID_RULE
@@ -81,15 +82,20 @@ def _list(typed: argparse.Namespace) -> int:
 
 
 def _add(typed: argparse.Namespace) -> int:
-    with opened_catalog(configured(typed), make=True) as catalog:
+    configuration = configured(typed)
+    with opened_catalog(configuration, make=True) as catalog:
+        known, is_bucket = hints.services(configuration, catalog)
         made = catalog.add_key(
             id=typed.id or "",
             account=typed.account,
             access=typed.access,
             description=typed.description,
         )
+        notes = [*hints.unknown_services(made.id, typed.access, known, is_bucket)]
     print(f"access key  {made.id}\nsecret key  {made.secret.reveal()}")
     print("The secret is not shown again.", file=sys.stderr)
+    for note in notes:
+        say(f"NOTE: {note}", sys.stderr)
     return 0
 
 

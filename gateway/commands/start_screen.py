@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Protocol
 
 from gateway.access.identity import ROOT_ACCOUNT
-from gateway.commands import tls
+from gateway.commands import hints, tls
 from gateway.common.units import format_size
 from gateway.config import Address, Configuration, Declared
 from gateway.modes import Documented
@@ -144,8 +144,7 @@ def unsafe(
     yield from tls.warnings(configuration)
     ports = {port for _, port in listeners}
     for binding in configuration.bindings:
-        if binding.port is not None and binding.port not in ports:
-            yield f"a binding waits at port {binding.port}, where nothing listens."
+        yield from hints.deaf(binding, ports)
     if server == "granian" and options.trusted_proxies and options.proxy_headers != "forwarded":
         yield (
             "granian takes X_Forwarded_For for X-Forwarded-For: unless the proxy drops names with"

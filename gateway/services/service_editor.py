@@ -54,8 +54,9 @@ class ServiceEditor:
 
     def add(
         self, sid: str, driver: str, options: Table, *, name: str = "", account: str = ROOT_ACCOUNT
-    ) -> None:
-        """`options` as a file has them, links too."""
+    ) -> str:
+        """`options` as a file has them, links too. Who owned the one of that id that was removed
+        before, whose objects may be there still; "" for nobody else."""
         self._refuse_declared(sid)
         if not SID.fullmatch(sid):
             raise ConfigurationError([ConfigProblem(join("services", sid), f"{SID_RULE}.")])
@@ -67,6 +68,8 @@ class ServiceEditor:
             self.catalog.add_store(sid, account, driver, kept, name=name, since=stores.number)
 
         unless_changed(self.catalog, add)
+        before = self.catalog.last_owner(sid)
+        return before if before != account else ""
 
     def change(
         self, sid: str, options: Table, *, unset: Iterable[str] = (), name: str | None = None

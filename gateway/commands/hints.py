@@ -1,0 +1,46 @@
+"""What is no mistake, and may not be meant: told beside what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+
+from gateway.access.identity import KeyAccess
+from gateway.catalog import Catalog
+from gateway.common.nearest_name import nearest
+from gateway.config import Binding, Configuration
+
+
+def unknown_services(
+    key: str, access: KeyAccess, known: Collection[str], is_bucket: Callable[[str], bool]
+) -> Iterator[str]:
+    """Names in what a key may do that nothing has; a bucket may get it later. `known` are those
+    that may have been meant."""
+    for sid in () if isinstance(access, str) else access:
+        if sid not in known and not is_bucket(sid):
+            no = f"there is no such service.{nearest(sid, known)}"
+            yield f'the access of the key "{key}" names "{sid}", and {no}'
+
+
+def declared_keys(configuration: Configuration, catalog: Catalog | None) -> Iterator[str]:
+    """Of the keys of a configuration, `catalog` being what it has run with."""
+    known, is_bucket = services(configuration, catalog)
+    for key in configuration.keys:
+        yield from unknown_services(key.id, key.access, known, is_bucket)
+
+
+def services(
+    configuration: Configuration, catalog: Catalog | None
+) -> tuple[Collection[str], Callable[[str], bool]]:
+    """Those that are declared or were added, and whether a bucket has a name. One that does not
+    run without a plugin is declared, too."""
+    known = configuration.services.keys() | configuration.left_out.keys()
+    if catalog is None:
+        return known, frozenset[str]().__contains__
+    known |= catalog.stores().services.keys()
+    return known, lambda sid: catalog.read_service(sid) is not None
+
+
+def deaf(binding: Binding, ports: Collection[int]) -> Iterator[str]:
+    """A binding at a port where nothing listens."""
+    if binding.port is not None and binding.port not in ports:
+        yield f"a binding waits at port {binding.port}, where nothing listens."
