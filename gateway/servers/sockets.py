@@ -48,7 +48,7 @@ def bound(
 
     One at `[::]` takes IPv4 too, unless one for IPv4 has that port among those `beside` it:
     whatever the system's default is (RFC 3493 §5.3). `patience` is what readers get, in
-    seconds. `shared`: this user's other processes may listen there too (SO_REUSEPORT).
+    seconds. `shared`: on Linux this user's other processes may listen there too.
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -59,8 +59,8 @@ def bound(
         # On Windows SO_REUSEADDR would let two servers share a port.
         exclusive = getattr(socket, "SO_EXCLUSIVEADDRUSE", None)
         found.setsockopt(socket.SOL_SOCKET, exclusive or socket.SO_REUSEADDR, 1)
-        if shared:
-            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if sys.platform == "linux":
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
         if family == socket.AF_INET6:
             alone = all(":" in other or number != port for other, number in beside)
             found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not alone)
