@@ -82,6 +82,24 @@ def test_a_check_finds_stores_that_would_fill_one_folder(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_what_differs_in_one_folder_is_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def warnings(text: str) -> list[str]:
+        chain(tmp_path, text)
+        assert main(["check", "--config", str(tmp_path / "gateway.toml")]) == 0
+        said = capsys.readouterr().out
+        return [one for one in said.splitlines() if "WARNING" in one and "together" in one]
+
+    same = LOCAL.format(sid="one", folder="l") + LOCAL.format(sid="two", folder="./l")
+    assert warnings(same) == []
+    (said,) = warnings(f'{same}durability = "process"\nkeep_removed = "1h"\n')
+    assert said.startswith("WARNING: services.one, services.two: they have the folder")
+    assert "differ in durability and keep_removed" in said
+    (said,) = warnings('[services.one]\ndriver = "local"\nkeep_removed = "1h"\n')
+    assert "buckets, services.one" in said and "differ in keep_removed:" in said
+
+
 def test_several_are_said_under_one_heading(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -47,7 +47,8 @@ class Local(IndexedStore):
             return ()
         # The data folder has things of the gateway's in it before there is an index.
         known = () if self.folder in (None, folder) else belonging.KNOWN
-        return (Place(folder=place, owner=belonging.OBJECTS, known=known),)
+        terms = (("durability", self.durability), ("keep_removed", self.keep_removed))
+        return (Place(folder=place, owner=belonging.OBJECTS, known=known, terms=terms),)
 
     def open(self, context: Context) -> None:
         folder = self.folder or context.folder

@@ -13,6 +13,7 @@ from gateway.commands import hints, tls
 from gateway.common.units import format_size
 from gateway.config import Address, Configuration, Declared
 from gateway.modes import Documented
+from gateway.services.chain import Chain
 from gateway.storage import Secret
 
 
@@ -142,6 +143,7 @@ def unsafe(
                 " its address into external_url."
             )
     yield from tls.warnings(configuration)
+    yield from Chain(configuration).unlike(configuration.data)
     ports = {port for _, port in listeners}
     for binding in configuration.bindings:
         yield from hints.deaf(binding, ports)

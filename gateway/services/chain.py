@@ -30,7 +30,7 @@ from gateway.config import (
     in_order,
 )
 from gateway.services.behind import Behind
-from gateway.services.folders import conflicts
+from gateway.services.folders import conflicts, unlike
 from gateway.services.lasting import Lasting
 from gateway.services.service import Identification, Service
 from gateway.services.subtree import Below
@@ -172,6 +172,10 @@ class Chain:
     def misplaced(self, folder: Path | None) -> list[str]:
         """What that is, a sentence each."""
         return [*conflicts(self.places(folder))]
+
+    def unlike(self, folder: Path | None) -> list[str]:
+        """What stores that share a folder do not say alike, a sentence each."""
+        return [*unlike(self.places(folder))]
 
     def places(self, folder: Path | None) -> list[tuple[str, Place]]:
         """The folders that the stores fill, each with the place in the configuration."""

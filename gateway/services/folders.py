@@ -45,7 +45,7 @@ class Folders:
 
     def add(self, at: str, place: Place, holder: object = None) -> list[Clash]:
         """What is wrong with it."""
-        one = Placed(at, place, Path(os.path.normcase(place.folder.resolve())), holder)
+        one = Placed(at, place, _real(place), holder)
         # Disks are looked at before the lock: who opens another waits for none that hangs.
         reason = "" if _key(one) in self._known else _of_another(one)
         with self._lock:
@@ -92,6 +92,30 @@ def conflicts(found: Iterable[tuple[str, Place]]) -> Iterator[str]:
         order.setdefault(at, len(order))
         wrong += folders.add(at, place)
     yield from (one.text for one in sorted(wrong, key=lambda one: order[one.at]))
+
+
+def unlike(found: Iterable[tuple[str, Place]]) -> Iterator[str]:
+    """What stores that share a folder do not say alike, a sentence for each folder."""
+    shared: dict[tuple[Path, str], list[tuple[str, Place]]] = {}
+    for at, place in found:
+        if place.terms:
+            shared.setdefault((_real(place), place.owner), []).append((at, place))
+    for (at, first), *others in shared.values():
+        named = [
+            (other, [name for name, value in place.terms if (name, value) not in first.terms])
+            for other, place in others
+        ]
+        if wrong := sorted({name for _, names in named for name in names}):
+            places = ", ".join([at, *(other for other, names in named if names)])
+            yield (
+                f"{places}: they have the folder {first.folder} together, and differ in"
+                f" {' and '.join(wrong)}: what one promises, another may not keep. Say the"
+                " same there, or give each a folder of its own."
+            )
+
+
+def _real(place: Place) -> Path:
+    return Path(os.path.normcase(place.folder.resolve()))
 
 
 def _of_another(one: Placed) -> str:

@@ -129,12 +129,14 @@ class Place:
     """A folder of this machine that a store fills. Stores that say the same `owner` share
     it. `tree`: all below it are the store's objects; else only what it makes itself, in
     files there and in a folder `blobs`. `known`: names of which a folder that it has filled
-    has one; where other things lie it is refused. Without any it takes every folder."""
+    has one; where other things lie it is refused. Without any it takes every folder. `terms`:
+    (option, value) of what all that share it should say alike."""
 
     folder: Path
     owner: str
     tree: bool = False
     known: tuple[str, ...] = ()
+    terms: tuple[tuple[str, object], ...] = ()
 
 
 class Store(ABC):
