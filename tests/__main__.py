@@ -27,7 +27,7 @@ ROOM = 6 << 30
 
 
 def steps(arguments: list[str]) -> list[list[str]]:
-    workers = str(max(2, usable_processors()))
+    workers = str(usable_processors() + 1)  # one that works while others wait
     if arguments[:1] == ["quick"]:
         arguments = ["--quick", *arguments[1:]]
     return [

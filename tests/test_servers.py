@@ -594,7 +594,7 @@ def test_a_server_of_which_nobody_is_left_says_why_once(tmp_path: Path) -> None:
         os.kill(server.process.pid, signal.SIGCONT)
         assert server.process.wait(PATIENCE) == 1
         assert eventually(lambda: "CannotServe: no room\n" in server.errors())
-        assert server.errors().count("no room") == 1
+        assert server.errors().count("CannotServe: no room") == 1
 
 
 def test_workers_that_die_before_one_has_served_end_the_server(tmp_path: Path) -> None:

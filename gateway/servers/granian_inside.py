@@ -107,7 +107,15 @@ class Spawned(NamedTuple):
         return found
 
     def is_alive(self) -> bool:
-        return bool(self.worker.is_alive())
+        """Also right in the moment in which the thread that waits for its end has had it from
+        the kernel, and has not said so yet: multiprocessing takes it for alive then."""
+        if not self.worker.is_alive():
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
 
     def lived(self) -> float:
         """Seconds since it was spawned."""
