@@ -108,7 +108,8 @@ def test_another_protocol_reads_through_access_and_follows_a_reload(
     text = config(ports, files)
     with serving(tmp_path, "--server", server, config=text, site=site) as gateway:
         gateway.client().put_object(Bucket="things", Key="a key", Body=b"by another door")
-        assert f"line://127.0.0.1:{ports[0]}" in log_of(gateway)
+        at = f"line://127.0.0.1:{ports[0]}"
+        eventually(lambda: at in log_of(gateway), "it says where it listens")
         for _ in range(4):
             assert line(ports[0], "things a key") == b"by another door"
         assert line(ports[1], "things a key", files[0]) == b"by another door"
@@ -182,6 +183,7 @@ driver = "local"
             (tmp_path / "gateway.toml").write_text(config("2", "the second"), "utf-8")
             assert reload(gateway)[0] == 0
             eventually(lambda: (tmp_path / "the second").stat().st_size == 3, "another is there")
-            assert "a worker is replaced, for it does not serve what was read" in log_of(gateway)
+            words = "a worker is replaced, for it does not serve what was read"
+            eventually(lambda: words in log_of(gateway), "it is told")
             for _ in range(8):
                 eventually(lambda: line(port, "things k")[:7] == b"error: ", "another account")
