@@ -470,6 +470,7 @@ def test_what_is_changed_counts_at_once_for_it_and_what_stands_in_front(site: Si
         site.editor.change("two", {}, unset=["fails"])
 
 
+@pytest.mark.usefixtures("seconds")
 def test_nobody_meets_a_closed_store_while_services_come_and_go(site: Site) -> None:
     """No lock is held while a body is read, and no request sees one that was closed."""
     workers = [site.worker(), site.worker()]

@@ -125,6 +125,7 @@ def test_a_condition_says_what_its_fields_mean(
     assert condition(question) is holds(condition, question)
 
 
+@pytest.mark.usefixtures("seconds")
 @given(st.lists(rules, max_size=15), identities, st.booleans(), st.data())
 @many
 def test_what_is_compiled_decides_as_rule_after_rule_does(

@@ -125,6 +125,7 @@ identities = st.just(ANONYMOUS) | st.builds(
 facts = st.builds(Known, st.sampled_from(["10.0.0.1", "192.0.2.1", ""]), st.booleans())
 
 
+@pytest.mark.usefixtures("seconds")
 @given(st.lists(rules, max_size=12), identities, st.booleans(), st.data())
 @many
 def test_what_is_compiled_decides_as_rule_after_rule_does(
@@ -148,6 +149,7 @@ def test_what_is_compiled_decides_as_rule_after_rule_does(
             assert verdict == "deny"
 
 
+@pytest.mark.usefixtures("seconds")
 @given(st.lists(rules, max_size=8), identities, facts, keys)
 @many
 def test_what_is_allowed_for_a_key_might_be(

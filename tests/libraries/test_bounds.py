@@ -7,6 +7,7 @@ import importlib
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,7 @@ def test_others_import_nothing_that_is_marked_as_its_inside(name: str) -> None:
     assert marked == set()
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """The first names of all that a file imports."""
     return {one.partition(".")[0] for one in names(path.read_text("utf-8"))}
