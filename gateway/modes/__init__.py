@@ -89,6 +89,10 @@ class Gateway(Protocol):
     def setting(self, access: Access, kind: SettingKind[T]) -> Setting[T] | None:
         """A setting of the service, parsed; None when it has none. Needs `kind.read`."""
 
+    def obeyed(self, access: Access, kind: SettingKind[T]) -> T | None:
+        """What a setting says, for who obeys it: whoever asks for something is not asked
+        whether they may look. Raises `Unavailable` when it cannot be read."""
+
     def set_setting(self, access: Access, kind: SettingKind[T], document: str) -> Setting[T]:
         """Raises what `kind.parse` raises, and `Conflict` when the configuration says it.
         Needs `kind.write`."""

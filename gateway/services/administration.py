@@ -20,7 +20,14 @@ from gateway.config import SID, SID_RULE
 from gateway.services.lookup import Lookup
 from gateway.services.making import MadeBuckets
 from gateway.services.service import Service
-from gateway.storage import AlreadyExists, BadKey, Conflict, Forbidden, NoSuchStore
+from gateway.storage import (
+    AlreadyExists,
+    BadKey,
+    Conflict,
+    Forbidden,
+    NoSuchStore,
+    Unavailable,
+)
 
 _CREATORS = frozenset({"own", "admin"})
 T = TypeVar("T")
@@ -94,6 +101,13 @@ class Administration(Lookup):
     def setting(self, access: Access, kind: SettingKind[T]) -> Setting[T] | None:
         access.require(kind.read)
         return self.service_settings.get(access.service.sid, kind)
+
+    def obeyed(self, access: Access, kind: SettingKind[T]) -> T | None:
+        try:
+            found = self.service_settings.get(access.service.sid, kind)
+        except ValueError:
+            raise Unavailable(f"The service's setting {kind.name!r} cannot be read.") from None
+        return None if found is None else found.value
 
     def set_setting(self, access: Access, kind: SettingKind[T], document: str) -> Setting[T]:
         access.require(kind.write)

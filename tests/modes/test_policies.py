@@ -424,6 +424,11 @@ CALLS: dict[str, Callable[[Any, str], Any]] = {
     ),
     "GetBucketAcl": lambda s3, _: s3.get_bucket_acl(Bucket="bucket"),
     "PutBucketAcl": lambda s3, _: s3.put_bucket_acl(Bucket="bucket", ACL="private"),
+    "GetBucketTagging": lambda s3, _: _or_none(s3.get_bucket_tagging),
+    "PutBucketTagging": lambda s3, _: s3.put_bucket_tagging(
+        Bucket="bucket", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]}
+    ),
+    "DeleteBucketTagging": lambda s3, _: s3.delete_bucket_tagging(Bucket="bucket"),
     "ListObjects": lambda s3, _: s3.list_objects(Bucket="bucket"),
     "ListObjectsV2": lambda s3, _: s3.list_objects_v2(Bucket="bucket"),
     "ListObjectVersions": lambda s3, _: s3.list_object_versions(Bucket="bucket"),
@@ -453,6 +458,15 @@ CALLS: dict[str, Callable[[Any, str], Any]] = {
     ),
     "AbortMultipartUpload": lambda s3, upload: s3.abort_multipart_upload(**HERE, UploadId=upload),
 }
+
+
+def _or_none(get: Callable[..., Any]) -> None:
+    """A setting, or the answer that there is none."""
+    try:
+        get(Bucket="bucket")
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+            raise
 
 
 def _deleted(s3: Any) -> None:

@@ -17,6 +17,7 @@ from gateway.access.rules import EVERYONE
 from gateway.common import sigv4
 from gateway.modes import Settings
 from gateway.modes.s3 import S3Mode
+from gateway.modes.s3.operations import NOT_HERE
 from tests.modes.s3_gateway import CREDENTIALS, Answer, Served, serving, small_gateway, wrapped
 from tests.modes.test_s3_objects import put, refused
 
@@ -440,19 +441,7 @@ def test_a_version_is_copied_tagged_and_listed_by_its_id(s3: Served, bucket: str
 # requests that are nobody's
 
 
-SUB_RESOURCES = [
-    "cors",
-    "lifecycle",
-    "policy",
-    "website",
-    "encryption",
-    "tagging",
-    "object-lock",
-    "replication",
-]
-
-
-@pytest.mark.parametrize("name", SUB_RESOURCES)
+@pytest.mark.parametrize("name", sorted(NOT_HERE["bucket"]))
 def test_what_is_not_implemented_says_so_and_does_nothing(
     s3: Served, bucket: str, name: str
 ) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from gateway.access.settings import SettingKind
 from gateway.hookspecs import hookimpl
 from gateway.modes import Gateway, Mode, WSGIApp
 
@@ -35,6 +36,11 @@ class S3Mode:
         from gateway.modes.s3.operations import TABLE
 
         return [one.name for one in TABLE]
+
+    def kinds(self) -> Collection[SettingKind[Any]]:
+        from gateway.modes.s3.configuration import kinds
+
+        return kinds()
 
 
 @hookimpl

@@ -80,6 +80,31 @@ TABLE: tuple[Operation, ...] = (
     Operation(
         "PutBucketAcl", "PUT", "bucket", "write-grants", acl.put_bucket_acl, ("acl",), body=True
     ),
+    Operation(
+        "GetBucketTagging",
+        "GET",
+        "bucket",
+        "read-service-tags",
+        tagging.get_bucket_tagging,
+        ("tagging",),
+    ),
+    Operation(
+        "PutBucketTagging",
+        "PUT",
+        "bucket",
+        "write-service-tags",
+        tagging.put_bucket_tagging,
+        ("tagging",),
+        body=True,
+    ),
+    Operation(
+        "DeleteBucketTagging",
+        "DELETE",
+        "bucket",
+        "write-service-tags",
+        tagging.delete_bucket_tagging,
+        ("tagging",),
+    ),
     Operation("ListObjects", "GET", "bucket", "list", listing.list_objects),
     Operation("ListObjectsV2", "GET", "bucket", "list", listing.list_objects_v2, ("list-type=2",)),
     Operation(
@@ -198,7 +223,6 @@ NOT_HERE: Mapping[Scope, frozenset[str]] = {
             "replication",
             "requestPayment",
             "session",
-            "tagging",
             "website",
         ]
     ),

@@ -54,12 +54,12 @@ def _item(node: Element, bypass: bool) -> tuple[str, Delete]:
     return key, Delete(version=version, conditions=conditions, bypass=bypass)
 
 
-def tagging(data: bytes) -> Mapping[str, str]:
+def tagging(data: bytes, most: int = tags.MOST) -> Mapping[str, str]:
     """`Tagging`. Raises InvalidTag beyond S3's limits."""
     tag_set = wire.child(wire.parse(data, "Tagging"), "TagSet")
     if tag_set is None:
         raise S3Problem("MalformedXML")
-    return tags.check(_tag(one) for one in wire.children(tag_set, "Tag"))
+    return tags.check((_tag(one) for one in wire.children(tag_set, "Tag")), most)
 
 
 def _tag(node: Element) -> tuple[str, str]:

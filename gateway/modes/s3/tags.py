@@ -1,4 +1,4 @@
-"""Tags of objects: their limits, and the header that gives them with a put.
+"""Tags: their limits, and the header that gives an object's with a put.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
 """
@@ -12,12 +12,13 @@ from gateway.storage import NOTHING
 from gateway.web.request_head import parse_query
 
 MOST = 10
+MOST_OF_BUCKET = 50
 LONGEST_KEY = 128
 LONGEST_VALUE = 256
 _SIGNS = frozenset(" +-=._:/@")
 
 
-def check(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+def check(pairs: Iterable[tuple[str, str]], most: int = MOST) -> Mapping[str, str]:
     """The tags, once they are known to be within S3's limits. Raises InvalidTag."""
     tags: dict[str, str] = {}
     for key, value in pairs:
@@ -33,8 +34,9 @@ def check(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
                 TagValue=value,
             )
         tags[key] = value
-        if len(tags) > MOST:
-            raise S3Problem("InvalidTag", f"Object tags cannot be greater than {MOST}")
+        if len(tags) > most:
+            what = "Object" if most == MOST else "Bucket"
+            raise S3Problem("InvalidTag", f"{what} tags cannot be greater than {most}")
     return tags or NOTHING
 
 

@@ -1,0 +1,18 @@
+"""A bucket's configuration: for each kind a file that says what its document means.
+
+Documents are read and written here, and what they say is decided here, by pure functions; the
+handlers that clients reach are in `resources`, and who obeys a setting asks the gateway for it
+(`Gateway.obeyed`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from gateway.access.settings import SettingKind
+from gateway.modes.s3.configuration import tagging
+
+
+def kinds() -> Collection[SettingKind[Any]]:
+    return [one.kind for one in (tagging.SETTING,)]

@@ -1,0 +1,29 @@
+"""The tags of a bucket.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketTagging.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gateway.access.settings import SettingKind
+from gateway.modes.s3 import documents, parsing, tags
+from gateway.modes.s3.configuration.setting import BucketSetting, document
+
+
+def _parse(data: bytes) -> Mapping[str, str]:
+    return parsing.tagging(data, tags.MOST_OF_BUCKET)
+
+
+SETTING: BucketSetting[Mapping[str, str]] = BucketSetting(
+    SettingKind(
+        name="tagging",
+        read="read-service-tags",
+        write="write-service-tags",
+        remove="write-service-tags",
+        parse=document(_parse),
+    ),
+    documents.tagging,
+    "NoSuchTagSet",
+)

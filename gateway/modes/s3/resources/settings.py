@@ -1,0 +1,37 @@
+"""Handlers of a bucket's settings: what Get, Put and Delete of all of them do alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.modes.s3 import bodies
+from gateway.modes.s3.configuration.setting import BucketSetting, Refused
+from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.replies import Reply, xml
+from gateway.modes.s3.request import S3Request
+
+
+def shown(request: S3Request, setting: BucketSetting[Any]) -> Reply:
+    found = request.gateway.setting(request.access, setting.kind)
+    if found is None:
+        raise S3Problem(setting.missing, BucketName=request.bucket)
+    return xml(setting.render(found.value))
+
+
+def stored(request: S3Request, setting: BucketSetting[Any], status: int = 200) -> Reply:
+    """Its document must have a checksum or not, as S3 wants it of that operation."""
+    request.require()
+    try:
+        text = bodies.document(request).decode()
+    except UnicodeDecodeError:
+        raise S3Problem("MalformedXML") from None
+    try:
+        request.gateway.set_setting(request.access, setting.kind, text)
+    except Refused as error:
+        raise error.problem from None
+    return Reply(status)
+
+
+def removed(request: S3Request, setting: BucketSetting[Any]) -> Reply:
+    request.gateway.remove_setting(request.access, setting.kind)
+    return Reply(204)
