@@ -18,9 +18,10 @@ from gateway.access.actions import (
     Actions,
 )
 from gateway.access.evaluation import Compiled
-from gateway.access.grants import Grant, rules_of_service
+from gateway.access.grants import GRANTS, Grant, rules_of_object, rules_of_service
 from gateway.access.identity import ANONYMOUS, Identity, acting_for
 from gateway.access.rules import ANYBODY, Rule
+from gateway.storage import ObjectInfo
 
 _READ: Actions = LISTING | READING | READING_ACL | {"read-grants", "read-changes", "read-requests"}
 _WRITE: Actions = _READ | WRITING | {"delete-version"}
@@ -42,6 +43,22 @@ _ALONE = {level: Compiled([rule], ANONYMOUS) for level, rule in _RULES.items()}
 
 _LIMIT = 1024
 """Identities for which a set remembers what was compiled."""
+
+
+_OF_OBJECT: dict[tuple[object, ...], Actions] = {}
+
+
+def given_by(info: ObjectInfo, identity: Identity) -> Actions:
+    """What an object itself allows: to its writer, and to who has a grant on it. Made once for
+    all objects and accounts of which it says the same."""
+    grants = info.attributes.get(GRANTS, ())
+    same = (info.owner, acting_for(identity), *map(tuple, grants))
+    found = _OF_OBJECT.get(same)
+    if found is None:
+        if len(_OF_OBJECT) >= _LIMIT:
+            _OF_OBJECT.clear()
+        found = _OF_OBJECT[same] = Compiled(rules_of_object(info), identity).always
+    return found
 
 
 class RuleSet:
