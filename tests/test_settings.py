@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ from tests import catalogs
 
 ALICE = Identity(key="a", account="alice")
 ROOT = Identity(key="r", account="root", access="admin")
+GUARD = 60
 SERVICES = """
 [services.archive]
 driver = "memory"
@@ -252,6 +254,30 @@ def test_any_service_has_settings(runtime: Runtime, sid: str) -> None:
     assert runtime.setting(access, NOTES) == done == ("some text", "some text", done.version)
     assert runtime.remove_setting(access, NOTES)
     assert runtime.setting(access, NOTES) is None
+
+
+def test_who_has_one_is_known_and_told_of_changes(
+    configure: Callable[[str], Configuration],
+) -> None:
+    runtime = opened(configure("memory"), [NOTES], {"archive": {"notes": "declared"}})
+    seen: Queue[list[str]] = Queue()
+
+    def told(*sids: str) -> None:
+        while seen.get(timeout=GUARD) != [*sids]:
+            pass
+
+    try:
+        runtime.create(ALICE, "bucket")
+        runtime.create(ALICE, "other")
+        runtime.keep_up_with(lambda: seen.put(list(runtime.having(NOTES))))
+        runtime.keep_up(lambda _: None)
+        told("archive")
+        runtime.set_setting(runtime.access(ALICE, "bucket"), NOTES, "some text")
+        told("archive", "bucket")
+        runtime.drop(ALICE, "bucket")
+        told("archive")
+    finally:
+        runtime.close()
 
 
 def test_who_may_not_is_refused_before_anything_is_parsed(runtime: Runtime) -> None:

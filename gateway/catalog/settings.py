@@ -96,6 +96,12 @@ class SettingTable(Cached):
         for sid in sids:
             services.keep(sid, Stored(found[sid]) if sid in found else NONE_STORED)
 
+    def services_having(self, kind: str) -> list[str]:
+        """By sid, whatever their origin."""
+        query = select(_TABLE.c.sid).where(_TABLE.c.kind == kind).order_by(_TABLE.c.sid)
+        with self._database.reading() as connection:
+            return list(connection.scalars(query))
+
     def set_setting(
         self, sid: str, kind: str, document: str, *, decides: bool, service: int | None
     ) -> int:

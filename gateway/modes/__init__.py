@@ -16,7 +16,7 @@ from gateway.access.grants import Grant
 from gateway.access.identity import Account, Identity, Keys
 from gateway.access.rules import UNKNOWN, Facts
 from gateway.access.settings import Setting, SettingKind
-from gateway.storage import Changes, Followers
+from gateway.storage import Changes, Followers, Jobs
 from gateway.telemetry.request_list import RequestList
 
 T = TypeVar("T")
@@ -47,6 +47,8 @@ class Gateway(Protocol):
     keys: Keys
     requests: RequestList
     followers: Followers
+    jobs: Jobs
+    """What a mode runs behind the requests: it begins that in `Mode.app`."""
     stopping: Event
     """Set when this process begins to stop: who waits for something to happen (a long poll)
     is to be answered as if it had waited in vain, within a second."""
@@ -58,6 +60,11 @@ class Gateway(Protocol):
 
     def account_by_email(self, email: str) -> Account | None:
         """The one account of that address, whatever its case; None when none or several have it."""
+
+    def keep_up_with(self, look: Callable[[], object]) -> None:
+        """Have `look` called before the first request, and within a second of each change of
+        what the catalog has, by whomever: for who acts on settings without a request. It is
+        called in one thread, which answers none, and again soon when it raises."""
 
     def access(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> Access:
         """The service as `identity` sees it. Raises `NoSuchStore`."""
@@ -92,6 +99,9 @@ class Gateway(Protocol):
     def obeyed(self, access: Access, kind: SettingKind[T]) -> T | None:
         """What a setting says, for who obeys it: whoever asks for something is not asked
         whether they may look. Raises `Unavailable` when it cannot be read."""
+
+    def having(self, kind: SettingKind[Any]) -> Sequence[str]:
+        """The services that have such a setting, by sid, for what runs behind the requests."""
 
     def set_setting(self, access: Access, kind: SettingKind[T], document: str) -> Setting[T]:
         """Raises what `kind.parse` raises, and `Conflict` when the configuration says it.

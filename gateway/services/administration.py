@@ -109,6 +109,9 @@ class Administration(Lookup):
             raise Unavailable(f"The service's setting {kind.name!r} cannot be read.") from None
         return None if found is None else found.value
 
+    def having(self, kind: SettingKind[Any]) -> Sequence[str]:
+        return self.service_settings.having(kind)
+
     def set_setting(self, access: Access, kind: SettingKind[T], document: str) -> Setting[T]:
         access.require(kind.write)
         service = access.service

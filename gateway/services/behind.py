@@ -57,17 +57,25 @@ class Behind:
 
 
 class OwnJobs:
-    """The jobs of one store."""
+    """The jobs of one store, or of the modes of one configuration."""
 
     def __init__(self, jobs: Jobs, behind: Behind) -> None:
         self._jobs, self._behind = jobs, behind
+        self._names = set[str]()
 
     def add(self, name: str, interval: float, work: Callable[[], object]) -> None:
+        self._names.add(name)
         run = partial(self._jobs.add, name, interval, self._behind.outside(work))
         self._behind.begin(self, f"job {name}", run)
 
     def remove(self, name: str) -> None:
+        self._names.discard(name)
         self._behind.end(self, f"job {name}", partial(self._jobs.remove, name))
+
+    def close(self) -> None:
+        """Run no more, whatever is left."""
+        for name in tuple(self._names):
+            self.remove(name)
 
 
 class OwnFollowers:

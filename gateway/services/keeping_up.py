@@ -1,15 +1,16 @@
 """A thread of each process that follows the catalog where no request makes it look.
 
 It opens services that are new, so that the first request for one need not wait, closes
-those that are gone, and has the doors know the bindings that there are, and the listeners the
-certificates. While nothing is changed it compares a number, twice a second.
+those that are gone, and has the doors know the bindings that there are, the listeners the
+certificates, and the modes that something has changed. While nothing is changed it compares a
+number, twice a second.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from gateway.catalog import BindingRow
 from gateway.common.commit_watch import Version
@@ -26,7 +27,7 @@ LOOK = 0.4
 
 
 class KeepingUp:
-    """`version` changes whenever the catalog may have; `look_too` looks then what of it has.
+    """`version` changes whenever the catalog may have; the `looks` look then what of it has.
     `bind` is called with its bindings when these have changed, and at the first look."""
 
     def __init__(
@@ -34,9 +35,9 @@ class KeepingUp:
         version: Callable[[], Version],
         added: AddedServices,
         bind: Callable[[Sequence[Binding]], object] = lambda _: None,
-        look_too: Callable[[], object] = lambda: None,
+        looks: Iterable[Callable[[], object]] = (),
     ) -> None:
-        self._version, self._added, self._bind, self._look_too = version, added, bind, look_too
+        self._version, self._added, self._bind, self._looks = version, added, bind, tuple(looks)
         self._bound: Sequence[BindingRow] | None = None
         self._seen: Version = -1
         self._stop = threading.Event()
@@ -73,7 +74,8 @@ class KeepingUp:
         version = self._version()
         if version != self._seen:
             self._added.sync()
-            self._look_too()
+            for look in self._looks:
+                look()
             self._seen = version
         if self._added.bindings is not self._bound:
             self._bound = self._added.bindings

@@ -15,12 +15,12 @@ from gateway.config import Binding, Configuration
 from gateway.modes import Settings
 from gateway.services.added import AddedServices
 from gateway.services.administration import Administration
-from gateway.services.behind import OwnFollowers
+from gateway.services.behind import OwnFollowers, OwnJobs
 from gateway.services.certificate_feed import CertificateFeed
 from gateway.services.chain import Chain
 from gateway.services.keeping_up import KeepingUp
 from gateway.services.settings import ServiceSettings
-from gateway.storage import Followers, Jobs, NoFollowers
+from gateway.storage import Followers, Jobs, NoFollowers, NoJobs
 from gateway.storage.objects import now
 from gateway.telemetry.request_list import RequestList
 
@@ -40,6 +40,7 @@ class Runtime(Administration):
         requests: RequestList | None = None,
         service_settings: ServiceSettings | None = None,
         followers: Followers | None = None,
+        jobs: Jobs | None = None,
         added: AddedServices | None = None,
     ) -> None:
         super().__init__(
@@ -52,8 +53,11 @@ class Runtime(Administration):
         self.settings = settings
         self.keys: Keys = catalog
         own = OwnFollowers(followers or NoFollowers(), chain.behind)
+        own_jobs = OwnJobs(jobs or NoJobs(), chain.behind)
         self.followers: Followers = own
-        self.before_close: list[Callable[[], object]] = [own.close]
+        self.jobs: Jobs = own_jobs
+        self.before_close: list[Callable[[], object]] = [own.close, own_jobs.close]
+        self._looks: list[Callable[[], object]] = []
         self.requests, self._own_requests = requests or RequestList(), requests is None
         self.stopping = threading.Event()
 
@@ -63,6 +67,9 @@ class Runtime(Administration):
     def account_by_email(self, email: str) -> Account | None:
         return self.catalog.account_by_email(email)
 
+    def keep_up_with(self, look: Callable[[], object]) -> None:
+        self._looks.append(look)
+
     def keep_up(
         self,
         bind: Callable[[Sequence[Binding]], object],
@@ -70,10 +77,10 @@ class Runtime(Administration):
     ) -> None:
         """Follow the catalog without requests, too, from now on; `bind` gets its bindings, and
         `certify` its certificates."""
-        certificates = CertificateFeed(self.catalog, certify)
-        keeping_up = KeepingUp(self.catalog.version, self.added, bind, certificates.look)
+        looks = (CertificateFeed(self.catalog, certify).look, *self._looks)
+        keeping_up = KeepingUp(self.catalog.version, self.added, bind, looks)
         keeping_up.notice()
-        if self.chain.configuration.data is not None:  # else nobody else can change it
+        if self.chain.configuration.data is not None or self._looks:  # else nobody changes it
             keeping_up.start()
         self.before_close.append(keeping_up.stop)
 
@@ -132,6 +139,7 @@ def open_runtime(
                 {sid: one.settings for sid, one in configuration.services.items()},
             ),
             followers=followers,
+            jobs=jobs,
             added=AddedServices(chain, catalog, clock, None if before is None else before.added),
         )
     except BaseException:

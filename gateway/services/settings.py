@@ -68,6 +68,11 @@ class ServiceSettings:
                 return _parsed(stored, kind)
         return None
 
+    def having(self, kind: SettingKind[Any]) -> list[str]:
+        """The services that have such a setting, by sid."""
+        declared = {sid for sid, one in self._declared.items() if kind.name in one.by_kind}
+        return sorted({*declared, *self._catalog.services_having(kind.name)})
+
     def put(self, sid: str, kind: SettingKind[T], document: str, service: int | None) -> Setting[T]:
         """`service`: the id of a made service's row. Raises what `kind.parse` raises,
         `Conflict`, `NoSuchStore`."""

@@ -21,6 +21,15 @@ def test_what_a_store_took_over_goes_on_where_it_was_when_it_is_given_up() -> No
     assert ran == ["old"]
 
 
+def test_all_of_one_ends_with_it() -> None:
+    scheduler, behind = Scheduler(None, lambda: 0), Behind()
+    jobs = OwnJobs(scheduler, behind)
+    for name in ("sweep", "count"):
+        jobs.add(name, 60, lambda: None)
+    jobs.close()
+    assert scheduler.snapshot() == ()
+
+
 def test_what_runs_behind_the_requests_takes_no_place_of_theirs() -> None:
     scheduler, behind = Scheduler(None, lambda: 0), Behind()
     behind.threads = Threads(1)
