@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -25,9 +26,11 @@ from gateway.services.runtime import Runtime
 from gateway.services.settings import ServiceSettings
 from gateway.storage import (
     AlreadyExists,
+    BytesBody,
     Conflict,
     Forbidden,
     NoSuchStore,
+    Put,
     Unavailable,
 )
 from tests import catalogs
@@ -225,9 +228,29 @@ NOTES = SettingKind(
 )
 
 
+def named(text: str) -> str:
+    if not text:
+        raise ValueError("no name")
+    return text
+
+
+def given(name: str, said: Put, time: int) -> Put:
+    return replace(said, storage_class=name) if said.storage_class == "STANDARD" else said
+
+
+DEFAULTS = SettingKind(
+    name="defaults",
+    read="read-encryption",
+    write="write-encryption",
+    remove="write-encryption",
+    parse=named,
+    defaults=given,
+)
+
+
 @pytest.fixture
 def runtime(configure: Callable[[str], Configuration]) -> Iterator[Runtime]:
-    runtime = opened(configure("memory"), [DENIALS, NOTES])
+    runtime = opened(configure("memory"), [DENIALS, NOTES, DEFAULTS])
     yield runtime
     runtime.close()
 
@@ -303,6 +326,29 @@ def test_rules_count_at_once_and_end_at_once(runtime: Runtime) -> None:
     assert not denied.may("list", "") and denied.may("write", "key")
     runtime.remove_setting(denied, DENIALS)
     assert runtime.access(ROOT, "archive").may("list", "")
+
+
+def test_what_new_objects_have_by_default_they_have_through_every_door(
+    runtime: Runtime, caplog: pytest.LogCaptureFixture
+) -> None:
+    access = runtime.access(ROOT, "archive")
+    assert access.settings == frozenset()
+    runtime.set_setting(access, DEFAULTS, "GLACIER")
+    access = runtime.access(ROOT, "archive")
+    assert access.settings == {"defaults"}
+    made = [
+        access.put("put", BytesBody(b"data"), Put(size=4)),
+        access.copy(access, "put", "copied"),
+        access.begin("begun").options,
+    ]
+    assert [one.storage_class for one in made] == ["GLACIER"] * 3
+    said = access.put("said", BytesBody(b""), Put(size=0, storage_class="STANDARD_IA"))
+    assert said.storage_class == "STANDARD_IA"
+    with caplog.at_level(logging.ERROR):
+        runtime.catalog.set_setting("archive", "defaults", "", decides=False, service=None)
+        access = runtime.access(ROOT, "archive")
+    assert "no writes" in caplog.text
+    assert access.may("read", "key") and not access.may("write", "key")
 
 
 def test_a_service_that_is_dropped_takes_nothing_more(runtime: Runtime) -> None:

@@ -11,7 +11,7 @@ nor list its service cannot tell a missing key from a private one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -59,6 +59,7 @@ from gateway.storage import (
     Writable,
     WrongKey,
 )
+from gateway.storage.objects import now
 from gateway.storage.paging import check_moves
 
 _SHOWN: tuple[Action, ...] = ("list", "read", "write", "admin")
@@ -80,7 +81,7 @@ class Access:
     `rules` are the service's (without them its grants are all that is said of it), `facts`
     those of the request."""
 
-    __slots__ = ("_always", "_facts", "_rules", "identity", "service")
+    __slots__ = ("_always", "_facts", "_rules", "_said", "identity", "service")
 
     def __init__(
         self,
@@ -93,8 +94,13 @@ class Access:
         self.service, self.identity, self._facts = service, identity, facts
         if rules is None:
             rules = RuleSet(service.sid, service.owner, service.grants)
-        self._rules = rules.compiled(identity)
+        self._said, self._rules = rules, rules.compiled(identity)
         self._always = self._rules.always
+
+    @property
+    def settings(self) -> Set[str]:
+        """The kinds of settings that the service has, when this was made."""
+        return self._said.settings
 
     # deciding
 
@@ -219,7 +225,16 @@ class Access:
         """What the object is to have, for who may give it that."""
         if not self._always >= _MAKING:
             self._require_making(key, options)
+        if self._said.defaults:
+            options = self._with_defaults(options)
         return options if options.owner else replace(options, owner=self.identity.account)
+
+    def _with_defaults(self, options: Put) -> Put:
+        """What the service's settings give it; nobody has to be allowed that."""
+        time = self._facts.time
+        for default in self._said.defaults:
+            options = default(options, now() if time is None else time)
+        return options
 
     def _require_making(self, key: str, options: Put) -> None:
         self.require("write", key)

@@ -7,7 +7,7 @@ counts, and that is compiled once for all services.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from gateway.access.actions import (
     ALL,
@@ -21,7 +21,7 @@ from gateway.access.evaluation import Compiled
 from gateway.access.grants import GRANTS, Grant, rules_of_object, rules_of_service
 from gateway.access.identity import ANONYMOUS, Identity, acting_for
 from gateway.access.rules import ANYBODY, Rule
-from gateway.storage import ObjectInfo
+from gateway.storage import ObjectInfo, Put
 
 _READ: Actions = LISTING | READING | READING_ACL | {"read-grants", "read-changes", "read-requests"}
 _WRITE: Actions = _READ | WRITING | {"delete-version"}
@@ -61,15 +61,28 @@ def given_by(info: ObjectInfo, identity: Identity) -> Actions:
     return found
 
 
-class RuleSet:
-    """`sid` and `owner` of the service; `rules` are those of its settings."""
+Default = Callable[[Put, int], Put]
+"""What is said of an object that is made, and the time → what it has."""
 
-    __slots__ = ("_known", "_owner", "_rules", "_same", "_sid")
+
+class RuleSet:
+    """`sid` and `owner` of the service; of its settings the `rules`, the `defaults`, and which
+    there are (`settings`), so that who obeys one learns without a look that there is none."""
+
+    __slots__ = ("_known", "_owner", "_rules", "_same", "_sid", "defaults", "settings")
 
     def __init__(
-        self, sid: str, owner: str, grants: Iterable[Grant] = (), rules: Iterable[Rule] = ()
+        self,
+        sid: str,
+        owner: str,
+        grants: Iterable[Grant] = (),
+        rules: Iterable[Rule] = (),
+        *,
+        defaults: Iterable[Default] = (),
+        settings: Iterable[str] = (),
     ) -> None:
         self._sid, self._owner = sid, owner
+        self.defaults, self.settings = tuple(defaults), frozenset(settings)
         self._rules = (*rules_of_service(grants), *rules)
         self._known: dict[str, tuple[Identity, Compiled]] = {}
         self._same: dict[tuple[object, ...], Compiled] = {}

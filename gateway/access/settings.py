@@ -12,6 +12,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from gateway.access.actions import RULES, Action
 from gateway.access.rules import Rule
+from gateway.storage import Put
 
 T = TypeVar("T")
 
@@ -24,6 +25,10 @@ class SettingKind(Generic[T]):
     `rules`: those that a setting makes, each time anew from what was parsed. The owner must
     be able to look at such a setting and to remove it, whatever it says: `read` and `remove`
     are among `actions.RULES`.
+
+    `defaults`: what an object that is made (put, copied to, begun in parts) is to have, of what
+    was parsed, of what was said of it, and the time; so it holds through every door. Where such
+    a setting cannot be read nothing is made.
     """
 
     name: str
@@ -32,6 +37,7 @@ class SettingKind(Generic[T]):
     remove: Action
     parse: Callable[[str], T]
     rules: Callable[[T], Iterable[Rule]] | None = None
+    defaults: Callable[[T, Put, int], Put] | None = None
 
     def __post_init__(self) -> None:
         if self.rules is not None and not {self.read, self.remove} <= RULES:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from gateway.access.actions import ALL
 from gateway.access.grants import Grant
 from gateway.access.rules import ANYBODY, Rule
-from gateway.access.ruleset import RuleSet
+from gateway.access.ruleset import Default, RuleSet
 from gateway.access.settings import Setting, SettingKind
 from gateway.catalog import Catalog
 from gateway.catalog.cache import Kept
@@ -27,6 +28,14 @@ log = logging.getLogger("gateway.settings")
 T = TypeVar("T")
 
 CLOSED = Rule(effect="deny", who=ANYBODY, actions=ALL, name="a setting that cannot be read")
+
+
+UNWRITABLE = Rule(
+    effect="deny",
+    who=ANYBODY,
+    actions=frozenset(("write",)),
+    name="a setting for new objects that cannot be read",
+)
 
 
 class _Made(NamedTuple):
@@ -107,19 +116,34 @@ class ServiceSettings:
         sid, stored = service.sid, self._catalog.settings_of(service.sid)
         made = self._made.get(sid)
         if made is None or made[:3] != (service.owner, service.grants, stored):
-            said = RuleSet(sid, service.owner, service.grants, self._rules(sid, stored))
+            defaults = list[Default]()
+            rules = [*self._rules(sid, stored, defaults)]
+            names = self._declared.get(sid, NONE_STORED).by_kind.keys() | stored.by_kind.keys()
+            said = RuleSet(
+                sid, service.owner, service.grants, rules, defaults=defaults, settings=names
+            )
             made = _Made(service.owner, service.grants, stored, said)
             self._made.keep(sid, made)
         return made.rules
 
-    def _rules(self, sid: str, stored: Stored) -> Iterator[Rule]:
+    def _rules(self, sid: str, stored: Stored, defaults: list[Default]) -> Iterator[Rule]:
+        """`defaults` gets those beside."""
         declared = self._declared.get(sid, NONE_STORED)
-        yield from self._rules_of(sid, declared, declared.by_kind)
-        yield from self._rules_of(sid, stored, stored.by_kind.keys() - declared.by_kind.keys())
+        others = stored.by_kind.keys() - declared.by_kind.keys()
+        yield from self._rules_of(sid, declared, declared.by_kind, defaults)
+        yield from self._rules_of(sid, stored, others, defaults)
 
-    def _rules_of(self, sid: str, stored: Stored, names: Iterable[str]) -> Iterator[Rule]:
+    def _rules_of(
+        self, sid: str, stored: Stored, names: Iterable[str], defaults: list[Default]
+    ) -> Iterator[Rule]:
         for name in names:
             kind = self._kinds.get(name)
+            if kind is not None and kind.defaults is not None:
+                try:
+                    defaults.append(partial(kind.defaults, _parsed(stored, kind).value))
+                except ValueError as error:
+                    log.error("%s: its setting %r cannot be read: no writes: %s", sid, name, error)
+                    yield UNWRITABLE
             if kind is None or kind.rules is None:
                 if stored.by_kind[name].decides:
                     log.error("%s: nothing here can read its setting %r: it is closed", sid, name)

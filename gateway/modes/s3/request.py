@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from gateway.access.access import Access
 from gateway.access.actions import OF_PREFIX, Action, of
 from gateway.access.identity import ANONYMOUS, Identity
+from gateway.access.settings import SettingKind
 from gateway.modes import KEY_LIMIT, Gateway, Settings
 from gateway.modes.s3 import tags
 from gateway.modes.s3.auth import Authenticated
@@ -22,6 +23,8 @@ from gateway.modes.s3.problems import S3Problem
 from gateway.storage import NOTHING
 from gateway.web import request_head
 from gateway.web.request_facts import RequestFacts
+
+T = TypeVar("T")
 
 Scope = Literal["service", "bucket", "object"]
 
@@ -98,6 +101,12 @@ class S3Request:
         if owner and owner != found.service.owner:
             raise S3Problem("AccessDenied")
         return found
+
+    def obeyed(self, kind: SettingKind[T]) -> T | None:
+        """What a setting of the bucket says; where there is none, that costs a look into a set.
+        Raises `Unavailable` when it cannot be read."""
+        access = self.access
+        return self.gateway.obeyed(access, kind) if kind.name in access.settings else None
 
     @property
     def facts(self) -> S3Facts:
