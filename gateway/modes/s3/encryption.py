@@ -9,13 +9,16 @@ refuse it.
 from __future__ import annotations
 
 import hashlib
+import json
 from base64 import b64decode, b64encode
+from dataclasses import replace
 from functools import cache
 from hmac import compare_digest
 
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
 from gateway.storage import Encryption, Secret
+from gateway.web.http_fields import utf8
 
 _MANAGED = "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION"
 _KMS = "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION_AWS_KMS_KEY_ID"
@@ -23,53 +26,99 @@ _CUSTOMER = "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION_CUSTOMER"
 _SOURCE = "HTTP_X_AMZ_COPY_SOURCE_SERVER_SIDE_ENCRYPTION_CUSTOMER"
 _KEY_BYTES = 32
 
-READING = frozenset({_MANAGED, *(f"{_CUSTOMER}_{one}" for one in ("ALGORITHM", "KEY", "KEY_MD5"))})
-"""The headers that have an effect on reading."""
+_CONTEXT, _BUCKET_KEY = f"{_MANAGED}_CONTEXT", f"{_MANAGED}_BUCKET_KEY_ENABLED"
+_OF_SERVER = (_MANAGED, _KMS, _CONTEXT, _BUCKET_KEY)
 
-WRITING = READING | {_KMS}
+HEADERS = frozenset(
+    (*_OF_SERVER, *(f"{_CUSTOMER}_{one}" for one in ("ALGORITHM", "KEY", "KEY_MD5")))
+)
+"""The headers that are looked at, to write and to read."""
+
+ALGORITHMS = {
+    "AES256": Encryption(kind="managed"),
+    "aws:kms": Encryption(kind="kms"),
+    "aws:kms:dsse": Encryption(kind="kms", double=True),
+}
+"""S3's words for how the server encrypts by itself."""
 
 
 def for_writing(request: S3Request) -> Encryption | None:
-    """How what is stored is to be encrypted; None: as the store does by itself."""
+    """How what is stored is to be encrypted; None: the request does not say."""
     managed, customer = request.environ.get(_MANAGED), _customer(request, _CUSTOMER)
+    asked_bucket_key = bucket_key(request)
+    if managed is None or managed == "AES256":
+        _refuse_key_service(request)
     if managed is None:
-        if _KMS in request.environ:
-            raise _invalid("Server Side Encryption with AWS KMS needs the header aws:kms.")
         return customer
     if customer is not None:
         raise _invalid(
             "Server Side Encryption with Customer provided key is incompatible with the"
-            " encryption method specified"
+            " encryption method specified",
+            _MANAGED,
+            managed,
         )
-    if managed in ("aws:kms", "aws:kms:dsse"):
-        return _by_kms(request, double=managed == "aws:kms:dsse")
-    if managed != "AES256":
-        raise _invalid("The encryption method specified is not supported")
-    if _KMS in request.environ:
-        raise _invalid("Server Side Encryption with AES256 takes no key of AWS KMS.")
-    return Encryption(kind="managed")
-
-
-def _by_kms(request: S3Request, *, double: bool) -> Encryption:
-    environ = request.environ
-    bucket_key = environ.get(f"{_MANAGED}_BUCKET_KEY_ENABLED")
-    return Encryption(
-        kind="kms",
-        key_id=environ.get(_KMS, ""),
-        context=environ.get(f"{_MANAGED}_CONTEXT", ""),
-        double=double,
-        bucket_key=None if bucket_key is None else bucket_key.lower() == "true",
+    if managed not in ALGORITHMS:
+        raise _invalid("The encryption method specified is not supported", _MANAGED, managed)
+    asked = ALGORITHMS[managed]
+    if asked.kind != "kms":
+        return asked
+    return replace(
+        asked,
+        key_id=utf8(request.environ.get(_KMS, "")),
+        context=_context(request),
+        bucket_key=asked_bucket_key,
     )
 
 
+def _refuse_key_service(request: S3Request) -> None:
+    for name in (_KMS, _CONTEXT):
+        if (said := request.environ.get(name)) is not None:
+            raise _invalid(
+                "Server Side Encryption with AWS KMS managed key requires HTTP header"
+                " x-amz-server-side-encryption : aws:kms",
+                name,
+                said,
+            )
+
+
+def _context(request: S3Request) -> str:
+    """As it came: base64 of a JSON object of text."""
+    text: str = request.environ.get(_CONTEXT, "")
+    if not text:
+        return ""
+    try:
+        found = json.loads(b64decode(text, validate=True))
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
+        raise _invalid(
+            "The header 'x-amz-server-side-encryption-context' shall be Base64-encoded UTF-8"
+            " string holding JSON which represents a string-string map",
+            _CONTEXT,
+            text,
+        )
+    return text
+
+
+def bucket_key(request: S3Request) -> bool | None:
+    """Whether a key of the bucket is to stand between object and key service; None: the
+    request does not say. Where no key service is used, it changes nothing."""
+    text = request.environ.get(_BUCKET_KEY)
+    if text is None:
+        return None
+    if text.lower() not in ("true", "false"):
+        raise _invalid("The value of the header must be true or false.", _BUCKET_KEY, text)
+    return bool(text.lower() == "true")
+
+
 def for_reading(request: S3Request) -> Encryption | None:
-    """The customer's key for an object that is read."""
-    if _MANAGED in request.environ:
-        raise _invalid("x-amz-server-side-encryption header is not supported for this operation.")
-    return _customer(request, _CUSTOMER)
-
-
-def for_part(request: S3Request) -> Encryption | None:
+    """The customer's key for what was encrypted before: an object that is read, an upload that
+    goes on. It is stored how it is encrypted, so nothing else may be said of it (as S3 has it
+    for GET, HEAD, UploadPart and CompleteMultipartUpload alike)."""
+    for name in _OF_SERVER:
+        if (said := request.environ.get(name)) is not None:
+            message = f"{_spelled(name)} header is not supported for this operation."
+            raise _invalid(message, name, said)
     return _customer(request, _CUSTOMER)
 
 
@@ -126,5 +175,12 @@ def _checked(text: str, digest: str) -> Encryption:
     return Encryption(kind="customer", key=Secret(key), key_md5=computed)
 
 
-def _invalid(message: str) -> S3Problem:
-    return S3Problem("InvalidArgument", message)
+def _spelled(variable: str) -> str:
+    return variable.removeprefix("HTTP_").replace("_", "-").lower()
+
+
+def _invalid(message: str, variable: str = "", said: str = "") -> S3Problem:
+    if not variable:
+        return S3Problem("InvalidArgument", message)
+    name = _spelled(variable)
+    return S3Problem("InvalidArgument", message, ArgumentName=name, ArgumentValue=said)

@@ -150,7 +150,7 @@ def refuse_unknown(request: S3Request) -> None:
 
 _WRITING = (
     _REFUSED
-    | encryption.WRITING
+    | encryption.HEADERS
     | grants.HEADERS
     | {"HTTP_X_AMZ_TAGGING", "HTTP_X_AMZ_STORAGE_CLASS", *(key for key, _ in http_fields.KEPT)}
 )

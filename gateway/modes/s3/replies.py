@@ -36,28 +36,37 @@ def new_version(info: ObjectInfo) -> Headers:
     return [] if info.version == NULL_VERSION else version(info)
 
 
+_SSE = "x-amz-server-side-encryption"
+
+
 def encryption(used: Encryption | None) -> Headers:
+    """Of what is there: who reads it does not learn the context."""
     if used is None:
         return []
     if used.kind == "managed":
-        return [("x-amz-server-side-encryption", "AES256")]
+        return [(_SSE, "AES256")]
     if used.kind == "kms":
         return _by_kms(used)
     return [
-        ("x-amz-server-side-encryption-customer-algorithm", "AES256"),
-        ("x-amz-server-side-encryption-customer-key-md5", used.key_md5),
+        (f"{_SSE}-customer-algorithm", "AES256"),
+        (f"{_SSE}-customer-key-md5", used.key_md5),
     ]
 
 
+def new_encryption(used: Encryption | None) -> Headers:
+    """Of what was just stored, or begun."""
+    said = encryption(used)
+    if used is not None and used.context:
+        said.append((f"{_SSE}-context", value(used.context)))
+    return said
+
+
 def _by_kms(used: Encryption) -> Headers:
-    prefix = "x-amz-server-side-encryption"
-    said = [(prefix, "aws:kms:dsse" if used.double else "aws:kms")]
+    said = [(_SSE, "aws:kms:dsse" if used.double else "aws:kms")]
     if used.key_id:
-        said.append((f"{prefix}-aws-kms-key-id", value(used.key_id)))
-    if used.context:
-        said.append((f"{prefix}-context", value(used.context)))
-    if used.bucket_key is not None:
-        said.append((f"{prefix}-bucket-key-enabled", str(used.bucket_key).lower()))
+        said.append((f"{_SSE}-aws-kms-key-id", value(used.key_id)))
+    if used.bucket_key:
+        said.append((f"{_SSE}-bucket-key-enabled", "true"))
     return said
 
 
@@ -77,7 +86,7 @@ def written(info: ObjectInfo) -> Headers:
     if info.checksums:
         headers += checksums(info)
     if info.encryption is not None:
-        headers += encryption(info.encryption)
+        headers += new_encryption(info.encryption)
     return headers
 
 

@@ -19,6 +19,7 @@ from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.resources import parameters
+from gateway.modes.s3.resources.encryption import by_default
 from gateway.storage import (
     NOTHING,
     Conditions,
@@ -112,11 +113,12 @@ def copy_object(request: S3Request) -> Reply:
     request.require()
     replaces = _directive(request, "x-amz-metadata-directive")
     retags = _directive(request, "x-amz-tagging-directive")
-    fresh = headers.new_object(
+    new = headers.new_object(
         request,
         checksums=sums.chosen(request),
         conditions=http_fields.write_conditions(request.environ),
     )
+    fresh = by_default(request, new)
     for again in reversed(range(_TRIES)):
         seen = _look(request)
         _refuse_nothing(request, seen, replaces)
@@ -176,7 +178,7 @@ def of_copy(fresh: Put, source: ObjectInfo, *, replaces: bool, retags: bool) -> 
 
 
 def _copied(info: ObjectInfo, seen: _Seen) -> Reply:
-    said = replies.new_version(info) + replies.encryption(info.encryption)
+    said = replies.new_version(info) + replies.new_encryption(info.encryption)
     if seen.info.version is not None:
         said.append(("x-amz-copy-source-version-id", seen.info.version))
     kind = (info.checksum_type or "") if info.checksums else ""
@@ -200,7 +202,7 @@ def upload_part_copy(request: S3Request) -> Reply:
         seen.access,
         seen.named.key,
         want,
-        Put(encryption=encryption.for_part(request)),
+        Put(encryption=encryption.for_reading(request)),
     )
     said = replies.encryption(upload.options.encryption)
     if seen.info.version is not None:

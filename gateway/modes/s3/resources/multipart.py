@@ -10,6 +10,7 @@ from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Headers, Reply, xml
 from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.resources import parameters
+from gateway.modes.s3.resources.encryption import by_default
 from gateway.modes.s3.wire import whole_number
 from gateway.storage import Complete, Part, Put, Upload
 from gateway.web import http_fields
@@ -22,8 +23,8 @@ def create_multipart_upload(request: S3Request) -> Reply:
     request.require()
     algorithms, kind = sums.of_upload(request)
     options = headers.new_object(request, checksums=algorithms, checksum_type=kind)
-    upload = request.access.begin(request.key, options)
-    said: Headers = replies.encryption(options.encryption)
+    upload = request.access.begin(request.key, by_default(request, options))
+    said: Headers = replies.new_encryption(upload.options.encryption)
     for algorithm in algorithms:
         said += [("x-amz-checksum-algorithm", algorithm), ("x-amz-checksum-type", kind or "")]
     return xml(documents.initiated(request.bucket, upload), headers=said)
@@ -34,7 +35,7 @@ def upload_part(request: S3Request) -> Reply:
     request.require()
     number = headers.part_number(request)
     assert number is not None  # this operation is chosen by the parameter
-    key = encryption.for_part(request)
+    key = encryption.for_reading(request)
     upload = access.upload(request.key, parameters.upload_id(request))
     body = bodies.receive(request)
     options = Put(size=body.size, checksums=body.checksums, digests=body.digests, encryption=key)
@@ -95,7 +96,7 @@ def complete_multipart_upload(request: S3Request) -> Reply:
         size=_announced_size(request),
         checksums=sums.of_whole(request),
         checksum_type=sums.type_named(request),
-        encryption=encryption.for_part(request),
+        encryption=encryption.for_reading(request),
     )
     info = access.complete(
         request.key, parameters.upload_id(request), parsing.complete(data), options

@@ -11,6 +11,7 @@ from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Headers, Reply, xml
 from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.resources import parameters
+from gateway.modes.s3.resources.encryption import by_default
 from gateway.storage import (
     BytesBody,
     Get,
@@ -49,11 +50,12 @@ def put_object(request: S3Request) -> Reply:
         digests=body.digests,
         conditions=http_fields.write_conditions(request.environ),
     )
-    return Reply(200, replies.written(access.put(request.key, body.source, options)))
+    info = access.put(request.key, body.source, by_default(request, options))
+    return Reply(200, replies.written(info))
 
 
 _WHOLE = Get()
-_READING = CONDITIONAL | encryption.READING | {"HTTP_RANGE"}
+_READING = CONDITIONAL | encryption.HEADERS | {"HTTP_RANGE"}
 
 
 def reading(request: S3Request) -> Get:

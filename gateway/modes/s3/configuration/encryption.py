@@ -1,0 +1,126 @@
+"""How a bucket encrypts what does not say it itself, and what it takes no more.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketEncryption.html
+
+A bucket without this setting encrypts what asks for it, and nothing else; so that it has none
+is an error, as S3 had it before it encrypted everything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gateway.access.settings import SettingKind
+from gateway.common.xml import document as written
+from gateway.common.xml import element, flag, optional
+from gateway.modes.s3 import wire
+from gateway.modes.s3.configuration.setting import BucketSetting, document
+from gateway.modes.s3.encryption import ALGORITHMS
+from gateway.modes.s3.problems import S3Problem
+from gateway.storage import Encryption
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+_NOTHING_BLOCKED, _CUSTOMER = "NONE", "SSE-C"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketEncryption:
+    """`algorithm` "": no default is said. `blocked` are S3's words as they came."""
+
+    algorithm: str = ""
+    key_id: str = ""
+    bucket_key: bool = False
+    blocked: tuple[str, ...] = ()
+
+    def applied(self, asked: Encryption | None) -> Encryption | None:
+        """How what asks for this is encrypted. Raises AccessDenied for what is blocked."""
+        if asked is None:
+            found = ALGORITHMS.get(self.algorithm)
+            if found is None or found.kind != "kms":
+                return found
+            return replace(found, key_id=self.key_id, bucket_key=self.bucket_key or None)
+        if asked.kind == "customer" and _CUSTOMER in self.blocked:
+            raise S3Problem(
+                "AccessDenied", "The bucket blocks uploads that are encrypted by SSE-C."
+            )
+        if asked.kind == "kms" and asked.bucket_key is None and self.bucket_key:
+            return replace(asked, bucket_key=True)
+        return asked
+
+
+def _parse(data: bytes) -> BucketEncryption:
+    root = wire.parse(data, "ServerSideEncryptionConfiguration")
+    rules = list(wire.children(root, "Rule"))
+    if len(rules) != 1:
+        raise S3Problem("MalformedXML")
+    (rule,) = rules
+    algorithm, key_id = _default(rule)
+    return BucketEncryption(
+        algorithm=algorithm,
+        key_id=key_id,
+        bucket_key=_flag(rule, "BucketKeyEnabled"),
+        blocked=_blocked(rule),
+    )
+
+
+def _default(rule: Element) -> tuple[str, str]:
+    node = wire.child(rule, "ApplyServerSideEncryptionByDefault")
+    if node is None:
+        return "", ""
+    algorithm, key_id = wire.word_of(node, "SSEAlgorithm"), wire.word_of(node, "KMSMasterKeyID")
+    if algorithm not in ALGORITHMS:
+        raise S3Problem("MalformedXML")
+    if key_id and ALGORITHMS[algorithm].kind != "kms":
+        raise S3Problem(
+            "InvalidArgument",
+            "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or"
+            " aws:kms:dsse",
+            ArgumentName="ApplyServerSideEncryptionByDefault",
+        )
+    return algorithm, key_id
+
+
+def _flag(rule: Element, name: str) -> bool:
+    text = wire.word_of(rule, name)
+    if text not in ("", "true", "false"):
+        raise S3Problem("MalformedXML")
+    return text == "true"
+
+
+def _blocked(rule: Element) -> tuple[str, ...]:
+    node = wire.child(rule, "BlockedEncryptionTypes")
+    if node is None:
+        return ()
+    found = tuple((one.text or "").strip() for one in wire.children(node, "EncryptionType"))
+    if not set(found) <= {_NOTHING_BLOCKED, _CUSTOMER} or len(set(found)) > 1:
+        raise S3Problem("MalformedXML")
+    return found
+
+
+def _render(said: BucketEncryption) -> bytes:
+    default = blocked = ""
+    if said.algorithm:
+        inside = element("SSEAlgorithm", said.algorithm) + optional("KMSMasterKeyID", said.key_id)
+        name = "ApplyServerSideEncryptionByDefault"
+        default = f"<{name}>{inside}</{name}>"
+    if said.blocked:
+        inside = "".join(element("EncryptionType", one) for one in said.blocked)
+        blocked = f"<BlockedEncryptionTypes>{inside}</BlockedEncryptionTypes>"
+    rule = f"<Rule>{default}{flag('BucketKeyEnabled', said.bucket_key)}{blocked}</Rule>"
+    return written("ServerSideEncryptionConfiguration", rule)
+
+
+SETTING: BucketSetting[BucketEncryption] = BucketSetting(
+    SettingKind(
+        name="encryption",
+        read="read-encryption",
+        write="write-encryption",
+        remove="write-encryption",
+        parse=document(_parse),
+    ),
+    _render,
+    "ServerSideEncryptionConfigurationNotFoundError",
+)
