@@ -15,7 +15,7 @@ from gateway.storage import Put
 def by_default(request: S3Request, options: Put) -> Put:
     """What is to be stored, encrypted as its bucket says. Raises AccessDenied for what the
     bucket blocks."""
-    said = request.gateway.obeyed(request.access, SETTING.kind)
+    said = request.obeyed(SETTING.kind)
     if said is None:
         return options
     found = said.applied(options.encryption)
