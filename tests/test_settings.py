@@ -18,7 +18,7 @@ from gateway.access.identity import Identity
 from gateway.access.rules import ANYBODY, Rule
 from gateway.access.settings import SettingKind
 from gateway.catalog import Catalog, database, open_catalog, schema
-from gateway.catalog.settings import NONE_STORED
+from gateway.catalog.settings import NONE_STORED, NewSetting
 from gateway.config import Configuration, load
 from gateway.plugins.finding import Plugins
 from gateway.services.chain import Chain
@@ -133,6 +133,14 @@ def test_the_settings_of_a_made_service_end_with_it(catalog: Catalog) -> None:
     replaced = catalog.add_service("bucket", "bob", replaces=again.id)
     assert documents(catalog, "bucket") == {}
     assert catalog.remove_service(replaced.id)
+
+
+def test_a_service_is_made_with_its_settings(catalog: Catalog) -> None:
+    new = [NewSetting("cors", "rules", decides=False)]
+    left = catalog.add_service("bucket", "alice", settings=new)
+    assert documents(catalog, "bucket") == {"cors": "rules"}
+    catalog.add_service("bucket", "alice", replaces=left.id)
+    assert documents(catalog, "bucket") == {}, "what a crash left of one is not another's"
 
 
 def test_settings_of_a_service_that_is_not_here_keep_its_name(catalog: Catalog) -> None:

@@ -16,7 +16,13 @@ from gateway.access.grants import Grant
 from gateway.catalog.cache import Cached
 from gateway.catalog.rows import ServiceRow, grants_value, service_row
 from gateway.catalog.schema import SERVICES, STORES, get_meta, get_metas, is_text, set_meta
-from gateway.catalog.settings import WITH_RULES, has_settings, remove_row
+from gateway.catalog.settings import (
+    WITH_RULES,
+    NewSetting,
+    has_settings,
+    insert_setting,
+    remove_row,
+)
 from gateway.storage import AlreadyExists, Conflict, Full, Unavailable
 
 _SINCE = "declared since "
@@ -63,12 +69,18 @@ class ServiceTable(Cached):
             return [service_row(row) for row in connection.execute(query)]
 
     def add_service(
-        self, sid: str, owner: str, grants: Iterable[Grant] = (), *, replaces: int | None = None
+        self,
+        sid: str,
+        owner: str,
+        grants: Iterable[Grant] = (),
+        *,
+        replaces: int | None = None,
+        settings: Iterable[NewSetting] = (),
     ) -> ServiceRow:
-        """The row decides who gets a name. `replaces`: the id of a row that goes in the
-        same commit, with its settings. Raises `AlreadyExists`, also when there are settings of
-        a service that is not here now, which must not become another's; `Conflict` when
-        that row is gone already."""
+        """The row decides who gets a name; its `settings` come with it. `replaces`: the id of a
+        row that goes in the same commit, with those that it had. Raises `AlreadyExists`, also
+        when there are settings of a service that is not here now, which must not become
+        another's; `Conflict` when that row is gone already."""
         if sid in self._sids:
             raise AlreadyExists(f"The service {sid!r} is declared in the configuration.")
         grants, created = tuple(grants), self._clock()
@@ -77,6 +89,8 @@ class ServiceTable(Cached):
                 if replaces is not None and not remove_row(connection, replaces):
                     raise Conflict
                 id = insert_service(connection, sid, owner, created, grants)
+                for one in settings:
+                    insert_setting(connection, sid, one)
         except IntegrityError:
             raise AlreadyExists from None
         return ServiceRow(id, sid, owner, created, grants)

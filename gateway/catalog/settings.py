@@ -38,6 +38,12 @@ class StoredSetting(NamedTuple):
     version: int
 
 
+class NewSetting(NamedTuple):
+    kind: str
+    document: str
+    decides: bool
+
+
 class Stored:
     """All settings of a service, as of one moment. `parsed` is for whoever parses them."""
 
@@ -110,15 +116,19 @@ class SettingTable(Cached):
         with self._database.writing() as connection:
             if service is not None and not _is_there(connection, service):
                 raise NoSuchStore(name=sid)
-            version = _count(connection)
             connection.execute(delete(_TABLE).where(_named(sid, kind)))
-            row = {"sid": sid, "kind": kind, "document": document}
-            connection.execute(insert(_TABLE).values(**row, decides=decides, version=version))
-        return version
+            return insert_setting(connection, sid, NewSetting(kind, document, decides))
 
     def remove_setting(self, sid: str, kind: str) -> bool:
         """Whether it was there."""
         return self._database.removing(lambda one: _remove(one, _named(sid, kind)))
+
+
+def insert_setting(connection: Connection, sid: str, new: NewSetting) -> int:
+    """Its version."""
+    version = _count(connection)
+    connection.execute(insert(_TABLE).values(sid=sid, version=version, **new._asdict()))
+    return version
 
 
 def has_settings(connection: Connection, sid: str) -> bool:

@@ -77,11 +77,19 @@ class Gateway(Protocol):
     def services(self, identity: Identity, facts: Facts = UNKNOWN) -> Sequence[Access]:
         """All services that `identity` may see, by sid."""
 
-    def create(self, identity: Identity, sid: str, grants: Sequence[Grant] = ()) -> Access:
-        """Make a service, as `[buckets]` says, owned by the identity's account.
+    def create(
+        self,
+        identity: Identity,
+        sid: str,
+        grants: Sequence[Grant] = (),
+        settings: Sequence[tuple[SettingKind[Any], str]] = (),
+    ) -> Access:
+        """Make a service, as `[buckets]` says, owned by the identity's account. Its grants and
+        its settings (documents, each with its kind) are there from the first moment on.
 
         Raises `Forbidden` (anonymous, or the key's access is neither `own` nor `admin`),
-        `AlreadyExists` (whoever owns it), `BadKey` when `sid` is no service id.
+        `AlreadyExists` (whoever owns it), `BadKey` when `sid` is no service id, and what a
+        kind's `parse` raises.
         """
 
     def drop(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> None:

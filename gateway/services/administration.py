@@ -42,7 +42,13 @@ class Administration(Lookup):
 
     # services
 
-    def create(self, identity: Identity, sid: str, grants: Sequence[Grant] = ()) -> Access:
+    def create(
+        self,
+        identity: Identity,
+        sid: str,
+        grants: Sequence[Grant] = (),
+        settings: Sequence[tuple[SettingKind[Any], str]] = (),
+    ) -> Access:
         access = identity.access
         if not (identity.account and isinstance(access, str) and access in _CREATORS):
             raise Forbidden("This key may not create services.")
@@ -50,7 +56,8 @@ class Administration(Lookup):
             raise BadKey(f"{SID_RULE}.", key=sid)
         if sid in self.chain.services or self.accounts.has(sid):
             raise AlreadyExists
-        self._made.make(sid, identity.account, grants)
+        checked = self.service_settings.checked(settings)
+        self._made.make(sid, identity.account, grants, checked)
         return self.access(identity, sid)
 
     def drop(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> None:

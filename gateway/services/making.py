@@ -14,6 +14,7 @@ from contextlib import suppress
 
 from gateway.access.grants import Grant
 from gateway.catalog import Catalog, ServiceRow
+from gateway.catalog.settings import NewSetting
 from gateway.services.chain import Chain
 from gateway.storage import AlreadyExists, Conflict, NoSuchStore, NotEmpty
 
@@ -27,9 +28,15 @@ class MadeBuckets:
     def __init__(self, chain: Chain, catalog: Catalog) -> None:
         self._chain, self._catalog = chain, catalog
 
-    def make(self, sid: str, owner: str, grants: Sequence[Grant] = ()) -> None:
+    def make(
+        self,
+        sid: str,
+        owner: str,
+        grants: Sequence[Grant] = (),
+        settings: Sequence[NewSetting] = (),
+    ) -> None:
         """Raises `AlreadyExists`; `Conflict` when it was dropped meanwhile."""
-        self._claim(owner, sid, grants)
+        self._claim(owner, sid, grants, settings)
         self._chain.buckets.create(sid)
         row = self._catalog.read_service(sid)
         if row is None or row.owner != owner:
@@ -47,7 +54,9 @@ class MadeBuckets:
             return
         self._catalog.remove_service(row.id)
 
-    def _claim(self, owner: str, sid: str, grants: Sequence[Grant]) -> None:
+    def _claim(
+        self, owner: str, sid: str, grants: Sequence[Grant], settings: Sequence[NewSetting]
+    ) -> None:
         """A row in the catalog for a bucket that is not there yet."""
         for _ in range(_TRIES):
             if self._exists(sid):
@@ -57,7 +66,7 @@ class MadeBuckets:
                 raise AlreadyExists
             replaces = None if left is None else left.id
             try:
-                self._catalog.add_service(sid, owner, grants, replaces=replaces)
+                self._catalog.add_service(sid, owner, grants, replaces=replaces, settings=settings)
             except Conflict:
                 continue  # somebody was quicker with that row: look again
             return

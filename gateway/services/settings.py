@@ -19,7 +19,7 @@ from gateway.access.ruleset import Default, RuleSet
 from gateway.access.settings import Setting, SettingKind
 from gateway.catalog import Catalog
 from gateway.catalog.cache import Kept
-from gateway.catalog.settings import NONE_STORED, Stored, StoredSetting
+from gateway.catalog.settings import NONE_STORED, NewSetting, Stored, StoredSetting
 from gateway.services.service import Service
 from gateway.storage import NOTHING, Conflict
 
@@ -93,6 +93,10 @@ class ServiceSettings:
         )
         return Setting(document, value, version)
 
+    def checked(self, documents: Iterable[tuple[SettingKind[Any], str]]) -> list[NewSetting]:
+        """Those that a service is to be made with. Raises what a kind's `parse` raises."""
+        return [_new(kind, document) for kind, document in documents]
+
     def remove(self, sid: str, kind: SettingKind[Any]) -> bool:
         """Whether it was there. Raises `Conflict`."""
         self._refuse_declared(sid, kind)
@@ -154,6 +158,11 @@ class ServiceSettings:
             except ValueError as error:
                 log.error("%s: its setting %r cannot be read: it is closed: %s", sid, name, error)
                 yield CLOSED
+
+
+def _new(kind: SettingKind[Any], document: str) -> NewSetting:
+    kind.parse(document)
+    return NewSetting(kind.name, document, kind.rules is not None)
 
 
 def _parsed(stored: Stored, kind: SettingKind[T]) -> Setting[T]:

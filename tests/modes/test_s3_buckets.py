@@ -17,7 +17,7 @@ from gateway.access.rules import EVERYONE
 from gateway.common import sigv4
 from gateway.modes import Settings
 from gateway.modes.s3 import S3Mode
-from gateway.modes.s3.operations import NOT_HERE
+from gateway.modes.s3.operations import NOT_HERE, TABLE
 from tests.modes.s3_gateway import CREDENTIALS, Answer, Served, serving, small_gateway, wrapped
 from tests.modes.test_s3_objects import put, refused
 
@@ -75,6 +75,11 @@ def test_buckets_are_listed_in_pages(s3: Served) -> None:
     assert "ContinuationToken" not in last
     assert refused(client.list_buckets, ContinuationToken="rubbish") == (400, "InvalidArgument")
     assert names(client, BucketRegion="eu-west-1") == []
+    assert "paged-0" in names(client, BucketRegion="us-east-1")
+    for limit in ("0", "10001", "-3", "x", ""):
+        said = s3.raw("GET", f"/?max-buckets={limit}&x-id=ListBuckets")
+        assert (said.status, said.code()) == (400, "InvalidArgument")
+        assert b"<ArgumentName>max-buckets</ArgumentName>" in said.body
 
 
 def test_nobody_lists_buckets(s3: Served, bucket: str) -> None:
@@ -140,7 +145,8 @@ def test_in_another_region_a_bucket_is_made_once() -> None:
             "</CreateBucketConfiguration>"
         )
         wrong = create(s3, "bucket", body.format("us-west-2"))
-        assert (wrong.status, wrong.code()) == (400, "InvalidLocationConstraint")
+        assert (wrong.status, wrong.code()) == (400, "IllegalLocationConstraintException")
+        assert create(s3, "bucket", body.format("moon")).code() == "InvalidLocationConstraint"
         assert create(s3, "bucket", body.format("eu-central-1")).status == 200
         again = create(s3, "bucket")
         assert (again.status, again.code()) == (409, "BucketAlreadyOwnedByYou")
@@ -154,6 +160,30 @@ def test_settings_that_are_not_there_are_refused(s3: Served) -> None:
     assert create(s3, "new-one", "<not xml").code() == "MalformedXML"
     assert refused(s3.client().head_bucket, Bucket="new-one")[0] == 404
     assert create(s3, "new-one", x_amz_object_ownership="ObjectWriter").status == 200
+
+
+def test_a_bucket_is_made_with_its_tags(s3: Served) -> None:
+    client, tags = s3.client(), [{"Key": "team", "Value": "blue"}]
+    wanted = {"CreateBucketConfiguration": {"Tags": tags}}
+    made = client.create_bucket(Bucket="tagged", **wanted)
+    assert (made["Location"], made["BucketArn"]) == ("/tagged", "arn:aws:s3:::tagged")
+    assert client.head_bucket(Bucket="tagged")["BucketArn"] == made["BucketArn"]
+    assert client.get_bucket_tagging(Bucket="tagged")["TagSet"] == tags
+    client.create_bucket(Bucket="tagged", **wanted)
+    assert create(s3, "tagged").code() == "BucketAlreadyExists", "with other tags"
+    client.delete_bucket(Bucket="tagged")
+    for wrong in (
+        [{"Key": "a!", "Value": ""}],
+        [tags[0], tags[0]],
+        [{"Key": "aws:a", "Value": ""}],
+    ):
+        wanted = {"CreateBucketConfiguration": {"Tags": wrong}}
+        assert refused(client.create_bucket, Bucket="tagged", **wanted) == (400, "InvalidTag")
+    directory = {"CreateBucketConfiguration": {"Bucket": {"Type": "Directory"}}}
+    assert refused(client.create_bucket, Bucket="tagged", **directory) == (501, "NotImplemented")
+    assert create(s3, "tagged", x_amz_bucket_namespace="account-regional").status == 501
+    assert create(s3, "tagged", x_amz_bucket_namespace="moon").code() == "InvalidArgument"
+    assert refused(client.head_bucket, Bucket="tagged")[0] == 404
 
 
 def test_who_may_not_make_or_remove_buckets(s3: Served, bucket: str) -> None:
@@ -445,7 +475,8 @@ def test_a_version_is_copied_tagged_and_listed_by_its_id(s3: Served, bucket: str
 def test_what_is_not_implemented_says_so_and_does_nothing(
     s3: Served, bucket: str, name: str
 ) -> None:
-    for method in ("GET", "PUT", "DELETE"):
+    here = {one.method for one in TABLE if one.scope == "bucket" and name in one.query}
+    for method in {"GET", "PUT", "DELETE"} - here:
         answer = s3.raw(method, f"/{bucket}?{name}", body=b"<x/>" if method == "PUT" else b"")
         assert (answer.status, answer.code()) == (501, "NotImplemented")
     assert s3.raw("HEAD", f"/{bucket}").status == 200

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from gateway.common import xml
 from gateway.modes.s3 import S3Mode, errors, operations, parsing, request, wire
 from gateway.modes.s3.problems import TABLE, S3Problem
-from gateway.modes.s3.resources import copying
+from gateway.modes.s3.resources import absent, copying
 from gateway.storage import Full, Range, StorageError
 from gateway.web import http_fields, request_head
 
@@ -25,7 +25,7 @@ PARSERS: list[Callable[[bytes], Any]] = [
     lambda data: parsing.delete_objects(data, bypass=False),
     parsing.tagging,
     parsing.versioning,
-    parsing.location,
+    parsing.creation,
     parsing.complete,
     parsing.acl,
 ]
@@ -52,9 +52,15 @@ def camel(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
+def absent_ones() -> list[operations.Operation]:
+    """Those of configurations that no bucket has: few handlers answer them all."""
+    names = {one.name for one in absent.TABLE}
+    return [one for one in operations.TABLE if one.name in names]
+
+
 @pytest.mark.parametrize("one", operations.TABLE, ids=lambda one: one.name)
 def test_an_operation_is_what_aws_says(one: operations.Operation) -> None:
-    assert one.handler.__name__ == camel(one.name)
+    assert one in absent_ones() or one.handler.__name__ == camel(one.name)
     model = botocore.session.get_session().get_service_model("s3").operation_model(one.name)
     assert model.http["method"] == one.method
     uri: str = model.http["requestUri"]
@@ -76,7 +82,8 @@ def test_every_operation_is_in_a_test() -> None:
     missing = [
         one.name
         for one in operations.TABLE
-        if f".{camel(one.name)}(" not in text and f".{camel(one.name)}," not in text
+        if not re.search(rf"\.{camel(one.name)}[(,]|\"{camel(one.name)}\"", text)
+        and one not in absent_ones()  # one test is of all of them
     ]
     assert missing == []
 

@@ -164,7 +164,12 @@ _WITHOUT_QUERY = {
     place: tuple((one.header and known_variable(one.header), one) for one in ones if not one.query)
     for place, ones in _BY_PLACE.items()
 }
-_NAMING = frozenset(name for one in TABLE for name in one.query if "=" not in name)
+_NAMING: Mapping[Scope, frozenset[str]] = {
+    scope: frozenset(one.query[0] for one in TABLE if one.query and "=" not in one.query[0]) | rest
+    for scope, rest in NOT_HERE.items()
+}
+"""By scope of the request. Of several that select an operation the first names it: others may
+mean nothing elsewhere (`id`)."""
 
 
 def find_operation(request: S3Request) -> Operation:
@@ -174,13 +179,13 @@ def find_operation(request: S3Request) -> Operation:
         for header, one in _WITHOUT_QUERY.get(place, ()):
             if not header or header in request.environ:
                 return one
-    elif not NOT_HERE[request.scope].isdisjoint(query):
-        return _MISSING
     else:
-        named = _NAMING.intersection(query)
+        named = _NAMING[request.scope].intersection(query)
         for one in _BY_PLACE.get(place, ()):
             if _selects(one, request) and named <= {*one.query, *one.accepts}:
                 return one
+    if not NOT_HERE[request.scope].isdisjoint(query):
+        return _MISSING
     if request.scope == "bucket" and request.method == "POST" and not query:
         return _FORM
     return _METHOD

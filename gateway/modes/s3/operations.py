@@ -10,14 +10,17 @@ from gateway.access.actions import Action
 from gateway.modes.s3.replies import Reply
 from gateway.modes.s3.request import S3Request, Scope
 from gateway.modes.s3.resources import (
+    absent,
     acl,
     buckets,
     copying,
     deleting,
     encryption,
+    fixed,
     listing,
     multipart,
     objects,
+    restoring,
     tagging,
     versioning,
 )
@@ -131,6 +134,48 @@ TABLE: tuple[Operation, ...] = (
         encryption.delete_bucket_encryption,
         ("encryption",),
     ),
+    Operation(
+        "GetBucketRequestPayment",
+        "GET",
+        "bucket",
+        "read-request-payment",
+        fixed.get_bucket_request_payment,
+        ("requestPayment",),
+    ),
+    Operation(
+        "PutBucketRequestPayment",
+        "PUT",
+        "bucket",
+        "write-request-payment",
+        fixed.put_bucket_request_payment,
+        ("requestPayment",),
+        body=True,
+    ),
+    Operation(
+        "GetBucketAccelerateConfiguration",
+        "GET",
+        "bucket",
+        "read-accelerate",
+        fixed.get_bucket_accelerate_configuration,
+        ("accelerate",),
+    ),
+    Operation(
+        "PutBucketAccelerateConfiguration",
+        "PUT",
+        "bucket",
+        "write-accelerate",
+        fixed.put_bucket_accelerate_configuration,
+        ("accelerate",),
+        body=True,
+    ),
+    Operation("GetBucketAbac", "GET", "bucket", "admin", fixed.get_bucket_abac, ("abac",)),
+    Operation(
+        "PutBucketAbac", "PUT", "bucket", "admin", fixed.put_bucket_abac, ("abac",), body=True
+    ),
+    *(
+        Operation(one.name, one.method, "bucket", one.action, one.handler, one.query)
+        for one in absent.TABLE
+    ),
     Operation("ListObjects", "GET", "bucket", "list", listing.list_objects),
     Operation("ListObjectsV2", "GET", "bucket", "list", listing.list_objects_v2, ("list-type=2",)),
     Operation(
@@ -190,6 +235,9 @@ TABLE: tuple[Operation, ...] = (
         tagging.delete_object_tagging,
         ("tagging",),
     ),
+    Operation(
+        "RestoreObject", "POST", "object", "read", restoring.restore_object, ("restore",), body=True
+    ),
     # uploads in parts
     Operation(
         "CreateMultipartUpload",
@@ -225,8 +273,6 @@ NOT_HERE: Mapping[Scope, frozenset[str]] = {
     "service": frozenset(),
     "bucket": frozenset(
         [
-            "abac",
-            "accelerate",
             "analytics",
             "cors",
             "intelligent-tiering",
@@ -246,7 +292,6 @@ NOT_HERE: Mapping[Scope, frozenset[str]] = {
             "policyStatus",
             "publicAccessBlock",
             "replication",
-            "requestPayment",
             "session",
             "website",
         ]
@@ -257,11 +302,11 @@ NOT_HERE: Mapping[Scope, frozenset[str]] = {
             "encryption",
             "legal-hold",
             "renameObject",
-            "restore",
             "retention",
             "select",
             "torrent",
         ]
     ),
 }
-"""Sub-resources that AWS defines and the gateway does not have: 501, whatever the method."""
+"""Sub-resources that AWS defines, of which the gateway does not have all operations: what is not
+in the table is 501, whatever the method."""

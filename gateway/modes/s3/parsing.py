@@ -10,7 +10,7 @@ from gateway.modes import KEY_LIMIT
 from gateway.modes.s3 import headers, tags, wire
 from gateway.modes.s3.grants import NamedGrant
 from gateway.modes.s3.problems import S3Problem
-from gateway.storage import Conditions, Delete, PartRef
+from gateway.storage import NOTHING, Conditions, Delete, PartRef
 from gateway.storage.checksums import CHECKSUMS
 from gateway.web.http_fields import matching
 
@@ -25,6 +25,13 @@ CHECKSUM_ELEMENTS = {name: f"Checksum{name}" for name in CHECKSUMS}
 class Deletion(NamedTuple):
     quiet: bool
     items: tuple[tuple[str, Delete], ...]
+
+
+class Creation(NamedTuple):
+    """What CreateBucket's document asks for. `location`: a region, "" for none."""
+
+    location: str = ""
+    tags: Mapping[str, str] = NOTHING
 
 
 class AclDocument(NamedTuple):
@@ -79,15 +86,18 @@ def versioning(data: bytes) -> Literal["on", "suspended"]:
     return "on" if status == "Enabled" else "suspended"
 
 
-def location(data: bytes) -> str:
-    """The region that CreateBucket's document asks for; "" when it asks for none."""
+def creation(data: bytes) -> Creation:
+    """`CreateBucketConfiguration`. Raises InvalidTag beyond S3's limits."""
     if not data.strip():
-        return ""
+        return Creation()
     root = wire.parse(data, "CreateBucketConfiguration")
-    for name in ("Location", "Bucket", "Tags"):
+    for name in ("Location", "Bucket"):
         if wire.child(root, name) is not None:
-            raise S3Problem("NotImplemented", f"{name} in CreateBucket is not implemented.")
-    return wire.word_of(root, "LocationConstraint")
+            raise S3Problem("NotImplemented", f"{name}: there are no directory buckets here.")
+    tagged = wire.child(root, "Tags")
+    found = () if tagged is None else map(_tag, wire.children(tagged, "Tag"))
+    constraint = wire.word_of(root, "LocationConstraint")
+    return Creation(constraint, tags.check(found, tags.MOST_OF_BUCKET))
 
 
 def complete(data: bytes) -> list[PartRef]:

@@ -156,6 +156,12 @@ TABLE: Mapping[str, tuple[int, str]] = {
         404,
         "The server side encryption configuration was not found",
     ),
+    "NoSuchConfiguration": (404, "The specified configuration does not exist."),
+    "MetadataConfigurationNotFound": (404, "The metadata configuration was not found"),
+    "ReplicationConfigurationNotFoundError": (
+        404,
+        "The replication configuration was not found",
+    ),
     "BucketAlreadyExists": (
         409,
         "The requested bucket name is not available. The bucket namespace is shared by all users"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from gateway.access.access import Access
 from gateway.access.grants import Grant
 from gateway.access.identity import Identity
 from gateway.access.rules import UNKNOWN, Facts
+from gateway.access.settings import SettingKind
 from gateway.services.runtime import Runtime
 from gateway.storage import Followers
 from gateway.testing.server.faults import Faults
@@ -66,9 +68,15 @@ class Stage(Runtime):
         self.__faults.strike()
         return super().services(identity, facts)
 
-    def create(self, identity: Identity, sid: str, grants: Sequence[Grant] = ()) -> Access:
+    def create(
+        self,
+        identity: Identity,
+        sid: str,
+        grants: Sequence[Grant] = (),
+        settings: Sequence[tuple[SettingKind[Any], str]] = (),
+    ) -> Access:
         self.__faults.strike()
-        return super().create(identity, sid, grants)
+        return super().create(identity, sid, grants, settings)
 
     def drop(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> None:
         self.__faults.strike()

@@ -10,17 +10,22 @@ from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from typing import Any
 
 from gateway.access.access import Access
 from gateway.access.grants import Grant
 from gateway.access.identity import Identity
+from gateway.access.settings import SettingKind
 from gateway.common.xml import document, escape
 from gateway.modes.s3 import bodies, documents, grants, parsing
+from gateway.modes.s3.configuration import tagging
+from gateway.modes.s3.parsing import Creation
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import S3Request
-from gateway.modes.s3.resources import parameters
-from gateway.storage import AlreadyExists, BadKey, NoSuchStore
+from gateway.modes.s3.wire import whole_number
+from gateway.storage import NOTHING, AlreadyExists, BadKey, NoSuchStore
 
 LEGACY_REGION = "us-east-1"
 _MOST_BUCKETS = 10_000
@@ -28,6 +33,7 @@ _MOST_BUCKETS = 10_000
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _BESIDE_DOT = re.compile(r"\.[.-]|-\.")
 _ADDRESS = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){3}")
+_REGION = re.compile(r"EU|[a-z]{2}(-[a-z]+)+-[0-9]")
 _RESERVED_STARTS = ("xn--", "sthree-", "amzn-s3-demo-")
 _RESERVED_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
@@ -55,9 +61,7 @@ def behind_token(token: str) -> str:
 def list_buckets(request: S3Request) -> Reply:
     if request.anonymous:
         raise S3Problem("AccessDenied")
-    limit = parameters.number(request, "max-buckets", _MOST_BUCKETS, _MOST_BUCKETS)
-    if limit == 0:
-        raise S3Problem("InvalidArgument", "max-buckets must be at least 1")
+    limit = _most(request)
     token = request.param("continuation-token")
     after, prefix = behind_token(token) if token else "", request.param("prefix")
     elsewhere = request.query.get("bucket-region", request.region) != request.region
@@ -77,6 +81,20 @@ def list_buckets(request: S3Request) -> Reply:
     people = documents.People(request.gateway.account)
     owner = people.named("Owner", request.identity.account)
     return xml(documents.buckets(owner, page, request.region, prefix, more))
+
+
+def _most(request: S3Request) -> int:
+    """`max-buckets`: 1 to 10,000."""
+    text = request.query.get("max-buckets")
+    found = _MOST_BUCKETS if text is None else whole_number(text, 1, _MOST_BUCKETS)
+    if found is None:
+        raise S3Problem(
+            "InvalidArgument",
+            f"Argument max-buckets must be an integer between 1 and {_MOST_BUCKETS}.",
+            ArgumentName="max-buckets",
+            ArgumentValue=text or "",
+        )
+    return found
 
 
 def _is_listed(one: Access, identity: Identity) -> bool:
@@ -103,17 +121,43 @@ def create_bucket(request: S3Request) -> Reply:
     if not valid_name(request.bucket):
         raise S3Problem("InvalidBucketName", BucketName=request.bucket)
     _refuse_settings(request)
+    _refuse_namespace(request)
     wanted = grants.given(request, request.identity.account) or []
-    location = parsing.location(bodies.document(request))
-    if location not in ("", request.region):
-        raise S3Problem("InvalidLocationConstraint", LocationConstraint=location)
+    asked = parsing.creation(bodies.document(request))
+    _check_location(asked.location, request.region)
     try:
-        request.gateway.create(request.identity, request.bucket, wanted)
+        request.gateway.create(request.identity, request.bucket, wanted, _settings(asked))
     except AlreadyExists:
-        _exists(request, wanted)
+        _exists(request, wanted, asked.tags)
     except BadKey:
         raise S3Problem("InvalidBucketName", BucketName=request.bucket) from None
-    return Reply(200, [("location", f"/{request.bucket}")])
+    return Reply(200, [("location", f"/{request.bucket}"), ("x-amz-bucket-arn", _arn(request))])
+
+
+def _arn(request: S3Request) -> str:
+    return f"arn:aws:s3:::{request.bucket}"
+
+
+def _settings(asked: Creation) -> list[tuple[SettingKind[Any], str]]:
+    """What a bucket is made with."""
+    found: list[tuple[SettingKind[Any], str]] = []
+    if asked.tags:
+        found.append((tagging.SETTING.kind, tagging.SETTING.render(asked.tags).decode()))
+    return found
+
+
+def _check_location(asked: str, region: str) -> None:
+    """All buckets are in the gateway's region. May surprise: who asks for none gets it, and who
+    asks for us-east-1 there; AWS refuses the first elsewhere than there, and the second."""
+    if asked in ("", region):
+        return
+    if not _REGION.fullmatch(asked):
+        raise S3Problem("InvalidLocationConstraint", LocationConstraint=asked)
+    raise S3Problem(
+        "IllegalLocationConstraintException",
+        f"The {asked} location constraint is incompatible for the region specific endpoint this"
+        " request was sent to.",
+    )
 
 
 def _refuse_settings(request: S3Request) -> None:
@@ -123,7 +167,17 @@ def _refuse_settings(request: S3Request) -> None:
         raise S3Problem("NotImplemented", "Object ownership is that of the ObjectWriter.")
 
 
-def _exists(request: S3Request, wanted: list[Grant]) -> None:
+def _refuse_namespace(request: S3Request) -> None:
+    asked = request.header("x-amz-bucket-namespace")
+    if asked == "account-regional":
+        raise S3Problem("NotImplemented", "All buckets are in one namespace here: the global one.")
+    if asked not in ("", "global"):
+        raise S3Problem(
+            "InvalidArgument", ArgumentName="x-amz-bucket-namespace", ArgumentValue=asked
+        )
+
+
+def _exists(request: S3Request, wanted: list[Grant], tags: Mapping[str, str]) -> None:
     """What to say of a bucket that is there: nothing, when that is as well."""
     try:
         found: Access = request.gateway.access(request.identity, request.bucket)
@@ -141,6 +195,8 @@ def _exists(request: S3Request, wanted: list[Grant]) -> None:
         raise S3Problem(
             "BucketAlreadyExists", "You own this bucket already, with another access control list."
         )
+    if tags != (request.gateway.obeyed(found, tagging.SETTING.kind) or NOTHING):
+        raise S3Problem("BucketAlreadyExists", "You own this bucket already, with other tags.")
 
 
 def delete_bucket(request: S3Request) -> Reply:
@@ -151,9 +207,12 @@ def delete_bucket(request: S3Request) -> Reply:
 
 def head_bucket(request: S3Request) -> Reply:
     request.require()
-    return Reply(
-        200, [("x-amz-bucket-region", request.region), ("x-amz-access-point-alias", "false")]
-    )
+    said = [
+        ("x-amz-bucket-region", request.region),
+        ("x-amz-bucket-arn", _arn(request)),
+        ("x-amz-access-point-alias", "false"),
+    ]
+    return Reply(200, said)
 
 
 def get_bucket_location(request: S3Request) -> Reply:
