@@ -94,6 +94,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "gateway.access",
         "gateway.telemetry.record",
         "gateway.telemetry.request_list",
+        "gateway.web.forms",
         "gateway.web.http_fields",
         "gateway.web.http_ranges",
         "gateway.web.replies",

@@ -502,12 +502,6 @@ def test_a_sub_resource_never_falls_through(s3: Served, bucket: str) -> None:
     assert s3.raw("GET", f"/{bucket}/k?x-id=GetObject&unknown=1").body == b"0123456789"
 
 
-def test_browser_forms_are_refused(s3: Served, bucket: str) -> None:
-    form = {"Content-Type": "multipart/form-data; boundary=x"}
-    assert s3.raw("POST", f"/{bucket}", body=b"--x--", headers=form).status == 501
-    assert s3.raw("POST", f"/{bucket}", body=b"x").status == 412
-
-
 def test_a_preflight_needs_no_signature(s3: Served, bucket: str) -> None:
     headers = {"Origin": "https://example.com", "Access-Control-Request-Method": "PUT"}
     answer = s3.raw("OPTIONS", f"/{bucket}/k", key="", headers=headers)

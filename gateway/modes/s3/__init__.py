@@ -33,9 +33,9 @@ class S3Mode:
 
     def operations(self) -> Collection[str]:
         """By S3's names."""
-        from gateway.modes.s3.operations import TABLE
+        from gateway.modes.s3.operations import FORM, TABLE
 
-        return [one.name for one in TABLE]
+        return [one.name for one in (*TABLE, FORM)]
 
     def kinds(self) -> Collection[SettingKind[Any]]:
         from gateway.modes.s3.configuration import kinds

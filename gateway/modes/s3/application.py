@@ -19,7 +19,7 @@ from typing import Any
 from gateway.modes import Gateway, WSGIApp
 from gateway.modes.s3 import errors, hoisted
 from gateway.modes.s3.auth import Authenticated, SignedRequest, authenticate
-from gateway.modes.s3.operations import NOT_HERE, TABLE, Handler, Operation
+from gateway.modes.s3.operations import FORM, NOT_HERE, TABLE, Handler, Operation
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply
 from gateway.modes.s3.request import S3Request, Scope, signed_hosts
@@ -123,15 +123,6 @@ def _refuse_missing(request: S3Request) -> Reply:
     raise S3Problem("NotImplemented", f"The sub-resource {name!r} is not implemented.")
 
 
-def _refuse_form(request: S3Request) -> Reply:
-    if request.environ.get("CONTENT_TYPE", "").startswith("multipart/form-data"):
-        raise S3Problem("NotImplemented", "Uploads by browser forms are not implemented.")
-    raise S3Problem(
-        "PreconditionFailed",
-        Condition="Bucket POST must be of the enclosure-type multipart/form-data",
-    )
-
-
 def _refuse_method(request: S3Request) -> Reply:
     methods = sorted({one.method for one in TABLE if one.scope == request.scope})
     raise S3Problem(
@@ -146,7 +137,7 @@ def _nameless(handler: Handler) -> Operation:
     return Operation("", "", "service", None, handler)
 
 
-_MISSING, _FORM, _METHOD = map(_nameless, (_refuse_missing, _refuse_form, _refuse_method))
+_MISSING, _METHOD = map(_nameless, (_refuse_missing, _refuse_method))
 
 
 def _by_place() -> Mapping[tuple[Scope, str], tuple[Operation, ...]]:
@@ -187,7 +178,7 @@ def find_operation(request: S3Request) -> Operation:
     if not NOT_HERE[request.scope].isdisjoint(query):
         return _MISSING
     if request.scope == "bucket" and request.method == "POST" and not query:
-        return _FORM
+        return FORM
     return _METHOD
 
 

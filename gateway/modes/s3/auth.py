@@ -94,7 +94,7 @@ def _by_header(
 ) -> Authenticated:
     claim, signature = claims.claim_of_header(authorization)
     if request.environ.get("HTTP_X_AMZ_SECURITY_TOKEN"):
-        raise _no_tokens()
+        raise no_tokens()
     timestamp = claims.date_of_header(request.environ, now_ms)
     claim.check_scope(timestamp, region)
     payload = request.environ.get("HTTP_X_AMZ_CONTENT_SHA256")
@@ -111,7 +111,7 @@ def _by_query(
 ) -> Authenticated:
     claim, signature = claims.claim_of_query(parameters)
     if parameters.get("X-Amz-Security-Token") or request.environ.get("HTTP_X_AMZ_SECURITY_TOKEN"):
-        raise _no_tokens()
+        raise no_tokens()
     timestamp = claims.date_of_query(parameters, now_ms)
     claim.check_scope(timestamp, region)
     payload = request.environ.get("HTTP_X_AMZ_CONTENT_SHA256")
@@ -180,14 +180,14 @@ def _anonymous_payload(request: SignedRequest) -> str:
     return _payload(payload)
 
 
-def _no_tokens() -> S3Problem:
+def no_tokens() -> S3Problem:
     return S3Problem("InvalidToken", "Session tokens are not supported; use a permanent key.")
 
 
 # which headers it covers: names that are read once, values of each request
 
 _AMZ = "HTTP_X_AMZ_"
-_BY_NETWORK = frozenset({"HTTP_X_AMZ_CF_ID"})
+BY_NETWORK = frozenset({"HTTP_X_AMZ_CF_ID"})
 """What CloudFront adds to requests of others; the gateway gives it no meaning."""
 
 _NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
@@ -251,7 +251,7 @@ class SignedHeaders:
 
     def _refuse_others(self, environ: Mapping[str, Any]) -> None:
         missing = {key for key in environ if key.startswith(_AMZ)}
-        missing = {"HTTP_HOST", *missing}.difference(self._keys, _BY_NETWORK)
+        missing = {"HTTP_HOST", *missing}.difference(self._keys, BY_NETWORK)
         if missing:
             raise S3Problem(
                 "AccessDenied",

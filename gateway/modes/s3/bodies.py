@@ -32,7 +32,8 @@ from gateway.modes.s3.wire import whole_number
 from gateway.storage import NOTHING, BytesBody, Intake, Readable
 from gateway.storage.checksums import encode
 from gateway.storage.types import Checksum
-from gateway.web.http_fields import content_length, content_md5
+from gateway.web import http_fields
+from gateway.web.http_fields import content_length
 
 LARGEST_PUT = 5 << 30
 """Bytes of one PUT or one part (Amazon S3 User Guide, "Multipart upload limits")."""
@@ -50,8 +51,10 @@ _HEX = re.compile(r"[0-9a-fA-F]{64}")
 
 @dataclass(slots=True)
 class Body:
+    """`size` is None where the source's end is its own proof: in a form."""
+
     source: Readable
-    size: int
+    size: int | None
     checksums: Mapping[str, Checksum]
     digests: Mapping[str, str]
 
@@ -68,9 +71,16 @@ def receive(request: S3Request, *, limit: int = LARGEST_PUT, summed: bool = True
     if summed:
         body.checksums = sums.of_body(request, body.checksums)
     # Framing has bytes of its own.
-    if (body.size or framed) and (admit := request.environ.get("gateway.admission")) is not None:
-        admit()
+    if body.size or framed:
+        admit(request)
     return body
+
+
+def admit(request: S3Request) -> None:
+    """Take the request's place among those that may hold a thread while they read. Raises
+    `Busy`."""
+    if (take := request.environ.get("gateway.admission")) is not None:
+        take()
 
 
 def _refuse_contradiction(environ: Mapping[str, Any], payload: str, framed: bool) -> None:
@@ -100,11 +110,8 @@ def _refuse_contradiction(environ: Mapping[str, Any], payload: str, framed: bool
 
 
 def _plain(request: S3Request, payload: str, limit: int) -> Body:
-    size = _length(request)
-    if size is None:
-        raise S3Problem("MissingContentLength")
-    _check_size(request, size, limit)
-    digests = _content_md5(request)
+    size = announced(request, limit)
+    digests = content_md5(request)
     if _HEX.fullmatch(payload):
         digests["SHA256"] = encode(bytes.fromhex(payload))
     source: Readable = request.environ["wsgi.input"] if size else BytesBody(b"")
@@ -126,7 +133,7 @@ def _chunked(request: S3Request, limit: int) -> Body:
         signer=None if seed is None else ChunkSigner(seed),
     )
     promised = sums.in_trailer(trailers, reader.trailer)
-    return Body(reader, size, promised, _content_md5(request))
+    return Body(reader, size, promised, content_md5(request))
 
 
 def _decoded_length(text: str) -> int:
@@ -137,11 +144,16 @@ def _decoded_length(text: str) -> int:
     return size
 
 
-def _length(request: S3Request) -> int | None:
+def announced(request: S3Request, limit: int) -> int:
+    """Content-Length. Raises S3Problem, also when it is beyond `limit` or what may be stored."""
     try:
-        return content_length(request.environ)
+        size = content_length(request.environ)
     except ValueError as error:
         raise S3Problem("InvalidArgument", str(error)) from None
+    if size is None:
+        raise S3Problem("MissingContentLength")
+    _check_size(request, size, limit)
+    return size
 
 
 def _check_size(request: S3Request, size: int, limit: int) -> None:
@@ -150,9 +162,9 @@ def _check_size(request: S3Request, size: int, limit: int) -> None:
         raise S3Problem("EntityTooLarge", ProposedSize=str(size), MaxSizeAllowed=str(most))
 
 
-def _content_md5(request: S3Request) -> dict[str, str]:
+def content_md5(request: S3Request) -> dict[str, str]:
     try:
-        return content_md5(request.environ)
+        return http_fields.content_md5(request.environ)
     except ValueError:
         raise S3Problem("InvalidDigest") from None
 

@@ -32,16 +32,24 @@ _QUERY = tuple(
 
 
 class _Place(NamedTuple):
-    """Where a claim was made: the code and the beginning of complaints about it."""
+    """Where a claim was made: the code and the beginning of complaints about it, and the
+    argument that they name."""
 
     code: str
     text: str
+    argument: str = ""
+
+    def malformed(self, credential: str, text: str, **extra: str) -> S3Problem:
+        if self.argument:
+            extra |= {"ArgumentName": self.argument, "ArgumentValue": credential}
+        return S3Problem(self.code, self.text + text, **extra)
 
 
 _HEADER = _Place("AuthorizationHeaderMalformed", "The authorization header is malformed; ")
 _PARAMETERS = _Place(
     "AuthorizationQueryParametersError", "Error parsing the X-Amz-Credential parameter; "
 )
+_FIELDS = _Place("InvalidArgument", "", "x-amz-credential")
 
 
 class Claim(NamedTuple):
@@ -78,15 +86,16 @@ class Claim(NamedTuple):
             )
 
     def malformed(self, text: str, **extra: str) -> S3Problem:
-        return S3Problem(self.place.code, self.place.text + text, **extra)
+        credential = f"{self.key_id}/{self.day}/{self.region}/{self.service}/{self.terminator}"
+        return self.place.malformed(credential, text, **extra)
 
 
 def _claim(credential: str, signed: str, place: _Place) -> Claim:
     parts = credential.rsplit("/", 4)
     if len(parts) != 5 or not parts[0]:
-        raise S3Problem(
-            place.code,
-            f"{place.text}the Credential is mal-formed; expecting"
+        raise place.malformed(
+            credential,
+            "the Credential is mal-formed; expecting"
             ' "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".',
         )
     key_id, day, region, service, terminator = parts
@@ -242,6 +251,13 @@ def date_of_query(parameters: Mapping[str, str], now_ms: int) -> str:
             **{"X-Amz-Expires": expires, "Expires": _iso(end), "ServerTime": _iso(now_ms)},
         )
     return timestamp
+
+
+# a form
+
+
+def claim_of_form(credential: str) -> Claim:
+    return _claim(credential, "", _FIELDS)
 
 
 _TOLD = (

@@ -20,6 +20,7 @@ from gateway.modes.s3.resources import (
     listing,
     multipart,
     objects,
+    posting,
     restoring,
     tagging,
     versioning,
@@ -268,6 +269,9 @@ TABLE: tuple[Operation, ...] = (
         ("uploadId",),
     ),
 )
+
+FORM = Operation("PostObject", "POST", "bucket", "write", posting.post_object, body=True)
+"""What AWS documents and its model does not have: a browser's form, posted to a bucket."""
 
 NOT_HERE: Mapping[Scope, frozenset[str]] = {
     "service": frozenset(),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from gateway.access.access import Access
 from gateway.access.actions import OF_PREFIX, Action, of
@@ -144,6 +144,17 @@ class S3Request:
         return found
 
     @property
+    def location(self) -> str:
+        """The object's address, for who asks as this client does."""
+        settings, environ = self.gateway.settings, self.environ
+        by_host = _bucket_of(self.host, settings.domains)
+        base = settings.external_url.rstrip("/")
+        if by_host or not base:
+            base = f"{environ['wsgi.url_scheme']}://{self.host}{environ.get('SCRIPT_NAME', '')}"
+        key = quote(self.key, safe="/~")
+        return f"{base}/{key}" if by_host else f"{base}/{self.bucket}/{key}"
+
+    @property
     def region(self) -> str:
         return self.gateway.settings.region
 
@@ -156,11 +167,15 @@ def split(path: str, host: str, domains: tuple[str, ...]) -> tuple[str, str]:
         bucket, _, key = path[1:].partition("/")
         if key and not bucket:
             raise S3Problem("InvalidURI", "The path names no bucket.")
-    if len(key) * 4 > KEY_LIMIT and len(key.encode()) > KEY_LIMIT:
-        raise S3Problem(
-            "KeyTooLongError", MaxSizeAllowed=str(KEY_LIMIT), Size=str(len(key.encode()))
-        )
+    if len(key) * 4 > KEY_LIMIT:
+        check_key(key)
     return bucket, key
+
+
+def check_key(key: str) -> None:
+    size = len(key.encode())
+    if size > KEY_LIMIT:
+        raise S3Problem("KeyTooLongError", MaxSizeAllowed=str(KEY_LIMIT), Size=str(size))
 
 
 def _bucket_of(host: str, domains: tuple[str, ...]) -> str:

@@ -102,7 +102,7 @@ def complete_multipart_upload(request: S3Request) -> Reply:
         request.key, parameters.upload_id(request), parsing.complete(data), options
     )
     said = replies.new_version(info) + replies.encryption(info.encryption)
-    return xml(documents.completed(_location(request), request.bucket, info), headers=said)
+    return xml(documents.completed(request.location, request.bucket, info), headers=said)
 
 
 def _announced_size(request: S3Request) -> int | None:
@@ -113,12 +113,6 @@ def _announced_size(request: S3Request) -> int | None:
     if size is None:
         raise S3Problem("InvalidRequest", "Value for x-amz-mp-object-size header is invalid.")
     return size
-
-
-def _location(request: S3Request) -> str:
-    base = request.gateway.settings.external_url
-    scheme = request.environ.get("wsgi.url_scheme", "http")
-    return f"{base.rstrip('/') if base else f'{scheme}://{request.host}'}{request.path}"
 
 
 def abort_multipart_upload(request: S3Request) -> Reply:

@@ -37,11 +37,14 @@ _ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "Obj
 
 
 def put_object(request: S3Request) -> Reply:
-    access = request.access
     request.require()
     if request.query and "versionId" in request.query:
         raise S3Problem("InvalidArgument", "This operation does not accept a version-id.")
-    body = bodies.receive(request)
+    return Reply(200, replies.written(store(request, bodies.receive(request))))
+
+
+def store(request: S3Request, body: bodies.Body) -> ObjectInfo:
+    """An object of that body, as the request's headers say."""
     options = headers.new_object(
         request,
         size=body.size,
@@ -50,9 +53,9 @@ def put_object(request: S3Request) -> Reply:
         digests=body.digests,
         conditions=http_fields.write_conditions(request.environ),
     )
-    if access.settings:  # few have any
+    if request.access.settings:  # few have any
         options = by_default(request, options)
-    return Reply(200, replies.written(access.put(request.key, body.source, options)))
+    return request.access.put(request.key, body.source, options)
 
 
 _WHOLE = Get()
