@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.access import actions
-from gateway.access.actions import ALL, OF_VERSION, RULES, Action
+from gateway.access.actions import ALL, OF_VERSION, POLICY, Action
 from gateway.access.evaluation import Compiled
-from gateway.access.grants import Grant
+from gateway.access.grants import GRANTS, Grant
 from gateway.access.identity import ANONYMOUS, Identity, KeyAccess
 from gateway.access.pattern_index import PatternIndex
 from gateway.access.patterns import fits, literal
@@ -24,12 +25,15 @@ from gateway.access.rules import (
     UNKNOWN,
     Effect,
     Facts,
+    Limits,
     Question,
     Rule,
     Unknown,
+    Untouched,
     Who,
 )
 from gateway.access.ruleset import RuleSet
+from gateway.storage import ObjectInfo
 
 many = settings(deadline=None, max_examples=400)
 ACTIONS: tuple[Action, ...] = ("read", "write", "list", "remove-policy", "read-policy")
@@ -72,7 +76,7 @@ def counts(rule: Rule, identity: Identity, question: Question) -> bool:
 
 
 def reference(rules: Iterable[Rule], identity: Identity, question: Question, owner: bool) -> str:
-    if owner and question.action in RULES:
+    if owner and question.action in POLICY:
         return "allow"
     effects = {one.effect for one in rules if counts(one, identity, question)}
     return "deny" if "deny" in effects else "allow" if effects else "none"
@@ -208,10 +212,10 @@ def verdict(said: RuleSet, identity: Identity, action: Action, key: str | None =
     return said.compiled(identity).decide(action, key, UNKNOWN).verdict
 
 
-def test_a_denial_counts_for_the_owner_too_and_never_for_the_rules_themselves() -> None:
+def test_a_denial_counts_for_the_owner_too_and_never_for_the_policy_itself() -> None:
     said = RuleSet("sid", "photos", rules=[rule("deny", *ALL)])
     for action in ALL:
-        wanted = "allow" if action in RULES else "deny"
+        wanted = "allow" if action in POLICY else "deny"
         assert verdict(said, OWNER, action) == wanted
         assert verdict(said, Identity(key="root", account="root", access="admin"), action) == "deny"
         limited = Identity(key="l", account="photos", access={"sid": "admin"})
@@ -265,3 +269,71 @@ def test_what_has_a_name_for_versions_is_an_action_of_its_own() -> None:
 def test_what_can_be_written_can_be_read(setting: Action) -> None:
     if setting != "write-new-acl":  # the list is then the object's
         assert re.sub("^write", "read", setting) in ALL
+
+
+# what limits others
+
+
+GIVEN = [Grant(EVERYONE, "read"), Grant("bob", "read")]
+BOB, STRANGER = Identity(key="b", account="bob"), Identity(key="s", account="stranger")
+
+
+@pytest.mark.parametrize(
+    ("grants", "bob", "stranger"),
+    [("all", "allow", "allow"), ("named", "allow", "none"), ("none", "none", "none")],
+)
+def test_grants_count_as_far_as_the_narrowest_limit_lets_them(
+    grants: Literal["all", "named", "none"], bob: str, stranger: str
+) -> None:
+    limits = [Limits(), Limits(grants=grants), Limits()]
+    said = RuleSet("sid", "photos", GIVEN, limits)
+    assert (verdict(said, BOB, "list"), verdict(said, STRANGER, "list")) == (bob, stranger)
+    assert verdict(said, OWNER, "list") == "allow"
+    kept = {GRANTS: [[EVERYONE, "read"], ["bob", "read"]]}
+    info = ObjectInfo(key="k", size=0, etag="e", modified=1, owner="writer", attributes=kept)
+    assert ("read" in said.given_by(info, BOB)) is (bob == "allow")
+    assert ("read" in said.given_by(info, STRANGER)) is (stranger == "allow")
+    writer = Identity(key="w", account="writer")
+    assert ("write-acl" in said.given_by(info, writer)) is (grants != "none")
+
+
+def test_a_public_rule_closes_all_that_others_have_where_there_must_be_none() -> None:
+    public = Rule(effect="allow", who=ANYBODY, actions=frozenset(("read",)), public=True)
+    other = rule("allow", "list", who=Who(accounts=frozenset(("bob",))))
+    for said, closed in (
+        (RuleSet("sid", "photos", GIVEN, [public, other]), False),
+        (RuleSet("sid", "photos", GIVEN, [other, Limits(public=False)]), False),
+        (RuleSet("sid", "photos", GIVEN, [public, other, Limits(public=False)]), True),
+    ):
+        info = ObjectInfo(key="k", size=0, etag="e", modified=1, owner="bob")
+        assert (verdict(said, BOB, "list") == "none") is closed
+        assert (said.given_by(info, BOB) == frozenset()) is closed
+        assert verdict(said, OWNER, "list") == "allow"
+        operator = Identity(key="o", account="ops", access="read-all")
+        assert verdict(said, operator, "list") == "allow", "by what its key may do"
+    nobodys = RuleSet("sid", "", (), [public, Limits(public=False)])
+    assert verdict(nobodys, ANONYMOUS, "read") == "none", "nobody owns it"
+
+
+def test_the_object_is_looked_at_only_by_rules_that_are_left_to_decide() -> None:
+    class Looked(Untouched):
+        times = 0
+
+        @property
+        def tags(self) -> Mapping[str, str]:  # type: ignore[override]  # counted
+            self.times += 1
+            return {"class": "open"}
+
+    def opened(question: Question) -> bool:
+        return question.target.tags.get("class") == "open"
+
+    said = [
+        Rule(effect="allow", who=ANYBODY, actions=frozenset(("read",)), keys=("a/*",), when=opened),
+        rule("deny", "read", keys=("b/*",)),
+    ]
+    compiled, target = Compiled(said, OWNER), Looked()
+    assert compiled.decide("read", "b/1", UNKNOWN, OWNER, target).verdict == "deny"
+    assert compiled.decide("read", "c/1", UNKNOWN, OWNER, target).verdict == "none"
+    assert target.times == 0
+    assert compiled.decide("read", "a/1", UNKNOWN, OWNER, target).verdict == "allow"
+    assert target.times == 1

@@ -219,7 +219,7 @@ def parsed(document: str) -> frozenset[Any]:
     return found
 
 
-def denied(value: frozenset[Any]) -> Iterable[Rule]:
+def denied(value: frozenset[Any], _: str) -> Iterable[Rule]:
     yield Rule(effect="deny", who=ANYBODY, actions=value)
 
 

@@ -16,10 +16,12 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.access.actions import Action, Actions, ObjectAction, of
+from gateway.access.evaluation import Verdict
 from gateway.access.grants import GRANTS
 from gateway.access.identity import Identity
-from gateway.access.rules import UNKNOWN, Facts
-from gateway.access.ruleset import RuleSet, given_by
+from gateway.access.rules import UNKNOWN, Facts, Target
+from gateway.access.ruleset import RuleSet
+from gateway.access.target import SeenTarget, StoredTarget
 from gateway.services.service import Service
 from gateway.storage import (
     ChangePage,
@@ -104,54 +106,64 @@ class Access:
 
     # deciding
 
-    def may(self, action: Action, key: str | None = None) -> bool:
+    def may(self, action: Action, key: str | None = None, version: str | None = None) -> bool:
         """Whether the service's rules allow it. `key`: the object's, or the prefix of a list;
         None for what is done to the service."""
         if action in self._always:
             return True
-        return self._rules.decide(action, key, self._facts).verdict == "allow"
+        return self._decided(action, key, self._target(key, Get(version=version))) == "allow"
+
+    def _decided(self, action: Action, key: str | None, target: Target) -> Verdict:
+        return self._rules.decide(action, key, self._facts, self.identity, target).verdict
+
+    def _target(self, key: str | None, want: Get) -> StoredTarget:
+        return StoredTarget(self.service.store, key, want)
 
     def might(self, action: Action) -> bool:
         """Whether they may allow it for some key."""
-        return action in self._always or self._rules.might(action, self._facts)
+        return action in self._always or self._rules.might(action, self._facts, self.identity)
 
     @property
     def visible(self) -> bool:
         """Whether the service is shown in lists of services."""
         return any(map(self.might, _SHOWN))
 
-    def require(self, action: Action, key: str | None = None) -> None:
-        if action not in self._always and not self.may(action, key):
+    def require(self, action: Action, key: str | None = None, version: str | None = None) -> None:
+        if action not in self._always and not self.may(action, key, version):
             raise Forbidden
 
     def _hide(self, error: StorageError, key: str) -> StorageError:
         """What to say of a missing object to somebody who may perhaps not know of it."""
         return error if self.may("list", key) else Forbidden()
 
-    def _may_any(self, action: Action, key: str) -> bool:
-        """Whether the service's rules allow it to any object of that key; else the object
-        itself may. Raises `Forbidden` when they deny it."""
-        verdict = self._rules.decide(action, key, self._facts).verdict
+    def _may_any(self, action: Action, key: str, target: StoredTarget) -> bool:
+        """Whether the service's rules allow it whatever the object is; else it depends on that
+        (`_require_of`). Raises `Forbidden` when they deny it."""
+        verdict = self._decided(action, key, target)
         if verdict == "deny":
             raise Forbidden(key=key)
-        return verdict == "allow"
+        return verdict == "allow" and not target.looked
 
     def _object(self, action: Action, key: str, want: Get) -> ObjectInfo:
         """The object, once it is sure that `action` may be done to it."""
         action = of(action, want.version)
-        allowed = action in self._always or self._may_any(action, key)
+        allowed = action in self._always or self._may_any(action, key, self._target(key, want))
         encryption = want.encryption if action in _NEEDS_KEY else None
         try:
             info = self.service.store.stat(key, Get(version=want.version, encryption=encryption))
         except (NotFound, MethodNotAllowed, WrongKey) as error:
             raise self._hide(error, key) from None
         if not allowed:
-            self._require_of(action, info)
+            self._require_of(action, info, want.version)
         return info
 
-    def _require_of(self, action: Action, info: ObjectInfo) -> None:
-        """What the object itself says, where the service's rules say nothing."""
-        if action not in given_by(info, self.identity):
+    def _require_of(self, action: Action, info: ObjectInfo, version: str | None) -> None:
+        """What depends on the object that was found: what the service's rules say of it, and
+        where they say nothing, what it says itself."""
+        verdict = self._decided(action, info.key, SeenTarget(info, version))
+        if verdict == "deny" or (
+            verdict == "none" and action not in self._said.given_by(info, self.identity)
+        ):
             raise Forbidden(key=info.key)
 
     # reading
@@ -167,7 +179,7 @@ class Access:
             raise self._hide(error, key) from None
         try:  # it may be another object than it was just now
             if not allowed:
-                self._require_of(action, opened.info)
+                self._require_of(action, opened.info, want.version)
         except Forbidden:
             opened.close()
             raise
@@ -183,12 +195,12 @@ class Access:
         except (NotFound, MethodNotAllowed) as error:
             raise self._hide(error, key) from None
         if not allowed:  # it may be another object than it was just now
-            self._require_of(action, info)
+            self._require_of(action, info, want.version)
         return info
 
     def _may_read(self, action: Action, key: str, want: Get) -> bool:
-        """False where the object alone allows it, as it is now. Raises `Forbidden`."""
-        if action in self._always or self._may_any(action, key):
+        """False where it depends on the object, as it is now. Raises `Forbidden`."""
+        if action in self._always or self._may_any(action, key, self._target(key, want)):
             return True
         self._object("read", key, want)
         return False
@@ -279,8 +291,8 @@ class Access:
         return self.service.need(Purges).purge(purge)
 
     def _require_removing(self, key: str, options: Delete) -> None:
-        self.require(of("delete", options.version), key)
-        if options.bypass and not self.may("bypass-governance", key):
+        self.require(of("delete", options.version), key, options.version)
+        if options.bypass and not self.may("bypass-governance", key, options.version):
             raise Forbidden("Only who administers the service may override a retention.")
 
     def copy(
@@ -304,8 +316,8 @@ class Access:
         """Raise unless it may be done to an object (of a version that was named: to that),
         which was looked at."""
         action = of(action, version)
-        if action not in self._always and not self._may_any(action, info.key):
-            self._require_of(action, info)
+        if action not in self._always:
+            self._require_of(action, info, version)
 
     def authorize(self, action: Action, key: str, version: str | None = None) -> ObjectInfo:
         """The object, for who may do `action` to it."""
@@ -364,7 +376,7 @@ class Access:
         return self._object("read-tags", key, Get(version=version))
 
     def set_tags(self, key: str, version: str | None, tags: Mapping[str, str]) -> ObjectInfo:
-        self.require(of("write-tags" if tags else "delete-tags", version), key)
+        self.require(of("write-tags" if tags else "delete-tags", version), key, version)
         return self.service.need(Labels).set_labels(key, version, tags=tags)
 
     def grants(self, key: str, version: str | None = None) -> ObjectInfo:
@@ -387,14 +399,14 @@ class Access:
         *,
         bypass: bool = False,
     ) -> ObjectInfo:
-        self.require("write-retention", key)
+        self.require("write-retention", key, version)
         if bypass:
-            self.require("bypass-governance", key)
+            self.require("bypass-governance", key, version)
         protects = self.service.need(Protects)
         return protects.set_retention(key, version, mode, until, bypass=bypass)
 
     def set_hold(self, key: str, version: str | None, hold: bool) -> ObjectInfo:
-        self.require("write-hold", key)
+        self.require("write-hold", key, version)
         return self.service.need(Protects).set_hold(key, version, hold)
 
     @property

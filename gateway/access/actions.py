@@ -109,18 +109,18 @@ ALL: Actions = frozenset(
     action for kind in (ServiceAction, SettingAction, ObjectAction) for action in get_args(kind)
 )
 
-RULES: Actions = frozenset(
-    (
-        "read-policy",
-        "remove-policy",
-        "read-ownership",
-        "remove-ownership",
-        "read-public-access-block",
-        "remove-public-access-block",
-    )
-)
-"""What the account that owns a service may always do, whatever any rule denies: look at
-the rules, and remove them."""
+POLICY: Actions = frozenset(("read-policy", "write-policy", "remove-policy"))
+"""What the account that owns a service may always do, whatever any rule denies. Whatever else
+the policy denies, it is a policy that does ("PutBucketPolicy", Amazon S3 API Reference)."""
+
+RULES: Actions = POLICY | {
+    "read-ownership",
+    "remove-ownership",
+    "read-public-access-block",
+    "remove-public-access-block",
+}
+"""Looking at settings of which rules are made, and removing them: what is left to who may,
+where one of them cannot be read."""
 
 OF_VERSION: Mapping[Action, Action] = {
     "read": "read-version",

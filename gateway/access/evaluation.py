@@ -1,8 +1,8 @@
 """May this be done? Rules, what is known of the request, and who asks → the answer.
 
 A denial counts before any allowance, and where no rule says anything nothing is allowed.
-The one exception: who acts for the account that owns a service may always look at its rules
-and remove them (`actions.RULES`).
+The one exception: who acts for the account that owns a service may always look at its policy,
+replace it and remove it (`actions.POLICY`).
 
 Rules are compiled once for an identity: most actions are then allowed whatever the key and
 the facts, or denied so, and only for the rest is anything looked at. Nothing here has state,
@@ -14,22 +14,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
-from gateway.access.actions import RULES, Action, Actions
-from gateway.access.identity import Identity
+from gateway.access.actions import POLICY, Action, Actions
+from gateway.access.identity import ANONYMOUS, Identity
 from gateway.access.rule_index import RuleIndex
-from gateway.access.rules import ANYBODY, Facts, Question, Rule
+from gateway.access.rules import ANYBODY, UNTOUCHED, Facts, Question, Rule, Target
+
+Verdict = Literal["allow", "deny", "none"]
 
 
 class Decision(NamedTuple):
     """`none`: no rule says anything of it. `rule` is the one that decided."""
 
-    verdict: Literal["allow", "deny", "none"]
+    verdict: Verdict
     rule: Rule | None = None
 
 
 _NONE = Decision("none")
-OWNERS = Rule(effect="allow", who=ANYBODY, actions=RULES, name="owner")
-"""What decides where an owner looks at the rules, or removes them."""
+OWNERS = Rule(effect="allow", who=ANYBODY, actions=POLICY, name="owner")
+"""What decides where an owner looks at the policy, or changes it."""
 
 
 class Compiled:
@@ -46,7 +48,7 @@ class Compiled:
                 place = allows if rule.effect == "allow" else denies
                 for action in rule.actions:
                     place.setdefault(action, []).append(rule)
-        self._allowed: dict[Action, Rule] = dict.fromkeys(RULES, OWNERS) if owner else {}
+        self._allowed: dict[Action, Rule] = dict.fromkeys(POLICY, OWNERS) if owner else {}
         self._denied: dict[Action, Rule] = {}
         self._looks: dict[Action, _Look] = {}
         for action in allows.keys() | denies.keys():
@@ -67,22 +69,31 @@ class Compiled:
         else:
             self._looks[action] = _Look(denies, (allowed,) if allowed else allows)
 
-    def decide(self, action: Action, key: str | None, facts: Facts) -> Decision:
+    def decide(
+        self,
+        action: Action,
+        key: str | None,
+        facts: Facts,
+        identity: Identity = ANONYMOUS,
+        target: Target = UNTOUCHED,
+    ) -> Decision:
+        """`identity` is the one that asks: others of whom the rules say the same have these
+        rules, too."""
         look = self._looks.get(action)
         if look is not None:
-            return look.decide(Question(action, key, facts))
+            return look.decide(Question(action, key, facts, identity, target))
         if action in self._allowed:
             return Decision("allow", self._allowed[action])
         if action in self._denied:
             return Decision("deny", self._denied[action])
         return _NONE
 
-    def might(self, action: Action, facts: Facts) -> bool:
+    def might(self, action: Action, facts: Facts, identity: Identity = ANONYMOUS) -> bool:
         """Whether these rules may allow it for some key. Where it is not sure, it says yes."""
         look = self._looks.get(action)
         if look is None:
             return action in self._allowed
-        return look.might(Question(action, None, facts))
+        return look.might(Question(action, None, facts, identity))
 
 
 class _Look:

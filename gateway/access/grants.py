@@ -17,7 +17,6 @@ from gateway.access.actions import (
     Actions,
 )
 from gateway.access.rules import Rule, Who
-from gateway.storage import ObjectInfo
 
 Permission = Literal["read", "write", "read-acl", "write-acl", "full"]
 
@@ -56,13 +55,11 @@ def rules_of_service(grants: Iterable[Grant]) -> Iterator[Rule]:
     return _rules(grants, _ON_SERVICE)
 
 
-def rules_of_object(info: ObjectInfo) -> Iterator[Rule]:
-    """What the object itself gives: its writer, and who has a grant."""
-    if info.owner:
-        yield from _rules((Grant(info.owner, "full"),), _ON_OBJECT)
-    listed = info.attributes.get(GRANTS, ())
-    if listed:
-        yield from _rules((Grant(*one) for one in listed), _ON_OBJECT)
+def rules_of_object(owner: str, grants: Iterable[Grant]) -> Iterator[Rule]:
+    """What an object itself gives: its writer, and who has a grant."""
+    if owner:
+        yield from _rules((Grant(owner, "full"),), _ON_OBJECT)
+    yield from _rules(grants, _ON_OBJECT)
 
 
 def _rules(grants: Iterable[Grant], table: Mapping[Permission, Actions]) -> Iterator[Rule]:

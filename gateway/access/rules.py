@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 from gateway.access.actions import Action, Actions
-from gateway.access.identity import Identity, acting_for
+from gateway.access.identity import ANONYMOUS, Identity, acting_for
 from gateway.storage import NOTHING
 
 Effect = Literal["allow", "deny"]
@@ -93,12 +93,37 @@ class Unknown:
 UNKNOWN = Unknown()
 
 
+class Target(Protocol):
+    """The object that something is to be done to. It is looked at when a rule asks for what it
+    has, and not before; who asks learns nothing of it but the decision."""
+
+    @property
+    def version(self) -> str | None:
+        """The one that is named."""
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """Those that it has now; none where there is no such object."""
+
+
+class Untouched:
+    """Where there is no object, or none that may be looked at."""
+
+    version: str | None = None
+    tags: Mapping[str, str] = NOTHING
+
+
+UNTOUCHED = Untouched()
+
+
 class Question(NamedTuple):
-    """May this be done? `key` is None for what is done to the service itself."""
+    """May `identity` do this? `key` is None for what is done to the service itself."""
 
     action: Action
     key: str | None
     facts: Facts
+    identity: Identity = ANONYMOUS
+    target: Target = UNTOUCHED
 
 
 RuleCondition = Callable[[Question], bool]
@@ -114,7 +139,7 @@ class Rule:
 
     `keys`: patterns (`patterns.py`), of which a key must fit one; a question without a key fits
     none. () is whatever it is done to. `when`: holds for the request; None: always. `name` says
-    where the rule is from, for people.
+    where the rule is from, for people. `public`: its language calls what it allows public.
     """
 
     effect: Effect
@@ -123,8 +148,20 @@ class Rule:
     keys: tuple[str, ...] = ()
     when: RuleCondition | None = None
     name: str = ""
+    public: bool = False
 
     @property
     def plain(self) -> bool:
         """It counts whatever the key and the facts."""
         return not self.keys and self.when is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How far others count that allow something. `grants` that do: all, those to accounts by
+    name, or none, and then an object's writer has nothing of it either. `public`: whether rules
+    that are public (`Rule.public`) may allow others than the owner's account anything; where
+    they may not and there is one, nothing does."""
+
+    grants: Literal["all", "named", "none"] = "all"
+    public: bool = True

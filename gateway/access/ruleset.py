@@ -7,7 +7,7 @@ counts, and that is compiled once for all services.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from gateway.access.actions import (
     ALL,
@@ -20,7 +20,7 @@ from gateway.access.actions import (
 from gateway.access.evaluation import Compiled
 from gateway.access.grants import GRANTS, Grant, rules_of_object, rules_of_service
 from gateway.access.identity import ANONYMOUS, Identity, acting_for
-from gateway.access.rules import ANYBODY, Rule
+from gateway.access.rules import ANYBODY, AUTHENTICATED, EVERYONE, Limits, Rule
 from gateway.storage import ObjectInfo, Put
 
 _READ: Actions = LISTING | READING | READING_ACL | {"read-grants", "read-changes", "read-requests"}
@@ -44,21 +44,10 @@ _ALONE = {level: Compiled([rule], ANONYMOUS) for level, rule in _RULES.items()}
 _LIMIT = 1024
 """Identities for which a set remembers what was compiled."""
 
+_COUNTING = ("none", "named", "all")
+"""Which grants count, from the narrowest on."""
 
 _OF_OBJECT: dict[tuple[object, ...], Actions] = {}
-
-
-def given_by(info: ObjectInfo, identity: Identity) -> Actions:
-    """What an object itself allows: to its writer, and to who has a grant on it. Made once for
-    all objects and accounts of which it says the same."""
-    grants = info.attributes.get(GRANTS, ())
-    same = (info.owner, acting_for(identity), *map(tuple, grants))
-    found = _OF_OBJECT.get(same)
-    if found is None:
-        if len(_OF_OBJECT) >= _LIMIT:
-            _OF_OBJECT.clear()
-        found = _OF_OBJECT[same] = Compiled(rules_of_object(info), identity).always
-    return found
 
 
 Default = Callable[[Put, int], Put]
@@ -66,27 +55,71 @@ Default = Callable[[Put, int], Put]
 
 
 class RuleSet:
-    """`sid` and `owner` of the service; of its settings the `rules`, the `defaults`, and which
-    there are (`settings`), so that who obeys one learns without a look that there is none."""
+    """`sid` and `owner` of the service; of its settings the `rules`, with how far others count,
+    the `defaults`, and which there are (`settings`), so that who obeys one learns without a
+    look that there is none."""
 
-    __slots__ = ("_known", "_owner", "_rules", "_same", "_sid", "defaults", "settings")
+    __slots__ = (
+        "_closed",
+        "_grants",
+        "_known",
+        "_owner",
+        "_rules",
+        "_same",
+        "_sid",
+        "defaults",
+        "settings",
+    )
 
     def __init__(
         self,
         sid: str,
         owner: str,
         grants: Iterable[Grant] = (),
-        rules: Iterable[Rule] = (),
+        rules: Iterable[Rule | Limits] = (),
         *,
         defaults: Iterable[Default] = (),
         settings: Iterable[str] = (),
     ) -> None:
         self._sid, self._owner = sid, owner
+        made = tuple(rules)
         self.defaults, self.settings = tuple(defaults), frozenset(settings)
-        self._rules = (*rules_of_service(grants), *rules)
+        limits = [one for one in made if isinstance(one, Limits)]
+        said = [one for one in made if isinstance(one, Rule)]
+        self._grants = min((one.grants for one in limits), key=_COUNTING.index, default="all")
+        self._closed = any(one.public for one in said) and not all(one.public for one in limits)
+        """To all but the owner's account."""
+        self._rules = (*rules_of_service(self._counting(grants)), *said)
         self._known: dict[str, tuple[Identity, Compiled]] = {}
         self._same: dict[tuple[object, ...], Compiled] = {}
         """By what they are made of: for most who ask the same is said."""
+
+    def _counting(self, grants: Iterable[Grant]) -> Sequence[Grant]:
+        if self._grants == "none":
+            return ()
+        if self._grants == "all":
+            return tuple(grants)
+        return [one for one in grants if one.grantee not in (EVERYONE, AUTHENTICATED)]
+
+    def _keeps_out(self, identity: Identity) -> bool:
+        """Whether nothing counts that would allow it something, but what its key may do."""
+        return self._closed and not (identity.account == self._owner != "")
+
+    def given_by(self, info: ObjectInfo, identity: Identity) -> Actions:
+        """What an object itself allows: to its writer, and to who has a grant on it. Made once
+        for all objects and accounts of which it says the same."""
+        if self._grants == "none" or self._keeps_out(identity):
+            return frozenset()
+        listed = info.attributes.get(GRANTS, ())
+        grants = self._counting(Grant(*one) for one in listed) if listed else ()
+        same = (info.owner, acting_for(identity), *grants)
+        found = _OF_OBJECT.get(same)
+        if found is None:
+            if len(_OF_OBJECT) >= _LIMIT:
+                _OF_OBJECT.clear()
+            rules = rules_of_object(info.owner, grants)
+            found = _OF_OBJECT[same] = Compiled(rules, identity).always
+        return found
 
     def compiled(self, identity: Identity) -> Compiled:
         access = identity.access
@@ -110,7 +143,12 @@ class RuleSet:
 
     def _compile(self, identity: Identity, level: str) -> Compiled:
         owner = acting_for(identity) == self._owner != ""
-        said = [one for one in self._rules if one.who.includes(identity, one.effect)]
+        closed = self._keeps_out(identity)
+        said = [
+            one
+            for one in self._rules
+            if one.who.includes(identity, one.effect) and not (closed and one.effect == "allow")
+        ]
         same = (level, owner, *map(id, said))
         found = self._same.get(same)
         if found is None:

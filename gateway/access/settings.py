@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 from gateway.access.actions import RULES, Action
-from gateway.access.rules import Rule
+from gateway.access.rules import Limits, Rule
 from gateway.storage import Put
 
 T = TypeVar("T")
@@ -22,9 +22,10 @@ class SettingKind(Generic[T]):
     """`name` is what the catalog and the configuration call it. `parse` raises `ValueError`,
     which says what is wrong. `read`, `write` and `remove` are the actions of who does so.
 
-    `rules`: those that a setting makes, each time anew from what was parsed. The owner must
-    be able to look at such a setting and to remove it, whatever it says: `read` and `remove`
-    are among `actions.RULES`.
+    `rules`: those that a setting makes, each time anew from what was parsed, for the service of
+    that name; and how far others count. The owner must be able to look at such a setting and to
+    remove it, when nobody can tell any more what it says: `read` and `remove` are among
+    `actions.RULES`.
 
     `defaults`: what an object that is made (put, copied to, begun in parts) is to have, of what
     was parsed, of what was said of it, and the time; so it holds through every door. Where such
@@ -36,7 +37,7 @@ class SettingKind(Generic[T]):
     write: Action
     remove: Action
     parse: Callable[[str], T]
-    rules: Callable[[T], Iterable[Rule]] | None = None
+    rules: Callable[[T, str], Iterable[Rule | Limits]] | None = None
     defaults: Callable[[T, Put, int], Put] | None = None
 
     def __post_init__(self) -> None:

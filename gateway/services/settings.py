@@ -2,7 +2,8 @@
 
 What is asked for was parsed before, for as long as it does not change. Of the settings that
 make rules each service has its own set; where one of them cannot be read (its mode is not
-installed, or is older), nobody gets anything, for it might say so.
+installed, or is older), nobody gets anything, for it might say so, but what it takes to look
+at such settings and to remove them.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from gateway.access.actions import ALL
+from gateway.access.actions import ALL, RULES
 from gateway.access.grants import Grant
-from gateway.access.rules import ANYBODY, Rule
+from gateway.access.rules import ANYBODY, Limits, Rule
 from gateway.access.ruleset import Default, RuleSet
 from gateway.access.settings import Setting, SettingKind
 from gateway.catalog import Catalog
@@ -27,7 +28,7 @@ log = logging.getLogger("gateway.settings")
 
 T = TypeVar("T")
 
-CLOSED = Rule(effect="deny", who=ANYBODY, actions=ALL, name="a setting that cannot be read")
+CLOSED = Rule(effect="deny", who=ANYBODY, actions=ALL - RULES, name="a setting that cannot be read")
 
 
 UNWRITABLE = Rule(
@@ -130,7 +131,7 @@ class ServiceSettings:
             self._made.keep(sid, made)
         return made.rules
 
-    def _rules(self, sid: str, stored: Stored, defaults: list[Default]) -> Iterator[Rule]:
+    def _rules(self, sid: str, stored: Stored, defaults: list[Default]) -> Iterator[Rule | Limits]:
         """`defaults` gets those beside."""
         declared = self._declared.get(sid, NONE_STORED)
         others = stored.by_kind.keys() - declared.by_kind.keys()
@@ -139,7 +140,7 @@ class ServiceSettings:
 
     def _rules_of(
         self, sid: str, stored: Stored, names: Iterable[str], defaults: list[Default]
-    ) -> Iterator[Rule]:
+    ) -> Iterator[Rule | Limits]:
         for name in names:
             kind = self._kinds.get(name)
             if kind is not None and kind.defaults is not None:
@@ -154,7 +155,7 @@ class ServiceSettings:
                     yield CLOSED
                 continue
             try:
-                yield from kind.rules(_parsed(stored, kind).value)
+                yield from kind.rules(_parsed(stored, kind).value, sid)
             except ValueError as error:
                 log.error("%s: its setting %r cannot be read: it is closed: %s", sid, name, error)
                 yield CLOSED

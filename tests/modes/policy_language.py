@@ -6,7 +6,7 @@
 
 effect, who (`*`, an account's id, `key:ID`), actions (`*` or names), a pattern of keys (`*` for
 whatever it is done to), and perhaps a condition: `from` or `outside` a network, or `plain`: not
-by TLS. It is kept as a setting of the kind `policy`, by a mode that does nothing else.
+by TLS. It is kept as a setting of the kind `lines`, by a mode that does nothing else.
 """
 
 from __future__ import annotations
@@ -73,12 +73,12 @@ def _when(words: list[str], effect: str) -> RuleCondition | None:
     return AddressWithin(networks=networks, negated=outside, unknown=denies)
 
 
-def _rules(value: tuple[Rule, ...]) -> Iterable[Rule]:
+def _rules(value: tuple[Rule, ...], _: str) -> Iterable[Rule]:
     return value
 
 
 POLICY: SettingKind[tuple[Rule, ...]] = SettingKind(
-    name="policy",
+    name="lines",
     read="read-policy",
     write="write-policy",
     remove="remove-policy",

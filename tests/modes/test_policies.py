@@ -34,7 +34,7 @@ trusted_proxies = ["127.0.0.1"]
 [services.declared]
 driver = "memory"
 [services.declared.settings]
-policy = """
+lines = """
 deny * read,read-version secret/*
 """
 '''
@@ -269,7 +269,7 @@ def test_an_allowance_with_a_condition_shows_the_service_where_that_holds_only(
         assert bool(listed) is (status == 200)
 
 
-def test_who_denies_everything_can_still_look_and_take_it_back(gateway: Gateway) -> None:
+def test_who_denies_everything_can_still_look_replace_it_and_take_it_back(gateway: Gateway) -> None:
     assert gateway.policy("deny * * *").status == 200
     s3 = gateway.s3()
     assert refused(s3.list_objects_v2, Bucket="bucket")
@@ -278,7 +278,7 @@ def test_who_denies_everything_can_still_look_and_take_it_back(gateway: Gateway)
     for account in ("root", "bob"):  # whatever their keys may do elsewhere
         assert gateway.policy(account=account).status == 409
         assert gateway.policy(account=account, method="DELETE").status == 409
-    assert gateway.policy("").status == 409  # it is not to be replaced, but removed
+    assert gateway.policy("deny * * *").status == 200  # it may be replaced, too
     assert gateway.policy().body == b"deny * * *"
     assert gateway.policy(method="DELETE").body == b"True"
     assert not refused(s3.list_objects_v2, Bucket="bucket")
@@ -343,7 +343,7 @@ def test_what_the_configuration_says_wins_and_stays(gateway: Gateway) -> None:
     for method in ("PUT", "DELETE"):
         answer = gateway.policy("deny * read *", "root", method, "declared")
         assert answer.status == 409
-        assert b"services.declared.settings.policy" in answer.body
+        assert b"services.declared.settings.lines" in answer.body
     found = gateway.policy(account="root", sid="declared").body
     assert found == b"deny * read,read-version secret/*\n"
 
@@ -351,9 +351,9 @@ def test_what_the_configuration_says_wins_and_stays(gateway: Gateway) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ('polizy = ""', "services.declared.settings.polizy: unknown setting. Did you mean"),
-        ("policy = 1", "services.declared.settings.policy: found 1; allowed: the document as text"),
-        ('policy = "deny"', "services.declared.settings.policy: 'deny': no rule"),
+        ('linez = ""', "services.declared.settings.linez: unknown setting. Did you mean"),
+        ("lines = 1", "services.declared.settings.lines: found 1; allowed: the document as text"),
+        ('lines = "deny"', "services.declared.settings.lines: 'deny': no rule"),
     ],
 )
 def test_a_setting_that_cannot_be_is_said_at_the_start(
