@@ -28,7 +28,7 @@ class Usage(NamedTuple):
 
 def table() -> Mapping[int, Usage] | None:
     """Every process of this machine; None where neither /proc nor `ps` is (Windows)."""
-    if (PROC / "self/stat").exists():
+    if os.name != "nt" and (PROC / "self/stat").exists():  # Wine shows Linux's /proc
         found = (_from_proc(int(one.name)) for one in PROC.iterdir() if one.name.isdigit())
         return {one.pid: one for one in found if one is not None}
     return _from_ps()

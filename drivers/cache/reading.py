@@ -25,14 +25,13 @@ from gateway.storage import (
     BytesBody,
     Corrupt,
     Get,
-    InvalidRange,
     Layer,
     ObjectInfo,
     Opened,
     Readable,
     StorageError,
     Unavailable,
-    resolve_range,
+    range_of,
 )
 
 _TRIES = 5
@@ -80,7 +79,7 @@ class CachedReads(Layer):
         info = _named(entry.info, key)
         if want.conditions is not None:
             want.conditions.check_read(info)
-        _resolve(info, want)
+        range_of(info, want)
         return info
 
     # an entry
@@ -235,7 +234,7 @@ class CachedReads(Layer):
             info = _named(info, key)
         if want.conditions is not None:
             want.conditions.check_read(info)
-        start, length = (0, info.size) if want.range is None else _resolve(info, want)
+        start, length = range_of(info, want)
         self._hot.touch(entry.id, start // BLOCK, (start + length) // BLOCK)
         data = entry.body
         body: Readable
@@ -258,15 +257,6 @@ def _plain(want: Get) -> Get:
 
 def _named(info: ObjectInfo, key: str) -> ObjectInfo:
     return info if info.key == key else replace(info, key=key)
-
-
-def _resolve(info: ObjectInfo, want: Get) -> tuple[int, int]:
-    if want.range is None:
-        return 0, info.size
-    resolved = resolve_range(want.range, info.size)
-    if resolved is None:
-        raise InvalidRange(key=info.key, size=info.size)
-    return resolved
 
 
 def _toward(ask: Ask, entry: CacheEntry | None, want: Get) -> Ask:

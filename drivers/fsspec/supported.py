@@ -6,15 +6,13 @@ from drivers.fsspec import kinds
 from gateway.storage import (
     NULL_VERSION,
     Get,
-    InvalidPart,
-    InvalidRange,
     NoSuchVersion,
     ObjectInfo,
     Put,
     Unsupported,
     WrongKey,
-    resolve_range,
     stated,
+    wanted,
 )
 
 NEVER = frozenset({"encryption", "protection"})
@@ -44,13 +42,4 @@ def span(key: str, info: ObjectInfo, want: Get) -> tuple[int, int]:
         raise NoSuchVersion(key=key, version=want.version or "")
     if want.encryption is not None:
         raise WrongKey("The object is not encrypted.", key=key, given=True)
-    if want.conditions is not None:
-        want.conditions.check_read(info)
-    if want.part not in (None, 1):
-        raise InvalidPart("The object has no such part.", key=key, number=want.part or 0)
-    if want.range is None:
-        return 0, info.size
-    span = resolve_range(want.range, info.size)
-    if span is None:
-        raise InvalidRange(key=key, size=info.size)
-    return span
+    return wanted(info, want)

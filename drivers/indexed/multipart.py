@@ -9,7 +9,7 @@ from typing import Any
 from drivers.indexed import uploads
 from drivers.indexed.cipher import refuse_kms
 from drivers.indexed.listing import list_uploads
-from drivers.indexed.reading import Found, wanted_range
+from drivers.indexed.reading import Found
 from drivers.indexed.records import Piece, info_of, pack_upload, unpack_pieces, within
 from drivers.indexed.rows import find
 from drivers.indexed.sharing import etag_of_stretch, part_encryption, shareable
@@ -29,6 +29,7 @@ from gateway.storage import (
     Upload,
     UploadPage,
     UploadQuery,
+    range_of,
 )
 
 
@@ -86,7 +87,7 @@ class MultipartView(View, Multipart):
     def _share_part(
         self, key: str, upload: str, number: int, source: View, found: Found, want: Get
     ) -> Part:
-        start, length = wanted_range(found.info, want)
+        start, length = range_of(found.info, want)
         pieces = within(pieces_of(found), start, length)
 
         def operation(shelf: Shelf) -> Part:

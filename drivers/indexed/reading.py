@@ -26,8 +26,6 @@ from gateway.storage import (
     Corrupt,
     Encryption,
     Get,
-    InvalidPart,
-    InvalidRange,
     IteratorBody,
     MethodNotAllowed,
     NoSuchKey,
@@ -39,7 +37,7 @@ from gateway.storage import (
     Secret,
     Store,
     WrongKey,
-    resolve_range,
+    range_of,
 )
 
 _COLUMNS = ", ".join(
@@ -127,30 +125,6 @@ def _found(values: Any) -> Found:
     parts = unpack_parts(values[20]) if values[20] else ()
     info = info_of(row, versioned=values[0] != "off", parts=parts)
     return Found(row, info, *values[15:20])
-
-
-def part_range(info: ObjectInfo, number: int) -> tuple[int, int]:
-    """(start, length) of a part; an object that has no parts is its own first."""
-    if not info.parts and number == 1:
-        return 0, info.size
-    start = 0
-    for part in info.parts:
-        if part.number == number:
-            return start, part.size
-        start += part.size
-    raise InvalidPart("The object has no part of that number.", key=info.key, number=number)
-
-
-def wanted_range(info: ObjectInfo, want: Get) -> tuple[int, int]:
-    """(start, length) of what is to be read. Raises `InvalidRange`, `InvalidPart`."""
-    if want.part is not None:
-        return part_range(info, want.part)
-    if want.range is None:
-        return 0, info.size
-    resolved = resolve_range(want.range, info.size)
-    if resolved is None:
-        raise InvalidRange(key=info.key, size=info.size)
-    return resolved
 
 
 def check_encryption(info: ObjectInfo, given: Encryption | None) -> Encryption | None:
@@ -312,11 +286,14 @@ class ReadingView(Store):
             found = self.lookup(key, want.version)
             info = found.info
             if want.part is not None:
-                part_range(info, want.part)  # how many parts there are is in the ETag: no secret
+                range_of(info, want)  # how many parts there are is in the ETag: no secret
             given = check_encryption(info, want.encryption)
             if want.conditions is not None:
                 want.conditions.check_read(info)
-            start, length = wanted_range(info, want)
+            if want.range is None and want.part is None:  # as most do
+                start, length = 0, info.size
+            else:
+                start, length = range_of(info, want)
             try:
                 body = self.reader.open(found, start, length, given)
             except FileNotFoundError as error:
@@ -331,5 +308,5 @@ class ReadingView(Store):
         check_encryption(info, want.encryption)
         if want.conditions is not None:
             want.conditions.check_read(info)
-        wanted_range(info, want)
+        range_of(info, want)
         return info

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from gateway.storage import (
     PIECE,
-    InvalidRange,
+    Get,
     ObjectInfo,
     Opened,
     Range,
     Readable,
-    resolve_range,
+    range_of,
 )
 
 
 def cut_out(info: ObjectInfo, body: Readable, wanted: Range) -> Opened:
     """A range of an upstream that sent the whole instead: what is before it is passed over."""
-    found = resolve_range(wanted, info.size)
-    if found is None:
-        raise InvalidRange(key=info.key, size=info.size)
-    start, length = found
+    start, length = range_of(info, Get(range=wanted))
     left = start
     while left and (piece := body.read(min(left, PIECE))):
         left -= len(piece)

@@ -67,7 +67,7 @@ from gateway.storage.errors import (
     WrongKey,
 )
 from gateway.storage.following import Delivery, Followers, Handle, NoFollowers, Reset
-from gateway.storage.intake import Intake, read_full, resolve_range, wanted
+from gateway.storage.intake import Intake, range_of, read_full, resolve_range, wanted
 from gateway.storage.objects import (
     NOTHING,
     NULL_VERSION,
@@ -230,6 +230,7 @@ __all__ = [
     "packed",
     "page_of",
     "pieces",
+    "range_of",
     "read_full",
     "resolve_range",
     "settled",

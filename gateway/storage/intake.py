@@ -31,19 +31,36 @@ def resolve_range(wanted: Range, size: int) -> tuple[int, int] | None:
     return first, end - first
 
 
-def wanted(info: ObjectInfo, want: Get) -> tuple[int, int]:
-    """(start, length) of what is asked of an object that is there, for a store that keeps it
-    whole. Raises what the conditions raise, `InvalidRange`, and `InvalidPart`."""
-    if want.conditions is not None:
-        want.conditions.check_read(info)
-    if want.part not in (None, 1):
-        raise InvalidPart(key=info.key)
+def range_of(info: ObjectInfo, want: Get) -> tuple[int, int]:
+    """(start, length) of the part, of the range, or of all that is asked of an object. Raises
+    `InvalidRange`, `InvalidPart`."""
+    if want.part is not None:
+        return _part(info, want.part)
     if want.range is None:
         return 0, info.size
     found = resolve_range(want.range, info.size)
     if found is None:
         raise InvalidRange(key=info.key, size=info.size)
     return found
+
+
+def _part(info: ObjectInfo, number: int) -> tuple[int, int]:
+    """An object that has no parts is its own first."""
+    if not info.parts and number == 1:
+        return 0, info.size
+    start = 0
+    for part in info.parts:
+        if part.number == number:
+            return start, part.size
+        start += part.size
+    raise InvalidPart("The object has no part of that number.", key=info.key, number=number)
+
+
+def wanted(info: ObjectInfo, want: Get) -> tuple[int, int]:
+    """`range_of` an object that is there, if the conditions say so. Raises what they raise, too."""
+    if want.conditions is not None:
+        want.conditions.check_read(info)
+    return range_of(info, want)
 
 
 def read_full(source: Readable, size: int) -> bytes:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from gateway.storage import Get, InvalidRange, ObjectInfo, Opened, Range, resolve_range
+from gateway.storage import Get, InvalidRange, ObjectInfo, Opened
 from gateway.web.http_fields import Headers, etags, parse_date
 
 T = TypeVar("T", Opened, ObjectInfo)
@@ -55,14 +55,6 @@ def _info(found: Opened | ObjectInfo) -> ObjectInfo:
 def _close(found: Opened | ObjectInfo) -> None:
     if isinstance(found, Opened):
         found.close()
-
-
-def located(info: ObjectInfo, wanted: Range) -> tuple[int, int]:
-    """(start, length) of a range that a HEAD asks about. Raises `InvalidRange`."""
-    found = resolve_range(wanted, info.size)
-    if found is None:
-        raise InvalidRange(key=info.key, size=info.size)
-    return found
 
 
 def extent(info: ObjectInfo, start: int, length: int) -> Headers:

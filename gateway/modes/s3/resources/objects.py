@@ -15,8 +15,8 @@ from gateway.modes.s3.resources.encryption import by_default
 from gateway.storage import (
     BytesBody,
     Get,
-    InvalidPart,
     ObjectInfo,
+    range_of,
 )
 from gateway.web import http_fields, http_ranges
 from gateway.web.http_fields import CONDITIONAL, byte_range, read_conditions
@@ -122,7 +122,7 @@ def head_object(request: S3Request) -> Reply:
         info, want = _part(request, request.access.stat, want)
     said, status, length = replies.described(info), 200, info.size
     if want.range is not None or want.part is not None:
-        start, length = _located(info, want)
+        start, length = range_of(info, want)
         said += _extent(info, want, start, length)
         status = 206 if length else 200
     if _wants_checksums(request):
@@ -130,20 +130,6 @@ def head_object(request: S3Request) -> Reply:
     if overrides:
         said = _overridden(said, overrides)
     return Reply(status, said, length=length)
-
-
-def _located(info: ObjectInfo, want: Get) -> tuple[int, int]:
-    """(start, length) of the range or part that a HEAD asks about."""
-    if want.range is not None:
-        return http_ranges.located(info, want.range)
-    start = 0
-    for part in info.parts:
-        if part.number == want.part:
-            return start, part.size
-        start += part.size
-    if info.parts or want.part != 1:
-        raise InvalidPart(key=info.key, number=want.part or 0)
-    return 0, info.size
 
 
 def _extent(info: ObjectInfo, want: Get, start: int, length: int) -> Headers:

@@ -20,6 +20,7 @@ from gateway.storage import (
     PreconditionFailed,
     Put,
     WrongKey,
+    range_of,
 )
 from gateway.web import http_ranges
 from gateway.web.http_fields import (
@@ -95,7 +96,7 @@ def _ask(call: Call, want: Get, if_range: str | None) -> Reply:
     headers = wire.described(info)
     if want.range is None:
         return Reply(200, headers, length=info.size)
-    start, length = http_ranges.located(info, want.range)
+    start, length = range_of(info, want)
     headers += http_ranges.extent(info, start, length)
     return Reply(206 if length else 200, headers, length=length)
 
