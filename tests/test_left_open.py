@@ -19,7 +19,9 @@ from gateway.catalog import CatalogError, database, schema
 from gateway.common.commit_watch import WalIndex
 from gateway.storage import Context, StorageError
 from gateway.storage.objects import now
+from gateway.telemetry.record import Record
 from gateway.telemetry.request_list import RequestList
+from gateway.testing import Server
 
 DAMAGED = b"this is no database, however long it is" * 20
 
@@ -64,6 +66,19 @@ def test_a_space_that_does_not_close_well_has_nothing_open(
     assert len(connections) > 1
     assert all(map(is_closed, connections))
     assert "did not close well: invalid literal" in caplog.text
+
+
+def test_a_test_server_that_was_stopped_has_nothing_open(
+    sockets: None, connections: list[sqlite3.Connection]
+) -> None:
+    record = Record("0" * 16, "GET", "/", "")
+    with Server() as server:
+        for _ in range(2):
+            server._stage.requests.add([record])
+            assert len(server._stage.requests.page()) == 1
+            server.reset()
+    assert connections
+    assert all(map(is_closed, connections))
 
 
 OPENED: dict[str, Callable[[Path], object]] = {

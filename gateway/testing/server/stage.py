@@ -37,6 +37,7 @@ class Stage(Runtime):
             opened.catalog,
             opened.settings,
             clock=self.__skewed,
+            requests=opened.requests,  # which that one closes
             service_settings=opened.service_settings,
             followers=self.__followers,
             added=opened.added,
