@@ -502,13 +502,6 @@ def test_a_sub_resource_never_falls_through(s3: Served, bucket: str) -> None:
     assert s3.raw("GET", f"/{bucket}/k?x-id=GetObject&unknown=1").body == b"0123456789"
 
 
-def test_a_preflight_needs_no_signature(s3: Served, bucket: str) -> None:
-    headers = {"Origin": "https://example.com", "Access-Control-Request-Method": "PUT"}
-    answer = s3.raw("OPTIONS", f"/{bucket}/k", key="", headers=headers)
-    assert (answer.status, answer.code()) == (403, "AccessForbidden")
-    assert s3.raw("OPTIONS", f"/{bucket}/k", key="").status == 400
-
-
 def test_errors_say_which_request_and_what_about(s3: Served, bucket: str) -> None:
     answer = s3.raw("GET", f"/{bucket}/a%26b")
     assert answer.headers["content-type"] == "application/xml"

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gateway.modes import Gateway, WSGIApp
-from gateway.modes.s3 import errors, hoisted
+from gateway.modes.s3 import cross_origin, errors, hoisted
 from gateway.modes.s3.auth import Authenticated, SignedRequest, authenticate
 from gateway.modes.s3.operations import FORM, NOT_HERE, TABLE, Handler, Operation
 from gateway.modes.s3.problems import S3Problem
@@ -40,6 +40,8 @@ class S3Application:
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         reply = self.answer(environ)
+        if cross_origin.ORIGIN in environ:
+            cross_origin.add(reply, environ)
         reply.headers.append(("x-amz-request-id", environ["gateway.request_id"]))
         return send(reply, environ, start_response)
 
@@ -64,7 +66,9 @@ class S3Application:
         operation = find_operation(request)
         record.operation, record.sid, record.key = operation.name, request.bucket, request.key
         if request.method == "OPTIONS":
-            refuse_preflight(request)
+            return cross_origin.preflight(request)
+        if cross_origin.ORIGIN in environ:
+            cross_origin.prepare(request)
         request.authenticated = found = who(request)
         record.key_id = found.identity.key
         if request.query and hoisted.fold(request):
@@ -105,14 +109,6 @@ def who(request: S3Request) -> Authenticated:
     return authenticate(
         signed, gateway.keys, now_ms=gateway.clock(), region=gateway.settings.region
     )
-
-
-def refuse_preflight(request: S3Request) -> None:
-    """A CORS preflight is never authenticated. No bucket has CORS rules: AWS answers 403."""
-    environ = request.environ
-    if "HTTP_ORIGIN" not in environ or "HTTP_ACCESS_CONTROL_REQUEST_METHOD" not in environ:
-        raise S3Problem("InvalidRequest", "Insufficient information. Origin request header needed.")
-    raise S3Problem("AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.")
 
 
 # which operation

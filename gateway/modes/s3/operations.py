@@ -14,6 +14,7 @@ from gateway.modes.s3.resources import (
     acl,
     buckets,
     copying,
+    cors,
     deleting,
     encryption,
     fixed,
@@ -177,6 +178,13 @@ TABLE: tuple[Operation, ...] = (
         Operation(one.name, one.method, "bucket", one.action, one.handler, one.query)
         for one in absent.TABLE
     ),
+    Operation("GetBucketCors", "GET", "bucket", "read-cors", cors.get_bucket_cors, ("cors",)),
+    Operation(
+        "PutBucketCors", "PUT", "bucket", "write-cors", cors.put_bucket_cors, ("cors",), body=True
+    ),
+    Operation(
+        "DeleteBucketCors", "DELETE", "bucket", "write-cors", cors.delete_bucket_cors, ("cors",)
+    ),
     Operation("ListObjects", "GET", "bucket", "list", listing.list_objects),
     Operation("ListObjectsV2", "GET", "bucket", "list", listing.list_objects_v2, ("list-type=2",)),
     Operation(
@@ -278,7 +286,6 @@ NOT_HERE: Mapping[Scope, frozenset[str]] = {
     "bucket": frozenset(
         [
             "analytics",
-            "cors",
             "intelligent-tiering",
             "inventory",
             "lifecycle",

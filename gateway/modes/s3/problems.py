@@ -38,6 +38,7 @@ TABLE: Mapping[str, tuple[int, str]] = {
     "AccountProblem": (403, "There is a problem with your account."),
     # how it is asked
     "InvalidRequest": (400, "Invalid Request"),
+    "BadRequest": (400, "Bad Request"),
     "InvalidArgument": (400, "Invalid Argument"),
     "InvalidURI": (400, "Couldn't parse the specified URI."),
     "InvalidBucketName": (400, "The specified bucket is not valid."),

@@ -11,8 +11,8 @@ from collections.abc import Collection
 from typing import Any
 
 from gateway.access.settings import SettingKind
-from gateway.modes.s3.configuration import encryption, tagging
+from gateway.modes.s3.configuration import cors, encryption, tagging
 
 
 def kinds() -> Collection[SettingKind[Any]]:
-    return [one.kind for one in (encryption.SETTING, tagging.SETTING)]
+    return [one.kind for one in (cors.SETTING, encryption.SETTING, tagging.SETTING)]

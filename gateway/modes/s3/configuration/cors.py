@@ -1,0 +1,186 @@
+"""Which pages of other origins may use a bucket.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/ManageCorsUsing.html
+
+May surprise: `*` stands for any origin, and the answer says `*` then; in every other origin it
+stands for any text, and the answer says the origin that asked. Origins count with their case,
+headers without.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from gateway.access.settings import SettingKind
+from gateway.common.xml import document as written
+from gateway.common.xml import element, optional
+from gateway.modes.s3 import wire
+from gateway.modes.s3.configuration.setting import BucketSetting, document
+from gateway.modes.s3.problems import S3Problem
+from gateway.web.http_fields import is_token
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+METHODS = ("GET", "PUT", "POST", "DELETE", "HEAD")
+MOST_RULES = 100
+LONGEST_ID = 255
+_ANY = "*"
+_NUMBER = re.compile(r"-?[0-9]{1,10}")
+_ELEMENTS = frozenset(
+    {"ID", "AllowedHeader", "AllowedMethod", "AllowedOrigin", "ExposeHeader", "MaxAgeSeconds"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorsRule:
+    """Patterns as they came, each with one `*` at most; `max_age` in seconds, "" for none."""
+
+    origins: tuple[str, ...]
+    methods: tuple[str, ...]
+    headers: tuple[str, ...] = ()
+    exposed: tuple[str, ...] = ()
+    max_age: str = ""
+    id: str = ""
+
+    def origin(self, asked: str) -> str | None:
+        """The origin that the answer says; None for one that may not."""
+        for one in self.origins:
+            if one == _ANY:
+                return _ANY
+            if _fits(one, asked):
+                return asked
+        return None
+
+    def lets(self, method: str, headers: Iterable[str]) -> bool:
+        """`headers` in lower case."""
+        return method in self.methods and all(
+            any(_fits(one.lower(), name) for one in self.headers) for name in headers
+        )
+
+
+class Match(NamedTuple):
+    rule: CorsRule
+    origin: str
+
+
+def match(
+    rules: Iterable[CorsRule], origin: str, method: str, headers: Collection[str]
+) -> Match | None:
+    """The first rule that lets that origin do so, with what it says to whom."""
+    for rule in rules:
+        found = rule.origin(origin)
+        if found is not None and rule.lets(method, headers):
+            return Match(rule, found)
+    return None
+
+
+def _fits(pattern: str, text: str) -> bool:
+    before, star, behind = pattern.partition(_ANY)
+    if not star:
+        return pattern == text
+    return (
+        len(text) >= len(before) + len(behind) and text.startswith(before) and text.endswith(behind)
+    )
+
+
+def _parse(data: bytes) -> tuple[CorsRule, ...]:
+    root = wire.parse(data, "CORSConfiguration")
+    rules = tuple(_rule(one) for one in root)
+    if not rules:
+        raise S3Problem("MalformedXML")
+    if len(rules) > MOST_RULES:
+        raise S3Problem(
+            "InvalidRequest",
+            f"The number of CORS rules should not exceed allowed limit of {MOST_RULES} rules.",
+        )
+    return rules
+
+
+def _rule(node: Element) -> CorsRule:
+    if wire.local(node) != "CORSRule" or not {wire.local(one) for one in node} <= _ELEMENTS:
+        raise S3Problem("MalformedXML")
+    origins, methods = _texts(node, "AllowedOrigin"), _texts(node, "AllowedMethod")
+    if not origins or not methods:
+        raise S3Problem("MalformedXML")
+    for method in methods:
+        if method not in METHODS:
+            raise _refused(
+                "Found unsupported HTTP method in CORS config. Unsupported method is " + method
+            )
+    for origin in origins:
+        _one_wildcard("AllowedOrigin", origin)
+    headers, exposed = _texts(node, "AllowedHeader"), _texts(node, "ExposeHeader")
+    for name in headers:
+        _one_wildcard("AllowedHeader", name)
+    for name in exposed:
+        if _ANY in name:
+            raise _refused(
+                f'ExposeHeader "{name}" contains wildcard. We currently do not support wildcard'
+                " for ExposeHeader."
+            )
+    for kind, names in (("AllowedHeader", headers), ("ExposeHeader", exposed)):
+        for name in names:
+            if not is_token(name):
+                raise _refused(f'{kind} "{name}" contains invalid character.')
+    rule_id, max_age = wire.word_of(node, "ID"), wire.word_of(node, "MaxAgeSeconds")
+    if max_age and not _NUMBER.fullmatch(max_age):
+        raise S3Problem("MalformedXML")
+    if len(rule_id) > LONGEST_ID:
+        raise S3Problem("InvalidArgument", "The ID of a CORS rule is too long.", ArgumentName="ID")
+    return CorsRule(
+        origins=origins,
+        methods=methods,
+        headers=headers,
+        exposed=exposed,
+        max_age=max_age,
+        id=rule_id,
+    )
+
+
+def _texts(node: Element, name: str) -> tuple[str, ...]:
+    return tuple((one.text or "").strip() for one in wire.children(node, name))
+
+
+def _one_wildcard(kind: str, text: str) -> None:
+    if text.count(_ANY) > 1:
+        raise _refused(f'{kind} "{text}" can not have more than one wildcard.')
+
+
+def _refused(message: str) -> S3Problem:
+    return S3Problem("InvalidRequest", message)
+
+
+def _render(rules: Iterable[CorsRule]) -> bytes:
+    return written(
+        "CORSConfiguration",
+        *(f"<CORSRule>{''.join(_written(one))}</CORSRule>" for one in rules),
+    )
+
+
+def _written(rule: CorsRule) -> Iterator[str]:
+    yield optional("ID", rule.id)
+    for name, texts in (
+        ("AllowedHeader", rule.headers),
+        ("AllowedMethod", rule.methods),
+        ("AllowedOrigin", rule.origins),
+        ("ExposeHeader", rule.exposed),
+    ):
+        yield from (element(name, text) for text in texts)
+    yield optional("MaxAgeSeconds", rule.max_age)
+
+
+SETTING: BucketSetting[tuple[CorsRule, ...]] = BucketSetting(
+    SettingKind(
+        name="cors",
+        read="read-cors",
+        write="write-cors",
+        remove="write-cors",
+        parse=document(_parse),
+    ),
+    _render,
+    "NoSuchCORSConfiguration",
+)
