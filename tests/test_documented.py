@@ -16,7 +16,7 @@ import pytest
 
 from gateway.access.identity import Account
 from gateway.commands import main
-from gateway.config import Binding, CatalogOptions, Key, ServerOptions
+from gateway.config import Binding, CatalogOptions, Key, ServerOptions, WebhookOptions
 from gateway.plugins.finding import OURS, Plugins, hook_names
 from gateway.plugins.options import options_of
 from gateway.storage import CAPABILITIES, StorageError
@@ -35,6 +35,7 @@ TABLES: dict[str, type] = {
     "## `[[accounts]]`": Account,
     "## `[[keys]]`": Key,
     "## `[[bindings]]`": Binding,
+    "## `[webhooks.NAME]`": WebhookOptions,
 }
 
 

@@ -88,7 +88,8 @@ class Following:
     ) -> None:
         self.unfollow(name)
         self._cursors.begin(name, after)
-        reading = Reading(name, feed, handle, self._cursors, self._clock, self._metrics, batch)
+        cursors, clock, metrics = self._cursors, self._clock, self._metrics
+        reading = Reading(name, feed, handle, cursors, clock, metrics, batch, after)
         with self._changed:
             self._followers[name] = _Follower(name, feed, reading, self._delay)
             self._begin()

@@ -20,8 +20,9 @@ from gateway.telemetry.metrics import Metrics
 
 
 class Reading:
-    """From the cursor of that name on; `batch` changes are handed at once, at most. For one
-    thread, while no other process follows by that name; only `forget` is for any."""
+    """From the cursor of that name on, or behind `after` where there is none (any more): another
+    process may have forgotten it. `batch` changes are handed at once, at most. For one thread,
+    while no other process follows by that name; only `forget` is for any."""
 
     def __init__(
         self,
@@ -32,9 +33,11 @@ class Reading:
         clock: Callable[[], int],
         metrics: Metrics,
         batch: int,
+        after: int = 0,
     ) -> None:
         self._name, self._feed, self._handle, self._batch = name, feed, handle, batch
         self._cursors, self._clock, self._metrics = cursors, clock, metrics
+        self._after = Cursor(done=after, begun=after, last=after)
         self._cursor: Cursor | None = None
         self._owed = False
         """The file is to be told something."""
@@ -58,7 +61,7 @@ class Reading:
         the feed, the handler or the file of the cursors raises: then nothing is skipped."""
         cursor = self._cursor
         if cursor is None:
-            cursor = self._cursors.load(self._name) or Cursor()
+            cursor = self._cursors.load(self._name) or self._after
             self._brought_back = self._cursors.is_older(self._name, cursor)
             self._cursor = cursor
         page = self._feed.changes(cursor.done, self._batch, wait)

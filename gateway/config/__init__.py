@@ -22,6 +22,7 @@ from gateway.config.tables import (
     Origin,
     ServerOptions,
     Tls,
+    WebhookOptions,
 )
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "ServerOptions",
     "ServiceReader",
     "Tls",
+    "WebhookOptions",
     "construct",
     "find_data",
     "in_order",

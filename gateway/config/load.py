@@ -22,7 +22,15 @@ from gateway.config.bindings import check_mode, read_bindings
 from gateway.config.decode import Decoder
 from gateway.config.listeners import read_listeners
 from gateway.config.paths import expanded, here
-from gateway.config.problems import BAD, ConfigProblem, ConfigurationError, Problems, names, shown
+from gateway.config.problems import (
+    BAD,
+    ConfigProblem,
+    ConfigurationError,
+    Problems,
+    join,
+    names,
+    shown,
+)
 from gateway.config.services import (
     ServiceReader,
     check_account,
@@ -40,6 +48,7 @@ from gateway.config.tables import (
     Key,
     Origin,
     ServerOptions,
+    WebhookOptions,
 )
 from gateway.plugins.finding import PluginError, Plugins
 from gateway.storage import Secret
@@ -47,7 +56,7 @@ from gateway.storage import Secret
 FILE = "gateway.toml"
 TABLES = (
     *("server", "catalog", "accounts", "keys", "buckets", "services", "bindings"),
-    "listeners",
+    *("listeners", "webhooks"),
 )
 ROOT_KEY = "GATEWAY_ROOT_ACCESS_KEY"
 ROOT_SECRET = "GATEWAY_ROOT_SECRET_KEY"  # noqa: S105 - a variable's name
@@ -208,6 +217,7 @@ class _Reader:
         listeners = read_listeners(
             self.decoder, self.plugins.listeners, self._tables("listeners"), server
         )
+        webhooks = self._webhooks()
         services = ServiceReader(
             decoder=self.decoder,
             plugins=self.plugins,
@@ -234,6 +244,7 @@ class _Reader:
             left_out=left_out,
             bindings=bindings,
             listeners=listeners,
+            webhooks=webhooks,
             plugins=self.plugins,
         )
 
@@ -288,6 +299,20 @@ class _Reader:
             other = seen.setdefault(id, place)
             if other != place:
                 self.problems.add(f"{place}.id", f"{shown(id)} is declared before, as {other}.")
+
+    def _webhooks(self) -> dict[str, WebhookOptions]:
+        found = self.found.get("webhooks", {})
+        if not isinstance(found, dict):
+            self.problems.add("webhooks", f"found {shown(found)}; allowed: tables.")
+            return {}
+        for name in found:
+            if not ID.fullmatch(name):
+                self.problems.add(join("webhooks", name), f"{ID_RULE}.")
+        built = {
+            name: self.decoder.build(WebhookOptions, table, join("webhooks", name))
+            for name, table in found.items()
+        }
+        return {name: one for name, one in built.items() if one is not BAD}
 
     def _built(self, tables: list[tuple[str, dict[str, Any]]], kind: type[Any]) -> list[Any]:
         return [self.decoder.build(kind, table, place) for place, table in tables]

@@ -35,6 +35,10 @@ SID_RULE = "a service id has 3 to 63 of the characters a-z 0-9 . -"
 ID = re.compile(r"[A-Za-z0-9._@+-]{1,128}", re.ASCII)
 ID_RULE = "an id has 1 to 128 of the characters A-Z a-z 0-9 . _ @ + -"
 
+_IN_URLS = re.compile(r"[!-~]+")
+LONGEST_WEBHOOK = 60
+"""Seconds that a webhook may take for an answer."""
+
 GIBIBYTE = 1 << 30
 MAX_BODY: Mapping[str, int] = {"granian": 5 << 40, "waitress": GIBIBYTE}
 """waitress spools a body to disk before the application sees its request."""
@@ -233,6 +237,29 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookOptions:
+    """`[webhooks.NAME]`. The URL is a secret, for many have a token in it: also `url_env`,
+    `url_file`. `ca`: who signs its certificate, in PEM, where that is nobody whom the system
+    knows."""
+
+    url: Secret
+    secret: Secret | None = None
+    timeout: Annotated[float, Duration] = 10.0
+    batch: Annotated[int, AtLeast(1)] = 1
+    ca: Annotated[Path, ExistingFile] | None = None
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url.reveal())
+        named = parts.hostname and not parts.username and parts.port != 0
+        if parts.scheme not in ("http", "https") or not named:
+            raise ValueError('url: an address such as "https://example.com/hook" is allowed')
+        if parts.fragment or not _IN_URLS.fullmatch(self.url.reveal()):
+            raise ValueError("url: what is no ASCII, a blank or a #fragment is not allowed")
+        if not 0 < self.timeout <= LONGEST_WEBHOOK:
+            raise ValueError(f"timeout: above 0 and at most {LONGEST_WEBHOOK} s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredListener:
     """One of `[[listeners]]`; `options` are those of its class, `place` says where it is."""
 
@@ -310,6 +337,7 @@ class Configuration:
     services: Mapping[str, Declared]
     bindings: tuple[Binding, ...]
     listeners: tuple[DeclaredListener, ...] = ()
+    webhooks: Mapping[str, WebhookOptions] = NOTHING
     left_out: Mapping[str, str] = field(default_factory=dict)
     plugins: Plugins = field(repr=False, compare=False)
 

@@ -38,6 +38,16 @@ class Settings:
     max_body: int = 5 << 40
 
 
+class Webhook(Protocol):
+    """A URL that is told of things. `batch`: how many it takes in one message, at most."""
+
+    batch: int
+
+    def post(self, id: str, document: bytes, *, repeated: bool = False) -> None:
+        """Send JSON. `id` is the message's, the same whenever it is sent; `repeated`: it may
+        have come before. Raises `Unavailable` unless it was taken."""
+
+
 class Gateway(Protocol):
     """What a mode sees of the gateway. Every answer is current in every worker.
 
@@ -49,6 +59,8 @@ class Gateway(Protocol):
     followers: Followers
     jobs: Jobs
     """What a mode runs behind the requests: it begins that in `Mode.app`."""
+    webhooks: Mapping[str, Webhook]
+    """By name, those of the configuration."""
     stopping: Event
     """Set when this process begins to stop: who waits for something to happen (a long poll)
     is to be answered as if it had waited in vain, within a second."""
@@ -65,6 +77,10 @@ class Gateway(Protocol):
         """Have `look` called before the first request, and within a second of each change of
         what the catalog has, by whomever: for who acts on settings without a request. It is
         called in one thread, which answers none, and again soon when it raises."""
+
+    def look(self) -> None:
+        """Have all of these look now, in this thread: what it has just changed is to have its
+        effect here when that is acknowledged. Raises what they do."""
 
     def access(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> Access:
         """The service as `identity` sees it. Raises `NoSuchStore`."""

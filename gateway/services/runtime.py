@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
+from gateway import modes
 from gateway.access.identity import Account, Keys
 from gateway.catalog import Catalog, open_catalog
 from gateway.common.closing import Closing, close_all
@@ -20,6 +21,7 @@ from gateway.services.certificate_feed import CertificateFeed
 from gateway.services.chain import Chain
 from gateway.services.keeping_up import KeepingUp
 from gateway.services.settings import ServiceSettings
+from gateway.services.webhooks import Webhook
 from gateway.storage import Followers, Jobs, NoFollowers, NoJobs
 from gateway.storage.objects import now
 from gateway.telemetry.request_list import RequestList
@@ -58,6 +60,10 @@ class Runtime(Administration):
         self.jobs: Jobs = own_jobs
         self.before_close: list[Callable[[], object]] = [own.close, own_jobs.close]
         self._looks: list[Callable[[], object]] = []
+        webhooks = chain.configuration.webhooks.items()
+        self.webhooks: Mapping[str, modes.Webhook] = {
+            name: Webhook(name, options, clock) for name, options in webhooks
+        }
         self.requests, self._own_requests = requests or RequestList(), requests is None
         self.stopping = threading.Event()
 
@@ -69,6 +75,10 @@ class Runtime(Administration):
 
     def keep_up_with(self, look: Callable[[], object]) -> None:
         self._looks.append(look)
+
+    def look(self) -> None:
+        for look in self._looks:
+            look()
 
     def keep_up(
         self,

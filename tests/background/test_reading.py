@@ -37,7 +37,7 @@ class Follower:
         self.feed, self.target, self.now = Feed(), Target(), 1_000_000
         self.cursors = cursors_in(folder)
         self.cursors.begin("f", after)
-        self._batch = batch
+        self._batch, self.folder = batch, folder
         self.crash()
 
     def crash(self) -> None:
@@ -260,6 +260,18 @@ def test_who_is_forgotten_begins_anew_without_a_reset(one: Follower) -> None:
     one.crash()
     one.catch_up()
     assert one.target.taken[1:] == [([2, 3], False)]
+
+
+def test_who_was_forgotten_by_another_process_does_not_begin_with_the_first_change(
+    one: Follower,
+) -> None:
+    one.feed.add(3)
+    one.reading = Reading(
+        "f", one.feed, one.target, one.cursors, lambda: one.now, Metrics(), 10, after=2
+    )
+    cursors_in(one.folder).forget("f")
+    one.catch_up()
+    assert one.target.taken == [([3], False)]
 
 
 def test_cursors_of_the_release_before_are_upgraded_and_no_reset(one: Follower) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -16,12 +16,15 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from gateway.access.identity import Credential
+from gateway.background.followers import Following, delay
 from gateway.config import Configuration, load
 from gateway.modes import Settings, WSGIApp
 from gateway.modes.s3 import S3Mode
 from gateway.servers import Endpoint, Loaded, Plan
 from gateway.servers.waitress import WaitressServer
 from gateway.services.runtime import Runtime, open_runtime
+from gateway.storage import NOTHING
+from gateway.storage.objects import now
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.record import Record
@@ -40,8 +43,12 @@ _KEYS = (
 )
 
 
-def configuration(settings: Settings, declared: Sequence[str] = ()) -> Configuration:
-    """`declared` are services of the account `main`."""
+def configuration(
+    settings: Settings,
+    declared: Sequence[str] = (),
+    webhooks: Mapping[str, Mapping[str, Any]] = NOTHING,
+) -> Configuration:
+    """`declared` are services of the account `main`; `webhooks` tables by name."""
     server = {
         "memory": True,
         "region": settings.region,
@@ -54,6 +61,7 @@ def configuration(settings: Settings, declared: Sequence[str] = ()) -> Configura
         "accounts": list(_ACCOUNTS),
         "keys": [{**key, "secret": f"secret of {key['id']}"} for key in _KEYS],
         "services": {sid: {"driver": "memory", "account": "main"} for sid in declared},
+        "webhooks": webhooks,
     }
     return load(tables=tables, environ={})
 
@@ -222,9 +230,17 @@ def wrapped(app: WSGIApp) -> WSGIApp:
 
 
 @contextmanager
-def serving(settings: Settings = Settings(), declared: Sequence[str] = ()) -> Iterator[Served]:
-    configured = configuration(settings, declared)
-    gateway = open_runtime(configured, server="waitress", environ={})
+def serving(
+    settings: Settings = Settings(),
+    declared: Sequence[str] = (),
+    webhooks: Mapping[str, Mapping[str, Any]] = NOTHING,
+    delay: Callable[[int], float] = delay,
+) -> Iterator[Served]:
+    """`delay`: seconds until a follower's next try, after so many failures."""
+    configured = configuration(settings, declared, webhooks)
+    followers = Following(None, now, delay=delay)
+    gateway = open_runtime(configured, server="waitress", environ={}, followers=followers)
+    followers.start()
     admission, records = Admission(100, spools=True), _Records()
     app = create_app(
         gateway,
@@ -252,6 +268,7 @@ def serving(settings: Settings = Settings(), declared: Sequence[str] = ()) -> It
         yield Served(gateway, addresses[0][1], records)
     finally:
         server.stop()
+        followers.stop()
         thread.join(10)
 
 

@@ -97,6 +97,9 @@ def test_every_operation_of_aws_is_here_or_refused() -> None:
         uri: str = model.operation_model(name).http["requestUri"]
         scope: request.Scope = "object" if "{Key+}" in uri else "bucket"
         selectors = {one.partition("=")[0] for one in uri.partition("?")[2].split("&")}
+        method = model.operation_model(name).http["method"]
+        if any(one.method == method and selectors == {*one.query} for one in operations.TABLE):
+            continue  # what AWS has renamed is the same request
         assert selectors & operations.NOT_HERE[scope], name
 
 

@@ -28,7 +28,9 @@ class S3Mode:
 
     def app(self, gateway: Gateway) -> WSGIApp:
         from gateway.modes.s3.application import create_app
+        from gateway.modes.s3.delivery.notifier import Notifier
 
+        gateway.keep_up_with(Notifier(gateway).look)
         return create_app(gateway)
 
     def operations(self) -> Collection[str]:

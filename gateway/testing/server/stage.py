@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gateway.access.access import Access
@@ -31,6 +31,7 @@ class Stage(Runtime):
 
     def __take(self, opened: Runtime) -> None:
         self.__opened = opened
+        looks: list[Callable[[], object]] = getattr(self, "_looks", [])
         Runtime.__init__(
             self,
             opened.chain,
@@ -43,6 +44,8 @@ class Stage(Runtime):
             added=opened.added,
         )
         self.__clock = opened.clock
+        for look in looks:
+            self.keep_up_with(look)
 
     def exchange(self, opened: Runtime) -> None:
         """Go on with another. The one before stays open until the next exchange, for

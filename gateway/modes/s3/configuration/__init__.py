@@ -11,8 +11,19 @@ from collections.abc import Collection
 from typing import Any
 
 from gateway.access.settings import SettingKind
-from gateway.modes.s3.configuration import cors, encryption, tagging
+from gateway.modes.s3.configuration import (
+    cors,
+    encryption,
+    notification,
+    tagging,
+)
 
 
 def kinds() -> Collection[SettingKind[Any]]:
-    return [one.kind for one in (cors.SETTING, encryption.SETTING, tagging.SETTING)]
+    settings = (
+        cors.SETTING,
+        encryption.SETTING,
+        notification.SETTING,
+        tagging.SETTING,
+    )
+    return [one.kind for one in settings]

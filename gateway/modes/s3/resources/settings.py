@@ -21,15 +21,19 @@ def shown(request: S3Request, setting: BucketSetting[Any]) -> Reply:
 def stored(request: S3Request, setting: BucketSetting[Any], status: int = 200) -> Reply:
     """Its document must have a checksum or not, as S3 wants it of that operation."""
     request.require()
+    keep(request, setting, bodies.document(request))
+    return Reply(status)
+
+
+def keep(request: S3Request, setting: BucketSetting[Any], data: bytes) -> None:
     try:
-        text = bodies.document(request).decode()
+        text = data.decode()
     except UnicodeDecodeError:
         raise S3Problem("MalformedXML") from None
     try:
         request.gateway.set_setting(request.access, setting.kind, text)
     except Refused as error:
         raise error.problem from None
-    return Reply(status)
 
 
 def removed(request: S3Request, setting: BucketSetting[Any]) -> Reply:

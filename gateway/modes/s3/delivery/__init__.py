@@ -1,0 +1,1 @@
+"""What buckets tell others, behind the requests: events to webhooks, and access logs."""

@@ -1,0 +1,78 @@
+"""Whom a bucket tells of its changes.
+
+A destination that is named is sent a test event before the configuration is stored, as AWS does,
+so that it takes effect whole or not at all; `x-amz-skip-destination-validation` leaves that out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from gateway.common.xml import document
+from gateway.modes.s3 import bodies
+from gateway.modes.s3.configuration.notification import SETTING, Notification, parse
+from gateway.modes.s3.delivery.events import test_message
+from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.replies import Reply, xml
+from gateway.modes.s3.request import S3Request
+from gateway.modes.s3.resources import settings
+from gateway.storage import Changes, Unavailable
+
+log = logging.getLogger("gateway.s3")
+
+
+def get_bucket_notification_configuration(request: S3Request) -> Reply:
+    found = request.gateway.setting(request.access, SETTING.kind)
+    return xml(
+        document("NotificationConfiguration") if found is None else SETTING.render(found.value)
+    )
+
+
+def put_bucket_notification_configuration(request: S3Request) -> Reply:
+    request.require()
+    data = bodies.document(request)
+    wanted = parse(data)
+    if wanted:
+        request.access.service.need(Changes)
+        _check(request, wanted)
+        settings.keep(request, SETTING, data)
+    else:
+        settings.removed(request, SETTING)
+    request.gateway.look()  # what is acknowledged from now on is told
+    return Reply(200)
+
+
+def _check(request: S3Request, wanted: Iterable[Notification]) -> None:
+    """That each destination is there, and takes a test event, unless that is to be skipped."""
+    skip = request.header("x-amz-skip-destination-validation")
+    if skip.lower() not in ("", "true", "false"):
+        raise S3Problem(
+            "InvalidArgument",
+            ArgumentName="x-amz-skip-destination-validation",
+            ArgumentValue=skip,
+        )
+    for webhook, arn in sorted({one.webhook: one.arn for one in wanted}.items()):
+        if webhook not in request.gateway.webhooks:
+            raise _unable(arn, "The destination does not exist")
+        if skip.lower() != "true":
+            _test(request, webhook, arn)
+
+
+def _test(request: S3Request, webhook: str, arn: str) -> None:
+    id: str = request.environ["gateway.request_id"]
+    body = test_message(request.bucket, id, request.gateway.clock())
+    try:
+        request.gateway.webhooks[webhook].post(f"test.{id}", body)
+    except Unavailable as error:  # of which the message may name hosts: it is the operator's
+        log.warning("%s: %s", request.bucket, error)
+        raise _unable(arn, "The destination does not take a test event") from None
+
+
+def _unable(arn: str, why: str) -> S3Problem:
+    return S3Problem(
+        "InvalidArgument",
+        "Unable to validate the following destination configurations",
+        ArgumentName1=f"{arn}, null",
+        ArgumentValue1=why,
+    )
