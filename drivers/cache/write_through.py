@@ -175,6 +175,9 @@ class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Pu
     def versions(self, query: VersionQuery = VersionQuery()) -> VersionPage:
         return self._to(Versions).versions(query)
 
+    def names_version(self, text: str) -> bool:
+        return self._to(Versions).names_version(text)
+
     # in parts: only the end of an upload changes what is read
 
     def begin(self, key: str, options: Put = Put()) -> Upload:

@@ -4,6 +4,7 @@ by those who need them, and let go."""
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from collections.abc import Callable
 from typing import NamedTuple, cast
@@ -18,12 +19,17 @@ log = logging.getLogger("gateway.engine")
 # versions
 
 _OBJECT = f"SELECT {COLUMNS} FROM objects WHERE service = ? AND key = ?"
+_VERSION = re.compile("[0-9a-f]{32}")
 _VERSIONS = f"SELECT {COLUMNS}, marker FROM versions WHERE service = ? AND key = ?"
 
 
 def new_version(sequence: int) -> str:
     """Begins with the sequence, by which the row is found; the rest makes it unguessable."""
     return f"{sequence:012x}{secrets.token_hex(10)}"
+
+
+def is_version(text: str) -> bool:
+    return _VERSION.fullmatch(text) is not None
 
 
 def sequence_of(version: str) -> int:

@@ -13,10 +13,12 @@ from typing import Any, cast
 from drivers.indexed.batch import Transaction
 from drivers.indexed.listing import list_objects, list_versions
 from drivers.indexed.reading import Reader, ReadingView
+from drivers.indexed.rows import is_version
 from drivers.indexed.scrubbing import scrub
 from drivers.indexed.space import Space
 from drivers.indexed.writing import Writer, WritingView
 from gateway.storage import (
+    NULL_VERSION,
     Change,
     ChangePage,
     Changes,
@@ -99,6 +101,9 @@ class View(ReadingView, WritingView, Listable, Versions, Changes, Measures, Scru
         with self.space.reading() as connection:
             self.row(connection.execute, "id")
             return list_versions(connection, self.service, query)
+
+    def names_version(self, text: str) -> bool:
+        return text == NULL_VERSION or is_version(text)
 
     # changes
 

@@ -132,6 +132,10 @@ class Listing(Bucket, Listable, Versions):
             if page.entries or page.prefixes:
                 return page
 
+    def names_version(self, text: str) -> bool:
+        """Only the upstream knows; what it refuses is passed on."""
+        return True
+
     def marker(self, query: VersionQuery | UploadQuery, behind_id: str) -> Marker:
         if not query.after or behind_id:
             return self.under + query.after if behind_id else "", behind_id

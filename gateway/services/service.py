@@ -16,6 +16,7 @@ from gateway.access.grants import Grant
 from gateway.storage import (
     CAPABILITIES,
     NOTHING,
+    NULL_VERSION,
     Complete,
     Conditions,
     Conflict,
@@ -176,6 +177,11 @@ class Service(Store):
         if self.about.fixed:
             raise Conflict(f"The service {self.about.fixed}, which decides about its versions.")
         self.need(Versions).set_versioning(state)
+
+    def names_version(self, text: str) -> bool:
+        """Whether a version of it could be called so."""
+        versions = self.find(Versions)
+        return text == NULL_VERSION if versions is None else versions.names_version(text)
 
     # copy: by the store when it can, else read and written
 

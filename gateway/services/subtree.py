@@ -231,6 +231,9 @@ class Below(
             next=page.next and self._back(page.next),
         )
 
+    def names_version(self, text: str) -> bool:
+        return self._to(Versions).names_version(text)
+
     # in parts
 
     def begin(self, key: str, options: Put = Put()) -> Upload:

@@ -187,6 +187,11 @@ class Versions(ABC):
     def versions(self, query: VersionQuery = VersionQuery()) -> VersionPage:
         """Versions and delete markers, by key and then newest first."""
 
+    @abstractmethod
+    def names_version(self, text: str) -> bool:
+        """Whether a version could be called so. False of what no object ever has: that is a
+        mistake of who asks, and not a version that is gone."""
+
 
 class Labels(ABC):
     """What may change without new bytes."""

@@ -25,6 +25,7 @@ server. On granian nothing tells the two names apart but what the client signed
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -93,6 +94,14 @@ def form_decoded(text: str) -> str:
     if "%" in text or not text.isascii():
         return unquote_to_bytes(text.encode("latin-1")).decode("utf-8")
     return text
+
+
+_HALF = re.compile("%(?![0-9A-Fa-f]{2})")
+
+
+def well_encoded(text: str) -> bool:
+    """Whether each `%` begins an escape. Decoding leaves the others as they are."""
+    return "%" not in text or _HALF.search(text) is None
 
 
 def host(environ: Mapping[str, Any]) -> str:

@@ -88,6 +88,7 @@ def reader(body: bytes | Pieces, form: str, length: int) -> ChunkedReader:
         decoded_length=length,
         trailers=[] if form == "signed" else [CRC32],
         signer=None if form == "trailer" else signer(),
+        smallest=1,
     )
 
 
@@ -200,8 +201,7 @@ def test_however_it_is_cut_the_same_bytes_come_out(
 def test_any_truncation_is_found(form: str) -> None:
     data = b"0123456789" * 4
     body = framed(data, form, [7, 20])
-    assert whole(reader(body[:-2], form, len(data))) == data  # the empty line says nothing
-    for end in range(len(body) - 2):
+    for end in range(len(body)):
         problem = refused(body[:end], form, len(data))
         assert problem.code in {"IncompleteBody", "MalformedTrailerError"}, end
 
@@ -326,7 +326,18 @@ def test_bad_framing_is_an_incomplete_body(body: bytes) -> None:
     assert refused(body, "trailer", 3).code == "IncompleteBody"
 
 
-@pytest.mark.parametrize("line", [b"3", b"3;signature=abc", b"3;chunk-signature"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"3",
+        b"3;signature=abc",
+        b"3;chunk-signature",
+        b"3;chunk-signature=",
+        b"3;chunk-signature=" + b"0" * 63,
+        b"3;chunk-signature=" + b"0" * 65,
+        b"3;chunk-signature=" + b"g" * 64,
+    ],
+)
 def test_a_signed_chunk_needs_its_signature(line: bytes) -> None:
     assert refused(line + b"\r\nabc\r\n0\r\n\r\n", "signed", 3).code == "IncompleteBody"
 
@@ -336,6 +347,45 @@ def test_an_unsigned_chunk_may_have_extensions_and_upper_case() -> None:
     chunked = reader(body, "trailer", 10)
     assert whole(chunked) == b"0123456789"
     assert chunked.trailer(CRC32) == "x="
+
+
+@forms
+@pytest.mark.parametrize(
+    ("sizes", "bad"),
+    [
+        ([8192, 8192, 100], None),
+        ([100], None),
+        ([10_000, 9500, 20], None),
+        ([8191, 1], ("1", "8191")),
+        ([8192, 10, 100], ("2", "10")),
+        ([9000, 9000, 9000, 1, 9000], ("4", "1")),
+    ],
+)
+def test_only_the_last_chunk_may_be_small(
+    form: str, sizes: list[int], bad: tuple[str, str] | None
+) -> None:
+    data = bytes(sum(sizes))
+    chunked = ChunkedReader(
+        Pieces(framed(data, form, sizes)),
+        decoded_length=len(data),
+        trailers=[] if form == "signed" else [CRC32],
+        signer=None if form == "trailer" else signer(),
+    )
+    if bad is None:
+        assert whole(chunked) == data
+        return
+    with pytest.raises(S3Problem) as caught:
+        whole(chunked)
+    assert caught.value.code == "InvalidChunkSizeError"
+    assert (caught.value.extra["Chunk"], caught.value.extra["BadChunkSize"]) == bad
+
+
+@pytest.mark.parametrize("form", FORMS[:2])
+def test_framing_is_judged_before_the_signature(form: str) -> None:
+    """A chunk that was cut short would fail its signature, too."""
+    body = framed(b"abcdef", form, [6])
+    assert refused(body.replace(b"abcdef\r\n", b"abcde\r\n"), form, 6).code == "IncompleteBody"
+    assert refused(body.replace(b"abcdef\r\n", b"abcdeX\n"), form, 6).code == "IncompleteBody"
 
 
 @forms
@@ -349,7 +399,7 @@ def test_no_more_bytes_are_handed_on_than_were_announced(form: str) -> None:
 @forms
 def test_nothing_may_follow_the_framing(form: str) -> None:
     assert refused(framed(b"abc", form) + b"more", form, 3).code == "IncompleteBody"
-    assert refused(framed(b"abc", form) + b"more\r\n", form, 3).code == "MalformedTrailerError"
+    assert refused(framed(b"abc", form) + b"more\r\n\r\n", form, 3).code == "MalformedTrailerError"
 
 
 # memory and manners

@@ -72,8 +72,11 @@ def test_a_part_can_be_read_by_its_number(s3: Served, bucket: str) -> None:
         assert got.headers["x-amz-mp-parts-count"] == "2"
         assert got.headers["content-length"] == "1000"
         assert got.body == (LAST if method == "GET" else b"")
-        assert s3.raw(method, f"{path}?partNumber=3").status == 400
-    assert s3.raw("GET", f"{path}?partNumber=3").code() == "InvalidPart"
+        assert s3.raw(method, f"{path}?partNumber=3").status == 416
+    beyond = s3.raw("GET", f"{path}?partNumber=3").body
+    assert b"<Code>InvalidPartNumber</Code>" in beyond
+    assert b"<ActualPartCount>2</ActualPartCount>" in beyond
+    assert b"<PartNumberRequested>3</PartNumberRequested>" in beyond
     both = s3.raw("GET", f"{path}?partNumber=1", headers={"Range": "bytes=0-1"})
     assert (both.status, both.code()) == (400, "InvalidRequest")
     plain = put(s3, bucket, "plain")

@@ -314,9 +314,8 @@ def test_a_version_that_cannot_be_a_header_is_not_made_one(
     s3: Served, bucket: str, version: str
 ) -> None:
     answer = s3.raw("DELETE", f"/{bucket}/k?versionId={version}")
-    assert answer.status == 204
+    assert (answer.status, answer.code()) == (400, "InvalidArgument")
     assert "x-two" not in answer.headers
-    assert answer.headers.get("x-amz-version-id", "").isprintable()
 
 
 def test_aws_chunked_is_not_stored_as_an_encoding(s3: Served, bucket: str) -> None:
@@ -398,8 +397,8 @@ def test_an_object_under_a_customers_key_needs_that_key(s3: Served, bucket: str)
     assert (wrong.status, wrong.code()) == (400, "InvalidRequest")
     assert s3.raw("HEAD", path, headers=good).status == 200
     assert s3.raw("HEAD", path).status == 400
-    part = s3.raw("GET", f"{path}?partNumber=2")
-    assert (part.status, part.code()) == (400, "InvalidPart")
+    part = s3.raw("GET", f"{path}?partNumber=2", headers=good)
+    assert (part.status, part.code()) == (416, "InvalidPartNumber")
     part = s3.raw("GET", f"{path}?partNumber=1")
     assert (part.status, part.code()) == (400, "InvalidRequest")
 
@@ -581,7 +580,7 @@ def test_tags_beyond_the_limits(s3: Served, bucket: str, tags: list[tuple[str, s
     )
     body = f"<Tagging><TagSet>{rows}</TagSet></Tagging>".encode()
     answer = s3.raw("PUT", f"/{bucket}/k?tagging", body=body)
-    assert (answer.status, answer.code()) == (400, "InvalidTag")
+    assert (answer.status, answer.code()) == (400, "BadRequest" if len(tags) > 10 else "InvalidTag")
     assert b"kept" in s3.raw("GET", f"/{bucket}/k?tagging").body
 
 

@@ -166,7 +166,8 @@ def content_md5(request: S3Request) -> dict[str, str]:
     try:
         return http_fields.content_md5(request.environ)
     except ValueError:
-        raise S3Problem("InvalidDigest") from None
+        given = {"Content-MD5": request.header("content-md5")}
+        raise S3Problem("InvalidDigest", **given) from None
 
 
 def document(

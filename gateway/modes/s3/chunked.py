@@ -1,14 +1,15 @@
 """Bodies in aws-chunked framing, decoded while they are read; never held whole.
 
 Three forms: chunks that are signed, the same with signed trailers, and unsigned
-chunks with trailers. A chunk's last bytes are handed on only when its signature
-fits, earlier ones before; so what was read counts only once `read` gave b"".
-By then the framing was complete, the sizes added up, and all declared trailers
-came. The source is read to its end, and what follows the framing is an error.
+chunks with trailers. A chunk's last bytes are handed on only when its framing is
+complete and its signature fits, in this order, earlier ones before; so what was
+read counts only once `read` gave b"". By then the framing was complete, the sizes
+added up, and all declared trailers came. The source is read to its end, and what
+follows the framing is an error.
 
-Lenient where SDKs differ: the empty line at the very end may be missing, and
-there may be further ones around trailers; lines of trailers may end in LF; an
-unsigned chunk may have extensions.
+Lenient where SDKs differ: there may be further empty lines around trailers, but
+for the one at the very end, which must be there; lines of trailers may end in LF;
+an unsigned chunk may have extensions.
 
 Source: Amazon S3 API Reference, "Transferring Payload in Multiple Chunks" and
 "Including Trailing Headers".
@@ -31,8 +32,11 @@ LINE_LIMIT = 1024
 TRAILERS_LIMIT = 8 * 1024
 """Bytes that all trailers may have."""
 
+SMALLEST_CHUNK = 8 * 1024
+"""Bytes of all chunks but the last one."""
+
 _LINE = re.compile(rb"([0-9a-fA-F]{1,16})[ \t]*(?:;[^\r\n]*)?")
-_SIGNED_LINE = re.compile(rb"([0-9a-fA-F]{1,16})[ \t]*;[ \t]*chunk-signature=([^;\s]*)")
+_SIGNED_LINE = re.compile(rb"([0-9a-fA-F]{1,16})[ \t]*;[ \t]*chunk-signature=([0-9a-f]{64})")
 _TRAILER = re.compile(rb"([A-Za-z0-9-]+)[ \t]*:[ \t]*([\x21-\x7e]+)[ \t]*\r?")
 _SIGNATURE = "x-amz-trailer-signature"
 
@@ -44,7 +48,7 @@ def trailer_names(header: str) -> tuple[str, ...]:
 
 class ChunkedReader:
     """The bytes inside an aws-chunked `source`. `read` raises S3Problem:
-    SignatureDoesNotMatch, IncompleteBody or MalformedTrailerError."""
+    SignatureDoesNotMatch, IncompleteBody, InvalidChunkSizeError or MalformedTrailerError."""
 
     __slots__ = (
         "_buffer",
@@ -53,8 +57,11 @@ class ChunkedReader:
         "_given",
         "_hash",
         "_left",
+        "_number",
         "_position",
         "_signer",
+        "_size",
+        "_smallest",
         "_source",
         "_state",
         "_values",
@@ -67,13 +74,16 @@ class ChunkedReader:
         decoded_length: int,
         trailers: Iterable[str] = (),
         signer: ChunkSigner | None = None,
+        smallest: int = SMALLEST_CHUNK,
     ) -> None:
-        self._source, self._signer = source, signer
+        self._source, self._signer, self._smallest = source, signer, smallest
         self._declared = frozenset(name.lower() for name in trailers)
         self._left = decoded_length
         self._values: dict[str, str] = {}
         self._buffer, self._position = b"", 0
         self._chunk = 0  # bytes of the current chunk that were not read yet
+        self._size = smallest  # of the current chunk, or the last one
+        self._number = 0  # of that chunk
         self._given = b""  # the signature that came with the current chunk
         self._hash = sha256()
         self._state = self._first_line
@@ -87,8 +97,8 @@ class ChunkedReader:
         self._chunk -= len(piece)
         if self._signer is not None:
             self._hash.update(piece)
-            if not self._chunk:
-                self._check_chunk(self._signer)
+        if not self._chunk:
+            self._advance()
         return piece
 
     def trailer(self, name: str) -> str:
@@ -104,9 +114,11 @@ class ChunkedReader:
         state, self._state = self._state, self._failed  # until it succeeds: errors stay
         state()
 
-    def _next_line(self) -> None:
+    def _chunk_ended(self) -> None:
         self._line(2)  # the CRLF after a chunk's bytes
-        self._first_line()
+        if self._signer is not None:
+            self._check_chunk(self._signer)
+        self._state = self._first_line
 
     def _ended(self) -> None:
         self._state = self._ended
@@ -126,40 +138,43 @@ class ChunkedReader:
         if signed:
             self._given, self._hash = match[2], sha256()
         if chunk:
-            self._chunk, self._state = chunk, self._next_line
+            self._begin_chunk(chunk)
         else:
             self._finish()
             self._state = self._ended
 
+    def _begin_chunk(self, size: int) -> None:
+        if self._size < self._smallest:
+            raise S3Problem(
+                "InvalidChunkSizeError", Chunk=str(self._number), BadChunkSize=str(self._size)
+            )
+        self._number += 1
+        self._chunk = self._size = size
+        self._state = self._chunk_ended
+
     def _check_chunk(self, signer: ChunkSigner) -> None:
         if not compare_digest(signer.chunk(self._hash.hexdigest()).encode(), self._given):
-            self._state, self._chunk = self._failed, 0
-            raise S3Problem("SignatureDoesNotMatch", "The signature of a chunk does not match.")
+            raise S3Problem("SignatureDoesNotMatch", Advice="The signature of a chunk is wrong.")
 
     def _finish(self) -> None:
         if self._left:
             raise _incomplete("The chunks have fewer bytes than x-amz-decoded-content-length.")
+        values = _parsed(self._rest())
         if self._signer is not None:
             self._check_chunk(self._signer)
-        values = _parsed(self._rest())
         given = values.pop(_SIGNATURE, "") if self._signer is not None else ""
         if values.keys() != self._declared:
-            raise S3Problem(
-                "MalformedTrailerError",
-                "The trailers that came are not those that x-amz-trailer declares.",
-            )
+            raise _malformed("The trailers that came are not those that x-amz-trailer declares.")
         if self._signer is not None and (values or given):
             self._check_trailers(self._signer, values, given)
         self._values = values
 
     def _check_trailers(self, signer: ChunkSigner, values: dict[str, str], given: str) -> None:
         if not given:
-            raise S3Problem("MalformedTrailerError", f"The trailer {_SIGNATURE} is missing.")
+            raise _malformed(f"The trailer {_SIGNATURE} is missing.")
         canonical = "".join(f"{name}:{values[name]}\n" for name in sorted(values))
         if not compare_digest(signer.trailer(canonical).encode(), given.encode()):
-            raise S3Problem(
-                "SignatureDoesNotMatch", "The signature of the trailers does not match."
-            )
+            raise S3Problem("SignatureDoesNotMatch", Advice="The signature of trailers is wrong.")
 
     # the source, through a buffer of one piece
 
@@ -197,26 +212,30 @@ class ChunkedReader:
         while len(self._buffer) - self._position <= TRAILERS_LIMIT:
             if not self._fill():
                 return self._buffer
-        raise S3Problem("MalformedTrailerError", "What follows the last chunk is too long.")
+        raise _malformed("What follows the last chunk is too long.")
 
 
 def _parsed(rest: bytes) -> dict[str, str]:
-    *lines, last = rest.split(b"\n")
-    if last.strip(b"\r"):
-        raise _incomplete("The body ends inside a trailer.")
+    if rest != b"\r\n" and not rest.endswith(b"\n\r\n"):
+        raise _incomplete("The body does not end in an empty line.")
+    *lines, _ = rest.split(b"\n")
     values: dict[str, str] = {}
     for line in lines:
         if line in (b"", b"\r"):
             continue
         match = _TRAILER.fullmatch(line)
         if match is None:
-            raise S3Problem("MalformedTrailerError", "A trailer is not of the form name:value.")
+            raise _malformed("A trailer is not of the form name:value.")
         name = match[1].decode().lower()
         if name in values:
-            raise S3Problem("MalformedTrailerError", f"The trailer {name} came twice.")
+            raise _malformed(f"The trailer {name} came twice.")
         values[name] = match[2].decode()
     return values
 
 
-def _incomplete(message: str) -> S3Problem:
-    return S3Problem("IncompleteBody", message)
+def _incomplete(advice: str) -> S3Problem:
+    return S3Problem("IncompleteBody", Advice=advice)
+
+
+def _malformed(advice: str) -> S3Problem:
+    return S3Problem("MalformedTrailerError", Advice=advice)

@@ -23,6 +23,7 @@ SKEW = 15 * 60 * 1000
 LONGEST = 7 * 24 * 3600
 """Seconds that a presigned URL may be valid."""
 
+_DAY = re.compile("[0-9]{8}")
 _TIMESTAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _NUMBER = re.compile(r"-?[0-9]+")
 _QUERY = tuple(
@@ -67,22 +68,27 @@ class Claim(NamedTuple):
 
     def check_scope(self, timestamp: str, region: str) -> None:
         """Raise unless it was made for this service, this region and the timestamp's day."""
-        if self.region != region:
+        if self.terminator != sigv4.TERMINATOR:
             raise self.malformed(
-                f"the region '{self.region}' is wrong; expecting '{region}'", Region=region
-            )
-        if self.day != timestamp[:8]:
-            raise self.malformed(
-                f'Invalid credential date "{self.day}". This date is not the same as'
-                f' X-Amz-Date: "{timestamp[:8]}".'
+                f'incorrect terminal "{self.terminator}". This endpoint uses "{sigv4.TERMINATOR}".'
             )
         if self.service != sigv4.SERVICE:
             raise self.malformed(
                 f'incorrect service "{self.service}". This endpoint belongs to "{sigv4.SERVICE}".'
             )
-        if self.terminator != sigv4.TERMINATOR:
+        if self.region != region:
             raise self.malformed(
-                f'incorrect terminal "{self.terminator}". This endpoint uses "{sigv4.TERMINATOR}".'
+                f"the region '{self.region}' is wrong; expecting '{region}'", Region=region
+            )
+        if not _DAY.fullmatch(self.day):
+            raise self.malformed(
+                f'incorrect date format "{self.day}". This date in the credential must be in the'
+                ' format "yyyyMMdd".'
+            )
+        if self.day != timestamp[:8]:
+            raise self.malformed(
+                f'Invalid credential date "{self.day}". This date is not the same as'
+                f' X-Amz-Date: "{timestamp[:8]}".'
             )
 
     def malformed(self, text: str, **extra: str) -> S3Problem:
@@ -132,7 +138,10 @@ def _read_header(text: str) -> tuple[Claim, str]:
         if algorithm == "AWS" or algorithm.startswith("AWS4-"):
             raise _other_version()
         raise S3Problem(
-            "InvalidArgument", "Unsupported Authorization Type", ArgumentName="Authorization"
+            "InvalidArgument",
+            "Unsupported Authorization Type",
+            ArgumentName="Authorization",
+            ArgumentValue=algorithm,
         )
     parts = {}
     for part in rest.split(","):
@@ -142,11 +151,17 @@ def _read_header(text: str) -> tuple[Claim, str]:
         credential, signed = parts["Credential"], parts["SignedHeaders"]
         return _claim(credential, signed, _HEADER), parts["Signature"]
     except KeyError as error:
-        raise S3Problem(
-            _HEADER.code,
-            f"{_HEADER.text}the authorization header requires three components: Credential,"
-            f" SignedHeaders, and Signature; {error.args[0]} is missing.",
-        ) from None
+        raise _incomplete(rest, error.args[0]) from None
+
+
+def _incomplete(parts: str, missing: str) -> S3Problem:
+    text = f"missing {missing}."
+    if parts.count(",") < 2:
+        text = (
+            "the authorization header requires three components: Credential, SignedHeaders, and"
+            " Signature."
+        )
+    return S3Problem(_HEADER.code, _HEADER.text + text)
 
 
 def date_of_header(environ: Mapping[str, Any], now_ms: int) -> str:

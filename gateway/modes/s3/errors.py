@@ -48,6 +48,7 @@ from gateway.storage import (
     Unsupported,
     WrongKey,
 )
+from gateway.storage.checksums import decode
 
 CODES: Mapping[type[StorageError], str] = {
     StorageError: "InternalError",
@@ -97,18 +98,39 @@ _SPEAKING = (
 )
 """Errors whose own message says more than the table's text."""
 
+_WORDED = frozenset(
+    {"EntityTooSmall", "IncompleteBody", "InvalidPart", "InvalidPartOrder", "EntityTooLarge"}
+)
+"""Codes whose text clients know by heart: it stays, and what the error says is `Advice`."""
+
 
 def code_of(error: StorageError) -> str:
-    if isinstance(error, BadDigest) and error.algorithm == "SHA256" and not error.kept:
+    if isinstance(error, BadDigest) and _of_payload(error):
         return "XAmzContentSHA256Mismatch"  # a signed payload hash; Content-MD5 is BadDigest
     return next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
 
 
+def _of_payload(error: BadDigest) -> bool:
+    return error.algorithm == "SHA256" and not error.kept
+
+
 def message_of(error: StorageError) -> str:
     code = code_of(error)
-    if isinstance(error, _SPEAKING) and error.message:
+    if isinstance(error, BadDigest):
+        return TABLE[code][1] if not error.kept else _wrong_sum(error)
+    if isinstance(error, _SPEAKING) and error.message and code not in _WORDED:
         return error.message
     return TABLE[code][1]
+
+
+def _wrong_sum(error: BadDigest) -> str:
+    return f"The {error.algorithm} you specified did not match the calculated checksum."
+
+
+def _advice(error: StorageError) -> Mapping[str, str]:
+    if code_of(error) in _WORDED and error.message:
+        return {"Advice": error.message}
+    return {}
 
 
 def _details(error: StorageError) -> Mapping[str, str]:
@@ -132,9 +154,28 @@ def _details(error: StorageError) -> Mapping[str, str]:
             "ProposedSize": str(error.size),
             "MinSizeAllowed": str(error.minimum),
         }
+    if isinstance(error, TooLarge):
+        return {"ProposedSize": str(error.size or ""), "MaxSizeAllowed": str(error.limit)}
     if isinstance(error, BadDigest) and not error.kept:
-        return {"ExpectedDigest": error.declared, "CalculatedDigest": error.computed}
+        return _digests(error)
     return {}
+
+
+def _digests(error: BadDigest) -> Mapping[str, str]:
+    """Amazon S3 writes the Content-MD5 that was sent in hex, and what it computed as it came."""
+    declared = _hex(error.algorithm, error.declared)
+    if not _of_payload(error):
+        return {"ExpectedDigest": declared, "CalculatedDigest": error.computed}
+    computed = _hex(error.algorithm, error.computed)
+    return {"ClientComputedContentSHA256": declared, "S3ComputedContentSHA256": computed}
+
+
+def _hex(algorithm: str, text: str) -> str:
+    """An upstream may have said it in hex, or not at all."""
+    try:
+        return decode(algorithm, text).hex()
+    except InvalidRequest:
+        return text
 
 
 def _headers(error: StorageError) -> Headers:
@@ -163,7 +204,7 @@ def reply(error: StorageError | S3Problem, resource: str, request_id: str) -> tu
                 headers.append((header, text))
     else:
         code, message = code_of(error), message_of(error)
-        details, headers = _details(error), _headers(error)
+        details, headers = {**_details(error), **_advice(error)}, _headers(error)
     status = TABLE[code][0]
     if status == 304:
         return code, Reply(status, headers)

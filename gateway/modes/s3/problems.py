@@ -43,6 +43,10 @@ TABLE: Mapping[str, tuple[int, str]] = {
     "InvalidURI": (400, "Couldn't parse the specified URI."),
     "InvalidBucketName": (400, "The specified bucket is not valid."),
     "KeyTooLongError": (400, "Your key is too long"),
+    "RequestHeaderSectionTooLarge": (
+        400,
+        "Your request header section exceeds the maximum allowed size.",
+    ),
     "MethodNotAllowed": (405, "The specified method is not allowed against this resource."),
     "NotImplemented": (
         501,
@@ -99,6 +103,10 @@ TABLE: Mapping[str, tuple[int, str]] = {
         400,
         "You did not provide the number of bytes specified by the Content-Length HTTP header",
     ),
+    "InvalidChunkSizeError": (
+        400,
+        "Only the last chunk is allowed to have a size less than 8192 bytes",
+    ),
     "MalformedTrailerError": (
         400,
         "The request contained trailing data that was not well-formed or did not conform to our"
@@ -113,7 +121,7 @@ TABLE: Mapping[str, tuple[int, str]] = {
     "EntityTooLarge": (400, "Your proposed upload exceeds the maximum allowed size"),
     "EntityTooSmall": (
         400,
-        "Your proposed upload is smaller than the minimum allowed object size",
+        "Your proposed upload is smaller than the minimum allowed size",
     ),
     "RequestTimeout": (
         400,
@@ -123,7 +131,7 @@ TABLE: Mapping[str, tuple[int, str]] = {
     # uploads in parts
     "InvalidPart": (
         400,
-        "One or more of the specified parts could not be found. The part may not have been"
+        "One or more of the specified parts could not be found.  The part may not have been"
         " uploaded, or the specified entity tag may not match the part's entity tag.",
     ),
     "InvalidPartOrder": (

@@ -132,7 +132,8 @@ class S3Request:
 
     @property
     def version(self) -> str | None:
-        """The version that is named. An empty one is an error, as in S3."""
+        """The version that is named. An empty one is an error, as in S3, and so is what no
+        version of the bucket could be called."""
         found = self.query.get("versionId")
         if found == "":
             raise S3Problem(
@@ -141,6 +142,8 @@ class S3Request:
                 ArgumentName="versionId",
                 ArgumentValue="",
             )
+        if found is not None:
+            check_version(self.access, found)
         return found
 
     @property
@@ -157,6 +160,14 @@ class S3Request:
     @property
     def region(self) -> str:
         return self.gateway.settings.region
+
+
+def check_version(access: Access, text: str, name: str = "versionId") -> None:
+    """Raise InvalidArgument for what no version of the bucket could be called."""
+    if not access.service.names_version(text):
+        raise S3Problem(
+            "InvalidArgument", "Invalid version id specified", ArgumentName=name, ArgumentValue=text
+        )
 
 
 def split(path: str, host: str, domains: tuple[str, ...]) -> tuple[str, str]:

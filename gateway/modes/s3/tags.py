@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from gateway.modes.s3.problems import S3Problem
 from gateway.storage import NOTHING
-from gateway.web.request_head import parse_query
+from gateway.web.request_head import parse_query, well_encoded
 
 MOST = 10
 MOST_OF_BUCKET = 50
@@ -19,7 +19,8 @@ _SIGNS = frozenset(" +-=._:/@")
 
 
 def check(pairs: Iterable[tuple[str, str]], most: int = MOST) -> Mapping[str, str]:
-    """The tags, once they are known to be within S3's limits. Raises InvalidTag."""
+    """The tags, once they are known to be within S3's limits. Raises InvalidTag; BadRequest
+    when there are more than `most`."""
     tags: dict[str, str] = {}
     for key, value in pairs:
         if key in tags:
@@ -34,9 +35,9 @@ def check(pairs: Iterable[tuple[str, str]], most: int = MOST) -> Mapping[str, st
                 TagValue=value,
             )
         tags[key] = value
-        if len(tags) > most:
-            what = "Object" if most == MOST else "Bucket"
-            raise S3Problem("InvalidTag", f"{what} tags cannot be greater than {most}")
+    if len(tags) > most:
+        what = "Object tags" if most == MOST else "Bucket tag count"
+        raise S3Problem("BadRequest", f"{what} cannot be greater than {most}")
     return tags or NOTHING
 
 
@@ -53,11 +54,12 @@ def from_header(text: str) -> Mapping[str, str]:
         found = parse_query(text)
     except ValueError:
         found = {}
-    if len(found) != len(names):
+    if len(found) != len(names) or "" in found or not well_encoded(text):
         raise S3Problem(
             "InvalidArgument",
             "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query"
             " parameters without tag name duplicates.",
             ArgumentName="x-amz-tagging",
+            ArgumentValue=text,
         )
     return check(found.items())

@@ -70,6 +70,11 @@ class VersionsConformance(Conformance):
         assert bench.read("k") == b"one"
         assert bench.store.stat("k").version == names[-1]
 
+    def test_what_a_version_is_called_names_one(self, bench: Bench) -> None:
+        keeping(bench)
+        for name in (put(bench, b"one"), hide(bench), NULL_VERSION):
+            assert bench.versions.names_version(name)
+
     def test_versions_are_listed_newest_first_and_one_is_the_latest(self, bench: Bench) -> None:
         keeping(bench)
         names = [put(bench, b"%d" % n) for n in range(5)]

@@ -17,14 +17,16 @@ from gateway.modes import KEY_LIMIT
 from gateway.modes.s3 import documents, encryption, headers, replies, sums
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml
-from gateway.modes.s3.request import S3Request
+from gateway.modes.s3.request import S3Request, check_version
 from gateway.modes.s3.resources import parameters
+from gateway.modes.s3.resources.buckets import valid_name
 from gateway.modes.s3.resources.encryption import by_default
 from gateway.storage import (
     NOTHING,
     Conditions,
     Get,
     MethodNotAllowed,
+    NoSuchStore,
     ObjectInfo,
     PreconditionFailed,
     Put,
@@ -33,7 +35,7 @@ from gateway.storage import (
 )
 from gateway.storage.types import Checksum
 from gateway.web import http_fields
-from gateway.web.request_head import form_decoded
+from gateway.web.request_head import form_decoded, well_encoded
 
 _TRIES = 3
 _SOURCE = "HTTP_X_AMZ_COPY_SOURCE"
@@ -52,18 +54,23 @@ def parse_source(text: str) -> CopySource:
     try:
         decoded, named = form_decoded(path), form_decoded(version)
     except ValueError:
-        decoded, named = "", ""
+        raise _wrong_source("Invalid copy source encoding", text) from None
+    if not well_encoded(text):
+        raise _wrong_source("Invalid copy source encoding", text)
     bucket, _, key = decoded.removeprefix("/").partition("/")
     if not bucket or not key or (mark and not named) or bucket.startswith("arn:"):
-        raise S3Problem(
-            "InvalidArgument",
-            "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
-            ArgumentName="x-amz-copy-source",
-            ArgumentValue=text if text.isascii() else "",
+        raise _wrong_source(
+            "Copy Source must mention the source bucket and key: sourcebucket/sourcekey", text
         )
     if len(key.encode()) > KEY_LIMIT:
         raise S3Problem("KeyTooLongError", MaxSizeAllowed=str(KEY_LIMIT))
     return CopySource(bucket, key, named or None)
+
+
+def _wrong_source(message: str, text: str) -> S3Problem:
+    return S3Problem(
+        "InvalidArgument", message, ArgumentName="x-amz-copy-source", ArgumentValue=text
+    )
 
 
 class _Seen(NamedTuple):
@@ -77,7 +84,16 @@ class _Seen(NamedTuple):
 
 def _look(request: S3Request) -> _Seen:
     named = parse_source(request.environ[_SOURCE])
-    access = request.open(named.bucket, "HTTP_X_AMZ_SOURCE_EXPECTED_BUCKET_OWNER")
+    try:
+        access = request.open(named.bucket, "HTTP_X_AMZ_SOURCE_EXPECTED_BUCKET_OWNER")
+    except NoSuchStore:
+        if not valid_name(named.bucket):
+            raise _wrong_source(
+                "Invalid copy source bucket name", request.environ[_SOURCE]
+            ) from None
+        raise
+    if named.version is not None:
+        check_version(access, named.version)
     key = encryption.of_source(request)
     try:
         info = access.stat(named.key, Get(version=named.version, encryption=key))
@@ -104,7 +120,10 @@ def _directive(request: S3Request, name: str) -> bool:
     text = request.header(name)
     if text not in ("", "COPY", "REPLACE"):
         raise S3Problem(
-            "InvalidArgument", f"Unknown {name[6:]}.", ArgumentName=name, ArgumentValue=text
+            "InvalidArgument",
+            f"Unknown {name[6:].replace('-', ' ')}.",
+            ArgumentName=name,
+            ArgumentValue=text,
         )
     return text == "REPLACE"
 

@@ -15,6 +15,7 @@ from gateway.modes.s3.resources.encryption import by_default
 from gateway.storage import (
     BytesBody,
     Get,
+    InvalidPart,
     ObjectInfo,
     range_of,
 )
@@ -87,10 +88,7 @@ def reading(request: S3Request) -> Get:
 def get_object(request: S3Request) -> Reply:
     want = reading(request)
     overrides = _overrides(request) if request.query else None
-    if want.range is None:
-        opened = request.access.get(request.key, want)
-    else:
-        opened, want = _part(request, request.access.get, want)
+    opened, want = _read(request, request.access.get, want)
     info, whole = opened.info, want.range is None and want.part is None
     said = replies.described(info)
     if not whole:
@@ -108,18 +106,31 @@ def get_object(request: S3Request) -> Reply:
     return Reply(status, said, body, opened.length)
 
 
-def _part(request: S3Request, ask: Callable[[str, Get], T], want: Get) -> tuple[T, Get]:
+def _read(request: S3Request, ask: Callable[[str, Get], T], want: Get) -> tuple[T, Get]:
     """What is there, and what of it is sent."""
-    return http_ranges.read(partial(ask, request.key), want, request.environ.get("HTTP_IF_RANGE"))
+    if want.range is not None:
+        one = partial(ask, request.key)
+        return http_ranges.read(one, want, request.environ.get("HTTP_IF_RANGE"))
+    if want.part is None:
+        return ask(request.key, want), want
+    try:
+        found = ask(request.key, want)
+        if isinstance(found, ObjectInfo):
+            range_of(found, want)
+    except InvalidPart:
+        whole = request.access.stat(request.key, replace(want, part=None))
+        raise S3Problem(
+            "InvalidPartNumber",
+            ActualPartCount=str(len(whole.parts) or 1),
+            PartNumberRequested=str(want.part),
+        ) from None
+    return found, want
 
 
 def head_object(request: S3Request) -> Reply:
     want = reading(request)
     overrides = _overrides(request) if request.query else None
-    if want.range is None:
-        info = request.access.stat(request.key, want)
-    else:
-        info, want = _part(request, request.access.stat, want)
+    info, want = _read(request, request.access.stat, want)
     said, status, length = replies.described(info), 200, info.size
     if want.range is not None or want.part is not None:
         start, length = range_of(info, want)
@@ -180,20 +191,28 @@ def _overridden(said: Headers, overrides: Headers) -> Headers:
 
 
 def get_object_attributes(request: S3Request) -> Reply:
+    access = request.access  # first: of a bucket that is not there nothing can be wrong
     wanted = frozenset(
         name.strip()
         for name in request.header("x-amz-object-attributes").split(",")
         if name.strip()
     )
-    if not wanted or wanted - _ATTRIBUTES:
+    if not wanted:
+        raise S3Problem(
+            "InvalidRequest",
+            "The x-amz-object-attributes header specifying the attributes to be retrieved is"
+            " either missing or empty",
+        )
+    if unknown := sorted(wanted - _ATTRIBUTES):
         raise S3Problem(
             "InvalidArgument",
             "Invalid attribute name specified.",
             ArgumentName="x-amz-object-attributes",
+            ArgumentValue=unknown[0],
         )
     limit = parameters.header_number(request, "x-amz-max-parts", 1000, 1000)
     after = parameters.header_number(request, "x-amz-part-number-marker", 0, headers.MOST_PARTS)
     want = Get(version=request.version, encryption=encryption.for_reading(request))
-    info = request.access.stat(request.key, want)
+    info = access.stat(request.key, want)
     said = [("last-modified", replies.http_date(info.modified)), *replies.version(info)]
     return xml(documents.attributes(info, wanted, after, limit), headers=said)
