@@ -44,6 +44,10 @@ def open_file(at: str) -> OpenFile | None:
         descriptor = os.open(at, _READ)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
+    except PermissionError:
+        if os.path.isdir(at):  # Windows says so of a folder
+            return None
+        raise
     try:
         found = found_of(os.fstat(descriptor))
         if found is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -99,6 +100,11 @@ def flip(path: Path, at: int) -> None:
         file.write(bytes([byte ^ 1]))
 
 
+def in_order(*steps: str) -> list[str]:
+    """Without those about folders on Windows, which has no sync of one."""
+    return [one for one in steps if sys.platform != "win32" or one in ("file", "commit")]
+
+
 def test_the_blob_and_its_folders_are_synced_before_the_index_is_committed(
     store: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,14 +131,14 @@ def test_the_blob_and_its_folders_are_synced_before_the_index_is_committed(
     names = iter(["ab" + 30 * "1", "ab" + 30 * "2", "ac" + 30 * "1"])
     monkeypatch.setattr(blobs, "new_name", lambda: next(names))
     put(store, "first")
-    assert order == ["file", "folder", "above", "commit"]
+    assert order == in_order("file", "folder", "above", "commit")
     order.clear()
     put(store, "in the same folder")
-    assert order == ["file", "folder", "commit"]
+    assert order == in_order("file", "folder", "commit")
     order.clear()
     (above / "ac").mkdir()  # by another process, which has not come to syncing it
     put(store, "in another")
-    assert order == ["file", "folder", "above", "commit"]
+    assert order == in_order("file", "folder", "above", "commit")
 
 
 def test_a_flipped_byte_in_a_file_is_found_and_never_read_as_whole(
@@ -218,6 +224,9 @@ def test_encrypted_bytes_are_not_on_disk_in_clear(store: Local, tmp_path: Path) 
     assert read(store, "small") == body[:1000]
 
 
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="what is open stays there until the collector takes it"
+)
 def test_a_file_that_nothing_needs_goes_at_once_and_who_reads_it_reads_on(
     store: Local, tmp_path: Path
 ) -> None:
