@@ -22,6 +22,7 @@ from gateway.plugins.finding import Plugins
 from gateway.services.runtime import Runtime, open_runtime
 from gateway.storage import BytesBody, NoSuchStore, Put
 from gateway.testing.certificates import certificate
+from tests.tiny_mode import PICTURES
 
 NOBODY = 65534
 CONFIGURATION = """
@@ -50,9 +51,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def run(folder: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*arguments: str) -> tuple[int, str, str]:
+    def run(*arguments: str, plugins: Plugins | None = None) -> tuple[int, str, str]:
         try:
-            code = main(arguments)
+            code = main(arguments, plugins=plugins)
         except SystemExit as leaving:  # argparse's way to end
             code = int(leaving.code or 0)
         said = capsys.readouterr()
@@ -536,15 +537,22 @@ def test_a_place_is_typed_before_or_behind(run: Run, folder: Path) -> None:
     assert run("services", "show", "one")[0] == 1
 
 
-def test_bindings_are_added_listed_and_removed(run: Run, folder: Path) -> None:
+@pytest.fixture(scope="module")
+def pictures() -> Plugins:
+    """With a mode that is about one service."""
+    plugins = Plugins.load()
+    plugins.register(PICTURES, "pictures")
+    return plugins
+
+
+def test_bindings_are_added_listed_and_removed(run: Run, folder: Path, pictures: Plugins) -> None:
     (folder / "gateway.toml").write_text(
         f'{CONFIGURATION}[[bindings]]\nprefix = "/s3"\nmode = "s3"\n'
     )
     prepare(configuration(), {})
     door = ("--host", "IMG.example.com", "--prefix", "/x")
-    assert run("bindings", "add", *door, "--mode", "s3", "--service", "archive")[1] == (
-        "The binding img.example.com/x is added.\n"
-    )
+    one = ("bindings", "add", *door, "--mode", "pictures", "--service", "archive")
+    assert run(*one, plugins=pictures)[1] == "The binding img.example.com/x is added.\n"
     at = ("bindings", "add", "--mode", "s3", "--port")
     assert run(*at, "9000", "--prefix", "/here")[2] == ""
     code, _, err = run(*at, "1234")
@@ -555,27 +563,29 @@ def test_bindings_are_added_listed_and_removed(run: Run, folder: Path) -> None:
     assert code == 0
     assert [line.split() for line in out.splitlines()[1:]] == [
         ["/s3", "s3", "declared"],
-        ["img.example.com/x", "s3", "archive", "added"],
+        ["img.example.com/x", "pictures", "archive", "added"],
     ]
     for words, said in [
         (("add", *door, "--mode", "s3"), "same host, port and prefix"),
         (("add", "--mode", "s3"), "give one of host, port and prefix"),
-        (("add", "--prefix", "/y", "--mode", "s4"), "known modes: s3, standard"),
-        (("add", "--prefix", "/y", "--mode", "s3", "--service", "none"), "no such service"),
+        (("add", "--prefix", "/y", "--mode", "s4"), "known modes: pictures, s3, standard"),
+        (("add", "--prefix", "/y", "--mode", "pictures", "--service", "none"), "no such service"),
+        (("add", "--prefix", "/y", "--mode", "s3", "--service", "archive"), "all services"),
         (("add", "--prefix", "/s3", "--mode", "s3"), "(bindings[0])"),
         (("remove", "--prefix", "/s3"), "(bindings[0])"),
         (("remove", "--prefix", "/never"), "no such binding"),
         (("remove",), "give one of host, port and prefix"),
     ]:
-        code, out, err = run("bindings", *words)
+        code, out, err = run("bindings", *words, plugins=pictures)
         assert (code, out) == (1, "")
         assert said in err and "Traceback" not in err
     assert run("bindings", "remove", *door)[1] == "The binding img.example.com/x is removed.\n"
 
 
-def test_a_service_that_a_binding_leads_to_stays(run: Run) -> None:
+def test_a_service_that_a_binding_leads_to_stays(run: Run, pictures: Plugins) -> None:
     assert run("services", "add", "one", "--driver", "local")[0] == 0
-    assert run("bindings", "add", "--port", "8080", "--mode", "s3", "--service", "one")[0] == 0
+    door = ("--port", "8080", "--mode", "pictures", "--service", "one")
+    assert run("bindings", "add", *door, plugins=pictures)[0] == 0
     code, _, err = run("services", "remove", "one")
     assert code == 1 and "the binding :8080 needs it" in err
 

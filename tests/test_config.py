@@ -27,6 +27,7 @@ from gateway.plugins import finding
 from gateway.plugins.finding import PluginError, Plugins
 from gateway.storage import Get, NoSuchKey, Opened, Secret, Store
 from gateway.storage.options import AtLeast, Duration, OneOrMany, Size
+from tests.tiny_mode import PICTURES
 
 
 class Empty(Store):
@@ -83,6 +84,7 @@ def module_of(*drivers: type[Store]) -> object:
 @pytest.fixture(scope="module")
 def plugins() -> Plugins:
     plugins = Plugins.load()
+    plugins.register(PICTURES, "pictures")
     plugins.register(module_of(Upstream, Front), "sample")
     plugins.register(SimpleNamespace(gateway_listeners=hookimpl(lambda: [Line])), "line")
     return plugins
@@ -149,7 +151,7 @@ folder = "sub"
 
 [[bindings]]
 host = "img.example.com"
-mode = "s3"
+mode = "pictures"
 service = "thumbs"
 """
 
@@ -495,6 +497,17 @@ def test_ids_that_are_declared_twice_are_found(read: Any) -> None:
         '[[bindings]]\nhost = "h"\nmode = "s3"\n[[bindings]]\nhost = "H"\nmode = "s3"\n',
     )
     assert found.keys() == {"accounts[1].id", "keys[1].id", "bindings[1]"}
+
+
+def test_a_binding_names_a_service_for_modes_that_are_about_one(read: Any) -> None:
+    door = '[[bindings]]\nport = 1\nservice = "thumbs"\nmode = {}\n'
+    (binding,) = read(door.format('"pictures"')).bindings
+    assert binding.service == "thumbs"
+    found = problems(read, door.format('"s3"'))
+    assert found.keys() == {"bindings[0].service"}
+    assert 'the mode "s3" reaches all services' in found["bindings[0].service"]
+    for mode in ('"s4"', '["s3"]'):
+        assert problems(read, door.format(mode)).keys() == {"bindings[0].mode"}
 
 
 @pytest.mark.parametrize("text", ["[server\n", "a = 1\na = 2\n", "\x00"])

@@ -16,8 +16,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from types import SimpleNamespace
+from typing import Any, Literal, TextIO
 
+from gateway.hookspecs import hookimpl
 from gateway.modes import Gateway, WSGIApp
 from gateway.servers import CannotServe, Endpoint, HTTPServer, Loaded, Plan, ending
 from gateway.servers.certificates import CertificateFiles
@@ -45,6 +47,15 @@ class TinyMode:
 
     def app(self, gateway: Gateway) -> WSGIApp:
         return partial(_answer, self.name)
+
+
+class Pictures(TinyMode):
+    """One that is about one service at each of its doors."""
+
+    one_service: Literal[True] = True
+
+
+PICTURES = SimpleNamespace(gateway_modes=hookimpl(lambda: [Pictures("pictures")]))
 
 
 def _answer(name: str, environ: dict[str, Any], start: Start) -> Iterable[bytes]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event
-from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from gateway.access.access import Access
 from gateway.access.grants import Grant
@@ -168,6 +168,14 @@ class Configuring(Protocol):
     or not: what they say of who may do what holds through every mode."""
 
     def kinds(self) -> Collection[SettingKind[Any]]: ...
+
+
+@runtime_checkable
+class OfOneService(Protocol):
+    """A mode that answers about one service, which its bindings name (`Binding.service`). A
+    binding to any other mode names none."""
+
+    one_service: Literal[True]
 
 
 @runtime_checkable
