@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from gateway.access.identity import Identity
 from gateway.background.jobs import Scheduler
 from gateway.catalog.database import Database
 from gateway.commands import control
+from gateway.commands.control import Told
 from gateway.commands.rereading import KEPT, Rereading
 from gateway.config import Configuration, Origin, ServerOptions, load
 from gateway.hookspecs import hookimpl
@@ -733,12 +735,14 @@ def test_who_runs_with_the_folder_is_told_and_says_how_it_ended(tmp_path: Path) 
         raise CannotServe("2 problems in x:\n  ü\n  b")
 
     assert control.reload(tmp_path) == []
-    one = control.Control(tmp_path, lambda: told.append("one"))
-    two = control.Control(tmp_path, refuse)
+    one = control.Control(tmp_path, lambda: told.append("one"), str(tmp_path / "one\udcff.toml"))
+    two = control.Control(tmp_path, refuse, str(tmp_path / "two.toml"))
     one.start()
-    assert control.reload(tmp_path) == [""]
+    done = Told("", str(tmp_path / "one\udcff.toml"))
+    assert control.reload(tmp_path) == [done]
     two.start()
-    assert sorted(control.reload(tmp_path)) == ["", "2 problems in x:\n  ü\n  b"]
+    wrong = Told("2 problems in x:\n  ü\n  b", str(tmp_path / "two.toml"))
+    assert sorted(control.reload(tmp_path)) == [done, wrong]
     assert sorted(told) == ["one", "one", "two"]
     one.end()
     two.end()
@@ -747,9 +751,28 @@ def test_who_runs_with_the_folder_is_told_and_says_how_it_ended(tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("sockets")
+def test_who_reads_another_file_is_not_told(tmp_path: Path) -> None:
+    """It would read its own again, and whoever asks would take that for the one they named."""
+    told: list[str] = []
+    own, other, link = (tmp_path / name for name in ("ö.toml", "other.toml", "link"))
+    one = control.Control(tmp_path, lambda: told.append("one"), str(own))
+    one.start()
+    (said,) = control.reload(tmp_path, other)
+    assert f"reads {own} again, not {other}: restart it" in said.reason and not told
+    assert control.reload(tmp_path, own) == [Told("", str(own))]
+    if sys.platform != "win32":
+        own.touch()
+        link.symlink_to(own)
+        assert control.reload(tmp_path, link) == [Told("", str(own))]
+    one.end()
+    (tmp_path / control.FOLDER / "left").write_text('1 x "own"')  # by one that was killed
+    assert control.reload(tmp_path, other) == []
+
+
+@pytest.mark.usefixtures("sockets")
 def test_who_does_not_know_the_token_is_told_nothing_and_changes_nothing(tmp_path: Path) -> None:
     told: list[str] = []
-    one = control.Control(tmp_path, lambda: told.append("one"))
+    one = control.Control(tmp_path, lambda: told.append("one"), str(tmp_path / "one.toml"))
     one.start()
     (file,) = (tmp_path / control.FOLDER).iterdir()
     port = file.read_text().split()[0]
@@ -757,7 +780,7 @@ def test_who_does_not_know_the_token_is_told_nothing_and_changes_nothing(tmp_pat
         connection.sendall(b"0" * 64 + b"\n")
         assert connection.recv(100) == b""
     one.end()
-    file.write_text(f"{port} {'0' * 64}")  # one that was killed left it
+    file.write_text(f'{port} {"0" * 64} "x.toml"')  # one that was killed left it
     assert control.reload(tmp_path) == []
     assert not told and not file.exists()
 
@@ -766,23 +789,25 @@ def test_who_does_not_know_the_token_is_told_nothing_and_changes_nothing(tmp_pat
 def test_who_cannot_be_reached_is_told_of_and_stays_where_it_can_be(tmp_path: Path) -> None:
     """From another network, say, where its port is nobody's or another's."""
     told: list[str] = []
-    one = control.Control(tmp_path, lambda: told.append("one"))
+    one = control.Control(tmp_path, lambda: told.append("one"), str(tmp_path / "one.toml"))
     one.start()
     (file,) = (tmp_path / control.FOLDER).iterdir()
-    port, token = file.read_text().split()
+    port, rest = file.read_text().split(" ", 1)
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         other = nobody.getsockname()[1]
-    file.write_text(f"{other} {token}")
+    file.write_text(f"{other} {rest}")
     (said,) = control.reload(tmp_path)
-    assert "does not answer here" in said and file.exists()
-    file.write_text(f"{port} {token}")
-    assert control.reload(tmp_path) == [""] and told == ["one"]
+    assert "does not answer here" in said.reason and file.exists()
+    file.write_text(f"{port} {rest}")
+    assert [one.reason for one in control.reload(tmp_path)] == [""] and told == ["one"]
     one.end()
     assert not file.exists()
 
 
 @pytest.mark.usefixtures("sockets")
-@pytest.mark.parametrize("text", [b"", b"\xff\xfe", b"1", b"99999999 x", b"-1 x", b"x y"])
+@pytest.mark.parametrize(
+    "text", [b"", b"\xff\xfe", b"1", b'99999999 x "y"', b'-1 x "y"', b'x y "z"', b"1 x y"]
+)
 def test_what_was_not_written_to_its_end_is_removed(tmp_path: Path, text: bytes) -> None:
     file = tmp_path / control.FOLDER / "left"
     file.parent.mkdir()

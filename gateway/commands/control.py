@@ -1,10 +1,11 @@
 """How `gateway reload` reaches the gateway that runs with a data folder, on every system.
 
-A gateway that keeps something listens at a port of this machine's own, and writes that and a
-token into a file of its data folder, which its user alone may read: whoever may read the
-folder may tell it. The token is new at each start. Several gateways may have one folder,
-while one takes the other's place: all are told. A gateway holds a lock on its file: what it
-left when it was killed is known by that, and removed, and nothing else is.
+A gateway that keeps something listens at a port of this machine's own, and writes that, a
+token, and which configuration it reads into a file of its data folder, which its user alone
+may read: whoever may read the folder may tell it. The token is new at each start. Several
+gateways may have one folder, while one takes the other's place: all are told. A gateway holds a
+lock on its file: what it left when it was killed is known by that, and removed, and nothing
+else is.
 
 What is said: the token and a line's end; `gateway`, when that was right; and when it is
 done `ok`, or `no` and, from the next line on, why not.
@@ -12,6 +13,7 @@ done `ok`, or `no` and, from the next line on, why not.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import secrets
@@ -21,6 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from hmac import compare_digest
 from pathlib import Path
+from typing import NamedTuple
 
 from gateway.common import private
 from gateway.common.locks import FileLock
@@ -42,13 +45,27 @@ _UNHEARD = (
     "A gateway runs with this data folder, and does not answer here. Where it runs with a network"
     f" of its own (a container, say), call this there; or {OTHERWISE}."
 )
+_OTHER = (
+    "A gateway runs with this data folder, and reads {} again, not {}: restart it with that one,"
+    " if it is meant."
+)
+
+
+class Told(NamedTuple):
+    """One gateway that was told, or cannot be. `reason`: why it has not read its configuration
+    again, "" when it has; `configuration` is the path of that, "" when it is not known."""
+
+    reason: str
+    configuration: str = ""
 
 
 class Control:
-    """Where this gateway can be told to `reload`, from `start` to `end`."""
+    """Where this gateway can be told to `reload`, from `start` to `end`. `configuration` is the
+    path of the file that it reads then."""
 
-    def __init__(self, folder: Path, reload: Callable[[], None]) -> None:
+    def __init__(self, folder: Path, reload: Callable[[], None], configuration: str) -> None:
         self._folder, self._reload = folder / FOLDER, reload
+        self._configuration = configuration
         self._token = secrets.token_hex(_TOKEN // 2)
         self._file: Path | None = None
         self._lock: FileLock | None = None
@@ -62,7 +79,8 @@ class Control:
             self._file = self._folder / secrets.token_hex(4)
             self._lock = FileLock(self._file)
             self._lock.acquire()  # before anybody could take it for one that was left
-            private.write_text(self._file, f"{port} {self._token}")
+            text = f"{port} {self._token} {json.dumps(self._configuration)}"
+            private.write_text(self._file, text)
         except OSError as error:  # a full disk, say: it serves all the same
             log.warning("`gateway reload` will not find this gateway: %s", error)
             self.end()
@@ -107,42 +125,55 @@ class Control:
                 connection.sendall(_DONE)
 
 
-def reload(folder: Path) -> list[str]:
-    """Tell all gateways that run with that data folder; for each why it has not done so, ""
-    when it has. Raises `OSError` when it may not be known who does."""
-    return [*_told(folder)]
+def reload(folder: Path, configuration: Path | None = None) -> list[Told]:
+    """Tell all gateways that run with that data folder, but those that were started with another
+    `configuration` than that, if one is given. Raises `OSError` when it may not be known who
+    runs there."""
+    return [*_told(folder, configuration)]
 
 
-def _told(folder: Path) -> Iterator[str]:
+def _told(folder: Path, configuration: Path | None) -> Iterator[Told]:
     try:
         files = sorted((folder / FOLDER).iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return
     for file in files:
-        said = _asked(file)
+        said = _asked(file, configuration)
         if said is not None:
             yield said
         elif _was_left(file):
             file.unlink(missing_ok=True)
         else:
-            yield _UNHEARD
+            yield Told(_UNHEARD)
 
 
-def _asked(file: Path) -> str | None:
+def _asked(file: Path, configuration: Path | None) -> Told | None:
     """What the gateway says whose file that is; None: nothing is heard of it."""
     try:
-        port, _, token = file.read_text("utf-8").partition(" ")
-        number = int(port)
+        port, token, text = file.read_text("utf-8").split(" ", 2)
+        number, read = int(port), str(json.loads(text))
     except (FileNotFoundError, ValueError):  # it has ended; it was not written to its end
         return None
     if not 0 < number < 1 << 16:
         return None
+    if configuration is not None and not _is_same(read, configuration):
+        return None if _was_left(file) else Told(_OTHER.format(read, configuration), read)
     try:
         connection = socket.create_connection((_HOST, number), _SOON)
     except OSError:
         return None
     with connection:
-        return _said(connection, token)
+        said = _said(connection, token)
+        return None if said is None else Told(said, read)
+
+
+def _is_same(path: str, other: Path) -> bool:
+    if path == str(other):
+        return True
+    try:
+        return Path(path).samefile(other)
+    except (OSError, ValueError):
+        return False
 
 
 def _was_left(file: Path) -> bool:

@@ -13,7 +13,14 @@ from pathlib import Path
 from gateway.catalog import Catalog, CatalogError, find_master, open_catalog
 from gateway.catalog.database import FILE
 from gateway.common import looking
-from gateway.config import ConfigProblem, Configuration, ConfigurationError, find_data, load
+from gateway.config import (
+    ConfigProblem,
+    Configuration,
+    ConfigurationError,
+    find_data,
+    find_file,
+    load,
+)
 from gateway.config.paths import expanded, here
 from gateway.services import soundness
 from gateway.storage import Unavailable
@@ -58,6 +65,11 @@ def _folder(text: str) -> str:
 def data_folder(typed: argparse.Namespace) -> Path | None:
     """That of the place, whatever is wrong with its configuration; None when nothing is kept."""
     return Path(_folder(typed.data)) if typed.data else find_data(typed.config)
+
+
+def configuration_file(typed: argparse.Namespace) -> Path | None:
+    """The file that the place names; None: it names a folder alone, or there is no file."""
+    return None if typed.data and not typed.config else find_file(typed.config)
 
 
 def has_run(configuration: Configuration) -> bool:

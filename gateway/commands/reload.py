@@ -11,19 +11,19 @@ import sys
 from gateway.commands import control
 from gateway.commands.columns import say
 from gateway.commands.command import Command
-from gateway.commands.place import add_place, data_folder
+from gateway.commands.place import add_place, configuration_file, data_folder
 from gateway.servers import CannotServe
 
 
 def _run(typed: argparse.Namespace) -> int:
-    folder = data_folder(typed)
+    folder, named = data_folder(typed), configuration_file(typed)
     if folder is None:
         raise CannotServe(
             "A gateway with [server] memory = true has no data folder, by which it could be"
             f" found: {control.OTHERWISE}."
         )
     try:
-        said = control.reload(folder)
+        said = control.reload(folder, named)
     except OSError as error:
         raise CannotServe(
             f"Who runs with the data folder {folder} cannot be told: {error.strerror}."
@@ -33,12 +33,14 @@ def _run(typed: argparse.Namespace) -> int:
             f"No gateway runs with the data folder {folder}. Did you start it with --data or"
             " --config? Give the same here."
         )
-    for reason in filter(None, said):
+    refused = [one.reason for one in said if one.reason]
+    for reason in refused:
         say(f"gateway: {reason}", sys.stderr)
-    if any(said):
+    if refused:
         print("The gateway goes on with the configuration that it had.", file=sys.stderr)
         return 1
-    print("The configuration was read again, and is served now.")
+    for one in said:
+        say(f"The configuration {one.configuration} was read again, and is served now.")
     return 0
 
 

@@ -27,7 +27,7 @@ from gateway.commands.control import Control
 from gateway.commands.place import add_config, configured
 from gateway.commands.rereading import Rereading
 from gateway.common.cpu_quota import usable_processors
-from gateway.config import Configuration, Listener, Origin
+from gateway.config import Configuration, Listener, Origin, usual_file
 from gateway.servers import CannotServe, Endpoint, HTTPServer, Loaded, Plan
 from gateway.servers.granian import GranianServer
 from gateway.servers.sockets import free
@@ -98,7 +98,7 @@ def _serve(configuration: Configuration, out: TextIO) -> int:
     screen = _Screen(configuration, kind, why, first, out)
     folder = _workers_folder() if workers > 1 else None
     server = SERVERS[kind]()
-    control = None if configuration.data is None else Control(configuration.data, server.reload)
+    control = _control(configuration, server.reload)
 
     def ready(listeners: tuple[tuple[str, int], ...]) -> None:
         if control is not None:
@@ -113,6 +113,13 @@ def _serve(configuration: Configuration, out: TextIO) -> int:
         screen.end()
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _control(configuration: Configuration, reload: Callable[[], None]) -> Control | None:
+    """None: nothing is kept, and there is no folder by which it could be found."""
+    if configuration.data is None:
+        return None
+    return Control(configuration.data, reload, configuration.origin.path or str(usual_file()))
 
 
 def _workers_folder() -> Path:

@@ -4,7 +4,7 @@ Start with `tables.py` (every option and its default), then `decode.py` (how
 TOML becomes those), then `load.py`. Specification: configuration.
 """
 
-from gateway.config.load import find_data, load, load_again
+from gateway.config.load import find_data, find_file, load, load_again, usual_file
 from gateway.config.problems import ConfigProblem, ConfigurationError
 from gateway.config.services import SOURCE, ServiceReader, construct, in_order
 from gateway.config.tables import (
@@ -47,7 +47,9 @@ __all__ = [
     "WebhookOptions",
     "construct",
     "find_data",
+    "find_file",
     "in_order",
     "load",
     "load_again",
+    "usual_file",
 ]

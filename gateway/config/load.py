@@ -80,7 +80,7 @@ def load(
     """
     environ = os.environ if environ is None else environ
     plugins = _usable(plugins, lenient=lenient)
-    file = _find(path, environ) if tables is None else None
+    file = find_file(path, environ) if tables is None else None
     origin = Origin(
         path=None if file is None else str(file),
         overrides=dict(overrides or {}),
@@ -106,7 +106,7 @@ def load_again(
 def find_data(path: str | os.PathLike[str] | None = None) -> Path | None:
     """The data folder, whatever else is wrong with the configuration; None when nothing is
     kept. Raises `ConfigurationError`."""
-    file = _find(path, os.environ)
+    file = find_file(path)
     server = {} if file is None else _read(file).get("server", {})
     folder = here() if file is None else file.parent
     decoder = Decoder(problems=Problems(), folder=folder, environ=os.environ)
@@ -155,9 +155,12 @@ def _data_folder() -> Path | None:
     return found if found.is_absolute() else None  # older ones leave a "~" at its beginning
 
 
-def _find(path: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> Path | None:
-    """The file to read, absolute; None: there is none, and none was asked for."""
-    named = path or environ.get("GATEWAY_CONFIG")
+def find_file(
+    path: str | os.PathLike[str] | None = None, environ: Mapping[str, str] | None = None
+) -> Path | None:
+    """The file that `load` reads, absolute; None: there is none, and none was asked for. Raises
+    `ConfigurationError`."""
+    named = path or (os.environ if environ is None else environ).get("GATEWAY_CONFIG")
     if named:
         try:
             return here() / expanded(named)
@@ -165,12 +168,17 @@ def _find(path: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> Pa
             raise ConfigurationError(
                 [ConfigProblem("", f"The configuration file {error}.")]
             ) from None
-    usual = here() / FILE
+    usual = usual_file()
     try:
         return usual if looking.is_there(usual) else None
     except OSError as error:
         problem = f"cannot be looked for: {error.strerror}. Start elsewhere, or give --config."
         raise ConfigurationError([ConfigProblem(str(usual), problem)]) from None
+
+
+def usual_file() -> Path:
+    """Where one is looked for if none was named."""
+    return here() / FILE
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def reload(gateway: Running) -> tuple[int, str, str]:
 def tell(gateway: Running) -> str:
     """The same, without a process of its own: why it was refused."""
     (said,) = control.reload(gateway.folder / "data")
-    return said
+    return said.reason
 
 
 class Client:
@@ -159,8 +159,9 @@ def test_a_bad_file_is_refused_with_all_its_problems(
         assert serves()
         assert ask(gateway.url, "GET", "/wrong").status == 404
         write(gateway, good + SERVICE.format("new"))
+        file = gateway.folder / "gateway.toml"
         assert reload(gateway) == (
-            0, "The configuration was read again, and is served now.\n", "",
+            0, f"The configuration {file} was read again, and is served now.\n", "",
         )  # fmt: skip
         assert {ask(gateway.url, "GET", "/new").status for _ in range(MANY)} == {200}
         if "granian" in server:
