@@ -283,10 +283,9 @@ class Shelf:
     ) -> ObjectInfo:
         row = find(self.txn, self.service, key, version)
         before = protection_of(row)
-        if retained(before, self.time) and not (before.mode == "governance" and bypass):
-            weaker = mode is None or (before.mode == "compliance" and mode != "compliance")
-            if weaker or (until or 0) < (before.until or 0):
-                raise Protected("A retention may be made longer, not shorter.", key=key)
+        held = retained(before, self.time) and not (before.mode == "governance" and bypass)
+        if held and (mode != before.mode or (until or 0) < (before.until or 0)):
+            raise Protected("A retention may be made longer, not shorter or another.", key=key)
         kept = replace(before, mode=mode, until=until if mode else None)
         return self._update(row, change_protection(row.detail, kept))
 

@@ -186,6 +186,8 @@ def complete(
         return answered
     begun = under_way(shelf.txn.one, shelf.service, key, upload).options
     part_encryption(begun.encryption, options.encryption)
+    if options.protection is not None:
+        begun = replace(begun, protection=options.protection)
     kept = _chosen(shelf.txn, key, upload, refs, options.min_part)
     size = sum(part.size for part in kept)
     if options.size is not None and options.size != size:

@@ -41,6 +41,7 @@ from gateway.storage import (
     Put,
     Readable,
     StorageError,
+    Unsupported,
     Upload,
     carried,
 )
@@ -169,6 +170,12 @@ class S3Multipart(Writing, Uploads, Copying, Multipart):
     def complete(
         self, key: str, upload: str, parts: Sequence[PartRef], options: Complete = Complete()
     ) -> ObjectInfo:
+        if options.protection is not None:
+            raise Unsupported(
+                "The upstream takes an upload's protection when it begins: begin it anew.",
+                key=key,
+                capability="protection",
+            )
         self._check_order(key, parts)
         if options.min_part not in (0, SMALLEST):
             self._check_sizes(key, upload, parts, options.min_part)

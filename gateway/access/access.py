@@ -38,6 +38,7 @@ from gateway.storage import (
     Mark,
     Measures,
     MethodNotAllowed,
+    NoSuchUpload,
     NotFound,
     ObjectInfo,
     Opened,
@@ -363,7 +364,20 @@ class Access:
         self, key: str, upload: str, parts: Sequence[PartRef], options: Complete = Complete()
     ) -> ObjectInfo:
         self.require("write", key)
+        if self._said.defaults:
+            options = self._protected(key, upload, options)
         return self.service.complete(key, upload, parts, options)
+
+    def _protected(self, key: str, upload: str, options: Complete) -> Complete:
+        """What it began with, or began before there was anything, has the defaults of now."""
+        try:
+            begun = self.service.upload(key, upload).options
+        except NoSuchUpload:  # who completes it once more gets the answer of the first time
+            return options
+        protection = self._with_defaults(begun).protection
+        return (
+            options if protection == begun.protection else replace(options, protection=protection)
+        )
 
     def abort(self, key: str, upload: str) -> None:
         self.require("abort", key)

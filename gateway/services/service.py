@@ -274,7 +274,9 @@ class Service(Store):
     ) -> ObjectInfo:
         """Complete it where it is staged, then put it whole. Each step may be repeated."""
         self._check(key, options.conditions)  # now, while the upload can still go on
-        staged = staging.complete(key, upload, parts, replace(options, conditions=None))
+        staged = staging.complete(
+            key, upload, parts, replace(options, conditions=None, protection=None)
+        )
         store = cast(Store, staging)
         want = Get(version=staged.version, encryption=options.encryption)
         try:
@@ -284,6 +286,8 @@ class Service(Store):
         with opened:
             whole = _put_of(opened.info, size=opened.length, encryption=options.encryption)
             whole = replace(whole, conditions=options.conditions)
+            if options.protection is not None:
+                whole = replace(whole, protection=options.protection)
             info = self.need(Writable).put(key, opened.body, whole)
         cast(Writable, staging).delete(key, Delete(version=staged.version))
         return info

@@ -220,8 +220,8 @@ class Protects(ABC):
         bypass: bool = False,
     ) -> ObjectInfo:
         """Keep a version until that time; without `mode`, no longer. A hold stays as it is.
-        Raises `Protected` where a retention that counts would end sooner: compliance
-        always, governance without `bypass`."""
+        Raises `Protected` where a retention that counts would end sooner, or be of another
+        mode: compliance always, governance without `bypass`."""
 
     @abstractmethod
     def set_hold(self, key: str, version: str | None, hold: bool) -> ObjectInfo:

@@ -11,7 +11,14 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from gateway.storage.bodies import Readable
 from gateway.storage.conditions import Conditions
-from gateway.storage.objects import NOTHING, ChecksumType, Encryption, ObjectInfo, Properties
+from gateway.storage.objects import (
+    NOTHING,
+    ChecksumType,
+    Encryption,
+    ObjectInfo,
+    Properties,
+    Protection,
+)
 
 Versioning = Literal["off", "on", "suspended"]
 Checksum = str | Callable[[], str]
@@ -135,13 +142,15 @@ class PartRef:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complete:
     """How an upload is completed. All parts but the last have `min_part` bytes at
-    least; `size` and `checksums`, when given, are those of the whole object."""
+    least; `size` and `checksums`, when given, are those of the whole object; `protection`,
+    when given, is in place of what it began with."""
 
     conditions: Conditions | None = None
     min_part: int = 0
     size: int | None = None
     checksums: Mapping[str, str] = NOTHING
     checksum_type: ChecksumType | None = None
+    protection: Protection | None = None
     encryption: Encryption | None = None
 
 

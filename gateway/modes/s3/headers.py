@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from gateway.modes.s3 import encryption, grants, tags
+from gateway.modes.s3 import encryption, grants, protection, tags
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.wire import whole_number
@@ -46,9 +46,9 @@ MOST_PARTS = 10_000
 _META = "HTTP_X_AMZ_META_"
 _REFUSED = frozenset(
     {
-        "HTTP_X_AMZ_OBJECT_LOCK_MODE",
-        "HTTP_X_AMZ_OBJECT_LOCK_RETAIN_UNTIL_DATE",
-        "HTTP_X_AMZ_OBJECT_LOCK_LEGAL_HOLD",
+        "HTTP_X_AMZ_OBJECT_LOCK_EVENT_HOLD",
+        "HTTP_X_AMZ_OBJECT_LOCK_EVENT_HOLD_DURATION_DAYS",
+        "HTTP_X_AMZ_OBJECT_LOCK_EVENT_HOLD_DURATION_YEARS",
         "HTTP_X_AMZ_WEBSITE_REDIRECT_LOCATION",
         "HTTP_X_AMZ_WRITE_OFFSET_BYTES",
     }
@@ -152,6 +152,7 @@ _WRITING = (
     _REFUSED
     | encryption.HEADERS
     | grants.HEADERS
+    | protection.HEADERS
     | {"HTTP_X_AMZ_TAGGING", "HTTP_X_AMZ_STORAGE_CLASS", *(key for key, _ in http_fields.KEPT)}
 )
 """The headers that say something of a new object, but for its type and metadata."""
@@ -190,6 +191,7 @@ def _stated(request: S3Request) -> dict[str, Any]:
         "attributes": grants.attributes(request),
         "headers": stored(environ),
         "tags": tags.from_header(environ.get("HTTP_X_AMZ_TAGGING", "")),
+        "protection": protection.asked(request),
         "encryption": encryption.for_writing(request),
         "storage_class": storage_class(request),
     }

@@ -19,6 +19,7 @@ from gateway.modes.s3.resources import (
     encryption,
     fixed,
     listing,
+    locking,
     multipart,
     notification,
     objects,
@@ -203,6 +204,23 @@ TABLE: tuple[Operation, ...] = (
     Operation(
         "DeleteBucketCors", "DELETE", "bucket", "write-cors", cors.delete_bucket_cors, ("cors",)
     ),
+    Operation(
+        "GetObjectLockConfiguration",
+        "GET",
+        "bucket",
+        "read-object-lock",
+        locking.get_object_lock_configuration,
+        ("object-lock",),
+    ),
+    Operation(
+        "PutObjectLockConfiguration",
+        "PUT",
+        "bucket",
+        "write-object-lock",
+        locking.put_object_lock_configuration,
+        ("object-lock",),
+        body=True,
+    ),
     Operation("ListObjects", "GET", "bucket", "list", listing.list_objects),
     Operation("ListObjectsV2", "GET", "bucket", "list", listing.list_objects_v2, ("list-type=2",)),
     Operation(
@@ -265,6 +283,40 @@ TABLE: tuple[Operation, ...] = (
     Operation(
         "RestoreObject", "POST", "object", "read", restoring.restore_object, ("restore",), body=True
     ),
+    Operation(
+        "GetObjectRetention",
+        "GET",
+        "object",
+        "read-retention",
+        locking.get_object_retention,
+        ("retention",),
+    ),
+    Operation(
+        "PutObjectRetention",
+        "PUT",
+        "object",
+        "write-retention",
+        locking.put_object_retention,
+        ("retention",),
+        body=True,
+    ),
+    Operation(
+        "GetObjectLegalHold",
+        "GET",
+        "object",
+        "read-hold",
+        locking.get_object_legal_hold,
+        ("legal-hold",),
+    ),
+    Operation(
+        "PutObjectLegalHold",
+        "PUT",
+        "object",
+        "write-hold",
+        locking.put_object_legal_hold,
+        ("legal-hold",),
+        body=True,
+    ),
     # uploads in parts
     Operation(
         "CreateMultipartUpload",
@@ -314,7 +366,6 @@ NOT_HERE: Mapping[Scope, frozenset[str]] = {
             "metadataJournalTable",
             "metadataTable",
             "metrics",
-            "object-lock",
             "ownershipControls",
             "policy",
             "policyStatus",
@@ -328,9 +379,7 @@ NOT_HERE: Mapping[Scope, frozenset[str]] = {
         [
             "annotation",
             "encryption",
-            "legal-hold",
             "renameObject",
-            "retention",
             "select",
             "torrent",
         ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from time import gmtime
 from typing import TYPE_CHECKING
@@ -61,6 +62,35 @@ def iso(milliseconds: int) -> str:
 
 def isos(many: Iterable[int]) -> list[str]:
     return [_iso(milliseconds // 1000) for milliseconds in many]
+
+
+_MOMENT = re.compile(
+    r"(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d)(:\d\d)?(\.\d{1,6})?\d*(Z|[+-]\d\d:?\d\d)?)?", re.ASCII
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def moment(text: str) -> int | None:
+    """A date of ISO 8601, with a time or without (then midnight, UTC), in milliseconds since
+    the epoch: the first that is not before it. None when it is none."""
+    found = _MOMENT.fullmatch(text.strip())
+    if found is None:
+        return None
+    date, clock, seconds, fraction, zone = found.groups(default="")
+    try:
+        base = datetime.fromisoformat(f"{date}T{clock or '00:00'}{seconds or ':00'}{zone or 'Z'}")
+        passed = base - _EPOCH + timedelta(seconds=float(fraction or 0))
+    except (ValueError, OverflowError):
+        return None
+    return -(-passed // _MILLISECOND)
+
+
+def exact(milliseconds: int) -> str:
+    """The same, for what is kept to the millisecond. No time of an object is so late that
+    `gmtime` of Windows does not know it; a retention may be."""
+    text = (_EPOCH + milliseconds * _MILLISECOND).replace(tzinfo=None)
+    return f"{text.isoformat(timespec='milliseconds')}Z"
 
 
 def parse(data: bytes, root: str, code: str = "MalformedXML") -> Element:

@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.storage import Delete, Get, NoSuchKey, ObjectInfo, Protected, Protection, Put
+from gateway.storage import Complete, Delete, Get, NoSuchKey, ObjectInfo, Protected, Protection, Put
 from gateway.testing.conformance.bench import Bench
+from gateway.testing.conformance.completing import completed
 from gateway.testing.conformance.harness import Conformance
 from gateway.testing.conformance.parallel import together
 from gateway.testing.conformance.versions import hide, keeping, put
@@ -148,6 +149,25 @@ class ProtectionConformance(Conformance):
                 bench.protects.set_retention("k", version, less.mode, less.until)
             bench.protects.set_retention("k", version, less.mode, less.until, bypass=True)
             assert (bench.store.stat("k").protection or Protection()) == less
+
+    def test_governance_is_made_compliance_only_by_bypass(self, bench: Bench) -> None:
+        version = protected(bench, KINDS["governance"]())
+        stronger = KINDS["compliance"]()
+        with bench.unchanged(), pytest.raises(Protected):
+            bench.protects.set_retention("k", version, stronger.mode, stronger.until)
+        bench.protects.set_retention("k", version, stronger.mode, stronger.until, bypass=True)
+        assert bench.store.stat("k").protection == stronger
+
+    @each_kind
+    def test_an_upload_in_parts_has_what_it_began_or_is_completed_with(
+        self, bench: Bench, kind: str
+    ) -> None:
+        protection = KINDS[kind]()
+        assert bench.protects is not None
+        keeping(bench)
+        assert completed(bench, Put(protection=protection)).protection == protection
+        info = completed(bench, Put(protection=HOLD), Complete(protection=protection))
+        assert bench.store.stat("k", Get(version=info.version)).protection == protection
 
     def test_compliance_is_never_made_shorter_nor_weaker(self, bench: Bench) -> None:
         version = protected(bench, KINDS["compliance"]())

@@ -11,19 +11,23 @@ from collections.abc import Collection
 from typing import Any
 
 from gateway.access.settings import SettingKind
-from gateway.modes.s3.configuration import (
-    cors,
-    encryption,
-    notification,
-    tagging,
-)
 
 
 def kinds() -> Collection[SettingKind[Any]]:
+    # Here: whoever needs one kind, to read a request's headers, is needed by others of them.
+    from gateway.modes.s3.configuration import (
+        cors,
+        encryption,
+        notification,
+        object_lock,
+        tagging,
+    )
+
     settings = (
         cors.SETTING,
         encryption.SETTING,
         notification.SETTING,
+        object_lock.SETTING,
         tagging.SETTING,
     )
     return [one.kind for one in settings]

@@ -19,13 +19,21 @@ from gateway.access.identity import Identity
 from gateway.access.settings import SettingKind
 from gateway.common.xml import document, escape
 from gateway.modes.s3 import bodies, documents, grants, parsing
-from gateway.modes.s3.configuration import tagging
+from gateway.modes.s3.configuration import object_lock, tagging
 from gateway.modes.s3.parsing import Creation
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.wire import whole_number
-from gateway.storage import NOTHING, AlreadyExists, BadKey, NoSuchStore
+from gateway.storage import (
+    NOTHING,
+    AlreadyExists,
+    BadKey,
+    NoSuchStore,
+    Protects,
+    StorageError,
+    Versions,
+)
 
 LEGACY_REGION = "us-east-1"
 _MOST_BUCKETS = 10_000
@@ -125,13 +133,36 @@ def create_bucket(request: S3Request) -> Reply:
     wanted = grants.given(request, request.identity.account) or []
     asked = parsing.creation(bodies.document(request))
     _check_location(asked.location, request.region)
+    locks, settings = _locks(request), _settings(asked)
+    if locks:
+        settings.append((object_lock.SETTING.kind, object_lock.ENABLED))
     try:
-        request.gateway.create(request.identity, request.bucket, wanted, _settings(asked))
+        made = request.gateway.create(request.identity, request.bucket, wanted, settings)
+        if locks:
+            _lock(request, made)
     except AlreadyExists:
-        _exists(request, wanted, asked.tags)
+        _exists(request, wanted, asked.tags, locks)
     except BadKey:
         raise S3Problem("InvalidBucketName", BucketName=request.bucket) from None
     return Reply(200, [("location", f"/{request.bucket}"), ("x-amz-bucket-arn", _arn(request))])
+
+
+def _locks(request: S3Request) -> bool:
+    name = "x-amz-bucket-object-lock-enabled"
+    text = request.header(name).lower()
+    if text not in ("", "true", "false"):
+        raise S3Problem("InvalidArgument", ArgumentName=name, ArgumentValue=text)
+    return text == "true"
+
+
+def _lock(request: S3Request, made: Access) -> None:
+    """What cannot be made with a lock is not there."""
+    try:
+        made.service.need(Protects)
+        made.service.need(Versions).set_versioning("on")
+    except StorageError:
+        request.gateway.drop(request.identity, request.bucket)
+        raise
 
 
 def _arn(request: S3Request) -> str:
@@ -161,8 +192,6 @@ def _check_location(asked: str, region: str) -> None:
 
 
 def _refuse_settings(request: S3Request) -> None:
-    if request.header("x-amz-bucket-object-lock-enabled").lower() == "true":
-        raise S3Problem("NotImplemented", "Object Lock is not implemented.")
     if request.header("x-amz-object-ownership") not in ("", "ObjectWriter"):
         raise S3Problem("NotImplemented", "Object ownership is that of the ObjectWriter.")
 
@@ -177,7 +206,7 @@ def _refuse_namespace(request: S3Request) -> None:
         )
 
 
-def _exists(request: S3Request, wanted: list[Grant], tags: Mapping[str, str]) -> None:
+def _exists(request: S3Request, wanted: list[Grant], tags: Mapping[str, str], locks: bool) -> None:
     """What to say of a bucket that is there: nothing, when that is as well."""
     try:
         found: Access = request.gateway.access(request.identity, request.bucket)
@@ -197,6 +226,8 @@ def _exists(request: S3Request, wanted: list[Grant], tags: Mapping[str, str]) ->
         )
     if tags != (request.gateway.obeyed(found, tagging.SETTING.kind) or NOTHING):
         raise S3Problem("BucketAlreadyExists", "You own this bucket already, with other tags.")
+    if locks is not (object_lock.SETTING.kind.name in found.settings):
+        raise S3Problem("BucketAlreadyExists", "You own this bucket already: its lock differs.")
 
 
 def delete_bucket(request: S3Request) -> Reply:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from gateway.modes.s3 import bodies, documents, encryption, headers, replies
+from gateway.modes.s3 import bodies, documents, encryption, headers, protection, replies
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Headers, Reply, xml
 from gateway.modes.s3.request import S3Request
@@ -55,6 +55,7 @@ def store(request: S3Request, body: bodies.Body) -> ObjectInfo:
         conditions=http_fields.write_conditions(request.environ),
     )
     if request.access.settings:  # few have any
+        protection.require_sum(request, options)
         options = by_default(request, options)
     return request.access.put(request.key, body.source, options)
 
@@ -91,6 +92,8 @@ def get_object(request: S3Request) -> Reply:
     opened, want = _read(request, request.access.get, want)
     info, whole = opened.info, want.range is None and want.part is None
     said = replies.described(info)
+    if info.protection is not None:
+        said += protection.said(request, info)
     if not whole:
         said += _extent(info, want, opened.start, opened.length)
     if _wants_checksums(request):
@@ -132,6 +135,8 @@ def head_object(request: S3Request) -> Reply:
     overrides = _overrides(request) if request.query else None
     info, want = _read(request, request.access.stat, want)
     said, status, length = replies.described(info), 200, info.size
+    if info.protection is not None:
+        said += protection.said(request, info)
     if want.range is not None or want.part is not None:
         start, length = range_of(info, want)
         said += _extent(info, want, start, length)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from gateway.modes.s3 import bodies
@@ -25,12 +26,20 @@ def stored(request: S3Request, setting: BucketSetting[Any], status: int = 200) -
     return Reply(status)
 
 
-def keep(request: S3Request, setting: BucketSetting[Any], data: bytes) -> None:
+def keep(
+    request: S3Request,
+    setting: BucketSetting[Any],
+    data: bytes,
+    check: Callable[[], object] = lambda: None,
+) -> None:
+    """`check`: what must be so of the bucket, once it is known that the document is one."""
     try:
         text = data.decode()
     except UnicodeDecodeError:
         raise S3Problem("MalformedXML") from None
     try:
+        setting.kind.parse(text)
+        check()
         request.gateway.set_setting(request.access, setting.kind, text)
     except Refused as error:
         raise error.problem from None

@@ -1,0 +1,69 @@
+"""Object lock: of a bucket, and what keeps a version of an object."""
+
+from __future__ import annotations
+
+from gateway.modes.s3 import bodies, protection
+from gateway.modes.s3.configuration import object_lock
+from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.replies import Reply, version, xml
+from gateway.modes.s3.request import S3Request
+from gateway.modes.s3.resources import settings
+from gateway.storage import Protection, Protects
+
+# of a bucket
+
+
+def get_object_lock_configuration(request: S3Request) -> Reply:
+    return settings.shown(request, object_lock.SETTING)
+
+
+def put_object_lock_configuration(request: S3Request) -> Reply:
+    request.require()
+    service = request.access.service
+
+    def check() -> None:
+        service.need(Protects)
+        if service.versioning != "on":
+            raise S3Problem(
+                "InvalidBucketState",
+                "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration",
+            )
+
+    settings.keep(request, object_lock.SETTING, bodies.document(request), check)
+    if service.versioning != "on":  # suspended meanwhile, by who did not see the lock yet
+        service.set_versioning("on")
+    return Reply(200)
+
+
+# of an object
+
+
+def get_object_retention(request: S3Request) -> Reply:
+    protection.require_lock(request)
+    info = request.access.authorize("read-retention", request.key, request.version)
+    if info.protection is None or info.protection.mode is None:
+        raise S3Problem("NoSuchObjectLockConfiguration")
+    return xml(protection.retention(info.protection), headers=version(info))
+
+
+def put_object_retention(request: S3Request) -> Reply:
+    request.require()
+    mode, until = protection.parse_retention(request, bodies.document(request, checked=True))
+    protection.require_lock(request)
+    bypass = request.header("x-amz-bypass-governance-retention").lower() == "true"
+    request.access.set_retention(request.key, request.version, mode, until, bypass=bypass)
+    return Reply(200)
+
+
+def get_object_legal_hold(request: S3Request) -> Reply:
+    protection.require_lock(request)
+    info = request.access.authorize("read-hold", request.key, request.version)
+    return xml(protection.hold((info.protection or Protection()).hold), headers=version(info))
+
+
+def put_object_legal_hold(request: S3Request) -> Reply:
+    request.require()
+    wanted = protection.parse_hold(bodies.document(request, checked=True))
+    protection.require_lock(request)
+    request.access.set_hold(request.key, request.version, wanted)
+    return Reply(200)

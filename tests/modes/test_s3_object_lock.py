@@ -1,0 +1,301 @@
+"""Object lock: what keeps a version, who may override it, and what is refused."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from gateway.modes.s3 import wire
+from gateway.modes.s3.configuration.object_lock import DAY
+from tests.modes.s3_gateway import Served
+from tests.modes.test_s3_objects import refused
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+LATER, LATEST = NOW + timedelta(days=9), NOW + timedelta(days=20)
+
+
+def lock(mode: str = "GOVERNANCE", **period: int) -> dict[str, Any]:
+    rule = {"DefaultRetention": {"Mode": mode, **(period or {"Days": 3})}}
+    return {"ObjectLockEnabled": "Enabled", "Rule": rule}
+
+
+def retention(mode: str, until: datetime) -> dict[str, Any]:
+    return {"Mode": mode, "RetainUntilDate": until}
+
+
+@pytest.fixture
+def locked(s3: Served, bucket: str) -> str:
+    """A bucket with object lock and without a default."""
+    name = f"{bucket}-locked"
+    s3.client().create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
+    return name
+
+
+def put(s3: Served, bucket: str, key: str = "k", **more: Any) -> str:
+    """The version."""
+    done: str = s3.client().put_object(Bucket=bucket, Key=key, Body=b"data", **more)["VersionId"]
+    return done
+
+
+def test_a_bucket_is_made_with_a_lock_and_keeps_versions_from_then_on(
+    s3: Served, locked: str
+) -> None:
+    client = s3.client()
+    assert client.get_bucket_versioning(Bucket=locked)["Status"] == "Enabled"
+    found = client.get_object_lock_configuration(Bucket=locked)["ObjectLockConfiguration"]
+    assert found == {"ObjectLockEnabled": "Enabled"}
+    wanted = {"VersioningConfiguration": {"Status": "Suspended"}}
+    assert refused(client.put_bucket_versioning, Bucket=locked, **wanted)[1] == "InvalidBucketState"
+    assert client.get_bucket_versioning(Bucket=locked)["Status"] == "Enabled"
+    client.create_bucket(Bucket=locked, ObjectLockEnabledForBucket=True)  # as it is
+    assert refused(client.create_bucket, Bucket=locked)[1] == "BucketAlreadyExists"
+
+
+def test_a_lock_comes_later_where_versions_are_kept(s3: Served, bucket: str) -> None:
+    client, wanted = s3.client(), {"ObjectLockConfiguration": lock("COMPLIANCE", Years=2)}
+    call = client.put_object_lock_configuration
+    assert refused(call, Bucket=bucket, **wanted)[:2] == (409, "InvalidBucketState")
+    missing = refused(client.get_object_lock_configuration, Bucket=bucket)[:2]
+    assert missing == (404, "ObjectLockConfigurationNotFoundError")
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    call(Bucket=bucket, **wanted)
+    found = client.get_object_lock_configuration(Bucket=bucket)
+    assert found["ObjectLockConfiguration"] == wanted["ObjectLockConfiguration"]
+
+
+@pytest.mark.parametrize(
+    ("document", "answer"),
+    [
+        ("", "MalformedXML"),
+        ("<ObjectLockEnabled>Disabled</ObjectLockEnabled>", "MalformedXML"),
+        ("<ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule/>", "MalformedXML"),
+        ("GOVERNANCE", "MalformedXML"),
+        ("GOVERNANCE<Days>1</Days><Years>1</Years>", "MalformedXML"),
+        ("governance<Days>1</Days>", "MalformedXML"),
+        ("GOVERNANCE<Days>a</Days>", "MalformedXML"),
+        ("GOVERNANCE<Days>0</Days>", "InvalidArgument"),
+        ("GOVERNANCE<Years>-1</Years>", "InvalidArgument"),
+        ("COMPLIANCE<Days>36501</Days>", "InvalidArgument"),
+        ("COMPLIANCE<Years>101</Years>", "InvalidArgument"),
+        ("COMPLIANCE<DefaultEventHold><Days>1</Days></DefaultEventHold>", "NotImplemented"),
+    ],
+)
+def test_a_lock_that_is_none_is_refused(
+    s3: Served, locked: str, document: str, answer: str
+) -> None:
+    if document and not document.startswith("<"):
+        mode, _, rest = document.partition("<")
+        inside = f"<Mode>{mode}</Mode>{'<' if rest else ''}{rest}"
+        document = (
+            "<ObjectLockEnabled>Enabled</ObjectLockEnabled>"
+            f"<Rule><DefaultRetention>{inside}</DefaultRetention></Rule>"
+        )
+    body = f"<ObjectLockConfiguration>{document}</ObjectLockConfiguration>".encode()
+    assert s3.raw("PUT", f"/{locked}?object-lock", body=body).code() == answer
+
+
+def test_the_bucket_s_default_is_on_all_that_is_made(s3: Served, locked: str) -> None:
+    client = s3.client()
+    uploads = {"before": client.create_multipart_upload(Bucket=locked, Key="before")["UploadId"]}
+    client.put_object_lock_configuration(Bucket=locked, ObjectLockConfiguration=lock(Days=3))
+    put(s3, locked, "put")
+    put(s3, locked, "held", ObjectLockLegalHoldStatus="ON")
+    client.copy_object(Bucket=locked, Key="copied", CopySource=f"{locked}/put")
+    uploads["parts"] = client.create_multipart_upload(Bucket=locked, Key="parts")["UploadId"]
+    for key, upload in uploads.items():
+        given = {"Bucket": locked, "Key": key, "UploadId": upload}
+        etag = client.upload_part(**given, PartNumber=1, Body=b"data")["ETag"]
+        parts = {"Parts": [{"ETag": etag, "PartNumber": 1}]}
+        done = client.complete_multipart_upload(**given, MultipartUpload=parts)
+        again = client.complete_multipart_upload(**given, MultipartUpload=parts)
+        assert again["VersionId"] == done["VersionId"]
+    identity = s3.gateway.keys.credential("main-key").identity  # type: ignore[union-attr]
+    for key in ("put", "held", "copied", "before", "parts"):
+        head = client.head_object(Bucket=locked, Key=key)
+        assert head["ObjectLockMode"] == "GOVERNANCE", key
+        left = head["ObjectLockRetainUntilDate"] - datetime.now(UTC)
+        assert timedelta(days=2.9) < left <= timedelta(days=3), key
+        info = s3.gateway.access(identity, locked).stat(key)
+        assert info.protection is not None
+        assert info.protection.hold is (key == "held")
+    put(
+        s3,
+        locked,
+        "own",
+        ObjectLockMode="COMPLIANCE",
+        ObjectLockRetainUntilDate=NOW + timedelta(hours=1),
+    )
+    assert client.head_object(Bucket=locked, Key="own")["ObjectLockMode"] == "COMPLIANCE"
+
+
+def test_what_is_kept_needs_a_sum_of_its_client(s3: Served, locked: str) -> None:
+    def put_raw(**headers: str) -> str:
+        return s3.raw("PUT", f"/{locked}/k", body=b"data", headers=headers).code()
+
+    assert put_raw() == ""
+    s3.client().put_object_lock_configuration(Bucket=locked, ObjectLockConfiguration=lock())
+    assert put_raw() == "InvalidRequest"
+    assert put_raw(**{"Content-MD5": "jXd/OF09/siBXSD3SWAm3A=="}) == ""
+    assert put_raw(**{"x-amz-checksum-crc32": "rfP1Zw=="}) == "BadDigest"
+
+
+MODE, UNTIL, HOLD = (
+    f"x-amz-object-lock-{name}" for name in ("mode", "retain-until-date", "legal-hold")
+)
+
+
+@pytest.mark.parametrize(
+    ("headers", "answer", "argument"),
+    [
+        ({MODE: "GOVERNANCE"}, "InvalidArgument", UNTIL),
+        ({UNTIL: "2100-01-01T00:00:00Z"}, "InvalidArgument", MODE),
+        ({MODE: "governance", UNTIL: "2100-01-01T00:00:00Z"}, "InvalidArgument", MODE),
+        ({MODE: "GOVERNANCE", UNTIL: "2020-01-01T00:00:00Z"}, "InvalidArgument", UNTIL),
+        ({MODE: "GOVERNANCE", UNTIL: "tomorrow"}, "InvalidArgument", UNTIL),
+        ({HOLD: "on"}, "InvalidArgument", HOLD),
+        ({"x-amz-object-lock-event-hold": "ON"}, "NotImplemented", ""),
+        ({"x-amz-object-lock-event-hold-duration-days": "1"}, "NotImplemented", ""),
+    ],
+)
+def test_headers_that_protect_wrongly_are_refused(
+    s3: Served, locked: str, headers: dict[str, str], answer: str, argument: str
+) -> None:
+    source = {"x-amz-copy-source": f"/{locked}/k"}
+    for method, target, more in (("PUT", "k", {}), ("POST", "k?uploads", {}), ("PUT", "k", source)):
+        said = s3.raw(method, f"/{locked}/{target}", headers={**headers, **more})
+        assert said.code() == answer
+        assert argument.encode() in said.body
+
+
+def test_a_bucket_without_a_lock_protects_nothing(s3: Served, bucket: str) -> None:
+    client = s3.client()
+    client.put_object(Bucket=bucket, Key="k", Body=b"data")
+    given = {"Bucket": bucket, "Key": "k"}
+    calls: list[tuple[Any, dict[str, Any]]] = [
+        (client.put_object, {"ObjectLockLegalHoldStatus": "OFF"}),
+        (client.create_multipart_upload, {"ObjectLockLegalHoldStatus": "ON"}),
+        (client.put_object_retention, {"Retention": retention("GOVERNANCE", LATER)}),
+        (client.get_object_retention, {}),
+        (client.put_object_legal_hold, {"LegalHold": {"Status": "ON"}}),
+        (client.get_object_legal_hold, {}),
+    ]
+    for call, more in calls:
+        assert refused(call, **given, **more)[:2] == (400, "InvalidRequest"), call
+
+
+def test_a_retention_is_given_shown_and_made_longer(s3: Served, locked: str) -> None:
+    client, given = s3.client(), {"Bucket": locked, "Key": "k", "VersionId": put(s3, locked)}
+    assert refused(client.get_object_retention, **given)[1] == "NoSuchObjectLockConfiguration"
+    for until in (LATER, LATEST):
+        client.put_object_retention(**given, Retention=retention("GOVERNANCE", until))
+        found = client.get_object_retention(**given)["Retention"]
+        assert found == retention("GOVERNANCE", until)
+    for call in (client.get_object, client.head_object):
+        said = call(Bucket=locked, Key="k")
+        assert said["ObjectLockRetainUntilDate"] == LATEST
+        assert "ObjectLockLegalHoldStatus" not in said
+
+
+def test_only_who_bypasses_ends_a_governance(s3: Served, locked: str) -> None:
+    client, version = s3.client(), put(s3, locked)
+    given = {"Bucket": locked, "Key": "k", "VersionId": version}
+    client.put_object_retention(**given, Retention=retention("GOVERNANCE", LATEST))
+    less = [retention("GOVERNANCE", LATER), retention("COMPLIANCE", LATEST), {}]
+    for wanted in less:
+        assert refused(client.put_object_retention, **given, Retention=wanted)[1] == "AccessDenied"
+    assert refused(client.delete_object, **given)[1] == "AccessDenied"
+    one = {"Objects": [{"Key": "k", "VersionId": version}]}
+    errors = client.delete_objects(Bucket=locked, Delete=one)["Errors"]
+    assert [error["Code"] for error in errors] == ["AccessDenied"]
+    for wanted in (less[0], {}):
+        client.put_object_retention(**given, Retention=wanted, BypassGovernanceRetention=True)
+    assert refused(client.get_object_retention, **given)[1] == "NoSuchObjectLockConfiguration"
+    client.put_object_retention(**given, Retention=less[0])
+    client.delete_objects(Bucket=locked, Delete=one, BypassGovernanceRetention=True)
+    assert refused(client.head_object, **given)[0] == 404
+
+
+def test_who_may_write_may_not_bypass(s3: Served, locked: str) -> None:
+    client, other = s3.client(), s3.client("other-key")
+    given = {"Bucket": locked, "Key": "k", "VersionId": put(s3, locked)}
+    hold = {"LegalHold": {"Status": "ON"}}
+    assert refused(other.put_object_legal_hold, **given, **hold)[1] == "AccessDenied"
+    assert refused(other.get_object_legal_hold, **given)[1] == "AccessDenied"
+    client.put_object_retention(**given, Retention=retention("GOVERNANCE", LATER))
+    client.put_bucket_acl(Bucket=locked, ACL="public-read-write")
+    bypass = {"BypassGovernanceRetention": True}
+    assert refused(other.delete_object, **given, **bypass)[1] == "AccessDenied"
+    wanted = {"Retention": {}, **bypass}
+    assert refused(other.put_object_retention, **given, **wanted)[1] == "AccessDenied"
+
+
+def test_a_legal_hold_keeps_until_it_is_off(s3: Served, locked: str) -> None:
+    client, given = s3.client(), {"Bucket": locked, "Key": "k", "VersionId": put(s3, locked)}
+    for status in ("ON", "OFF"):
+        client.put_object_legal_hold(**given, LegalHold={"Status": status})
+        assert client.get_object_legal_hold(**given)["LegalHold"]["Status"] == status
+        if status == "ON":
+            assert client.head_object(**given)["ObjectLockLegalHoldStatus"] == "ON"
+            bypass = {**given, "BypassGovernanceRetention": True}
+            assert refused(client.delete_object, **bypass)[1] == "AccessDenied"
+    client.delete_object(**given)
+
+
+@pytest.mark.parametrize(
+    ("target", "document", "answer"),
+    [
+        ("retention", "", "MalformedXML"),
+        ("retention", "<Retention><Mode>GOVERNANCE</Mode></Retention>", "MalformedXML"),
+        (
+            "retention",
+            "<Retention><Mode>GOVERNANCE</Mode>"
+            "<RetainUntilDate>2020-01-01T00:00:00Z</RetainUntilDate></Retention>",
+            "InvalidArgument",
+        ),
+        ("retention", "<Retention><EventHold>ON</EventHold></Retention>", "NotImplemented"),
+        ("legal-hold", "<LegalHold/>", "MalformedXML"),
+        ("legal-hold", "<LegalHold><Status>on</Status></LegalHold>", "MalformedXML"),
+    ],
+)
+def test_documents_that_protect_wrongly_are_refused(
+    s3: Served, locked: str, target: str, document: str, answer: str
+) -> None:
+    put(s3, locked)
+    sums = {"x-amz-checksum-sha256": _sha256(document.encode())}
+    said = s3.raw("PUT", f"/{locked}/k?{target}", body=document.encode(), headers=sums)
+    assert said.code() == answer
+    bare = s3.raw("PUT", f"/{locked}/k?{target}", body=b"<LegalHold/>")
+    assert bare.code() == "InvalidRequest", "a sum is required"
+
+
+def _sha256(data: bytes) -> str:
+    return b64encode(hashlib.sha256(data).digest()).decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("1970-01-02", DAY),
+        ("1970-01-02T00:00:00Z", DAY),
+        ("1970-01-02T00:00", DAY),
+        ("1970-01-02T01:00:00+01:00", DAY),
+        ("1970-01-02T00:00:00.0014Z", DAY + 2),
+        ("1970-01-02T00:00:00.123456789Z", DAY + 124),
+        ("9999-12-31T23:59:59Z", 253_402_300_799_000),
+        ("1970-13-02", None),
+        ("19700102", None),
+        ("86400", None),
+        ("1970-01-02 00:00", None),
+        ("0001-01-01T00:00:00+23:00", None),
+        ("", None),
+    ],
+)
+def test_dates_of_documents(text: str, found: int | None) -> None:
+    moment = wire.moment(text)
+    assert moment == found or (found is None and moment is not None and moment < 0)
+    if found is not None:
+        assert wire.moment(wire.exact(found)) == found
