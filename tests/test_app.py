@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.config import Binding
-from gateway.config.tables import HostName
+from gateway.config.tables import HostPattern
 from gateway.modes import Gateway, WSGIApp
 from gateway.servers.sockets import make_impatient
 from gateway.storage import Busy
@@ -131,7 +131,7 @@ def make(
 )
 def test_the_door_of_a_request(request_: dict[str, Any], mode: str) -> None:
     bindings = [
-        Binding(host=HostName("images.example"), mode="two"),
+        Binding(host=HostPattern("images.example"), mode="two"),
         Binding(port=9001, mode="two"),
         Binding(prefix="/two/", mode="two"),
     ]
@@ -153,8 +153,8 @@ def test_the_more_exact_binding_wins() -> None:
     bindings = [
         Binding(prefix="/a", mode="one"),
         Binding(prefix="/a/b", mode="two"),
-        Binding(host=HostName("h"), mode="one"),
-        Binding(host=HostName("h"), prefix="/a", mode="two"),
+        Binding(host=HostPattern("h"), mode="one"),
+        Binding(host=HostPattern("h"), prefix="/a", mode="two"),
     ]
     app, kept = make(bindings=bindings)
     for request in (
@@ -165,6 +165,20 @@ def test_the_more_exact_binding_wins() -> None:
     ):
         Called(app, request)
     assert [record.mode for record in kept.records] == ["one", "two", "two", "one"]
+
+
+def test_a_binding_of_all_hosts_below_a_domain() -> None:
+    bindings = [
+        Binding(host=HostPattern("*.example"), mode="two"),
+        Binding(host=HostPattern("*.inner.example"), mode="one"),
+        Binding(host=HostPattern("own.inner.example"), mode="two"),
+    ]
+    app, kept = make(bindings=bindings)
+    hosts = ("a.example", "a.b.example:80", "example", "a.inner.example", "own.inner.example", "")
+    for host in hosts:
+        Called(app, environ("/", HTTP_HOST=host))
+    modes = [record.mode for record in kept.records]
+    assert modes == ["two", "two", "one", "one", "two", "one"]
 
 
 # measuring
@@ -385,7 +399,7 @@ def test_an_answer_takes_a_large_place_whatever_came_with_the_request(spools: bo
 
 @pytest.mark.parametrize("peer", ["10.0.0.1", "192.0.2.1"])
 def test_what_a_trusted_proxy_says_decides_the_door_the_log_and_what_modes_see(peer: str) -> None:
-    bindings = [Binding(host=HostName("images.example"), mode="two")]
+    bindings = [Binding(host=HostPattern("images.example"), mode="two")]
     proxies = Proxies((ip_network("10.0.0.0/8"),))
     app, kept = make(bindings=bindings, domains=("s3.example",), proxies=proxies)
     said = {"REMOTE_ADDR": peer, "HTTP_HOST": "inside:9000", "wsgi.url_scheme": "http"}

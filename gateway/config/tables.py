@@ -90,6 +90,21 @@ class HostName(str, Text):
         return cls(name)
 
 
+class HostPattern(HostName):
+    """A host name, or `*.` before one for all that are below it."""
+
+    __slots__ = ()
+    described = 'a host name such as "s3.example.com", or "*.example.com" for all below it'
+
+    @classmethod
+    def parse(cls, text: str) -> HostPattern:
+        star = "*." if text.startswith("*.") else ""
+        try:
+            return cls(star + HostName.parse(text.removeprefix("*.")))
+        except ValueError:
+            raise ValueError(f'"{text}" is not {cls.described}') from None
+
+
 class WebUrl(str, Text):
     """`scheme://host[:port][/path]` without credentials; a final slash is dropped."""
 
@@ -212,7 +227,7 @@ class Key:
 class Binding:
     """One of `[[bindings]]`: a door with its own host, port or path prefix."""
 
-    host: HostName | None = None
+    host: HostPattern | None = None
     port: Annotated[int, AtLeast(1)] | None = None
     prefix: str = ""
     mode: str

@@ -14,7 +14,7 @@ from gateway.catalog import BindingRow, Catalog, ServiceRow
 from gateway.config import Binding, Configuration, Declared, ServiceReader
 from gateway.config.decode import Decoder
 from gateway.config.problems import Problems, join
-from gateway.config.tables import HostName
+from gateway.config.tables import HostPattern
 from gateway.services.chain import identify
 from gateway.services.service import Identification
 from gateway.storage import Store
@@ -69,7 +69,7 @@ def identified(declared: Declared, row: ServiceRow) -> Identification:
 
 def binding_of(row: BindingRow) -> Binding:
     return Binding(
-        host=HostName(row.host) if row.host else None,
+        host=HostPattern(row.host) if row.host else None,
         port=row.port or None,
         prefix=row.prefix,
         mode=row.mode,

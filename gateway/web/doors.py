@@ -1,14 +1,15 @@
 """Which application gets a request: bindings, then `/-/…`, then claims, then the default.
 
 A binding is a door of its own by host, port and path prefix; what has more of
-these wins, a longer prefix before a shorter one. Below it there are no pages
+these wins, a longer prefix before a shorter one, and a host before all below a
+domain (`*.domain`), of which the longest wins. Below it there are no pages
 of the gateway's own and no claims: `/-/health` is a key like any other there,
 and so it is in a bucket that is addressed by its host name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,9 +85,19 @@ class Doors:
         return self._default
 
 
+def _names(host: str) -> Iterator[str]:
+    """What bindings call that host, the most specific first."""
+    yield host
+    rest = host.partition(".")[2]
+    while rest:
+        yield f"*.{rest}"
+        rest = rest.partition(".")[2]
+    yield ""
+
+
 def _bound(by_host: Mapping[str, Sequence[Door]], environ: dict[str, Any]) -> Door | None:
     port, path = environ.get("SERVER_PORT", ""), environ["PATH_INFO"]
-    for host in (request_head.host(environ), ""):
+    for host in _names(request_head.host(environ)):
         for door in by_host.get(host, ()):
             binding = door.binding
             assert binding is not None

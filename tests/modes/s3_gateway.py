@@ -19,7 +19,7 @@ from gateway.access.identity import Credential
 from gateway.background.followers import Following, delay
 from gateway.config import Configuration, load
 from gateway.modes import Settings, WSGIApp
-from gateway.modes.s3 import S3Mode
+from gateway.modes.s3 import S3Mode, WebsiteMode
 from gateway.servers import Endpoint, Loaded, Plan
 from gateway.servers.waitress import WaitressServer
 from gateway.services.runtime import Runtime, open_runtime
@@ -47,6 +47,7 @@ def configuration(
     settings: Settings,
     declared: Sequence[str] = (),
     webhooks: Mapping[str, Mapping[str, Any]] = NOTHING,
+    bindings: Sequence[Mapping[str, object]] = (),
 ) -> Configuration:
     """`declared` are services of the account `main`; `webhooks` tables by name."""
     server = {
@@ -62,6 +63,7 @@ def configuration(
         "keys": [{**key, "secret": f"secret of {key['id']}"} for key in _KEYS],
         "services": {sid: {"driver": "memory", "account": "main"} for sid in declared},
         "webhooks": webhooks,
+        "bindings": list(bindings),
     }
     return load(tables=tables, environ={})
 
@@ -235,16 +237,17 @@ def serving(
     declared: Sequence[str] = (),
     webhooks: Mapping[str, Mapping[str, Any]] = NOTHING,
     delay: Callable[[int], float] = delay,
+    bindings: Sequence[Mapping[str, object]] = (),
 ) -> Iterator[Served]:
     """`delay`: seconds until a follower's next try, after so many failures."""
-    configured = configuration(settings, declared, webhooks)
+    configured = configuration(settings, declared, webhooks, bindings)
     followers = Following(None, now, delay=delay)
     gateway = open_runtime(configured, server="waitress", environ={}, followers=followers)
     followers.start()
     admission, records = Admission(100, spools=True), _Records()
     app = create_app(
         gateway,
-        [S3Mode()],
+        [S3Mode(), WebsiteMode()],
         configured,
         admission=admission,
         metrics=Metrics(None),

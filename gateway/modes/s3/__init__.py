@@ -7,7 +7,7 @@ or a parameter that only S3 has.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Literal
 
 from gateway.access.settings import SettingKind
 from gateway.hookspecs import hookimpl
@@ -45,6 +45,27 @@ class S3Mode:
         return kinds()
 
 
+class WebsiteMode:
+    """Buckets as websites, for whom bindings send here (`website`): each that of one bucket,
+    whose name the binding says, or the host."""
+
+    name = "website"
+    one_service: Literal[True] = True
+
+    def claims(self, environ: dict[str, Any]) -> bool:
+        return False
+
+    def app(self, gateway: Gateway) -> WSGIApp:
+        from gateway.modes.s3.website import create_app
+
+        return create_app(gateway)
+
+    def operations(self) -> Collection[str]:
+        from gateway.modes.s3.website import OPERATIONS
+
+        return OPERATIONS
+
+
 @hookimpl
 def gateway_modes() -> list[Mode]:
-    return [S3Mode()]
+    return [S3Mode(), WebsiteMode()]

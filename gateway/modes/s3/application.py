@@ -34,7 +34,7 @@ class S3Application:
     """Any request → its answer."""
 
     def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
+        self.gateway = gateway
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -47,7 +47,7 @@ class S3Application:
 
     def answer(self, environ: dict[str, Any]) -> Reply:
         try:
-            reply = self._done(environ)
+            reply = self.done(environ)
             if not isinstance(reply.body, bytes):
                 _admit(reply.body, environ)
             return reply
@@ -60,9 +60,10 @@ class S3Application:
             )
             return self._refused(S3Problem("InternalError"), environ)
 
-    def _done(self, environ: dict[str, Any]) -> Reply:
+    def done(self, environ: dict[str, Any]) -> Reply:
+        """What is asked for. Raises what `document` says."""
         record = environ["gateway.record"]
-        request = S3Request(environ, self._gateway)
+        request = S3Request(environ, self.gateway)
         operation = find_operation(request)
         record.operation, record.sid, record.key = operation.name, request.bucket, request.key
         if request.method == "OPTIONS":
@@ -79,14 +80,20 @@ class S3Application:
 
     def _refused(self, error: StorageError | S3Problem, environ: dict[str, Any]) -> Reply:
         path = _shown_path(environ)
-        code, reply = errors.reply(error, path, environ["gateway.request_id"])
+        code, reply = self.document(error, path, environ)
         record = environ["gateway.record"]
         record.code, record.corrupt = code, isinstance(error, Corrupt)
         if reply.status >= 500 and reply.status != 501:
             log.warning("%s %r: %s: %s", environ["REQUEST_METHOD"], path, code, error)
         if environ["REQUEST_METHOD"] == "HEAD":
-            errors.to_head(reply, code, error, self._gateway.settings.region)
+            errors.to_head(reply, code, error, self.gateway.settings.region)
         return reply
+
+    def document(
+        self, error: StorageError | S3Problem, path: str, environ: dict[str, Any]
+    ) -> tuple[str, Reply]:
+        """(code, answer) of an error."""
+        return errors.reply(error, path, environ["gateway.request_id"])
 
 
 def _admit(body: Readable, environ: dict[str, Any]) -> None:

@@ -104,7 +104,9 @@ _WORDED = frozenset(
 """Codes whose text clients know by heart: it stays, and what the error says is `Advice`."""
 
 
-def code_of(error: StorageError) -> str:
+def code_of(error: StorageError | S3Problem) -> str:
+    if isinstance(error, S3Problem):
+        return error.code
     if isinstance(error, BadDigest) and _of_payload(error):
         return "XAmzContentSHA256Mismatch"  # a signed payload hash; Content-MD5 is BadDigest
     return next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
@@ -114,7 +116,9 @@ def _of_payload(error: BadDigest) -> bool:
     return error.algorithm == "SHA256" and not error.kept
 
 
-def message_of(error: StorageError) -> str:
+def message_of(error: StorageError | S3Problem) -> str:
+    if isinstance(error, S3Problem):
+        return error.message
     code = code_of(error)
     if isinstance(error, BadDigest):
         return TABLE[code][1] if not error.kept else _wrong_sum(error)
@@ -227,7 +231,7 @@ def to_head(answer: Reply, code: str, error: StorageError | S3Problem, region: s
     answer.body = b""
     if answer.status == 304:
         return
-    message = error.message if isinstance(error, S3Problem) else message_of(error)
+    message = message_of(error)
     answer.headers += [("x-amz-error-code", code), ("x-amz-error-message", replies.value(message))]
     if answer.status != 404 and all(name != "x-amz-bucket-region" for name, _ in answer.headers):
         answer.headers.append(("x-amz-bucket-region", region))

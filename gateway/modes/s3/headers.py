@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from gateway.modes.s3 import encryption, grants, protection, tags
+from gateway.modes.s3 import encryption, grants, protection, redirects, tags
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.wire import whole_number
@@ -49,7 +49,6 @@ _REFUSED = frozenset(
         "HTTP_X_AMZ_OBJECT_LOCK_EVENT_HOLD",
         "HTTP_X_AMZ_OBJECT_LOCK_EVENT_HOLD_DURATION_DAYS",
         "HTTP_X_AMZ_OBJECT_LOCK_EVENT_HOLD_DURATION_YEARS",
-        "HTTP_X_AMZ_WEBSITE_REDIRECT_LOCATION",
         "HTTP_X_AMZ_WRITE_OFFSET_BYTES",
     }
 )
@@ -153,7 +152,12 @@ _WRITING = (
     | encryption.HEADERS
     | grants.HEADERS
     | protection.HEADERS
-    | {"HTTP_X_AMZ_TAGGING", "HTTP_X_AMZ_STORAGE_CLASS", *(key for key, _ in http_fields.KEPT)}
+    | {
+        redirects.HEADER,
+        "HTTP_X_AMZ_TAGGING",
+        "HTTP_X_AMZ_STORAGE_CLASS",
+        *(key for key, _ in http_fields.KEPT),
+    }
 )
 """The headers that say something of a new object, but for its type and metadata."""
 
@@ -188,7 +192,7 @@ def _stated(request: S3Request) -> dict[str, Any]:
     refuse_unknown(request)
     environ = request.environ
     return {
-        "attributes": grants.attributes(request),
+        "attributes": {**grants.attributes(request), **redirects.attributes(environ)} or NOTHING,
         "headers": stored(environ),
         "tags": tags.from_header(environ.get("HTTP_X_AMZ_TAGGING", "")),
         "protection": protection.asked(request),

@@ -27,6 +27,7 @@ from gateway.modes.s3.resources import (
     restoring,
     tagging,
     versioning,
+    website,
 )
 
 Handler = Callable[[S3Request], Reply]
@@ -221,6 +222,31 @@ TABLE: tuple[Operation, ...] = (
         ("object-lock",),
         body=True,
     ),
+    Operation(
+        "GetBucketWebsite",
+        "GET",
+        "bucket",
+        "read-website",
+        website.get_bucket_website,
+        ("website",),
+    ),
+    Operation(
+        "PutBucketWebsite",
+        "PUT",
+        "bucket",
+        "write-website",
+        website.put_bucket_website,
+        ("website",),
+        body=True,
+    ),
+    Operation(
+        "DeleteBucketWebsite",
+        "DELETE",
+        "bucket",
+        "remove-website",
+        website.delete_bucket_website,
+        ("website",),
+    ),
     Operation("ListObjects", "GET", "bucket", "list", listing.list_objects),
     Operation("ListObjectsV2", "GET", "bucket", "list", listing.list_objects_v2, ("list-type=2",)),
     Operation(
@@ -372,7 +398,6 @@ NOT_HERE: Mapping[Scope, frozenset[str]] = {
             "publicAccessBlock",
             "replication",
             "session",
-            "website",
         ]
     ),
     "object": frozenset(

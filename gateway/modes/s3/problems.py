@@ -39,6 +39,10 @@ TABLE: Mapping[str, tuple[int, str]] = {
     # how it is asked
     "InvalidRequest": (400, "Invalid Request"),
     "BadRequest": (400, "Bad Request"),
+    "InvalidRedirectLocation": (
+        400,
+        "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
+    ),
     "InvalidArgument": (400, "Invalid Argument"),
     "InvalidURI": (400, "Couldn't parse the specified URI."),
     "InvalidBucketName": (400, "The specified bucket is not valid."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.common import words
+from gateway.modes.s3 import redirects
 from gateway.storage import NULL_VERSION, Encryption, ObjectInfo
 from gateway.storage.checksums import CHECKSUMS
 from gateway.web.http_fields import (
@@ -111,6 +112,8 @@ def described(info: ObjectInfo) -> Headers:
         headers += carried(info.headers)
     if info.metadata:
         headers += _metadata(info)
+    if info.attributes:
+        headers += redirects.said(info.attributes)
     if info.tags:
         headers.append(("x-amz-tagging-count", str(len(info.tags))))
     if info.storage_class != "STANDARD":

@@ -61,7 +61,8 @@ class S3Request:
         "scope",
     )
 
-    def __init__(self, environ: dict[str, Any], gateway: Gateway) -> None:
+    def __init__(self, environ: dict[str, Any], gateway: Gateway, bucket: str = "") -> None:
+        """`bucket`: the one that it is for, whatever the path is; that names a key then."""
         self.environ, self.gateway = environ, gateway
         self.method: str = environ["REQUEST_METHOD"]
         settings = gateway.settings
@@ -75,7 +76,11 @@ class S3Request:
             self.query: Mapping[str, str] = request_head.parse_query(text) if text else NOTHING
         except ValueError:
             raise S3Problem("InvalidURI", "The request is not valid UTF-8.") from None
-        self.bucket, self.key = split(self.path, self.host, settings.domains)
+        if bucket:
+            self.bucket, self.key = bucket, self.path[1:]
+            check_key(self.key)
+        else:
+            self.bucket, self.key = split(self.path, self.host, settings.domains)
         self.scope: Scope = "object" if self.key else "bucket" if self.bucket else "service"
 
     @property

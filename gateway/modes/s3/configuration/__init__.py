@@ -21,6 +21,7 @@ def kinds() -> Collection[SettingKind[Any]]:
         notification,
         object_lock,
         tagging,
+        website,
     )
 
     settings = (
@@ -29,5 +30,6 @@ def kinds() -> Collection[SettingKind[Any]]:
         notification.SETTING,
         object_lock.SETTING,
         tagging.SETTING,
+        website.SETTING,
     )
     return [one.kind for one in settings]

@@ -16,6 +16,7 @@ from gateway.access.grants import GRANTS
 from gateway.modes import KEY_LIMIT
 from gateway.modes.s3 import documents, encryption, headers, replies, sums
 from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.redirects import HEADER, REDIRECT
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import S3Request, check_version
 from gateway.modes.s3.resources import parameters
@@ -165,7 +166,7 @@ def _refuse_nothing(request: S3Request, seen: _Seen, replaces: bool) -> None:
     itself = seen.named == (request.bucket, request.key, None)
     moved = request.header("x-amz-storage-class") not in ("", seen.info.storage_class)
     encrypts = any(key.startswith("HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION") for key in request.environ)
-    if itself and not (replaces or moved or encrypts):
+    if itself and not (replaces or moved or encrypts or HEADER in request.environ):
         raise S3Problem(
             "InvalidRequest",
             "This copy request is illegal because it is trying to copy an object to itself"
@@ -173,6 +174,9 @@ def _refuse_nothing(request: S3Request, seen: _Seen, replaces: bool) -> None:
             " or encryption attributes.",
         )
 
+
+_NOT_COPIED = frozenset({GRANTS, REDIRECT})
+"""Attributes that every object has by itself."""
 
 _OWN = ("tags", "owner", "storage_class", "encryption", "protection")
 """What a copy has as its request says, and not as its source has it."""
@@ -189,7 +193,7 @@ def of_copy(fresh: Put, source: ObjectInfo, *, replaces: bool, retags: bool) -> 
     )
     if replaces:
         return options
-    kept: dict[str, Any] = {k: v for k, v in source.attributes.items() if k != GRANTS}
+    kept: dict[str, Any] = {k: v for k, v in source.attributes.items() if k not in _NOT_COPIED}
     own = {name: getattr(options, name) for name in _OWN}
     return replace(
         options, **carried(source, **own, attributes={**kept, **fresh.attributes} or NOTHING)

@@ -19,10 +19,16 @@ def shown(request: S3Request, setting: BucketSetting[Any]) -> Reply:
     return xml(setting.render(found.value))
 
 
-def stored(request: S3Request, setting: BucketSetting[Any], status: int = 200) -> Reply:
-    """Its document must have a checksum or not, as S3 wants it of that operation."""
+def stored(
+    request: S3Request,
+    setting: BucketSetting[Any],
+    status: int = 200,
+    limit: int = bodies.XML_LIMIT,
+) -> Reply:
+    """Its document has `limit` bytes at most. It must have a checksum or not, as S3 wants it of
+    that operation."""
     request.require()
-    keep(request, setting, bodies.document(request))
+    keep(request, setting, bodies.document(request, limit=limit))
     return Reply(status)
 
 
