@@ -11,7 +11,18 @@ import re
 from gateway.storage import ObjectInfo
 from gateway.storage.checksums import HASHERS, Hasher, encode
 
-_CHEAPEST = ("CRC64NVME", "CRC32C", "CRC32", "SHA256", "SHA1")
+_CHEAPEST = (
+    "XXHASH3",
+    "XXHASH128",
+    "CRC64NVME",
+    "CRC32C",
+    "CRC32",
+    "XXHASH64",
+    "SHA256",
+    "SHA1",
+    "SHA512",
+    "MD5",
+)
 """Of the checksums that an object may have."""
 
 _MD5 = re.compile("[0-9a-f]{32}")

@@ -267,6 +267,7 @@ class Pull:
                 self._forget_known()
                 raise Overtaken
             entry.id, entry.blocks = ask.known.id, ask.known.blocks
+            entry.info = _summed(opened.info, ask.known.info)
             self._goes_on = True
         self._fill.publish(entry)
         self._stream(entry, opened)
@@ -331,3 +332,10 @@ class Pull:
         if info is not None and info.size <= BODY:
             entry.body = b"".join(block)
         self._parts.hot.put(entry)
+
+
+def _summed(info: ObjectInfo, known: ObjectInfo | None) -> ObjectInfo:
+    """The same object, of which an answer to a range says no checksums."""
+    if info.checksums or known is None or not known.checksums:
+        return info
+    return replace(info, checksums=known.checksums, checksum_type=known.checksum_type)

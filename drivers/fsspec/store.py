@@ -211,12 +211,13 @@ class FileSystem(Store, Writable, Listable, Labels):
             )
         if options.conditions is not None:
             self._need_conditions(key)
-        supported.keepable(key, options, sidecar=self.metadata == "sidecar")
-        intake = Intake.of(source, options)
+        sidecar = self.metadata == "sidecar"
+        supported.keepable(key, options, sidecar=sidecar)
+        intake = Intake.of(source, options, keeps=sidecar)
         with self._open_tree.draft(key) as draft:
             for piece in iter(intake.read, b""):
                 draft.write(piece)
-            label = Label.of(options, intake) if self.metadata == "sidecar" else None
+            label = Label.of(options, intake) if sidecar else None
             return self._commit(key, draft, label, options.conditions)
 
     def _commit(

@@ -31,6 +31,7 @@ from gateway.storage import (
     UploadQuery,
     range_of,
 )
+from gateway.storage.checksums import UNNAMED
 
 
 class MultipartView(View, Multipart):
@@ -52,7 +53,8 @@ class MultipartView(View, Multipart):
         uploads.check_number(number)
         begun = self.upload(key, upload).options
         encryption = part_encryption(begun.encryption, options.encryption)
-        checked = replace(options, checksums={**begun.checksums, **options.checksums})
+        checksums = {**(begun.checksums or UNNAMED), **options.checksums}
+        checked = replace(options, checksums=checksums)
         with self.writer.stored(source, checked, encryption, inline=False) as stored:
             intake, blob = stored.intake, stored.blob
 

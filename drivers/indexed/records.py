@@ -129,8 +129,11 @@ def pack_detail(options: Put, checksums: Mapping[str, str]) -> str:
         _SHORT.get(name, name): value for name, value in packed(options, _COLUMNS).items()
     }
     if checksums:
+        if not values and len(checksums) == 1 and options.checksum_type != "COMPOSITE":
+            (pair,) = checksums.items()
+            return '{{"c":{{"{}":"{}"}}}}'.format(*pair)  # as most have it; base64 is plain
         values["c"] = dict(checksums)
-        if options.checksum_type:
+        if options.checksum_type == "COMPOSITE":  # else it is of the full object
             values["k"] = options.checksum_type
     return _dump(values) if values else ""
 
@@ -173,14 +176,15 @@ def version_of(row: Row, *, versioned: bool) -> str | None:
 
 def info_of(row: Row, *, versioned: bool, parts: tuple[Part, ...] = ()) -> ObjectInfo:
     detail = detail_of(row)
+    checksums = detail.get("c", NOTHING)
     return ObjectInfo(
         key=row.key,
         size=row.size,
         etag=row.etag,
         modified=row.modified,
         version=version_of(row, versioned=versioned),
-        checksums=detail.get("c", NOTHING),
-        checksum_type=detail.get("k"),
+        checksums=checksums,
+        checksum_type=detail.get("k", "FULL_OBJECT") if checksums else None,
         parts=parts,
         content_type=row.content_type,
         storage_class=row.storage_class,
@@ -200,7 +204,7 @@ def new_info(
         modified=row.modified,
         version=version_of(row, versioned=versioned),
         checksums=checksums,
-        checksum_type=options.checksum_type if checksums else None,
+        checksum_type=(options.checksum_type or "FULL_OBJECT") if checksums else None,
         **carried(options),
     )
 

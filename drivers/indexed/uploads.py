@@ -39,7 +39,14 @@ from gateway.storage import (
     Put,
     Upload,
 )
-from gateway.storage.checksums import composite, etag_of_parts, full_object, matches
+from gateway.storage.checksums import (
+    FULL_OBJECT_ONLY,
+    UNNAMED,
+    composite,
+    etag_of_parts,
+    full_object,
+    matches,
+)
 from gateway.storage.objects import ChecksumType
 
 REMEMBERED = 24 * 3_600_000
@@ -282,12 +289,13 @@ def _checksums(
 ) -> tuple[dict[str, str], ChecksumType | None]:
     """The object's checksums from those of its parts, compared with what is declared."""
     computed: dict[str, str] = {}
+    algorithms = begun.checksums or UNNAMED
     kind: ChecksumType = (
         options.checksum_type
         or begun.checksum_type
-        or ("FULL_OBJECT" if "CRC64NVME" in begun.checksums else "COMPOSITE")
+        or ("COMPOSITE" if FULL_OBJECT_ONLY.isdisjoint(algorithms) else "FULL_OBJECT")
     )
-    for algorithm in begun.checksums:
+    for algorithm in algorithms:
         values = [part.checksums.get(algorithm) for part in kept]
         texts = [value for value in values if value is not None]
         if len(texts) < len(kept):
@@ -299,7 +307,7 @@ def _checksums(
             computed[algorithm] = composite(algorithm, texts)
     for algorithm, declared in options.checksums.items():
         value = computed.get(algorithm, "")
-        if value.partition("-")[0] != declared.partition("-")[0]:
+        if declared != (value if "-" in declared else value.partition("-")[0]):
             raise BadDigest(algorithm=algorithm, declared=declared, computed=value, kept=True)
     return computed, kind if computed else None
 

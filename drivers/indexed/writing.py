@@ -35,7 +35,8 @@ class Writer:
         if encryption is not None:
             refuse_kms(encryption)
         crcs = Crcs() if self._space.blobs.checked and encryption is None else None
-        intake = Intake.of(source, options, NOTHING if crcs is None else {"CRC32": crcs})
+        hashers = NOTHING if crcs is None else {"CRC32": crcs}
+        intake = Intake.of(source, options, hashers, keeps=True)
         blob = self._store(intake, crcs, encryption, inline=inline)
         return Stored(intake, blob, self._space.blobs)
 

@@ -12,6 +12,7 @@ from drivers.s3.copying import Copying, named_version, result_of, source_about, 
 from drivers.s3.documents import fields, number
 from drivers.s3.properties import (
     CHECKSUM,
+    algorithm_of,
     checksums_of,
     etag_of,
     parse_iso,
@@ -83,10 +84,10 @@ class S3Multipart(Writing, Uploads, Copying, Multipart):
         if found is not None:
             return found
         row = fields(self._parts_page(key, upload, 0, 1))
-        algorithm = row.get("ChecksumAlgorithm", "")
+        checksums, kind = algorithm_of(row)
         options = Put(
-            checksums={algorithm: ""} if algorithm else NOTHING,
-            checksum_type=row.get("ChecksumType") or None,  # type: ignore[arg-type]  # S3's own words
+            checksums=checksums,
+            checksum_type=kind,
             storage_class=row.get("StorageClass", "") or "STANDARD",
         )
         return self.known.keep(Upload(id=upload, key=key, begun=0, options=options))

@@ -83,6 +83,16 @@ def checksums_of(headers: Headers) -> tuple[Mapping[str, str], Any]:
     return found, kind
 
 
+def algorithm_of(row: Mapping[str, str]) -> tuple[Mapping[str, str], Any]:
+    """(the checksum of an upload's parts, as what is to be computed; the type of the whole).
+    Of an upload that has none S3 says `null`, in so many letters."""
+    name = row.get("ChecksumAlgorithm", "")
+    if name not in CHECKSUMS:
+        return NOTHING, None
+    kind = row.get("ChecksumType")
+    return {name: ""}, kind if kind in ("FULL_OBJECT", "COMPOSITE") else None
+
+
 def encryption_of(headers: Headers) -> Encryption | None:
     if f"{CUSTOMER}algorithm" in headers:
         return Encryption(kind="customer", key_md5=headers.get(f"{CUSTOMER}key-md5", ""))

@@ -14,9 +14,9 @@ from threading import Lock
 from drivers.s3 import documents
 from drivers.s3.documents import fields
 from drivers.s3.listing import Listing, Marker, check_order, follows, named
-from drivers.s3.properties import parse_iso
+from drivers.s3.properties import algorithm_of, parse_iso
 from drivers.s3.steps import Steps
-from gateway.storage import NOTHING, Put, Upload, UploadPage, UploadQuery
+from gateway.storage import Put, Upload, UploadPage, UploadQuery
 from gateway.storage.paging import LIMIT
 
 _MOST_KNOWN = 10_000
@@ -98,13 +98,14 @@ class Uploads(Listing):
         known = self.known.get(key, row.get("UploadId", ""))
         if known is not None and known.begun:
             return known
-        algorithm = row.get("ChecksumAlgorithm", "")
+        checksums, kind = algorithm_of(row)
         return Upload(
             id=row.get("UploadId", ""),
             key=key,
             begun=parse_iso(row.get("Initiated", "")),
             options=Put(
-                checksums={algorithm: ""} if algorithm else NOTHING,
+                checksums=checksums,
+                checksum_type=kind,
                 storage_class=row.get("StorageClass", "") or "STANDARD",
             ),
         )

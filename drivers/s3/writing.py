@@ -34,11 +34,12 @@ from gateway.storage import (
     Versioning,
     carried,
 )
+from gateway.storage.checksums import WIDTHS
 from gateway.storage.types import Checksum
 
 _NAMED = "x-amz-sdk-checksum-algorithm"
-_SUM_LENGTH = {"CRC32": 8, "CRC32C": 8, "CRC64NVME": 12, "SHA1": 28, "SHA256": 44}
-"""Characters of each checksum in base64."""
+_CHECKED_EVERYWHERE = frozenset({"CRC32", "CRC32C", "SHA1", "SHA256"})
+"""What every server that has checksums compares; of later ones some know nothing."""
 
 
 class Sent(NamedTuple):
@@ -117,11 +118,12 @@ class Writing(Deleting):
         self, source: Readable, options: Put, size: int, checksum: tuple[str, Checksum] | None
     ) -> Sent:
         """What the upstream checks anyway is not hashed here too: the SHA-256 that the client
-        signed, and a checksum that came with the headers."""
+        signed, and a checksum that came with the headers, if all servers know it."""
         payload = options.digests.get("SHA256")
         given = checksum is not None and isinstance(checksum[1], str) and bool(checksum[1])
         digests = {k: v for k, v in options.digests.items() if k != "SHA256"}
-        kept = NOTHING if given else options.checksums
+        trusted = given and not _CHECKED_EVERYWHERE.isdisjoint(options.checksums)
+        kept = NOTHING if trusted else options.checksums
         checked = payload is not None or checksum is not None
         intake = Intake(source, size=size, checksums=kept, digests=digests, md5=not checked)
         headers: Headers = {}
@@ -193,7 +195,7 @@ def _checksum_headers(checksums: Mapping[str, str]) -> Headers:
 
 
 def _trailer(algorithm: str) -> tuple[str, int]:
-    return CHECKSUM + algorithm.lower(), _SUM_LENGTH[algorithm]
+    return CHECKSUM + algorithm.lower(), (WIDTHS[algorithm] + 2) // 3 * 4
 
 
 def _value_of(intake: Intake, algorithm: str) -> Callable[[], str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.storage.bodies import PIECE, Readable
-from gateway.storage.checksums import HASHERS, Hasher, decode, encode
+from gateway.storage.checksums import HASHERS, UNNAMED, Hasher, decode, encode
 from gateway.storage.errors import BadDigest, IncompleteBody, InvalidPart, InvalidRange, TooLarge
 from gateway.storage.objects import NOTHING, ObjectInfo, carried
 from gateway.storage.types import Checksum, Get, Put, Range
@@ -123,11 +123,20 @@ class Intake:
         self.checksums: Mapping[str, str] = NOTHING
 
     @classmethod
-    def of(cls, source: Readable, options: Put, hashers: Mapping[str, Hasher] = NOTHING) -> Intake:
+    def of(
+        cls,
+        source: Readable,
+        options: Put,
+        hashers: Mapping[str, Hasher] = NOTHING,
+        *,
+        keeps: bool = False,
+    ) -> Intake:
+        """A body as `options` say of it. `keeps`: the driver keeps checksums, so one is
+        computed of a body that comes without (`checksums.UNNAMED`)."""
         return cls(
             source,
             size=options.size,
-            checksums=options.checksums,
+            checksums=options.checksums or (UNNAMED if keeps else NOTHING),
             digests=options.digests,
             hashers=hashers,
         )

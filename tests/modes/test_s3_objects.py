@@ -267,7 +267,7 @@ def test_checksums_are_checked_kept_and_said(s3: Served, bucket: str) -> None:
             {"x-amz-checksum-crc32": "AAAAAA==", "x-amz-checksum-crc32c": "AAAAAA=="},
             "InvalidRequest",
         ),
-        ({"x-amz-checksum-sha512": "AAAA"}, "NotImplemented"),
+        ({"x-amz-checksum-sha512": "AAAA"}, "InvalidRequest"),
         ({"x-amz-sdk-checksum-algorithm": "CRC32"}, "InvalidRequest"),
         (
             {"x-amz-sdk-checksum-algorithm": "SHA1", "x-amz-checksum-crc32": "AAAAAA=="},

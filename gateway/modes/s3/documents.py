@@ -11,7 +11,7 @@ from gateway.modes.s3 import grants
 from gateway.modes.s3.parsing import CHECKSUM_ELEMENTS
 from gateway.modes.s3.replies import quoted
 from gateway.modes.s3.wire import iso
-from gateway.storage import Deleted, ObjectInfo, Part, Upload
+from gateway.storage import Deleted, ObjectInfo, Part, Put, Upload
 
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 
@@ -42,6 +42,11 @@ class People:
             written = f"<{element_name}>{self.inner(account)}</{element_name}>"
             self._written[element_name, account] = written
         return written
+
+
+def sums_of(info: ObjectInfo, part: Part) -> Mapping[str, str]:
+    """Of a part's checksums the one that the object has."""
+    return {name: text for name, text in part.checksums.items() if name in info.checksums}
 
 
 def checksums(found: Mapping[str, str]) -> str:
@@ -127,11 +132,19 @@ def completed(location: str, bucket: str, info: ObjectInfo) -> bytes:
     )
 
 
-def part(one: Part) -> str:
+def algorithm(options: Put) -> str:
+    """What the parts of an upload have, and the whole: `null` when it began without."""
+    return element("ChecksumAlgorithm", next(iter(options.checksums), "null")) + element(
+        "ChecksumType", options.checksum_type or "null"
+    )
+
+
+def part(one: Part, told: Mapping[str, str]) -> str:
+    """`told`: of its checksums."""
     return (
         f"<Part><PartNumber>{one.number}</PartNumber>"
         f"<LastModified>{iso(one.modified)}</LastModified>"
-        f"{element('ETag', quoted(one.etag))}<Size>{one.size}</Size>{checksums(one.checksums)}"
+        f"{element('ETag', quoted(one.etag))}<Size>{one.size}</Size>{checksums(told)}"
         "</Part>"
     )
 
@@ -180,7 +193,7 @@ def _object_parts(info: ObjectInfo, after: int, limit: int) -> str:
     page = later[:limit]
     rows = "".join(
         f"<Part><PartNumber>{one.number}</PartNumber><Size>{one.size}</Size>"
-        f"{checksums(one.checksums)}</Part>"
+        f"{checksums(sums_of(info, one))}</Part>"
         for one in page
     )
     return (

@@ -10,8 +10,8 @@ from gateway.modes import KEY_LIMIT
 from gateway.modes.s3 import headers, tags, wire
 from gateway.modes.s3.grants import NamedGrant
 from gateway.modes.s3.problems import S3Problem
-from gateway.storage import NOTHING, Conditions, Delete, PartRef
-from gateway.storage.checksums import CHECKSUMS
+from gateway.storage import NOTHING, Conditions, Delete, InvalidRequest, PartRef
+from gateway.storage.checksums import CHECKSUMS, decode
 from gateway.web.http_fields import matching
 
 if TYPE_CHECKING:
@@ -120,12 +120,29 @@ def _part(node: Element) -> PartRef:
     etag = wire.word_of(node, "ETag")
     if number is None or not etag:
         raise S3Problem("MalformedXML")
-    sums = {
-        name: text
-        for name, tag in CHECKSUM_ELEMENTS.items()
-        if len(node) > 2 and (text := wire.word_of(node, tag))
-    }
+    sums = _sums(node) if len(node) > 2 else NOTHING
     return PartRef(number=number, etag=etag.strip('"'), checksums=sums)
+
+
+def _sums(node: Element) -> Mapping[str, str]:
+    """The checksum of a part. Raises InvalidArgument for two, and for one that is no digest."""
+    found = {
+        name: text for name, tag in CHECKSUM_ELEMENTS.items() if (text := wire.word_of(node, tag))
+    }
+    try:
+        for name, text in found.items():
+            decode(name, text)
+        if len(found) < 2:
+            return found
+        given = "".join(f"{name}:{text};" for name, text in found.items())
+    except InvalidRequest:
+        given = text
+    raise S3Problem(
+        "InvalidArgument",
+        "Invalid Base64 or multiple checksums present in request",
+        ArgumentName="Checksum",
+        ArgumentValue=given,
+    )
 
 
 def acl(data: bytes) -> AclDocument:

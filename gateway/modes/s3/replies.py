@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from gateway.common import words
 from gateway.modes.s3 import redirects
 from gateway.storage import NULL_VERSION, Encryption, ObjectInfo
@@ -71,10 +73,14 @@ def _by_kms(used: Encryption) -> Headers:
     return said
 
 
+def sums(found: Mapping[str, str]) -> Headers:
+    return [(_CHECKSUMS[name], text) for name, text in found.items()]
+
+
 def checksums(info: ObjectInfo) -> Headers:
     if not info.checksums:
         return []
-    found = [(_CHECKSUMS[name], text) for name, text in info.checksums.items()]
+    found = sums(info.checksums)
     found.append(("x-amz-checksum-type", info.checksum_type or "FULL_OBJECT"))
     return found
 

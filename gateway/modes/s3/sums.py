@@ -6,21 +6,24 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import cast
 
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
-from gateway.storage import NOTHING, InvalidRequest
-from gateway.storage.checksums import CHECKSUMS, COMPOSITE_ONLY, FULL_OBJECT_ONLY, decode
+from gateway.storage import NOTHING, InvalidRequest, Part, PartRef, Upload
+from gateway.storage.checksums import (
+    CHECKSUMS,
+    COMPOSITE_ONLY,
+    FULL_OBJECT_ONLY,
+    UNNAMED,
+    decode,
+)
 from gateway.storage.objects import ChecksumType
 from gateway.storage.types import Checksum
 
 _HEADERS = tuple((name, f"HTTP_X_AMZ_CHECKSUM_{name}") for name in CHECKSUMS)
-_UNKNOWN = frozenset(
-    f"HTTP_X_AMZ_CHECKSUM_{name}" for name in ("SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128")
-)
 _TRAILERS = {f"x-amz-checksum-{name.lower()}": name for name in CHECKSUMS}
 
 
@@ -51,8 +54,6 @@ def of_whole(request: S3Request) -> Mapping[str, str]:
 def _one(request: S3Request) -> Mapping[str, str]:
     environ = request.environ
     found = {name: environ[key].strip() for name, key in _HEADERS if key in environ}
-    if not environ.keys().isdisjoint(_UNKNOWN):
-        raise S3Problem("NotImplemented", "Checksums are CRC32, CRC32C, CRC64NVME, SHA1, SHA256.")
     if len(found) > 1:
         raise several()
     return found or NOTHING
@@ -160,3 +161,63 @@ def of_upload(request: S3Request) -> tuple[Mapping[str, str], ChecksumType | Non
             " algorithm.",
         )
     return algorithms, kind or usual
+
+
+# parts
+
+
+def check_part(upload: Upload, sent: Mapping[str, object]) -> None:
+    """`sent` is what came with a part: that of its upload, and nothing only where the whole
+    is computed from bytes. Raises S3Problem."""
+    wanted = _algorithm(upload)
+    if not wanted or wanted in sent or not (sent or upload.options.checksum_type == "COMPOSITE"):
+        return
+    given = next(iter(sent), "null").lower()
+    raise S3Problem(
+        "InvalidRequest",
+        f"Checksum Type mismatch occurred, expected checksum Type: {wanted.lower()}, actual"
+        f" checksum Type: {given}",
+    )
+
+
+def check_complete(upload: Upload, parts: Sequence[PartRef], kind: ChecksumType | None) -> None:
+    """`kind` is what the request says of the whole. Raises S3Problem."""
+    wanted = _algorithm(upload)
+    begun = (upload.options.checksum_type if wanted else None) or "FULL_OBJECT"
+    if kind and kind != begun:
+        raise S3Problem(
+            "InvalidRequest",
+            f"The upload was created using the {begun} checksum mode. The complete request must"
+            " use the same checksum mode.",
+        )
+    for part in parts if wanted else ():
+        if wanted in part.checksums:
+            continue
+        for name in part.checksums:
+            raise S3Problem(
+                "BadDigest",
+                f"The {name.lower()} you specified for part {part.number} did not match what we"
+                " received.",
+            )
+        if begun == "COMPOSITE":
+            raise S3Problem(
+                "InvalidRequest",
+                f"The upload was created using a {wanted.lower()} checksum. The complete request"
+                " must include the checksum for each part. It was missing for part"
+                f" {part.number} in the request.",
+            )
+
+
+def _algorithm(upload: Upload) -> str:
+    return next(iter(upload.options.checksums), "")
+
+
+def of_part(upload: Upload, part: Part, sent: Collection[str] = ()) -> Mapping[str, str]:
+    """What is told of a part: the checksum that its upload declares, or what came with it; not
+    the one that is kept to compute that of the whole."""
+    told = upload.options.checksums.keys() | sent
+    return {
+        name: text
+        for name, text in part.checksums.items()
+        if name in told or (not upload.options.checksums and name not in UNNAMED)
+    }

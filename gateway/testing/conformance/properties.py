@@ -51,7 +51,7 @@ class PropertiesConformance(Conformance):
     def test_an_object_of_which_nothing_was_said_has_nothing(self, bench: Bench) -> None:
         info = bench.put("k", b"data")
         assert (info.headers, info.parts, info.owner) == ((), (), "")
-        assert not (info.metadata or info.tags or info.attributes or info.checksums)
+        assert not (info.metadata or info.tags or info.attributes)
         assert (info.protection, info.version) == (None, None)
 
     @pytest.mark.parametrize(

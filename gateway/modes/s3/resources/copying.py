@@ -231,7 +231,9 @@ def upload_part_copy(request: S3Request) -> Reply:
     if seen.info.version is not None:
         said.append(("x-amz-copy-source-version-id", seen.info.version))
     return xml(
-        documents.copied("CopyPartResult", part.etag, part.modified, part.checksums, ""),
+        documents.copied(
+            "CopyPartResult", part.etag, part.modified, sums.of_part(upload, part), ""
+        ),
         headers=said,
     )
 

@@ -299,13 +299,11 @@ def _uploads(request: S3Request, limit: int, marker: str, upload: str) -> Upload
 
 def _upload(one: Upload, writing: _Writing) -> str:
     options = one.options
-    algorithm = next(iter(options.checksums), "")
     return (
         f"<Upload><Key>{writing.key(one.key)}</Key>{element('UploadId', one.id)}"
         f"{writing.people.named('Initiator', options.owner)}"
         f"{writing.people.named('Owner', options.owner)}"
         f"<StorageClass>{options.storage_class}</StorageClass>"
         f"<Initiated>{iso(one.begun)}</Initiated>"
-        f"{optional('ChecksumAlgorithm', algorithm)}"
-        f"{optional('ChecksumType', options.checksum_type or '')}</Upload>"
+        f"{documents.algorithm(options)}</Upload>"
     )

@@ -4,7 +4,9 @@ space would keep a connection alive for a store that takes long)."""
 
 from __future__ import annotations
 
-from gateway.common.xml import document, element, flag, optional
+from contextlib import suppress
+
+from gateway.common.xml import document, element, flag
 from gateway.modes.s3 import bodies, documents, encryption, headers, parsing, replies, sums
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Headers, Reply, xml
@@ -12,7 +14,7 @@ from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.resources import parameters
 from gateway.modes.s3.resources.encryption import by_default
 from gateway.modes.s3.wire import whole_number
-from gateway.storage import Complete, Part, Put, Upload
+from gateway.storage import Complete, NoSuchUpload, Part, Put, Upload
 from gateway.web import http_fields
 
 SMALLEST_PART = 5 << 20
@@ -38,14 +40,12 @@ def upload_part(request: S3Request) -> Reply:
     key = encryption.for_reading(request)
     upload = access.upload(request.key, parameters.upload_id(request))
     body = bodies.receive(request)
+    sums.check_part(upload, body.checksums)
     options = Put(size=body.size, checksums=body.checksums, digests=body.digests, encryption=key)
     part = access.put_part(request.key, upload.id, number, body.source, options)
     used = replies.encryption(upload.options.encryption)
-    return Reply(200, [("etag", replies.quoted(part.etag)), *_sums(part), *used])
-
-
-def _sums(part: Part) -> Headers:
-    return [(f"x-amz-checksum-{name.lower()}", text) for name, text in part.checksums.items()]
+    told = replies.sums(sums.of_part(upload, part, body.checksums))
+    return Reply(200, [("etag", replies.quoted(part.etag)), *told, *used])
 
 
 def list_parts(request: S3Request) -> Reply:
@@ -68,9 +68,8 @@ def list_parts(request: S3Request) -> Reply:
             element("NextPartNumberMarker", found[-1].number if found else marker),
             element("MaxParts", limit),
             flag("IsTruncated", more),
-            optional("ChecksumAlgorithm", next(iter(options.checksums), "")),
-            optional("ChecksumType", options.checksum_type or ""),
-            *[documents.part(one) for one in found],
+            documents.algorithm(options),
+            *[documents.part(one, sums.of_part(upload, one)) for one in found],
         )
     )
 
@@ -90,6 +89,7 @@ def complete_multipart_upload(request: S3Request) -> Reply:
     access = request.access
     request.require()
     data = bodies.document(request, limit=bodies.COMPLETE_LIMIT, summed=False)
+    parts, upload = parsing.complete(data), parameters.upload_id(request)
     options = Complete(
         conditions=http_fields.write_conditions(request.environ),
         min_part=SMALLEST_PART,
@@ -98,9 +98,9 @@ def complete_multipart_upload(request: S3Request) -> Reply:
         checksum_type=sums.type_named(request),
         encryption=encryption.for_reading(request),
     )
-    info = access.complete(
-        request.key, parameters.upload_id(request), parsing.complete(data), options
-    )
+    with suppress(NoSuchUpload):  # it may be complete, and be asked to say so again
+        sums.check_complete(access.upload(request.key, upload), parts, options.checksum_type)
+    info = access.complete(request.key, upload, parts, options)
     said = replies.new_version(info) + replies.encryption(info.encryption)
     return xml(documents.completed(request.location, request.bucket, info), headers=said)
 

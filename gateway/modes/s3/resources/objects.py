@@ -167,9 +167,9 @@ def _checksums(info: ObjectInfo, want: Get) -> Headers:
     if want.part is None or not info.parts:
         return replies.checksums(info)
     part = next((one for one in info.parts if one.number == want.part), None)
-    if part is None or not part.checksums:
+    if part is None:
         return []
-    return replies.checksums(replace(info, checksums=part.checksums))
+    return replies.checksums(replace(info, checksums=documents.sums_of(info, part)))
 
 
 def _overrides(request: S3Request) -> Headers:
