@@ -300,7 +300,9 @@ def test_trailers_must_be_those_declared(trailers: str) -> None:
 def test_signed_trailers_need_their_signature_and_signed_chunks_take_no_trailer() -> None:
     body = framed(b"abc", "signed+trailer")
     bare = body[: body.index(SIGNATURE.encode())] + b"\r\n"
-    assert refused(bare, "signed+trailer", 3).code == "MalformedTrailerError"
+    assert refused(bare, "signed+trailer", 3).code == "IncompleteBody"
+    short = body.replace(b"\r\n\r\n", b"0\r\n\r\n")
+    assert refused(short, "signed+trailer", 3).code == "IncompleteBody"
     assert refused(body, "signed", 3).code == "MalformedTrailerError"
 
 

@@ -17,13 +17,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gateway.modes import Gateway, WSGIApp
-from gateway.modes.s3 import cross_origin, errors, hoisted
+from gateway.modes.s3 import bodies, cross_origin, errors, hoisted
 from gateway.modes.s3.auth import Authenticated, SignedRequest, authenticate
 from gateway.modes.s3.operations import FORM, NOT_HERE, TABLE, Handler, Operation
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply
 from gateway.modes.s3.request import S3Request, Scope, signed_hosts
-from gateway.storage import Busy, Corrupt, Readable, StorageError
+from gateway.storage import Busy, Corrupt, NoSuchStore, Readable, StorageError
 from gateway.web.replies import send
 from gateway.web.request_head import known_variable
 
@@ -76,7 +76,11 @@ class S3Application:
             operation = find_operation(request)  # a header may choose it
             record.operation = operation.name
         request.action = operation.action
-        return operation.handler(request)
+        try:
+            return operation.handler(request)
+        except NoSuchStore:
+            bodies.check_signed(request)
+            raise
 
     def _refused(self, error: StorageError | S3Problem, environ: dict[str, Any]) -> Reply:
         path = _shown_path(environ)
@@ -93,7 +97,7 @@ class S3Application:
         self, error: StorageError | S3Problem, path: str, environ: dict[str, Any]
     ) -> tuple[str, Reply]:
         """(code, answer) of an error."""
-        return errors.reply(error, path, environ["gateway.request_id"])
+        return errors.reply(error, path, environ)
 
 
 def _admit(body: Readable, environ: dict[str, Any]) -> None:

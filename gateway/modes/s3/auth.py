@@ -29,6 +29,9 @@ from gateway.modes.s3.problems import S3Problem
 from gateway.storage import Secret
 from gateway.web.request_head import UNDERSCORE, header_name, variable
 
+LARGEST_HEAD = 8 << 10
+"""Characters of a request's query and signed headers together."""
+
 SIGNED_CHUNKS = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 SIGNED_CHUNKS_TRAILER = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
 UNSIGNED_CHUNKS_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
@@ -73,6 +76,8 @@ class Authenticated(NamedTuple):
 
 def authenticate(request: SignedRequest, keys: Keys, *, now_ms: int, region: str) -> Authenticated:
     """Who makes the request; `ANONYMOUS` when it does not say. Raises S3Problem."""
+    if len(request.query) > LARGEST_HEAD:
+        raise _too_large()
     parameters = claims.auth_parameters(request.query) if request.query else None
     authorization = request.environ.get("HTTP_AUTHORIZATION", "")
     if authorization and parameters:
@@ -81,6 +86,7 @@ def authenticate(request: SignedRequest, keys: Keys, *, now_ms: int, region: str
             "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter,"
             " Signature query string parameter or the Authorization header should be specified",
             ArgumentName="Authorization",
+            ArgumentValue=authorization,
         )
     if authorization:
         return _by_header(request, authorization, keys, now_ms, region)
@@ -143,6 +149,8 @@ def _verify(
     provided = given.encode("latin-1")
     for host in request.hosts:
         lines = headers.lines(request.environ, host)
+        if len(lines) + len(query) > LARGEST_HEAD:
+            raise _too_large()
         canonical = sigv4.canonical_request(
             request.method, path, query, lines, claim.signed, payload
         )
@@ -178,6 +186,10 @@ def _anonymous_payload(request: SignedRequest) -> str:
     if payload in _SIGNED_STREAMS:
         raise S3Problem("InvalidRequest", "Signed chunks need a signed request.")
     return _payload(payload)
+
+
+def _too_large() -> S3Problem:
+    return S3Problem("RequestHeaderSectionTooLarge", MaxSizeAllowed=str(LARGEST_HEAD))
 
 
 def no_tokens() -> S3Problem:

@@ -42,6 +42,9 @@ XML_LIMIT = 2 << 20
 COMPLETE_LIMIT = 8 << 20
 """10,000 parts with ETag and checksum are about 3 MiB as SDKs write them."""
 
+LOOKED_AT = 64 << 10
+"""Bytes of a body that is read though its request is refused."""
+
 _STREAMING = "STREAMING-"
 _OF_TRAILERS = ("HTTP_X_AMZ_TRAILER",)
 _OF_FRAMING = ("HTTP_X_AMZ_DECODED_CONTENT_LENGTH", *_OF_TRAILERS)
@@ -67,6 +70,7 @@ def receive(request: S3Request, *, limit: int = LARGEST_PUT, summed: bool = True
     payload = request.authenticated.payload
     framed = payload.startswith(_STREAMING)
     _refuse_contradiction(request.environ, payload, framed)
+    request.received = True
     body = _chunked(request, limit) if framed else _plain(request, payload, limit)
     if summed:
         body.checksums = sums.of_body(request, body.checksums)
@@ -178,6 +182,8 @@ def document(
     `checked`: Content-MD5 or a checksum must be there. Not `summed`: as for `receive`
     (in CompleteMultipartUpload they are the object's).
     """
+    if request.scope == "bucket" and request.authenticated.payload == UNSIGNED_CHUNKS_TRAILER:
+        raise S3Problem("InvalidRequest", "The value of x-amz-content-sha256 header is invalid.")
     if not request.environ.get("CONTENT_LENGTH") and not request.header(
         "x-amz-decoded-content-length"
     ):
@@ -192,6 +198,22 @@ def document(
         )
     intake = Intake(body.source, size=body.size, checksums=body.checksums, digests=body.digests)
     return b"".join(iter(intake.read, b""))
+
+
+def check_signed(request: S3Request) -> None:
+    """Of a request that is refused for where it goes: raise when its body, if it is small
+    and was not read, is not the one that was signed. The signature's part comes first."""
+    payload, environ = request.authenticated.payload, request.environ
+    if request.received or request.method not in ("PUT", "POST") or not _HEX.fullmatch(payload):
+        return
+    length = environ.get("CONTENT_LENGTH") or "0"
+    size = whole_number(length, 0, LOOKED_AT)
+    if size is None or "HTTP_EXPECT" in environ or "HTTP_TRANSFER_ENCODING" in environ:
+        return
+    source: Readable = environ["wsgi.input"] if size else BytesBody(b"")
+    intake = Intake(source, size=size, digests={"SHA256": encode(bytes.fromhex(payload))})
+    while intake.read():
+        pass
 
 
 def _received_document(request: S3Request, limit: int, summed: bool) -> Body:

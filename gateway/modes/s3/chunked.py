@@ -39,6 +39,9 @@ _LINE = re.compile(rb"([0-9a-fA-F]{1,16})[ \t]*(?:;[^\r\n]*)?")
 _SIGNED_LINE = re.compile(rb"([0-9a-fA-F]{1,16})[ \t]*;[ \t]*chunk-signature=([0-9a-f]{64})")
 _TRAILER = re.compile(rb"([A-Za-z0-9-]+)[ \t]*:[ \t]*([\x21-\x7e]+)[ \t]*\r?")
 _SIGNATURE = "x-amz-trailer-signature"
+_SIGNATURE_LINE = re.compile(
+    rb"(?:^|\n)x-amz-trailer-signature[ \t]*:[ \t]*[0-9a-f]{64}[ \t]*\r?\n", re.I
+)
 
 
 def trailer_names(header: str) -> tuple[str, ...]:
@@ -159,7 +162,10 @@ class ChunkedReader:
     def _finish(self) -> None:
         if self._left:
             raise _incomplete("The chunks have fewer bytes than x-amz-decoded-content-length.")
-        values = _parsed(self._rest())
+        rest = self._rest()
+        if self._signer is not None and self._declared and not _SIGNATURE_LINE.search(rest):
+            raise _incomplete("The signature of the trailers is missing, or is none.")
+        values = _parsed(rest)
         if self._signer is not None:
             self._check_chunk(self._signer)
         given = values.pop(_SIGNATURE, "") if self._signer is not None else ""

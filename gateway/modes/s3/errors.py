@@ -7,6 +7,7 @@ here; a test holds that.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from gateway.common.xml import document, element, legible
 from gateway.modes.s3 import replies
@@ -137,7 +138,7 @@ def _advice(error: StorageError) -> Mapping[str, str]:
     return {}
 
 
-def _details(error: StorageError) -> Mapping[str, str]:
+def _details(error: StorageError, environ: Mapping[str, Any]) -> Mapping[str, str]:
     if isinstance(error, NoSuchStore):
         return {"BucketName": error.name}
     if isinstance(error, NoSuchVersion):
@@ -147,7 +148,10 @@ def _details(error: StorageError) -> Mapping[str, str]:
     if isinstance(error, NotFound) and error.key:
         return {"Key": error.key}
     if isinstance(error, InvalidRange):
-        return {"ActualObjectSize": str(error.size)}
+        asked = environ.get("HTTP_RANGE", "")
+        return {"RangeRequested": asked, "ActualObjectSize": str(error.size)}
+    if isinstance(error, MethodNotAllowed):
+        return {"Method": environ["REQUEST_METHOD"], "ResourceType": "DeleteMarker"}
     if isinstance(error, PreconditionFailed):
         return {"Condition": error.condition}
     if isinstance(error, InvalidPart) and not isinstance(error, PartTooSmall):
@@ -199,8 +203,11 @@ _ALSO_HEADERS = (("Allow", "allow"), ("Region", "x-amz-bucket-region"))
 """Elements of the document that clients look for in a header: botocore, where to sign for."""
 
 
-def reply(error: StorageError | S3Problem, resource: str, request_id: str) -> tuple[str, Reply]:
-    """(code, answer). `resource` is the path asked for."""
+def reply(
+    error: StorageError | S3Problem, resource: str, environ: Mapping[str, Any]
+) -> tuple[str, Reply]:
+    """(code, answer) of the request. `resource` is the path asked for."""
+    request_id: str = environ["gateway.request_id"]
     if isinstance(error, S3Problem):
         code, message, details, headers = error.code, error.message, error.extra, Headers()
         for name, header in _ALSO_HEADERS:
@@ -208,7 +215,7 @@ def reply(error: StorageError | S3Problem, resource: str, request_id: str) -> tu
                 headers.append((header, text))
     else:
         code, message = code_of(error), message_of(error)
-        details, headers = {**_details(error), **_advice(error)}, _headers(error)
+        details, headers = {**_details(error, environ), **_advice(error)}, _headers(error)
     status = TABLE[code][0]
     if status == 304:
         return code, Reply(status, headers)

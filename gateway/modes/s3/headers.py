@@ -71,9 +71,20 @@ def deletion(found: Conditions | None, size: str | None, time: str | None) -> Co
         return found
     wanted_size = None if size is None else whole_number(size.strip(), 0, 1 << 62)
     wanted_time = None if time is None else parse_date(time)
-    if (size is not None and wanted_size is None) or (time is not None and wanted_time is None):
-        raise S3Problem("InvalidArgument", "A condition of the delete is malformed.")
+    if size is not None and wanted_size is None:
+        raise _malformed_condition("x-amz-if-match-size", size)
+    if time is not None and wanted_time is None:
+        raise _malformed_condition("x-amz-if-match-last-modified-time", time)
     return replace(found or Conditions(), if_size=wanted_size, if_modified=wanted_time)
+
+
+def _malformed_condition(name: str, text: str) -> S3Problem:
+    return S3Problem(
+        "InvalidArgument",
+        "A condition of the delete is malformed.",
+        ArgumentName=name,
+        ArgumentValue=text,
+    )
 
 
 # reading

@@ -116,10 +116,14 @@ def complete(data: bytes) -> list[PartRef]:
 
 
 def _part(node: Element) -> PartRef:
-    number = wire.whole_number(wire.word_of(node, "PartNumber"), 1, headers.MOST_PARTS)
-    etag = wire.word_of(node, "ETag")
+    text, etag = wire.word_of(node, "PartNumber"), wire.word_of(node, "ETag")
+    number = wire.whole_number(text.removeprefix("-"), 0, 1 << 31)
     if number is None or not etag:
         raise S3Problem("MalformedXML")
+    if text.startswith("-") or number == 0:
+        raise _part_number("PartNumber must be >= 1", text)
+    if number > headers.MOST_PARTS:
+        raise _part_number(f"PartNumber must be <= {headers.MOST_PARTS}", text)
     sums = _sums(node) if len(node) > 2 else NOTHING
     return PartRef(number=number, etag=etag.strip('"'), checksums=sums)
 
@@ -143,6 +147,10 @@ def _sums(node: Element) -> Mapping[str, str]:
         ArgumentName="Checksum",
         ArgumentValue=given,
     )
+
+
+def _part_number(message: str, text: str) -> S3Problem:
+    return S3Problem("InvalidArgument", message, ArgumentName="PartNumber", ArgumentValue=text)
 
 
 def acl(data: bytes) -> AclDocument:

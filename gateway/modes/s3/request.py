@@ -58,6 +58,7 @@ class S3Request:
         "method",
         "path",
         "query",
+        "received",
         "scope",
     )
 
@@ -70,6 +71,7 @@ class S3Request:
         self.authenticated = _ANONYMOUS
         self.action: Action | None = None
         self._access: Access | None = None
+        self.received = False  # its body
         try:
             self.path = request_head.path(environ)
             text = environ.get("QUERY_STRING", "")

@@ -76,7 +76,7 @@ class WebsiteApplication(S3Application):
         self, error: StorageError | S3Problem, path: str, environ: dict[str, Any]
     ) -> tuple[str, Reply]:
         """A page that says what is wrong, where the site has none."""
-        code, reply = errors.reply(error, path, environ["gateway.request_id"])
+        code, reply = errors.reply(error, path, environ)
         if reply.status == 304:
             return code, reply
         message = errors.message_of(error)

@@ -63,6 +63,7 @@ def behind_token(token: str) -> str:
         "InvalidArgument",
         "The continuation token provided is incorrect",
         ArgumentName="continuation-token",
+        ArgumentValue=token,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import compress
+
 from gateway.common.xml import document
 from gateway.modes.s3 import bodies, documents, errors, headers, parsing
 from gateway.modes.s3.replies import Reply, xml
@@ -37,12 +39,20 @@ def delete_objects(request: S3Request) -> Reply:
         raise Forbidden
     data = bodies.document(request, checked=True)
     wanted = parsing.delete_objects(data, bypass=_bypass(request))
-    results = access.delete_many(wanted.items)
+    names = access.service.names_version
+    named = [one.version is None or names(one.version) for _, one in wanted.items]
+    results = iter(access.delete_many(compress(wanted.items, named)))
     rows = [
-        _row(key, options, result, wanted.quiet)
-        for (key, options), result in zip(wanted.items, results, strict=True)
+        _row(*one, next(results), wanted.quiet) if good else _nameless(*one)
+        for one, good in zip(wanted.items, named, strict=True)
     ]
     return xml(document("DeleteResult", *rows))
+
+
+def _nameless(key: str, options: Delete) -> str:
+    """No version is called so."""
+    message = "Invalid version id specified"
+    return documents.not_removed(key, options.version, "InvalidArgument", message)
 
 
 def _row(key: str, options: Delete, result: Deleted | StorageError, quiet: bool) -> str:

@@ -14,7 +14,7 @@ from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.resources import parameters
 from gateway.modes.s3.resources.encryption import by_default
 from gateway.modes.s3.wire import whole_number
-from gateway.storage import Complete, NoSuchUpload, Part, Put, Upload
+from gateway.storage import Complete, NoSuchUpload, Part, PreconditionFailed, Put, Upload
 from gateway.web import http_fields
 
 SMALLEST_PART = 5 << 20
@@ -116,5 +116,22 @@ def _announced_size(request: S3Request) -> int | None:
 
 
 def abort_multipart_upload(request: S3Request) -> Reply:
-    request.access.abort(request.key, parameters.upload_id(request))
+    access, upload = request.access, parameters.upload_id(request)
+    if begun := request.header("x-amz-if-match-initiated-time"):
+        _check_begun(access.upload(request.key, upload, "abort"), begun, request.gateway.clock())
+    access.abort(request.key, upload)
     return Reply(204)
+
+
+def _check_begun(upload: Upload, text: str, now: int) -> None:
+    """A date to come is no condition, as in reads (RFC 9110 §13.1.3)."""
+    wanted = http_fields.parse_date(text)
+    if wanted is None:
+        raise S3Problem(
+            "InvalidArgument",
+            "The value of x-amz-if-match-initiated-time is no date.",
+            ArgumentName="x-amz-if-match-initiated-time",
+            ArgumentValue=text,
+        )
+    if wanted <= now and wanted // 1000 != upload.begun // 1000:
+        raise PreconditionFailed(key=upload.key, condition="x-amz-if-match-initiated-time")

@@ -40,7 +40,12 @@ _ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "Obj
 def put_object(request: S3Request) -> Reply:
     request.require()
     if request.query and "versionId" in request.query:
-        raise S3Problem("InvalidArgument", "This operation does not accept a version-id.")
+        raise S3Problem(
+            "InvalidArgument",
+            "This operation does not accept a version-id.",
+            ArgumentName="versionId",
+            ArgumentValue=request.query["versionId"],
+        )
     return Reply(200, replies.written(store(request, bodies.receive(request))))
 
 
@@ -186,6 +191,7 @@ def _overrides(request: S3Request) -> Headers:
                 "InvalidArgument",
                 "Header value cannot contain control characters.",
                 ArgumentName=f"response-{name}",
+                ArgumentValue=text,
             )
     return [(name, replies.value(text)) for name, text in found]
 

@@ -52,7 +52,9 @@ def marker_id(request: S3Request, name: str) -> str:
     encoding; so what no document can hold is refused."""
     text = request.param(name)
     if not carries(text):
-        raise S3Problem("InvalidArgument", "Invalid id specified", ArgumentName=name)
+        raise S3Problem(
+            "InvalidArgument", "Invalid id specified", ArgumentName=name, ArgumentValue=text
+        )
     return text
 
 
