@@ -680,3 +680,29 @@ def test_who_reads_no_further_is_no_mistake(folder: Path) -> None:
     done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writer)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+# keys for SSE-KMS
+
+
+def test_encryption_keys_are_added_rotated_disabled_and_listed(run: Run) -> None:
+    code, out, err = run("kms", "add", "photos", "--default")
+    assert (code, out) == (0, "The key photos is added.\n") and "was made now" in err
+    assert run("kms", "add", "a/b") == (0, "The key a/b is added.\n", "")
+    assert run("kms", "add", "a/b")[0] == 1
+    assert run("kms", "rotate", "photos")[1].startswith("The key photos has version 2 now")
+    assert run("kms", "disable", "a/b")[0] == 0
+
+    def rows() -> list[list[str]]:
+        return [line.split() for line in run("kms", "list")[1].splitlines()]
+
+    heading, first, second = rows()
+    assert heading == ["KEY", "VERSIONS", "MADE", "ROTATED", "STATE"]
+    assert (first[:2], first[3:]) == (["a/b", "1"], ["disabled"])
+    assert (second[:2], second[4:]) == (["photos", "2"], ["enabled,", "default"])
+    assert run("kms", "enable", "a/b")[0] == run("kms", "default", "a/b")[0] == 0
+    assert [row[-1] for row in rows()[1:]] == ["default", "enabled"]
+    for command in ("rotate", "disable", "enable", "default"):
+        code, _, err = run("kms", command, "none")
+        assert (code, err) == (1, "gateway: There is no encryption key 'none'.\n")
+    assert run("kms", "add", "alias/x")[0] == 2

@@ -16,7 +16,7 @@ import pytest
 
 from gateway.access.identity import Account
 from gateway.commands import main
-from gateway.config import Binding, CatalogOptions, Key, ServerOptions, WebhookOptions
+from gateway.config import Binding, CatalogOptions, Key, KmsOptions, ServerOptions, WebhookOptions
 from gateway.plugins.finding import OURS, Plugins, hook_names
 from gateway.plugins.options import options_of
 from gateway.storage import CAPABILITIES, StorageError
@@ -32,6 +32,7 @@ CONFIGURATION = DOCUMENTS["docs/configuration.md"]
 TABLES: dict[str, type] = {
     "## `[server]`": ServerOptions,
     "## `[catalog]`": CatalogOptions,
+    "## `[kms]`": KmsOptions,
     "## `[[accounts]]`": Account,
     "## `[[keys]]`": Key,
     "## `[[bindings]]`": Binding,

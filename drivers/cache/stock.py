@@ -23,7 +23,7 @@ from drivers.indexed.batch import Transaction
 from drivers.indexed.blobs import Blob
 from drivers.indexed.blocks import Crcs, decrypted, encrypted, plain_range, verified
 from drivers.indexed.cipher import BLOCK as BLOB_BLOCK
-from drivers.indexed.cipher import Cipher, new_cipher, open_cipher
+from drivers.indexed.cipher import Cipher, Sealing
 from drivers.indexed.space import FileSpace, MemorySpace, Space
 from gateway.common import looking
 from gateway.storage import Corrupt, Encryption, IteratorBody, Secret, WrongKey, read_full
@@ -90,7 +90,7 @@ class Stock:
     """`limit` is what may be stored; `eviction.Evictor` makes room below it."""
 
     def __init__(self, space: Space, *, limit: int, master: Secret | None) -> None:
-        self.space, self.limit, self._master = space, limit, master
+        self.space, self.limit, self._sealing = space, limit, Sealing(master)
         self.shared = isinstance(space, FileSpace)
         """Other processes have it too."""
         self.total = 0
@@ -169,7 +169,7 @@ class Stock:
 
     def _cipher(self, seal: bytes) -> Cipher:
         try:
-            return open_cipher(seal, Encryption(), self._master)
+            return self._sealing.open(seal, Encryption())
         except WrongKey as error:  # the gateway's own is another now
             raise Corrupt("A block is encrypted under a key that is gone.") from error
 
@@ -179,7 +179,7 @@ class Stock:
         """A block that the index does not know yet. `sealed`: encrypted."""
         size, seal, cipher = sum(map(len, pieces)), b"", None
         if sealed:
-            cipher, seal = new_cipher(Encryption(), self._master)
+            cipher, seal = self._sealing.new(Encryption())
         crcs = Crcs()
         blocks = _blocks(pieces, cipher)
         if cipher is None and self.space.blobs.checked:

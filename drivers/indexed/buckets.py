@@ -61,7 +61,7 @@ class BucketsView(View, Buckets):
         if service is None:
             raise NoSuchStore(name=name)
         view = self.new_view()
-        view.attach(self.space, service, self.master)
+        view.attach(self.space, service, self.sealing)
         view.reader, view.writer = self.reader, self.writer
         return view
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from drivers.indexed import uploads
-from drivers.indexed.cipher import refuse_kms
 from drivers.indexed.listing import list_uploads
 from drivers.indexed.reading import Found
 from drivers.indexed.records import Piece, info_of, pack_upload, unpack_pieces, within
@@ -36,7 +35,7 @@ from gateway.storage.checksums import UNNAMED
 
 class MultipartView(View, Multipart):
     def begin(self, key: str, options: Put = Put()) -> Upload:
-        refuse_kms(options.encryption)
+        options = self.named(options)
         text = pack_upload(options)
 
         def operation(shelf: Shelf) -> Upload:

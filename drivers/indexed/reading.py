@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from drivers.indexed.blocks import check, decrypted, plain_range
-from drivers.indexed.cipher import Cipher, open_cipher
+from drivers.indexed.cipher import Cipher, Sealing
 from drivers.indexed.records import (
     DAMAGED,
     Piece,
@@ -34,7 +34,6 @@ from gateway.storage import (
     ObjectInfo,
     Opened,
     Readable,
-    Secret,
     Store,
     WrongKey,
     range_of,
@@ -131,7 +130,7 @@ def check_encryption(info: ObjectInfo, given: Encryption | None) -> Encryption |
     """How to decrypt: the object's encryption, with the customer's key that was given."""
     kept = info.encryption
     customer = given is not None and given.kind == "customer"
-    if kept is None or kept.kind == "managed":
+    if kept is None or kept.kind != "customer":
         if customer:
             raise WrongKey("The object is not encrypted with a customer's key.", key=info.key)
         return kept
@@ -145,10 +144,10 @@ def check_encryption(info: ObjectInfo, given: Encryption | None) -> Encryption |
 class Reader:
     """Opens the bytes of what was found. `verify`: check each block that is read."""
 
-    __slots__ = ("_master", "_space", "_verify")
+    __slots__ = ("_sealing", "_space", "_verify")
 
-    def __init__(self, space: Space, master: Secret | None, *, verify: bool) -> None:
-        self._space, self._master, self._verify = space, master, verify
+    def __init__(self, space: Space, sealing: Sealing, *, verify: bool) -> None:
+        self._space, self._sealing, self._verify = space, sealing, verify
 
     def open(self, found: Found, start: int, length: int, key: Encryption | None) -> Readable:
         """Raises what is wrong with the first block: later it could only cut the answer."""
@@ -193,7 +192,7 @@ class Reader:
     def _cipher(self, seal: bytes | None, key: Encryption | None) -> Cipher | None:
         if seal is None:
             return None
-        return open_cipher(seal, key or Encryption(), self._master)
+        return self._sealing.open(seal, key or Encryption())
 
     def _through(
         self, pieces: list[Piece], start: int, length: int, key: Encryption | None

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 from drivers.indexed.reading import check_encryption
 from drivers.indexed.records import Row
 from drivers.indexed.rows import ContentMaker, share
 from gateway.storage import Encryption, ObjectInfo, Put, WrongKey
-
-_MANAGED = Encryption()
 
 
 def sharing(row: Row) -> ContentMaker:
@@ -18,10 +17,15 @@ def sharing(row: Row) -> ContentMaker:
 
 def shareable(info: ObjectInfo, encryption: Encryption | None) -> bool:
     """Whether the stored bytes serve as they are: both plain, or both under the gateway's
-    own key (each blob brings its own, sealed)."""
-    if info.encryption is None:
-        return encryption is None
-    return info.encryption == _MANAGED and encryption == _MANAGED
+    own key or the same of the key service's (each blob brings its own, sealed)."""
+    if info.encryption is None or encryption is None:
+        return info.encryption is encryption
+    return info.encryption.kind != "customer" and _seal(info.encryption) == _seal(encryption)
+
+
+def _seal(encryption: Encryption) -> Encryption:
+    """What of it the seal of a blob depends on."""
+    return replace(encryption, bucket_key=None)
 
 
 def kept_checksums(info: ObjectInfo, options: Put) -> dict[str, str] | None:
@@ -34,7 +38,7 @@ def kept_checksums(info: ObjectInfo, options: Put) -> dict[str, str] | None:
 
 def part_encryption(begun: Encryption | None, given: Encryption | None) -> Encryption | None:
     """The encryption of a part: as the upload began, with the customer's key given now."""
-    if begun is None or begun.kind == "managed":
+    if begun is None or begun.kind != "customer":
         if given is not None and given.kind == "customer":
             raise WrongKey("The upload was not begun with a customer's key.")
         return begun

@@ -123,6 +123,7 @@ class IndexedStore(MultipartView, BucketsView, Writable, Copies, Labels, Protect
     def copy(
         self, source: Any, source_key: str, key: str, want: Get = Get(), options: Put = Put()
     ) -> ObjectInfo:
+        options = self.named(options)
         info = source.lookup(source_key, want.version).info
         if not shareable(info, options.encryption) or kept_checksums(info, options) is None:
             return self._copy_bytes(source, source_key, key, want, options)

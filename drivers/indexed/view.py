@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from drivers.indexed.batch import Transaction
+from drivers.indexed.cipher import Sealing
 from drivers.indexed.listing import list_objects, list_versions
 from drivers.indexed.reading import Reader, ReadingView
 from drivers.indexed.rows import is_version
@@ -30,7 +31,6 @@ from gateway.storage import (
     NoSuchStore,
     Scrubbed,
     Scrubs,
-    Secret,
     Stats,
     Versioning,
     VersionPage,
@@ -42,21 +42,19 @@ INLINE_LIMIT = 64 * 1024
 
 
 class View(ReadingView, WritingView, Listable, Versions, Changes, Measures, Scrubs):
-    master: Secret | None
-
     def attach(
         self,
         space: Space,
         service: int,
-        master: Secret | None,
+        sealing: Sealing,
         *,
         inline_limit: int = INLINE_LIMIT,
         verify: bool = False,
     ) -> None:
         """Become a view on `service`; 0 for the buckets as a whole."""
-        self.space, self.service, self.master = space, service, master
-        self.reader = Reader(space, master, verify=verify)
-        self.writer = Writer(space, master, inline_limit=inline_limit)
+        self.space, self.service, self.sealing = space, service, sealing
+        self.reader = Reader(space, sealing, verify=verify)
+        self.writer = Writer(space, sealing, inline_limit=inline_limit)
 
     def row(self, execute: Callable[..., Any], columns: str) -> Any:
         """Columns of the service's row. Raises `NoSuchStore`."""

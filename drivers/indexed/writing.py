@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 from drivers.indexed.batch import Room, Transaction, Uncertain
 from drivers.indexed.blobs import Blob, Blobs
 from drivers.indexed.blocks import Crcs, encrypted
-from drivers.indexed.cipher import BLOCK, new_cipher, refuse_kms
+from drivers.indexed.cipher import BLOCK, Sealing
 from drivers.indexed.records import new_info, pack_detail
 from drivers.indexed.rows import new_content
 from drivers.indexed.shelf import Draft, Shelf
 from drivers.indexed.space import Space
-from gateway.storage import NOTHING, Encryption, Intake, ObjectInfo, Put, Readable, Secret
+from gateway.storage import NOTHING, Encryption, Intake, ObjectInfo, Put, Readable
 
 T = TypeVar("T")
 
@@ -23,17 +24,15 @@ T = TypeVar("T")
 class Writer:
     """Stores bodies. Those of at most `inline_limit` bytes are to lie in the index."""
 
-    __slots__ = ("_inline_limit", "_master", "_space")
+    __slots__ = ("_inline_limit", "_sealing", "_space")
 
-    def __init__(self, space: Space, master: Secret | None, *, inline_limit: int) -> None:
-        self._space, self._master, self._inline_limit = space, master, inline_limit
+    def __init__(self, space: Space, sealing: Sealing, *, inline_limit: int) -> None:
+        self._space, self._sealing, self._inline_limit = space, sealing, inline_limit
 
     def stored(
         self, source: Readable, options: Put, encryption: Encryption | None, *, inline: bool = True
     ) -> Stored:
         """All of the source, checked and durable."""
-        if encryption is not None:
-            refuse_kms(encryption)
         crcs = Crcs() if self._space.blobs.checked and encryption is None else None
         hashers = NOTHING if crcs is None else {"CRC32": crcs}
         intake = Intake.of(source, options, hashers, keeps=True)
@@ -52,7 +51,7 @@ class Writer:
         blocks = iter(partial(intake.read_full, BLOCK), b"") if data is None else iter((data,))
         seal = b""
         if encryption is not None:
-            cipher, seal = new_cipher(encryption, self._master)
+            cipher, seal = self._sealing.new(encryption)
             blocks = encrypted(blocks, cipher)
             if self._space.blobs.checked:
                 crcs = Crcs()
@@ -106,6 +105,14 @@ class WritingView:
     space: Space
     service: int
     writer: Writer
+    sealing: Sealing
+
+    def named(self, options: Put) -> Put:
+        """With its encryption as it is kept."""
+        asked = options.encryption
+        if asked is None or (kept := self.sealing.named(asked)) is asked:
+            return options
+        return replace(options, encryption=kept)
 
     def change(self, operation: Callable[[Shelf], T], *, room: Room = "") -> T:
         """The operation's result, once it is durable; who waits for changes is woken.
@@ -121,6 +128,8 @@ class WritingView:
         return result
 
     def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
+        if options.encryption is not None:
+            options = self.named(options)
         with self.writer.stored(source, options, options.encryption) as stored:
             draft = stored.draft(key, options)
 

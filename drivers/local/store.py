@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from drivers.indexed import belonging
+from drivers.indexed.cipher import Sealing
 from drivers.indexed.space import FileSpace
 from drivers.indexed.store import IndexedStore
 from drivers.indexed.upkeep import forget_changes, forget_uploads, orphans, remove_due
@@ -75,7 +76,7 @@ class Local(IndexedStore):
             self.attach(
                 space,
                 0,
-                context.master_key,
+                Sealing(context.master_key, context.key_service),
                 inline_limit=self.inline_limit,
                 verify=self.verify == "read",
             )

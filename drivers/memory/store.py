@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
+from drivers.indexed.cipher import Sealing
 from drivers.indexed.space import MemorySpace
 from drivers.indexed.store import IndexedStore
 from gateway.storage import Context
@@ -26,7 +27,7 @@ class Memory(IndexedStore):
     def open(self, context: Context) -> None:
         space = context.shared.take(_PLACE, lambda: MemorySpace(context.clock))
         self._shared = context.shared
-        self.attach(space, 0, context.master_key)
+        self.attach(space, 0, Sealing(context.master_key, context.key_service))
         if context.sid:
             keep = self.keep_versions == "forever"
             self.service = self.declare(context.sid, keep=keep, quota=self.quota)

@@ -7,7 +7,13 @@ master key.
 
 from gateway.catalog.errors import CatalogError
 from gateway.catalog.opening import FirstCredential, open_catalog, prepare
-from gateway.catalog.rows import CertificateRow, KeyInfo, ServiceRow
+from gateway.catalog.rows import (
+    CertificateRow,
+    EncryptionKey,
+    EncryptionKeyInfo,
+    KeyInfo,
+    ServiceRow,
+)
 from gateway.catalog.secrets import find_master
 from gateway.catalog.store import Catalog
 from gateway.catalog.stores import BindingRow
@@ -17,6 +23,8 @@ __all__ = [
     "Catalog",
     "CatalogError",
     "CertificateRow",
+    "EncryptionKey",
+    "EncryptionKeyInfo",
     "FirstCredential",
     "KeyInfo",
     "ServiceRow",

@@ -49,6 +49,18 @@ def open_catalog(
 ) -> Catalog:
     """Made or upgraded when needed; or the database of the one `before`, with what this
     configuration declares. Raises `CatalogError`."""
+    catalog = _opened(configuration, environ, before)
+    try:
+        catalog.ensure_encryption_keys(configuration.kms.keys)
+    except BaseException:
+        catalog.close()
+        raise
+    return catalog
+
+
+def _opened(
+    configuration: Configuration, environ: Mapping[str, str] | None, before: Catalog | None
+) -> Catalog:
     if before is not None:
         return before.following(_declarations(configuration))
     environ = os.environ if environ is None else environ

@@ -10,6 +10,7 @@ from sqlalchemy import Row
 
 from gateway.access.grants import Grant
 from gateway.access.identity import KeyAccess
+from gateway.storage import Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,25 @@ class CertificateRow(NamedTuple):
     created: int
     changed: int
     revision: int
+
+
+class EncryptionKey(NamedTuple):
+    """`versions` are its secrets, the oldest first: version n is at n - 1."""
+
+    name: str
+    active: bool
+    versions: tuple[Secret, ...]
+
+
+class EncryptionKeyInfo(NamedTuple):
+    """A key without its secrets. Times are in milliseconds since the epoch."""
+
+    name: str
+    active: bool
+    default: bool
+    versions: int
+    created: int
+    rotated: int
 
 
 def key_info(row: Row[Any], *, set_aside: bool) -> KeyInfo:

@@ -129,6 +129,21 @@ CERTIFICATES = Table(
     Column("revision", BigInteger, nullable=False),
 )
 
+ENCRYPTION_KEYS = Table(
+    "encryption_keys",
+    METADATA,
+    Column("name", _NAME, primary_key=True),
+    Column("active", Boolean, nullable=False),
+)
+ENCRYPTION_KEY_VERSIONS = Table(
+    "encryption_key_versions",
+    METADATA,
+    Column("name", _NAME, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("created", BigInteger, nullable=False),
+)
+
 
 def _create(connection: Connection) -> None:
     METADATA.create_all(connection, tables=[META, REVISION, ACCOUNTS, KEYS, SERVICES])
@@ -147,11 +162,16 @@ def _add_certificates(connection: Connection) -> None:
     METADATA.create_all(connection, tables=[CERTIFICATES])
 
 
+def _add_encryption_keys(connection: Connection) -> None:
+    METADATA.create_all(connection, tables=[ENCRYPTION_KEYS, ENCRYPTION_KEY_VERSIONS])
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _create,
     _add_settings,
     _add_stores,
     _add_certificates,
+    _add_encryption_keys,
 )
 
 

@@ -2,9 +2,10 @@
 
 Secrets of keys must be readable again (SigV4 needs them), so they are sealed
 with AES-256-GCM, the key's id being the associated data; so are the options of
-services, of which any may hold a secret, and the private keys of certificates. A secret
-presented by itself is found by its HMAC. The drivers' key for encryption at rest is a third
-one: none of the three tells anything of another (HKDF, RFC 5869).
+services, of which any may hold a secret, the private keys of certificates, and named
+encryption keys. A secret presented by itself is found by its HMAC. The drivers' key for
+encryption at rest is a third one: none of the three tells anything of another (HKDF,
+RFC 5869).
 
 Losing the master key loses all secrets and all that drivers encrypted: back up
 `gateway.key` apart from the data.
@@ -84,16 +85,27 @@ class Keyring:
         place = f"certificates/{name}".encode()
         return self._unsealed(place, sealed, f"key of the certificate {name!r}")
 
+    def seal_encryption_key(self, name: str, key: Secret) -> bytes:
+        """A version of the named key, which has slashes of its own behind this first one."""
+        return self._sealed(f"encryption/{name}".encode(), key)
+
+    def unseal_encryption_key(self, name: str, sealed: bytes) -> Secret:
+        """Raises `CatalogError` when it was sealed for another one, or was changed."""
+        place = f"encryption/{name}".encode()
+        return Secret(self._opened(place, sealed, f"encryption key {name!r}"))
+
     def _sealed(self, place: bytes, secret: Secret) -> bytes:
         nonce = secrets.token_bytes(_NONCE)
         return nonce + self._cipher.encrypt(nonce, secret.reveal_bytes(), place)
 
     def _unsealed(self, place: bytes, sealed: bytes, what: str) -> Secret:
+        return Secret(self._opened(place, sealed, what).decode())
+
+    def _opened(self, place: bytes, sealed: bytes, what: str) -> bytes:
         try:
-            opened = self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], place)
+            return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], place)
         except (InvalidTag, ValueError):  # too short for one
             raise CatalogError(f"The sealed {what} is damaged.") from None
-        return Secret(opened.decode())
 
     def index(self, secret: str) -> bytes:
         return hmac.digest(self._index, secret.encode(errors="surrogateescape"), hashlib.sha256)

@@ -1,5 +1,5 @@
-"""The catalog: accounts, keys, services and certificates that are made while the gateway runs,
-and the settings of all services.
+"""The catalog: accounts, keys, services, certificates and encryption keys that are made while the
+gateway runs, and the settings of all services.
 
 What the configuration declares comes first and cannot be changed here
 (`Conflict`). Every answer is current: a lookup compares the database's version
@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from gateway.catalog.certificates import CertificateTable
 from gateway.catalog.database import Database
+from gateway.catalog.encryption_keys import EncryptionKeyTable
 from gateway.catalog.keys import Declarations, KeyTable
 from gateway.catalog.secrets import Keyring
 from gateway.catalog.settings import SettingTable
@@ -22,7 +23,7 @@ from gateway.catalog.stores import StoreTable
 from gateway.storage.objects import now
 
 
-class Catalog(KeyTable, StoreTable, SettingTable, CertificateTable):
+class Catalog(KeyTable, StoreTable, SettingTable, CertificateTable, EncryptionKeyTable):
     """Open it with `gateway.catalog.open_catalog`."""
 
     def __init__(

@@ -19,6 +19,7 @@ from gateway.commands import (
     check,
     drivers,
     keys,
+    kms,
     reload,
     scrub,
     serve,
@@ -44,6 +45,7 @@ COMMANDS: tuple[Command, ...] = (
     drivers.COMMAND,
     version.COMMAND,
     keys.COMMAND,
+    kms.COMMAND,
 )
 """In the order in which `gateway --help` shows them."""
 

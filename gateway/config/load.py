@@ -46,6 +46,7 @@ from gateway.config.tables import (
     CatalogOptions,
     Configuration,
     Key,
+    KmsOptions,
     Origin,
     ServerOptions,
     WebhookOptions,
@@ -55,7 +56,7 @@ from gateway.storage import Secret
 
 FILE = "gateway.toml"
 TABLES = (
-    *("server", "catalog", "accounts", "keys", "buckets", "services", "bindings"),
+    *("server", "catalog", "kms", "accounts", "keys", "buckets", "services", "bindings"),
     *("listeners", "webhooks"),
 )
 ROOT_KEY = "GATEWAY_ROOT_ACCESS_KEY"
@@ -215,6 +216,7 @@ class _Reader:
         self._check_tables()
         server = self._server()
         catalog = self.decoder.build(CatalogOptions, self.found.get("catalog", {}), "catalog")
+        kms = self.decoder.build(KmsOptions, self.found.get("kms", {}), "kms")
         tables = self._tables("accounts")
         accounts = self._accounts(tables)
         named = (table.get("id") for _, table in tables)
@@ -244,6 +246,7 @@ class _Reader:
             origin=self.origin,
             server=server,
             catalog=catalog,
+            kms=kms,
             accounts=accounts,
             keys=keys,
             root=root,

@@ -105,6 +105,22 @@ class HostPattern(HostName):
             raise ValueError(f'"{text}" is not {cls.described}') from None
 
 
+class EncryptionKeyName(str, Text):
+    """The name of a key for SSE-KMS: what the id of a key says, and behind `alias/`."""
+
+    __slots__ = ()
+    described = (
+        "a name of 1 to 128 of the characters A-Z a-z 0-9 . _ / -, of which a letter or digit"
+        " is first"
+    )
+
+    @classmethod
+    def parse(cls, text: str) -> EncryptionKeyName:
+        if not re.fullmatch(r"(?!alias/)[A-Za-z0-9][A-Za-z0-9._/-]{0,127}", text):
+            raise ValueError(f'"{text}" is not {cls.described}')
+        return cls(text)
+
+
 class WebUrl(str, Text):
     """`scheme://host[:port][/path]` without credentials; a final slash is dropped."""
 
@@ -206,6 +222,13 @@ class CatalogOptions:
     @property
     def embedded(self) -> bool:
         return self.url.reveal() == "sqlite"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KmsOptions:
+    """`[kms]`. `keys` are made where the catalog has them not."""
+
+    keys: Annotated[tuple[EncryptionKeyName, ...], OneOrMany] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -345,6 +368,7 @@ class Configuration:
     origin: Origin
     server: ServerOptions
     catalog: CatalogOptions
+    kms: KmsOptions = KmsOptions()
     accounts: tuple[Account, ...]
     keys: tuple[Key, ...]
     root: Key | None

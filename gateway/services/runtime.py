@@ -20,6 +20,7 @@ from gateway.services.behind import OwnFollowers, OwnJobs
 from gateway.services.certificate_feed import CertificateFeed
 from gateway.services.chain import Chain
 from gateway.services.keeping_up import KeepingUp
+from gateway.services.key_service import CatalogKeyService
 from gateway.services.settings import ServiceSettings
 from gateway.services.webhooks import Webhook
 from gateway.storage import Followers, Jobs, NoFollowers, NoJobs
@@ -131,6 +132,7 @@ def open_runtime(
         chain.open(
             folder=configuration.data,
             master_key=catalog.keyring.storage,
+            key_service=CatalogKeyService(catalog),
             clock=clock,
             jobs=jobs,
             followers=followers,

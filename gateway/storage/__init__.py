@@ -38,6 +38,7 @@ from gateway.storage.errors import (
     Busy,
     Conflict,
     Corrupt,
+    DisabledEncryptionKey,
     Forbidden,
     Full,
     IncompleteBody,
@@ -46,6 +47,7 @@ from gateway.storage.errors import (
     InvalidRange,
     InvalidRequest,
     MethodNotAllowed,
+    NoSuchEncryptionKey,
     NoSuchKey,
     NoSuchStore,
     NoSuchUpload,
@@ -68,6 +70,7 @@ from gateway.storage.errors import (
 )
 from gateway.storage.following import Delivery, Followers, Handle, NoFollowers, Reset
 from gateway.storage.intake import Intake, range_of, read_full, resolve_range, wanted
+from gateway.storage.key_service import KeyService, NoKeyService
 from gateway.storage.objects import (
     NOTHING,
     NULL_VERSION,
@@ -146,6 +149,7 @@ __all__ = [
     "Delete",
     "Deleted",
     "Delivery",
+    "DisabledEncryptionKey",
     "Encryption",
     "Entry",
     "FileBody",
@@ -162,6 +166,7 @@ __all__ = [
     "InvalidRequest",
     "IteratorBody",
     "Jobs",
+    "KeyService",
     "Labels",
     "Layer",
     "ListPage",
@@ -173,6 +178,8 @@ __all__ = [
     "Multipart",
     "NoFollowers",
     "NoJobs",
+    "NoKeyService",
+    "NoSuchEncryptionKey",
     "NoSuchKey",
     "NoSuchStore",
     "NoSuchUpload",

@@ -23,6 +23,8 @@
     │   │   └── PartTooSmall     .size .minimum
     │   ├── InvalidPartOrder
     │   ├── WrongKey             the customer's encryption key is missing or does not fit
+    │   ├── NoSuchEncryptionKey  .name: the key service has no such key
+    │   ├── DisabledEncryptionKey  .name: it has, and gives it to nobody now
     │   └── BadKey               .key cannot be a key here
     ├── Unauthorized             who are you?
     ├── Forbidden                you may not
@@ -218,6 +220,18 @@ class WrongKey(InvalidRequest):
     def __init__(self, message: str = "", *, key: str | None = None, given: bool = False) -> None:
         super().__init__(message, key=key)
         self.given = given
+
+
+class NoSuchEncryptionKey(InvalidRequest):
+    def __init__(self, name: str = "", *, key: str | None = None) -> None:
+        super().__init__(f"Key '{name}' does not exist", key=key)
+        self.name = name
+
+
+class DisabledEncryptionKey(InvalidRequest):
+    def __init__(self, name: str = "", *, key: str | None = None) -> None:
+        super().__init__(f"Key '{name}' is disabled", key=key)
+        self.name = name
 
 
 class BadKey(InvalidRequest):

@@ -104,9 +104,9 @@ class Protection:
 class Encryption:
     """Encryption at rest. `managed`: under the gateway's own key (SSE-S3).
     `customer`: under `key`, 32 bytes that come with each request and are never
-    stored (SSE-C); `key_md5` is their MD5 in base64. `kms`: by an upstream's key service
-    (SSE-KMS), with its key `key_id` ("" for its default) and `context` (base64 of JSON);
-    `double` in two layers (DSSE-KMS). Only a store in front of such an upstream has it.
+    stored (SSE-C); `key_md5` is their MD5 in base64. `kms`: by a key service, the
+    gateway's or an upstream's (SSE-KMS), under its key `key_id` ("" for its default), bound to
+    `context` (base64 of JSON); `double` in two layers (DSSE-KMS).
     """
 
     kind: Literal["managed", "customer", "kms"] = "managed"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 
 from gateway.storage.following import Followers, NoFollowers
+from gateway.storage.key_service import KeyService, NoKeyService
 from gateway.storage.objects import ObjectInfo, Secret, now
 from gateway.storage.types import Get, Opened
 from gateway.storage.waiting import Threads
@@ -91,6 +92,7 @@ class Context:
     apart by it: the other one may be another by then.
     `folder` is the data folder, None when nothing is to be kept on disk.
     `master_key`: 32 bytes under which a store encrypts what it is told to.
+    `key_service` wraps the keys of what is to be encrypted under one of its own (SSE-KMS).
     `threads`: those of the process that answer requests; a store that lets them wait for
     others takes a place first.
     `instance` is the same in all processes of a gateway, and in no other's; "" in a
@@ -102,6 +104,7 @@ class Context:
     folder: Path | None = None
     clock: Callable[[], int] = now
     master_key: Secret | None = None
+    key_service: KeyService = field(default_factory=NoKeyService)
     shared: Shared = field(default_factory=Shared)
     jobs: Jobs = field(default_factory=NoJobs)
     followers: Followers = field(default_factory=NoFollowers)

@@ -283,7 +283,13 @@ def test_checksums_are_checked_kept_and_said(s3: Served, bucket: str) -> None:
         ({"x-amz-tagging": "a=1&a=2"}, "InvalidArgument"),
         ({"x-amz-tagging": f"{'k' * 129}=1"}, "InvalidTag"),
         ({"x-amz-meta-a": "x" * 2048}, "MetadataTooLarge"),
-        ({"x-amz-server-side-encryption": "aws:kms"}, "NotImplemented"),
+        (
+            {
+                "x-amz-server-side-encryption": "aws:kms",
+                "x-amz-server-side-encryption-aws-kms-key-id": "some-key",
+            },
+            "KMS.NotFoundException",
+        ),
         ({"x-amz-server-side-encryption": "ROT13"}, "InvalidArgument"),
         ({f"{SSE_C}-algorithm": "AES256"}, "InvalidArgument"),
         ({f"{SSE_C}-key": "AAAA"}, "InvalidArgument"),
@@ -412,7 +418,7 @@ def test_managed_encryption_is_said(s3: Served, bucket: str) -> None:
 
 
 def test_a_kms_key_is_never_dropped_in_silence(s3: Served, bucket: str) -> None:
-    for method, code in (("AES256", "InvalidArgument"), ("aws:kms", "NotImplemented")):
+    for method, code in (("AES256", "InvalidArgument"), ("aws:kms", "KMS.NotFoundException")):
         headers = {
             "x-amz-server-side-encryption": method,
             "x-amz-server-side-encryption-aws-kms-key-id": "some-key",

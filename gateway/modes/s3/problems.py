@@ -90,6 +90,8 @@ TABLE: Mapping[str, tuple[int, str]] = {
         "The location constraint is incompatible for the region specific endpoint this request"
         " was sent to.",
     ),
+    "KMS.NotFoundException": (400, "The key does not exist."),
+    "KMS.DisabledException": (400, "The key is disabled."),
     "InvalidEncryptionAlgorithmError": (
         400,
         "The encryption request you specified is not valid.",

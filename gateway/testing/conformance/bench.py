@@ -42,6 +42,7 @@ from gateway.storage import (
     WrongKey,
     pieces,
 )
+from gateway.testing.conformance.key_service import KitKeyService
 from gateway.testing.conformance.under_test import DriverUnderTest
 from gateway.testing.conformance.walks import all_entries, all_uploads, all_versions
 
@@ -85,7 +86,7 @@ class Bench:
     ) -> None:
         self.driver, self.folder, self.sid = driver, folder, sid
         self.shared = shared or Shared()
-        self.upkeep = Upkeep()
+        self.upkeep, self.key_service = Upkeep(), KitKeyService("kit", "other")
         self._others: list[Bench] = []
         self._numbers = itertools.count(1)
         self._closed = False
@@ -97,6 +98,7 @@ class Bench:
             folder=self.folder,
             clock=self.upkeep.clock,
             master_key=Secret(MASTER_KEY),
+            key_service=self.key_service,
             shared=self.shared,
             jobs=self.upkeep,
         )
