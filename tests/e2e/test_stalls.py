@@ -267,6 +267,8 @@ def test_who_asks_gets_the_place_of_one_that_stood_still(
     """No more are cut than that; and who moves, if little, is not."""
     slow, enough = upload(patient, "/stalls/slow", 0), threading.Event()
     sent = [0]
+    if holds(patient, "uploads"):  # as long as it moves, so it has to be there before the crowd
+        eventually(lambda: held(patient) == 1, "it has its place")
 
     def move() -> None:
         while not enough.wait(0.1):
