@@ -147,13 +147,13 @@ class LocalTree(Tree):
     def move(self, draft: str, path: str) -> None:
         """Move a draft to its path, and make that durable."""
         for _ in range(_AGAIN):
-            files.make_folders(os.path.dirname(self._at(path)))
-            place = self._place(path)
-            if place is None:
-                raise BadKey(
-                    "A link, or a file whose name differs in case, is in the way.", key=path
-                )
             try:
+                files.make_folders(os.path.dirname(self._at(path)))
+                place = self._place(path)
+                if place is None:
+                    raise BadKey(
+                        "A link, or a file whose name differs in case, is in the way.", key=path
+                    )
                 replace(draft, place[1])
                 files.sync_folder(place[0])
             except FileNotFoundError:  # the folder was empty, and removed meanwhile
@@ -163,6 +163,8 @@ class LocalTree(Tree):
                     raise Busy("The file is being read.", key=path) from error
                 raise
             return
+        if self.windows:  # which says so of a path that is too long, too
+            raise BadKey("The path is longer than Windows is set to allow.", key=path)
         raise Conflict(key=path)
 
     def remove(self, path: str) -> None:

@@ -129,13 +129,35 @@ def test_a_file_changed_by_others_has_another_ETag_and_none_looks_like_an_MD5(tr
     assert tree.store.stat("k").etag != before.etag
 
 
+TOO_LONG = [] if sys.platform == "win32" else ["d/" * 3000 + "k"]
+"""How long a path may be on Windows, its administrator says."""
+
+
+def test_a_path_that_is_too_long_for_windows_is_refused(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mkdir = os.mkdir
+
+    def refuse(path: str | Path, mode: int = 0o777) -> None:
+        if Path(path).name == "folder":
+            raise FileNotFoundError(path)
+        mkdir(path, mode)
+
+    tree.put("k")
+    monkeypatch.setattr(tree.store._open_tree, "windows", True)
+    monkeypatch.setattr(os, "mkdir", refuse)
+    with pytest.raises(BadKey, match="longer than Windows"):
+        tree.put("folder/k")
+    assert tree.listed() == ["k"]
+
+
 def test_what_is_no_path_is_refused_by_a_put_and_not_there_for_a_reader(tree: Tree) -> None:
     tree.file("a/b")
     outside = tree.root.parent / "outside"
     outside.write_bytes(b"secret")
     for key in (
         "", "/", "..", "../outside", "a/../../outside", "a//b", "a/b/", ".", "a/.", "\x00",
-        ".gateway/drafts/x", ".GateWay/x", "a", "a/b/c", "x" * 256, "d/" * 3000 + "k",
+        ".gateway/drafts/x", ".GateWay/x", "a", "a/b/c", "x" * 256, *TOO_LONG,
     ):  # fmt: skip
         with pytest.raises(BadKey):
             tree.put(key)
