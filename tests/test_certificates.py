@@ -25,6 +25,7 @@ from gateway.servers.certificates import CertificateFiles, FileCertificates, by_
 from gateway.services.certificate_editor import CertificateEditor
 from gateway.services.certificate_feed import CertificateFeed
 from gateway.storage import NotFound, Secret
+from gateway.telemetry.metrics import Metrics
 from gateway.testing.certificates import certificate
 from tests.test_listeners import files, made, shake_hands
 
@@ -154,7 +155,7 @@ class Given:
         self._folder, self.opened = folder, list[str]()
 
     def __call__(
-        self, name: str, revision: int, *hosts: str, fails: bool = False
+        self, name: str, revision: int, *hosts: str, fails: bool = False, expires: int = 0
     ) -> NamedCertificate:
         def context() -> ssl.SSLContext:
             self.opened.append(f"{name} {revision}")
@@ -163,7 +164,7 @@ class Given:
             chain, key = pair(self._folder, hosts[0])
             return context_of(chain.decode(), Secret(key))
 
-        return NamedCertificate(name, revision, hosts, context)
+        return NamedCertificate(name, revision, hosts, expires, context)
 
 
 @pytest.fixture
@@ -249,6 +250,31 @@ def test_who_waits_for_several_is_told_when_there_are(tmp_path: Path, given: Giv
     assert told == ["first"] and table.several
     added.when_some(lambda: told.append("second"))
     assert "second" in told
+
+
+def test_those_that_are_over_or_soon_will_be_are_said(
+    given: Given, caplog: pytest.LogCaptureFixture
+) -> None:
+    day = 86_400_000
+    added = AddedCertificates(clock=lambda: 20_000 * day)
+    added.replace(
+        [
+            given(name, number, f"{name}.test", f"*.{name}.test", expires=(20_000 + number) * day)
+            for number, name in ((-1, "over"), (14, "soon"), (15, "later"))
+        ]
+    )
+    added.warn()
+    assert [one.message for one in caplog.records if one.levelname == "WARNING"] == [
+        "the added certificate over (over.test, *.over.test) is over, and clients refuse it:"
+        " until 2024-10-03",
+        "the added certificate soon (soon.test, *.soon.test) is soon over: until 2024-10-18",
+    ]
+    assert dict(added.gauges())[added_certificates.EXPIRES, "later"] == 20_015 * 86_400
+    assert given.opened == []
+    metrics = Metrics()
+    metrics.share(added.gauges)
+    said = metrics.exposition()[1].decode()
+    assert f'{added_certificates.EXPIRES}{{certificate="soon"}} 1.7292096e+09' in said
 
 
 # the catalog's

@@ -19,6 +19,7 @@ from gateway.commands.place import add_place, add_place_below, configured, opene
 from gateway.common import x509
 from gateway.config import ConfigProblem, Configuration, ConfigurationError
 from gateway.config.paths import here
+from gateway.servers.certificates import SOON
 from gateway.services.certificate_editor import CertificateEditor
 
 
@@ -128,7 +129,7 @@ def _until(expires: datetime) -> str:
 
 def _over(expires: datetime) -> str:
     left = expires - datetime.now(UTC)
-    return " (over)" if left.total_seconds() <= 0 else " (soon)" if left <= tls.SOON else ""
+    return " (over)" if left.total_seconds() <= 0 else " (soon)" if left <= SOON else ""
 
 
 COMMAND = Command(

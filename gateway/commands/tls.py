@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.common import x509
 from gateway.common.x509 import CannotUse, Description
 from gateway.config import Configuration, Listener
 from gateway.servers import CannotServe
-from gateway.servers.certificates import Certificate, CertificateFiles, described, read
-
-SOON = timedelta(days=14)
-"""Before its end: who renews certificates by a program does so a month before."""
+from gateway.servers.certificates import SOON, Certificate, CertificateFiles, described, read
 
 
 def files_of(listener: Listener) -> tuple[CertificateFiles, ...]:

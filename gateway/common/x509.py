@@ -52,12 +52,14 @@ class Checked(NamedTuple):
 
 
 class NamedCertificate(NamedTuple):
-    """One that somebody gave a name. `revision` grows with each change of any; `context` makes
-    what a handshake needs, and raises `CannotUse`."""
+    """One that somebody gave a name. `revision` grows with each change of any; it `expires` at
+    that time, in milliseconds since the epoch; `context` makes what a handshake needs, and
+    raises `CannotUse`."""
 
     name: str
     revision: int
     hosts: tuple[str, ...]
+    expires: int
     context: Callable[[], ssl.SSLContext]
 
 

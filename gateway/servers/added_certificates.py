@@ -5,6 +5,9 @@ specific certificate for it, whoever has it; of two that are alike the configura
 and of added ones the one that was added or replaced last. Who asks for a name that none has
 gets the first of the listener's files.
 
+One that is over, or soon will be, is said once a day, by one worker for all; the metrics say
+of each when that is.
+
 A context is made when it is first asked for, and kept until that certificate changes
 (measured: 2.4 ms, and some 20 KiB): there may be thousands.
 """
@@ -14,21 +17,27 @@ from __future__ import annotations
 import logging
 import ssl
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 
 from gateway.common.x509 import CannotUse, NamedCertificate
-from gateway.servers.certificates import FileCertificates, by_name, chosen
+from gateway.servers.certificates import SOON, FileCertificates, by_name, chosen
+from gateway.storage.objects import now
 
 log = logging.getLogger("gateway")
 
+DAY = 86_400.0
+EXPIRES = "gateway_certificate_expires_timestamp_seconds"
 RETRY = 10.0
 """Seconds after which one that could not be used is tried again: for want of room, say."""
 
 
 class AddedCertificates:
-    """Those of this process. All methods may be called in any thread."""
+    """Those of this process. All methods may be called in any thread. `clock` is in milliseconds
+    since the epoch."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], int] = now) -> None:
+        self._clock = clock
         self._known: Mapping[tuple[str, int], _Added] = {}
         self._labels: Mapping[str, _Added] = {}
         self._waiting: list[Callable[[], object]] = []
@@ -49,6 +58,25 @@ class AddedCertificates:
         self._known, self._labels = known, labels
         self._tell()
 
+    def gauges(self) -> Iterator[tuple[tuple[str, ...], float]]:
+        """When each is over, in seconds since the epoch."""
+        for one in self._known.values():
+            yield (EXPIRES, one.certificate.name), one.certificate.expires / 1000
+
+    def warn(self) -> None:
+        """Log which are over, or soon will be."""
+        for one in self._known.values():
+            name, _, hosts, expires, _ = one.certificate
+            left = (expires - self._clock()) / 1000
+            if left <= SOON.total_seconds():
+                log.warning(
+                    "the added certificate %s (%s) is %s: until %s",
+                    name,
+                    ", ".join(hosts),
+                    "over, and clients refuse it" if left <= 0 else "soon over",
+                    f"{datetime.fromtimestamp(expires / 1000, UTC):%Y-%m-%d}",
+                )
+
     def when_some(self, call: Callable[[], object]) -> None:
         """Have `call` called as soon as there is one, which may be now; and perhaps again."""
         self._waiting.append(call)
@@ -66,10 +94,10 @@ class AddedCertificates:
 class _Added:
     """One, with its context as soon as somebody has asked for it."""
 
-    __slots__ = ("_certificate", "_context", "_due", "_told")
+    __slots__ = ("_context", "_due", "_told", "certificate")
 
     def __init__(self, certificate: NamedCertificate) -> None:
-        self._certificate = certificate
+        self.certificate = certificate
         self._context: ssl.SSLContext | None = None
         self._due, self._told = 0.0, False
 
@@ -77,14 +105,14 @@ class _Added:
         """None when it cannot be used now: what comes behind it is shown."""
         if self._context is None and time.monotonic() >= self._due:
             try:
-                self._context = self._certificate.context()
+                self._context = self.certificate.context()
             except CannotUse as error:
                 self._due = time.monotonic() + RETRY
                 if not self._told:
                     self._told = True
                     log.error(
                         "the added certificate %s cannot be used: %s",
-                        self._certificate.name,
+                        self.certificate.name,
                         error,
                     )
         return self._context

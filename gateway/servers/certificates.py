@@ -16,7 +16,7 @@ import ssl
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -28,6 +28,8 @@ from gateway.servers.strange_names import keep_quiet
 log = logging.getLogger("gateway")
 
 INTERVAL = 2.0
+SOON = timedelta(days=14)
+"""Before its end: who renews certificates by a program does so a month before."""
 
 Stamp = tuple[tuple[int, int, int], ...]
 """Of each file: when it was written, its size and its number."""

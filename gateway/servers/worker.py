@@ -25,7 +25,7 @@ from gateway.config import Configuration, ConfigurationError, Origin, load_again
 from gateway.config.load import ROOT_SECRET
 from gateway.plugins.finding import PluginError
 from gateway.servers import CannotServe, Loaded
-from gateway.servers.added_certificates import AddedCertificates
+from gateway.servers.added_certificates import DAY, AddedCertificates
 from gateway.servers.protocols import CannotStart, Listening, Protocols
 from gateway.services.chain import ChainError
 from gateway.services.runtime import Runtime, open_runtime
@@ -70,6 +70,8 @@ class Worker:
         self._followers = Following(configuration.data, now, self._metrics)
         self._requests = RequestList(configuration.data)
         self._certificates = AddedCertificates()
+        self._metrics.share(self._certificates.gauges)
+        self._jobs.add("certificates", DAY, self._certificates.warn)
         self._ending, self._lock = set[Runtime](), threading.Lock()
         self.runtime = self.open(configuration)
         self._sockets: Sequence[Listening] = ()

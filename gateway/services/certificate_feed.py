@@ -26,7 +26,9 @@ class CertificateFeed:
         keyring = self._catalog.keyring
         self._take(
             [
-                NamedCertificate(row.name, row.revision, row.hosts, partial(_opened, keyring, row))
+                NamedCertificate(
+                    row.name, row.revision, row.hosts, row.expires, partial(_opened, keyring, row)
+                )
                 for row in rows
             ]
         )

@@ -74,6 +74,9 @@ GAUGES: Mapping[str, Family] = {
     "gateway_follower_next_try_timestamp_seconds": Family(
         "When a follower that failed tries again.", ("follower",)
     ),
+    "gateway_certificate_expires_timestamp_seconds": Family(
+        "When an added certificate is over.", ("certificate",)
+    ),
 }
 DURATION = "gateway_request_duration_seconds"
 

@@ -13,6 +13,7 @@ from functools import partial
 from operator import gt
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 from gateway.commands.main import main
 from gateway.testing.certificates import certificate
@@ -167,3 +168,9 @@ address = "127.0.0.1:{other}"
     with start() as gateway:
         assert shown(gateway, "a.zone.test") == of(zone)
         assert shown(gateway, None) == of(own)
+        metrics, context = f"{gateway.url}/-/metrics", ssl.create_default_context(cafile=own[0])
+        context.check_hostname = False  # its port is known, and no name
+        with urlopen(metrics, context=context, timeout=GUARD) as answer:
+            said = answer.read().decode()
+        assert 'gateway_certificate_expires_timestamp_seconds{certificate="zone"} ' in said
+        assert 'gateway_job_next_run_timestamp_seconds{job="certificates"} ' in said
