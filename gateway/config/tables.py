@@ -175,6 +175,7 @@ class ServerOptions:
     default_mode: str = "s3"
     region: str = "us-east-1"
     max_body: Annotated[int, Size] | None = None
+    lifecycle_day: Annotated[float, Duration] = 86_400.0
     tls: Annotated[tuple[Tls, ...], OneOrMany] = ()
     health: bool = True
     drain: Annotated[float, Duration] = 30.0
@@ -182,6 +183,8 @@ class ServerOptions:
     body_timeout: Annotated[float, Duration] = 60.0
 
     def __post_init__(self) -> None:
+        if not 0.1 <= self.lifecycle_day <= 86_400:
+            raise ValueError("lifecycle_day: 0.1s to 1d; less than a day is for tests")
         if not self.listen:
             raise ValueError("listen: at least one address is needed")
         addresses = [one.address for one in self.listeners]
@@ -397,4 +400,5 @@ class Configuration:
             domains=self.server.domains,
             external_url=self.server.external_url or "",
             max_body=self.server.body_limit(server),
+            lifecycle_day=self.server.lifecycle_day,
         )

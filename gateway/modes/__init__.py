@@ -36,6 +36,7 @@ class Settings:
     domains: tuple[str, ...] = ()
     external_url: str = ""
     max_body: int = 5 << 40
+    lifecycle_day: float = 86_400.0
 
 
 class Webhook(Protocol):

@@ -29,7 +29,9 @@ class S3Mode:
     def app(self, gateway: Gateway) -> WSGIApp:
         from gateway.modes.s3.application import create_app
         from gateway.modes.s3.delivery.notifier import Notifier
+        from gateway.modes.s3.lifecycle.carrying_out import LifecycleJob
 
+        LifecycleJob(gateway).begin()
         gateway.keep_up_with(Notifier(gateway).look)
         return create_app(gateway)
 

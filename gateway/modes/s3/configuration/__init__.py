@@ -18,6 +18,7 @@ def kinds() -> Collection[SettingKind[Any]]:
     from gateway.modes.s3.configuration import (
         cors,
         encryption,
+        lifecycle,
         notification,
         object_lock,
         tagging,
@@ -27,6 +28,7 @@ def kinds() -> Collection[SettingKind[Any]]:
     settings = (
         cors.SETTING,
         encryption.SETTING,
+        lifecycle.SETTING,
         notification.SETTING,
         object_lock.SETTING,
         tagging.SETTING,

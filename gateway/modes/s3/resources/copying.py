@@ -15,6 +15,7 @@ from gateway.access.access import Access
 from gateway.access.grants import GRANTS
 from gateway.modes import KEY_LIMIT
 from gateway.modes.s3 import documents, encryption, headers, replies, sums
+from gateway.modes.s3.lifecycle import expiration
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.redirects import HEADER, REDIRECT
 from gateway.modes.s3.replies import Reply, xml
@@ -151,7 +152,7 @@ def copy_object(request: S3Request) -> Reply:
             if not again or not _changed(seen):
                 raise
         else:
-            return _copied(info, seen)
+            return _copied(request, info, seen)
     raise AssertionError("the last try returns or raises")
 
 
@@ -200,8 +201,9 @@ def of_copy(fresh: Put, source: ObjectInfo, *, replaces: bool, retags: bool) -> 
     )
 
 
-def _copied(info: ObjectInfo, seen: _Seen) -> Reply:
+def _copied(request: S3Request, info: ObjectInfo, seen: _Seen) -> Reply:
     said = replies.new_version(info) + replies.new_encryption(info.encryption)
+    said += expiration.said(request, info)
     if seen.info.version is not None:
         said.append(("x-amz-copy-source-version-id", seen.info.version))
     kind = (info.checksum_type or "") if info.checksums else ""

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from gateway.common.xml import document, element, flag
 from gateway.modes.s3 import bodies, documents, encryption, headers, parsing, replies, sums
+from gateway.modes.s3.lifecycle import expiration
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Headers, Reply, xml
 from gateway.modes.s3.request import S3Request
@@ -102,6 +103,7 @@ def complete_multipart_upload(request: S3Request) -> Reply:
         sums.check_complete(access.upload(request.key, upload), parts, options.checksum_type)
     info = access.complete(request.key, upload, parts, options)
     said = replies.new_version(info) + replies.encryption(info.encryption)
+    said += expiration.said(request, info)
     return xml(documents.completed(request.location, request.bucket, info), headers=said)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from gateway.modes.s3 import bodies, documents, encryption, headers, protection, replies
+from gateway.modes.s3.lifecycle import expiration
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Headers, Reply, xml
 from gateway.modes.s3.request import S3Request
@@ -46,7 +47,11 @@ def put_object(request: S3Request) -> Reply:
             ArgumentName="versionId",
             ArgumentValue=request.query["versionId"],
         )
-    return Reply(200, replies.written(store(request, bodies.receive(request))))
+    info = store(request, bodies.receive(request))
+    said = replies.written(info)
+    if request.access.settings:  # few have any
+        said += expiration.said(request, info)
+    return Reply(200, said)
 
 
 def store(request: S3Request, body: bodies.Body) -> ObjectInfo:
@@ -99,6 +104,8 @@ def get_object(request: S3Request) -> Reply:
     said = replies.described(info)
     if info.protection is not None:
         said += protection.said(request, info)
+    if request.access.settings:
+        said += expiration.said(request, info)
     if not whole:
         said += _extent(info, want, opened.start, opened.length)
     if _wants_checksums(request):
@@ -142,6 +149,8 @@ def head_object(request: S3Request) -> Reply:
     said, status, length = replies.described(info), 200, info.size
     if info.protection is not None:
         said += protection.said(request, info)
+    if request.access.settings:
+        said += expiration.said(request, info)
     if want.range is not None or want.part is not None:
         start, length = range_of(info, want)
         said += _extent(info, want, start, length)

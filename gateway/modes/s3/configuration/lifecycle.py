@@ -1,0 +1,349 @@
+"""The lifecycle of a bucket's objects: the document. What it decides is in `lifecycle.deciding`.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecycleConfiguration.html
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html
+The older form (PutBucketLifecycle), with the prefix in the rule, is read as well. Transitions
+are refused: no store here has storage classes to move anything to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from xml.etree.ElementTree import tostring
+
+from gateway.access.settings import SettingKind
+from gateway.common import xml
+from gateway.modes.s3 import tags, wire
+from gateway.modes.s3.configuration.setting import BucketSetting, document
+from gateway.modes.s3.problems import S3Problem
+from gateway.storage import NOTHING
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+DAY = 86_400_000
+MOST_RULES = 1000
+LONGEST_ID = 255
+_LARGEST = 2**31 - 1
+_LARGEST_SIZE = 50 << 40
+_MOST_NEWER = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which objects: all that it says must be so. `prefix` None: it says none. `form` is how it
+    was written: "Prefix" in the rule itself (the older form), "Filter", or "And" in that."""
+
+    prefix: str | None = None
+    tags: Mapping[str, str] = NOTHING
+    larger: int | None = None
+    smaller: int | None = None
+    form: str = "Filter"
+
+    @property
+    def plain(self) -> bool:
+        """Only the key counts."""
+        return not self.tags and self.larger is None and self.smaller is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """`days` after an object was made, or at `date` (milliseconds), it expires. `marker`:
+    whether a delete marker goes that is all there is of its key. A version goes when it was
+    not the current one for `noncurrent_days`, and there are `newer` such, if that is said.
+    `abort_days`: for how long an upload in parts may be under way."""
+
+    id: str
+    enabled: bool
+    filter: Filter
+    days: int | None = None
+    date: int | None = None
+    marker: bool | None = None
+    noncurrent_days: int | None = None
+    newer: int | None = None
+    abort_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    rules: tuple[Rule, ...]
+
+    @property
+    def enabled(self) -> tuple[Rule, ...]:
+        return tuple(rule for rule in self.rules if rule.enabled)
+
+
+# reading
+
+
+def _parse(data: bytes) -> Lifecycle:
+    root = wire.parse(data, "LifecycleConfiguration")
+    nodes = list(wire.children(root, "Rule"))
+    if len(nodes) != len(root) or not 0 < len(nodes) <= MOST_RULES:
+        raise _malformed()
+    rules = tuple(_rule(node, place) for place, node in enumerate(nodes))
+    if len({rule.id for rule in rules}) < len(rules):
+        raise _invalid("Rule ID must be unique. Found same ID for more than one rule")
+    for node in nodes:  # last: what else is wrong is said first
+        if any(wire.local(one) in _TRANSITIONS for one in node):
+            raise S3Problem(
+                "NotImplemented",
+                "Transitions are not implemented: there are no other storage classes here.",
+            )
+    return Lifecycle(rules)
+
+
+_TRANSITIONS = frozenset({"Transition", "NoncurrentVersionTransition"})
+_ACTIONS = ("Expiration", "NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload")
+_RULE = frozenset({"ID", "Status", "Prefix", "Filter", *_ACTIONS})
+
+
+def _rule(node: Element, place: int) -> Rule:
+    found = _fields(node, _RULE, several=_TRANSITIONS)
+    id = wire.word_of(node, "ID")
+    if len(id) > LONGEST_ID:
+        raise _invalid(f"ID length should not exceed allowed limit of {LONGEST_ID}")
+    status = wire.word_of(node, "Status")
+    if status not in ("Enabled", "Disabled"):
+        raise _malformed()
+    for one in node:
+        if wire.local(one) in _TRANSITIONS:
+            _check_transition(one)
+    elif_none = not any(name in found for name in _ACTIONS)
+    if elif_none and not any(wire.local(one) in _TRANSITIONS for one in node):
+        raise _refused("At least one action needs to be specified in a rule")
+    rule = Rule(
+        id=id or _made_up(node, place), enabled=status == "Enabled", filter=_filter(node, found)
+    )
+    return _with_abort(_with_noncurrent(_with_expiration(rule, found), found), found)
+
+
+def _made_up(node: Element, place: int) -> str:
+    """A rule that says none has always the same."""
+    return hashlib.sha256(b"%d %s" % (place, tostring(node))).hexdigest()[:48]
+
+
+def _filter(node: Element, found: Mapping[str, Element]) -> Filter:
+    if ("Prefix" in found) == ("Filter" in found):
+        raise _malformed()
+    if "Prefix" in found:
+        return Filter(prefix=wire.text_of(node, "Prefix"), form="Prefix")
+    inside = found["Filter"]
+    if not len(inside):
+        return Filter()
+    if len(inside) > 1:
+        raise _malformed()
+    joined = wire.child(inside, "And")
+    if joined is None:
+        return _predicates(inside)
+    if not len(joined):
+        raise _malformed()
+    return replace(_predicates(joined), form="And")
+
+
+def _predicates(node: Element) -> Filter:
+    names = frozenset({"Prefix", "ObjectSizeGreaterThan", "ObjectSizeLessThan"})
+    found = _fields(node, names, several=frozenset({"Tag"}))
+    larger = _size(found.get("ObjectSizeGreaterThan"), 0)
+    smaller = _size(found.get("ObjectSizeLessThan"), 1)
+    if larger is not None and smaller is not None and larger >= smaller:
+        raise _refused(
+            "'ObjectSizeLessThan' has to be a value greater than 'ObjectSizeGreaterThan'"
+        )
+    return Filter(
+        prefix=wire.text_of(node, "Prefix"),
+        tags=_tags(wire.children(node, "Tag")),
+        larger=larger,
+        smaller=smaller,
+    )
+
+
+def _tags(nodes: Iterator[Element]) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for node in nodes:
+        _fields(node, frozenset({"Key", "Value"}))
+        key, value = wire.text_of(node, "Key"), wire.text_of(node, "Value")
+        if key is None or value is None:
+            raise _malformed()
+        if not 0 < len(key) <= tags.LONGEST_KEY or len(value) > tags.LONGEST_VALUE:
+            raise _refused("A tag's key has 1 to 128 characters, its value up to 256")
+        if key in found:
+            raise _refused("Duplicate Tag Keys are not allowed.")
+        found[key] = value
+    return found or NOTHING
+
+
+def _size(node: Element | None, least: int) -> int | None:
+    if node is None:
+        return None
+    size = wire.whole_number((node.text or "").strip(), least, _LARGEST_SIZE)
+    if size is None:
+        raise _malformed()
+    return size
+
+
+def _with_expiration(rule: Rule, found: Mapping[str, Element]) -> Rule:
+    node = found.get("Expiration")
+    if node is None:
+        return rule
+    names = frozenset({"Days", "Date", "ExpiredObjectDeleteMarker"})
+    said = _fields(node, names)
+    if len(said) != 1:
+        raise _malformed()
+    if "Days" in said:
+        return replace(rule, days=_days(said["Days"], "'Days' for Expiration action"))
+    if "Date" in said:
+        return replace(rule, date=_date(said["Date"]))
+    text = (said["ExpiredObjectDeleteMarker"].text or "").strip()
+    if text not in ("true", "false"):
+        raise _malformed()
+    _refuse_tags_and_sizes(rule, "ExpiredObjectDeleteMarker")
+    return replace(rule, marker=text == "true")
+
+
+def _with_noncurrent(rule: Rule, found: Mapping[str, Element]) -> Rule:
+    node = found.get("NoncurrentVersionExpiration")
+    if node is None:
+        return rule
+    said = _fields(node, frozenset({"NoncurrentDays", "NewerNoncurrentVersions"}))
+    if "NoncurrentDays" not in said:
+        raise _malformed()
+    what = "for NoncurrentVersionExpiration action"
+    days = _days(said["NoncurrentDays"], f"'NoncurrentDays' {what}")
+    newer = said.get("NewerNoncurrentVersions")
+    if newer is None:
+        return replace(rule, noncurrent_days=days)
+    number = _days(newer, f"'NewerNoncurrentVersions' {what}")
+    if number > _MOST_NEWER:
+        raise _invalid(f"'NewerNoncurrentVersions' {what} must be at most {_MOST_NEWER}")
+    return replace(rule, noncurrent_days=days, newer=number)
+
+
+def _with_abort(rule: Rule, found: Mapping[str, Element]) -> Rule:
+    node = found.get("AbortIncompleteMultipartUpload")
+    if node is None:
+        return rule
+    said = _fields(node, frozenset({"DaysAfterInitiation"}))
+    if not said:
+        raise _malformed()
+    _refuse_tags_and_sizes(rule, "AbortIncompleteMultipartUpload")
+    what = "'DaysAfterInitiation' for AbortIncompleteMultipartUpload action"
+    return replace(rule, abort_days=_days(said["DaysAfterInitiation"], what))
+
+
+def _refuse_tags_and_sizes(rule: Rule, what: str) -> None:
+    if not rule.filter.plain:
+        other = "Tags" if rule.filter.tags else "Object Size"
+        raise _refused(f"{what} cannot be specified with {other}.")
+
+
+def _days(node: Element, what: str) -> int:
+    text = (node.text or "").strip()
+    try:
+        number = int(text) if len(text) < 20 else _LARGEST + 1
+    except ValueError:
+        raise _malformed() from None
+    if not 0 < number <= _LARGEST:
+        raise _invalid(f"{what} must be a positive integer")
+    return number
+
+
+def _date(node: Element) -> int:
+    moment = wire.moment(node.text or "")
+    if moment is None:
+        raise _malformed()
+    if moment % DAY:
+        raise _invalid("'Date' must be at midnight GMT")
+    return moment
+
+
+def _check_transition(node: Element) -> None:
+    date = wire.child(node, "Date")
+    if date is not None:
+        _date(date)
+
+
+def _fields(
+    node: Element, names: frozenset[str], several: frozenset[str] = frozenset()
+) -> dict[str, Element]:
+    """The children by name, each there once. Raises MalformedXML for any other."""
+    found: dict[str, Element] = {}
+    for one in node:
+        name = wire.local(one)
+        if name in several:
+            continue
+        if name not in names or name in found:
+            raise _malformed()
+        found[name] = one
+    return found
+
+
+def _malformed() -> S3Problem:
+    return S3Problem("MalformedXML")
+
+
+def _invalid(message: str) -> S3Problem:
+    return S3Problem("InvalidArgument", message)
+
+
+def _refused(message: str) -> S3Problem:
+    return S3Problem("InvalidRequest", message)
+
+
+# writing
+
+
+def _render(lifecycle: Lifecycle) -> bytes:
+    return xml.document("LifecycleConfiguration", *map(_written, lifecycle.rules))
+
+
+def _written(rule: Rule) -> str:
+    status = xml.element("Status", "Enabled" if rule.enabled else "Disabled")
+    chosen = _written_filter(rule.filter)
+    return f"<Rule>{xml.element('ID', rule.id)}{chosen}{status}{_written_actions(rule)}</Rule>"
+
+
+def _written_filter(said: Filter) -> str:
+    prefix = "" if said.prefix is None else xml.element("Prefix", said.prefix)
+    if said.form == "Prefix":
+        return prefix
+    inside = prefix + "".join(
+        f"<Tag>{xml.element('Key', key)}{xml.element('Value', value)}</Tag>"
+        for key, value in said.tags.items()
+    )
+    inside += _number("ObjectSizeGreaterThan", said.larger)
+    inside += _number("ObjectSizeLessThan", said.smaller)
+    return f"<Filter>{f'<And>{inside}</And>' if said.form == 'And' else inside}</Filter>"
+
+
+def _written_actions(rule: Rule) -> str:
+    expiration = _number("Days", rule.days)
+    if rule.date is not None:
+        expiration = xml.element("Date", wire.exact(rule.date))
+    if rule.marker is not None:
+        expiration = xml.flag("ExpiredObjectDeleteMarker", rule.marker)
+    noncurrent = _number("NoncurrentDays", rule.noncurrent_days)
+    noncurrent += _number("NewerNoncurrentVersions", rule.newer)
+    abort = _number("DaysAfterInitiation", rule.abort_days)
+    actions = zip(_ACTIONS, (expiration, noncurrent, abort), strict=True)
+    return "".join(f"<{name}>{inside}</{name}>" for name, inside in actions if inside)
+
+
+def _number(name: str, value: int | None) -> str:
+    return "" if value is None else xml.element(name, value)
+
+
+SETTING: BucketSetting[Lifecycle] = BucketSetting(
+    SettingKind(
+        name="lifecycle",
+        read="read-lifecycle",
+        write="write-lifecycle",
+        remove="write-lifecycle",
+        parse=document(_parse),
+    ),
+    _render,
+    "NoSuchLifecycleConfiguration",
+)

@@ -1,0 +1,46 @@
+"""The lifecycle of a bucket's objects: what is set is carried out by `lifecycle.carrying_out`."""
+
+from __future__ import annotations
+
+from gateway.modes.s3 import bodies
+from gateway.modes.s3.configuration.lifecycle import SETTING
+from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.replies import Headers, Reply
+from gateway.modes.s3.request import S3Request
+from gateway.modes.s3.resources import settings
+from gateway.storage import Listable, Writable
+
+_SMALLEST = "x-amz-transition-default-minimum-object-size"
+_DEFAULT = "all_storage_classes_128K"
+_SAID: Headers = [(_SMALLEST, _DEFAULT)]
+
+
+def get_bucket_lifecycle_configuration(request: S3Request) -> Reply:
+    reply = settings.shown(request, SETTING)
+    reply.headers.extend(_SAID)
+    return reply
+
+
+def put_bucket_lifecycle_configuration(request: S3Request) -> Reply:
+    request.require()
+    _refuse_smallest(request.header(_SMALLEST))
+    service = request.access.service
+
+    def check() -> None:
+        service.need(Writable)
+        service.need(Listable)
+
+    settings.keep(request, SETTING, bodies.document(request), check)
+    return Reply(200, [*_SAID])
+
+
+def _refuse_smallest(text: str) -> None:
+    """There are no transitions, so only what AWS has by default is as asked for."""
+    if text == "varies_by_storage_class":
+        raise S3Problem("NotImplemented", "Transitions are not implemented.")
+    if text not in ("", _DEFAULT):
+        raise S3Problem("InvalidArgument", ArgumentName=_SMALLEST, ArgumentValue=text)
+
+
+def delete_bucket_lifecycle(request: S3Request) -> Reply:
+    return settings.removed(request, SETTING)
