@@ -1,6 +1,6 @@
 """All checks and tests: `python -m tests`. `python -m tests quick` leaves out the tests
 that need sockets, processes or seconds (`tests/conftest.py`). Further arguments go to
-pytest.
+pytest. `python -m tests clients` is apart: other people's clients (`tests/clients`).
 
 Every step runs, whatever the ones before it said; the exit status is 0 when
 all of them passed.
@@ -66,6 +66,8 @@ def _roomy() -> bool:
 
 
 def main() -> int:
+    if sys.argv[1:2] == ["clients"]:
+        return subprocess.run([PYTHON, "-m", "tests.clients", *sys.argv[2:]]).returncode
     failed: list[str] = []
     with surroundings(failed) as environment:
         for command in steps(sys.argv[1:]):
