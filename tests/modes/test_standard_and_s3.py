@@ -50,6 +50,19 @@ def test_what_uploadfile_stores_s3_gives(api: Served, s3: Any, folder: str) -> N
     assert head.headers["last-modified"] == got["ResponseMetadata"]["HTTPHeaders"]["last-modified"]
 
 
+def test_what_a_bucket_says_of_encryption_holds_through_both(
+    api: Served, s3: Any, folder: str
+) -> None:
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}
+    s3.put_bucket_encryption(Bucket="files", ServerSideEncryptionConfiguration={"Rules": [rule]})
+    try:
+        api.put("files", f"{folder}k", b"data")
+    finally:
+        s3.delete_bucket_encryption(Bucket="files")
+    assert s3.head_object(Bucket="files", Key=f"{folder}k")["SSEKMSKeyId"] == "aws/s3"
+    assert api.call("getfile", sid="files", path=f"{folder}k").body == b"data"
+
+
 def test_versions_are_the_same(api: Served, s3: Any, folder: str) -> None:
     path = f"{folder}v"
     one = s3.put_object(Bucket="kept", Key=path, Body=b"1")["VersionId"]

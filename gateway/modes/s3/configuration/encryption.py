@@ -18,7 +18,7 @@ from gateway.modes.s3 import wire
 from gateway.modes.s3.configuration.setting import BucketSetting, document
 from gateway.modes.s3.encryption import ALGORITHMS
 from gateway.modes.s3.problems import S3Problem
-from gateway.storage import Encryption
+from gateway.storage import Encryption, Forbidden, Put
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -36,19 +36,21 @@ class BucketEncryption:
     blocked: tuple[str, ...] = ()
 
     def applied(self, asked: Encryption | None) -> Encryption | None:
-        """How what asks for this is encrypted. Raises AccessDenied for what is blocked."""
+        """How what asks for this is encrypted. Raises `Forbidden` for what is blocked."""
         if asked is None:
             found = ALGORITHMS.get(self.algorithm)
             if found is None or found.kind != "kms":
                 return found
             return replace(found, key_id=self.key_id, bucket_key=self.bucket_key or None)
         if asked.kind == "customer" and _CUSTOMER in self.blocked:
-            raise S3Problem(
-                "AccessDenied", "The bucket blocks uploads that are encrypted by SSE-C."
-            )
+            raise Forbidden("The bucket blocks uploads that are encrypted by SSE-C.")
         if asked.kind == "kms" and asked.bucket_key is None and self.bucket_key:
             return replace(asked, bucket_key=True)
         return asked
+
+
+def _defaults(said: BucketEncryption, options: Put, _time: int) -> Put:
+    return replace(options, encryption=said.applied(options.encryption))
 
 
 def _parse(data: bytes) -> BucketEncryption:
@@ -120,6 +122,7 @@ SETTING: BucketSetting[BucketEncryption] = BucketSetting(
         write="write-encryption",
         remove="write-encryption",
         parse=document(_parse),
+        defaults=_defaults,
     ),
     _render,
     "ServerSideEncryptionConfigurationNotFoundError",

@@ -22,7 +22,7 @@ from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import S3Request, check_version
 from gateway.modes.s3.resources import parameters
 from gateway.modes.s3.resources.buckets import valid_name
-from gateway.modes.s3.resources.encryption import by_default
+from gateway.modes.s3.resources.encryption import with_bucket_key
 from gateway.storage import (
     NOTHING,
     Conditions,
@@ -139,7 +139,7 @@ def copy_object(request: S3Request) -> Reply:
         checksums=sums.chosen(request),
         conditions=http_fields.write_conditions(request.environ),
     )
-    fresh = by_default(request, new)
+    fresh = with_bucket_key(request, new)
     for again in reversed(range(_TRIES)):
         seen = _look(request)
         _refuse_nothing(request, seen, replaces)

@@ -1,4 +1,4 @@
-"""The default encryption of a bucket: as it is set, and as new objects get it."""
+"""The default encryption of a bucket: as it is set, and what a request says of it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from gateway.modes.s3.resources import settings
 from gateway.storage import Put
 
 
-def by_default(request: S3Request, options: Put) -> Put:
-    """What is to be stored, encrypted as its bucket says. Raises AccessDenied for what the
-    bucket blocks."""
-    said = request.obeyed(SETTING.kind)
-    if said is None:
+def with_bucket_key(request: S3Request, options: Put) -> Put:
+    """A request may say that alone, of the encryption which its bucket gives. It is without
+    effect where that is by no key service."""
+    asked = encryption.bucket_key(request)
+    if asked is None or options.encryption is not None:
         return options
-    found = said.applied(options.encryption)
-    if found is not None and found.kind == "kms":
-        bucket_key = encryption.bucket_key(request)
-        found = found if bucket_key is None else replace(found, bucket_key=bucket_key)
-    return replace(options, encryption=found)
+    said = request.obeyed(SETTING.kind)
+    given = None if said is None else said.applied(None)
+    if given is None or given.kind != "kms":
+        return options
+    return replace(options, encryption=replace(given, bucket_key=asked))
 
 
 def get_bucket_encryption(request: S3Request) -> Reply:

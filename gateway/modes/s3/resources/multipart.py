@@ -13,7 +13,7 @@ from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Headers, Reply, xml
 from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.resources import parameters
-from gateway.modes.s3.resources.encryption import by_default
+from gateway.modes.s3.resources.encryption import with_bucket_key
 from gateway.modes.s3.wire import whole_number
 from gateway.storage import Complete, NoSuchUpload, Part, PreconditionFailed, Put, Upload
 from gateway.web import http_fields
@@ -26,7 +26,7 @@ def create_multipart_upload(request: S3Request) -> Reply:
     request.require()
     algorithms, kind = sums.of_upload(request)
     options = headers.new_object(request, checksums=algorithms, checksum_type=kind)
-    upload = request.access.begin(request.key, by_default(request, options))
+    upload = request.access.begin(request.key, with_bucket_key(request, options))
     said: Headers = replies.new_encryption(upload.options.encryption)
     for algorithm in algorithms:
         said += [("x-amz-checksum-algorithm", algorithm), ("x-amz-checksum-type", kind or "")]

@@ -12,7 +12,7 @@ from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Headers, Reply, xml
 from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.resources import parameters
-from gateway.modes.s3.resources.encryption import by_default
+from gateway.modes.s3.resources.encryption import with_bucket_key
 from gateway.storage import (
     BytesBody,
     Get,
@@ -66,7 +66,7 @@ def store(request: S3Request, body: bodies.Body) -> ObjectInfo:
     )
     if request.access.settings:  # few have any
         protection.require_sum(request, options)
-        options = by_default(request, options)
+        options = with_bucket_key(request, options)
     return request.access.put(request.key, body.source, options)
 
 
