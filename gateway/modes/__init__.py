@@ -17,6 +17,7 @@ from gateway.access.identity import Account, Identity, Keys
 from gateway.access.rules import UNKNOWN, Facts
 from gateway.access.settings import Setting, SettingKind
 from gateway.storage import Changes, Followers, Jobs
+from gateway.telemetry.line_spool import LineSpool
 from gateway.telemetry.request_list import RequestList
 
 T = TypeVar("T")
@@ -57,6 +58,8 @@ class Gateway(Protocol):
     settings: Settings
     keys: Keys
     requests: RequestList
+    lines: LineSpool
+    """Through which access logs of services go."""
     followers: Followers
     jobs: Jobs
     """What a mode runs behind the requests: it begins that in `Mode.app`."""

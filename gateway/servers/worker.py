@@ -33,6 +33,7 @@ from gateway.storage import Unavailable
 from gateway.storage.objects import now
 from gateway.telemetry import logs
 from gateway.telemetry.access_log import AccessLog
+from gateway.telemetry.line_spool import LineSpool
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.request_list import RequestList
 from gateway.web.admission import Admission
@@ -69,6 +70,7 @@ class Worker:
         self._jobs = Scheduler(configuration.data, now, self._metrics)
         self._followers = Following(configuration.data, now, self._metrics)
         self._requests = RequestList(configuration.data)
+        self._lines = LineSpool(configuration.data)
         self._certificates = AddedCertificates()
         self._metrics.share(self._certificates.gauges)
         self._jobs.add("certificates", DAY, self._certificates.warn)
@@ -80,6 +82,7 @@ class Worker:
             sys.stderr, configuration.server.log_format, requests=self._requests
         )
         self._metrics.watch("gateway_request_list_shed", lambda: self._requests.shed)
+        self._metrics.watch("gateway_bucket_log_lines_shed", lambda: self._lines.shed)
         self._admission = Admission(threads, spools=server == "waitress")
         doors, proxies = self.routes(configuration, self.runtime)
         self._app = App(
@@ -91,6 +94,7 @@ class Worker:
         )
         self._metrics.start()
         self._access_log.start()
+        self._lines.start()
         self._jobs.start()
         self._followers.start()
 
@@ -119,6 +123,7 @@ class Worker:
             jobs=self._jobs,
             followers=self._followers,
             requests=self._requests,
+            lines=self._lines,
             threads=self._threads,
             before=before,
         )
@@ -200,6 +205,7 @@ class Worker:
         for one in (*ending, self.runtime):
             one.close()
         self._requests.close()
+        self._lines.stop()
         self._metrics.stop()
 
 

@@ -25,6 +25,7 @@ from gateway.services.settings import ServiceSettings
 from gateway.services.webhooks import Webhook
 from gateway.storage import Followers, Jobs, NoFollowers, NoJobs
 from gateway.storage.objects import now
+from gateway.telemetry.line_spool import LineSpool
 from gateway.telemetry.request_list import RequestList
 
 log = logging.getLogger("gateway.services")
@@ -41,6 +42,7 @@ class Runtime(Administration):
         *,
         clock: Callable[[], int] = now,
         requests: RequestList | None = None,
+        lines: LineSpool | None = None,
         service_settings: ServiceSettings | None = None,
         followers: Followers | None = None,
         jobs: Jobs | None = None,
@@ -66,6 +68,7 @@ class Runtime(Administration):
             name: Webhook(name, options, clock) for name, options in webhooks
         }
         self.requests, self._own_requests = requests or RequestList(), requests is None
+        self.lines, self._own_lines = lines or LineSpool(), lines is None
         self.stopping = threading.Event()
 
     def account(self, account: str) -> Account | None:
@@ -108,6 +111,8 @@ class Runtime(Administration):
         yield "the catalog", self.catalog.close
         if self._own_requests:
             yield "the request list", self.requests.close
+        if self._own_lines:
+            yield "lines that wait", self.lines.stop
 
 
 def open_runtime(
@@ -119,13 +124,15 @@ def open_runtime(
     clock: Callable[[], int] = now,
     environ: Mapping[str, str] | None = None,
     requests: RequestList | None = None,
+    lines: LineSpool | None = None,
     threads: int = 0,
     before: Runtime | None = None,
 ) -> Runtime:
     """Open catalog and chain, in the process that will serve; `server` decides about
-    the largest body; `requests` is kept in memory unless it is given; `threads`: as many
-    serve, if that is known; `before`: the one that this is to follow, which serves on until
-    it is closed: what both need is open once. Raises `CatalogError` and `ChainError`."""
+    the largest body; `requests` and `lines` are kept in memory unless they are given;
+    `threads`: as many serve, if that is known; `before`: the one that this is to follow, which
+    serves on until it is closed: what both need is open once. Raises `CatalogError` and
+    `ChainError`."""
     chain = Chain(configuration, None if before is None else before.chain)
     catalog = open_catalog(configuration, environ, None if before is None else before.catalog)
     try:
@@ -145,6 +152,7 @@ def open_runtime(
             configuration.settings(server),
             clock=clock,
             requests=requests,
+            lines=lines,
             service_settings=ServiceSettings(
                 catalog,
                 configuration.plugins.kinds.values(),

@@ -52,6 +52,7 @@ COUNTERS: Mapping[str, Family] = {
     "gateway_corrupt": Family("Answers that damaged bytes of a store ended.", ("mode",)),
     "gateway_refused": Family("Requests refused because too many clients were slow."),
     "gateway_log_lines_shed": Family("Lines of the access log dropped under overload."),
+    "gateway_bucket_log_lines_shed": Family("Lines of buckets' access logs that were dropped."),
     "gateway_request_list_shed": Family("Requests that reqlist does not show, under overload."),
     "gateway_job_runs": Family("Runs of background jobs.", ("job",)),
     "gateway_job_failures": Family("Runs of background jobs that failed.", ("job",)),

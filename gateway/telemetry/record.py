@@ -4,21 +4,24 @@ the metrics. A mode fills in its part through `environ["gateway.record"]`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
 @dataclass(slots=True, eq=False)
 class Record:
-    """The mode sets `operation`, `key_id`, `sid`, `key`, `code` and `cache`; the app
-    sets the rest.
+    """The mode sets `operation`, `key_id`, `account`, `sid`, `key`, `code`, `cache` and `then`;
+    the app sets the rest.
 
-    `sid` and `key` are the service and the object that were asked for. `cache` is
+    `account` is the one that the key belongs to. `sid` and `key` are the service and the
+    object that were asked for. `cache` is
     what a cache on the way says of itself (`Opened.trace`). `code` is the error
     code of the protocol ("NoSuchKey"), "" when all went well. `path` has no query
     string, which may hold signatures. `aborted`: the answer broke off; `corrupt`: because
     stored bytes turned out to be damaged, or it could not begin for that. `duration`
     and `started` are seconds, of which the latter is since the epoch; `received`
-    and `sent` are bytes of bodies.
+    and `sent` are bytes of bodies. `then` is called with it when the request is over, in
+    the thread of the request: it raises nothing, and waits for nothing.
     """
 
     request_id: str
@@ -28,6 +31,7 @@ class Record:
     mode: str = ""
     operation: str = ""
     key_id: str = ""
+    account: str = ""
     sid: str = ""
     key: str = ""
     code: str = ""
@@ -39,3 +43,4 @@ class Record:
     duration: float = 0.0
     aborted: bool = False
     corrupt: bool = False
+    then: Callable[[Record], object] | None = None

@@ -173,6 +173,8 @@ class App:
         self._metrics.end(exchange)
         if self._log is not None:
             self._log.add(exchange)
+        if exchange.then is not None:
+            exchange.then(exchange)
 
 
 def _plain(exchange: Exchange, status: str, text: str, *more: tuple[str, str]) -> list[bytes]:

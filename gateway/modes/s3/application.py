@@ -19,6 +19,7 @@ from typing import Any
 from gateway.modes import Gateway, WSGIApp
 from gateway.modes.s3 import bodies, cross_origin, errors, hoisted
 from gateway.modes.s3.auth import Authenticated, SignedRequest, authenticate
+from gateway.modes.s3.delivery.access_logs import Logged
 from gateway.modes.s3.operations import FORM, NOT_HERE, TABLE, Handler, Operation
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply
@@ -33,8 +34,8 @@ log = logging.getLogger("gateway.s3")
 class S3Application:
     """Any request → its answer."""
 
-    def __init__(self, gateway: Gateway) -> None:
-        self.gateway = gateway
+    def __init__(self, gateway: Gateway, logged: Logged) -> None:
+        self.gateway, self._logged = gateway, logged
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -43,6 +44,8 @@ class S3Application:
         if cross_origin.ORIGIN in environ:
             cross_origin.add(reply, environ)
         reply.headers.append(("x-amz-request-id", environ["gateway.request_id"]))
+        if self._logged.routes:
+            self._logged.note(environ, reply)
         return send(reply, environ, start_response)
 
     def answer(self, environ: dict[str, Any]) -> Reply:
@@ -71,7 +74,7 @@ class S3Application:
         if cross_origin.ORIGIN in environ:
             cross_origin.prepare(request)
         request.authenticated = found = who(request)
-        record.key_id = found.identity.key
+        record.key_id, record.account = found.identity.key, found.identity.account
         if request.query and hoisted.fold(request):
             operation = find_operation(request)  # a header may choose it
             record.operation = operation.name
@@ -201,4 +204,4 @@ def _selects(operation: Operation, request: S3Request) -> bool:
 
 
 def create_app(gateway: Gateway) -> WSGIApp:
-    return S3Application(gateway)
+    return S3Application(gateway, Logged(gateway))

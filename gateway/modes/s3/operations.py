@@ -11,6 +11,7 @@ from gateway.modes.s3.replies import Reply
 from gateway.modes.s3.request import S3Request, Scope
 from gateway.modes.s3.resources import (
     absent,
+    access_logging,
     acl,
     buckets,
     copying,
@@ -139,6 +140,23 @@ TABLE: tuple[Operation, ...] = (
         "write-encryption",
         encryption.delete_bucket_encryption,
         ("encryption",),
+    ),
+    Operation(
+        "GetBucketLogging",
+        "GET",
+        "bucket",
+        "read-logging",
+        access_logging.get_bucket_logging,
+        ("logging",),
+    ),
+    Operation(
+        "PutBucketLogging",
+        "PUT",
+        "bucket",
+        "write-logging",
+        access_logging.put_bucket_logging,
+        ("logging",),
+        body=True,
     ),
     Operation(
         "GetBucketNotificationConfiguration",
@@ -410,7 +428,6 @@ NOT_HERE: Mapping[Scope, frozenset[str]] = {
             "analytics",
             "intelligent-tiering",
             "inventory",
-            "logging",
             "metadataAnnotationTable",
             "metadataConfiguration",
             "metadataInventoryTable",

@@ -159,14 +159,15 @@ def acl(data: bytes) -> AclDocument:
     owner, listed = wire.child(root, "Owner"), wire.child(root, "AccessControlList")
     if owner is None or listed is None:
         raise S3Problem("MalformedACLError")
-    found = tuple(_grant(one) for one in wire.children(listed, "Grant"))
+    found = tuple(named_grant(one) for one in wire.children(listed, "Grant"))
     return AclDocument(wire.word_of(owner, "ID"), found)
 
 
-def _grant(node: Element) -> NamedGrant:
+def named_grant(node: Element, code: str = "MalformedACLError") -> NamedGrant:
+    """A `Grant`. Raises S3Problem with `code`."""
     grantee, permission = wire.child(node, "Grantee"), wire.word_of(node, "Permission")
     if grantee is None or not permission:
-        raise S3Problem("MalformedACLError")
+        raise S3Problem(code)
     kinds: tuple[tuple[Literal["id", "uri", "emailAddress"], str], ...] = (
         ("id", "ID"),
         ("uri", "URI"),
@@ -175,4 +176,4 @@ def _grant(node: Element) -> NamedGrant:
     for kind, name in kinds:
         if text := wire.word_of(grantee, name):
             return NamedGrant(kind, text, permission)
-    raise S3Problem("MalformedACLError")
+    raise S3Problem(code)

@@ -36,6 +36,11 @@ TABLE: Mapping[str, tuple[int, str]] = {
     "ExpiredToken": (400, "The provided token has expired."),
     "AllAccessDisabled": (403, "All access to this object has been disabled."),
     "AccountProblem": (403, "There is a problem with your account."),
+    "InvalidTargetBucketForLogging": (
+        400,
+        "The target bucket for logging does not exist, is not owned by you, or does not have the"
+        " appropriate grants for the log-delivery group.",
+    ),
     # how it is asked
     "InvalidRequest": (400, "Invalid Request"),
     "BadRequest": (400, "Bad Request"),

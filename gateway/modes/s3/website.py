@@ -32,6 +32,7 @@ from gateway.modes.s3 import cross_origin, errors, replies
 from gateway.modes.s3.application import S3Application
 from gateway.modes.s3.configuration import website
 from gateway.modes.s3.configuration.website import Redirect, RoutingRule, Website
+from gateway.modes.s3.delivery.access_logs import Logged
 from gateway.modes.s3.problems import TABLE, S3Problem
 from gateway.modes.s3.redirects import NAME
 from gateway.modes.s3.replies import Headers, Reply
@@ -190,4 +191,4 @@ def _page(status: int, code: str, message: str, request_id: str) -> bytes:
 
 
 def create_app(gateway: Gateway) -> WSGIApp:
-    return WebsiteApplication(gateway)
+    return WebsiteApplication(gateway, Logged(gateway))

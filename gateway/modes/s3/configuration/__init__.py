@@ -16,6 +16,7 @@ from gateway.access.settings import SettingKind
 def kinds() -> Collection[SettingKind[Any]]:
     # Here: whoever needs one kind, to read a request's headers, is needed by others of them.
     from gateway.modes.s3.configuration import (
+        access_logging,
         cors,
         encryption,
         lifecycle,
@@ -26,6 +27,7 @@ def kinds() -> Collection[SettingKind[Any]]:
     )
 
     settings = (
+        access_logging.SETTING,
         cors.SETTING,
         encryption.SETTING,
         lifecycle.SETTING,

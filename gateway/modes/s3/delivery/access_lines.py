@@ -1,0 +1,160 @@
+"""A request that is over → its line in the access log of its bucket, in AWS's fields.
+
+What the gateway does not know is `-`. May surprise: signatures and tokens in the query of a
+presigned URL are left out, and so is whatever could end a line or a field.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from time import gmtime
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from gateway.modes.s3.operations import TABLE
+from gateway.modes.s3.replies import Reply
+from gateway.telemetry.record import Record
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_PRINTABLE = "".join(chr(one) for one in range(0x20, 0x7F) if chr(one) != '"')
+_SECRET = re.compile(r"(?i)(?<![^&])(X-Amz-Signature|X-Amz-Security-Token|Signature)=[^&]*")
+_TOTAL = re.compile(r"bytes [^/]*/([0-9]+)")
+
+_RESOURCES: Mapping[str, str] = {
+    # of operations whose resource is not what their query says
+    "AbortMultipartUpload": "UPLOAD",
+    "CompleteMultipartUpload": "UPLOAD",
+    "CopyObject": "OBJECT",
+    "CreateMultipartUpload": "UPLOADS",
+    "DeleteObjects": "MULTI_OBJECT_DELETE",
+    "GetBucketLogging": "LOGGING_STATUS",
+    "GetBucketPolicy": "BUCKETPOLICY",
+    "GetObjectAcl": "ACL",
+    "GetObjectTagging": "OBJECT_TAGGING",
+    "ListMultipartUploads": "UPLOADS",
+    "ListObjectVersions": "BUCKETVERSIONS",
+    "ListObjectsV2": "BUCKET",
+    "ListParts": "UPLOAD",
+    "PutBucketLogging": "LOGGING_STATUS",
+    "PutBucketPolicy": "BUCKETPOLICY",
+    "PutObjectTagging": "OBJECT_TAGGING",
+    "DeleteBucketPolicy": "BUCKETPOLICY",
+    "DeleteObjectTagging": "OBJECT_TAGGING",
+    "UploadPart": "PART",
+    "UploadPartCopy": "PART",
+}
+_VERBS = {"CopyObject": "COPY", "UploadPartCopy": "COPY"}
+_SELECTORS = {one.name: one.query[0] for one in TABLE if one.query}
+
+
+class Asked(NamedTuple):
+    """What a line says of a request beyond its record."""
+
+    target: str
+    referer: str
+    agent: str
+    version: str
+    size: str
+    signed: str
+    host: str
+
+
+def asked(environ: Mapping[str, Any], reply: Reply) -> Asked:
+    said = {name.lower(): value for name, value in reply.headers}
+    path = quote(environ["PATH_INFO"], safe="/~", encoding="latin-1", errors="replace")
+    query = _SECRET.sub(r"\1=", environ.get("QUERY_STRING", ""))
+    protocol = environ.get("SERVER_PROTOCOL", "HTTP/1.1")
+    return Asked(
+        target=f"{environ['REQUEST_METHOD']} {path}{'?' if query else ''}{query} {protocol}",
+        referer=environ.get("HTTP_REFERER", ""),
+        agent=environ.get("HTTP_USER_AGENT", ""),
+        version=said.get("x-amz-version-id", ""),
+        size=_size(environ, said) if reply.status < 300 else "",
+        signed=_signed(environ),
+        host=environ.get("HTTP_HOST", ""),
+    )
+
+
+def _size(environ: Mapping[str, Any], said: Mapping[str, str]) -> str:
+    """Of the object: what was stored, or what there is of which a part may have been sent."""
+    if environ["REQUEST_METHOD"] == "PUT":
+        return str(
+            environ.get("HTTP_X_AMZ_DECODED_CONTENT_LENGTH") or environ.get("CONTENT_LENGTH") or ""
+        )
+    part = _TOTAL.match(said.get("content-range", ""))
+    return part[1] if part else said.get("content-length", "")
+
+
+def _signed(environ: Mapping[str, Any]) -> str:
+    if environ.get("HTTP_AUTHORIZATION", "").startswith("AWS4"):
+        return "AuthHeader"
+    return "QueryString" if "X-Amz-Signature=" in environ.get("QUERY_STRING", "") else ""
+
+
+def line(record: Record, about: Asked, owner: str) -> str:
+    signature = "SigV4" if about.signed else "-"
+    turn_around = cipher = tls = access_point = acl = "-"
+    fields = (
+        _word(owner),
+        _word(record.sid),
+        f"[{_time(record.started)}]",
+        _word(record.client),
+        _word(record.account),
+        record.request_id,
+        operation(record),
+        _word(quote(record.key, safe="/~")),
+        _quoted(about.target),
+        str(record.status),
+        record.code or "-",
+        str(record.sent or "-"),
+        (about.size if record.key else "") or "-",
+        str(round(record.duration * 1000)),
+        turn_around,
+        _quoted(about.referer),
+        _quoted(about.agent),
+        _word(about.version),
+        record.request_id,
+        signature,
+        cipher,
+        about.signed or "-",
+        _word(about.host),
+        tls,
+        access_point,
+        acl,
+    )
+    return " ".join(fields)
+
+
+def operation(record: Record) -> str:
+    """Such as REST.GET.OBJECT."""
+    name = record.operation
+    if name.startswith("Website"):
+        return f"WEBSITE.{name.removeprefix('Website').upper()}.OBJECT"
+    resource = _RESOURCES.get(name)
+    if resource is None:
+        usual = "OBJECT" if record.key else "BUCKET"
+        resource = _SELECTORS.get(name, usual).upper().replace("-", "_")
+    return f"REST.{_VERBS.get(name, record.method if record.method.isalpha() else '-')}.{resource}"
+
+
+def _time(started: float) -> str:
+    t = gmtime(started)
+    return (
+        f"{t.tm_mday:02}/{_MONTHS[t.tm_mon - 1]}/{t.tm_year}"
+        f":{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} +0000"
+    )
+
+
+def _quoted(text: str) -> str:
+    return f'"{_printable(text) or "-"}"'
+
+
+def _word(text: str) -> str:
+    return _printable(text).replace(" ", "%20") or "-"
+
+
+def _printable(text: str) -> str:
+    return quote(text, safe=_PRINTABLE, errors="replace")

@@ -1,0 +1,170 @@
+"""Access logs of buckets: which requests are logged, and their way into the target bucket.
+
+A line is made when its request is over and goes into the gateway's spool, with where it is to
+go: as its bucket's configuration said then. A job of one worker takes the lines out each
+minute and puts them into objects of the target bucket, through the same evaluator and with
+the same defaults as any object, as the account that owns both. Delivery is AWS's best effort:
+what cannot be delivered (the target is gone, is another's, or refuses it) is dropped and told
+in the log; what a crash cuts short may come twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import groupby
+from time import gmtime
+from typing import Any, NamedTuple
+
+from gateway.access.grants import GRANTS, Grant
+from gateway.access.identity import ANONYMOUS, Identity
+from gateway.modes import Gateway
+from gateway.modes.s3 import grants
+from gateway.modes.s3.configuration.access_logging import SETTING, AccessLogging
+from gateway.modes.s3.delivery.access_lines import Asked, asked, line
+from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.replies import Reply
+from gateway.storage import (
+    NOTHING,
+    BadKey,
+    BytesBody,
+    Forbidden,
+    NoSuchStore,
+    Protected,
+    Put,
+    StorageError,
+    Unavailable,
+    Unsupported,
+)
+from gateway.telemetry.line_spool import SpooledLine
+from gateway.telemetry.record import Record
+
+log = logging.getLogger("gateway.s3")
+
+EVERY = 60.0
+"""Seconds between two deliveries."""
+_PAGE = 10_000
+_DAY = 86_400_000
+_FINAL = (BadKey, Forbidden, NoSuchStore, Protected, Unsupported)
+"""By which a target refuses a log for good."""
+
+
+class Route(NamedTuple):
+    """From a bucket of `owner` to where its log goes."""
+
+    bucket: str
+    owner: str
+    to: AccessLogging
+
+    def as_text(self) -> str:
+        return json.dumps([self.bucket, self.owner, self.to.as_text()])
+
+    @classmethod
+    def of_text(cls, text: str) -> Route:
+        bucket, owner, to = json.loads(text)
+        return cls(bucket, owner, AccessLogging.of_text(to))
+
+
+class Logged:
+    """Which buckets have a log, by name: what requests look at."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self.routes: Mapping[str, Route] = NOTHING
+        gateway.keep_up_with(self.look)
+
+    def look(self) -> None:
+        """As it is by now."""
+        found = map(self._route, self._gateway.having(SETTING.kind))
+        self.routes = {one.bucket: one for one in found if one is not None}
+
+    def _route(self, sid: str) -> Route | None:
+        try:
+            access = self._gateway.access(ANONYMOUS, sid)
+            to = self._gateway.obeyed(access, SETTING.kind)
+        except (NoSuchStore, Unavailable):  # there is nothing to ask for, or nobody can read it
+            return None
+        return None if to is None else Route(sid, access.service.owner, to)
+
+    def note(self, environ: Mapping[str, Any], reply: Reply) -> None:
+        """Have the request's line written when it is over, if its bucket has a log."""
+        record = environ["gateway.record"]
+        route = self.routes.get(record.sid)
+        if route is not None:
+            record.then = partial(self._write, route, asked(environ, reply))
+
+    def _write(self, route: Route, about: Asked, record: Record) -> None:
+        text = line(record, about, route.owner)
+        self._gateway.lines.add(route.as_text(), round(record.started * 1000), text)
+
+
+class LogDelivery:
+    """The job."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def __call__(self) -> Iterator[int]:
+        """How many lines it has delivered, as it goes."""
+        lines, done, failed = self._gateway.lines, 0, list[StorageError]()
+        for queue in lines.queues():
+            route = Route.of_text(queue)
+            while page := lines.page(queue, _PAGE):
+                try:
+                    done += self._deliver(route, page)
+                except _FINAL as error:
+                    log.warning("%s: its access log is not delivered: %s", route.bucket, error)
+                except StorageError as error:  # it may take them later
+                    failed.append(error)
+                    break
+                lines.drop(queue, page[-1].id)
+                yield done
+        if failed:
+            raise failed[0]
+
+    def _deliver(self, route: Route, page: Sequence[SpooledLine]) -> int:
+        """Put a page into the target: as one object, or one for each day. Raises what the
+        target raises."""
+        to, now = route.to, self._gateway.clock()
+        owner = Identity(key="access-logs", account=route.owner)
+        access = self._gateway.access(owner, to.bucket)
+        if access.service.owner != route.owner:
+            raise Forbidden("The target bucket is another account's by now.")
+        attributes = self._attributes(route)
+        days = to.partitioned == "EventTime"
+        for day, found in groupby(page, lambda one: one.time // _DAY if days else 0):
+            group = [*found]
+            data = "".join(f"{one.line}\n" for one in group).encode()
+            key = log_key(route, self._gateway.settings.region, day * _DAY if days else now, group)
+            put = Put(size=len(data), content_type="text/plain", attributes=attributes)
+            access.put(key, BytesBody(data), put)
+        return len(page)
+
+    def _attributes(self, route: Route) -> Mapping[str, Any]:
+        """The list of who may do what with a log."""
+        given = [Grant(route.owner, "full")]
+        for one in route.to.grants:
+            try:
+                given.append(grants.resolve(one, self._gateway))
+            except S3Problem:  # whom it names is not known any more
+                log.warning("%s: its access log names %r: unknown", route.bucket, one.grantee)
+        return {GRANTS: grants.as_attribute(given)} if len(given) > 1 else NOTHING
+
+
+def log_key(route: Route, region: str, time: int, lines: Sequence[SpooledLine]) -> str:
+    """[prefix][owner/region/bucket/YYYY/MM/DD/]YYYY-MM-DD-hh-mm-ss-UNIQUE; `time` in
+    milliseconds. The same lines have the same UNIQUE."""
+    t = gmtime(time // 1000)
+    date = f"{t.tm_year:04}-{t.tm_mon:02}-{t.tm_mday:02}"
+    named = f"{route.as_text()} {lines[0].id} {lines[-1].id} {lines[0].line}"
+    unique = hashlib.sha256(named.encode()).hexdigest()[:16].upper()
+    folder = (
+        f"{route.owner}/{region}/{route.bucket}/{date.replace('-', '/')}/"
+        if route.to.partitioned
+        else ""
+    )
+    clock = f"{t.tm_hour:02}-{t.tm_min:02}-{t.tm_sec:02}"
+    return f"{route.to.prefix}{folder}{date}-{clock}-{unique}"

@@ -1,0 +1,51 @@
+"""Where a bucket's access log goes."""
+
+from __future__ import annotations
+
+from gateway.modes.s3 import bodies, grants
+from gateway.modes.s3.configuration.access_logging import SETTING, AccessLogging, parse
+from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.replies import Reply, xml
+from gateway.modes.s3.request import S3Request
+from gateway.modes.s3.resources import settings
+from gateway.storage import NoSuchStore, Writable
+
+
+def get_bucket_logging(request: S3Request) -> Reply:
+    found = request.gateway.setting(request.access, SETTING.kind)
+    return xml(SETTING.render(None if found is None else found.value))
+
+
+def put_bucket_logging(request: S3Request) -> Reply:
+    request.require()
+    data = bodies.document(request)
+    wanted = parse(data)
+    if wanted is None:
+        settings.removed(request, SETTING)
+    else:
+        _check(request, wanted)
+        settings.keep(request, SETTING, data)
+    request.gateway.look()
+    return Reply(200)
+
+
+def _check(request: S3Request, wanted: AccessLogging) -> None:
+    """That the target can get logs: a bucket of the same owner, into which who asks for it may
+    write. (At AWS the target's policy says that to its logging service.)"""
+    try:
+        target = request.gateway.access(request.identity, wanted.bucket, request.facts)
+    except NoSuchStore:
+        raise _invalid(wanted, "The target bucket for logging does not exist") from None
+    if target.service.owner != request.access.service.owner:
+        raise _invalid(
+            wanted,
+            "The owner for the bucket to be logged and the target bucket must be the same.",
+        )
+    target.require("write", wanted.prefix)
+    target.service.need(Writable)
+    for one in wanted.grants:
+        grants.resolve(one, request.gateway)
+
+
+def _invalid(wanted: AccessLogging, message: str) -> S3Problem:
+    return S3Problem("InvalidTargetBucketForLogging", message, TargetBucket=wanted.bucket)
