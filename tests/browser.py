@@ -142,13 +142,13 @@ class Tab:
 
 
 @contextmanager
-def browsing(folder: Path) -> Iterator[Tab]:
+def browsing(folder: Path, *options: str) -> Iterator[Tab]:
     """A tab of a new browser, which keeps what it keeps in `folder`."""
     binary = _found()
     assert binary is not None
     read_in, write_in = os.pipe()
     read_out, write_out = os.pipe()
-    command = [binary, *_OPTIONS, f"--user-data-dir={folder}", "about:blank"]
+    command = [binary, *_OPTIONS, *options, f"--user-data-dir={folder}", "about:blank"]
     process = subprocess.Popen(
         [sys.executable, "-c", _BECOME, str(read_in), str(write_out), *command],
         pass_fds=(read_in, write_out),

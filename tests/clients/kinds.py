@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import browser
+
 PROGRAMS = Path(__file__).parent / "programs"
 
 
@@ -119,6 +121,12 @@ def _java(folder: Path) -> list[str]:
     ]
 
 
+def _browser(_: Path) -> list[str]:
+    if missing := browser.missing():
+        raise Missing(missing)
+    return [sys.executable, str(PROGRAMS / "browser_life.py")]
+
+
 def _copied(name: str, folder: Path) -> str:
     return str(shutil.copy(PROGRAMS / name, folder))
 
@@ -139,4 +147,5 @@ CLIENTS = (
     _python("DuckDB", "duckdb_life.py", "duckdb", "duckdb-extension-httpfs"),
     _installed("restic"),
     _installed("curl"),
+    Client("Chromium", _browser),
 )
