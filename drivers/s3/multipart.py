@@ -14,6 +14,7 @@ from drivers.s3.properties import (
     CHECKSUM,
     algorithm_of,
     checksums_of,
+    encryption_of,
     etag_of,
     parse_iso,
 )
@@ -74,7 +75,7 @@ class S3Multipart(Writing, Uploads, Copying, Multipart):
                 options=Put(
                     checksums=options.checksums,
                     checksum_type=options.checksum_type,
-                    **carried(options, owner=""),
+                    **carried(options, encryption=encryption_of(answer.headers), owner=""),
                 ),
             )
         )

@@ -25,12 +25,14 @@ from gateway.storage import (
     BadKey,
     Busy,
     Conflict,
+    DisabledEncryptionKey,
     Full,
     InvalidPart,
     InvalidPartOrder,
     InvalidRange,
     InvalidRequest,
     MethodNotAllowed,
+    NoSuchEncryptionKey,
     NoSuchKey,
     NoSuchStore,
     NoSuchUpload,
@@ -245,6 +247,14 @@ def _invalid(it: Refusal) -> StorageError:
     return InvalidRequest(it.message or f"The upstream refused it: {it.status} {it.code}.")
 
 
+def _no_encryption_key(it: Refusal) -> StorageError:
+    return NoSuchEncryptionKey(it.message, key=it.about.key)
+
+
+def _disabled_key(it: Refusal) -> StorageError:
+    return DisabledEncryptionKey(it.message, key=it.about.key)
+
+
 def _key(it: Refusal) -> StorageError:
     return BadKey(key=it.about.key)
 
@@ -311,6 +321,8 @@ CODES: Mapping[str, Maker] = {
     # what cannot be, or not here
     "InvalidArgument": _invalid,
     "InvalidRequest": _invalid,
+    "KMS.NotFoundException": _no_encryption_key,
+    "KMS.DisabledException": _disabled_key,
     "KeyTooLongError": _key,
     "MethodNotAllowed": _method,
     "NotImplemented": _unsupported,

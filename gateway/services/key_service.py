@@ -84,9 +84,9 @@ class CatalogKeyService:
         """`said`: what it was called."""
         found = self._catalog.encryption_key(name)
         if found is None:
-            raise NoSuchEncryptionKey(said or name)
+            raise NoSuchEncryptionKey(name=said or name)
         if not found.active:
-            raise DisabledEncryptionKey(name)
+            raise DisabledEncryptionKey(name=name)
         return found
 
 

@@ -223,14 +223,14 @@ class WrongKey(InvalidRequest):
 
 
 class NoSuchEncryptionKey(InvalidRequest):
-    def __init__(self, name: str = "", *, key: str | None = None) -> None:
-        super().__init__(f"Key '{name}' does not exist", key=key)
+    def __init__(self, message: str = "", *, key: str | None = None, name: str = "") -> None:
+        super().__init__(message or f"Key '{name}' does not exist", key=key)
         self.name = name
 
 
 class DisabledEncryptionKey(InvalidRequest):
-    def __init__(self, name: str = "", *, key: str | None = None) -> None:
-        super().__init__(f"Key '{name}' is disabled", key=key)
+    def __init__(self, message: str = "", *, key: str | None = None, name: str = "") -> None:
+        super().__init__(message or f"Key '{name}' is disabled", key=key)
         self.name = name
 
 

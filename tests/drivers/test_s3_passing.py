@@ -16,10 +16,12 @@ from gateway.storage import (
     Context,
     Delete,
     Deleted,
+    DisabledEncryptionKey,
     Encryption,
     Get,
     InvalidRange,
     InvalidRequest,
+    NoSuchEncryptionKey,
     NotModified,
     ObjectInfo,
     OriginFailed,
@@ -77,6 +79,31 @@ def test_encryption_by_an_upstreams_key_service_passes_both_ways(
     sent = upstream.requests[0].headers
     assert {name: sent[name] for name in said} == said
     assert told(upstream, store, said).encryption == KMS
+
+
+def test_an_upload_is_encrypted_as_the_upstream_says_and_not_as_it_was_asked(
+    upstream: Upstream, store: S3
+) -> None:
+    begun = b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
+    upstream.will(answer(200, begun, {SSE: "AES256"}), answer(200, begun))
+    for said in (Encryption(kind="managed"), None):
+        assert store.begin("k", Put(encryption=KMS)).options.encryption == said
+        assert upstream.requests[-1].headers[SSE] == "aws:kms"
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("KMS.NotFoundException", NoSuchEncryptionKey),
+        ("KMS.DisabledException", DisabledEncryptionKey),
+    ],
+)
+def test_what_an_upstreams_key_service_refuses_is_passed_on(
+    upstream: Upstream, store: S3, code: str, error: type[StorageError]
+) -> None:
+    upstream.will(refuse(400, code))
+    with pytest.raises(error, match=f"{code} it is"):
+        store.put("k", BytesBody(b"data"), Put(size=4, encryption=KMS))
 
 
 def test_retention_and_hold_pass_both_ways(upstream: Upstream, store: S3) -> None:

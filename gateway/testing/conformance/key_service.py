@@ -35,6 +35,6 @@ class KitKeyService:
 
     def _check(self, name: str) -> None:
         if name not in self.names:
-            raise NoSuchEncryptionKey(name)
+            raise NoSuchEncryptionKey(name=name)
         if name in self.disabled:
-            raise DisabledEncryptionKey(name)
+            raise DisabledEncryptionKey(name=name)
