@@ -145,8 +145,9 @@ def test_preflights_that_are_refused(
 def test_preflights_of_buckets_without_rules(s3: Served, bucket: str) -> None:
     answer = ask(s3, f"/{bucket}/k", "http://one.example", "GET")
     assert (answer.status, answer.code()) == (403, "AccessForbidden")
-    for text in (b"CORS is not enabled", b"<Method>OPTIONS<", b"<ResourceType>OBJECT<"):
+    for text in (b"CORS is not enabled", b"<Method>GET<", b"<ResourceType>BUCKET<"):
         assert text in answer.body
+    assert b"<Method>OPTIONS<" in ask(s3, f"/{bucket}/k", "http://one.example").body
     answer = ask(s3, "/no-such-bucket/k", "http://one.example", "GET")
     assert (answer.status, b"Bucket not found" in answer.body) == (403, True)
     assert ask(s3, "/", "http://one.example", "GET").status == 403

@@ -34,7 +34,8 @@ def prepare(request: S3Request) -> None:
     the bucket has rules."""
     rules = _rules(request)
     if rules:
-        method, headers = _method(request.environ, request.method), _asked(request.environ)
+        method = _method(request.environ) or request.method
+        headers = _asked(request.environ)
         found = cors.match(rules, request.environ[ORIGIN], method, headers)
         if found is not None:
             request.environ[_SAID] = _said(found)
@@ -55,16 +56,19 @@ def preflight(request: S3Request) -> Reply:
     environ = request.environ
     if not environ.get(ORIGIN):
         raise _bad("Insufficient information. Origin request header needed.")
-    method, headers = _method(environ, ""), _asked(environ)
+    method, headers = _method(environ), _asked(environ)
     rules = _rules(request)
     if rules is None:
-        raise _forbidden(request, "Bucket not found")
+        raise _forbidden(method, "BUCKET", "Bucket not found")
     if not rules:
-        raise _forbidden(request, "CORS is not enabled for this bucket.")
+        raise _forbidden(method, "BUCKET", "CORS is not enabled for this bucket.")
+    if method is None:
+        raise _bad("Invalid Access-Control-Request-Method: null")
     found = cors.match(rules, environ[ORIGIN], method, headers)
     if found is None:
         raise _forbidden(
-            request,
+            method,
+            request.scope.upper(),
             "This CORS request is not allowed. This is usually because the evalution of Origin,"
             " request method / Access-Control-Request-Method or Access-Control-Request-Headers"
             " are not whitelisted by the resource's CORS spec.",
@@ -89,13 +93,11 @@ def _rules(request: S3Request) -> tuple[CorsRule, ...] | None:
     return request.gateway.obeyed(access, kind) or ()
 
 
-def _method(environ: dict[str, Any], otherwise: str) -> str:
-    """What a page asks for, or does."""
+def _method(environ: dict[str, Any]) -> str | None:
+    """What a page asks for."""
     asked: str | None = environ.get(_METHOD)
-    if asked is None and otherwise:
-        return otherwise
-    if asked not in METHODS:
-        raise _bad(f"Invalid Access-Control-Request-Method: {utf8(asked or 'null')}")
+    if asked is not None and asked not in METHODS:
+        raise _bad(f"Invalid Access-Control-Request-Method: {utf8(asked)}")
     return asked
 
 
@@ -127,10 +129,10 @@ def _bad(message: str) -> S3Problem:
     return S3Problem("BadRequest", message)
 
 
-def _forbidden(request: S3Request, message: str) -> S3Problem:
+def _forbidden(method: str | None, kind: str, message: str) -> S3Problem:
     return S3Problem(
         "AccessForbidden",
         f"CORSResponse: {message}",
-        Method=request.method,
-        ResourceType=request.scope.upper(),
+        Method=method or "OPTIONS",
+        ResourceType=kind,
     )
