@@ -312,15 +312,16 @@ WHO_ASKS: dict[str, tuple[str, ...]] = {
     ),
     "SERVER_PORT": ("gateway.web.doors", "gateway.servers"),
     "SERVER_NAME": ("gateway.servers",),
-    "HTTP_FORWARDED": ("gateway.web.forwarded",),
+    "HTTP_FORWARDED": ("gateway.web.forwarded", "gateway.modes.s3.suspects"),
     "HTTP_X_FORWARDED_FOR": ("gateway.web.forwarded",),
-    "HTTP_X_FORWARDED_HOST": ("gateway.web.forwarded",),
+    "HTTP_X_FORWARDED_HOST": ("gateway.web.forwarded", "gateway.modes.s3.suspects"),
     "HTTP_X_FORWARDED_PROTO": ("gateway.web.forwarded",),
-    "HTTP_X_FORWARDED_PORT": (),
+    "HTTP_X_FORWARDED_PORT": ("gateway.modes.s3.suspects",),
     "HTTP_X_REAL_IP": (),
 }
 """Servers say what they see, `forwarded` decides once, before a door is chosen, and what comes
-behind it reads that: the client in `gateway.client`, host and scheme where they always are."""
+behind it reads that: the client in `gateway.client`, host and scheme where they always are. The
+suspects explain signatures that were refused."""
 
 
 def looked_up(source: str) -> Iterator[tuple[int, str]]:

@@ -291,6 +291,36 @@ DOCUMENTS: dict[str, Callable[[str], str]] = {
     "CreateBucket": lambda text: within(
         "CreateBucketConfiguration", within("LocationConstraint", text)
     ),
+    "PutBucketCors": lambda text: within(
+        "CORSConfiguration",
+        within(
+            "CORSRule",
+            *(
+                within(name, text)
+                for name in (
+                    "ID",
+                    "AllowedOrigin",
+                    "AllowedHeader",
+                    "ExposeHeader",
+                    "MaxAgeSeconds",
+                )
+            ),
+            within("AllowedMethod", "GET"),
+        ),
+    ),
+    "PutBucketWebsite": lambda text: within(
+        "WebsiteConfiguration",
+        within("IndexDocument", within("Suffix", text)),
+        within("ErrorDocument", within("Key", text)),
+        within(
+            "RoutingRules",
+            within(
+                "RoutingRule",
+                within("Condition", within("HttpErrorCodeReturnedEquals", text)),
+                within("Redirect", within("HostName", text), within("HttpRedirectCode", text)),
+            ),
+        ),
+    ),
     "PutBucketAcl": acl,
     "PutObjectAcl": acl,
 }

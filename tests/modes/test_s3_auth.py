@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import re
 import socket
 import subprocess
 import sys
@@ -32,6 +33,7 @@ from gateway.modes.s3.claims import epoch
 from gateway.modes.s3.problems import TABLE, S3Problem
 from gateway.storage import Secret
 from gateway.web import request_head
+from tests.modes.s3_gateway import Served
 
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 REGION = "us-east-1"
@@ -693,36 +695,142 @@ def test_behind_a_proxy_the_host_is_the_one_that_the_client_used() -> None:
 # the log
 
 
+UNEXPLAINED = "the secret is another one"
+
+
 @pytest.mark.parametrize(
     ("name", "change", "said"),
     [
         ("path twice", {"PATH_INFO": "/b/a%20b"}, "came encoded twice"),
         ("slash", {"PATH_INFO": "/b/a b/"}, "without the slash"),
-        ("port", {"HTTP_HOST": "localhost"}, None),
+        (
+            "prefix",
+            {"PATH_INFO": "/a b", "HTTP_X_FORWARDED_PREFIX": "/b"},
+            "signed as '/b/a%20b': a proxy changed it, as its x-forwarded-prefix says",
+        ),
+        (
+            "rewritten",
+            {"PATH_INFO": "/other", "HTTP_X_ORIGINAL_URI": "/b/a%20b?x=y"},
+            "as its x-original-uri says",
+        ),
+        ("host", {"HTTP_HOST": "backend:80"}, "(here it is 'backend:80'"),
+        ("port", {"HTTP_HOST": "localhost"}, UNEXPLAINED),
         ("default port", {"HTTP_HOST": "localhost:9000:80"}, "without its port"),
+        ("name", {"HTTP_HOST": "127.0.0.1:9000"}, "the host was signed as 'localhost:9000'"),
+        (
+            "x-forwarded-host",
+            {"HTTP_HOST": "backend", "HTTP_X_FORWARDED_HOST": "localhost:9000"},
+            "as its x-forwarded-host says; name the proxy in trusted_proxies, set external_url",
+        ),
+        (
+            "x-forwarded-port",
+            {
+                "HTTP_HOST": "backend",
+                "HTTP_X_FORWARDED_HOST": "first, localhost",
+                "HTTP_X_FORWARDED_PORT": "9000",
+            },
+            "as its x-forwarded-host says",
+        ),
+        (
+            "forwarded",
+            {"HTTP_HOST": "backend", "HTTP_FORWARDED": 'for=1.2.3.4;Host="localhost:9000"'},
+            "as its forwarded says",
+        ),
         ("payload", {"HTTP_X_AMZ_CONTENT_SHA256": "UNSIGNED-PAYLOAD"}, "empty body"),
         ("type", {"CONTENT_TYPE": "text/plain; charset=utf-8"}, "without its parameters"),
-        ("absent", {"CONTENT_TYPE": ""}, None),
+        ("case", {"CONTENT_TYPE": "Text/Plain"}, "content-type was signed in lower case"),
+        (
+            "encoding",
+            {"HTTP_ACCEPT_ENCODING": "br, zstd"},
+            "signed with another value ('identity')",
+        ),
+        ("absent", {"CONTENT_TYPE": ""}, UNEXPLAINED),
+        ("removed", {"CONTENT_TYPE": None}, "the signed header content-type did not arrive"),
         ("joined", {"HTTP_X_AMZ_META_A": "1, 2"}, "joined"),
         ("method", {"REQUEST_METHOD": "HEAD"}, "method was signed as GET"),
         ("query", {"QUERY_STRING": "a=b%20c&d"}, "'+' as a plus"),
+        ("more", {"QUERY_STRING": "a=b%2Bc&d&utm=x"}, "the parameter 'utm' was added"),
+        ("date", {"HTTP_X_AMZ_DATE": None}, "x-amz-date did not arrive"),
     ],
 )
 def test_the_log_names_the_line_that_differs(
-    name: str, change: dict[str, str], said: str | None, caplog: pytest.LogCaptureFixture
+    name: str, change: dict[str, str | None], said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    headers = {"x-amz-meta-a": "1,2", "Content-Type": "text/plain"}
-    environ = signed(key="/b/a b", params={"a": "b+c", "d": ""}, headers=headers) | change
+    headers = {"x-amz-meta-a": "1,2", "Content-Type": "text/plain", "Accept-Encoding": "identity"}
+    environ = signed(key="/b/a b", params={"a": "b+c", "d": ""}, headers=headers)
+    if change.get("HTTP_X_AMZ_DATE", "") is None:
+        environ["HTTP_DATE"] = environ["HTTP_X_AMZ_DATE"]
+    now = epoch(environ["HTTP_X_AMZ_DATE"])
+    for key, value in change.items():
+        if value is None:
+            del environ[key]
+        else:
+            environ[key] = value
+    assert said in explained(environ, caplog, now)
+
+
+def explained(environ: Environ, caplog: pytest.LogCaptureFixture, now: int | None = None) -> str:
+    """The one line of the log, which has no secret in it."""
     with caplog.at_level(logging.INFO, "gateway.s3"):
-        refused(environ)
-    if said is None:
-        assert not caplog.messages
-    else:
-        assert said in caplog.messages[0]
-        assert KEY in caplog.messages[0]
-    logged = caplog.text
-    assert SECRET not in logged
-    assert environ["HTTP_AUTHORIZATION"][-64:] not in logged
+        assert refused(environ, now).code == "SignatureDoesNotMatch"
+    (message,) = caplog.messages
+    assert KEY in message
+    assert SECRET not in caplog.text
+    signature = environ.get("HTTP_AUTHORIZATION", "")[-64:]
+    assert not signature or signature not in caplog.text
+    return message
+
+
+def test_the_log_names_what_browsers_leave_unencoded(caplog: pytest.LogCaptureFixture) -> None:
+    environ = signed(key="/b/it's (1)!*")
+    canonical = "/b/it's%20(1)!*"
+    lines = "".join(
+        f"{name}:{environ[request_head.variable(name)]}\n"
+        for name in ("host", "x-amz-content-sha256", "x-amz-date")
+    )
+    names, date = "host;x-amz-content-sha256;x-amz-date", environ["HTTP_X_AMZ_DATE"]
+    request = sigv4.canonical_request("GET", canonical, "", lines, names, EMPTY)
+    key = sigv4.signing_key(SECRET, date[:8], REGION)
+    made = sigv4.signature(
+        key, sigv4.string_to_sign(date, sigv4.scope_of(date[:8], REGION), request)
+    )
+    environ["HTTP_AUTHORIZATION"] = environ["HTTP_AUTHORIZATION"][:-64] + made
+    assert "some of !*'() not encoded" in explained(environ, caplog)
+
+
+def test_of_a_url_the_log_names_what_was_added(caplog: pytest.LogCaptureFixture) -> None:
+    environ = signed(params={"versionId": "1"}, presign=60)
+    environ["QUERY_STRING"] += "&fbclid=x"
+    assert "the parameter 'fbclid' was added to what was signed" in explained(environ, caplog)
+
+
+@pytest.mark.parametrize("secret", ["another", f"{SECRET} "])
+def test_a_wrong_secret_is_told_by_what_it_is_not(
+    secret: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    request = AWSRequest("GET", "http://localhost:9000/b/k")
+    S3SigV4Auth(Credentials(KEY, secret), "s3", REGION).add_auth(request)
+    environ = environ_of(
+        "GET", request.url, dict(request.headers.items()) | {"Host": "localhost:9000"}
+    )
+    assert UNEXPLAINED in explained(environ, caplog)
+
+
+def test_the_log_tells_of_clocks_and_regions(s3: Served, caplog: pytest.LogCaptureFixture) -> None:
+    host, long_ago = f"127.0.0.1:{s3.port}", "20130524T000000Z"
+    given = s3.signed("GET", "/", host)
+    late = given | {"X-Amz-Date": long_ago}
+    elsewhere = given | {"Authorization": given["Authorization"].replace("us-east-1", "eu-west-1")}
+    target, headers = s3.presigned("GET", "/")
+    early = re.sub("X-Amz-Date=....", "X-Amz-Date=2999", target)
+    with caplog.at_level(logging.INFO, "gateway.s3"):
+        assert s3.send("GET", "/", late).code() == "RequestTimeTooSkewed"
+        assert s3.send("GET", "/", elsewhere).code() == "AuthorizationHeaderMalformed"
+        assert s3.send("GET", early, headers).code() == "AccessDenied"
+    skewed, region, future = caplog.messages
+    assert long_ago in skewed and "the clock of its client" in skewed
+    assert "expecting 'us-east-1'" in region
+    assert "not valid yet" in future and "the clock" in future
 
 
 def test_every_problem_has_a_status_and_a_text() -> None:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gateway.modes import Gateway, WSGIApp
-from gateway.modes.s3 import bodies, cross_origin, errors, hoisted
+from gateway.modes.s3 import bodies, cross_origin, diagnosis, errors, hoisted
 from gateway.modes.s3.auth import Authenticated, SignedRequest, authenticate
 from gateway.modes.s3.delivery.access_logs import Logged
 from gateway.modes.s3.operations import FORM, NOT_HERE, TABLE, Handler, Operation
@@ -120,9 +120,13 @@ def _shown_path(environ: dict[str, Any]) -> str:
 def who(request: S3Request) -> Authenticated:
     gateway = request.gateway
     signed = SignedRequest.of(request.environ, *signed_hosts(request))
-    return authenticate(
-        signed, gateway.keys, now_ms=gateway.clock(), region=gateway.settings.region
-    )
+    try:
+        return authenticate(
+            signed, gateway.keys, now_ms=gateway.clock(), region=gateway.settings.region
+        )
+    except S3Problem as problem:
+        diagnosis.told(problem)
+        raise
 
 
 # which operation
