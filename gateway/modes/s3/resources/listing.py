@@ -40,8 +40,7 @@ class _Writing:
         self.encoding = parameters.encoding(request)
         self.key = encoder(self.encoding)
         self.people = documents.People(request.gateway.account)
-        access = request.access
-        self._owner = access.service.owner if lists.disabled(request, access) else None
+        self._owner = request.access.service.owner if lists.disabled(request) else None
         """Who owns everything."""
 
     def coded(self, name: str, text: str) -> str:

@@ -34,7 +34,7 @@ def put_bucket_policy(request: S3Request) -> Reply:
     data = bodies.document(request)
     wanted = parse(data)
     wanted.check(request.bucket)
-    block = request.gateway.obeyed(request.access, public_access_block.SETTING.kind)
+    block = request.obeyed(public_access_block.SETTING.kind)
     if block is not None:
         block.of_policy(wanted)
     _confirm(request, wanted)
@@ -49,7 +49,7 @@ def delete_bucket_policy(request: S3Request) -> Reply:
 
 def get_bucket_policy_status(request: S3Request) -> Reply:
     request.require()
-    found = request.gateway.obeyed(request.access, SETTING.kind)
+    found = request.obeyed(SETTING.kind)
     if found is None:
         raise S3Problem(SETTING.missing, BucketName=request.bucket)
     return xml(document("PolicyStatus", flag("IsPublic", found.public)))
