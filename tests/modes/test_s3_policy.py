@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -348,3 +349,21 @@ def test_a_policy_is_compiled_once_and_costs_the_owner_nothing(s3: Served, fille
     assert first._rules is again._rules
     assert {"read", "list", "write"} <= first._rules.always
     assert s3.gateway.obeyed(first, SETTING.kind) is s3.gateway.obeyed(again, SETTING.kind)
+
+
+def test_how_long_an_object_may_be_locked_is_read_of_header_and_document(s3: Served) -> None:
+    client, bucket = s3.client(), "policy-of-locks"
+    client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    wanted = {"NumericGreaterThan": {"s3:object-lock-remaining-retention-days": "10"}}
+    words = ["s3:PutObject", "s3:PutObjectRetention"]
+    about = statement(words, arns(bucket, "*"), Effect="Deny", Condition=wanted)
+    put_policy(s3, bucket, about)
+    here = {"Bucket": bucket, "Key": "k"}
+    client.put_object(**here)
+    now = datetime.now(UTC)
+    for days, allowed in ((2, True), (20, False)):
+        until = now + timedelta(days=days)
+        retention = {"Mode": "GOVERNANCE", "RetainUntilDate": until}
+        assert may(s3, "put_object_retention", "main-key", **here, Retention=retention) is allowed
+        locked = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": until}
+        assert may(s3, "put_object", "main-key", **here, **locked) is allowed
