@@ -247,6 +247,12 @@ def test_nothing_of_it_was_done(s3: Served, place: Place) -> None:
     )
 
 
+def test_a_head_that_is_too_large_is_told_before_a_path_that_is_none(s3: Served) -> None:
+    long = {"x-amz-meta-a": "v" * 8192}
+    assert s3.raw("PUT", "//bucket/k", headers=long).code() == "RequestHeaderSectionTooLarge"
+    assert s3.raw("PUT", "//bucket/k").code() == "InvalidURI"
+
+
 def test_the_hash_is_judged_before_the_bucket(s3: Served) -> None:
     """The signature's part comes first."""
     wrong = {"x-amz-content-sha256": "0" * 64}

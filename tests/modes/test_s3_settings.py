@@ -50,7 +50,8 @@ def test_bad_documents_are_refused_and_keep_what_was_there(s3: Served, bucket: s
     assert code(s3, "put_bucket_tagging", bucket, Tagging=twice) == "InvalidTag"
     many = {"TagSet": [{"Key": str(n), "Value": ""} for n in range(51)]}
     assert code(s3, "put_bucket_tagging", bucket, Tagging=many) == "BadRequest"
-    for body in (b"", b"<Tagging/>", b"\xff", b"<CORSConfiguration/>"):
+    assert s3.raw("PUT", f"/{bucket}?tagging").code() == "MissingRequestBodyError"
+    for body in (b"<Tagging/>", b"\xff", b"<CORSConfiguration/>"):
         assert s3.raw("PUT", f"/{bucket}?tagging", body=body).code() == "MalformedXML"
     assert len(s3.client().get_bucket_tagging(Bucket=bucket)["TagSet"]) == 2
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from gateway.modes import Gateway, WSGIApp
 from gateway.modes.s3 import bodies, cross_origin, diagnosis, errors, hoisted
-from gateway.modes.s3.auth import Authenticated, SignedRequest, authenticate
+from gateway.modes.s3.auth import Authenticated, SignedRequest, authenticate, check_head
 from gateway.modes.s3.delivery.access_logs import Logged
 from gateway.modes.s3.operations import FORM, NOT_HERE, TABLE, Handler, Operation
 from gateway.modes.s3.problems import S3Problem
@@ -66,7 +66,11 @@ class S3Application:
     def done(self, environ: dict[str, Any]) -> Reply:
         """What is asked for. Raises what `document` says."""
         record = environ["gateway.record"]
-        request = S3Request(environ, self.gateway)
+        try:
+            request = S3Request(environ, self.gateway)
+        except S3Problem:
+            check_head(environ)  # what is too large is said first
+            raise
         operation = find_operation(request)
         record.operation, record.sid, record.key = operation.name, request.bucket, request.key
         if request.method == "OPTIONS":

@@ -189,6 +189,13 @@ def _anonymous_payload(request: SignedRequest) -> str:
     return _payload(payload)
 
 
+def check_head(environ: Mapping[str, Any]) -> None:
+    """Raise when all headers and the query together are too large."""
+    said = [text for key, text in environ.items() if key.startswith("HTTP_")]
+    if sum(map(len, said)) + len(environ.get("QUERY_STRING", "")) > LARGEST_HEAD:
+        raise _too_large()
+
+
 def _too_large() -> S3Problem:
     return S3Problem("RequestHeaderSectionTooLarge", MaxSizeAllowed=str(LARGEST_HEAD))
 

@@ -39,6 +39,8 @@ def keep(
     check: Callable[[], object] = lambda: None,
 ) -> None:
     """`check`: what must be so of the bucket, once it is known that the document is one."""
+    if not data:
+        raise S3Problem("MissingRequestBodyError")
     try:
         text = data.decode()
     except UnicodeDecodeError:
