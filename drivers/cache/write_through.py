@@ -112,6 +112,9 @@ class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Pu
         with self._changing(key):
             return self._to(Writable).put(key, source, options)
 
+    def check_put(self, options: Put) -> None:
+        self._to(Writable).check_put(options)
+
     def delete(self, key: str, options: Delete = Delete()) -> Deleted:
         with self._changing(key):
             return self._to(Writable).delete(key, options)

@@ -212,13 +212,18 @@ class FileSystem(Store, Writable, Listable, Labels):
         if options.conditions is not None:
             self._need_conditions(key)
         sidecar = self.metadata == "sidecar"
-        supported.keepable(key, options, sidecar=sidecar)
+        self.check_put(options)
+        if not sidecar:
+            supported.check_type(key, options)
         intake = Intake.of(source, options, keeps=sidecar)
         with self._open_tree.draft(key) as draft:
             for piece in iter(intake.read, b""):
                 draft.write(piece)
             label = Label.of(options, intake) if sidecar else None
             return self._commit(key, draft, label, options.conditions)
+
+    def check_put(self, options: Put) -> None:
+        supported.check(options, sidecar=self.metadata == "sidecar")
 
     def _commit(
         self, key: str, draft: Draft, label: Label | None, conditions: Conditions | None

@@ -20,20 +20,29 @@ NEEDLESS = frozenset({"owner", "content_type"})
 """Of a file without a sidecar: a store need not keep the one, and the other may be its name's."""
 
 
-def keepable(key: str, options: Put, *, sidecar: bool) -> None:
-    """Raise `Unsupported` when something of a put would be lost."""
+def check(options: Put, *, sidecar: bool) -> None:
+    """Raise `Unsupported` when something of a put would be lost, whatever its key is."""
     given = stated(options)
     lost = sorted(given & NEVER)
     if not sidecar:
         lost += sorted(given - NEVER - NEEDLESS)
-        lost += ["content_type"] * (not kinds.says_nothing(options.content_type, key))
     if lost:
-        raise Unsupported(
-            f"A plain file cannot keep what came with the object ({', '.join(lost)})."
-            + ("" if lost[0] in NEVER else ' metadata = "sidecar" would.'),
-            key=key,
-            capability=lost[0],
-        )
+        raise _lost(lost)
+
+
+def check_type(key: str, options: Put) -> None:
+    """The same of its type, which a file's name says or nothing does."""
+    if not kinds.says_nothing(options.content_type, key):
+        raise _lost(["content_type"], key)
+
+
+def _lost(names: list[str], key: str | None = None) -> Unsupported:
+    return Unsupported(
+        f"A plain file cannot keep what came with the object ({', '.join(names)})."
+        + ("" if names[0] in NEVER else ' metadata = "sidecar" would.'),
+        key=key,
+        capability=names[0],
+    )
 
 
 def span(key: str, info: ObjectInfo, want: Get) -> tuple[int, int]:

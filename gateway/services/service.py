@@ -218,7 +218,10 @@ class Service(Store):
         return self._staging()
 
     def begin(self, key: str, options: Put = Put()) -> Upload:
-        return self._multipart().begin(key, options)
+        multipart = self._multipart()
+        if self.store.find(Multipart) is None:  # it is put whole only when all parts are there
+            self.need(Writable).check_put(options)
+        return multipart.begin(key, options)
 
     def upload(self, key: str, upload: str) -> Upload:
         return self._multipart().upload(key, upload)

@@ -158,6 +158,9 @@ class Below(
         with self._named():
             return self._info(self._to(Writable).put(self._there(key), source, options))
 
+    def check_put(self, options: Put) -> None:
+        self._to(Writable).check_put(options)
+
     def delete(self, key: str, options: Delete = Delete()) -> Deleted:
         with self._named():
             deleted = self._to(Writable).delete(self._there(key), options)

@@ -57,6 +57,11 @@ class Writable(ABC):
         this call only, and not closed.
         """
 
+    def check_put(self, options: Put) -> None:
+        """Raise `Unsupported` for what `put` would refuse of these whatever the key and the body
+        are: for who asks long before there is one. Here, as far as is known, nothing.
+        """
+
     @abstractmethod
     def delete(self, key: str, options: Delete = Delete()) -> Deleted:
         """Remove it. What is not there is no error: `existed` is False."""

@@ -73,6 +73,26 @@ def test_what_a_file_cannot_keep_is_refused_and_said(s3: Any) -> None:
     assert "sidecar" in str(raised.value)
 
 
+@pytest.mark.parametrize("bucket", ["plain", "kept"])
+def test_encryption_is_refused_before_any_byte_is_sent(s3: Any, bucket: str) -> None:
+    """Not when all parts are there, and not by each upload to a bucket that asks for it."""
+    where: dict[str, Any] = {"Bucket": bucket, "Key": "k"}
+    by = {"ServerSideEncryption": "AES256"}
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    default = {"ServerSideEncryptionConfiguration": {"Rules": [rule]}}
+    for call, said in (
+        (s3.put_object, {**where, **by}),
+        (s3.create_multipart_upload, {**where, **by}),
+        (s3.put_bucket_encryption, {"Bucket": bucket, **default}),
+    ):
+        with pytest.raises(ClientError, match="encryption") as raised:
+            call(**said)
+        assert code(raised) == ("NotImplemented", 501)
+    blocked = {"BlockedEncryptionTypes": {"EncryptionType": ["SSE-C"]}}
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [blocked]})
+    s3.delete_bucket_encryption(Bucket=bucket)
+
+
 @pytest.mark.parametrize("key", ["old", "a/../b", "a//b", "folder/", ".gateway/x"])
 def test_what_is_no_path_is_400_for_a_put_and_404_for_a_get(s3: Any, key: str) -> None:
     with pytest.raises(ClientError) as raised:

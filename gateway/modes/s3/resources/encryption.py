@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.modes.s3 import encryption
+from gateway.modes.s3 import bodies, encryption
 from gateway.modes.s3.configuration.encryption import SETTING
 from gateway.modes.s3.replies import Reply
 from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.resources import settings
-from gateway.storage import Put
+from gateway.storage import Put, Writable
 
 
 def with_bucket_key(request: S3Request, options: Put) -> Put:
@@ -30,7 +30,17 @@ def get_bucket_encryption(request: S3Request) -> Reply:
 
 
 def put_bucket_encryption(request: S3Request) -> Reply:
-    return settings.stored(request, SETTING)
+    request.require()
+    data = bodies.document(request)
+
+    def check() -> None:
+        """That a store cannot encrypt is told now, and not to each upload."""
+        given = SETTING.kind.parse(data.decode()).applied(None)
+        if given is not None:
+            request.access.service.need(Writable).check_put(Put(encryption=given))
+
+    settings.keep(request, SETTING, data, check)
+    return Reply(200)
 
 
 def delete_bucket_encryption(request: S3Request) -> Reply:
