@@ -511,6 +511,13 @@ def test_other_kinds_of_authorization_are_refused(header: str, code: str) -> Non
     assert code != "InvalidRequest" or "AWS4-HMAC-SHA256" in problem.message
 
 
+def test_who_signs_by_version_2_is_told_what_to_set() -> None:
+    problem = refused(environ_of("GET", "http://h/", {"Authorization": f"AWS {KEY}:c2ln"}))
+    assert "This request was signed with signature version 2" in problem.message
+    assert 'Config(signature_version="s3v4")' in problem.message
+    assert "default.s3.signature_version s3v4" in problem.message
+
+
 def test_version_2_in_the_query_is_refused() -> None:
     url = f"http://h/b/k?AWSAccessKeyId={KEY}&Expires=1&Signature=abc"
     problem = refused(environ_of("GET", url, {}))

@@ -30,12 +30,16 @@ from gateway.web.request_head import known_variable
 
 log = logging.getLogger("gateway.s3")
 
+_READING = frozenset({"GET", "HEAD"})
+_MOST_TOLD = 100
+
 
 class S3Application:
     """Any request → its answer."""
 
     def __init__(self, gateway: Gateway, logged: Logged) -> None:
         self.gateway, self._logged = gateway, logged
+        self._told = set[str]()
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -79,6 +83,8 @@ class S3Application:
             cross_origin.prepare(request)
         request.authenticated = found = who(request)
         record.key_id, record.account = found.identity.key, found.identity.account
+        if found.unknown and request.method not in _READING:
+            self._tell(found.unknown)
         if request.query and hoisted.fold(request):
             operation = find_operation(request)  # a header may choose it
             record.operation = operation.name
@@ -88,6 +94,13 @@ class S3Application:
         except NoSuchStore:
             bodies.check_signed(request)
             raise
+
+    def _tell(self, names: tuple[str, ...]) -> None:
+        """Once of each: a header that a later model has may ask for what is not done here."""
+        for name in names:
+            if name not in self._told and len(self._told) < _MOST_TOLD:
+                self._told.add(name)
+                log.warning("A write was sent with the header %s, which has no effect here.", name)
 
     def _refused(self, error: StorageError | S3Problem, environ: dict[str, Any]) -> Reply:
         path = _shown_path(environ)

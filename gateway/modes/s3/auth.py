@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from gateway.access.identity import ANONYMOUS, Credential, Identity, Keys
 from gateway.common import sigv4
-from gateway.modes.s3 import claims
+from gateway.modes.s3 import claims, known_headers
 from gateway.modes.s3.claims import Claim
 from gateway.modes.s3.diagnosis import mismatch
 from gateway.modes.s3.problems import S3Problem
@@ -67,12 +67,14 @@ class SignedRequest(NamedTuple):
 
 class Authenticated(NamedTuple):
     """`payload` is what `x-amz-content-sha256` says: a SHA-256 in hex, UNSIGNED-PAYLOAD, one
-    of the STREAMING literals, or "". `seed` is there for the signed streaming ones."""
+    of the STREAMING literals, or "". `seed` is there for the signed streaming ones. `unknown`:
+    the names of signed headers that nobody has decided about (`known_headers`)."""
 
     identity: Identity = ANONYMOUS
     credential: Credential | None = None
     payload: str = ""
     seed: sigv4.Seed | None = None
+    unknown: tuple[str, ...] = ()
 
 
 def authenticate(request: SignedRequest, keys: Keys, *, now_ms: int, region: str) -> Authenticated:
@@ -165,7 +167,7 @@ def _verify(
     seed = None
     if payload in _SIGNED_STREAMS:
         seed = sigv4.Seed(key=Secret(key), scope=scope, timestamp=timestamp, signature=expected)
-    return Authenticated(credential.identity, credential, payload, seed)
+    return Authenticated(credential.identity, credential, payload, seed, headers.unknown)
 
 
 def _payload(text: str) -> str:
@@ -219,7 +221,7 @@ _LONGEST = 512
 class SignedHeaders:
     """The headers that `SignedHeaders` names, in its order."""
 
-    __slots__ = ("_amz", "_folded", "_host", "_keys", "_layout", "_names")
+    __slots__ = ("_amz", "_folded", "_host", "_keys", "_layout", "_names", "unknown")
 
     def __init__(self, names: list[str]) -> None:
         self._names = names
@@ -228,6 +230,7 @@ class SignedHeaders:
         self._host = names.index("host") if "host" in names else None
         self._amz = sum(key.startswith(_AMZ) for key in self._keys)
         self._layout = "".join([name.replace("%", "%%") + ":%s\n" for name in names])
+        self.unknown = known_headers.unknown(names)
 
     def _unfold(self, environ: dict[str, Any]) -> None:
         """Give headers whose names have `_` the variables of those names.

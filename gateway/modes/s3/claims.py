@@ -136,7 +136,7 @@ def _read_header(text: str) -> tuple[Claim, str]:
     algorithm, _, rest = text.strip(" \t").partition(" ")
     if algorithm != sigv4.ALGORITHM:
         if algorithm == "AWS" or algorithm.startswith("AWS4-"):
-            raise _other_version()
+            raise _other_version("This request was signed" if algorithm == "AWS" else "")
         raise S3Problem(
             "InvalidArgument",
             "Unsupported Authorization Type",
@@ -214,7 +214,8 @@ def auth_parameters(query: str) -> dict[str, str] | None:
                 raise S3Problem(_PARAMETERS.code, f"The parameter {name} is there twice.")
             found[name] = _decoded(value)
         elif name == "AWSAccessKeyId":
-            raise _other_version(_TOLD if "&Signature=" in f"&{query}" else "")
+            url = "&Signature=" in f"&{query}"
+            raise _other_version("This URL was presigned" if url else "")
     authenticates = not found.keys().isdisjoint(_QUERY)
     return found if authenticates else None
 
@@ -275,18 +276,17 @@ def claim_of_form(credential: str) -> Claim:
     return _claim(credential, "", _FIELDS)
 
 
-_TOLD = (
-    " This URL was presigned with signature version 2. aws: `aws configure set"
-    ' default.s3.signature_version s3v4`; boto3: Config(signature_version="s3v4").'
-)
-"""For whoever never asked for it: stock tools presign so, and sign headers by version 4."""
-
-
-def _other_version(advice: str = "") -> S3Problem:
+def _other_version(done: str = "") -> S3Problem:
+    """`done`: what was done by version 2. Its users mostly never asked for it: stock tools
+    presign so, and sign headers by version 4."""
+    advice = (
+        f" {done} with signature version 2. aws: `aws configure set"
+        ' default.s3.signature_version s3v4`; boto3: Config(signature_version="s3v4").'
+    )
     return S3Problem(
         "InvalidRequest",
         "The authorization mechanism you have provided is not supported. Please use"
-        f" {sigv4.ALGORITHM}.{advice}",
+        f" {sigv4.ALGORITHM}.{advice if done else ''}",
     )
 
 

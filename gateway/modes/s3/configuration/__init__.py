@@ -22,9 +22,6 @@ def kinds() -> Collection[SettingKind[Any]]:
         lifecycle,
         notification,
         object_lock,
-        ownership,
-        policy,
-        public_access_block,
         tagging,
         website,
     )
@@ -36,9 +33,6 @@ def kinds() -> Collection[SettingKind[Any]]:
         lifecycle.SETTING,
         notification.SETTING,
         object_lock.SETTING,
-        ownership.SETTING,
-        policy.SETTING,
-        public_access_block.SETTING,
         tagging.SETTING,
         website.SETTING,
     )

@@ -1,0 +1,157 @@
+"""Requests of the S3 model, as botocore writes them, to the mode in this process: what a member
+changes in an answer, and in what is there afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import count
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
+
+import botocore.session
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import create_request_object, prepare_request_dict
+from botocore.credentials import Credentials
+from botocore.serialize import create_serializer
+
+from gateway.modes.s3 import S3Mode
+from gateway.services.runtime import Runtime
+from tests.modes.s3_gateway import wrapped
+
+Params = dict[str, Any]
+
+_HOST = "gateway.example"
+_UNTOLD = frozenset({"x-amz-request-id", "date", "content-length"})
+_VOLATILE = (
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "TIME"),
+    (re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT"), "TIME"),
+    (re.compile(r"\b[0-9a-f]{43}\b"), "UPLOAD"),
+)
+
+
+@cache
+def model() -> Any:
+    return botocore.session.get_session().get_service_model("s3")
+
+
+@cache
+def members(operation: str) -> Mapping[str, Any]:
+    shape = model().operation_model(operation).input_shape
+    return dict(shape.members) if shape else {}
+
+
+@dataclass
+class Heard:
+    status: int
+    headers: dict[str, str]
+    body: str
+
+    @property
+    def code(self) -> str:
+        return self.body.partition("<Code>")[2].partition("</Code>")[0]
+
+    def element(self, name: str) -> str:
+        return self.body.partition(f"<{name}>")[2].partition(f"</{name}>")[0]
+
+    def told(self, names: Mapping[str, str]) -> tuple[object, ...]:
+        """All of it that would be the same again. `names`: what stands for which text."""
+
+        def plain(text: str) -> str:
+            for given, name in names.items():
+                text = text.replace(given, name)
+            for pattern, name in _VOLATILE:
+                text = pattern.sub(name, text)
+            return text
+
+        headers = sorted((k, plain(v)) for k, v in self.headers.items() if k not in _UNTOLD)
+        return self.status, tuple(headers), plain(self.body)
+
+
+@dataclass
+class Mode:
+    """The S3 mode of a gateway in memory."""
+
+    gateway: Runtime
+    app: Any = None
+    once: dict[str, Any] = field(default_factory=dict)
+    """What is made once, and only read."""
+    _numbers: Callable[[], int] = field(default_factory=lambda: count(1).__next__)
+
+    def __post_init__(self) -> None:
+        self.app = wrapped(S3Mode().app(self.gateway))
+
+    def name(self, kind: str = "bucket") -> str:
+        return f"{kind}-{self._numbers():05}-x"
+
+    def bucket(self, **more: Any) -> str:
+        name = self.name()
+        assert self.call("CreateBucket", {"Bucket": name, **more}).status == 200
+        return name
+
+    def call(
+        self, operation: str, params: Params, headers: Mapping[str, str] | None = None
+    ) -> Heard:
+        """`headers` replace those that the model makes of `params`."""
+        one = model().operation_model(operation)
+        given = create_serializer("rest-xml", False).serialize_to_request(params, one)
+        given.pop("host_prefix", None)  # other end points
+        body = given["body"]
+        data = body.encode() if isinstance(body, str) else body or b""
+        given["body"] = data
+        prepare_request_dict(given, f"http://{_HOST}")
+        request = create_request_object(given)
+        for name, text in (headers or {}).items():
+            request.headers[name] = text
+        trait = one.http_checksum or {}
+        bare = not any(name.lower().startswith("x-amz-checksum-") for name in request.headers)
+        wants = trait.get("requestChecksumRequired") and "Content-MD5" not in request.headers
+        if data and bare and wants:
+            md5 = hashlib.md5(data, usedforsecurity=False).digest()
+            request.headers["Content-MD5"] = b64encode(md5).decode()
+        length = request.headers.get("Content-Length", str(len(data)))
+        del request.headers["Content-Length"]
+        _Signer(data, self.gateway.settings.region).add_auth(request)
+        return self._run(request, data, length)
+
+    def _run(self, request: Any, data: bytes, length: str) -> Heard:
+        url = urlsplit(request.url)
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": request.method,
+            "PATH_INFO": unquote_to_bytes(url.path).decode("latin-1"),
+            "QUERY_STRING": url.query,
+            "SCRIPT_NAME": "",
+            "CONTENT_LENGTH": length,
+            "HTTP_HOST": _HOST,
+            "SERVER_NAME": _HOST,
+            "SERVER_PORT": "80",
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(data),
+            "gateway.admission": lambda **_: None,
+        }
+        for name, value in request.headers.items():
+            text = value.decode() if isinstance(value, bytes) else str(value)
+            key = name.upper().replace("-", "_")
+            environ[key if key == "CONTENT_TYPE" else f"HTTP_{key}"] = text
+        started: list[tuple[str, list[tuple[str, str]]]] = []
+        answer = self.app(environ, lambda status, headers, *_: started.append((status, headers)))
+        body = b"".join(answer)
+        if hasattr(answer, "close"):
+            answer.close()
+        (status, said), *_ = started
+        named = {name.lower(): text for name, text in said}
+        return Heard(int(status.split()[0]), named, body.decode("utf-8", "replace"))
+
+
+class _Signer(S3SigV4Auth):  # type: ignore[misc]  # botocore has no types
+    def __init__(self, data: bytes, region: str) -> None:
+        super().__init__(Credentials("main-key", "secret of main-key"), "s3", region)
+        self._hash = hashlib.sha256(data).hexdigest()
+
+    def payload(self, request: Any) -> str:
+        return self._hash
