@@ -240,7 +240,9 @@ class Access:
             self._require_making(key, options)
         if self._said.defaults:
             options = self._with_defaults(options)
-        return options if options.owner else replace(options, owner=self.identity.account)
+        if options.owner:
+            return options
+        return replace(options, owner=self._said.owner_of_new(self.identity.account))
 
     def _with_defaults(self, options: Put) -> Put:
         """What the service's settings give it; nobody has to be allowed that."""

@@ -99,6 +99,8 @@ ObjectAction = Literal[
 `write-new-acl`: the access control list that it is made with; `delete` removes or hides
 it, `delete-version` removes a version for good."""
 
+OBJECT_ACTIONS: frozenset[str] = frozenset(get_args(ObjectAction))
+
 OF_PREFIX: frozenset[str] = frozenset(("list", "list-versions", "list-uploads"))
 """Those that name a prefix for a key."""
 

@@ -23,11 +23,12 @@ AUTHENTICATED = "~"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Who:
-    """`accounts` by id, or `EVERYONE`, or `AUTHENTICATED` (any account); `keys` by id.
-    `others`: all but those that are named."""
+    """`accounts` by id, or `EVERYONE`, or `AUTHENTICATED` (any account); `keys` by id; `users`
+    by account and key. `others`: all but those that are named."""
 
     accounts: frozenset[str] = frozenset()
     keys: frozenset[str] = frozenset()
+    users: frozenset[tuple[str, str]] = frozenset()
     others: bool = False
 
     def includes(self, identity: Identity, effect: Effect) -> bool:
@@ -40,6 +41,7 @@ class Who:
             EVERYONE in self.accounts
             or (account != "" and (account in self.accounts or AUTHENTICATED in self.accounts))
             or (identity.key != "" and identity.key in self.keys)
+            or (identity.account, identity.key) in self.users
         )
         return named is not self.others
 

@@ -101,6 +101,10 @@ class RuleSet:
             return tuple(grants)
         return [one for one in grants if one.grantee not in (EVERYONE, AUTHENTICATED)]
 
+    def owner_of_new(self, account: str) -> str:
+        """Whose is what that account makes: where no grants count, the service's owner's."""
+        return self._owner if self._grants == "none" and self._owner else account
+
     def _keeps_out(self, identity: Identity) -> bool:
         """Whether nothing counts that would allow it something, but what its key may do."""
         return self._closed and not (identity.account == self._owner != "")

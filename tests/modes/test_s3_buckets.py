@@ -156,7 +156,7 @@ def test_in_another_region_a_bucket_is_made_once() -> None:
 
 def test_settings_that_are_not_there_are_refused(s3: Served) -> None:
     assert create(s3, "new-one", x_amz_bucket_object_lock_enabled="maybe").status == 400
-    assert create(s3, "new-one", x_amz_object_ownership="BucketOwnerEnforced").status == 501
+    assert create(s3, "new-one", x_amz_object_ownership="Nobody").code() == "InvalidArgument"
     assert create(s3, "new-one", "<not xml").code() == "MalformedXML"
     assert refused(s3.client().head_bucket, Bucket="new-one")[0] == 404
     assert create(s3, "new-one", x_amz_object_ownership="ObjectWriter").status == 200

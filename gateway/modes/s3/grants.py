@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from gateway.access.grants import GRANTS, Grant, Permission
+from gateway.access.grants import Grant, Permission
 from gateway.access.rules import AUTHENTICATED, EVERYONE
 from gateway.modes import Gateway
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
-from gateway.storage import NOTHING
 
 _GROUPS = {
     "http://acs.amazonaws.com/groups/global/AllUsers": EVERYONE,
@@ -163,15 +162,3 @@ def same(listed: Sequence[Grant], other: Sequence[Grant], owner: str) -> bool:
 
 def as_attribute(grants: Sequence[Grant]) -> list[list[str]]:
     return [[grantee, permission] for grantee, permission in grants]
-
-
-def attributes(request: S3Request) -> Mapping[str, Any]:
-    """What a new object keeps of the ACL that came with it. `private` is what an object
-    without a list has, so any store can keep it."""
-    if request.environ.keys().isdisjoint(HEADERS):
-        return NOTHING
-    owner = request.identity.account
-    found = given(request, owner, request.access.service.owner)
-    if not found or found == [Grant(owner, "full")]:
-        return NOTHING
-    return {GRANTS: as_attribute(found)}

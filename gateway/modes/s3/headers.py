@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from gateway.modes.s3 import encryption, grants, protection, redirects, tags
+from gateway.modes.s3 import encryption, grants, lists, protection, redirects, tags
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.wire import whole_number
@@ -193,17 +193,26 @@ def new_object(
         checksum_type=checksum_type,
         digests=digests,
         conditions=conditions,
-        owner=request.identity.account,  # or `Access` would make all of it once more
-        **({} if plain else _stated(request)),
+        **({"owner": _owner(request)} | ({} if plain else _stated(request))),
     )
+
+
+def _owner(request: S3Request) -> str:
+    """Who puts into its own bucket: else `Access` would make all of it once more. Whose it is
+    in another's bucket `Access` knows."""
+    account = request.identity.account
+    return account if account == request.access.service.owner else ""
 
 
 def _stated(request: S3Request) -> dict[str, Any]:
     """What few uploads say. Raises S3Problem."""
     refuse_unknown(request)
     environ = request.environ
+    owned = {} if environ.keys().isdisjoint(grants.HEADERS) else lists.of_new(request)
     return {
-        "attributes": {**grants.attributes(request), **redirects.attributes(environ)} or NOTHING,
+        **owned,
+        "attributes": {**owned.get("attributes", NOTHING), **redirects.attributes(environ)}
+        or NOTHING,
         "headers": stored(environ),
         "tags": tags.from_header(environ.get("HTTP_X_AMZ_TAGGING", "")),
         "protection": protection.asked(request),

@@ -88,6 +88,10 @@ TABLE: Mapping[str, tuple[int, str]] = {
         "The email address you provided does not match any account on record.",
     ),
     "AccessControlListNotSupported": (400, "The bucket does not allow ACLs"),
+    "InvalidBucketAclWithObjectOwnership": (
+        400,
+        "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
+    ),
     "InvalidStorageClass": (400, "The storage class you specified is not valid"),
     "InvalidLocationConstraint": (400, "The specified location-constraint is not valid"),
     "IllegalLocationConstraintException": (

@@ -128,6 +128,18 @@ def retention(protection: Protection) -> bytes:
     )
 
 
+def tell(request: S3Request, mode: RetentionMode | None, until: int | None) -> None:
+    """Put what a document asks for where rules look for it: in the headers of a put."""
+    if mode is not None and until is not None:
+        request.environ["HTTP_X_AMZ_OBJECT_LOCK_MODE"] = mode.upper()
+        request.environ["HTTP_X_AMZ_OBJECT_LOCK_RETAIN_UNTIL_DATE"] = wire.exact(until)
+
+
+def tell_hold(request: S3Request, on: bool) -> None:
+    """The same of a hold."""
+    request.environ["HTTP_X_AMZ_OBJECT_LOCK_LEGAL_HOLD"] = "ON" if on else "OFF"
+
+
 def parse_hold(data: bytes) -> bool:
     status = wire.word_of(wire.parse(data, "LegalHold"), "Status")
     if status not in ("ON", "OFF"):

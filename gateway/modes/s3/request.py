@@ -20,7 +20,7 @@ from gateway.modes import KEY_LIMIT, Gateway, Settings
 from gateway.modes.s3 import tags
 from gateway.modes.s3.auth import Authenticated
 from gateway.modes.s3.problems import S3Problem
-from gateway.storage import NOTHING
+from gateway.storage import NOTHING, Forbidden
 from gateway.web import request_head
 from gateway.web.request_facts import RequestFacts
 
@@ -125,9 +125,16 @@ class S3Request:
         action = self.action
         assert action is not None, "the operation's action is in the table"
         key = self.key or (self.param("prefix") if action in OF_PREFIX else None)
-        if self.query:
-            action = of(action, self.query.get("versionId"))
-        self.access.require(action, key)
+        version = self.query.get("versionId") if self.query else None
+        self.access.require(of(action, version), key, version)
+
+    def require_some(self) -> None:
+        """The same where the document decides, too: refuse who may do it to no object. What does
+        it asks once more, when `facts` know what the document says."""
+        action = self.action
+        assert action is not None, "the operation's action is in the table"
+        if not self.access.might(of(action, self.query.get("versionId"))):
+            raise Forbidden
 
     def header(self, name: str) -> str:
         """The value of a header, whose name is in lower case; "" when it is absent."""

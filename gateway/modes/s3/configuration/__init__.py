@@ -22,6 +22,9 @@ def kinds() -> Collection[SettingKind[Any]]:
         lifecycle,
         notification,
         object_lock,
+        ownership,
+        policy,
+        public_access_block,
         tagging,
         website,
     )
@@ -33,6 +36,9 @@ def kinds() -> Collection[SettingKind[Any]]:
         lifecycle.SETTING,
         notification.SETTING,
         object_lock.SETTING,
+        ownership.SETTING,
+        policy.SETTING,
+        public_access_block.SETTING,
         tagging.SETTING,
         website.SETTING,
     )

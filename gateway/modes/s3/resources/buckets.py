@@ -19,7 +19,8 @@ from gateway.access.identity import Identity
 from gateway.access.settings import SettingKind
 from gateway.common.xml import document, escape
 from gateway.modes.s3 import bodies, documents, grants, parsing
-from gateway.modes.s3.configuration import object_lock, tagging
+from gateway.modes.s3.configuration import object_lock, ownership, tagging
+from gateway.modes.s3.configuration.ownership import Ownership
 from gateway.modes.s3.parsing import Creation
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml
@@ -129,12 +130,13 @@ def create_bucket(request: S3Request) -> Reply:
         raise S3Problem("AccessDenied")
     if not valid_name(request.bucket):
         raise S3Problem("InvalidBucketName", BucketName=request.bucket)
-    _refuse_settings(request)
     _refuse_namespace(request)
-    wanted = grants.given(request, request.identity.account) or []
+    wanted, owning = grants.given(request, request.identity.account) or [], _ownership(request)
+    if owning == ownership.ENFORCED:
+        ownership.check_list(wanted, request.identity.account)
     asked = parsing.creation(bodies.document(request))
     _check_location(asked.location, request.region)
-    locks, settings = _locks(request), _settings(asked)
+    locks, settings = _locks(request), _settings(asked, owning)
     if locks:
         settings.append((object_lock.SETTING.kind, object_lock.ENABLED))
     try:
@@ -142,7 +144,7 @@ def create_bucket(request: S3Request) -> Reply:
         if locks:
             _lock(request, made)
     except AlreadyExists:
-        _exists(request, wanted, asked.tags, locks)
+        _exists(request, wanted, asked.tags, locks, owning)
     except BadKey:
         raise S3Problem("InvalidBucketName", BucketName=request.bucket) from None
     return Reply(200, [("location", f"/{request.bucket}"), ("x-amz-bucket-arn", _arn(request))])
@@ -170,9 +172,23 @@ def _arn(request: S3Request) -> str:
     return f"arn:aws:s3:::{request.bucket}"
 
 
-def _settings(asked: Creation) -> list[tuple[SettingKind[Any], str]]:
+def _ownership(request: S3Request) -> Ownership | None:
+    asked = request.header("x-amz-object-ownership")
+    found = ownership.named(asked)
+    if asked and found is None:
+        raise S3Problem(
+            "InvalidArgument",
+            f"Invalid x-amz-object-ownership header: {asked}",
+            ArgumentName="x-amz-object-ownership",
+        )
+    return found
+
+
+def _settings(asked: Creation, owning: Ownership | None) -> list[tuple[SettingKind[Any], str]]:
     """What a bucket is made with."""
     found: list[tuple[SettingKind[Any], str]] = []
+    if owning is not None:
+        found.append((ownership.SETTING.kind, ownership.SETTING.render(owning).decode()))
     if asked.tags:
         found.append((tagging.SETTING.kind, tagging.SETTING.render(asked.tags).decode()))
     return found
@@ -192,11 +208,6 @@ def _check_location(asked: str, region: str) -> None:
     )
 
 
-def _refuse_settings(request: S3Request) -> None:
-    if request.header("x-amz-object-ownership") not in ("", "ObjectWriter"):
-        raise S3Problem("NotImplemented", "Object ownership is that of the ObjectWriter.")
-
-
 def _refuse_namespace(request: S3Request) -> None:
     asked = request.header("x-amz-bucket-namespace")
     if asked == "account-regional":
@@ -207,7 +218,13 @@ def _refuse_namespace(request: S3Request) -> None:
         )
 
 
-def _exists(request: S3Request, wanted: list[Grant], tags: Mapping[str, str], locks: bool) -> None:
+def _exists(
+    request: S3Request,
+    wanted: list[Grant],
+    tags: Mapping[str, str],
+    locks: bool,
+    owning: Ownership | None,
+) -> None:
     """What to say of a bucket that is there: nothing, when that is as well."""
     try:
         found: Access = request.gateway.access(request.identity, request.bucket)
@@ -224,6 +241,10 @@ def _exists(request: S3Request, wanted: list[Grant], tags: Mapping[str, str], lo
     if not grants.same(found.service.grants, wanted, found.service.owner):
         raise S3Problem(
             "BucketAlreadyExists", "You own this bucket already, with another access control list."
+        )
+    if owning not in (None, request.gateway.obeyed(found, ownership.SETTING.kind)):
+        raise S3Problem(
+            "BucketAlreadyExists", "You own this bucket already, with another object ownership."
         )
     if tags != (request.gateway.obeyed(found, tagging.SETTING.kind) or NOTHING):
         raise S3Problem("BucketAlreadyExists", "You own this bucket already, with other tags.")

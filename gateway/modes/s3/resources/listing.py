@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import repeat
 
 from gateway.common.xml import document, element, escape, flag, optional
-from gateway.modes.s3 import documents
+from gateway.modes.s3 import documents, lists
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, quoted, xml
 from gateway.modes.s3.request import S3Request
@@ -34,12 +34,14 @@ _BARE = re.compile("[0-9a-f-]*").fullmatch
 class _Writing:
     """How keys and owners are written in one answer."""
 
-    __slots__ = ("encoding", "key", "people")
+    __slots__ = ("_owner", "encoding", "key", "people")
 
     def __init__(self, request: S3Request) -> None:
         self.encoding = parameters.encoding(request)
         self.key = encoder(self.encoding)
         self.people = documents.People(request.gateway.account)
+        self._owner = request.access.service.owner if lists.disabled(request) else None
+        """Who owns everything."""
 
     def coded(self, name: str, text: str) -> str:
         return f"<{name}>{self.key(text)}</{name}>"
@@ -56,8 +58,8 @@ class _Writing:
         ]
 
     def owners(self, found: Iterable[str]) -> list[str]:
-        named = self.people.named
-        return [named("Owner", one) for one in found]
+        named, always = self.people.named, self._owner
+        return [named("Owner", one if always is None else always) for one in found]
 
 
 # A thousand entries are one page: what can be done for all of them at once is done so.

@@ -39,16 +39,18 @@ def put_object_lock_configuration(request: S3Request) -> Reply:
 
 
 def get_object_retention(request: S3Request) -> Reply:
-    protection.require_lock(request)
     info = request.access.authorize("read-retention", request.key, request.version)
+    protection.require_lock(request)
     if info.protection is None or info.protection.mode is None:
         raise S3Problem("NoSuchObjectLockConfiguration")
     return xml(protection.retention(info.protection), headers=version(info))
 
 
 def put_object_retention(request: S3Request) -> Reply:
-    request.require()
+    request.require_some()
     mode, until = protection.parse_retention(request, bodies.document(request, checked=True))
+    protection.tell(request, mode, until)
+    request.require()
     protection.require_lock(request)
     bypass = request.header("x-amz-bypass-governance-retention").lower() == "true"
     request.access.set_retention(request.key, request.version, mode, until, bypass=bypass)
@@ -56,14 +58,16 @@ def put_object_retention(request: S3Request) -> Reply:
 
 
 def get_object_legal_hold(request: S3Request) -> Reply:
-    protection.require_lock(request)
     info = request.access.authorize("read-hold", request.key, request.version)
+    protection.require_lock(request)
     return xml(protection.hold((info.protection or Protection()).hold), headers=version(info))
 
 
 def put_object_legal_hold(request: S3Request) -> Reply:
-    request.require()
+    request.require_some()
     wanted = protection.parse_hold(bodies.document(request, checked=True))
+    protection.tell_hold(request, wanted)
+    request.require()
     protection.require_lock(request)
     request.access.set_hold(request.key, request.version, wanted)
     return Reply(200)

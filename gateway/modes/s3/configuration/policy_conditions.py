@@ -1,0 +1,150 @@
+"""Conditions of a statement: operators, compared with what a request has.
+
+"IAM JSON policy elements: Condition operators" (IAM User Guide). Where a request has no value
+for a key, operators that ask for one do not hold, and their negations do; `…IfExists` holds.
+Of what no request asked for nothing is known: there a denial's condition holds, and an
+allowance's does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from gateway.access.actions import OBJECT_ACTIONS
+from gateway.access.rules import UNKNOWN, Question
+from gateway.modes.s3.configuration import policy_operators
+from gateway.modes.s3.configuration.policy_actions import words
+from gateway.modes.s3.configuration.policy_keys import Asked, find, value_of
+from gateway.modes.s3.configuration.policy_operators import Matches, Operator
+from gateway.modes.s3.configuration.policy_problems import Place, malformed
+from gateway.modes.s3.configuration.policy_text import Values
+
+Quantifier = Literal["", "ForAllValues", "ForAnyValue"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Condition:
+    """Whether the request's values fit `values`, as `operator` has it. All of them are texts."""
+
+    operator: Operator
+    quantifier: Quantifier
+    if_exists: bool
+    asked: Asked
+    values: tuple[str, ...]
+    matches: tuple[Matches, ...]
+    denies: bool
+
+    def __call__(self, question: Question) -> bool:
+        if question.facts is UNKNOWN:
+            return self.denies
+        if self.asked.key.late and question.key is None and question.action in OBJECT_ACTIONS:
+            return not self.denies  # of some object it may hold
+        found = self.asked.key.read(question)
+        if not found and self.asked.key.sure:
+            return self.denies
+        if self.operator.name == "Null":
+            return any(one.lower() == str(not found).lower() for one in self.values)
+        return self._compared(found, value_of(question)) if found else self._absent()
+
+    def _absent(self) -> bool:
+        if self.quantifier == "ForAllValues" or self.if_exists:
+            return True
+        return self.operator.negated and self.quantifier == ""
+
+    def _compared(self, found: Sequence[str], values: Values) -> bool:
+        fits = (self._fits(one, values) for one in found)
+        if self.quantifier == "ForAllValues" or (self.quantifier == "" and self.operator.negated):
+            return all(fits)
+        return any(fits)
+
+    def _fits(self, value: str, values: Values) -> bool:
+        return any(one(value, values) for one in self.matches) is not self.operator.negated
+
+
+class _Named(NamedTuple):
+    quantifier: Quantifier
+    operator: Operator
+    if_exists: bool
+
+
+def parsed(
+    written: Any, place: Place, actions: tuple[str, ...], *, denies: bool, variables: bool
+) -> tuple[Condition, ...]:
+    """Of a statement about `actions`, as they were written; all must hold. Raises
+    MalformedPolicy."""
+    if not isinstance(written, Mapping):
+        raise malformed("Syntax errors in policy", place, written)
+    return tuple(_parsed(written, place, actions, denies, variables))
+
+
+def _parsed(
+    written: Mapping[str, Any],
+    place: Place,
+    actions: tuple[str, ...],
+    denies: bool,
+    variables: bool,
+) -> Iterator[Condition]:
+    for name, block in written.items():
+        named = _named(name, place)
+        if not isinstance(block, Mapping):
+            raise malformed("Syntax errors in policy", f"{place}.{name}", block)
+        for key, listed in block.items():
+            there = f"{place}.{name}.{key}"
+            asked = _asked(key, there, actions)
+            values = _values(listed, there)
+            compare = policy_operators.prepared(
+                named.operator, asked.id, values, there, variables=variables
+            )
+            yield Condition(
+                operator=named.operator,
+                quantifier=named.quantifier,
+                if_exists=named.if_exists,
+                asked=asked,
+                values=values,
+                matches=compare,
+                denies=denies,
+            )
+
+
+def _named(name: str, place: Place) -> _Named:
+    quantifier, colon, rest = name.rpartition(":")
+    base = rest.removesuffix("IfExists")
+    operator = policy_operators.BY_NAME.get(base)
+    plain = base == rest and not colon
+    if (
+        operator is None
+        or (operator.name == "Null" and not plain)
+        or (colon and quantifier not in ("ForAllValues", "ForAnyValue"))
+    ):
+        raise malformed(f"Invalid Condition type : {name}", place)
+    return _Named(quantifier, operator, base != rest)  # type: ignore[arg-type]  # one of its literals
+
+
+def _asked(key: str, place: Place, actions: tuple[str, ...]) -> Asked:
+    found = find(key)
+    if found is None:
+        raise malformed("Policy has an invalid condition key", place, key)
+    about = found.key.words
+    named = [one for one in actions if "*" not in one and "?" not in one]
+    if about is not None and not all(words(one) <= about for one in named):
+        raise malformed(
+            "Conditions do not apply to combination of actions and resources in statement", place
+        )
+    return found
+
+
+def _values(listed: Any, place: Place) -> tuple[str, ...]:
+    found = tuple(_value(one, place) for one in (listed if isinstance(listed, list) else [listed]))
+    if not found:
+        raise malformed("Syntax errors in policy", place, listed)
+    return found
+
+
+def _value(one: Any, place: Place) -> str:
+    if isinstance(one, bool):
+        return str(one).lower()
+    if isinstance(one, str | int | float):
+        return str(one)
+    raise malformed("Syntax errors in policy", place, one)

@@ -1,0 +1,84 @@
+"""What a bucket blocks of what would make it public.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
+
+Lists and policies that are there count less at once, by `rules`. Whether new ones may be given is
+asked where they are: `of_list` and `of_policy` say it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gateway.access.grants import Grant
+from gateway.access.rules import AUTHENTICATED, EVERYONE, Limits
+from gateway.access.settings import SettingKind
+from gateway.common.xml import document as written
+from gateway.common.xml import flag
+from gateway.modes.s3 import wire
+from gateway.modes.s3.configuration.policy_statements import Policy
+from gateway.modes.s3.configuration.setting import BucketSetting, document
+from gateway.modes.s3.problems import S3Problem
+
+_ROOT = "PublicAccessBlockConfiguration"
+_NAMES = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+
+
+@dataclass(frozen=True, slots=True)
+class PublicAccessBlock:
+    """`block_lists` and `block_policies` are of new ones, the others of those that are there."""
+
+    block_lists: bool
+    ignore_lists: bool
+    block_policies: bool
+    restrict: bool
+
+    def of_list(self, grants: Iterable[Grant]) -> None:
+        """Raises AccessDenied."""
+        if self.block_lists and any(one.grantee in (EVERYONE, AUTHENTICATED) for one in grants):
+            raise S3Problem(
+                "AccessDenied",
+                Detail="The bucket blocks public access control lists (BlockPublicAcls).",
+            )
+
+    def of_policy(self, policy: Policy) -> None:
+        """Raises AccessDenied."""
+        if self.block_policies and policy.public:
+            raise S3Problem(
+                "AccessDenied", Detail="The bucket blocks public policies (BlockPublicPolicy)."
+            )
+
+
+def _parse(data: bytes) -> PublicAccessBlock:
+    root = wire.parse(data, _ROOT)
+    found = {name: wire.word_of(root, name).lower() for name in _NAMES}
+    if any(wire.local(one) not in found for one in root) or not set(found.values()) <= _FLAGS:
+        raise S3Problem("MalformedXML")
+    return PublicAccessBlock(*(found[name] == "true" for name in _NAMES))
+
+
+_FLAGS = frozenset(("", "true", "false"))
+
+
+def _render(block: PublicAccessBlock) -> bytes:
+    said = (block.block_lists, block.ignore_lists, block.block_policies, block.restrict)
+    return written(_ROOT, *(flag(*one) for one in zip(_NAMES, said, strict=True)))
+
+
+def _rules(block: PublicAccessBlock, _: str) -> Iterable[Limits]:
+    yield Limits(grants="named" if block.ignore_lists else "all", public=not block.restrict)
+
+
+SETTING: BucketSetting[PublicAccessBlock] = BucketSetting(
+    SettingKind(
+        name="public-access-block",
+        read="read-public-access-block",
+        write="write-public-access-block",
+        remove="remove-public-access-block",
+        parse=document(_parse),
+        rules=_rules,
+    ),
+    _render,
+    "NoSuchPublicAccessBlockConfiguration",
+)

@@ -1,0 +1,28 @@
+"""Who owns what others put into a bucket."""
+
+from __future__ import annotations
+
+from gateway.modes.s3 import bodies, grants
+from gateway.modes.s3.configuration import ownership
+from gateway.modes.s3.configuration.ownership import SETTING
+from gateway.modes.s3.replies import Reply
+from gateway.modes.s3.request import S3Request
+from gateway.modes.s3.resources import settings
+
+
+def get_bucket_ownership_controls(request: S3Request) -> Reply:
+    return settings.shown(request, SETTING)
+
+
+def put_bucket_ownership_controls(request: S3Request) -> Reply:
+    request.require()
+    data = bodies.document(request)
+    service = request.access.service
+    if ownership.parse(data) == ownership.ENFORCED:
+        ownership.check_list(grants.bucket_list(service.grants, service.owner), service.owner)
+    settings.keep(request, SETTING, data)
+    return Reply(200)
+
+
+def delete_bucket_ownership_controls(request: S3Request) -> Reply:
+    return settings.removed(request, SETTING)
