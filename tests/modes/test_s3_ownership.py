@@ -166,6 +166,7 @@ def test_a_block_that_is_none_is_refused(s3: Served, bucket: str) -> None:
     assert refused(client.get_public_access_block, Bucket=bucket) == missing
     root = "PublicAccessBlockConfiguration"
     unknown, unclear = "<BlockAll>true</BlockAll>", "<BlockPublicAcls>maybe</BlockPublicAcls>"
-    for body in (f"<{root}>{unknown}</{root}>", f"<{root}>{unclear}</{root}>", "<Block/>", ""):
+    for body in (f"<{root}>{unknown}</{root}>", f"<{root}>{unclear}</{root}>", "<Block/>"):
         answer = s3.raw("PUT", f"/{bucket}?publicAccessBlock", body=body.encode())
         assert answer.code() == "MalformedXML"
+    assert s3.raw("PUT", f"/{bucket}?publicAccessBlock").code() == "MissingRequestBodyError"
