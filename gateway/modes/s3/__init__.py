@@ -34,7 +34,7 @@ class S3Mode:
 
         LifecycleJob(gateway).begin()
         gateway.keep_up_with(Notifier(gateway).look)
-        gateway.jobs.add("s3 access logs", EVERY, LogDelivery(gateway))
+        gateway.jobs.add("s3-access-logs", EVERY, LogDelivery(gateway))
         return create_app(gateway)
 
     def operations(self) -> Collection[str]:
