@@ -20,8 +20,9 @@ from pathlib import Path
 
 from gateway.storage import StorageError
 
-VERSION = 3
-"""1 had another kind of CRCs in `blobs`, and was never released; 2 had no `services.waiting`."""
+VERSION = 4
+"""1 had another kind of CRCs in `blobs`, and was never released; 2 had no `services.waiting`,
+3 no `changes.cause`."""
 
 UPGRADES = {
     2: (
@@ -30,6 +31,7 @@ UPGRADES = {
         SELECT COALESCE(SUM(p.size), 0) FROM uploads u JOIN parts p ON p.upload = u.id
         WHERE u.service = services.id AND u.ended IS NULL)""",
     ),
+    3: ("ALTER TABLE changes ADD COLUMN cause TEXT NOT NULL DEFAULT ''",),
 }
 """What makes the next version of one."""
 
@@ -71,7 +73,7 @@ STATEMENTS = (
     """CREATE TABLE changes (
     service INTEGER NOT NULL, sequence INTEGER NOT NULL, kind TEXT NOT NULL,
     time INTEGER NOT NULL, key TEXT NOT NULL, version TEXT NOT NULL, size INTEGER NOT NULL,
-    etag TEXT NOT NULL, content_type TEXT NOT NULL,
+    etag TEXT NOT NULL, content_type TEXT NOT NULL, cause TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (service, sequence)) WITHOUT ROWID""",
     f"INSERT INTO meta VALUES ('schema', '{VERSION}')",
 )

@@ -7,7 +7,7 @@ method changed before it raises is undone (see `batch`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
@@ -80,13 +80,13 @@ class Shelf:
         """When files may go that nothing needs any more."""
         return self._due(self.time)
 
-    def _log(self, kind: Literal["put", "delete", "purge", "update"], row: Row) -> None:
+    def _log(self, kind: Literal["put", "delete", "purge", "update"], row: Row, cause: str) -> None:
         """Write a change to the feed, under the number that the ledger gave last."""
         self.txn.execute(
-            "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 self.service, self.ledger.sequence, kind, self.time, row.key, row.version,
-                row.size, row.etag, row.content_type,
+                row.size, row.etag, row.content_type, cause,
             ),
         )  # fmt: skip
 
@@ -117,7 +117,7 @@ class Shelf:
             content.blob, content.manifest, draft.detail,
         )  # fmt: skip
         txn.execute(_INSERT_OBJECT, row)
-        self._log("put", row)
+        self._log("put", row, options.cause)
         return row
 
     def _replaces(self, before: Row | None, version: str) -> bool:
@@ -190,7 +190,7 @@ class Shelf:
             self._replace(before)
             self._clear(key)
             ledger.next()
-            self._log("delete", before)
+            self._log("delete", before, options.cause)
             return Deleted(key, existed=True)
         following = ledger.sequence + 1
         version = new_version(following) if ledger.versioning == "on" else NULL_VERSION
@@ -201,7 +201,7 @@ class Shelf:
             self.service, key, sequence, version, 0, "", self.time, "", "", "", None, None, ""
         )
         self._retire(marker, marker=True)
-        self._log("delete", marker)
+        self._log("delete", marker, options.cause)
         return Deleted(key, existed=before is not None, version=version, marker=True)
 
     def _is_hidden(self, key: str) -> bool:
@@ -215,7 +215,7 @@ class Shelf:
             self._check_purge(before, options)
             self._clear(key)
             self._forget(before)
-            return self._purged(before, marker=False, promote=True)
+            return self._purged(before, options.cause, marker=False, promote=True)
         found = older_version(self.txn, self.service, key, version)
         if found is None:
             return Deleted(key, existed=False, version=version)
@@ -227,18 +227,18 @@ class Shelf:
         )
         if not marker:
             self._forget(row)
-        return self._purged(row, marker=marker, promote=before is None)
+        return self._purged(row, options.cause, marker=marker, promote=before is None)
 
     def _check_purge(self, row: Row, options: Delete) -> None:
         if options.conditions is not None:
             self._check(row.key, row, options.conditions)
         self._require_unprotected(row, bypass=options.bypass)
 
-    def _purged(self, row: Row, *, marker: bool, promote: bool) -> Deleted:
+    def _purged(self, row: Row, cause: str, *, marker: bool, promote: bool) -> Deleted:
         if promote:
             self._promote(row.key)
         self.ledger.next()
-        self._log("purge", row)
+        self._log("purge", row, cause)
         named = row.version if self.ledger.versioned else None
         return Deleted(row.key, existed=True, version=named, marker=marker)
 
@@ -270,7 +270,9 @@ class Shelf:
         if attributes is not None:
             merged = {**detail_of(row).get("a", {}), **attributes}
             changes["a"] = {name: value for name, value in merged.items() if value is not None}
-        return self._update(row, change_detail(row.detail, **changes))
+        return self._update(
+            row, change_detail(row.detail, **changes), _relabelled(tags, attributes)
+        )
 
     def set_retention(
         self,
@@ -287,14 +289,14 @@ class Shelf:
         if held and (mode != before.mode or (until or 0) < (before.until or 0)):
             raise Protected("A retention may be made longer, not shorter or another.", key=key)
         kept = replace(before, mode=mode, until=until if mode else None)
-        return self._update(row, change_protection(row.detail, kept))
+        return self._update(row, change_protection(row.detail, kept), "retention")
 
     def set_hold(self, key: str, version: str | None, hold: bool) -> ObjectInfo:
         row = find(self.txn, self.service, key, version)
         kept = replace(protection_of(row), hold=hold)
-        return self._update(row, change_protection(row.detail, kept))
+        return self._update(row, change_protection(row.detail, kept), "hold")
 
-    def _update(self, row: Row, detail: str) -> ObjectInfo:
+    def _update(self, row: Row, detail: str, cause: str) -> ObjectInfo:
         updated = row._replace(detail=detail)
         for table in ("objects", "versions"):
             self.txn.execute(
@@ -302,7 +304,7 @@ class Shelf:
                 (detail, self.service, row.key, row.sequence),
             )
         self.ledger.next()
-        self._log("update", updated)
+        self._log("update", updated, cause)
         return info_of(updated, versioned=self.ledger.versioned)
 
     def _require_unprotected(self, row: Row, *, bypass: bool) -> None:
@@ -311,6 +313,13 @@ class Shelf:
             retained(protection, self.time) and not (protection.mode == "governance" and bypass)
         ):
             raise Protected(key=row.key)
+
+
+def _relabelled(tags: Mapping[str, str] | None, attributes: Iterable[str] | None) -> str:
+    """What a change calls it."""
+    if tags is None:
+        return " ".join(["attributes", *sorted(attributes or ())])
+    return "tags" if tags else "no tags"
 
 
 def retained(protection: Protection, time: int) -> bool:

@@ -129,7 +129,7 @@ class View(ReadingView, WritingView, Listable, Versions, Changes, Measures, Scru
         with self.space.reading() as connection:
             last, created = self.row(connection.execute, "sequence, created")
             rows = connection.execute(
-                "SELECT sequence, kind, time, key, version, size, etag, content_type"
+                "SELECT sequence, kind, time, key, version, size, etag, content_type, cause"
                 " FROM changes WHERE service = ? AND sequence > ? ORDER BY sequence LIMIT ?",
                 (self.service, after, limit),
             ).fetchall()

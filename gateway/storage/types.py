@@ -58,6 +58,7 @@ class Put(Properties):
     another store). `checksums` are checked and kept with the object, `digests`
     only checked (Content-MD5, a signed payload hash). The `tags` of a copy may be
     those of an `ObjectInfo`, which are fetched when somebody looks: see `settled`.
+    `cause` is for the change feed: a word of the mode's for what it does.
     """
 
     size: int | None = None
@@ -65,6 +66,7 @@ class Put(Properties):
     checksum_type: ChecksumType | None = None
     digests: Mapping[str, str] = NOTHING
     conditions: Conditions | None = None
+    cause: str = ""
 
 
 S = TypeVar("S", ObjectInfo, Put)
@@ -84,11 +86,13 @@ def settled(value: S) -> S:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delete:
     """`version` removes that version for good; without it a versioned store hides
-    the object behind a delete marker. `bypass` overrides a governance retention."""
+    the object behind a delete marker. `bypass` overrides a governance retention. `cause`: as
+    of a `Put`."""
 
     version: str | None = None
     conditions: Conditions | None = None
     bypass: bool = False
+    cause: str = ""
 
 
 class Deleted(NamedTuple):
@@ -178,6 +182,9 @@ class Change(NamedTuple):
     size: int
     etag: str
     content_type: str
+    cause: str = ""
+    """As the `Put` or the `Delete` said; of an update what it was: "tags", "no tags" (none are
+    left), "attributes" and the names of those, "retention", "hold". "" where nobody said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

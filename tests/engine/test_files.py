@@ -420,11 +420,14 @@ def test_an_index_without_that_number_gets_it(tmp_path: Path) -> None:
         upload = local.begin("k").id
         local.put_part("k", upload, 1, BytesBody(b"x" * size), Put(size=size))
     local.space.write(lambda txn: txn.execute("ALTER TABLE services DROP COLUMN waiting"))
+    local.space.write(lambda txn: txn.execute("ALTER TABLE changes DROP COLUMN cause"))
     local.space.write(lambda txn: txn.execute("UPDATE meta SET value = '2'"))
     local.close()
     local = Local(keep_versions="off")
     local.open(Context(sid="bucket", folder=tmp_path))
     assert waiting(local) == (8, 8)
+    local.put("k", BytesBody(b"x"), Put(size=1, cause="why"))
+    assert [one.cause for one in local.changes().changes] == ["why"]
     local.close()
 
 

@@ -97,11 +97,11 @@ def test_looking_for_them_costs_a_seek_for_each_service(account: Local) -> None:
     for name in ("a", "b"):
         fill(account, name, 6)
     many = [
-        (service, number, "put", 0, "k", "null", 1, "", "")
+        (service, number, "put", 0, "k", "null", 1, "", "", "")
         for service in (1, 2)
         for number in range(100, 20_000)
     ]
-    sql = f"INSERT INTO changes VALUES ({', '.join('?' * 9)})"
+    sql = f"INSERT INTO changes VALUES ({', '.join('?' * 10)})"
     account.space.write(lambda txn: [txn.execute(sql, row) for row in many])
     steps = 0
 

@@ -13,6 +13,7 @@ from queue import Empty, Queue
 from typing import Any, NamedTuple
 
 import pytest
+import requests
 
 from gateway.config import ConfigurationError, load
 from gateway.modes.s3.configuration.notification import EVENTS, Notification, event_of, parse
@@ -218,6 +219,42 @@ def test_one_target_that_is_gone_holds_up_nobody_else(
     assert [one["s3"]["object"]["versionId"] for one in told] == [marker, version]
 
 
+def test_how_an_object_was_made_and_changed_is_told(
+    s3: Served, receivers: dict[str, Receiver]
+) -> None:
+    client, one = s3.client(), receivers["one"]
+    client.create_bucket(Bucket="ways")
+    events = ("s3:ObjectCreated:*", "s3:ObjectTagging:*", "s3:ObjectAcl:Put")
+    configure(s3, "ways", queue("one", *events), SkipDestinationValidation=True)
+    named = {"Bucket": "ways", "Key": "k"}
+    client.put_object(**named, Body=b"x")
+    client.copy_object(Bucket="ways", Key="copy", CopySource=named)
+    post_form(s3, "ways", "form")
+    client.put_object_tagging(**named, Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
+    client.delete_object_tagging(**named)
+    client.put_object_acl(**named, ACL="public-read")
+    upload = {**named, "UploadId": client.create_multipart_upload(**named)["UploadId"]}
+    etag = client.upload_part(**upload, PartNumber=1, Body=b"x")["ETag"]
+    parts = {"Parts": [{"PartNumber": 1, "ETag": etag}]}
+    client.complete_multipart_upload(**upload, MultipartUpload=parts)
+    assert [told for _ in range(7) for told in one.next().told] == [
+        ("ObjectCreated:Put", "k"),
+        ("ObjectCreated:Copy", "copy"),
+        ("ObjectCreated:Post", "form"),
+        ("ObjectTagging:Put", "k"),
+        ("ObjectTagging:Delete", "k"),
+        ("ObjectAcl:Put", "k"),
+        ("ObjectCreated:CompleteMultipartUpload", "k"),
+    ]
+
+
+def post_form(s3: Served, bucket: str, key: str) -> None:
+    form = s3.client().generate_presigned_post(bucket, key)
+    fields = {name: (None, value) for name, value in form["fields"].items()}
+    answer = requests.post(form["url"], files={**fields, "file": b"x"}, timeout=GUARD)
+    assert answer.status_code == 204
+
+
 def test_who_asks_no_more_is_told_no_more(s3: Served, receivers: dict[str, Receiver]) -> None:
     client, one = s3.client(), receivers["one"]
     client.create_bucket(Bucket="quiet")
@@ -324,8 +361,8 @@ def filtered(*rules: str) -> str:
             ["<QueueConfiguration><Queue>arn:gateway:sqs:::one</Queue></QueueConfiguration>"],
             "MalformedXML",
         ),
-        ([configuration(event="s3:ObjectCreated:Copy")], "NotImplemented"),
-        ([configuration(event="s3:ObjectTagging:*")], "NotImplemented"),
+        ([configuration(event="s3:ObjectRestore:*")], "NotImplemented"),
+        ([configuration(event="s3:ObjectAnnotation:Put")], "NotImplemented"),
         ([configuration(event="s3:Something")], "InvalidArgument"),
         (["<EventBridgeConfiguration/>"], "NotImplemented"),
         ([configuration(more=filtered(rule("middle", "x")))], "InvalidArgument"),
@@ -370,18 +407,30 @@ def test_configurations_that_never_meet_are_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "version", "etag", "event"),
+    ("kind", "cause", "version", "etag", "event"),
     [
-        ("put", "v", "a" * 32, "s3:ObjectCreated:Put"),
-        ("put", "v", "a" * 32 + "-2", "s3:ObjectCreated:CompleteMultipartUpload"),
-        ("delete", "null", "a" * 32, "s3:ObjectRemoved:Delete"),
-        ("delete", "v", "", "s3:ObjectRemoved:DeleteMarkerCreated"),
-        ("purge", "v", "", "s3:ObjectRemoved:Delete"),
-        ("update", "v", "a" * 32, None),
+        ("put", "", "v", "a" * 32, "s3:ObjectCreated:Put"),
+        ("put", "", "v", "a" * 32 + "-2", "s3:ObjectCreated:CompleteMultipartUpload"),
+        ("put", "copy", "v", "a" * 32 + "-2", "s3:ObjectCreated:Copy"),
+        ("put", "form", "v", "a" * 32, "s3:ObjectCreated:Post"),
+        ("delete", "", "null", "a" * 32, "s3:ObjectRemoved:Delete"),
+        ("delete", "", "v", "", "s3:ObjectRemoved:DeleteMarkerCreated"),
+        ("delete", "lifecycle", "v", "", "s3:LifecycleExpiration:DeleteMarkerCreated"),
+        ("purge", "", "v", "", "s3:ObjectRemoved:Delete"),
+        ("purge", "lifecycle", "v", "a" * 32, "s3:LifecycleExpiration:Delete"),
+        ("update", "tags", "v", "a" * 32, "s3:ObjectTagging:Put"),
+        ("update", "no tags", "v", "a" * 32, "s3:ObjectTagging:Delete"),
+        ("update", "attributes grants", "v", "a" * 32, "s3:ObjectAcl:Put"),
+        ("update", "attributes other", "v", "a" * 32, None),
+        ("update", "retention", "v", "a" * 32, "s3:ObjectRetention:Put"),
+        ("update", "hold", "v", "a" * 32, None),
+        ("update", "", "v", "a" * 32, None),
     ],
 )
-def test_what_a_change_is_called(kind: Any, version: str, etag: str, event: str | None) -> None:
-    change = Change(7, kind, 1_000, "k/é +", version, 1, etag, "")
+def test_what_a_change_is_called(
+    kind: Any, cause: str, version: str, etag: str, event: str | None
+) -> None:
+    change = Change(7, kind, 1_000, "k/é +", version, 1, etag, "", cause)
     assert event_of(change) == event
     if event is not None:
         told = Notification("id", "QueueConfiguration", "", "one", ("s3:ObjectCreated:*",))

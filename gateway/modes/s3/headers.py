@@ -181,6 +181,7 @@ def new_object(
     checksum_type: ChecksumType | None = None,
     digests: Mapping[str, str] = NOTHING,
     conditions: Conditions | None = None,
+    cause: str = "",
 ) -> Put:
     """What the headers say of an object that is to be stored."""
     environ = request.environ
@@ -193,6 +194,7 @@ def new_object(
         checksum_type=checksum_type,
         digests=digests,
         conditions=conditions,
+        cause=cause,
         **({"owner": _owner(request)} | ({} if plain else _stated(request))),
     )
 

@@ -62,6 +62,16 @@ class ChangesConformance(Conformance):
         bench.put("k")
         labels.set_labels("k", tags={"a": "1"})
         assert [one[:2] for one in told(bench, last)] == [("put", "k"), ("update", "k")]
+        labels.set_labels("k", tags={})
+        labels.set_labels("k", attributes={"b": 1, "a": 2})
+        told_of = [one.cause for one in bench.changes.changes(last).changes]
+        assert told_of == ["", "tags", "no tags", "attributes a b"]
+
+    def test_why_a_thing_is_done_is_told(self, bench: Bench) -> None:
+        changes, last = bench.changes, bench.changes.changes().last
+        bench.put("k", b"1", Put(cause="one"))
+        bench.delete("k", Delete(cause="two"))
+        assert [one.cause for one in changes.changes(last).changes] == ["one", "two"]
 
     def test_protection_is_told(self, bench: Bench) -> None:
         protects, last = bench.protects, bench.changes.changes().last
@@ -72,8 +82,9 @@ class ChangesConformance(Conformance):
     def test_copies_are_told_as_puts(self, bench: Bench) -> None:
         last = bench.changes.changes().last
         bench.put("from", b"data")
-        copy(bench, "from", "to")
+        copy(bench, "from", "to", options=Put(cause="copied"))
         assert [one[:2] for one in told(bench, last)] == [("put", "from"), ("put", "to")]
+        assert bench.changes.changes(last).changes[1].cause == "copied"
 
     def test_what_failed_is_not_told(self, bench: Bench) -> None:
         assert told(bench) == []

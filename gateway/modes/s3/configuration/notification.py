@@ -4,8 +4,8 @@ A destination is a webhook of the gateway's configuration, by an ARN: `arn:gatew
 in a `QueueConfiguration`, `sns` in a `TopicConfiguration`, `lambda` in a
 `CloudFunctionConfiguration`; all three are told in the same way.
 
-Events are those that a change feed knows. May surprise: how an object was made it knows by its
-ETag, so a copy is a `Put`; who asks for copies, forms, tags or ACLs by name is refused.
+Events are those that a change feed knows, by what its causes say. What never happens here
+(restores, replication, transitions) is refused.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketNotificationConfiguration.html
 """
@@ -17,10 +17,11 @@ import re
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
+from gateway.access.grants import GRANTS
 from gateway.access.settings import SettingKind
 from gateway.common.xml import document as xml_document
 from gateway.common.xml import element
-from gateway.modes.s3 import wire
+from gateway.modes.s3 import causes, wire
 from gateway.modes.s3.configuration.setting import BucketSetting, document
 from gateway.modes.s3.problems import S3Problem
 from gateway.storage import Change
@@ -28,12 +29,33 @@ from gateway.storage import Change
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-MADE = ("s3:ObjectCreated:Put", "s3:ObjectCreated:CompleteMultipartUpload")
+MADE = (
+    "s3:ObjectCreated:Put",
+    "s3:ObjectCreated:Post",
+    "s3:ObjectCreated:Copy",
+    "s3:ObjectCreated:CompleteMultipartUpload",
+)
 REMOVED = ("s3:ObjectRemoved:Delete", "s3:ObjectRemoved:DeleteMarkerCreated")
-_GROUPS = {"s3:ObjectCreated:*": frozenset(MADE), "s3:ObjectRemoved:*": frozenset(REMOVED)}
-EVENTS = {**_GROUPS, **{name: frozenset((name,)) for name in (*MADE, *REMOVED)}}
+EXPIRED = ("s3:LifecycleExpiration:Delete", "s3:LifecycleExpiration:DeleteMarkerCreated")
+TAGGED = ("s3:ObjectTagging:Put", "s3:ObjectTagging:Delete")
+_SINGLE = (*MADE, *REMOVED, *EXPIRED, *TAGGED, "s3:ObjectAcl:Put", "s3:ObjectRetention:Put")
+EVENTS = {
+    "s3:ObjectCreated:*": frozenset(MADE),
+    "s3:ObjectRemoved:*": frozenset(REMOVED),
+    "s3:LifecycleExpiration:*": frozenset(EXPIRED),
+    "s3:ObjectTagging:*": frozenset(TAGGED),
+    **{name: frozenset((name,)) for name in _SINGLE},
+}
 """What each name stands for."""
 
+_BY_CAUSE = {
+    causes.FORM: "s3:ObjectCreated:Post",
+    causes.COPY: "s3:ObjectCreated:Copy",
+    # what a feed calls an update
+    "tags": "s3:ObjectTagging:Put",
+    "no tags": "s3:ObjectTagging:Delete",
+    "retention": "s3:ObjectRetention:Put",
+}
 _AT_AWS = re.compile(
     r"s3:(ReducedRedundancyLostObject|LifecycleTransition|IntelligentTiering|ObjectAcl:Put"
     r"|(ObjectCreated|ObjectRestore|Replication|LifecycleExpiration|ObjectTagging"
@@ -87,11 +109,18 @@ class Notification(NamedTuple):
 
 def event_of(change: Change) -> str | None:
     """The event that a change is; None: of no kind that is told."""
+    if change.kind == "update":
+        return _BY_CAUSE.get(change.cause) or _of_attributes(change.cause)
     if change.kind == "put":
-        return MADE[_PARTS_ETAG.fullmatch(change.etag) is not None]
-    if change.kind in ("delete", "purge"):
-        return REMOVED[change.kind == "delete" and not change.etag]
-    return None
+        parts = _PARTS_ETAG.fullmatch(change.etag) is not None
+        return _BY_CAUSE.get(change.cause) or (MADE[-1] if parts else MADE[0])
+    removed = EXPIRED if change.cause == causes.LIFECYCLE else REMOVED
+    return removed[change.kind == "delete" and not change.etag]
+
+
+def _of_attributes(cause: str) -> str | None:
+    what, *names = cause.split(" ")
+    return "s3:ObjectAcl:Put" if what == "attributes" and GRANTS in names else None
 
 
 def parse(data: bytes) -> tuple[Notification, ...]:

@@ -14,10 +14,17 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus
 
-from gateway.modes.s3.configuration.notification import MADE, Notification
+from gateway.modes.s3.configuration.notification import (
+    EXPIRED,
+    MADE,
+    REMOVED,
+    Notification,
+)
 from gateway.storage import NULL_VERSION, Change
 
 _VERSION = "2.1"
+_LATER = "2.3"
+"""Of what AWS has told since 2020: expirations, tags, lists, retentions."""
 _SEQUENCER = 18
 """Digits: the right one of two is found by comparing texts."""
 
@@ -36,12 +43,14 @@ def record(change: Change, event: str, told: Notification, bucket: Bucket) -> di
     """One of `Records`. A key is written as in a form: a blank is `+`."""
     found: dict[str, Any] = {"key": quote_plus(change.key, safe="/")}
     if event in MADE:
-        found |= {"size": change.size, "eTag": change.etag}
+        found["size"] = change.size
+    if event not in REMOVED and event not in EXPIRED:
+        found["eTag"] = change.etag
     if change.version not in (None, "", NULL_VERSION):
         found["versionId"] = change.version
     found["sequencer"] = f"{change.sequence:0{_SEQUENCER}X}"
     return {
-        "eventVersion": _VERSION,
+        "eventVersion": _VERSION if event in (*MADE, *REMOVED) else _LATER,
         "eventSource": "aws:s3",
         "awsRegion": bucket.region,
         "eventTime": _time(change.time),

@@ -16,6 +16,7 @@ from functools import partial
 from gateway.access.access import Access
 from gateway.access.identity import ANONYMOUS
 from gateway.modes import Gateway
+from gateway.modes.s3.causes import LIFECYCLE
 from gateway.modes.s3.configuration.lifecycle import DAY, SETTING, Lifecycle, Rule
 from gateway.modes.s3.lifecycle.deciding import Tags, abandoned, expired, verdicts
 from gateway.storage import (
@@ -177,7 +178,7 @@ def _plain(
         for one in page.entries:
             tags = _tags(access, one.key, None)
             if expired(rules, one.key, one.size, one.modified, tags, now, day):
-                removals.add(one.key, Delete(conditions=_as_seen(one)))
+                removals.add(one.key, Delete(conditions=_as_seen(one), cause=LIFECYCLE))
         yield len(page.entries)
         after = page.next
 
@@ -190,10 +191,10 @@ def _versioned(
     of_entry = partial(_tags_of, access)
     for entry, act in verdicts(rules, entries, of_entry, now, day):
         if act == "expire":
-            removals.add(entry.key, Delete(conditions=_as_seen(entry)))
+            removals.add(entry.key, Delete(conditions=_as_seen(entry), cause=LIFECYCLE))
         elif act == "remove":  # the null version may be another by now, others never are
             seen = _as_seen(entry) if entry.version == NULL_VERSION else None
-            removals.add(entry.key, Delete(version=entry.version, conditions=seen))
+            removals.add(entry.key, Delete(version=entry.version, conditions=seen, cause=LIFECYCLE))
         looked += 1
         if looked >= _AT_ONCE:
             yield looked

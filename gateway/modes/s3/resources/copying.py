@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from gateway.access.access import Access
 from gateway.access.grants import GRANTS
 from gateway.modes import KEY_LIMIT
-from gateway.modes.s3 import documents, encryption, headers, replies, sums
+from gateway.modes.s3 import causes, documents, encryption, headers, replies, sums
 from gateway.modes.s3.lifecycle import expiration
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.redirects import HEADER, REDIRECT
@@ -138,6 +138,7 @@ def copy_object(request: S3Request) -> Reply:
         request,
         checksums=sums.chosen(request),
         conditions=http_fields.write_conditions(request.environ),
+        cause=causes.COPY,
     )
     fresh = with_bucket_key(request, new)
     for again in reversed(range(_TRIES)):

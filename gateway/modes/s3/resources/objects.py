@@ -54,7 +54,7 @@ def put_object(request: S3Request) -> Reply:
     return Reply(200, said)
 
 
-def store(request: S3Request, body: bodies.Body) -> ObjectInfo:
+def store(request: S3Request, body: bodies.Body, cause: str = "") -> ObjectInfo:
     """An object of that body, as the request's headers say."""
     options = headers.new_object(
         request,
@@ -63,6 +63,7 @@ def store(request: S3Request, body: bodies.Body) -> ObjectInfo:
         checksum_type="FULL_OBJECT" if body.checksums else None,
         digests=body.digests,
         conditions=http_fields.write_conditions(request.environ),
+        cause=cause,
     )
     if request.access.settings:  # few have any
         protection.require_sum(request, options)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
 from gateway.common.xml import document, element
-from gateway.modes.s3 import bodies, replies, sums
+from gateway.modes.s3 import bodies, causes, replies, sums
 from gateway.modes.s3.bodies import Body
 from gateway.modes.s3.forms import fields, policy, signature
 from gateway.modes.s3.forms.fields import Submission
@@ -49,7 +49,7 @@ def post_object(request: S3Request) -> Reply:
     source = _File(submission, max(least for least, _ in sizes), min(most for _, most in sizes))
     source.refuse(size - _SLACK)
     body = Body(source, None, sums.of_body(request, NOTHING), bodies.content_md5(request))
-    return _answer(request, given, objects.store(request, body))
+    return _answer(request, given, objects.store(request, body, causes.FORM))
 
 
 def _is_of(request: S3Request, key: str) -> None:
@@ -58,6 +58,7 @@ def _is_of(request: S3Request, key: str) -> None:
     request.key = key
     record = request.environ["gateway.record"]
     record.key, record.key_id = key, request.identity.key
+    record.account = request.identity.account
 
 
 class _File:
