@@ -145,6 +145,10 @@ class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Pu
         with self._changing(key):
             return self._to(Labels).set_labels(key, version, tags=tags, attributes=attributes)
 
+    @property
+    def always_protects(self) -> bool:
+        return self._to(Protects).always_protects
+
     def set_retention(
         self,
         key: str,

@@ -62,6 +62,10 @@ class Guarding(Bucket, Protects):
     locks: bool | None = None
     """Whether it can; None: nobody has asked yet."""
 
+    @property
+    def always_protects(self) -> bool:
+        return self.can_protect()
+
     def can_protect(self) -> bool:
         if self.locks is None:
             try:

@@ -198,6 +198,10 @@ class Below(
                 labels.set_labels(self._there(key), version, tags=tags, attributes=attributes)
             )
 
+    @property
+    def always_protects(self) -> bool:
+        return self._to(Protects).always_protects
+
     def set_retention(
         self,
         key: str,

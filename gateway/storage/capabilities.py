@@ -214,6 +214,13 @@ class Labels(ABC):
 
 
 class Protects(ABC):
+    @property
+    def always_protects(self) -> bool:
+        """Whether it is made for that: a bucket upstream that has object lock. Where it is not,
+        who has the store says first that what is in it may be protected (as S3 has it, by the
+        object lock of a bucket)."""
+        return False
+
     @abstractmethod
     def set_retention(
         self,

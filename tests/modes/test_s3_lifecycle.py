@@ -454,18 +454,25 @@ def test_what_is_old_goes_and_what_is_young_stays(aging: Bucket) -> None:
     assert aging.keys == ["new/a", "old/b"]
 
 
-def test_what_is_written_meanwhile_stays(aging: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    aging.put("a", "b")
-    aging.rules(DAYS)
-    aging.clock.now += 3 * DAY
+def before_removing(
+    aging: Bucket, monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]
+) -> None:
+    """Have it done when all was looked at, and nothing is removed yet."""
     kind: Any = type(aging.access.service.store)
     delete_many = kind.delete_many
 
     def late(store: Any, items: list[tuple[str, Delete]]) -> Any:
-        aging.put("a")  # the same bytes
+        do()
         return delete_many(store, items)
 
     monkeypatch.setattr(kind, "delete_many", late)
+
+
+def test_what_is_written_meanwhile_stays(aging: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    aging.put("a", "b")
+    aging.rules(DAYS)
+    aging.clock.now += 3 * DAY
+    before_removing(aging, monkeypatch, lambda: aging.put("a"))  # the same bytes
     assert aging.run() == "1 changed meanwhile, 1 expired"
     assert aging.keys == ["a"]
 
@@ -504,13 +511,23 @@ def test_a_lock_holds_until_it_is_over(aging: Bucket) -> None:
     assert aging.run(6) == "1 removed"
 
 
-def test_the_null_version_is_removed_only_as_it_was_seen(aging: Bucket) -> None:
-    aging.put("a")
+def test_the_null_version_is_removed_only_as_it_was_seen(
+    aging: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in ("a", "b"):
+        aging.put(key)
     aging.access.set_versioning("on")
-    aging.put("a")
+    for key in ("a", "b"):
+        aging.put(key)
     aging.rules(NONCURRENT)
-    assert aging.run(3) == "1 removed"
-    assert aging.versions == [("a", False)]
+
+    def late() -> None:
+        aging.access.set_versioning("suspended")
+        aging.put("b")
+
+    before_removing(aging, monkeypatch, late)
+    assert aging.run(3) == "1 changed meanwhile, 1 removed"
+    assert aging.versions == [("a", False), ("b", False), ("b", False)]
 
 
 def test_a_bucket_is_gone_through_once_a_day_and_when_its_rules_change(
@@ -618,6 +635,17 @@ def test_an_object_says_when_it_expires(s3: Served, bucket: str) -> None:
         date, _, rest = answer["Expiration"].partition('", ')
         assert date.startswith('expiry-date="') and date.endswith("00:00:00 GMT")
         assert rest == 'rule-id="a%20rule%2F%C3%A9"'
+    assert "AbortDate" not in client.create_multipart_upload(Bucket=bucket, Key="a")
     named = client.head_object(Bucket=bucket, Key="a", VersionId=done["VersionId"])
     assert "Expiration" not in named
     assert "Expiration" not in client.put_object(Bucket=bucket, Key="b", Body=b"data")
+
+
+def test_an_upload_says_when_it_is_given_up(s3: Served, bucket: str) -> None:
+    client = s3.client()
+    s3.raw("PUT", f"/{bucket}?lifecycle", body=rule("<ID>a b</ID>", ALL, ABORT))
+    upload = client.create_multipart_upload(Bucket=bucket, Key="k")
+    listed = client.list_parts(Bucket=bucket, Key="k", UploadId=upload["UploadId"])
+    assert upload["AbortRuleId"] == listed["AbortRuleId"] == "a%20b"
+    assert upload["AbortDate"] == listed["AbortDate"]
+    assert upload["AbortDate"].timestamp() * 1000 % DAY == 0

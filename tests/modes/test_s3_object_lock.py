@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from drivers.indexed.store import IndexedStore
 from gateway.modes.s3 import wire
 from gateway.modes.s3.configuration.object_lock import DAY
 from tests.modes.s3_gateway import Served
@@ -185,6 +186,28 @@ def test_a_bucket_without_a_lock_protects_nothing(s3: Served, bucket: str) -> No
     ]
     for call, more in calls:
         assert refused(call, **given, **more)[:2] == (400, "InvalidRequest"), call
+
+
+def test_what_is_not_there_is_said_before_that_nothing_can_be_locked(
+    s3: Served, bucket: str
+) -> None:
+    client = s3.client()
+    for call in (client.get_object_retention, client.get_object_legal_hold):
+        assert refused(call, Bucket=bucket, Key="absent")[1] == "NoSuchKey"
+    assert s3.raw("PUT", f"/{bucket}?object-lock").code() == "MissingRequestBodyError"
+
+
+def test_a_bucket_whose_upstream_has_a_lock_has_one(
+    s3: Served, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, given = s3.client(), {"Bucket": bucket, "Key": "k"}
+    monkeypatch.setattr(IndexedStore, "always_protects", True)
+    client.put_object(**given, Body=b"data", ObjectLockLegalHoldStatus="ON")
+    assert client.get_object_legal_hold(**given)["LegalHold"]["Status"] == "ON"
+    client.put_object_retention(**given, Retention=retention("GOVERNANCE", LATER))
+    assert client.get_object_retention(**given)["Retention"]["Mode"] == "GOVERNANCE"
+    found = client.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
+    assert found == {"ObjectLockEnabled": "Enabled"}
 
 
 def test_a_retention_is_given_shown_and_made_longer(s3: Served, locked: str) -> None:

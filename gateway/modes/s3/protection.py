@@ -7,13 +7,14 @@ are said.
 
 from __future__ import annotations
 
+from gateway.access.access import Access
 from gateway.common.xml import document, element
 from gateway.modes.s3 import wire
 from gateway.modes.s3.configuration.object_lock import MODES, SETTING
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Headers
 from gateway.modes.s3.request import S3Request
-from gateway.storage import ObjectInfo, Protection, Put, RetentionMode
+from gateway.storage import ObjectInfo, Protection, Protects, Put, RetentionMode
 
 _MODE = "x-amz-object-lock-mode"
 _UNTIL = "x-amz-object-lock-retain-until-date"
@@ -34,7 +35,7 @@ def asked(request: S3Request) -> Protection | None:
     hold = request.header(_HOLD)
     if hold not in ("", "ON", "OFF"):
         raise _wrong("Legal Hold must be either of 'ON' or 'OFF'", _HOLD, hold)
-    if request.obeyed(SETTING.kind) is None:
+    if not has_lock(request):
         raise S3Problem("InvalidRequest", "Bucket is missing ObjectLockConfiguration")
     return Protection(mode=mode, until=until, hold=hold == "ON") or None
 
@@ -79,8 +80,18 @@ def require_sum(request: S3Request, options: Put) -> None:
 # of what is there
 
 
+def has_lock(request: S3Request) -> bool:
+    """By its own configuration, or because what is behind it has one."""
+    return request.obeyed(SETTING.kind) is not None or has_lock_behind(request.access)
+
+
+def has_lock_behind(access: Access) -> bool:
+    protects = access.service.find(Protects)
+    return protects is not None and protects.always_protects
+
+
 def require_lock(request: S3Request) -> None:
-    if request.obeyed(SETTING.kind) is None:
+    if not has_lock(request):
         raise S3Problem("InvalidRequest", "Bucket is missing Object Lock Configuration")
 
 

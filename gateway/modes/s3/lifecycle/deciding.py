@@ -169,10 +169,16 @@ def _marker_gone(rules: tuple[Rule, ...], entry: VersionEntry, now: int, day: in
 # uploads in parts
 
 
+def _aborts(rules: Iterable[Rule], key: str, begun: int, day: int) -> Iterator[tuple[int, Rule]]:
+    for rule in rules:
+        if rule.abort_days is not None and key.startswith(rule.filter.prefix or ""):
+            yield over(begun, rule.abort_days, day), rule
+
+
+def abort(rules: Iterable[Rule], key: str, begun: int) -> tuple[int, Rule] | None:
+    """When an upload is given up that is not completed, and by which rule."""
+    return min(_aborts(rules, key, begun, DAY), key=lambda one: one[0], default=None)
+
+
 def abandoned(rules: Iterable[Rule], key: str, begun: int, now: int, day: int = DAY) -> bool:
-    return any(
-        rule.abort_days is not None
-        and key.startswith(rule.filter.prefix or "")
-        and over(begun, rule.abort_days, day) <= now
-        for rule in rules
-    )
+    return any(when <= now for when, _ in _aborts(rules, key, begun, day))

@@ -1,6 +1,9 @@
-"""`x-amz-expiration`: when an object will expire, and by which rule.
+"""What clients are told of a lifecycle: when an object will expire (`x-amz-expiration`), or an
+upload be given up (`x-amz-abort-date`), and by which rule.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html
+By the calendar, whatever the clock is by which rules are carried out.
 """
 
 from __future__ import annotations
@@ -8,15 +11,14 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from gateway.modes.s3.configuration.lifecycle import SETTING
-from gateway.modes.s3.lifecycle.deciding import expiry
+from gateway.modes.s3.lifecycle.deciding import abort, expiry
 from gateway.modes.s3.replies import Headers, http_date
 from gateway.modes.s3.request import S3Request
-from gateway.storage import ObjectInfo
+from gateway.storage import ObjectInfo, Upload
 
 
 def said(request: S3Request, info: ObjectInfo) -> Headers:
-    """Of the current object; nothing where no rule is about it. By the calendar, whatever the
-    clock is by which rules are carried out."""
+    """Of the current object; nothing where no rule is about it."""
     lifecycle = request.obeyed(SETTING.kind)
     if lifecycle is None or "versionId" in request.query:
         return []
@@ -26,3 +28,12 @@ def said(request: S3Request, info: ObjectInfo) -> Headers:
     when, rule = found
     date, id = http_date(when), quote(rule.id, safe="")
     return [("x-amz-expiration", f'expiry-date="{date}", rule-id="{id}"')]
+
+
+def of_upload(request: S3Request, upload: Upload) -> Headers:
+    lifecycle = request.obeyed(SETTING.kind)
+    found = None if lifecycle is None else abort(lifecycle.enabled, upload.key, upload.begun)
+    if found is None:
+        return []
+    when, rule = found
+    return [("x-amz-abort-date", http_date(when)), ("x-amz-abort-rule-id", quote(rule.id, safe=""))]

@@ -14,7 +14,11 @@ from gateway.storage import Protection, Protects
 
 
 def get_object_lock_configuration(request: S3Request) -> Reply:
-    return settings.shown(request, object_lock.SETTING)
+    """What the bucket behind it says of new objects is that bucket's, and seen on them."""
+    setting, access = object_lock.SETTING, request.access
+    if request.gateway.setting(access, setting.kind) is None and protection.has_lock_behind(access):
+        return xml(setting.render(object_lock.ObjectLock()))
+    return settings.shown(request, setting)
 
 
 def put_object_lock_configuration(request: S3Request) -> Reply:
@@ -29,7 +33,10 @@ def put_object_lock_configuration(request: S3Request) -> Reply:
                 "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration",
             )
 
-    settings.keep(request, object_lock.SETTING, bodies.document(request), check)
+    data = bodies.document(request)
+    if not data:
+        raise S3Problem("MissingRequestBodyError")
+    settings.keep(request, object_lock.SETTING, data, check)
     if service.versioning != "on":  # suspended meanwhile, by who did not see the lock yet
         service.set_versioning("on")
     return Reply(200)

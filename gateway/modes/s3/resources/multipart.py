@@ -28,6 +28,7 @@ def create_multipart_upload(request: S3Request) -> Reply:
     options = headers.new_object(request, checksums=algorithms, checksum_type=kind)
     upload = request.access.begin(request.key, with_bucket_key(request, options))
     said: Headers = replies.new_encryption(upload.options.encryption)
+    said += expiration.of_upload(request, upload)
     for algorithm in algorithms:
         said += [("x-amz-checksum-algorithm", algorithm), ("x-amz-checksum-type", kind or "")]
     return xml(documents.initiated(request.bucket, upload), headers=said)
@@ -71,7 +72,8 @@ def list_parts(request: S3Request) -> Reply:
             flag("IsTruncated", more),
             documents.algorithm(options),
             *[documents.part(one, sums.of_part(upload, one)) for one in found],
-        )
+        ),
+        headers=expiration.of_upload(request, upload),
     )
 
 
