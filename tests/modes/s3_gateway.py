@@ -191,11 +191,11 @@ class Served:
         return {name: value for name, value in request.headers.items() if name != "Content-Length"}
 
     def presigned(
-        self, method: str, target: str, *, headers: dict[str, str] | None = None
+        self, method: str, target: str, *, headers: dict[str, str] | None = None, host: str = ""
     ) -> tuple[str, dict[str, str]]:
         """(target, headers) of a request by a URL that is valid for a minute; the query that
         `target` has, and the headers, are signed."""
-        host = f"127.0.0.1:{self.port}"
+        host = host or f"127.0.0.1:{self.port}"
         given = {"Host": host, **(headers or {})}
         request = AWSRequest(method=method, url=f"http://{host}{target}", headers=given)
         payload = given.get("x-amz-content-sha256", "UNSIGNED-PAYLOAD")

@@ -210,6 +210,9 @@ def test_a_bucket_by_its_host_name() -> None:
         assert s3.raw("GET", "/a/b", host=f"{host}:9000").body == b"x"
         assert b"<Key>a/b</Key>" in s3.raw("GET", "/", host=host).body
         assert s3.raw("GET", "/bucket/a/b", host="s3.example.com").body == b"x"
+        target, headers = s3.presigned("GET", "/a/b", host=host)
+        assert s3.send("GET", target, headers).body == b"x"
+        assert s3.send("GET", target, headers | {"Host": "other.s3.example.com"}).status == 403
 
 
 # access

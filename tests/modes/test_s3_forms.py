@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import io
 import json
 from base64 import b64encode
 from collections.abc import Mapping
@@ -15,12 +16,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.modes import Settings
+from gateway.modes import Settings, WSGIApp
+from gateway.modes.s3 import S3Mode
 from gateway.modes.s3.forms import policy
 from gateway.modes.s3.problems import S3Problem
 from gateway.storage import IncompleteBody, InvalidRequest
 from gateway.web.forms import Form
-from tests.modes.s3_gateway import Answer, Served, serving
+from tests.modes.s3_gateway import Answer, Served, serving, wrapped
+from tests.modes.test_hostile import TEXTS
 from tests.modes.test_s3_objects import refused
 
 EDGE = "--of-the-form"
@@ -264,6 +267,50 @@ def test_what_is_no_form(s3: Served, bucket: str) -> None:
     assert post(s3, bucket, good, x_amz_acl="public-read").code() == "InvalidRequest"
     assert post(s3, bucket, good, key="main-key").code() == "InvalidRequest"
     assert refused(s3.client().head_object, Bucket=bucket, Key="k")[0] == 404
+
+
+NAMES = (
+    "key", "acl", "tagging", "content-type", "expires", "content-md5", "policy", "redirect",
+    "success_action_redirect", "success_action_status", "bucket", "x-amz-meta-a",
+    "x-amz-storage-class", "x-amz-checksum-sha256", "x-amz-sdk-checksum-algorithm",
+    "x-amz-server-side-encryption", "x-amz-server-side-encryption-customer-key",
+    "x-amz-object-lock-mode", "x-amz-object-lock-retain-until-date", "x-amz-grant-read",
+    "x-amz-website-redirect-location", "x-amz-expected-bucket-owner", "x-amz-signature",
+    "x-amz-credential", "x-amz-date", "x-amz-algorithm", "awsaccesskeyid", "signature",
+)  # fmt: skip
+
+
+def test_no_field_is_a_mistake_of_ours(s3: Served, bucket: str) -> None:
+    """Whatever it says: allowed by the policy, and in a form that anybody may send."""
+    s3.client().put_bucket_acl(Bucket=bucket, ACL="public-read-write")
+    app = wrapped(S3Mode().app(s3.gateway))
+    for name in NAMES:
+        for text in ("", "\0", "a\r\nb", "\ud800".encode("utf-8", "surrogatepass"), *TEXTS):
+            for fields in (
+                by_hand(allowing(bucket, ["starts-with", f"${name}", ""])),
+                {"key": "k"},
+            ):
+                given = {**fields, name: "TEXT"}
+                sent = text if isinstance(text, bytes) else text.encode()
+                body = form(given).replace(b"TEXT", sent)
+                status = asked(app, bucket, body)
+                assert 200 <= status < 500, (name, text)
+
+
+def asked(app: WSGIApp, bucket: str, body: bytes) -> int:
+    """In process: the status of a form's answer."""
+    statuses: list[int] = []
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": f"/{bucket}",
+        "HTTP_HOST": "localhost",
+        "CONTENT_TYPE": f"multipart/form-data; boundary={EDGE}",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body),
+    }
+    app(environ, lambda line, _: statuses.append(int(line[:3])))
+    return statuses[0]
 
 
 @pytest.mark.parametrize(

@@ -47,15 +47,12 @@ def put_object(request: S3Request) -> Reply:
             ArgumentName="versionId",
             ArgumentValue=request.query["versionId"],
         )
-    info = store(request, bodies.receive(request))
-    said = replies.written(info)
-    if request.access.settings:  # few have any
-        said += expiration.said(request, info)
+    _, said = store(request, bodies.receive(request))
     return Reply(200, said)
 
 
-def store(request: S3Request, body: bodies.Body, cause: str = "") -> ObjectInfo:
-    """An object of that body, as the request's headers say."""
+def store(request: S3Request, body: bodies.Body, cause: str = "") -> tuple[ObjectInfo, Headers]:
+    """An object of that body, as the request's headers say, and what is said of it."""
     options = headers.new_object(
         request,
         size=body.size,
@@ -65,10 +62,15 @@ def store(request: S3Request, body: bodies.Body, cause: str = "") -> ObjectInfo:
         conditions=http_fields.write_conditions(request.environ),
         cause=cause,
     )
-    if request.access.settings:  # few have any
+    ruled = request.access.settings  # few have any
+    if ruled:
         protection.require_sum(request, options)
         options = with_bucket_key(request, options)
-    return request.access.put(request.key, body.source, options)
+    info = request.access.put(request.key, body.source, options)
+    said = replies.written(info)
+    if ruled:
+        said += expiration.said(request, info)
+    return info, said
 
 
 _WHOLE = Get()

@@ -49,7 +49,8 @@ def post_object(request: S3Request) -> Reply:
     source = _File(submission, max(least for least, _ in sizes), min(most for _, most in sizes))
     source.refuse(size - _SLACK)
     body = Body(source, None, sums.of_body(request, NOTHING), bodies.content_md5(request))
-    return _answer(request, given, objects.store(request, body, causes.FORM))
+    info, said = objects.store(request, body, causes.FORM)
+    return _answer(request, given, info, said)
 
 
 def _is_of(request: S3Request, key: str) -> None:
@@ -105,8 +106,7 @@ class _File:
 # the answer
 
 
-def _answer(request: S3Request, given: Mapping[str, str], info: ObjectInfo) -> Reply:
-    said: Headers = replies.written(info)
+def _answer(request: S3Request, given: Mapping[str, str], info: ObjectInfo, said: Headers) -> Reply:
     after = given.get("success_action_redirect") or given.get("redirect") or ""
     if _is_address(after):
         return Reply(303, [*said, ("location", _with_result(after, request, info))])
