@@ -38,7 +38,7 @@ from gateway.modes.s3.redirects import NAME
 from gateway.modes.s3.replies import Headers, Reply
 from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.resources import objects
-from gateway.storage import NOTHING, BytesBody, Get, NotModified, StorageError
+from gateway.storage import NOTHING, BytesBody, Get, StorageError
 from gateway.web import request_head
 
 OPERATIONS = ("WebsiteGet", "WebsiteHead")
@@ -113,8 +113,6 @@ def _served(request: S3Request, site: Website) -> Reply:
     request.key = site.page(asked)
     try:
         reply = _METHODS[request.method](request)
-    except NotModified:
-        raise
     except (StorageError, S3Problem) as error:
         return _instead(request, site, asked, error)
     location = next((text for name, text in reply.headers if name == NAME), None)
