@@ -3,6 +3,7 @@ afterwards; and for each member a value that makes a difference."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -76,6 +77,16 @@ _DOCUMENTS: Mapping[str, tuple[str, Any, Any]] = {
         {"IndexDocument": {"Suffix": "index.html"}},
         {"IndexDocument": {"Suffix": "start.html"}},
     ),
+    "PutPublicAccessBlock": (
+        "PublicAccessBlockConfiguration",
+        {"BlockPublicAcls": True},
+        {"BlockPublicPolicy": True},
+    ),
+    "PutBucketOwnershipControls": (
+        "OwnershipControls",
+        {"Rules": [{"ObjectOwnership": "BucketOwnerPreferred"}]},
+        {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
+    ),
     "PutObjectLockConfiguration": (
         "ObjectLockConfiguration",
         {"ObjectLockEnabled": "Enabled"},
@@ -97,10 +108,13 @@ _DOCUMENTS: Mapping[str, tuple[str, Any, Any]] = {
     "PutBucketAbac": ("AbacStatus", {"Status": "Disabled"}, {"Status": "Enabled"}),
 }
 
-_SHOWN = {"PutBucketAcl": "GetBucketAcl", "CreateBucket": "GetBucketAcl"}
-"""What shows what these have done; of others that is the Get of the same name."""
-
 _LOCKED = frozenset({"PutObjectLockConfiguration", "GetObjectLockConfiguration"})
+
+
+def _policy(bucket: str, action: str) -> str:
+    allowed = {"Effect": "Allow", "Principal": "*", "Action": action}
+    statement = {**allowed, "Resource": f"arn:aws:s3:::{bucket}/*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def _of_bucket(mode: Mode, operation: str) -> Scene:
@@ -110,6 +124,9 @@ def _of_bucket(mode: Mode, operation: str) -> Scene:
         member, document, _ = _DOCUMENTS[operation]
         scene.params[member] = document
         scene.look = [(operation.replace("Put", "Get", 1), {"Bucket": bucket})]
+    elif operation == "PutBucketPolicy":
+        scene.params["Policy"] = _policy(bucket, "s3:GetObject")
+        scene.look = [("GetBucketPolicy", {"Bucket": bucket})]
     elif operation == "PutBucketAcl":
         scene.params["ACL"] = "private"
         scene.look = [("GetBucketAcl", {"Bucket": bucket})]
@@ -129,7 +146,8 @@ def _list_buckets(mode: Mode, operation: str) -> Scene:
 
 def _create_bucket(mode: Mode, operation: str) -> Scene:
     bucket = mode.name()
-    look = [(name, {"Bucket": bucket}) for name in ("GetBucketAcl", "GetObjectLockConfiguration")]
+    shown = ("GetBucketAcl", "GetObjectLockConfiguration", "GetBucketOwnershipControls")
+    look = [(name, {"Bucket": bucket}) for name in shown]
     return Scene({"Bucket": bucket}, look, {bucket: "BUCKET"})
 
 
@@ -353,6 +371,7 @@ _SIMPLE: Mapping[str, Any] = {
     "RequestPayer": "requester",
     "MFA": "serial 123456",
     "BypassGovernanceRetention": True,
+    "ConfirmRemoveSelfBucketAccess": "perhaps",
     "TransitionDefaultMinimumObjectSize": "varies_by_storage_class",
     # bodies
     "Body": b"another body",
@@ -455,6 +474,7 @@ _SIMPLE: Mapping[str, Any] = {
     **{member: other for member, _, other in _DOCUMENTS.values() if member != "Tagging"},
 }
 _COMPUTED: Mapping[str, Value] = {
+    "Policy": lambda mode, scene: _policy(scene.params["Bucket"], "s3:PutObject"),
     "IfModifiedSince": _now,
     "CopySource": _other_source,
     "CopySourceIfNoneMatch": _source_etag,

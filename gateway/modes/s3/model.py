@@ -104,6 +104,16 @@ OPERATIONS: Mapping[str, Members] = {
     "PutBucketVersioning": _members("VersioningConfiguration", ignored=_NO_MFA),
     "GetBucketAcl": _members(),
     "PutBucketAcl": _members(_GRANTS, "GrantWrite AccessControlPolicy"),
+    "GetBucketPolicy": _members(),
+    "GetBucketPolicyStatus": _members(),
+    "PutBucketPolicy": _members("Policy ConfirmRemoveSelfBucketAccess"),
+    "DeleteBucketPolicy": _members(),
+    "GetPublicAccessBlock": _members(),
+    "PutPublicAccessBlock": _members("PublicAccessBlockConfiguration"),
+    "DeletePublicAccessBlock": _members(),
+    "GetBucketOwnershipControls": _members(),
+    "PutBucketOwnershipControls": _members("OwnershipControls"),
+    "DeleteBucketOwnershipControls": _members(),
     "GetBucketTagging": _members(),
     "PutBucketTagging": _members("Tagging"),
     "DeleteBucketTagging": _members(),
@@ -220,7 +230,6 @@ OPERATIONS: Mapping[str, Members] = {
 
 _OF_DIRECTORIES = Refused("NotImplemented", "only directory buckets have it")
 _NOT_ANNOTATED = Refused("NotImplemented", "objects have no annotations")
-_NOT_YET = Refused("NotImplemented", "it is not here")
 _NO_TABLES = Refused("NotImplemented", "there are no S3 tables to describe objects in")
 _OF_COSTS = Refused("NotImplemented", "it would tell of storage and costs that are not here")
 
@@ -229,17 +238,7 @@ REFUSED: Mapping[str, Refused] = {
     "CreateSession": _OF_DIRECTORIES,
     "ListDirectoryBuckets": _OF_DIRECTORIES,
     "RenameObject": _OF_DIRECTORIES,
-    # configurations
-    "DeleteBucketOwnershipControls": _NOT_YET,
-    "GetBucketOwnershipControls": _NOT_YET,
-    "PutBucketOwnershipControls": _NOT_YET,
-    "DeleteBucketPolicy": _NOT_YET,
-    "GetBucketPolicy": _NOT_YET,
-    "GetBucketPolicyStatus": _NOT_YET,
-    "PutBucketPolicy": _NOT_YET,
-    "DeletePublicAccessBlock": _NOT_YET,
-    "GetPublicAccessBlock": _NOT_YET,
-    "PutPublicAccessBlock": _NOT_YET,
+    # configurations of buckets
     "PutBucketReplication": Refused("NotImplemented", "buckets are not replicated"),
     "PutBucketAnalyticsConfiguration": _OF_COSTS,
     "PutBucketIntelligentTieringConfiguration": _OF_COSTS,
