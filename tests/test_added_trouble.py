@@ -17,7 +17,7 @@ import pytest
 from gateway.commands.main import main
 from gateway.hookspecs import hookimpl
 from gateway.plugins.finding import Plugins
-from gateway.services import opening
+from gateway.services import openings
 from gateway.services.chain import ChainError
 from gateway.services.runtime import Runtime, open_runtime
 from gateway.services.service import Identification, Service
@@ -247,7 +247,7 @@ def test_a_declared_one_that_raises_anything_closes_the_others(
 
 
 def test_one_that_hangs_stops_nobody_else(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "PATIENCE", 0.05)
+    monkeypatch.setattr(openings, "PATIENCE", 0.05)
     runtime = worker(site)
     HANGS["hangs"] = threading.Event()
     site.add("hangs", "odd", fault="hangs")
@@ -262,26 +262,26 @@ def test_one_that_hangs_stops_nobody_else(site: Site, monkeypatch: pytest.Monkey
             runtime.access(ROOT, sid)
     with pytest.raises(NoSuchStore):
         runtime.access(ROOT, "unknown")
-    monkeypatch.setattr(opening, "PATIENCE", 60)
+    monkeypatch.setattr(openings, "PATIENCE", 60)
     site.add("fresh")
     put(runtime, "fresh")
     put(runtime, "base")
     assert JOURNAL.count("open hangs") == 1
     HANGS["hangs"].set()
-    (late,) = runtime.added._opening.values()
+    (late,) = runtime.added._openings.under_way()
     assert late._over.wait(60)
     assert runtime.access(ROOT, "hangs")
     assert JOURNAL.count("open hangs") == 1
 
 
 def test_what_hangs_is_changed_and_serves(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "PATIENCE", 0.05)
+    monkeypatch.setattr(openings, "PATIENCE", 0.05)
     runtime = worker(site)
     HANGS["hangs"] = threading.Event()
     site.add("hangs", "odd", fault="hangs")
     look(runtime)
-    (late,) = runtime.added._opening.values()
-    monkeypatch.setattr(opening, "PATIENCE", 60)
+    (late,) = runtime.added._openings.under_way()
+    monkeypatch.setattr(openings, "PATIENCE", 60)
     site.editor.change("hangs", {}, unset=["fault"])
     assert runtime.access(ROOT, "hangs")
     HANGS["hangs"].set()
@@ -293,12 +293,12 @@ def test_what_hangs_is_changed_and_serves(site: Site, monkeypatch: pytest.Monkey
 def test_one_that_opens_after_the_end_is_closed(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opening, "PATIENCE", 0.05)
+    monkeypatch.setattr(openings, "PATIENCE", 0.05)
     runtime = worker(site)
     HANGS["hangs"] = threading.Event()
     site.add("hangs", "odd", fault="hangs")
     look(runtime)
-    (late,) = runtime.added._opening.values()
+    (late,) = runtime.added._openings.under_way()
     runtime.close()
     HANGS["hangs"].set()
     assert late._over.wait(60)

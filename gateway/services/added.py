@@ -14,24 +14,19 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
+from contextlib import ExitStack, suppress
 
-from gateway.catalog import BindingRow, Catalog, CatalogError, ServiceRow
+from gateway.catalog import BindingRow, Catalog, ServiceRow
 from gateway.catalog.stores import Stores
 from gateway.config.problems import join
-from gateway.services.chain import Chain, ChainError, mistake, needed_by
+from gateway.services.chain import Chain, ChainError, needed_by
 from gateway.services.lasting import Lasting
-from gateway.services.opening import PATIENCE, Added, Opener, Opening, Outcome
+from gateway.services.opening import Added, Opener, Outcome
+from gateway.services.openings import PATIENCE, Openings, key_of
 from gateway.services.removable import RemovableService
 from gateway.storage import NoSuchStore, StorageError, Unavailable
 
 log = logging.getLogger("gateway.services")
-
-RETRY = 1000
-"""Milliseconds after which one that could not be opened is tried again."""
-
-_Key = tuple[int, int]
 
 
 class AddedServices:
@@ -48,7 +43,6 @@ class AddedServices:
         self._chain, self._catalog, self._clock = chain, catalog, clock
         self._before = before
         self._opener = Opener(chain, catalog)
-        self._waiting = chain.behind.threads.part()
         self._reading = threading.Lock()
         """Who has it asks the catalog, for all who would."""
         self._lock = threading.Lock()
@@ -56,11 +50,8 @@ class AddedServices:
         self._number = -1
         self._rows: Mapping[str, ServiceRow] = {}
         self._open: dict[str, Added] = {}
-        self._opening: dict[_Key, Opening] = {}
+        self._openings = Openings(chain.behind, clock, self._lock, self._opened, self._is_row)
         self._retired: list[Added] = []
-        self._failed: dict[str, int] = {}
-        self._told: dict[_Key, str] = {}
-        self._tried: set[_Key] = set()
         self._hidden: set[int] = set()
         self.bindings: tuple[BindingRow, ...] = ()
         self.accounts: Mapping[str, RemovableService] = {}
@@ -85,16 +76,13 @@ class AddedServices:
         declared = self._chain.services
         self._rows = {sid: row for sid, row in stores.services.items() if sid not in declared}
         self._number, self.bindings = stores.number, stores.bindings
-        self._failed.clear()
-        keys = {_key(row) for row in self._rows.values()}
-        self._told = {key: text for key, text in self._told.items() if key in keys}
-        self._tried &= keys
+        self._openings.keep(self._rows.values())
         for sid, one in list(self._open.items()):  # what is behind comes before
             if not self._is_current(one):
                 del self._open[sid]
                 one.service.uses.over = True
                 self._retired.append(one)
-                self._tried.discard(_key(one.row))
+                self._openings.forget(one.row)
         self._note_accounts()
 
     def _newly_hidden(self, stores: Stores) -> Iterator[str]:
@@ -107,7 +95,7 @@ class AddedServices:
         row = self._rows.get(one.row.sid)
         if row is None or any(link.service.uses.over for link in one.links):
             return False
-        return _key(row) == _key(one.row)
+        return key_of(row) == key_of(one.row)
 
     def _note_accounts(self) -> None:
         self.accounts = {sid: one.service for sid, one in self._open.items() if one.account}
@@ -133,7 +121,7 @@ class AddedServices:
         """Those of which it is not known yet whether they can be opened, and have many buckets;
         for a while, whoever waits for it."""
         with self._lock:
-            new = [sid for sid, row in self._rows.items() if _key(row) not in self._tried]
+            new = [sid for sid, row in self._rows.items() if not self._openings.was_tried(row)]
         latest = time.monotonic() + PATIENCE
         self._begin_each(new, lambda: time.monotonic() > latest)
 
@@ -159,7 +147,7 @@ class AddedServices:
         """The one before, if it is the row's and all that its store holds on to is the same."""
         before = self._before
         one = None if before is None else before._open.get(row.sid)
-        if before is None or one is None or _key(one.row) != _key(row):
+        if before is None or one is None or key_of(one.row) != key_of(row):
             return None
         for sid in needed_by(one.lasting.declared):
             needed = before._lasting(sid)
@@ -186,7 +174,7 @@ class AddedServices:
 
     def _begin(self, sid: str, fronts: tuple[str, ...] = ()) -> Added:
         """Raises `NoSuchStore`, `Unavailable`."""
-        with self._room():
+        with self._openings.room():
             while True:
                 with self._lock:
                     one, row = self._open.get(sid), self._rows.get(sid)
@@ -194,61 +182,13 @@ class AddedServices:
                         return one
                     if row is None:
                         raise NoSuchStore(name=sid)
-                    opening, new = self._found_opening(row, fronts)
-                outcome = self._outcome(row, opening, new)
-                if isinstance(outcome, Added):
-                    return outcome
-                if outcome == "failed":
-                    raise _unavailable()
+                    opening, new = self._openings.found(row, fronts)
+                found = self._openings.outcome(row, opening, new)
+                if found is not None:
+                    return found
 
-    @contextmanager
-    def _room(self) -> Iterator[None]:
-        """For one more that waits: some threads stay for requests that need nobody else."""
-        there_is = self._waiting.take()
-        try:
-            if not there_is:
-                raise _unavailable()
-            yield
-        finally:
-            self._waiting.give()
-
-    def _found_opening(self, row: ServiceRow, fronts: tuple[str, ...]) -> tuple[Opening, bool]:
-        """And whether it is to be started."""
-        opening = self._opening.get(_key(row))
-        if opening is not None:
-            return opening, False
-        if self._clock() < self._failed.get(row.sid, 0):
-            raise _unavailable()
-        work = self._chain.behind.outside(partial(self._try, row, (*fronts, row.sid)))
-        opening = self._opening[_key(row)] = Opening(row.sid, work)
-        return opening, True
-
-    def _outcome(self, row: ServiceRow, opening: Opening, new: bool) -> Outcome:
-        if new:
-            try:
-                opening.start()
-            except RuntimeError as error:
-                self._fails(row, error)
-                self._ended(row)
-        outcome = opening.wait()
-        with self._lock:
-            self._tried.add(_key(row))
-        return outcome
-
-    def _try(self, row: ServiceRow, fronts: tuple[str, ...]) -> Outcome:
-        """In a thread of its own, which must not end without a word, whatever it meets."""
-        try:
-            with ExitStack() as held:
-                return self._opened(row, fronts, held)
-        except BaseException as error:
-            self._fails(row, error)
-            return "failed"
-        finally:
-            self._ended(row)
-
-    def _ended(self, row: ServiceRow) -> None:
-        with self._lock:
-            del self._opening[_key(row)]
+    def _is_row(self, row: ServiceRow) -> bool:
+        return self._rows.get(row.sid) is row
 
     def _opened(self, row: ServiceRow, fronts: tuple[str, ...], held: ExitStack) -> Outcome:
         declared = self._opener.decoded(row, self._rows)
@@ -264,26 +204,12 @@ class AddedServices:
         with self._lock:
             if self._is_current(one):
                 self._open[row.sid] = one
-                self._tried.add(_key(row))
-                self._told.pop(_key(row), None)
+                self._openings.is_open(row)
                 if one.account:
                     self._note_accounts()
                 return one
         self._opener.close(one.lasting)
         return "changed"
-
-    def _fails(self, row: ServiceRow, error: BaseException) -> None:
-        """What fails again and again in the same way is told once."""
-        text, traced = _words(row, error)
-        with self._lock:
-            if self._rows.get(row.sid) is not row:
-                return  # it is another by now
-            self._failed[row.sid] = self._clock() + RETRY
-            told = self._told.get(_key(row)) == text
-            if text:
-                self._told[_key(row)] = text
-        if text and not told:
-            log.error("%s", text, exc_info=traced)
 
     # closing
 
@@ -329,7 +255,7 @@ class AddedServices:
         """All of them, whoever uses them. May be called twice. One that is being opened closes
         itself when it is open."""
         with self._lock:
-            opened, opening = [*self._open.values(), *self._retired], [*self._opening.values()]
+            opened, opening = [*self._open.values(), *self._retired], self._openings.under_way()
             self._open, self._rows, self._retired, self._before = {}, {}, [], None
         for late in opening:
             late.wait()
@@ -345,28 +271,6 @@ def hidden(sid: str) -> str:
         f"{place}: a service of that name was added, too: the configuration counts, and what was"
         f" added is not opened. `gateway services remove {sid}` takes it away."
     )
-
-
-def _key(row: ServiceRow) -> _Key:
-    """Another one when it is another, or was changed."""
-    assert row.store is not None
-    return row.id, row.store.revision
-
-
-def _unavailable() -> Unavailable:
-    return Unavailable("The service cannot be opened now.", retry_after=1)
-
-
-def _words(row: ServiceRow, error: BaseException) -> tuple[str, BaseException | None]:
-    """What is told of it, "" when that was told of another; and what with a traceback."""
-    if isinstance(error, Unavailable):
-        return "", None
-    if isinstance(error, ChainError):
-        return str(error), mistake(error)
-    if isinstance(error, CatalogError):
-        return str(error), None
-    place = join("services", row.sid)
-    return f"{place}: cannot be opened: {type(error).__name__}: {error}", error
 
 
 def _depth(one: Added) -> int:

@@ -1,15 +1,10 @@
-"""How a service of the catalog is opened: from its row to a store that serves.
-
-It takes a thread of its own. A driver that hangs keeps that thread, and nobody who asks for
-the service for longer than some seconds; no lock is held meanwhile.
-"""
+"""How a service of the catalog is opened: from its row to a store that serves."""
 
 from __future__ import annotations
 
 import logging
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,9 +23,6 @@ from gateway.services.stored import confined, decoded, identified
 from gateway.storage import Buckets
 
 log = logging.getLogger("gateway.services")
-
-PATIENCE = 10.0
-"""Seconds that anybody waits for one that is being opened, from its beginning."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -51,35 +43,6 @@ class Added:
 
 Outcome = Added | Literal["failed", "changed"]
 """`changed`: it is another by now, or what is behind it."""
-
-
-class Opening:
-    """One that is being opened, by `work`."""
-
-    def __init__(self, sid: str, work: Callable[[], Outcome]) -> None:
-        self._work, self._over = work, threading.Event()
-        self._latest = time.monotonic() + PATIENCE
-        self._outcome: Outcome = "failed"
-        self._thread = threading.Thread(target=self._run, name=f"open {sid}", daemon=True)
-
-    def start(self) -> None:
-        """Raises `RuntimeError` when there is no room for a thread."""
-        try:
-            self._thread.start()
-        except BaseException:
-            self._over.set()
-            raise
-
-    def _run(self) -> None:
-        try:
-            self._outcome = self._work()
-        finally:
-            self._over.set()
-
-    def wait(self) -> Outcome:
-        """What came of it; when it takes too long, "failed"."""
-        self._over.wait(max(0.0, self._latest - time.monotonic()))
-        return self._outcome
 
 
 class Opener:
