@@ -19,6 +19,7 @@ from gateway.catalog import CatalogError, database, schema
 from gateway.common.commit_watch import WalIndex
 from gateway.storage import Context, StorageError
 from gateway.storage.objects import now
+from gateway.telemetry.line_spool import LineSpool
 from gateway.telemetry.record import Record
 from gateway.telemetry.request_list import RequestList
 from gateway.testing import Server
@@ -83,6 +84,7 @@ def test_a_test_server_that_was_stopped_has_nothing_open(
 
 OPENED: dict[str, Callable[[Path], object]] = {
     "requests.db": request_list,
+    "access-lines.db": lambda folder: LineSpool(folder).queues(),
     "catalog.db": database.open_file,
     "index.db": lambda folder: FileSpace(folder, now),
     "marks.db": lambda folder: Marks(folder, now, lambda _: None),

@@ -81,7 +81,9 @@ class ServiceSettings:
     def having(self, kind: SettingKind[Any]) -> list[str]:
         """The services that have such a setting, by sid."""
         declared = {sid for sid, one in self._declared.items() if kind.name in one.by_kind}
-        return sorted({*declared, *self._catalog.services_having(kind.name)})
+        found = sorted({*declared, *self._catalog.services_having(kind.name)})
+        self.prepare(found)  # who asks for them looks at each
+        return found
 
     def put(self, sid: str, kind: SettingKind[T], document: str, service: int | None) -> Setting[T]:
         """`service`: the id of a made service's row. Raises what `kind.parse` raises,

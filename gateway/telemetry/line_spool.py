@@ -23,7 +23,7 @@ from gateway.common.steady import Steady
 log = logging.getLogger("gateway")
 
 FILE = "access-lines.db"
-ROWS = 1_000_000
+ROWS, ROWS_IN_MEMORY = 1_000_000, 50_000
 CAPACITY = 20_000
 """Lines that a worker holds in memory, at most."""
 
@@ -49,10 +49,11 @@ class LineSpool:
     """`folder` None: in memory, for this process alone. `shed` counts lines that are lost."""
 
     def __init__(
-        self, folder: Path | None = None, *, rows: int = ROWS, capacity: int = CAPACITY
+        self, folder: Path | None = None, *, rows: int | None = None, capacity: int = CAPACITY
     ) -> None:
+        usual = ROWS_IN_MEMORY if folder is None else ROWS
         self._path = None if folder is None else folder / FILE
-        self._rows, self._capacity = rows, capacity
+        self._rows, self._capacity = usual if rows is None else rows, capacity
         self._waiting: list[tuple[str, int, str]] = []
         self._lock, self._writing = threading.Lock(), threading.Lock()
         self._connection: sqlite3.Connection | None = None

@@ -14,12 +14,14 @@ from typing import Any, NamedTuple
 
 import pytest
 import requests
+from botocore.exceptions import ClientError
 
 from gateway.config import ConfigurationError, load
 from gateway.modes.s3.configuration.notification import EVENTS, Notification, event_of, parse
 from gateway.modes.s3.delivery.events import Bucket, record
 from gateway.modes.s3.delivery.notifier import Target, Teller
 from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.resources import notification
 from gateway.storage import Change, Delivery, Unavailable
 from tests.modes.s3_gateway import Served, serving
 from tests.modes.test_s3_objects import refused
@@ -301,6 +303,18 @@ def test_what_was_asked_for_is_answered_and_what_cannot_be_is_refused(s3: Served
         "AccessDenied",
     )
     assert "TopicConfigurations" in client.get_bucket_notification_configuration(Bucket="asked")
+
+
+def test_not_all_buckets_may_take_threads(s3: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = s3.client()
+    for name in ("first-of-many", "one-too-many"):
+        client.create_bucket(Bucket=name)
+    skip, wanted = {"SkipDestinationValidation": True}, queue("two", "s3:ObjectCreated:*")
+    configure(s3, "first-of-many", wanted, **skip)
+    monkeypatch.setattr(notification, "MOST_BUCKETS", 1)
+    configure(s3, "first-of-many", wanted, **skip)
+    with pytest.raises(ClientError, match="TooManyConfigurations"):
+        configure(s3, "one-too-many", wanted, **skip)
 
 
 # the configuration

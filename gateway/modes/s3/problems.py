@@ -209,6 +209,10 @@ TABLE: Mapping[str, tuple[int, str]] = {
         "The request is not valid with the current state of the bucket.",
     ),
     "InvalidObjectState": (403, "The operation is not valid for the object's storage class"),
+    "TooManyConfigurations": (
+        400,
+        "You are attempting to create a new configuration but have already reached the limit.",
+    ),
     "TooManyBuckets": (400, "You have attempted to create more buckets than allowed"),
     "OperationAborted": (
         409,

@@ -42,6 +42,8 @@ class Notifier:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._followed: dict[Target, Teller] = {}
+        self._unknown = set[Target]()
+        """Told in the log."""
         self._lock = threading.Lock()
 
     def look(self) -> None:
@@ -65,12 +67,12 @@ class Notifier:
     def _targets(self, sid: str) -> Iterator[Target]:
         access = self._gateway.access(ANONYMOUS, sid)
         for one in self._gateway.obeyed(access, SETTING.kind) or ():
+            target = Target(sid, one.webhook)
             if one.webhook in self._gateway.webhooks:
-                yield Target(sid, one.webhook)
-            else:
-                log.warning(
-                    "%s: its notifications name the webhook %r: there is none", sid, one.webhook
-                )
+                yield target
+            elif target not in self._unknown:
+                self._unknown.add(target)
+                log.warning("%s: there is no such webhook: nobody is told", target.name)
 
     def _follow(self, targets: list[Target]) -> Iterator[StorageError]:
         """From now on, where it is new. Gives what fails."""

@@ -21,6 +21,9 @@ from gateway.storage import Changes, Unavailable
 
 log = logging.getLogger("gateway.s3")
 
+MOST_BUCKETS = 1_000
+"""That have notifications."""
+
 
 def get_bucket_notification_configuration(request: S3Request) -> Reply:
     found = request.gateway.setting(request.access, SETTING.kind)
@@ -35,12 +38,23 @@ def put_bucket_notification_configuration(request: S3Request) -> Reply:
     wanted = parse(data)
     if wanted:
         request.access.service.need(Changes)
+        _check_room(request)
         _check(request, wanted)
         settings.keep(request, SETTING, data)
     else:
         settings.removed(request, SETTING)
     request.gateway.look()  # what is acknowledged from now on is told
     return Reply(200)
+
+
+def _check_room(request: S3Request) -> None:
+    """Each bucket that tells somebody costs threads; and nobody may take all of them."""
+    having = request.gateway.having(SETTING.kind)
+    if len(having) >= MOST_BUCKETS and request.bucket not in having:
+        raise S3Problem(
+            "TooManyConfigurations",
+            f"{MOST_BUCKETS} buckets have notifications already: the gateway takes no more.",
+        )
 
 
 def _check(request: S3Request, wanted: Iterable[Notification]) -> None:
@@ -60,6 +74,9 @@ def _check(request: S3Request, wanted: Iterable[Notification]) -> None:
 
 
 def _test(request: S3Request, webhook: str, arn: str) -> None:
+    """Raises `Busy` where too many wait for somebody already."""
+    if (take := request.environ.get("gateway.admission")) is not None:
+        take()
     id: str = request.environ["gateway.request_id"]
     body = test_message(request.bucket, id, request.gateway.clock())
     try:
