@@ -328,6 +328,19 @@ def test_results_progress_and_next_times_are_known_to_all_workers(tmp_path: Path
     assert 'gateway_job_failing{job="sweep"} 0.0' in text
 
 
+def test_what_a_job_says_in_numbers_is_counted(folder: Path | None) -> None:
+    metrics = Metrics()
+    jobs = Scheduler(folder, Clock(), metrics)
+    jobs.add("sweep", 0, lambda: {"removed": 2, "kept": 1})
+    for _ in range(2):
+        attended(jobs, "sweep")
+    (state,) = jobs.snapshot()
+    assert state.last is not None and state.last.result == "1 kept, 2 removed"
+    assert 'gateway_job_results_total{job="sweep",what="removed"} 4.0' in (
+        metrics.exposition()[1].decode()
+    )
+
+
 def test_what_a_job_failed_by_is_known(folder: Path | None) -> None:
     metrics = Metrics()
     jobs = Scheduler(folder, Clock(), metrics)

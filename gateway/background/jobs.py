@@ -17,7 +17,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -205,10 +205,18 @@ class Scheduler:
             self._ended(job, error=f"{type(error).__name__}: {error}")
             raise
         else:
-            self._ended(job, result="" if result is None else str(result))
+            self._ended(job, result=self._told(job, result))
         finally:
             self._count("gateway_job_runs", job)
             self._count("gateway_job_seconds", job, time.monotonic() - begun)
+
+    def _told(self, job: _Job, result: object) -> str:
+        """What is shown of it; of a mapping each number is counted."""
+        if not isinstance(result, Mapping):
+            return "" if result is None else str(result)
+        for what, number in result.items():
+            self._count("gateway_job_results", job, number, what)
+        return ", ".join(f"{number} {what}" for what, number in sorted(result.items()))
 
     def _through(self, job: _Job, steps: Iterator[object]) -> object:
         """What a generator returns in the end, while its progress is noted."""
@@ -230,9 +238,9 @@ class Scheduler:
         run = replace(job.last, ended=self._clock(), result=result[:_TEXT], error=error[:_TEXT])
         self._note(job, run)
 
-    def _count(self, name: str, job: _Job, amount: float = 1) -> None:
+    def _count(self, name: str, job: _Job, amount: float = 1, *labels: str) -> None:
         if self._metrics is not None:
-            self._metrics.add(name, amount, job.name)
+            self._metrics.add(name, amount, job.name, *labels)
 
     # what workers know of each other
 

@@ -64,7 +64,8 @@ class Jobs(Protocol):
     def add(self, name: str, interval: float, work: Callable[[], object]) -> None:
         """Run `work` each `interval` seconds, in one worker at a time.
 
-        What it returns (a number, a few words) is shown as its result. One that has much to
+        What it returns (a number, a few words, or words with a number for each, which are
+        counted) is shown as its result. One that has much to
         do is a generator: what it yields, a number that grows, or such a number and of how
         many, is shown as its progress, and it may be ended between two steps.
         """

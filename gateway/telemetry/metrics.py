@@ -57,6 +57,7 @@ COUNTERS: Mapping[str, Family] = {
     "gateway_job_runs": Family("Runs of background jobs.", ("job",)),
     "gateway_job_failures": Family("Runs of background jobs that failed.", ("job",)),
     "gateway_job_seconds": Family("Time spent in background jobs.", ("job",)),
+    "gateway_job_results": Family("What background jobs did.", ("job", "what")),
     "gateway_follower_changes": Family("Changes that followers have handled.", ("follower",)),
     "gateway_follower_repeated": Family("Changes handed to followers again.", ("follower",)),
     "gateway_follower_resets": Family("Changes were gone before they came.", ("follower",)),

@@ -26,6 +26,7 @@ from gateway.storage import (
     Protection,
     Put,
     Unavailable,
+    Unsupported,
     VersionEntry,
 )
 from tests.modes.s3_gateway import Served, configuration
@@ -416,7 +417,7 @@ class Bucket(NamedTuple):
             try:
                 next(steps)
             except StopIteration as end:
-                return str(end.value)
+                return ", ".join(f"{number} {what}" for what, number in sorted(end.value.items()))
 
     @property
     def keys(self) -> list[str]:
@@ -446,7 +447,7 @@ def test_what_is_old_goes_and_what_is_young_stays(aging: Bucket) -> None:
         f"<Filter><Prefix>old/</Prefix></Filter>{DAYS}".replace("1", "2"),
         f"<Filter>{TAG}</Filter>{DAYS}".replace(">a<", ">keep<").replace(">b<", ">no<"),
     )
-    assert aging.run(1) == "nothing to do", "it is midnight that counts"
+    assert aging.run(1) == "", "it is midnight that counts"
     assert aging.run(0.5) == "1 expired"
     assert aging.keys == ["new/a", "old/a", "old/b"]
     aging.put("old/b")
@@ -535,7 +536,7 @@ def test_a_bucket_is_gone_through_once_a_day_and_when_its_rules_change(
 ) -> None:
     aging.put("a")
     aging.rules(DAYS)
-    assert aging.run() == "nothing to do"
+    assert aging.run() == ""
     listed: list[str] = []
     kind: Any = type(aging.access.service.store)
     before = kind.list
@@ -580,6 +581,9 @@ def test_a_bucket_that_cannot_be_reached_keeps_no_other_from_its_turn(
     aging.rules(DAYS)
     other.put("a", BytesBody(b""), Put(size=0))
     aging.gateway.set_setting(other, SETTING.kind, rule().decode())
+    aging.gateway.catalog.set_setting(
+        "gone", "lifecycle", rule().decode(), decides=False, service=None
+    )
     monkeypatch.setattr(kind, "list", fails)
     assert aging.run(2) == "1 buckets not reached, 1 expired"
     assert "before" in caplog.text
@@ -587,11 +591,25 @@ def test_a_bucket_that_cannot_be_reached_keeps_no_other_from_its_turn(
     assert aging.run() == "1 expired", "it is tried again"
 
 
+def test_what_cannot_be_removed_is_told_once(
+    aging: Bucket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A store that has no conditional deletes removes nothing without one."""
+    aging.put("a", "b")
+    aging.rules(DAYS)
+    kind: Any = type(aging.access.service.store)
+    refuses = Unsupported("no conditions")
+    monkeypatch.setattr(kind, "delete_many", lambda _, items: [refuses for _ in items])
+    assert aging.run(2) == "2 failed"
+    assert len([one for one in caplog.records if "no conditions" in one.message]) == 1
+    assert aging.keys == ["a", "b"]
+
+
 def test_a_debug_clock_has_short_days(aging: Bucket) -> None:
     aging.put("a")
     aging.rules(DAYS)
     aging.job._day = 10_000
-    assert aging.run(9_999 / DAY) == "nothing to do"
+    assert aging.run(9_999 / DAY) == ""
     assert aging.run(1 / DAY) == "1 expired"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -254,6 +255,29 @@ def test_who_may_write_may_not_bypass(s3: Served, locked: str) -> None:
     assert refused(other.delete_object, **given, **bypass)[1] == "AccessDenied"
     wanted = {"Retention": {}, **bypass}
     assert refused(other.put_object_retention, **given, **wanted)[1] == "AccessDenied"
+
+
+def test_who_may_not_see_a_lock_is_not_told_of_it(s3: Served, locked: str) -> None:
+    client, other = s3.client(), s3.client("other-key")
+    given = {"Bucket": locked, "Key": "k"}
+    put(s3, locked, ObjectLockMode="GOVERNANCE", ObjectLockRetainUntilDate=LATER)
+    client.put_object_legal_hold(**given, LegalHold={"Status": "ON"})
+    for actions, mode, status in (
+        (["s3:GetObject"], None, None),
+        (["s3:GetObject", "s3:GetObjectRetention"], "GOVERNANCE", None),
+        (["s3:GetObject", "s3:GetObjectLegalHold"], None, "ON"),
+    ):
+        statement = {
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": actions,
+            "Resource": f"arn:aws:s3:::{locked}/*",
+        }
+        policy = {"Version": "2012-10-17", "Statement": [statement]}
+        client.put_bucket_policy(Bucket=locked, Policy=json.dumps(policy))
+        head = other.head_object(**given)
+        assert head.get("ObjectLockMode") == mode
+        assert head.get("ObjectLockLegalHoldStatus") == status
 
 
 def test_a_legal_hold_keeps_until_it_is_off(s3: Served, locked: str) -> None:

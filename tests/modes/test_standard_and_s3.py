@@ -63,6 +63,20 @@ def test_what_a_bucket_says_of_encryption_holds_through_both(
     assert api.call("getfile", sid="files", path=f"{folder}k").body == b"data"
 
 
+def test_what_a_bucket_keeps_it_keeps_through_both(api: Served, s3: Any, folder: str) -> None:
+    s3.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+    default = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}
+    lock = {"ObjectLockEnabled": "Enabled", "Rule": default}
+    s3.put_object_lock_configuration(Bucket="locked", ObjectLockConfiguration=lock)
+    api.put("locked", "k", b"data")
+    kept = s3.head_object(Bucket="locked", Key="k")
+    assert kept["ObjectLockMode"] == "COMPLIANCE"
+    version = kept["VersionId"]
+    gone = api.call("deletefile", method="POST", sid="locked", path="k", version=version)
+    assert gone.status == 403
+    assert api.call("getfile", sid="locked", path="k").body == b"data"
+
+
 def test_versions_are_the_same(api: Served, s3: Any, folder: str) -> None:
     path = f"{folder}v"
     one = s3.put_object(Bucket="kept", Key=path, Body=b"1")["VersionId"]

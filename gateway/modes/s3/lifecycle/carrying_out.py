@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import partial
 
 from gateway.access.access import Access
@@ -29,6 +29,7 @@ from gateway.storage import (
     Listable,
     ListQuery,
     Multipart,
+    NoSuchStore,
     NotFound,
     PreconditionFailed,
     Protected,
@@ -60,8 +61,8 @@ class LifecycleJob:
         interval = min(_HOUR, self._day / 24_000)
         self._gateway.jobs.add(_NAME, interval, self.run)
 
-    def run(self) -> Generator[int, None, str]:
-        """Yields how many entries it has looked at; ends with what it did, in words."""
+    def run(self) -> Generator[int, None, Mapping[str, int]]:
+        """Yields how many entries it has looked at; ends with how many it removed, and so on."""
         done: Counter[str] = Counter()
         looked = 0
         for sid in self._gateway.having(SETTING.kind):
@@ -70,13 +71,15 @@ class LifecycleJob:
                 for number in self._bucket(sid, counted):
                     looked += number
                     yield looked
+            except NoSuchStore:  # it is declared no more, or was dropped a moment ago
+                continue
             except StorageError as error:
                 log.warning("%s: its lifecycle is not carried out to its end: %s", sid, error)
                 counted["buckets not reached"] += 1
             if counted:
                 log.info("%s: %s", sid, _words(counted))
             done += counted
-        return _words(done)
+        return done
 
     def _bucket(self, sid: str, done: Counter[str]) -> Iterator[int]:
         access = self._gateway.access(ANONYMOUS, sid)  # it stays open for as long as this is held
@@ -93,7 +96,7 @@ class LifecycleJob:
 
 
 def _words(done: Counter[str]) -> str:
-    return ", ".join(f"{number} {what}" for what, number in sorted(done.items())) or "nothing to do"
+    return ", ".join(f"{number} {what}" for what, number in sorted(done.items()))
 
 
 def _below(rules: Sequence[Rule]) -> str:
@@ -124,7 +127,8 @@ def _objects(
 
 
 class _Removals:
-    """What is to go, removed many at once. What cannot be is counted, and stays."""
+    """What is to go, removed many at once. What cannot be is counted, and stays; the first that
+    fails is told."""
 
     def __init__(self, access: Access, done: Counter[str]) -> None:
         self._service, self._done = access.service, done
@@ -148,8 +152,9 @@ class _Removals:
             elif isinstance(result, (PreconditionFailed, NotFound)):
                 self._done["changed meanwhile"] += 1
             else:
+                if not self._done["failed"]:
+                    log.warning("%s: %r is not removed: %s", self._service.sid, key, result)
                 self._done["failed"] += 1
-                log.warning("%s: %r is not removed: %s", self._service.sid, key, result)
 
 
 def _as_seen(entry: Entry | VersionEntry) -> Conditions:
