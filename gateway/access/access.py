@@ -240,9 +240,8 @@ class Access:
             self._require_making(key, options)
         if self._said.defaults:
             options = self._with_defaults(options)
-        if options.owner:
-            return options
-        return replace(options, owner=self._said.owner_of_new(self.identity.account))
+        owner = self._said.keeper or options.owner or self.identity.account
+        return options if options.owner == owner else replace(options, owner=owner)
 
     def _with_defaults(self, options: Put) -> Put:
         """What the service's settings give it; nobody has to be allowed that."""

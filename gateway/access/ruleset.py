@@ -68,6 +68,7 @@ class RuleSet:
         "_same",
         "_sid",
         "defaults",
+        "keeper",
         "settings",
     )
 
@@ -87,6 +88,8 @@ class RuleSet:
         limits = [one for one in made if isinstance(one, Limits)]
         said = [one for one in made if isinstance(one, Rule)]
         self._grants = min((one.grants for one in limits), key=_COUNTING.index, default="all")
+        self.keeper = owner if self._grants == "none" else ""
+        """Whose is all that is made, whoever makes it; "": each makes its own."""
         self._closed = any(one.public for one in said) and not all(one.public for one in limits)
         """To all but the owner's account."""
         self._rules = (*rules_of_service(self._counting(grants)), *said)
@@ -100,10 +103,6 @@ class RuleSet:
         if self._grants == "all":
             return tuple(grants)
         return [one for one in grants if one.grantee not in (EVERYONE, AUTHENTICATED)]
-
-    def owner_of_new(self, account: str) -> str:
-        """Whose is what that account makes: where no grants count, the service's owner's."""
-        return self._owner if self._grants == "none" and self._owner else account
 
     def _keeps_out(self, identity: Identity) -> bool:
         """Whether nothing counts that would allow it something, but what its key may do."""

@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from gateway.access.grants import Grant
+from gateway.access.identity import Identity
 from gateway.access.rules import EVERYONE
 from gateway.common import sigv4
 from gateway.modes import Settings
@@ -320,7 +321,7 @@ def test_an_account_is_granted_by_its_email_address(s3: Served, bucket: str) -> 
     assert (found["Grantee"]["ID"], found["Permission"]) == ("other", "READ")
     assert s3.client("other-key").list_objects_v2(Bucket=bucket)["KeyCount"] == 0
     put(s3, bucket, "k")
-    body = acl("<EmailAddress>other@example.com</EmailAddress>")
+    body = acl(EMAIL.format("other@example.com"), kind=BY_EMAIL)
     assert s3.raw("PUT", f"/{bucket}/k?acl", body=body).status == 200
     (found,) = client.get_object_acl(Bucket=bucket, Key="k")["Grants"]
     assert found["Grantee"]["ID"] == "other"
@@ -342,12 +343,21 @@ def test_an_empty_list_stays_empty_and_locks_nobody_out(s3: Served, bucket: str)
     assert len(client.get_bucket_acl(Bucket=bucket)["Grants"]) == 1
 
 
-def acl(grantee: str, permission: str = "READ", owner: str = "main") -> bytes:
+EMAIL, BY_EMAIL = "<EmailAddress>{}</EmailAddress>", "AmazonCustomerByEmail"
+
+
+def acl(
+    grantee: str, permission: str = "READ", owner: str = "main", kind: str = "CanonicalUser"
+) -> bytes:
     return (
         f"<AccessControlPolicy><Owner><ID>{owner}</ID></Owner><AccessControlList><Grant>"
-        f'<Grantee xmlns:xsi="{XSI}" xsi:type="CanonicalUser">{grantee}</Grantee>'
+        f'<Grantee xmlns:xsi="{XSI}" xsi:type="{kind}">{grantee}</Grantee>'
         f"<Permission>{permission}</Permission></Grant></AccessControlList></AccessControlPolicy>"
     ).encode()
+
+
+ONE = acl("<ID>main</ID>").partition(b"<Grant>")[2].partition(b"</Grant>")[0]
+MANY = (ONE + b"</Grant><Grant>") * 100
 
 
 @pytest.mark.parametrize(
@@ -359,9 +369,14 @@ def acl(grantee: str, permission: str = "READ", owner: str = "main") -> bytes:
         (acl("", "READ"), "MalformedACLError"),
         (acl("<ID>main</ID>", "FLY"), "MalformedACLError"),
         (acl("<ID>nobody</ID>"), "InvalidArgument"),
-        (acl("<URI>http://groups/none</URI>"), "InvalidArgument"),
-        (acl("<EmailAddress>a@b.c</EmailAddress>"), "UnresolvableGrantByEmailAddress"),
+        (acl("<URI>http://groups/none</URI>", kind="Group"), "InvalidArgument"),
+        (acl(EMAIL.format("a@b.c"), kind=BY_EMAIL), "UnresolvableGrantByEmailAddress"),
+        (acl("<ID>main</ID>").replace(b"<Grant>", b"<Grant>" + MANY), "MalformedACLError"),
         (acl("<ID>main</ID>", owner="other"), "AccessDenied"),
+        (acl("<ID>main</ID>", "FLY", owner="other"), "MalformedACLError"),
+        (acl("<ID>main</ID>", owner=""), "MalformedACLError"),
+        (acl("<ID>main</ID>").replace(b"CanonicalUser", b"Nobody"), "MalformedACLError"),
+        (acl("<ID>main</ID>").replace(b"CanonicalUser", b"Group"), "MalformedACLError"),
     ],
 )
 def test_a_list_that_cannot_be(s3: Served, bucket: str, body: bytes, code: str) -> None:
@@ -376,10 +391,52 @@ def test_acl_headers_that_cannot_be(s3: Served, bucket: str) -> None:
     for value in ("id", "id=nobody", "mail=x", 'id="main" x', "emailAddress=a@b.c"):
         answer = s3.raw("PUT", f"/{bucket}?acl", headers={"x-amz-grant-read": value})
         assert answer.status == 400, value
-    both = s3.raw(
-        "PUT", f"/{bucket}?acl", body=acl("<ID>main</ID>"), headers={"x-amz-acl": "private"}
-    )
-    assert (both.status, both.code()) == (400, "UnexpectedContent")
+    for name, value in (("x-amz-acl", "private"), ("x-amz-grant-read", "nobody at all")):
+        body, headers = acl("<ID>main</ID>"), {name: value}
+        both = s3.raw("PUT", f"/{bucket}?acl", body=body, headers=headers)
+        assert (both.status, both.code()) == (400, "UnexpectedContent")
+    many = ", ".join(["id=main"] * 101)
+    answer = s3.raw("PUT", f"/{bucket}?acl", headers={"x-amz-grant-read": many})
+    assert answer.code() == "MalformedACLError"
+
+
+LOG_DELIVERY = "http://acs.amazonaws.com/groups/s3/LogDelivery"
+
+
+def test_lists_for_services_of_aws_are_kept(s3: Served, bucket: str) -> None:
+    client, here = s3.client(), {"Bucket": bucket, "Key": "k"}
+    client.put_bucket_acl(Bucket=bucket, ACL="log-delivery-write")
+    found = client.get_bucket_acl(Bucket=bucket)
+    assert [(one["Grantee"].get("URI"), one["Permission"]) for one in found["Grants"]] == [
+        (LOG_DELIVERY, "WRITE"),
+        (LOG_DELIVERY, "READ_ACP"),
+        (None, "FULL_CONTROL"),
+    ]
+    delivery = Identity(key="logs", account="service:logging.s3.amazonaws.com")
+    assert s3.gateway.access(delivery, bucket).may("write", "k")
+    assert refused(client.put_object, **here, ACL="log-delivery-write")[1] == "InvalidArgument"
+    client.put_object(**here, ACL="aws-exec-read")
+    found = client.get_object_acl(**here)
+    assert [one["Permission"] for one in found["Grants"]] == ["READ", "FULL_CONTROL"]
+    policy = {"Owner": found["Owner"], "Grants": found["Grants"]}
+    client.put_object_acl(**here, AccessControlPolicy=policy)
+
+
+def test_what_nobody_does_who_signs_nothing(s3: Served, bucket: str) -> None:
+    put(s3, bucket, "k", x_amz_acl="public-read-write")
+    s3.client().put_bucket_acl(Bucket=bucket, ACL="public-read-write")
+    for method, target, headers in (
+        ("PUT", "/a-new-bucket", {}),
+        ("PUT", f"/{bucket}?acl", {"x-amz-acl": "private"}),
+        ("PUT", f"/{bucket}/k?acl", {"x-amz-acl": "private"}),
+        ("PUT", f"/{bucket}/copy", {"x-amz-copy-source": f"/{bucket}/k"}),
+        ("POST", f"/{bucket}/parts?uploads", {}),
+        ("GET", f"/{bucket}?ownershipControls", {}),
+        ("GET", f"/{bucket}?replication", {}),
+    ):
+        answer = s3.raw(method, target, key="", headers=headers)
+        assert (answer.status, answer.code()) == (403, "AccessDenied"), target
+    assert s3.raw("PUT", f"/{bucket}/put", key="", body=b"1").status == 200
 
 
 # versions

@@ -20,7 +20,7 @@ from gateway.modes import Gateway, WSGIApp
 from gateway.modes.s3 import bodies, cross_origin, diagnosis, errors, hoisted
 from gateway.modes.s3.auth import Authenticated, SignedRequest, authenticate, check_head
 from gateway.modes.s3.delivery.access_logs import Logged
-from gateway.modes.s3.operations import FORM, NOT_HERE, TABLE, Handler, Operation
+from gateway.modes.s3.operations import FORM, NOT_HERE, SIGNED_ONLY, TABLE, Handler, Operation
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply
 from gateway.modes.s3.request import S3Request, Scope, signed_hosts
@@ -83,6 +83,8 @@ class S3Application:
             cross_origin.prepare(request)
         request.authenticated = found = who(request)
         record.key_id, record.account = found.identity.key, found.identity.account
+        if not found.identity.account and operation.name in SIGNED_ONLY:
+            raise S3Problem("AccessDenied", SIGNED_ONLY[operation.name])
         if found.unknown and request.method not in _READING:
             self._tell(found.unknown)
         if request.query and hoisted.fold(request):
@@ -150,6 +152,8 @@ def who(request: S3Request) -> Authenticated:
 
 
 def _refuse_missing(request: S3Request) -> Reply:
+    if request.anonymous:
+        raise S3Problem("AccessDenied")
     name = next(one for one in request.query if one in NOT_HERE[request.scope])
     raise S3Problem("NotImplemented", f"The sub-resource {name!r} is not implemented.")
 

@@ -20,20 +20,30 @@ from gateway.modes import Gateway
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
 
+LOG_DELIVERY = "service:logging.s3.amazonaws.com"
+"""Who delivers access logs, as policies name it. No account has a colon in its id."""
+
+_EC2 = "6aa5a366c34c1cbe25dc49211496e913e0351eb0e8c37aa3477e40942ec6b97c"
+"""The canonical user that `aws-exec-read` lets read: it is named, and no account here has it."""
+
+MOST = 100
+"""Grants of a list."""
+
 _GROUPS = {
     "http://acs.amazonaws.com/groups/global/AllUsers": EVERYONE,
     "http://acs.amazonaws.com/groups/global/AuthenticatedUsers": AUTHENTICATED,
+    "http://acs.amazonaws.com/groups/s3/LogDelivery": LOG_DELIVERY,
 }
 URIS = {grantee: uri for uri, grantee in _GROUPS.items()}
 
-_PERMISSIONS: Mapping[str, Permission] = {
+PERMISSIONS: Mapping[str, Permission] = {
     "FULL_CONTROL": "full",
     "READ": "read",
     "WRITE": "write",
     "READ_ACP": "read-acl",
     "WRITE_ACP": "write-acl",
 }
-NAMES = {permission: name for name, permission in _PERMISSIONS.items()}
+NAMES = {permission: name for name, permission in PERMISSIONS.items()}
 
 _HEADERS = tuple(
     (f"HTTP_X_AMZ_GRANT_{name}", name)
@@ -44,10 +54,13 @@ HEADERS = _NAMES | {"HTTP_X_AMZ_ACL"}
 """Those that give a list with what is made."""
 
 _CANNED: Mapping[str, tuple[Grant, ...]] = {
-    "private": (),
     "public-read": (Grant(EVERYONE, "read"),),
     "public-read-write": (Grant(EVERYONE, "read"), Grant(EVERYONE, "write")),
     "authenticated-read": (Grant(AUTHENTICATED, "read"),),
+    "aws-exec-read": (Grant(_EC2, "read"),),
+}
+_OF_BUCKETS: Mapping[str, tuple[Grant, ...]] = {
+    "log-delivery-write": (Grant(LOG_DELIVERY, "write"), Grant(LOG_DELIVERY, "read-acl")),
 }
 _FOR_BUCKET_OWNER: Mapping[str, Permission] = {
     "bucket-owner-read": "read",
@@ -80,11 +93,9 @@ def given(request: S3Request, owner: str, bucket_owner: str | None = None) -> li
         raise S3Problem(
             "InvalidRequest", "Specifying both Canned ACLs and Header Grants is not allowed"
         )
-    return [
-        resolve(one, request.gateway)
-        for text, permission in named
-        for one in _listed(text, permission)
-    ]
+    return resolved(
+        [one for text, permission in named for one in _listed(text, permission)], request.gateway
+    )
 
 
 def _canned(name: str, owner: str, bucket_owner: str | None) -> list[Grant]:
@@ -93,10 +104,9 @@ def _canned(name: str, owner: str, bucket_owner: str | None) -> list[Grant]:
         if bucket_owner is None or bucket_owner == owner:
             return [Grant(owner, "full")]
         return [Grant(bucket_owner, permission), Grant(owner, "full")]
-    found = _CANNED.get(name)
-    if found is None:
-        code = "NotImplemented" if name in ("log-delivery-write", "aws-exec-read") else ""
-        raise S3Problem(code or "InvalidArgument", "", ArgumentName="x-amz-acl", ArgumentValue=name)
+    found = _CANNED.get(name) or (_OF_BUCKETS.get(name, ()) if bucket_owner is None else ())
+    if not found and name != "private":
+        raise S3Problem("InvalidArgument", ArgumentName="x-amz-acl", ArgumentValue=name)
     return [*found, Grant(owner, "full")]
 
 
@@ -111,9 +121,16 @@ def _listed(text: str, permission: str) -> Iterable[NamedGrant]:
         position = match.end() + 1
 
 
+def resolved(named: Sequence[NamedGrant], gateway: Gateway) -> list[Grant]:
+    """A list of grants. Raises S3Problem, also for one that is too long."""
+    if len(named) > MOST:
+        raise S3Problem("MalformedACLError")
+    return [resolve(one, gateway) for one in named]
+
+
 def resolve(named: NamedGrant, gateway: Gateway) -> Grant:
     """The grant of an account or group that is known. Raises S3Problem."""
-    permission = _PERMISSIONS.get(named.permission)
+    permission = PERMISSIONS.get(named.permission)
     if permission is None:
         raise S3Problem("MalformedACLError")
     if named.kind == "uri":
@@ -131,7 +148,7 @@ def resolve(named: NamedGrant, gateway: Gateway) -> Grant:
         if account is None:
             raise S3Problem("UnresolvableGrantByEmailAddress")
         return Grant(account.id, permission)
-    if gateway.account(named.grantee) is None:
+    if named.grantee != _EC2 and gateway.account(named.grantee) is None:
         raise S3Problem(
             "InvalidArgument",
             "Invalid id",

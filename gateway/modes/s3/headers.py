@@ -195,15 +195,9 @@ def new_object(
         digests=digests,
         conditions=conditions,
         cause=cause,
-        **({"owner": _owner(request)} | ({} if plain else _stated(request))),
+        # or `Access` would make all of it once more
+        **({"owner": request.identity.account} | ({} if plain else _stated(request))),
     )
-
-
-def _owner(request: S3Request) -> str:
-    """Who puts into its own bucket: else `Access` would make all of it once more. Whose it is
-    in another's bucket `Access` knows."""
-    account = request.identity.account
-    return account if account == request.access.service.owner else ""
 
 
 def _stated(request: S3Request) -> dict[str, Any]:

@@ -502,6 +502,22 @@ TABLE: tuple[Operation, ...] = (
 FORM = Operation("PostObject", "POST", "bucket", "write", posting.post_object, body=True)
 """What AWS documents and its model does not have: a browser's form, posted to a bucket."""
 
+_NOT_ANONYMOUS = "Anonymous users cannot invoke this API. Please authenticate."
+_OWNERSHIP = "s3:{}BucketOwnershipControls does not support Anonymous requests!"
+SIGNED_ONLY: Mapping[str, str] = {
+    "CopyObject": "Anonymous users cannot copy objects. Please authenticate.",
+    "CreateBucket": _NOT_ANONYMOUS,
+    "CreateMultipartUpload": (
+        "Anonymous users cannot initiate multipart uploads. Please authenticate."
+    ),
+    "DeleteBucketOwnershipControls": _OWNERSHIP.format("Put"),
+    "GetBucketOwnershipControls": _OWNERSHIP.format("Get"),
+    "PutBucketAcl": _NOT_ANONYMOUS,
+    "PutBucketOwnershipControls": _OWNERSHIP.format("Put"),
+    "PutObjectAcl": _NOT_ANONYMOUS,
+}
+"""What nobody does who signs nothing, whatever rules allow; and what is said to that."""
+
 NOT_HERE: Mapping[Scope, frozenset[str]] = {
     "service": frozenset(["max-directory-buckets"]),
     "bucket": frozenset(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from gateway.modes import KEY_LIMIT
 from gateway.modes.s3 import headers, tags, wire
-from gateway.modes.s3.grants import NamedGrant
+from gateway.modes.s3.grants import PERMISSIONS, NamedGrant
 from gateway.modes.s3.problems import S3Problem
 from gateway.storage import NOTHING, Conditions, Delete, InvalidRequest, PartRef
 from gateway.storage.checksums import CHECKSUMS, decode
@@ -153,11 +153,19 @@ def _part_number(message: str, text: str) -> S3Problem:
     return S3Problem("InvalidArgument", message, ArgumentName="PartNumber", ArgumentValue=text)
 
 
+_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
+_GRANTEES: tuple[tuple[str, Literal["id", "uri", "emailAddress"], str], ...] = (
+    ("CanonicalUser", "id", "ID"),
+    ("Group", "uri", "URI"),
+    ("AmazonCustomerByEmail", "emailAddress", "EmailAddress"),
+)
+
+
 def acl(data: bytes) -> AclDocument:
     """`AccessControlPolicy`. Raises MalformedACLError."""
     root = wire.parse(data, "AccessControlPolicy", "MalformedACLError")
     owner, listed = wire.child(root, "Owner"), wire.child(root, "AccessControlList")
-    if owner is None or listed is None:
+    if owner is None or listed is None or not wire.word_of(owner, "ID"):
         raise S3Problem("MalformedACLError")
     found = tuple(named_grant(one) for one in wire.children(listed, "Grant"))
     return AclDocument(wire.word_of(owner, "ID"), found)
@@ -166,14 +174,10 @@ def acl(data: bytes) -> AclDocument:
 def named_grant(node: Element, code: str = "MalformedACLError") -> NamedGrant:
     """A `Grant`. Raises S3Problem with `code`."""
     grantee, permission = wire.child(node, "Grantee"), wire.word_of(node, "Permission")
-    if grantee is None or not permission:
+    if grantee is None or permission not in PERMISSIONS:
         raise S3Problem(code)
-    kinds: tuple[tuple[Literal["id", "uri", "emailAddress"], str], ...] = (
-        ("id", "ID"),
-        ("uri", "URI"),
-        ("emailAddress", "EmailAddress"),
-    )
-    for kind, name in kinds:
-        if text := wire.word_of(grantee, name):
+    said = grantee.get(_TYPE)
+    for type_, kind, name in _GRANTEES:
+        if said in (None, type_) and (text := wire.word_of(grantee, name)):
             return NamedGrant(kind, text, permission)
     raise S3Problem(code)

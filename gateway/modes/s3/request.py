@@ -126,7 +126,9 @@ class S3Request:
         assert action is not None, "the operation's action is in the table"
         key = self.key or (self.param("prefix") if action in OF_PREFIX else None)
         version = self.query.get("versionId") if self.query else None
-        self.access.require(of(action, version), key, version)
+        if version is not None:
+            action = of(action, version)
+        self.access.require(action, key, version)
 
     def require_some(self) -> None:
         """The same where the document decides, too: refuse who may do it to no object. What does

@@ -53,11 +53,11 @@ def put_object_acl(request: S3Request) -> Reply:
 
 def _replacement(request: S3Request, owner: str, bucket_owner: str | None = None) -> list[Grant]:
     """The list that PutBucketAcl and PutObjectAcl give, in headers or in a document."""
-    by_headers = grants.given(request, owner, bucket_owner)
     data = bodies.document(request)
+    if data.strip() and not request.environ.keys().isdisjoint(grants.HEADERS):
+        raise S3Problem("UnexpectedContent")
+    by_headers = grants.given(request, owner, bucket_owner)
     if by_headers is not None:
-        if data.strip():
-            raise S3Problem("UnexpectedContent")
         return by_headers
     if not data.strip():
         raise S3Problem("MissingSecurityHeader", MissingHeaderName="x-amz-acl")
@@ -65,6 +65,6 @@ def _replacement(request: S3Request, owner: str, bucket_owner: str | None = None
 
 
 def _of_document(document: AclDocument, owner: str, gateway: Gateway) -> list[Grant]:
-    if document.owner and document.owner != owner:
+    if document.owner != owner:
         raise S3Problem("AccessDenied")
-    return [grants.resolve(one, gateway) for one in document.grants]
+    return grants.resolved(document.grants, gateway)
