@@ -8,19 +8,24 @@ from pathlib import Path
 
 import pytest
 
+from gateway.access.identity import Identity
 from gateway.catalog import Catalog, open_catalog
 from gateway.catalog.secrets import find_master
 from gateway.config import ConfigurationError, load
 from gateway.services.key_service import FIRST_DEFAULT, CatalogKeyService
+from gateway.services.runtime import Runtime, open_runtime
 from gateway.storage import (
     AlreadyExists,
+    BytesBody,
     Corrupt,
     DisabledEncryptionKey,
     Encryption,
     NoSuchEncryptionKey,
     NotFound,
+    Put,
     Secret,
 )
+from gateway.testing.faults import noise
 from tests import catalogs
 
 KEY = Secret(b"k" * 32)
@@ -192,3 +197,37 @@ def test_no_key_is_on_the_disk_in_clear(tmp_path: Path) -> None:
     for file in (tmp_path / "data").iterdir():
         if file.is_file():
             assert key.versions[0].reveal_bytes() not in file.read_bytes()
+
+
+# with the stores that wrap by them
+
+
+def test_objects_are_read_after_a_restart_and_over_a_reload(tmp_path: Path) -> None:
+    """The store that stays over a reload asks the key service that it was opened with."""
+    file = tmp_path / "gateway.toml"
+    file.write_text('[server]\ndata = "data"\n[services.files]\ndriver = "local"\n')
+    configuration, me = load(file, environ={}), Identity(key="k", account="root", access="admin")
+    data, options = noise(300_000), Put(size=300_000, encryption=replace(ONE, key_id=""))
+
+    def read(runtime: Runtime, key: str) -> bytes:
+        with runtime.access(me, "files").get(key) as opened:
+            assert opened.info.encryption == replace(ONE, key_id=FIRST_DEFAULT)
+            return b"".join(iter(opened.body.read, b""))
+
+    first = open_runtime(configuration, environ={})
+    first.access(me, "files").put("before", BytesBody(data), options)
+    after = open_runtime(configuration, environ={}, before=first)
+    first.close()
+    after.catalog.rotate_encryption_key(FIRST_DEFAULT)
+    after.access(me, "files").put("after", BytesBody(data), options)
+    assert read(after, "before") == read(after, "after") == data
+    after.catalog.set_encryption_key_active(FIRST_DEFAULT, False)
+    with pytest.raises(DisabledEncryptionKey):
+        read(after, "after")
+    after.catalog.set_encryption_key_active(FIRST_DEFAULT, True)
+    after.close()
+    again = open_runtime(configuration, environ={})
+    assert read(again, "before") == read(again, "after") == data
+    again.close()
+    blobs = [one for one in (tmp_path / "data" / "blobs").rglob("*") if one.is_file()]
+    assert len(blobs) == 2 and not any(data[:64] in one.read_bytes() for one in blobs)

@@ -112,9 +112,12 @@ class EncryptionKeyTable(Cached):
 
     def set_encryption_key_active(self, name: str, active: bool) -> None:
         """Raises `NotFound`."""
-        with self._database.writing() as connection:
+
+        def change(connection: Connection) -> None:
             _require(connection, name)
             connection.execute(update(_KEYS).where(_KEYS.c.name == name).values(active=active))
+
+        self._database.removing(change)
 
     def set_default_encryption_key(self, name: str) -> None:
         """Raises `NotFound`."""
