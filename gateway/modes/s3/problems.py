@@ -73,9 +73,9 @@ TABLE: Mapping[str, tuple[int, str]] = {
         400,
         "The body of your POST request is not well-formed multipart/form-data.",
     ),
-    "MaxPostPreDataLengthExceededError": (
+    "MaxPostPreDataLengthExceeded": (
         400,
-        "Your POST request fields preceding the upload file were too large.",
+        "Your POST request fields preceeding the upload file was too large.",
     ),
     "InvalidPolicyDocument": (
         400,

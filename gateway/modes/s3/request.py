@@ -170,7 +170,7 @@ class S3Request:
         base = settings.external_url.rstrip("/")
         if by_host or not base:
             base = f"{environ['wsgi.url_scheme']}://{self.host}{environ.get('SCRIPT_NAME', '')}"
-        key = quote(self.key, safe="/~")
+        key = quote(self.key, safe="~")  # AWS encodes slashes, too
         return f"{base}/{key}" if by_host else f"{base}/{self.bucket}/{key}"
 
     @property

@@ -108,13 +108,11 @@ def _upload(form: Form) -> Submission:
     while (part := form.next()) is not None:
         name = (part.name or "").lower()
         if name == "file":
-            return Submission(_expanded(fields, part.filename or ""), part, form)
+            return Submission(_expanded(fields, part.filename), part, form)
         value = _all(part, left)
         left -= len(name) + len(value)
         if left < 0:
-            raise S3Problem(
-                "MaxPostPreDataLengthExceededError", MaxPostPreDataLengthBytes=str(LIMIT)
-            )
+            raise S3Problem("MaxPostPreDataLengthExceeded", MaxPostPreDataLengthBytes=str(LIMIT))
         if name in fields:
             raise wrong(name, "The form has a field twice.", fields[name])
         fields[name] = value.decode()
@@ -129,7 +127,10 @@ def _all(part: FormPart, limit: int) -> bytes:
     return found
 
 
-def _expanded(fields: Mapping[str, str], filename: str) -> Mapping[str, str]:
+def _expanded(fields: Mapping[str, str], filename: str | None) -> Mapping[str, str]:
+    """A file that has no name gives none: then the text stays as it is."""
+    if filename is None:
+        return fields
     name = re.split(r"[/\\]", filename)[-1]
     return {field: text.replace(_FILENAME, name) for field, text in fields.items()}
 

@@ -21,9 +21,8 @@ from gateway.modes.s3.problems import S3Problem
 _UNCOVERED = frozenset({"file", "policy", "x-amz-signature", "signature", "awsaccesskeyid"})
 """Fields that need no condition; the last two are those of signature version 2."""
 
-_EXPIRATION = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
-)
+_EXPIRATION = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]+)?Z")
+"""In UTC: AWS refuses other offsets."""
 
 
 class FieldCondition(NamedTuple):
@@ -77,7 +76,7 @@ def parse(text: str) -> PostPolicy:
     document = _document(text)
     for name in document:
         if name not in ("expiration", "conditions"):
-            raise _invalid(f'Unexpected: "{name}"')
+            raise _invalid(f"Unexpected: '{name.lower()}'")
     if "expiration" not in document:
         raise _invalid("Policy missing expiration.")
     if "conditions" not in document:
@@ -116,9 +115,8 @@ def _expiration(found: object) -> int:
     try:
         match = _EXPIRATION.fullmatch(found)
         if match is not None:
-            zone = "+00:00" if match[3] == "Z" else match[3]
-            return int(datetime.fromisoformat(match[1] + zone).astimezone(UTC).timestamp() * 1000)
-    except (ValueError, OverflowError):
+            return int(datetime.fromisoformat(match[1]).replace(tzinfo=UTC).timestamp()) * 1000
+    except ValueError:
         pass
     raise _invalid(f"Invalid 'expiration' value: '{found}'")
 
@@ -137,7 +135,7 @@ def _condition(found: object) -> FieldCondition | tuple[int, int]:
         raise _invalid(f"Invalid {operation}: wrong number of arguments.")
     if operation == "content-length-range":
         return _bytes(found[1]), _bytes(found[2])
-    text = json.dumps(found, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(found, ensure_ascii=False)
     name, value = found[1], _scalar(found[2])
     if not isinstance(name, str):
         raise _not_json()
@@ -152,9 +150,12 @@ def _simple(found: dict[str, Any]) -> FieldCondition:
             "Invalid Simple-Condition: Simple-Conditions must have exactly one property specified."
         )
     name, value = next(iter(found.items()))
+    if value is None:
+        raise _not_json()
     if not isinstance(value, str):
         raise _invalid("Invalid Simple-Condition: value must be a string.")
-    return FieldCondition("eq", name.lower(), value, f'["eq", "${name}", "{value}"]')
+    text = json.dumps(["eq", f"${name}", value], ensure_ascii=False)
+    return FieldCondition("eq", name.lower(), value, text)
 
 
 def _scalar(found: object) -> str:

@@ -21,17 +21,17 @@ from gateway.modes.s3.forms import policy
 from gateway.modes.s3.forms.fields import missing, wrong
 from gateway.modes.s3.problems import S3Problem
 
-_VERSION_4 = ("policy", "x-amz-signature", "x-amz-credential", "x-amz-date", "x-amz-algorithm")
+_VERSION_4 = ("policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature")
 _VERSION_2 = ("awsaccesskeyid", "signature", "policy")
 _SPELLED = {"awsaccesskeyid": "AWSAccessKeyId"}
 
 
 def who(fields: Mapping[str, str], keys: Keys, *, now_ms: int, region: str) -> Authenticated:
-    """Nobody, for a form without a signature. Raises S3Problem."""
+    """Nobody, for a form without a signature: a policy alone is none. Raises S3Problem."""
     if "x-amz-security-token" in fields:
         raise no_tokens()
     second = "awsaccesskeyid" in fields or "signature" in fields
-    if not second and fields.keys().isdisjoint(_VERSION_4):
+    if not second and fields.keys().isdisjoint(_VERSION_4[1:]):
         return Authenticated()
     for name in _VERSION_2 if second else _VERSION_4:
         if name not in fields:

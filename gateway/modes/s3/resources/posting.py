@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote_plus, urlsplit
 
 from gateway.common.xml import document, element
 from gateway.modes.s3 import bodies, causes, replies, sums
@@ -40,7 +40,7 @@ def post_object(request: S3Request) -> Reply:
     fields.fold(request, given)
     request.require()
     sizes = [(0, min(bodies.LARGEST_PUT, gateway.settings.max_body))]
-    if request.authenticated.credential is not None:
+    if "policy" in given:
         allowed = policy.parse(given["policy"])
         allowed.check(request.bucket, given, now)
         sizes += allowed.sizes
@@ -139,7 +139,7 @@ def _is_address(text: str) -> bool:
 
 def _with_result(address: str, request: S3Request, info: ObjectInfo) -> str:
     result = "&".join(
-        f"{name}={quote(text, safe='~')}"
+        f"{name}={quote_plus(text)}"
         for name, text in (
             ("bucket", request.bucket),
             ("key", request.key),
