@@ -93,6 +93,29 @@ def test_every_algorithm_in_header_and_trailer(s3: Served, bucket: str) -> None:
             assert (none.status, none.code()) == (400, "InvalidRequest"), (algorithm, text)
 
 
+def test_a_checksum_that_nobody_would_compare_is_refused(s3: Served, bucket: str) -> None:
+    name, true = header("CRC32"), compute("CRC32", BODY)
+    trailed = {
+        "x-amz-content-sha256": UNSIGNED,
+        "x-amz-decoded-content-length": "10",
+        "x-amz-trailer": name,
+    }
+
+    def refused(trailer: str, **more: str) -> str:
+        body = b"a\r\n" + BODY + f"\r\n0\r\n{name}:{trailer}\r\n\r\n".encode()
+        headers = {**trailed, **{key.replace("_", "-"): text for key, text in more.items()}}
+        answer = s3.raw("PUT", f"/{bucket}/none", body=body, headers=headers)
+        assert (answer.status, answer.code()) == (400, "InvalidRequest")
+        return answer.body.decode()
+
+    assert "Value for x-amz-checksum-crc32 trailing header is invalid." in refused("invalid")
+    assert "Expecting a single" in refused(true, x_amz_checksum_crc32=true)
+    assert "Expecting a single" in refused(true, x_amz_checksum_sha1=compute("SHA1", BODY))
+    unknown = s3.raw("PUT", f"/{bucket}/none", body=BODY, headers={"x-amz-checksum-md4": "AAAA"})
+    assert (unknown.status, unknown.code()) == (400, "InvalidRequest")
+    assert s3.raw("HEAD", f"/{bucket}/none").status == 404
+
+
 def test_a_document_may_have_any_checksum(s3: Served, bucket: str) -> None:
     document = b"<Delete><Object><Key>none</Key></Object></Delete>"
     for algorithm in CHECKSUMS:

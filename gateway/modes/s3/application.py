@@ -98,8 +98,14 @@ class S3Application:
             raise
 
     def _tell(self, names: tuple[str, ...]) -> None:
-        """Once of each: a header that a later model has may ask for what is not done here."""
+        """Once of each: a header that a later model has may ask for what is not done here.
+        Raises S3Problem for a checksum that nobody would compare."""
         for name in names:
+            if name.startswith("x-amz-checksum-"):
+                raise S3Problem(
+                    "InvalidRequest",
+                    "The algorithm type you specified in x-amz-checksum- header is invalid.",
+                )
             if name not in self._told and len(self._told) < _MOST_TOLD:
                 self._told.add(name)
                 log.warning("A write was sent with the header %s, which has no effect here.", name)

@@ -33,11 +33,9 @@ def of_body(request: S3Request, promised: Mapping[str, Checksum]) -> Mapping[str
     in_header = _one(request)
     for name, text in in_header.items():
         _check(name, text)
-    found: Mapping[str, Checksum] = in_header
-    if promised:
-        found = {**found, **promised}
+    found: Mapping[str, Checksum] = promised or in_header
     check_announced(request, found)
-    if len(found) > 1:
+    if in_header and promised:
         raise several()
     return found
 
@@ -94,7 +92,16 @@ def in_trailer(
             "InvalidRequest",
             "The value specified in the x-amz-trailer header is not supported",
         )
-    return {_TRAILERS[name]: partial(trailer, name) for name in wanted}
+    return {_TRAILERS[name]: partial(_of_trailer, trailer, name) for name in wanted}
+
+
+def _of_trailer(trailer: Callable[[str], str], name: str) -> str:
+    text = trailer(name)
+    try:
+        decode(_TRAILERS[name], text)
+    except InvalidRequest:
+        raise S3Problem("InvalidRequest", f"Value for {name} trailing header is invalid.") from None
+    return text
 
 
 def check_announced(request: S3Request, declared: Mapping[str, object]) -> None:
@@ -125,7 +132,7 @@ def chosen(request: S3Request) -> Mapping[str, str]:
         raise S3Problem(
             "InvalidRequest",
             "Checksum algorithm provided is unsupported. Please try again with any of the valid"
-            f" types: [{', '.join(CHECKSUMS)}]",
+            f" types: [{', '.join(sorted(CHECKSUMS))}]",
         )
     return {algorithm: ""}
 
