@@ -4,7 +4,8 @@ A binding is a door of its own by host, port and path prefix; what has more of
 these wins, a longer prefix before a shorter one, and a host before all below a
 domain (`*.domain`), of which the longest wins. Below it there are no pages
 of the gateway's own and no claims: `/-/health` is a key like any other there,
-and so it is in a bucket that is addressed by its host name.
+and so it is in a bucket that is addressed by its host name. A mode that is about one service
+gets what its bindings give it, and claims nothing: they say of which.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.config import Binding
-from gateway.modes import Mode, WSGIApp
+from gateway.modes import Mode, OfOneService, WSGIApp
 from gateway.web import request_head
 
 OWN = "/-/"
@@ -52,7 +53,8 @@ class Doors:
         self.bind(())
         if modes and modes[-1].name == default:  # it gets what nobody claims, asked or not
             modes = modes[:-1]
-        self._claims = [(mode.claims, Door(mode.name, apps[mode.name])) for mode in modes]
+        asked = [mode for mode in modes if not isinstance(mode, OfOneService)]
+        self._claims = [(mode.claims, Door(mode.name, apps[mode.name])) for mode in asked]
         self._default = Door(default, apps[default])
         self._own = None if own is None else Door("gateway", own)
         self._below = tuple(f".{domain}" for domain in domains)
