@@ -84,7 +84,7 @@ class Access:
     `rules` are the service's (without them its grants are all that is said of it), `facts`
     those of the request."""
 
-    __slots__ = ("_always", "_facts", "_rules", "_said", "identity", "service")
+    __slots__ = ("_always", "_facts", "_rules", "_said", "identity", "service", "settings")
 
     def __init__(
         self,
@@ -99,11 +99,8 @@ class Access:
             rules = RuleSet(service.sid, service.owner, service.grants)
         self._said, self._rules = rules, rules.compiled(identity)
         self._always = self._rules.always
-
-    @property
-    def settings(self) -> Set[str]:
+        self.settings: Set[str] = rules.settings
         """The kinds of settings that the service has, when this was made."""
-        return self._said.settings
 
     # deciding
 

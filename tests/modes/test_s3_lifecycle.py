@@ -667,3 +667,11 @@ def test_an_upload_says_when_it_is_given_up(s3: Served, bucket: str) -> None:
     assert upload["AbortRuleId"] == listed["AbortRuleId"] == "a%20b"
     assert upload["AbortDate"] == listed["AbortDate"]
     assert upload["AbortDate"].timestamp() * 1000 % DAY == 0
+
+
+def test_a_lifecycle_that_nobody_can_read_keeps_no_object_from_being_read(
+    s3: Served, bucket: str
+) -> None:
+    s3.client().put_object(Bucket=bucket, Key="k", Body=b"data")
+    s3.gateway.catalog.set_setting(bucket, "lifecycle", "?", decides=False, service=None)
+    assert s3.client().get_object(Bucket=bucket, Key="k")["Body"].read() == b"data"

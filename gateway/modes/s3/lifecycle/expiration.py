@@ -8,21 +8,21 @@ By the calendar, whatever the clock is by which rules are carried out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import quote
 
-from gateway.modes.s3.configuration.lifecycle import SETTING
+from gateway.modes.s3.configuration.lifecycle import SETTING, Rule
 from gateway.modes.s3.lifecycle.deciding import abort, expiry
 from gateway.modes.s3.replies import Headers, http_date
 from gateway.modes.s3.request import S3Request
-from gateway.storage import ObjectInfo, Upload
+from gateway.storage import ObjectInfo, Unavailable, Upload
 
 
 def said(request: S3Request, info: ObjectInfo) -> Headers:
     """Of the current object; nothing where no rule is about it."""
-    lifecycle = request.obeyed(SETTING.kind)
-    if lifecycle is None or "versionId" in request.query:
+    if "versionId" in request.query:
         return []
-    found = expiry(lifecycle.enabled, info.key, info.size, info.modified, lambda: info.tags)
+    found = expiry(_rules(request), info.key, info.size, info.modified, lambda: info.tags)
     if found is None:
         return []
     when, rule = found
@@ -31,9 +31,16 @@ def said(request: S3Request, info: ObjectInfo) -> Headers:
 
 
 def of_upload(request: S3Request, upload: Upload) -> Headers:
-    lifecycle = request.obeyed(SETTING.kind)
-    found = None if lifecycle is None else abort(lifecycle.enabled, upload.key, upload.begun)
+    found = abort(_rules(request), upload.key, upload.begun)
     if found is None:
         return []
     when, rule = found
     return [("x-amz-abort-date", http_date(when)), ("x-amz-abort-rule-id", quote(rule.id, safe=""))]
+
+
+def _rules(request: S3Request) -> Sequence[Rule]:
+    try:
+        lifecycle = request.obeyed(SETTING.kind)
+    except Unavailable:  # it cannot be read, as the job tells: that is no reason to answer nothing
+        return ()
+    return () if lifecycle is None else lifecycle.enabled

@@ -62,11 +62,12 @@ def store(request: S3Request, body: bodies.Body, cause: str = "") -> tuple[Objec
         conditions=http_fields.write_conditions(request.environ),
         cause=cause,
     )
-    ruled = request.access.settings  # few have any
+    access = request.access
+    ruled = access.settings  # few have any
     if ruled:
         protection.require_sum(request, options)
         options = with_bucket_key(request, options)
-    info = request.access.put(request.key, body.source, options)
+    info = access.put(request.key, body.source, options)
     said = replies.written(info)
     if ruled:
         said += expiration.said(request, info)
@@ -102,12 +103,13 @@ def reading(request: S3Request) -> Get:
 def get_object(request: S3Request) -> Reply:
     want = reading(request)
     overrides = _overrides(request) if request.query else None
-    opened, want = _read(request, request.access.get, want)
+    access = request.access
+    opened, want = _read(request, access.get, want)
     info, whole = opened.info, want.range is None and want.part is None
     said = replies.described(info)
     if info.protection is not None:
         said += protection.said(request, info)
-    if request.access.settings:
+    if access.settings:
         said += expiration.said(request, info)
     if not whole:
         said += _extent(info, want, opened.start, opened.length)
@@ -148,11 +150,12 @@ def _read(request: S3Request, ask: Callable[[str, Get], T], want: Get) -> tuple[
 def head_object(request: S3Request) -> Reply:
     want = reading(request)
     overrides = _overrides(request) if request.query else None
-    info, want = _read(request, request.access.stat, want)
+    access = request.access
+    info, want = _read(request, access.stat, want)
     said, status, length = replies.described(info), 200, info.size
     if info.protection is not None:
         said += protection.said(request, info)
-    if request.access.settings:
+    if access.settings:
         said += expiration.said(request, info)
     if want.range is not None or want.part is not None:
         start, length = range_of(info, want)
