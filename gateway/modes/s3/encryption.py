@@ -2,8 +2,8 @@
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerSideEncryptionCustomerKeys.html
 SSE-C is accepted without TLS too: whether a connection is private is not
-visible behind a proxy. SSE-KMS is for stores in front of an upstream that has it; others
-refuse it.
+visible behind a proxy. By which key service SSE-KMS is done is the store's affair, and so
+is which keys there are.
 """
 
 from __future__ import annotations
