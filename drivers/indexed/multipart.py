@@ -58,7 +58,7 @@ class MultipartView(View, Multipart):
             intake, blob = stored.intake, stored.blob
 
             def operation(shelf: Shelf) -> Part:
-                part = Part(number, intake.size, intake.etag, shelf.time, intake.checksums)
+                part = Part(number, intake.size, stored.etag, shelf.time, intake.checksums)
                 return uploads.keep_blob(
                     shelf.txn, self.service, key, upload, part, blob, shelf.due.whole
                 )

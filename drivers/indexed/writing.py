@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -37,7 +38,7 @@ class Writer:
         hashers = NOTHING if crcs is None else {"CRC32": crcs}
         intake = Intake.of(source, options, hashers, keeps=True)
         blob = self._store(intake, crcs, encryption, inline=inline)
-        return Stored(intake, blob, self._space.blobs)
+        return Stored(intake, blob, self._space.blobs, etag_of(intake, encryption))
 
     def _store(
         self, intake: Intake, crcs: Crcs | None, encryption: Encryption | None, *, inline: bool
@@ -69,6 +70,14 @@ class Writer:
         return Blob(size=intake.size, name=name, crcs=packed, seal=seal, data=data)
 
 
+def etag_of(intake: Intake, encryption: Encryption | None) -> str:
+    """The MD5; of what is under a key that the gateway's own users may not have, something that
+    tells nothing of the bytes, as S3 has it (API_Object, `ETag`)."""
+    if encryption is None or encryption.kind == "managed":
+        return intake.etag
+    return secrets.token_hex(16)
+
+
 class Stored:
     """A body that is stored (`blob` is None when it is empty), while an object is made of it.
 
@@ -76,10 +85,10 @@ class Stored:
     commit may yet turn out to have worked: then the collector decides.
     """
 
-    __slots__ = ("_blobs", "blob", "intake")
+    __slots__ = ("_blobs", "blob", "etag", "intake")
 
-    def __init__(self, intake: Intake, blob: Blob | None, blobs: Blobs) -> None:
-        self.intake, self.blob, self._blobs = intake, blob, blobs
+    def __init__(self, intake: Intake, blob: Blob | None, blobs: Blobs, etag: str) -> None:
+        self.intake, self.blob, self._blobs, self.etag = intake, blob, blobs, etag
 
     def __enter__(self) -> Stored:
         return self
@@ -96,7 +105,7 @@ class Stored:
         intake = self.intake
         detail = pack_detail(options, intake.checksums)
         content = partial(new_content, self.blob)
-        return Draft(key, intake.size, intake.etag, options, detail, content)
+        return Draft(key, intake.size, self.etag, options, detail, content)
 
 
 class WritingView:

@@ -157,7 +157,8 @@ class ObjectInfo(Properties):
     size: int
     etag: str
     """32 lower-case hexadecimal digits are the MD5 of its bytes, unless it has parts or is
-    encrypted under a customer's key or by a key service. What is no MD5 has a `-` in it."""
+    encrypted under a customer's key or by a key service: then they tell nothing of the bytes.
+    What else is no MD5 has a `-` in it."""
     modified: int
     version: str | None = None
     """None where the store never kept versions; `NULL_VERSION` for the null version."""

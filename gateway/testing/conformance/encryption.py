@@ -151,6 +151,16 @@ class EncryptionConformance(Conformance):
             assert dict(told) == {"SHA256": compute("SHA256", noise(size))}
 
     @each_kind
+    def test_an_etag_tells_nothing_of_what_others_may_not_read(
+        self, bench: Bench, kind: str
+    ) -> None:
+        """It is in lists, which need no key."""
+        encryption, _ = kept_by(bench, kind)
+        digest = hashlib.md5(b"a guess", usedforsecurity=False).hexdigest()
+        etag = bench.put("k", b"a guess", Put(encryption=encryption)).etag
+        assert kind == "managed" or etag != digest
+
+    @each_kind
     def test_sizes_in_lists_are_those_of_the_plain_bytes(self, bench: Bench, kind: str) -> None:
         bench.put("k", bytes(100_001), Put(encryption=kept_by(bench, kind)[0]))
         assert [entry.size for entry in bench.listable.list().entries] == [100_001]
