@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
 
 from gateway.modes.s3 import parsing
@@ -24,8 +24,10 @@ from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
 from gateway.storage import IncompleteBody, InvalidRequest, Readable
 from gateway.web import http_fields
-from gateway.web.forms import Form, FormPart, is_form
 from gateway.web.request_head import variable
+
+if TYPE_CHECKING:
+    from gateway.web.forms import Form, FormPart
 
 LIMIT = 20 << 10
 """Bytes of all fields before the file, names and values (AWS: 20 KB)."""
@@ -86,6 +88,9 @@ class Submission(NamedTuple):
 def read(request: S3Request, size: int) -> Submission:
     """All fields up to the file; `size` is the body's. It is to be called when the request has
     its place among those that read. Raises S3Problem, and `IncompleteBody`."""
+    # Here: few upload by forms, and their parser is a fifth of all that the mode would load.
+    from gateway.web.forms import Form, is_form
+
     kind = http_fields.utf8(request.environ.get("CONTENT_TYPE") or "")
     if not is_form(kind):
         raise S3Problem(
