@@ -1,4 +1,5 @@
-"""Whether what is kept is what was written: sizes and CRCs of all bytes of a service.
+"""Whether what is kept is what was written: sizes and CRCs of all bytes of a service, and of
+objects in plain bytes their CRC64NVME, so that blocks that are whole are also the object's own.
 
 It walks the index by key, a page at a time, and reads the bytes of each item
 block by block. Nothing is locked and no snapshot stays open, so others write
@@ -12,6 +13,7 @@ objects share is read once.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, NamedTuple
 
@@ -21,6 +23,9 @@ from drivers.indexed.cipher import BLOCK, TAG
 from drivers.indexed.records import Piece, unpack_pieces
 from drivers.indexed.space import Space
 from gateway.storage import NULL_VERSION, Corrupt, Damage, NoSuchStore, Scrubbed, StorageError
+from gateway.storage.checksums import HASHERS, Hasher, encode, full_object
+
+_SUM = "CRC64NVME"
 
 PAGE = 500
 """Items that are taken from the index at once; their bytes are not among them."""
@@ -28,7 +33,7 @@ PAGE = 500
 
 class Item(NamedTuple):
     """What has bytes: an object, a version, or a part. `still` and `values` are SQL and
-    parameters that find it as long as it needs these bytes."""
+    parameters that find it as long as it needs these bytes. `sum`: its CRC64NVME, if it has one."""
 
     key: str
     version: str | None
@@ -37,6 +42,7 @@ class Item(NamedTuple):
     pieces: list[Piece] | None
     still: str
     values: tuple[object, ...]
+    sum: str = ""
 
 
 def scrub(space: Space, service: int) -> Iterator[Scrubbed]:
@@ -58,7 +64,7 @@ def _needed(space: Space, item: Item) -> bool:
 
 # what there is
 
-_ITEM = "o.key, o.sequence, o.version, o.size, o.blob, o.manifest, m.pieces"
+_ITEM = "o.key, o.sequence, o.version, o.size, o.blob, o.manifest, m.pieces, o.detail"
 _FROM = "LEFT JOIN manifests m ON m.id = o.manifest WHERE o.service = ?"
 _STILL = " UNION ALL ".join(
     f"SELECT 1 FROM {table} WHERE service = ? AND key = ? AND sequence = ?"
@@ -86,7 +92,7 @@ def _items(space: Space, service: int, *, versioned: bool) -> Iterator[Item]:
 
 
 def _item(service: int, row: Any, *, versioned: bool) -> Item:
-    key, sequence, version, size, blob, manifest, packed = row
+    key, sequence, version, size, blob, manifest, packed, detail = row
     pieces: list[Piece] | None = None
     if packed is not None:
         pieces = _unpacked(packed)
@@ -94,7 +100,18 @@ def _item(service: int, row: Any, *, versioned: bool) -> Item:
         pieces = [] if blob is None else [Piece(blob, 0, size)]
     shown = version if versioned or version != NULL_VERSION else None
     found_by = (service, key, sequence, blob, manifest)
-    return Item(key, shown, "", size, pieces, _STILL, found_by * 2)  # in either table
+    still = found_by * 2  # in either table
+    return Item(key, shown, "", size, pieces, _STILL, still, _sum(detail))
+
+
+def _sum(detail: str) -> str:
+    """ "" as well where the row is damaged: reading the object says so."""
+    if f'"{_SUM}":' not in detail:
+        return ""
+    try:
+        return str(json.loads(detail)["c"][_SUM])
+    except (ValueError, LookupError, TypeError):
+        return ""
 
 
 def _unpacked(packed: bytes) -> list[Piece] | None:
@@ -174,6 +191,8 @@ class _Check:
         self._space = space
         self._seen = bytearray()
         self._wrong: dict[int, str] = {}
+        self._sums: dict[int, tuple[str, int]] = {}
+        """(CRC64NVME, size) of the blobs of one item that were read for it, and are plain."""
 
     def item(self, item: Item) -> Steps:
         if item.pieces is None:
@@ -184,9 +203,21 @@ class _Check:
         for piece in item.pieces:
             ends[piece.blob] = max(ends.get(piece.blob, 0), piece.start + piece.length)
         found = ""
+        self._sums.clear()
         for blob, end in ends.items():
             found = (yield from self._blob(blob, end)) or found
-        return found
+        return found or self._compared(item)
+
+    def _compared(self, item: Item) -> str:
+        """Where all of its blobs were read for it, and are its own from end to end."""
+        sums = [self._sums.get(piece.blob, ("", -1)) for piece in item.pieces or ()]
+        whole = all(
+            (piece.start, piece.length) == (0, size)
+            for piece, (_, size) in zip(item.pieces or (), sums, strict=True)
+        )
+        if not item.sum or not whole or full_object(_SUM, sums) == item.sum:
+            return ""
+        return f"Its bytes are others than were written: they have another {_SUM}."
 
     def _blob(self, blob: int, end: int) -> Steps:
         if self._was_seen(blob):
@@ -202,10 +233,15 @@ class _Check:
         if end > size:
             return "The index says that it is longer than its bytes."
         stored = size + (TAG * -(-size // BLOCK) if seal else 0)
+        whole = HASHERS[_SUM]()
         if data is not None:
-            wrong = yield from _read(iter((data,)), crcs, stored, "Its bytes in the index are")
+            what = "Its bytes in the index are"
+            wrong = yield from _read(iter((data,)), crcs, stored, what, whole)
         else:
-            wrong = yield from _file(self._space.blobs, name or "", crcs, stored, sealed=bool(seal))
+            block = BLOCK + TAG if seal else BLOCK
+            wrong = yield from _file(self._space.blobs, name or "", crcs, stored, block, whole)
+        if not seal and not wrong:
+            self._sums[blob] = encode(whole.digest()), size
         if refs > 1:
             self._remember(blob, wrong)
         return wrong
@@ -222,27 +258,33 @@ class _Check:
             self._wrong[blob] = wrong
 
 
-def _file(blobs: Blobs, name: str, crcs: bytes | None, stored: int, *, sealed: bool) -> Steps:
+def _file(
+    blobs: Blobs, name: str, crcs: bytes | None, stored: int, block: int, whole: Hasher
+) -> Steps:
     try:
-        blocks = blobs.blocks(name, 0, BLOCK + TAG if sealed else BLOCK)
+        blocks = blobs.blocks(name, 0, block)
     except FileNotFoundError:
         return "Its file is gone."
     except StorageError as error:
         return f"Its file {name} cannot be read: {error}"
     try:
-        return (yield from _read(blocks, crcs, stored, f"Its file {name} is"))
+        return (yield from _read(blocks, crcs, stored, f"Its file {name} is", whole))
     except StorageError as error:
         return f"Its file {name} cannot be read: {error}"
     finally:
         getattr(blocks, "close", lambda: None)()
 
 
-def _read(blocks: Iterator[bytes], crcs: bytes | None, stored: int, what: str) -> Steps:
+def _read(
+    blocks: Iterator[bytes], crcs: bytes | None, stored: int, what: str, whole: Hasher
+) -> Steps:
+    """`whole` takes all that is read."""
     read, found = 0, Crcs()
     for number, block in enumerate(blocks):
         read += len(block)
         yield Scrubbed(bytes=len(block))
         found.update(block)
+        whole.update(block)
         if crcs and found.packed[-4:] != crcs[4 * number : 4 * number + 4]:
             return f"{what} damaged: block {number} was changed."
     if read != stored:

@@ -6,10 +6,12 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from drivers.indexed import scrubbing
+from drivers.indexed.records import pack_pieces, unpack_pieces
 from drivers.local import Local
 from gateway.storage import (
     BytesBody,
@@ -184,6 +186,40 @@ def test_an_index_that_contradicts_itself_is_found(store: Local, sql: str) -> No
     store.space.write(lambda txn: txn.execute(sql))
     (damage,) = found(store)
     assert LOST[sql] in damage.message
+
+
+def test_whole_blocks_of_another_object_are_found(store: Local) -> None:
+    """By the checksum of the whole: each block is what it was."""
+    for key in ("a", "b", "small", "smaller"):
+        put(store, key, os.urandom(100 if key.startswith("s") else 600_000))
+    sql = (
+        "UPDATE objects SET blob = (SELECT sum(blob) FROM objects WHERE key IN ({0})) - blob"
+        " WHERE key IN ({0})"
+    )
+
+    def swap(txn: Any) -> None:
+        for pair in ("'a', 'b'", "'small', 'smaller'"):
+            txn.execute(sql.format(pair))
+
+    store.space.write(swap)
+    assert whose(store) == ["a", "b", "small", "smaller"]
+    assert "another CRC64NVME" in found(store)[0].message
+
+
+def test_parts_that_are_whole_and_in_another_order_are_found(store: Local) -> None:
+    upload = store.begin("k").id
+    parts = [send(store, "k", upload, number, os.urandom(300_000)) for number in (1, 2)]
+    refs = [PartRef(number=part.number, etag=part.etag) for part in parts]
+    store.complete("k", upload, refs)
+    assert found(store) == []
+
+    def swap(txn: Any) -> None:
+        (packed,) = txn.execute("SELECT pieces FROM manifests").fetchone()
+        pieces = pack_pieces(list(reversed(unpack_pieces(packed))))
+        txn.execute("UPDATE manifests SET pieces = ?", (pieces,))
+
+    store.space.write(swap)
+    assert whose(store) == ["k"]
 
 
 def test_a_damaged_row_is_named_and_the_others_are_checked(store: Local) -> None:
