@@ -6,9 +6,11 @@ import base64
 import hashlib
 import hmac
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from queue import Empty, Queue
 from typing import Any, NamedTuple
 
@@ -16,13 +18,16 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
-from gateway.config import ConfigurationError, load
+from gateway.config import ConfigurationError, WebhookOptions, load
 from gateway.modes.s3.configuration.notification import EVENTS, Notification, event_of, parse
 from gateway.modes.s3.delivery.events import Bucket, record
 from gateway.modes.s3.delivery.notifier import Target, Teller
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.resources import notification
-from gateway.storage import Change, Delivery, Unavailable
+from gateway.services.webhooks import Webhook
+from gateway.storage import Change, Delivery, Secret, Unavailable
+from gateway.storage.objects import now
+from gateway.testing.certificates import certificate
 from tests.modes.s3_gateway import Served, serving
 from tests.modes.test_s3_objects import refused
 
@@ -51,15 +56,19 @@ class Receiver(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self._scheme = "http"
+        if tls is not None:
+            self.socket, self._scheme = tls.wrap_socket(self.socket, server_side=True), "https"
         self.came: Queue[Message] = Queue()
         self.answers: Queue[int] = Queue()
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/hook?token=1"
+        host = "127.0.0.1" if self._scheme == "http" else "localhost"
+        return f"{self._scheme}://{host}:{self.server_port}/hook?token=1"
 
     def next(self) -> Message:
         return self.came.get(timeout=GUARD)
@@ -315,6 +324,24 @@ def test_not_all_buckets_may_take_threads(s3: Served, monkeypatch: pytest.Monkey
     configure(s3, "first-of-many", wanted, **skip)
     with pytest.raises(ClientError, match="TooManyConfigurations"):
         configure(s3, "one-too-many", wanted, **skip)
+
+
+@pytest.mark.usefixtures("sockets")
+def test_a_webhook_by_https_shows_who_it_is(tmp_path: Path) -> None:
+    named, key = certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(named, key)
+    receiver = Receiver(context)
+    url = Secret(receiver.url)
+    try:
+        Webhook("known", WebhookOptions(url=url, ca=named), now).post("id", b"{}")
+        assert receiver.next().body == b"{}"
+        with pytest.raises(Unavailable, match="certificate"):
+            Webhook("unknown", WebhookOptions(url=url), now).post("id", b"{}")
+    finally:
+        receiver.shutdown()
+        receiver.server_close()
+    assert receiver.came.empty()
 
 
 # the configuration
