@@ -107,6 +107,31 @@ def test_each_request_to_the_bucket_is_a_line(s3: Served, target: str) -> None:
     assert re.search("X-Amz-Signature=[& ]", head["target"]), "no secret is in it"
 
 
+def test_what_a_request_does_beside_is_a_line(s3: Served, target: str) -> None:
+    client = s3.client()
+    for name in ("many", "from-here", "to-there"):
+        client.create_bucket(Bucket=name)
+    for key in "ab":
+        client.put_object(Bucket="from-here", Key=key, Body=b"x")
+    for name in ("many", "from-here"):
+        configure(s3, name, target, f"{name}/")
+    source = {"Bucket": "from-here", "Key": "a"}
+    client.copy_object(Bucket="to-there", Key="copied", CopySource=source)
+    wanted = [{"Key": "a"}, {"Key": "b", "VersionId": "no version"}]
+    client.delete_objects(Bucket="many", Delete={"Objects": wanted})
+    lines = [one for found in delivered(s3, target, 6).values() for one in found]
+    said = {(one["bucket"], one["operation"], one["key"]): one for one in lines}
+    assert len(said) == 6
+    read = said["from-here", "REST.COPY.OBJECT_GET", "a"]
+    assert (read["status"], read["requester"], read["target"]) == ("200", "main", "-")
+    assert "to-there" not in {one["bucket"] for one in lines}
+    removed = said["many", "BATCH.DELETE.OBJECT", "a"]
+    assert (removed["status"], removed["code"]) == ("204", "-")
+    refused_one = said["many", "BATCH.DELETE.OBJECT", "b"]
+    assert (refused_one["status"], refused_one["code"]) == ("400", "InvalidArgument")
+    assert removed["id"] == said["many", "REST.POST.MULTI_OBJECT_DELETE", "-"]["id"]
+
+
 def test_what_was_logged_is_delivered_once_and_after_the_end_of_logging(
     s3: Served, target: str
 ) -> None:

@@ -14,6 +14,7 @@ from time import gmtime
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from gateway.modes.s3.beside import Beside
 from gateway.modes.s3.operations import TABLE
 from gateway.modes.s3.replies import Reply
 from gateway.telemetry.record import Record
@@ -94,28 +95,70 @@ def _signed(environ: Mapping[str, Any]) -> str:
     return "QueryString" if "X-Amz-Signature=" in environ.get("QUERY_STRING", "") else ""
 
 
+class _Said(NamedTuple):
+    """What differs between the line of a request and those of what it does beside."""
+
+    bucket: str
+    operation: str
+    key: str
+    target: str
+    status: int
+    code: str
+    sent: int
+    size: str
+    total: str
+    referer: str
+    agent: str
+    version: str
+
+
 def line(record: Record, about: Asked, owner: str) -> str:
+    said = _Said(
+        record.sid,
+        operation(record),
+        record.key,
+        _quoted(about.target),
+        record.status,
+        record.code,
+        record.sent,
+        about.size if record.key else "",
+        str(round(record.duration * 1000)),
+        _quoted(about.referer),
+        _quoted(about.agent),
+        about.version,
+    )
+    return _line(record, about, owner, said)
+
+
+def line_beside(record: Record, about: Asked, owner: str, one: Beside) -> str:
+    """The same of what a request did beside; `owner` has that bucket."""
+    none = ("-", one.status, one.code, 0, "", "-", "-", "-")
+    said = _Said(one.bucket, one.operation, one.key, *none, one.version)
+    return _line(record, about, owner, said)
+
+
+def _line(record: Record, about: Asked, owner: str, said: _Said) -> str:
     signature = "SigV4" if about.signed else "-"
     turn_around = cipher = tls = access_point = acl = "-"
     fields = (
         _word(owner),
-        _word(record.sid),
+        _word(said.bucket),
         f"[{_time(record.started)}]",
         _word(record.client),
         _word(record.account),
         record.request_id,
-        operation(record),
-        _word(quote(record.key, safe="/~")),
-        _quoted(about.target),
-        str(record.status),
-        record.code or "-",
-        str(record.sent or "-"),
-        (about.size if record.key else "") or "-",
-        str(round(record.duration * 1000)),
+        said.operation,
+        _word(quote(said.key, safe="/~")),
+        said.target,
+        str(said.status),
+        said.code or "-",
+        str(said.sent or "-"),
+        said.size or "-",
+        said.total,
         turn_around,
-        _quoted(about.referer),
-        _quoted(about.agent),
-        _word(about.version),
+        said.referer,
+        said.agent,
+        _word(said.version),
         record.request_id,
         signature,
         cipher,

@@ -23,8 +23,9 @@ from gateway.access.grants import GRANTS, Grant
 from gateway.access.identity import ANONYMOUS, Identity
 from gateway.modes import Gateway
 from gateway.modes.s3 import grants
+from gateway.modes.s3.beside import Beside, told
 from gateway.modes.s3.configuration.access_logging import SETTING, AccessLogging
-from gateway.modes.s3.delivery.access_lines import Asked, asked, line
+from gateway.modes.s3.delivery.access_lines import Asked, asked, line, line_beside
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply
 from gateway.storage import (
@@ -90,15 +91,26 @@ class Logged:
         return None if to is None else Route(sid, access.service.owner, to)
 
     def note(self, environ: Mapping[str, Any], reply: Reply) -> None:
-        """Have the request's line written when it is over, if its bucket has a log."""
+        """Have the request's lines written when it is over, where its bucket has a log, or one
+        of what it did beside."""
         record = environ["gateway.record"]
-        route = self.routes.get(record.sid)
-        if route is not None:
-            record.then = partial(self._write, route, asked(environ, reply))
+        route, routes = self.routes.get(record.sid), self.routes
+        more = [(routes[one.bucket], one) for one in told(environ) if one.bucket in routes]
+        if route is not None or more:
+            record.then = partial(self._write, route, more, asked(environ, reply))
 
-    def _write(self, route: Route, about: Asked, record: Record) -> None:
-        text = line(record, about, route.owner)
-        self._gateway.lines.add(route.as_text(), round(record.started * 1000), text)
+    def _write(
+        self,
+        route: Route | None,
+        more: Sequence[tuple[Route, Beside]],
+        about: Asked,
+        record: Record,
+    ) -> None:
+        add, time = self._gateway.lines.add, round(record.started * 1000)
+        if route is not None:
+            add(route.as_text(), time, line(record, about, route.owner))
+        for to, one in more:
+            add(to.as_text(), time, line_beside(record, about, to.owner, one))
 
 
 class LogDelivery:

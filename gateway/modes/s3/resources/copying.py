@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from gateway.access.access import Access
 from gateway.access.grants import GRANTS
 from gateway.modes import KEY_LIMIT
-from gateway.modes.s3 import causes, documents, encryption, headers, replies, sums
+from gateway.modes.s3 import beside, causes, documents, encryption, headers, replies, sums
+from gateway.modes.s3.beside import Beside
 from gateway.modes.s3.lifecycle import expiration
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.redirects import HEADER, REDIRECT
@@ -202,7 +203,13 @@ def of_copy(fresh: Put, source: ObjectInfo, *, replaces: bool, retags: bool) -> 
     )
 
 
+def _tell(request: S3Request, seen: _Seen, operation: str) -> None:
+    bucket, key, version = seen.named
+    beside.tell(request.environ, Beside(bucket, operation, key, version or ""))
+
+
 def _copied(request: S3Request, info: ObjectInfo, seen: _Seen) -> Reply:
+    _tell(request, seen, "REST.COPY.OBJECT_GET")
     said = replies.new_version(info) + replies.new_encryption(info.encryption)
     said += expiration.said(request, info)
     if seen.info.version is not None:
@@ -230,6 +237,7 @@ def upload_part_copy(request: S3Request) -> Reply:
         want,
         Put(encryption=encryption.for_reading(request)),
     )
+    _tell(request, seen, "REST.COPY.PART_GET")
     said = replies.encryption(upload.options.encryption)
     if seen.info.version is not None:
         said.append(("x-amz-copy-source-version-id", seen.info.version))

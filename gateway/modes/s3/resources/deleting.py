@@ -5,7 +5,9 @@ from __future__ import annotations
 from itertools import compress
 
 from gateway.common.xml import document
-from gateway.modes.s3 import bodies, documents, errors, headers, parsing
+from gateway.modes.s3 import beside, bodies, documents, errors, headers, parsing
+from gateway.modes.s3.beside import Beside
+from gateway.modes.s3.problems import TABLE
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import S3Request
 from gateway.storage import Delete, Deleted, Forbidden, StorageError
@@ -42,11 +44,27 @@ def delete_objects(request: S3Request) -> Reply:
     names = access.service.names_version
     named = [one.version is None or names(one.version) for _, one in wanted.items]
     results = iter(access.delete_many(compress(wanted.items, named)))
-    rows = [
-        _row(*one, next(results), wanted.quiet) if good else _nameless(*one)
-        for one, good in zip(wanted.items, named, strict=True)
-    ]
+    done = [next(results) if good else None for good in named]
+    rows = []
+    for (key, options), result in zip(wanted.items, done, strict=True):
+        _tell(request, key, options, result)
+        rows.append(
+            _nameless(key, options) if result is None else _row(key, options, result, wanted.quiet)
+        )
     return xml(document("DeleteResult", *rows))
+
+
+def _tell(
+    request: S3Request, key: str, options: Delete, result: Deleted | StorageError | None
+) -> None:
+    """Have the bucket's access log say it."""
+    code = "" if isinstance(result, Deleted) else "InvalidArgument"
+    if isinstance(result, StorageError):
+        code = errors.code_of(result)
+    status = TABLE[code][0] if code else 204
+    version = options.version or ""
+    one = Beside(request.bucket, "BATCH.DELETE.OBJECT", key, version, status, code)
+    beside.tell(request.environ, one)
 
 
 def _nameless(key: str, options: Delete) -> str:
