@@ -244,6 +244,7 @@ def test_signature_version_2_of_a_form(s3: Served, bucket: str) -> None:
         ({"x-amz-meta-more": "1"}, "AccessDenied", "Extra input fields: x-amz-meta-more"),
         ({"x-amz-security-token": "t"}, "InvalidToken", ""),
         ({"x-amz-copy-source": "a/b"}, "InvalidArgument", "x-amz-copy-source"),
+        ({"x-amz-checksum-crc99": "AAAAAA=="}, "InvalidRequest", "algorithm type"),
         ({"x-amz-meta-a": "1\r\n2"}, "InvalidArgument", "x-amz-meta-a"),
         ({"x-amz-meta-ä": "1"}, "InvalidArgument", ""),
         ({"tagging": "a=b"}, "MalformedXML", ""),

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gateway.modes import Gateway, WSGIApp
-from gateway.modes.s3 import bodies, cross_origin, diagnosis, errors, hoisted
+from gateway.modes.s3 import bodies, cross_origin, diagnosis, errors, hoisted, sums
 from gateway.modes.s3.auth import Authenticated, SignedRequest, authenticate, check_head
 from gateway.modes.s3.delivery.access_logs import Logged
 from gateway.modes.s3.operations import FORM, NOT_HERE, SIGNED_ONLY, TABLE, Handler, Operation
@@ -102,10 +102,7 @@ class S3Application:
         Raises S3Problem for a checksum that nobody would compare."""
         for name in names:
             if name.startswith("x-amz-checksum-"):
-                raise S3Problem(
-                    "InvalidRequest",
-                    "The algorithm type you specified in x-amz-checksum- header is invalid.",
-                )
+                raise sums.unknown_checksum()
             if name not in self._told and len(self._told) < _MOST_TOLD:
                 self._told.add(name)
                 log.warning("A write was sent with the header %s, which has no effect here.", name)

@@ -64,6 +64,13 @@ def several() -> S3Problem:
     )
 
 
+def unknown_checksum() -> S3Problem:
+    """Of one that nobody would compare."""
+    return S3Problem(
+        "InvalidRequest", "The algorithm type you specified in x-amz-checksum- header is invalid."
+    )
+
+
 _CUT = re.compile("[A-Za-z0-9+/]+")
 
 

@@ -22,7 +22,9 @@ from gateway.modes.s3 import parsing
 from gateway.modes.s3.auth import BY_NETWORK
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
+from gateway.modes.s3.sums import unknown_checksum
 from gateway.storage import IncompleteBody, InvalidRequest, Readable
+from gateway.storage.checksums import CHECKSUMS
 from gateway.web import http_fields
 from gateway.web.request_head import variable
 
@@ -38,6 +40,7 @@ _MOST = 256
 _FILENAME = "${filename}"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
+_CHECKSUM = "x-amz-checksum-"
 _AS_HEADERS = frozenset(
     {
         "cache-control",
@@ -54,10 +57,10 @@ _AS_HEADERS = frozenset(
         "x-amz-storage-class",
         "x-amz-tagging",
         "x-amz-website-redirect-location",
+        *(f"{_CHECKSUM}{name.lower()}" for name in CHECKSUMS),
     }
 )
 _AS_HEADERS_BY_PREFIX = (
-    "x-amz-checksum-",
     "x-amz-grant-",
     "x-amz-meta-",
     "x-amz-object-lock-",
@@ -164,6 +167,8 @@ def _as_headers(fields: Mapping[str, str]) -> list[tuple[str, str]]:
     for name, text in fields.items():
         if name in _AS_HEADERS or name.startswith(_AS_HEADERS_BY_PREFIX):
             found.append((name, text))
+        elif name.startswith(_CHECKSUM):
+            raise unknown_checksum()
         elif name.startswith("x-amz-") and name not in _OF_SIGNATURE:
             raise wrong(name, "An upload by a form has no such field.", text)
     for name, header in (("acl", "x-amz-acl"), ("tagging", "x-amz-tagging")):
