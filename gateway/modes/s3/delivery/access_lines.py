@@ -22,6 +22,7 @@ from gateway.telemetry.record import Record
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _PRINTABLE = "".join(chr(one) for one in range(0x20, 0x7F) if chr(one) != '"')
 _SECRET = re.compile(r"(?i)(?<![^&])(X-Amz-Signature|X-Amz-Security-Token|Signature)=[^&]*")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _TOTAL = re.compile(r"bytes [^/]*/([0-9]+)")
 
 _RESOURCES: Mapping[str, str] = {
@@ -34,6 +35,9 @@ _RESOURCES: Mapping[str, str] = {
     "GetBucketLogging": "LOGGING_STATUS",
     "GetBucketPolicy": "BUCKETPOLICY",
     "GetObjectAcl": "ACL",
+    "GetObjectLegalHold": "OBJECT_LOCK_LEGALHOLD",
+    "GetObjectLockConfiguration": "OBJECT_LOCK_CONFIGURATION",
+    "GetObjectRetention": "OBJECT_LOCK_RETENTION",
     "GetObjectTagging": "OBJECT_TAGGING",
     "ListMultipartUploads": "UPLOADS",
     "ListObjectVersions": "BUCKETVERSIONS",
@@ -41,6 +45,9 @@ _RESOURCES: Mapping[str, str] = {
     "ListParts": "UPLOAD",
     "PutBucketLogging": "LOGGING_STATUS",
     "PutBucketPolicy": "BUCKETPOLICY",
+    "PutObjectLegalHold": "OBJECT_LOCK_LEGALHOLD",
+    "PutObjectLockConfiguration": "OBJECT_LOCK_CONFIGURATION",
+    "PutObjectRetention": "OBJECT_LOCK_RETENTION",
     "PutObjectTagging": "OBJECT_TAGGING",
     "DeleteBucketPolicy": "BUCKETPOLICY",
     "DeleteObjectTagging": "OBJECT_TAGGING",
@@ -177,9 +184,11 @@ def operation(record: Record) -> str:
     if name.startswith("Website"):
         return f"WEBSITE.{name.removeprefix('Website').upper()}.OBJECT"
     resource = _RESOURCES.get(name)
+    if record.method == "OPTIONS":
+        resource = "PREFLIGHT"
     if resource is None:
-        usual = "OBJECT" if record.key else "BUCKET"
-        resource = _SELECTORS.get(name, usual).upper().replace("-", "_")
+        selector = _SELECTORS.get(name, "OBJECT" if record.key else "BUCKET")
+        resource = _CAMEL.sub("_", selector).upper().replace("-", "_")
     return f"REST.{_VERBS.get(name, record.method if record.method.isalpha() else '-')}.{resource}"
 
 
