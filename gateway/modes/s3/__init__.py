@@ -67,7 +67,7 @@ class WebsiteMode:
     def operations(self) -> Collection[str]:
         from gateway.modes.s3.website import OPERATIONS
 
-        return OPERATIONS
+        return OPERATIONS.values()
 
 
 @hookimpl

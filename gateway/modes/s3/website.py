@@ -41,7 +41,7 @@ from gateway.modes.s3.resources import objects
 from gateway.storage import NOTHING, BytesBody, Get, StorageError
 from gateway.web import request_head
 
-OPERATIONS = ("WebsiteGet", "WebsiteHead")
+OPERATIONS = {"GET": "WebsiteGet", "HEAD": "WebsiteHead"}
 _METHODS = {"GET": objects.get_object, "HEAD": objects.head_object}
 
 
@@ -55,7 +55,7 @@ class WebsiteApplication(S3Application):
         request = S3Request(environ, self.gateway, bucket)
         request.query = NOTHING
         record = environ["gateway.record"]
-        record.operation = f"Website{request.method.capitalize()}"
+        record.operation = OPERATIONS.get(request.method, "")
         record.sid, record.key = bucket, request.key
         if request.method == "OPTIONS":
             return cross_origin.preflight(request)
