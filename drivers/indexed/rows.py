@@ -19,7 +19,7 @@ log = logging.getLogger("gateway.engine")
 # versions
 
 _OBJECT = f"SELECT {COLUMNS} FROM objects WHERE service = ? AND key = ?"
-_VERSION = re.compile("[0-9a-f]{32}")
+_VERSION = re.compile("[0-9A-Za-z]{26,64}")
 _VERSIONS = f"SELECT {COLUMNS}, marker FROM versions WHERE service = ? AND key = ?"
 
 
@@ -29,6 +29,8 @@ def new_version(sequence: int) -> str:
 
 
 def is_version(text: str) -> bool:
+    """Of the form of a version's name, here or at another server whose objects came here: who
+    still has that name is told that there is no such version."""
     return _VERSION.fullmatch(text) is not None
 
 

@@ -20,9 +20,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
-from gateway.common.sigv4 import ChunkSigner
+from gateway.common.sigv4 import UNSIGNED, ChunkSigner
 from gateway.modes.s3 import sums
 from gateway.modes.s3.auth import SIGNED_CHUNKS, UNSIGNED_CHUNKS_TRAILER
 from gateway.modes.s3.chunked import ChunkedReader, trailer_names
@@ -118,6 +119,10 @@ def _plain(request: S3Request, payload: str, limit: int) -> Body:
     digests = content_md5(request)
     if _HEX.fullmatch(payload):
         digests["SHA256"] = encode(bytes.fromhex(payload))
+    elif payload not in ("", UNSIGNED):
+        computed = "" if size else sha256(b"").hexdigest()
+        digests = {"ClientComputedContentSHA256": payload, "S3ComputedContentSHA256": computed}
+        raise S3Problem("XAmzContentSHA256Mismatch", **digests)
     source: Readable = request.environ["wsgi.input"] if size else BytesBody(b"")
     return Body(source, size, NOTHING, digests)
 
