@@ -321,6 +321,76 @@ DOCUMENTS: dict[str, Callable[[str], str]] = {
             ),
         ),
     ),
+    "PutBucketTagging": lambda text: within(
+        "Tagging", within("TagSet", within("Tag", within("Key", text), within("Value", text)))
+    ),
+    "PutBucketEncryption": lambda text: within(
+        "ServerSideEncryptionConfiguration",
+        within(
+            "Rule",
+            within(
+                "ApplyServerSideEncryptionByDefault",
+                within("SSEAlgorithm", text),
+                within("KMSMasterKeyID", text),
+            ),
+            within("BlockedEncryptionTypes", within("EncryptionType", text)),
+        ),
+    ),
+    "PutBucketLifecycleConfiguration": lambda text: within(
+        "LifecycleConfiguration",
+        within(
+            "Rule",
+            within("Filter", within("Prefix", text)),
+            within("Status", "Enabled"),
+            *(
+                within(action, within(name, text))
+                for action, name in (
+                    ("Expiration", "Date"),
+                    ("NoncurrentVersionExpiration", "NoncurrentDays"),
+                    ("AbortIncompleteMultipartUpload", "DaysAfterInitiation"),
+                )
+            ),
+        ),
+    ),
+    "PutObjectLockConfiguration": lambda text: within(
+        "ObjectLockConfiguration",
+        within("ObjectLockEnabled", "Enabled"),
+        within(
+            "Rule",
+            within("DefaultRetention", within("Mode", "GOVERNANCE"), within("Days", text)),
+        ),
+    ),
+    "PutObjectRetention": lambda text: within(
+        "Retention", within("Mode", "GOVERNANCE"), within("RetainUntilDate", text)
+    ),
+    "PutObjectLegalHold": lambda text: within("LegalHold", within("Status", text)),
+    "PutBucketNotificationConfiguration": lambda text: within(
+        "NotificationConfiguration",
+        within(
+            "QueueConfiguration",
+            *(within(name, text) for name in ("Id", "Queue", "Event")),
+            within("Filter", within("S3Key", within("FilterRule", within("Name", text)))),
+        ),
+    ),
+    "PutBucketLogging": lambda text: within(
+        "BucketLoggingStatus",
+        within("LoggingEnabled", within("TargetBucket", text), within("TargetPrefix", text)),
+    ),
+    "PutBucketOwnershipControls": lambda text: within(
+        "OwnershipControls", within("Rule", within("ObjectOwnership", text))
+    ),
+    "PutPublicAccessBlock": lambda text: within(
+        "PublicAccessBlockConfiguration", within("BlockPublicAcls", text)
+    ),
+    "PutBucketPolicy": lambda text: text,
+    "PutBucketRequestPayment": lambda text: within(
+        "RequestPaymentConfiguration", within("Payer", text)
+    ),
+    "PutBucketAccelerateConfiguration": lambda text: within(
+        "AccelerateConfiguration", within("Status", text)
+    ),
+    "PutBucketAbac": lambda text: within("AbacStatus", within("Status", text)),
+    "RestoreObject": lambda text: within("RestoreRequest", within("Days", text)),
     "PutBucketAcl": acl,
     "PutObjectAcl": acl,
 }
