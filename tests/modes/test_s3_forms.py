@@ -204,20 +204,44 @@ def test_anybody_may_where_the_bucket_lets(s3: Served, bucket: str) -> None:
     assert post(s3, bucket, wrong).code() == "InvalidArgument"
 
 
-def test_signature_version_2_of_a_form(s3: Served, bucket: str) -> None:
+def by_version_2(bucket: str) -> dict[str, str]:
     document = {
         "expiration": "2100-01-01T00:00:00Z",
         "conditions": [{"bucket": bucket}, {"key": "k"}],
     }
     text = b64encode(json.dumps(document).encode()).decode()
     made = b64encode(hmac.digest(b"secret of main-key", text.encode(), "sha1")).decode()
-    fields = {"key": "k", "AWSAccessKeyId": "main-key", "policy": text, "signature": made}
+    return {"key": "k", "AWSAccessKeyId": "main-key", "policy": text, "signature": made}
+
+
+def test_signature_version_2_of_a_form(s3: Served, bucket: str) -> None:
+    fields = by_version_2(bucket)
     assert post(s3, bucket, form(fields)).status == 204
-    assert post(s3, bucket, form({**fields, "signature": made[::-1]})).code() == (
+    assert post(s3, bucket, form({**fields, "signature": fields["signature"][::-1]})).code() == (
         "SignatureDoesNotMatch"
     )
     del fields["signature"]
     assert b"<ArgumentName>signature<" in post(s3, bucket, form(fields)).body
+
+
+def test_rules_know_a_form_and_how_it_is_signed(s3: Served, bucket: str) -> None:
+    def denied(key: str, operator: str, value: str) -> None:
+        statement = {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:PutObject",
+            "Resource": f"arn:aws:s3:::{bucket}/*",
+            "Condition": {operator: {f"s3:{key}": value}},
+        }
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        s3.client().put_bucket_policy(Bucket=bucket, Policy=document)
+
+    fourth, second = form(signed(s3, bucket)), form(by_version_2(bucket))
+    denied("authType", "StringNotEquals", "POST")
+    assert [post(s3, bucket, one).status for one in (fourth, second)] == [204, 204]
+    assert refused(s3.client().put_object, Bucket=bucket, Key="k")[1] == "AccessDenied"
+    denied("signatureversion", "StringEquals", "AWS")
+    assert [post(s3, bucket, one).status for one in (fourth, second)] == [204, 403]
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,10 @@ def auth_type(question: Question) -> Sequence[str]:
 
 
 def signature_version(question: Question) -> Sequence[str]:
-    return ("AWS4-HMAC-SHA256",) if auth_type(question) else ()
+    signed = auth_type(question)
+    if signed == ("POST",) and question.facts.header("x-amz-algorithm") is None:
+        return ("AWS",)  # version 2, which forms may have
+    return ("AWS4-HMAC-SHA256",) if signed else ()
 
 
 def signature_age(question: Question) -> Sequence[str]:

@@ -165,11 +165,11 @@ def fold(request: S3Request, fields: Mapping[str, str]) -> None:
 def _as_headers(fields: Mapping[str, str]) -> list[tuple[str, str]]:
     found = []
     for name, text in fields.items():
-        if name in _AS_HEADERS or name.startswith(_AS_HEADERS_BY_PREFIX):
+        if name in _AS_HEADERS or name in _OF_SIGNATURE or name.startswith(_AS_HEADERS_BY_PREFIX):
             found.append((name, text))
         elif name.startswith(_CHECKSUM):
             raise unknown_checksum()
-        elif name.startswith("x-amz-") and name not in _OF_SIGNATURE:
+        elif name.startswith("x-amz-"):
             raise wrong(name, "An upload by a form has no such field.", text)
     for name, header in (("acl", "x-amz-acl"), ("tagging", "x-amz-tagging")):
         if name in fields:
@@ -177,6 +177,8 @@ def _as_headers(fields: Mapping[str, str]) -> list[tuple[str, str]]:
                 raise wrong(name, f"The form has {name} and {header}.", fields[name])
             text = fields[name]
             found.append((header, _tags(text) if name == "tagging" else text))
+    if "signature" in fields:  # of version 2: rules ask how a request is signed
+        found.append(("x-amz-signature", fields["signature"]))
     return found
 
 
