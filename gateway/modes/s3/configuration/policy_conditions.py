@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from gateway.access.actions import OBJECT_ACTIONS
+from gateway.access.actions import OBJECT_ACTIONS, OF_PREFIX
 from gateway.access.rules import UNKNOWN, Question
 from gateway.modes.s3.configuration import policy_operators
 from gateway.modes.s3.configuration.policy_actions import words
@@ -20,6 +20,8 @@ from gateway.modes.s3.configuration.policy_keys import Asked, find, value_of
 from gateway.modes.s3.configuration.policy_operators import Matches, Operator
 from gateway.modes.s3.configuration.policy_problems import Place, malformed
 from gateway.modes.s3.configuration.policy_text import Values
+
+_WITH_KEYS = OBJECT_ACTIONS | OF_PREFIX
 
 Quantifier = Literal["", "ForAllValues", "ForAnyValue"]
 
@@ -39,8 +41,8 @@ class Condition:
     def __call__(self, question: Question) -> bool:
         if question.facts is UNKNOWN:
             return self.denies
-        if self.asked.key.late and question.key is None and question.action in OBJECT_ACTIONS:
-            return not self.denies  # of some object it may hold
+        if self.asked.key.late and question.key is None and question.action in _WITH_KEYS:
+            return not self.denies  # for some key it may hold
         found = self.asked.key.read(question)
         if not found and self.asked.key.sure:
             return self.denies

@@ -19,9 +19,9 @@ from gateway.modes.s3.configuration.policy_text import Values
 
 
 class Key(NamedTuple):
-    """`words`: those of S3 for which it may be asked; None: all. `late`: it is known when a
-    request was read, or its object was looked at. `sure`: each request has it, so where it is
-    missing it is unknown."""
+    """`words`: those of S3 for which it may be asked; None: all. `late`: it is known when it is
+    known for which key it is asked, or when a document was read. `sure`: each request has it,
+    so where it is missing it is unknown."""
 
     read: Read
     words: frozenset[str] | None = None
@@ -139,7 +139,7 @@ KEYS: Mapping[str, Key] = {
         facts.header("x-amz-object-lock-retain-until-date"), _LOCKS, late=True
     ),
     "s3:objectcreationoperation": Key(facts.creates, _PUTS),
-    "s3:prefix": Key(facts.prefix, _LISTS),
+    "s3:prefix": Key(facts.prefix, _LISTS, late=True),
     "s3:requestobjecttagkeys": Key(facts.requested_tags, _TAGS, late=True),
     "s3:signatureage": Key(facts.signature_age),
     "s3:signatureversion": Key(facts.signature_version),
