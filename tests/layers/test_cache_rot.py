@@ -70,6 +70,8 @@ def test_a_bit_that_flips_on_the_way_is_never_complete_nor_kept(
     cached: Opening, site: Site, size: int, named: str
 ) -> None:
     """Without a checksum the ETag tells, where it is an MD5."""
+    if named == "MD5":
+        site.origin.alter = lambda info: replace(info, checksums=NOTHING)
     site.origin.has("k", noise(size), checksums={} if named == "MD5" else {named: ""})
     cache, said = cached(), {"checksums": NOTHING} if named == "MD5" else {}
     for at in (size - 1, 5):
