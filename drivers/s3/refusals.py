@@ -137,7 +137,7 @@ def _denied(it: Refusal) -> StorageError:
     if it.code in ("", "AccessDenied"):
         if about.sealed and about.reads:
             return WrongKey("That is not the key it was encrypted with.", key=about.key, given=True)
-        if about.version is not None and not about.reads and "protect" in it.message.lower():
+        if not about.reads and "protected" in it.message.lower():
             return Protected(key=about.key)
     what = f" ({it.code})" if it.code else ""
     return OriginDenied(

@@ -54,9 +54,9 @@ def account(url: str, **options: Any) -> S3:
     return S3(endpoint_url=url, access_key=Secret(KEY), secret_key=Secret(SECRET), **options)
 
 
-def opened_bucket(context: Context, **options: Any) -> S3:
+def opened_bucket(context: Context, *, locked: bool = False, **options: Any) -> S3:
     """A bucket of the upstream whose URL is in the folder: the same for all who open that
-    folder and service, made when it is not there."""
+    folder and service, made when it is not there. `locked`: with object lock."""
     assert context.folder is not None
     url = (context.folder / URL).read_text("utf-8")
     name = "kit-" + sha256(f"{context.folder} {context.sid}".encode()).hexdigest()[:40]
@@ -65,9 +65,12 @@ def opened_bucket(context: Context, **options: Any) -> S3:
     buckets = whole.find(Buckets)
     assert buckets is not None
     with suppress(AlreadyExists):
-        buckets.create(name)
+        if not locked:
+            buckets.create(name)
     store = account(url, bucket=name, **options)
     store.open(context)
+    if locked:
+        store.ask("PUT", None, headers={"x-amz-bucket-object-lock-enabled": "true"})
     whole.close()
     return store
 

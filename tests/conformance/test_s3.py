@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from gateway.testing.conformance import (
     IsolationConformance,
     ListingConformance,
     MultipartConformance,
+    ProtectionConformance,
     StoreConformance,
 )
 from tests.conformance.s3_upstream import URL, account, gateway_upstream, opened_bucket
@@ -43,6 +44,32 @@ class TestS3(StoreConformance):
 
     def open(self, context: Context) -> Store:
         return opened_bucket(context)
+
+
+OTHERWISE: Mapping[str, str] = {
+    "test_without_versions_a_protected_object_is_neither_deleted_nor_replaced": (
+        "a bucket with object lock keeps versions"
+    ),
+    "test_a_retention_that_is_over_keeps_nothing": "S3 takes no retention that is over",
+    "test_an_upload_in_parts_has_what_it_is_completed_with": (
+        "S3 takes an upload's protection when it begins"
+    ),
+}
+
+
+class TestObjectLock(ProtectionConformance):
+    tells_existed = exact_times = False
+    forgets = TestS3.forgets
+    lacks = TestS3.lacks - {"Protects", "protection"}
+
+    @pytest.fixture(autouse=True)
+    def _as_s3_has_it(self, request: pytest.FixtureRequest) -> None:
+        reason = OTHERWISE.get(request.node.originalname)
+        if reason is not None:
+            pytest.skip(reason)
+
+    def open(self, context: Context) -> Store:
+        return opened_bucket(context, locked=True)
 
 
 class TestBelowAPrefix(

@@ -96,7 +96,6 @@ _SPEAKING = (
     InvalidRequest,
     Unsupported,
     Conflict,
-    Protected,
     Unavailable,
     Full,
     Corrupt,
@@ -127,6 +126,8 @@ def message_of(error: StorageError | S3Problem) -> str:
     code = code_of(error)
     if isinstance(error, BadDigest):
         return TABLE[code][1] if not error.kept else _wrong_sum(error)
+    if isinstance(error, Protected):
+        return "Access Denied because object protected by object lock."
     if isinstance(error, _SPEAKING) and error.message and code not in _WORDED:
         return error.message
     return TABLE[code][1]
@@ -137,7 +138,7 @@ def _wrong_sum(error: BadDigest) -> str:
 
 
 def _advice(error: StorageError) -> Mapping[str, str]:
-    if code_of(error) in _WORDED and error.message:
+    if (code_of(error) in _WORDED or isinstance(error, Protected)) and error.message:
         return {"Advice": error.message}
     return {}
 
