@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from gateway.common.xml import carries
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
@@ -9,6 +11,7 @@ from gateway.modes.s3.wire import whole_number
 from gateway.storage.paging import LIMIT
 
 _LARGEST = 2**31 - 1
+_NEGATIVE = re.compile("-[0-9]+")
 
 
 def number(request: S3Request, name: str, default: int = LIMIT, most: int = LIMIT) -> int:
@@ -27,7 +30,9 @@ def _number(name: str, text: str) -> int:
     if found is None:
         raise S3Problem(
             "InvalidArgument",
-            f"Provided {name} not an integer or within integer range",
+            f"Argument {name} must be an integer between 0 and {_LARGEST}"
+            if _NEGATIVE.fullmatch(text)
+            else f"Provided {name} not an integer or within integer range",
             ArgumentName=name,
             ArgumentValue=text,
         )
