@@ -312,21 +312,21 @@ NAMES = (
 )  # fmt: skip
 
 
+SIGNING = frozenset({"policy", "bucket", "key", *AUTH, "x-amz-signature"})
+
+
 def test_no_field_is_a_mistake_of_ours(s3: Served, bucket: str) -> None:
-    """Whatever it says: allowed by the policy, and in a form that anybody may send."""
+    """Whatever it says: in a form that is signed what signs, in one of anybody the others."""
     s3.client().put_bucket_acl(Bucket=bucket, ACL="public-read-write")
     app = wrapped(S3Mode().app(s3.gateway))
+    nasty = [text.encode() for text in ("\0", "a\r\nb", *TEXTS)]
     for name in NAMES:
-        for text in ("", "\0", "a\r\nb", "\ud800".encode("utf-8", "surrogatepass"), *TEXTS):
-            for fields in (
-                by_hand(allowing(bucket, ["starts-with", f"${name}", ""])),
-                {"key": "k"},
-            ):
-                given = {**fields, name: "TEXT"}
-                sent = text if isinstance(text, bytes) else text.encode()
-                body = form(given).replace(b"TEXT", sent)
-                status = asked(app, bucket, body)
-                assert 200 <= status < 500, (name, text)
+        plain = {"key": "k"}
+        if name in SIGNING:
+            plain = by_hand(allowing(bucket, ["starts-with", f"${name}", ""]))
+        body = form({**plain, name: "TEXT"})
+        for text in ("\ud800".encode("utf-8", "surrogatepass"), *nasty):
+            assert 200 <= asked(app, bucket, body.replace(b"TEXT", text)) < 500, (name, text)
 
 
 def asked(app: WSGIApp, bucket: str, body: bytes) -> int:
@@ -477,7 +477,7 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=30)
 @given(JSON)
 def test_no_policy_makes_the_parser_fail_otherwise(document: object) -> None:
     with pytest.raises(S3Problem):
