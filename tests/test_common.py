@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 from defusedxml import ElementTree
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from gateway.common import looking, words, xml
 from gateway.common.steady import Steady
+from gateway.storage import BytesBody, pieces
 
 many = settings(deadline=None, max_examples=300)
 
@@ -176,3 +178,26 @@ def test_that_nobody_may_look_is_no_answer(
     monkeypatch.setattr(Path, "stat", refuse)
     with pytest.raises(PermissionError):
         look(tmp_path)
+
+
+# bodies
+
+
+class Cut(bytes):
+    """It counts what is cut out of it, and of what that gave."""
+
+    total: ClassVar[int] = 0
+
+    def __getitem__(self, at: Any) -> Any:
+        piece = Cut(super().__getitem__(at))
+        Cut.total += len(piece)
+        return piece
+
+
+def test_a_body_of_bytes_is_copied_once_in_whatever_pieces_it_is_read() -> None:
+    data = Cut(bytes(range(250)) * 40)
+    assert BytesBody(data).read() is data and Cut.total == 0
+    body = BytesBody(data)
+    assert b"".join(pieces(body, 100)) == data
+    assert Cut.total == len(data)
+    assert (body.read(), body.data) == (b"", b"")

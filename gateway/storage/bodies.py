@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Protocol
 
 PIECE = 256 * 1024
@@ -21,15 +21,17 @@ class Readable(Protocol):
 
 @dataclass(slots=True, eq=False)
 class BytesBody:
-    """A body that is already bytes: `data` is what has not been read."""
+    """A body that is already bytes: all of `data`, until something was read."""
 
     data: bytes
+    _at: int = field(default=0, init=False, repr=False)
 
     def read(self, size: int = PIECE, /) -> bytes:
-        if size >= len(self.data):
-            piece, self.data = self.data, b""
-            return piece
-        piece, self.data = self.data[:size], self.data[size:]
+        at, data = self._at, self.data
+        piece = data[at : at + size] if at or size < len(data) else data
+        self._at = at + len(piece)
+        if self._at == len(data):
+            self.data, self._at = b"", 0
         return piece
 
     def close(self) -> None:
