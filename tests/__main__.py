@@ -22,6 +22,9 @@ from gateway.common.cpu_quota import usable_processors
 
 PYTHON = sys.executable
 MEMORY = Path("/dev/shm")
+SHARED_OUT = ("--dist", "worksteal")
+"""Each worker has a stretch of all tests, so few start the same gateway, and those that wait for
+processes are run beside those that compute."""
 ROOM = 6 << 30
 """Bytes that a run may take there, with plenty to spare."""
 
@@ -34,7 +37,7 @@ def steps(arguments: list[str]) -> list[list[str]]:
         [PYTHON, "-m", "ruff", "format", "--check", "."],
         [PYTHON, "-m", "ruff", "check", "."],
         [PYTHON, "-m", "mypy"],
-        [PYTHON, "-m", "pytest", "-n", workers, *arguments],
+        [PYTHON, "-m", "pytest", "-n", workers, *SHARED_OUT, *arguments],
     ]
 
 

@@ -459,8 +459,10 @@ def _seen(port: int, trusted: Path, name: str, workers: set[bytes]) -> int:
 
 @posix
 @real
-@BOTH
-@SEVERAL
+@pytest.mark.parametrize(
+    ("kind", "several"),
+    [("granian", False), ("granian", True), ("waitress", True)],  # of one, waitress does the same
+)
 def test_a_certificate_is_replaced_under_load(tmp_path: Path, kind: str, several: bool) -> None:
     """And one that cannot be used is not, and said."""
     first, zone = made(tmp_path, "first.test"), made(tmp_path, "*.zone.test")

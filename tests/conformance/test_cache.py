@@ -21,8 +21,10 @@ from gateway.testing.conformance import (
     Conformance,
     CopyingConformance,
     DeletingConformance,
+    KeysConformance,
     LabelsConformance,
     MultipartConformance,
+    PropertiesConformance,
     ReadingConformance,
     StoreConformance,
     WritingConformance,
@@ -62,7 +64,23 @@ class _Cached(Conformance):
 
 
 class CacheConformance(_Cached, StoreConformance):
-    """All of the kit."""
+    """All of the kit: what passes through the cache, too."""
+
+
+class Touched(
+    _Cached,
+    ReadingConformance,
+    KeysConformance,
+    WritingConformance,
+    DeletingConformance,
+    PropertiesConformance,
+    ConditionsConformance,
+    CopyingConformance,
+    MultipartConformance,
+    CompletingConformance,
+    LabelsConformance,
+):
+    """What a cache has a hand in, for stores whose own tests have all of the kit."""
 
 
 class TestOnDiskOverLocal(CacheConformance):
@@ -80,24 +98,13 @@ class TestInMemoryOverMemory(CacheConformance):
         return Memory(keep_versions="off")
 
 
-class TestOnDiskOverFiles(CacheConformance):
+class TestOnDiskOverFiles(Touched):
     lacks = NEVER
 
     def behind(self, folder: Path, sid: str) -> Store:
         root = folder / f"{sid}-files"
         root.mkdir(exist_ok=True)
         return FileSystem(url=f"file://{root}", metadata="sidecar")
-
-
-@pytest.mark.usefixtures("seconds")
-class TestOnDiskOverFilesInMemory(CacheConformance):
-    """fsspec's `memory://`."""
-
-    processes = flat_memory = False
-    lacks = NEVER
-
-    def behind(self, folder: Path, sid: str) -> Store:
-        return FileSystem(url=f"memory://{folder}/{sid}", metadata="sidecar")
 
 
 class TestInMemoryOverPlainFiles(
@@ -144,7 +151,7 @@ class TestBelowAPath(
         store.source.source.close()
 
 
-class TestOnDiskOverS3(CacheConformance):
+class TestOnDiskOverS3(Touched):
     tells_existed = exact_times = False
     forgets = test_s3.TestS3.forgets
     lacks = test_s3.TestS3.lacks

@@ -39,7 +39,7 @@ from tests.e2e.crash_model import PREFIX, Model, Write, body, tag_of
 from tests.e2e.raw import Answer, eventually, log_of, signed
 from tests.e2e.test_operations import TWO_WORKERS, kill, started, stop
 
-ROUNDS = int(os.environ.get("GATEWAY_CRASH_ROUNDS", "10"))
+ROUNDS = int(os.environ.get("GATEWAY_CRASH_ROUNDS", "6"))
 WRITERS, KEYS = 6, 5
 DAY = 24 * 3_600_000
 COPIED = "copied"

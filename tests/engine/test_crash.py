@@ -36,7 +36,7 @@ from gateway.storage import (
 pytestmark = pytest.mark.usefixtures("processes")
 
 ROOT = Path(__file__).parents[2]
-ROUNDS = int(os.environ.get("GATEWAY_CRASH_ROUNDS", "6"))
+ROUNDS = int(os.environ.get("GATEWAY_CRASH_ROUNDS", "4"))
 
 
 def opened(folder: Path) -> Local:
