@@ -73,6 +73,8 @@ SettingAction = Literal[
 ObjectAction = Literal[
     "read",
     "read-version",
+    "read-attributes",
+    "read-version-attributes",
     "read-tags",
     "read-version-tags",
     "read-acl",
@@ -126,6 +128,7 @@ where one of them cannot be read."""
 
 OF_VERSION: Mapping[Action, Action] = {
     "read": "read-version",
+    "read-attributes": "read-version-attributes",
     "read-tags": "read-version-tags",
     "read-acl": "read-version-acl",
     "write-tags": "write-version-tags",
@@ -150,6 +153,8 @@ READING: Actions = frozenset(
     (
         "read",
         "read-version",
+        "read-attributes",
+        "read-version-attributes",
         "read-tags",
         "read-version-tags",
         "read-retention",

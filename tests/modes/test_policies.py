@@ -414,6 +414,7 @@ SOURCE = {"CopySource": {"Bucket": "bucket", "Key": "shared/a"}}
 ALSO: dict[str, set[str]] = {
     "CopyObject": {"read", "read-version"},
     "UploadPartCopy": {"read", "read-version"},
+    "GetObjectAttributes": {"read"},
 }
 """What else a call needs, that the table says `Access` asks for by itself."""
 

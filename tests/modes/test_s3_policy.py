@@ -266,6 +266,15 @@ def test_requested_tags_are_those_of_header_and_document(s3: Served, bucket: str
         assert may(s3, "put_object_tagging", **here, Tagging=tags) is (value == "open")
 
 
+def test_attributes_need_a_word_of_their_own(s3: Served, filled: str) -> None:
+    asked: dict[str, Any] = {"Bucket": filled, "Key": "open/a", "ObjectAttributes": ["ETag"]}
+    for words, allowed in ((["s3:GetObject"], False), (["s3:GetObject*"], True)):
+        put_policy(s3, filled, statement(words, arns(filled, "*")))
+        assert may(s3, "get_object_attributes", **asked) is allowed
+    put_policy(s3, filled, statement("s3:GetObjectAttributes", arns(filled, "*"), Effect="Deny"))
+    assert not may(s3, "get_object_attributes", "main-key", **asked)
+
+
 def test_a_copys_source_is_one_condition_and_its_bucket_another(s3: Served, filled: str) -> None:
     target = f"{filled}-copies"
     s3.client().create_bucket(Bucket=target)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.access.actions import ALL
+from gateway.config import ConfigurationError, load
 from gateway.modes.s3 import operations
 from gateway.modes.s3.configuration import policy
 from gateway.modes.s3.configuration.policy_actions import OF_BUCKET, OF_OBJECT, WORDS
@@ -184,3 +185,13 @@ def test_every_action_of_an_operation_has_a_word() -> None:
     assert asked <= said
     assert not OF_BUCKET & OF_OBJECT
     assert ALL - said == {"admin", "flush", "read-changes", "read-requests", "read-stats"}
+
+
+def test_a_declared_policy_that_is_none_is_said_at_the_start() -> None:
+    tables = {
+        "server": {"memory": True},
+        "services": {"bucket": {"driver": "memory", "settings": {"policy": '{"Statement": [[]]}'}}},
+    }
+    where = r"services\.bucket\.settings\.policy: .*Statement is empty! \(Statement\)"
+    with pytest.raises(ConfigurationError, match=where):
+        load(tables=tables, environ={})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -75,6 +76,29 @@ def test_what_a_bucket_keeps_it_keeps_through_both(api: Served, s3: Any, folder:
     gone = api.call("deletefile", method="POST", sid="locked", path="k", version=version)
     assert gone.status == 403
     assert api.call("getfile", sid="locked", path="k").body == b"data"
+
+
+def test_what_a_policy_says_holds_through_both(api: Served, s3: Any, folder: str) -> None:
+    for name in ("open", "shut"):
+        s3.put_object(Bucket="files", Key=f"{folder}{name}", Body=b"data", Tagging=f"is={name}")
+    about = {"Effect": "Deny", "Principal": "*", "Resource": f"arn:aws:s3:::files/{folder}*"}
+    shut = {"StringEquals": {"s3:ExistingObjectTag/is": "shut"}}
+    there = {"IpAddress": {"aws:SourceIp": "127.0.0.0/8"}}
+    statements = [
+        {**about, "Action": "s3:GetObject", "Condition": shut},
+        {**about, "Action": "s3:DeleteObject", "Condition": there},
+    ]
+    s3.put_bucket_policy(Bucket="files", Policy=json.dumps({"Statement": statements}))
+    try:
+        found = [
+            api.call("getfile", sid="files", path=f"{folder}{name}").status
+            for name in ("open", "shut")
+        ]
+        gone = api.call("deletefile", method="POST", sid="files", path=f"{folder}open")
+    finally:
+        s3.delete_bucket_policy(Bucket="files")
+    assert (found, gone.status) == ([200, 403], 403)
+    assert api.call("getfile", sid="files", path=f"{folder}shut").body == b"data"
 
 
 def test_versions_are_the_same(api: Served, s3: Any, folder: str) -> None:

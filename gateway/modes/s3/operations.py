@@ -403,7 +403,7 @@ TABLE: tuple[Operation, ...] = (
         "GetObjectAttributes",
         "GET",
         "object",
-        "read",
+        "read-attributes",
         objects.get_object_attributes,
         ("attributes",),
     ),

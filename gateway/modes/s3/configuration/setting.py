@@ -12,10 +12,11 @@ T = TypeVar("T")
 
 
 class Refused(ValueError):
-    """A document that S3 refuses: `problem` says how."""
+    """A document that S3 refuses: `problem` says how, and perhaps where (`Detail`)."""
 
     def __init__(self, problem: S3Problem) -> None:
-        super().__init__(str(problem))
+        place = problem.extra.get("Detail")
+        super().__init__(f"{problem} ({place})" if place else str(problem))
         self.problem = problem
 
 

@@ -240,5 +240,6 @@ def get_object_attributes(request: S3Request) -> Reply:
     after = parameters.header_number(request, "x-amz-part-number-marker", 0, headers.MOST_PARTS)
     want = Get(version=request.version, encryption=encryption.for_reading(request))
     info = access.stat(request.key, want)
+    access.require_of("read-attributes", info, want.version)
     said = [("last-modified", replies.http_date(info.modified)), *replies.version(info)]
     return xml(documents.attributes(info, wanted, after, limit), headers=said)
