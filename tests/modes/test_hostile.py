@@ -397,6 +397,10 @@ DOCUMENTS: dict[str, Callable[[str], str]] = {
 """An operation's document, with a text where texts go."""
 
 
+LARGE = ("DeleteObjects", "CompleteMultipartUpload", "PutBucketPolicy")
+"""Those with a limit, or a reader, of their own: the others are read alike."""
+
+
 def test_every_operation_with_a_document_is_here() -> None:
     assert {one.name for one in TABLE if one.body} - {"PutObject", "UploadPart"} == set(DOCUMENTS)
 
@@ -407,8 +411,9 @@ def test_no_document_of_s3_is_a_mistake_of_ours(gateway: Hostile, name: str) -> 
     base = base_of(gateway, operation)
     deep = within("Key", "<a>" * 90_000 + "</a>" * 90_000)
     many = "<a/>" * 300_000
-    odd = ("&#xD800;", "&#0;", "&#x1;", "&#xFFFE;", "&nbsp;", "<![CDATA[]]>", deep, many)
-    for text in (*(escape(text) for text in TEXTS), *odd):
+    odd = ("&#xD800;", "&#0;", "&#x1;", "&#xFFFE;", "&nbsp;", "<![CDATA[]]>")
+    large = (deep, many) if name in LARGE else ()
+    for text in (*(escape(text) for text in TEXTS), *odd, *large):
         body = DOCUMENTS[name](text).encode()
         digest = b64encode(hashlib.md5(body).digest()).decode()
         answer = base.ask(gateway, body=body, headers={"HTTP_CONTENT_MD5": digest})
