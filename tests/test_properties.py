@@ -24,7 +24,7 @@ from gateway.storage import (
 )
 from tests.code_blocks import ROOT
 
-OF_A_PUT = {"size", "checksums", "checksum_type", "digests", "conditions"}
+OF_A_PUT = {"size", "checksums", "checksum_type", "digests", "conditions", "cause"}
 """Of its body, and of the moment."""
 OF_AN_OBJECT = {
     *("key", "size", "etag", "modified", "version"),
