@@ -250,9 +250,9 @@ def test_a_canned_list_on_a_bucket(s3: Served, bucket: str) -> None:
     assert s3.raw("GET", f"/{bucket}/k", key="").status == 403
     grants = client.get_bucket_acl(Bucket=bucket)["Grants"]
     assert [(one["Grantee"].get("URI"), one["Permission"]) for one in grants] == [
-        (None, "FULL_CONTROL"),
         (ALL_USERS, "READ"),
         (ALL_USERS, "WRITE"),
+        (None, "FULL_CONTROL"),
     ]
     client.put_bucket_acl(Bucket=bucket, ACL="private")
     assert s3.raw("GET", f"/{bucket}", key="").status == 403
@@ -408,16 +408,16 @@ def test_lists_for_services_of_aws_are_kept(s3: Served, bucket: str) -> None:
     client.put_bucket_acl(Bucket=bucket, ACL="log-delivery-write")
     found = client.get_bucket_acl(Bucket=bucket)
     assert [(one["Grantee"].get("URI"), one["Permission"]) for one in found["Grants"]] == [
-        (None, "FULL_CONTROL"),
         (LOG_DELIVERY, "WRITE"),
         (LOG_DELIVERY, "READ_ACP"),
+        (None, "FULL_CONTROL"),
     ]
     delivery = Identity(key="logs", account="service:logging.s3.amazonaws.com")
     assert s3.gateway.access(delivery, bucket).may("write", "k")
     assert refused(client.put_object, **here, ACL="log-delivery-write")[1] == "InvalidArgument"
     client.put_object(**here, ACL="aws-exec-read")
     found = client.get_object_acl(**here)
-    assert [one["Permission"] for one in found["Grants"]] == ["FULL_CONTROL", "READ"]
+    assert [one["Permission"] for one in found["Grants"]] == ["READ", "FULL_CONTROL"]
     policy = {"Owner": found["Owner"], "Grants": found["Grants"]}
     client.put_object_acl(**here, AccessControlPolicy=policy)
 

@@ -107,7 +107,7 @@ def _canned(name: str, owner: str, bucket_owner: str | None) -> list[Grant]:
     found = _CANNED.get(name) or (_OF_BUCKETS.get(name, ()) if bucket_owner is None else ())
     if not found and name != "private":
         raise S3Problem("InvalidArgument", ArgumentName="x-amz-acl", ArgumentValue=name)
-    return [Grant(owner, "full"), *found]
+    return [*found, Grant(owner, "full")]  # the order that ceph/s3-tests has
 
 
 def _listed(text: str, permission: str) -> Iterable[NamedGrant]:
