@@ -367,7 +367,12 @@ class Access:
         return self.service.complete(key, upload, parts, options)
 
     def _protected(self, key: str, upload: str, options: Complete) -> Complete:
-        """What it began with, or began before there was anything, has the defaults of now."""
+        """What began before there was a default has that of now. Where the store is made to
+        protect, an upload's protection is what it began with: another process began it, perhaps,
+        and what with is not known here."""
+        protects = self.service.find(Protects)
+        if protects is None or protects.always_protects:
+            return options
         try:
             begun = self.service.upload(key, upload).options
         except NoSuchUpload:  # who completes it once more gets the answer of the first time

@@ -209,6 +209,13 @@ def test_a_bucket_whose_upstream_has_a_lock_has_one(
     assert client.get_object_retention(**given)["Retention"]["Mode"] == "GOVERNANCE"
     found = client.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
     assert found == {"ObjectLockEnabled": "Enabled"}
+    begun = {**given, "UploadId": client.create_multipart_upload(**given)["UploadId"]}
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    client.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=lock())
+    etag = client.upload_part(**begun, PartNumber=1, Body=b"data")["ETag"]
+    parts = {"Parts": [{"ETag": etag, "PartNumber": 1}]}
+    client.complete_multipart_upload(**begun, MultipartUpload=parts)
+    assert "ObjectLockMode" not in client.head_object(**given), "it is what it began with"
 
 
 def test_a_retention_is_given_shown_and_made_longer(s3: Served, locked: str) -> None:
