@@ -95,6 +95,15 @@ class Unknown:
 UNKNOWN = Unknown()
 
 
+class Inside(Unknown):
+    """Facts of what the gateway does by itself, as somebody told it to: nothing of it passes a
+    network. `time` in milliseconds since the epoch."""
+
+    def __init__(self, time: int) -> None:
+        self.tls: bool | None = True
+        self.time: int | None = time
+
+
 class Target(Protocol):
     """The object that something is to be done to. It is looked at when a rule asks for what it
     has, and not before; who asks learns nothing of it but the decision."""

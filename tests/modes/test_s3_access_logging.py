@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -105,6 +106,19 @@ def test_each_request_to_the_bucket_is_a_line(s3: Served, target: str) -> None:
     head = said["REST.HEAD.OBJECT before"]
     assert head["auth"] == "QueryString"
     assert re.search("X-Amz-Signature=[& ]", head["target"]), "no secret is in it"
+
+
+def test_a_policy_that_wants_tls_is_none_against_logs(s3: Served, target: str) -> None:
+    client = s3.client()
+    client.create_bucket(Bucket="by-tls")
+    configure(s3, "by-tls", target)
+    plain = {"Bool": {"aws:SecureTransport": "false"}}
+    denial = {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Condition": plain}
+    said = {"Statement": [{**denial, "Resource": f"arn:aws:s3:::{target}/*"}]}
+    client.put_bucket_policy(Bucket=target, Policy=json.dumps(said))
+    assert refused(client.put_object, Bucket=target, Key="k") == (403, "AccessDenied")
+    client.list_objects_v2(Bucket="by-tls")
+    assert delivered(s3, target)
 
 
 def test_what_a_request_does_beside_is_a_line(s3: Served, target: str) -> None:

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from gateway.access.grants import GRANTS, Grant
 from gateway.access.identity import ANONYMOUS, Identity
+from gateway.access.rules import Inside
 from gateway.modes import Gateway
 from gateway.modes.s3 import grants
 from gateway.modes.s3.beside import Beside, told
@@ -142,7 +143,7 @@ class LogDelivery:
         target raises."""
         to, now = route.to, self._gateway.clock()
         owner = Identity(key="access-logs", account=route.owner)
-        access = self._gateway.access(owner, to.bucket)
+        access = self._gateway.access(owner, to.bucket, Inside(now))
         if access.service.owner != route.owner:
             raise Forbidden("The target bucket is another account's by now.")
         attributes = self._attributes(route)
