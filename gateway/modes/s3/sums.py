@@ -27,6 +27,15 @@ _HEADERS = tuple((name, f"HTTP_X_AMZ_CHECKSUM_{name}") for name in CHECKSUMS)
 _TRAILERS = {f"x-amz-checksum-{name.lower()}": name for name in CHECKSUMS}
 
 
+def of_form(request: S3Request) -> Mapping[str, str]:
+    """The checksum that is among a form's fields. Raises S3Problem."""
+    found = _one(request)
+    for name, text in found.items():
+        _decoded(name, text)
+    check_announced(request, found)
+    return found
+
+
 def of_body(request: S3Request, promised: Mapping[str, Checksum]) -> Mapping[str, Checksum]:
     """The body's checksum by algorithm: one in a header, or what a trailer has `promised`.
     Raises S3Problem."""
@@ -78,14 +87,21 @@ def _check(name: str, text: str) -> None:
     """What is cut or lacks its padding is read as far as it goes, and is no digest of any
     body; what is no base64, or that of another length, is no digest at all."""
     try:
-        decode(name, text)
-    except InvalidRequest:
+        _decoded(name, text)
+    except S3Problem:
         if len(text) % 4 and _CUT.fullmatch(text):
             raise S3Problem(
                 "BadDigest", f"The {name} you specified did not match the calculated checksum."
             ) from None
+        raise
+
+
+def _decoded(name: str, text: str, where: str = "header") -> None:
+    try:
+        decode(name, text)
+    except InvalidRequest:
         raise S3Problem(
-            "InvalidRequest", f"Value for x-amz-checksum-{name.lower()} header is invalid."
+            "InvalidRequest", f"Value for x-amz-checksum-{name.lower()} {where} is invalid."
         ) from None
 
 
@@ -104,10 +120,7 @@ def in_trailer(
 
 def _of_trailer(trailer: Callable[[str], str], name: str) -> str:
     text = trailer(name)
-    try:
-        decode(_TRAILERS[name], text)
-    except InvalidRequest:
-        raise S3Problem("InvalidRequest", f"Value for {name} trailing header is invalid.") from None
+    _decoded(_TRAILERS[name], text, "trailing header")
     return text
 
 

@@ -17,7 +17,7 @@ from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Headers, Reply
 from gateway.modes.s3.request import S3Request, check_key
 from gateway.modes.s3.resources import objects
-from gateway.storage import NOTHING, PIECE, ObjectInfo
+from gateway.storage import PIECE, ObjectInfo
 
 _SLACK = 1 << 20
 """Bytes of a body that are surely not its file's."""
@@ -48,7 +48,7 @@ def post_object(request: S3Request) -> Reply:
         raise fields.wrong("bucket", "The form is for another bucket.", given["bucket"])
     source = _File(submission, max(least for least, _ in sizes), min(most for _, most in sizes))
     source.refuse(size - _SLACK)
-    body = Body(source, None, sums.of_body(request, NOTHING), bodies.content_md5(request))
+    body = Body(source, None, sums.of_form(request), bodies.content_md5(request))
     info, said = objects.store(request, body, causes.FORM)
     return _answer(request, given, info, said)
 
