@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import Any, Literal, NamedTuple
 
 from gateway.access.actions import OBJECT_ACTIONS, OF_PREFIX
-from gateway.access.rules import UNKNOWN, Question
+from gateway.access.rule_conditions import AddressWithin, Fact, FactMatches
+from gateway.access.rules import UNKNOWN, Question, RuleCondition
 from gateway.modes.s3.configuration import policy_operators
 from gateway.modes.s3.configuration.policy_actions import words
 from gateway.modes.s3.configuration.policy_keys import Asked, find, value_of
@@ -49,6 +51,20 @@ class Condition:
         if self.operator.name == "Null":
             return any(one.lower() == str(not found).lower() for one in self.values)
         return self._compared(found, value_of(question)) if found else self._absent()
+
+    def as_rules_have_it(self) -> RuleCondition:
+        """The same as data that evaluation knows, so that what policies ask most is indexed."""
+        if self.quantifier or self.if_exists:
+            return self
+        name, id = self.operator.name, self.asked.id
+        if name == "Bool" and id == "aws:securetransport":
+            wanted = tuple(one.lower() for one in self.values)
+            return FactMatches(fact=Fact("tls"), patterns=wanted, unknown=self.denies)
+        if name in ("IpAddress", "NotIpAddress") and id == "aws:sourceip":
+            networks = tuple(ip_network(one, strict=False) for one in self.values)
+            negated = self.operator.negated
+            return AddressWithin(networks=networks, negated=negated, unknown=self.denies)
+        return self
 
     def _absent(self) -> bool:
         if self.quantifier == "ForAllValues" or self.if_exists:

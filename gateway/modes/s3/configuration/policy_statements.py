@@ -71,7 +71,7 @@ class Statement:
     def _rule(
         self, actions: Actions, keys: tuple[str, ...], holds: tuple[RuleCondition, ...]
     ) -> Iterator[Rule]:
-        conditions: tuple[RuleCondition, ...] = (*self.conditions, *holds)
+        conditions = (*(one.as_rules_have_it() for one in self.conditions), *holds)
         if actions:
             yield Rule(
                 effect=self.effect,
