@@ -117,8 +117,20 @@ def _policy(bucket: str, action: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
+def _shared(mode: Mode, kind: str, fill: Callable[[str], None] | None = None) -> str:
+    """A bucket of that kind, made and filled once: making one takes longer than all else."""
+    if kind not in mode.once:
+        mode.once[kind] = bucket = mode.bucket(ObjectLockEnabledForBucket=kind == "locked")
+        if fill:
+            fill(bucket)
+    return str(mode.once[kind])
+
+
 def _of_bucket(mode: Mode, operation: str) -> Scene:
-    bucket = mode.bucket(ObjectLockEnabledForBucket=True) if operation in _LOCKED else mode.bucket()
+    if operation.startswith(("Get", "Head", "List")):
+        bucket = _shared(mode, "locked" if operation in _LOCKED else "read")
+    else:
+        bucket = mode.bucket(ObjectLockEnabledForBucket=operation in _LOCKED)
     scene = Scene({"Bucket": bucket}, names={bucket: "BUCKET"})
     if operation in _DOCUMENTS:
         member, document, _ = _DOCUMENTS[operation]
@@ -154,17 +166,24 @@ def _create_bucket(mode: Mode, operation: str) -> Scene:
 # lists
 
 
+_KEYS = ("a b", "a/1", "a/2", "b")
+
+
 def _list(mode: Mode, operation: str) -> Scene:
-    bucket = mode.bucket()
-    for key in ("a b", "a/1", "a/2", "b"):
-        mode.call("PutObject", {"Bucket": bucket, "Key": key, "Body": BODY})
+    def fill(bucket: str) -> None:
+        for key in _KEYS:
+            mode.call("PutObject", {"Bucket": bucket, "Key": key, "Body": BODY})
+
+    bucket = _shared(mode, "list", fill)
     return Scene({"Bucket": bucket}, names={bucket: "BUCKET"})
 
 
 def _list_uploads(mode: Mode, operation: str) -> Scene:
-    bucket = mode.bucket()
-    for key in ("a b", "a/1", "a/2", "b"):
-        mode.call("CreateMultipartUpload", {"Bucket": bucket, "Key": key})
+    def fill(bucket: str) -> None:
+        for key in _KEYS:
+            mode.call("CreateMultipartUpload", {"Bucket": bucket, "Key": key})
+
+    bucket = _shared(mode, "uploads", fill)
     return Scene({"Bucket": bucket, "KeyMarker": "a"}, names={bucket: "BUCKET"})
 
 
@@ -188,7 +207,7 @@ def _put(mode: Mode, bucket: str, key: str, body: bytes = BODY, **more: Any) -> 
 
 
 def _of_object(mode: Mode, operation: str) -> Scene:
-    bucket = mode.bucket()
+    bucket = _shared(mode, "objects")
     _put(mode, bucket, "k", ContentType="text/plain", Metadata={"m": "1"}, Tagging="t=1")
     params: Params = {"Bucket": bucket, "Key": "k"}
     special: dict[str, Params] = {
@@ -219,7 +238,7 @@ def _copy(mode: Mode, operation: str) -> Scene:
 
 def _protected(mode: Mode, operation: str, **more: Any) -> Scene:
     """A version in a bucket with object lock."""
-    bucket = mode.bucket(ObjectLockEnabledForBucket=True)
+    bucket = _shared(mode, "locked")
     version = _put(mode, bucket, "k", ContentMD5="eB5eJF1ptWaXm4bijSPyxw==", **more)
     params: Params = {"Bucket": bucket, "Key": "k"}
     if operation == "PutObjectLegalHold":
