@@ -141,7 +141,8 @@ def _await(process: subprocess.Popen[bytes], port: int) -> None:
 
 
 def run(clone: Path, python: str, store: str, folder: Path, chosen: str = "") -> Outcome:
-    """All tests, or those that an expression for `pytest -k` names. `folder` keeps the logs."""
+    """All tests, or those that an expression for `pytest -k` names. `folder` keeps the logs.
+    Raises `RuntimeError` when the gateway or the suite does not run."""
     known, port = people(), free_port()
     conf = folder / "s3tests.conf"
     with conf.open("w", encoding="utf-8") as file:
@@ -155,4 +156,6 @@ def run(clone: Path, python: str, store: str, folder: Path, chosen: str = "") ->
             command, cwd=clone, env=environment, capture_output=True, text=True, check=False
         )
     (folder / "pytest.txt").write_text(done.stdout + done.stderr, encoding="utf-8")
+    if done.returncode not in (0, 1):  # https://docs.pytest.org/en/stable/reference/exit-codes.html
+        raise RuntimeError(f"pytest did not come to its end; see {folder / 'pytest.txt'}")
     return outcome(done.stdout)
