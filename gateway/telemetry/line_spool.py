@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway.common import private
+from gateway.common import looking, private
 from gateway.common.steady import Steady
 
 log = logging.getLogger("gateway")
@@ -144,7 +144,9 @@ class LineSpool:
 
     def _exists(self) -> bool:
         """Whether anybody has ever added a line: else there is no file."""
-        return self._connection is not None or (self._path is not None and self._path.exists())
+        if self._connection is not None:
+            return True
+        return self._path is not None and looking.is_there(self._path)
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:

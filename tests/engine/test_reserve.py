@@ -77,7 +77,7 @@ def test_what_is_no_lack_of_room_is_told_once_and_keeps_nothing_from_going_on(
     (place / "x").touch()
     assert reserve.keep(1 << 40)
     assert reserve.keep(1 << 40)
-    assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
+    assert [record.getMessage().partition(": ")[0] for record in caplog.records] == [
         f"{place} cannot be made"
     ]
 
