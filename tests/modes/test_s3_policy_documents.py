@@ -92,6 +92,7 @@ WRONG: list[tuple[bytes, str, str]] = [
     (document(Principal={"AWS": "arn:aws:iam::*:root"}), PRINCIPAL, ":*:root"),
     (document(Principal={"Federated": "accounts.google.com"}), PRINCIPAL, "Federated"),
     (document(Principal={"Service": "me"}), PRINCIPAL, "Service"),
+    (document(Sid="\ud800"), INVALID_JSON, "surrogates"),
     (document(Action=None), "Missing required field Action", AT),
     (document(Action=[]), ACTION, f"{AT}.Action"),
     (document(Action=["s3:GetObject", 1]), ACTION, f"{AT}.Action"),

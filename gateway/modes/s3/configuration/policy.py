@@ -68,12 +68,13 @@ def _loaded(data: bytes) -> Mapping[str, Any]:
         found = json.loads(
             data.decode(), object_pairs_hook=_unrepeated, parse_constant=_no_constant
         )
+        size = len(json.dumps(found, separators=(",", ":"), ensure_ascii=False).encode())
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}: {error.msg}"
         raise malformed("This policy contains invalid Json", place) from None
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # half a surrogate, too
         raise malformed("This policy contains invalid Json", str(error)[:200]) from None
-    if len(json.dumps(found, separators=(",", ":"), ensure_ascii=False).encode()) > LARGEST:
+    if size > LARGEST:
         raise malformed("The policy exceeds the maximum allowed document size", f"{LARGEST} bytes")
     loaded: Mapping[str, Any] = found
     return loaded
