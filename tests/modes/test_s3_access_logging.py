@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from gateway.modes.s3.configuration.access_logging import AccessLogging, parse, render
-from gateway.modes.s3.delivery.access_lines import Asked, line, operation
+from gateway.modes.s3.delivery.access_lines import Asked, asked, line, operation
 from gateway.modes.s3.delivery.access_logs import LogDelivery, Route, log_key
 from gateway.modes.s3.grants import NamedGrant
 from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.replies import Reply
 from gateway.storage import Secret, Unavailable
 from gateway.telemetry.line_spool import SpooledLine
 from gateway.telemetry.record import Record
@@ -106,6 +107,24 @@ def test_each_request_to_the_bucket_is_a_line(s3: Served, target: str) -> None:
     head = said["REST.HEAD.OBJECT before"]
     assert head["auth"] == "QueryString"
     assert re.search("X-Amz-Signature=[& ]", head["target"]), "no secret is in it"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "X-Amz-Security-Token",
+        "x-amz-server-side-encryption-customer-key",
+        "X-Amz-Copy-Source-Server-Side-Encryption-Customer-Key",
+    ],
+)
+def test_no_secret_of_a_presigned_url_is_in_its_line(name: str) -> None:
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/logged/key",
+        "QUERY_STRING": f"a=b&{name}=c2VjcmV0&{name}-MD5=x",
+    }
+    target = asked(environ, Reply(200)).target
+    assert target == f"GET /logged/key?a=b&{name}=&{name}-MD5=x HTTP/1.1"
 
 
 def test_a_policy_that_wants_tls_is_none_against_logs(s3: Served, target: str) -> None:

@@ -1,7 +1,7 @@
 """A request that is over → its line in the access log of its bucket, in AWS's fields.
 
-What the gateway does not know is `-`. May surprise: signatures and tokens in the query of a
-presigned URL are left out, and so is whatever could end a line or a field.
+What the gateway does not know is `-`. May surprise: signatures, tokens and customers' keys in
+the query of a presigned URL are left out, and so is whatever could end a line or a field.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/LogFormat.html
 """
@@ -21,7 +21,10 @@ from gateway.telemetry.record import Record
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _PRINTABLE = "".join(chr(one) for one in range(0x20, 0x7F) if chr(one) != '"')
-_SECRET = re.compile(r"(?i)(?<![^&])(X-Amz-Signature|X-Amz-Security-Token|Signature)=[^&]*")
+_SECRET = re.compile(
+    r"(?i)(?<![^&])(X-Amz-Signature|X-Amz-Security-Token|Signature"
+    r"|X-Amz-(?:Copy-Source-)?Server-Side-Encryption-Customer-Key)=[^&]*"
+)
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _TOTAL = re.compile(r"bytes [^/]*/([0-9]+)")
 
