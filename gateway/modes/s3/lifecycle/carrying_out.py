@@ -28,6 +28,7 @@ from gateway.storage import (
     Get,
     Listable,
     ListQuery,
+    MethodNotAllowed,
     Multipart,
     NoSuchStore,
     NotFound,
@@ -39,6 +40,7 @@ from gateway.storage import (
     VersionQuery,
     Versions,
     Writable,
+    WrongKey,
 )
 
 log = logging.getLogger("gateway.s3.lifecycle")
@@ -164,11 +166,14 @@ def _as_seen(entry: Entry | VersionEntry) -> Conditions:
 
 
 def _tags(access: Access, key: str, version: str | None) -> Tags:
-    def ask() -> dict[str, str]:
+    """None of what is gone, or tells nothing without its customer's key: no rule that asks for
+    tags is about that, and those behind it have their turn."""
+
+    def ask() -> Mapping[str, str]:
         try:
-            return dict(access.service.stat(key, Get(version=version)).tags)
-        except NotFound:
-            return dict(NOTHING)
+            return access.service.stat(key, Get(version=version)).tags
+        except (NotFound, MethodNotAllowed, WrongKey):
+            return NOTHING
 
     return ask
 
