@@ -21,10 +21,12 @@ from gateway.storage import (
     NOTHING,
     BytesBody,
     Delete,
+    Encryption,
     ListQuery,
     NotFound,
     Protection,
     Put,
+    Secret,
     Unavailable,
     Unsupported,
     VersionEntry,
@@ -140,6 +142,7 @@ REFUSED: Mapping[str, list[bytes]] = {
         expiration(""),
         expiration("<Days>1</Days><Date>2030-01-01</Date>"),
         expiration("<Days>1.5</Days>"),
+        expiration("<Days>1_0</Days>"),
         expiration("<Date>tomorrow</Date>"),
         expiration("<ExpiredObjectDeleteMarker>yes</ExpiredObjectDeleteMarker>"),
         noncurrent("<NewerNoncurrentVersions>1</NewerNoncurrentVersions>"),
@@ -453,6 +456,15 @@ def test_what_is_old_goes_and_what_is_young_stays(aging: Bucket) -> None:
     aging.put("old/b")
     assert aging.run(1) == "1 expired"
     assert aging.keys == ["new/a", "old/b"]
+
+
+def test_what_only_its_customer_may_look_at_keeps_nothing_behind_it(aging: Bucket) -> None:
+    key = Encryption(kind="customer", key=Secret(bytes(32)))
+    aging.put("a", tags={"a": "b"}, encryption=key)
+    aging.put("b", tags={"a": "b"})
+    aging.rules(f"<Filter>{TAG}</Filter>{DAYS}")
+    assert aging.run(2) == "1 expired"
+    assert aging.keys == ["a"]
 
 
 def before_removing(

@@ -79,6 +79,7 @@ def test_a_lock_comes_later_where_versions_are_kept(s3: Served, bucket: str) -> 
         ("GOVERNANCE<Days>1</Days><Years>1</Years>", "MalformedXML"),
         ("governance<Days>1</Days>", "MalformedXML"),
         ("GOVERNANCE<Days>a</Days>", "MalformedXML"),
+        ("GOVERNANCE<Days>1_0</Days>", "MalformedXML"),
         ("GOVERNANCE<Days>0</Days>", "InvalidArgument"),
         ("GOVERNANCE<Years>-1</Years>", "InvalidArgument"),
         ("COMPLIANCE<Days>36501</Days>", "InvalidArgument"),

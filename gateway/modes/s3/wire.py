@@ -128,6 +128,14 @@ def word_of(node: Element, name: str) -> str:
     return (text_of(node, name) or "").strip()
 
 
+_INTEGER = re.compile("-?[0-9]{1,100}")
+
+
+def integer(text: str) -> int | None:
+    """A decimal number, which may be below 0; None when it is none."""
+    return int(text) if _INTEGER.fullmatch(text) else None
+
+
 def whole_number(text: str, least: int, most: int) -> int | None:
     """A decimal number within bounds; None when it is no such number."""
     if not (text.isascii() and text.isdigit() and len(text) <= 19):

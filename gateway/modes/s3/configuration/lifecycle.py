@@ -112,8 +112,8 @@ def _rule(node: Element, place: int) -> Rule:
     for one in node:
         if wire.local(one) in _TRANSITIONS:
             _check_transition(one)
-    elif_none = not any(name in found for name in _ACTIONS)
-    if elif_none and not any(wire.local(one) in _TRANSITIONS for one in node):
+    moves = any(wire.local(one) in _TRANSITIONS for one in node)
+    if not moves and found.keys().isdisjoint(_ACTIONS):
         raise _refused("At least one action needs to be specified in a rule")
     rule = Rule(
         id=id or _made_up(node, place), enabled=status == "Enabled", filter=_filter(node, found)
@@ -241,11 +241,9 @@ def _refuse_tags_and_sizes(rule: Rule, what: str) -> None:
 
 
 def _days(node: Element, what: str) -> int:
-    text = (node.text or "").strip()
-    try:
-        number = int(text) if len(text) < 20 else _LARGEST + 1
-    except ValueError:
-        raise _malformed() from None
+    number = wire.integer((node.text or "").strip())
+    if number is None:
+        raise _malformed()
     if not 0 < number <= _LARGEST:
         raise _invalid(f"{what} must be a positive integer")
     return number

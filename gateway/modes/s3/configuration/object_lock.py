@@ -69,10 +69,9 @@ def _default(node: Element) -> DefaultRetention:
     if mode is None or len(units) != 1:
         raise S3Problem("MalformedXML")
     text = wire.word_of(node, units[0])
-    try:
-        number = int(text)
-    except ValueError:
-        raise S3Problem("MalformedXML") from None
+    number = wire.integer(text)
+    if number is None:
+        raise S3Problem("MalformedXML")
     if not 0 < number <= _LONGEST[units[0]]:
         what = "too large." if number > 0 else "must be a positive integer value."
         raise S3Problem(
