@@ -188,3 +188,13 @@ def test_a_name_may_be_percent_encoded(s3: Served, bucket: str) -> None:
     signed = s3.signed("PUT", f"/{bucket}/k?x-amz-meta-a=1", f"127.0.0.1:{s3.port}", body=b"x")
     assert s3.send("PUT", f"/{bucket}/k?x%2damz%2Dmeta-a=1", signed, b"x").status == 200
     assert s3.raw("HEAD", f"/{bucket}/k").headers["x-amz-meta-a"] == "1"
+
+
+def test_a_parameter_that_nobody_knows_is_told_once(
+    s3: Served, bucket: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("WARNING", "gateway.s3")
+    for way in WAYS:
+        assert ask(s3, way, "PUT", f"/{bucket}/k", {"X-Amz-Fly": "high"}).status == 200
+    told = [one.message for one in caplog.records if "x-amz-fly" in one.message]
+    assert len(told) == 1

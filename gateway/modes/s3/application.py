@@ -90,6 +90,8 @@ class S3Application:
         if request.query and hoisted.fold(request):
             operation = find_operation(request)  # a header may choose it
             record.operation = operation.name
+            if request.method not in _READING:
+                self._tell(hoisted.unknown(request.query))
         request.action = operation.action
         try:
             return operation.handler(request)

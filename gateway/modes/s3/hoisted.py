@@ -11,7 +11,10 @@ of an empty one (`x-amz-checksum-crc32=AAAAAA==`), and AWS does not look at them
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from gateway.common import sigv4
+from gateway.modes.s3 import known_headers
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
 from gateway.web import request_head
@@ -60,6 +63,12 @@ def fold(request: S3Request) -> bool:
         if name in _ALWAYS or not (name in _NEVER or name.startswith(_LEFT_ALONE)):
             _add(request, name, value)
     return True
+
+
+def unknown(query: Mapping[str, str]) -> tuple[str, ...]:
+    """The parameters for headers that nobody has decided about (`known_headers`)."""
+    names = {name.lower() for name in query} - _OF_SIGNATURE.keys()
+    return known_headers.unknown(one for one in sorted(names) if not one.startswith(_LEFT_ALONE))
 
 
 def _signed(request: S3Request) -> bool:
