@@ -35,6 +35,7 @@ from gateway.storage.checksums import encode
 from gateway.storage.types import Checksum
 from gateway.web import http_fields
 from gateway.web.http_fields import content_length
+from gateway.web.request_head import header_name
 
 LARGEST_PUT = 5 << 30
 """Bytes of one PUT or one part (Amazon S3 User Guide, "Multipart upload limits")."""
@@ -105,7 +106,7 @@ def _refuse_contradiction(environ: Mapping[str, Any], payload: str, framed: bool
             )
     for key in _OF_TRAILERS if framed else _OF_FRAMING:
         if value := environ.get(key):
-            name = key[5:].replace("_", "-").lower()
+            name = header_name(key)
             raise S3Problem(
                 "InvalidArgument",
                 f"{name} is not supported when x-amz-content-sha256 {said} is supplied.",

@@ -19,6 +19,7 @@ from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
 from gateway.storage import Encryption, Secret
 from gateway.web.http_fields import utf8
+from gateway.web.request_head import header_name
 
 _MANAGED = "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION"
 _KMS = "HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION_AWS_KMS_KEY_ID"
@@ -117,7 +118,7 @@ def for_reading(request: S3Request) -> Encryption | None:
     for GET, HEAD, UploadPart and CompleteMultipartUpload alike)."""
     for name in _OF_SERVER:
         if (said := request.environ.get(name)) is not None:
-            message = f"{_spelled(name)} header is not supported for this operation."
+            message = f"{header_name(name)} header is not supported for this operation."
             raise _invalid(message, name, said)
     return _customer(request, _CUSTOMER)
 
@@ -175,12 +176,8 @@ def _checked(text: str, digest: str) -> Encryption:
     return Encryption(kind="customer", key=Secret(key), key_md5=computed)
 
 
-def _spelled(variable: str) -> str:
-    return variable.removeprefix("HTTP_").replace("_", "-").lower()
-
-
 def _invalid(message: str, variable: str = "", said: str = "") -> S3Problem:
     if not variable:
         return S3Problem("InvalidArgument", message)
-    name = _spelled(variable)
+    name = header_name(variable)
     return S3Problem("InvalidArgument", message, ArgumentName=name, ArgumentValue=said)

@@ -25,6 +25,7 @@ from gateway.web.http_fields import (
     prefixed,
     utf8,
 )
+from gateway.web.request_head import header_name
 
 METADATA_LIMIT = 2048
 """Bytes of all names and values in UTF-8 (Amazon S3 User Guide, "Object metadata")."""
@@ -154,7 +155,7 @@ def refuse_unknown(request: S3Request) -> None:
         raise S3Problem(
             "NotImplemented",
             "A header you provided implies functionality that is not implemented.",
-            Header=key.removeprefix("HTTP_").replace("_", "-").lower(),
+            Header=header_name(key),
         )
 
 

@@ -67,6 +67,7 @@ _AS_HEADERS_BY_PREFIX = (
     "x-amz-server-side-encryption",
 )
 _OF_SIGNATURE = frozenset({"x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature"})
+"""For rules that ask how a request is signed."""
 
 
 class Submission(NamedTuple):
@@ -154,8 +155,6 @@ def fold(request: S3Request, fields: Mapping[str, str]) -> None:
     for key, _ in http_fields.KEPT:  # a browser's own, as Cache-Control of a page that is reloaded
         environ.pop(key, None)
     environ["CONTENT_TYPE"] = ""
-    if "x-amz-signature" in fields:  # for rules that ask how a request was signed
-        environ[variable("x-amz-signature")] = fields["x-amz-signature"]
     for name, text in _as_headers(fields):
         if not http_fields.is_token(name) or _CONTROL.search(text):
             raise wrong(name, "A field that stands for a header must be one.", text)

@@ -25,6 +25,7 @@ from gateway.modes.s3.parsing import Creation
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import S3Request
+from gateway.modes.s3.resources import parameters
 from gateway.modes.s3.wire import whole_number
 from gateway.storage import (
     NOTHING,
@@ -136,7 +137,8 @@ def create_bucket(request: S3Request) -> Reply:
         ownership.check_list(wanted, request.identity.account)
     asked = parsing.creation(bodies.document(request))
     _check_location(asked.location, request.region)
-    locks, settings = _locks(request), _settings(asked, owning)
+    locks = parameters.header_flag(request, "x-amz-bucket-object-lock-enabled")
+    settings = _settings(asked, owning)
     if locks:
         settings.append((object_lock.SETTING.kind, object_lock.ENABLED))
     try:
@@ -148,14 +150,6 @@ def create_bucket(request: S3Request) -> Reply:
     except BadKey:
         raise S3Problem("InvalidBucketName", BucketName=request.bucket) from None
     return Reply(200, [("location", f"/{request.bucket}"), ("x-amz-bucket-arn", _arn(request))])
-
-
-def _locks(request: S3Request) -> bool:
-    name = "x-amz-bucket-object-lock-enabled"
-    text = request.header(name).lower()
-    if text not in ("", "true", "false"):
-        raise S3Problem("InvalidArgument", ArgumentName=name, ArgumentValue=text)
-    return text == "true"
 
 
 def _lock(request: S3Request, made: Access) -> None:

@@ -10,19 +10,16 @@ from gateway.modes.s3.beside import Beside
 from gateway.modes.s3.problems import TABLE
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import S3Request
+from gateway.modes.s3.resources import parameters
 from gateway.storage import Delete, Deleted, Forbidden, StorageError
 from gateway.web.http_fields import value
-
-
-def _bypass(request: S3Request) -> bool:
-    return request.header("x-amz-bypass-governance-retention").lower() == "true"
 
 
 def delete_object(request: S3Request) -> Reply:
     options = Delete(
         version=request.version,
         conditions=headers.delete_conditions(request),
-        bypass=_bypass(request),
+        bypass=parameters.bypass(request),
     )
     done = request.access.delete(request.key, options)
     said = []
@@ -40,7 +37,7 @@ def delete_objects(request: S3Request) -> Reply:
     if request.anonymous and not (access.might("delete") or access.might("delete-version")):
         raise Forbidden
     data = bodies.document(request, checked=True)
-    wanted = parsing.delete_objects(data, bypass=_bypass(request))
+    wanted = parsing.delete_objects(data, bypass=parameters.bypass(request))
     names = access.service.names_version
     named = [one.version is None or names(one.version) for _, one in wanted.items]
     results = iter(access.delete_many(compress(wanted.items, named)))

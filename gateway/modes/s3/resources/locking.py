@@ -7,7 +7,7 @@ from gateway.modes.s3.configuration import object_lock
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, version, xml
 from gateway.modes.s3.request import S3Request
-from gateway.modes.s3.resources import settings
+from gateway.modes.s3.resources import parameters, settings
 from gateway.storage import Protection, Protects
 
 # of a bucket
@@ -33,10 +33,7 @@ def put_object_lock_configuration(request: S3Request) -> Reply:
                 "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration",
             )
 
-    data = bodies.document(request)
-    if not data:
-        raise S3Problem("MissingRequestBodyError")
-    settings.keep(request, object_lock.SETTING, data, check)
+    settings.keep(request, object_lock.SETTING, bodies.document(request), check)
     if service.versioning != "on":  # suspended meanwhile, by who did not see the lock yet
         service.set_versioning("on")
     return Reply(200)
@@ -59,7 +56,7 @@ def put_object_retention(request: S3Request) -> Reply:
     protection.tell(request, mode, until)
     request.require()
     protection.require_lock(request)
-    bypass = request.header("x-amz-bypass-governance-retention").lower() == "true"
+    bypass = parameters.bypass(request)
     request.access.set_retention(request.key, request.version, mode, until, bypass=bypass)
     return Reply(200)
 

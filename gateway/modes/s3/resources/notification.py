@@ -16,7 +16,7 @@ from gateway.modes.s3.delivery.events import test_message
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import S3Request
-from gateway.modes.s3.resources import settings
+from gateway.modes.s3.resources import parameters, settings
 from gateway.storage import Changes, Unavailable
 
 log = logging.getLogger("gateway.s3")
@@ -59,24 +59,17 @@ def _check_room(request: S3Request) -> None:
 
 def _check(request: S3Request, wanted: Iterable[Notification]) -> None:
     """That each destination is there, and takes a test event, unless that is to be skipped."""
-    skip = request.header("x-amz-skip-destination-validation")
-    if skip.lower() not in ("", "true", "false"):
-        raise S3Problem(
-            "InvalidArgument",
-            ArgumentName="x-amz-skip-destination-validation",
-            ArgumentValue=skip,
-        )
+    skip = parameters.header_flag(request, "x-amz-skip-destination-validation")
     for webhook, arn in sorted({one.webhook: one.arn for one in wanted}.items()):
         if webhook not in request.gateway.webhooks:
             raise _unable(arn, "The destination does not exist")
-        if skip.lower() != "true":
+        if not skip:
             _test(request, webhook, arn)
 
 
 def _test(request: S3Request, webhook: str, arn: str) -> None:
     """Raises `Busy` where too many wait for somebody already."""
-    if (take := request.environ.get("gateway.admission")) is not None:
-        take()
+    bodies.admit(request)
     id: str = request.environ["gateway.request_id"]
     body = test_message(request.bucket, id, request.gateway.clock())
     try:

@@ -25,6 +25,20 @@ def header_number(request: S3Request, name: str, default: int, most: int) -> int
     return min(_number(name, text), most) if text else default
 
 
+def header_flag(request: S3Request, name: str) -> bool:
+    """A header that is `true` or `false`, in any case; without it: false. Raises
+    InvalidArgument."""
+    text = request.header(name)
+    if text.lower() not in ("", "true", "false"):
+        raise S3Problem("InvalidArgument", ArgumentName=name, ArgumentValue=text)
+    return text.lower() == "true"
+
+
+def bypass(request: S3Request) -> bool:
+    """Whether a governance retention is to be overridden."""
+    return header_flag(request, "x-amz-bypass-governance-retention")
+
+
 def _number(name: str, text: str) -> int:
     found = whole_number(text, 0, _LARGEST)
     if found is None:

@@ -16,7 +16,7 @@ from gateway.modes.s3.configuration.policy_statements import Policy
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import S3Request
-from gateway.modes.s3.resources import settings
+from gateway.modes.s3.resources import parameters, settings
 
 _JSON = "application/json"
 
@@ -65,15 +65,9 @@ def _require(request: S3Request) -> None:
 def _confirm(request: S3Request, wanted: Policy) -> None:
     """Who would take from itself that it may change the policy has to say that it means it. The
     account that owns the bucket cannot do so."""
-    confirmed = request.header("x-amz-confirm-remove-self-bucket-access").lower()
-    if confirmed not in ("", "true", "false"):
-        raise S3Problem(
-            "InvalidArgument",
-            ArgumentName="x-amz-confirm-remove-self-bucket-access",
-            ArgumentValue=confirmed,
-        )
+    confirmed = parameters.header_flag(request, "x-amz-confirm-remove-self-bucket-access")
     owner, identity = request.access.service.owner, request.identity
-    if confirmed == "true" or acting_for(identity) == owner:
+    if confirmed or acting_for(identity) == owner:
         return
     rules = [rule for one in wanted.statements for rule in one.rules(request.bucket)]
     said = Compiled(rules, identity).decide("write-policy", None, request.facts, identity)
