@@ -146,9 +146,11 @@ class Access:
         """The object, once it is sure that `action` may be done to it."""
         action = of(action, want.version)
         allowed = action in self._always or self._may_any(action, key, self._target(key, want))
-        encryption = want.encryption if action in _NEEDS_KEY else None
+        keyless = action not in _NEEDS_KEY
         try:
-            info = self.service.store.stat(key, Get(version=want.version, encryption=encryption))
+            info = self.service.store.stat(
+                key, Get(version=want.version, encryption=want.encryption, keyless=keyless)
+            )
         except (NotFound, MethodNotAllowed, WrongKey) as error:
             raise self._hide(error, key) from None
         if not allowed:

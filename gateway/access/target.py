@@ -46,7 +46,8 @@ class StoredTarget:
         return self._tags
 
     def _read(self) -> Mapping[str, str]:
-        want = Get(version=self._want.version, encryption=self._want.encryption)
+        asked = self._want
+        want = Get(version=asked.version, encryption=asked.encryption, keyless=True)
         try:
             return NOTHING if self._key is None else self._store.stat(self._key, want).tags
         except (NotFound, MethodNotAllowed):

@@ -39,7 +39,9 @@ class Range(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Get:
     """What to read. `params` are parameters for a transform (an image's width);
-    `headers` those request headers that a cache or fetcher may vary on."""
+    `headers` those request headers that a cache or fetcher may vary on. `keyless` is for
+    `stat`: what is asked is no more than what may be known without a customer's key (tags,
+    grants, protection); a store that tells nothing without it raises `WrongKey` all the same."""
 
     range: Range | None = None
     conditions: Conditions | None = None
@@ -48,6 +50,7 @@ class Get:
     params: Mapping[str, str] = NOTHING
     headers: Mapping[str, str] = NOTHING
     encryption: Encryption | None = None
+    keyless: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,6 +138,17 @@ def test_what_a_bucket_blocks_is_refused_and_stays_readable(s3: Served, bucket: 
 CONTEXT = base64.b64encode(b'{"a": "b"}').decode()
 
 
+def test_what_is_said_of_an_object_needs_no_customers_key(s3: Served, bucket: str) -> None:
+    """No SDK can send one there: the model has no members for it."""
+    client, one = s3.client(), {"Bucket": bucket, "Key": "k"}
+    put(s3, bucket, "k", b"data", **customer_key(), **{"x-amz-tagging": "a=b"})
+    assert client.get_object_tagging(**one)["TagSet"] == [{"Key": "a", "Value": "b"}]
+    client.put_object_acl(**one, ACL="public-read")
+    assert len(client.get_object_acl(**one)["Grants"]) == 2
+    for ask in (client.get_object, client.head_object):
+        assert refused(ask, **one)[0] == 400
+
+
 @pytest.mark.parametrize(
     "headers",
     [

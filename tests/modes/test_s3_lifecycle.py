@@ -22,6 +22,7 @@ from gateway.storage import (
     BytesBody,
     Delete,
     Encryption,
+    Get,
     ListQuery,
     NotFound,
     Protection,
@@ -30,6 +31,7 @@ from gateway.storage import (
     Unavailable,
     Unsupported,
     VersionEntry,
+    WrongKey,
 )
 from tests.modes.s3_gateway import Served, configuration
 from tests.modes.test_s3_objects import refused
@@ -458,11 +460,29 @@ def test_what_is_old_goes_and_what_is_young_stays(aging: Bucket) -> None:
     assert aging.keys == ["new/a", "old/b"]
 
 
-def test_what_only_its_customer_may_look_at_keeps_nothing_behind_it(aging: Bucket) -> None:
+def test_tags_of_what_a_customer_has_encrypted_count(aging: Bucket) -> None:
     key = Encryption(kind="customer", key=Secret(bytes(32)))
     aging.put("a", tags={"a": "b"}, encryption=key)
-    aging.put("b", tags={"a": "b"})
+    aging.put("b", encryption=key)
     aging.rules(f"<Filter>{TAG}</Filter>{DAYS}")
+    assert aging.run(2) == "1 expired"
+    assert aging.keys == ["b"]
+
+
+def test_an_object_that_tells_nothing_keeps_none_behind_it(
+    aging: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aging.put("a", "b", tags={"a": "b"})
+    aging.rules(f"<Filter>{TAG}</Filter>{DAYS}")
+    kind: Any = type(aging.access.service.store)
+    stat = kind.stat
+
+    def upstream(store: Any, key: str, want: Get = Get()) -> Any:
+        if key == "a":
+            raise WrongKey(key=key)
+        return stat(store, key, want)
+
+    monkeypatch.setattr(kind, "stat", upstream)
     assert aging.run(2) == "1 expired"
     assert aging.keys == ["a"]
 

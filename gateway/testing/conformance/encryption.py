@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerSideEncryptionCustom
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -124,6 +125,13 @@ class EncryptionConformance(Conformance):
                 with pytest.raises(WrongKey) as raised:
                     ask("k", WITH_THEIRS)
                 assert raised.value.given
+
+    def test_what_is_told_without_the_key_is_what_is_told_with_it(self, bench: Bench) -> None:
+        bench.put("k", b"data", Put(encryption=OURS))
+        with suppress(WrongKey):
+            assert bench.store.stat("k", Get(keyless=True)) == bench.store.stat("k", WITH_OURS)
+        with pytest.raises(WrongKey):
+            bench.store.get("k", Get(keyless=True))
 
     def test_another_key_does_not_fit_whatever_is_said_of_it(self, bench: Bench) -> None:
         """The MD5 of a key is not the key: who knows only the MD5 reads nothing."""

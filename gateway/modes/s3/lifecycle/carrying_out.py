@@ -166,12 +166,12 @@ def _as_seen(entry: Entry | VersionEntry) -> Conditions:
 
 
 def _tags(access: Access, key: str, version: str | None) -> Tags:
-    """None of what is gone, or tells nothing without its customer's key: no rule that asks for
-    tags is about that, and those behind it have their turn."""
+    """None of what is gone, or behind which an upstream tells nothing without its customer's
+    key: no rule that asks for tags is about that, and those behind it have their turn."""
 
     def ask() -> Mapping[str, str]:
         try:
-            return access.service.stat(key, Get(version=version)).tags
+            return access.service.stat(key, Get(version=version, keyless=True)).tags
         except (NotFound, MethodNotAllowed, WrongKey):
             return NOTHING
 
