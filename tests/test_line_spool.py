@@ -46,6 +46,16 @@ def test_it_is_bounded_in_memory_and_on_the_disk(spool: LineSpool) -> None:
     assert texts(spool, "a") == ["0", "1", "2", "3", "0", "1"]
 
 
+def test_a_queue_that_nobody_takes_costs_others_no_lines(spool: LineSpool) -> None:
+    spool.add("stuck", 0, "old")
+    for number in range(12):
+        spool.add("a", 0, str(number))
+        assert "a" in spool.queues()
+        spool.drop("a", spool.page("a", 1)[-1].id)
+    assert spool.shed == 0
+    assert texts(spool, "stuck") == ["old"]
+
+
 def test_what_one_process_wrote_another_takes(tmp_path: Path) -> None:
     assert LineSpool(tmp_path).queues() == []
     assert not (tmp_path / FILE).exists(), "nobody has logged anything"

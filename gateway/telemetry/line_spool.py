@@ -107,7 +107,7 @@ class LineSpool:
             return
         try:
             with self._opened() as connection:
-                room = max(self._rows - _span(connection), 0)
+                room = max(self._rows - _waiting(connection, self._rows - len(lines)), 0)
                 connection.executemany(
                     "INSERT INTO lines (queue, time, line) VALUES (?, ?, ?)", lines[:room]
                 )
@@ -191,7 +191,11 @@ class LineSpool:
                 connection.close()
 
 
-def _span(connection: sqlite3.Connection) -> int:
-    """How many lines wait, at most, without counting them."""
-    (found,) = connection.execute("SELECT coalesce(max(id) - min(id) + 1, 0) FROM lines").fetchone()
-    return int(found)
+def _waiting(connection: sqlite3.Connection, enough: int) -> int:
+    """How many lines wait, at most. They are counted when it may be more than `enough`: one old
+    line of a queue that nobody takes makes a long span, and must not cost others their lines."""
+    (span,) = connection.execute("SELECT coalesce(max(id) - min(id) + 1, 0) FROM lines").fetchone()
+    if span <= enough:
+        return int(span)
+    (count,) = connection.execute("SELECT count(*) FROM lines").fetchone()
+    return int(count)
