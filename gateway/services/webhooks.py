@@ -10,12 +10,11 @@ that its receiver is just closing, and would come twice.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import ssl
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import cached_property
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import SplitResult, urlsplit
@@ -80,10 +79,8 @@ class Webhook:
 def _key(secret: str) -> bytes:
     """That of a secret as the standard writes it, or any other text."""
     if secret.startswith(_PREFIX):
-        try:
+        with suppress(ValueError):
             return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
-        except binascii.Error:
-            pass
     return secret.encode()
 
 
