@@ -623,6 +623,18 @@ def test_a_bucket_that_cannot_be_reached_keeps_no_other_from_its_turn(
     assert aging.run() == "1 expired", "it is tried again"
 
 
+def test_rules_that_are_gone_remove_nothing_more(aging: Bucket) -> None:
+    aging.access.set_versioning("on")
+    aging.put(*(f"{number:04}" for number in range(700)))
+    aging.rules(DAYS)
+    aging.clock.now += 2 * DAY
+    run = aging.job.run()
+    assert next(run) == 500
+    aging.gateway.remove_setting(aging.access, SETTING.kind)
+    assert [*run] == []
+    assert sum(marker for _, marker in aging.versions) == 500
+
+
 def test_what_cannot_be_removed_is_told_once(
     aging: Bucket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -2,8 +2,9 @@
 
 It goes through all that a bucket has, page by page, and through each bucket once a day; on a
 debug clock again and again. It holds nothing but its place: what ends it early leaves the rest
-to the next run. What it expires is tied to the object that it looked at, so that one that was
-written meanwhile stays; what is protected the store keeps.
+to the next run, and rules that are changed or taken away end with the page. What it expires is
+tied to the object that it looked at, so that one that was written meanwhile stays; what is
+protected the store keeps.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import logging
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 
 from gateway.access.access import Access
 from gateway.access.identity import ANONYMOUS
@@ -91,9 +93,11 @@ class LifecycleJob:
         known = self._through.get(sid)
         if lifecycle is None or (self._day == DAY and known is not None and known == today):
             return
-        rules = lifecycle.enabled
-        yield from _objects(access, rules, now, self._day, done)
-        yield from _uploads(access, rules, now, self._day, done)
+        asked = access, lifecycle.enabled, now, self._day, done
+        for looked in chain(_objects(*asked), _uploads(*asked)):
+            yield looked
+            if self._gateway.obeyed(access, SETTING.kind) != lifecycle:
+                return  # the rules of now have their turn in the next run
         self._through[sid] = (now // DAY, lifecycle)
 
 

@@ -32,7 +32,7 @@ def said(request: S3Request, info: ObjectInfo) -> Headers:
 
 def of_upload(request: S3Request, upload: Upload) -> Headers:
     found = abort(_rules(request), upload.key, upload.begun)
-    if found is None:
+    if found is None or not upload.begun:  # an upstream does not say so of one upload
         return []
     when, rule = found
     return [("x-amz-abort-date", http_date(when)), ("x-amz-abort-rule-id", quote(rule.id, safe=""))]
