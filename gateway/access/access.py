@@ -303,15 +303,30 @@ class Access:
         key: str,
         want: Get = Get(),
         options: Put = Put(),
+        *,
+        named: bool = True,
     ) -> ObjectInfo:
+        """`named`: see `authorize_read`."""
         options = self._made(key, options)
-        source.authorize_read(source_key, want)
+        source.authorize_read(source_key, want, named=named)
         return self.service.copy(source.service, source_key, key, want, options)
 
-    def authorize_read(self, key: str, want: Get = Get()) -> None:
-        """Raise unless `key` may be read; who may not list learns nothing else."""
-        if not (of("read", want.version) in self._always and "list" in self._always):
+    def authorize_read(self, key: str, want: Get = Get(), *, named: bool = True) -> None:
+        """Raise unless `key` may be read; who may not list learns nothing else. `named`: the
+        version of `want` was asked for; else it is the one that a look at the key has found."""
+        action = of("read", want.version if named else None)
+        if action in self._always and "list" in self._always:
+            return
+        if named or want.version is None:
             self._object("read", key, want)
+            return
+        try:
+            info = self.service.store.stat(
+                key, Get(version=want.version, encryption=want.encryption)
+            )
+        except (NotFound, MethodNotAllowed, WrongKey) as error:
+            raise self._hide(error, key) from None
+        self.require_of("read", info)
 
     def require_of(self, action: Action, info: ObjectInfo, version: str | None = None) -> None:
         """Raise unless it may be done to an object (of a version that was named: to that),
@@ -349,9 +364,12 @@ class Access:
         source_key: str,
         want: Get = Get(),
         options: Put = Put(),
+        *,
+        named: bool = True,
     ) -> Part:
+        """`named`: see `authorize_read`."""
         self.require("write", key)
-        source.authorize_read(source_key, want)
+        source.authorize_read(source_key, want, named=named)
         return self.service.copy_part(
             key, upload, number, source.service, source_key, want, options
         )

@@ -39,6 +39,10 @@ class RequestFacts:
         return NOTHING
 
     def header(self, name: str) -> str | None:
+        """None for those that say something to S3 alone: elsewhere they have no effect, and so
+        no rule is fulfilled by them."""
+        if name.startswith("x-amz-") or name == "authorization":
+            return None
         return self.environ.get(variable(name))
 
     def query(self, name: str) -> str | None:

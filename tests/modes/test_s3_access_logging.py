@@ -321,3 +321,42 @@ def test_a_log_is_named_after_its_lines() -> None:
     assert key.startswith("p/main/eu-x-1/b/1970/01/02/1970-01-02-00-00-00-")
     assert key == log_key(route, "eu-x-1", 86_400_000, lines)
     assert key != log_key(route, "eu-x-1", 86_400_000, lines[:1])
+
+
+def test_neither_signatures_nor_keys_are_in_a_line(s3: Served, target: str) -> None:
+    s3.client().create_bucket(Bucket="secretive")
+    configure(s3, "secretive", target)
+    query = "X-Amz-Signatur%65=S1&x-amz-server-side-encryption-customer-key=S2&a=b&signature=S3"
+    headers = {"Referer": f"http://there/?{query}"}
+    s3.raw("GET", f"/secretive/k?{query}", key="", headers=headers)
+    ((_, lines),) = delivered(s3, target, 2).items()
+    line = next(one for one in lines if one["operation"] == "REST.GET.OBJECT")
+    bare = "X-Amz-Signatur%65=&x-amz-server-side-encryption-customer-key=&a=b&signature="
+    assert line["target"] == f'"GET /secretive/k?{bare} HTTP/1.1"'
+    assert line["referer"] == f'"http://there/?{bare}"'
+
+
+PUBLIC = {
+    "Grantee": {"Type": "Group", "URI": "http://acs.amazonaws.com/groups/global/AllUsers"},
+    "Permission": "READ",
+}
+
+
+def test_a_target_that_blocks_public_lists_gets_none(s3: Served, target: str) -> None:
+    client = s3.client()
+    client.create_bucket(Bucket="generous")
+    configure(s3, "generous", target, TargetGrants=[PUBLIC])
+    blocked = {"BlockPublicAcls": True}
+    client.put_public_access_block(Bucket=target, PublicAccessBlockConfiguration=blocked)
+    client.list_objects_v2(Bucket="generous")
+    for key in delivered(s3, target):
+        assert s3.raw("GET", f"/{target}/{key}", key="").status == 403
+
+    status = {"TargetBucket": target, "TargetPrefix": "", "TargetGrants": [PUBLIC]}
+    wanted = {"Bucket": "generous", "BucketLoggingStatus": {"LoggingEnabled": status}}
+    assert refused(client.put_bucket_logging, **wanted) == (403, "AccessDenied")
+    client.delete_public_access_block(Bucket=target)
+    client.put_bucket_logging(**wanted)
+    controls = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    client.put_bucket_ownership_controls(Bucket=target, OwnershipControls=controls)
+    assert refused(client.put_bucket_logging, **wanted) == (400, "AccessControlListNotSupported")

@@ -354,3 +354,28 @@ def test_dates_of_documents(text: str, found: int | None) -> None:
     assert moment == found or (found is None and moment is not None and moment < 0)
     if found is not None:
         assert wire.moment(wire.exact(found)) == found
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59.9999999Z", "9999-12-31T23:59:59-00:01"])
+def test_nothing_is_kept_beyond_what_a_date_can_say(s3: Served, locked: str, text: str) -> None:
+    md5 = b64encode(hashlib.md5(b"data").digest()).decode()
+    headers = {
+        "x-amz-object-lock-mode": "GOVERNANCE",
+        "x-amz-object-lock-retain-until-date": text,
+        "content-md5": md5,
+    }
+    answer = s3.raw("PUT", f"/{locked}/k", body=b"data", headers=headers)
+    assert (answer.status, answer.code()) == (400, "InvalidArgument")
+    put(s3, locked)
+    until = f"<RetainUntilDate>{text}</RetainUntilDate>"
+    body = f"<Retention><Mode>GOVERNANCE</Mode>{until}</Retention>".encode()
+    md5 = b64encode(hashlib.md5(body).digest()).decode()
+    answer = s3.raw("PUT", f"/{locked}/k?retention", body=body, headers={"content-md5": md5})
+    assert (answer.status, answer.code()) == (400, "MalformedXML")
+    last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    put(s3, locked, ObjectLockMode="GOVERNANCE", ObjectLockRetainUntilDate=last, ContentMD5=MD5)
+    found = s3.client().head_object(Bucket=locked, Key="k")
+    assert found["ObjectLockRetainUntilDate"] == last
+
+
+MD5 = b64encode(hashlib.md5(b"data").digest()).decode()

@@ -341,6 +341,15 @@ STATUS: list[tuple[dict[str, Any], bool]] = [
 ]
 
 
+def test_who_has_not_signed_is_everybody(s3: Served, bucket: str) -> None:
+    block = {"BlockPublicPolicy": True}
+    s3.client().put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=block)
+    for operator in ("StringEquals", "StringEqualsIgnoreCase"):
+        condition = {operator: {"aws:userid": "anonymous"}}
+        document = said(statement("s3:GetObject", arns(bucket, "*"), Condition=condition))
+        assert not may(s3, "put_bucket_policy", "main-key", Bucket=bucket, Policy=document)
+
+
 def test_the_status_says_whether_a_policy_is_public(s3: Served, bucket: str) -> None:
     client = s3.client()
     missing = refused(client.get_bucket_policy_status, Bucket=bucket)
@@ -376,3 +385,47 @@ def test_how_long_an_object_may_be_locked_is_read_of_header_and_document(s3: Ser
         assert may(s3, "put_object_retention", "main-key", **here, Retention=retention) is allowed
         locked = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": until}
         assert may(s3, "put_object", "main-key", **here, **locked) is allowed
+
+
+def tagged_only(bucket: str) -> dict[str, Any]:
+    condition = {"StringEquals": {"s3:RequestObjectTag/project": "open"}}
+    actions = ["s3:PutObject", "s3:PutObjectTagging"]
+    return statement(actions, arns(bucket, "*"), Condition=condition)
+
+
+def test_the_tags_that_a_copy_gets_are_those_that_are_asked_about(s3: Served, bucket: str) -> None:
+    other, mine = s3.client("other-key"), f"{bucket}-mine"
+    other.create_bucket(Bucket=mine)
+    for name in ("open", "closed"):
+        other.put_object(Bucket=mine, Key=name, Body=b"", Tagging=f"project={name}&a+b=c+%2B")
+    put_policy(s3, bucket, tagged_only(bucket))
+
+    def copies(source: str, **more: Any) -> bool:
+        place = {"Bucket": bucket, "Key": "copy", "CopySource": f"{mine}/{source}"}
+        return may(s3, "copy_object", **place, **more)
+
+    assert not copies("closed")
+    assert not copies("closed", Tagging="project=open"), "which has no effect on a copy like this"
+    assert copies("closed", Tagging="project=open", TaggingDirective="REPLACE")
+    assert not copies("open", Tagging="project=closed", TaggingDirective="REPLACE")
+    assert copies("open")
+    tags = s3.client().get_object_tagging(Bucket=bucket, Key="copy")["TagSet"]
+    assert {one["Key"]: one["Value"] for one in tags} == {"project": "open", "a b": "c +"}
+
+
+def test_who_may_read_current_objects_may_copy_them(s3: Served, bucket: str) -> None:
+    client, other, mine = s3.client(), s3.client("other-key"), f"{bucket}-mine"
+    state = {"Status": "Enabled"}
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=state)
+    old = client.put_object(Bucket=bucket, Key="k", Body=b"old")["VersionId"]
+    client.put_object(Bucket=bucket, Key="k", Body=b"new")
+    put_policy(s3, bucket, statement("s3:GetObject", arns(bucket, "*")))
+    other.create_bucket(Bucket=mine)
+    other.copy_object(Bucket=mine, Key="k", CopySource=f"{bucket}/k")
+    assert other.get_object(Bucket=mine, Key="k")["Body"].read() == b"new"
+    upload = other.create_multipart_upload(Bucket=mine, Key="m")["UploadId"]
+    part = {"Bucket": mine, "Key": "m", "UploadId": upload, "PartNumber": 1}
+    other.upload_part_copy(**part, CopySource=f"{bucket}/k")
+    for source in (f"{bucket}/k?versionId={old}",):
+        assert not may(s3, "copy_object", Bucket=mine, Key="k", CopySource=source)
+        assert not may(s3, "upload_part_copy", **part, CopySource=source)

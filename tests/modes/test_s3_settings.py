@@ -118,3 +118,22 @@ def test_nothing_is_archived_that_could_be_restored(s3: Served, bucket: str) -> 
     assert code(s3, "restore_object", bucket, "other-key", **wanted) == "AccessDenied"
     select = b"<RestoreRequest><SelectParameters/></RestoreRequest>"
     assert s3.raw("POST", f"/{bucket}/key?restore", body=select).code() == "NotImplemented"
+
+
+@pytest.mark.parametrize(
+    ("query", "document"),
+    [
+        ("logging", "<BucketLoggingStatus><LogingEnabled/></BucketLoggingStatus>"),
+        ("notification", "<NotificationConfiguration><Queue/></NotificationConfiguration>"),
+        (
+            "encryption",
+            "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryption/></Rule>"
+            "</ServerSideEncryptionConfiguration>",
+        ),
+    ],
+)
+def test_what_is_misspelled_removes_nothing(
+    s3: Served, bucket: str, query: str, document: str
+) -> None:
+    answer = s3.raw("PUT", f"/{bucket}?{query}", body=document.encode())
+    assert (answer.status, answer.code()) == (400, "MalformedXML")

@@ -101,6 +101,26 @@ def test_what_a_policy_says_holds_through_both(api: Served, s3: Any, folder: str
     assert api.call("getfile", sid="files", path=f"{folder}shut").body == b"data"
 
 
+def test_headers_of_s3_fulfil_no_rule_where_they_have_no_effect(
+    api: Served, s3: Any, folder: str
+) -> None:
+    condition = {"StringNotEquals": {"s3:x-amz-server-side-encryption": "AES256"}}
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::files/{folder}*",
+        "Condition": condition,
+    }
+    s3.put_bucket_policy(Bucket="files", Policy=json.dumps({"Statement": [statement]}))
+    try:
+        headers = {"x-amz-server-side-encryption": "AES256"}
+        assert api.put("files", f"{folder}a", b"1", headers=headers).status == 403
+        s3.put_object(Bucket="files", Key=f"{folder}a", Body=b"1", ServerSideEncryption="AES256")
+    finally:
+        s3.delete_bucket_policy(Bucket="files")
+
+
 def test_versions_are_the_same(api: Served, s3: Any, folder: str) -> None:
     path = f"{folder}v"
     one = s3.put_object(Bucket="kept", Key=path, Body=b"1")["VersionId"]

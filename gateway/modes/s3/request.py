@@ -36,6 +36,9 @@ class S3Facts(RequestFacts):
 
     __slots__ = ()
 
+    def header(self, name: str) -> str | None:
+        return self.environ.get(request_head.variable(name))
+
     @property
     def tags(self) -> Mapping[str, str]:
         """Those of `x-amz-tagging`. Raises S3Problem."""

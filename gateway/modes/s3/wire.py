@@ -69,11 +69,14 @@ _MOMENT = re.compile(
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_FIRST = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // _MILLISECOND
+_LAST = (datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC) - _EPOCH) // _MILLISECOND
 
 
 def moment(text: str) -> int | None:
     """A date of ISO 8601, with a time or without (then midnight, UTC), in milliseconds since
-    the epoch: the first that is not before it. None when it is none."""
+    the epoch: the first that is not before it. None when it is none, also when it is in
+    another year than 1 to 9999 in UTC, where nobody could say it again."""
     found = _MOMENT.fullmatch(text.strip())
     if found is None:
         return None
@@ -83,7 +86,8 @@ def moment(text: str) -> int | None:
         passed = base - _EPOCH + timedelta(seconds=float(fraction or 0))
     except (ValueError, OverflowError):
         return None
-    return -(-passed // _MILLISECOND)
+    milliseconds = -(-passed // _MILLISECOND)
+    return milliseconds if _FIRST <= milliseconds <= _LAST else None
 
 
 def exact(milliseconds: int) -> str:
@@ -115,6 +119,12 @@ def children(node: Element, name: str) -> Iterator[Element]:
 
 def child(node: Element, name: str) -> Element | None:
     return next(children(node, name), None)
+
+
+def only(node: Element, *names: str) -> None:
+    """Raise MalformedXML for a child of another name: what is misspelled is not left out."""
+    if not {local(one) for one in node} <= set(names):
+        raise S3Problem("MalformedXML")
 
 
 def text_of(node: Element, name: str) -> str | None:

@@ -61,6 +61,7 @@ class AccessLogging(NamedTuple):
 def parse(data: bytes) -> AccessLogging | None:
     """None: there are to be none. Raises S3Problem."""
     root = wire.parse(data, "BucketLoggingStatus")
+    wire.only(root, "LoggingEnabled")
     node = wire.child(root, "LoggingEnabled")
     if node is None:
         return None

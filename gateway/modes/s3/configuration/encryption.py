@@ -23,6 +23,7 @@ from gateway.storage import Encryption, Forbidden, Put
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
+_DEFAULT = "ApplyServerSideEncryptionByDefault"
 _NOTHING_BLOCKED, _CUSTOMER = "NONE", "SSE-C"
 
 
@@ -59,6 +60,7 @@ def _parse(data: bytes) -> BucketEncryption:
     if len(rules) != 1:
         raise S3Problem("MalformedXML")
     (rule,) = rules
+    wire.only(rule, _DEFAULT, "BucketKeyEnabled", "BlockedEncryptionTypes")
     algorithm, key_id = _default(rule)
     return BucketEncryption(
         algorithm=algorithm,
@@ -69,7 +71,7 @@ def _parse(data: bytes) -> BucketEncryption:
 
 
 def _default(rule: Element) -> tuple[str, str]:
-    node = wire.child(rule, "ApplyServerSideEncryptionByDefault")
+    node = wire.child(rule, _DEFAULT)
     if node is None:
         return "", ""
     algorithm, key_id = wire.word_of(node, "SSEAlgorithm"), wire.word_of(node, "KMSMasterKeyID")
@@ -80,7 +82,7 @@ def _default(rule: Element) -> tuple[str, str]:
             "InvalidArgument",
             "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or"
             " aws:kms:dsse",
-            ArgumentName="ApplyServerSideEncryptionByDefault",
+            ArgumentName=_DEFAULT,
         )
     return algorithm, key_id
 
@@ -106,8 +108,7 @@ def _render(said: BucketEncryption) -> bytes:
     default = blocked = ""
     if said.algorithm:
         inside = element("SSEAlgorithm", said.algorithm) + optional("KMSMasterKeyID", said.key_id)
-        name = "ApplyServerSideEncryptionByDefault"
-        default = f"<{name}>{inside}</{name}>"
+        default = f"<{_DEFAULT}>{inside}</{_DEFAULT}>"
     if said.blocked:
         inside = "".join(element("EncryptionType", one) for one in said.blocked)
         blocked = f"<BlockedEncryptionTypes>{inside}</BlockedEncryptionTypes>"

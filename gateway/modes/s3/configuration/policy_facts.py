@@ -17,6 +17,8 @@ Read = Callable[[Question], Sequence[str]]
 """The values that a question has; () for none."""
 
 _DAY = 86_400_000
+ANONYMOUS = "anonymous"
+"""What `aws:userid` is of who has not signed."""
 
 
 def _one(value: str | None) -> Sequence[str]:
@@ -74,7 +76,7 @@ def user(question: Question) -> Sequence[str]:
 
 
 def user_id(question: Question) -> Sequence[str]:
-    return (question.identity.key or "anonymous",)
+    return (question.identity.key or ANONYMOUS,)
 
 
 def principal(question: Question) -> Sequence[str]:

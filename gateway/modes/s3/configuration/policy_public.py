@@ -9,6 +9,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 
 from gateway.modes.s3.configuration.policy_conditions import Condition
+from gateway.modes.s3.configuration.policy_facts import ANONYMOUS
 
 _OPERATORS = frozenset(
     ("StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnEquals", "ArnLike", "IpAddress")
@@ -46,4 +47,6 @@ def narrows(condition: Condition) -> bool:
     if condition.asked.id == "aws:sourceip":
         networks = [ip_network(one, strict=False) for one in condition.values]
         return all(one.prefixlen >= _WIDEST[one.version] for one in networks)
+    if condition.asked.id == "aws:userid" and ANONYMOUS in map(str.lower, condition.values):
+        return False  # that is everybody
     return not any(sign in one for one in condition.values for sign in ("*", "?", "${"))

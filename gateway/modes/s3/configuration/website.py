@@ -93,7 +93,7 @@ class Website:
 def _parse(data: bytes) -> Website:
     root = wire.parse(data, "WebsiteConfiguration")
     everything = wire.child(root, "RedirectAllRequestsTo")
-    _only(root, "RedirectAllRequestsTo", "IndexDocument", "ErrorDocument", "RoutingRules")
+    wire.only(root, "RedirectAllRequestsTo", "IndexDocument", "ErrorDocument", "RoutingRules")
     if everything is not None:
         if len(root) > 1:
             raise S3Problem("MalformedXML")
@@ -106,13 +106,8 @@ def _parse(data: bytes) -> Website:
     )
 
 
-def _only(node: Element, *names: str) -> None:
-    if not {wire.local(one) for one in node} <= set(names):
-        raise S3Problem("MalformedXML")
-
-
 def _everything(node: Element) -> Redirect:
-    _only(node, "HostName", "Protocol")
+    wire.only(node, "HostName", "Protocol")
     host = wire.word_of(node, "HostName")
     if not host:
         raise S3Problem("MalformedXML")
@@ -160,12 +155,12 @@ def _rule(node: Element) -> RoutingRule:
     redirect, condition = wire.child(node, "Redirect"), wire.child(node, "Condition")
     if wire.local(node) != "RoutingRule" or redirect is None or not len(redirect):
         raise S3Problem("MalformedXML")
-    _only(node, "Condition", "Redirect")
+    wire.only(node, "Condition", "Redirect")
     if condition is None:
         return RoutingRule(redirect=_redirect(redirect))
     if not len(condition):
         raise S3Problem("MalformedXML")
-    _only(condition, "KeyPrefixEquals", "HttpErrorCodeReturnedEquals")
+    wire.only(condition, "KeyPrefixEquals", "HttpErrorCodeReturnedEquals")
     return RoutingRule(
         redirect=_redirect(redirect),
         prefix=wire.text_of(condition, "KeyPrefixEquals") or "",
@@ -174,7 +169,7 @@ def _rule(node: Element) -> RoutingRule:
 
 
 def _redirect(node: Element) -> Redirect:
-    _only(
+    wire.only(
         node, "HostName", "HttpRedirectCode", "Protocol", "ReplaceKeyPrefixWith", "ReplaceKeyWith"
     )
     key, prefix = wire.text_of(node, "ReplaceKeyWith"), wire.text_of(node, "ReplaceKeyPrefixWith")

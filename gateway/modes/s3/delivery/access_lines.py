@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from time import gmtime
 from typing import Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from gateway.modes.s3.beside import Beside
 from gateway.modes.s3.operations import TABLE
@@ -21,10 +21,17 @@ from gateway.telemetry.record import Record
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _PRINTABLE = "".join(chr(one) for one in range(0x20, 0x7F) if chr(one) != '"')
-_SECRET = re.compile(
-    r"(?i)(?<![^&])(X-Amz-Signature|X-Amz-Security-Token|Signature"
-    r"|X-Amz-(?:Copy-Source-)?Server-Side-Encryption-Customer-Key)=[^&]*"
+_SECRETS = frozenset(
+    {
+        "signature",
+        "x-amz-copy-source-server-side-encryption-customer-key",
+        "x-amz-security-token",
+        "x-amz-server-side-encryption-customer-key",
+        "x-amz-signature",
+    }
 )
+"""Parameters, in lower case; the keys are those that presigners have moved there."""
+
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _TOTAL = re.compile(r"bytes [^/]*/([0-9]+)")
 
@@ -76,16 +83,25 @@ class Asked(NamedTuple):
 def asked(environ: Mapping[str, Any], reply: Reply) -> Asked:
     said = {name.lower(): value for name, value in reply.headers}
     path = quote(environ["PATH_INFO"], safe="/~", encoding="latin-1", errors="replace")
-    query = _SECRET.sub(r"\1=", environ.get("QUERY_STRING", ""))
+    query = _without_secrets(environ.get("QUERY_STRING", ""))
+    referer, mark, asked_there = environ.get("HTTP_REFERER", "").partition("?")
     protocol = environ.get("SERVER_PROTOCOL", "HTTP/1.1")
     return Asked(
         target=f"{environ['REQUEST_METHOD']} {path}{'?' if query else ''}{query} {protocol}",
-        referer=environ.get("HTTP_REFERER", ""),
+        referer=f"{referer}{mark}{_without_secrets(asked_there)}",
         agent=environ.get("HTTP_USER_AGENT", ""),
         version=said.get("x-amz-version-id", ""),
         size=_size(environ, said) if reply.status < 300 else "",
         signed=_signed(environ),
         host=environ.get("HTTP_HOST", ""),
+    )
+
+
+def _without_secrets(query: str) -> str:
+    pairs = [one.partition("=") for one in query.split("&")]
+    return "&".join(
+        f"{name}{mark}{'' if unquote(name).lower() in _SECRETS else text}"
+        for name, mark, text in pairs
     )
 
 

@@ -19,12 +19,14 @@ from itertools import groupby
 from time import gmtime
 from typing import Any, NamedTuple
 
+from gateway.access.access import Access
 from gateway.access.grants import GRANTS, Grant
 from gateway.access.identity import ANONYMOUS, Identity
 from gateway.access.rules import Inside
 from gateway.modes import Gateway
 from gateway.modes.s3 import grants
 from gateway.modes.s3.beside import Beside, told
+from gateway.modes.s3.configuration import public_access_block
 from gateway.modes.s3.configuration.access_logging import SETTING, AccessLogging
 from gateway.modes.s3.delivery.access_lines import Asked, asked, line, line_beside
 from gateway.modes.s3.problems import S3Problem
@@ -146,7 +148,7 @@ class LogDelivery:
         access = self._gateway.access(owner, to.bucket, Inside(now))
         if access.service.owner != route.owner:
             raise Forbidden("The target bucket is another account's by now.")
-        attributes = self._attributes(route)
+        attributes = self._attributes(route, access)
         days = to.partitioned == "EventTime"
         for day, found in groupby(page, lambda one: one.time // _DAY if days else 0):
             group = [*found]
@@ -156,14 +158,22 @@ class LogDelivery:
             access.put(key, BytesBody(data), put)
         return len(page)
 
-    def _attributes(self, route: Route) -> Mapping[str, Any]:
-        """The list of who may do what with a log."""
+    def _attributes(self, route: Route, target: Access) -> Mapping[str, Any]:
+        """The list of who may do what with a log. One that the target has blocked since then is
+        left out."""
         given = [Grant(route.owner, "full")]
         for one in route.to.grants:
             try:
                 given.append(grants.resolve(one, self._gateway))
             except S3Problem:  # whom it names is not known any more
                 log.warning("%s: its access log names %r: unknown", route.bucket, one.grantee)
+        block = self._gateway.obeyed(target, public_access_block.SETTING.kind)
+        try:
+            if block is not None:
+                block.of_list(given)
+        except S3Problem:
+            log.warning("%s: the target of its access log blocks public lists", route.bucket)
+            return NOTHING
         return {GRANTS: grants.as_attribute(given)} if len(given) > 1 else NOTHING
 
 

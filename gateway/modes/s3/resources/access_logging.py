@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.modes.s3 import bodies, grants
+from gateway.modes.s3.configuration import ownership, public_access_block
 from gateway.modes.s3.configuration.access_logging import SETTING, AccessLogging, parse
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml
@@ -43,8 +44,12 @@ def _check(request: S3Request, wanted: AccessLogging) -> None:
         )
     target.require("write", wanted.prefix)
     target.service.need(Writable)
-    for one in wanted.grants:
-        grants.resolve(one, request.gateway)
+    given = [grants.resolve(one, request.gateway) for one in wanted.grants]
+    if given and request.gateway.obeyed(target, ownership.SETTING.kind) == ownership.ENFORCED:
+        raise S3Problem("AccessControlListNotSupported")
+    block = request.gateway.obeyed(target, public_access_block.SETTING.kind)
+    if block is not None:
+        block.of_list(given)
 
 
 def _invalid(wanted: AccessLogging, message: str) -> S3Problem:

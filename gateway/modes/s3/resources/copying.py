@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from gateway.access.access import Access
 from gateway.access.grants import GRANTS
@@ -132,9 +133,12 @@ def _directive(request: S3Request, name: str) -> bool:
 
 
 def copy_object(request: S3Request) -> Reply:
-    request.require()
     replaces = _directive(request, "x-amz-metadata-directive")
     retags = _directive(request, "x-amz-tagging-directive")
+    if retags:
+        request.require()
+    else:  # which tags it will have is not known yet
+        request.require_some()
     new = headers.new_object(
         request,
         checksums=sums.chosen(request),
@@ -144,18 +148,35 @@ def copy_object(request: S3Request) -> Reply:
     fresh = with_bucket_key(request, new)
     for again in reversed(range(_TRIES)):
         seen = _look(request)
+        if not retags:
+            _tell_tags(request, seen)
+            request.require()
         _refuse_nothing(request, seen, replaces)
-        if seen.info.tags and not retags:  # they go along, so they are read, too
-            seen.access.require_of("read-tags", seen.info, seen.named.version)
         options = of_copy(fresh, seen.info, replaces=replaces, retags=retags)
         try:
-            info = request.access.copy(seen.access, seen.named.key, request.key, seen.want, options)
+            info = request.access.copy(
+                seen.access,
+                seen.named.key,
+                request.key,
+                seen.want,
+                options,
+                named=seen.named.version is not None,
+            )
         except PreconditionFailed:
             if not again or not _changed(seen):
                 raise
         else:
             return _copied(request, info, seen)
     raise AssertionError("the last try returns or raises")
+
+
+def _tell_tags(request: S3Request, seen: _Seen) -> None:
+    """The source's go along, so they are read, too. They are put where rules look for the tags
+    that something is to have, whatever the request says of others."""
+    found = seen.info.tags
+    if found:
+        seen.access.require_of("read-tags", seen.info, seen.named.version)
+    request.environ["HTTP_X_AMZ_TAGGING"] = urlencode(found)
 
 
 def _changed(seen: _Seen) -> bool:
@@ -236,6 +257,7 @@ def upload_part_copy(request: S3Request) -> Reply:
         seen.named.key,
         want,
         Put(encryption=encryption.for_reading(request)),
+        named=seen.named.version is not None,
     )
     _tell(request, seen, "REST.COPY.PART_GET")
     said = replies.encryption(upload.options.encryption)
