@@ -2,8 +2,9 @@
 
 A mode translates its own language of rules (S3 ACLs, …) into grants on a service or an
 object, or into the rules of a setting; they are evaluated in `evaluation` only, so that what
-one door denies no other door gives. `Access` is a service as an identity sees it: modes touch
-services through it alone. What it decides about is an action and a key.
+one door denies no other door gives. `Access` is a service as an identity sees it: what somebody
+asks for, modes do through it alone; `service` is for what a service can, and for what nobody
+asks for (a job, a step back). What it decides about is an action and a key.
 
 No answer depends on data before it is authorized: who may neither read a key
 nor list its service cannot tell a missing key from a private one.
@@ -294,7 +295,7 @@ class Access:
     def _require_removing(self, key: str, options: Delete) -> None:
         self.require(of("delete", options.version), key, options.version)
         if options.bypass and not self.may("bypass-governance", key, options.version):
-            raise Forbidden("Only who administers the service may override a retention.")
+            raise Forbidden("The key may not override a retention.")
 
     def copy(
         self,
