@@ -57,6 +57,23 @@ def test_a_bucket_is_made_with_a_lock_and_keeps_versions_from_then_on(
     assert refused(client.create_bucket, Bucket=locked)[1] == "BucketAlreadyExists"
 
 
+def test_a_bucket_whose_making_ends_in_the_middle_does_not_say_that_it_locks(
+    s3: Served, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, name = s3.client(), f"{bucket}-cut"
+
+    def killed(*_: object) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(IndexedStore, "set_versioning", killed)
+        call = client.create_bucket
+        assert refused(call, Bucket=name, ObjectLockEnabledForBucket=True)[0] == 500
+    assert refused(client.get_object_lock_configuration, Bucket=name)[0] == 404
+    found = refused(client.create_bucket, Bucket=name, ObjectLockEnabledForBucket=True)
+    assert found[1] == "BucketAlreadyExists"  # and not 200 for one that keeps nothing
+
+
 def test_a_lock_comes_later_where_versions_are_kept(s3: Served, bucket: str) -> None:
     client, wanted = s3.client(), {"ObjectLockConfiguration": lock("COMPLIANCE", Years=2)}
     call = client.put_object_lock_configuration

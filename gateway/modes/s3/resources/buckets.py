@@ -139,8 +139,6 @@ def create_bucket(request: S3Request) -> Reply:
     _check_location(asked.location, request.region)
     locks = parameters.header_flag(request, "x-amz-bucket-object-lock-enabled")
     settings = _settings(asked, owning)
-    if locks:
-        settings.append((object_lock.SETTING.kind, object_lock.ENABLED))
     try:
         made = request.gateway.create(request.identity, request.bucket, wanted, settings)
         if locks:
@@ -153,10 +151,12 @@ def create_bucket(request: S3Request) -> Reply:
 
 
 def _lock(request: S3Request, made: Access) -> None:
-    """What cannot be made with a lock is not there."""
+    """What cannot be made with a lock is not there. The lock comes last: a bucket that says it
+    has one keeps versions, whenever the gateway was killed."""
     try:
         made.service.need(Protects)
         made.service.need(Versions).set_versioning("on")
+        request.gateway.set_setting(made, object_lock.SETTING.kind, object_lock.ENABLED)
     except StorageError:
         request.gateway.drop(request.identity, request.bucket)
         raise
