@@ -28,6 +28,7 @@ from gateway.storage import (
     ChangePage,
     Changes,
     Complete,
+    Conditions,
     Delete,
     Deleted,
     Forbidden,
@@ -238,6 +239,7 @@ class Access:
         """What the object is to have, for who may give it that."""
         if not self._always >= _MAKING:
             self._require_making(key, options)
+        self._require_compared(key, options.conditions)
         if self._said.defaults:
             options = self._with_defaults(options)
         owner = self._said.keeper or options.owner or self.identity.account
@@ -249,6 +251,23 @@ class Access:
         for default in self._said.defaults:
             options = default(options, now() if time is None else time)
         return options
+
+    def _require_compared(
+        self, key: str, conditions: Conditions | None, version: str | None = None
+    ) -> None:
+        """What is compared with an object tells what it is, so that is for who may read it, as
+        at S3; whether there is one, who writes may ask."""
+        action = of("read", version)
+        if conditions is None or action in self._always or not conditions.compares:
+            return
+        if self.may(action, key, version):
+            return
+        try:
+            info = self.service.store.stat(key, Get(version=version, keyless=True))
+        except (NotFound, MethodNotAllowed):
+            self.require("list", key)
+        else:
+            self._require_of(action, info, version)
 
     def _require_making(self, key: str, options: Put) -> None:
         self.require("write", key)
@@ -296,6 +315,7 @@ class Access:
         self.require(of("delete", options.version), key, options.version)
         if options.bypass and not self.may("bypass-governance", key, options.version):
             raise Forbidden("The key may not override a retention.")
+        self._require_compared(key, options.conditions, options.version)
 
     def copy(
         self,
@@ -383,6 +403,7 @@ class Access:
         self, key: str, upload: str, parts: Sequence[PartRef], options: Complete = Complete()
     ) -> ObjectInfo:
         self.require("write", key)
+        self._require_compared(key, options.conditions)
         if self._said.defaults:
             options = self._protected(key, upload, options)
         return self.service.complete(key, upload, parts, options)
@@ -424,9 +445,11 @@ class Access:
     def set_attributes(
         self, key: str, version: str | None, attributes: Mapping[str, Any]
     ) -> ObjectInfo:
-        """Change an object's grants, and what else its modes keep with it."""
-        self._object("write-acl", key, Get(version=version))
-        return self.service.need(Labels).set_labels(key, version, attributes=attributes)
+        """Change an object's grants, and what else its modes keep with it: of the version that
+        was looked at, where there are any, and not of one that was put there meanwhile."""
+        info = self._object("write-acl", key, Get(version=version))
+        seen = info.version if version is None else version
+        return self.service.need(Labels).set_labels(key, seen, attributes=attributes)
 
     def set_retention(
         self,

@@ -29,6 +29,13 @@ class Conditions:
     if_modified: int | None = None
     """The object's time must be this one exactly (to the second)."""
 
+    @property
+    def compares(self) -> bool:
+        """Whether they tell more of an object than that there is one."""
+        tags = {*self.if_match, *self.if_none_match} - {"*"}
+        others = (self.modified_since, self.unmodified_since, self.if_size, self.if_modified)
+        return bool(tags) or any(one is not None for one in others)
+
     def check_read(self, info: ObjectInfo) -> None:
         """Raise `PreconditionFailed` or `NotModified` when `info` is not to be sent."""
         self._check_unchanged(info)

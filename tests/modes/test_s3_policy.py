@@ -429,3 +429,59 @@ def test_who_may_read_current_objects_may_copy_them(s3: Served, bucket: str) -> 
     for source in (f"{bucket}/k?versionId={old}",):
         assert not may(s3, "copy_object", Bucket=mine, Key="k", CopySource=source)
         assert not may(s3, "upload_part_copy", **part, CopySource=source)
+
+
+def test_what_is_compared_is_for_who_may_read(s3: Served, bucket: str) -> None:
+    client = s3.client()
+    etag = client.put_object(Bucket=bucket, Key="k", Body=b"secret")["ETag"]
+    put_policy(s3, bucket, statement(["s3:PutObject", "s3:DeleteObject"], arns(bucket, "*")))
+
+    def answers(method: str, header: str, value: str) -> list[int]:
+        return [
+            s3.raw(method, f"/{bucket}/{key}", key="other-key", headers={header: value}).status
+            for key in ("k", "missing")
+        ]
+
+    assert answers("PUT", "if-match", '"00"') == [403, 403]
+    assert answers("PUT", "if-none-match", etag) == [403, 403]
+    assert answers("PUT", "if-unmodified-since", "Mon, 01 Jan 2001 00:00:00 GMT") == [403, 403]
+    assert answers("DELETE", "if-match", '"00"') == [403, 403]
+    assert answers("DELETE", "x-amz-if-match-size", "1") == [403, 403]
+    asked = {"Objects": [{"Key": "k", "ETag": "00"}, {"Key": "missing", "ETag": "00"}]}
+    failed = s3.client("other-key").delete_objects(Bucket=bucket, Delete=asked)["Errors"]
+    assert [one["Code"] for one in failed] == ["AccessDenied", "AccessDenied"]
+    assert answers("PUT", "if-match", "*") == [200, 404]
+
+    actions = ["s3:PutObject", "s3:DeleteObject", "s3:GetObject"]
+    put_policy(s3, bucket, statement(actions, arns(bucket, "*")))
+    assert answers("PUT", "if-match", '"00"') == [412, 404]
+    assert answers("DELETE", "x-amz-if-match-size", "1") == [412, 204]
+    client.delete_bucket_policy(Bucket=bucket)
+    client.put_bucket_acl(Bucket=bucket, GrantWrite="id=other", GrantFullControl="id=main")
+    s3.client("other-key").put_object(Bucket=bucket, Key="k", Body=b"its own")
+    assert answers("PUT", "if-match", '"00"') == [412, 403]
+
+
+def test_a_list_is_given_to_the_version_that_was_looked_at(
+    s3: Served, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, other = s3.client(), s3.client("other-key")
+    state = {"Status": "Enabled"}
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=state)
+    client.put_bucket_acl(Bucket=bucket, GrantWrite="id=other", GrantFullControl="id=main")
+    theirs = other.put_object(Bucket=bucket, Key="k", Body=b"theirs")["VersionId"]
+    looked = Access._object
+
+    def overtaken(self: Access, *arguments: Any) -> ObjectInfo:
+        found = looked(self, *arguments)
+        client.put_object(Bucket=bucket, Key="k", Body=b"secret")
+        return found
+
+    monkeypatch.setattr(
+        Access, "authorize", lambda self, action, *of: looked(self, action, of[0], Get())
+    )
+    monkeypatch.setattr(Access, "_object", overtaken)
+    other.put_object_acl(Bucket=bucket, Key="k", ACL="public-read")
+    assert s3.raw("GET", f"/{bucket}/k", key="").status == 403
+    answer = s3.raw("GET", f"/{bucket}/k?versionId={theirs}", key="")
+    assert (answer.status, answer.body) == (200, b"theirs")
