@@ -719,3 +719,16 @@ def test_a_lifecycle_that_nobody_can_read_keeps_no_object_from_being_read(
     s3.client().put_object(Bucket=bucket, Key="k", Body=b"data")
     s3.gateway.catalog.set_setting(bucket, "lifecycle", "?", decides=False, service=None)
     assert s3.client().get_object(Bucket=bucket, Key="k")["Body"].read() == b"data"
+
+
+def test_no_date_is_told_that_clients_cannot_read(s3: Served, bucket: str) -> None:
+    client, rules = s3.client(), []
+    for name, days in (
+        ("Expiration", "Days"),
+        ("AbortIncompleteMultipartUpload", "DaysAfterInitiation"),
+    ):
+        rules.append({"Status": "Enabled", "Filter": {"Prefix": ""}, name: {days: (1 << 31) - 1}})
+    wanted = {"Rules": rules}
+    client.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration=wanted)
+    assert "AbortDate" not in client.create_multipart_upload(Bucket=bucket, Key="k")
+    assert "Expiration" not in client.put_object(Bucket=bucket, Key="k", Body=b"")

@@ -396,3 +396,27 @@ def test_nothing_is_kept_beyond_what_a_date_can_say(s3: Served, locked: str, tex
 
 
 MD5 = b64encode(hashlib.md5(b"data").digest()).decode()
+
+
+def test_of_each_version_is_told_what_may_be_known_of_it(s3: Served, locked: str) -> None:
+    kept: dict[str, Any] = {
+        "ObjectLockMode": "GOVERNANCE",
+        "ObjectLockRetainUntilDate": LATER,
+        "ObjectLockLegalHoldStatus": "ON",
+        "ContentMD5": MD5,
+    }
+    hidden = put(s3, locked, Tagging="show=no", **kept)
+    shown = put(s3, locked, Tagging="show=yes", **kept)
+    about = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Resource": f"arn:aws:s3:::{locked}/*"}
+    told = {"StringEquals": {"s3:ExistingObjectTag/show": "yes"}}
+    actions = ["s3:GetObjectRetention", "s3:GetObjectLegalHold"]
+    statements = [
+        {**about, "Action": "s3:GetObjectVersion"},
+        {**about, "Action": actions, "Condition": told},
+    ]
+    document = json.dumps({"Statement": statements})
+    s3.client().put_bucket_policy(Bucket=locked, Policy=document)
+    for version, expected in ((hidden, 0), (shown, 3)):
+        answer = s3.raw("GET", f"/{locked}/k?versionId={version}", key="other-key")
+        found = [name for name in answer.headers if name.startswith("x-amz-object-lock-")]
+        assert (answer.status, len(found)) == (200, expected)

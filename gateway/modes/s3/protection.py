@@ -8,13 +8,14 @@ are said.
 from __future__ import annotations
 
 from gateway.access.access import Access
+from gateway.access.actions import ObjectAction
 from gateway.common.xml import document, element
 from gateway.modes.s3 import wire
 from gateway.modes.s3.configuration.object_lock import MODES, SETTING
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Headers
 from gateway.modes.s3.request import S3Request
-from gateway.storage import ObjectInfo, Protection, Protects, Put, RetentionMode
+from gateway.storage import Forbidden, ObjectInfo, Protection, Protects, Put, RetentionMode
 
 _MODE = "x-amz-object-lock-mode"
 _UNTIL = "x-amz-object-lock-retain-until-date"
@@ -97,16 +98,25 @@ def require_lock(request: S3Request) -> None:
 
 def said(request: S3Request, info: ObjectInfo) -> Headers:
     """What GET and HEAD say to who may know."""
-    protection, may = info.protection, request.access.may
+    protection = info.protection
     if protection is None:
         return []
     headers: Headers = []
-    if protection.mode is not None and may("read-retention", info.key):
+    if protection.mode is not None and _may(request, "read-retention", info):
         headers.append((_MODE, protection.mode.upper()))
         headers.append((_UNTIL, wire.exact(protection.until or 0)))
-    if protection.hold and may("read-hold", info.key):
+    if protection.hold and _may(request, "read-hold", info):
         headers.append((_HOLD, "ON"))
     return headers
+
+
+def _may(request: S3Request, action: ObjectAction, info: ObjectInfo) -> bool:
+    """With that version: another may be current."""
+    try:
+        request.access.require_of(action, info, request.query.get("versionId"))
+    except Forbidden:
+        return False
+    return True
 
 
 # documents

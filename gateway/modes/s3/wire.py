@@ -70,7 +70,8 @@ _MOMENT = re.compile(
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _FIRST = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // _MILLISECOND
-_LAST = (datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC) - _EPOCH) // _MILLISECOND
+LAST = (datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC) - _EPOCH) // _MILLISECOND
+"""The last moment of which everybody can say the date."""
 
 
 def moment(text: str) -> int | None:
@@ -87,7 +88,7 @@ def moment(text: str) -> int | None:
     except (ValueError, OverflowError):
         return None
     milliseconds = -(-passed // _MILLISECOND)
-    return milliseconds if _FIRST <= milliseconds <= _LAST else None
+    return milliseconds if _FIRST <= milliseconds <= LAST else None
 
 
 def exact(milliseconds: int) -> str:

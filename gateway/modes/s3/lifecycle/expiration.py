@@ -3,6 +3,7 @@ upload be given up (`x-amz-abort-date`), and by which rule.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html
+What comes after the year 9999 is not told, for clients fail on such dates.
 By the calendar, whatever the clock is by which rules are carried out.
 """
 
@@ -15,6 +16,7 @@ from gateway.modes.s3.configuration.lifecycle import SETTING, Rule
 from gateway.modes.s3.lifecycle.deciding import abort, expiry
 from gateway.modes.s3.replies import Headers, http_date
 from gateway.modes.s3.request import S3Request
+from gateway.modes.s3.wire import LAST
 from gateway.storage import ObjectInfo, Unavailable, Upload
 
 
@@ -26,6 +28,8 @@ def said(request: S3Request, info: ObjectInfo) -> Headers:
     if found is None:
         return []
     when, rule = found
+    if when > LAST:
+        return []
     date, id = http_date(when), quote(rule.id, safe="")
     return [("x-amz-expiration", f'expiry-date="{date}", rule-id="{id}"')]
 
@@ -35,6 +39,8 @@ def of_upload(request: S3Request, upload: Upload) -> Headers:
     if found is None or not upload.begun:  # an upstream does not say so of one upload
         return []
     when, rule = found
+    if when > LAST:
+        return []
     return [("x-amz-abort-date", http_date(when)), ("x-amz-abort-rule-id", quote(rule.id, safe=""))]
 
 
