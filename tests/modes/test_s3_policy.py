@@ -485,3 +485,15 @@ def test_a_list_is_given_to_the_version_that_was_looked_at(
     assert s3.raw("GET", f"/{bucket}/k", key="").status == 403
     answer = s3.raw("GET", f"/{bucket}/k?versionId={theirs}", key="")
     assert (answer.status, answer.body) == (200, b"theirs")
+
+
+def test_a_tag_that_nothing_has_is_no_if_none_match(s3: Served, bucket: str) -> None:
+    once = {"Null": {"s3:if-none-match": "false"}}
+    put_policy(s3, bucket, statement("s3:PutObject", arns(bucket, "*"), Condition=once))
+
+    def puts(**headers: str) -> int:
+        return s3.raw("PUT", f"/{bucket}/k", key="other-key", headers=headers).status
+
+    assert puts() == puts(**{"if-none-match": '"x"'}) == 403
+    assert [puts(**{"if-none-match": "*"}) for _ in range(2)] == [200, 412]
+    assert puts(**{"if-none-match": '"x", *'}) == 403

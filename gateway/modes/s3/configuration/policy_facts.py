@@ -121,6 +121,13 @@ def tls_version(question: Question) -> Sequence[str]:
     return ("1.2",) if question.facts.tls else ()
 
 
+def none_match(question: Question) -> Sequence[str]:
+    """Only `*` keeps what is there, and S3 takes nothing else: a tag that no object has is not
+    what a policy asks for."""
+    said = question.facts.header("if-none-match")
+    return ("*",) if said is not None and said.strip() == "*" else ()
+
+
 def copy_source(question: Question) -> Sequence[str]:
     """`bucket/key`, as it is read and not as it is written."""
     written = question.facts.header("x-amz-copy-source")

@@ -128,7 +128,7 @@ KEYS: Mapping[str, Key] = {
     "s3:authtype": Key(facts.auth_type),
     "s3:delimiter": Key(facts.query("delimiter"), _LISTS),
     "s3:if-match": Key(facts.header("if-match"), _PUTS | {"DeleteObject"}),
-    "s3:if-none-match": Key(facts.header("if-none-match"), _PUTS),
+    "s3:if-none-match": Key(facts.none_match, _PUTS),
     "s3:max-keys": Key(facts.query("max-keys"), _LISTS),
     "s3:object-lock-legal-hold": Key(
         facts.header("x-amz-object-lock-legal-hold"), _LOCKS, late=True
