@@ -45,8 +45,11 @@ class Webhook:
             headers[REPEATED] = "true"
         try:
             status = self._status(document, headers)
-        except (OSError, HTTPException) as error:
+        except OSError as error:
             raise Unavailable(f"The webhook {self._name!r} does not answer: {error}") from error
+        except HTTPException as error:  # it has what came, which is not for a log
+            kind = type(error).__name__
+            raise Unavailable(f"The webhook {self._name!r} answers no HTTP: {kind}") from None
         if not 200 <= status < 300:
             raise Unavailable(f"The webhook {self._name!r} answers {status}.")
 

@@ -480,3 +480,25 @@ def test_what_a_change_is_called(
         assert ("versionId" in said["s3"]["object"]) is (version != "null")
         assert said["eventTime"] == "1970-01-01T00:00:01.000Z"
         assert told.covers(event, "x") is (event in EVENTS["s3:ObjectCreated:*"])
+
+
+@pytest.mark.parametrize(
+    "answer", [b"\x1b[2J\rforged\r\n\r\n", b"HTTP/1.1 \x1b[2J\rforged\r\n\r\n"]
+)
+def test_what_is_no_http_is_not_repeated(sockets: None, answer: bytes) -> None:
+    class Odd(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Odd) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = Secret(f"http://127.0.0.1:{server.server_port}/")
+        with pytest.raises(Unavailable) as error:
+            Webhook("odd", WebhookOptions(url=url), now).post("id", b"{}")
+        server.shutdown()
+    assert str(error.value).isprintable()
+    assert "forged" not in str(error.value)
