@@ -11,7 +11,15 @@ from drivers.s3.reading import Bucket
 from drivers.s3.refusals import About, error_of
 from drivers.s3.transfer import Answer
 from gateway.common import xml
-from gateway.storage import Conditions, Delete, Deleted, OriginFailed, StorageError, Writable
+from gateway.storage import (
+    Conditions,
+    Delete,
+    Deleted,
+    NoSuchVersion,
+    OriginFailed,
+    StorageError,
+    Writable,
+)
 from gateway.storage.checksums import compute
 
 _AT_ONCE = 1000
@@ -24,14 +32,17 @@ class Deleting(Bucket, Writable):
         if options.bypass:
             headers["x-amz-bypass-governance-retention"] = "true"
         query = [("versionId", options.version)] if options.version is not None else []
-        said = self.ask(
-            "DELETE",
-            key,
-            query=query,
-            headers=headers,
-            safe=options.conditions is None,
-            about=About(self.name, key, options.version),
-        ).headers
+        try:
+            said = self.ask(
+                "DELETE",
+                key,
+                query=query,
+                headers=headers,
+                safe=options.conditions is None,
+                about=About(self.name, key, options.version),
+            ).headers
+        except NoSuchVersion:  # of a name that is none of the upstream's versions
+            return Deleted(key, None, options.version)
         marker = said.get("x-amz-delete-marker", "").lower() == "true"
         return Deleted(key, None, said.get("x-amz-version-id") or options.version, marker)
 
@@ -84,7 +95,9 @@ class Deleting(Bucket, Writable):
                 named = row.get("DeleteMarkerVersionId") if marker else version
                 told[full, version] = Deleted(key, None, named or version or None, marker)
             elif documents.local(node) == "Error":
-                told[full, version] = _refused(row, About(self.name, key, version or None))
+                error = _refused(row, About(self.name, key, version or None))
+                gone = isinstance(error, NoSuchVersion)
+                told[full, version] = Deleted(key, None, version or None) if gone else error
         return told
 
 

@@ -11,7 +11,7 @@ from tests.libraries.standing import Standing
 STANDING = Standing(
     distribution="falcon",
     module="falcon",
-    ours="gateway/modes/standard/bodies.py",
+    ours="gateway/web/forms.py",
     public=("gateway/modes/standard/application.py",),
     takes={
         "falcon.media.multipart:MultipartForm.__init__": (
