@@ -17,6 +17,7 @@ from drivers.cache.context import CacheContext
 from gateway.storage import (
     Changes,
     Complete,
+    Conditions,
     Copies,
     Delete,
     Deleted,
@@ -141,9 +142,12 @@ class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Pu
         *,
         tags: Mapping[str, str] | None = None,
         attributes: Mapping[str, Any] | None = None,
+        conditions: Conditions | None = None,
     ) -> ObjectInfo:
         with self._changing(key):
-            return self._to(Labels).set_labels(key, version, tags=tags, attributes=attributes)
+            return self._to(Labels).set_labels(
+                key, version, tags=tags, attributes=attributes, conditions=conditions
+            )
 
     @property
     def always_protects(self) -> bool:

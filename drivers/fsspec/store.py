@@ -302,6 +302,7 @@ class FileSystem(Store, Writable, Listable, Labels):
         *,
         tags: Mapping[str, str] | None = None,
         attributes: Mapping[str, Any] | None = None,
+        conditions: Conditions | None = None,
     ) -> ObjectInfo:
         if version not in (None, NULL_VERSION):
             raise NoSuchVersion(key=key, version=version)
@@ -315,6 +316,8 @@ class FileSystem(Store, Writable, Listable, Labels):
                 raise NoSuchKey(key=key)
             sidecars = Sidecars(tree)
             before = sidecars.read(key, found) or Label.bare(key)
+            if conditions is not None:
+                conditions.check_write(key, before.info(key, found))
             label = before.changed(given, attributes)
             sidecars.replace(key, found, label)
         return label.info(key, found)

@@ -262,8 +262,11 @@ class Shelf:
         version: str | None,
         tags: Mapping[str, str] | None,
         attributes: Mapping[str, Any] | None,
+        conditions: Conditions | None,
     ) -> ObjectInfo:
         row = find(self.txn, self.service, key, version)
+        if conditions is not None:
+            conditions.check_write(key, info_of(row, versioned=True))
         changes: dict[str, object] = {}
         if tags is not None:
             changes["t"] = dict(tags)

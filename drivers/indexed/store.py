@@ -17,6 +17,7 @@ from drivers.indexed.shelf import Draft, Shelf
 from drivers.indexed.view import View
 from gateway.storage import (
     Buckets,
+    Conditions,
     Conflict,
     Copies,
     Delete,
@@ -95,9 +96,10 @@ class IndexedStore(MultipartView, BucketsView, Writable, Copies, Labels, Protect
         *,
         tags: Mapping[str, str] | None = None,
         attributes: Mapping[str, Any] | None = None,
+        conditions: Conditions | None = None,
     ) -> ObjectInfo:
         given = None if tags is None else dict(tags)  # now: they may be fetched (see `settled`)
-        return self.change(lambda shelf: shelf.relabel(key, version, given, attributes))
+        return self.change(lambda shelf: shelf.relabel(key, version, given, attributes, conditions))
 
     def set_retention(
         self,

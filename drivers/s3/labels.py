@@ -15,6 +15,7 @@ from drivers.s3.request_headers import (
     refused,
 )
 from gateway.storage import (
+    Conditions,
     Get,
     InvalidRequest,
     Labels,
@@ -37,6 +38,7 @@ class Labelling(Bucket, Labels):
         *,
         tags: Mapping[str, str] | None = None,
         attributes: Mapping[str, Any] | None = None,
+        conditions: Conditions | None = None,
     ) -> ObjectInfo:
         if attributes:
             raise refused("attributes", "what the gateway's modes add to objects", key)

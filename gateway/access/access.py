@@ -46,6 +46,7 @@ from gateway.storage import (
     Opened,
     Part,
     PartRef,
+    PreconditionFailed,
     Protects,
     Purge,
     Purges,
@@ -445,11 +446,23 @@ class Access:
     def set_attributes(
         self, key: str, version: str | None, attributes: Mapping[str, Any]
     ) -> ObjectInfo:
-        """Change an object's grants, and what else its modes keep with it: of the version that
-        was looked at, where there are any, and not of one that was put there meanwhile."""
-        info = self._object("write-acl", key, Get(version=version))
-        seen = info.version if version is None else version
-        return self.service.need(Labels).set_labels(key, seen, attributes=attributes)
+        """Change an object's grants, and what else its modes keep with it: of the one that was
+        looked at, and not of one that was put there meanwhile. Raises `PreconditionFailed` when
+        there is another each time."""
+        for again in (True, True, False):
+            info = self._object("write-acl", key, Get(version=version))
+            strong = () if info.etag.startswith("W/") else (info.etag,)
+            try:
+                return self.service.need(Labels).set_labels(
+                    key,
+                    info.version if version is None else version,
+                    attributes=attributes,
+                    conditions=Conditions(if_match=strong, if_modified=info.modified),
+                )
+            except PreconditionFailed:
+                if not again:
+                    raise
+        raise AssertionError("the last try returns or raises")
 
     def set_retention(
         self,

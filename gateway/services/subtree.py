@@ -17,6 +17,7 @@ from gateway.storage import (
     ChangePage,
     Changes,
     Complete,
+    Conditions,
     Copies,
     Delete,
     Deleted,
@@ -191,11 +192,18 @@ class Below(
         *,
         tags: Mapping[str, str] | None = None,
         attributes: Mapping[str, Any] | None = None,
+        conditions: Conditions | None = None,
     ) -> ObjectInfo:
         with self._named():
             labels = self._to(Labels)
             return self._info(
-                labels.set_labels(self._there(key), version, tags=tags, attributes=attributes)
+                labels.set_labels(
+                    self._there(key),
+                    version,
+                    tags=tags,
+                    attributes=attributes,
+                    conditions=conditions,
+                )
             )
 
     @property

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.storage.bodies import Readable
+from gateway.storage.conditions import Conditions
 from gateway.storage.errors import StorageError
 from gateway.storage.objects import ObjectInfo, Part, RetentionMode
 from gateway.storage.paging import (
@@ -209,8 +210,11 @@ class Labels(ABC):
         *,
         tags: Mapping[str, str] | None = None,
         attributes: Mapping[str, Any] | None = None,
+        conditions: Conditions | None = None,
     ) -> ObjectInfo:
-        """Replace all tags (when given), and each attribute that is named (None removes it)."""
+        """Replace all tags (when given), and each attribute that is named (None removes it), of
+        an object that fits `conditions` (`check_write`), which say at most its tag and its time.
+        They come with attributes only."""
 
 
 class Protects(ABC):

@@ -497,3 +497,24 @@ def test_a_tag_that_nothing_has_is_no_if_none_match(s3: Served, bucket: str) -> 
     assert puts() == puts(**{"if-none-match": '"x"'}) == 403
     assert [puts(**{"if-none-match": "*"}) for _ in range(2)] == [200, 412]
     assert puts(**{"if-none-match": '"x", *'}) == 403
+
+
+def test_a_list_is_not_given_to_an_object_that_came_meanwhile(
+    s3: Served, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, other = s3.client(), s3.client("other-key")
+    client.put_bucket_acl(Bucket=bucket, GrantWrite="id=other", GrantFullControl="id=main")
+    other.put_object(Bucket=bucket, Key="k", Body=b"theirs")
+    looked = Access._object
+
+    def overtaken(self: Access, *arguments: Any) -> ObjectInfo:
+        found = looked(self, *arguments)
+        client.put_object(Bucket=bucket, Key="k", Body=b"secret")
+        return found
+
+    monkeypatch.setattr(
+        Access, "authorize", lambda self, action, *of: looked(self, action, of[0], Get())
+    )
+    monkeypatch.setattr(Access, "_object", overtaken)
+    assert not may(s3, "put_object_acl", Bucket=bucket, Key="k", ACL="public-read")
+    assert s3.raw("GET", f"/{bucket}/k", key="").status == 403

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.storage import NoSuchKey, NoSuchVersion, Put
+from gateway.storage import Conditions, NoSuchKey, NoSuchVersion, PreconditionFailed, Put
 from gateway.testing.conformance.bench import Bench
 from gateway.testing.conformance.harness import Conformance
 from gateway.testing.conformance.parallel import together
@@ -30,6 +30,18 @@ class LabelsConformance(Conformance):
         labels.set_labels("k", attributes={"new": [["*", "read"]], "acl": [2]})
         labels.set_labels("k", attributes={"new": None, "never there": None})
         assert dict(bench.store.stat("k").attributes) == {"acl": [2], "stays": {"x": True}}
+
+    def test_attributes_are_given_to_the_object_that_is_meant(self, bench: Bench) -> None:
+        labels = bench.labels
+        seen = bench.put("k", b"data", Put(attributes={"a": 1}))
+        meant = Conditions(if_match=(seen.etag,), if_modified=seen.modified)
+        if seen.etag.startswith("W/"):
+            return
+        labels.set_labels("k", attributes={"a": 2}, conditions=meant)
+        bench.put("k", b"others", Put(attributes={"a": 3}))
+        with pytest.raises(PreconditionFailed):
+            labels.set_labels("k", attributes={"a": 4}, conditions=meant)
+        assert dict(bench.store.stat("k").attributes) == {"a": 3}
 
     def test_tags_and_attributes_leave_each_other_alone(self, bench: Bench) -> None:
         labels = bench.labels
