@@ -258,9 +258,9 @@ class Access:
     ) -> None:
         """What is compared with an object tells what it is, so that is for who may read it, as
         at S3; whether there is one, who writes may ask."""
-        action = of("read", version)
-        if conditions is None or action in self._always or not conditions.compares:
+        if conditions is None or not conditions.compares:
             return
+        action = of("read", version)
         if self.may(action, key, version):
             return
         try:
