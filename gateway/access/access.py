@@ -240,7 +240,8 @@ class Access:
         """What the object is to have, for who may give it that."""
         if not self._always >= _MAKING:
             self._require_making(key, options)
-        self._require_compared(key, options.conditions)
+        if options.conditions is not None:
+            self._require_compared(key, options.conditions)
         if self._said.defaults:
             options = self._with_defaults(options)
         owner = self._said.keeper or options.owner or self.identity.account
@@ -254,11 +255,11 @@ class Access:
         return options
 
     def _require_compared(
-        self, key: str, conditions: Conditions | None, version: str | None = None
+        self, key: str, conditions: Conditions, version: str | None = None
     ) -> None:
         """What is compared with an object tells what it is, so that is for who may read it, as
         at S3; whether there is one, who writes may ask."""
-        if conditions is None or not conditions.compares:
+        if not conditions.compares:
             return
         action = of("read", version)
         if self.may(action, key, version):
@@ -316,7 +317,8 @@ class Access:
         self.require(of("delete", options.version), key, options.version)
         if options.bypass and not self.may("bypass-governance", key, options.version):
             raise Forbidden("The key may not override a retention.")
-        self._require_compared(key, options.conditions, options.version)
+        if options.conditions is not None:
+            self._require_compared(key, options.conditions, options.version)
 
     def copy(
         self,
@@ -404,7 +406,8 @@ class Access:
         self, key: str, upload: str, parts: Sequence[PartRef], options: Complete = Complete()
     ) -> ObjectInfo:
         self.require("write", key)
-        self._require_compared(key, options.conditions)
+        if options.conditions is not None:
+            self._require_compared(key, options.conditions)
         if self._said.defaults:
             options = self._protected(key, upload, options)
         return self.service.complete(key, upload, parts, options)
