@@ -22,6 +22,9 @@ from tests.yardsticks.lists import Outcome
 FILES = ("s3tests/functional/test_s3.py", "s3tests/functional/test_headers.py")
 STORES = ("local", "memory")
 
+OURS = "not bucket_logging"
+"""For `pytest -k`: what Ceph adds to the logs of buckets is not S3's, and passes by chance."""
+
 DAY = 10
 """Seconds of a day of lifecycle rules."""
 
@@ -148,8 +151,7 @@ def run(clone: Path, python: str, store: str, folder: Path, chosen: str = "") ->
     with conf.open("w", encoding="utf-8") as file:
         suite_conf(known, port).write(file)
     command = [python, "-m", "pytest", "-q", "-rA", "--tb=no", "-p", "no:cacheprovider", *FILES]
-    if chosen:
-        command += ["-k", chosen]
+    command += ["-k", f"({chosen}) and {OURS}" if chosen else OURS]
     environment = {**os.environ, "S3TEST_CONF": str(conf), "AWS_MAX_ATTEMPTS": "1"}
     with serving(folder, store, gateway_toml(known, port), port):
         done = subprocess.run(
