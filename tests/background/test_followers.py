@@ -146,6 +146,7 @@ def test_the_waits_double_up_to_a_minute() -> None:
     assert [delay(failures) for failures in (1, 2, 3, 6, 7, 8, 1000)] == [1, 2, 4, 32, 60, 60, 60]
 
 
+@pytest.mark.usefixtures("seconds")
 def test_lag_last_error_and_next_try_are_known_to_all_workers(start: Start, tmp_path: Path) -> None:
     metrics = Metrics()
     feed, target = Feed(), Target(Busy("The target is busy."))
