@@ -151,7 +151,9 @@ def test_lag_last_error_and_next_try_are_known_to_all_workers(start: Start, tmp_
     metrics = Metrics()
     feed, target = Feed(), Target(Busy("The target is busy."))
     feed.add(3)
-    start(tmp_path, delay=lambda failures: 1000.0).follow("f", feed, target)
+    first = start(tmp_path, delay=lambda failures: 1000.0)
+    first.follow("f", feed, target)
+    target.await_(lambda one: len(one.taken) == 1)  # it leads: another would try again in a second
     other = start(tmp_path, metrics=metrics)
     other.follow("f", feed, target)
 
