@@ -1,7 +1,8 @@
 """The object that something is to be done to, for rules that ask what it has (its tags).
 
 It is looked at only when such a rule is left to be decided by. Then the decision is one about
-that object: whoever acts on it takes it again, for the object that was found.
+that object: whoever reads takes it again, for the object that was found. Whoever deletes it,
+or changes its tags or its protection, is decided about just before: another may be there by then.
 """
 
 from __future__ import annotations
