@@ -128,12 +128,8 @@ def serves(python: str, folder: Path, bound: float | None) -> None:
     with (folder / "shown").open("w+") as shown:
         gateway = subprocess.Popen(serve, cwd=folder, env=ours, stdout=shown, stderr=shown)
         try:
-            wait(gateway, f"{URL}/-/health/ready")
-            secret = re.search(r"secret key +(\S+)", (folder / "shown").read_text("utf-8"))
-            assert secret, "it shows no key"
-            asked = urllib.request.Request(
-                f"{URL}/servicelist", headers={"x-owncdn-key": secret[1]}
-            )
+            secret = wait(gateway, f"{URL}/-/health/ready", folder / "shown")
+            asked = urllib.request.Request(f"{URL}/servicelist", headers={"x-owncdn-key": secret})
             with urllib.request.urlopen(asked) as answer:
                 print(answer.status, answer.read().decode(), flush=True)
             gateway.send_signal(signal.SIGTERM)
@@ -145,16 +141,21 @@ def serves(python: str, folder: Path, bound: float | None) -> None:
             print((folder / "shown").read_text("utf-8"), flush=True)
 
 
-def wait(gateway: subprocess.Popen[bytes], url: str) -> None:
+def wait(gateway: subprocess.Popen[bytes], url: str, shown: Path) -> str:
+    """Until it is ready and has shown its key, which a worker can be before the parent has."""
     until = time.monotonic() + PATIENCE
     while True:
         assert gateway.poll() is None, "it ended before it was ready"
         try:
             urllib.request.urlopen(url).close()
-            return
+            found = re.search(r"secret key +(\S+)\n", shown.read_text("utf-8", "replace"))
+            if found:
+                return found[1]
+            missing = "it showed no key"
         except OSError:
-            assert time.monotonic() < until, "it was not ready in time"
-            time.sleep(0.2)
+            missing = "it was not ready"
+        assert time.monotonic() < until, f"{missing} in time"
+        time.sleep(0.2)
 
 
 def passes(python: str, folder: Path, bound: float | None, *, quick: bool) -> None:

@@ -66,7 +66,6 @@ WRONG: list[tuple[bytes, str, str]] = [
     (b'{"Statement": "\xff"}', INVALID_JSON, "utf-8"),
     (b'{"Id": "a", "Id": "b"}', INVALID_JSON, "twice"),
     (b'{"Id": NaN}', INVALID_JSON, "NaN"),
-    (b'{"Id": ' + b"[" * 9000 + b"]" * 9000 + b"}", INVALID_JSON, "recursion"),
     (b'{"Id": ' + b"1" * 5000 + b"}", INVALID_JSON, "limit"),
     (b"{}", "Missing required field Statement", "Policy"),
     (b'{"Statement": []}', "Could not parse the policy: Statement is empty!", "Statement"),
@@ -136,6 +135,12 @@ def test_what_is_wrong_is_said_with_its_place(number: int) -> None:
     code, said, detail = refusal(data)
     assert (code, said) == ("MalformedPolicy", message)
     assert place in detail
+
+
+@pytest.mark.parametrize("depth", [9_000, 1_000_000])
+def test_nesting_is_refused_however_deep_a_python_reads(depth: int) -> None:
+    code, said, _ = refusal(b'{"Id": ' + b"[" * depth + b"]" * depth + b"}")
+    assert (code, said) in (("MalformedPolicy", INVALID_JSON), ("MalformedPolicy", SYNTAX))
 
 
 def test_a_policy_has_20_kib_without_white_space() -> None:
