@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from gateway.access.access import Access
 from gateway.access.identity import ANONYMOUS, Identity
 from gateway.access.rules import Unknown
-from gateway.modes.s3.configuration.policy import SETTING
+from gateway.modes.s3.configuration.policy.document import SETTING
 from gateway.services.service import Service
 from gateway.storage import Forbidden, Get, ObjectInfo
 from tests.modes.s3_gateway import Served

@@ -10,9 +10,9 @@ import pytest
 from gateway.access.actions import ALL
 from gateway.config import ConfigurationError, load
 from gateway.modes.s3 import operations
-from gateway.modes.s3.configuration import policy
-from gateway.modes.s3.configuration.policy_actions import OF_BUCKET, OF_OBJECT, WORDS
-from gateway.modes.s3.configuration.policy_text import remainders
+from gateway.modes.s3.configuration.policy import document as policy
+from gateway.modes.s3.configuration.policy.actions import OF_BUCKET, OF_OBJECT, WORDS
+from gateway.modes.s3.configuration.policy.text import remainders
 from gateway.modes.s3.problems import S3Problem
 from tests.modes.s3_gateway import Served
 

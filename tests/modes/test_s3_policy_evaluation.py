@@ -17,7 +17,7 @@ from gateway.access.actions import Action
 from gateway.access.evaluation import Compiled
 from gateway.access.identity import ANONYMOUS, Identity
 from gateway.access.rules import Unknown, Untouched
-from gateway.modes.s3.configuration.policy import SETTING, parse
+from gateway.modes.s3.configuration.policy.document import SETTING, parse
 
 BUCKET = "ab"
 NOW = 1_700_000_000_000

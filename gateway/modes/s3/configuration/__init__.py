@@ -23,11 +23,11 @@ def kinds() -> Collection[SettingKind[Any]]:
         notification,
         object_lock,
         ownership,
-        policy,
         public_access_block,
         tagging,
         website,
     )
+    from gateway.modes.s3.configuration.policy import document as policy
 
     settings = (
         access_logging.SETTING,

@@ -17,7 +17,7 @@ from gateway.access.settings import SettingKind
 from gateway.common.xml import document as written
 from gateway.common.xml import flag
 from gateway.modes.s3 import wire
-from gateway.modes.s3.configuration.policy_statements import Policy
+from gateway.modes.s3.configuration.policy.statements import Policy
 from gateway.modes.s3.configuration.setting import BucketSetting, document
 from gateway.modes.s3.problems import S3Problem
 

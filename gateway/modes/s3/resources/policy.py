@@ -11,8 +11,8 @@ from gateway.access.identity import acting_for
 from gateway.common.xml import document, flag
 from gateway.modes.s3 import bodies
 from gateway.modes.s3.configuration import public_access_block
-from gateway.modes.s3.configuration.policy import SETTING, parse
-from gateway.modes.s3.configuration.policy_statements import Policy
+from gateway.modes.s3.configuration.policy.document import SETTING, parse
+from gateway.modes.s3.configuration.policy.statements import Policy
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import S3Request

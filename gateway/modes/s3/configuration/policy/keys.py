@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from gateway.access.rules import Question
-from gateway.modes.s3.configuration import policy_facts as facts
-from gateway.modes.s3.configuration.policy_actions import OF_OBJECT, words
-from gateway.modes.s3.configuration.policy_facts import Read
-from gateway.modes.s3.configuration.policy_text import Values
+from gateway.modes.s3.configuration.policy import facts
+from gateway.modes.s3.configuration.policy.actions import OF_OBJECT, words
+from gateway.modes.s3.configuration.policy.facts import Read
+from gateway.modes.s3.configuration.policy.text import Values
 
 
 class Key(NamedTuple):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
-from gateway.modes.s3.configuration.policy_conditions import Condition
-from gateway.modes.s3.configuration.policy_facts import ANONYMOUS
+from gateway.modes.s3.configuration.policy.conditions import Condition
+from gateway.modes.s3.configuration.policy.facts import ANONYMOUS
 
 _OPERATORS = frozenset(
     ("StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnEquals", "ArnLike", "IpAddress")

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from gateway.access.actions import ALL, Action, Actions
 from gateway.access.patterns import fits
-from gateway.modes.s3.configuration.policy_problems import Place, malformed
+from gateway.modes.s3.configuration.policy.problems import Place, malformed
 
 _OF_BUCKET: Mapping[str, tuple[Action, ...]] = {
     "CreateBucketMetadataTableConfiguration": (),

@@ -15,9 +15,9 @@ from operator import eq, ge, gt, le, lt
 from typing import Any, NamedTuple
 
 from gateway.access.network_index import parsed as address
-from gateway.modes.s3.configuration.policy_keys import find
-from gateway.modes.s3.configuration.policy_problems import Place, malformed
-from gateway.modes.s3.configuration.policy_text import Text, Values, fits_text, text
+from gateway.modes.s3.configuration.policy.keys import find
+from gateway.modes.s3.configuration.policy.problems import Place, malformed
+from gateway.modes.s3.configuration.policy.text import Text, Values, fits_text, text
 from gateway.web.http_fields import parse_date
 
 Matches = Callable[[str, Values], bool]

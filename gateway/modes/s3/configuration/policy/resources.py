@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from gateway.access.actions import OBJECT_ACTIONS
 from gateway.access.rules import Question
-from gateway.modes.s3.configuration.policy_keys import value_of
-from gateway.modes.s3.configuration.policy_problems import Place, malformed
-from gateway.modes.s3.configuration.policy_text import Text, fits_text, remainders, text
+from gateway.modes.s3.configuration.policy.keys import value_of
+from gateway.modes.s3.configuration.policy.problems import Place, malformed
+from gateway.modes.s3.configuration.policy.text import Text, fits_text, remainders, text
 
 _ARN = re.compile(r"arn:aws[a-z-]*:s3:::(?!/)(.+)", re.DOTALL)
 

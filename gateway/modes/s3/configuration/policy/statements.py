@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from gateway.access.actions import Actions
 from gateway.access.rule_conditions import AllOf
 from gateway.access.rules import EVERYONE, Effect, Rule, RuleCondition, Who
-from gateway.modes.s3.configuration import policy_actions
-from gateway.modes.s3.configuration.policy_actions import OF_BUCKET, OF_OBJECT
-from gateway.modes.s3.configuration.policy_conditions import Condition
-from gateway.modes.s3.configuration.policy_problems import Place, malformed
-from gateway.modes.s3.configuration.policy_public import narrows
-from gateway.modes.s3.configuration.policy_resources import ResourceHolds, Resources
+from gateway.modes.s3.configuration.policy import actions as s3_actions
+from gateway.modes.s3.configuration.policy.actions import OF_BUCKET, OF_OBJECT
+from gateway.modes.s3.configuration.policy.conditions import Condition
+from gateway.modes.s3.configuration.policy.problems import Place, malformed
+from gateway.modes.s3.configuration.policy.public import narrows
+from gateway.modes.s3.configuration.policy.resources import ResourceHolds, Resources
 
 _ANY = "*"
 
@@ -48,7 +48,7 @@ class Statement:
         if self.resources.has_objects(bucket):
             about |= OF_OBJECT
         for one in self.actions:
-            if policy_actions.words(one).isdisjoint(about):
+            if s3_actions.words(one).isdisjoint(about):
                 raise malformed(
                     "Action does not apply to any resource(s) in statement",
                     f"{self.place}.Action",
@@ -61,11 +61,11 @@ class Statement:
         if not resources.fixed:
             holds = (ResourceHolds(resources, bucket, denies),)
         if resources.has_bucket(bucket):
-            found = policy_actions.of_bucket(self.words, denies=denies)
+            found = s3_actions.of_bucket(self.words, denies=denies)
             yield from self._rule(found, (), holds)
         keys = resources.keys(bucket) if resources.fixed else (_ANY,)
         if keys:
-            found = policy_actions.of_objects(self.words)
+            found = s3_actions.of_objects(self.words)
             yield from self._rule(found, () if _ANY in keys else keys, holds)
 
     def _rule(

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.access.rules import EVERYONE, Who
-from gateway.modes.s3.configuration.policy_problems import Place, malformed
+from gateway.modes.s3.configuration.policy.problems import Place, malformed
 
 _ID = re.compile(r"[A-Za-z0-9._@+-]{1,128}")
 _ARN = re.compile(r"arn:aws[a-z-]*:iam::([^:]+):(root|user/(?:.*/)?([^/*?]+))")

@@ -1,10 +1,6 @@
-"""The policy of a bucket: statements of who may, or may not, do what, and when.
+"""The policy of a bucket as a document: read, checked, and made a setting of the bucket.
 
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
-
-Actions, resources, principals and conditions have a file each (`policy_*.py`). What a policy
-allows counts for all objects of its bucket, also for those that others own.
+What a policy allows counts for all objects of its bucket, also for those that others own.
 """
 
 from __future__ import annotations
@@ -15,14 +11,11 @@ from typing import Any
 
 from gateway.access.rules import Rule, Who
 from gateway.access.settings import SettingKind
-from gateway.modes.s3.configuration import (
-    policy_actions,
-    policy_conditions,
-    policy_principals,
-    policy_resources,
-)
-from gateway.modes.s3.configuration.policy_problems import Place, malformed
-from gateway.modes.s3.configuration.policy_statements import Policy, Statement
+from gateway.modes.s3.configuration.policy import actions as s3_actions
+from gateway.modes.s3.configuration.policy import conditions, principals
+from gateway.modes.s3.configuration.policy import resources as s3_resources
+from gateway.modes.s3.configuration.policy.problems import Place, malformed
+from gateway.modes.s3.configuration.policy.statements import Policy, Statement
 from gateway.modes.s3.configuration.setting import BucketSetting, document
 
 LARGEST = 20 << 10
@@ -113,7 +106,7 @@ def _statement(found: Any, place: Place, *, variables: bool) -> Statement:
     denies = _denies(found, place)
     who = _who(found, place, denies)
     name, patterns = _names(found, "Action", place)
-    policy_actions.check(patterns, f"{place}.{name}")
+    s3_actions.check(patterns, f"{place}.{name}")
     about, resources = _names(found, "Resource", place)
     actions = patterns if name == "Action" else ()
     return Statement(
@@ -122,11 +115,11 @@ def _statement(found: Any, place: Place, *, variables: bool) -> Statement:
         effect="deny" if denies else "allow",
         who=who,
         actions=actions,
-        words=policy_actions.meant(patterns, negated=name != "Action"),
-        resources=policy_resources.parsed(
+        words=s3_actions.meant(patterns, negated=name != "Action"),
+        resources=s3_resources.parsed(
             resources, f"{place}.{about}", negated=about != "Resource", variables=variables
         ),
-        conditions=policy_conditions.parsed(
+        conditions=conditions.parsed(
             found.get("Condition", {}),
             f"{place}.Condition",
             actions,
@@ -149,7 +142,7 @@ def _who(found: Mapping[str, Any], place: Place, denies: bool) -> Who:
     name = _either(found, "Principal", place)
     if name != "Principal" and not denies:
         raise malformed("Allow with NotPrincipal is not allowed.", f"{place}.{name}")
-    return policy_principals.parsed(found[name], f"{place}.{name}", others=name != "Principal")
+    return principals.parsed(found[name], f"{place}.{name}", others=name != "Principal")
 
 
 def _names(found: Mapping[str, Any], name: str, place: Place) -> tuple[str, tuple[str, ...]]:

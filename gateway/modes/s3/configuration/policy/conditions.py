@@ -16,12 +16,12 @@ from typing import Any, Literal, NamedTuple
 from gateway.access.actions import OBJECT_ACTIONS, OF_PREFIX
 from gateway.access.rule_conditions import AddressWithin, Fact, FactMatches
 from gateway.access.rules import UNKNOWN, Question, RuleCondition
-from gateway.modes.s3.configuration import policy_operators
-from gateway.modes.s3.configuration.policy_actions import words
-from gateway.modes.s3.configuration.policy_keys import Asked, find, value_of
-from gateway.modes.s3.configuration.policy_operators import Matches, Operator
-from gateway.modes.s3.configuration.policy_problems import Place, malformed
-from gateway.modes.s3.configuration.policy_text import Values
+from gateway.modes.s3.configuration.policy import operators
+from gateway.modes.s3.configuration.policy.actions import words
+from gateway.modes.s3.configuration.policy.keys import Asked, find, value_of
+from gateway.modes.s3.configuration.policy.operators import Matches, Operator
+from gateway.modes.s3.configuration.policy.problems import Place, malformed
+from gateway.modes.s3.configuration.policy.text import Values
 
 _WITH_KEYS = OBJECT_ACTIONS | OF_PREFIX
 
@@ -112,7 +112,7 @@ def _parsed(
             there = f"{place}.{name}.{key}"
             asked = _asked(key, there, actions)
             values = _values(listed, there)
-            compare = policy_operators.prepared(
+            compare = operators.prepared(
                 named.operator, asked.id, values, there, variables=variables
             )
             yield Condition(
@@ -129,7 +129,7 @@ def _parsed(
 def _named(name: str, place: Place) -> _Named:
     quantifier, colon, rest = name.rpartition(":")
     base = rest.removesuffix("IfExists")
-    operator = policy_operators.BY_NAME.get(base)
+    operator = operators.BY_NAME.get(base)
     plain = base == rest and not colon
     if (
         operator is None
