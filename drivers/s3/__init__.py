@@ -11,8 +11,8 @@ credentials.py finding.py
                 whose requests they are; keys as AWS's tools find them
 signing.py sending.py transfer.py
                 a request's head, its body, and one exchange
-pool.py connection.py answers.py
-                kept-alive connections, and the strict reading of HTTP/1.1
+
+Connections and the strict reading of HTTP/1.1 are `gateway.common.upstream`.
 """
 
 from __future__ import annotations

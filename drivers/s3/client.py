@@ -17,12 +17,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from drivers.s3.connection import Gone
 from drivers.s3.credentials import Key, Keys
-from drivers.s3.dialing import Place
-from drivers.s3.pool import NotConnected, Pool
 from drivers.s3.signing import UpstreamRequest, signed_head
 from drivers.s3.transfer import Answer, FromSource, Lost, answered, exchange
+from gateway.common.upstream.connection import Gone
+from gateway.common.upstream.dialing import Place
+from gateway.common.upstream.pool import NotConnected, Pool
 from gateway.storage import OriginFailed, Unavailable
 
 _NOT_DONE = frozenset({429, 503})

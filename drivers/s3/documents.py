@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
-from drivers.s3.answers import broken
 from gateway.common import xml
+from gateway.common.upstream.answers import broken
 from gateway.common.xml import carries, document, element
 from gateway.storage import Delete, InvalidRequest, PartRef
 

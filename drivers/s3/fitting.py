@@ -16,8 +16,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from drivers.s3.answers import Headers, broken
 from drivers.s3.signing import UpstreamRequest
+from gateway.common.upstream.answers import Headers, broken
 from gateway.storage import NULL_VERSION, Get, ObjectInfo, resolve_range
 
 _EXTENT = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")

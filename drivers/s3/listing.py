@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from drivers.s3 import documents
-from drivers.s3.answers import broken
 from drivers.s3.documents import Node, fields, number
 from drivers.s3.properties import (
     etag_of,
@@ -20,6 +19,7 @@ from drivers.s3.properties import (
 )
 from drivers.s3.reading import Bucket
 from drivers.s3.steps import Steps, not_moving
+from gateway.common.upstream.answers import broken
 from gateway.storage import (
     NULL_VERSION,
     Entry,

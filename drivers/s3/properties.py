@@ -9,8 +9,8 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Any
 
-from drivers.s3.answers import Headers, broken
 from gateway.common import words
+from gateway.common.upstream.answers import Headers, broken
 from gateway.storage import NOTHING, Encryption, ObjectInfo, Part, Protection
 from gateway.storage.checksums import CHECKSUMS
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 
 from drivers.s3 import documents, fitting, properties, request_headers
-from drivers.s3.answers import Headers, broken
 from drivers.s3.client import Client
 from drivers.s3.lazy import LazyParts, Tags
 from drivers.s3.properties import (
@@ -18,8 +17,9 @@ from drivers.s3.refusals import About, error_of
 from drivers.s3.sending import Outgoing
 from drivers.s3.signing import UpstreamRequest, query_of
 from drivers.s3.steps import check_ascending
-from drivers.s3.stretch import cut_out
 from drivers.s3.transfer import Answer
+from gateway.common.upstream.answers import Headers, broken
+from gateway.common.upstream.stretch import cut_out
 from gateway.storage import (
     NOTHING,
     BytesBody,

@@ -15,9 +15,9 @@ from time import gmtime
 from unicodedata import category
 from urllib.parse import quote
 
-from drivers.s3.answers import Headers
 from drivers.s3.properties import CUSTOMER, KEPT_HEADERS, META, SSE
 from gateway.common import words
+from gateway.common.upstream.answers import Headers
 from gateway.storage import (
     Conditions,
     Encryption,

@@ -9,11 +9,11 @@ from functools import lru_cache
 from hashlib import sha256
 from urllib.parse import quote
 
-from drivers.s3.answers import Headers
 from drivers.s3.credentials import Key
-from drivers.s3.dialing import Place
 from drivers.s3.sending import Outgoing
 from gateway.common import sigv4
+from gateway.common.upstream.answers import Headers
+from gateway.common.upstream.dialing import Place
 from gateway.storage import NOTHING, Secret
 
 EXPECTS = 1 << 20

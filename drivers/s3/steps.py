@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from itertools import pairwise
 
-from drivers.s3.answers import broken
+from gateway.common.upstream.answers import broken
 from gateway.storage import OriginFailed
 
 _MOST = 100

@@ -20,12 +20,12 @@ from urllib.parse import SplitResult, urlsplit
 from drivers.s3.account import S3Account
 from drivers.s3.client import Client, Endpoint
 from drivers.s3.credentials import FixedKeys, FoundKeys, Key, Keys
-from drivers.s3.dialing import Place
 from drivers.s3.finding import Chain
 from drivers.s3.labels import Whole
-from drivers.s3.pool import Limits, Pool
 from drivers.s3.probing import probe_account, probe_bucket
 from drivers.s3.uploads import Known
+from gateway.common.upstream.dialing import Place
+from gateway.common.upstream.pool import Limits, Pool
 from gateway.storage import Buckets, Context, Get, NoSuchStore, Opened, Probe, Secret, Shared
 from gateway.storage.options import AtLeast, Duration, ExistingFile
 

@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from drivers.s3.answers import DOCUMENT_LIMIT, Framed, Head, Headers, broken, framed
-from drivers.s3.connection import Connection, Gone
-from drivers.s3.pool import Pool
 from drivers.s3.sending import Outgoing
 from drivers.s3.signing import EXPECTS, UpstreamRequest
 from gateway.common import sigv4
+from gateway.common.upstream.answers import DOCUMENT_LIMIT, Framed, Head, Headers, broken, framed
+from gateway.common.upstream.connection import Connection, Gone
+from gateway.common.upstream.pool import Pool
 from gateway.storage import PIECE, Unavailable
 
 _READS = frozenset({"GET", "HEAD"})

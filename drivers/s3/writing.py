@@ -9,7 +9,6 @@ from tempfile import TemporaryFile
 from typing import IO, NamedTuple, cast
 
 from drivers.s3 import properties, request_headers
-from drivers.s3.answers import Headers, broken
 from drivers.s3.deleting import Deleting
 from drivers.s3.properties import (
     CHECKSUM,
@@ -20,6 +19,7 @@ from drivers.s3.properties import (
 from drivers.s3.refusals import About, when
 from drivers.s3.sending import Chunks, Outgoing
 from gateway.common.system import translating
+from gateway.common.upstream.answers import Headers, broken
 from gateway.storage import (
     NOTHING,
     NULL_VERSION,

@@ -18,8 +18,8 @@ import pytest
 
 from drivers.s3 import S3, writing
 from drivers.s3.credentials import FoundKeys
-from drivers.s3.dialing import Address, Names, Place, connected
-from drivers.s3.pool import Limits, NotConnected, Pool
+from gateway.common.upstream.dialing import Address, Names, Place, connected
+from gateway.common.upstream.pool import Limits, NotConnected, Pool
 from gateway.storage import (
     Busy,
     BytesBody,
@@ -479,7 +479,7 @@ def test_no_sockets_left_is_no_failure_of_the_upstream(
     def none(*_: Any) -> socket.socket:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr("drivers.s3.dialing.socket.socket", none)
+    monkeypatch.setattr("gateway.common.upstream.dialing.socket.socket", none)
     with pytest.raises(Busy, match="Too many open files"):
         read(store)
 

@@ -18,8 +18,8 @@ import struct
 import sys
 import time
 
-from drivers.s3.answers import HEAD_LIMIT, Head, broken, parse_head
-from drivers.s3.dialing import Place
+from gateway.common.upstream.answers import HEAD_LIMIT, Head, broken, parse_head
+from gateway.common.upstream.dialing import Place
 from gateway.storage import OriginFailed, TimedOut
 
 _RECEIVE = 64 * 1024

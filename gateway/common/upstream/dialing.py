@@ -78,7 +78,7 @@ class Names:
             if found is None:
                 found = _Look()
                 thread = threading.Thread(
-                    target=self._run, args=(found, host, port), name="s3 names", daemon=True
+                    target=self._run, args=(found, host, port), name="upstream names", daemon=True
                 )
                 try:
                     thread.start()

@@ -19,8 +19,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from drivers.s3.connection import Connection
-from drivers.s3.dialing import Names, Place, connected
+from gateway.common.upstream.connection import Connection
+from gateway.common.upstream.dialing import Names, Place, connected
 from gateway.storage import Busy, OriginFailed, Unavailable
 from gateway.storage.waiting import Threads
 

@@ -1,0 +1,8 @@
+"""Talking HTTP/1.1 to upstreams: the one client that all drivers stand on.
+
+pool.py         kept-alive connections, how many there are and who waits for them
+connection.py   one of them: bytes go out, a head and a body come back
+dialing.py      names looked up, addresses reached, TLS begun
+answers.py      the strict reading of answers
+stretch.py      a range of an answer that has the whole
+"""
