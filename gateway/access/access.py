@@ -1,13 +1,8 @@
-"""May this identity do this to that key? One evaluator, for every mode.
+"""A service as an identity sees it: each method decides first, and acts then.
 
-A mode translates its own language of rules (S3 ACLs, …) into grants on a service or an
-object, or into the rules of a setting; they are evaluated in `evaluation` only, so that what
-one door denies no other door gives. `Access` is a service as an identity sees it: what somebody
-asks for, modes do through it alone; `service` is for what a service can, and for what nobody
-asks for (a job, a step back). What it decides about is an action and a key.
-
-No answer depends on data before it is authorized: who may neither read a key
-nor list its service cannot tell a missing key from a private one.
+What somebody asks for, modes do through `Access` alone; `service` is for what a service can, and
+for what nobody asks for (a job, a step back). What a plain owner does is decided here, by a look
+into a set; where it depends on more, by `permission`.
 """
 
 from __future__ import annotations
@@ -17,12 +12,10 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.access.actions import Action, Actions, ObjectAction, of
-from gateway.access.evaluation import Verdict
-from gateway.access.grants import GRANTS
 from gateway.access.identity import Identity
-from gateway.access.rules import UNKNOWN, Facts, Target
+from gateway.access.permission import Permission
+from gateway.access.rules import UNKNOWN, Facts
 from gateway.access.ruleset import RuleSet
-from gateway.access.target import SeenTarget, StoredTarget
 from gateway.services.service import Service
 from gateway.storage import (
     ChangePage,
@@ -63,7 +56,6 @@ from gateway.storage import (
     VersionQuery,
     Versions,
     Writable,
-    WrongKey,
 )
 from gateway.storage.objects import now
 from gateway.storage.paging import check_moves
@@ -76,18 +68,23 @@ _MAKING: Actions = frozenset(
 )
 """All that making an object may need."""
 
-_NEEDS_KEY: Actions = frozenset(("read", "read-version"))
-"""For these a customer's key must fit."""
-
 
 class Access:
-    """A service seen by an identity. Each method decides first and acts then;
-    it raises `Forbidden`, or what the service raises.
+    """Methods raise `Forbidden`, or what the service raises.
 
     `rules` are the service's (without them its grants are all that is said of it), `facts`
     those of the request."""
 
-    __slots__ = ("_always", "_facts", "_rules", "_said", "identity", "service", "settings")
+    __slots__ = (
+        "_always",
+        "_depending",
+        "_facts",
+        "_rules",
+        "_said",
+        "identity",
+        "service",
+        "settings",
+    )
 
     def __init__(
         self,
@@ -102,27 +99,30 @@ class Access:
             rules = RuleSet(service.sid, service.owner, service.grants)
         self._said, self._rules = rules, rules.compiled(identity)
         self._always = self._rules.always
+        self._depending: Permission | None = None
         self.settings: Set[str] = rules.settings
         """The kinds of settings that the service has, when this was made."""
 
-    # deciding
+    @property
+    def _permission(self) -> Permission:
+        """Made when it is first needed: most who ask may always do what they do."""
+        found = self._depending
+        if found is None:
+            found = self._depending = Permission(
+                self.service.store, self.identity, self._said, self._rules, self._facts
+            )
+        return found
+
+    # asking
 
     def may(self, action: Action, key: str | None = None, version: str | None = None) -> bool:
         """Whether the service's rules allow it. `key`: the object's, or the prefix of a list;
         None for what is done to the service."""
-        if action in self._always:
-            return True
-        return self._decided(action, key, self._target(key, Get(version=version))) == "allow"
-
-    def _decided(self, action: Action, key: str | None, target: Target) -> Verdict:
-        return self._rules.decide(action, key, self._facts, self.identity, target).verdict
-
-    def _target(self, key: str | None, want: Get) -> StoredTarget:
-        return StoredTarget(self.service.store, key, want)
+        return self._permission.may(action, key, version)
 
     def might(self, action: Action) -> bool:
         """Whether they may allow it for some key."""
-        return action in self._always or self._rules.might(action, self._facts, self.identity)
+        return self._permission.might(action)
 
     @property
     def visible(self) -> bool:
@@ -130,44 +130,33 @@ class Access:
         return any(map(self.might, _SHOWN))
 
     def require(self, action: Action, key: str | None = None, version: str | None = None) -> None:
-        if action not in self._always and not self.may(action, key, version):
-            raise Forbidden
+        if action not in self._always:
+            self._permission.require(action, key, version)
 
-    def _hide(self, error: StorageError, key: str) -> StorageError:
-        """What to say of a missing object to somebody who may perhaps not know of it."""
-        return error if self.may("list", key) else Forbidden()
+    def require_of(self, action: Action, info: ObjectInfo, version: str | None = None) -> None:
+        """Raise unless it may be done to an object (of a version that was named: to that),
+        which was looked at."""
+        action = of(action, version)
+        if action not in self._always:
+            self._permission.require_of(action, info, version)
 
-    def _may_any(self, action: Action, key: str, target: StoredTarget) -> bool:
-        """Whether the service's rules allow it whatever the object is; else it depends on that
-        (`_require_of`). Raises `Forbidden` when they deny it."""
-        verdict = self._decided(action, key, target)
-        if verdict == "deny":
-            raise Forbidden(key=key)
-        return verdict == "allow" and not target.looked
+    def authorize(self, action: Action, key: str, version: str | None = None) -> ObjectInfo:
+        """The object, for who may do `action` to it."""
+        return self._permission.object(action, key, Get(version=version))
 
-    def _object(self, action: Action, key: str, want: Get) -> ObjectInfo:
-        """The object, once it is sure that `action` may be done to it."""
-        action = of(action, want.version)
-        allowed = action in self._always or self._may_any(action, key, self._target(key, want))
-        keyless = action not in _NEEDS_KEY
-        try:
-            info = self.service.store.stat(
-                key, Get(version=want.version, encryption=want.encryption, keyless=keyless)
-            )
-        except (NotFound, MethodNotAllowed, WrongKey) as error:
-            raise self._hide(error, key) from None
-        if not allowed:
-            self._require_of(action, info, want.version)
-        return info
+    def authorize_read(self, key: str, want: Get = Get(), *, named: bool = True) -> None:
+        """Raise unless `key` may be read; who may not list learns nothing else. `named`: the
+        version of `want` was asked for; else it is the one that a look at the key has found."""
+        if self._reads_all(of("read", want.version if named else None)):
+            return
+        if named or want.version is None:
+            self._permission.object("read", key, want)
+        else:
+            self._permission.require_found("read", key, want)
 
-    def _require_of(self, action: Action, info: ObjectInfo, version: str | None) -> None:
-        """What depends on the object that was found: what the service's rules say of it, and
-        where they say nothing, what it says itself."""
-        verdict = self._decided(action, info.key, SeenTarget(info, version))
-        if verdict == "deny" or (
-            verdict == "none" and action not in self._said.given_by(info, self.identity)
-        ):
-            raise Forbidden(key=info.key)
+    def _reads_all(self, action: Action) -> bool:
+        """Whatever is there, and it may know what is not."""
+        return action in self._always and "list" in self._always
 
     # reading
 
@@ -175,14 +164,14 @@ class Access:
         action: Action = "read" if want.version is None else "read-version"
         if action in self._always and "list" in self._always:
             return self.service.store.get(key, want)
-        allowed = self._may_read(action, key, want)
+        allowed = self._permission.may_read(action, key, want)
         try:
             opened = self.service.store.get(key, want)
         except (NotFound, MethodNotAllowed) as error:
-            raise self._hide(error, key) from None
+            raise self._permission.hidden(error, key) from None
         try:  # it may be another object than it was just now
             if not allowed:
-                self._require_of(action, opened.info, want.version)
+                self._permission.require_of(action, opened.info, want.version)
         except Forbidden:
             opened.close()
             raise
@@ -190,23 +179,16 @@ class Access:
 
     def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
         action = of("read", want.version)
-        if action in self._always and "list" in self._always:
+        if self._reads_all(action):
             return self.service.store.stat(key, want)
-        allowed = self._may_read(action, key, want)
+        allowed = self._permission.may_read(action, key, want)
         try:
             info = self.service.store.stat(key, want)
         except (NotFound, MethodNotAllowed) as error:
-            raise self._hide(error, key) from None
+            raise self._permission.hidden(error, key) from None
         if not allowed:  # it may be another object than it was just now
-            self._require_of(action, info, want.version)
+            self._permission.require_of(action, info, want.version)
         return info
-
-    def _may_read(self, action: Action, key: str, want: Get) -> bool:
-        """False where it depends on the object, as it is now. Raises `Forbidden`."""
-        if action in self._always or self._may_any(action, key, self._target(key, want)):
-            return True
-        self._object("read", key, want)
-        return False
 
     def list(self, query: ListQuery = ListQuery()) -> ListPage:
         self.require("list", query.prefix)
@@ -239,9 +221,9 @@ class Access:
     def _made(self, key: str, options: Put) -> Put:
         """What the object is to have, for who may give it that."""
         if not self._always >= _MAKING:
-            self._require_making(key, options)
+            self._permission.require_making(key, options)
         if options.conditions is not None:
-            self._require_compared(key, options.conditions)
+            self._permission.require_compared(key, options.conditions)
         if self._said.defaults:
             options = self._with_defaults(options)
         owner = self._said.keeper or options.owner or self.identity.account
@@ -254,41 +236,12 @@ class Access:
             options = default(options, now() if time is None else time)
         return options
 
-    def _require_compared(
-        self, key: str, conditions: Conditions, version: str | None = None
-    ) -> None:
-        """What is compared with an object tells what it is, so that is for who may read it, as
-        at S3; whether there is one, who writes may ask."""
-        if not conditions.compares:
-            return
-        action = of("read", version)
-        if self.may(action, key, version):
-            return
-        try:
-            info = self.service.store.stat(key, Get(version=version, keyless=True))
-        except (NotFound, MethodNotAllowed):
-            self.require("list", key)
-        else:
-            self._require_of(action, info, version)
-
-    def _require_making(self, key: str, options: Put) -> None:
-        self.require("write", key)
-        if options.tags:
-            self.require("write-tags", key)
-        if GRANTS in options.attributes:
-            self.require("write-new-acl", key)
-        if options.protection is not None:
-            if options.protection.mode is not None:
-                self.require("write-retention", key)
-            if options.protection.hold:
-                self.require("write-hold", key)
-
     def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
         options = self._made(key, options)
         return self.service.need(Writable).put(key, source, options)
 
     def delete(self, key: str, options: Delete = Delete()) -> Deleted:
-        self._require_removing(key, options)
+        self._permission.require_removing(key, options)
         return self.service.need(Writable).delete(key, options)
 
     def delete_many(self, items: Iterable[tuple[str, Delete]]) -> Sequence[Deleted | StorageError]:
@@ -297,7 +250,7 @@ class Access:
         refused: dict[int, Forbidden] = {}
         for place, (key, options) in enumerate(items):
             try:
-                self._require_removing(key, options)
+                self._permission.require_removing(key, options)
             except Forbidden as error:
                 refused[place] = error
             else:
@@ -313,13 +266,6 @@ class Access:
         self.require("flush")
         return self.service.need(Purges).purge(purge)
 
-    def _require_removing(self, key: str, options: Delete) -> None:
-        self.require(of("delete", options.version), key, options.version)
-        if options.bypass and not self.may("bypass-governance", key, options.version):
-            raise Forbidden("The key may not override a retention.")
-        if options.conditions is not None:
-            self._require_compared(key, options.conditions, options.version)
-
     def copy(
         self,
         source: Access,
@@ -334,34 +280,6 @@ class Access:
         options = self._made(key, options)
         source.authorize_read(source_key, want, named=named)
         return self.service.copy(source.service, source_key, key, want, options)
-
-    def authorize_read(self, key: str, want: Get = Get(), *, named: bool = True) -> None:
-        """Raise unless `key` may be read; who may not list learns nothing else. `named`: the
-        version of `want` was asked for; else it is the one that a look at the key has found."""
-        action = of("read", want.version if named else None)
-        if action in self._always and "list" in self._always:
-            return
-        if named or want.version is None:
-            self._object("read", key, want)
-            return
-        try:
-            info = self.service.store.stat(
-                key, Get(version=want.version, encryption=want.encryption)
-            )
-        except (NotFound, MethodNotAllowed, WrongKey) as error:
-            raise self._hide(error, key) from None
-        self.require_of("read", info)
-
-    def require_of(self, action: Action, info: ObjectInfo, version: str | None = None) -> None:
-        """Raise unless it may be done to an object (of a version that was named: to that),
-        which was looked at."""
-        action = of(action, version)
-        if action not in self._always:
-            self._require_of(action, info, version)
-
-    def authorize(self, action: Action, key: str, version: str | None = None) -> ObjectInfo:
-        """The object, for who may do `action` to it."""
-        return self._object(action, key, Get(version=version))
 
     # in parts
 
@@ -407,7 +325,7 @@ class Access:
     ) -> ObjectInfo:
         self.require("write", key)
         if options.conditions is not None:
-            self._require_compared(key, options.conditions)
+            self._permission.require_compared(key, options.conditions)
         if self._said.defaults:
             options = self._protected(key, upload, options)
         return self.service.complete(key, upload, parts, options)
@@ -436,7 +354,7 @@ class Access:
 
     def tags(self, key: str, version: str | None = None) -> ObjectInfo:
         """The object, for who may read its tags, which are among what it says."""
-        return self._object("read-tags", key, Get(version=version))
+        return self._permission.object("read-tags", key, Get(version=version))
 
     def set_tags(self, key: str, version: str | None, tags: Mapping[str, str]) -> ObjectInfo:
         self.require(of("write-tags" if tags else "delete-tags", version), key, version)
@@ -444,7 +362,7 @@ class Access:
 
     def grants(self, key: str, version: str | None = None) -> ObjectInfo:
         """The object, for who may read its grants."""
-        return self._object("read-acl", key, Get(version=version))
+        return self._permission.object("read-acl", key, Get(version=version))
 
     def set_attributes(
         self, key: str, version: str | None, attributes: Mapping[str, Any]
@@ -453,7 +371,7 @@ class Access:
         looked at, and not of one that was put there meanwhile. Raises `PreconditionFailed` when
         there is another each time."""
         for again in (True, True, False):
-            info = self._object("write-acl", key, Get(version=version))
+            info = self._permission.object("write-acl", key, Get(version=version))
             strong = () if info.etag.startswith("W/") else (info.etag,)
             try:
                 return self.service.need(Labels).set_labels(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from gateway.access.access import Access
+from gateway.access.actions import Action
 from gateway.access.identity import ANONYMOUS, Identity
+from gateway.access.permission import Permission
 from gateway.access.rules import Unknown
 from gateway.modes.s3.configuration.policy.document import SETTING
 from gateway.services.service import Service
@@ -462,6 +465,22 @@ def test_what_is_compared_is_for_who_may_read(s3: Served, bucket: str) -> None:
     assert answers("PUT", "if-match", '"00"') == [412, 403]
 
 
+def overtake(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Have `act` done between the look at an object and what is done to it."""
+    looked = Permission.object
+
+    def overtaken(self: Permission, *arguments: Any) -> ObjectInfo:
+        found = looked(self, *arguments)
+        act()
+        return found
+
+    def unhindered(self: Access, action: Action, key: str, version: str | None) -> ObjectInfo:
+        return looked(self._permission, action, key, Get())
+
+    monkeypatch.setattr(Access, "authorize", unhindered)
+    monkeypatch.setattr(Permission, "object", overtaken)
+
+
 def test_a_list_is_given_to_the_version_that_was_looked_at(
     s3: Served, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -470,17 +489,7 @@ def test_a_list_is_given_to_the_version_that_was_looked_at(
     client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=state)
     client.put_bucket_acl(Bucket=bucket, GrantWrite="id=other", GrantFullControl="id=main")
     theirs = other.put_object(Bucket=bucket, Key="k", Body=b"theirs")["VersionId"]
-    looked = Access._object
-
-    def overtaken(self: Access, *arguments: Any) -> ObjectInfo:
-        found = looked(self, *arguments)
-        client.put_object(Bucket=bucket, Key="k", Body=b"secret")
-        return found
-
-    monkeypatch.setattr(
-        Access, "authorize", lambda self, action, *of: looked(self, action, of[0], Get())
-    )
-    monkeypatch.setattr(Access, "_object", overtaken)
+    overtake(monkeypatch, lambda: client.put_object(Bucket=bucket, Key="k", Body=b"secret"))
     other.put_object_acl(Bucket=bucket, Key="k", ACL="public-read")
     assert s3.raw("GET", f"/{bucket}/k", key="").status == 403
     answer = s3.raw("GET", f"/{bucket}/k?versionId={theirs}", key="")
@@ -505,16 +514,6 @@ def test_a_list_is_not_given_to_an_object_that_came_meanwhile(
     client, other = s3.client(), s3.client("other-key")
     client.put_bucket_acl(Bucket=bucket, GrantWrite="id=other", GrantFullControl="id=main")
     other.put_object(Bucket=bucket, Key="k", Body=b"theirs")
-    looked = Access._object
-
-    def overtaken(self: Access, *arguments: Any) -> ObjectInfo:
-        found = looked(self, *arguments)
-        client.put_object(Bucket=bucket, Key="k", Body=b"secret")
-        return found
-
-    monkeypatch.setattr(
-        Access, "authorize", lambda self, action, *of: looked(self, action, of[0], Get())
-    )
-    monkeypatch.setattr(Access, "_object", overtaken)
+    overtake(monkeypatch, lambda: client.put_object(Bucket=bucket, Key="k", Body=b"secret"))
     assert not may(s3, "put_object_acl", Bucket=bucket, Key="k", ACL="public-read")
     assert s3.raw("GET", f"/{bucket}/k", key="").status == 403

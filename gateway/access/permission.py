@@ -1,0 +1,158 @@
+"""May this identity do this to that key? The deciding half of `Access`, for every mode.
+
+A mode translates its own language of rules (S3 ACLs, …) into grants on a service or an
+object, or into the rules of a setting; they are evaluated in `evaluation` only, so that what
+one door denies no other door gives. What is decided about is an action and a key.
+
+No answer depends on data before it is authorized: who may neither read a key
+nor list its service cannot tell a missing key from a private one.
+"""
+
+from __future__ import annotations
+
+from gateway.access.actions import Action, Actions, of
+from gateway.access.evaluation import Compiled, Verdict
+from gateway.access.grants import GRANTS
+from gateway.access.identity import Identity
+from gateway.access.rules import Facts, Target
+from gateway.access.ruleset import RuleSet
+from gateway.access.target import SeenTarget, StoredTarget
+from gateway.storage import (
+    Conditions,
+    Delete,
+    Forbidden,
+    Get,
+    MethodNotAllowed,
+    NotFound,
+    ObjectInfo,
+    Put,
+    StorageError,
+    Store,
+    WrongKey,
+)
+
+_NEEDS_KEY: Actions = frozenset(("read", "read-version"))
+"""For these a customer's key must fit."""
+
+
+class Permission:
+    """What the rules of a service (`said`, and `compiled` for the identity) let it do, where that
+    depends on something: the key, the `facts` of the request, the object."""
+
+    __slots__ = ("_compiled", "_facts", "_identity", "_said", "_store")
+
+    def __init__(
+        self, store: Store, identity: Identity, said: RuleSet, compiled: Compiled, facts: Facts
+    ) -> None:
+        self._store, self._identity, self._facts = store, identity, facts
+        self._said, self._compiled = said, compiled
+
+    def may(self, action: Action, key: str | None, version: str | None = None) -> bool:
+        if action in self._compiled.always:
+            return True
+        return self._decided(action, key, self._target(key, Get(version=version))) == "allow"
+
+    def might(self, action: Action) -> bool:
+        return self._compiled.might(action, self._facts, self._identity)
+
+    def require(self, action: Action, key: str | None, version: str | None = None) -> None:
+        if not self.may(action, key, version):
+            raise Forbidden
+
+    def _decided(self, action: Action, key: str | None, target: Target) -> Verdict:
+        return self._compiled.decide(action, key, self._facts, self._identity, target).verdict
+
+    def _target(self, key: str | None, want: Get) -> StoredTarget:
+        return StoredTarget(self._store, key, want)
+
+    # of an object that is there
+
+    def hidden(self, error: StorageError, key: str) -> StorageError:
+        """What to say of a missing object to somebody who may perhaps not know of it."""
+        return error if self.may("list", key) else Forbidden()
+
+    def object(self, action: Action, key: str, want: Get) -> ObjectInfo:
+        """The object, once it is sure that `action` may be done to it."""
+        action = of(action, want.version)
+        allowed = self._may_any(action, key, want)
+        keyless = action not in _NEEDS_KEY
+        try:
+            info = self._store.stat(
+                key, Get(version=want.version, encryption=want.encryption, keyless=keyless)
+            )
+        except (NotFound, MethodNotAllowed, WrongKey) as error:
+            raise self.hidden(error, key) from None
+        if not allowed:
+            self.require_of(action, info, want.version)
+        return info
+
+    def _may_any(self, action: Action, key: str, want: Get) -> bool:
+        """Whether the service's rules allow it whatever the object is; else it depends on that
+        (`require_of`). Raises `Forbidden` when they deny it."""
+        target = self._target(key, want)
+        verdict = self._decided(action, key, target)
+        if verdict == "deny":
+            raise Forbidden(key=key)
+        return verdict == "allow" and not target.looked
+
+    def require_of(self, action: Action, info: ObjectInfo, version: str | None) -> None:
+        """What depends on the object that was found: what the service's rules say of it, and
+        where they say nothing, what it says itself."""
+        verdict = self._decided(action, info.key, SeenTarget(info, version))
+        if verdict == "deny" or (
+            verdict == "none" and action not in self._said.given_by(info, self._identity)
+        ):
+            raise Forbidden(key=info.key)
+
+    def may_read(self, action: Action, key: str, want: Get) -> bool:
+        """False where it depends on the object, as it is now. Raises `Forbidden`."""
+        if self._may_any(action, key, want):
+            return True
+        self.object("read", key, want)
+        return False
+
+    def require_found(self, action: Action, key: str, want: Get) -> None:
+        """Of the version that a look at the key has found, and nobody named."""
+        try:
+            info = self._store.stat(key, Get(version=want.version, encryption=want.encryption))
+        except (NotFound, MethodNotAllowed, WrongKey) as error:
+            raise self.hidden(error, key) from None
+        self.require_of(action, info, None)
+
+    # of what is made and removed
+
+    def require_making(self, key: str, options: Put) -> None:
+        self.require("write", key)
+        if options.tags:
+            self.require("write-tags", key)
+        if GRANTS in options.attributes:
+            self.require("write-new-acl", key)
+        if options.protection is not None:
+            if options.protection.mode is not None:
+                self.require("write-retention", key)
+            if options.protection.hold:
+                self.require("write-hold", key)
+
+    def require_compared(
+        self, key: str, conditions: Conditions, version: str | None = None
+    ) -> None:
+        """What is compared with an object tells what it is, so that is for who may read it, as
+        at S3; whether there is one, who writes may ask."""
+        if not conditions.compares:
+            return
+        action = of("read", version)
+        if self.may(action, key, version):
+            return
+        try:
+            info = self._store.stat(key, Get(version=version, keyless=True))
+        except (NotFound, MethodNotAllowed):
+            self.require("list", key)
+        else:
+            self.require_of(action, info, version)
+
+    def require_removing(self, key: str, options: Delete) -> None:
+        self.require(of("delete", options.version), key, options.version)
+        if options.bypass and not self.may("bypass-governance", key, options.version):
+            raise Forbidden("The key may not override a retention.")
+        if options.conditions is not None:
+            self.require_compared(key, options.conditions, options.version)
