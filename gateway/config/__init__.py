@@ -8,6 +8,7 @@ from gateway.config.load import find_data, find_file, load, load_again, usual_fi
 from gateway.config.problems import ConfigProblem, ConfigurationError
 from gateway.config.services import SOURCE, ServiceReader, construct, in_order
 from gateway.config.tables import (
+    EVERY_ACCOUNT,
     ID,
     ID_RULE,
     SID,
@@ -28,6 +29,7 @@ from gateway.config.tables import (
 )
 
 __all__ = [
+    "EVERY_ACCOUNT",
     "ID",
     "ID_RULE",
     "SID",

@@ -39,6 +39,7 @@ from gateway.config.services import (
     leave_out,
 )
 from gateway.config.tables import (
+    EVERY_ACCOUNT,
     ID,
     ID_RULE,
     SID,
@@ -227,7 +228,7 @@ class _Reader:
         listeners = read_listeners(
             self.decoder, self.plugins.listeners, self._tables("listeners"), server
         )
-        webhooks = self._webhooks()
+        webhooks = self._webhooks(known)
         services = ServiceReader(
             decoder=self.decoder,
             plugins=self.plugins,
@@ -311,7 +312,7 @@ class _Reader:
             if other != place:
                 self.problems.add(f"{place}.id", f"{shown(id)} is declared before, as {other}.")
 
-    def _webhooks(self) -> dict[str, WebhookOptions]:
+    def _webhooks(self, accounts: frozenset[str]) -> dict[str, WebhookOptions]:
         found = self.found.get("webhooks", {})
         if not isinstance(found, dict):
             self.problems.add("webhooks", f"found {shown(found)}; allowed: tables.")
@@ -323,7 +324,12 @@ class _Reader:
             name: self.decoder.build(WebhookOptions, table, join("webhooks", name))
             for name, table in found.items()
         }
-        return {name: one for name, one in built.items() if one is not BAD}
+        webhooks = {name: one for name, one in built.items() if one is not BAD}
+        for name, one in webhooks.items():
+            for account in one.accounts:
+                place = join(f"webhooks.{name}", "accounts")
+                check_account(self.problems, account, {*accounts, EVERY_ACCOUNT}, place)
+        return webhooks
 
     def _built(self, tables: list[tuple[str, dict[str, Any]]], kind: type[Any]) -> list[Any]:
         return [self.decoder.build(kind, table, place) for place, table in tables]

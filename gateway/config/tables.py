@@ -38,6 +38,7 @@ ID_RULE = "an id has 1 to 128 of the characters A-Z a-z 0-9 . _ @ + -"
 _IN_URLS = re.compile(r"[!-~]+")
 LONGEST_WEBHOOK = 60
 """Seconds that a webhook may take for an answer."""
+EVERY_ACCOUNT = "*"
 
 GIBIBYTE = 1 << 30
 MAX_BODY: Mapping[str, int] = {"granian": 5 << 40, "waitress": GIBIBYTE}
@@ -280,11 +281,12 @@ class Binding:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookOptions:
     """`[webhooks.NAME]`. The URL is a secret, for many have a token in it: also `url_env`,
-    `url_file`. `ca`: who signs its certificate, in PEM, where that is nobody whom the system
-    knows."""
+    `url_file`. `accounts`: those whose services may have it told of something. `ca`: who signs
+    its certificate, in PEM, where that is nobody whom the system knows."""
 
     url: Secret
     secret: Secret | None = None
+    accounts: Annotated[tuple[str, ...], OneOrMany] = ("root",)
     timeout: Annotated[float, Duration] = 10.0
     batch: Annotated[int, AtLeast(1)] = 1
     ca: Annotated[Path, ExistingFile] | None = None

@@ -45,6 +45,9 @@ class Webhook(Protocol):
 
     batch: int
 
+    def is_open_to(self, account: str) -> bool:
+        """Whether services of that account may have it told of something."""
+
     def post(self, id: str, document: bytes, *, repeated: bool = False) -> None:
         """Send JSON. `id` is the message's, the same whenever it is sent; `repeated`: it may
         have come before. Raises `Unavailable` unless it was taken."""

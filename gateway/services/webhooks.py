@@ -12,15 +12,22 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import io
+import socket
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from functools import cached_property
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
-from gateway.config import WebhookOptions
+from gateway.config import EVERY_ACCOUNT, WebhookOptions
 from gateway.storage import Unavailable
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _PREFIX = "whsec_"
 REPEATED = "x-gateway-repeated"
@@ -35,8 +42,12 @@ class Webhook:
         self._name, self._clock = name, clock
         self._url = urlsplit(options.url.reveal())
         self._timeout, self.batch = options.timeout, options.batch
+        self._accounts = frozenset(options.accounts)
         self._key = None if options.secret is None else _key(options.secret.reveal())
         self._ca = options.ca
+
+    def is_open_to(self, account: str) -> bool:
+        return not self._accounts.isdisjoint((account, EVERY_ACCOUNT))
 
     def post(self, id: str, document: bytes, *, repeated: bool = False) -> None:
         headers = {"Content-Type": "application/json", "User-Agent": "storage-gateway"}
@@ -57,7 +68,11 @@ class Webhook:
         connection = self._connection()
         with closing(connection):
             connection.request("POST", _target(self._url), document, dict(headers))
-            return connection.getresponse().status
+            until = time.monotonic() + self._timeout
+            answer = HTTPResponse(_Answering(connection.sock, until), method="POST")  # type: ignore[arg-type]  # it asks for `makefile` alone
+            with closing(answer):
+                answer.begin()
+                return answer.status
 
     def _connection(self) -> HTTPConnection:
         host, port = self._url.hostname or "", self._url.port
@@ -77,6 +92,27 @@ class Webhook:
             digest = hmac.new(self._key, content, hashlib.sha256).digest()
             headers["webhook-signature"] = "v1," + base64.b64encode(digest).decode()
         return headers
+
+
+class _Answering(io.RawIOBase):
+    """What comes by a connection until a moment: a socket's own timeout begins anew with each
+    byte, and who sends one at a time would hold up a message for ever."""
+
+    def __init__(self, connection: socket.socket, until: float) -> None:
+        self._connection, self._until = connection, until
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._connection.settimeout(left)
+        return self._connection.recv_into(buffer)
 
 
 def _key(secret: str) -> bytes:

@@ -280,6 +280,21 @@ def test_nothing_forges_a_line() -> None:
     assert parsed(text)["agent"] == '"a%0D%0Ab"'
 
 
+def test_bytes_of_a_head_are_written_as_they_came() -> None:
+    agent = "caf\u00e9 \u00ff".encode().decode("latin-1") + "\xff"
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/b/\xc3\xa9\xff",
+        "HTTP_USER_AGENT": agent,
+        "HTTP_HOST": "\xfe",
+    }
+    text = line(Record("id", "GET", "/", "::1", sid="b"), asked(environ, Reply(200)), "main")
+    said = parsed(text)
+    assert said["agent"] == '"caf%C3%A9 %C3%BF%FF"'
+    assert said["target"] == '"GET /b/%C3%A9%FF HTTP/1.1"'
+    assert said["host"] == "%FE"
+
+
 def test_a_document_comes_back_as_it_was_meant() -> None:
     grants = (NamedGrant("uri", "http://x", "READ"), NamedGrant("emailAddress", "a@b", "WRITE"))
     for wanted in (

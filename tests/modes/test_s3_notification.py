@@ -11,8 +11,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from queue import Empty, Queue
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import requests
@@ -30,68 +29,9 @@ from gateway.storage.objects import now
 from gateway.testing.certificates import certificate
 from tests.modes.s3_gateway import Served, serving
 from tests.modes.test_s3_objects import refused
+from tests.modes.webhook_receiver import GUARD, Message, Receiver, configure, queue
 
-GUARD = 60
 SECRET = "whsec_" + base64.b64encode(b"a key of webhooks").decode()
-QUEUE = "arn:gateway:sqs:::{}"
-
-
-class Message(NamedTuple):
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads(self.body)["Records"]
-        return found
-
-    @property
-    def told(self) -> list[tuple[str, str]]:
-        """(event, key) of each."""
-        return [(one["eventName"], one["s3"]["object"]["key"]) for one in self.records]
-
-
-class Receiver(ThreadingHTTPServer):
-    """Takes messages; `answers` are statuses for the next ones, then 200."""
-
-    daemon_threads = True
-
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self._scheme = "http"
-        if tls is not None:
-            self.socket, self._scheme = tls.wrap_socket(self.socket, server_side=True), "https"
-        self.came: Queue[Message] = Queue()
-        self.answers: Queue[int] = Queue()
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        host = "127.0.0.1" if self._scheme == "http" else "localhost"
-        return f"{self._scheme}://{host}:{self.server_port}/hook?token=1"
-
-    def next(self) -> Message:
-        return self.came.get(timeout=GUARD)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        assert self.path == "/hook?token=1"
-        said = {name.lower(): value for name, value in self.headers.items()}
-        self.server.came.put(Message(said, body))
-        try:
-            status = self.server.answers.get_nowait()
-        except Empty:
-            status = 200
-        self.send_response(status)
-        self.send_header("Location", "/elsewhere")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -106,25 +46,12 @@ def receivers(sockets: None) -> Iterator[dict[str, Receiver]]:
 @pytest.fixture(scope="module")
 def s3(receivers: dict[str, Receiver]) -> Iterator[Served]:
     tables: dict[str, dict[str, Any]] = {
-        "one": {"url": receivers["one"].url, "secret": SECRET},
-        "two": {"url": receivers["two"].url, "batch": 100},
-        "gone": {"url": "http://127.0.0.1:1/", "timeout": "1s"},
+        "one": {"url": receivers["one"].url, "secret": SECRET, "accounts": "main"},
+        "two": {"url": receivers["two"].url, "batch": 100, "accounts": ["main"]},
+        "gone": {"url": "http://127.0.0.1:1/", "timeout": "1s", "accounts": ["*"]},
     }
     with serving(webhooks=tables, delay=lambda failures: 0.05) as served:
         yield served
-
-
-def queue(name: str, *events: str, prefix: str = "", suffix: str = "") -> dict[str, Any]:
-    rules = [{"Name": "prefix", "Value": prefix}] if prefix else []
-    rules += [{"Name": "Suffix", "Value": suffix}] if suffix else []
-    found: dict[str, Any] = {"QueueArn": QUEUE.format(name), "Events": list(events)}
-    return {**found, **({"Filter": {"Key": {"FilterRules": rules}}} if rules else {})}
-
-
-def configure(s3: Served, bucket: str, *queues: dict[str, Any], **more: Any) -> None:
-    s3.client().put_bucket_notification_configuration(
-        Bucket=bucket, NotificationConfiguration={"QueueConfigurations": list(queues)}, **more
-    )
 
 
 def test_a_target_is_tested_and_told_of_what_it_asked_for(
@@ -168,7 +95,7 @@ def signature(message: Message) -> str:
     return "v1," + base64.b64encode(digest).decode()
 
 
-@pytest.mark.parametrize("status", [500, 302, 404])
+@pytest.mark.parametrize("status", [500, 302, 404, 410])
 def test_what_is_not_taken_comes_again_in_order_and_marked(
     s3: Served, receivers: dict[str, Receiver], status: int
 ) -> None:
@@ -358,6 +285,7 @@ def test_a_webhook_by_https_shows_who_it_is(tmp_path: Path) -> None:
         ({"url": "https://example.com:99999/"}, "webhooks.one"),
         ({"url": "https://example.com", "timeout": "2m"}, "webhooks.one"),
         ({"url": "https://example.com", "batch": 0}, "webhooks.one.batch"),
+        ({"url": "https://example.com", "accounts": ["nobody"]}, "webhooks.one.accounts"),
         ({"url": "https://example.com", "ca": "nowhere.pem"}, "webhooks.one.ca"),
         ("https://example.com", "webhooks.one"),
     ],

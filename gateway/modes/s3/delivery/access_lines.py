@@ -32,6 +32,9 @@ _SECRETS = frozenset(
 )
 """Parameters, in lower case; the keys are those that presigners have moved there."""
 
+_HEAD = "latin-1"
+"""As WSGI writes the bytes of a request's head."""
+
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _TOTAL = re.compile(r"bytes [^/]*/([0-9]+)")
 
@@ -189,7 +192,7 @@ def _line(record: Record, about: Asked, owner: str, said: _Said) -> str:
         signature,
         cipher,
         about.signed or "-",
-        _word(about.host),
+        _word(about.host, _HEAD),
         tls,
         access_point,
         acl,
@@ -220,12 +223,12 @@ def _time(started: float) -> str:
 
 
 def _quoted(text: str) -> str:
-    return f'"{_printable(text) or "-"}"'
+    return f'"{_printable(text, _HEAD) or "-"}"'
 
 
-def _word(text: str) -> str:
-    return _printable(text).replace(" ", "%20") or "-"
+def _word(text: str, encoding: str = "utf-8") -> str:
+    return _printable(text, encoding).replace(" ", "%20") or "-"
 
 
-def _printable(text: str) -> str:
-    return quote(text, safe=_PRINTABLE, errors="replace")
+def _printable(text: str, encoding: str) -> str:
+    return quote(text, safe=_PRINTABLE, encoding=encoding, errors="replace")

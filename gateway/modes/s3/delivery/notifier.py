@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from gateway.access.identity import ANONYMOUS
@@ -36,13 +37,21 @@ class Target(NamedTuple):
         return f"s3 notifications of {self.sid} to {self.webhook}"
 
 
+def closed(gateway: Gateway, webhook: str, owner: str) -> str:
+    """Why buckets of `owner` have nobody told by that name; "" when they have."""
+    found = gateway.webhooks.get(webhook)
+    if found is None:
+        return "there is no such webhook"
+    return "" if found.is_open_to(owner) else f"the webhook is not open to the account {owner}"
+
+
 class Notifier:
     """`look` follows what there is to follow by now; it may be called by any thread."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._followed: dict[Target, Teller] = {}
-        self._unknown = set[Target]()
+        self._closed = set[Target]()
         """Told in the log."""
         self._lock = threading.Lock()
 
@@ -68,11 +77,13 @@ class Notifier:
         access = self._gateway.access(ANONYMOUS, sid)
         for one in self._gateway.obeyed(access, SETTING.kind) or ():
             target = Target(sid, one.webhook)
-            if one.webhook in self._gateway.webhooks:
+            why = closed(self._gateway, one.webhook, access.service.owner)
+            if not why:
+                self._closed.discard(target)
                 yield target
-            elif target not in self._unknown:
-                self._unknown.add(target)
-                log.warning("%s: there is no such webhook: nobody is told", target.name)
+            elif target not in self._closed:
+                self._closed.add(target)
+                log.warning("%s: %s: nobody is told", target.name, why)
 
     def _follow(self, targets: list[Target]) -> Iterator[StorageError]:
         """From now on, where it is new. Gives what fails."""
@@ -94,7 +105,7 @@ class Teller:
     def __init__(self, gateway: Gateway, target: Target) -> None:
         self._gateway, self._target = gateway, target
         self._sent = 0
-        """The last sync id that this process has sent."""
+        """The last sync id that was sent of what is under way."""
 
     def __call__(self, delivery: Delivery) -> None:
         if delivery.reset is not None:
@@ -105,16 +116,19 @@ class Teller:
                 )
             return
         webhook = self._gateway.webhooks[self._target.webhook]
-        records = [
-            (one, told)
-            for one in delivery.changes
-            if one.sequence > self._sent and (told := self._record(one)) is not None
-        ]
-        for at in range(0, len(records), webhook.batch):
-            changes, told = zip(*records[at : at + webhook.batch], strict=True)
+        waiting = self._told(delivery.changes)
+        while batch := [*islice(waiting, webhook.batch)]:
+            changes, told = zip(*batch, strict=True)
             id = f"{self._target.sid}.{changes[0].time:x}.{changes[0].sequence:x}"
             webhook.post(id, message(told), repeated=delivery.repeated)
             self._sent = changes[-1].sequence
+        self._sent = 0  # the next may be of another feed, which counts anew
+
+    def _told(self, changes: Iterable[Change]) -> Iterator[tuple[Change, dict[str, Any]]]:
+        """One by one: what is asked for may be less by the time that one was sent."""
+        for one in changes:
+            if one.sequence > self._sent and (told := self._record(one)) is not None:
+                yield one, told
 
     def _record(self, change: Change) -> dict[str, Any] | None:
         """None when nobody asked for it."""
@@ -124,6 +138,8 @@ class Teller:
         try:
             access = self._gateway.access(ANONYMOUS, self._target.sid)
         except NoSuchStore:  # it was dropped, and with it who was to be told
+            return None
+        if closed(self._gateway, self._target.webhook, access.service.owner):
             return None
         for one in self._gateway.obeyed(access, SETTING.kind) or ():
             if one.webhook == self._target.webhook and one.covers(event, change.key):

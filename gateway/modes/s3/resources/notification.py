@@ -13,6 +13,7 @@ from gateway.common.xml import document
 from gateway.modes.s3 import bodies
 from gateway.modes.s3.configuration.notification import SETTING, Notification, parse
 from gateway.modes.s3.delivery.events import test_message
+from gateway.modes.s3.delivery.notifier import closed
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import S3Request
@@ -20,6 +21,9 @@ from gateway.modes.s3.resources import parameters, settings
 from gateway.storage import Changes, Unavailable
 
 log = logging.getLogger("gateway.s3")
+
+_CLOSED = "The destination does not exist, or does not allow this bucket to publish notifications"
+"""Which of both is not told: names of what others have are theirs."""
 
 MOST_BUCKETS = 1_000
 """That have notifications."""
@@ -61,8 +65,8 @@ def _check(request: S3Request, wanted: Iterable[Notification]) -> None:
     """That each destination is there, and takes a test event, unless that is to be skipped."""
     skip = parameters.header_flag(request, "x-amz-skip-destination-validation")
     for webhook, arn in sorted({one.webhook: one.arn for one in wanted}.items()):
-        if webhook not in request.gateway.webhooks:
-            raise _unable(arn, "The destination does not exist")
+        if closed(request.gateway, webhook, request.access.service.owner):
+            raise _unable(arn, _CLOSED)
         if not skip:
             _test(request, webhook, arn)
 
