@@ -13,6 +13,7 @@ import pytest
 from gateway.storage import (
     Encryption,
     ObjectInfo,
+    Period,
     Properties,
     Protection,
     Put,
@@ -36,7 +37,7 @@ ALL = Properties(
     headers=(("Cache-Control", "no-cache"), ("X", "1"), ("X", "2")),
     metadata={"a": "é"},
     tags={"t": ""},
-    protection=Protection(mode="governance", until=10, hold=True),
+    protection=Protection(mode="governance", until=10, hold=True, event=Period(2, "years")),
     encryption=Encryption(
         kind="kms", key_md5="m", key_id="arn:k", context="e30=", double=True, bucket_key=False
     ),
@@ -77,6 +78,11 @@ def test_a_customers_key_is_never_carried() -> None:
     expected = Encryption(kind="customer", key_md5="m")
     assert carried(Put(encryption=ours))["encryption"] == expected
     assert unpacked(packed(Put(encryption=ours)))["encryption"] == expected
+
+
+def test_a_protection_of_before_there_were_events_is_read() -> None:
+    expected = Protection(mode="governance", until=10, hold=True)
+    assert unpacked({"protection": ["governance", 10, True]}) == {"protection": expected}
 
 
 def test_a_protection_that_protects_from_nothing_is_none() -> None:

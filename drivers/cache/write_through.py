@@ -21,6 +21,7 @@ from gateway.storage import (
     Copies,
     Delete,
     Deleted,
+    EventHold,
     Full,
     Get,
     Labels,
@@ -160,10 +161,13 @@ class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Pu
         mode: RetentionMode | None,
         until: int | None,
         *,
+        event: EventHold | None = None,
         bypass: bool = False,
     ) -> ObjectInfo:
         with self._changing(key):
-            return self._to(Protects).set_retention(key, version, mode, until, bypass=bypass)
+            return self._to(Protects).set_retention(
+                key, version, mode, until, event=event, bypass=bypass
+            )
 
     def set_hold(self, key: str, version: str | None, hold: bool) -> ObjectInfo:
         with self._changing(key):

@@ -12,6 +12,7 @@
 
 inside a write's transaction
   shelf.py      put, delete, labels, protection: every rule of versions is here
+  retention.py  what a retention becomes, and what refuses that
   rows.py       versions and their names; which blobs are needed, and by how many
   uploads.py    uploads in parts
   sharing.py    when a copy may share bytes

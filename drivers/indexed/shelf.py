@@ -21,6 +21,7 @@ from drivers.indexed.records import (
     info_of,
     protection_of,
 )
+from drivers.indexed.retention import changed
 from drivers.indexed.rows import (
     ContentMaker,
     Due,
@@ -36,9 +37,9 @@ from gateway.storage import (
     Conditions,
     Delete,
     Deleted,
+    EventHold,
     ObjectInfo,
     Protected,
-    Protection,
     Put,
     RetentionMode,
 )
@@ -283,15 +284,12 @@ class Shelf:
         version: str | None,
         mode: RetentionMode | None,
         until: int | None,
+        event: EventHold | None,
         *,
         bypass: bool,
     ) -> ObjectInfo:
         row = find(self.txn, self.service, key, version)
-        before = protection_of(row)
-        held = retained(before, self.time) and not (before.mode == "governance" and bypass)
-        if held and (mode != before.mode or (until or 0) < (before.until or 0)):
-            raise Protected("A retention may be made longer, not shorter or another.", key=key)
-        kept = replace(before, mode=mode, until=until if mode else None)
+        kept = changed(protection_of(row), mode, until, event, self.time, bypass=bypass, key=key)
         return self._update(row, change_protection(row.detail, kept), "retention")
 
     def set_hold(self, key: str, version: str | None, hold: bool) -> ObjectInfo:
@@ -312,9 +310,7 @@ class Shelf:
 
     def _require_unprotected(self, row: Row, *, bypass: bool) -> None:
         protection = protection_of(row)
-        if protection.hold or (
-            retained(protection, self.time) and not (protection.mode == "governance" and bypass)
-        ):
+        if protection.hold or protection.retains(self.time, bypass=bypass):
             raise Protected(key=row.key)
 
 
@@ -323,7 +319,3 @@ def _relabelled(tags: Mapping[str, str] | None, attributes: Iterable[str] | None
     if tags is None:
         return " ".join(["attributes", *sorted(attributes or ())])
     return "tags" if tags else "no tags"
-
-
-def retained(protection: Protection, time: int) -> bool:
-    return protection.mode is not None and protection.until is not None and protection.until > time

@@ -22,6 +22,7 @@ from gateway.storage import (
     Copies,
     Delete,
     Deleted,
+    EventHold,
     Full,
     Get,
     Labels,
@@ -108,10 +109,11 @@ class IndexedStore(MultipartView, BucketsView, Writable, Copies, Labels, Protect
         mode: RetentionMode | None,
         until: int | None,
         *,
+        event: EventHold | None = None,
         bypass: bool = False,
     ) -> ObjectInfo:
         return self.change(
-            lambda shelf: shelf.set_retention(key, version, mode, until, bypass=bypass)
+            lambda shelf: shelf.set_retention(key, version, mode, until, event, bypass=bypass)
         )
 
     def set_hold(self, key: str, version: str | None, hold: bool) -> ObjectInfo:

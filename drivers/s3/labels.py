@@ -10,12 +10,14 @@ from drivers.s3.multipart import S3Multipart
 from drivers.s3.reading import Bucket
 from drivers.s3.refusals import About
 from drivers.s3.request_headers import (
+    EVENT_HOLDS,
     check_tags,
     iso,
     refused,
 )
 from gateway.storage import (
     Conditions,
+    EventHold,
     Get,
     InvalidRequest,
     Labels,
@@ -86,8 +88,11 @@ class Guarding(Bucket, Protects):
         mode: RetentionMode | None,
         until: int | None,
         *,
+        event: EventHold | None = None,
         bypass: bool = False,
     ) -> ObjectInfo:
+        if event is not None:
+            raise refused("event holds", EVENT_HOLDS, key)
         said = ("", "") if mode is None or until is None else (mode.upper(), iso(until))
         self._write(key, version, "retention", documents.retention(*said), bypass=bypass)
         return self.stat(key, Get(version=version))

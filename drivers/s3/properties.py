@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.common import words
 from gateway.common.upstream.answers import Headers, broken
-from gateway.storage import NOTHING, Encryption, ObjectInfo, Part, Protection
+from gateway.storage import NOTHING, Encryption, ObjectInfo, Part, Period, Protection
 from gateway.storage.checksums import CHECKSUMS
 
 META = "x-amz-meta-"
@@ -20,6 +20,7 @@ CUSTOMER = "x-amz-server-side-encryption-customer-"
 CHECKSUM = "x-amz-checksum-"
 
 _CHECKSUMS = frozenset(CHECKSUM + name.lower() for name in CHECKSUMS)
+_EVENT = "x-amz-object-lock-event-hold"
 _KEPT = ("Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Expires")
 KEPT_HEADERS = tuple((name.lower(), name) for name in _KEPT)
 """(in lower case, as the field's standard writes it) of what S3 keeps with an object."""
@@ -117,7 +118,17 @@ def protection_of(headers: Headers) -> Protection | None:
     if mode not in ("governance", "compliance"):
         return Protection(hold=True) if hold else None
     until = parse_iso(headers.get("x-amz-object-lock-retain-until-date", ""))
-    return Protection(mode=mode, until=until, hold=hold)  # type: ignore[arg-type]  # one of its two
+    event = _event_of(headers)
+    return Protection(mode=mode, until=until, hold=hold, event=event)  # type: ignore[arg-type]  # one of its two
+
+
+def _event_of(headers: Headers) -> Period | None:
+    """`until` is what it comes to just now."""
+    for unit in ("days", "years") if headers.get(_EVENT, "").upper() == "ON" else ():
+        number = headers.get(f"{_EVENT}-duration-{unit}", "")
+        if number.isascii() and number.isdigit() and len(number) < 6:
+            return Period(int(number), unit)
+    return None
 
 
 def parts_count(headers: Headers, etag: str) -> int:

@@ -160,8 +160,13 @@ def of_key(encryption: Encryption | None, prefix: str = CUSTOMER) -> Headers:
     return of_encryption(encryption, prefix)
 
 
+EVENT_HOLDS = "an object until an event: older ones take that and do not do it"
+
+
 def _of_protection(protection: Protection) -> Headers:
     headers = {}
+    if protection.event is not None:
+        raise refused("event holds", EVENT_HOLDS)
     if protection.mode is not None and protection.until is not None:
         headers["x-amz-object-lock-mode"] = protection.mode.upper()
         headers["x-amz-object-lock-retain-until-date"] = iso(protection.until)

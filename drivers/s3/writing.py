@@ -54,6 +54,9 @@ class Writing(Deleting):
     kept_state: Versioning | None = None
     """Whether the bucket keeps versions, as far as this process has seen."""
 
+    def check_put(self, options: Put) -> None:
+        request_headers.of_put(options)
+
     def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
         headers = request_headers.of_put(options)
         headers.update(request_headers.of_write_conditions(options.conditions, key))

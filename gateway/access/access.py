@@ -24,6 +24,7 @@ from gateway.storage import (
     Conditions,
     Delete,
     Deleted,
+    EventHold,
     Forbidden,
     Get,
     Labels,
@@ -392,13 +393,14 @@ class Access:
         mode: RetentionMode | None,
         until: int | None,
         *,
+        event: EventHold | None = None,
         bypass: bool = False,
     ) -> ObjectInfo:
         self.require("write-retention", key, version)
         if bypass:
             self.require("bypass-governance", key, version)
         protects = self.service.need(Protects)
-        return protects.set_retention(key, version, mode, until, bypass=bypass)
+        return protects.set_retention(key, version, mode, until, event=event, bypass=bypass)
 
     def set_hold(self, key: str, version: str | None, hold: bool) -> ObjectInfo:
         self.require("write-hold", key, version)

@@ -21,6 +21,7 @@ from gateway.storage import (
     Copies,
     Delete,
     Deleted,
+    EventHold,
     Get,
     Labels,
     Listable,
@@ -217,11 +218,14 @@ class Below(
         mode: RetentionMode | None,
         until: int | None,
         *,
+        event: EventHold | None = None,
         bypass: bool = False,
     ) -> ObjectInfo:
         with self._named():
             protects, there = self._to(Protects), self._there(key)
-            return self._info(protects.set_retention(there, version, mode, until, bypass=bypass))
+            return self._info(
+                protects.set_retention(there, version, mode, until, event=event, bypass=bypass)
+            )
 
     def set_hold(self, key: str, version: str | None, hold: bool) -> ObjectInfo:
         with self._named():

@@ -16,7 +16,7 @@ from typing import Any
 from gateway.storage.bodies import Readable
 from gateway.storage.conditions import Conditions
 from gateway.storage.errors import StorageError
-from gateway.storage.objects import ObjectInfo, Part, RetentionMode
+from gateway.storage.objects import EventHold, ObjectInfo, Part, RetentionMode
 from gateway.storage.paging import (
     ListPage,
     ListQuery,
@@ -233,11 +233,18 @@ class Protects(ABC):
         mode: RetentionMode | None,
         until: int | None,
         *,
+        event: EventHold | None = None,
         bypass: bool = False,
     ) -> ObjectInfo:
         """Keep a version until that time; without `mode`, no longer. A hold stays as it is.
+
+        `event`: a retention awaits it from now on, and ends so long after it; "over" tells that
+        it was just now. Either way nothing ends sooner than before, and `until` may be left out.
+        None: what is awaited stays so.
+
         Raises `Protected` where a retention that counts would end sooner, or be of another
-        mode: compliance always, governance without `bypass`."""
+        mode: compliance always, governance without `bypass`; `InvalidRequest` where it would
+        have no end, or one that does not count because an event is awaited."""
 
     @abstractmethod
     def set_hold(self, key: str, version: str | None, hold: bool) -> ObjectInfo:

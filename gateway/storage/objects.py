@@ -87,17 +87,53 @@ class Secret:
         raise TypeError("a Secret is not pickled")
 
 
+_DAY = 86_400_000
+_DAYS = {"days": 1, "years": 365}
+
+
+class Period(NamedTuple):
+    """A length of time, as it was said."""
+
+    number: int
+    unit: Literal["days", "years"]
+
+    @property
+    def days(self) -> int:
+        """A year has 365, as S3 counts."""
+        return self.number * _DAYS[self.unit]
+
+    def after(self, time: int) -> int:
+        return time + self.days * _DAY
+
+
+EventHold = Period | Literal["over"]
+"""What becomes of one: it is on, and a retention ends so long after it; or it is over."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protection:
-    """What keeps a version from being removed: a retention until a time, and a hold."""
+    """What keeps a version from being removed: a retention until a time, and a hold. Where the
+    retention awaits an `event`, it ends so long after that, and not before `until`: while
+    nobody says that the event was (`Protects.set_retention`), its end is ever as far away."""
 
     mode: RetentionMode | None = None
     until: int | None = None
     hold: bool = False
+    event: Period | None = None
 
     def __bool__(self) -> bool:
         """Whether it keeps a version from anything, or did until a time that is over."""
         return self.mode is not None or self.hold
+
+    def ends(self, time: int) -> int | None:
+        """When the retention ends if the event is at `time`; None where there is none."""
+        if self.mode is None or self.event is None:
+            return self.until if self.mode is not None else None
+        return max(self.until or 0, self.event.after(time))
+
+    def retains(self, time: int, *, bypass: bool) -> bool:
+        """Whether the retention counts at `time`, for who bypasses governance or does not."""
+        return (self.ends(time) or 0) > time and not (bypass and self.mode == "governance")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,9 +235,10 @@ def stated(properties: Properties) -> frozenset[str]:
     return frozenset(name for name, value, usual in values if (value != usual if usual else value))
 
 
+_PROTECTION = ("mode", "until", "hold", "event")
 _ENCRYPTION = ("kind", "key_md5", "key_id", "context", "double", "bucket_key")
 _LISTED: Mapping[type, Callable[[Any], tuple[Any, ...]]] = {
-    Protection: attrgetter("mode", "until", "hold"),
+    Protection: attrgetter(*_PROTECTION),
     Encryption: attrgetter(*_ENCRYPTION),
 }
 
@@ -219,6 +256,14 @@ def _plain(value: Any) -> Any:
     return dict(value) if isinstance(value, Mapping) else value
 
 
+def _protection(values: Sequence[Any]) -> Protection:
+    """Earlier releases wrote the first three."""
+    found = dict(zip(_PROTECTION, values, strict=False))
+    if found.get("event"):
+        found["event"] = Period(*found["event"])
+    return Protection(**found)
+
+
 def _encryption(values: Sequence[Any]) -> Encryption:
     """Earlier releases wrote the first two."""
     return Encryption(**dict(zip(_ENCRYPTION, values, strict=False)))
@@ -226,7 +271,7 @@ def _encryption(values: Sequence[Any]) -> Encryption:
 
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "headers": lambda pairs: tuple((name, text) for name, text in pairs),
-    "protection": lambda values: Protection(mode=values[0], until=values[1], hold=values[2]),
+    "protection": _protection,
     "encryption": _encryption,
 }
 

@@ -60,7 +60,7 @@ OTHERWISE: Mapping[str, str] = {
 class TestObjectLock(ProtectionConformance):
     tells_existed = exact_times = False
     forgets = TestS3.forgets
-    lacks = TestS3.lacks - {"Protects", "protection"}
+    lacks = TestS3.lacks - {"Protects", "protection"} | {"event holds"}
 
     @pytest.fixture(autouse=True)
     def _as_s3_has_it(self, request: pytest.FixtureRequest) -> None:

@@ -26,6 +26,7 @@ from gateway.storage import (
     ObjectInfo,
     OriginFailed,
     PartRef,
+    Period,
     PreconditionFailed,
     Protection,
     Put,
@@ -118,6 +119,26 @@ def test_retention_and_hold_pass_both_ways(upstream: Upstream, store: S3) -> Non
     sent = upstream.requests[0].headers
     assert {name: sent[name] for name in said} == said
     assert told(upstream, store, said).protection == protection
+
+
+def test_an_event_hold_is_told_and_never_sent_where_it_might_be_ignored(
+    upstream: Upstream, store: S3
+) -> None:
+    said = {
+        "x-amz-object-lock-mode": "COMPLIANCE",
+        "x-amz-object-lock-retain-until-date": "2030-03-17T17:46:40Z",
+        "x-amz-object-lock-event-hold": "ON",
+        "x-amz-object-lock-event-hold-duration-days": "7",
+    }
+    week, until = Period(7, "days"), 1_900_000_000_000
+    awaiting = Protection(mode="compliance", until=until, event=week)
+    assert told(upstream, store, said).protection == awaiting
+    upstream.requests.clear()
+    with pytest.raises(Unsupported, match="event"):
+        store.put("k", BytesBody(b"data"), Put(size=4, protection=awaiting))
+    with pytest.raises(Unsupported, match="event"):
+        store.set_retention("k", None, "compliance", None, event=week)
+    assert upstream.requests == []
 
 
 def test_what_is_not_ASCII_is_read_as_S3_writes_it(upstream: Upstream, store: S3) -> None:

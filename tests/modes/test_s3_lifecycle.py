@@ -25,6 +25,7 @@ from gateway.storage import (
     Get,
     ListQuery,
     NotFound,
+    Period,
     Protection,
     Put,
     Secret,
@@ -542,6 +543,18 @@ def test_a_lock_holds_until_it_is_over(aging: Bucket) -> None:
     aging.rules(NONCURRENT)
     assert aging.run(5) == "1 protected"
     assert aging.run(6) == "1 removed"
+
+
+def test_an_event_hold_holds_until_it_is_over_and_its_time_has_passed(aging: Bucket) -> None:
+    aging.access.set_versioning("on")
+    aging.put("a", protection=Protection(mode="compliance", event=Period(3, "days")))
+    held = aging.access.stat("a").version
+    aging.put("a", "b")
+    aging.rules(NONCURRENT)
+    assert aging.run(1000) == "1 protected"
+    aging.access.set_retention("a", held, "compliance", None, event="over")
+    assert aging.run(2) == "1 protected"
+    assert aging.run(2) == "1 removed"
 
 
 def test_the_null_version_is_removed_only_as_it_was_seen(

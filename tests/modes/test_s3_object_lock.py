@@ -13,6 +13,7 @@ import pytest
 from drivers.indexed.store import IndexedStore
 from gateway.modes.s3 import wire
 from gateway.modes.s3.configuration.object_lock import DAY
+from gateway.storage import Put, Unsupported
 from tests.modes.s3_gateway import Served
 from tests.modes.test_s3_objects import refused
 
@@ -101,7 +102,10 @@ def test_a_lock_comes_later_where_versions_are_kept(s3: Served, bucket: str) -> 
         ("GOVERNANCE<Years>-1</Years>", "InvalidArgument"),
         ("COMPLIANCE<Days>36501</Days>", "InvalidArgument"),
         ("COMPLIANCE<Years>101</Years>", "InvalidArgument"),
-        ("COMPLIANCE<DefaultEventHold><Days>1</Days></DefaultEventHold>", "NotImplemented"),
+        ("COMPLIANCE<DefaultEventHold/>", "MalformedXML"),
+        ("COMPLIANCE<Days>1</Days><DefaultEventHold/>", "MalformedXML"),
+        ("COMPLIANCE<DefaultEventHold><Days>0</Days></DefaultEventHold>", "InvalidArgument"),
+        ("<DefaultEventHold><Days>1</Days></DefaultEventHold>", "MalformedXML"),
     ],
 )
 def test_a_lock_that_is_none_is_refused(
@@ -163,9 +167,11 @@ def test_what_is_kept_needs_a_sum_of_its_client(s3: Served, locked: str) -> None
     assert put_raw(**{"x-amz-checksum-crc32": "rfP1Zw=="}) == "BadDigest"
 
 
-MODE, UNTIL, HOLD = (
-    f"x-amz-object-lock-{name}" for name in ("mode", "retain-until-date", "legal-hold")
+MODE, UNTIL, HOLD, EVENT = (
+    f"x-amz-object-lock-{name}"
+    for name in ("mode", "retain-until-date", "legal-hold", "event-hold")
 )
+DAYS, YEARS = (f"{EVENT}-duration-{unit}" for unit in ("days", "years"))
 
 
 @pytest.mark.parametrize(
@@ -177,8 +183,16 @@ MODE, UNTIL, HOLD = (
         ({MODE: "GOVERNANCE", UNTIL: "2020-01-01T00:00:00Z"}, "InvalidArgument", UNTIL),
         ({MODE: "GOVERNANCE", UNTIL: "tomorrow"}, "InvalidArgument", UNTIL),
         ({HOLD: "on"}, "InvalidArgument", HOLD),
-        ({"x-amz-object-lock-event-hold": "ON"}, "NotImplemented", ""),
-        ({"x-amz-object-lock-event-hold-duration-days": "1"}, "NotImplemented", ""),
+        ({EVENT: "on", MODE: "GOVERNANCE"}, "InvalidArgument", EVENT),
+        ({EVENT: "ON", MODE: "GOVERNANCE"}, "InvalidRequest", ""),
+        ({EVENT: "ON", DAYS: "1"}, "InvalidArgument", MODE),
+        ({DAYS: "1", MODE: "GOVERNANCE", UNTIL: "2100-01-01T00:00:00Z"}, "InvalidRequest", ""),
+        ({EVENT: "OFF", DAYS: "1", MODE: "GOVERNANCE"}, "InvalidRequest", ""),
+        ({EVENT: "OFF", MODE: "GOVERNANCE"}, "InvalidRequest", ""),
+        ({EVENT: "ON", DAYS: "1", YEARS: "1", MODE: "GOVERNANCE"}, "InvalidRequest", ""),
+        ({EVENT: "ON", DAYS: "36501", MODE: "GOVERNANCE"}, "InvalidArgument", DAYS),
+        ({EVENT: "ON", YEARS: "0", MODE: "GOVERNANCE"}, "InvalidArgument", YEARS),
+        ({EVENT: "ON", YEARS: "a", MODE: "GOVERNANCE"}, "InvalidArgument", YEARS),
     ],
 )
 def test_headers_that_protect_wrongly_are_refused(
@@ -305,6 +319,125 @@ def test_who_may_not_see_a_lock_is_not_told_of_it(s3: Served, locked: str) -> No
         assert head.get("ObjectLockLegalHoldStatus") == status
 
 
+def awaiting(mode: str, **duration: int) -> dict[str, Any]:
+    return {"Mode": mode, "EventHold": "ON", "EventHoldDuration": duration}
+
+
+def test_an_event_hold_is_given_shown_and_ended(s3: Served, locked: str) -> None:
+    client = s3.client()
+    given = {"Bucket": locked, "Key": "k", "VersionId": put(s3, locked)}
+    client.put_object_retention(**given, Retention=awaiting("COMPLIANCE", Years=2))
+    found = client.get_object_retention(**given)["Retention"]
+    two_years = timedelta(days=730)
+    assert timedelta() <= found.pop("RetainUntilDate") - NOW - two_years < timedelta(hours=1)
+    assert found == awaiting("COMPLIANCE", Years=2)
+    for call in (client.get_object, client.head_object):
+        said = call(**given)
+        assert (said["ObjectLockEventHold"], said["ObjectLockEventHoldDurationYears"]) == ("ON", 2)
+        assert "ObjectLockEventHoldDurationDays" not in said
+        assert said["ObjectLockRetainUntilDate"] - NOW >= two_years
+    bypass = {**given, "BypassGovernanceRetention": True}
+    assert refused(client.delete_object, **bypass)[1] == "AccessDenied"
+    assert refused(client.put_object_retention, **bypass, Retention={})[1] == "AccessDenied"
+    client.put_object_retention(**given, Retention={"Mode": "COMPLIANCE", "EventHold": "OFF"})
+    ended = client.get_object_retention(**given)["Retention"]
+    assert client.get_object_retention(**given)["Retention"] == ended, "it is a time now"
+    assert (ended.keys(), ended["Mode"]) == ({"Mode", "RetainUntilDate"}, "COMPLIANCE")
+    assert ended["RetainUntilDate"] - NOW >= two_years
+    assert "ObjectLockEventHold" not in client.head_object(**given)
+    assert refused(client.delete_object, **bypass)[1] == "AccessDenied"
+
+
+def test_what_is_made_has_the_event_hold_that_it_asks_for(s3: Served, locked: str) -> None:
+    client = s3.client()
+    asked: dict[str, Any] = {
+        "ObjectLockMode": "GOVERNANCE",
+        "ObjectLockEventHold": "ON",
+        "ObjectLockEventHoldDurationDays": 5,
+    }
+    version = put(s3, locked, **asked)
+    client.copy_object(Bucket=locked, Key="copied", CopySource=f"{locked}/k", **asked)
+    given = {"Bucket": locked, "Key": "parts"}
+    given["UploadId"] = client.create_multipart_upload(**given, **asked)["UploadId"]
+    etag = client.upload_part(**given, PartNumber=1, Body=b"data")["ETag"]
+    parts = {"Parts": [{"ETag": etag, "PartNumber": 1}]}
+    client.complete_multipart_upload(**given, MultipartUpload=parts)
+    for key in ("k", "copied", "parts"):
+        head = client.head_object(Bucket=locked, Key=key)
+        assert {name: head.get(name) for name in asked} == asked, key
+    one = {"Objects": [{"Key": "k", "VersionId": version}]}
+    errors = client.delete_objects(Bucket=locked, Delete=one)["Errors"]
+    assert [error["Code"] for error in errors] == ["AccessDenied"]
+    client.delete_objects(Bucket=locked, Delete=one, BypassGovernanceRetention=True)
+    assert refused(client.head_object, Bucket=locked, Key="k")[0] == 404
+    fixed = {"ObjectLockEventHold": "OFF", "ObjectLockRetainUntilDate": LATER}
+    put(s3, locked, "fixed", ObjectLockMode="GOVERNANCE", **fixed)
+    head = client.head_object(Bucket=locked, Key="fixed")
+    assert head["ObjectLockRetainUntilDate"] == LATER
+    assert "ObjectLockEventHold" not in head
+
+
+def test_the_bucket_s_default_may_be_an_event_hold(s3: Served, locked: str) -> None:
+    client = s3.client()
+    for more in ({}, {"Days": 9}):
+        wanted = lock(DefaultEventHold={"Days": 3}, **more)  # type: ignore[arg-type]
+        client.put_object_lock_configuration(Bucket=locked, ObjectLockConfiguration=wanted)
+        found = client.get_object_lock_configuration(Bucket=locked)["ObjectLockConfiguration"]
+        assert found == wanted
+        put(s3, locked)
+        head = client.head_object(Bucket=locked, Key="k")
+        assert head["ObjectLockMode"] == "GOVERNANCE"
+        assert head["ObjectLockEventHoldDurationDays"] == 3
+        left = head["ObjectLockRetainUntilDate"] - datetime.now(UTC)
+        assert left <= timedelta(days=more.get("Days", 3)) < left + timedelta(hours=1)
+    put(s3, locked, "own", **{"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": LATER})
+    assert "ObjectLockEventHold" not in client.head_object(Bucket=locked, Key="own")
+
+
+def test_an_event_hold_that_the_store_cannot_keep_is_no_default(
+    s3: Served, locked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check(_: object, options: Put) -> None:
+        assert options.protection is not None
+        if options.protection.event is not None:
+            raise Unsupported("none here", capability="event holds")
+
+    monkeypatch.setattr(IndexedStore, "check_put", check)
+    call, given = s3.client().put_object_lock_configuration, {"Bucket": locked}
+    wanted = lock(DefaultEventHold={"Days": 3})  # type: ignore[arg-type]
+    assert refused(call, **given, ObjectLockConfiguration=wanted)[1] == "NotImplemented"
+    call(**given, ObjectLockConfiguration=lock())
+
+
+def test_policies_see_event_holds(s3: Served, locked: str) -> None:
+    client, other = s3.client(), s3.client("other-key")
+    given = {"Bucket": locked, "Key": "k"}
+    put(s3, locked)
+    about = {"Principal": "*", "Resource": f"arn:aws:s3:::{locked}/*"}
+    allowed = {**about, "Effect": "Allow", "Action": ["s3:PutObject*", "s3:GetObject*"]}
+    denied = {**about, "Effect": "Deny", "Action": ["s3:PutObject", "s3:PutObjectRetention"]}
+    off = {"StringEquals": {"s3:object-lock-event-hold": "OFF"}}
+    short = {"NumericLessThan": {"s3:object-lock-event-hold-duration-days": "366"}}
+    statements = [allowed, {**denied, "Condition": off}, {**denied, "Condition": short}]
+    client.put_bucket_policy(Bucket=locked, Policy=json.dumps({"Statement": statements}))
+
+    def retain(wanted: dict[str, Any]) -> str:
+        try:
+            other.put_object_retention(**given, Retention=wanted)
+        except other.exceptions.ClientError as error:
+            return str(error.response["Error"]["Code"])
+        return ""
+
+    assert retain(awaiting("GOVERNANCE", Days=365)) == "AccessDenied"
+    assert retain(awaiting("GOVERNANCE", Years=1)) == "AccessDenied"
+    assert retain(awaiting("GOVERNANCE", Years=2)) == ""
+    assert retain({"Mode": "GOVERNANCE", "EventHold": "OFF"}) == "AccessDenied"
+    hold = {"ObjectLockMode": "GOVERNANCE", "ObjectLockEventHold": "ON"}
+    call, more = other.put_object, {**given, "Body": b"data", **hold}
+    assert refused(call, **more, ObjectLockEventHoldDurationYears=1)[1] == "AccessDenied"
+    call(**more, ObjectLockEventHoldDurationDays=366)
+
+
 def test_a_legal_hold_keeps_until_it_is_off(s3: Served, locked: str) -> None:
     client, given = s3.client(), {"Bucket": locked, "Key": "k", "VersionId": put(s3, locked)}
     for status in ("ON", "OFF"):
@@ -315,6 +448,9 @@ def test_a_legal_hold_keeps_until_it_is_off(s3: Served, locked: str) -> None:
             bypass = {**given, "BypassGovernanceRetention": True}
             assert refused(client.delete_object, **bypass)[1] == "AccessDenied"
     client.delete_object(**given)
+
+
+ONE_DAY = "<EventHoldDuration><Days>1</Days></EventHoldDuration>"
 
 
 @pytest.mark.parametrize(
@@ -328,7 +464,12 @@ def test_a_legal_hold_keeps_until_it_is_off(s3: Served, locked: str) -> None:
             "<RetainUntilDate>2020-01-01T00:00:00Z</RetainUntilDate></Retention>",
             "InvalidArgument",
         ),
-        ("retention", "<Retention><EventHold>ON</EventHold></Retention>", "NotImplemented"),
+        ("retention", "<EventHold>ON</EventHold>", "InvalidRequest"),
+        ("retention", "<EventHold>on</EventHold>", "MalformedXML"),
+        ("retention", f"<EventHold>ON</EventHold>{ONE_DAY}", "MalformedXML"),
+        ("retention", f"<EventHold>OFF</EventHold>{ONE_DAY}", "InvalidRequest"),
+        ("retention", ONE_DAY, "InvalidRequest"),
+        ("retention", "<Mode>GOVERNANCE</Mode><EventHold>OFF</EventHold>", "InvalidRequest"),
         ("legal-hold", "<LegalHold/>", "MalformedXML"),
         ("legal-hold", "<LegalHold><Status>on</Status></LegalHold>", "MalformedXML"),
     ],
@@ -337,6 +478,8 @@ def test_documents_that_protect_wrongly_are_refused(
     s3: Served, locked: str, target: str, document: str, answer: str
 ) -> None:
     put(s3, locked)
+    if target == "retention" and document and not document.startswith("<Retention>"):
+        document = f"<Retention>{document}</Retention>"
     sums = {"x-amz-checksum-sha256": _sha256(document.encode())}
     said = s3.raw("PUT", f"/{locked}/k?{target}", body=document.encode(), headers=sums)
     assert said.code() == answer

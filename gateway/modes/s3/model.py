@@ -66,7 +66,10 @@ _KEPT = (
     "CacheControl ContentDisposition ContentEncoding ContentLanguage ContentType Expires Metadata"
     " StorageClass Tagging WebsiteRedirectLocation"
 )
-_LOCK = "ObjectLockMode ObjectLockRetainUntilDate ObjectLockLegalHoldStatus"
+_LOCK = (
+    "ObjectLockMode ObjectLockRetainUntilDate ObjectLockLegalHoldStatus ObjectLockEventHold"
+    " ObjectLockEventHoldDurationDays ObjectLockEventHoldDurationYears"
+)
 _NEW_OBJECT = f"{_KEPT} {_GRANTS} {_LOCK} {_CUSTOMER} {_ENCRYPTION}"
 _READING = (
     "IfMatch IfModifiedSince IfNoneMatch IfUnmodifiedSince Range ChecksumMode"
@@ -74,14 +77,6 @@ _READING = (
     " ResponseContentLanguage ResponseContentType ResponseExpires"
 )
 
-_NO_EVENT_HOLDS = dict.fromkeys(
-    [
-        "ObjectLockEventHold",
-        "ObjectLockEventHoldDurationDays",
-        "ObjectLockEventHoldDurationYears",
-    ],
-    "NotImplemented",
-)
 _NO_MFA = {"MFA": "no bucket can ask for it: MfaDelete is refused"}
 _NO_RESTORING = {"OptionalObjectAttributes": "nothing is archived, so there is no RestoreStatus"}
 _NOTHING_IS_THERE = {"Id": "there is no such configuration, whatever its id"}
@@ -184,14 +179,13 @@ OPERATIONS: Mapping[str, Members] = {
         _NEW_OBJECT,
         _SUMS,
         "Body IfMatch IfNoneMatch",
-        refused={**_NO_EVENT_HOLDS, "WriteOffsetBytes": "NotImplemented"},
+        refused={"WriteOffsetBytes": "NotImplemented"},
     ),
     "CopyObject": _members(
         _NEW_OBJECT,
         "CopySource MetadataDirective TaggingDirective IfMatch IfNoneMatch",
         _SOURCE_CONDITIONS,
         _SOURCE_CUSTOMER,
-        refused=_NO_EVENT_HOLDS,
         ignored={"AnnotationDirective": "no object has annotations, so none go along"},
     ),
     "GetObject": _members(_READING, _CUSTOMER),
@@ -212,7 +206,7 @@ OPERATIONS: Mapping[str, Members] = {
     "PutObjectRetention": _members("Retention BypassGovernanceRetention"),
     "RestoreObject": _members("RestoreRequest"),
     # uploads in parts
-    "CreateMultipartUpload": _members(_NEW_OBJECT, "ChecksumType", refused=_NO_EVENT_HOLDS),
+    "CreateMultipartUpload": _members(_NEW_OBJECT, "ChecksumType"),
     "UploadPart": _members("Body", _SUMS, _CUSTOMER),
     "UploadPartCopy": _members(
         "CopySource CopySourceRange", _SOURCE_CONDITIONS, _CUSTOMER, _SOURCE_CUSTOMER

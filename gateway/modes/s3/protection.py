@@ -1,29 +1,54 @@
-"""What keeps a version, as S3 says it: retention and legal hold, in headers and documents.
+"""What keeps a version, as S3 says it: retention, event hold and legal hold, in headers and
+documents.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html
-Only a bucket that has object lock takes any of it. Event holds are refused, wherever they
-are said.
+Only a bucket that has object lock takes any of it.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
 
 from gateway.access.access import Access
 from gateway.access.actions import ObjectAction
 from gateway.common.xml import document, element
 from gateway.modes.s3 import wire
-from gateway.modes.s3.configuration.object_lock import MODES, SETTING
+from gateway.modes.s3.configuration.object_lock import (
+    MODES,
+    SETTING,
+    Unit,
+    period,
+    period_of,
+    period_xml,
+)
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Headers
 from gateway.modes.s3.request import S3Request
-from gateway.storage import Forbidden, ObjectInfo, Protection, Protects, Put, RetentionMode
+from gateway.storage import (
+    EventHold,
+    Forbidden,
+    ObjectInfo,
+    Period,
+    Protection,
+    Protects,
+    Put,
+    RetentionMode,
+)
 
 _MODE = "x-amz-object-lock-mode"
 _UNTIL = "x-amz-object-lock-retain-until-date"
 _HOLD = "x-amz-object-lock-legal-hold"
-HEADERS = frozenset(f"HTTP_{name.upper().replace('-', '_')}" for name in (_MODE, _UNTIL, _HOLD))
+_EVENT = "x-amz-object-lock-event-hold"
+_LENGTHS: dict[Unit, str] = {"days": f"{_EVENT}-duration-days", "years": f"{_EVENT}-duration-years"}
+HEADERS = frozenset(
+    f"HTTP_{name.upper().replace('-', '_')}"
+    for name in (_MODE, _UNTIL, _HOLD, _EVENT, *_LENGTHS.values())
+)
 """Those that protect what is made."""
 
 _SUMS = ("HTTP_X_AMZ_CHECKSUM_", "HTTP_X_AMZ_TRAILER", "HTTP_CONTENT_MD5")
+_DURATION = "Event hold duration"
 
 # of what is made
 
@@ -32,29 +57,59 @@ def asked(request: S3Request) -> Protection | None:
     """What the headers give a new object."""
     if request.environ.keys().isdisjoint(HEADERS):
         return None
-    mode, until = _retention_asked(request)
+    retention = _retention_asked(request)
     hold = request.header(_HOLD)
     if hold not in ("", "ON", "OFF"):
         raise _wrong("Legal Hold must be either of 'ON' or 'OFF'", _HOLD, hold)
     if not has_lock(request):
         raise S3Problem("InvalidRequest", "Bucket is missing ObjectLockConfiguration")
-    return Protection(mode=mode, until=until, hold=hold == "ON") or None
+    return replace(retention, hold=hold == "ON") or None
 
 
-def _retention_asked(request: S3Request) -> tuple[RetentionMode | None, int | None]:
-    mode, date = request.header(_MODE), request.header(_UNTIL)
-    if not mode and not date:
-        return None, None
-    if not mode or not date:
+def _retention_asked(request: S3Request) -> Protection:
+    mode, date, event = request.header(_MODE), request.header(_UNTIL), _event_asked(request)
+    if not mode and not date and event is None:
+        return Protection()
+    if not mode or not (date or event):
         text = f"{_UNTIL} and {_MODE} must both be supplied."
         raise _wrong(text, _UNTIL if mode else _MODE, "")
     if mode not in MODES:
         raise _wrong("Unknown wormMode directive.", _MODE, mode)
+    if event == "over" and not date:
+        raise S3Problem("InvalidRequest", "Without an event hold there must be a date.")
+    until = _date_asked(request, date) if date else None
+    return Protection(mode=MODES[mode], until=until, event=None if event == "over" else event)
+
+
+def _date_asked(request: S3Request, date: str) -> int:
     until = wire.moment(date)
     if until is None:
         raise _wrong("The retain until date must be provided in ISO 8601 format", _UNTIL, date)
     _require_future(request, until, date)
-    return MODES[mode], until
+    return until
+
+
+def _event_asked(request: S3Request) -> EventHold | None:
+    status = request.header(_EVENT)
+    if status not in ("", "ON", "OFF"):
+        raise _wrong("Event Hold must be either of 'ON' or 'OFF'", _EVENT, status)
+    found = [
+        period(text, unit, _DURATION, name)
+        for unit, name in _LENGTHS.items()
+        if (text := request.header(name))
+    ]
+    if len(found) > 1:
+        raise S3Problem("InvalidRequest", "Specify the event hold duration in days or in years.")
+    return _hold(status, found[0] if found else None)
+
+
+def _hold(status: str, duration: Period | None) -> EventHold | None:
+    """ "Troubleshooting variable retention" (Amazon S3 User Guide) lists what is wrong."""
+    if status == "ON" and duration is None:
+        raise S3Problem("InvalidRequest", "An event hold that is ON needs a duration.")
+    if status != "ON" and duration is not None:
+        raise S3Problem("InvalidRequest", "An event hold duration needs an event hold that is ON.")
+    return "over" if status == "OFF" else duration
 
 
 def _require_future(request: S3Request, until: int, text: str) -> None:
@@ -104,7 +159,10 @@ def said(request: S3Request, info: ObjectInfo) -> Headers:
     headers: Headers = []
     if protection.mode is not None and _may(request, "read-retention", info):
         headers.append((_MODE, protection.mode.upper()))
-        headers.append((_UNTIL, wire.exact(protection.until or 0)))
+        headers.append((_UNTIL, wire.exact(protection.ends(request.gateway.clock()) or 0)))
+        if protection.event is not None:
+            headers.append((_EVENT, "ON"))
+            headers.append((_LENGTHS[protection.event.unit], str(protection.event.number)))
     if protection.hold and _may(request, "read-hold", info):
         headers.append((_HOLD, "ON"))
     return headers
@@ -122,43 +180,68 @@ def _may(request: S3Request, action: ObjectAction, info: ObjectInfo) -> bool:
 # documents
 
 
-def parse_retention(request: S3Request, data: bytes) -> tuple[RetentionMode | None, int | None]:
+class Retention(NamedTuple):
+    """What is asked for; all None: that there is none."""
+
+    mode: RetentionMode | None = None
+    until: int | None = None
+    event: EventHold | None = None
+
+
+def parse_retention(request: S3Request, data: bytes) -> Retention:
     """`Retention`; an empty one takes it off."""
     root = wire.parse(data, "Retention")
-    if (
-        wire.child(root, "EventHold") is not None
-        or wire.child(root, "EventHoldDuration") is not None
-    ):
-        raise S3Problem("NotImplemented", "Event holds of objects are not implemented.")
     mode, date = wire.word_of(root, "Mode"), wire.word_of(root, "RetainUntilDate")
-    if not mode and not date:
-        return None, None
+    status, length = wire.word_of(root, "EventHold"), wire.child(root, "EventHoldDuration")
+    if status not in ("", "ON", "OFF"):
+        raise S3Problem("MalformedXML")
+    event = _hold(status, None if length is None else period_of(length, _DURATION))
+    if not mode and not date and event is None:
+        return Retention()
+    if mode not in MODES or not (date or event):
+        raise S3Problem("MalformedXML")
+    return Retention(MODES[mode], _until(request, date) if date else None, event)
+
+
+def _until(request: S3Request, date: str) -> int:
     until = wire.moment(date)
-    if mode not in MODES or until is None:
+    if until is None:
         raise S3Problem("MalformedXML")
     _require_future(request, until, date)
-    return MODES[mode], until
+    return until
 
 
-def retention(protection: Protection) -> bytes:
+def retention(protection: Protection, time: int) -> bytes:
+    """As it is at `time`."""
     assert protection.mode is not None
+    event = period_xml(protection.event)
     return document(
         "Retention",
         element("Mode", protection.mode.upper()),
-        element("RetainUntilDate", wire.exact(protection.until or 0)),
+        element("RetainUntilDate", wire.exact(protection.ends(time) or 0)),
+        f"<EventHold>ON</EventHold><EventHoldDuration>{event}</EventHoldDuration>" * bool(event),
     )
 
 
-def tell(request: S3Request, mode: RetentionMode | None, until: int | None) -> None:
+def tell(request: S3Request, wanted: Retention) -> None:
     """Put what a document asks for where rules look for it: in the headers of a put."""
-    if mode is not None and until is not None:
-        request.environ["HTTP_X_AMZ_OBJECT_LOCK_MODE"] = mode.upper()
-        request.environ["HTTP_X_AMZ_OBJECT_LOCK_RETAIN_UNTIL_DATE"] = wire.exact(until)
+    if wanted.mode is not None:
+        _tell(request, _MODE, wanted.mode.upper())
+    if wanted.until is not None:
+        _tell(request, _UNTIL, wire.exact(wanted.until))
+    if wanted.event is not None:
+        _tell(request, _EVENT, "OFF" if wanted.event == "over" else "ON")
+    if isinstance(wanted.event, Period):
+        _tell(request, _LENGTHS[wanted.event.unit], str(wanted.event.number))
+
+
+def _tell(request: S3Request, name: str, text: str) -> None:
+    request.environ[f"HTTP_{name.upper().replace('-', '_')}"] = text
 
 
 def tell_hold(request: S3Request, on: bool) -> None:
     """The same of a hold."""
-    request.environ["HTTP_X_AMZ_OBJECT_LOCK_LEGAL_HOLD"] = "ON" if on else "OFF"
+    _tell(request, _HOLD, "ON" if on else "OFF")
 
 
 def parse_hold(data: bytes) -> bool:

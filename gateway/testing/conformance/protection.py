@@ -1,4 +1,5 @@
-"""Protection: a retention until a time, and a hold, keep a version from being removed.
+"""Protection: a retention until a time, or after an event, and a hold, keep a version from being
+removed.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html
 """
@@ -10,7 +11,18 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.storage import Complete, Delete, Get, NoSuchKey, ObjectInfo, Protected, Protection, Put
+from gateway.storage import (
+    Complete,
+    Delete,
+    Get,
+    NoSuchKey,
+    ObjectInfo,
+    Period,
+    Protected,
+    Protection,
+    Put,
+)
+from gateway.storage.objects import now
 from gateway.testing.conformance.bench import Bench
 from gateway.testing.conformance.completing import completed
 from gateway.testing.conformance.harness import Conformance
@@ -39,6 +51,9 @@ def protected(bench: Bench, protection: Protection) -> str:
     """The version of an object `k` with this protection, in a store that keeps versions."""
     assert bench.protects is not None
     keeping(bench)
+    if protection.event is not None:
+        with bench.able("event holds"):
+            bench.writable.check_put(Put(protection=protection))
     version = bench.put("k", b"data", Put(protection=protection)).version
     assert version is not None
     return version
@@ -212,6 +227,49 @@ class ProtectionConformance(Conformance):
             version = put(bench, b"data")
             together(2, one)
             assert bench.store.stat("k", Get(version=version)).protection == both
+
+    @pytest.mark.parametrize("mode", ["governance", "compliance"])
+    def test_an_event_is_awaited_for_as_long_as_it_takes(self, bench: Bench, mode: str) -> None:
+        awaiting = Protection(mode=KINDS[mode]().mode, event=Period(3, "days"))
+        version = protected(bench, awaiting)
+        assert bench.store.stat("k", Get(version=version)).protection == awaiting
+        with bench.unchanged(), pytest.raises(Protected):
+            bench.delete("k", Delete(version=version))
+        for bypass in (False, mode == "compliance"):
+            with bench.unchanged(), pytest.raises(Protected):
+                bench.protects.set_retention("k", version, None, None, bypass=bypass)
+        if mode == "governance":
+            assert bench.delete("k", Delete(version=version, bypass=True)).existed
+
+    def test_the_retention_ends_so_long_after_the_event(self, bench: Bench) -> None:
+        version = protected(
+            bench, Protection(mode="compliance", event=Period(3, "days"), hold=True)
+        )
+        protects, after = bench.protects, Period(3, "days").after
+        first = after(now())
+        done = protects.set_retention("k", version, "compliance", None, event="over").protection
+        assert done is not None
+        assert (done.event, done.hold) == (None, True)
+        assert first <= (done.until or 0) <= after(now())
+        protects.set_hold("k", version, False)
+        with bench.unchanged(), pytest.raises(Protected):
+            bench.delete("k", Delete(version=version))
+
+    def test_an_event_is_awaited_where_a_retention_was(self, bench: Bench) -> None:
+        version = protected(bench, Protection(mode="compliance", until=day(9)))
+        short = Period(1, "days")
+        with bench.able("event holds"):
+            info = bench.protects.set_retention("k", version, "compliance", None, event=short)
+        awaiting = Protection(mode="compliance", until=day(9), event=short)
+        assert info.protection == bench.store.stat("k").protection == awaiting
+        bench.protects.set_retention("k", version, "compliance", None, event="over")
+        assert bench.store.stat("k").protection == Protection(mode="compliance", until=day(9))
+
+    def test_an_upload_in_parts_awaits_the_event_that_it_began_with(self, bench: Bench) -> None:
+        awaiting = Protection(mode="governance", event=Period(2, "years"))
+        protected(bench, awaiting)
+        info = completed(bench, Put(protection=awaiting))
+        assert bench.store.stat("k", Get(version=info.version)).protection == awaiting
 
     def test_protection_needs_an_object(self, bench: Bench) -> None:
         protects = bench.protects

@@ -7,22 +7,22 @@ A bucket that has one keeps versions for good, and is never without it again.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from gateway.access.settings import SettingKind
 from gateway.common import xml
 from gateway.modes.s3 import wire
 from gateway.modes.s3.configuration.setting import BucketSetting, document
 from gateway.modes.s3.problems import S3Problem
-from gateway.storage import Protection, Put, RetentionMode
+from gateway.storage import Period, Protection, Put, RetentionMode
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
+Unit = Literal["days", "years"]
 DAY = 86_400_000
 MODES: dict[str, RetentionMode] = {"GOVERNANCE": "governance", "COMPLIANCE": "compliance"}
-_LONGEST = {"Days": 36_500, "Years": 100}
-_DAYS = {"Days": 1, "Years": 365}
+_LONGEST: dict[Unit, int] = {"days": 36_500, "years": 100}
 
 ENABLED = xml.document(
     "ObjectLockConfiguration", xml.element("ObjectLockEnabled", "Enabled")
@@ -32,15 +32,12 @@ ENABLED = xml.document(
 
 @dataclass(frozen=True, slots=True)
 class DefaultRetention:
-    """`number` of `unit` ("Days" or "Years"), from when an object is made."""
+    """`period` from when an object is made, `event` from when its hold is taken off; one is
+    there at least."""
 
     mode: RetentionMode
-    number: int
-    unit: str
-
-    def until(self, time: int) -> int:
-        """A year has 365 days there."""
-        return time + self.number * _DAYS[self.unit] * DAY
+    period: Period | None = None
+    event: Period | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,37 +55,49 @@ def _parse(data: bytes) -> ObjectLock:
     retention = wire.child(rule, "DefaultRetention")
     if retention is None:
         raise S3Problem("MalformedXML")
-    if wire.child(retention, "DefaultEventHold") is not None:
-        raise S3Problem("NotImplemented", "Event holds of objects are not implemented.")
     return ObjectLock(_default(retention))
 
 
 def _default(node: Element) -> DefaultRetention:
     mode = MODES.get(wire.word_of(node, "Mode"))
-    units = [unit for unit in _LONGEST if wire.child(node, unit) is not None]
-    if mode is None or len(units) != 1:
+    period, hold = period_of(node, "Default retention period"), wire.child(node, "DefaultEventHold")
+    event = None if hold is None else period_of(hold, "Default event hold duration")
+    if mode is None or (event is None and (period is None or hold is not None)):
         raise S3Problem("MalformedXML")
-    text = wire.word_of(node, units[0])
+    return DefaultRetention(mode, period, event)
+
+
+def period_of(node: Element, what: str) -> Period | None:
+    """Its `Days` or `Years`; None where it has neither."""
+    found = [(unit, wire.word_of(node, unit.title())) for unit in _LONGEST if _has(node, unit)]
+    if len(found) > 1 or any(wire.integer(text) is None for _, text in found):
+        raise S3Problem("MalformedXML")
+    return next((period(text, unit, what, unit.title()) for unit, text in found), None)
+
+
+def _has(node: Element, unit: Unit) -> bool:
+    return wire.child(node, unit.title()) is not None
+
+
+def period(text: str, unit: Unit, what: str, name: str) -> Period:
     number = wire.integer(text)
-    if number is None:
-        raise S3Problem("MalformedXML")
-    if not 0 < number <= _LONGEST[units[0]]:
-        what = "too large." if number > 0 else "must be a positive integer value."
-        raise S3Problem(
-            "InvalidArgument",
-            f"Default retention period {what}",
-            ArgumentName=units[0],
-            ArgumentValue=text,
-        )
-    return DefaultRetention(mode, number, units[0])
+    if number is None or not 0 < number <= _LONGEST[unit]:
+        wrong = "too large." if number and number > 0 else "must be a positive integer value."
+        raise S3Problem("InvalidArgument", f"{what} {wrong}", ArgumentName=name, ArgumentValue=text)
+    return Period(number, unit)
+
+
+def period_xml(found: Period | None) -> str:
+    return "" if found is None else xml.element(found.unit.title(), found.number)
 
 
 def _render(lock: ObjectLock) -> bytes:
     rule = ""
     if lock.default is not None:
         mode = xml.element("Mode", lock.default.mode.upper())
-        period = xml.element(lock.default.unit, lock.default.number)
-        rule = f"<Rule><DefaultRetention>{mode}{period}</DefaultRetention></Rule>"
+        period, event = period_xml(lock.default.period), period_xml(lock.default.event)
+        hold = f"<DefaultEventHold>{event}</DefaultEventHold>" if event else ""
+        rule = f"<Rule><DefaultRetention>{mode}{period}{hold}</DefaultRetention></Rule>"
     enabled = xml.element("ObjectLockEnabled", "Enabled")
     return xml.document("ObjectLockConfiguration", enabled, rule)
 
@@ -98,7 +107,8 @@ def _kept(lock: ObjectLock, said: Put, time: int) -> Put:
     default, protection = lock.default, said.protection or Protection()
     if default is None or protection.mode is not None:
         return said
-    kept = replace(protection, mode=default.mode, until=default.until(time))
+    until = None if default.period is None else default.period.after(time)
+    kept = replace(protection, mode=default.mode, until=until, event=default.event)
     return replace(said, protection=kept)
 
 

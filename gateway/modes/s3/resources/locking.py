@@ -8,7 +8,7 @@ from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, version, xml
 from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.resources import parameters, settings
-from gateway.storage import Protection, Protects
+from gateway.storage import Protection, Protects, Put, Writable
 
 # of a bucket
 
@@ -23,17 +23,21 @@ def get_object_lock_configuration(request: S3Request) -> Reply:
 
 def put_object_lock_configuration(request: S3Request) -> Reply:
     request.require()
-    service = request.access.service
+    service, data = request.access.service, bodies.document(request)
 
     def check() -> None:
         service.need(Protects)
+        lock: object_lock.ObjectLock = object_lock.SETTING.kind.parse(data.decode())
+        if lock.default is not None:
+            given = Protection(mode=lock.default.mode, event=lock.default.event)
+            service.need(Writable).check_put(Put(protection=given))
         if service.versioning != "on":
             raise S3Problem(
                 "InvalidBucketState",
                 "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration",
             )
 
-    settings.keep(request, object_lock.SETTING, bodies.document(request), check)
+    settings.keep(request, object_lock.SETTING, data, check)
     if service.versioning != "on":  # suspended meanwhile, by who did not see the lock yet
         service.set_versioning("on")
     return Reply(200)
@@ -47,17 +51,22 @@ def get_object_retention(request: S3Request) -> Reply:
     protection.require_lock(request)
     if info.protection is None or info.protection.mode is None:
         raise S3Problem("NoSuchObjectLockConfiguration")
-    return xml(protection.retention(info.protection), headers=version(info))
+    return xml(
+        protection.retention(info.protection, request.gateway.clock()), headers=version(info)
+    )
 
 
 def put_object_retention(request: S3Request) -> Reply:
     request.require_some()
-    mode, until = protection.parse_retention(request, bodies.document(request, checked=True))
-    protection.tell(request, mode, until)
+    wanted = protection.parse_retention(request, bodies.document(request, checked=True))
+    protection.tell(request, wanted)
     request.require()
     protection.require_lock(request)
     bypass = parameters.bypass(request)
-    request.access.set_retention(request.key, request.version, mode, until, bypass=bypass)
+    mode, until, event = wanted
+    request.access.set_retention(
+        request.key, request.version, mode, until, event=event, bypass=bypass
+    )
     return Reply(200)
 
 

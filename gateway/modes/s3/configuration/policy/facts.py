@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from gateway.access.rules import Question
+from gateway.storage import Period
 from gateway.web.http_fields import parse_date
 from gateway.web.request_head import form_decoded
 
@@ -160,6 +161,15 @@ def creates(question: Question) -> Sequence[str]:
     facts = question.facts
     part = facts.query("partNumber") is not None or facts.query("uploads") is not None
     return (str(not part).lower(),)
+
+
+def event_days(question: Question) -> Sequence[str]:
+    """A year counts as 365."""
+    for unit in ("days", "years"):
+        text = question.facts.header(f"x-amz-object-lock-event-hold-duration-{unit}") or ""
+        if text.isascii() and text.isdigit() and len(text) < 10:
+            return (str(Period(int(text), unit).days),)
+    return ()
 
 
 def remaining_days(question: Question) -> Sequence[str]:

@@ -130,6 +130,10 @@ KEYS: Mapping[str, Key] = {
     "s3:if-match": Key(facts.header("if-match"), _PUTS | {"DeleteObject"}),
     "s3:if-none-match": Key(facts.none_match, _PUTS),
     "s3:max-keys": Key(facts.query("max-keys"), _LISTS),
+    "s3:object-lock-event-hold": Key(
+        facts.header("x-amz-object-lock-event-hold"), _LOCKS, late=True
+    ),
+    "s3:object-lock-event-hold-duration-days": Key(facts.event_days, _LOCKS, late=True),
     "s3:object-lock-legal-hold": Key(
         facts.header("x-amz-object-lock-legal-hold"), _LOCKS, late=True
     ),
