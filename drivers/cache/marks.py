@@ -26,7 +26,7 @@ from typing import Any, Literal, NamedTuple
 from drivers.indexed.batch import Transaction, translate
 from drivers.indexed.commit import GroupCommit, Serial, Turnstile, Write
 from drivers.indexed.headroom import Headroom
-from gateway.common import private
+from gateway.common import private, sqlite
 from gateway.common.commit_watch import Version, Watch, watch
 from gateway.storage import Purge, PurgeKind
 
@@ -117,7 +117,7 @@ class Marks:
 
     def _open(self, folder: Path | None) -> None:
         if folder is None:
-            self._reader = self._connect(":memory:")
+            self._reader = self._connect(None)
             serial = Serial(self._reader, self._lock, _nothing)
             self._write: Write = serial.write
             self._version: Callable[[], Version] = lambda: serial.commits
@@ -142,13 +142,9 @@ class Marks:
         """What was fetched before that point cannot be judged here any more."""
         self._load()
 
-    def _connect(self, path: Path | str) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            path, timeout=10, isolation_level=None, check_same_thread=False
-        )
+    def _connect(self, path: Path | None) -> sqlite3.Connection:
+        connection = sqlite.connect(path, "FULL")
         self._connections.append(connection)
-        for pragma in ("journal_mode = WAL", "synchronous = FULL"):
-            connection.execute(f"PRAGMA {pragma}").fetchall()
         return connection
 
     def close(self) -> None:

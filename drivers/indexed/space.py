@@ -24,7 +24,7 @@ from drivers.indexed.removals import Removals
 from drivers.indexed.rows import Due
 from drivers.indexed.schema import prepare
 from drivers.indexed.watching import Watchers
-from gateway.common import private
+from gateway.common import private, sqlite
 from gateway.common.closing import close_all
 from gateway.common.commit_watch import Version, Watch, watch
 from gateway.common.reserve import Reserve, no_room
@@ -206,12 +206,8 @@ class FileSpace(Space):
         return connection
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self.path, timeout=10, isolation_level=None, check_same_thread=False
-        )
+        connection = sqlite.connect(self.path, "FULL" if self.sync else "NORMAL")
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute(f"PRAGMA synchronous = {'FULL' if self.sync else 'NORMAL'}")
             connection.execute("PRAGMA wal_autocheckpoint = 4000")
         except BaseException:  # what cannot be used must not keep a file open
             connection.close()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gateway.background.marks import Marks
-from gateway.common import private
+from gateway.common import sqlite
 from gateway.storage import StorageError
 
 FILE = "followers.db"
@@ -133,29 +133,13 @@ class Cursors:
         with self._lock:
             try:
                 if self._connection is None:
-                    self._connection = self._open()
+                    self._connection = sqlite.connect_with_tables(self._path, "FULL", self._prepare)
                 yield self._connection
             except (sqlite3.Error, OSError) as error:
                 raise StorageError(f"{self._path or FILE}: {error}") from error
 
-    def _open(self) -> sqlite3.Connection:
-        if self._path is not None:
-            private.database(self._path)
-        connection = sqlite3.connect(
-            self._path or ":memory:", timeout=10, isolation_level=None, check_same_thread=False
-        )
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            self._prepare(connection)
-        except BaseException:  # what cannot be used must not keep a file open
-            connection.close()
-            raise
-        return connection
-
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        connection.execute("BEGIN IMMEDIATE")  # one worker makes the table, the others see it
-        (found,) = connection.execute("PRAGMA user_version").fetchone()
+        found = sqlite.version_of(connection)
         if found > _VERSION:
             raise StorageError(
                 f"{self._path} was written by a newer release ({found}; this one knows"
@@ -163,4 +147,3 @@ class Cursors:
             )
         for statement in _SCHEMA if not found else _UPGRADE if found < _VERSION else ():
             connection.execute(statement)
-        connection.execute("COMMIT")

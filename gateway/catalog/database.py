@@ -23,7 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gateway.catalog.errors import CatalogError
 from gateway.catalog.schema import MIGRATIONS, upgrade, version_of
-from gateway.common import private
+from gateway.common import private, sqlite
 from gateway.common.commit_watch import Watch, watch
 from gateway.common.reserve import Reserve, no_room
 from gateway.storage import Busy, Full, InvalidRequest, Unavailable
@@ -209,7 +209,8 @@ def open_file(folder: Path) -> Database:
 
 
 def _durable(connection: sqlite3.Connection, _record: object) -> None:
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", f"wal_autocheckpoint = {_LOG}"):
+    sqlite.write_ahead(connection)
+    for pragma in ("synchronous = FULL", f"wal_autocheckpoint = {_LOG}"):
         connection.execute(f"PRAGMA {pragma}").fetchall()
 
 

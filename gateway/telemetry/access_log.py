@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import threading
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from typing import TextIO
 from urllib.parse import quote
 
 from gateway.common.steady import Steady
+from gateway.common.writing_thread import WritingThread
 from gateway.telemetry.record import Record
 from gateway.telemetry.request_list import RequestList
 
@@ -126,12 +126,12 @@ class AccessLog:
         self._waiting: list[str] = []
         self._requests = requests
         self._newest: deque[Record] = deque(maxlen=requests.batch if requests else 0)
-        self._wake, self._stopping = threading.Event(), threading.Event()
-        self._thread: threading.Thread | None = None
+        steady = Steady(log, "lines of the access log are lost")
+        self._thread = WritingThread("access-log", _BATCH, lambda: steady(self._write))
+        self._wake = self._thread.wake
         self.shed = 0
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="access-log", daemon=True)
         self._thread.start()
 
     def add(self, record: Record) -> None:
@@ -145,20 +145,7 @@ class AccessLog:
 
     def stop(self) -> None:
         """Write what waits, and end."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(5)
-            self._thread = None
-
-    def _run(self) -> None:
-        steady = Steady(log, "lines of the access log are lost")
-        while not self._stopping.is_set():
-            self._wake.wait()
-            self._stopping.wait(_BATCH)  # many lines are one write
-            self._wake.clear()
-            steady(self._write)
-        steady(self._write)
+        self._thread.stop()
 
     def _write(self) -> None:
         waiting = self._waiting

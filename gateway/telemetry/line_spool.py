@@ -17,8 +17,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway.common import looking, private
+from gateway.common import looking, sqlite
 from gateway.common.steady import Steady
+from gateway.common.writing_thread import WritingThread
 
 log = logging.getLogger("gateway")
 
@@ -33,7 +34,6 @@ _SCHEMA = (
     """CREATE TABLE lines (
     id INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT, time INTEGER, line TEXT)""",
     "CREATE INDEX lines_by_queue ON lines (queue, id)",
-    f"PRAGMA user_version = {_VERSION}",
 )
 
 
@@ -57,8 +57,7 @@ class LineSpool:
         self._waiting: list[tuple[str, int, str]] = []
         self._lock, self._writing = threading.Lock(), threading.Lock()
         self._connection: sqlite3.Connection | None = None
-        self._wake, self._stopping = threading.Event(), threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread = WritingThread("line-spool", _BATCH, self.flush)
         self._steady = Steady(log, "lines of access logs are lost", foreseen=(OSError,))
         self.shed = 0
 
@@ -70,19 +69,14 @@ class LineSpool:
             self.shed += 1
             return
         self._waiting.append((queue, time, line))
-        self._wake.set()
+        self._thread.wake.set()
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="line-spool", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Write what waits, and end. May be called twice."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(5)
-            self._thread = None
+        self._thread.stop()
         self.flush()
         with self._lock:
             self._give_up()
@@ -91,13 +85,6 @@ class LineSpool:
         """Write what waits in this process."""
         with self._writing:
             self._steady(self._write)
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._wake.wait()
-            self._stopping.wait(_BATCH)
-            self._wake.clear()
-            self.flush()
 
     def _write(self) -> None:
         waiting = self._waiting
@@ -154,7 +141,8 @@ class LineSpool:
         with self._lock:
             try:
                 if self._connection is None:
-                    self._connection = self._open()
+                    prepare = sqlite.anew(("lines",), _VERSION, _SCHEMA)
+                    self._connection = sqlite.connect_with_tables(self._path, "NORMAL", prepare)
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
                 self._connection.execute("COMMIT")
@@ -163,26 +151,6 @@ class LineSpool:
                 if isinstance(error, sqlite3.Error):
                     raise OSError(f"{self._path or FILE}: {error}") from error
                 raise
-
-    def _open(self) -> sqlite3.Connection:
-        if self._path is not None:
-            private.database(self._path)
-        connection = sqlite3.connect(
-            self._path or ":memory:", timeout=10, isolation_level=None, check_same_thread=False
-        )
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute("BEGIN IMMEDIATE")  # one worker makes the table, the others see it
-            if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
-                connection.execute("DROP TABLE IF EXISTS lines")
-                for statement in _SCHEMA:
-                    connection.execute(statement)
-            connection.execute("COMMIT")
-        except BaseException:  # what cannot be used must not keep a file open
-            connection.close()
-            raise
-        return connection
 
     def _give_up(self) -> None:
         connection, self._connection = self._connection, None

@@ -19,7 +19,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway.common import private
+from gateway.common import sqlite
 from gateway.telemetry.record import Record
 
 FILE = "requests.db"
@@ -58,10 +58,7 @@ Place = tuple[int, str]
 NEWEST: Place = (1 << 62, "")
 
 _COLUMNS = ", ".join(RequestEntry._fields)
-_SCHEMA = f"""
-    CREATE TABLE requests ({_COLUMNS}, PRIMARY KEY (time, id)) WITHOUT ROWID;
-    PRAGMA user_version = {_VERSION};
-"""
+_SCHEMA = (f"CREATE TABLE requests ({_COLUMNS}, PRIMARY KEY (time, id)) WITHOUT ROWID",)
 _ADD = "INSERT OR REPLACE INTO requests VALUES "
 _ROW = f"({', '.join('?' * len(RequestEntry._fields))})"
 _TRIM = (
@@ -156,30 +153,9 @@ class RequestList:
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._connection = self._open()
+            prepare = sqlite.anew(("requests",), _VERSION, _SCHEMA)
+            self._connection = sqlite.connect_with_tables(self._place, "OFF", prepare, timeout=1)
         return self._connection
-
-    def _open(self) -> sqlite3.Connection:
-        place: Path | str = ":memory:"
-        if self._place is not None:
-            place = self._place
-            private.database(place)
-        connection = sqlite3.connect(
-            place, timeout=1, isolation_level=None, check_same_thread=False
-        )
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = OFF")
-            connection.execute("BEGIN IMMEDIATE")  # one worker makes the table, the others see it
-            if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
-                connection.execute("DROP TABLE IF EXISTS requests")
-                for statement in _SCHEMA.split(";"):
-                    connection.execute(statement)
-            connection.execute("COMMIT")
-        except BaseException:  # what cannot be used must not keep a file open
-            connection.close()
-            raise
-        return connection
 
     def _give_up(self) -> None:
         """Close what does not work; the next batch opens it again."""
