@@ -281,7 +281,7 @@ def test_any_service_has_settings(runtime: Runtime, sid: str) -> None:
     owner = ROOT if sid == "archive" else ALICE
     access = runtime.access(owner, sid)
     assert runtime.setting(access, NOTES) is None
-    done = runtime.set_setting(access, NOTES, "some text")
+    done = runtime.set_setting(access, NOTES, NOTES.parsed("some text"))
     assert runtime.setting(access, NOTES) == done == ("some text", "some text", done.version)
     assert runtime.remove_setting(access, NOTES)
     assert runtime.setting(access, NOTES) is None
@@ -303,7 +303,7 @@ def test_who_has_one_is_known_and_told_of_changes(
         runtime.keep_up_with(lambda: seen.put(list(runtime.having(NOTES))))
         runtime.keep_up(lambda _: None)
         told("archive")
-        runtime.set_setting(runtime.access(ALICE, "bucket"), NOTES, "some text")
+        runtime.set_setting(runtime.access(ALICE, "bucket"), NOTES, NOTES.parsed("some text"))
         told("archive", "bucket")
         runtime.drop(ALICE, "bucket")
         told("archive")
@@ -311,16 +311,16 @@ def test_who_has_one_is_known_and_told_of_changes(
         runtime.close()
 
 
-def test_who_may_not_is_refused_before_anything_is_parsed(runtime: Runtime) -> None:
+def test_who_may_not_sets_sees_and_removes_nothing(runtime: Runtime) -> None:
     runtime.create(ALICE, "bucket")
-    runtime.set_setting(runtime.access(ALICE, "bucket"), NOTES, "secret")
+    runtime.set_setting(runtime.access(ALICE, "bucket"), NOTES, NOTES.parsed("secret"))
     for who in (
         Identity(key="b", account="bob"),
         Identity(key="k", account="x", access="write-all"),
     ):
         access = runtime.access(who, "bucket")
         with pytest.raises(Forbidden):
-            runtime.set_setting(access, DENIALS, "nothing that can be parsed")
+            runtime.set_setting(access, DENIALS, DENIALS.parsed("list read"))
         with pytest.raises(Forbidden):
             runtime.setting(access, NOTES)
         with pytest.raises(Forbidden):
@@ -329,7 +329,7 @@ def test_who_may_not_is_refused_before_anything_is_parsed(runtime: Runtime) -> N
 
 def test_rules_count_at_once_and_end_at_once(runtime: Runtime) -> None:
     access = runtime.access(ROOT, "archive")
-    runtime.set_setting(access, DENIALS, "list read")
+    runtime.set_setting(access, DENIALS, DENIALS.parsed("list read"))
     denied = runtime.access(ROOT, "archive")
     assert not denied.may("list", "") and denied.may("write", "key")
     runtime.remove_setting(denied, DENIALS)
@@ -341,7 +341,7 @@ def test_what_new_objects_have_by_default_they_have_through_every_door(
 ) -> None:
     access = runtime.access(ROOT, "archive")
     assert access.settings == frozenset()
-    runtime.set_setting(access, DEFAULTS, "GLACIER")
+    runtime.set_setting(access, DEFAULTS, DEFAULTS.parsed("GLACIER"))
     access = runtime.access(ROOT, "archive")
     assert access.settings == {"defaults"}
     made = [
@@ -365,7 +365,7 @@ def test_a_service_that_is_dropped_takes_nothing_more(runtime: Runtime) -> None:
     runtime.drop(ALICE, "bucket")
     runtime.create(ALICE, "bucket")
     with pytest.raises(NoSuchStore):
-        runtime.set_setting(before, DENIALS, "list")
+        runtime.set_setting(before, DENIALS, DENIALS.parsed("list"))
 
 
 def test_a_setting_that_nobody_can_read_closes_its_service(
@@ -391,7 +391,7 @@ def test_what_is_declared_goes_on_by_what_was_last_known_without_a_catalog(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runtime.create(ALICE, "bucket")
-    runtime.set_setting(runtime.access(ROOT, "archive"), DENIALS, "list")
+    runtime.set_setting(runtime.access(ROOT, "archive"), DENIALS, DENIALS.parsed("list"))
     assert not runtime.access(ROOT, "archive").may("list", "")
 
     def gone() -> int:
@@ -415,12 +415,12 @@ def test_what_the_configuration_says_wins_over_the_catalog(
     assert setting is not None
     assert (setting.document, setting.value, setting.version) == ("read", frozenset({"read"}), 0)
     for attempt in (
-        lambda: runtime.set_setting(access, DENIALS, "list"),
+        lambda: runtime.set_setting(access, DENIALS, DENIALS.parsed("list")),
         lambda: runtime.remove_setting(access, DENIALS),
     ):
         with pytest.raises(Conflict, match=r"services\.archive\.settings\.denials"):
             attempt()
-    runtime.set_setting(access, NOTES, "a kind that it does not say")
+    runtime.set_setting(access, NOTES, NOTES.parsed("a kind that it does not say"))
     runtime.close()
 
 

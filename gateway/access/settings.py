@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from gateway.access.actions import RULES, Action
 from gateway.access.rules import Limits, Rule
@@ -40,6 +40,10 @@ class SettingKind(Generic[T]):
     rules: Callable[[T, str], Iterable[Rule | Limits]] | None = None
     defaults: Callable[[T, Put, int], Put] | None = None
 
+    def parsed(self, document: str) -> Parsed[T]:
+        """Raises what `parse` raises."""
+        return Parsed(document, self.parse(document))
+
     def __post_init__(self) -> None:
         if self.rules is not None and not {self.read, self.remove} <= RULES:
             allowed = ", ".join(sorted(RULES))
@@ -49,8 +53,19 @@ class SettingKind(Generic[T]):
             )
 
 
+class Parsed(NamedTuple, Generic[T]):
+    """`document` as it came, `value` what it says."""
+
+    document: str
+    value: T
+
+
+Wanted = tuple[SettingKind[Any], Parsed[Any]]
+"""What a service is to be made with."""
+
+
 class Setting(NamedTuple, Generic[T]):
-    """`document` as it came, `value` parsed. `version` is another with each change; 0 where the
+    """What a service has: a document, parsed. `version` is another with each change; 0 where the
     configuration says it."""
 
     document: str

@@ -15,7 +15,7 @@ from gateway.access.access import Access
 from gateway.access.grants import Grant
 from gateway.access.identity import Account, Identity, Keys
 from gateway.access.rules import UNKNOWN, Facts
-from gateway.access.settings import Setting, SettingKind
+from gateway.access.settings import Parsed, Setting, SettingKind, Wanted
 from gateway.storage import Changes, Followers, Jobs
 from gateway.telemetry.line_spool import LineSpool
 from gateway.telemetry.request_list import RequestList
@@ -105,14 +105,13 @@ class Gateway(Protocol):
         identity: Identity,
         sid: str,
         grants: Sequence[Grant] = (),
-        settings: Sequence[tuple[SettingKind[Any], str]] = (),
+        settings: Sequence[Wanted] = (),
     ) -> Access:
         """Make a service, as `[buckets]` says, owned by the identity's account. Its grants and
-        its settings (documents, each with its kind) are there from the first moment on.
+        its settings (each with its kind) are there from the first moment on.
 
         Raises `Forbidden` (anonymous, or the key's access is neither `own` nor `admin`),
-        `AlreadyExists` (whoever owns it), `BadKey` when `sid` is no service id, and what a
-        kind's `parse` raises.
+        `AlreadyExists` (whoever owns it), `BadKey` when `sid` is no service id.
         """
 
     def drop(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> None:
@@ -134,9 +133,8 @@ class Gateway(Protocol):
     def having(self, kind: SettingKind[Any]) -> Sequence[str]:
         """The services that have such a setting, by sid, for what runs behind the requests."""
 
-    def set_setting(self, access: Access, kind: SettingKind[T], document: str) -> Setting[T]:
-        """Raises what `kind.parse` raises, and `Conflict` when the configuration says it.
-        Needs `kind.write`."""
+    def set_setting(self, access: Access, kind: SettingKind[T], wanted: Parsed[T]) -> Setting[T]:
+        """Raises `Conflict` when the configuration says it. Needs `kind.write`."""
 
     def remove_setting(self, access: Access, kind: SettingKind[Any]) -> bool:
         """Whether it was there. Raises `Conflict` likewise. Needs `kind.remove`."""

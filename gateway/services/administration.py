@@ -14,12 +14,13 @@ from gateway.access.actions import ServiceAction
 from gateway.access.grants import Grant
 from gateway.access.identity import Identity
 from gateway.access.rules import UNKNOWN, Facts
-from gateway.access.settings import Setting, SettingKind
+from gateway.access.settings import Parsed, Setting, SettingKind, Wanted
 from gateway.catalog import ServiceRow
 from gateway.config import SID, SID_RULE
 from gateway.services.lookup import Lookup
 from gateway.services.making import MadeBuckets
 from gateway.services.service import Service
+from gateway.services.settings import new
 from gateway.storage import (
     AlreadyExists,
     BadKey,
@@ -47,7 +48,7 @@ class Administration(Lookup):
         identity: Identity,
         sid: str,
         grants: Sequence[Grant] = (),
-        settings: Sequence[tuple[SettingKind[Any], str]] = (),
+        settings: Sequence[Wanted] = (),
     ) -> Access:
         access = identity.access
         if not (identity.account and isinstance(access, str) and access in _CREATORS):
@@ -56,8 +57,7 @@ class Administration(Lookup):
             raise BadKey(f"{SID_RULE}.", key=sid)
         if sid in self.chain.services or self.accounts.has(sid):
             raise AlreadyExists
-        checked = self.service_settings.checked(settings)
-        self._made.make(sid, identity.account, grants, checked)
+        self._made.make(sid, identity.account, grants, [new(*one) for one in settings])
         return self.access(identity, sid)
 
     def drop(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> None:
@@ -119,10 +119,10 @@ class Administration(Lookup):
     def having(self, kind: SettingKind[Any]) -> Sequence[str]:
         return self.service_settings.having(kind)
 
-    def set_setting(self, access: Access, kind: SettingKind[T], document: str) -> Setting[T]:
+    def set_setting(self, access: Access, kind: SettingKind[T], wanted: Parsed[T]) -> Setting[T]:
         access.require(kind.write)
         service = access.service
-        return self.service_settings.put(service.sid, kind, document, service.about.row)
+        return self.service_settings.put(service.sid, kind, wanted, service.about.row)
 
     def remove_setting(self, access: Access, kind: SettingKind[Any]) -> bool:
         access.require(kind.remove)

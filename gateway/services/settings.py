@@ -17,7 +17,7 @@ from gateway.access.actions import ALL, RULES
 from gateway.access.grants import Grant
 from gateway.access.rules import ANYBODY, Limits, Rule
 from gateway.access.ruleset import Default, RuleSet
-from gateway.access.settings import Setting, SettingKind
+from gateway.access.settings import Parsed, Setting, SettingKind
 from gateway.catalog import Catalog
 from gateway.catalog.cache import Kept
 from gateway.catalog.settings import NONE_STORED, NewSetting, Stored, StoredSetting
@@ -85,20 +85,16 @@ class ServiceSettings:
         self.prepare(found)  # who asks for them looks at each
         return found
 
-    def put(self, sid: str, kind: SettingKind[T], document: str, service: int | None) -> Setting[T]:
-        """`service`: the id of a made service's row. Raises what `kind.parse` raises,
-        `Conflict`, `NoSuchStore`."""
-        value = kind.parse(document)
+    def put(
+        self, sid: str, kind: SettingKind[T], wanted: Parsed[T], service: int | None
+    ) -> Setting[T]:
+        """`service`: the id of a made service's row. Raises `Conflict`, `NoSuchStore`."""
         self._refuse_declared(sid, kind)
         decides = kind.rules is not None
         version = self._catalog.set_setting(
-            sid, kind.name, document, decides=decides, service=service
+            sid, kind.name, wanted.document, decides=decides, service=service
         )
-        return Setting(document, value, version)
-
-    def checked(self, documents: Iterable[tuple[SettingKind[Any], str]]) -> list[NewSetting]:
-        """Those that a service is to be made with. Raises what a kind's `parse` raises."""
-        return [_new(kind, document) for kind, document in documents]
+        return Setting(*wanted, version)
 
     def remove(self, sid: str, kind: SettingKind[Any]) -> bool:
         """Whether it was there. Raises `Conflict`."""
@@ -163,14 +159,14 @@ class ServiceSettings:
                 yield CLOSED
 
 
-def _new(kind: SettingKind[Any], document: str) -> NewSetting:
-    kind.parse(document)
-    return NewSetting(kind.name, document, kind.rules is not None)
+def new(kind: SettingKind[T], wanted: Parsed[T]) -> NewSetting:
+    """What a service is to be made with."""
+    return NewSetting(kind.name, wanted.document, kind.rules is not None)
 
 
 def _parsed(stored: Stored, kind: SettingKind[T]) -> Setting[T]:
     found: Setting[T] | None = stored.parsed.get(kind.name)
     if found is None:
         document, _, version = stored.by_kind[kind.name]
-        found = stored.parsed[kind.name] = Setting(document, kind.parse(document), version)
+        found = stored.parsed[kind.name] = Setting(*kind.parsed(document), version)
     return found

@@ -124,8 +124,9 @@ def _done(gateway: Gateway, environ: dict[str, Any]) -> str:
         return "" if setting is None else setting.document
     if method == "DELETE":
         return str(gateway.remove_setting(access, POLICY))
+    access.require(POLICY.write)
     document = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])).decode()
-    return str(gateway.set_setting(access, POLICY, document).version)
+    return str(gateway.set_setting(access, POLICY, POLICY.parsed(document)).version)
 
 
 class PolicyPlugin:

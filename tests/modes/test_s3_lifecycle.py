@@ -13,7 +13,7 @@ from gateway.access.access import Access
 from gateway.access.identity import Identity
 from gateway.modes import Settings
 from gateway.modes.s3.configuration.lifecycle import DAY, SETTING, Filter, Lifecycle, Rule
-from gateway.modes.s3.configuration.setting import Refused
+from gateway.modes.s3.configuration.setting import RefusedDocument
 from gateway.modes.s3.lifecycle.carrying_out import LifecycleJob
 from gateway.modes.s3.lifecycle.deciding import abandoned, expiry, over, verdicts
 from gateway.services.runtime import Runtime, open_runtime
@@ -192,7 +192,7 @@ REFUSED: Mapping[str, list[bytes]] = {
     ("code", "document"), [(code, one) for code, some in REFUSED.items() for one in some]
 )
 def test_a_lifecycle_that_is_none_is_refused(code: str, document: bytes) -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RefusedDocument) as caught:
         SETTING.kind.parse(document.decode())
     assert caught.value.problem.code == code
 
@@ -412,7 +412,7 @@ class Bucket(NamedTuple):
         self.gateway.set_setting(
             self.access,
             SETTING.kind,
-            f"<LifecycleConfiguration>{document}</LifecycleConfiguration>",
+            SETTING.kind.parsed(f"<LifecycleConfiguration>{document}</LifecycleConfiguration>"),
         )
 
     def run(self, days: float = 0) -> str:
@@ -625,7 +625,7 @@ def test_a_bucket_that_cannot_be_reached_keeps_no_other_from_its_turn(
     aging.put("a")
     aging.rules(DAYS)
     other.put("a", BytesBody(b""), Put(size=0))
-    aging.gateway.set_setting(other, SETTING.kind, rule().decode())
+    aging.gateway.set_setting(other, SETTING.kind, SETTING.read(rule()))
     aging.gateway.catalog.set_setting(
         "gone", "lifecycle", rule().decode(), decides=False, service=None
     )

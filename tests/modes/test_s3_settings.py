@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gateway.modes.s3.operations import TABLE
 from gateway.modes.s3.resources import absent
 from tests.modes.s3_gateway import Served
 from tests.modes.test_s3_objects import refused
@@ -42,6 +43,14 @@ def test_who_may_not_learns_and_changes_nothing(s3: Served, bucket: str) -> None
     assert code(s3, "put_bucket_tagging", bucket, "other-key", **wanted) == "AccessDenied"
     assert code(s3, "delete_bucket_tagging", bucket, "other-key") == "AccessDenied"
     assert code(s3, "get_bucket_tagging", bucket) == "NoSuchTagSet"
+
+
+def test_who_may_not_is_refused_before_anything_is_parsed(s3: Served, bucket: str) -> None:
+    puts = [one for one in TABLE if (one.method, one.scope) == ("PUT", "bucket") and one.query]
+    assert len(puts) > 12
+    for one in puts:
+        answer = s3.raw("PUT", f"/{bucket}?{one.query[0]}", key="other-key", body=b"?")
+        assert answer.code() == "AccessDenied", one.name
 
 
 def test_bad_documents_are_refused_and_keep_what_was_there(s3: Served, bucket: str) -> None:

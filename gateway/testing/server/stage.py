@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from gateway.access.access import Access
 from gateway.access.grants import Grant
 from gateway.access.identity import Identity
 from gateway.access.rules import UNKNOWN, Facts
-from gateway.access.settings import SettingKind
+from gateway.access.settings import Wanted
 from gateway.services.runtime import Runtime
 from gateway.storage import Followers
 from gateway.testing.server.faults import Faults
@@ -77,7 +76,7 @@ class Stage(Runtime):
         identity: Identity,
         sid: str,
         grants: Sequence[Grant] = (),
-        settings: Sequence[tuple[SettingKind[Any], str]] = (),
+        settings: Sequence[Wanted] = (),
     ) -> Access:
         self.__faults.strike()
         return super().create(identity, sid, grants, settings)

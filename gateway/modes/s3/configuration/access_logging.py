@@ -13,7 +13,7 @@ from gateway.access.settings import SettingKind
 from gateway.common.xml import document as xml_document
 from gateway.common.xml import element
 from gateway.modes.s3 import wire
-from gateway.modes.s3.configuration.setting import BucketSetting, document
+from gateway.modes.s3.configuration.setting import BucketSetting, of_text
 from gateway.modes.s3.documents import XSI
 from gateway.modes.s3.grants import NamedGrant
 from gateway.modes.s3.parsing import named_grant
@@ -128,7 +128,7 @@ SETTING: BucketSetting[AccessLogging | None] = BucketSetting(
         read="read-logging",
         write="write-logging",
         remove="write-logging",
-        parse=document(parse),
+        parse=of_text(parse),
     ),
     render,
     "",

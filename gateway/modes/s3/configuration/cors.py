@@ -18,7 +18,7 @@ from gateway.access.settings import SettingKind
 from gateway.common.xml import document as written
 from gateway.common.xml import element, optional
 from gateway.modes.s3 import wire
-from gateway.modes.s3.configuration.setting import BucketSetting, document
+from gateway.modes.s3.configuration.setting import BucketSetting, of_text
 from gateway.modes.s3.problems import S3Problem
 from gateway.web.http_fields import is_token
 
@@ -179,7 +179,7 @@ SETTING: BucketSetting[tuple[CorsRule, ...]] = BucketSetting(
         read="read-cors",
         write="write-cors",
         remove="write-cors",
-        parse=document(_parse),
+        parse=of_text(_parse),
     ),
     _render,
     "NoSuchCORSConfiguration",

@@ -15,7 +15,7 @@ from gateway.access.settings import SettingKind
 from gateway.common.xml import document as written
 from gateway.common.xml import element, flag, optional
 from gateway.modes.s3 import wire
-from gateway.modes.s3.configuration.setting import BucketSetting, document
+from gateway.modes.s3.configuration.setting import BucketSetting, of_text
 from gateway.modes.s3.encryption import ALGORITHMS
 from gateway.modes.s3.problems import S3Problem
 from gateway.storage import Encryption, Forbidden, Put
@@ -122,7 +122,7 @@ SETTING: BucketSetting[BucketEncryption] = BucketSetting(
         read="read-encryption",
         write="write-encryption",
         remove="write-encryption",
-        parse=document(_parse),
+        parse=of_text(_parse),
         defaults=_defaults,
     ),
     _render,

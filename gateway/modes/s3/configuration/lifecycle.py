@@ -17,7 +17,7 @@ from xml.etree.ElementTree import tostring
 from gateway.access.settings import SettingKind
 from gateway.common import xml
 from gateway.modes.s3 import tags, wire
-from gateway.modes.s3.configuration.setting import BucketSetting, document
+from gateway.modes.s3.configuration.setting import BucketSetting, of_text
 from gateway.modes.s3.problems import S3Problem
 from gateway.storage import NOTHING
 
@@ -340,7 +340,7 @@ SETTING: BucketSetting[Lifecycle] = BucketSetting(
         read="read-lifecycle",
         write="write-lifecycle",
         remove="write-lifecycle",
-        parse=document(_parse),
+        parse=of_text(_parse),
     ),
     _render,
     "NoSuchLifecycleConfiguration",

@@ -22,7 +22,7 @@ from gateway.access.settings import SettingKind
 from gateway.common.xml import document as xml_document
 from gateway.common.xml import element
 from gateway.modes.s3 import causes, wire
-from gateway.modes.s3.configuration.setting import BucketSetting, document
+from gateway.modes.s3.configuration.setting import BucketSetting, of_text
 from gateway.modes.s3.problems import S3Problem
 from gateway.storage import Change
 
@@ -228,7 +228,7 @@ SETTING: BucketSetting[tuple[Notification, ...]] = BucketSetting(
         read="read-notification",
         write="write-notification",
         remove="write-notification",
-        parse=document(parse),
+        parse=of_text(parse),
     ),
     render,
     "",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from gateway.access.settings import SettingKind
 from gateway.common import xml
 from gateway.modes.s3 import wire
-from gateway.modes.s3.configuration.setting import BucketSetting, document
+from gateway.modes.s3.configuration.setting import BucketSetting, of_text
 from gateway.modes.s3.problems import S3Problem
 from gateway.storage import Period, Protection, Put, RetentionMode
 
@@ -23,11 +23,6 @@ Unit = Literal["days", "years"]
 DAY = 86_400_000
 MODES: dict[str, RetentionMode] = {"GOVERNANCE": "governance", "COMPLIANCE": "compliance"}
 _LONGEST: dict[Unit, int] = {"days": 36_500, "years": 100}
-
-ENABLED = xml.document(
-    "ObjectLockConfiguration", xml.element("ObjectLockEnabled", "Enabled")
-).decode()
-"""The document of a bucket that was made with object lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +113,7 @@ SETTING: BucketSetting[ObjectLock] = BucketSetting(
         read="read-object-lock",
         write="write-object-lock",
         remove="write-object-lock",
-        parse=document(_parse),
+        parse=of_text(_parse),
         defaults=_kept,
     ),
     _render,

@@ -17,7 +17,7 @@ from gateway.access.settings import SettingKind
 from gateway.common.xml import document as written
 from gateway.common.xml import element
 from gateway.modes.s3 import wire
-from gateway.modes.s3.configuration.setting import BucketSetting, document
+from gateway.modes.s3.configuration.setting import BucketSetting, of_text
 from gateway.modes.s3.problems import S3Problem
 
 Ownership = Literal["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"]
@@ -37,7 +37,7 @@ def check_list(grants: Sequence[Grant], owner: str) -> None:
         raise S3Problem("InvalidBucketAclWithObjectOwnership")
 
 
-def parse(data: bytes) -> Ownership:
+def _parse(data: bytes) -> Ownership:
     """Raises MalformedXML."""
     rules = list(wire.children(wire.parse(data, "OwnershipControls"), "Rule"))
     found = named(wire.word_of(rules[0], "ObjectOwnership")) if len(rules) == 1 else None
@@ -60,7 +60,7 @@ SETTING: BucketSetting[Ownership] = BucketSetting(
         read="read-ownership",
         write="write-ownership",
         remove="remove-ownership",
-        parse=document(parse),
+        parse=of_text(_parse),
         rules=_rules,
     ),
     _render,

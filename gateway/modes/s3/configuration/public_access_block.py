@@ -18,7 +18,7 @@ from gateway.common.xml import document as written
 from gateway.common.xml import flag
 from gateway.modes.s3 import wire
 from gateway.modes.s3.configuration.policy.statements import Policy
-from gateway.modes.s3.configuration.setting import BucketSetting, document
+from gateway.modes.s3.configuration.setting import BucketSetting, of_text
 from gateway.modes.s3.problems import S3Problem
 
 _ROOT = "PublicAccessBlockConfiguration"
@@ -76,7 +76,7 @@ SETTING: BucketSetting[PublicAccessBlock] = BucketSetting(
         read="read-public-access-block",
         write="write-public-access-block",
         remove="remove-public-access-block",
-        parse=document(_parse),
+        parse=of_text(_parse),
         rules=_rules,
     ),
     _render,

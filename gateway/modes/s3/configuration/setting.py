@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
-from gateway.access.settings import SettingKind
+from gateway.access.settings import Parsed, SettingKind
 from gateway.modes.s3.problems import S3Problem
 
 T = TypeVar("T")
 
 
-class Refused(ValueError):
+class RefusedDocument(ValueError):
     """A document that S3 refuses: `problem` says how, and perhaps where (`Detail`)."""
 
     def __init__(self, problem: S3Problem) -> None:
@@ -20,22 +20,36 @@ class Refused(ValueError):
         self.problem = problem
 
 
-def document(parse: Callable[[bytes], T]) -> Callable[[str], T]:
+def of_text(parse: Callable[[bytes], T]) -> Callable[[str], T]:
     """`parse`, which raises `S3Problem`, as `SettingKind` wants it."""
 
     def parsed(text: str) -> T:
         try:
             return parse(text.encode())
         except S3Problem as problem:
-            raise Refused(problem) from None
+            raise RefusedDocument(problem) from None
 
     return parsed
 
 
 class BucketSetting(NamedTuple, Generic[T]):
     """`render` writes what was parsed as S3 answers it. `missing` is S3's code where a bucket
-    has no such setting."""
+    has no such setting, `malformed` that of a document that is no text."""
 
     kind: SettingKind[T]
     render: Callable[[T], bytes]
     missing: str
+    malformed: str = "MalformedXML"
+
+    def read(self, data: bytes) -> Parsed[T]:
+        """Raises S3Problem."""
+        try:
+            return self.kind.parsed(data.decode())
+        except UnicodeDecodeError:
+            raise S3Problem(self.malformed) from None
+        except RefusedDocument as error:
+            raise error.problem from None
+
+    def of(self, value: T) -> Parsed[T]:
+        """The document that says so."""
+        return Parsed(self.render(value).decode(), value)

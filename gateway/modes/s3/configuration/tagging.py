@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from gateway.access.settings import SettingKind
 from gateway.modes.s3 import documents, parsing, tags
-from gateway.modes.s3.configuration.setting import BucketSetting, document
+from gateway.modes.s3.configuration.setting import BucketSetting, of_text
 
 
 def _parse(data: bytes) -> Mapping[str, str]:
@@ -22,7 +22,7 @@ SETTING: BucketSetting[Mapping[str, str]] = BucketSetting(
         read="read-service-tags",
         write="write-service-tags",
         remove="write-service-tags",
-        parse=document(_parse),
+        parse=of_text(_parse),
     ),
     documents.tagging,
     "NoSuchTagSet",

@@ -17,7 +17,7 @@ from gateway.access.settings import SettingKind
 from gateway.common.xml import document as written
 from gateway.common.xml import element, optional
 from gateway.modes.s3 import wire
-from gateway.modes.s3.configuration.setting import BucketSetting, document
+from gateway.modes.s3.configuration.setting import BucketSetting, of_text
 from gateway.modes.s3.problems import S3Problem
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ SETTING: BucketSetting[Website] = BucketSetting(
         read="read-website",
         write="write-website",
         remove="remove-website",
-        parse=document(_parse),
+        parse=of_text(_parse),
     ),
     _render,
     "NoSuchWebsiteConfiguration",

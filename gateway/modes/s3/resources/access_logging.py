@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gateway.modes.s3 import bodies, grants
+from gateway.modes.s3 import grants
 from gateway.modes.s3.configuration import ownership, public_access_block
-from gateway.modes.s3.configuration.access_logging import SETTING, AccessLogging, parse
+from gateway.modes.s3.configuration.access_logging import SETTING, AccessLogging
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import S3Request
@@ -18,14 +18,12 @@ def get_bucket_logging(request: S3Request) -> Reply:
 
 
 def put_bucket_logging(request: S3Request) -> Reply:
-    request.require()
-    data = bodies.document(request)
-    wanted = parse(data)
-    if wanted is None:
+    wanted = settings.asked(request, SETTING)
+    if wanted.value is None:
         settings.removed(request, SETTING)
     else:
-        _check(request, wanted)
-        settings.keep(request, SETTING, data)
+        _check(request, wanted.value)
+        settings.keep(request, SETTING, wanted)
     request.gateway.look()
     return Reply(200)
 

@@ -11,12 +11,11 @@ from __future__ import annotations
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
-from typing import Any
 
 from gateway.access.access import Access
 from gateway.access.grants import Grant
 from gateway.access.identity import Identity
-from gateway.access.settings import SettingKind
+from gateway.access.settings import Wanted
 from gateway.common.xml import document, escape
 from gateway.modes.s3 import bodies, documents, grants, parsing
 from gateway.modes.s3.configuration import object_lock, ownership, tagging
@@ -156,7 +155,8 @@ def _lock(request: S3Request, made: Access) -> None:
     try:
         made.service.need(Protects)
         made.service.need(Versions).set_versioning("on")
-        request.gateway.set_setting(made, object_lock.SETTING.kind, object_lock.ENABLED)
+        enabled = object_lock.SETTING.of(object_lock.ObjectLock())
+        request.gateway.set_setting(made, object_lock.SETTING.kind, enabled)
     except StorageError:
         request.gateway.drop(request.identity, request.bucket)
         raise
@@ -178,13 +178,13 @@ def _ownership(request: S3Request) -> Ownership | None:
     return found
 
 
-def _settings(asked: Creation, owning: Ownership | None) -> list[tuple[SettingKind[Any], str]]:
+def _settings(asked: Creation, owning: Ownership | None) -> list[Wanted]:
     """What a bucket is made with."""
-    found: list[tuple[SettingKind[Any], str]] = []
+    found: list[Wanted] = []
     if owning is not None:
-        found.append((ownership.SETTING.kind, ownership.SETTING.render(owning).decode()))
+        found.append((ownership.SETTING.kind, ownership.SETTING.of(owning)))
     if asked.tags:
-        found.append((tagging.SETTING.kind, tagging.SETTING.render(asked.tags).decode()))
+        found.append((tagging.SETTING.kind, tagging.SETTING.of(asked.tags)))
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.modes.s3 import bodies, encryption
+from gateway.modes.s3 import encryption
 from gateway.modes.s3.configuration.encryption import SETTING
 from gateway.modes.s3.replies import Reply
 from gateway.modes.s3.request import S3Request
@@ -30,16 +30,11 @@ def get_bucket_encryption(request: S3Request) -> Reply:
 
 
 def put_bucket_encryption(request: S3Request) -> Reply:
-    request.require()
-    data = bodies.document(request)
-
-    def check() -> None:
-        """That a store cannot encrypt is told now, and not to each upload."""
-        given = SETTING.kind.parse(data.decode()).applied(None)
-        if given is not None:
-            request.access.service.need(Writable).check_put(Put(encryption=given))
-
-    settings.keep(request, SETTING, data, check)
+    wanted = settings.asked(request, SETTING)
+    given = wanted.value.applied(None)
+    if given is not None:  # what a store cannot encrypt is told now, and not to each upload
+        request.access.service.need(Writable).check_put(Put(encryption=given))
+    settings.keep(request, SETTING, wanted)
     return Reply(200)
 
 

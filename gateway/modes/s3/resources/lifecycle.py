@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gateway.modes.s3 import bodies
 from gateway.modes.s3.configuration.lifecycle import SETTING
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Headers, Reply
@@ -22,15 +21,12 @@ def get_bucket_lifecycle_configuration(request: S3Request) -> Reply:
 
 
 def put_bucket_lifecycle_configuration(request: S3Request) -> Reply:
-    request.require()
+    wanted = settings.asked(request, SETTING)
     _refuse_smallest(request.header(_SMALLEST))
     service = request.access.service
-
-    def check() -> None:
-        service.need(Writable)
-        service.need(Listable)
-
-    settings.keep(request, SETTING, bodies.document(request), check)
+    service.need(Writable)
+    service.need(Listable)
+    settings.keep(request, SETTING, wanted)
     return Reply(200, [*_SAID])
 
 

@@ -22,22 +22,19 @@ def get_object_lock_configuration(request: S3Request) -> Reply:
 
 
 def put_object_lock_configuration(request: S3Request) -> Reply:
-    request.require()
-    service, data = request.access.service, bodies.document(request)
-
-    def check() -> None:
-        service.need(Protects)
-        lock: object_lock.ObjectLock = object_lock.SETTING.kind.parse(data.decode())
-        if lock.default is not None:
-            given = Protection(mode=lock.default.mode, event=lock.default.event)
-            service.need(Writable).check_put(Put(protection=given))
-        if service.versioning != "on":
-            raise S3Problem(
-                "InvalidBucketState",
-                "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration",
-            )
-
-    settings.keep(request, object_lock.SETTING, data, check)
+    wanted = settings.asked(request, object_lock.SETTING)
+    service = request.access.service
+    service.need(Protects)
+    default = wanted.value.default
+    if default is not None:
+        given = Protection(mode=default.mode, event=default.event)
+        service.need(Writable).check_put(Put(protection=given))
+    if service.versioning != "on":
+        raise S3Problem(
+            "InvalidBucketState",
+            "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration",
+        )
+    settings.keep(request, object_lock.SETTING, wanted)
     if service.versioning != "on":  # suspended meanwhile, by who did not see the lock yet
         service.set_versioning("on")
     return Reply(200)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from gateway.common.xml import document
 from gateway.modes.s3 import bodies
-from gateway.modes.s3.configuration.notification import SETTING, Notification, parse
+from gateway.modes.s3.configuration.notification import SETTING, Notification
 from gateway.modes.s3.delivery.events import test_message
 from gateway.modes.s3.delivery.notifier import closed
 from gateway.modes.s3.problems import S3Problem
@@ -37,14 +37,12 @@ def get_bucket_notification_configuration(request: S3Request) -> Reply:
 
 
 def put_bucket_notification_configuration(request: S3Request) -> Reply:
-    request.require()
-    data = bodies.document(request)
-    wanted = parse(data)
-    if wanted:
+    wanted = settings.asked(request, SETTING)
+    if wanted.value:
         request.access.service.need(Changes)
         _check_room(request)
-        _check(request, wanted)
-        settings.keep(request, SETTING, data)
+        _check(request, wanted.value)
+        settings.keep(request, SETTING, wanted)
     else:
         settings.removed(request, SETTING)
     request.gateway.look()  # what is acknowledged from now on is told

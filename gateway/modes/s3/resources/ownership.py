@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.modes.s3 import bodies, grants
+from gateway.modes.s3 import grants
 from gateway.modes.s3.configuration import ownership
 from gateway.modes.s3.configuration.ownership import SETTING
 from gateway.modes.s3.replies import Reply
@@ -15,12 +15,11 @@ def get_bucket_ownership_controls(request: S3Request) -> Reply:
 
 
 def put_bucket_ownership_controls(request: S3Request) -> Reply:
-    request.require()
-    data = bodies.document(request)
+    wanted = settings.asked(request, SETTING)
     service = request.access.service
-    if ownership.parse(data) == ownership.ENFORCED:
+    if wanted.value == ownership.ENFORCED:
         ownership.check_list(grants.bucket_list(service.grants, service.owner), service.owner)
-    settings.keep(request, SETTING, data)
+    settings.keep(request, SETTING, wanted)
     return Reply(200)
 
 

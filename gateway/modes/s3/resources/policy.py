@@ -11,7 +11,7 @@ from gateway.access.identity import acting_for
 from gateway.common.xml import document, flag
 from gateway.modes.s3 import bodies
 from gateway.modes.s3.configuration import public_access_block
-from gateway.modes.s3.configuration.policy.document import SETTING, parse
+from gateway.modes.s3.configuration.policy.document import SETTING
 from gateway.modes.s3.configuration.policy.statements import Policy
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml
@@ -31,14 +31,14 @@ def get_bucket_policy(request: S3Request) -> Reply:
 
 def put_bucket_policy(request: S3Request) -> Reply:
     _require(request)
-    data = bodies.document(request)
-    wanted = parse(data)
-    wanted.check(request.bucket)
+    wanted = SETTING.read(bodies.document(request))
+    policy = wanted.value
+    policy.check(request.bucket)
     block = request.obeyed(public_access_block.SETTING.kind)
     if block is not None:
-        block.of_policy(wanted)
-    _confirm(request, wanted)
-    settings.keep(request, SETTING, data)
+        block.of_policy(policy)
+    _confirm(request, policy)
+    settings.keep(request, SETTING, wanted)
     return Reply(204)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
+from gateway.access.settings import Parsed
 from gateway.modes.s3 import bodies
-from gateway.modes.s3.configuration.setting import BucketSetting, Refused
+from gateway.modes.s3.configuration.setting import BucketSetting
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import S3Request
+
+T = TypeVar("T")
 
 
 def shown(request: S3Request, setting: BucketSetting[Any]) -> Reply:
@@ -25,32 +27,24 @@ def stored(
     status: int = 200,
     limit: int = bodies.XML_LIMIT,
 ) -> Reply:
-    """Its document has `limit` bytes at most. It must have a checksum or not, as S3 wants it of
-    that operation."""
-    request.require()
-    keep(request, setting, bodies.document(request, limit=limit))
+    keep(request, setting, asked(request, setting, limit))
     return Reply(status)
 
 
-def keep(
-    request: S3Request,
-    setting: BucketSetting[Any],
-    data: bytes,
-    check: Callable[[], object] = lambda: None,
-) -> None:
-    """`check`: what must be so of the bucket, once it is known that the document is one."""
+def asked(
+    request: S3Request, setting: BucketSetting[T], limit: int = bodies.XML_LIMIT
+) -> Parsed[T]:
+    """What the body says, of `limit` bytes at most, for who may set it. The body must have a
+    checksum or not, as S3 wants it of that operation."""
+    request.require()
+    data = bodies.document(request, limit=limit)
     if not data:
         raise S3Problem("MissingRequestBodyError")
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        raise S3Problem("MalformedXML") from None
-    try:
-        setting.kind.parse(text)
-        check()
-        request.gateway.set_setting(request.access, setting.kind, text)
-    except Refused as error:
-        raise error.problem from None
+    return setting.read(data)
+
+
+def keep(request: S3Request, setting: BucketSetting[T], wanted: Parsed[T]) -> None:
+    request.gateway.set_setting(request.access, setting.kind, wanted)
 
 
 def removed(request: S3Request, setting: BucketSetting[Any]) -> Reply:

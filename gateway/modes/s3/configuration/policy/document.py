@@ -16,7 +16,7 @@ from gateway.modes.s3.configuration.policy import conditions, principals
 from gateway.modes.s3.configuration.policy import resources as s3_resources
 from gateway.modes.s3.configuration.policy.problems import Place, malformed
 from gateway.modes.s3.configuration.policy.statements import Policy, Statement
-from gateway.modes.s3.configuration.setting import BucketSetting, document
+from gateway.modes.s3.configuration.setting import BucketSetting, of_text
 
 LARGEST = 20 << 10
 """Bytes, white space between words left out (Amazon S3 User Guide, "Bucket policies")."""
@@ -179,9 +179,10 @@ SETTING: BucketSetting[Policy] = BucketSetting(
         read="read-policy",
         write="write-policy",
         remove="remove-policy",
-        parse=document(parse),
+        parse=of_text(parse),
         rules=_rules,
     ),
     _render,
     "NoSuchBucketPolicy",
+    "MalformedPolicy",
 )
