@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from gateway.storage import (
     Conditions,
@@ -14,11 +15,14 @@ from gateway.storage import (
     NotModified,
     ObjectInfo,
     Opened,
+    OriginAnswer,
     OriginFailed,
     PreconditionFailed,
     Store,
     resolve_range,
 )
+
+Lines = tuple[tuple[str, str], ...]
 
 
 def opened(source: Store, key: str, want: Get) -> Opened:
@@ -38,6 +42,33 @@ def opened(source: Store, key: str, want: Get) -> Opened:
 def head(source: Store, key: str, want: Get) -> ObjectInfo:
     with _what_was_asked(key, want):
         return source.stat(key, want)
+
+
+def updated(known: ObjectInfo, told: ObjectInfo) -> ObjectInfo:
+    """What a 304 says of an object that is known. One of an HTTP origin has only what may have
+    changed; the rest is as before (RFC 9111 §4.3.4)."""
+    if told.size >= 0 or told.etag != known.etag:
+        return told
+    return replace(
+        known,
+        modified=told.modified or known.modified,
+        headers=_updated(known.headers, told.headers),
+        origin=_renewed(known.origin, told.origin),
+    )
+
+
+def _renewed(known: OriginAnswer | None, told: OriginAnswer | None) -> OriginAnswer | None:
+    if known is None or told is None:
+        return known
+    lines = tuple(one for one in told.headers if one[0].lower() != "content-length")
+    headers = _updated(known.headers, lines)
+    return replace(known, headers=headers, asked=told.asked, answered=told.answered)
+
+
+def _updated(known: Lines, told: Lines) -> Lines:
+    """Lines in place of those of their names."""
+    names = {name.lower() for name, _ in told}
+    return (*(one for one in known if one[0].lower() not in names), *told)
 
 
 @contextmanager

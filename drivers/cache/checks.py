@@ -50,7 +50,7 @@ def of_whole(info: ObjectInfo) -> Check | None:
         for name in _CHEAPEST:
             if name in info.checksums:
                 return Check(name, info.checksums[name])
-    plain = info.encryption is None or info.encryption.kind == "managed"
-    if plain and not len(info.parts) and _MD5.fullmatch(info.etag):
+    sealed = info.encryption is not None and info.encryption.kind != "managed"
+    if not sealed and info.origin is None and not len(info.parts) and _MD5.fullmatch(info.etag):
         return Check("MD5", info.etag)
     return None

@@ -8,13 +8,22 @@ or that the object is none of the cache's business (`passing`).
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from copy import copy
 from typing import Any, NamedTuple
 
 from drivers.cache.policy import FAILING, MISSING
 from drivers.indexed.records import pack_parts, unpack_parts
-from gateway.storage import NOTHING, ObjectInfo, StorageError, errors, packed, unpacked
+from gateway.storage import (
+    NOTHING,
+    ObjectInfo,
+    OriginAnswer,
+    StorageError,
+    errors,
+    packed,
+    unpacked,
+)
 
 FORMAT = 1
 """Of the text of a row. One that a newer release has written is not read."""
@@ -150,9 +159,13 @@ class CacheEntry:
 
 
 def validator_of(info: ObjectInfo) -> str:
-    """The same for the same bytes: size and strong ETag, else with the time too."""
+    """The same for the same bytes: size and strong ETag, else with the time too. Where an
+    origin says neither, each of its answers may have other bytes."""
     strong = bool(info.etag) and not info.etag.startswith("W/")
-    return f"{info.size} {info.etag} {0 if strong else info.modified}"
+    told = f"{info.size} {info.etag} {0 if strong else info.modified}"
+    if info.etag or info.modified or info.origin is None:
+        return told
+    return f"{told} {info.origin.asked}"
 
 
 def again(error: StorageError) -> StorageError:
@@ -166,7 +179,11 @@ def again(error: StorageError) -> StorageError:
 def _pack_failure(error: StorageError) -> dict[str, Any]:
     """As the nearest class of the contract: a driver may have some of its own."""
     known = next(kind for kind in type(error).__mro__ if _FAILURES.get(kind.__name__) is kind)
-    plain = {name: one for name, one in vars(error).items() if isinstance(one, _PLAIN)}
+    plain: dict[str, Any] = {
+        name: one for name, one in vars(error).items() if isinstance(one, _PLAIN)
+    }
+    if error.origin is not None:
+        plain["origin"] = _pack_origin(error.origin)
     return {"type": known.__name__, **plain}
 
 
@@ -176,8 +193,27 @@ _PLAIN = (str, int, float, type(None))
 def _unpack_failure(values: dict[str, Any]) -> StorageError:
     kind = _FAILURES[values.pop("type")]
     error = kind(values["message"])
+    if "origin" in values:
+        values["origin"] = _unpack_origin(values["origin"])
     error.__dict__.update(values)
     return error
+
+
+def _pack_origin(origin: OriginAnswer) -> list[Any]:
+    page = None if origin.page is None else b64encode(origin.page).decode()
+    return [origin.status, origin.headers, origin.asked, origin.answered, page]
+
+
+def _unpack_origin(values: list[Any]) -> OriginAnswer:
+    typed(values, (int, list, int, int, (str, type(None))))
+    status, headers, asked, answered, page = values
+    return OriginAnswer(
+        status=status,
+        headers=tuple((str(name), str(text)) for name, text in headers),
+        asked=asked,
+        answered=answered,
+        page=None if page is None else b64decode(page),
+    )
 
 
 _SHORT = {
@@ -200,6 +236,7 @@ def _pack_info(info: ObjectInfo) -> dict[str, Any]:
         "c": dict(info.checksums),
         "ct": info.checksum_type,
         "q": pack_parts(info.parts) if info.parts else None,
+        "or": None if info.origin is None else _pack_origin(info.origin),
     }
     return {
         **{"k": info.key, "s": info.size, "e": info.etag, "d": info.modified},
@@ -220,5 +257,6 @@ def _unpack_info(values: dict[str, Any]) -> ObjectInfo:
         checksums=found("c", NOTHING),
         checksum_type=found("ct"),
         parts=unpack_parts(found("q", "")),
+        origin=_unpack_origin(values["or"]) if "or" in values else None,
         **unpacked({_LONG.get(name, name): value for name, value in values.items()}),
     )

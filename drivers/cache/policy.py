@@ -7,9 +7,10 @@ rules (those of RFC 9111) is another such object.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.storage import (
+    NOTHING,
     Get,
     NoSuchKey,
     NoSuchStore,
@@ -53,9 +54,14 @@ class Policy:
         looked for in the cache."""
         if want.version is not None or want.part is not None or want.encryption is not None:
             return None
-        if not want.params:
-            return ""
-        return repr(sorted(want.params.items()))
+        return want.query
+
+    def asked(self, want: Get) -> Get:
+        """What of a reader's question goes into asking the source. Without the headers of the
+        request: there is one entry for all readers, and none may say what is in it."""
+        if not want.headers and want.range is None and want.conditions is None:
+            return want
+        return replace(want, headers=NOTHING, range=None, conditions=None)
 
     def storable(self, opened: Opened) -> bool:
         return opened.status == 200 and self.keeps(opened.info)
@@ -71,6 +77,8 @@ class Policy:
 
     def remembers(self, error: StorageError) -> float:
         """For how long this answer of the source is given again; 0: not at all."""
+        if not error.cacheable:
+            return 0.0
         if isinstance(error, MISSING):
             return self.expire_not_found
         return self.expire_errors if isinstance(error, FAILING) else 0.0

@@ -182,12 +182,18 @@ class Pull:
 
     def _conditions(self) -> Conditions | None:
         known, fresh = self._ask.known, self._ask.fresh
-        etag = known.info.etag if known is not None and known.info is not None else ""
-        if not etag:
+        info = known.info if known is not None else None
+        if info is None:
+            return None
+        if info.etag:
+            if not fresh:
+                return Conditions(if_none_match=(info.etag,))
+            return None if info.etag.startswith("W/") else Conditions(if_match=(info.etag,))
+        if not info.modified:
             return None
         if not fresh:
-            return Conditions(if_none_match=(etag,))
-        return None if etag.startswith("W/") else Conditions(if_match=(etag,))
+            return Conditions(modified_since=info.modified)
+        return Conditions(unmodified_since=info.modified)
 
     # what it says
 
@@ -210,6 +216,8 @@ class Pull:
     def _renew(self, entry: CacheEntry, info: ObjectInfo) -> None:
         """The source says that what is known is still right."""
         known = self._ask.known
+        if known is not None and known.info is not None:
+            info = answers.updated(known.info, info)
         if known is None or validator_of(info) != known.validator:
             self._forget_known()
             raise Overtaken

@@ -72,7 +72,7 @@ class CachedReads(Layer):
         if variant is None:
             return self.source.stat(key, want)
         name = key.lower() if self._fold else key
-        ask = Ask(key=key, name=name, variant=variant, want=_plain(want), head=True)
+        ask = Ask(key=key, name=name, variant=variant, want=self._policy.asked(want), head=True)
         entry = self._fresh(ask)
         if entry is None or entry.info is None:
             return self.source.stat(key, want)
@@ -133,7 +133,7 @@ class CachedReads(Layer):
 
     def _look(self, key: str, name: str, variant: str, want: Get) -> Opened:
         """What is not answered at once."""
-        ask = Ask(key=key, name=name, variant=variant, want=_plain(want))
+        ask = Ask(key=key, name=name, variant=variant, want=self._policy.asked(want))
         for _ in range(_TRIES):
             with suppress(Changed):
                 opened = self._attempt(ask, want)
@@ -243,16 +243,9 @@ class CachedReads(Layer):
         elif data is not None:
             body = BytesBody(data if length == len(data) else data[start : start + length])
         else:
-            ask = Ask(key=key, name=name, variant=entry.variant, want=_plain(want))
+            ask = Ask(key=key, name=name, variant=entry.variant, want=self._policy.asked(want))
             body = BlockBody(self._parts, ask, entry, start, length, fill).prepare()
         return Opened(info=info, body=body, start=start, length=length)
-
-
-def _plain(want: Get) -> Get:
-    """What goes into asking the source, whatever bytes of it are wanted."""
-    if want.range is None and want.conditions is None:
-        return want
-    return replace(want, range=None, conditions=None)
 
 
 def _named(info: ObjectInfo, key: str) -> ObjectInfo:

@@ -22,6 +22,8 @@ from gateway.storage import (
     Delete,
     Deleted,
     EventHold,
+    Forward,
+    Forwards,
     Full,
     Get,
     Labels,
@@ -31,6 +33,7 @@ from gateway.storage import (
     Measures,
     Multipart,
     ObjectInfo,
+    Opened,
     Part,
     PartRef,
     Protects,
@@ -53,11 +56,14 @@ from gateway.storage import (
 )
 
 C = TypeVar("C")
-_AS_SOURCE = (Writable, Copies, Multipart, Versions, Labels, Protects)
+_AS_SOURCE = (Writable, Copies, Multipart, Versions, Labels, Protects, Forwards)
 """What a cache can do when its source can."""
 
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+"""RFC 9110 §9.2.1; another one may change something, for all that is known of it."""
 
-class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Purges):
+
+class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Forwards, Purges):
     passes: ClassVar[frozenset[type]] = frozenset({Listable, Changes, Measures})
     case_sensitive: bool
     _parts: CacheContext
@@ -172,6 +178,12 @@ class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Pu
     def set_hold(self, key: str, version: str | None, hold: bool) -> ObjectInfo:
         with self._changing(key):
             return self._to(Protects).set_hold(key, version, hold)
+
+    def forward(self, key: str, body: Readable | None, request: Forward) -> Opened:
+        """What a safe method is answered changes nothing (RFC 9111 §4.4)."""
+        changing = () if request.method in _SAFE else (key,)
+        with self._changing(*changing):
+            return self._to(Forwards).forward(key, body, request)
 
     # versions
 

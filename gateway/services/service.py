@@ -77,6 +77,7 @@ class Identification:
 _LACKING: Mapping[str, str] = {
     "Buckets": "has no buckets in it",
     "Changes": "has no feed of its changes",
+    "Forwards": "has no origin to pass requests on to",
     "Labels": "keeps no tags or attributes",
     "Listable": "cannot be listed",
     "Measures": "does not know how much is in it",

@@ -22,6 +22,8 @@ from gateway.storage import (
     Delete,
     Deleted,
     EventHold,
+    Forward,
+    Forwards,
     Get,
     Labels,
     Listable,
@@ -56,7 +58,17 @@ Results = list[Deleted | StorageError]
 
 
 class Below(
-    Store, Writable, Listable, Copies, Multipart, Versions, Labels, Protects, Changes, Presigns
+    Store,
+    Writable,
+    Listable,
+    Copies,
+    Multipart,
+    Versions,
+    Labels,
+    Protects,
+    Changes,
+    Presigns,
+    Forwards,
 ):
     """`path`: whole segments, without a slash at its ends. What the service cannot do is
     not done below it either."""
@@ -230,6 +242,11 @@ class Below(
     def set_hold(self, key: str, version: str | None, hold: bool) -> ObjectInfo:
         with self._named():
             return self._info(self._to(Protects).set_hold(self._there(key), version, hold))
+
+    def forward(self, key: str, body: Readable | None, request: Forward) -> Opened:
+        with self._named():
+            opened = self._to(Forwards).forward(self._there(key), body, request)
+        return replace(opened, info=self._info(opened.info))
 
     # versions
 

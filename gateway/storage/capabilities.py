@@ -31,8 +31,10 @@ from gateway.storage.types import (
     Complete,
     Delete,
     Deleted,
+    Forward,
     Get,
     Mark,
+    Opened,
     PartRef,
     Purge,
     Put,
@@ -272,6 +274,21 @@ class Presigns(ABC):
         """A URL that allows `method` on `key` for `expires` seconds."""
 
 
+class Forwards(ABC):
+    """In front of an HTTP origin, which takes other requests than reads, too."""
+
+    @abstractmethod
+    def forward(self, key: str, body: Readable | None, request: Forward) -> Opened:
+        """Pass a request on to the origin, once, and what that answers back: its status, errors
+        and redirects too, its lines in `Opened.info.origin`, and its body. Nothing of it is
+        kept. The caller has `body` closed, and closes what is opened.
+
+        Raises `InvalidRequest` for a method that is none, or that no gateway passes on
+        (CONNECT, TRACE); what reading `body` raises; `OriginFailed`, `TimedOut` where there is
+        no answer: then nobody knows whether the origin has done it.
+        """
+
+
 class Purges(ABC):
     """A cache."""
 
@@ -331,6 +348,7 @@ CAPABILITIES: tuple[type, ...] = (
     Protects,
     Changes,
     Presigns,
+    Forwards,
     Purges,
     Measures,
     Scrubs,

@@ -1,6 +1,6 @@
 """What can go wrong in a store, as one closed tree.
 
-    StorageError
+    StorageError                 .origin .cacheable
     ├── NotFound
     │   ├── NoSuchStore          the bucket or service is not there
     │   ├── NoSuchKey            .delete_marker: version of the marker that hides it
@@ -45,13 +45,17 @@ Every error carries the key it is about, where there is one.
 
 from __future__ import annotations
 
-from gateway.storage.objects import ObjectInfo
+from gateway.storage.objects import ObjectInfo, OriginAnswer
 
 
 class StorageError(Exception):
-    """Base of all. `message` is one sentence for people; the class is for programs."""
+    """Base of all. `message` is one sentence for people; the class is for programs. `origin`:
+    the answer of an HTTP origin that it is made of. `cacheable`: False where who raises it
+    knows that it must not be given again to somebody else."""
 
     message = "The storage could not do what was asked."
+    origin: OriginAnswer | None = None
+    cacheable: bool = True
 
     def __init__(self, message: str = "", *, key: str | None = None) -> None:
         self.message = message or type(self).message
@@ -106,7 +110,8 @@ class NotEmpty(StorageError):
 
 
 class NotModified(StorageError):
-    """A conditional read whose reader has the current bytes already (RFC 9110 §13.2.2)."""
+    """A conditional read whose reader has the current bytes already (RFC 9110 §13.2.2). An
+    HTTP origin may tell little more of them than their tag: then the size of `info` is -1."""
 
     message = "The object has not changed."
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from hmac import compare_digest
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
@@ -186,6 +186,24 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OriginAnswer:
+    """What an HTTP origin answered, for who shows it as it came, or keeps it by the rules of
+    RFC 9111.
+
+    `headers`: its lines as they came, in their order, those of one name apart; without those
+    that are of the connection (RFC 9110 §7.6.1). `asked` and `answered`: when the request
+    went out, and when the head was there (RFC 9111 §4.2.3). `page`: the body of an answer
+    that is an error, all of it; None where there was none, and where it was too long.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    asked: int
+    answered: int
+    page: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectInfo(Properties):
     """All that is known of one version of an object without reading its bytes."""
 
@@ -194,7 +212,7 @@ class ObjectInfo(Properties):
     etag: str
     """32 lower-case hexadecimal digits are the MD5 of its bytes, unless it has parts or is
     encrypted under a customer's key or by a key service: then they tell nothing of the bytes.
-    What else is no MD5 has a `-` in it."""
+    What else is no MD5 has a `-` in it. An `origin` says whatever it likes; "": nothing."""
     modified: int
     version: str | None = None
     """None where the store never kept versions; `NULL_VERSION` for the null version."""
@@ -204,6 +222,9 @@ class ObjectInfo(Properties):
     """Empty unless it was uploaded in parts. A store that fronts another may fetch what is
     in it, and in `tags`, when somebody looks; how many there are is known. Nobody looks
     while a lock is held or a transaction is open: see `settled`."""
+    origin: OriginAnswer | None = field(default=None, compare=False)
+    """Where it came from an HTTP origin: what that answered, of which all above is made. It is
+    of this answer, and not of the object: no copy has it."""
 
 
 # what an object takes along of another

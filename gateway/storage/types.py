@@ -38,8 +38,10 @@ class Range(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Get:
-    """What to read. `params` are parameters for a transform (an image's width);
-    `headers` those request headers that a cache or fetcher may vary on. `keyless` is for
+    """What to read. `query` is that of the request, as it came and without its `?`: transforms
+    read their parameters in it (an image's width), an HTTP origin is sent it. `headers` (names
+    in lower case) are those of the request on which an origin's answer may depend: who fills
+    them lets every reader say them to it. `keyless` is for
     `stat`: what is asked is no more than what may be known without a customer's key (tags,
     grants, protection); a store that tells nothing without it raises `WrongKey` all the same."""
 
@@ -47,7 +49,7 @@ class Get:
     conditions: Conditions | None = None
     version: str | None = None
     part: int | None = None
-    params: Mapping[str, str] = NOTHING
+    query: str = ""
     headers: Mapping[str, str] = NOTHING
     encryption: Encryption | None = None
     keyless: bool = False
@@ -116,8 +118,9 @@ class Deleted(NamedTuple):
 class Opened:
     """An object that is being read: `length` bytes of it from `start`.
 
-    Use it as a context manager, or close it. `status` other than 200 carries
-    an origin's redirect or error page; `trace` is for Cache-Status and metrics.
+    Use it as a context manager, or close it. `status` other than 200 is an HTTP origin's: a
+    success of another kind, or whatever it answers to what was passed on (`Forwards`);
+    `trace` is for Cache-Status and metrics.
     """
 
     info: ObjectInfo
@@ -135,6 +138,18 @@ class Opened:
 
     def __exit__(self, *exc: object) -> None:
         self.body.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forward:
+    """A request to be passed on to an origin. `headers`: its lines, in order, as they came;
+    what of them is of the connection, or is the gateway's to say (Host, framing), is left out
+    by who sends them. `size` of its body; None: known at the end only."""
+
+    method: str
+    query: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -299,5 +299,21 @@ def test_parameters_tell_representations_apart(cached: Opening, site: Site) -> N
     site.origin.has("k", b"data")
     cache = cached()
     for width in ("1", "2", "1"):
-        cache.get("k", Get(params={"w": width})).close()
-    assert [want.params for want in site.origin.gets] == [{"w": "1"}, {"w": "2"}]
+        cache.get("k", Get(query=f"w={width}")).close()
+    assert [want.query for want in site.origin.gets] == ["w=1", "w=2"]
+
+
+def test_no_reader_says_to_the_source_what_the_others_do_not(cached: Opening, site: Site) -> None:
+    site.origin.has("k", b"data")
+    cached().get("k", Get(headers={"accept-language": "xx", "x-host": "evil"})).close()
+    assert [want.headers for want in site.origin.gets] == [{}]
+
+
+def test_a_failure_that_must_not_be_given_again_is_not(cached: Opening, site: Site) -> None:
+    error = NoSuchKey(key="k")
+    error.cacheable = False
+    site.origin.fail, cache = error, cached()
+    for _ in range(3):
+        with pytest.raises(NoSuchKey):
+            read(cache, "k")
+    assert site.origin.asked == 3

@@ -20,6 +20,7 @@ from drivers.indexed.batch import Transaction
 from gateway.storage import (
     Encryption,
     ObjectInfo,
+    OriginAnswer,
     OriginDenied,
     OriginFailed,
     Part,
@@ -31,6 +32,9 @@ from gateway.testing.faults import noise
 from tests.layers.origin import Site, read, until
 
 Opening = Callable[..., Cache]
+ORIGIN = OriginAnswer(
+    status=203, headers=(("Age", "1"), ("X", "é")), asked=11, answered=12, page=b"\xff\x00"
+)
 POLICY = Policy(
     refresh_after=1, expire_not_found=2, expire_errors=3, max_item_size=4, stale_if_error=5,
     stale_while_revalidate=6,
@@ -55,6 +59,7 @@ INFO = ObjectInfo(
     storage_class="STANDARD_IA",
     owner="me",
     attributes={"grants": [["*", "read"]]},
+    origin=ORIGIN,
 )
 SAMPLES: dict[str, Any] = {
     "message": "It burns.", "key": "k", "delete_marker": "m", "name": "bucket", "retry_after": 7,
@@ -98,6 +103,7 @@ def test_what_is_remembered_is_what_is_not_there_and_what_failed() -> None:
 @pytest.mark.parametrize("kind", REMEMBERED)
 def test_every_error_that_is_remembered_comes_back(kind: type[StorageError]) -> None:
     error = sample(kind)
+    error.origin = ORIGIN
     found = again(CacheEntry("k", point=0, fetched=0, until=0, failure=error)).failure
     assert (type(found), str(found)) == (type(error), str(error))
     assert vars(found) == vars(error)
@@ -122,7 +128,9 @@ def test_all_that_is_known_of_an_object_comes_back() -> None:
         assert INFO.encryption is not None
         if one.name != "key":  # which is never kept
             assert getattr(INFO.encryption, one.name) != one.default
-    assert again(CacheEntry("k", point=0, fetched=0, until=0, info=INFO)).info == INFO
+    found = again(CacheEntry("k", point=0, fetched=0, until=0, info=INFO)).info
+    assert found == INFO
+    assert found.origin == ORIGIN  # which makes no two objects differ
 
 
 def test_what_an_earlier_release_wrote_of_encryption_is_read() -> None:
