@@ -3,7 +3,7 @@
 A mark is made before, so that nothing fetched until then counts when the
 answer is lost, or this process dies; and another after, whatever the source
 said, for what was fetched meanwhile. What the source cannot do, its cache
-cannot either. Lists, versions and uploads are the source's own.
+cannot either. Lists, versions, annotations and uploads are the source's own.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, ClassVar, TypeVar
 from drivers.cache import carrying
 from drivers.cache.context import CacheContext
 from gateway.storage import (
+    Annotates,
     Changes,
     Complete,
     Conditions,
@@ -64,7 +65,7 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Forwards, Purges):
-    passes: ClassVar[frozenset[type]] = frozenset({Listable, Changes, Measures})
+    passes: ClassVar[frozenset[type]] = frozenset({Listable, Annotates, Changes, Measures})
     case_sensitive: bool
     _parts: CacheContext
 

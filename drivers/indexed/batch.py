@@ -107,6 +107,12 @@ class Ledger:
         if self.quota is not None and total > self.quota:
             raise Full(f"The quota of {self.quota} bytes is reached.")
 
+    def resize(self, change: int) -> None:
+        """What an object has beside its bytes becomes more, or less."""
+        self.bytes += change
+        if change > 0:
+            self._check(self.bytes)
+
     def remove(self, size: int) -> None:
         self.objects -= 1
         self.bytes -= size

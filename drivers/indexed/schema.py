@@ -9,6 +9,7 @@ An index in another database would be a second set of statements below the same 
 - `sequence` numbers a service's changes and orders the versions of a key.
 - Bytes of small objects are in `blobs.data`, away from the rows that lists read.
 - An object has one blob, or a manifest (a list of pieces of blobs), or is empty.
+- Annotations hang on a version, in either table, by its `sequence`.
 - `refs` counts the rows that need a blob or manifest. A file whose blob has none
   left is removed, but not before `due` where that is set: a reader may come to it.
 """
@@ -20,9 +21,15 @@ from pathlib import Path
 
 from gateway.storage import StorageError
 
-VERSION = 4
+VERSION = 5
 """1 had another kind of CRCs in `blobs`, and was never released; 2 had no `services.waiting`,
-3 no `changes.cause`."""
+3 no `changes.cause`, 4 no `annotations`."""
+
+_ANNOTATIONS = """CREATE TABLE annotations (
+    service INTEGER NOT NULL, key TEXT NOT NULL, sequence INTEGER NOT NULL, name TEXT NOT NULL,
+    size INTEGER NOT NULL, etag TEXT NOT NULL, modified INTEGER NOT NULL,
+    checksums TEXT NOT NULL, blob INTEGER,
+    PRIMARY KEY (service, key, sequence, name)) WITHOUT ROWID"""
 
 UPGRADES = {
     2: (
@@ -32,6 +39,7 @@ UPGRADES = {
         WHERE u.service = services.id AND u.ended IS NULL)""",
     ),
     3: ("ALTER TABLE changes ADD COLUMN cause TEXT NOT NULL DEFAULT ''",),
+    4: (_ANNOTATIONS,),
 }
 """What makes the next version of one."""
 
@@ -75,6 +83,7 @@ STATEMENTS = (
     time INTEGER NOT NULL, key TEXT NOT NULL, version TEXT NOT NULL, size INTEGER NOT NULL,
     etag TEXT NOT NULL, content_type TEXT NOT NULL, cause TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (service, sequence)) WITHOUT ROWID""",
+    _ANNOTATIONS,
     f"INSERT INTO meta VALUES ('schema', '{VERSION}')",
 )
 

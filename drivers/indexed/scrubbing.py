@@ -32,8 +32,9 @@ PAGE = 500
 
 
 class Item(NamedTuple):
-    """What has bytes: an object, a version, or a part. `still` and `values` are SQL and
-    parameters that find it as long as it needs these bytes. `sum`: its CRC64NVME, if it has one."""
+    """What has bytes: an object, a version, an annotation, or a part. `still` and `values` are
+    SQL and parameters that find it as long as it needs these bytes. `sum`: its CRC64NVME, if it
+    has one."""
 
     key: str
     version: str | None
@@ -71,6 +72,10 @@ _STILL = " UNION ALL ".join(
     " AND blob IS ? AND manifest IS ?"
     for table in ("objects", "versions")
 )
+_ANNOTATION_STILL = (
+    "SELECT 1 FROM annotations WHERE service = ? AND key = ? AND sequence = ? AND name = ?"
+    " AND blob IS ?"
+)
 _PART_STILL = (
     "SELECT 1 FROM parts p JOIN uploads u ON u.id = p.upload"
     " WHERE p.upload = ? AND p.number = ? AND p.pieces = ? AND u.ended IS NULL"
@@ -84,6 +89,8 @@ def _items(space: Space, service: int, *, versioned: bool) -> Iterator[Item]:
     if versioned:
         for row in _pages(space, _versions(service)):
             yield _item(service, row, versioned=True)
+    for row in _pages(space, _annotations(service)):
+        yield _annotation(service, row, versioned=versioned)
     for key, upload in _pages(space, _uploads(service)):
         for number, packed, size in _pages(space, _parts(upload)):
             name = f"Part {number} of the upload {upload}: "
@@ -104,12 +111,23 @@ def _item(service: int, row: Any, *, versioned: bool) -> Item:
     return Item(key, shown, "", size, pieces, _STILL, still, _sum(detail))
 
 
-def _sum(detail: str) -> str:
-    """ "" as well where the row is damaged: reading the object says so."""
-    if f'"{_SUM}":' not in detail:
+def _annotation(service: int, row: Any, *, versioned: bool) -> Item:
+    key, sequence, name, size, blob, checksums, version = row
+    pieces = [] if blob is None else [Piece(blob, 0, size)]
+    shown = version if versioned or version != NULL_VERSION else None
+    still = (service, key, sequence, name, blob)
+    said = f"Its annotation {name}: "
+    return Item(key, shown, said, size, pieces, _ANNOTATION_STILL, still, _sum(checksums))
+
+
+def _sum(text: str) -> str:
+    """Of a `detail`, or of checksums alone. "" as well where the row is damaged: reading the
+    object says so."""
+    if f'"{_SUM}":' not in text:
         return ""
     try:
-        return str(json.loads(detail)["c"][_SUM])
+        found = json.loads(text)
+        return str(found.get("c", found)[_SUM])
     except (ValueError, LookupError, TypeError):
         return ""
 
@@ -157,6 +175,23 @@ def _versions(service: int) -> Query:
         return [(same, (service, last[0], last[1])), (beyond, (service, last[0]))]
 
     return following
+
+
+def _annotations(service: int) -> Query:
+    version = " UNION ALL ".join(
+        f"SELECT version FROM {table} o"
+        " WHERE o.service = a.service AND o.key = a.key AND o.sequence = a.sequence"
+        for table in ("objects", "versions")
+    )
+    sql = (
+        f"SELECT a.key, a.sequence, a.name, a.size, a.blob, a.checksums, ({version} LIMIT 1)"
+        " FROM annotations a WHERE a.service = ?"
+    )
+    order = "ORDER BY a.key, a.sequence, a.name"
+    behind = f"{sql} AND (a.key, a.sequence, a.name) > (?, ?, ?) {order}"
+    return lambda last: (
+        [(f"{sql} {order}", (service,))] if last is None else [(behind, (service, *last[:3]))]
+    )
 
 
 def _uploads(service: int) -> Query:

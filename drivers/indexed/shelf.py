@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
+from drivers.indexed import annotation_rows
 from drivers.indexed.batch import Transaction
 from drivers.indexed.records import (
     COLUMNS,
@@ -53,7 +54,7 @@ _INSERT_VERSION = (
 class Draft(NamedTuple):
     """A new current object, but for what the commit decides (sequence and version).
 
-    What `options` say and has no column is in `detail`.
+    What `options` say and has no column is in `detail`. `annotations`: what it is made with.
     """
 
     key: str
@@ -62,6 +63,7 @@ class Draft(NamedTuple):
     options: Put
     detail: str
     content: ContentMaker
+    annotations: annotation_rows.Payloads | None = None
 
 
 class Shelf:
@@ -105,28 +107,37 @@ class Shelf:
         sequence = ledger.next()
         version = new_version(sequence) if ledger.versioning == "on" else NULL_VERSION
         replaced = before if self._replaces(before, version) else None
-        # Before room is made: it may share, or overwrite, what is replaced.
+        # Before room is made: they may share, or overwrite, what is replaced.
         content = draft.content(txn, replaced)
+        brought = None if draft.annotations is None else draft.annotations(txn)
         if not content.overwrote:
             self._make_room(draft.key, before, version)
         elif before is not None:
-            ledger.remove(before.size)
+            self._uncount(before)
         ledger.add(draft.size)
         row = Row(
             self.service, draft.key, sequence, version, draft.size, draft.etag, self.time,
             options.content_type, options.storage_class, options.owner,
             content.blob, content.manifest, draft.detail,
         )  # fmt: skip
+        if brought:
+            row = self._annotated(row, brought)
         txn.execute(_INSERT_OBJECT, row)
         self._log("put", row, options.cause)
         return row
+
+    def _annotated(self, row: Row, brought: list[annotation_rows.Payload]) -> Row:
+        for one in brought:
+            annotation_rows.write(self.txn, row, one, self.time)
+            self.ledger.resize(one.size)
+        return row._replace(detail=annotation_rows.with_count(row.detail, len(brought)))
 
     def _replaces(self, before: Row | None, version: str) -> bool:
         """Whether a new object of that version takes the place of the current one, whose
         bytes nothing needs then. Raises `Protected`."""
         if before is None or not version == before.version == NULL_VERSION:
             return False
-        self._require_unprotected(before, bypass=False)
+        self.require_unprotected(before, bypass=False)
         return True
 
     def _make_room(self, key: str, before: Row | None, version: str) -> None:
@@ -147,7 +158,7 @@ class Shelf:
 
     def _replace(self, row: Row) -> None:
         """Let go of the current object's bytes; its row is overwritten or deleted next."""
-        self._require_unprotected(row, bypass=False)
+        self.require_unprotected(row, bypass=False)
         self._forget(row)
 
     def _clear(self, key: str) -> None:
@@ -159,7 +170,7 @@ class Shelf:
             self._drop_version(*found)
 
     def _drop_version(self, row: Row, marker: bool) -> None:
-        self._require_unprotected(row, bypass=False)
+        self.require_unprotected(row, bypass=False)
         self.txn.execute(
             "DELETE FROM versions WHERE service = ? AND key = ? AND sequence = ?",
             (self.service, row.key, row.sequence),
@@ -168,8 +179,14 @@ class Shelf:
             self._forget(row)
 
     def _forget(self, row: Row) -> None:
-        self.ledger.remove(row.size)
+        self._uncount(row)
         release(self.txn, row, self.due)
+
+    def _uncount(self, row: Row) -> None:
+        """It goes, and its annotations go with it."""
+        self.ledger.remove(row.size)
+        if annotation_rows.MARK in row.detail:
+            self.ledger.resize(-annotation_rows.forget(self.txn, row, self.due))
 
     # delete
 
@@ -233,7 +250,7 @@ class Shelf:
     def _check_purge(self, row: Row, options: Delete) -> None:
         if options.conditions is not None:
             self._check(row.key, row, options.conditions)
-        self._require_unprotected(row, bypass=options.bypass)
+        self.require_unprotected(row, bypass=options.bypass)
 
     def _purged(self, row: Row, cause: str, *, marker: bool, promote: bool) -> Deleted:
         if promote:
@@ -274,9 +291,7 @@ class Shelf:
         if attributes is not None:
             merged = {**detail_of(row).get("a", {}), **attributes}
             changes["a"] = {name: value for name, value in merged.items() if value is not None}
-        return self._update(
-            row, change_detail(row.detail, **changes), _relabelled(tags, attributes)
-        )
+        return self.update(row, change_detail(row.detail, **changes), _relabelled(tags, attributes))
 
     def set_retention(
         self,
@@ -290,14 +305,15 @@ class Shelf:
     ) -> ObjectInfo:
         row = find(self.txn, self.service, key, version)
         kept = changed(protection_of(row), mode, until, event, self.time, bypass=bypass, key=key)
-        return self._update(row, change_protection(row.detail, kept), "retention")
+        return self.update(row, change_protection(row.detail, kept), "retention")
 
     def set_hold(self, key: str, version: str | None, hold: bool) -> ObjectInfo:
         row = find(self.txn, self.service, key, version)
         kept = replace(protection_of(row), hold=hold)
-        return self._update(row, change_protection(row.detail, kept), "hold")
+        return self.update(row, change_protection(row.detail, kept), "hold")
 
-    def _update(self, row: Row, detail: str, cause: str) -> ObjectInfo:
+    def update(self, row: Row, detail: str, cause: str) -> ObjectInfo:
+        """Give a version another `detail`; the change feed has the `cause`."""
         updated = row._replace(detail=detail)
         for table in ("objects", "versions"):
             self.txn.execute(
@@ -308,7 +324,7 @@ class Shelf:
         self._log("update", updated, cause)
         return info_of(updated, versioned=self.ledger.versioned)
 
-    def _require_unprotected(self, row: Row, *, bypass: bool) -> None:
+    def require_unprotected(self, row: Row, *, bypass: bool) -> None:
         protection = protection_of(row)
         if protection.hold or protection.retains(self.time, bypass=bypass):
             raise Protected(key=row.key)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
+from drivers.indexed.annotating import AnnotatingView
+from drivers.indexed.annotation_rows import shared
 from drivers.indexed.batch import Room
 from drivers.indexed.buckets import BucketsView
 from drivers.indexed.multipart import MultipartView
@@ -41,7 +44,7 @@ _FEW = 20
 """Removals in one commit where there is hardly any room for it."""
 
 
-class IndexedStore(MultipartView, BucketsView, Writable, Copies, Labels, Protects):
+class IndexedStore(MultipartView, AnnotatingView, BucketsView, Writable, Copies, Labels, Protects):
     def find(self, capability: type[C]) -> C | None:
         if (capability is Buckets) == bool(self.service):
             return None
@@ -143,6 +146,9 @@ class IndexedStore(MultipartView, BucketsView, Writable, Copies, Labels, Protect
                 raise Conflict(key=source_key)  # another object than it was just now
             detail = pack_detail(replace(options, checksum_type=info.checksum_type), checksums)
             draft = Draft(key, row.size, row.etag, options, detail, sharing(row))
+            if options.annotations:
+                brought = partial(shared, row=row, brought=options.annotations)
+                draft = draft._replace(annotations=brought)
             put = shelf.put(draft, options.conditions)
             return info_of(put, versioned=shelf.ledger.versioned)
 

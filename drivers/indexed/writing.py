@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
+from drivers.indexed.annotation_rows import Payload, Payloads, pack_checksums
 from drivers.indexed.batch import Room, Transaction, Uncertain
 from drivers.indexed.blobs import Blob, Blobs
 from drivers.indexed.blocks import Crcs, encrypted
 from drivers.indexed.cipher import BLOCK, Sealing
 from drivers.indexed.records import new_info, pack_detail
-from drivers.indexed.rows import new_content
+from drivers.indexed.rows import add_blob, new_content
 from drivers.indexed.shelf import Draft, Shelf
 from drivers.indexed.space import Space
-from gateway.storage import NOTHING, Encryption, Intake, ObjectInfo, Put, Readable
+from gateway.storage import (
+    NOTHING,
+    BytesBody,
+    Encryption,
+    Intake,
+    InvalidRequest,
+    ObjectInfo,
+    Put,
+    Readable,
+)
 
 T = TypeVar("T")
 
@@ -39,6 +49,19 @@ class Writer:
         intake = Intake.of(source, options, hashers, keeps=True)
         blob = self._store(intake, crcs, encryption, inline=inline)
         return Stored(intake, blob, self._space.blobs, etag_of(intake, encryption))
+
+    @contextmanager
+    def annotations(self, options: Put) -> Iterator[Payloads]:
+        """Those that an object is made with, stored one by one as it will be itself. When the
+        block fails, see `Stored`."""
+        encryption = annotation_encryption(options.encryption)
+        with ExitStack() as opened:
+            made: list[tuple[str, Stored]] = []
+            for one, read in options.annotations:
+                body, put = BytesBody(read()), Put(size=one.size, checksums=one.checksums)
+                stored = opened.enter_context(self.stored(body, put, encryption))
+                made.append((one.name, stored))
+            yield lambda txn: [stored.payload(txn, name) for name, stored in made]
 
     def _store(
         self, intake: Intake, crcs: Crcs | None, encryption: Encryption | None, *, inline: bool
@@ -78,6 +101,14 @@ def etag_of(intake: Intake, encryption: Encryption | None) -> str:
     return secrets.token_hex(16)
 
 
+def annotation_encryption(used: Encryption | None) -> Encryption | None:
+    """That of the annotations of an object with that encryption. The customer's key would have
+    to come with each of their requests, which has no place for it."""
+    if used is not None and used.kind == "customer":
+        raise InvalidRequest("Objects encrypted with a customer's key cannot have annotations.")
+    return used
+
+
 class Stored:
     """A body that is stored (`blob` is None when it is empty), while an object is made of it.
 
@@ -106,6 +137,12 @@ class Stored:
         detail = pack_detail(options, intake.checksums)
         content = partial(new_content, self.blob)
         return Draft(key, intake.size, self.etag, options, detail, content)
+
+    def payload(self, txn: Transaction, name: str) -> Payload:
+        """The annotation that is made of it."""
+        blob = None if self.blob is None else add_blob(txn, self.blob)
+        checksums = pack_checksums(self.intake.checksums)
+        return Payload(name, self.intake.size, self.etag, checksums, blob)
 
 
 class WritingView:
@@ -147,4 +184,8 @@ class WritingView:
                 versioned = shelf.ledger.versioned
                 return new_info(row, options, stored.intake.checksums, versioned=versioned)
 
-            return self.change(operation)
+            if not options.annotations:
+                return self.change(operation)
+            with self.writer.annotations(options) as annotations:
+                draft = draft._replace(annotations=annotations)
+                return self.change(operation)

@@ -75,6 +75,7 @@ class Identification:
 
 
 _LACKING: Mapping[str, str] = {
+    "Annotates": "keeps no annotations",
     "Buckets": "has no buckets in it",
     "Changes": "has no feed of its changes",
     "Forwards": "has no origin to pass requests on to",

@@ -14,6 +14,11 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from gateway.storage import (
+    Annotate,
+    Annotated,
+    Annotates,
+    AnnotationPage,
+    AnnotationQuery,
     ChangePage,
     Changes,
     Complete,
@@ -33,6 +38,7 @@ from gateway.storage import (
     NotModified,
     ObjectInfo,
     Opened,
+    OpenedAnnotation,
     Part,
     PartRef,
     Presigns,
@@ -65,6 +71,7 @@ class Below(
     Multipart,
     Versions,
     Labels,
+    Annotates,
     Protects,
     Changes,
     Presigns,
@@ -218,6 +225,29 @@ class Below(
                     conditions=conditions,
                 )
             )
+
+    def put_annotation(
+        self, key: str, name: str, data: bytes, options: Annotate = Annotate()
+    ) -> Annotated:
+        with self._named():
+            annotates = self._to(Annotates)
+            made, info = annotates.put_annotation(self._there(key), name, data, options)
+        return Annotated(made, self._info(info))
+
+    def annotation(self, key: str, name: str, version: str | None = None) -> OpenedAnnotation:
+        with self._named():
+            opened = self._to(Annotates).annotation(self._there(key), name, version)
+        return opened._replace(object=self._info(opened.object))
+
+    def annotations(self, key: str, query: AnnotationQuery = AnnotationQuery()) -> AnnotationPage:
+        with self._named():
+            page = self._to(Annotates).annotations(self._there(key), query)
+        return replace(page, object=self._info(page.object))
+
+    def delete_annotation(self, key: str, name: str, options: Delete = Delete()) -> ObjectInfo:
+        with self._named():
+            annotates = self._to(Annotates)
+            return self._info(annotates.delete_annotation(self._there(key), name, options))
 
     @property
     def always_protects(self) -> bool:

@@ -4,6 +4,15 @@ Start with `store.Store`, then `capabilities`, `objects`, `types` and `errors`; 
 need no more than what is exported here.
 """
 
+from gateway.storage.annotations import (
+    Annotate,
+    Annotated,
+    Annotation,
+    AnnotationPage,
+    AnnotationQuery,
+    Brought,
+    OpenedAnnotation,
+)
 from gateway.storage.bodies import (
     PIECE,
     BytesBody,
@@ -14,6 +23,7 @@ from gateway.storage.bodies import (
 )
 from gateway.storage.capabilities import (
     CAPABILITIES,
+    Annotates,
     Buckets,
     Changes,
     Copies,
@@ -48,6 +58,7 @@ from gateway.storage.errors import (
     InvalidRange,
     InvalidRequest,
     MethodNotAllowed,
+    NoSuchAnnotation,
     NoSuchEncryptionKey,
     NoSuchKey,
     NoSuchStore,
@@ -64,6 +75,7 @@ from gateway.storage.errors import (
     StorageError,
     TimedOut,
     TooLarge,
+    TooManyAnnotations,
     Unauthorized,
     Unavailable,
     Unsupported,
@@ -134,9 +146,16 @@ __all__ = [
     "NULL_VERSION",
     "PIECE",
     "AlreadyExists",
+    "Annotate",
+    "Annotated",
+    "Annotates",
+    "Annotation",
+    "AnnotationPage",
+    "AnnotationQuery",
     "Archived",
     "BadDigest",
     "BadKey",
+    "Brought",
     "BucketInfo",
     "Buckets",
     "Busy",
@@ -187,6 +206,7 @@ __all__ = [
     "NoFollowers",
     "NoJobs",
     "NoKeyService",
+    "NoSuchAnnotation",
     "NoSuchEncryptionKey",
     "NoSuchKey",
     "NoSuchStore",
@@ -197,6 +217,7 @@ __all__ = [
     "NotModified",
     "ObjectInfo",
     "Opened",
+    "OpenedAnnotation",
     "OriginAnswer",
     "OriginDenied",
     "OriginFailed",
@@ -230,6 +251,7 @@ __all__ = [
     "Threads",
     "TimedOut",
     "TooLarge",
+    "TooManyAnnotations",
     "Unauthorized",
     "Unavailable",
     "Unsupported",

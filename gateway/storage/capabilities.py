@@ -13,9 +13,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gateway.storage.bodies import Readable
+from gateway.storage.annotations import (
+    Annotate,
+    Annotated,
+    Annotation,
+    AnnotationPage,
+    AnnotationQuery,
+    Brought,
+    OpenedAnnotation,
+)
+from gateway.storage.bodies import Readable, pieces
 from gateway.storage.conditions import Conditions
-from gateway.storage.errors import StorageError
+from gateway.storage.errors import Conflict, NotFound, StorageError
 from gateway.storage.objects import EventHold, ObjectInfo, Part, RetentionMode
 from gateway.storage.paging import (
     ListPage,
@@ -219,6 +228,65 @@ class Labels(ABC):
         They come with attributes only."""
 
 
+class Annotates(ABC):
+    """Keeps annotations with its versions (see `annotations`). An object is read, listed and
+    deleted as if it had none; whatever removes or replaces its version removes them. A `put` or
+    a `copy` makes an object with those of `Put.annotations`, which nobody gives a store that is
+    not this. They are encrypted as their object is; what is encrypted under a customer's key
+    has none (`InvalidRequest`)."""
+
+    @abstractmethod
+    def put_annotation(
+        self, key: str, name: str, data: bytes, options: Annotate = Annotate()
+    ) -> Annotated:
+        """Keep `data`, of `annotations.LARGEST` bytes at most, under that name with a version
+        that is there, in place of what it has under it; atomic, also for readers. Raises
+        `NoSuchKey`, `NoSuchVersion`, `MethodNotAllowed`, what conditions raise,
+        `TooManyAnnotations`, and `Protected` where one that is there was to be replaced."""
+
+    @abstractmethod
+    def annotation(self, key: str, name: str, version: str | None = None) -> OpenedAnnotation:
+        """Open one for reading. Raises `NoSuchAnnotation` as well."""
+
+    @abstractmethod
+    def annotations(self, key: str, query: AnnotationQuery = AnnotationQuery()) -> AnnotationPage:
+        """What a version has."""
+
+    @abstractmethod
+    def delete_annotation(self, key: str, name: str, options: Delete = Delete()) -> ObjectInfo:
+        """Remove one for good from a version that is there. What is not there is no error.
+        Raises `Protected` as a delete of that version does."""
+
+    def brought(self, key: str, version: str | None = None) -> tuple[Brought, ...]:
+        """All that a version has, for an object that is to be made with them."""
+        found: list[Brought] = []
+        query = AnnotationQuery(version=version)
+        while True:
+            page = self.annotations(key, query)
+            found += [Brought(one, self._payload(key, version, one)) for one in page.annotations]
+            if page.next is None:
+                return tuple(found)
+            query = replace(query, after=page.next)
+
+    def _payload(self, key: str, version: str | None, seen: Annotation) -> Callable[[], bytes]:
+        def read() -> bytes:
+            try:
+                opened = self.annotation(key, seen.name, version)
+            except NotFound:
+                raise Conflict(_CHANGED, key=key) from None
+            try:
+                if opened.annotation != seen:
+                    raise Conflict(_CHANGED, key=key)
+                return b"".join(pieces(opened.body))
+            finally:
+                opened.body.close()
+
+        return read
+
+
+_CHANGED = "The annotations of the source were changed at the same time; try again."
+
+
 class Protects(ABC):
     @property
     def always_protects(self) -> bool:
@@ -345,6 +413,7 @@ CAPABILITIES: tuple[type, ...] = (
     Multipart,
     Versions,
     Labels,
+    Annotates,
     Protects,
     Changes,
     Presigns,

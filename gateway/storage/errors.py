@@ -5,7 +5,8 @@
     │   ├── NoSuchStore          the bucket or service is not there
     │   ├── NoSuchKey            .delete_marker: version of the marker that hides it
     │   ├── NoSuchVersion
-    │   └── NoSuchUpload
+    │   ├── NoSuchUpload
+    │   └── NoSuchAnnotation     .name
     ├── AlreadyExists
     ├── NotEmpty
     ├── NotModified              .info
@@ -19,6 +20,7 @@
     │   ├── BadDigest            .algorithm .declared .computed .kept
     │   ├── IncompleteBody       .expected .received
     │   ├── TooLarge             .limit .size
+    │   ├── TooManyAnnotations   .limit
     │   ├── InvalidPart          .number
     │   │   └── PartTooSmall     .size .minimum
     │   ├── InvalidPartOrder
@@ -99,6 +101,14 @@ class NoSuchUpload(NotFound):
     def __init__(self, message: str = "", *, key: str | None = None, upload: str = "") -> None:
         super().__init__(message, key=key)
         self.upload = upload
+
+
+class NoSuchAnnotation(NotFound):
+    message = "The version has no annotation of that name."
+
+    def __init__(self, message: str = "", *, key: str | None = None, name: str = "") -> None:
+        super().__init__(message, key=key)
+        self.name = name
 
 
 class AlreadyExists(StorageError):
@@ -193,6 +203,12 @@ class TooLarge(InvalidRequest):
     ) -> None:
         super().__init__(message or f"More than the {limit} bytes that are allowed.", key=key)
         self.limit, self.size = limit, size
+
+
+class TooManyAnnotations(InvalidRequest):
+    def __init__(self, *, limit: int, key: str | None = None) -> None:
+        super().__init__(f"The version has {limit} annotations, and may have no more.", key=key)
+        self.limit = limit
 
 
 class InvalidPart(InvalidRequest):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, TypeVar
 
+from gateway.storage.annotations import Brought
 from gateway.storage.bodies import Readable
 from gateway.storage.conditions import Conditions
 from gateway.storage.objects import (
@@ -63,7 +64,8 @@ class Put(Properties):
     another store). `checksums` are checked and kept with the object, `digests`
     only checked (Content-MD5, a signed payload hash). The `tags` of a copy may be
     those of an `ObjectInfo`, which are fetched when somebody looks: see `settled`.
-    `cause` is for the change feed: a word of the mode's for what it does.
+    `cause` is for the change feed: a word of the mode's for what it does. `annotations` are
+    for a store that `Annotates` only.
     """
 
     size: int | None = None
@@ -72,6 +74,7 @@ class Put(Properties):
     digests: Mapping[str, str] = NOTHING
     conditions: Conditions | None = None
     cause: str = ""
+    annotations: tuple[Brought, ...] = ()
 
 
 S = TypeVar("S", ObjectInfo, Put)
@@ -202,7 +205,8 @@ class Change(NamedTuple):
     content_type: str
     cause: str = ""
     """As the `Put` or the `Delete` said; of an update what it was: "tags", "no tags" (none are
-    left), "attributes" and the names of those, "retention", "hold". "" where nobody said."""
+    left), "attributes" and the names of those, "retention", "hold", "annotation" or
+    "no annotation" (it is gone) and its name. "" where nobody said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +225,7 @@ class Stats:
     objects: int
     """Versions count, delete markers do not."""
     bytes: int
+    """Those of annotations count."""
 
 
 PurgeKind = Literal["all", "prefix", "key", "tag"]
@@ -261,7 +266,7 @@ class Scrubbed(NamedTuple):
     bytes: int = 0
     """Read since the step before."""
     objects: int = 0
-    """1 when this step ends an object, a version, or a part of an upload."""
+    """1 when this step ends an object, a version, an annotation, or a part of an upload."""
     damage: Damage | None = None
 
 

@@ -19,7 +19,17 @@ from gateway.testing.conformance import (
 )
 
 NEVER = frozenset(
-    {"Versions", "Copies", "Multipart", "Protects", "Changes", "Measures", "Scrubs", "Buckets"}
+    {
+        "Versions",
+        "Annotates",
+        "Copies",
+        "Multipart",
+        "Protects",
+        "Changes",
+        "Measures",
+        "Scrubs",
+        "Buckets",
+    }
     | {"protection", "encryption"}
 )
 PLAIN = NEVER | {

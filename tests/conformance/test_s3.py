@@ -37,7 +37,7 @@ class TestS3(StoreConformance):
     tells_existed = exact_times = False
     forgets = frozenset({"owner"})
     lacks = frozenset(
-        {"Changes", "Measures", "Buckets", "Protects", "Scrubs"}
+        {"Annotates", "Changes", "Measures", "Buckets", "Protects", "Scrubs"}
         | {"attributes", "headers", "tags", "checksums", "conditions", "protection"}
         | {"multipart options"}
     )

@@ -94,7 +94,7 @@ class Staged(Service):
 class TestService(StoreConformance):
     durable = processes = flat_memory = keeps_parts = False
     lacks = frozenset(
-        {"Versions", "Labels", "Protects", "Changes", "Measures", "Scrubs"}
+        {"Versions", "Labels", "Annotates", "Protects", "Changes", "Measures", "Scrubs"}
         | {"Buckets", "protection", "encryption"}
     )
 

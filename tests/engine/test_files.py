@@ -18,6 +18,8 @@ from drivers.indexed.space import FileSpace
 from drivers.indexed.upkeep import remove_due, remove_orphans
 from drivers.local import Local
 from gateway.storage import (
+    Annotate,
+    AnnotationQuery,
     BytesBody,
     Context,
     Corrupt,
@@ -33,6 +35,7 @@ from gateway.storage import (
     Put,
     Range,
     Secret,
+    Stats,
     StorageError,
     Unavailable,
     pieces,
@@ -421,6 +424,7 @@ def test_an_index_without_that_number_gets_it(tmp_path: Path) -> None:
         local.put_part("k", upload, 1, BytesBody(b"x" * size), Put(size=size))
     local.space.write(lambda txn: txn.execute("ALTER TABLE services DROP COLUMN waiting"))
     local.space.write(lambda txn: txn.execute("ALTER TABLE changes DROP COLUMN cause"))
+    local.space.write(lambda txn: txn.execute("DROP TABLE annotations"))
     local.space.write(lambda txn: txn.execute("UPDATE meta SET value = '2'"))
     local.close()
     local = Local(keep_versions="off")
@@ -429,6 +433,45 @@ def test_an_index_without_that_number_gets_it(tmp_path: Path) -> None:
     local.put("k", BytesBody(b"x"), Put(size=1, cause="why"))
     assert [one.cause for one in local.changes().changes] == ["why"]
     local.close()
+
+
+def test_an_index_without_annotations_takes_them(tmp_path: Path) -> None:
+    local = Local(keep_versions="forever")
+    local.open(Context(sid="bucket", folder=tmp_path))
+    put(local, "k")
+    version = local.stat("k").version
+    put(local, "k", b"newer")
+    local.space.write(lambda txn: txn.execute("DROP TABLE annotations"))
+    local.space.write(lambda txn: txn.execute("UPDATE meta SET value = '4'"))
+    local.close()
+    local = Local(keep_versions="forever")
+    local.open(Context(sid="bucket", folder=tmp_path))
+    for of in (None, version):
+        assert local.annotations("k", AnnotationQuery(version=of)).annotations == ()
+    local.put_annotation("k", "a", b"x" * 100_000, Annotate(version=version))
+    local.delete("k", Delete(version=version))
+    assert local.stats().bytes == len(b"newer")
+    local.close()
+
+
+def test_what_a_quota_refuses_of_an_annotation_leaves_nothing(tmp_path: Path) -> None:
+    local = Local(keep_versions="off", quota=200_000)
+    local.open(Context(sid="bucket", folder=tmp_path))
+    put(local, "k", b"x")
+    local.put_annotation("k", "a", b"x" * 150_000)
+    for name in ("a", "b"):
+        with pytest.raises(Full):
+            local.put_annotation("k", name, b"x" * 250_000)
+    assert len(files(tmp_path)) == 1
+    with pytest.raises(Full):
+        put(local, "other", b"x" * 50_000)
+    local.delete_annotation("k", "a")
+    put(local, "other", b"x" * 150_000)
+    local.delete("k")
+    local.delete("other")
+    assert local.stats() == Stats(objects=0, bytes=0)
+    local.close()
+    assert files(tmp_path) == []
 
 
 def test_a_part_costs_the_same_however_many_wait(tmp_path: Path) -> None:

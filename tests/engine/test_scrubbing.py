@@ -131,6 +131,33 @@ def test_versions_are_named(tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.parametrize("size", [1000, 300_000])
+def test_a_damaged_annotation_is_named_with_its_object(tmp_path: Path, size: int) -> None:
+    store = Local()
+    store.open(Context(sid="bucket", folder=tmp_path))
+    first = put(store, "k", b"one")
+    marked = os.urandom(size)
+    store.put_annotation("k", "harmed", marked)
+    put(store, "k", b"two")
+    store.put_annotation("k", "fine", BIG)
+    assert found(store) == []
+    with store.space.reading() as connection:
+        rows = connection.execute(
+            "SELECT b.id, b.name FROM annotations a JOIN blobs b ON b.id = a.blob"
+            " WHERE a.name = 'harmed'"
+        ).fetchall()
+    ((blob, name),) = rows
+    if name:
+        flip(store.space.files.path(name), 5)  # type: ignore[attr-defined]  # of files
+    else:
+        sql = "UPDATE blobs SET data = zeroblob(1000) WHERE id = ?"
+        store.space.write(lambda txn: txn.execute(sql, (blob,)))
+    (damage,) = found(store)
+    assert (damage.key, damage.version) == ("k", first)
+    assert damage.message.startswith("Its annotation harmed: ")
+    store.close()
+
+
 def test_all_objects_that_share_a_damaged_blob_are_named_and_it_is_read_once(
     store: Local, tmp_path: Path
 ) -> None:

@@ -163,6 +163,18 @@ TABLE: Mapping[str, tuple[int, str]] = {
         "The specified multipart upload does not exist. The upload ID may be invalid, or the"
         " upload may have been aborted or completed.",
     ),
+    "NoSuchAnnotation": (404, "The specified annotation does not exist on this object."),
+    "AnnotationNameTooLong": (400, "The annotation name exceeds 512 bytes."),
+    "AnnotationLimitExceeded": (
+        400,
+        "The request would exceed the maximum number of annotations allowed per object.",
+    ),
+    "InvalidAnnotationName": (400, "The annotation name you provided is invalid."),
+    "InvalidPrefix": (400, "The annotation prefix you provided is invalid."),
+    "UnsupportedMediaType": (
+        415,
+        "The annotation payload is not valid UTF-8 encoded text.",
+    ),
     "NoSuchTagSet": (404, "The TagSet does not exist"),
     "NoSuchBucketPolicy": (404, "The bucket policy does not exist"),
     "NoSuchCORSConfiguration": (404, "The CORS configuration does not exist"),

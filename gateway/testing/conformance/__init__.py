@@ -10,6 +10,7 @@ single classes, one for each capability. See `under_test.DriverUnderTest` for wh
 else can be said of a driver.
 """
 
+from gateway.testing.conformance.annotations import AnnotationsConformance
 from gateway.testing.conformance.bench import Bench
 from gateway.testing.conformance.buckets import BucketsConformance, IsolationConformance
 from gateway.testing.conformance.changes import ChangesConformance
@@ -37,6 +38,7 @@ from gateway.testing.conformance.versions import VersionsConformance
 from gateway.testing.conformance.writing import WritingConformance
 
 __all__ = [
+    "AnnotationsConformance",
     "Bench",
     "BucketsConformance",
     "ChangesConformance",
@@ -83,6 +85,7 @@ class StoreConformance(
     SuspendingConformance,
     HistoryConformance,
     LabelsConformance,
+    AnnotationsConformance,
     ProtectionConformance,
     ChangesConformance,
     MeasuresConformance,

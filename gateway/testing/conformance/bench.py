@@ -14,6 +14,7 @@ from typing import NoReturn, TypeVar
 import pytest
 
 from gateway.storage import (
+    Annotates,
     Buckets,
     BytesBody,
     Changes,
@@ -169,6 +170,10 @@ class Bench:
     @property
     def labels(self) -> Labels:
         return self.need(Labels)
+
+    @property
+    def annotates(self) -> Annotates:
+        return self.need(Annotates)
 
     @property
     def protects(self) -> Protects:
