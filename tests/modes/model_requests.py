@@ -13,6 +13,7 @@ from functools import cache
 from itertools import count
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
+from xml.sax.saxutils import unescape
 
 import botocore.session
 from botocore.auth import S3SigV4Auth
@@ -22,6 +23,7 @@ from botocore.serialize import create_serializer
 
 from gateway.modes.s3 import S3Mode
 from gateway.services.runtime import Runtime
+from gateway.storage import NOTHING
 from tests.modes.s3_gateway import wrapped
 
 Params = dict[str, Any]
@@ -46,6 +48,10 @@ def members(operation: str) -> Mapping[str, Any]:
     return dict(shape.members) if shape else {}
 
 
+def of_object(operation: str) -> bool:
+    return "{Key+}" in model().operation_model(operation).http["requestUri"]
+
+
 @dataclass
 class Heard:
     status: int
@@ -54,7 +60,14 @@ class Heard:
 
     @property
     def code(self) -> str:
-        return self.body.partition("<Code>")[2].partition("</Code>")[0]
+        """Of a HEAD it is in a header."""
+        return self.element("Code") or self.headers.get("x-amz-error-code", "")
+
+    @property
+    def message(self) -> str:
+        return unescape(self.element("Message"), {"&quot;": '"'}) or self.headers.get(
+            "x-amz-error-message", ""
+        )
 
     def element(self, name: str) -> str:
         return self.body.partition(f"<{name}>")[2].partition(f"</{name}>")[0]
@@ -95,18 +108,26 @@ class Mode:
         return name
 
     def call(
-        self, operation: str, params: Params, headers: Mapping[str, str] | None = None
+        self,
+        operation: str,
+        params: Params,
+        headers: Mapping[str, str] = NOTHING,
+        query: Mapping[str, str] = NOTHING,
+        key: str = "main-key",
     ) -> Heard:
-        """`headers` replace those that the model makes of `params`."""
+        """`headers` and `query` replace what the model makes of `params`. `key` signs; "": none
+        does."""
         one = model().operation_model(operation)
         given = create_serializer("rest-xml", False).serialize_to_request(params, one)
         given.pop("host_prefix", None)  # other end points
         body = given["body"]
         data = body.encode() if isinstance(body, str) else body or b""
         given["body"] = data
+        given["query_string"] = {**given["query_string"], **query}
         prepare_request_dict(given, f"http://{_HOST}")
         request = create_request_object(given)
-        for name, text in (headers or {}).items():
+        for name, text in headers.items():
+            del request.headers[name]
             request.headers[name] = text
         trait = one.http_checksum or {}
         bare = not any(name.lower().startswith("x-amz-checksum-") for name in request.headers)
@@ -116,7 +137,8 @@ class Mode:
             request.headers["Content-MD5"] = b64encode(md5).decode()
         length = request.headers.get("Content-Length", str(len(data)))
         del request.headers["Content-Length"]
-        _Signer(data, self.gateway.settings.region).add_auth(request)
+        if key:
+            _Signer(data, self.gateway.settings.region, key).add_auth(request)
         return self._run(request, data, length)
 
     def _run(self, request: Any, data: bytes, length: str) -> Heard:
@@ -149,8 +171,8 @@ class Mode:
 
 
 class _Signer(S3SigV4Auth):  # type: ignore[misc]  # botocore has no types
-    def __init__(self, data: bytes, region: str) -> None:
-        super().__init__(Credentials("main-key", "secret of main-key"), "s3", region)
+    def __init__(self, data: bytes, region: str, key: str) -> None:
+        super().__init__(Credentials(key, f"secret of {key}"), "s3", region)
         self._hash = hashlib.sha256(data).hexdigest()
 
     def payload(self, request: Any) -> str:

@@ -143,6 +143,33 @@ def test_checksums_of_a_body_that_was_not_there_yet_are_left_alone(
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"x-amz-checksum-crc32": "NhCmhg==", "x-amz-sdk-checksum-algorithm": "CRC32"}, ""),
+        ({"x-amz-checksum-crc32": "NhCmhw=="}, "BadDigest"),
+        ({"x-amz-checksum-sha256": "AAAA"}, "InvalidRequest"),
+        ({"x-amz-checksum-next": "AAAAAA=="}, "InvalidRequest"),
+        ({"x-amz-sdk-checksum-algorithm": "perhaps"}, "InvalidRequest"),
+    ],
+)
+def test_checksums_of_what_will_be_sent_are_compared(
+    s3: Served, bucket: str, way: str, given: Headers, code: str
+) -> None:
+    answer = ask(s3, way, "PUT", f"/{bucket}/k", given, body=b"hello")
+    assert answer.status == (400 if code else 200)
+    assert not code or answer.code() == code
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_algorithm_of_an_upload_may_be_a_parameter(s3: Served, bucket: str, way: str) -> None:
+    named = {"x-amz-checksum-algorithm": "CRC32C", "x-amz-checksum-type": "FULL_OBJECT"}
+    answer = ask(s3, way, "POST", f"/{bucket}/k?uploads", named)
+    said = ("x-amz-checksum-algorithm", "x-amz-checksum-type")
+    assert [answer.headers.get(name) for name in said] == ["CRC32C", "FULL_OBJECT"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
     ("parameters", "headers"),
     [
         ({"x-amz-meta-a": "1"}, {"x-amz-meta-a": "2"}),

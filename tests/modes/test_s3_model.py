@@ -9,7 +9,7 @@ import pytest
 
 from gateway.modes.s3 import known_headers, model, operations
 from tests.modes import model_scenes
-from tests.modes.model_requests import Heard, Mode, Params, members
+from tests.modes.model_requests import Heard, Mode, Params, members, of_object
 from tests.modes.model_requests import model as of_aws
 from tests.modes.model_scenes import Scene
 from tests.modes.s3_gateway import small_gateway
@@ -31,10 +31,6 @@ def mode() -> Iterator[Mode]:
         yield Mode(gateway)
     finally:
         gateway.close()
-
-
-def _of_object(operation: str) -> bool:
-    return "{Key+}" in of_aws().operation_model(operation).http["requestUri"]
 
 
 def _rows(operation: str, kind: str) -> list[str]:
@@ -97,7 +93,7 @@ class Trial:
     """One operation: what it does as it stands, and with a member set."""
 
     def __init__(self, mode: Mode, operation: str) -> None:
-        self._mode, self._operation, self._of_object = mode, operation, _of_object(operation)
+        self._mode, self._operation, self._of_object = mode, operation, of_object(operation)
         self.plain = cache(self.done)
 
     def _scene(self, kind: str) -> Scene:
@@ -161,4 +157,10 @@ def test_a_header_that_nobody_knows_is_told_once_when_something_is_written(
         for _ in range(2):
             assert mode.call("PutObject", put, told).status == 200
         mode.call("GetObject", {"Bucket": bucket, "Key": "k"}, {"x-amz-read-thing": "1"})
-    assert [record.args for record in caplog.records] == [("x-amz-object-lock-next-thing",)]
+        mode.call("PutBucketAcl", {"Bucket": bucket, "ACL": "public-read-write"})
+        told = {"x-amz-unsigned-thing": "1", "x-amz-meta-a": "1"}
+        assert mode.call("PutObject", put, told, key="").status == 200
+        told = {"x-amz-checksum-next": "1"}
+        assert mode.call("PutObject", put, told, key="").code == "InvalidRequest"
+    names = ("x-amz-object-lock-next-thing", "x-amz-unsigned-thing")
+    assert [record.args for record in caplog.records] == [(name,) for name in names]

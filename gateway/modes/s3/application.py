@@ -17,7 +17,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gateway.modes import Gateway, WSGIApp
-from gateway.modes.s3 import bodies, cross_origin, diagnosis, errors, hoisted, sums
+from gateway.modes.s3 import (
+    bodies,
+    constraints,
+    cross_origin,
+    diagnosis,
+    errors,
+    hoisted,
+    known_headers,
+    sums,
+)
 from gateway.modes.s3.auth import Authenticated, SignedRequest, authenticate, check_head
 from gateway.modes.s3.delivery.access_logs import Logged
 from gateway.modes.s3.operations import FORM, NOT_HERE, SIGNED_ONLY, TABLE, Handler, Operation
@@ -85,8 +94,8 @@ class S3Application:
         record.key_id, record.account = found.identity.key, found.identity.account
         if not found.identity.account and operation.name in SIGNED_ONLY:
             raise S3Problem("AccessDenied", SIGNED_ONLY[operation.name])
-        if found.unknown and request.method not in _READING:
-            self._tell(found.unknown)
+        if request.method not in _READING:
+            self._tell(found.unknown if found.credential else known_headers.given(environ))
         if request.query and hoisted.fold(request):
             operation = find_operation(request)  # a header may choose it
             record.operation = operation.name
@@ -94,6 +103,7 @@ class S3Application:
                 self._tell(hoisted.unknown(request.query))
         request.action = operation.action
         try:
+            constraints.check(request, operation.name)
             return operation.handler(request)
         except NoSuchStore:
             bodies.check_signed(request)

@@ -66,6 +66,9 @@ _FOR_BUCKET_OWNER: Mapping[str, Permission] = {
     "bucket-owner-read": "read",
     "bucket-owner-full-control": "full",
 }
+CANNED = ("private", *_CANNED, *_OF_BUCKETS, *_FOR_BUCKET_OWNER)
+"""Their names. `log-delivery-write` is for buckets only."""
+
 _NAMED = re.compile(r'\s*(id|uri|emailAddress)\s*=\s*(?:"([^"]*)"|([^",\s]+))\s*', re.I)
 _KINDS = {"id": "id", "uri": "uri", "emailaddress": "emailAddress"}
 

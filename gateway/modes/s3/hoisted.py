@@ -5,8 +5,9 @@ URL. A signature covers the whole query, that in an Authorization header too, so
 stands there has the effect that it has as a header; where header and parameter differ,
 the request is refused, and so is a parameter that nothing signed.
 
-May surprise: checksums are left alone. Presigners that have no body yet compute them
-of an empty one (`x-amz-checksum-crc32=AAAAAA==`), and AWS does not look at them.
+May surprise: the checksum of an empty body is left alone, with the name of its algorithm:
+presigners that have no body yet write it (`x-amz-checksum-crc32=AAAAAA==`). Any other is a
+promise of what will be sent.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from gateway.common import sigv4
 from gateway.modes.s3 import known_headers
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
+from gateway.storage.checksums import CHECKSUMS, compute
 from gateway.web import request_head
 from gateway.web.http_fields import is_token
 
 _PREFIX = "x-amz-"
-_LEFT_ALONE = "x-amz-checksum-"
-_NEVER = frozenset({"x-amz-sdk-checksum-algorithm"})
-_ALWAYS = frozenset({"x-amz-checksum-mode"})
+_CHECKSUMS = {f"x-amz-checksum-{name.lower()}": name for name in CHECKSUMS}
+_NAMED = "x-amz-sdk-checksum-algorithm"
 
 _OF_SIGNATURE = {
     name.lower(): name
@@ -60,15 +61,21 @@ def fold(request: S3Request) -> bool:
                 raise _malformed(f"The parameter {spelled} is of no use here.")
             if name != "x-amz-content-sha256":
                 continue
-        if name in _ALWAYS or not (name in _NEVER or name.startswith(_LEFT_ALONE)):
+        if not _of_no_body(name, value):
             _add(request, name, value)
     return True
+
+
+def _of_no_body(name: str, value: str) -> bool:
+    if name == _NAMED:
+        return value.upper() in CHECKSUMS
+    return name in _CHECKSUMS and value == compute(_CHECKSUMS[name], b"")
 
 
 def unknown(query: Mapping[str, str]) -> tuple[str, ...]:
     """The parameters for headers that nobody has decided about (`known_headers`)."""
     names = {name.lower() for name in query} - _OF_SIGNATURE.keys()
-    return known_headers.unknown(one for one in sorted(names) if not one.startswith(_LEFT_ALONE))
+    return known_headers.unknown(sorted(names))
 
 
 def _signed(request: S3Request) -> bool:

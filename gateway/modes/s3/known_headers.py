@@ -4,7 +4,10 @@ those that sign, frame or accompany a request. Another one is told in the log (`
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gateway.web import request_head
 
 _OF_MODEL = """
 acl bucket-namespace bucket-object-lock-enabled bucket-object-lock-token
@@ -47,6 +50,12 @@ _BESIDE = frozenset(
     ]
 )
 _METADATA = "x-amz-meta-"
+_VARIABLE = "HTTP_X_AMZ_"
+
+
+def given(environ: Mapping[str, Any]) -> tuple[str, ...]:
+    """The `unknown` ones of a request that nobody has signed."""
+    return unknown(request_head.header_name(key) for key in environ if key.startswith(_VARIABLE))
 
 
 def unknown(names: Iterable[str]) -> tuple[str, ...]:

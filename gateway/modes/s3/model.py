@@ -40,6 +40,15 @@ def _members(
     return Members(frozenset(" ".join(obeyed).split()), refused or {}, ignored or {})
 
 
+def members(operation: str) -> frozenset[str]:
+    """All that the table says of an operation that is here; those of `EVERYWHERE`, too, though
+    few have all of them."""
+    found = frozenset[str]()
+    for one in (OPERATIONS[operation], EVERYWHERE):
+        found = found.union(one.obeyed, one.refused, one.ignored)
+    return found
+
+
 # members that many operations have
 
 EVERYWHERE = _members(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Unit = Literal["days", "years"]
 DAY = 86_400_000
 MODES: dict[str, RetentionMode] = {"GOVERNANCE": "governance", "COMPLIANCE": "compliance"}
-_LONGEST: dict[Unit, int] = {"days": 36_500, "years": 100}
+LONGEST: dict[Unit, int] = {"days": 36_500, "years": 100}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def _default(node: Element) -> DefaultRetention:
 
 def period_of(node: Element, what: str) -> Period | None:
     """Its `Days` or `Years`; None where it has neither."""
-    found = [(unit, wire.word_of(node, unit.title())) for unit in _LONGEST if _has(node, unit)]
+    found = [(unit, wire.word_of(node, unit.title())) for unit in LONGEST if _has(node, unit)]
     if len(found) > 1 or any(wire.integer(text) is None for _, text in found):
         raise S3Problem("MalformedXML")
     return next((period(text, unit, what, unit.title()) for unit, text in found), None)
@@ -76,10 +76,14 @@ def _has(node: Element, unit: Unit) -> bool:
 
 def period(text: str, unit: Unit, what: str, name: str) -> Period:
     number = wire.integer(text)
-    if number is None or not 0 < number <= _LONGEST[unit]:
-        wrong = "too large." if number and number > 0 else "must be a positive integer value."
-        raise S3Problem("InvalidArgument", f"{what} {wrong}", ArgumentName=name, ArgumentValue=text)
+    if number is None or not 0 < number <= LONGEST[unit]:
+        raise period_refusal(text, what, name)
     return Period(number, unit)
+
+
+def period_refusal(text: str, what: str, name: str) -> S3Problem:
+    wrong = "too large." if (wire.integer(text) or 0) > 0 else "must be a positive integer value."
+    return S3Problem("InvalidArgument", f"{what} {wrong}", ArgumentName=name, ArgumentValue=text)
 
 
 def period_xml(found: Period | None) -> str:

@@ -23,11 +23,12 @@ from gateway.modes.s3.problems import S3Problem
 Ownership = Literal["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"]
 ENFORCED: Ownership = "BucketOwnerEnforced"
 PREFERRED: Ownership = "BucketOwnerPreferred"
+OWNERSHIPS: tuple[str, ...] = get_args(Ownership)
 
 
 def named(text: str) -> Ownership | None:
     """None for what is no ownership."""
-    return text if text in get_args(Ownership) else None  # type: ignore[return-value]  # it is one
+    return text if text in OWNERSHIPS else None  # type: ignore[return-value]  # it is one
 
 
 def check_list(grants: Sequence[Grant], owner: str) -> None:

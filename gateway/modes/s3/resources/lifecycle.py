@@ -32,10 +32,8 @@ def put_bucket_lifecycle_configuration(request: S3Request) -> Reply:
 
 def _refuse_smallest(text: str) -> None:
     """There are no transitions, so only what AWS has by default is as asked for."""
-    if text == "varies_by_storage_class":
-        raise S3Problem("NotImplemented", "Transitions are not implemented.")
     if text not in ("", _DEFAULT):
-        raise S3Problem("InvalidArgument", ArgumentName=_SMALLEST, ArgumentValue=text)
+        raise S3Problem("NotImplemented", "Transitions are not implemented.")
 
 
 def delete_bucket_lifecycle(request: S3Request) -> Reply:

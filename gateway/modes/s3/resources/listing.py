@@ -37,7 +37,7 @@ class _Writing:
     __slots__ = ("_owner", "encoding", "key", "people")
 
     def __init__(self, request: S3Request) -> None:
-        self.encoding = parameters.encoding(request)
+        self.encoding = request.param("encoding-type")
         self.key = encoder(self.encoding)
         self.people = documents.People(request.gateway.account)
         self._owner = request.access.service.owner if lists.disabled(request) else None
@@ -132,7 +132,7 @@ def list_objects_v2(request: S3Request) -> Reply:
     )
     writing, start = _Writing(request), request.param("start-after")
     after = behind_token(token) if token else start
-    owner = request.param("fetch-owner") == "true"
+    owner = request.param("fetch-owner").lower() == "true"
     page = _page(request, limit, after, brief=not owner)
     following = "" if page.next is None else token_of(page.next)
     return xml(

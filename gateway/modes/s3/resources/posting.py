@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from urllib.parse import quote_plus, urlsplit
 
 from gateway.common.xml import document, element
-from gateway.modes.s3 import bodies, causes, replies, sums
+from gateway.modes.s3 import bodies, causes, constraints, replies, sums
 from gateway.modes.s3.bodies import Body
 from gateway.modes.s3.forms import fields, policy, signature
 from gateway.modes.s3.forms.fields import Submission
@@ -39,6 +39,7 @@ def post_object(request: S3Request) -> Reply:
     _is_of(request, given["key"])
     fields.fold(request, given)
     request.require()
+    constraints.check(request, "PutObject")
     sizes = [(0, min(bodies.LARGEST_PUT, gateway.settings.max_body))]
     if "policy" in given:
         allowed = policy.parse(given["policy"])
