@@ -409,6 +409,28 @@ def test_an_event_hold_that_the_store_cannot_keep_is_no_default(
     call(**given, ObjectLockConfiguration=lock())
 
 
+def test_policies_see_what_a_document_says_and_not_a_header_beside_it(
+    s3: Served, locked: str
+) -> None:
+    put(s3, locked)
+    about = {"Principal": "*", "Resource": f"arn:aws:s3:::{locked}/*", "Effect": "Allow"}
+    only = {"StringEquals": {"s3:object-lock-mode": "GOVERNANCE"}}
+    statement = {**about, "Action": "s3:PutObjectRetention", "Condition": only}
+    s3.client().put_bucket_policy(Bucket=locked, Policy=json.dumps({"Statement": statement}))
+    until = datetime.now(UTC) + timedelta(days=1)
+    mode = f"<Mode>GOVERNANCE</Mode><RetainUntilDate>{until.isoformat()}</RetainUntilDate>"
+
+    def retains(inside: str) -> int:
+        body = f"<Retention>{inside}</Retention>".encode()
+        md5 = b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+        said = {"content-md5": md5, "x-amz-object-lock-mode": "GOVERNANCE"}
+        path = f"/{locked}/k?retention"
+        return s3.raw("PUT", path, key="other-key", headers=said, body=body).status
+
+    assert retains("") == 403
+    assert retains(mode) == 200
+
+
 def test_policies_see_event_holds(s3: Served, locked: str) -> None:
     client, other = s3.client(), s3.client("other-key")
     given = {"Bucket": locked, "Key": "k"}

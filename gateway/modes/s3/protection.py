@@ -216,25 +216,22 @@ def retention(protection: Protection, time: int) -> bytes:
     )
 
 
-def tell(request: S3Request, wanted: Retention) -> None:
-    """Put what a document asks for where rules look for it: in the headers of a put."""
+def as_headers(wanted: Retention) -> dict[str, str | None]:
+    """What a document asks for, as a put asks for it: None what it does not."""
+    said: dict[str, str | None] = dict.fromkeys((_MODE, _UNTIL, _EVENT, *_LENGTHS.values()))
     if wanted.mode is not None:
-        _tell(request, _MODE, wanted.mode.upper())
+        said[_MODE] = wanted.mode.upper()
     if wanted.until is not None:
-        _tell(request, _UNTIL, wire.exact(wanted.until))
+        said[_UNTIL] = wire.exact(wanted.until)
     if wanted.event is not None:
-        _tell(request, _EVENT, "OFF" if wanted.event == "over" else "ON")
+        said[_EVENT] = "OFF" if wanted.event == "over" else "ON"
     if isinstance(wanted.event, Period):
-        _tell(request, _LENGTHS[wanted.event.unit], str(wanted.event.number))
+        said[_LENGTHS[wanted.event.unit]] = str(wanted.event.number)
+    return said
 
 
-def _tell(request: S3Request, name: str, text: str) -> None:
-    request.environ[f"HTTP_{name.upper().replace('-', '_')}"] = text
-
-
-def tell_hold(request: S3Request, on: bool) -> None:
-    """The same of a hold."""
-    _tell(request, _HOLD, "ON" if on else "OFF")
+def hold_as_header(on: bool) -> dict[str, str | None]:
+    return {_HOLD: "ON" if on else "OFF"}
 
 
 def parse_hold(data: bytes) -> bool:

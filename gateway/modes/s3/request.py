@@ -8,6 +8,7 @@ authorized and stored. A host below a configured domain names the bucket
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote, urlsplit
@@ -31,18 +32,24 @@ Scope = Literal["service", "bucket", "object"]
 _ANONYMOUS = Authenticated()
 
 
+@dataclass(slots=True, eq=False)
 class S3Facts(RequestFacts):
-    """What rules may ask of an S3 request beyond what all requests have."""
+    """What rules may ask of an S3 request beyond what all requests have.
 
-    __slots__ = ()
+    `said`: what its document asks for (a retention, tags), as the headers of a put would; None
+    where it does not ask for that. It counts, whatever the request's own headers say of it."""
+
+    said: Mapping[str, str | None] | None = None
 
     def header(self, name: str) -> str | None:
+        if self.said is not None and name in self.said:
+            return self.said[name]
         return self.environ.get(request_head.variable(name))
 
     @property
     def tags(self) -> Mapping[str, str]:
         """Those of `x-amz-tagging`. Raises S3Problem."""
-        return tags.from_header(self.header("x-amz-tagging") or "")
+        return tags.from_header(self.header(tags.HEADER) or "")
 
 
 class S3Request:
@@ -51,6 +58,7 @@ class S3Request:
 
     __slots__ = (
         "_access",
+        "_facts",
         "action",
         "authenticated",
         "bucket",
@@ -74,6 +82,7 @@ class S3Request:
         self.authenticated = _ANONYMOUS
         self.action: Action | None = None
         self._access: Access | None = None
+        self._facts: S3Facts | None = None
         self.received = False  # its body
         try:
             self.path = request_head.path(environ)
@@ -120,7 +129,11 @@ class S3Request:
 
     @property
     def facts(self) -> S3Facts:
-        return S3Facts(self.environ, self.query, self.gateway.clock)
+        """The same ones each time: `access` has them, too."""
+        found = self._facts
+        if found is None:
+            found = self._facts = S3Facts(self.environ, self.query, self.gateway.clock)
+        return found
 
     def require(self) -> None:
         """Refuse who may not do what the operation does, before anything else is looked at:
@@ -135,7 +148,7 @@ class S3Request:
 
     def require_some(self) -> None:
         """The same where the document decides, too: refuse who may do it to no object. What does
-        it asks once more, when `facts` know what the document says."""
+        it asks once more, when `facts` know what the document says (`S3Facts.said`)."""
         action = self.action
         assert action is not None, "the operation's action is in the table"
         if not self.access.might(of(action, self.query.get("versionId"))):

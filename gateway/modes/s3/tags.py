@@ -6,11 +6,13 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from urllib.parse import urlencode
 
 from gateway.modes.s3.problems import S3Problem
 from gateway.storage import NOTHING
 from gateway.web.request_head import parse_query, well_encoded
 
+HEADER = "x-amz-tagging"
 MOST = 10
 MOST_OF_BUCKET = 50
 LONGEST_KEY = 128
@@ -45,6 +47,10 @@ def _allowed(text: str) -> bool:
     return all(one.isalnum() or one.isspace() or one in _SIGNS for one in text)
 
 
+def as_header(found: Mapping[str, str]) -> Mapping[str, str]:
+    return {HEADER: urlencode(found)}
+
+
 def from_header(text: str) -> Mapping[str, str]:
     """`x-amz-tagging`: tags as a URL's query."""
     if not text:
@@ -59,7 +65,7 @@ def from_header(text: str) -> Mapping[str, str]:
             "InvalidArgument",
             "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query"
             " parameters without tag name duplicates.",
-            ArgumentName="x-amz-tagging",
+            ArgumentName=HEADER,
             ArgumentValue=text,
         )
     return check(found.items())

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
 
 from gateway.access.access import Access
 from gateway.access.grants import GRANTS
 from gateway.modes import KEY_LIMIT
-from gateway.modes.s3 import beside, causes, documents, encryption, headers, replies, sums
+from gateway.modes.s3 import beside, causes, documents, encryption, headers, replies, sums, tags
 from gateway.modes.s3.beside import Beside
 from gateway.modes.s3.lifecycle import expiration
 from gateway.modes.s3.problems import S3Problem
@@ -141,7 +140,7 @@ def copy_object(request: S3Request) -> Reply:
     for again in reversed(range(_TRIES)):
         seen = _look(request)
         if not retags:
-            _tell_tags(request, seen)
+            _require_tags(request, seen)
             request.require()
         _refuse_nothing(request, seen, replaces)
         options = of_copy(fresh, seen.info, replaces=replaces, retags=retags)
@@ -162,13 +161,12 @@ def copy_object(request: S3Request) -> Reply:
     raise AssertionError("the last try returns or raises")
 
 
-def _tell_tags(request: S3Request, seen: _Seen) -> None:
-    """The source's go along, so they are read, too. They are put where rules look for the tags
-    that something is to have, whatever the request says of others."""
+def _require_tags(request: S3Request, seen: _Seen) -> None:
+    """The source's go along, so they are read, too; to rules they are what is asked for."""
     found = seen.info.tags
     if found:
         seen.access.require_of("read-tags", seen.info, seen.named.version)
-    request.environ["HTTP_X_AMZ_TAGGING"] = urlencode(found)
+    request.facts.said = tags.as_header(found)
 
 
 def _changed(seen: _Seen) -> bool:

@@ -56,7 +56,7 @@ def get_object_retention(request: S3Request) -> Reply:
 def put_object_retention(request: S3Request) -> Reply:
     request.require_some()
     wanted = protection.parse_retention(request, bodies.document(request, checked=True))
-    protection.tell(request, wanted)
+    request.facts.said = protection.as_headers(wanted)
     request.require()
     protection.require_lock(request)
     bypass = parameters.bypass(request)
@@ -76,7 +76,7 @@ def get_object_legal_hold(request: S3Request) -> Reply:
 def put_object_legal_hold(request: S3Request) -> Reply:
     request.require_some()
     wanted = protection.parse_hold(bodies.document(request, checked=True))
-    protection.tell_hold(request, wanted)
+    request.facts.said = protection.hold_as_header(wanted)
     request.require()
     protection.require_lock(request)
     request.access.set_hold(request.key, request.version, wanted)
