@@ -52,6 +52,15 @@ def of_object(operation: str) -> bool:
     return "{Key+}" in model().operation_model(operation).http["requestUri"]
 
 
+def document(operation: str, params: Params) -> bytes:
+    """The body that botocore makes of `params`."""
+    one = model().operation_model(operation)
+    address = {name: "none" for name in ("Bucket", "Key") if name in members(operation)}
+    params = address | params
+    body = create_serializer("rest-xml", False).serialize_to_request(params, one)["body"]
+    return body.encode() if isinstance(body, str) else body or b""
+
+
 @dataclass
 class Heard:
     status: int
@@ -114,14 +123,14 @@ class Mode:
         headers: Mapping[str, str] = NOTHING,
         query: Mapping[str, str] = NOTHING,
         key: str = "main-key",
+        body: bytes | None = None,
     ) -> Heard:
-        """`headers` and `query` replace what the model makes of `params`. `key` signs; "": none
-        does."""
+        """`headers`, `query` and `body` replace what the model makes of `params`. `key` signs; "":
+        none does."""
         one = model().operation_model(operation)
         given = create_serializer("rest-xml", False).serialize_to_request(params, one)
         given.pop("host_prefix", None)  # other end points
-        body = given["body"]
-        data = body.encode() if isinstance(body, str) else body or b""
+        data = document(operation, params) if body is None else body
         given["body"] = data
         given["query_string"] = {**given["query_string"], **query}
         prepare_request_dict(given, f"http://{_HOST}")

@@ -489,7 +489,7 @@ _SIMPLE: Mapping[str, Any] = {
     "Delete": {"Objects": [{"Key": "another"}]},
     "MultipartUpload": {"Parts": [{"ETag": "none", "PartNumber": 1}]},
     "MpuObjectSize": 5,
-    "RestoreRequest": {"SelectParameters": {"Expression": "x"}},
+    "RestoreRequest": {"Days": 1},
     **{member: other for member, _, other in _DOCUMENTS.values() if member != "Tagging"},
 }
 _COMPUTED: Mapping[str, Value] = {

@@ -213,7 +213,7 @@ OPERATIONS: Mapping[str, Members] = {
     "PutObjectLegalHold": _members("LegalHold"),
     "GetObjectRetention": _members(),
     "PutObjectRetention": _members("Retention BypassGovernanceRetention"),
-    "RestoreObject": _members("RestoreRequest"),
+    "RestoreObject": _members(refused={"RestoreRequest": "InvalidObjectState"}),
     # uploads in parts
     "CreateMultipartUpload": _members(_NEW_OBJECT, "ChecksumType"),
     "UploadPart": _members("Body", _SUMS, _CUSTOMER),

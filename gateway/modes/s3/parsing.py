@@ -45,7 +45,7 @@ def delete_objects(data: bytes, *, bypass: bool) -> Deletion:
     items = tuple(_item(one, bypass) for one in wire.children(root, "Object"))
     if not 0 < len(items) <= MOST_DELETES:
         raise S3Problem("MalformedXML")
-    return Deletion(wire.word_of(root, "Quiet").lower() == "true", items)
+    return Deletion(wire.flag_of(root, "Quiet"), items)
 
 
 def _item(node: Element, bypass: bool) -> tuple[str, Delete]:
@@ -78,10 +78,11 @@ def _tag(node: Element) -> tuple[str, str]:
 
 def versioning(data: bytes) -> Literal["on", "suspended"]:
     root = wire.parse(data, "VersioningConfiguration")
-    if wire.word_of(root, "MfaDelete") == "Enabled":
+    protected = wire.word_of(root, "MfaDelete")
+    if protected == "Enabled":
         raise S3Problem("NotImplemented", "MFA delete is not implemented.")
     status = wire.word_of(root, "Status")
-    if status not in ("Enabled", "Suspended"):
+    if status not in ("Enabled", "Suspended") or protected not in ("", "Disabled"):
         raise S3Problem("MalformedXML")
     return "on" if status == "Enabled" else "suspended"
 

@@ -33,9 +33,6 @@ TABLE: Mapping[str, tuple[int, str]] = {
     ),
     "MissingSecurityHeader": (400, "Your request was missing a required header."),
     "InvalidToken": (400, "The provided token is malformed or otherwise invalid."),
-    "ExpiredToken": (400, "The provided token has expired."),
-    "AllAccessDisabled": (403, "All access to this object has been disabled."),
-    "AccountProblem": (403, "There is a problem with your account."),
     "InvalidTargetBucketForLogging": (
         400,
         "The target bucket for logging does not exist, is not owned by you, or does not have the"
@@ -138,11 +135,6 @@ TABLE: Mapping[str, tuple[int, str]] = {
         400,
         "Your proposed upload is smaller than the minimum allowed size",
     ),
-    "RequestTimeout": (
-        400,
-        "Your socket connection to the server was not read from or written to within the"
-        " timeout period.",
-    ),
     # uploads in parts
     "InvalidPart": (
         400,
@@ -225,16 +217,10 @@ TABLE: Mapping[str, tuple[int, str]] = {
         400,
         "You are attempting to create a new configuration but have already reached the limit.",
     ),
-    "TooManyBuckets": (400, "You have attempted to create more buckets than allowed"),
     "OperationAborted": (
         409,
         "A conflicting conditional operation is currently in progress against this resource."
         " Try again.",
-    ),
-    "ConditionalRequestConflict": (
-        409,
-        "The conditional request cannot succeed due to a conflicting operation against this"
-        " resource.",
     ),
     "PreconditionFailed": (
         412,

@@ -139,6 +139,15 @@ def word_of(node: Element, name: str) -> str:
     return (text_of(node, name) or "").strip()
 
 
+def flag_of(node: Element, name: str) -> bool:
+    """A child that is `true` or `false`, in any case; without it, or empty: false. Raises
+    MalformedXML."""
+    text = word_of(node, name).lower()
+    if text not in ("", "true", "false"):
+        raise S3Problem("MalformedXML")
+    return text == "true"
+
+
 _INTEGER = re.compile("-?[0-9]{1,100}")
 
 

@@ -65,7 +65,7 @@ def _parse(data: bytes) -> BucketEncryption:
     return BucketEncryption(
         algorithm=algorithm,
         key_id=key_id,
-        bucket_key=_flag(rule, "BucketKeyEnabled"),
+        bucket_key=wire.flag_of(rule, "BucketKeyEnabled"),
         blocked=_blocked(rule),
     )
 
@@ -85,13 +85,6 @@ def _default(rule: Element) -> tuple[str, str]:
             ArgumentName=_DEFAULT,
         )
     return algorithm, key_id
-
-
-def _flag(rule: Element, name: str) -> bool:
-    text = wire.word_of(rule, name)
-    if text not in ("", "true", "false"):
-        raise S3Problem("MalformedXML")
-    return text == "true"
 
 
 def _blocked(rule: Element) -> tuple[str, ...]:

@@ -52,13 +52,8 @@ class PublicAccessBlock:
 
 def _parse(data: bytes) -> PublicAccessBlock:
     root = wire.parse(data, _ROOT)
-    found = {name: wire.word_of(root, name).lower() for name in _NAMES}
-    if any(wire.local(one) not in found for one in root) or not set(found.values()) <= _FLAGS:
-        raise S3Problem("MalformedXML")
-    return PublicAccessBlock(*(found[name] == "true" for name in _NAMES))
-
-
-_FLAGS = frozenset(("", "true", "false"))
+    wire.only(root, *_NAMES)
+    return PublicAccessBlock(*(wire.flag_of(root, name) for name in _NAMES))
 
 
 def _render(block: PublicAccessBlock) -> bytes:
