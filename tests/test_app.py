@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.config import Binding
-from gateway.config.tables import HostPattern
+from gateway.config.texts import HostPattern
 from gateway.modes import Gateway, WSGIApp
 from gateway.servers.sockets import make_impatient
 from gateway.storage import Busy

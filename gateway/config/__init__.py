@@ -1,32 +1,25 @@
 """The configuration: `gateway.toml` and the command line → `Configuration`.
 
-Start with `tables.py` (every option and its default), then `decode.py` (how
-TOML becomes those), then `load.py`. Specification: configuration.
+Start with `tables.py` (every option and its default), then `decode.py` (how TOML becomes
+those), `load.py`, and `configuration.py` (what comes of it). Specification: configuration.
 """
 
+from gateway.config.configuration import Configuration, Declared, Origin
 from gateway.config.load import find_data, find_file, load, load_again, usual_file
 from gateway.config.problems import ConfigProblem, ConfigurationError
 from gateway.config.services import SOURCE, ServiceReader, construct, in_order
 from gateway.config.tables import (
     EVERY_ACCOUNT,
-    ID,
-    ID_RULE,
-    SID,
-    SID_RULE,
-    Address,
     Binding,
     CatalogOptions,
-    Configuration,
-    Declared,
-    EncryptionKeyName,
     Key,
     KmsOptions,
     Listener,
-    Origin,
     ServerOptions,
     Tls,
     WebhookOptions,
 )
+from gateway.config.texts import ID, ID_RULE, SID, SID_RULE, Address, EncryptionKeyName
 
 __all__ = [
     "EVERY_ACCOUNT",

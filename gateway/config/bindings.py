@@ -8,7 +8,8 @@ from typing import Any
 from gateway.common.nearest_name import nearest
 from gateway.config.decode import Decoder
 from gateway.config.problems import BAD, Problems, names, shown
-from gateway.config.tables import SID, SID_RULE, Binding
+from gateway.config.tables import Binding
+from gateway.config.texts import SID, SID_RULE
 from gateway.modes import Mode, OfOneService
 
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.common.nearest_name import nearest
+from gateway.config.configuration import DeclaredListener
 from gateway.config.decode import Decoder
 from gateway.config.problems import BAD, join, names, shown
-from gateway.config.tables import DeclaredListener, Listener
+from gateway.config.tables import Listener
 from gateway.modes.protocols import ProtocolListener
 
 COMMON = ("address", "tls")

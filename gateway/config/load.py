@@ -19,6 +19,7 @@ from gateway.access.identity import ROOT_ACCOUNT, Account
 from gateway.common import looking
 from gateway.common.nearest_name import nearest
 from gateway.config.bindings import check_mode, read_bindings
+from gateway.config.configuration import Configuration, Origin
 from gateway.config.decode import Decoder
 from gateway.config.listeners import read_listeners
 from gateway.config.paths import expanded, here
@@ -40,18 +41,13 @@ from gateway.config.services import (
 )
 from gateway.config.tables import (
     EVERY_ACCOUNT,
-    ID,
-    ID_RULE,
-    SID,
-    SID_RULE,
     CatalogOptions,
-    Configuration,
     Key,
     KmsOptions,
-    Origin,
     ServerOptions,
     WebhookOptions,
 )
+from gateway.config.texts import ID, ID_RULE, SID, SID_RULE
 from gateway.plugins.finding import PluginError, Plugins
 from gateway.storage import Secret
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from gateway.common.nearest_name import nearest
+from gateway.config.configuration import Declared
 from gateway.config.decode import Decoder, Link
 from gateway.config.problems import BAD, Problems, join, names, shown
-from gateway.config.tables import SID, SID_RULE, Declared
+from gateway.config.texts import SID, SID_RULE
 from gateway.plugins.finding import Driver, Plugins
 from gateway.storage import Buckets, Secret, Store
 

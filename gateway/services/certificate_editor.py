@@ -12,7 +12,7 @@ from gateway.common.nearest_name import nearest
 from gateway.common.x509 import CannotUse, Description, checked
 from gateway.config import ConfigProblem, ConfigurationError
 from gateway.config.problems import join
-from gateway.config.tables import ID, ID_RULE
+from gateway.config.texts import ID, ID_RULE
 from gateway.storage import NotFound
 from gateway.storage.objects import now
 

@@ -227,20 +227,26 @@ class Chain:
         )
         failed: dict[str, ChainError] = {}
         for sid, lasting in self._lasting.items():
-            if not isinstance(lasting.store, only):
-                continue
-            try:
-                self.begin(lasting)
-            except ChainError as error:
-                if (cause := mistake(error)) is not None:
-                    log.error("%s", error, exc_info=cause)
-                if sid not in spare:
-                    self.close()
-                    raise
-                failed[sid] = error
-            else:
-                self._opened.append(lasting)
+            if isinstance(lasting.store, only):
+                wrong = self._begin_one(lasting, sid in spare)
+                if wrong is not None:
+                    failed[sid] = wrong
         return failed
+
+    def _begin_one(self, lasting: Lasting, spares: bool) -> ChainError | None:
+        """What was wrong, where that is to spare the others. Raises it elsewhere, and then all
+        that was opened is closed again."""
+        try:
+            self.begin(lasting)
+        except ChainError as error:
+            if (cause := mistake(error)) is not None:
+                log.error("%s", error, exc_info=cause)
+            if not spares:
+                self.close()
+                raise
+            return error
+        self._opened.append(lasting)
+        return None
 
     def begin(self, lasting: Lasting, generation: str = "") -> None:
         """Open a store; all that are declared are open before another. Raises `ChainError`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Literal
 
 from gateway import modes
@@ -52,7 +53,7 @@ class Runtime(Administration):
             chain,
             catalog,
             clock,
-            service_settings or ServiceSettings(catalog),
+            service_settings or _settings(chain.configuration, catalog),
             added or AddedServices(chain, catalog, clock),
         )
         self.settings = settings
@@ -115,6 +116,11 @@ class Runtime(Administration):
             yield "lines that wait", self.lines.stop
 
 
+def _settings(configuration: Configuration, catalog: Catalog) -> ServiceSettings:
+    declared = {sid: one.settings for sid, one in configuration.services.items()}
+    return ServiceSettings(catalog, configuration.plugins.kinds.values(), declared)
+
+
 def open_runtime(
     configuration: Configuration,
     *,
@@ -135,7 +141,9 @@ def open_runtime(
     `ChainError`."""
     chain = Chain(configuration, None if before is None else before.chain)
     catalog = open_catalog(configuration, environ, None if before is None else before.catalog)
-    try:
+    with ExitStack() as begun:  # is ended where what comes next fails
+        begun.callback(catalog.close)
+        begun.callback(chain.close)
         chain.open(
             folder=configuration.data,
             master_key=catalog.keyring.storage,
@@ -153,23 +161,13 @@ def open_runtime(
             clock=clock,
             requests=requests,
             lines=lines,
-            service_settings=ServiceSettings(
-                catalog,
-                configuration.plugins.kinds.values(),
-                {sid: one.settings for sid, one in configuration.services.items()},
-            ),
             followers=followers,
             jobs=jobs,
             added=AddedServices(chain, catalog, clock, None if before is None else before.added),
         )
-    except BaseException:
-        chain.close()
-        catalog.close()
-        raise
-    try:
+        begun.pop_all()
+        begun.callback(runtime.close)
         runtime.added.take_over()
-    except BaseException:
-        runtime.close()
-        raise
+        begun.pop_all()
     runtime.accounts.report()
     return runtime

@@ -14,7 +14,7 @@ from gateway.catalog import BindingRow, Catalog, ServiceRow
 from gateway.config import Binding, Configuration, Declared, ServiceReader
 from gateway.config.decode import Decoder
 from gateway.config.problems import Problems, join
-from gateway.config.tables import HostPattern
+from gateway.config.texts import HostPattern
 from gateway.services.chain import identify
 from gateway.services.service import Identification
 from gateway.storage import Store

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.config import Binding
-from gateway.config.tables import HostPattern
+from gateway.config.texts import HostPattern
 from gateway.modes import WSGIApp
 from gateway.modes.s3 import WebsiteMode
 from gateway.modes.s3.website import bucket_of

@@ -1,0 +1,131 @@
+"""All that was configured, decoded and checked: what `load` makes of the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from gateway.access.identity import Account
+from gateway.config.tables import (
+    Binding,
+    CatalogOptions,
+    Key,
+    KmsOptions,
+    Listener,
+    ServerOptions,
+    WebhookOptions,
+)
+from gateway.modes import Settings
+from gateway.modes.protocols import ProtocolListener
+from gateway.storage import NOTHING, Store
+
+if TYPE_CHECKING:
+    from gateway.plugins.finding import Plugins
+
+S = TypeVar("S", bound=Store)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredListener:
+    """One of `[[listeners]]`; `options` are those of its class, `place` says where it is."""
+
+    place: str
+    kind: type[ProtocolListener]
+    listener: Listener
+    options: Mapping[str, Any]
+
+    def make(self) -> ProtocolListener:
+        return self.kind(**self.options)
+
+    @property
+    def url(self) -> str:
+        return f"{self.kind.protocol}://{self.listener.address}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """A service that the file declares, or `[buckets]` (whose `sid` is "").
+
+    `options` are the driver's own, decoded; `links` its fields typed `Store`
+    with the sids that they name. `place` says where in the file it is. `settings` are
+    documents by kind, which no API changes.
+    """
+
+    sid: str
+    place: str
+    driver: type[Store]
+    name: str = ""
+    account: str = "root"
+    source_path: str = ""
+    options: Mapping[str, Any]
+    links: Mapping[str, str]
+    settings: Mapping[str, str] = NOTHING
+
+    def linked(self, stores: Mapping[str, S]) -> dict[str, S]:
+        """What it links to, by field, of stores by sid."""
+        return {field: stores[sid] for field, sid in self.links.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What a configuration was made of: plain values, by which another process makes the
+    same (`load_again`), whatever the files say by then.
+
+    `tables` are what the file at `path` said, or what was given in its place; `secrets` the
+    texts of files of secrets, by path; `root` the id and secret of the root key, unless the
+    environment is to be asked for it. `written`: when the file was, in milliseconds since
+    the epoch: what is known of a service that it declares until the catalog has seen it; 0
+    when it cannot be told.
+    """
+
+    path: str | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    lenient: bool = False
+    written: int = 0
+    tables: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    root: tuple[str, str] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """All that was configured, checked. `root` is the environment's root key, if it has one,
+    or was made for who keeps nothing; `left_out` says why services do not run that need a
+    plugin which cannot be used."""
+
+    origin: Origin
+    server: ServerOptions
+    catalog: CatalogOptions
+    kms: KmsOptions = field(default_factory=KmsOptions)
+    accounts: tuple[Account, ...]
+    keys: tuple[Key, ...]
+    root: Key | None
+    buckets: Declared
+    services: Mapping[str, Declared]
+    bindings: tuple[Binding, ...]
+    listeners: tuple[DeclaredListener, ...] = ()
+    webhooks: Mapping[str, WebhookOptions] = NOTHING
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    plugins: Plugins = field(repr=False, compare=False)
+
+    @property
+    def data(self) -> Path | None:
+        """The data folder; None when nothing is kept."""
+        return None if self.server.memory else self.server.data
+
+    def with_root(self, root: Key) -> Configuration:
+        """With this root key, in other processes too."""
+        origin = replace(self.origin, root=(root.id, root.secret.reveal()))
+        return replace(self, root=root, origin=origin)
+
+    def settings(self, server: Literal["granian", "waitress"] = "granian") -> Settings:
+        """What modes see of `[server]`."""
+        return Settings(
+            region=self.server.region,
+            domains=self.server.domains,
+            external_url=self.server.external_url or "",
+            max_body=self.server.body_limit(server),
+            lifecycle_day=self.server.lifecycle_day,
+        )
