@@ -13,14 +13,11 @@ ignores these sends other bytes than were asked for, and calls it a success.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from drivers.s3.signing import UpstreamRequest
-from gateway.common.upstream.answers import Headers, broken
-from gateway.storage import NULL_VERSION, Get, ObjectInfo, resolve_range
-
-_EXTENT = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
+from gateway.common.upstream.answers import broken
+from gateway.storage import NULL_VERSION, Get, ObjectInfo
 
 
 def check_status(request: UpstreamRequest, status: int) -> None:
@@ -40,22 +37,6 @@ def _unasked(request: UpstreamRequest, status: int) -> bool:
     if status == 412:
         return not any(name.startswith("if-") or "-if-" in name for name in asked)
     return status < 300 and (reads or status not in (201, 204))
-
-
-def extent(want: Get, status: int, headers: Headers, length: int) -> tuple[int, int, int]:
-    """(start, length, size of the whole) of what an answer has, which is what was asked for, or
-    all of it. Raises `OriginFailed`."""
-    if status != 206:
-        return 0, length, length
-    match = _EXTENT.fullmatch(headers.get("content-range", ""))
-    if match is None:
-        raise broken("it has a part of the object, and does not say which")
-    first, last, size = (int(one) for one in match.groups())
-    if not first <= last < size or last - first + 1 != length:
-        raise broken("its range and its length do not fit")
-    if want.range is not None and resolve_range(want.range, size) != (first, length):
-        raise broken("it has other bytes than were asked for")
-    return first, length, size
 
 
 def check_object(want: Get, info: ObjectInfo) -> None:

@@ -14,12 +14,12 @@ from collections.abc import Iterable, Sequence
 from drivers.s3 import documents
 from drivers.s3.documents import Node, fields, number
 from drivers.s3.properties import (
-    etag_of,
     parse_iso,
 )
 from drivers.s3.reading import Bucket
 from drivers.s3.steps import Steps, not_moving
 from gateway.common.upstream.answers import broken
+from gateway.common.upstream.fields import etag_of
 from gateway.storage import (
     NULL_VERSION,
     Entry,

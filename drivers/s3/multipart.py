@@ -15,7 +15,6 @@ from drivers.s3.properties import (
     algorithm_of,
     checksums_of,
     encryption_of,
-    etag_of,
     parse_iso,
 )
 from drivers.s3.reading import Bucket
@@ -28,6 +27,7 @@ from drivers.s3.steps import check_ascending, not_moving
 from drivers.s3.transfer import Answer
 from drivers.s3.uploads import Uploads
 from drivers.s3.writing import Writing, understood
+from gateway.common.upstream.fields import byte_range, etag_of
 from gateway.storage import (
     NOTHING,
     Complete,
@@ -140,7 +140,7 @@ class S3Multipart(Writing, Uploads, Copying, Multipart):
             return super().copy_part(key, upload, number, source, source_key, want, options)
         headers = {**source_headers(source, source_key, want), **of_key(options.encryption)}
         if want.range is not None:
-            headers["x-amz-copy-source-range"] = request_headers.byte_range(want.range)
+            headers["x-amz-copy-source-range"] = byte_range(want.range)
         query = [("partNumber", str(number))]
         about = source_about(source, source_key, want)._replace(upload=upload)
         answer = self._call("PUT", key, upload, query=query, headers=headers, about=about)

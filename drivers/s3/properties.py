@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from typing import Any
 
 from gateway.common import words
 from gateway.common.upstream.answers import Headers, broken
+from gateway.common.upstream.fields import etag_of, parse_date, plain
 from gateway.storage import NOTHING, Encryption, ObjectInfo, Part, Period, Protection
 from gateway.storage.checksums import CHECKSUMS
 
@@ -28,37 +27,11 @@ KEPT_HEADERS = tuple((name.lower(), name) for name in _KEPT)
 _PARTS = re.compile(r"[0-9a-f]{32}-([1-9][0-9]{0,4})")
 
 
-@lru_cache(maxsize=4096)
-def parse_date(value: str) -> int:
-    """Milliseconds; 0 for what is no date."""
-    try:
-        return int(parsedate_to_datetime(value).timestamp()) * 1000
-    except (ValueError, TypeError, OverflowError):
-        return 0
-
-
 def parse_iso(value: str) -> int:
     try:
         return int(datetime.fromisoformat(value).timestamp() * 1000)
     except (ValueError, OverflowError):
         return 0
-
-
-def etag_of(value: str) -> str:
-    """Without its quotes; a weak one keeps its `W/`."""
-    if value.startswith("W/"):
-        return "W/" + value[2:].strip('"')
-    return value.strip('"')
-
-
-def plain(value: str) -> str:
-    """A header's value as text: UTF-8 where it is that."""
-    if value.isascii():
-        return value
-    try:
-        return value.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        return value
 
 
 def size_of(headers: Headers) -> int:

@@ -19,7 +19,8 @@ from drivers.s3.signing import UpstreamRequest, query_of
 from drivers.s3.steps import check_ascending
 from drivers.s3.transfer import Answer
 from gateway.common.upstream.answers import Headers, broken
-from gateway.common.upstream.stretch import cut_out
+from gateway.common.upstream.fields import parse_date
+from gateway.common.upstream.stretch import cut_out, extent
 from gateway.storage import (
     NOTHING,
     BytesBody,
@@ -116,7 +117,7 @@ class Bucket(Store):
             want = replace(want, range=None)
         answer = self._read("HEAD", key, want)
         length = size_of(answer.headers)
-        _, _, size = fitting.extent(want, answer.status, answer.headers, length)
+        _, _, size = extent(want, answer.status, answer.headers, length)
         if want.range is not None and resolve_range(want.range, size) is None:
             raise InvalidRange(key=key, size=size)  # an upstream that knows no ranges
         return self._info(key, size, answer.headers, want)
@@ -184,7 +185,7 @@ class Bucket(Store):
         length = answer.length
         if length < 0:
             raise broken("it does not say how large the object is")
-        start, length, size = fitting.extent(want, answer.status, answer.headers, length)
+        start, length, size = extent(want, answer.status, answer.headers, length)
         info = self._info(key, size, answer.headers, want)
         if want.part is not None and answer.status != 206 and (info.parts or want.part != 1):
             raise Unsupported(
@@ -221,7 +222,7 @@ class Bucket(Store):
     def _parts_of(
         self, key: str, version: str | None, count: int, headers: Headers
     ) -> tuple[Part, ...]:
-        modified = properties.parse_date(headers.get("last-modified", ""))
+        modified = parse_date(headers.get("last-modified", ""))
         try:
             parts = self._attributes(key, version, count, modified)
         except OriginFailed:

@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from drivers.s3 import documents
-from drivers.s3.properties import parse_date
 from gateway.common.upstream.answers import Headers
+from gateway.common.upstream.fields import parse_date
 from gateway.storage import (
     AlreadyExists,
     Archived,

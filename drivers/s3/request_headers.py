@@ -11,20 +11,19 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import md5
-from time import gmtime
 from unicodedata import category
 from urllib.parse import quote
 
 from drivers.s3.properties import CUSTOMER, KEPT_HEADERS, META, SSE
 from gateway.common import words
 from gateway.common.upstream.answers import Headers
+from gateway.common.upstream.fields import byte_range, etag_list, http_date
 from gateway.storage import (
     Conditions,
     Encryption,
     Get,
     Protection,
     Put,
-    Range,
     Unsupported,
     stated,
 )
@@ -32,14 +31,10 @@ from gateway.storage.types import Checksum
 
 SOURCE_CUSTOMER = "x-amz-copy-source-server-side-encryption-customer-"
 
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _TOKEN = re.compile(r"[a-z0-9!#$%&'*+.^`|~_-]+")
 _CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _SIGNS = frozenset("+-=._:/@")
 _BLANKS = frozenset({"Zs", "Zl", "Zp"})
-_MOST = 10**15
-"""More bytes than an object has: larger numbers in a range say the same."""
 
 
 def refused(what: str, why: str, key: str | None = None) -> Unsupported:
@@ -181,28 +176,13 @@ def iso(milliseconds: int) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def http_date(milliseconds: int) -> str:
-    t = gmtime(milliseconds // 1000)
-    return (
-        f"{_DAYS[t.tm_wday]}, {t.tm_mday:02} {_MONTHS[t.tm_mon - 1]} {t.tm_year:04}"
-        f" {t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} GMT"
-    )
-
-
-def _tags_list(etags: Sequence[str]) -> str:
-    return ", ".join(
-        one if one == "*" else f'W/"{one[2:]}"' if one.startswith("W/") else f'"{one}"'
-        for one in etags
-    )
-
-
 def of_read_conditions(conditions: Conditions, prefix: str = "") -> Headers:
     """`prefix` is another one for the source of a copy. Raises `Unsupported`."""
     headers = {}
     if conditions.if_match:
-        headers[f"{prefix}if-match"] = text(_tags_list(conditions.if_match), "conditions")
+        headers[f"{prefix}if-match"] = text(etag_list(conditions.if_match), "conditions")
     if conditions.if_none_match:
-        headers[f"{prefix}if-none-match"] = text(_tags_list(conditions.if_none_match), "conditions")
+        headers[f"{prefix}if-none-match"] = text(etag_list(conditions.if_none_match), "conditions")
     if conditions.modified_since is not None:
         headers[f"{prefix}if-modified-since"] = http_date(conditions.modified_since)
     if conditions.unmodified_since is not None:
@@ -247,11 +227,6 @@ def of_get(want: Get) -> Headers:
     if want.encryption is not None:
         headers.update(of_key(want.encryption))
     return headers
-
-
-def byte_range(wanted: Range) -> str:
-    first, last = (None if one is None else min(one, _MOST) for one in wanted)
-    return f"bytes={'' if first is None else first}-{'' if last is None else last}"
 
 
 def of_checksum(checksums: Mapping[str, Checksum]) -> tuple[str, Checksum] | None:

@@ -12,15 +12,10 @@ from gateway.common import sigv4
 from gateway.common.upstream.answers import DOCUMENT_LIMIT, Framed, Head, Headers, broken, framed
 from gateway.common.upstream.connection import Connection, Gone
 from gateway.common.upstream.pool import Pool
+from gateway.common.upstream.receiving import SMALL, Body, final_head
 from gateway.storage import PIECE, Unavailable
 
 _READS = frozenset({"GET", "HEAD"})
-
-SMALL = 64 * 1024
-"""Bytes of a body that is read at once, so that its connection is free again."""
-
-_INTERIM = 16
-"""Heads of 1xx before one answer: more are no way to answer."""
 
 CONTINUE = 1.0
 """Seconds after which a body that waits to be asked for goes out without having been."""
@@ -36,36 +31,6 @@ class Answer(NamedTuple):
     length: int
 
 
-class Body:
-    """What streams from an upstream; its connection is free again at its end."""
-
-    __slots__ = ("_connection", "_framed", "_keeps", "_pool")
-
-    def __init__(self, pool: Pool, connection: Connection, body: Framed, *, keeps: bool) -> None:
-        self._pool, self._framed, self._keeps = pool, body, keeps
-        self._connection: Connection | None = connection
-
-    def read(self, size: int = PIECE, /) -> bytes:
-        try:
-            piece = self._framed.read(size)
-        except BaseException:
-            self.close()
-            raise
-        if not piece or self._framed.left == 0:
-            self._end()
-        return piece
-
-    def _end(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            self._pool.give(connection, keeps=self._keeps and self._framed.clean)
-
-    def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:  # not read to its end: what follows is nobody's answer
-            self._pool.give(connection, keeps=False)
-
-
 def exchange(
     pool: Pool,
     request: UpstreamRequest,
@@ -77,7 +42,7 @@ def exchange(
     body = request.body
     if isinstance(body, bytes):
         connection.send(head + body)
-        return _head(connection, request.method)
+        return final_head(connection, request.method)
     connection.send(head)
     early = _asked(connection, request.method) if body.length >= EXPECTS else None
     if early is not None:
@@ -89,19 +54,8 @@ def exchange(
     finally:
         pool.resume()
     connection.due(time.monotonic() + pool.limits.read_timeout)
-    found = _head(connection, request.method)
+    found = final_head(connection, request.method)
     return found if whole else _refusing(found)
-
-
-def _head(connection: Connection, method: str, *, asks: bool = False) -> Head:
-    """That of the answer itself, behind those that only say that one will come (RFC 9110
-    §15.2); with `asks` also one that asks for the body."""
-    for _ in range(_INTERIM):
-        found = connection.head(method)
-        if found.status >= 200 or (asks and found.status == 100):
-            return found
-        connection.hurry()
-    raise broken("it says again and again that it will come")
 
 
 def _refusing(head: Head) -> Head:
@@ -115,7 +69,7 @@ def answered(pool: Pool, request: UpstreamRequest, connection: Connection, head:
     """The answer, its body read when it is small or wanted whole: until it is there the request
     waits. Raises `OriginFailed`, `TimedOut`; afterwards the connection is the pool's, or the
     body's."""
-    status, headers, length, keeps = head
+    status, headers, length, keeps = head[:4]
     if length == 0:
         connection.rest, rest = b"", connection.rest
         pool.done(connection, keeps=keeps and not rest)
@@ -177,7 +131,7 @@ def _asked(connection: Connection, method: str) -> Head | None:
     """Wait until the upstream asks for the body (100). An answer that comes instead."""
     if not connection.readable(CONTINUE):
         return None
-    found = _head(connection, method, asks=True)
+    found = final_head(connection, method, asks=True)
     return None if found.status == 100 else found
 
 

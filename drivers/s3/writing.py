@@ -14,12 +14,12 @@ from drivers.s3.properties import (
     CHECKSUM,
     checksums_of,
     encryption_of,
-    etag_of,
 )
 from drivers.s3.refusals import About, when
 from drivers.s3.sending import Chunks, Outgoing
 from gateway.common.system import translating
 from gateway.common.upstream.answers import Headers, broken
+from gateway.common.upstream.fields import etag_of
 from gateway.storage import (
     NOTHING,
     NULL_VERSION,

@@ -99,9 +99,10 @@ def _whole(milliseconds: int) -> int:
 
 
 def _strong_match(wanted: tuple[str, ...], etag: str) -> bool:
-    return "*" in wanted or (etag in wanted and not etag.startswith("W/"))
+    """An object of which no tag is known (an origin says none) is like no other."""
+    return "*" in wanted or (etag in wanted and etag != "" and not etag.startswith("W/"))
 
 
 def _weak_match(wanted: tuple[str, ...], etag: str) -> bool:
     plain = etag.removeprefix("W/")
-    return any(one == "*" or one.removeprefix("W/") == plain for one in wanted)
+    return any(one == "*" or (plain and one.removeprefix("W/") == plain) for one in wanted)

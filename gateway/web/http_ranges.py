@@ -41,7 +41,7 @@ def read(ask: Callable[[Get], T], want: Get, if_range: str | None) -> tuple[T, G
 def is_same(info: ObjectInfo, if_range: str) -> bool:
     """Whether the client has a part of this very object: the one strong entity tag that it
     names is the object's, or the date is the object's exactly (to the second)."""
-    if etags(if_range) == (info.etag,):
+    if info.etag and etags(if_range) == (info.etag,):
         return not info.etag.startswith("W/")
     date = parse_date(if_range)
     known = info.modified > 0  # an upstream may not say when

@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 from gateway.storage import PIECE, OriginFailed
 
 HEAD_LIMIT = 64 * 1024
+LINES_LIMIT = 1000
 DOCUMENT_LIMIT = 32 * 1024 * 1024
 """Bytes of a document (a page of 1,000 keys, each of them escaped, has less than 10 MiB)."""
 
@@ -37,17 +38,20 @@ class ByteSource(Protocol):
 
 class Head(NamedTuple):
     """`length`: bytes of the body; None: to the end of the connection; -1: in chunks.
-    `keeps`: the connection may be used again after the body."""
+    `keeps`: the connection may be used again after the body. `text`: all of it, as it came."""
 
     status: int
     headers: Headers
     length: int | None
     keeps: bool
+    text: str = ""
 
 
 def parse_head(data: bytes, method: str) -> Head:
     """`data` without the empty line. Raises `OriginFailed`."""
     text = data.decode("latin-1")
+    if text.count("\r\n") > LINES_LIMIT:
+        raise broken("its head has too many lines")
     match = _HEAD.fullmatch(text)
     if match is None:
         raise broken("its head is malformed")
@@ -59,8 +63,10 @@ def parse_head(data: bytes, method: str) -> Head:
     status = int(match[2])
     option = headers.get("connection", "").lower()
     keeps = option != "close" if match[1] == "1" else option == "keep-alive"
+    if match[1] == "0" and "transfer-encoding" in headers:  # RFC 9112 §6.1
+        raise broken("its framing is not that of its version")
     length = _length(headers, status, method)
-    return Head(status, headers, length, keeps and length is not None)
+    return Head(status, headers, length, keeps and length is not None, text)
 
 
 def _length(headers: Headers, status: int, method: str) -> int | None:

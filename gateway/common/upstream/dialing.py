@@ -1,5 +1,6 @@
 """A connection to a place: its name looked up, one of its addresses reached, and TLS begun, all
-of it within one time.
+of it within one time. Addresses are held against what may be connected to (`networks`) after
+the name was resolved, and the connection goes to the address that was looked at.
 
 The system looks names up without a time-out (resolvers that are silent take half a
 minute, and more), so a thread does it, one for each name: who asks meanwhile waits for
@@ -8,15 +9,20 @@ the same one.
 
 from __future__ import annotations
 
+import logging
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from gateway.common.system import translate
+from gateway.common.upstream.networks import Networks
 from gateway.storage import OriginFailed, TimedOut
+
+log = logging.getLogger("gateway.upstream")
 
 Address = tuple[Any, ...]
 """As `socket.getaddrinfo` gives them."""
@@ -99,16 +105,25 @@ class Names:
 
 
 def connected(
-    place: Place, context: ssl.SSLContext | None, names: Names, seconds: float
+    place: Place,
+    context: ssl.SSLContext | None,
+    names: Names,
+    seconds: float,
+    networks: Networks | None = None,
 ) -> socket.socket:
-    """Raises `OriginFailed`, `TimedOut`, `Busy` when this machine has no sockets left."""
+    """`networks`: None where who configured the place may name any. Raises `OriginFailed`,
+    `TimedOut`, `Busy` when this machine has no sockets left."""
     until = time.monotonic() + seconds
-    plain = _reached(place, names.addresses(place.host, place.port, until), until, seconds)
+    addresses = names.addresses(place.host, place.port, until)
+    if networks is not None:
+        addresses = _permitted(place, addresses, networks)
+    plain = _reached(place, addresses, until, seconds)
     if context is None:
         return plain
     try:
         plain.settimeout(max(0.01, until - time.monotonic()))
-        return context.wrap_socket(plain, server_hostname=place.host)
+        # An end without TLS's own is no end: somebody may have cut it (RFC 9112 §9.8).
+        return context.wrap_socket(plain, server_hostname=place.host, suppress_ragged_eofs=False)
     except ssl.SSLCertVerificationError as error:
         plain.close()
         raise OriginFailed(
@@ -120,6 +135,29 @@ def connected(
     except (OSError, ValueError) as error:
         plain.close()
         raise OriginFailed(f"No TLS connection to {place}: {error}.") from error
+
+
+def _permitted(place: Place, addresses: Sequence[Address], networks: Networks) -> list[Address]:
+    """Those that may be connected to. Raises `OriginFailed` when there is none; which they are
+    is for the log: who asks must not learn what this network looks like."""
+    found, refused = list[Address](), dict[str, str]()
+    for one in addresses:
+        address = str(one[4][0])
+        why = networks.refusal(address)
+        if why:
+            refused[address] = why
+        else:
+            found.append(one)
+    if refused:
+        _log_once(str(place), ", ".join(f"{one} ({why})" for one, why in refused.items()))
+    if not found:
+        raise OriginFailed(f"{place} has no address that may be connected to.")
+    return found
+
+
+@lru_cache(maxsize=256)
+def _log_once(place: str, refused: str) -> None:
+    log.warning("%s: not connected to %s; `allow` lists the networks that may be", place, refused)
 
 
 def _reached(

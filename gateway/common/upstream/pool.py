@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from gateway.common.upstream.connection import Connection
 from gateway.common.upstream.dialing import Names, Place, connected
+from gateway.common.upstream.networks import Networks
 from gateway.storage import Busy, OriginFailed, Unavailable
 from gateway.storage.waiting import Threads
 
@@ -61,8 +62,9 @@ class Limits:
 
 
 class Pool:
-    """`threads`: those of the server, some of which wait here. `close` closes what is idle;
-    what is in use is closed when it comes back."""
+    """`threads`: those of the server, some of which wait here; `networks`: which addresses may
+    be connected to, None for all. `close` closes what is idle; what is in use is closed when
+    it comes back."""
 
     def __init__(
         self,
@@ -70,8 +72,9 @@ class Pool:
         context: Callable[[], ssl.SSLContext],
         threads: Threads | None = None,
         clock: Callable[[], float] = time.monotonic,
+        networks: Networks | None = None,
     ) -> None:
-        self.limits, self._clock = limits, clock
+        self.limits, self._clock, self._networks = limits, clock, networks
         threads = threads or Threads()
         self.part = threads.part()
         self._most_streams = max(1, min(limits.connections, threads.share) * 3 // 4)
@@ -184,7 +187,7 @@ class Pool:
         if place.tls and self._context is None:
             self._context = self._make_context()
         context = self._context if place.tls else None
-        plain = connected(place, context, self._names, seconds)
+        plain = connected(place, context, self._names, seconds, self._networks)
         return Connection(place, plain, self.limits.read_timeout)
 
     def pause(self) -> None:

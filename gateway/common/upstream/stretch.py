@@ -1,7 +1,10 @@
-"""A range of an upstream that knows no ranges."""
+"""Which bytes of an object an answer has; and a range of an upstream that knows no ranges."""
 
 from __future__ import annotations
 
+import re
+
+from gateway.common.upstream.answers import Headers, broken
 from gateway.storage import (
     PIECE,
     Get,
@@ -10,7 +13,26 @@ from gateway.storage import (
     Range,
     Readable,
     range_of,
+    resolve_range,
 )
+
+_EXTENT = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
+
+
+def extent(want: Get, status: int, headers: Headers, length: int) -> tuple[int, int, int]:
+    """(start, length, size of the whole) of what an answer has, which is what was asked for, or
+    all of it. Raises `OriginFailed`."""
+    if status != 206:
+        return 0, length, length
+    match = _EXTENT.fullmatch(headers.get("content-range", ""))
+    if match is None:
+        raise broken("it has a part of the object, and does not say which")
+    first, last, size = (int(one) for one in match.groups())
+    if not first <= last < size or last - first + 1 != length:
+        raise broken("its range and its length do not fit")
+    if want.range is not None and resolve_range(want.range, size) != (first, length):
+        raise broken("it has other bytes than were asked for")
+    return first, length, size
 
 
 def cut_out(info: ObjectInfo, body: Readable, wanted: Range) -> Opened:
