@@ -143,6 +143,10 @@ class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Fo
         with self._changing(key):
             return self._to(Copies).copy(origin, origin_key, key, want, options)
 
+    @property
+    def compares_tags(self) -> bool:
+        return self._to(Labels).compares_tags
+
     def set_labels(
         self,
         key: str,
@@ -170,15 +174,18 @@ class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Fo
         *,
         event: EventHold | None = None,
         bypass: bool = False,
+        conditions: Conditions | None = None,
     ) -> ObjectInfo:
         with self._changing(key):
             return self._to(Protects).set_retention(
-                key, version, mode, until, event=event, bypass=bypass
+                key, version, mode, until, event=event, bypass=bypass, conditions=conditions
             )
 
-    def set_hold(self, key: str, version: str | None, hold: bool) -> ObjectInfo:
+    def set_hold(
+        self, key: str, version: str | None, hold: bool, *, conditions: Conditions | None = None
+    ) -> ObjectInfo:
         with self._changing(key):
-            return self._to(Protects).set_hold(key, version, hold)
+            return self._to(Protects).set_hold(key, version, hold, conditions=conditions)
 
     def forward(self, key: str, body: Readable | None, request: Forward) -> Opened:
         """What a safe method is answered changes nothing (RFC 9111 §4.4)."""

@@ -295,6 +295,10 @@ class FileSystem(Store, Writable, Listable, Labels):
             Sidecars(tree).drop(key, before)
         return Deleted(key, existed=True)
 
+    @property
+    def compares_tags(self) -> bool:
+        return self._open_tree.conditional
+
     def set_labels(
         self,
         key: str,

@@ -274,6 +274,12 @@ class Shelf:
 
     # labels and protection
 
+    def _found(self, key: str, version: str | None, conditions: Conditions | None) -> Row:
+        row = find(self.txn, self.service, key, version)
+        if conditions is not None:
+            self._check(key, row, conditions)
+        return row
+
     def relabel(
         self,
         key: str,
@@ -282,9 +288,7 @@ class Shelf:
         attributes: Mapping[str, Any] | None,
         conditions: Conditions | None,
     ) -> ObjectInfo:
-        row = find(self.txn, self.service, key, version)
-        if conditions is not None:
-            conditions.check_write(key, info_of(row, versioned=True))
+        row = self._found(key, version, conditions)
         changes: dict[str, object] = {}
         if tags is not None:
             changes["t"] = dict(tags)
@@ -300,15 +304,18 @@ class Shelf:
         mode: RetentionMode | None,
         until: int | None,
         event: EventHold | None,
+        conditions: Conditions | None,
         *,
         bypass: bool,
     ) -> ObjectInfo:
-        row = find(self.txn, self.service, key, version)
+        row = self._found(key, version, conditions)
         kept = changed(protection_of(row), mode, until, event, self.time, bypass=bypass, key=key)
         return self.update(row, change_protection(row.detail, kept), "retention")
 
-    def set_hold(self, key: str, version: str | None, hold: bool) -> ObjectInfo:
-        row = find(self.txn, self.service, key, version)
+    def set_hold(
+        self, key: str, version: str | None, hold: bool, conditions: Conditions | None
+    ) -> ObjectInfo:
+        row = self._found(key, version, conditions)
         kept = replace(protection_of(row), hold=hold)
         return self.update(row, change_protection(row.detail, kept), "hold")
 

@@ -93,6 +93,8 @@ class IndexedStore(MultipartView, AnnotatingView, BucketsView, Writable, Copies,
 
         return self.change(operation, room=room)
 
+    compares_tags = True
+
     def set_labels(
         self,
         key: str,
@@ -114,13 +116,18 @@ class IndexedStore(MultipartView, AnnotatingView, BucketsView, Writable, Copies,
         *,
         event: EventHold | None = None,
         bypass: bool = False,
+        conditions: Conditions | None = None,
     ) -> ObjectInfo:
         return self.change(
-            lambda shelf: shelf.set_retention(key, version, mode, until, event, bypass=bypass)
+            lambda shelf: shelf.set_retention(
+                key, version, mode, until, event, conditions, bypass=bypass
+            )
         )
 
-    def set_hold(self, key: str, version: str | None, hold: bool) -> ObjectInfo:
-        return self.change(lambda shelf: shelf.set_hold(key, version, hold))
+    def set_hold(
+        self, key: str, version: str | None, hold: bool, *, conditions: Conditions | None = None
+    ) -> ObjectInfo:
+        return self.change(lambda shelf: shelf.set_hold(key, version, hold, conditions))
 
     # copying: within a space no bytes move, unless they must be hashed or encrypted anew
 

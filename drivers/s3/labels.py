@@ -32,6 +32,11 @@ from gateway.storage.checksums import compute
 C = TypeVar("C")
 
 
+def _unconditional(conditions: Conditions | None, key: str) -> None:
+    if conditions is not None:
+        raise refused("conditions", "to a condition of such a change", key)
+
+
 class Labelling(Bucket, Labels):
     def set_labels(
         self,
@@ -44,6 +49,7 @@ class Labelling(Bucket, Labels):
     ) -> ObjectInfo:
         if attributes:
             raise refused("attributes", "what the gateway's modes add to objects", key)
+        _unconditional(conditions, key)
         if tags is not None:
             self._set_tags(key, version, tags)
         return self.stat(key, Get(version=version))
@@ -90,14 +96,19 @@ class Guarding(Bucket, Protects):
         *,
         event: EventHold | None = None,
         bypass: bool = False,
+        conditions: Conditions | None = None,
     ) -> ObjectInfo:
+        _unconditional(conditions, key)
         if event is not None:
             raise refused("event holds", EVENT_HOLDS, key)
         said = ("", "") if mode is None or until is None else (mode.upper(), iso(until))
         self._write(key, version, "retention", documents.retention(*said), bypass=bypass)
         return self.stat(key, Get(version=version))
 
-    def set_hold(self, key: str, version: str | None, hold: bool) -> ObjectInfo:
+    def set_hold(
+        self, key: str, version: str | None, hold: bool, *, conditions: Conditions | None = None
+    ) -> ObjectInfo:
+        _unconditional(conditions, key)
         self._write(key, version, "legal-hold", documents.legal_hold(hold))
         return self.stat(key, Get(version=version))
 

@@ -7,10 +7,11 @@ into a set; where it depends on more, by `permission`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
+from gateway.access.acting import acted, has_other_tags, having
 from gateway.access.actions import Action, Actions, ObjectAction, of
 from gateway.access.identity import Identity
 from gateway.access.permission import Permission
@@ -40,7 +41,6 @@ from gateway.storage import (
     Opened,
     Part,
     PartRef,
-    PreconditionFailed,
     Protects,
     Purge,
     Purges,
@@ -242,25 +242,63 @@ class Access:
         return self.service.need(Writable).put(key, source, options)
 
     def delete(self, key: str, options: Delete = Delete()) -> Deleted:
-        self._permission.require_removing(key, options)
-        return self.service.need(Writable).delete(key, options)
+        return acted(
+            key,
+            lambda: self._removing(key, options),
+            lambda removing: self.service.need(Writable).delete(key, removing),
+        )
+
+    def _removing(self, key: str, options: Delete) -> Delete:
+        """What is to be removed, for who may do that."""
+        seen = self._permission.require_removing(key, options)
+        conditions = having(self.service.store, seen, options.conditions)
+        return options if seen is None else replace(options, conditions=conditions)
 
     def delete_many(self, items: Iterable[tuple[str, Delete]]) -> Sequence[Deleted | StorageError]:
         """One result for each; who may not remove one is told so in its place."""
+        asked = list(items)
         allowed: list[tuple[str, Delete]] = []
-        refused: dict[int, Forbidden] = {}
-        for place, (key, options) in enumerate(items):
+        results: list[Deleted | StorageError | None] = []
+        for key, options in asked:
             try:
-                self._permission.require_removing(key, options)
+                allowed.append((key, self._removing(key, options)))
             except Forbidden as error:
-                refused[place] = error
+                results.append(error)
             else:
-                allowed.append((key, options))
-        if not refused:
-            return self.service.need(Writable).delete_many(allowed)
+                results.append(None)
         done = iter(self.service.need(Writable).delete_many(allowed) if allowed else ())
-        count = len(allowed) + len(refused)
-        return [refused[place] if place in refused else next(done) for place in range(count)]
+        return [
+            self._once_more(asked[place], next(done)) if result is None else result
+            for place, result in enumerate(results)
+        ]
+
+    def _once_more(
+        self, item: tuple[str, Delete], result: Deleted | StorageError
+    ) -> Deleted | StorageError:
+        """What became of it, after all, where it had other tags by then."""
+        if not has_other_tags(result):
+            return result
+        try:
+            return self.delete(*item)
+        except StorageError as error:
+            return error
+
+    def _labelling(
+        self,
+        key: str,
+        version: str | None,
+        actions: Sequence[Action],
+        act: Callable[[Conditions | None], ObjectInfo],
+    ) -> ObjectInfo:
+        if self._always.issuperset(actions):
+            return act(None)
+
+        def decide() -> Conditions | None:
+            return having(
+                self.service.store, self._permission.require_changing(key, version, *actions)
+            )
+
+        return acted(key, decide, act)
 
     def purge(self, purge: Purge = Purge()) -> Mark:
         """Make a cache forget."""
@@ -358,8 +396,14 @@ class Access:
         return self._permission.object("read-tags", key, Get(version=version))
 
     def set_tags(self, key: str, version: str | None, tags: Mapping[str, str]) -> ObjectInfo:
-        self.require(of("write-tags" if tags else "delete-tags", version), key, version)
-        return self.service.need(Labels).set_labels(key, version, tags=tags)
+        return self._labelling(
+            key,
+            version,
+            [of("write-tags" if tags else "delete-tags", version)],
+            lambda seen: self.service.need(Labels).set_labels(
+                key, version, tags=tags, conditions=seen
+            ),
+        )
 
     def grants(self, key: str, version: str | None = None) -> ObjectInfo:
         """The object, for who may read its grants."""
@@ -369,22 +413,24 @@ class Access:
         self, key: str, version: str | None, attributes: Mapping[str, Any]
     ) -> ObjectInfo:
         """Change an object's grants, and what else its modes keep with it: of the one that was
-        looked at, and not of one that was put there meanwhile. Raises `PreconditionFailed` when
-        there is another each time."""
-        for again in (True, True, False):
-            info = self._permission.object("write-acl", key, Get(version=version))
+        looked at, and not of one that was put there meanwhile. Raises `Conflict` when there is
+        another each time."""
+
+        def act(info: ObjectInfo) -> ObjectInfo:
             strong = () if info.etag.startswith("W/") else (info.etag,)
-            try:
-                return self.service.need(Labels).set_labels(
-                    key,
-                    info.version if version is None else version,
-                    attributes=attributes,
-                    conditions=Conditions(if_match=strong, if_modified=info.modified),
-                )
-            except PreconditionFailed:
-                if not again:
-                    raise
-        raise AssertionError("the last try returns or raises")
+            same = Conditions(if_match=strong, if_modified=info.modified)
+            always = of("write-acl", version) in self._always
+            return self.service.need(Labels).set_labels(
+                key,
+                info.version if version is None else version,
+                attributes=attributes,
+                conditions=having(self.service.store, None if always else info.tags, same),
+            )
+
+        def decide() -> ObjectInfo:
+            return self._permission.object("write-acl", key, Get(version=version))
+
+        return acted(key, decide, act, lambda _: True)
 
     def set_retention(
         self,
@@ -396,15 +442,22 @@ class Access:
         event: EventHold | None = None,
         bypass: bool = False,
     ) -> ObjectInfo:
-        self.require("write-retention", key, version)
-        if bypass:
-            self.require("bypass-governance", key, version)
-        protects = self.service.need(Protects)
-        return protects.set_retention(key, version, mode, until, event=event, bypass=bypass)
+        return self._labelling(
+            key,
+            version,
+            ["write-retention", "bypass-governance"] if bypass else ["write-retention"],
+            lambda seen: self.service.need(Protects).set_retention(
+                key, version, mode, until, event=event, bypass=bypass, conditions=seen
+            ),
+        )
 
     def set_hold(self, key: str, version: str | None, hold: bool) -> ObjectInfo:
-        self.require("write-hold", key, version)
-        return self.service.need(Protects).set_hold(key, version, hold)
+        return self._labelling(
+            key,
+            version,
+            ["write-hold"],
+            lambda seen: self.service.need(Protects).set_hold(key, version, hold, conditions=seen),
+        )
 
     @property
     def versioning(self) -> Versioning:

@@ -10,6 +10,8 @@ nor list its service cannot tell a missing key from a private one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from gateway.access.actions import Action, Actions, of
 from gateway.access.evaluation import Compiled, Verdict
 from gateway.access.grants import GRANTS
@@ -48,9 +50,10 @@ class Permission:
         self._said, self._compiled = said, compiled
 
     def may(self, action: Action, key: str | None, version: str | None = None) -> bool:
-        if action in self._compiled.always:
-            return True
-        return self._decided(action, key, self._target(key, Get(version=version))) == "allow"
+        return self._may(action, key, self._target(key, Get(version=version)))
+
+    def _may(self, action: Action, key: str | None, target: Target) -> bool:
+        return action in self._compiled.always or self._decided(action, key, target) == "allow"
 
     def might(self, action: Action) -> bool:
         return self._compiled.might(action, self._facts, self._identity)
@@ -133,15 +136,17 @@ class Permission:
             if options.protection.hold:
                 self.require("write-hold", key)
 
-    def require_compared(
-        self, key: str, conditions: Conditions, version: str | None = None
-    ) -> None:
+    def require_compared(self, key: str, conditions: Conditions) -> None:
         """What is compared with an object tells what it is, so that is for who may read it, as
         at S3; whether there is one, who writes may ask."""
+        self._require_compared(key, conditions, self._target(key, Get()))
+
+    def _require_compared(self, key: str, conditions: Conditions, target: StoredTarget) -> None:
         if not conditions.compares:
             return
+        version = target.version
         action = of("read", version)
-        if self.may(action, key, version):
+        if self._may(action, key, target):
             return
         try:
             info = self._store.stat(key, Get(version=version, keyless=True))
@@ -150,9 +155,22 @@ class Permission:
         else:
             self.require_of(action, info, version)
 
-    def require_removing(self, key: str, options: Delete) -> None:
-        self.require(of("delete", options.version), key, options.version)
-        if options.bypass and not self.may("bypass-governance", key, options.version):
+    def require_changing(
+        self, key: str, version: str | None, *actions: Action
+    ) -> Mapping[str, str] | None:
+        """The tags that it was decided by, where it was: who acts names them in a condition."""
+        target = self._target(key, Get(version=version))
+        if not all(self._may(action, key, target) for action in actions):
+            raise Forbidden
+        return target.seen
+
+    def require_removing(self, key: str, options: Delete) -> Mapping[str, str] | None:
+        """As `require_changing`."""
+        target = self._target(key, Get(version=options.version))
+        if not self._may(of("delete", options.version), key, target):
+            raise Forbidden
+        if options.bypass and not self._may("bypass-governance", key, target):
             raise Forbidden("The key may not override a retention.")
         if options.conditions is not None:
-            self.require_compared(key, options.conditions, options.version)
+            self._require_compared(key, options.conditions, target)
+        return target.seen

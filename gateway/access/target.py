@@ -2,7 +2,9 @@
 
 It is looked at only when such a rule is left to be decided by. Then the decision is one about
 that object: whoever reads takes it again, for the object that was found. Whoever deletes it,
-or changes its tags or its protection, is decided about just before: another may be there by then.
+or changes its tags, its lists or its protection, does it to an object with the tags that were
+looked at, or is decided about anew; over a store that does not compare them (`compares_tags`)
+another may be there by then.
 """
 
 from __future__ import annotations
@@ -38,6 +40,11 @@ class StoredTarget:
     @property
     def looked(self) -> bool:
         return self._tags is not None
+
+    @property
+    def seen(self) -> Mapping[str, str] | None:
+        """The tags, if anybody asked for them."""
+        return self._tags
 
     @property
     def tags(self) -> Mapping[str, str]:

@@ -205,6 +205,10 @@ class Below(
             copies = self._to(Copies)
             return self._info(copies.copy(origin, origin_key, self._there(key), want, options))
 
+    @property
+    def compares_tags(self) -> bool:
+        return self._to(Labels).compares_tags
+
     def set_labels(
         self,
         key: str,
@@ -262,16 +266,28 @@ class Below(
         *,
         event: EventHold | None = None,
         bypass: bool = False,
+        conditions: Conditions | None = None,
     ) -> ObjectInfo:
         with self._named():
             protects, there = self._to(Protects), self._there(key)
             return self._info(
-                protects.set_retention(there, version, mode, until, event=event, bypass=bypass)
+                protects.set_retention(
+                    there,
+                    version,
+                    mode,
+                    until,
+                    event=event,
+                    bypass=bypass,
+                    conditions=conditions,
+                )
             )
 
-    def set_hold(self, key: str, version: str | None, hold: bool) -> ObjectInfo:
+    def set_hold(
+        self, key: str, version: str | None, hold: bool, *, conditions: Conditions | None = None
+    ) -> ObjectInfo:
         with self._named():
-            return self._info(self._to(Protects).set_hold(self._there(key), version, hold))
+            protects, there = self._to(Protects), self._there(key)
+            return self._info(protects.set_hold(there, version, hold, conditions=conditions))
 
     def forward(self, key: str, body: Readable | None, request: Forward) -> Opened:
         with self._named():

@@ -213,6 +213,12 @@ class Versions(ABC):
 class Labels(ABC):
     """What may change without new bytes."""
 
+    @property
+    def compares_tags(self) -> bool:
+        """Whether `Conditions.if_tags` is compared in one with what is done then: by labels, by
+        deletes, by what protects."""
+        return False
+
     @abstractmethod
     def set_labels(
         self,
@@ -224,8 +230,8 @@ class Labels(ABC):
         conditions: Conditions | None = None,
     ) -> ObjectInfo:
         """Replace all tags (when given), and each attribute that is named (None removes it), of
-        an object that fits `conditions` (`check_write`), which say at most its tag and its time.
-        They come with attributes only."""
+        an object that fits `conditions` (`check_write`), which say at most its ETag, its time and
+        its tags: what is not compared in one with the change is refused with `Unsupported`."""
 
 
 class Annotates(ABC):
@@ -305,6 +311,7 @@ class Protects(ABC):
         *,
         event: EventHold | None = None,
         bypass: bool = False,
+        conditions: Conditions | None = None,
     ) -> ObjectInfo:
         """Keep a version until that time; without `mode`, no longer. A hold stays as it is.
 
@@ -314,10 +321,13 @@ class Protects(ABC):
 
         Raises `Protected` where a retention that counts would end sooner, or be of another
         mode: compliance always, governance without `bypass`; `InvalidRequest` where it would
-        have no end, or one that does not count because an event is awaited."""
+        have no end, or one that does not count because an event is awaited. `conditions`: as
+        of `Labels.set_labels`."""
 
     @abstractmethod
-    def set_hold(self, key: str, version: str | None, hold: bool) -> ObjectInfo:
+    def set_hold(
+        self, key: str, version: str | None, hold: bool, *, conditions: Conditions | None = None
+    ) -> ObjectInfo:
         """Keep a version until the hold is taken off. Its retention stays as it is."""
 
 

@@ -6,10 +6,14 @@ conditional deletes by size and time are the S3 API's (DeleteObject).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.storage.errors import NoSuchKey, NotModified, PreconditionFailed
 from gateway.storage.objects import ObjectInfo
+
+TAGS = "tags"
+"""What `PreconditionFailed.condition` says of `Conditions.if_tags`, which is compared first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +32,16 @@ class Conditions:
     if_size: int | None = None
     if_modified: int | None = None
     """The object's time must be this one exactly (to the second)."""
+    if_tags: Mapping[str, str] | None = None
+    """It must have these tags and no others; {}: also that there is none. For who has decided by
+    them; only of a store that compares them (`Labels.compares_tags`), and not of reads."""
 
     @property
     def compares(self) -> bool:
         """Whether they tell more of an object than that there is one."""
-        tags = {*self.if_match, *self.if_none_match} - {"*"}
+        etags = {*self.if_match, *self.if_none_match} - {"*"}
         others = (self.modified_since, self.unmodified_since, self.if_size, self.if_modified)
-        return bool(tags) or any(one is not None for one in others)
+        return bool(etags) or any(one is not None for one in (*others, self.if_tags))
 
     def check_read(self, info: ObjectInfo) -> None:
         """Raise `PreconditionFailed` or `NotModified` when `info` is not to be sent."""
@@ -52,6 +59,8 @@ class Conditions:
         time hold of what is not there (DeleteObject: "or if the object doesn't exist"). A
         delete where a marker is current is refused before (`check_marker`).
         """
+        if self.if_tags is not None and self.if_tags != ({} if info is None else info.tags):
+            raise PreconditionFailed(key=key, condition=TAGS)
         if info is None:
             if self.if_match:
                 raise NoSuchKey(key=key)

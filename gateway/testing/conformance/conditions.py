@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ def same(info: ObjectInfo, **wanted: str | int) -> Conditions:
     milliseconds from the object's time."""
     etags = {"it": info.etag, "other": STALE, "*": "*", "weak": "W/" + info.etag}
     match = [tuple(etags[e] for e in str(wanted.get(n, "")).split()) for n in ("match", "none")]
-    times = {
+    times: dict[str, Any] = {
         name: info.modified + int(wanted[name])
         for name in ("modified_since", "unmodified_since")
         if name in wanted

@@ -4,10 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.storage import Conditions, NoSuchKey, NoSuchVersion, PreconditionFailed, Put
+from gateway.storage import (
+    Conditions,
+    Delete,
+    Labels,
+    NoSuchKey,
+    NoSuchVersion,
+    PreconditionFailed,
+    Put,
+)
+from gateway.storage.conditions import TAGS
 from gateway.testing.conformance.bench import Bench
 from gateway.testing.conformance.harness import Conformance
 from gateway.testing.conformance.parallel import together
+
+
+def comparing(bench: Bench) -> Labels:
+    labels = bench.labels
+    if not labels.compares_tags:
+        bench.lacking("conditions on tags")
+    return labels
 
 
 class LabelsConformance(Conformance):
@@ -42,6 +58,32 @@ class LabelsConformance(Conformance):
         with pytest.raises(PreconditionFailed):
             labels.set_labels("k", attributes={"a": 4}, conditions=meant)
         assert dict(bench.store.stat("k").attributes) == {"a": 3}
+
+    def test_labels_are_changed_where_the_tags_are_those_that_were_seen(self, bench: Bench) -> None:
+        labels = comparing(bench)
+        bench.put("k", b"data", Put(tags={"a": "1"}))
+        seen, none = Conditions(if_tags={"a": "1"}), Conditions(if_tags={})
+        more = Conditions(if_tags={"a": "1", "b": ""})
+        for other in (Conditions(if_tags={"a": "2"}), more, none):
+            with bench.unchanged(), pytest.raises(PreconditionFailed) as caught:
+                labels.set_labels("k", tags={}, conditions=other)
+            assert caught.value.condition == TAGS
+        labels.set_labels("k", tags={}, conditions=seen)
+        labels.set_labels("k", tags={"b": "2"}, conditions=none)
+        assert dict(bench.store.stat("k").tags) == {"b": "2"}
+
+    def test_what_has_other_tags_than_were_seen_is_not_deleted(self, bench: Bench) -> None:
+        comparing(bench)
+        bench.put("k", b"data", Put(tags={"a": "1"}))
+        seen, none = (Delete(conditions=Conditions(if_tags=tags)) for tags in ({"a": "1"}, {}))
+        with bench.unchanged(), pytest.raises(PreconditionFailed):
+            bench.delete("k", none)
+        (result,) = bench.delete_many([("k", none)])
+        assert isinstance(result, PreconditionFailed)
+        bench.delete("k", seen)
+        with pytest.raises(PreconditionFailed):
+            bench.delete("k", seen)
+        assert not bench.delete("absent", none).existed
 
     def test_tags_and_attributes_leave_each_other_alone(self, bench: Bench) -> None:
         labels = bench.labels

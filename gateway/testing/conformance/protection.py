@@ -13,11 +13,13 @@ import pytest
 
 from gateway.storage import (
     Complete,
+    Conditions,
     Delete,
     Get,
     NoSuchKey,
     ObjectInfo,
     Period,
+    PreconditionFailed,
     Protected,
     Protection,
     Put,
@@ -26,6 +28,7 @@ from gateway.storage.objects import now
 from gateway.testing.conformance.bench import Bench
 from gateway.testing.conformance.completing import completed
 from gateway.testing.conformance.harness import Conformance
+from gateway.testing.conformance.labels import comparing
 from gateway.testing.conformance.parallel import together
 from gateway.testing.conformance.versions import hide, keeping, put
 from gateway.testing.faults import noise
@@ -270,6 +273,20 @@ class ProtectionConformance(Conformance):
         protected(bench, awaiting)
         info = completed(bench, Put(protection=awaiting))
         assert bench.store.stat("k", Get(version=info.version)).protection == awaiting
+
+    def test_what_has_other_tags_than_were_seen_is_not_protected(self, bench: Bench) -> None:
+        comparing(bench)
+        version, protects = protected(bench, HOLD), bench.protects
+        other = Conditions(if_tags={"a": "1"})
+        with bench.unchanged(), pytest.raises(PreconditionFailed):
+            protects.set_hold("k", version, False, conditions=other)
+        with bench.unchanged(), pytest.raises(PreconditionFailed):
+            protects.set_retention("k", version, "governance", day(9), conditions=other)
+        none = Conditions(if_tags={})
+        protects.set_retention("k", version, "governance", day(9), conditions=none)
+        protects.set_hold("k", version, False, conditions=none)
+        expected = Protection(mode="governance", until=day(9))
+        assert bench.store.stat("k", Get(version=version)).protection == expected
 
     def test_protection_needs_an_object(self, bench: Bench) -> None:
         protects = bench.protects

@@ -1,0 +1,170 @@
+"""What a policy decides by an object's tags is done to that object, or it is decided anew."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import count
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from drivers.indexed.store import IndexedStore
+from gateway.access.access import Access
+from gateway.access.grants import GRANTS
+from gateway.access.identity import Identity
+from gateway.access.rules import Unknown
+from gateway.services.service import Service
+from gateway.storage import (
+    Conditions,
+    Conflict,
+    Delete,
+    Forbidden,
+    Get,
+    NotFound,
+    ObjectInfo,
+    StorageError,
+)
+from gateway.storage.objects import now
+from tests.modes.s3_gateway import Served
+
+OPEN, CLOSED = {"class": "open"}, {"class": "closed"}
+LATER = now() + 86_400_000
+
+
+class Overtaken:
+    """A store: between a look at it and what is done then, another thread changes the tags."""
+
+    def __init__(self, store: Any, tags: Callable[[], Mapping[str, str] | None]) -> None:
+        self._store, self._tags = store, tags
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
+        found: ObjectInfo = self._store.stat(key, want)
+        tags = self._tags()
+        if tags is not None:
+            writer = Thread(target=self._store.set_labels, args=(key,), kwargs={"tags": tags})
+            writer.start()
+            writer.join()
+        return found
+
+
+@dataclass
+class Place:
+    s3: Served
+    bucket: str
+
+    @property
+    def _owner(self) -> Access:
+        return self.s3.gateway.access(self._identity("main-key"), self.bucket)
+
+    def _identity(self, key: str) -> Identity:
+        found = self.s3.gateway.keys.credential(key)
+        assert found is not None
+        return found.identity
+
+    def other(self, tags: Callable[[], Mapping[str, str] | None]) -> Access:
+        """Who may do what the tags allow; see `Overtaken`."""
+        service = self._owner.service
+        store: Any = Overtaken(service.store, tags)
+        rules = self.s3.gateway.service_settings.rules(service)
+        overtaken = Service(service.about, store)
+        return Access(overtaken, self._identity("other-key"), rules=rules, facts=Unknown())
+
+    def put(self, tags: Mapping[str, str]) -> ObjectInfo:
+        self.s3.client().put_object(Bucket=self.bucket, Key="k", Body=b"data")
+        return self._owner.set_tags("k", None, tags)
+
+    @property
+    def found(self) -> ObjectInfo:
+        return self._owner.stat("k")
+
+    @property
+    def state(self) -> object:
+        try:
+            found = self.found
+        except NotFound:
+            return None
+        return dict(found.tags), found.protection, found.attributes
+
+
+@pytest.fixture
+def place(s3: Served, bucket: str) -> Place:
+    name = f"{bucket}-races"
+    s3.client().create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
+    statement = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:*Object*",
+        "Resource": f"arn:aws:s3:::{name}/*",
+        "Condition": {"StringEquals": {"s3:ExistingObjectTag/class": "open"}},
+    }
+    s3.client().put_bucket_policy(Bucket=name, Policy=json.dumps({"Statement": [statement]}))
+    return Place(s3, name)
+
+
+def _one(results: Any) -> object:
+    (result,) = results
+    if isinstance(result, StorageError):
+        raise result
+    return result
+
+
+ACTS: Mapping[str, Callable[[Access, str | None], object]] = {
+    "delete": lambda access, _: access.delete("k"),
+    "delete a version": lambda access, version: access.delete("k", Delete(version=version)),
+    "delete many": lambda access, _: _one(access.delete_many([("k", Delete())])),
+    "delete on condition": lambda access, _: access.delete(
+        "k", Delete(conditions=Conditions(if_size=4))
+    ),
+    "tags": lambda access, _: access.set_tags("k", None, {"a": "1"}),
+    "tags of a version": lambda access, version: access.set_tags("k", version, {"a": "1"}),
+    "no tags": lambda access, _: access.set_tags("k", None, {}),
+    "retention": lambda access, _: access.set_retention("k", None, "governance", LATER),
+    "hold": lambda access, _: access.set_hold("k", None, True),
+    "list": lambda access, _: access.set_attributes("k", None, {GRANTS: [["*", "read"]]}),
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_what_was_decided_by_tags_that_are_others_by_then_is_not_done(
+    place: Place, act: str
+) -> None:
+    before = place.put(OPEN)
+    other = place.other(lambda: CLOSED)
+    with pytest.raises(Forbidden):
+        ACTS[act](other, before.version)
+    found = place.found
+    assert (found.version, dict(found.tags)) == (before.version, CLOSED)
+    assert (found.protection, found.attributes) == (None, before.attributes)
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_it_is_done_where_the_other_tags_allow_it_too(place: Place, act: str) -> None:
+    before = place.put(OPEN)
+    changes = iter([{**OPEN, "n": "1"}])
+    ACTS[act](place.other(lambda: next(changes, None)), before.version)
+    assert place.state != ({**OPEN, "n": "1"}, None, before.attributes)
+
+
+def test_where_the_tags_change_each_time_it_is_a_conflict(place: Place) -> None:
+    version = place.put(OPEN).version
+    numbers = count()
+    other = place.other(lambda: {**OPEN, "n": str(next(numbers))})
+    for act in ("delete", "delete many", "tags", "hold", "list"):
+        with pytest.raises(Conflict):
+            ACTS[act](other, version)
+    assert place.found.version == version
+
+
+def test_over_a_store_that_does_not_compare_tags_it_is_decided_just_before(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(IndexedStore, "compares_tags", False)
+    for act in ("hold", "no tags", "delete"):
+        version = place.put(OPEN).version
+        ACTS[act](place.other(lambda: CLOSED), version)
