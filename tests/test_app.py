@@ -364,6 +364,33 @@ def test_the_announced_length_says_what_is_small(length: str, need: Need) -> Non
     assert Called(app, request).status[:3] == ("200" if need is Need.SMALL else "503")
 
 
+@pytest.mark.parametrize(
+    ("more", "reads", "spools", "closes"),
+    [
+        ({"HTTP_EXPECT": "100-continue"}, 0, False, True),
+        ({"HTTP_EXPECT": "100-continue"}, 1, False, False),  # it was asked for
+        ({"HTTP_EXPECT": "100-continue"}, 0, True, False),  # it is here
+        ({}, 0, False, False),  # it comes unasked
+        ({"HTTP_EXPECT": "100-continue", "CONTENT_LENGTH": "0"}, 0, False, False),
+    ],
+)
+def test_a_body_that_is_never_asked_for_ends_its_connection(
+    more: dict[str, str], reads: int, spools: bool, closes: bool
+) -> None:
+    shared = [("x", "y")]
+
+    def answers(request: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+        request["wsgi.input"].read(reads)
+        start("403 Forbidden", shared)
+        return []
+
+    app, _ = make({"one": answers}, admission=Admission(16, spools=spools))
+    request = environ(method="PUT", **{"CONTENT_LENGTH": "2"} | more)
+    request["wsgi.input"] = io.BytesIO(b"ab")
+    said = {"x": "y"} | ({"Connection": "close"} if closes else {})
+    assert (Called(app, request).headers, shared) == (said, [("x", "y")])
+
+
 @pytest.mark.parametrize("spools", [True, False])
 def test_an_answer_takes_a_large_place_whatever_came_with_the_request(spools: bool) -> None:
     """A body of one byte, which nobody reads, does not make a long answer a small need."""

@@ -132,6 +132,8 @@ class App:
                 environ["wsgi.input"], int(length) if length else None, exchange
             )
         body = self._answer(environ, exchange)
+        if exchange.unread and exchange.never_asked(environ):
+            exchange.headers = [*exchange.headers, ("Connection", "close")]
         start_response(exchange.line, exchange.headers)
         if isinstance(body, list):
             exchange.sent = sum(map(len, body))
