@@ -499,7 +499,6 @@ def test_a_malformed_header_is_refused(old: str, new: str) -> None:
 @pytest.mark.parametrize(
     ("header", "code"),
     [
-        ("AWS AKID:c2lnbmF0dXJl", "InvalidRequest"),
         ("AWS4-ECDSA-P256-SHA256 Credential=x", "InvalidRequest"),
         ("Bearer abc", "InvalidArgument"),
         ("\x07", "InvalidArgument"),
@@ -511,8 +510,31 @@ def test_other_kinds_of_authorization_are_refused(header: str, code: str) -> Non
     assert code != "InvalidRequest" or "AWS4-HMAC-SHA256" in problem.message
 
 
+NOON = "Tue, 07 Jul 2026 12:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("dates", "code"),
+    [
+        ({"Date": NOON}, "InvalidRequest"),
+        ({"x-amz-date": NOON}, "InvalidRequest"),
+        ({"Date": "Wed, 07 Jul 2027 12:00:00 GMT", "x-amz-date": NOON}, "InvalidRequest"),
+        ({}, "AccessDenied"),
+        ({"Date": NOON, "x-amz-date": ""}, "AccessDenied"),
+        ({"Date": NOON, "x-amz-date": "Bad Date"}, "AccessDenied"),
+        ({"Date": "Fri, 07 Jul 1950 12:00:00 GMT"}, "AccessDenied"),
+        ({"Date": "Wed, 07 Jul 2010 12:00:00 GMT"}, "RequestTimeTooSkewed"),
+        ({"Date": NOON, "x-amz-date": "Wed, 07 Jul 9999 12:00:00 GMT"}, "RequestTimeTooSkewed"),
+    ],
+)
+def test_of_version_2_the_date_is_judged_first(dates: dict[str, str], code: str) -> None:
+    headers = {"Authorization": f"AWS {KEY}:c2ln", **dates}
+    assert refused(environ_of("GET", "http://h/", headers), epoch("20260707T120000Z")).code == code
+
+
 def test_who_signs_by_version_2_is_told_what_to_set() -> None:
-    problem = refused(environ_of("GET", "http://h/", {"Authorization": f"AWS {KEY}:c2ln"}))
+    headers = {"Authorization": f"AWS {KEY}:c2ln", "Date": NOON}
+    problem = refused(environ_of("GET", "http://h/", headers), epoch("20260707T120000Z"))
     assert "This request was signed with signature version 2" in problem.message
     assert 'Config(signature_version="s3v4")' in problem.message
     assert "default.s3.signature_version s3v4" in problem.message

@@ -273,7 +273,7 @@ def test_a_list_that_comes_with_an_object(s3: Served, bucket: str) -> None:
     assert [
         (one["Grantee"].get("ID") or one["Grantee"]["URI"], one["Permission"])
         for one in found["Grants"]
-    ] == [("other", "READ"), (ALL_USERS, "READ"), ("main", "FULL_CONTROL")]
+    ] == [(ALL_USERS, "READ"), ("other", "READ"), ("main", "FULL_CONTROL")]
     assert refused(s3.client("other-key").get_object_acl, Bucket=bucket, Key="public")[0] == 403
 
 
@@ -398,6 +398,14 @@ def test_acl_headers_that_cannot_be(s3: Served, bucket: str) -> None:
     many = ", ".join(["id=main"] * 101)
     answer = s3.raw("PUT", f"/{bucket}?acl", headers={"x-amz-grant-read": many})
     assert answer.code() == "MalformedACLError"
+
+
+def test_groups_are_the_first_of_a_list(s3: Served, bucket: str) -> None:
+    group = acl(f"<URI>{ALL_USERS}</URI>", "READ", kind="Group")
+    both = group.replace(b"<Grant>", b"<Grant>" + ONE + b"</Grant><Grant>")
+    assert s3.raw("PUT", f"/{bucket}?acl", body=both).status == 200
+    listed = s3.client().get_bucket_acl(Bucket=bucket)["Grants"]
+    assert [one["Grantee"].get("URI") for one in listed] == [ALL_USERS, None]
 
 
 LOG_DELIVERY = "http://acs.amazonaws.com/groups/s3/LogDelivery"

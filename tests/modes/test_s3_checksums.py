@@ -152,7 +152,7 @@ def test_an_upload_without_an_algorithm_gets_the_checksum_of_the_whole(
     listed = s3.raw("GET", target).body
     assert b"<ChecksumAlgorithm>null</ChecksumAlgorithm><ChecksumType>null<" in listed
     assert b"ChecksumCRC64NVME" not in listed
-    assert b"<ChecksumAlgorithm>null</Ch" in s3.raw("GET", f"/{bucket}?uploads").body
+    assert b"ChecksumAlgorithm" not in s3.raw("GET", f"/{bucket}?uploads").body
     parts = named([(one.headers["etag"], {}) for one in sent])
     other = s3.raw("POST", target, body=parts, headers={"x-amz-checksum-type": "COMPOSITE"})
     assert (other.status, other.code()) == (400, "InvalidRequest")

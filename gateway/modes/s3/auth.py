@@ -101,7 +101,11 @@ def authenticate(request: SignedRequest, keys: Keys, *, now_ms: int, region: str
 def _by_header(
     request: SignedRequest, authorization: str, keys: Keys, now_ms: int, region: str
 ) -> Authenticated:
-    claim, signature = claims.claim_of_header(authorization)
+    try:
+        claim, signature = claims.claim_of_header(authorization)
+    except claims.SignedByVersion2:  # what is wrong with a date is said first, as of version 4
+        claims.date_of_header(request.environ, now_ms, version_2=True)
+        raise
     if request.environ.get("HTTP_X_AMZ_SECURITY_TOKEN"):
         raise no_tokens()
     timestamp = claims.date_of_header(request.environ, now_ms)

@@ -32,6 +32,10 @@ _QUERY = tuple(
 )
 
 
+class SignedByVersion2(S3Problem):
+    """An Authorization header of version 2, which is not taken."""
+
+
 class _Place(NamedTuple):
     """Where a claim was made: the code and the beginning of complaints about it, and the
     argument that they name."""
@@ -135,8 +139,10 @@ def _before_signature(text: str) -> Claim:
 def _read_header(text: str) -> tuple[Claim, str]:
     algorithm, _, rest = text.strip(" \t").partition(" ")
     if algorithm != sigv4.ALGORITHM:
-        if algorithm == "AWS" or algorithm.startswith("AWS4-"):
-            raise _other_version("This request was signed" if algorithm == "AWS" else "")
+        if algorithm == "AWS":
+            raise SignedByVersion2("InvalidRequest", _other_version("This request was signed"))
+        if algorithm.startswith("AWS4-"):
+            raise S3Problem("InvalidRequest", _other_version())
         raise S3Problem(
             "InvalidArgument",
             "Unsupported Authorization Type",
@@ -164,14 +170,17 @@ def _incomplete(parts: str, missing: str) -> S3Problem:
     return S3Problem(_HEADER.code, _HEADER.text + text)
 
 
-def date_of_header(environ: Mapping[str, Any], now_ms: int) -> str:
-    """The timestamp that is signed, from x-amz-date or else Date, which may be RFC 9110's.
+def date_of_header(environ: Mapping[str, Any], now_ms: int, *, version_2: bool = False) -> str:
+    """The timestamp that is signed, from x-amz-date or else Date, which may be RFC 9110's; by
+    version 2 both may.
 
     Raises RequestTimeTooSkewed when it is too far from now.
     """
-    timestamp: str = environ.get("HTTP_X_AMZ_DATE") or _date(environ.get("HTTP_DATE", ""))
+    timestamp: str | None = environ.get("HTTP_X_AMZ_DATE")
+    if timestamp is None or version_2:
+        timestamp = _date(environ.get("HTTP_DATE", "") if timestamp is None else timestamp)
     at = epoch(timestamp)
-    if at is None:
+    if at is None or at < 0:
         raise S3Problem(
             "AccessDenied", "AWS authentication requires a valid Date or x-amz-date header"
         )
@@ -215,7 +224,8 @@ def auth_parameters(query: str) -> dict[str, str] | None:
             found[name] = _decoded(value)
         elif name == "AWSAccessKeyId":
             url = "&Signature=" in f"&{query}"
-            raise _other_version("This URL was presigned" if url else "")
+            text = _other_version("This URL was presigned" if url else "")
+            raise S3Problem("InvalidRequest", text)
     authenticates = not found.keys().isdisjoint(_QUERY)
     return found if authenticates else None
 
@@ -276,17 +286,16 @@ def claim_of_form(credential: str) -> Claim:
     return _claim(credential, "", _FIELDS)
 
 
-def _other_version(done: str = "") -> S3Problem:
-    """`done`: what was done by version 2. Its users mostly never asked for it: stock tools
-    presign so, and sign headers by version 4."""
+def _other_version(done: str = "") -> str:
+    """What to say of it. `done`: what was done by version 2. Its users mostly never asked for
+    it: stock tools presign so, and sign headers by version 4."""
     advice = (
         f" {done} with signature version 2. aws: `aws configure set"
         ' default.s3.signature_version s3v4`; boto3: Config(signature_version="s3v4").'
     )
-    return S3Problem(
-        "InvalidRequest",
+    return (
         "The authorization mechanism you have provided is not supported. Please use"
-        f" {sigv4.ALGORITHM}.{advice if done else ''}",
+        f" {sigv4.ALGORITHM}.{advice if done else ''}"
     )
 
 

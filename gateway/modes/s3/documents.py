@@ -75,7 +75,7 @@ def acl(owner: str, listed: Sequence[Grant], people: People) -> bytes:
     rows = "".join(
         f"<Grant>{_grantee(one.grantee, people)}"
         f"<Permission>{grants.NAMES[one.permission]}</Permission></Grant>"
-        for one in listed
+        for one in sorted(listed, key=lambda one: one.grantee not in grants.URIS)  # groups first
     )
     return document(
         "AccessControlPolicy",

@@ -307,5 +307,5 @@ def _upload(one: Upload, writing: _Writing) -> str:
         f"{writing.people.named('Owner', options.owner)}"
         f"<StorageClass>{options.storage_class}</StorageClass>"
         f"<Initiated>{iso(one.begun)}</Initiated>"
-        f"{documents.algorithm(options)}</Upload>"
+        f"{documents.algorithm(options) if options.checksums else ''}</Upload>"
     )
