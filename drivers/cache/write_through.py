@@ -124,6 +124,9 @@ class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Fo
     def check_put(self, options: Put) -> None:
         self._to(Writable).check_put(options)
 
+    def check_delete(self, options: Delete) -> None:
+        self._to(Writable).check_delete(options)
+
     def delete(self, key: str, options: Delete = Delete()) -> Deleted:
         with self._changing(key):
             return self._to(Writable).delete(key, options)

@@ -274,6 +274,10 @@ class FileSystem(Store, Writable, Listable, Labels):
             info = None if before is None else self._described(key, before)
             conditions.check_write(key, info)
 
+    def check_delete(self, options: Delete) -> None:
+        if options.conditions is not None:
+            self._need_conditions()
+
     def delete(self, key: str, options: Delete = Delete()) -> Deleted:
         if options.conditions is not None:
             self._need_conditions(key)
@@ -341,7 +345,7 @@ class FileSystem(Store, Writable, Listable, Labels):
         except BadKey:
             return None
 
-    def _need_conditions(self, key: str) -> None:
+    def _need_conditions(self, key: str | None = None) -> None:
         if not self._open_tree.conditional:
             raise Unsupported(
                 "The file system behind this service cannot look and write in one step, so"

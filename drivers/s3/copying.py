@@ -34,6 +34,8 @@ class Copying(Bucket, Copies):
         checksum = request_headers.of_checksum(options.checksums)
         if checksum is not None:
             headers["x-amz-checksum-algorithm"] = checksum[0]
+        if options.conditions is not None:  # newer than most servers, which pass over them
+            self.compare(key, options.conditions)
         about = source_about(source, source_key, want)
         safe = options.conditions is None
         with understood(options):

@@ -1,7 +1,14 @@
-"""Deleting from a bucket: one key or version, or a thousand with one request."""
+"""Deleting from a bucket: one key or version, or a thousand with one request.
+
+Servers that do not know a condition of a delete pass over it. So what is there is compared
+here first, which leaves a moment between the two; `check_delete` finds out whether the
+upstream leaves none.
+"""
 
 from __future__ import annotations
 
+import logging
+import secrets
 from collections.abc import Iterable
 from itertools import islice
 from typing import Any
@@ -12,23 +19,86 @@ from drivers.s3.refusals import About, error_of
 from drivers.s3.transfer import Answer
 from gateway.common import xml
 from gateway.storage import (
+    BytesBody,
     Conditions,
     Delete,
     Deleted,
+    InvalidRequest,
     NoSuchVersion,
+    ObjectInfo,
     OriginFailed,
+    PreconditionFailed,
+    Put,
     StorageError,
+    Unsupported,
+    VersionQuery,
+    Versions,
     Writable,
 )
 from gateway.storage.checksums import compute
+
+log = logging.getLogger("gateway.upstream")
 
 _AT_ONCE = 1000
 """Keys of one DeleteObjects (Amazon S3 API Reference)."""
 
 
+_HOUR = 3_600_000
+
+
 class Deleting(Bucket, Writable):
+    compares: bool | None = None
+    """Whether the upstream looks at the conditions of a delete; None: nobody has asked yet."""
+
+    def check_delete(self, options: Delete) -> None:
+        """Asks the upstream once, by an object without bytes that is put and removed."""
+        if options.conditions is None:
+            return
+        request_headers.of_delete_conditions(options.conditions)
+        if self.compares is None:
+            self.compares = self._tried()
+        if not self.compares:
+            raise Unsupported(
+                "The S3 upstream passes over conditions of a delete (If-Match,"
+                " x-amz-if-match-last-modified-time), so what is written at that moment might be"
+                " removed.",
+                capability="conditions",
+            )
+
+    def _tried(self) -> bool:
+        key = f".gateway-tries-conditions-{secrets.token_hex(8)}"
+        made = self.put(key, BytesBody(b""), Put(size=0))
+        later = Conditions(if_match=(made.etag,), if_modified=made.modified + _HOUR)
+        try:
+            return self._refuses(key, Conditions(if_match=("0" * 32,))) and self._refuses(
+                key, later
+            )
+        finally:
+            self._clear(made)
+
+    def _refuses(self, key: str, conditions: Conditions) -> bool:
+        headers = request_headers.of_delete_conditions(conditions)
+        try:
+            self.ask("DELETE", key, headers=headers, safe=False, about=About(self.name, key))
+        except (PreconditionFailed, Unsupported, InvalidRequest) as error:
+            return isinstance(error, PreconditionFailed)
+        return False
+
+    def _clear(self, made: ObjectInfo) -> None:
+        """With all versions and markers that were made of it."""
+        try:
+            if made.version is None or not isinstance(self, Versions):
+                self.delete(made.key)
+                return
+            for one in self.versions(VersionQuery(prefix=made.key)).entries:
+                self.delete(one.key, Delete(version=one.version))
+        except StorageError as error:
+            log.warning("bucket %r: %r is left in it: %s", self.name, made.key, error)
+
     def delete(self, key: str, options: Delete = Delete()) -> Deleted:
         headers = request_headers.of_delete_conditions(options.conditions, key)
+        if options.conditions is not None and not self.compares:
+            self.compare(key, options.conditions, options.version, removes=True)
         if options.bypass:
             headers["x-amz-bypass-governance-retention"] = "true"
         query = [("versionId", options.version)] if options.version is not None else []
@@ -60,7 +130,7 @@ class Deleting(Bucket, Writable):
 
     def _listable(self, key: str, options: Delete) -> bool:
         texts = (self.under, key, options.version or "")
-        return _sayable(options.conditions) and all(map(xml.carries, texts))
+        return options.conditions is None and all(map(xml.carries, texts))
 
     def _delete_page(self, page: list[tuple[str, Delete]]) -> list[Deleted | StorageError]:
         body = documents.deletion((self.under + key, options) for key, options in page)
@@ -73,7 +143,6 @@ class Deleting(Bucket, Writable):
             query=[("delete", "")],
             headers=headers,
             body=body,
-            safe=all(options.conditions is None for _, options in page),
             about=About(self.name),
         )
         told = self._told(answer)
@@ -109,10 +178,3 @@ def _refused(row: dict[str, str], about: About) -> StorageError:
 
 
 _ERROR_STATUS = {"InternalError": 500, "ServiceUnavailable": 503, "SlowDown": 503}
-
-
-def _sayable(conditions: Conditions | None) -> bool:
-    """Whether an item of a list can have that condition."""
-    if conditions is None:
-        return True
-    return len(conditions.if_match) == 1 and conditions == Conditions(if_match=conditions.if_match)

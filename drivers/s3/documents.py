@@ -82,8 +82,6 @@ def deletion(items: Iterable[tuple[str, Delete]]) -> bytes:
         row = _element("Key", key)
         if options.version is not None:
             row += _element("VersionId", options.version)
-        if options.conditions is not None and options.conditions.if_match:
-            row += _element("ETag", options.conditions.if_match[0])
         rows.append(f"<Object>{row}</Object>")
     return document("Delete", "".join(rows))
 

@@ -31,15 +31,18 @@ from gateway.common.upstream.fields import byte_range, etag_of
 from gateway.storage import (
     NOTHING,
     Complete,
+    Conditions,
     Get,
     InvalidPart,
     InvalidPartOrder,
     Multipart,
+    NoSuchKey,
     NoSuchUpload,
     ObjectInfo,
     Part,
     PartRef,
     PartTooSmall,
+    PreconditionFailed,
     Put,
     Readable,
     StorageError,
@@ -181,13 +184,16 @@ class S3Multipart(Writing, Uploads, Copying, Multipart):
         self._check_order(key, parts)
         if options.min_part not in (0, SMALLEST):
             self._check_sizes(key, upload, parts, options.min_part)
+        headers = _completing(options, key)
         about = About(self.name, key, upload=upload)
         try:
+            if options.conditions is not None:
+                self._compare_with(key, upload, options.conditions)
             answer = self._call(
                 "POST",
                 key,
                 upload,
-                headers=_completing(options, key),
+                headers=headers,
                 body=documents.completion(parts),
                 safe=options.conditions is None,
             )
@@ -202,6 +208,15 @@ class S3Multipart(Writing, Uploads, Copying, Multipart):
             kind = row.get("ChecksumType") or None
             info = replace(info, checksums=_sums(row), checksum_type=kind)  # type: ignore[arg-type]  # S3's own words
         return info
+
+    def _compare_with(self, key: str, upload: str, conditions: Conditions) -> None:
+        """Some servers know one condition of a completion, or none. Of an upload that is complete
+        what was answered then is what counts."""
+        try:
+            self.compare(key, conditions)
+        except (PreconditionFailed, NoSuchKey):
+            self._parts_page(key, upload, 0, 1)
+            raise
 
     def _completed_before(
         self, key: str, parts: Sequence[PartRef], options: Complete

@@ -10,7 +10,7 @@ from typing import Any
 from gateway.common import words
 from gateway.common.upstream.answers import Headers, broken
 from gateway.common.upstream.fields import etag_of, parse_date, plain
-from gateway.storage import NOTHING, Encryption, ObjectInfo, Part, Period, Protection
+from gateway.storage import NOTHING, REDIRECT, Encryption, ObjectInfo, Part, Period, Protection
 from gateway.storage.checksums import CHECKSUMS
 
 META = "x-amz-meta-"
@@ -23,6 +23,8 @@ _EVENT = "x-amz-object-lock-event-hold"
 _KEPT = ("Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Expires")
 KEPT_HEADERS = tuple((name.lower(), name) for name in _KEPT)
 """(in lower case, as the field's standard writes it) of what S3 keeps with an object."""
+
+REDIRECT_HEADER = "x-amz-website-redirect-location"
 
 _PARTS = re.compile(r"[0-9a-f]{32}-([1-9][0-9]{0,4})")
 
@@ -131,6 +133,7 @@ def info_of(
     etag = etag_of(headers.get("etag", ""))
     checksums, kind = checksums_of(headers)
     count, tagged = parts_count(headers, etag), headers.get("x-amz-tagging-count", "0")
+    redirect = headers.get(REDIRECT_HEADER)
     locked = "x-amz-object-lock-mode" in headers or "x-amz-object-lock-legal-hold" in headers
     return ObjectInfo(
         key=key,
@@ -148,4 +151,5 @@ def info_of(
         protection=protection_of(headers) if locked else None,
         encryption=encryption_of(headers),
         storage_class=headers.get("x-amz-storage-class", "STANDARD"),
+        attributes=NOTHING if redirect is None else {REDIRECT: plain(redirect)},
     )

@@ -24,8 +24,12 @@ from gateway.common.upstream.stretch import cut_out, extent
 from gateway.storage import (
     NOTHING,
     BytesBody,
+    Conditions,
     Get,
     InvalidRange,
+    MethodNotAllowed,
+    NoSuchKey,
+    NoSuchVersion,
     ObjectInfo,
     Opened,
     OriginFailed,
@@ -35,6 +39,7 @@ from gateway.storage import (
     StorageError,
     Store,
     Unsupported,
+    WrongKey,
     resolve_range,
 )
 from gateway.storage.checksums import CHECKSUMS
@@ -121,6 +126,22 @@ class Bucket(Store):
         if want.range is not None and resolve_range(want.range, size) is None:
             raise InvalidRange(key=key, size=size)  # an upstream that knows no ranges
         return self._info(key, size, answer.headers, want)
+
+    def compare(
+        self, key: str, conditions: Conditions, version: str | None = None, *, removes: bool = False
+    ) -> None:
+        """Raise what conditions of a write raise now, where the upstream may not look at them:
+        it is left to the upstream what becomes of it meanwhile, and of what tells nothing."""
+        try:
+            info = self.stat(key, Get(version=version))
+        except (NoSuchVersion, WrongKey):
+            return
+        except (NoSuchKey, MethodNotAllowed) as error:
+            if removes and error.delete_marker is not None:
+                conditions.check_marker(key)
+            conditions.check_write(key, None)
+        else:
+            conditions.check_write(key, info)
 
     def _read(self, method: str, key: str, want: Get) -> Answer:
         request = self._question(method, key, want)

@@ -11,14 +11,16 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import md5
+from typing import Any
 from unicodedata import category
 from urllib.parse import quote
 
-from drivers.s3.properties import CUSTOMER, KEPT_HEADERS, META, SSE
+from drivers.s3.properties import CUSTOMER, KEPT_HEADERS, META, REDIRECT_HEADER, SSE
 from gateway.common import words
 from gateway.common.upstream.answers import Headers
 from gateway.common.upstream.fields import byte_range, etag_list, http_date
 from gateway.storage import (
+    REDIRECT,
     Conditions,
     Encryption,
     Get,
@@ -89,9 +91,15 @@ def of_put(options: Put) -> Headers:
     if options.protection is not None:
         headers.update(_of_protection(options.protection))
     if options.attributes:
-        names = ", ".join(sorted(options.attributes))
-        raise refused("attributes", f"what the gateway's modes add to objects ({names})")
+        headers.update(_of_attributes(options.attributes))
     return headers
+
+
+def _of_attributes(attributes: Mapping[str, Any]) -> Headers:
+    """S3 has a place for one of them."""
+    if others := ", ".join(sorted(attributes.keys() - {REDIRECT})):
+        raise refused("attributes", f"what the gateway's modes add to objects ({others})")
+    return {REDIRECT_HEADER: text(attributes[REDIRECT], "attributes")}
 
 
 def _add_kept(headers: Headers, given: Sequence[tuple[str, str]]) -> None:
@@ -203,7 +211,7 @@ def of_write_conditions(conditions: Conditions | None, key: str) -> Headers:
     return of_read_conditions(conditions)
 
 
-def of_delete_conditions(conditions: Conditions | None, key: str) -> Headers:
+def of_delete_conditions(conditions: Conditions | None, key: str | None = None) -> Headers:
     if conditions is None:
         return {}
     if (

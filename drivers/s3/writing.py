@@ -24,6 +24,7 @@ from gateway.storage import (
     NOTHING,
     NULL_VERSION,
     PIECE,
+    REDIRECT,
     FileBody,
     Intake,
     ObjectInfo,
@@ -166,7 +167,9 @@ def understood(options: Put) -> Iterator[None]:
     except OriginDenied as error:
         if any("_" in name for name in options.metadata):
             raise request_headers.refused("metadata", "names of metadata with a _") from error
-        if not all(text.isascii() for _, text in (*options.headers, ("", options.content_type))):
+        texts = [text for _, text in options.headers]
+        texts += [options.content_type, options.attributes.get(REDIRECT, "")]
+        if not all(map(str.isascii, texts)):
             raise request_headers.refused("headers", "text in headers that is not ASCII") from error
         raise
 

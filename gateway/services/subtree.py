@@ -182,6 +182,9 @@ class Below(
     def check_put(self, options: Put) -> None:
         self._to(Writable).check_put(options)
 
+    def check_delete(self, options: Delete) -> None:
+        self._to(Writable).check_delete(options)
+
     def delete(self, key: str, options: Delete = Delete()) -> Deleted:
         with self._named():
             deleted = self._to(Writable).delete(self._there(key), options)

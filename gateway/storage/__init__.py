@@ -87,6 +87,7 @@ from gateway.storage.key_service import KeyService, NoKeyService
 from gateway.storage.objects import (
     NOTHING,
     NULL_VERSION,
+    REDIRECT,
     Encryption,
     EventHold,
     ObjectInfo,
@@ -145,6 +146,7 @@ __all__ = [
     "NOTHING",
     "NULL_VERSION",
     "PIECE",
+    "REDIRECT",
     "AlreadyExists",
     "Annotate",
     "Annotated",

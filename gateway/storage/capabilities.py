@@ -78,6 +78,10 @@ class Writable(ABC):
     def delete(self, key: str, options: Delete = Delete()) -> Deleted:
         """Remove it. What is not there is no error: `existed` is False."""
 
+    def check_delete(self, options: Delete) -> None:
+        """Raise `Unsupported` unless `delete` does all that these say together with the removal,
+        whatever the key is: for who removes what somebody may write at that moment."""
+
     def delete_many(self, items: Iterable[tuple[str, Delete]]) -> list[Deleted | StorageError]:
         """Remove many; one result for each, in their order.
 

@@ -52,6 +52,9 @@ def now() -> int:
 NULL_VERSION = "null"
 """The version of an object that was written while versioning was not on."""
 
+REDIRECT = "redirect"
+"""The attribute that says where a web site sends those who ask for the object: a path or a URL."""
+
 ChecksumType = Literal["FULL_OBJECT", "COMPOSITE"]
 RetentionMode = Literal["governance", "compliance"]
 
@@ -172,7 +175,8 @@ class Properties:
     owner: str = ""
     """Id of the account that wrote it; "" where the store's objects have no such owner."""
     attributes: Mapping[str, Any] = NOTHING
-    """What modes keep with an object and drivers carry without reading (JSON values)."""
+    """What modes keep with an object and drivers carry without reading (JSON values), but for
+    those that a foreign store has a place of its own for (`REDIRECT`)."""
 
 
 class Part(NamedTuple):

@@ -187,6 +187,7 @@ class Upload:
     id: str
     key: str
     begun: int
+    """0 where the store does not say it of that upload; its lists may."""
     options: Put
 
 

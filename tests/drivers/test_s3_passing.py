@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 from urllib.parse import quote
 
@@ -11,7 +12,9 @@ from defusedxml import ElementTree
 
 from drivers.s3 import S3
 from gateway.storage import (
+    REDIRECT,
     BytesBody,
+    Complete,
     Conditions,
     Context,
     Delete,
@@ -22,6 +25,7 @@ from gateway.storage import (
     InvalidRange,
     InvalidRequest,
     NoSuchEncryptionKey,
+    NoSuchKey,
     NotModified,
     ObjectInfo,
     OriginFailed,
@@ -35,7 +39,8 @@ from gateway.storage import (
     StorageError,
     Unsupported,
 )
-from gateway.testing.upstreams import Upstream, answer, md5, refuse
+from gateway.storage.checksums import etag_of_parts
+from gateway.testing.upstreams import Act, Upstream, answer, md5, refuse
 
 SSE = "x-amz-server-side-encryption"
 KMS = Encryption(kind="kms", key_id="arn:aws:kms:x:y:key/z", context="e30=", bucket_key=True)
@@ -139,6 +144,18 @@ def test_an_event_hold_is_told_and_never_sent_where_it_might_be_ignored(
     with pytest.raises(Unsupported, match="event"):
         store.set_retention("k", None, "compliance", None, event=week)
     assert upstream.requests == []
+
+
+def test_a_redirect_passes_both_ways_and_no_other_attribute(upstream: Upstream, store: S3) -> None:
+    attributes, header = {REDIRECT: "/é"}, "x-amz-website-redirect-location"
+    info = store.put("k", BytesBody(b""), Put(size=0, attributes=attributes))
+    assert info.attributes == attributes
+    assert upstream.requests[0].headers[header].encode("latin-1").decode() == "/é"
+    assert told(upstream, store, {header: "/é"}).attributes == attributes
+    for act in (store.check_put, lambda one: store.put("k", BytesBody(b""), one)):
+        with pytest.raises(Unsupported, match="grants"):
+            act(Put(size=0, attributes={**attributes, "grants": []}))
+    assert len(upstream.requests) == 2
 
 
 def test_what_is_not_ASCII_is_read_as_S3_writes_it(upstream: Upstream, store: S3) -> None:
@@ -322,3 +339,87 @@ def test_a_condition_holds_although_an_upstream_does_not_know_it(
     for ask in (store.get, store.stat):
         with pytest.raises(error):
             ask("k", Get(conditions=conditions))
+
+
+# conditions of writes, which this upstream passes over
+
+
+STALE = Conditions(if_match=("other",))
+
+
+@pytest.mark.parametrize("conditions", [STALE, Conditions(if_size=5), Conditions(if_modified=1000)])
+def test_what_a_delete_compares_is_compared_before(
+    upstream: Upstream, store: S3, conditions: Conditions
+) -> None:
+    upstream.objects["/bkt/k"] = b"data"
+    with pytest.raises(PreconditionFailed):
+        store.delete("k", Delete(conditions=conditions))
+    (result,) = store.delete_many([("k", Delete(conditions=conditions))])
+    assert isinstance(result, PreconditionFailed)
+    assert "/bkt/k" in upstream.objects
+    store.delete("k", Delete(conditions=Conditions(if_match=(md5(b"data"),), if_size=4)))
+    assert "/bkt/k" not in upstream.objects
+    with pytest.raises(NoSuchKey):
+        store.delete("k", Delete(conditions=STALE))
+
+
+def test_so_is_what_a_copy_compares(upstream: Upstream, store: S3) -> None:
+    upstream.objects["/bkt/k"] = b"data"
+    with pytest.raises(PreconditionFailed):
+        store.copy(store, "j", "k", options=Put(conditions=Conditions(if_none_match=("*",))))
+    assert [one.method for one in upstream.requests] == ["HEAD"]
+
+
+def test_a_marker_is_none_of_what_a_delete_compares(upstream: Upstream, store: S3) -> None:
+    hidden = {"x-amz-delete-marker": "true", "x-amz-version-id": "v"}
+    upstream.will(answer(404, b"", hidden))
+    with pytest.raises(PreconditionFailed):
+        store.delete("k", Delete(conditions=STALE))
+
+
+def test_a_completion_that_is_repeated_is_not_compared_with_what_it_made(
+    upstream: Upstream, store: S3
+) -> None:
+    etag = etag_of_parts([md5(b"data")])
+    there, gone = answer(200, b"data", {"ETag": f'"{etag}"'}), refuse(404, "NoSuchUpload")
+    upstream.will(there, gone, there)
+    new = Complete(conditions=Conditions(if_none_match=("*",)))
+    assert store.complete("k", "u", [PartRef(number=1, etag=md5(b"data"))], new).etag == etag
+    upstream.will(there, answer(200, b"<ListPartsResult/>"))
+    with pytest.raises(PreconditionFailed):
+        store.complete("k", "u", [PartRef(number=1, etag=md5(b"data"))], new)
+
+
+def test_an_upstream_is_asked_once_whether_it_compares_what_it_removes(
+    upstream: Upstream, store: S3
+) -> None:
+    compared = Delete(conditions=STALE)
+    store.check_delete(Delete())
+    assert not upstream.requests
+    for _ in range(2):
+        with pytest.raises(Unsupported, match="passes over"):
+            store.check_delete(compared)
+    assert not upstream.objects
+    assert [one.method for one in upstream.requests] == ["PUT", "DELETE", "DELETE"]
+
+
+@pytest.mark.parametrize(
+    ("second", "compares"), [(refuse(412, "PreconditionFailed"), True), (answer(204), False),
+                             (refuse(501, "NotImplemented"), False)]
+)  # fmt: skip
+def test_all_that_a_delete_may_say_must_count(
+    upstream: Upstream, store: S3, second: Act, compares: bool
+) -> None:
+    made = answer(200, b"", {"ETag": f'"{md5(b"")}"'})
+    upstream.will(made, refuse(412, "PreconditionFailed"), second, answer(204))
+    with nullcontext() if compares else pytest.raises(Unsupported):
+        store.check_delete(Delete(conditions=STALE))
+    tried = [one.headers for one in upstream.requests[1:3]]
+    assert tried[0]["if-match"] != tried[1]["if-match"] == f'"{md5(b"")}"'
+    assert "x-amz-if-match-last-modified-time" in tried[1]
+    assert upstream.requests[3].target == upstream.requests[0].target
+    if compares:
+        upstream.will(refuse(412, "PreconditionFailed"))
+        with pytest.raises(PreconditionFailed):
+            store.delete("k", Delete(conditions=STALE))
+        assert len(upstream.requests) == 5, "what the upstream looks at is not looked at here"

@@ -32,6 +32,7 @@ from gateway.storage import (
     Unavailable,
     Unsupported,
     VersionEntry,
+    VersionQuery,
     WrongKey,
 )
 from tests.modes.s3_gateway import Served, configuration
@@ -243,6 +244,7 @@ def test_an_upload_is_given_up_when_its_days_are_over() -> None:
     assert not abandoned(rules, "a", 1, 3 * DAY - 1)
     assert abandoned(rules, "a", 1, 3 * DAY)
     assert not abandoned(rules, "b", 1, 9 * DAY)
+    assert not abandoned(rules, "a", 0, 9 * DAY), "nobody knows when it began"
 
 
 # by many histories: never early, and done when it is done
@@ -511,6 +513,71 @@ def test_what_is_written_meanwhile_stays(aging: Bucket, monkeypatch: pytest.Monk
     assert aging.keys == ["a"]
 
 
+@pytest.mark.parametrize("newest", ["a marker", "a version"])
+def test_a_version_that_is_the_object_again_stays(
+    aging: Bucket, monkeypatch: pytest.MonkeyPatch, newest: str
+) -> None:
+    aging.access.set_versioning("on")
+    aging.put("a", "a")
+    if newest == "a marker":
+        aging.access.delete("a")
+    kind: Any = type(aging.access.service.store)
+    page = aging.access.versions().entries
+    aging.rules(NONCURRENT)
+    look = kind.versions
+
+    def then_taken_back(store: Any, query: VersionQuery) -> Any:
+        found = look(store, query)
+        aging.access.delete("a", Delete(version=page[0].version))
+        return found
+
+    monkeypatch.setattr(kind, "versions", then_taken_back)
+    removed = ", 1 removed" if newest == "a marker" else ""
+    assert aging.run(3) == f"1 changed meanwhile{removed}"
+    assert aging.keys == ["a"]
+
+
+def test_newer_versions_are_counted_while_others_write(
+    aging: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aging.access.set_versioning("on")
+    aging.put(*["a"] * 600, *["b"] * 600)
+    aging.rules(
+        "<NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays>"
+        "<NewerNoncurrentVersions>3</NewerNoncurrentVersions></NoncurrentVersionExpiration>"
+    )
+    kind: Any = type(aging.access.service.store)
+    look, pages = kind.versions, list[int]()
+
+    def then_written(store: Any, query: VersionQuery) -> Any:
+        found = look(store, query)
+        aging.put("a", "b")
+        pages.append(len(found.entries))
+        return found
+
+    monkeypatch.setattr(kind, "versions", then_written)
+    aging.run(2)
+    monkeypatch.undo()
+    left = [key for key, _ in aging.versions]
+    assert len(pages) > 1
+    assert all(left.count(key) >= 4 for key in "ab")
+    assert len(left) <= 2 * (4 + len(pages))
+
+
+def test_what_a_killed_job_has_left_is_the_next_ones(aging: Bucket) -> None:
+    aging.access.set_versioning("on")
+    aging.put(*(f"{number:04}" for number in range(700)))
+    aging.rules(DAYS)
+    aging.clock.now += 2 * DAY
+    killed = aging.job.run()
+    assert next(killed) == 500
+    killed.close()
+    taken_over = aging._replace(job=LifecycleJob(aging.gateway))
+    assert taken_over.run() == "200 expired"
+    assert aging.keys == []
+    assert taken_over.run() == ""
+
+
 def test_versions_markers_and_uploads_go_in_their_time(aging: Bucket) -> None:
     aging.access.set_versioning("on")
     for _ in range(4):
@@ -660,6 +727,28 @@ def test_what_cannot_be_removed_is_told_once(
     assert aging.run(2) == "2 failed"
     assert len([one for one in caplog.records if "no conditions" in one.message]) == 1
     assert aging.keys == ["a", "b"]
+
+
+def test_a_store_that_cannot_compare_and_remove_at_once_has_no_lifecycle(
+    s3: Served, bucket: str, aging: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But uploads are given up there."""
+    kind: Any = type(aging.access.service.store)
+
+    def refuse(store: Any, options: Delete) -> None:
+        assert options.conditions is not None
+        raise Unsupported("It has no conditions.")
+
+    aging.put("a")
+    aging.rules(DAYS)
+    monkeypatch.setattr(kind, "check_delete", refuse)
+    for inside in (DAYS, NONCURRENT):
+        answer = s3.raw("PUT", f"/{bucket}?lifecycle", body=rule(ALL, inside))
+        assert (answer.status, answer.code()) == (501, "NotImplemented")
+        assert f"'{bucket}' (driver 'memory'). It has no conditions." in answer.body.decode()
+    assert s3.raw("PUT", f"/{bucket}?lifecycle", body=rule(ALL, ABORT)).status == 200
+    assert aging.run(2) == "1 buckets not reached"
+    assert aging.keys == ["a"]
 
 
 def test_a_debug_clock_has_short_days(aging: Bucket) -> None:

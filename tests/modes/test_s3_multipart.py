@@ -6,10 +6,14 @@ import base64
 import hashlib
 import io
 import zlib
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from drivers.indexed.store import IndexedStore
+from gateway.storage import UploadPage
 from tests.modes.s3_gateway import Answer, Served
 from tests.modes.test_s3_objects import SSE_C, customer_key, put, refused
 
@@ -305,3 +309,25 @@ def test_who_may_not_write_uploads_nothing(s3: Served, bucket: str) -> None:
     assert refused(other.list_parts, **where, UploadId=started) == denied
     assert refused(other.abort_multipart_upload, **where, UploadId=started) == denied
     assert refused(other.list_multipart_uploads, Bucket=bucket) == denied
+
+
+def test_when_an_upload_began_is_found_in_the_list_where_it_is_not_said(
+    s3: Served, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of an upstream's upload that another process began."""
+    client, began = s3.client(), begin(s3, bucket)
+    begin(s3, bucket, "k2")
+    given = {"Bucket": bucket, "Key": "k", "UploadId": began}
+    (listed,) = [one for one in client.list_multipart_uploads(Bucket=bucket)["Uploads"]
+                 if one["Key"] == "k"]  # fmt: skip
+    kind: Any = IndexedStore
+    found, list_of = kind.upload, kind.uploads
+    monkeypatch.setattr(kind, "upload", lambda *its: replace(found(*its), begun=0))
+    other = listed["Initiated"] - timedelta(seconds=60)
+    abort = client.abort_multipart_upload
+    assert refused(abort, **given, IfMatchInitiatedTime=other)[1] == "PreconditionFailed"
+    monkeypatch.setattr(kind, "uploads", lambda *_: UploadPage())
+    assert refused(abort, **given, IfMatchInitiatedTime=listed["Initiated"])[0] == 501
+    monkeypatch.setattr(kind, "uploads", list_of)
+    abort(**given, IfMatchInitiatedTime=listed["Initiated"])
+    assert refused(client.list_parts, **given)[1] == "NoSuchUpload"

@@ -10,11 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.modes.s3.problems import S3Problem
-from gateway.storage import NOTHING
+from gateway.storage import NOTHING, REDIRECT
 from gateway.web.http_fields import Headers, utf8, value
-
-REDIRECT = "redirect"
-"""The attribute of an object."""
 
 NAME = "x-amz-website-redirect-location"
 HEADER = "HTTP_X_AMZ_WEBSITE_REDIRECT_LOCATION"

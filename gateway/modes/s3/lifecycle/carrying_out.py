@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 
@@ -37,6 +37,7 @@ from gateway.storage import (
     PreconditionFailed,
     Protected,
     StorageError,
+    Unsupported,
     UploadQuery,
     VersionEntry,
     VersionQuery,
@@ -115,17 +116,43 @@ def _below(rules: Sequence[Rule]) -> str:
 
 # objects and versions
 
+_COMPARED = Delete(conditions=Conditions(if_match=("",), if_modified=0))
 
-def _objects(
-    access: Access, rules: Sequence[Rule], now: int, day: int, done: Counter[str]
-) -> Iterator[int]:
-    wanted = [
+
+def check_removes(access: Access, rules: Iterable[Rule]) -> None:
+    """Raise `Unsupported` where rules cannot be carried out, or not without removing what
+    somebody writes at that moment."""
+    service = access.service
+    service.need(Listable)
+    writable = service.need(Writable)
+    if not _removing(rules):
+        return
+    try:
+        writable.check_delete(_COMPARED)
+    except Unsupported as error:
+        raise Unsupported(
+            f"The gateway carries out no lifecycle in the service {service.sid!r}"
+            f" (driver {service.about.driver!r}). {error.message}",
+            capability=error.capability,
+        ) from None
+
+
+def _removing(rules: Iterable[Rule]) -> list[Rule]:
+    """Those by which objects and versions go."""
+    return [
         rule
         for rule in rules
         if rule.days or rule.date is not None or rule.marker or rule.noncurrent_days
     ]
+
+
+def _objects(
+    access: Access, rules: Sequence[Rule], now: int, day: int, done: Counter[str]
+) -> Iterator[int]:
+    wanted = _removing(rules)
     if not wanted:
         return
+    check_removes(access, wanted)
     removals = _Removals(access, done)
     pages = _plain if access.service.versioning == "off" else _versioned
     yield from pages(access, wanted, now, day, removals)
@@ -146,7 +173,7 @@ class _Removals:
             self.flush()
 
     def flush(self) -> None:
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting = [one for one in self._waiting if not self._back(*one)], []
         if not waiting:
             return
         results = self._service.need(Writable).delete_many(waiting)
@@ -161,6 +188,18 @@ class _Removals:
                 if not self._done["failed"]:
                     log.warning("%s: %r is not removed: %s", self._service.sid, key, result)
                 self._done["failed"] += 1
+
+    def _back(self, key: str, options: Delete) -> bool:
+        """Whether a version that was to go is the object again: who removes a newer one, or a
+        marker, wants it back."""
+        if options.version is None:
+            return False
+        try:
+            back = self._service.stat(key, Get(keyless=True)).version == options.version
+        except (NotFound, WrongKey):
+            return False
+        self._done["changed meanwhile"] += back
+        return back
 
 
 def _as_seen(entry: Entry | VersionEntry) -> Conditions:

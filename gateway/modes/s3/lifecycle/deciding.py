@@ -181,4 +181,5 @@ def abort(rules: Iterable[Rule], key: str, begun: int) -> tuple[int, Rule] | Non
 
 
 def abandoned(rules: Iterable[Rule], key: str, begun: int, now: int, day: int = DAY) -> bool:
-    return any(when <= now for when, _ in _aborts(rules, key, begun, day))
+    """`begun` 0: nobody knows when."""
+    return begun > 0 and any(when <= now for when, _ in _aborts(rules, key, begun, day))

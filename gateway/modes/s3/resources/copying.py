@@ -18,7 +18,7 @@ from gateway.modes.s3 import beside, causes, documents, encryption, headers, rep
 from gateway.modes.s3.beside import Beside
 from gateway.modes.s3.lifecycle import expiration
 from gateway.modes.s3.problems import S3Problem
-from gateway.modes.s3.redirects import HEADER, REDIRECT
+from gateway.modes.s3.redirects import HEADER
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import S3Request, check_version
 from gateway.modes.s3.resources import parameters
@@ -26,6 +26,7 @@ from gateway.modes.s3.resources.buckets import valid_name
 from gateway.modes.s3.resources.encryption import with_bucket_key
 from gateway.storage import (
     NOTHING,
+    REDIRECT,
     Conditions,
     Get,
     MethodNotAllowed,

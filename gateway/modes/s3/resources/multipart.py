@@ -13,7 +13,16 @@ from gateway.modes.s3.replies import Headers, Reply, xml
 from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.resources import parameters
 from gateway.modes.s3.resources.encryption import with_bucket_key
-from gateway.storage import Complete, NoSuchUpload, Part, PreconditionFailed, Put, Upload
+from gateway.storage import (
+    Complete,
+    NoSuchUpload,
+    Part,
+    PreconditionFailed,
+    Put,
+    Unsupported,
+    Upload,
+    UploadQuery,
+)
 from gateway.web import http_fields
 
 SMALLEST_PART = 5 << 20
@@ -115,14 +124,32 @@ def _announced_size(request: S3Request) -> int | None:
 def abort_multipart_upload(request: S3Request) -> Reply:
     access, upload = request.access, parameters.upload_id(request)
     if begun := request.header("x-amz-if-match-initiated-time"):
-        _check_begun(access.upload(request.key, upload, "abort"), begun, request.gateway.clock())
+        _check_begun(request, access.upload(request.key, upload, "abort"), begun)
     access.abort(request.key, upload)
     return Reply(204)
 
 
-def _check_begun(upload: Upload, text: str, now: int) -> None:
+def _check_begun(request: S3Request, upload: Upload, text: str) -> None:
     """A date to come is no condition, as in reads (RFC 9110 §13.1.3)."""
     wanted = http_fields.parse_date(text)
     assert wanted is not None, "it is looked at before"
-    if wanted <= now and wanted // 1000 != upload.begun // 1000:
+    if wanted > request.gateway.clock():
+        return
+    if wanted // 1000 != _begun(request, upload) // 1000:
         raise PreconditionFailed(key=upload.key, condition="x-amz-if-match-initiated-time")
+
+
+def _begun(request: S3Request, upload: Upload) -> int:
+    """When it began: what an upstream does not say of one upload, its list does, in which those
+    of a key are the first of all that begin with it."""
+    if upload.begun:
+        return upload.begun
+    service = request.access.service
+    for one in service.uploads(UploadQuery(prefix=upload.key)).uploads:
+        if one.id == upload.id and one.begun:
+            return one.begun
+    raise Unsupported(
+        f"The service {service.sid!r} (driver {service.about.driver!r}) does not tell when that"
+        " upload began.",
+        key=upload.key,
+    )
