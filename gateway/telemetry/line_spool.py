@@ -2,9 +2,13 @@
 
 Each worker adds its own behind the requests, in batches by a thread of its own, to one SQLite
 file of the data folder, or to one in memory when nothing is kept on disk; a job of one worker
-takes them out. Nobody waits: under overload, when the disk does not take them, and beyond
-`rows` waiting ones, lines are shed and counted. A process that is killed loses what it added
+takes them out. Nobody waits: under overload, when the disk does not take them, and beyond what
+may wait, lines are shed, counted, and told once. A process that is killed loses what it added
 in the last `_BATCH` seconds; a power cut may take some more.
+
+What waits for one target may take as much as is left for all others (a dynamic threshold,
+Choudhury and Hahne 1998): half of `size` where one does not take its lines, a third each where
+two do not, and there is always room for who does.
 """
 
 from __future__ import annotations
@@ -24,17 +28,31 @@ from gateway.common.writing_thread import WritingThread
 log = logging.getLogger("gateway")
 
 FILE = "access-lines.db"
-ROWS, ROWS_IN_MEMORY = 1_000_000, 50_000
+SIZE, SIZE_IN_MEMORY = 1 << 30, 32 << 20
+"""Bytes of lines that wait, of all targets."""
 CAPACITY = 20_000
 """Lines that a worker holds in memory, at most."""
 
 _BATCH = 0.5
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = (
     """CREATE TABLE lines (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT, time INTEGER, line TEXT)""",
-    "CREATE INDEX lines_by_queue ON lines (queue, id)",
+    id INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT, queue TEXT, time INTEGER, line TEXT)""",
+    "CREATE INDEX lines_by_queue ON lines (target, queue, id)",
+    "CREATE TABLE waiting (target TEXT PRIMARY KEY, size INTEGER) WITHOUT ROWID",
 )
+_OF_QUEUE = "FROM lines WHERE target = ? AND queue = ?"
+
+
+class Queue(NamedTuple):
+    """Lines of one `name` that go to `target`, for which all of its queues are one."""
+
+    target: str
+    name: str
+
+
+_Line = tuple[str, str, int, str]
+"""Target, queue, time, line."""
 
 
 class SpooledLine(NamedTuple):
@@ -49,12 +67,15 @@ class LineSpool:
     """`folder` None: in memory, for this process alone. `shed` counts lines that are lost."""
 
     def __init__(
-        self, folder: Path | None = None, *, rows: int | None = None, capacity: int = CAPACITY
+        self, folder: Path | None = None, *, size: int | None = None, capacity: int = CAPACITY
     ) -> None:
-        usual = ROWS_IN_MEMORY if folder is None else ROWS
+        usual = SIZE_IN_MEMORY if folder is None else SIZE
         self._path = None if folder is None else folder / FILE
-        self._rows, self._capacity = usual if rows is None else rows, capacity
-        self._waiting: list[tuple[str, int, str]] = []
+        self._size, self._capacity = usual if size is None else size, capacity
+        self._waiting: list[_Line] = []
+        self._overrun = False
+        self._crowded = set[str]()
+        """Targets of which lines were shed, until none wait: told in the log."""
         self._lock, self._writing = threading.Lock(), threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._thread = WritingThread("line-spool", _BATCH, self.flush)
@@ -63,12 +84,13 @@ class LineSpool:
 
     # adding
 
-    def add(self, queue: str, time: int, line: str) -> None:
-        """Never raises, and waits for nothing."""
+    def add(self, queue: Queue, time: int, line: str) -> None:
+        """Never raises, and waits for nothing. `line` is ASCII."""
         if len(self._waiting) >= self._capacity:
             self.shed += 1
+            self._overrun = True
             return
-        self._waiting.append((queue, time, line))
+        self._waiting.append((*queue, time, line))
         self._thread.wake.set()
 
     def start(self) -> None:
@@ -87,47 +109,104 @@ class LineSpool:
             self._steady(self._write)
 
     def _write(self) -> None:
+        if self._overrun:
+            self._tell_once("", "lines of access logs are dropped: more come than are written")
         waiting = self._waiting
         lines = waiting[:]
         del waiting[: len(lines)]  # others may have been added behind them
         if not lines:
             return
+        taken: list[_Line] = []
         try:
             with self._opened() as connection:
-                room = max(self._rows - _waiting(connection, self._rows - len(lines)), 0)
+                sizes = dict(connection.execute("SELECT target, size FROM waiting"))
+                self._crowded &= {"", *sizes}
+                taken = self._fair(lines, sizes)
                 connection.executemany(
-                    "INSERT INTO lines (queue, time, line) VALUES (?, ?, ?)", lines[:room]
+                    "INSERT INTO lines (target, queue, time, line) VALUES (?, ?, ?, ?)", taken
+                )
+                targets = {target for target, *_ in taken}
+                connection.executemany(
+                    "INSERT OR REPLACE INTO waiting VALUES (?, ?)",
+                    [(target, sizes[target]) for target in targets],
                 )
         except OSError:
-            room = 0
+            taken = []
             raise
         finally:
-            self.shed += max(len(lines) - room, 0)
+            self.shed += len(lines) - len(taken)
+
+    def _fair(self, lines: Sequence[_Line], sizes: dict[str, int]) -> list[_Line]:
+        """Those for which there is room, by what waits for each target, which grows."""
+        left, taken = self._size - sum(sizes.values()), list[_Line]()
+        for one in lines:
+            target, size = one[0], len(one[-1])
+            grown = sizes.get(target, 0) + size
+            if grown <= left:
+                sizes[target], left = grown, left - size
+                taken.append(one)
+            else:
+                self._tell_once(target, f"{target} does not take its access logs: some are dropped")
+        return taken
+
+    def _tell_once(self, target: str, words: str) -> None:
+        if target not in self._crowded:
+            self._crowded.add(target)
+            log.warning(words)
 
     # taking; all of it raises `OSError`
 
-    def queues(self) -> list[str]:
+    def queues(self) -> list[Queue]:
         """Those in which lines wait."""
         self.flush()
         if not self._exists():
             return []
         with self._opened() as connection:
-            rows = connection.execute("SELECT DISTINCT queue FROM lines ORDER BY queue").fetchall()
-        return [name for (name,) in rows]
+            rows = connection.execute("SELECT DISTINCT target, queue FROM lines ORDER BY 1, 2")
+            return [*map(Queue._make, rows)]
 
-    def page(self, queue: str, limit: int) -> Sequence[SpooledLine]:
-        """The oldest."""
+    def page(self, queue: Queue, limit: int, size: int = SIZE) -> Sequence[SpooledLine]:
+        """The oldest: so many, or of so many bytes, but one at least."""
+        found = list[SpooledLine]()
         with self._opened() as connection:
-            rows = connection.execute(
-                "SELECT id, time, line FROM lines WHERE queue = ? ORDER BY id LIMIT ?",
-                (queue, limit),
-            ).fetchall()
-        return [*map(SpooledLine._make, rows)]
+            for row in connection.execute(
+                f"SELECT id, time, line {_OF_QUEUE} ORDER BY id LIMIT ?",
+                (*queue, limit),
+            ):
+                one = SpooledLine._make(row)
+                size -= len(one.line)
+                if found and size < 0:
+                    break
+                found.append(one)
+        return found
 
-    def drop(self, queue: str, last: int) -> None:
-        """All of it up to that id."""
+    def drop(self, queue: Queue, last: int) -> None:
+        """All of it up to that id: it was delivered."""
+        self._remove(queue, "id <= ?", last)
+
+    def lose(self, queue: Queue, last: int) -> None:
+        """The same of what will never be."""
+        self.shed += self._remove(queue, "id <= ?", last)
+
+    def expire(self, queue: Queue, time: int) -> int:
+        """How many lines of before that time there were, which are lost."""
+        lost = self._remove(queue, "time < ?", time)
+        self.shed += lost
+        return lost
+
+    def _remove(self, queue: Queue, which: str, value: int) -> int:
+        found = f"{_OF_QUEUE} AND {which}"
         with self._opened() as connection:
-            connection.execute("DELETE FROM lines WHERE queue = ? AND id <= ?", (queue, last))
+            count, size = connection.execute(
+                f"SELECT count(*), coalesce(sum(length(line)), 0) {found}",
+                (*queue, value),
+            ).fetchone()
+            connection.execute(f"DELETE {found}", (*queue, value))
+            connection.execute(
+                "UPDATE waiting SET size = size - ? WHERE target = ?", (size, queue.target)
+            )
+            connection.execute("DELETE FROM waiting WHERE size <= 0")
+        return int(count)
 
     def _exists(self) -> bool:
         """Whether anybody has ever added a line: else there is no file."""
@@ -141,7 +220,7 @@ class LineSpool:
         with self._lock:
             try:
                 if self._connection is None:
-                    prepare = sqlite.anew(("lines",), _VERSION, _SCHEMA)
+                    prepare = sqlite.anew(("lines", "waiting"), _VERSION, _SCHEMA)
                     self._connection = sqlite.connect_with_tables(self._path, "NORMAL", prepare)
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
@@ -157,13 +236,3 @@ class LineSpool:
         if connection is not None:
             with suppress(sqlite3.Error):
                 connection.close()
-
-
-def _waiting(connection: sqlite3.Connection, enough: int) -> int:
-    """How many lines wait, at most. They are counted when it may be more than `enough`: one old
-    line of a queue that nobody takes makes a long span, and must not cost others their lines."""
-    (span,) = connection.execute("SELECT coalesce(max(id) - min(id) + 1, 0) FROM lines").fetchone()
-    if span <= enough:
-        return int(span)
-    (count,) = connection.execute("SELECT count(*) FROM lines").fetchone()
-    return int(count)

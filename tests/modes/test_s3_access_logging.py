@@ -180,6 +180,22 @@ def test_what_was_logged_is_delivered_once_and_after_the_end_of_logging(
     assert "LoggingEnabled" not in client.get_bucket_logging(Bucket="ended")
 
 
+def test_a_log_in_its_own_bucket_tells_of_requests_and_not_of_itself(s3: Served) -> None:
+    client = s3.client()
+    client.create_bucket(Bucket="of-itself")
+    configure(s3, "of-itself", "of-itself")
+    client.put_object(Bucket="of-itself", Key="k\t\u202e\\'\n", Body=b"x")
+    client.delete_object(Bucket="of-itself", Key="k\t\u202e\\'\n")
+    (lines,) = delivered(s3, "of-itself", 3).values()
+    assert [(one["operation"], one["key"]) for one in lines] == [
+        ("REST.PUT.LOGGING_STATUS", "-"),
+        ("REST.PUT.OBJECT", "k%09%E2%80%AE%5C%27%0A"),
+        ("REST.DELETE.OBJECT", "k%09%E2%80%AE%5C%27%0A"),
+    ]
+    later = [one for found in delivered(s3, "of-itself").values() for one in found]
+    assert not [one for one in later if one["key"].startswith("log/") and "PUT" in one["operation"]]
+
+
 def test_grants_and_folders_by_day(s3: Served, target: str) -> None:
     client = s3.client()
     client.create_bucket(Bucket="parted")
@@ -215,6 +231,14 @@ def test_targets_that_cannot_be(s3: Served, target: str) -> None:
         access={"source": "admin"},
     )
     assert answer(target, "source-key") == (403, "AccessDenied"), "nothing gives it that bucket"
+    s3.client().create_bucket(Bucket="under-lock", ObjectLockEnabledForBucket=True)
+    assert answer("under-lock") == (400, "InvalidTargetBucketForLogging")
+    by_kms = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}
+    s3.client().create_bucket(Bucket="under-kms")
+    s3.client().put_bucket_encryption(
+        Bucket="under-kms", ServerSideEncryptionConfiguration={"Rules": [by_kms]}
+    )
+    assert answer("under-kms") == (400, "InvalidTargetBucketForLogging")
     unknown = {"Grantee": {"Type": "CanonicalUser", "ID": "nobody"}, "Permission": "READ"}
     assert answer(target, TargetGrants=[unknown]) == (400, "InvalidArgument")
     assert refused(s3.client("other-key").get_bucket_logging, Bucket="source")[0] == 403
@@ -305,7 +329,7 @@ def test_a_document_comes_back_as_it_was_meant() -> None:
         assert parse(render(wanted)) == wanted
         if wanted is not None:
             route = Route("b", "owner", wanted)
-            assert Route.of_text(route.as_text()) == route
+            assert Route.of_queue(route.queue) == route
 
 
 @pytest.mark.parametrize(

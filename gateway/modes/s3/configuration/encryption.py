@@ -36,6 +36,11 @@ class BucketEncryption:
     bucket_key: bool = False
     blocked: tuple[str, ...] = ()
 
+    @property
+    def by_named_key(self) -> bool:
+        found = ALGORITHMS.get(self.algorithm)
+        return found is not None and found.kind == "kms"
+
     def applied(self, asked: Encryption | None) -> Encryption | None:
         """How what asks for this is encrypted. Raises `Forbidden` for what is blocked."""
         if asked is None:

@@ -4,8 +4,9 @@ A line is made when its request is over and goes into the gateway's spool, with 
 go: as its bucket's configuration said then. A job of one worker takes the lines out each
 minute and puts them into objects of the target bucket, through the same evaluator and with
 the same defaults as any object, as the account that owns both. Delivery is AWS's best effort:
-what cannot be delivered (the target is gone, is another's, or refuses it) is dropped and told
-in the log; what a crash cuts short may come twice.
+what a target refuses for good (it is gone, is another's, denies it) is dropped at once, and what
+it cannot take now (it cannot be reached, is full) after a day; both are counted, and told in the
+log once. What a crash cuts short may come twice.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
@@ -29,31 +31,33 @@ from gateway.modes.s3.beside import Beside, told
 from gateway.modes.s3.configuration import public_access_block
 from gateway.modes.s3.configuration.access_logging import SETTING, AccessLogging
 from gateway.modes.s3.delivery.access_lines import Asked, asked, line, line_beside
+from gateway.modes.s3.delivery.log_targets import unfit
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply
 from gateway.storage import (
     NOTHING,
-    BadKey,
     BytesBody,
     Forbidden,
+    InvalidRequest,
     NoSuchStore,
     Protected,
     Put,
-    StorageError,
     Unavailable,
     Unsupported,
 )
-from gateway.telemetry.line_spool import SpooledLine
+from gateway.telemetry.line_spool import Queue, SpooledLine
 from gateway.telemetry.record import Record
 
 log = logging.getLogger("gateway.s3")
 
 EVERY = 60.0
 """Seconds between two deliveries."""
-_PAGE = 10_000
+_PAGE, _SIZE = 10_000, 8 << 20
+"""Lines and bytes of one object."""
 _DAY = 86_400_000
-_FINAL = (BadKey, Forbidden, NoSuchStore, Protected, Unsupported)
-"""By which a target refuses a log for good."""
+_FINAL = (Forbidden, InvalidRequest, NoSuchStore, Protected, Unsupported)
+"""By which a target refuses a log for good: it would refuse the same tomorrow. (A quota may be
+raised, and a disk cleared.)"""
 
 
 class Route(NamedTuple):
@@ -63,12 +67,14 @@ class Route(NamedTuple):
     owner: str
     to: AccessLogging
 
-    def as_text(self) -> str:
-        return json.dumps([self.bucket, self.owner, self.to.as_text()])
+    @property
+    def queue(self) -> Queue:
+        name = json.dumps([self.bucket, self.owner, self.to.as_text()])
+        return Queue(self.to.bucket, name)
 
     @classmethod
-    def of_text(cls, text: str) -> Route:
-        bucket, owner, to = json.loads(text)
+    def of_queue(cls, queue: Queue) -> Route:
+        bucket, owner, to = json.loads(queue.name)
         return cls(bucket, owner, AccessLogging.of_text(to))
 
 
@@ -111,9 +117,9 @@ class Logged:
     ) -> None:
         add, time = self._gateway.lines.add, round(record.started * 1000)
         if route is not None:
-            add(route.as_text(), time, line(record, about, route.owner))
+            add(route.queue, time, line(record, about, route.owner))
         for to, one in more:
-            add(to.as_text(), time, line_beside(record, about, to.owner, one))
+            add(to.queue, time, line_beside(record, about, to.owner, one))
 
 
 class LogDelivery:
@@ -121,24 +127,38 @@ class LogDelivery:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
+        self._told: defaultdict[str, set[str]] = defaultdict(set)
+        """Of buckets whose log does not come through."""
 
     def __call__(self) -> Iterator[int]:
         """How many lines it has delivered, as it goes."""
-        lines, done, failed = self._gateway.lines, 0, list[StorageError]()
+        lines, done, failed = self._gateway.lines, 0, dict[str, Exception]()
         for queue in lines.queues():
-            route = Route.of_text(queue)
-            while page := lines.page(queue, _PAGE):
+            route = Route.of_queue(queue)
+            while queue.target not in failed and (page := lines.page(queue, _PAGE, _SIZE)):
                 try:
                     done += self._deliver(route, page)
                 except _FINAL as error:
-                    log.warning("%s: its access log is not delivered: %s", route.bucket, error)
-                except StorageError as error:  # it may take them later
-                    failed.append(error)
-                    break
-                lines.drop(queue, page[-1].id)
+                    lines.lose(queue, page[-1].id)
+                    self._tell(route, "is dropped", error)
+                except Exception as error:  # whatever it is, other targets are not to wait for it
+                    failed[queue.target] = error
+                    self._tell(route, "waits", error)
+                else:
+                    lines.drop(queue, page[-1].id)
+                    self._told.pop(route.bucket, None)
                 yield done
+            error_of_target = failed.get(queue.target)
+            if error_of_target and lines.expire(queue, self._gateway.clock() - _DAY):
+                self._tell(route, "of more than a day ago is dropped", error_of_target)
         if failed:
-            raise failed[0]
+            raise next(iter(failed.values()))
+
+    def _tell(self, route: Route, what: str, error: Exception) -> None:
+        """Once, until some of it was delivered."""
+        if what not in self._told[route.bucket]:
+            self._told[route.bucket].add(what)
+            log.warning("%s: its access log %s: %s", route.bucket, what, error)
 
     def _deliver(self, route: Route, page: Sequence[SpooledLine]) -> int:
         """Put a page into the target: as one object, or one for each day. Raises what the
@@ -148,6 +168,8 @@ class LogDelivery:
         access = self._gateway.access(owner, to.bucket, Inside(now))
         if access.service.owner != route.owner:
             raise Forbidden("The target bucket is another account's by now.")
+        if why := unfit(self._gateway, access):
+            raise Forbidden(why)
         attributes = self._attributes(route, access)
         days = to.partitioned == "EventTime"
         for day, found in groupby(page, lambda one: one.time // _DAY if days else 0):
@@ -182,7 +204,7 @@ def log_key(route: Route, region: str, time: int, lines: Sequence[SpooledLine]) 
     milliseconds. The same lines have the same UNIQUE."""
     t = gmtime(time // 1000)
     date = f"{t.tm_year:04}-{t.tm_mon:02}-{t.tm_mday:02}"
-    named = f"{route.as_text()} {lines[0].id} {lines[-1].id} {lines[0].line}"
+    named = f"{route.queue.name} {lines[0].id} {lines[-1].id} {lines[0].line}"
     unique = hashlib.sha256(named.encode()).hexdigest()[:16].upper()
     folder = (
         f"{route.owner}/{region}/{route.bucket}/{date.replace('-', '/')}/"

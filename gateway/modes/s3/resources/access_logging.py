@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.modes.s3 import grants
 from gateway.modes.s3.configuration import ownership, public_access_block
 from gateway.modes.s3.configuration.access_logging import SETTING, AccessLogging
+from gateway.modes.s3.delivery.log_targets import unfit
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import S3Request
@@ -42,6 +43,8 @@ def _check(request: S3Request, wanted: AccessLogging) -> None:
         )
     target.require("write", wanted.prefix)
     target.service.need(Writable)
+    if why := unfit(request.gateway, target):
+        raise _invalid(wanted, why)
     given = [grants.resolve(one, request.gateway) for one in wanted.grants]
     if given and request.gateway.obeyed(target, ownership.SETTING.kind) == ownership.ENFORCED:
         raise S3Problem("AccessControlListNotSupported")
