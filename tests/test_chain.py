@@ -239,7 +239,7 @@ def test_no_service_can_be_made_that_is_named_like_a_hidden_one(start: Open) -> 
 
 def test_it_is_what_modes_ask_for(start: Open) -> None:
     gateway: Gateway = start()
-    assert gateway.settings.region == "us-east-1"
+    assert gateway.options.region == "us-east-1"
     assert gateway.clock() > 1_700_000_000_000
     account = gateway.account("root")
     assert account is not None and account.id == "root"

@@ -172,7 +172,7 @@ def test_the_example_is_read(read: Any, tmp_path: Path) -> None:
     assert (server.drain, server.max_body, server.domains) == (60.0, 5 << 40, ("s3.example.com",))
     assert server.trusted_proxies == (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
     assert server.proxy_headers == "x-forwarded"
-    assert configuration.settings().external_url == "https://s3.example.com"
+    assert configuration.mode_options().external_url == "https://s3.example.com"
     (key,) = configuration.keys
     assert key.secret.reveal() == "s3cret"
     assert key.credential().identity.access == {"archive": "read", "thumbs": "read"}
@@ -210,8 +210,8 @@ def test_defaults_just_work(tmp_path: Path, plugins: Plugins, monkeypatch: Any) 
 
 def test_a_largest_body_that_is_given_holds_on_both_servers(read: Any) -> None:
     configuration = read('[server]\nmax_body = "1MiB"\n')
-    assert configuration.settings("granian").max_body == 1 << 20
-    assert configuration.settings("waitress").max_body == 1 << 20
+    assert configuration.mode_options("granian").max_body == 1 << 20
+    assert configuration.mode_options("waitress").max_body == 1 << 20
 
 
 def test_where_the_file_is_looked_for(tmp_path: Path, plugins: Plugins, monkeypatch: Any) -> None:

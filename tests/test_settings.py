@@ -272,7 +272,7 @@ def opened(
     chain.open(folder=configuration.data, master_key=catalog.keyring.storage)
     chain.date(catalog.declared_since(chain.services, 1))
     settings = ServiceSettings(catalog, kinds, declared or {})
-    return Runtime(chain, catalog, configuration.settings(), service_settings=settings)
+    return Runtime(chain, catalog, configuration.mode_options(), service_settings=settings)
 
 
 @pytest.mark.parametrize("sid", ["archive", "bucket"])

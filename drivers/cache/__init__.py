@@ -3,7 +3,7 @@
 layer.py      the driver: its options, how it is opened and closed
 reading.py    how a read is answered
 write_through.py  writes: to the source, and the entry is invalid before and after
-policy.py     what may be stored, and for how long it is fresh
+freshness.py  what may be stored, and for how long it is fresh
 entries.py    what is known of an object, as a value and as a row
 hot.py        the entries that a process answers without a look at the index
 marks.py      purges: points in the cache's history

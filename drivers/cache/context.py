@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from drivers.cache.eviction import Evictor
+from drivers.cache.freshness import Freshness
 from drivers.cache.hot import Hot
 from drivers.cache.marks import Marks
 from drivers.cache.places import Fills
-from drivers.cache.policy import Policy
 from drivers.cache.stock import Stock
 from gateway.storage import Store
 
@@ -22,7 +22,7 @@ class CacheContext:
     source: Store
     stock: Stock
     marks: Marks
-    policy: Policy
+    freshness: Freshness
     room: Evictor
     hot: Hot
     holder: str

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from copy import copy
 from typing import Any, NamedTuple
 
-from drivers.cache.policy import FAILING, MISSING
+from drivers.cache.freshness import FAILING, MISSING
 from drivers.indexed.records import pack_parts, unpack_parts
 from gateway.storage import (
     NOTHING,
@@ -33,7 +33,7 @@ _FAILURES = {
     for name, kind in vars(errors).items()
     if isinstance(kind, type) and issubclass(kind, (*MISSING, *FAILING))
 }
-"""What a source may say that is remembered (see `policy`)."""
+"""What a source may say that is remembered (see `freshness`)."""
 
 
 class Unreadable(Exception):

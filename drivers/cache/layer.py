@@ -10,12 +10,12 @@ from typing import Annotated, ClassVar, Literal
 
 from drivers.cache.context import CacheContext
 from drivers.cache.eviction import Evictor
+from drivers.cache.freshness import Freshness
 from drivers.cache.helpers import Helpers
 from drivers.cache.hot import Hot
 from drivers.cache.marks import Marks
 from drivers.cache.owner import Owned, Owner, remove_unused
 from drivers.cache.places import Fills
-from drivers.cache.policy import Policy
 from drivers.cache.pulling import Pull
 from drivers.cache.reading import CachedReads
 from drivers.cache.stock import Stock
@@ -101,7 +101,7 @@ class Cache(CachedReads, Through):
         folder = self._claimed(context)
         on_disk = self.space == "disk" and folder is not None
         limit = self.max_size or (_DISK if on_disk else _MEMORY)
-        policy = Policy(
+        self._freshness = Freshness(
             refresh_after=self.refresh_after,
             expire_not_found=self.expire_not_found,
             expire_errors=self.expire_errors,
@@ -109,7 +109,7 @@ class Cache(CachedReads, Through):
             stale_if_error=self.stale_if_error,
             stale_while_revalidate=self.stale_while_revalidate,
         )
-        self._policy, self._clock, self._fold = policy, context.clock, not self.case_sensitive
+        self._clock, self._fold = context.clock, not self.case_sensitive
         self._owner: Owner | None = None
         self._apart, self._instance = folder if context.generation else None, context.instance
         if folder is not None and self.folder is None:
@@ -121,15 +121,13 @@ class Cache(CachedReads, Through):
             except Owned as error:
                 raise ValueError(str(error)) from None
         try:
-            self._build(folder, context, limit, policy, on_disk=on_disk)
+            self._build(folder, context, limit, on_disk=on_disk)
         except BaseException:
             if self._owner is not None:
                 self._owner.close()
             raise
 
-    def _build(
-        self, folder: Path | None, context: Context, limit: int, policy: Policy, *, on_disk: bool
-    ) -> None:
+    def _build(self, folder: Path | None, context: Context, limit: int, *, on_disk: bool) -> None:
         hot = Hot()
         if on_disk and folder is not None:
             stock = Stock.on_disk(folder, context.clock, limit=limit, master=context.master_key)
@@ -144,8 +142,8 @@ class Cache(CachedReads, Through):
         room = Evictor(stock)
         owner = self._owner
         parts = CacheContext(
-            source=self.source, stock=stock, marks=marks, policy=policy, room=room, hot=hot,
-            holder=owner.name if owner else secrets.token_hex(8), clock=context.clock,
+            source=self.source, stock=stock, marks=marks, freshness=self._freshness, room=room,
+            hot=hot, holder=owner.name if owner else secrets.token_hex(8), clock=context.clock,
             died=owner.died if owner else lambda _: False,
         )  # fmt: skip
         helpers = Helpers(f"cache {context.sid}", context.threads)

@@ -18,9 +18,9 @@ from drivers.cache import answers, checks
 from drivers.cache.context import CacheContext
 from drivers.cache.entries import CacheEntry, validator_of
 from drivers.cache.fills import BLOCK, Fill
+from drivers.cache.freshness import PASS_FOR
 from drivers.cache.hot import BODY
 from drivers.cache.marks import GOOD
-from drivers.cache.policy import PASS_FOR
 from drivers.cache.storing import Storing
 from gateway.storage import (
     PIECE,
@@ -198,16 +198,16 @@ class Pull:
     # what it says
 
     def _head(self, entry: CacheEntry, info: ObjectInfo) -> None:
-        if self._parts.policy.keeps(info):
+        if self._parts.freshness.keeps(info):
             self._describe(entry, info)
         else:
             self._pass(entry)
         self._settle(entry)
 
     def _describe(self, entry: CacheEntry, info: ObjectInfo) -> None:
-        policy = self._parts.policy
-        entry.info, entry.tags = info, policy.tags(info)
-        entry.until = entry.fetched + round(1000 * policy.fresh_for(info))
+        freshness = self._parts.freshness
+        entry.info, entry.tags = info, freshness.tags(info)
+        entry.until = entry.fetched + round(1000 * freshness.fresh_for(info))
 
     def _pass(self, entry: CacheEntry) -> None:
         entry.passing = True
@@ -233,7 +233,7 @@ class Pull:
             if not self._ask.fresh:
                 self._postpone(known)
             return
-        seconds = self._parts.policy.remembers(error)
+        seconds = self._parts.freshness.remembers(error)
         if seconds > 0:
             entry.failure = error
             entry.until = entry.fetched + round(1000 * seconds)
@@ -243,7 +243,7 @@ class Pull:
     def _postpone(self, known: CacheEntry) -> None:
         """The source has failed to say whether this is still right: no worker asks again for
         a while, and longer each time."""
-        later = known.postponed(self._parts.clock(), self._parts.policy.pause(known.failures))
+        later = known.postponed(self._parts.clock(), self._parts.freshness.pause(known.failures))
         if not self._storing.store(later, ()):
             later.id = known.id
         self._parts.hot.put(later)
@@ -265,7 +265,7 @@ class Pull:
 
     def _take(self, entry: CacheEntry, opened: Opened) -> None:
         ask = self._ask
-        if not self._parts.policy.storable(opened):
+        if not self._parts.freshness.storable(opened):
             self._pass(entry)
             self._settle(entry)
             return

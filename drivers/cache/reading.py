@@ -16,10 +16,10 @@ from drivers.cache.body import BlockBody, Changed
 from drivers.cache.context import CacheContext
 from drivers.cache.entries import CacheEntry, again
 from drivers.cache.fills import BLOCK, Ask, Fill
+from drivers.cache.freshness import Freshness
 from drivers.cache.hot import BODY, Hot
 from drivers.cache.marks import GONE, GOOD, STALE, Marks
 from drivers.cache.places import Fills, Late
-from drivers.cache.policy import Policy
 from drivers.cache.stock import Stock
 from gateway.storage import (
     BytesBody,
@@ -44,7 +44,7 @@ class CachedReads(Layer):
     that differ in case only are one."""
 
     _parts: CacheContext
-    _policy: Policy
+    _freshness: Freshness
     _clock: Callable[[], int]
     _fold: bool
     _stock: Stock
@@ -53,7 +53,7 @@ class CachedReads(Layer):
     _fills: Fills
 
     def get(self, key: str, want: Get = Get()) -> Opened:
-        variant = self._policy.variant(want)
+        variant = self._freshness.variant(want)
         if variant is None:
             return self.source.get(key, want)
         name = key.lower() if self._fold else key
@@ -68,11 +68,11 @@ class CachedReads(Layer):
         return self._look(key, name, variant, want)
 
     def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
-        variant = self._policy.variant(want)
+        variant = self._freshness.variant(want)
         if variant is None:
             return self.source.stat(key, want)
         name = key.lower() if self._fold else key
-        ask = Ask(key=key, name=name, variant=variant, want=self._policy.asked(want), head=True)
+        ask = Ask(key=key, name=name, variant=variant, want=self._freshness.asked(want), head=True)
         entry = self._fresh(ask)
         if entry is None or entry.info is None:
             return self.source.stat(key, want)
@@ -133,7 +133,7 @@ class CachedReads(Layer):
 
     def _look(self, key: str, name: str, variant: str, want: Get) -> Opened:
         """What is not answered at once."""
-        ask = Ask(key=key, name=name, variant=variant, want=self._policy.asked(want))
+        ask = Ask(key=key, name=name, variant=variant, want=self._freshness.asked(want))
         for _ in range(_TRIES):
             with suppress(Changed):
                 opened = self._attempt(ask, want)
@@ -179,7 +179,7 @@ class CachedReads(Layer):
     def _need_not_wait(self, ask: Ask, entry: CacheEntry) -> bool:
         """Whether a stale entry is answered without waiting for the source: it has just
         failed, or is asked behind the answer."""
-        now, behind = self._clock(), self._policy.stale_while_revalidate
+        now, behind = self._clock(), self._freshness.stale_while_revalidate
         if entry.info is None:
             return False
         if self._may_be_stale(entry):
@@ -197,7 +197,7 @@ class CachedReads(Layer):
         """Whether the entry is answered although the source fails to say that it is right."""
         if entry is None or entry.info is None:
             return False
-        return entry.until + self._policy.stale_if_error * 1000 > self._clock()
+        return entry.until + self._freshness.stale_if_error * 1000 > self._clock()
 
     def _outcome(self, fill: Fill, entry: CacheEntry | None) -> CacheEntry | None:
         """What the source says; or what is stale, when it fails or keeps its reader waiting.
@@ -243,7 +243,7 @@ class CachedReads(Layer):
         elif data is not None:
             body = BytesBody(data if length == len(data) else data[start : start + length])
         else:
-            ask = Ask(key=key, name=name, variant=entry.variant, want=self._policy.asked(want))
+            ask = Ask(key=key, name=name, variant=entry.variant, want=self._freshness.asked(want))
             body = BlockBody(self._parts, ask, entry, start, length, fill).prepare()
         return Opened(info=info, body=body, start=start, length=length)
 

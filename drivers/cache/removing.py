@@ -62,7 +62,7 @@ class Removing:
         self._stock = stock
         self.passed: set[tuple[int, int]] = set()
         """(entry, number) of what cannot be removed."""
-        self._told = False
+        self._warned = False
 
     def step(self, sql: str, *values: object, size: int = ALL) -> bool:
         """Let go of some of what that query finds, in its order, until so many bytes have gone.
@@ -142,7 +142,7 @@ class Removing:
             try:
                 space.blobs.remove(name)
             except OSError as error:
-                self._tell(error)
+                self._warn(error)
             else:
                 gone.append((blob, rows.cost_of_blob(size, name)))
 
@@ -156,8 +156,8 @@ class Removing:
             space.write(forget)
         return len(gone)
 
-    def _tell(self, error: OSError) -> None:
+    def _warn(self, error: OSError) -> None:
         """Once: what cannot be removed takes room for as long."""
-        if not self._told and os.name != "nt":  # there, who reads a file keeps it
-            self._told = True
+        if not self._warned and os.name != "nt":  # there, who reads a file keeps it
+            self._warned = True
             log.warning("a block of the cache cannot be removed, and is tried again: %s", error)

@@ -95,7 +95,7 @@ class Stock:
         """Other processes have it too."""
         self.total = 0
         """Bytes stored, when this process last looked."""
-        self._told = False
+        self._warned = False
         space.write(rows.create)
 
     @classmethod
@@ -128,14 +128,14 @@ class Stock:
         try:
             return _entry(key, variant, row)
         except Unreadable as error:
-            self._tell(error)
+            self._warn(error)
             self.drop(row[0])
             return None
 
-    def _tell(self, error: Unreadable) -> None:
+    def _warn(self, error: Unreadable) -> None:
         """Once: what cannot be read is asked for anew."""
-        if not self._told:
-            self._told = True
+        if not self._warned:
+            self._warned = True
             log.warning("an entry of the cache cannot be read, and is fetched again: %s", error)
 
     def blocks(self, entry: int, first: int, last: int) -> dict[int, Held]:
@@ -147,7 +147,7 @@ class Stock:
             try:
                 found[number] = Held.of(row)
             except Unreadable as error:
-                self._tell(error)
+                self._warn(error)
                 self.drop_block(entry, number, row[0])
         return found
 

@@ -2,7 +2,7 @@
 
 What somebody asks for, modes do through `Access` alone; `service` is for what a service can, and
 for what nobody asks for (a job, a step back). What a plain owner does is decided here, by a look
-into a set; where it depends on more, by `permission`.
+into a set; where it depends on more, by `authorizer`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 
 from gateway.access.acting import acted, has_other_tags, having
 from gateway.access.actions import Action, Actions, ObjectAction, of
+from gateway.access.authorizer import Authorizer
 from gateway.access.identity import Identity
-from gateway.access.permission import Permission
 from gateway.access.rules import UNKNOWN, Facts
 from gateway.access.ruleset import RuleSet
 from gateway.services.service import Service
@@ -100,16 +100,16 @@ class Access:
             rules = RuleSet(service.sid, service.owner, service.grants)
         self._said, self._rules = rules, rules.compiled(identity)
         self._always = self._rules.always
-        self._depending: Permission | None = None
+        self._depending: Authorizer | None = None
         self.settings: Set[str] = rules.settings
         """The kinds of settings that the service has, when this was made."""
 
     @property
-    def _permission(self) -> Permission:
+    def _authorizer(self) -> Authorizer:
         """Made when it is first needed: most who ask may always do what they do."""
         found = self._depending
         if found is None:
-            found = self._depending = Permission(
+            found = self._depending = Authorizer(
                 self.service.store, self.identity, self._said, self._rules, self._facts
             )
         return found
@@ -119,11 +119,11 @@ class Access:
     def may(self, action: Action, key: str | None = None, version: str | None = None) -> bool:
         """Whether the service's rules allow it. `key`: the object's, or the prefix of a list;
         None for what is done to the service."""
-        return self._permission.may(action, key, version)
+        return self._authorizer.may(action, key, version)
 
     def might(self, action: Action) -> bool:
         """Whether they may allow it for some key."""
-        return self._permission.might(action)
+        return self._authorizer.might(action)
 
     @property
     def visible(self) -> bool:
@@ -132,18 +132,18 @@ class Access:
 
     def require(self, action: Action, key: str | None = None, version: str | None = None) -> None:
         if action not in self._always:
-            self._permission.require(action, key, version)
+            self._authorizer.require(action, key, version)
 
     def require_of(self, action: Action, info: ObjectInfo, version: str | None = None) -> None:
         """Raise unless it may be done to an object (of a version that was named: to that),
         which was looked at."""
         action = of(action, version)
         if action not in self._always:
-            self._permission.require_of(action, info, version)
+            self._authorizer.require_of(action, info, version)
 
     def authorize(self, action: Action, key: str, version: str | None = None) -> ObjectInfo:
         """The object, for who may do `action` to it."""
-        return self._permission.object(action, key, Get(version=version))
+        return self._authorizer.object(action, key, Get(version=version))
 
     def authorize_read(self, key: str, want: Get = Get(), *, named: bool = True) -> None:
         """Raise unless `key` may be read; who may not list learns nothing else. `named`: the
@@ -151,9 +151,9 @@ class Access:
         if self._reads_all(of("read", want.version if named else None)):
             return
         if named or want.version is None:
-            self._permission.object("read", key, want)
+            self._authorizer.object("read", key, want)
         else:
-            self._permission.require_found("read", key, want)
+            self._authorizer.require_found("read", key, want)
 
     def _reads_all(self, action: Action) -> bool:
         """Whatever is there, and it may know what is not."""
@@ -165,14 +165,14 @@ class Access:
         action: Action = "read" if want.version is None else "read-version"
         if action in self._always and "list" in self._always:
             return self.service.store.get(key, want)
-        allowed = self._permission.may_read(action, key, want)
+        allowed = self._authorizer.may_read(action, key, want)
         try:
             opened = self.service.store.get(key, want)
         except (NotFound, MethodNotAllowed) as error:
-            raise self._permission.hidden(error, key) from None
+            raise self._authorizer.hidden(error, key) from None
         try:  # it may be another object than it was just now
             if not allowed:
-                self._permission.require_of(action, opened.info, want.version)
+                self._authorizer.require_of(action, opened.info, want.version)
         except Forbidden:
             opened.close()
             raise
@@ -182,13 +182,13 @@ class Access:
         action = of("read", want.version)
         if self._reads_all(action):
             return self.service.store.stat(key, want)
-        allowed = self._permission.may_read(action, key, want)
+        allowed = self._authorizer.may_read(action, key, want)
         try:
             info = self.service.store.stat(key, want)
         except (NotFound, MethodNotAllowed) as error:
-            raise self._permission.hidden(error, key) from None
+            raise self._authorizer.hidden(error, key) from None
         if not allowed:  # it may be another object than it was just now
-            self._permission.require_of(action, info, want.version)
+            self._authorizer.require_of(action, info, want.version)
         return info
 
     def list(self, query: ListQuery = ListQuery()) -> ListPage:
@@ -222,9 +222,9 @@ class Access:
     def _made(self, key: str, options: Put) -> Put:
         """What the object is to have, for who may give it that."""
         if not self._always >= _MAKING:
-            self._permission.require_making(key, options)
+            self._authorizer.require_making(key, options)
         if options.conditions is not None:
-            self._permission.require_compared(key, options.conditions)
+            self._authorizer.require_compared(key, options.conditions)
         if self._said.defaults:
             options = self._with_defaults(options)
         owner = self._said.keeper or options.owner or self.identity.account
@@ -250,7 +250,7 @@ class Access:
 
     def _removing(self, key: str, options: Delete) -> Delete:
         """What is to be removed, for who may do that."""
-        seen = self._permission.require_removing(key, options)
+        seen = self._authorizer.require_removing(key, options)
         conditions = having(self.service.store, seen, options.conditions)
         return options if seen is None else replace(options, conditions=conditions)
 
@@ -295,7 +295,7 @@ class Access:
 
         def decide() -> Conditions | None:
             return having(
-                self.service.store, self._permission.require_changing(key, version, *actions)
+                self.service.store, self._authorizer.require_changing(key, version, *actions)
             )
 
         return acted(key, decide, act)
@@ -364,7 +364,7 @@ class Access:
     ) -> ObjectInfo:
         self.require("write", key)
         if options.conditions is not None:
-            self._permission.require_compared(key, options.conditions)
+            self._authorizer.require_compared(key, options.conditions)
         if self._said.defaults:
             options = self._protected(key, upload, options)
         return self.service.complete(key, upload, parts, options)
@@ -393,7 +393,7 @@ class Access:
 
     def tags(self, key: str, version: str | None = None) -> ObjectInfo:
         """The object, for who may read its tags, which are among what it says."""
-        return self._permission.object("read-tags", key, Get(version=version))
+        return self._authorizer.object("read-tags", key, Get(version=version))
 
     def set_tags(self, key: str, version: str | None, tags: Mapping[str, str]) -> ObjectInfo:
         return self._labelling(
@@ -407,7 +407,7 @@ class Access:
 
     def grants(self, key: str, version: str | None = None) -> ObjectInfo:
         """The object, for who may read its grants."""
-        return self._permission.object("read-acl", key, Get(version=version))
+        return self._authorizer.object("read-acl", key, Get(version=version))
 
     def set_attributes(
         self, key: str, version: str | None, attributes: Mapping[str, Any]
@@ -428,7 +428,7 @@ class Access:
             )
 
         def decide() -> ObjectInfo:
-            return self._permission.object("write-acl", key, Get(version=version))
+            return self._authorizer.object("write-acl", key, Get(version=version))
 
         return acted(key, decide, act, lambda _: True)
 

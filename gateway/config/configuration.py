@@ -17,7 +17,7 @@ from gateway.config.tables import (
     ServerOptions,
     WebhookOptions,
 )
-from gateway.modes import Settings
+from gateway.modes import Options
 from gateway.modes.protocols import ProtocolListener
 from gateway.storage import NOTHING, Store
 
@@ -120,9 +120,9 @@ class Configuration:
         origin = replace(self.origin, root=(root.id, root.secret.reveal()))
         return replace(self, root=root, origin=origin)
 
-    def settings(self, server: Literal["granian", "waitress"] = "granian") -> Settings:
+    def mode_options(self, server: Literal["granian", "waitress"] = "granian") -> Options:
         """What modes see of `[server]`."""
-        return Settings(
+        return Options(
             region=self.server.region,
             domains=self.server.domains,
             external_url=self.server.external_url or "",

@@ -30,7 +30,7 @@ Amazon S3 objects")."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Options:
     """What modes need to know of the `[server]` table (specification: configuration)."""
 
     region: str = "us-east-1"
@@ -58,7 +58,7 @@ class Gateway(Protocol):
 
     `facts` are those of the request for which a mode asks: rules may decide by them."""
 
-    settings: Settings
+    options: Options
     keys: Keys
     requests: RequestList
     lines: LineSpool

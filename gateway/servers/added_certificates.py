@@ -56,7 +56,7 @@ class AddedCertificates:
         if known.keys() != self._known.keys():
             log.info("added certificates have changed: %d are shown by name", len(known))
         self._known, self._labels = known, labels
-        self._tell()
+        self._call_waiting()
 
     def gauges(self) -> Iterator[tuple[tuple[str, ...], float]]:
         """When each is over, in seconds since the epoch."""
@@ -80,12 +80,12 @@ class AddedCertificates:
     def when_some(self, call: Callable[[], object]) -> None:
         """Have `call` called as soon as there is one, which may be now; and perhaps again."""
         self._waiting.append(call)
-        self._tell()
+        self._call_waiting()
 
     def __bool__(self) -> bool:
         return bool(self._known)
 
-    def _tell(self) -> None:
+    def _call_waiting(self) -> None:
         if self._known:
             for call in self._waiting:
                 call()

@@ -14,7 +14,7 @@ from gateway.catalog import Catalog, open_catalog
 from gateway.common.closing import Closing, close_all
 from gateway.common.x509 import NamedCertificate
 from gateway.config import Binding, Configuration
-from gateway.modes import Settings
+from gateway.modes import Options
 from gateway.services.added import AddedServices
 from gateway.services.administration import Administration
 from gateway.services.behind import OwnFollowers, OwnJobs
@@ -39,7 +39,7 @@ class Runtime(Administration):
         self,
         chain: Chain,
         catalog: Catalog,
-        settings: Settings,
+        options: Options,
         *,
         clock: Callable[[], int] = now,
         requests: RequestList | None = None,
@@ -56,7 +56,7 @@ class Runtime(Administration):
             service_settings or _settings(chain.configuration, catalog),
             added or AddedServices(chain, catalog, clock),
         )
-        self.settings = settings
+        self.options = options
         self.keys: Keys = catalog
         own = OwnFollowers(followers or NoFollowers(), chain.behind)
         own_jobs = OwnJobs(jobs or NoJobs(), chain.behind)
@@ -157,7 +157,7 @@ def open_runtime(
         runtime = Runtime(
             chain,
             catalog,
-            configuration.settings(server),
+            configuration.mode_options(server),
             clock=clock,
             requests=requests,
             lines=lines,

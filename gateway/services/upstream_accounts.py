@@ -101,7 +101,7 @@ class Accounts:
         taken: Callable[[str], str],
         added: Callable[[], Mapping[str, Service]] = lambda: _NONE,
     ) -> None:
-        self._taken, self._told = taken, set[tuple[str, str]]()
+        self._taken, self._warned = taken, set[tuple[str, str]]()
         self._closing, self._closed = threading.Lock(), False
         self._clock, self._added, self._seen = clock, added, added()
         self._known: Mapping[str, UpstreamAccount] = {}
@@ -183,12 +183,12 @@ class Accounts:
             for name in names:
                 owner = self._taken(name) or seen.get(name, "")
                 if owner:
-                    self._tell(account.place, name, owner)
+                    self._warn(account.place, name, owner)
                 else:
                     seen[name] = account.place
                     yield account, name
 
-    def _tell(self, place: str, name: str, owner: str) -> None:
-        if (place, name) not in self._told:
-            self._told.add((place, name))
+    def _warn(self, place: str, name: str, owner: str) -> None:
+        if (place, name) not in self._warned:
+            self._warned.add((place, name))
             log.warning("%s: its bucket %r is hidden: %s has that name", place, name, owner)

@@ -14,7 +14,7 @@ import pytest
 
 from drivers.cache import Cache, rows
 from drivers.cache.entries import FORMAT, CacheEntry, Unreadable
-from drivers.cache.policy import Policy
+from drivers.cache.freshness import Freshness
 from drivers.cache.removing import OLDEST
 from drivers.indexed.batch import Transaction
 from gateway.storage import (
@@ -35,7 +35,7 @@ Opening = Callable[..., Cache]
 ORIGIN = OriginAnswer(
     status=203, headers=(("Age", "1"), ("X", "é")), asked=11, answered=12, page=b"\xff\x00"
 )
-POLICY = Policy(
+POLICY = Freshness(
     refresh_after=1, expire_not_found=2, expire_errors=3, max_item_size=4, stale_if_error=5,
     stale_while_revalidate=6,
 )  # fmt: skip

@@ -115,7 +115,7 @@ def test_a_failure_is_known_to_all_workers_and_after_a_start(site: Site) -> None
 def test_the_next_try_is_later_each_time_until_it_is_well(
     cached: Opening, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("drivers.cache.policy.LONGEST_PAUSE", 8000)
+    monkeypatch.setattr("drivers.cache.freshness.LONGEST_PAUSE", 8000)
     site.origin.has("k", OLD)
     cache = cached(refresh_after=10, expire_errors=1000)
     read(cache, "k")

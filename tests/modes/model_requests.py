@@ -147,7 +147,7 @@ class Mode:
         length = request.headers.get("Content-Length", str(len(data)))
         del request.headers["Content-Length"]
         if key:
-            _Signer(data, self.gateway.settings.region, key).add_auth(request)
+            _Signer(data, self.gateway.options.region, key).add_auth(request)
         return self._run(request, data, length)
 
     def _run(self, request: Any, data: bytes, length: str) -> Heard:

@@ -18,7 +18,7 @@ from botocore.credentials import Credentials
 from gateway.access.identity import Credential
 from gateway.background.followers import Following, delay
 from gateway.config import Configuration, load
-from gateway.modes import Settings, WSGIApp
+from gateway.modes import Options, WSGIApp
 from gateway.modes.s3 import S3Mode, WebsiteMode
 from gateway.servers import Endpoint, Loaded, Plan
 from gateway.servers.waitress import WaitressServer
@@ -44,7 +44,7 @@ _KEYS = (
 
 
 def configuration(
-    settings: Settings,
+    options: Options,
     declared: Sequence[str] = (),
     webhooks: Mapping[str, Mapping[str, Any]] = NOTHING,
     bindings: Sequence[Mapping[str, object]] = (),
@@ -52,10 +52,10 @@ def configuration(
     """`declared` are services of the account `main`; `webhooks` tables by name."""
     server = {
         "memory": True,
-        "region": settings.region,
-        "domains": list(settings.domains),
-        "max_body": settings.max_body,
-        **({"external_url": settings.external_url} if settings.external_url else {}),
+        "region": options.region,
+        "domains": list(options.domains),
+        "max_body": options.max_body,
+        **({"external_url": options.external_url} if options.external_url else {}),
     }
     tables = {
         "server": server,
@@ -69,13 +69,13 @@ def configuration(
 
 
 CREDENTIALS: dict[str, Credential] = {
-    key.id: key.credential() for key in configuration(Settings()).keys
+    key.id: key.credential() for key in configuration(Options()).keys
 }
 
 
-def small_gateway(settings: Settings = Settings()) -> Runtime:
+def small_gateway(options: Options = Options()) -> Runtime:
     """What the mode gets, without anything in front of it."""
-    return open_runtime(configuration(settings), server="waitress", environ={})
+    return open_runtime(configuration(options), server="waitress", environ={})
 
 
 class _Records(list[Record]):
@@ -147,7 +147,7 @@ class Served:
             self._clients[key] = boto3.client(
                 "s3",
                 endpoint_url=self.url,
-                region_name=self.gateway.settings.region,
+                region_name=self.gateway.options.region,
                 aws_access_key_id=key or None,
                 aws_secret_access_key=f"secret of {key}" if key else None,
                 config=Config(**common),
@@ -187,7 +187,7 @@ class Served:
         payload = given.pop("x-amz-content-sha256", hashlib.sha256(body).hexdigest())
         for name, value in given.items():
             request.headers[name] = value
-        _Signer(key, self.gateway.settings.region, payload).add_auth(request)
+        _Signer(key, self.gateway.options.region, payload).add_auth(request)
         return {name: value for name, value in request.headers.items() if name != "Content-Length"}
 
     def presigned(
@@ -199,7 +199,7 @@ class Served:
         given = {"Host": host, **(headers or {})}
         request = AWSRequest(method=method, url=f"http://{host}{target}", headers=given)
         payload = given.get("x-amz-content-sha256", "UNSIGNED-PAYLOAD")
-        _Presigner("main-key", self.gateway.settings.region, payload).add_auth(request)
+        _Presigner("main-key", self.gateway.options.region, payload).add_auth(request)
         return request.url.removeprefix(f"http://{host}"), given
 
     def send(self, method: str, target: str, headers: dict[str, str], body: bytes = b"") -> Answer:
@@ -233,14 +233,14 @@ def wrapped(app: WSGIApp) -> WSGIApp:
 
 @contextmanager
 def serving(
-    settings: Settings = Settings(),
+    options: Options = Options(),
     declared: Sequence[str] = (),
     webhooks: Mapping[str, Mapping[str, Any]] = NOTHING,
     delay: Callable[[int], float] = delay,
     bindings: Sequence[Mapping[str, object]] = (),
 ) -> Iterator[Served]:
     """`delay`: seconds until a follower's next try, after so many failures."""
-    configured = configuration(settings, declared, webhooks, bindings)
+    configured = configuration(options, declared, webhooks, bindings)
     followers = Following(None, now, delay=delay)
     gateway = open_runtime(configured, server="waitress", environ={}, followers=followers)
     followers.start()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from gateway.modes import Settings
+from gateway.modes import Options
 from gateway.modes.s3 import bodies
 from gateway.modes.s3.auth import UNSIGNED_CHUNKS_TRAILER, Authenticated
 from gateway.modes.s3.request import S3Request
@@ -34,7 +34,7 @@ def test_what_has_bytes_to_be_read_asks_for_a_place(
         "wsgi.input": io.BytesIO(),
         "gateway.admission": lambda: asked.append(True),
     }
-    with closing(small_gateway(Settings())) as gateway:
+    with closing(small_gateway(Options())) as gateway:
         request = S3Request(environ, gateway)
         request.authenticated = Authenticated(payload=payload)
         bodies.receive(request)

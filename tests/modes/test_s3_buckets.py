@@ -16,7 +16,7 @@ from gateway.access.grants import Grant
 from gateway.access.identity import Identity
 from gateway.access.rules import EVERYONE
 from gateway.common import sigv4
-from gateway.modes import Settings
+from gateway.modes import Options
 from gateway.modes.s3 import S3Mode
 from gateway.modes.s3.operations import NOT_HERE, TABLE
 from tests.modes.s3_gateway import CREDENTIALS, Answer, Served, serving, small_gateway, wrapped
@@ -140,7 +140,7 @@ def test_who_has_a_bucket_may_make_it_again_in_us_east_1(s3: Served, bucket: str
 
 @pytest.mark.usefixtures("sockets")
 def test_in_another_region_a_bucket_is_made_once() -> None:
-    with serving(Settings(region="eu-central-1")) as s3:
+    with serving(Options(region="eu-central-1")) as s3:
         body = (
             "<CreateBucketConfiguration><LocationConstraint>{}</LocationConstraint>"
             "</CreateBucketConfiguration>"
@@ -204,7 +204,7 @@ def test_a_declared_bucket_is_not_removed() -> None:
 
 @pytest.mark.usefixtures("sockets")
 def test_a_bucket_by_its_host_name() -> None:
-    with serving(Settings(domains=("s3.example.com",))) as s3:
+    with serving(Options(domains=("s3.example.com",))) as s3:
         create(s3, "bucket")
         host = "bucket.s3.example.com"
         assert s3.raw("PUT", "/a/b", body=b"x", host=host).status == 200
@@ -596,7 +596,7 @@ def test_a_request_is_recorded(s3: Served, bucket: str) -> None:
 
 @pytest.mark.usefixtures("sockets")
 def test_a_write_needs_a_length_within_limits() -> None:
-    with serving(Settings(max_body=100)) as s3:
+    with serving(Options(max_body=100)) as s3:
         create(s3, "bucket")
         large = s3.raw("PUT", "/bucket/k", body=b"x" * 101)
         assert (large.status, large.code()) == (400, "EntityTooLarge")
@@ -605,7 +605,7 @@ def test_a_write_needs_a_length_within_limits() -> None:
 
 @pytest.mark.usefixtures("sockets")
 def test_behind_a_proxy_the_outer_host_is_what_was_signed() -> None:
-    with serving(Settings(external_url="https://files.example.com")) as s3:
+    with serving(Options(external_url="https://files.example.com")) as s3:
         create(s3, "bucket")
         target, headers = "/bucket/k", {"x-amz-content-sha256": "UNSIGNED-PAYLOAD"}
         assert s3.raw("GET", target, headers=headers, host="files.example.com").status == 404
@@ -629,7 +629,7 @@ def test_behind_a_proxy_a_signature_is_verified_once_and_nothing_is_logged(
         return signature(key, text)
 
     monkeypatch.setattr(sigv4, "signature", counted)
-    outside = Settings(external_url="https://files.example.com", domains=("s3.example.com",))
+    outside = Options(external_url="https://files.example.com", domains=("s3.example.com",))
     with serving(outside) as s3, caplog.at_level(logging.INFO, "gateway.s3"):
         inside = f"127.0.0.1:{s3.port}"
         for host, asked, times in (

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.modes import Settings
+from gateway.modes import Options
 from gateway.modes.s3 import cross_origin
 from gateway.modes.s3.configuration import cors
 from gateway.modes.s3.replies import Reply
@@ -194,7 +194,7 @@ def test_an_answer_that_varies_already_goes_on_to() -> None:
 
 @pytest.mark.usefixtures("sockets")
 def test_a_preflight_to_a_bucket_by_its_host_name() -> None:
-    with serving(Settings(domains=("s3.example.com",))) as s3:
+    with serving(Options(domains=("s3.example.com",))) as s3:
         s3.raw("PUT", "/bucket")
         ruled(s3, "bucket")
         answer = ask(s3, "/k", "http://one.example", "GET", host="bucket.s3.example.com")

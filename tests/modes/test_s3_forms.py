@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.modes import Settings, WSGIApp
+from gateway.modes import Options, WSGIApp
 from gateway.modes.s3 import S3Mode
-from gateway.modes.s3.forms import policy
+from gateway.modes.s3.forms import post_policy
 from gateway.modes.s3.problems import S3Problem
 from gateway.storage import IncompleteBody, InvalidRequest
 from gateway.web.forms import Form
@@ -368,7 +368,7 @@ def test_a_checksum_holds(s3: Served, bucket: str) -> None:
 
 @pytest.mark.usefixtures("sockets")
 def test_a_form_for_a_bucket_by_its_host_name() -> None:
-    with serving(Settings(domains=("s3.example.com",))) as s3:
+    with serving(Options(domains=("s3.example.com",))) as s3:
         s3.raw("PUT", "/bucket")
         answer = post(s3, "", form(signed(s3, "bucket")), host="bucket.s3.example.com")
         assert answer.status == 204
@@ -423,7 +423,7 @@ LATER = "2100-01-01T00:00:00.000Z"
 def test_policies_that_are_none(document: object, said: str) -> None:
     text = document if isinstance(document, str) else json.dumps(document)
     with pytest.raises(S3Problem) as caught:
-        policy.parse(b64encode(text.encode()).decode())
+        post_policy.parse(b64encode(text.encode()).decode())
     assert said in caught.value.message
     assert caught.value.code == ("AccessDenied" if "failed" in said else "InvalidPolicyDocument")
 
@@ -449,7 +449,7 @@ def test_policies_that_are_none(document: object, said: str) -> None:
 def test_conditions(condition: object, fields: Fields, holds: bool) -> None:
     of_bucket = ["starts-with", "$bucket", ""]
     document = {"expiration": LATER, "conditions": [of_bucket, condition]}
-    found = policy.parse(b64encode(json.dumps(document).encode()).decode().rstrip("="))
+    found = post_policy.parse(b64encode(json.dumps(document).encode()).decode().rstrip("="))
     if holds:
         found.check("b", fields, NOW)
     else:
@@ -462,7 +462,7 @@ def test_a_policy_ends_and_is_of_a_bucket() -> None:
 
     def check(expiration: datetime, *conditions: object) -> None:
         document = {"expiration": f"{expiration:%Y-%m-%dT%H:%M:%SZ}", "conditions": conditions}
-        policy.parse(b64encode(json.dumps(document).encode()).decode()).check("b", {}, NOW)
+        post_policy.parse(b64encode(json.dumps(document).encode()).decode()).check("b", {}, NOW)
 
     check(at, {"bucket": "b"})
     with pytest.raises(S3Problem, match="expired"):
@@ -482,7 +482,7 @@ JSON = st.recursive(
 @given(JSON)
 def test_no_policy_makes_the_parser_fail_otherwise(document: object) -> None:
     with pytest.raises(S3Problem):
-        policy.parse(b64encode(json.dumps(document).encode()).decode())
+        post_policy.parse(b64encode(json.dumps(document).encode()).decode())
 
 
 # forms as they come

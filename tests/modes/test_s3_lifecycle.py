@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.access.access import Access
 from gateway.access.identity import Identity
-from gateway.modes import Settings
+from gateway.modes import Options
 from gateway.modes.s3.configuration.lifecycle import DAY, SETTING, Filter, Lifecycle, Rule
 from gateway.modes.s3.configuration.setting import RefusedDocument
 from gateway.modes.s3.lifecycle.carrying_out import LifecycleJob
@@ -442,7 +442,7 @@ class Bucket(NamedTuple):
 @pytest.fixture
 def aging() -> Iterator[Bucket]:
     clock = Clock()
-    gateway = open_runtime(configuration(Settings()), server="waitress", environ={}, clock=clock)
+    gateway = open_runtime(configuration(Options()), server="waitress", environ={}, clock=clock)
     access = gateway.create(OWNER, "aging")
     yield Bucket(gateway, access, clock, LifecycleJob(gateway))
     gateway.close()

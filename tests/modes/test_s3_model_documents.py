@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from gateway.modes import Settings
+from gateway.modes import Options
 from gateway.modes.s3 import model
 from gateway.services.runtime import open_runtime
 from tests.modes import model_scenes
@@ -163,7 +163,7 @@ REFUSED = {
 def mode() -> Iterator[Mode]:
     webhooks = {"hook": {"url": "http://127.0.0.1:1/", "accounts": ["*"]}}
     gateway = open_runtime(
-        configuration(Settings(), webhooks=webhooks), server="waitress", environ={}
+        configuration(Options(), webhooks=webhooks), server="waitress", environ={}
     )
     try:
         yield Mode(gateway)

@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 
 from gateway.access.access import Access
 from gateway.access.actions import Action
+from gateway.access.authorizer import Authorizer
 from gateway.access.identity import ANONYMOUS, Identity
-from gateway.access.permission import Permission
 from gateway.access.rules import Unknown
 from gateway.modes.s3.configuration.policy.document import SETTING
 from gateway.services.service import Service
@@ -467,18 +467,18 @@ def test_what_is_compared_is_for_who_may_read(s3: Served, bucket: str) -> None:
 
 def overtake(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
     """Have `act` done between the look at an object and what is done to it."""
-    looked = Permission.object
+    looked = Authorizer.object
 
-    def overtaken(self: Permission, *arguments: Any) -> ObjectInfo:
+    def overtaken(self: Authorizer, *arguments: Any) -> ObjectInfo:
         found = looked(self, *arguments)
         act()
         return found
 
     def unhindered(self: Access, action: Action, key: str, version: str | None) -> ObjectInfo:
-        return looked(self._permission, action, key, Get())
+        return looked(self._authorizer, action, key, Get())
 
     monkeypatch.setattr(Access, "authorize", unhindered)
-    monkeypatch.setattr(Permission, "object", overtaken)
+    monkeypatch.setattr(Authorizer, "object", overtaken)
 
 
 def test_a_list_is_given_to_the_version_that_was_looked_at(

@@ -40,7 +40,7 @@ from gateway.web.request_head import known_variable
 log = logging.getLogger("gateway.s3")
 
 _READING = frozenset({"GET", "HEAD"})
-_MOST_TOLD = 100
+_MOST_WARNED = 100
 
 
 class S3Application:
@@ -48,7 +48,7 @@ class S3Application:
 
     def __init__(self, gateway: Gateway, logged: Logged) -> None:
         self.gateway, self._logged = gateway, logged
-        self._told = set[str]()
+        self._warned = set[str]()
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -95,12 +95,12 @@ class S3Application:
         if not found.identity.account and operation.name in SIGNED_ONLY:
             raise S3Problem("AccessDenied", SIGNED_ONLY[operation.name])
         if request.method not in _READING:
-            self._tell(found.unknown if found.credential else known_headers.given(environ))
+            self._warn_of(found.unknown if found.credential else known_headers.given(environ))
         if request.query and hoisted.fold(request):
             operation = find_operation(request)  # a header may choose it
             record.operation = operation.name
             if request.method not in _READING:
-                self._tell(hoisted.unknown(request.query))
+                self._warn_of(hoisted.unknown(request.query))
         request.action = operation.action
         try:
             constraints.check(request, operation.name)
@@ -109,14 +109,14 @@ class S3Application:
             bodies.check_signed(request)
             raise
 
-    def _tell(self, names: tuple[str, ...]) -> None:
+    def _warn_of(self, names: tuple[str, ...]) -> None:
         """Once of each: a header that a later model has may ask for what is not done here.
         Raises S3Problem for a checksum that nobody would compare."""
         for name in names:
             if name.startswith("x-amz-checksum-"):
                 raise sums.unknown_checksum()
-            if name not in self._told and len(self._told) < _MOST_TOLD:
-                self._told.add(name)
+            if name not in self._warned and len(self._warned) < _MOST_WARNED:
+                self._warned.add(name)
                 log.warning("A write was sent with the header %s, which has no effect here.", name)
 
     def _refused(self, error: StorageError | S3Problem, environ: dict[str, Any]) -> Reply:
@@ -127,7 +127,7 @@ class S3Application:
         if reply.status >= 500 and reply.status != 501:
             log.warning("%s %r: %s: %s", environ["REQUEST_METHOD"], path, code, error)
         if environ["REQUEST_METHOD"] == "HEAD":
-            errors.to_head(reply, code, error, self.gateway.settings.region)
+            errors.to_head(reply, code, error, self.gateway.options.region)
         return reply
 
     def document(
@@ -156,10 +156,10 @@ def who(request: S3Request) -> Authenticated:
     signed = SignedRequest.of(request.environ, *signed_hosts(request))
     try:
         return authenticate(
-            signed, gateway.keys, now_ms=gateway.clock(), region=gateway.settings.region
+            signed, gateway.keys, now_ms=gateway.clock(), region=gateway.options.region
         )
     except S3Problem as problem:
-        diagnosis.told(problem)
+        diagnosis.log_cause(problem)
         raise
 
 

@@ -20,10 +20,10 @@ class Beside(NamedTuple):
     code: str = ""
 
 
-def tell(environ: MutableMapping[str, Any], one: Beside) -> None:
+def note(environ: MutableMapping[str, Any], one: Beside) -> None:
     environ.setdefault(_NAME, []).append(one)
 
 
-def told(environ: Mapping[str, Any]) -> Sequence[Beside]:
+def noted(environ: Mapping[str, Any]) -> Sequence[Beside]:
     found: Sequence[Beside] = environ.get(_NAME, ())
     return found

@@ -167,7 +167,7 @@ def announced(request: S3Request, limit: int) -> int:
 
 
 def _check_size(request: S3Request, size: int, limit: int) -> None:
-    most = min(limit, request.gateway.settings.max_body)
+    most = min(limit, request.gateway.options.max_body)
     if size > most:
         raise S3Problem("EntityTooLarge", ProposedSize=str(size), MaxSizeAllowed=str(most))
 

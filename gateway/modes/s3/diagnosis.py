@@ -84,7 +84,7 @@ def _unexplained(claim: Claim, signed: Signed, environ: Mapping[str, Any]) -> st
     )
 
 
-def told(problem: S3Problem) -> None:
+def log_cause(problem: S3Problem) -> None:
     """Say in the log what keeps all requests of a client from being let in, and nothing but
     their signature tells: its clock and its region."""
     here = problem.extra.get("ServerTime")

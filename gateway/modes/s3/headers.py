@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from gateway.modes.s3 import encryption, grants, lists, protection, redirects, tags
+from gateway.modes.s3 import access_lists, encryption, grants, protection, redirects, tags
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.wire import whole_number
@@ -187,7 +187,7 @@ def _stated(request: S3Request) -> dict[str, Any]:
     """What few uploads say. Raises S3Problem."""
     refuse_unknown(request)
     environ = request.environ
-    owned = {} if environ.keys().isdisjoint(grants.HEADERS) else lists.of_new(request)
+    owned = {} if environ.keys().isdisjoint(grants.HEADERS) else access_lists.of_new(request)
     return {
         **owned,
         "attributes": {**owned.get("attributes", NOTHING), **redirects.attributes(environ)}

@@ -17,7 +17,7 @@ from gateway.access.access import Access
 from gateway.access.actions import OF_PREFIX, Action, of
 from gateway.access.identity import ANONYMOUS, Identity
 from gateway.access.settings import SettingKind
-from gateway.modes import KEY_LIMIT, Gateway, Settings
+from gateway.modes import KEY_LIMIT, Gateway, Options
 from gateway.modes.s3 import tags
 from gateway.modes.s3.auth import Authenticated
 from gateway.modes.s3.problems import S3Problem
@@ -77,7 +77,7 @@ class S3Request:
         """`bucket`: the one that it is for, whatever the path is; that names a key then."""
         self.environ, self.gateway = environ, gateway
         self.method: str = environ["REQUEST_METHOD"]
-        settings = gateway.settings
+        options = gateway.options
         self.host: str = environ.get("HTTP_HOST", "")
         self.authenticated = _ANONYMOUS
         self.action: Action | None = None
@@ -94,7 +94,7 @@ class S3Request:
             self.bucket, self.key = bucket, self.path[1:]
             check_key(self.key)
         else:
-            self.bucket, self.key = split(self.path, self.host, settings.domains)
+            self.bucket, self.key = split(self.path, self.host, options.domains)
         self.scope: Scope = "object" if self.key else "bucket" if self.bucket else "service"
 
     @property
@@ -181,9 +181,9 @@ class S3Request:
     @property
     def location(self) -> str:
         """The object's address, for who asks as this client does."""
-        settings, environ = self.gateway.settings, self.environ
-        by_host = _bucket_of(self.host, settings.domains)
-        base = settings.external_url.rstrip("/")
+        options, environ = self.gateway.options, self.environ
+        by_host = _bucket_of(self.host, options.domains)
+        base = options.external_url.rstrip("/")
         if by_host or not base:
             base = f"{environ['wsgi.url_scheme']}://{self.host}{environ.get('SCRIPT_NAME', '')}"
         key = quote(self.key, safe="~")  # AWS encodes slashes, too
@@ -191,7 +191,7 @@ class S3Request:
 
     @property
     def region(self) -> str:
-        return self.gateway.settings.region
+        return self.gateway.options.region
 
 
 def check_version(access: Access, text: str, name: str = "versionId") -> None:
@@ -232,13 +232,13 @@ def _bucket_of(host: str, domains: tuple[str, ...]) -> str:
 def signed_hosts(request: S3Request) -> tuple[str, ...]:
     """The hosts of which the client signed one, the likeliest first. Behind a proxy that
     changes Host it is that of `external_url`; who comes past the proxy signs what it asked."""
-    settings = request.gateway.settings
-    if not settings.external_url or _bucket_of(request.host, settings.domains):
+    options = request.gateway.options
+    if not options.external_url or _bucket_of(request.host, options.domains):
         return (request.host,)
-    outside = external_host(settings)
+    outside = external_host(options)
     return (outside,) if outside == request.host else (outside, request.host)
 
 
 @lru_cache(maxsize=64)
-def external_host(settings: Settings) -> str:
-    return urlsplit(settings.external_url).netloc
+def external_host(options: Options) -> str:
+    return urlsplit(options.external_url).netloc

@@ -35,7 +35,7 @@ class Stage(Runtime):
             self,
             opened.chain,
             opened.catalog,
-            opened.settings,
+            opened.options,
             clock=self.__skewed,
             requests=opened.requests,  # which that one closes
             service_settings=opened.service_settings,

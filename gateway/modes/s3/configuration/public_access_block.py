@@ -17,7 +17,7 @@ from gateway.access.settings import SettingKind
 from gateway.common.xml import document as written
 from gateway.common.xml import flag
 from gateway.modes.s3 import wire
-from gateway.modes.s3.configuration.policy.statements import Policy
+from gateway.modes.s3.configuration.policy.statements import BucketPolicy
 from gateway.modes.s3.configuration.setting import BucketSetting, of_text
 from gateway.modes.s3.problems import S3Problem
 
@@ -42,7 +42,7 @@ class PublicAccessBlock:
                 Detail="The bucket blocks public access control lists (BlockPublicAcls).",
             )
 
-    def of_policy(self, policy: Policy) -> None:
+    def of_policy(self, policy: BucketPolicy) -> None:
         """Raises AccessDenied."""
         if self.block_policies and policy.public:
             raise S3Problem(

@@ -27,7 +27,7 @@ from gateway.access.identity import ANONYMOUS, Identity
 from gateway.access.rules import Inside
 from gateway.modes import Gateway
 from gateway.modes.s3 import grants
-from gateway.modes.s3.beside import Beside, told
+from gateway.modes.s3.beside import Beside, noted
 from gateway.modes.s3.configuration import public_access_block
 from gateway.modes.s3.configuration.access_logging import SETTING, AccessLogging
 from gateway.modes.s3.delivery.access_lines import Asked, asked, line, line_beside
@@ -104,7 +104,7 @@ class Logged:
         of what it did beside."""
         record = environ["gateway.record"]
         route, routes = self.routes.get(record.sid), self.routes
-        more = [(routes[one.bucket], one) for one in told(environ) if one.bucket in routes]
+        more = [(routes[one.bucket], one) for one in noted(environ) if one.bucket in routes]
         if route is not None or more:
             record.then = partial(self._write, route, more, asked(environ, reply))
 
@@ -175,7 +175,7 @@ class LogDelivery:
         for day, found in groupby(page, lambda one: one.time // _DAY if days else 0):
             group = [*found]
             data = "".join(f"{one.line}\n" for one in group).encode()
-            key = log_key(route, self._gateway.settings.region, day * _DAY if days else now, group)
+            key = log_key(route, self._gateway.options.region, day * _DAY if days else now, group)
             put = Put(size=len(data), content_type="text/plain", attributes=attributes)
             access.put(key, BytesBody(data), put)
         return len(page)

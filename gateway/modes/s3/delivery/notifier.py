@@ -144,6 +144,6 @@ class Teller:
         for one in self._gateway.obeyed(access, SETTING.kind) or ():
             if one.webhook == self._target.webhook and one.covers(event, change.key):
                 about = access.service
-                bucket = Bucket(about.sid, about.owner, self._gateway.settings.region)
+                bucket = Bucket(about.sid, about.owner, self._gateway.options.region)
                 return record(change, event, one, bucket)
         return None

@@ -17,7 +17,7 @@ from gateway.access.identity import Credential, Keys
 from gateway.common import sigv4
 from gateway.modes.s3 import claims
 from gateway.modes.s3.auth import Authenticated, no_tokens
-from gateway.modes.s3.forms import policy
+from gateway.modes.s3.forms import post_policy
 from gateway.modes.s3.forms.fields import missing, wrong
 from gateway.modes.s3.problems import S3Problem
 
@@ -53,7 +53,7 @@ def _by_version_4(fields: Mapping[str, str], keys: Keys, now_ms: int, region: st
     claim = claims.claim_of_form(fields["x-amz-credential"])
     claim.check_scope(timestamp, region)
     if now_ms - at > claims.LONGEST * 1000:  # no signing key is older
-        raise policy.expired()
+        raise post_policy.expired()
     credential = _credential(keys, claim.key_id)
     key = sigv4.signing_key(credential.secret.reveal(), claim.day, claim.region)
     text = fields["policy"]

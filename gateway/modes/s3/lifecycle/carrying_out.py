@@ -58,7 +58,7 @@ class LifecycleJob:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._day = round(gateway.settings.lifecycle_day * 1000)
+        self._day = round(gateway.options.lifecycle_day * 1000)
         self._through: dict[str, tuple[int, Lifecycle]] = {}
         """On which day this process went through a bucket last, by what rules."""
 

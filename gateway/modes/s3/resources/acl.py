@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.access.grants import GRANTS, Grant
 from gateway.modes import Gateway
-from gateway.modes.s3 import bodies, documents, grants, lists, parsing
+from gateway.modes.s3 import access_lists, bodies, documents, grants, parsing
 from gateway.modes.s3.parsing import AclDocument
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, version, xml
@@ -22,10 +22,10 @@ def get_bucket_acl(request: S3Request) -> Reply:
 def put_bucket_acl(request: S3Request) -> Reply:
     access = request.access
     request.require()
-    lists.check_taken(request)
+    access_lists.check_taken(request)
     owner = access.service.owner
     listed = _replacement(request, owner)
-    lists.check_public(request, listed)
+    access_lists.check_public(request, listed)
     found = grants.of_bucket(listed)
     request.gateway.set_grants(request.identity, request.bucket, found, request.facts)
     return Reply(200)
@@ -34,7 +34,7 @@ def put_bucket_acl(request: S3Request) -> Reply:
 def get_object_acl(request: S3Request) -> Reply:
     info = request.access.grants(request.key, request.version)
     kept, owner = info.attributes.get(GRANTS), info.owner
-    if lists.disabled(request):
+    if access_lists.disabled(request):
         kept, owner = None, request.access.service.owner
     listed = [Grant(owner, "full")] if kept is None else [Grant(*one) for one in kept]
     people = documents.People(request.gateway.account)
@@ -44,9 +44,9 @@ def get_object_acl(request: S3Request) -> Reply:
 def put_object_acl(request: S3Request) -> Reply:
     access, key, wanted = request.access, request.key, request.version
     info = access.authorize("write-acl", key, wanted)
-    lists.check_taken(request)
+    access_lists.check_taken(request)
     found = _replacement(request, info.owner, access.service.owner)
-    lists.check_public(request, found)
+    access_lists.check_public(request, found)
     changed = access.set_attributes(key, wanted, {GRANTS: grants.as_attribute(found)})
     return Reply(200, version(changed))
 

@@ -215,13 +215,13 @@ def of_copy(fresh: Put, source: ObjectInfo, *, replaces: bool, retags: bool) -> 
     )
 
 
-def _tell(request: S3Request, seen: _Seen, operation: str) -> None:
+def _note(request: S3Request, seen: _Seen, operation: str) -> None:
     bucket, key, version = seen.named
-    beside.tell(request.environ, Beside(bucket, operation, key, version or ""))
+    beside.note(request.environ, Beside(bucket, operation, key, version or ""))
 
 
 def _copied(request: S3Request, info: ObjectInfo, seen: _Seen) -> Reply:
-    _tell(request, seen, "REST.COPY.OBJECT_GET")
+    _note(request, seen, "REST.COPY.OBJECT_GET")
     said = replies.new_version(info) + replies.new_encryption(info.encryption)
     said += expiration.said(request, info)
     if seen.info.version is not None:
@@ -250,7 +250,7 @@ def upload_part_copy(request: S3Request) -> Reply:
         Put(encryption=encryption.for_reading(request)),
         named=seen.named.version is not None,
     )
-    _tell(request, seen, "REST.COPY.PART_GET")
+    _note(request, seen, "REST.COPY.PART_GET")
     said = replies.encryption(upload.options.encryption)
     if seen.info.version is not None:
         said.append(("x-amz-copy-source-version-id", seen.info.version))

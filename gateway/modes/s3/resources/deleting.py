@@ -44,14 +44,14 @@ def delete_objects(request: S3Request) -> Reply:
     done = [next(results) if good else None for good in named]
     rows = []
     for (key, options), result in zip(wanted.items, done, strict=True):
-        _tell(request, key, options, result)
+        _note(request, key, options, result)
         rows.append(
             _nameless(key, options) if result is None else _row(key, options, result, wanted.quiet)
         )
     return xml(document("DeleteResult", *rows))
 
 
-def _tell(
+def _note(
     request: S3Request, key: str, options: Delete, result: Deleted | StorageError | None
 ) -> None:
     """Have the bucket's access log say it."""
@@ -61,7 +61,7 @@ def _tell(
     status = TABLE[code][0] if code else 204
     version = options.version or ""
     one = Beside(request.bucket, "BATCH.DELETE.OBJECT", key, version, status, code)
-    beside.tell(request.environ, one)
+    beside.note(request.environ, one)
 
 
 def _nameless(key: str, options: Delete) -> str:

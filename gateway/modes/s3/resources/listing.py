@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import repeat
 
 from gateway.common.xml import document, element, escape, flag, optional
-from gateway.modes.s3 import documents, lists
+from gateway.modes.s3 import access_lists, documents
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, quoted, xml
 from gateway.modes.s3.request import S3Request
@@ -40,7 +40,7 @@ class _Writing:
         self.encoding = request.param("encoding-type")
         self.key = encoder(self.encoding)
         self.people = documents.People(request.gateway.account)
-        self._owner = request.access.service.owner if lists.disabled(request) else None
+        self._owner = request.access.service.owner if access_lists.disabled(request) else None
         """Who owns everything."""
 
     def coded(self, name: str, text: str) -> str:

@@ -12,7 +12,7 @@ from gateway.common.xml import document, flag
 from gateway.modes.s3 import bodies
 from gateway.modes.s3.configuration import public_access_block
 from gateway.modes.s3.configuration.policy.document import SETTING
-from gateway.modes.s3.configuration.policy.statements import Policy
+from gateway.modes.s3.configuration.policy.statements import BucketPolicy
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import S3Request
@@ -62,7 +62,7 @@ def _require(request: S3Request) -> None:
         raise S3Problem("MethodNotAllowed", Method=request.method, ResourceType="BUCKETPOLICY")
 
 
-def _confirm(request: S3Request, wanted: Policy) -> None:
+def _confirm(request: S3Request, wanted: BucketPolicy) -> None:
     """Who would take from itself that it may change the policy has to say that it means it. The
     account that owns the bucket cannot do so."""
     confirmed = parameters.header_flag(request, "x-amz-confirm-remove-self-bucket-access")

@@ -11,7 +11,7 @@ from urllib.parse import quote_plus, urlsplit
 from gateway.common.xml import document, element
 from gateway.modes.s3 import bodies, causes, constraints, replies, sums
 from gateway.modes.s3.bodies import Body
-from gateway.modes.s3.forms import fields, policy, signature
+from gateway.modes.s3.forms import fields, post_policy, signature
 from gateway.modes.s3.forms.fields import Submission
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Headers, Reply
@@ -40,9 +40,9 @@ def post_object(request: S3Request) -> Reply:
     fields.fold(request, given)
     request.require()
     constraints.check(request, "PutObject")
-    sizes = [(0, min(bodies.LARGEST_PUT, gateway.settings.max_body))]
+    sizes = [(0, min(bodies.LARGEST_PUT, gateway.options.max_body))]
     if "policy" in given:
-        allowed = policy.parse(given["policy"])
+        allowed = post_policy.parse(given["policy"])
         allowed.check(request.bucket, given, now)
         sizes += allowed.sizes
     if given.get("bucket", request.bucket) != request.bucket:

@@ -109,7 +109,7 @@ def uploadfile(call: Call) -> Reply:
     environ = call.environ
     metadata = _metadata(environ)
     conditions = write_conditions(environ)
-    body = bodies.receive(environ, call.gateway.settings.max_body)
+    body = bodies.receive(environ, call.gateway.options.max_body)
     options = Put(
         size=body.size,
         headers=kept(environ),

@@ -15,7 +15,7 @@ from gateway.modes.s3.configuration.policy import actions as s3_actions
 from gateway.modes.s3.configuration.policy import conditions, principals
 from gateway.modes.s3.configuration.policy import resources as s3_resources
 from gateway.modes.s3.configuration.policy.problems import Place, malformed
-from gateway.modes.s3.configuration.policy.statements import Policy, Statement
+from gateway.modes.s3.configuration.policy.statements import BucketPolicy, Statement
 from gateway.modes.s3.configuration.setting import BucketSetting, of_text
 
 LARGEST = 20 << 10
@@ -30,7 +30,7 @@ _OF_STATEMENT = frozenset(
 ) | {"Sid", "Effect", "Condition"}
 
 
-def parse(data: bytes) -> Policy:
+def parse(data: bytes) -> BucketPolicy:
     """Raises MalformedPolicy."""
     found = _loaded(data)
     _only(found, _ELEMENTS, "Policy")
@@ -49,7 +49,7 @@ def parse(data: bytes) -> Policy:
         for number, one in enumerate(listed)
     ]
     _distinct(one.sid for one in statements)
-    return Policy(data, tuple(statements))
+    return BucketPolicy(data, tuple(statements))
 
 
 def _loaded(data: bytes) -> Mapping[str, Any]:
@@ -164,16 +164,16 @@ def _either(found: Mapping[str, Any], name: str, place: Place) -> str:
     return there[0]
 
 
-def _rules(policy: Policy, bucket: str) -> Iterable[Rule]:
+def _rules(policy: BucketPolicy, bucket: str) -> Iterable[Rule]:
     for one in policy.statements:
         yield from one.rules(bucket)
 
 
-def _render(policy: Policy) -> bytes:
+def _render(policy: BucketPolicy) -> bytes:
     return policy.document
 
 
-SETTING: BucketSetting[Policy] = BucketSetting(
+SETTING: BucketSetting[BucketPolicy] = BucketSetting(
     SettingKind(
         name="policy",
         read="read-policy",

@@ -85,7 +85,7 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Policy:
+class BucketPolicy:
     """`document` as it came."""
 
     document: bytes

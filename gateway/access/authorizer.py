@@ -37,7 +37,7 @@ _NEEDS_KEY: Actions = frozenset(("read", "read-version"))
 """For these a customer's key must fit."""
 
 
-class Permission:
+class Authorizer:
     """What the rules of a service (`said`, and `compiled` for the identity) let it do, where that
     depends on something: the key, the `facts` of the request, the object."""
 

@@ -1,6 +1,6 @@
 """What may be stored, and for how long it is fresh. Headers of the source have no say in it.
 
-A policy is a value without state, asked by everything else; another set of
+It is a value without state, asked by everything else; another set of
 rules (those of RFC 9111) is another such object.
 """
 
@@ -39,7 +39,7 @@ _TAGS = {"surrogate-key": None, "cache-tag": ",", "cache-groups": ","}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Freshness:
     """Times are seconds, sizes bytes."""
 
     refresh_after: float
