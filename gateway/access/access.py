@@ -69,6 +69,9 @@ _MAKING: Actions = frozenset(
 )
 """All that making an object may need."""
 
+_OF_WHO_BEGAN: Actions = frozenset(("list-parts", "abort"))
+"""Who began an upload may do these to it."""
+
 
 class Access:
     """Methods raise `Forbidden`, or what the service raises.
@@ -327,8 +330,15 @@ class Access:
 
     def upload(self, key: str, upload: str, action: ObjectAction = "write") -> Upload:
         """The upload, for who may do `action` with it."""
-        self.require(action, key)
+        if action in _OF_WHO_BEGAN:
+            self._require_begun(action, key, upload)
+        else:
+            self.require(action, key)
         return self.service.upload(key, upload)
+
+    def _require_begun(self, action: Action, key: str, upload: str) -> None:
+        if action not in self._always:
+            self._authorizer.require_begun(action, key, lambda: self.service.upload(key, upload))
 
     def put_part(
         self, key: str, upload: str, number: int, source: Readable, options: Put = Put()
@@ -356,7 +366,7 @@ class Access:
         )
 
     def parts(self, key: str, upload: str, after: int = 0, limit: int = 1000) -> tuple[Part, ...]:
-        self.require("list-parts", key)
+        self._require_begun("list-parts", key, upload)
         return self.service.parts(key, upload, after, limit)
 
     def complete(
@@ -386,7 +396,7 @@ class Access:
         )
 
     def abort(self, key: str, upload: str) -> None:
-        self.require("abort", key)
+        self._require_begun("abort", key, upload)
         self.service.abort(key, upload)
 
     # labels, protection, settings

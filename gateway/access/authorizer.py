@@ -10,7 +10,8 @@ nor list its service cannot tell a missing key from a private one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from gateway.access.actions import Action, Actions, of
 from gateway.access.evaluation import Compiled, Verdict
@@ -25,11 +26,13 @@ from gateway.storage import (
     Forbidden,
     Get,
     MethodNotAllowed,
+    NoSuchUpload,
     NotFound,
     ObjectInfo,
     Put,
     StorageError,
     Store,
+    Upload,
     WrongKey,
 )
 
@@ -135,6 +138,19 @@ class Authorizer:
                 self.require("write-retention", key)
             if options.protection.hold:
                 self.require("write-hold", key)
+
+    def require_begun(self, action: Action, key: str, find: Callable[[], Upload]) -> None:
+        """What may be done to an upload by who may do it to any, and, where the rules say
+        nothing, by who began that one ("Multipart upload API and permissions", Amazon S3 User
+        Guide). Who may not, does not learn whether it is there."""
+        verdict = self._decided(action, key, self._target(key, Get()))
+        if verdict == "allow":
+            return
+        if verdict == "none":
+            with suppress(NoSuchUpload):
+                if self._said.is_its_own(find(), self._identity):
+                    return
+        raise Forbidden
 
     def require_compared(self, key: str, conditions: Conditions) -> None:
         """What is compared with an object tells what it is, so that is for who may read it, as

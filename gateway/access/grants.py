@@ -35,12 +35,15 @@ class Grant(NamedTuple):
     permission: Permission
 
 
+_WRITE: Actions = WRITING - {"list-parts", "abort"}
+"""An upload's parts are for who began it (`Access.upload`)."""
+
 _ON_SERVICE: Mapping[Permission, Actions] = {
     "read": LISTING,
-    "write": WRITING,
+    "write": _WRITE,
     "read-acl": frozenset(("read-grants",)),
     "write-acl": frozenset(("write-grants",)),
-    "full": LISTING | WRITING | {"read-grants", "write-grants"},
+    "full": LISTING | _WRITE | {"read-grants", "write-grants"},
 }
 _ON_OBJECT: Mapping[Permission, Actions] = {
     "read": READING,

@@ -21,7 +21,7 @@ from gateway.access.evaluation import Compiled
 from gateway.access.grants import GRANTS, Grant, rules_of_object, rules_of_service
 from gateway.access.identity import ANONYMOUS, Identity, acting_for
 from gateway.access.rules import ANYBODY, AUTHENTICATED, EVERYONE, Limits, Rule
-from gateway.storage import ObjectInfo, Put
+from gateway.storage import ObjectInfo, Put, Upload
 
 _READ: Actions = LISTING | READING | READING_ACL | {"read-grants", "read-changes", "read-requests"}
 _WRITE: Actions = _READ | WRITING | {"delete-version"}
@@ -123,6 +123,10 @@ class RuleSet:
             rules = rules_of_object(info.owner, grants)
             found = _OF_OBJECT[same] = Compiled(rules, identity).always
         return found
+
+    def is_its_own(self, upload: Upload, identity: Identity) -> bool:
+        """Whether it counts that they began an upload."""
+        return not self._keeps_out(identity) and acting_for(identity) == upload.options.owner != ""
 
     def compiled(self, identity: Identity) -> Compiled:
         access = identity.access

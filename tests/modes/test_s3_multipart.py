@@ -331,3 +331,23 @@ def test_when_an_upload_began_is_found_in_the_list_where_it_is_not_said(
     monkeypatch.setattr(kind, "uploads", list_of)
     abort(**given, IfMatchInitiatedTime=listed["Initiated"])
     assert refused(client.list_parts, **given)[1] == "NoSuchUpload"
+
+
+def test_parts_are_shown_and_given_up_by_who_began_them(s3: Served, bucket: str) -> None:
+    client, other, where = s3.client(), s3.client("other-key"), {"Bucket": bucket, "Key": "k"}
+    client.put_bucket_acl(Bucket=bucket, ACL="public-read-write")
+    mine = begin(s3, bucket)
+    its = other.create_multipart_upload(**where)["UploadId"]
+    denied = (403, "AccessDenied")
+    for upload in (mine, "no-such-upload"):
+        assert refused(other.list_parts, **where, UploadId=upload) == denied
+        assert refused(other.abort_multipart_upload, **where, UploadId=upload) == denied
+    for method, target in (("GET", f"/{bucket}/k"), ("DELETE", f"/{bucket}/k")):
+        assert s3.raw(method, f"{target}?uploadId={its}", key="").status == 403
+    other.upload_part(**where, UploadId=its, PartNumber=1, Body=b"x")
+    assert len(other.list_parts(**where, UploadId=its)["Parts"]) == 1
+    assert len(client.list_parts(**where, UploadId=its)["Parts"]) == 1
+    other.abort_multipart_upload(**where, UploadId=its)
+    assert refused(client.list_parts, **where, UploadId=its) == (404, "NoSuchUpload")
+    last = other.create_multipart_upload(**where)["UploadId"]
+    client.abort_multipart_upload(**where, UploadId=last)
