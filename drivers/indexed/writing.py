@@ -57,7 +57,7 @@ class Writer:
         encryption = annotation_encryption(options.encryption)
         with ExitStack() as opened:
             made: list[tuple[str, Stored]] = []
-            for one, read in options.annotations:
+            for one, read in options.annotations or ():
                 body, put = BytesBody(read()), Put(size=one.size, checksums=one.checksums)
                 stored = opened.enter_context(self.stored(body, put, encryption))
                 made.append((one.name, stored))

@@ -31,6 +31,8 @@ class Copying(Bucket, Copies):
         headers.update(of_write_conditions(options.conditions, key))
         headers.update(source_headers(source, source_key, want))
         headers["x-amz-metadata-directive"] = headers["x-amz-tagging-directive"] = "REPLACE"
+        if options.annotations is not None:  # the store takes none: without
+            headers["x-amz-object-annotation-directive"] = "EXCLUDE"
         checksum = request_headers.of_checksum(options.checksums)
         if checksum is not None:
             headers["x-amz-checksum-algorithm"] = checksum[0]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from gateway.access.acting import acted, has_other_tags, having
 from gateway.access.actions import Action, Actions, ObjectAction, of
@@ -19,6 +19,12 @@ from gateway.access.rules import UNKNOWN, Facts
 from gateway.access.ruleset import RuleSet
 from gateway.services.service import Service
 from gateway.storage import (
+    Annotate,
+    Annotated,
+    Annotates,
+    AnnotationPage,
+    AnnotationQuery,
+    Brought,
     ChangePage,
     Changes,
     Complete,
@@ -39,6 +45,7 @@ from gateway.storage import (
     NotFound,
     ObjectInfo,
     Opened,
+    OpenedAnnotation,
     Part,
     PartRef,
     Protects,
@@ -60,6 +67,8 @@ from gateway.storage import (
 )
 from gateway.storage.objects import now
 from gateway.storage.paging import check_moves
+
+W = TypeVar("W", Delete, Annotate)
 
 _SHOWN: tuple[Action, ...] = ("list", "read", "write", "admin")
 """Who may do none of these, does not see a service in a list."""
@@ -251,9 +260,9 @@ class Access:
             lambda removing: self.service.need(Writable).delete(key, removing),
         )
 
-    def _removing(self, key: str, options: Delete) -> Delete:
-        """What is to be removed, for who may do that."""
-        seen = self._authorizer.require_removing(key, options)
+    def _removing(self, key: str, options: W, action: Action = "delete") -> W:
+        """What is to be removed, or replaced, for who may do that."""
+        seen = self._authorizer.require_removing(action, key, options)
         conditions = having(self.service.store, seen, options.conditions)
         return options if seen is None else replace(options, conditions=conditions)
 
@@ -317,11 +326,23 @@ class Access:
         options: Put = Put(),
         *,
         named: bool = True,
+        annotated: bool = True,
     ) -> ObjectInfo:
-        """`named`: see `authorize_read`."""
+        """`named`: see `authorize_read`. `annotated`: with the annotations of the source."""
         options = self._made(key, options)
         source.authorize_read(source_key, want, named=named)
+        brought = source._brought(source_key, want.version) if annotated else ()
+        if brought:
+            self.service.need(Annotates)
+            source.authorize("read-annotation", source_key, want.version if named else None)
+            self.require("write-annotation", key)
+        if brought or not annotated:
+            options = replace(options, annotations=brought)
         return self.service.copy(source.service, source_key, key, want, options)
+
+    def _brought(self, key: str, version: str | None) -> tuple[Brought, ...]:
+        annotates = self.service.find(Annotates)
+        return () if annotates is None else annotates.brought(key, version)
 
     # in parts
 
@@ -413,6 +434,39 @@ class Access:
             lambda seen: self.service.need(Labels).set_labels(
                 key, version, tags=tags, conditions=seen
             ),
+        )
+
+    def annotation(self, key: str, name: str, version: str | None = None) -> OpenedAnnotation:
+        self.authorize("read-annotation", key, version)
+        opened = self.service.need(Annotates).annotation(key, name, version)
+        try:  # of another object than it was just now, perhaps
+            self.require_of("read-annotation", opened.object, version)
+        except Forbidden:
+            opened.body.close()
+            raise
+        return opened
+
+    def annotations(self, key: str, query: AnnotationQuery = AnnotationQuery()) -> AnnotationPage:
+        self.authorize("list-annotations", key, query.version)
+        page = self.service.need(Annotates).annotations(key, query)
+        self.require_of("list-annotations", page.object, query.version)
+        check_moves(page.next, query.after)
+        return page
+
+    def put_annotation(
+        self, key: str, name: str, data: bytes, options: Annotate = Annotate()
+    ) -> Annotated:
+        return acted(
+            key,
+            lambda: self._removing(key, options, "write-annotation"),
+            lambda put: self.service.need(Annotates).put_annotation(key, name, data, put),
+        )
+
+    def delete_annotation(self, key: str, name: str, options: Delete = Delete()) -> ObjectInfo:
+        return acted(
+            key,
+            lambda: self._removing(key, options, "delete-annotation"),
+            lambda removing: self.service.need(Annotates).delete_annotation(key, name, removing),
         )
 
     def grants(self, key: str, version: str | None = None) -> ObjectInfo:

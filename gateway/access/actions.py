@@ -81,6 +81,8 @@ ObjectAction = Literal[
     "read-version-acl",
     "read-retention",
     "read-hold",
+    "read-annotation",
+    "list-annotations",
     "write",
     "write-tags",
     "write-version-tags",
@@ -91,6 +93,8 @@ ObjectAction = Literal[
     "write-new-acl",
     "write-retention",
     "write-hold",
+    "write-annotation",
+    "delete-annotation",
     "bypass-governance",
     "delete",
     "delete-version",
@@ -159,6 +163,8 @@ READING: Actions = frozenset(
         "read-version-tags",
         "read-retention",
         "read-hold",
+        "read-annotation",
+        "list-annotations",
     )
 )
 READING_ACL: Actions = frozenset(("read-acl", "read-version-acl"))
@@ -172,6 +178,8 @@ WRITING: Actions = frozenset(
         "write-new-acl",
         "write-retention",
         "write-hold",
+        "write-annotation",
+        "delete-annotation",
         "delete",
         "list-parts",
         "abort",

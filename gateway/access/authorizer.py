@@ -21,6 +21,7 @@ from gateway.access.rules import Facts, Target
 from gateway.access.ruleset import RuleSet
 from gateway.access.target import SeenTarget, StoredTarget
 from gateway.storage import (
+    Annotate,
     Conditions,
     Delete,
     Forbidden,
@@ -180,10 +181,12 @@ class Authorizer:
             raise Forbidden
         return target.seen
 
-    def require_removing(self, key: str, options: Delete) -> Mapping[str, str] | None:
-        """As `require_changing`."""
+    def require_removing(
+        self, action: Action, key: str, options: Delete | Annotate
+    ) -> Mapping[str, str] | None:
+        """As `require_changing`; `action` removes or replaces something."""
         target = self._target(key, Get(version=options.version))
-        if not self._may(of("delete", options.version), key, target):
+        if not self._may(of(action, options.version), key, target):
             raise Forbidden
         if options.bypass and not self._may("bypass-governance", key, target):
             raise Forbidden("The key may not override a retention.")

@@ -64,8 +64,9 @@ class Put(Properties):
     another store). `checksums` are checked and kept with the object, `digests`
     only checked (Content-MD5, a signed payload hash). The `tags` of a copy may be
     those of an `ObjectInfo`, which are fetched when somebody looks: see `settled`.
-    `cause` is for the change feed: a word of the mode's for what it does. `annotations` are
-    for a store that `Annotates` only.
+    `cause` is for the change feed: a word of the mode's for what it does. `annotations`: those
+    that it is made with, for a store that `Annotates` only; none, where a copy upstream would
+    bring some, when it is empty; None where nobody said.
     """
 
     size: int | None = None
@@ -74,7 +75,7 @@ class Put(Properties):
     digests: Mapping[str, str] = NOTHING
     conditions: Conditions | None = None
     cause: str = ""
-    annotations: tuple[Brought, ...] = ()
+    annotations: tuple[Brought, ...] | None = None
 
 
 S = TypeVar("S", ObjectInfo, Put)

@@ -171,6 +171,17 @@ def test_what_is_not_ASCII_is_read_as_S3_writes_it(upstream: Upstream, store: S3
     assert dict(found) == {"word": "grün", "raw": "grün", "plain": "=?no word"}
 
 
+def test_a_copy_upstream_excludes_annotations_where_it_is_asked_to(
+    upstream: Upstream, store: S3
+) -> None:
+    copied = b'<CopyObjectResult><ETag>"e"</ETag></CopyObjectResult>'
+    for options, said in ((Put(), None), (Put(annotations=()), "EXCLUDE")):
+        upstream.will(answer(200, copied), answer(200, b"", {"ETag": '"e"'}))
+        store.copy(store, "k", "l", options=options)
+        copy = upstream.requests[-2]
+        assert copy.headers.get("x-amz-object-annotation-directive") == said
+
+
 def test_metadata_goes_up_in_words_and_a_copy_keeps_them(upstream: Upstream, store: S3) -> None:
     word = "=?UTF-8?B?w6TDtsO8?="
     info = told(upstream, store, {"x-amz-meta-name": word})

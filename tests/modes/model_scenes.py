@@ -223,10 +223,35 @@ def _of_object(mode: Mode, operation: str) -> Scene:
     return Scene({**params, **more}, _looks(bucket, "k"), {bucket: "BUCKET"})
 
 
+_NAMES = ("a", "b.1", "b.2")
+
+
+def _annotate(mode: Mode, bucket: str, key: str) -> None:
+    params = {"Bucket": bucket, "Key": key}
+    for name in _NAMES:
+        given = {"AnnotationName": name, "AnnotationPayload": f"{key} {name}".encode()}
+        assert mode.call("PutObjectAnnotation", {**params, **given}).status == 200
+
+
+def _annotated(mode: Mode, operation: str) -> Scene:
+    scene = _of_object(mode, operation)
+    params = scene.params
+    _annotate(mode, params["Bucket"], "k")
+    scene.look = [("ListObjectAnnotations", {**params})]
+    if operation == "PutObjectAnnotation":
+        scene.look.append(("GetObjectAnnotation", {**params, "AnnotationName": "a"}))
+        params["AnnotationPayload"] = BODY
+    if operation != "ListObjectAnnotations":
+        params["AnnotationName"] = "a"
+    return scene
+
+
 def _copy(mode: Mode, operation: str) -> Scene:
     scene = _of_object(mode, operation)
     bucket = scene.params["Bucket"]
     _put(mode, bucket, "from", ContentType="text/source", Metadata={"s": "1"}, Tagging="s=1")
+    _annotate(mode, bucket, "from")
+    scene.look.append(("ListObjectAnnotations", {"Bucket": bucket, "Key": "k"}))
     _put(mode, bucket, "other", b"other")
     scene.params |= {
         "CopySource": f"{bucket}/from",
@@ -315,6 +340,15 @@ _BUILDERS: Mapping[str, Callable[[Mode, str], Scene]] = {
     **dict.fromkeys(("ListObjects", "ListObjectsV2", "ListObjectVersions"), _list),
     "ListMultipartUploads": _list_uploads,
     "CopyObject": _copy,
+    **dict.fromkeys(
+        (
+            "GetObjectAnnotation",
+            "ListObjectAnnotations",
+            "PutObjectAnnotation",
+            "DeleteObjectAnnotation",
+        ),
+        _annotated,
+    ),
     "DeleteObjects": _of_object,
     "GetObjectAttributes": _of_parts,
     **dict.fromkeys(_PROTECTED, _protected),
@@ -412,7 +446,12 @@ _SIMPLE: Mapping[str, Any] = {
     "WebsiteRedirectLocation": "/elsewhere",
     "MetadataDirective": "COPY",
     "TaggingDirective": "COPY",
-    "AnnotationDirective": "COPY",
+    "AnnotationDirective": "EXCLUDE",
+    "AnnotationName": "b.1",
+    "AnnotationPayload": b"another payload",
+    "AnnotationPrefix": "b.",
+    "MaxAnnotationResults": 1,
+    "ObjectIfMatch": '"another"',
     # who may
     "ACL": "public-read",
     "GrantFullControl": EVERYBODY,

@@ -453,6 +453,14 @@ CALLS: dict[str, Callable[[Any, str], Any]] = {
         **HERE, Tagging={"TagSet": [{"Key": "a", "Value": "b"}]}
     ),
     "DeleteObjectTagging": lambda s3, _: s3.delete_object_tagging(**HERE),
+    "GetObjectAnnotation": lambda s3, _: s3.get_object_annotation(**HERE, AnnotationName="there"),
+    "ListObjectAnnotations": lambda s3, _: s3.list_object_annotations(**HERE),
+    "PutObjectAnnotation": lambda s3, _: s3.put_object_annotation(
+        **HERE, AnnotationName="new", AnnotationPayload=b"1"
+    ),
+    "DeleteObjectAnnotation": lambda s3, _: s3.delete_object_annotation(
+        **HERE, AnnotationName="there"
+    ),
     "CreateMultipartUpload": lambda s3, _: s3.create_multipart_upload(**HERE),
     "UploadPart": lambda s3, upload: s3.upload_part(**PART, UploadId=upload, Body=b"1"),
     "UploadPartCopy": lambda s3, upload: s3.upload_part_copy(**PART, **SOURCE, UploadId=upload),
@@ -486,6 +494,7 @@ TABLE = {one.name: one.action for one in operations.TABLE if one.action is not N
 @pytest.fixture
 def upload(gateway: Gateway) -> str:
     s3 = gateway.s3()
+    s3.put_object_annotation(**HERE, AnnotationName="there", AnnotationPayload=b"1")
     found: str = s3.create_multipart_upload(**HERE)["UploadId"]
     s3.upload_part(**PART, UploadId=found, Body=b"1")
     return found

@@ -260,6 +260,11 @@ TABLE: Mapping[str, tuple[Constraint, ...]] = {
         _whole(1, 10_000),
         _argument("Argument max-buckets must be an integer between 1 and 10000."),
     ),
+    "MaxAnnotationResults": _parameter(
+        "max-annotation-results",
+        _whole(1, 1000),
+        _argument("Argument max-annotation-results must be an integer between 1 and 1000."),
+    ),
     "EncodingType": _parameter(
         "encoding-type",
         _words("url"),

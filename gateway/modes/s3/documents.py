@@ -11,7 +11,7 @@ from gateway.modes.s3 import grants
 from gateway.modes.s3.parsing import CHECKSUM_ELEMENTS
 from gateway.modes.s3.replies import quoted
 from gateway.modes.s3.wire import iso
-from gateway.storage import Deleted, ObjectInfo, Part, Put, Upload
+from gateway.storage import AnnotationPage, Deleted, ObjectInfo, Part, Put, Upload
 
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 
@@ -98,6 +98,36 @@ def tagging(tags: Mapping[str, str]) -> bytes:
         for key, value in sorted(tags.items())
     )
     return document("Tagging", f"<TagSet>{rows}</TagSet>")
+
+
+def annotated(key: str, name: str) -> bytes:
+    return document(
+        "PutObjectAnnotationOutput", element("Key", key), element("AnnotationName", name)
+    )
+
+
+def annotation_list(
+    page: AnnotationPage, bucket: str, *, prefix: str, limit: int, token: str, following: str
+) -> bytes:
+    rows = "".join(
+        f"<AnnotationEntry>{element('AnnotationName', one.name)}"
+        f"<LastModified>{iso(one.modified)}</LastModified>"
+        f"{element('ETag', quoted(one.etag))}"
+        + "".join(element("ChecksumAlgorithm", name) for name in one.checksums)
+        + f"<Size>{one.size}</Size></AnnotationEntry>"
+        for one in page.annotations
+    )
+    return document(
+        "ListObjectAnnotationsOutput",
+        f"<Annotations>{rows}</Annotations>",
+        bucket,
+        element("Key", page.object.key),
+        optional("AnnotationPrefix", prefix),
+        element("MaxAnnotationResults", limit),
+        element("AnnotationCount", len(page.annotations)),
+        optional("ContinuationToken", token),
+        optional("NextContinuationToken", following),
+    )
 
 
 def copied(root: str, etag: str, modified: int, found: Mapping[str, str], kind: str) -> bytes:

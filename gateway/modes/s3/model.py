@@ -192,10 +192,9 @@ OPERATIONS: Mapping[str, Members] = {
     ),
     "CopyObject": _members(
         _NEW_OBJECT,
-        "CopySource MetadataDirective TaggingDirective IfMatch IfNoneMatch",
+        "CopySource MetadataDirective TaggingDirective AnnotationDirective IfMatch IfNoneMatch",
         _SOURCE_CONDITIONS,
         _SOURCE_CUSTOMER,
-        ignored={"AnnotationDirective": "no object has annotations, so none go along"},
     ),
     "GetObject": _members(_READING, _CUSTOMER),
     "HeadObject": _members(_READING, _CUSTOMER),
@@ -213,6 +212,10 @@ OPERATIONS: Mapping[str, Members] = {
     "PutObjectLegalHold": _members("LegalHold"),
     "GetObjectRetention": _members(),
     "PutObjectRetention": _members("Retention BypassGovernanceRetention"),
+    "GetObjectAnnotation": _members("AnnotationName ChecksumMode"),
+    "ListObjectAnnotations": _members("AnnotationPrefix MaxAnnotationResults ContinuationToken"),
+    "PutObjectAnnotation": _members("AnnotationName AnnotationPayload ObjectIfMatch", _SUMS),
+    "DeleteObjectAnnotation": _members("AnnotationName ObjectIfMatch"),
     "RestoreObject": _members(refused={"RestoreRequest": "InvalidObjectState"}),
     # uploads in parts
     "CreateMultipartUpload": _members(_NEW_OBJECT, "ChecksumType"),
@@ -232,7 +235,6 @@ OPERATIONS: Mapping[str, Members] = {
 """Those that are here."""
 
 _OF_DIRECTORIES = Refused("NotImplemented", "only directory buckets have it")
-_NOT_ANNOTATED = Refused("NotImplemented", "objects have no annotations")
 _NO_TABLES = Refused("NotImplemented", "there are no S3 tables to describe objects in")
 _OF_COSTS = Refused("NotImplemented", "it would tell of storage and costs that are not here")
 
@@ -253,10 +255,6 @@ REFUSED: Mapping[str, Refused] = {
     "UpdateBucketMetadataInventoryTableConfiguration": _NO_TABLES,
     "UpdateBucketMetadataJournalTableConfiguration": _NO_TABLES,
     # objects
-    "PutObjectAnnotation": _NOT_ANNOTATED,
-    "GetObjectAnnotation": _NOT_ANNOTATED,
-    "ListObjectAnnotations": _NOT_ANNOTATED,
-    "DeleteObjectAnnotation": _NOT_ANNOTATED,
     "GetObjectTorrent": Refused("NotImplemented", "AWS has ended it, too"),
     "SelectObjectContent": Refused("NotImplemented", "AWS has it for few customers only"),
     "UpdateObjectEncryption": Refused("NotImplemented", "a copy onto itself encrypts anew"),

@@ -13,6 +13,7 @@ from gateway.modes.s3.resources import (
     absent,
     access_logging,
     acl,
+    annotating,
     buckets,
     copying,
     cors,
@@ -432,6 +433,39 @@ TABLE: tuple[Operation, ...] = (
         ("tagging",),
     ),
     Operation(
+        "GetObjectAnnotation",
+        "GET",
+        "object",
+        "read-annotation",
+        annotating.get_object_annotation,
+        ("annotation", "annotationName"),
+    ),
+    Operation(
+        "ListObjectAnnotations",
+        "GET",
+        "object",
+        "list-annotations",
+        annotating.list_object_annotations,
+        ("annotation",),
+    ),
+    Operation(
+        "PutObjectAnnotation",
+        "PUT",
+        "object",
+        "write-annotation",
+        annotating.put_object_annotation,
+        ("annotation", "annotationName"),
+        body=True,
+    ),
+    Operation(
+        "DeleteObjectAnnotation",
+        "DELETE",
+        "object",
+        "delete-annotation",
+        annotating.delete_object_annotation,
+        ("annotation", "annotationName"),
+    ),
+    Operation(
         "RestoreObject", "POST", "object", "read", restoring.restore_object, ("restore",), body=True
     ),
     Operation(
@@ -537,7 +571,6 @@ NOT_HERE: Mapping[Scope, frozenset[str]] = {
     ),
     "object": frozenset(
         [
-            "annotation",
             "encryption",
             "renameObject",
             "select",

@@ -37,13 +37,23 @@ MADE = (
 )
 REMOVED = ("s3:ObjectRemoved:Delete", "s3:ObjectRemoved:DeleteMarkerCreated")
 EXPIRED = ("s3:LifecycleExpiration:Delete", "s3:LifecycleExpiration:DeleteMarkerCreated")
+ANNOTATED = ("s3:ObjectAnnotation:Put", "s3:ObjectAnnotation:Delete")
 TAGGED = ("s3:ObjectTagging:Put", "s3:ObjectTagging:Delete")
-_SINGLE = (*MADE, *REMOVED, *EXPIRED, *TAGGED, "s3:ObjectAcl:Put", "s3:ObjectRetention:Put")
+_SINGLE = (
+    *MADE,
+    *REMOVED,
+    *EXPIRED,
+    *TAGGED,
+    *ANNOTATED,
+    "s3:ObjectAcl:Put",
+    "s3:ObjectRetention:Put",
+)
 EVENTS = {
     "s3:ObjectCreated:*": frozenset(MADE),
     "s3:ObjectRemoved:*": frozenset(REMOVED),
     "s3:LifecycleExpiration:*": frozenset(EXPIRED),
     "s3:ObjectTagging:*": frozenset(TAGGED),
+    "s3:ObjectAnnotation:*": frozenset(ANNOTATED),
     **{name: frozenset((name,)) for name in _SINGLE},
 }
 """What each name stands for."""
@@ -110,7 +120,7 @@ class Notification(NamedTuple):
 def event_of(change: Change) -> str | None:
     """The event that a change is; None: of no kind that is told."""
     if change.kind == "update":
-        return _BY_CAUSE.get(change.cause) or _of_attributes(change.cause)
+        return _BY_CAUSE.get(change.cause) or _of_named(change.cause)
     if change.kind == "put":
         parts = _PARTS_ETAG.fullmatch(change.etag) is not None
         return _BY_CAUSE.get(change.cause) or (MADE[-1] if parts else MADE[0])
@@ -118,7 +128,11 @@ def event_of(change: Change) -> str | None:
     return removed[change.kind == "delete" and not change.etag]
 
 
-def _of_attributes(cause: str) -> str | None:
+def _of_named(cause: str) -> str | None:
+    """An update whose cause has names behind it."""
+    for word, event in zip(("annotation ", "no annotation "), ANNOTATED, strict=True):
+        if cause.startswith(word):
+            return event
     what, *names = cause.split(" ")
     return "s3:ObjectAcl:Put" if what == "attributes" and GRANTS in names else None
 

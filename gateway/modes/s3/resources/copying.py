@@ -27,6 +27,7 @@ from gateway.modes.s3.resources.encryption import with_bucket_key
 from gateway.storage import (
     NOTHING,
     REDIRECT,
+    Annotates,
     Conditions,
     Get,
     MethodNotAllowed,
@@ -127,10 +128,13 @@ def _directive(request: S3Request, name: str) -> bool:
 def copy_object(request: S3Request) -> Reply:
     replaces = _directive(request, "x-amz-metadata-directive")
     retags = _directive(request, "x-amz-tagging-directive")
+    directive = request.header("x-amz-object-annotation-directive")
     if retags:
         request.require()
     else:  # which tags it will have is not known yet
         request.require_some()
+    if directive == "COPY":
+        request.access.service.need(Annotates)
     new = headers.new_object(
         request,
         checksums=sums.chosen(request),
@@ -153,6 +157,7 @@ def copy_object(request: S3Request) -> Reply:
                 seen.want,
                 options,
                 named=seen.named.version is not None,
+                annotated=directive != "EXCLUDE",
             )
         except PreconditionFailed:
             if not again or not _changed(seen):
