@@ -1,4 +1,4 @@
-"""A follower of a change feed in a gateway with two workers: one of them has it, and when that
+"""Followers of change feeds in a gateway with two workers: one of them has it, and when that
 one is killed the other goes on where it was.
 """
 
@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.e2e.conftest import Running, serving
+from tests.e2e.conftest import Running, serving, workers_of
 from tests.e2e.plugin_site import plugin_site
 from tests.e2e.raw import eventually
+from tests.modes.webhook_receiver import Receiver
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="granian is not for Windows")
 
@@ -108,3 +109,40 @@ def test_one_worker_follows_and_the_other_when_that_is_killed(
         keys = [key for place, one in enumerate(told) if place != again - 1 for key in one.keys]
         before = [f"before-{number}" for number in range(7)]
         assert keys == [*before, "stuck", "behind-1", "behind-2", "after"]
+
+
+def test_a_webhook_is_told_all_though_workers_are_killed_while_they_tell(tmp_path: Path) -> None:
+    receiver = Receiver()
+    said = "<Queue>arn:gateway:sqs:::hook</Queue><Event>s3:ObjectCreated:*</Event>"
+    document = (
+        f"<NotificationConfiguration><QueueConfiguration>{said}</QueueConfiguration>"
+        "</NotificationConfiguration>"
+    )
+    config = (
+        f'{CONFIG}settings = {{ notification = "{document}" }}\n'
+        f'[webhooks.hook]\nurl = "{receiver.url}"\n'
+    )
+    options = ("--server", "granian", "--workers", "2")
+    try:
+        with serving(tmp_path / "gateway", *options, config=config) as running:
+            receiver.answering.clear()
+            put(running, "a", "b", "c")
+            first = receiver.next()
+            workers = workers_of(running)
+            if not workers:
+                pytest.skip("who the workers are is known on Linux only")
+            for one in workers:
+                os.kill(one, signal.SIGKILL)
+            receiver.answering.set()
+            again, *others = (receiver.next() for _ in range(3))
+    finally:
+        receiver.shutdown()
+        receiver.server_close()
+    told = [key for one in (first, again, *others) for _, key in one.told]
+    assert told == ["a", "a", "b", "c"]
+    assert again.body == first.body
+    assert again.headers["webhook-id"] == first.headers["webhook-id"]
+    assert "x-gateway-repeated" not in first.headers
+    assert again.headers["x-gateway-repeated"] == "true"
+    assert len({one.headers["webhook-id"] for one in (again, *others)}) == 3
+    assert receiver.came.empty()

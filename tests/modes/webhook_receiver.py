@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Empty, Queue
 from typing import Any, NamedTuple
@@ -31,7 +32,8 @@ class Message(NamedTuple):
 
 
 class Receiver(ThreadingHTTPServer):
-    """Takes messages; `answers` are statuses for the next ones, then 200."""
+    """Takes messages; `answers` are statuses for the next ones, then 200. None is answered while
+    `answering` is cleared."""
 
     daemon_threads = True
 
@@ -42,6 +44,8 @@ class Receiver(ThreadingHTTPServer):
             self.socket, self._scheme = tls.wrap_socket(self.socket, server_side=True), "https"
         self.came: Queue[Message] = Queue()
         self.answers: Queue[int] = Queue()
+        self.answering = threading.Event()
+        self.answering.set()
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
@@ -61,13 +65,15 @@ class _Handler(BaseHTTPRequestHandler):
         assert self.path == "/hook?token=1"
         said = {name.lower(): value for name, value in self.headers.items()}
         self.server.came.put(Message(said, body))
+        self.server.answering.wait(GUARD)
         try:
             status = self.server.answers.get_nowait()
         except Empty:
             status = 200
-        self.send_response(status)
-        self.send_header("Location", "/elsewhere")
-        self.end_headers()
+        with suppress(OSError):  # who asked was killed meanwhile
+            self.send_response(status)
+            self.send_header("Location", "/elsewhere")
+            self.end_headers()
 
     def log_message(self, *_: object) -> None:
         pass
