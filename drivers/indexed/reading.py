@@ -189,6 +189,10 @@ class Reader:
         plain = data if cipher is None else next(decrypted(iter((data,)), cipher, 0))
         return plain if length == len(plain) else plain[start : start + length]
 
+    def check_key(self, encryption: Encryption) -> None:
+        """Raise what a key service says that does not give the key."""
+        self._sealing.named(encryption)
+
     def _cipher(self, seal: bytes | None, key: Encryption | None) -> Cipher | None:
         if seal is None:
             return None
@@ -309,4 +313,6 @@ class ReadingView(Store):
         if want.conditions is not None:
             want.conditions.check_read(info)
         range_of(info, want)
+        if want.checksums and info.encryption is not None:
+            self.reader.check_key(info.encryption)
         return info

@@ -44,7 +44,9 @@ class Get:
     in lower case) are those of the request on which an origin's answer may depend: who fills
     them lets every reader say them to it. `keyless` is for
     `stat`: what is asked is no more than what may be known without a customer's key (tags,
-    grants, protection); a store that tells nothing without it raises `WrongKey` all the same."""
+    grants, protection); a store that tells nothing without it raises `WrongKey` all the same.
+    `checksums`, too: they are asked for, which of what a key service encrypts are for who could
+    have its key: `stat` raises what its `get` would (`DisabledEncryptionKey`)."""
 
     range: Range | None = None
     conditions: Conditions | None = None
@@ -54,6 +56,7 @@ class Get:
     headers: Mapping[str, str] = NOTHING
     encryption: Encryption | None = None
     keyless: bool = False
+    checksums: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

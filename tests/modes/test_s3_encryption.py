@@ -271,6 +271,10 @@ def test_what_is_under_a_disabled_key_is_neither_read_nor_written(kms: Served, b
         assert refused(client.copy_object, **copy) == DISABLED
         assert refused(client.copy_object, **copy, **under) == DISABLED
         assert refused(client.put_object, **where, Body=b"", **under) == DISABLED
+        asked = {"ObjectAttributes": ["Checksum"]}
+        assert refused(client.get_object_attributes, **where, **asked) == DISABLED
+        assert refused(client.head_object, **where, ChecksumMode="ENABLED") == (400, "400")
+        assert of_kms(client.head_object(**where)) == ("aws:kms", "two"), "as much needs no key"
     finally:
         kms.gateway.catalog.set_encryption_key_active("two", True)
     assert client.get_object(**where)["Body"].read() == b"data"

@@ -75,6 +75,7 @@ def test_what_is_always_the_same_is_answered_and_nothing_else_is_taken(
     payer, status = "RequestPaymentConfiguration", "AccelerateConfiguration"
     client.put_bucket_request_payment(Bucket=bucket, **{payer: {"Payer": "BucketOwner"}})
     client.put_bucket_accelerate_configuration(Bucket=bucket, **{status: {"Status": "Suspended"}})
+    assert client.get_bucket_accelerate_configuration(Bucket=bucket)["Status"] == "Suspended"
     client.put_bucket_abac(Bucket=bucket, AbacStatus={"Status": "Disabled"})
     for call, name, wanted in (
         ("put_bucket_request_payment", payer, {"Payer": "Requester"}),

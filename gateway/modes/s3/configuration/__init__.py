@@ -16,6 +16,7 @@ from gateway.access.settings import SettingKind
 def kinds() -> Collection[SettingKind[Any]]:
     # Here: whoever needs one kind, to read a request's headers, is needed by others of them.
     from gateway.modes.s3.configuration import (
+        acceleration,
         access_logging,
         cors,
         encryption,
@@ -30,6 +31,7 @@ def kinds() -> Collection[SettingKind[Any]]:
     from gateway.modes.s3.configuration.policy import document as policy
 
     settings = (
+        acceleration.SETTING,
         access_logging.SETTING,
         cors.SETTING,
         encryption.SETTING,

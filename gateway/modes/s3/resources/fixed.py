@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from gateway.common.xml import document, element
 from gateway.modes.s3 import bodies, wire
+from gateway.modes.s3.configuration import acceleration
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import S3Request
+from gateway.modes.s3.resources import settings
 
 
 def get_bucket_request_payment(request: S3Request) -> Reply:
@@ -25,16 +27,13 @@ def put_bucket_request_payment(request: S3Request) -> Reply:
 
 
 def get_bucket_accelerate_configuration(request: S3Request) -> Reply:
-    request.require()
-    return xml(document("AccelerateConfiguration"))
+    setting = acceleration.SETTING
+    found = request.gateway.setting(request.access, setting.kind)
+    return xml(acceleration.NOTHING_SAID if found is None else setting.render(found.value))
 
 
 def put_bucket_accelerate_configuration(request: S3Request) -> Reply:
-    """May surprise: AWS answers `Suspended` afterwards, where nothing was said before."""
-    asked = _asked(request, "AccelerateConfiguration", "Status", "Suspended", "Enabled")
-    if asked == "Enabled":
-        raise S3Problem("NotImplemented", "There is no transfer acceleration here.")
-    return Reply(200)
+    return settings.stored(request, acceleration.SETTING)
 
 
 def get_bucket_abac(request: S3Request) -> Reply:

@@ -150,6 +150,8 @@ def head_object(request: S3Request) -> Reply:
     want = reading(request)
     overrides = _overrides(request) if request.query else None
     access = request.access
+    if _wants_checksums(request):
+        want = replace(want, checksums=True)
     info, want = _read(request, access.stat, want)
     said, status, length = replies.described(info), 200, info.size
     if info.protection is not None:
@@ -229,7 +231,11 @@ def get_object_attributes(request: S3Request) -> Reply:
         )
     limit = parameters.header_number(request, "x-amz-max-parts", 1000, 1000)
     after = parameters.header_number(request, "x-amz-part-number-marker", 0, headers.MOST_PARTS)
-    want = Get(version=request.version, encryption=encryption.for_reading(request))
+    want = Get(
+        version=request.version,
+        encryption=encryption.for_reading(request),
+        checksums="Checksum" in wanted,
+    )
     info = access.stat(request.key, want)
     access.require_of("read-attributes", info, want.version)
     said = [("last-modified", replies.http_date(info.modified)), *replies.version(info)]
