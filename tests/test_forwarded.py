@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.config.tables import ProxyHeaders
 from gateway.web.forwarded import Ambiguous, Proxies, _hops
+from gateway.web.request_facts import RequestFacts
 
 NETWORKS = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
@@ -159,3 +160,21 @@ def test_nothing_that_a_stranger_writes_changes_what_the_proxy_adds(text: str, o
         assert settled("forwarded", joined) == alone
     except Ambiguous:
         pass
+
+
+@pytest.mark.parametrize(
+    ("peer", "environ", "versions"),
+    [
+        ("192.0.2.1", {"gateway.tls_version": "1.3"}, ("1.3",)),
+        ("192.0.2.1", {}, ("1.2", "1.3")),
+        ("10.0.0.1", {"gateway.tls_version": "1.3"}, ()),
+        ("10.0.0.1", {"wsgi.url_scheme": "http", "HTTP_X_FORWARDED_PROTO": "https"}, ()),
+        ("192.0.2.1", {"wsgi.url_scheme": "http"}, ()),
+    ],
+)
+def test_which_tls_a_client_has_is_what_it_agreed_on_here(
+    peer: str, environ: dict[str, Any], versions: tuple[str, ...]
+) -> None:
+    environ = {"REMOTE_ADDR": peer, "wsgi.url_scheme": "https", **environ}
+    Proxies(NETWORKS).settle(environ)
+    assert RequestFacts(environ, {}, lambda: 0).tls_versions == versions

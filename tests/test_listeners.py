@@ -47,16 +47,28 @@ def files(folder: Path) -> CertificateFiles:
 
 
 @contextmanager
-def secure(port: int, trusted: Path, name: str | None) -> Iterator[ssl.SSLSocket]:
+def secure(
+    port: int,
+    trusted: Path,
+    name: str | None,
+    newest: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED,
+) -> Iterator[ssl.SSLSocket]:
     """A connection to who has that certificate, for `name`; None: none is asked for."""
     context = ssl.create_default_context(cafile=str(trusted / "cert.pem"))
+    context.maximum_version = newest
     context.check_hostname = name is not None
     with context.wrap_socket(connect(port), server_hostname=name) as connection:
         yield connection
 
 
-def ask(port: int, trusted: Path, name: str | None, target: str = "/n") -> Reply:
-    with secure(port, trusted, name) as connection:
+def ask(
+    port: int,
+    trusted: Path,
+    name: str | None,
+    target: str = "/n",
+    newest: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED,
+) -> Reply:
+    with secure(port, trusted, name, newest) as connection:
         connection.sendall(f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
         return receive(connection)
 
@@ -351,6 +363,8 @@ def test_one_listener_has_tls_and_another_has_not(tmp_path: Path, kind: str) -> 
     ):
         assert (found["SERVER_PORT"], found["wsgi.url_scheme"]) == (str(port), scheme)
         assert found["REMOTE_ADDR"] == found["gateway.client"] == "127.0.0.1"
+    told = with_tls.get("gateway.tls_version"), plain.get("gateway.tls_version")
+    assert told == ("1.3" if kind == "waitress" else None, None)
 
 
 @posix
@@ -366,6 +380,9 @@ def test_a_listener_shows_the_certificate_of_the_name(tmp_path: Path, kind: str)
         assert refused(port, zone, "first.test")
         assert ask(other, zone, "b.zone.test").status == 200
         found = json.loads(ask(port, zone, "a.zone.test", "/?environ").body)
+        old = ask(port, zone, "a.zone.test", "/?environ", ssl.TLSVersion.TLSv1_2)
+    versions = found["gateway.tls_version"], json.loads(old.body)["gateway.tls_version"]
+    assert versions == ("1.3", "1.2")
     assert (found["SERVER_PORT"], found["wsgi.url_scheme"]) == (str(port), "https")
     assert found["REMOTE_ADDR"] == found["gateway.client"] == "127.0.0.1"
 

@@ -7,7 +7,7 @@ zone: each is parsed where it is at home, and what comes out are these. They are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
@@ -62,6 +62,11 @@ class Facts(Protocol):
         """Whether the client came by TLS; None when it is unknown."""
 
     @property
+    def tls_versions(self) -> Sequence[str]:
+        """As in "1.3": the one that was agreed on with the client, or those that it may be; ()
+        where it may be any."""
+
+    @property
     def time(self) -> int | None:
         """Milliseconds since the epoch."""
 
@@ -82,6 +87,7 @@ class Unknown:
 
     address = ""
     tls: bool | None = None
+    tls_versions: Sequence[str] = ()
     time: int | None = None
     tags: Mapping[str, str] = NOTHING
 
@@ -101,6 +107,7 @@ class Inside(Unknown):
 
     def __init__(self, time: int) -> None:
         self.tls: bool | None = True
+        self.tls_versions: Sequence[str] = ("1.3",)
         self.time: int | None = time
 
 

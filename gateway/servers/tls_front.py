@@ -33,7 +33,7 @@ from typing import Any
 from gateway.common.steady import Steady
 from gateway.common.system import EXHAUSTED
 from gateway.modes import WSGIApp
-from gateway.servers.tls_socket import RECORD, WANTS, wrapped
+from gateway.servers.tls_socket import RECORD, WANTS, version, wrapped
 
 log = logging.getLogger("gateway")
 
@@ -75,7 +75,7 @@ class TLSFront:
         self._numbers = count()
         self._swept = time.monotonic()
         self.buffer = memoryview(bytearray(_PIECE))
-        self.clients: dict[str, str] = {}
+        self.clients: dict[str, tuple[str, str]] = {}
         self.ended = threading.Event()
 
     def start(self) -> None:
@@ -91,11 +91,11 @@ class TLSFront:
         host, port = str(self._host), str(self._port)
 
         def call(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-            client = self.clients.get(environ["REMOTE_ADDR"])
-            if client is None:  # it has gone: nobody gets this, and no rule could know it
+            told = self.clients.get(environ["REMOTE_ADDR"])
+            if told is None:  # it has gone: nobody gets this, and no rule could know it
                 start_response("400 Bad Request", [("Content-Length", "0")])
                 return []
-            environ["REMOTE_ADDR"] = client
+            environ["REMOTE_ADDR"], environ["gateway.tls_version"] = told
             environ["SERVER_NAME"], environ["SERVER_PORT"] = host, port
             environ["wsgi.url_scheme"] = "https"
             answer: Iterable[bytes] = app(environ, start_response)
@@ -163,14 +163,14 @@ class TLSFront:
 
     # for its pairs
 
-    def connect(self, client: str) -> tuple[socket.socket, str]:
+    def connect(self, client: str, version: str) -> tuple[socket.socket, str]:
         """To the server behind, with the name that it has there. Raises `OSError`."""
         name = f"{self.behind}-{next(self._numbers) % (1 << 32):08x}"  # no other worker's
         inner = socket.socket(socket.AF_UNIX)
         try:
             inner.setblocking(False)
             inner.bind(name)
-            self.clients[name] = client
+            self.clients[name] = client, version
             inner.connect(str(self.behind))
         except OSError:
             self.clients.pop(name, None)
@@ -268,7 +268,7 @@ class _Pair:
         except ssl.SSLWantWriteError:
             self._want(WRITE, 0)
         else:
-            self._inner, self._name = self._front.connect(self._address)
+            self._inner, self._name = self._front.connect(self._address, version(self._client))
             self.until = math.inf
             self._want(READ, READ)
 

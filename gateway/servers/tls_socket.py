@@ -22,6 +22,11 @@ def wrapped(context: ssl.SSLContext, plain: socket.socket) -> ssl.SSLSocket:
     return context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
 
 
+def version(connection: ssl.SSLSocket) -> str:
+    """What was agreed on, as in "1.3"; "" where that is over, or to come."""
+    return (connection.version() or "").removeprefix("TLSv")
+
+
 class TLSSocket:
     """What is sent or received without being able to wait. All methods are for any thread."""
 
@@ -46,6 +51,11 @@ class TLSSocket:
             with self._turn:
                 self._shaken = self._connection.version() is not None
         return not self._shaken
+
+    @property
+    def version(self) -> str:
+        with self._turn:
+            return version(self._connection)
 
     def send(self, data: bytes) -> int:
         """How many bytes were taken: none after `say_end`. Raises `OSError`."""

@@ -67,6 +67,7 @@ class _Task(WSGITask):  # type: ignore[misc]  # waitress has no types
         restore(environ)
         if self.channel.tls is not None:
             environ["wsgi.url_scheme"] = "https"
+            environ["gateway.tls_version"] = self.channel.tls.version
         return environ
 
     def build_response_header(self) -> bytes:

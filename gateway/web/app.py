@@ -6,6 +6,7 @@ What a mode gets in the environ, besides PEP 3333's:
 |---|---|
 | `gateway.request_id` | 16 hexadecimal digits, new for each request |
 | `gateway.record` | the `Record` whose operation, key, sid and code the mode sets |
+| `gateway.tls_version` | as in "1.3", where the server tells it; "" behind a trusted proxy |
 | `gateway.client` | the client's address, behind trusted proxies too (see `forwarded`) |
 | `HTTP_HOST`, `wsgi.url_scheme` | what that client asked for, likewise |
 | `HTTP_…` of a header whose name has `_` | a variable of its own: see `request_head.variable` |

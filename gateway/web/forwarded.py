@@ -51,6 +51,7 @@ class Proxies:
         if self.networks and within(address, self.networks):
             said = _x_forwarded if self.header == "x-forwarded" else _forwarded
             address = said(environ, address, self.networks)
+            environ["gateway.tls_version"] = ""  # the client has agreed with the proxy
         if "," in environ.get("HTTP_HOST", ""):  # two of them (RFC 9112 §3.2)
             raise Ambiguous("A request names one host.")
         return address

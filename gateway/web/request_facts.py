@@ -5,12 +5,15 @@ Address and scheme are those that `forwarded` settled. A mode adds what only it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.storage import NOTHING
 from gateway.web.request_head import variable
+
+_TAKEN = ("1.2", "1.3")
+"""The versions that listeners take; granian does not tell which."""
 
 
 @dataclass(slots=True, eq=False)
@@ -29,6 +32,13 @@ class RequestFacts:
     @property
     def tls(self) -> bool:
         return bool(self.environ["wsgi.url_scheme"] == "https")
+
+    @property
+    def tls_versions(self) -> Sequence[str]:
+        said = self.environ.get("gateway.tls_version")
+        if not self.tls or said == "":
+            return ()
+        return _TAKEN if said is None else (said,)
 
     @property
     def time(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from fnmatch import fnmatchcase
 from ipaddress import ip_address, ip_network
@@ -245,3 +245,46 @@ def test_a_policy_decides_as_its_statements_say(
         assert verdict == reference(said, question)
         if verdict == "allow":
             assert compiled.might(WORDS[word], facts, who)
+
+
+EFFECTS = ("Allow", "Deny")
+
+
+class ByTls(Unknown):
+    def __init__(self, tls: bool | None, versions: tuple[str, ...]) -> None:
+        self.tls: bool | None = tls
+        self.tls_versions: Sequence[str] = versions
+
+
+@pytest.mark.parametrize(
+    ("tls", "versions", "operator", "value", "holds"),
+    [
+        (True, ("1.2",), "NumericLessThan", "1.3", True),
+        (True, ("1.3",), "NumericLessThan", "1.3", False),
+        (True, ("1.2", "1.3"), "NumericLessThan", "1.2", False),
+        (True, ("1.2", "1.3"), "NumericGreaterThanEquals", "1.2", True),
+        (True, ("1.2", "1.3"), "NumericLessThan", "1.3", None),
+        (True, (), "NumericLessThan", "1.2", None),
+        (True, ("1.2", "1.3"), "Null", "false", True),
+        (False, (), "Null", "true", True),
+        (False, (), "NumericLessThan", "1.2", False),
+        (False, (), "NumericLessThanIfExists", "1.2", True),
+        (None, (), "NumericLessThan", "1.2", None),
+    ],
+)
+def test_what_is_unknown_of_tls_never_allows(
+    tls: bool | None, versions: tuple[str, ...], operator: str, value: str, holds: bool | None
+) -> None:
+    """None: it is not known."""
+    about = {"Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"}
+    condition = {operator: {"s3:TlsVersion": value}}
+    allowed, denied = ({**about, "Effect": effect, "Condition": condition} for effect in EFFECTS)
+    for statements, expected in (
+        ([allowed], holds is True),
+        ([denied, {**about, "Effect": "Allow"}], holds is False),
+    ):
+        found = parse(json.dumps({"Version": "2012-10-17", "Statement": statements}).encode())
+        assert SETTING.kind.rules is not None
+        compiled = Compiled(SETTING.kind.rules(found, BUCKET), ANONYMOUS)  # type: ignore[arg-type]  # no limits
+        decided = compiled.decide("read", "k", ByTls(tls, versions))
+        assert (decided.verdict == "allow") is expected

@@ -18,6 +18,7 @@ from gateway.access.rule_conditions import AddressWithin, Fact, FactMatches
 from gateway.access.rules import UNKNOWN, Question, RuleCondition
 from gateway.modes.s3.configuration.policy import operators
 from gateway.modes.s3.configuration.policy.actions import words
+from gateway.modes.s3.configuration.policy.facts import OneOf
 from gateway.modes.s3.configuration.policy.keys import Asked, find, value_of
 from gateway.modes.s3.configuration.policy.operators import Matches, Operator
 from gateway.modes.s3.configuration.policy.problems import Place, malformed
@@ -46,8 +47,12 @@ class Condition:
         if self.asked.key.late and question.key is None and question.action in _WITH_KEYS:
             return not self.denies  # for some key it may hold
         found = self.asked.key.read(question)
-        if not found and self.asked.key.sure:
-            return self.denies
+        if isinstance(found, OneOf):
+            answers = {self._holds((one,), question) for one in found}
+            return answers.pop() if len(answers) == 1 else self.denies
+        return self._holds(found, question)
+
+    def _holds(self, found: Sequence[str], question: Question) -> bool:
         if self.operator.name == "Null":
             return any(one.lower() == str(not found).lower() for one in self.values)
         return self._compared(found, value_of(question)) if found else self._absent()

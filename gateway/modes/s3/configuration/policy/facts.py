@@ -15,7 +15,14 @@ from gateway.web.http_fields import parse_date
 from gateway.web.request_head import form_decoded
 
 Read = Callable[[Question], Sequence[str]]
-"""The values that a question has; () for none."""
+"""The values that a question has; () for none, `OneOf` where that is not known."""
+
+
+class OneOf(tuple[str, ...]):
+    """It has one value, which is one of these; of none: it may be any."""
+
+    __slots__ = ()
+
 
 _DAY = 86_400_000
 ANONYMOUS = "anonymous"
@@ -50,22 +57,23 @@ def prefix(question: Question) -> Sequence[str]:
 def current_time(question: Question) -> Sequence[str]:
     time = question.facts.time
     if time is None:
-        return ()
+        return OneOf()
     return (f"{datetime.fromtimestamp(time // 1000, UTC):%Y-%m-%dT%H:%M:%S}Z",)
 
 
 def epoch_time(question: Question) -> Sequence[str]:
     time = question.facts.time
-    return () if time is None else (str(time // 1000),)
+    return OneOf() if time is None else (str(time // 1000),)
 
 
 def secure(question: Question) -> Sequence[str]:
     tls = question.facts.tls
-    return () if tls is None else (str(tls).lower(),)
+    return OneOf() if tls is None else (str(tls).lower(),)
 
 
 def address(question: Question) -> Sequence[str]:
-    return _one(question.facts.address or None)
+    found = question.facts.address
+    return (found,) if found else OneOf()
 
 
 def account(question: Question) -> Sequence[str]:
@@ -118,8 +126,11 @@ def signature_age(question: Question) -> Sequence[str]:
 
 
 def tls_version(question: Question) -> Sequence[str]:
-    """The least that listeners take; which it is exactly no server tells."""
-    return ("1.2",) if question.facts.tls else ()
+    facts = question.facts
+    if facts.tls is False:
+        return ()
+    found = facts.tls_versions
+    return found if len(found) == 1 else OneOf(found)
 
 
 def none_match(question: Question) -> Sequence[str]:

@@ -20,13 +20,11 @@ from gateway.modes.s3.configuration.policy.text import Values
 
 class Key(NamedTuple):
     """`words`: those of S3 for which it may be asked; None: all. `late`: it is known when it is
-    known for which key it is asked, or when a document was read. `sure`: each request has it,
-    so where it is missing it is unknown."""
+    known for which key it is asked, or when a document was read."""
 
     read: Read
     words: frozenset[str] | None = None
     late: bool = False
-    sure: bool = False
 
 
 class Asked(NamedTuple):
@@ -112,15 +110,15 @@ _HEADERS: Mapping[str, frozenset[str] | None] = {
 }
 KEYS: Mapping[str, Key] = {
     **dict.fromkeys(_NOT_HERE, Key(facts.never)),
-    "aws:currenttime": Key(facts.current_time, sure=True),
-    "aws:epochtime": Key(facts.epoch_time, sure=True),
+    "aws:currenttime": Key(facts.current_time),
+    "aws:epochtime": Key(facts.epoch_time),
     "aws:principalaccount": Key(facts.account),
     "aws:principalarn": Key(facts.principal),
     "aws:principalisawsservice": Key(facts.said("false")),
     "aws:principaltype": Key(facts.principal_type),
     "aws:referer": Key(facts.header("referer")),
-    "aws:securetransport": Key(facts.secure, sure=True),
-    "aws:sourceip": Key(facts.address, sure=True),
+    "aws:securetransport": Key(facts.secure),
+    "aws:sourceip": Key(facts.address),
     "aws:useragent": Key(facts.header("user-agent")),
     "aws:userid": Key(facts.user_id),
     "aws:username": Key(facts.user),
