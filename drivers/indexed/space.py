@@ -159,18 +159,7 @@ class FileSpace(Space):
         self._turn = Turnstile(folder)
         self._watch: Watch | None = None
         self._headroom: Headroom | None = None
-        try:
-            with self._turn:
-                writer = self._prepared()
-                self._watch = watch(self.path)
-                if reserve:
-                    self._headroom = Headroom(writer, self.path, self._watch.size)
-        except sqlite3.Error as error:  # damaged, or a disk with no room for SQLite's own files
-            self.close()
-            raise translate(error) from error
-        except BaseException:
-            self.close()
-            raise
+        writer, self._watch = self._begun(reserve)
         self.files = FileBlobs(folder / "blobs", sync=sync)
         self.blobs = self.files
         self._removals = Removals(self.files.remove)
@@ -181,6 +170,22 @@ class FileSpace(Space):
         self.recent = Recent(self.version)
         self.watchers = Watchers(self.version, self._sequences)
         self.before_close.append(self.watchers.close)
+
+    def _begun(self, reserve: bool) -> tuple[sqlite3.Connection, Watch]:
+        """The writer's connection, and what sees commits."""
+        try:
+            with self._turn:
+                writer = self._prepared()
+                self._watch = watch(self.path)
+                if reserve:
+                    self._headroom = Headroom(writer, self.path, self._watch.size)
+                return writer, self._watch
+        except sqlite3.Error as error:  # damaged, or a disk with no room for SQLite's own files
+            self.close()
+            raise translate(error) from error
+        except BaseException:
+            self.close()
+            raise
 
     def _prepared(self) -> sqlite3.Connection:
         """The writer's connection. Where there is no room for SQLite's own files, what was

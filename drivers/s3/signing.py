@@ -61,23 +61,26 @@ def _host(place: Place) -> str:
     return place.header
 
 
+def _of_body(request: UpstreamRequest, headers: dict[str, str]) -> tuple[str, str]:
+    """Its hash, or what stands for it, and the lines that are not signed; `headers` get its own."""
+    body, lines = request.body, f"user-agent:{_USER_AGENT}\r\n"
+    if isinstance(body, bytes):
+        if body or request.method in ("PUT", "POST"):
+            lines += f"content-length:{len(body)}\r\n"
+        return sha256(body).hexdigest() if body else sigv4.EMPTY_SHA256, lines
+    headers.update(_with_coding(headers, body.headers))
+    lines += f"content-length:{body.length}\r\n"
+    if body.length >= EXPECTS:
+        lines += "expect:100-continue\r\n"
+    return body.payload, lines
+
+
 def signed_head(
     request: UpstreamRequest, place: Place, region: str, path: str, key: Key | None
 ) -> tuple[bytes, sigv4.Seed | None]:
     """The request's line and headers, and what the signatures of chunks begin with."""
-    body, method = request.body, request.method
-    headers = {"host": _host(place), **request.headers}
-    unsigned = f"user-agent:{_USER_AGENT}\r\n"
-    if isinstance(body, bytes):
-        payload = sha256(body).hexdigest() if body else sigv4.EMPTY_SHA256
-        if body or method in ("PUT", "POST"):
-            unsigned += f"content-length:{len(body)}\r\n"
-    else:
-        payload = body.payload
-        headers.update(_with_coding(headers, body.headers))
-        unsigned += f"content-length:{body.length}\r\n"
-        if body.length >= EXPECTS:
-            unsigned += "expect:100-continue\r\n"
+    method, headers = request.method, {"host": _host(place), **request.headers}
+    payload, unsigned = _of_body(request, headers)
     target = sigv4.canonical_path(path.encode().decode("latin-1"))
     wire = f"{target}?{request.query}" if request.query else target
     if key is None:
@@ -101,7 +104,7 @@ def signed_head(
         f" Credential={key.id}/{scope}, SignedHeaders={signed}, Signature={signature}\r\n\r\n"
     )
     seed = None
-    if not isinstance(body, bytes):
+    if not isinstance(request.body, bytes):
         seed = sigv4.Seed(
             key=Secret(signing_key), scope=scope, timestamp=stamp, signature=signature
         )

@@ -38,35 +38,31 @@ def mismatch(
     is the decoded one."""
     canonical = sigv4.canonical_request(*signed)
     text = sigv4.string_to_sign(timestamp, claim.scope, canonical)
+    said = {"AWSAccessKeyId": claim.key_id, "StringToSign": text}
     advice = _dropped(claim, environ)
-    if len(canonical) > _ECHOED:
-        return S3Problem(
-            "SignatureDoesNotMatch",
-            AWSAccessKeyId=claim.key_id,
-            StringToSign=text,
-            Advice=advice,
-        )
-    if advice:
-        log.info("The signature of key %r does not match. %s", claim.key_id, advice)
-    elif log.isEnabledFor(logging.INFO):
+    if len(canonical) <= _ECHOED:
 
         def fits(variation: Signed) -> bool:
             text = sigv4.string_to_sign(timestamp, claim.scope, sigv4.canonical_request(*variation))
             return compare_digest(sigv4.signature(key, text).encode(), given.encode("latin-1"))
 
-        found = suspect(signed, path, environ, fits) or _unexplained(claim, signed, environ)
-        # which line differs; never the signature
-        log.info("The signature of key %r does not match: %s.", claim.key_id, found)
-    return S3Problem(
-        "SignatureDoesNotMatch",
-        AWSAccessKeyId=claim.key_id,
-        StringToSign=text,
-        SignatureProvided=given,
-        StringToSignBytes=text.encode("latin-1").hex(" "),
-        CanonicalRequest=canonical,
-        CanonicalRequestBytes=canonical.encode("latin-1").hex(" "),
-        Advice=advice,
-    )
+        if advice:
+            log.info("The signature of key %r does not match. %s", claim.key_id, advice)
+        elif log.isEnabledFor(logging.INFO):
+            found = suspect(signed, path, environ, fits) or _unexplained(claim, signed, environ)
+            # which line differs; never the signature
+            log.info("The signature of key %r does not match: %s.", claim.key_id, found)
+        said |= _echoed(given, text, canonical)
+    return S3Problem("SignatureDoesNotMatch", **said, Advice=advice)
+
+
+def _echoed(given: str, text: str, canonical: str) -> dict[str, str]:
+    return {
+        "SignatureProvided": given,
+        "StringToSignBytes": text.encode("latin-1").hex(" "),
+        "CanonicalRequest": canonical,
+        "CanonicalRequestBytes": canonical.encode("latin-1").hex(" "),
+    }
 
 
 def _unexplained(claim: Claim, signed: Signed, environ: Mapping[str, Any]) -> str:

@@ -86,84 +86,67 @@ def verdicts(
     day: int = DAY,
 ) -> Iterator[Verdict]:
     """What to do with each version, in their order: by key, newest first."""
-    rules = tuple(rules)
-    history = _History()
+    history = _History(tuple(rules), tags, now, day)
     before: VersionEntry | None = None
     for entry in entries:
         if before is not None:
-            yield history.verdict(rules, before, before.key != entry.key, tags, now, day)
+            yield history.verdict(before, oldest=before.key != entry.key)
         before = entry
     if before is not None:
-        yield history.verdict(rules, before, True, tags, now, day)
+        yield history.verdict(before, oldest=True)
 
 
 class _History:
     """What of the newer versions of a key counts for the next older one."""
 
-    def __init__(self) -> None:
-        self._key: str | None = None
-        self._since = self._newer = 0
-
-    def verdict(
+    def __init__(
         self,
         rules: tuple[Rule, ...],
-        entry: VersionEntry,
-        oldest: bool,
         tags: Callable[[VersionEntry], Tags],
         now: int,
         day: int,
-    ) -> Verdict:
+    ) -> None:
+        self._rules, self._tags, self._now, self._day = rules, tags, now, day
+        self._key: str | None = None
+        self._since = self._newer = 0
+
+    def verdict(self, entry: VersionEntry, *, oldest: bool) -> Verdict:
         newest = entry.key != self._key
         if newest:
             self._key, self._newer = entry.key, 0
-            act = self._of_current(rules, entry, oldest, tags, now, day)
+            act = self._of_current(entry, oldest)
         else:
-            act = "remove" if self._gone(rules, entry, tags, now, day) else ""
+            act = "remove" if self._gone(entry) else ""
             self._newer += not entry.marker
         self._since = entry.modified
         return Verdict(entry, act)
 
-    def _of_current(
-        self,
-        rules: tuple[Rule, ...],
-        entry: VersionEntry,
-        oldest: bool,
-        tags: Callable[[VersionEntry], Tags],
-        now: int,
-        day: int,
-    ) -> Literal["", "expire", "remove"]:
-        if not entry.marker:
-            done = expired(rules, entry.key, entry.size, entry.modified, tags(entry), now, day)
-            return "expire" if done else ""
-        return "remove" if oldest and _marker_gone(rules, entry, now, day) else ""
+    def _of_current(self, entry: VersionEntry, oldest: bool) -> Literal["", "expire", "remove"]:
+        if entry.marker:
+            return "remove" if oldest and self._marker_gone(entry) else ""
+        tags, now, day = self._tags(entry), self._now, self._day
+        done = expired(self._rules, entry.key, entry.size, entry.modified, tags, now, day)
+        return "expire" if done else ""
 
-    def _gone(
-        self,
-        rules: tuple[Rule, ...],
-        entry: VersionEntry,
-        tags: Callable[[VersionEntry], Tags],
-        now: int,
-        day: int,
-    ) -> bool:
+    def _gone(self, entry: VersionEntry) -> bool:
         """Of one that is not current since the next newer one was made. Of a marker nothing
         counts but its key."""
         return any(
             rule.noncurrent_days is not None
-            and over(self._since, rule.noncurrent_days, day) <= now
+            and over(self._since, rule.noncurrent_days, self._day) <= self._now
             and (rule.newer is None or self._newer >= rule.newer)
             and _chosen(rule, entry.key, entry.size)
-            and (rule.filter.plain if entry.marker else _tagged(rule, tags(entry)))
-            for rule in rules
+            and (rule.filter.plain if entry.marker else _tagged(rule, self._tags(entry)))
+            for rule in self._rules
         )
 
-
-def _marker_gone(rules: tuple[Rule, ...], entry: VersionEntry, now: int, day: int) -> bool:
-    """Of a delete marker that is all there is of its key: by a rule that says so, or when it is
-    as old as an object may become."""
-    expiries = _expiries(rules, entry.key, 0, entry.modified, day)
-    return any(
-        rule.marker and entry.key.startswith(rule.filter.prefix or "") for rule in rules
-    ) or any(when <= now and rule.filter.plain for when, rule in expiries)
+    def _marker_gone(self, entry: VersionEntry) -> bool:
+        """Of a delete marker that is all there is of its key: by a rule that says so, or when it
+        is as old as an object may become."""
+        if any(one.marker and entry.key.startswith(one.filter.prefix or "") for one in self._rules):
+            return True
+        expiries = _expiries(self._rules, entry.key, 0, entry.modified, self._day)
+        return any(when <= self._now and rule.filter.plain for when, rule in expiries)
 
 
 # uploads in parts
