@@ -15,6 +15,7 @@ from drivers.indexed import annotation_rows
 from drivers.indexed.batch import Transaction
 from drivers.indexed.records import (
     COLUMNS,
+    UNPROTECTED,
     Row,
     change_detail,
     change_protection,
@@ -333,6 +334,8 @@ class Shelf:
 
     def require_unprotected(self, row: Row, *, bypass: bool) -> None:
         protection = protection_of(row)
+        if protection is UNPROTECTED:
+            return
         if protection.hold or protection.retains(self.time, bypass=bypass):
             raise Protected(key=row.key)
 

@@ -95,7 +95,9 @@ class S3Application:
         if not found.identity.account and operation.name in SIGNED_ONLY:
             raise S3Problem("AccessDenied", SIGNED_ONLY[operation.name])
         if request.method not in _READING:
-            self._warn_of(found.unknown if found.credential else known_headers.given(environ))
+            unknown = found.unknown if found.credential else known_headers.given(environ)
+            if unknown:
+                self._warn_of(unknown)
         if request.query and hoisted.fold(request):
             operation = find_operation(request)  # a header may choose it
             record.operation = operation.name

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from gateway.modes.s3 import encryption, grants, headers, model, wire
@@ -47,7 +48,11 @@ def _words(*known: str) -> Fits:
 
 
 def _words_of_any_case(*known: str) -> Fits:
-    return lambda text: text.strip().upper() in ("", *known)
+    @lru_cache(maxsize=64)  # a client spells it in one way, in all that it asks
+    def fits(text: str) -> bool:
+        return text.strip().upper() in ("", *known)
+
+    return fits
 
 
 def _flag(text: str) -> bool:
