@@ -260,13 +260,18 @@ def _unframed(seen: Seen) -> bytes:
     """The body without the chunks in which S3's clients frame it."""
     if not seen.headers.get("x-amz-content-sha256", "").startswith("STREAMING-"):
         return seen.body
+    return unchunked(seen.body)
+
+
+def unchunked(body: bytes) -> bytes:
+    """A body that came in chunks (RFC 9112 §7.1), without them."""
     data, at = bytearray(), 0
     while True:
-        end = seen.body.index(b"\r\n", at)
-        size = int(seen.body[at:end].partition(b";")[0], 16)
+        end = body.index(b"\r\n", at)
+        size = int(body[at:end].partition(b";")[0], 16)
         if not size:
             return bytes(data)
-        data += seen.body[end + 2 : end + 2 + size]
+        data += body[end + 2 : end + 2 + size]
         at = end + 2 + size + 2
 
 
@@ -281,8 +286,22 @@ def _read(lines: IO[bytes], connection: socket.socket) -> Seen | None:
         headers[name.lower()] = value.strip()
     if headers.get("expect") == "100-continue":
         connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-    length = int(headers.get("content-length", "0"))
-    body = lines.read(length)
-    if len(body) < length:  # who sent it went away
+    body = _body(lines, headers)
+    if body is None:  # who sent it went away
         return None
     return Seen(method=first[0], target=first[1], headers=headers, body=body)
+
+
+def _body(lines: IO[bytes], headers: Mapping[str, str]) -> bytes | None:
+    if headers.get("transfer-encoding") != "chunked":
+        length = int(headers.get("content-length", "0"))
+        body = lines.read(length)
+        return body if len(body) == length else None
+    framed = b""
+    while line := lines.readline(65_536):
+        size = int(line.partition(b";")[0], 16)
+        chunk = lines.read(size + 2)
+        framed += line + chunk
+        if not size:
+            return framed if chunk else None
+    return None

@@ -116,7 +116,10 @@ class ConditionsConformance(Conformance):
         info = bench.store.stat("k")
         with pytest.raises(NotModified) as raised:
             bench.store.get("k", Get(conditions=Conditions(if_none_match=(info.etag,))))
-        assert raised.value.info == info
+        if bench.driver.knows_unchanged:
+            assert raised.value.info == info
+        else:
+            assert (raised.value.info.key, raised.value.info.etag) == ("k", info.etag)
 
     @pytest.mark.parametrize("words", [{"match": "*"}, {"none": "*"}, {"modified_since": 0}])
     def test_a_conditional_read_of_a_missing_key_is_NoSuchKey(

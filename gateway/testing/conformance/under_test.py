@@ -40,6 +40,9 @@ class DriverUnderTest:
     tells_existed: ClassVar[bool] = True
     """A delete tells whether there was something. False where its upstream does not say."""
 
+    knows_unchanged: ClassVar[bool] = True
+    """A `NotModified` says all of the object. False where an origin tells its tag only."""
+
     forgets: ClassVar[frozenset[str]] = frozenset()
     """Of "owner" and "checksums" what it has no place for, and takes without keeping it."""
 

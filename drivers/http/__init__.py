@@ -1,0 +1,25 @@
+"""Objects of an HTTP origin, as it answers them: the fetcher.
+
+store.py        the options, and reading
+forwarding.py   other methods, passed on
+targets.py      keys → addresses, and where a redirect leads
+asking.py       one question and its redirects, over kept-alive connections
+questions.py    what a request says
+meaning.py      what an answer means: an object, or an error
+bodies.py       bodies that do not say how long they are, or come too slowly
+
+Connections and the strict reading of HTTP/1.1 are `gateway.common.upstream`.
+"""
+
+from __future__ import annotations
+
+from drivers.http.store import Http
+from gateway.hookspecs import hookimpl
+from gateway.storage import Store
+
+__all__ = ["Http", "gateway_drivers"]
+
+
+@hookimpl
+def gateway_drivers() -> list[type[Store]]:
+    return [Http]

@@ -1,0 +1,247 @@
+"""The `http` driver: its options, and reading."""
+
+from __future__ import annotations
+
+import ssl
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from drivers.http import meaning, questions
+from drivers.http.asking import Asking, Bounds, Heard
+from drivers.http.forwarding import Passing
+from drivers.http.targets import base_of, of_key
+from gateway.common.upstream.networks import Networks
+from gateway.common.upstream.pool import Limits, Pool
+from gateway.common.upstream.stretch import cut_out, extent
+from gateway.storage import (
+    NULL_VERSION,
+    BytesBody,
+    Context,
+    Get,
+    InvalidRange,
+    NoSuchKey,
+    NoSuchVersion,
+    ObjectInfo,
+    Opened,
+    OriginDenied,
+    Probe,
+    Range,
+    Secret,
+    StorageError,
+    Unavailable,
+    WrongKey,
+    range_of,
+)
+from gateway.storage.options import AtLeast, Duration, ExistingFile, OneOrMany, Secrets, Size
+
+_DEFAULTS = Limits()
+_NO_HEAD = frozenset({405, 501})
+Nets = tuple[IPv4Network | IPv6Network, ...]
+
+
+@dataclass(eq=False)
+class Http(Passing):
+    """`url`: what all keys are below. `username` and `password`, and `request_headers`, are
+    for the origin alone. `allow`: networks beyond the public one that may be connected to;
+    `deny`: none of these. `ca_file`: certificates to trust in place of the system's.
+    `max_redirects`: how many are followed; 0: they are the answer.
+    `cache_not_found` and `cache_errors`: whether a cache in front may remember that something
+    is not there, or that the origin failed, for the times that it has for that.
+
+    Time-outs: `connect_timeout` of a connection, `read_timeout` between two pieces of data,
+    `timeout` until an answer begins, redirects included, `total_timeout` of all of a body
+    besides. `min_rate`: bytes for each second of waiting. `max_unsized`: bytes of an answer
+    that does not say how long it is. `connections` and `waiting` are bounds of each process.
+    """
+
+    driver: ClassVar[str] = "http"
+    path_keys = True
+
+    url: str
+    username: str | None = None
+    password: Secret | None = None
+    request_headers: Annotated[Mapping[str, Any], Secrets] = field(default_factory=dict)
+    allow: Annotated[Nets, OneOrMany] = ()
+    deny: Annotated[Nets, OneOrMany] = ()
+    ca_file: Annotated[Path, ExistingFile] | None = None
+    max_redirects: Annotated[int, AtLeast(0)] = 5
+    cache_not_found: bool = True
+    cache_errors: bool = True
+    connect_timeout: Annotated[float, Duration] = _DEFAULTS.connect_timeout
+    read_timeout: Annotated[float, Duration] = _DEFAULTS.read_timeout
+    timeout: Annotated[float, Duration] = _DEFAULTS.timeout
+    total_timeout: Annotated[float, Duration] | None = None
+    min_rate: Annotated[int, Size, AtLeast(0)] = 1 << 10
+    max_unsized: Annotated[int, Size, AtLeast(0)] = 1 << 30
+    connections: Annotated[int, AtLeast(1)] = _DEFAULTS.connections
+    waiting: Annotated[int, AtLeast(1)] = _DEFAULTS.waiting
+
+    def __post_init__(self) -> None:
+        self.base = base_of(self.url)
+        if (self.username is None) != (self.password is None):
+            raise ValueError("password: username and password belong together")
+        if self.ca_file is not None and not self.base.place.tls:
+            raise ValueError("ca_file: the url is not https: there is no certificate")
+        for name in ("connect_timeout", "read_timeout", "timeout", "total_timeout"):
+            if (value := getattr(self, name)) is not None and value <= 0:
+                raise ValueError(f"{name}: it must be more than nothing")
+        self._own = self._own_lines()
+
+    def _own_lines(self) -> questions.Lines:
+        """Raises `ValueError`."""
+        given = {
+            name: value.reveal() if isinstance(value, Secret) else value
+            for name, value in self.request_headers.items()
+        }
+        own = {name.lower() for name in given}
+        if self.password is not None:
+            if "authorization" in own:
+                raise ValueError("request_headers: username and password make an authorization")
+            plain = f"{self.username}:{self.password.reveal()}".encode()
+            given["authorization"] = f"Basic {b64encode(plain).decode()}"
+        return questions.own_lines(given)
+
+    # beginning and end
+
+    def open(self, context: Context) -> None:
+        limits = Limits(
+            connect_timeout=self.connect_timeout,
+            read_timeout=self.read_timeout,
+            timeout=self.timeout,
+            connections=self.connections,
+            waiting=self.waiting,
+        )
+        networks = Networks(self.allow, self.deny)
+        origin, elsewhere = (
+            Pool(limits, self._trust, context.threads, networks=networks) for _ in range(2)
+        )
+        bounds = Bounds(
+            timeout=self.timeout,
+            total_timeout=self.total_timeout,
+            min_rate=self.min_rate,
+            max_unsized=self.max_unsized,
+            max_redirects=self.max_redirects,
+        )
+        self.asking = Asking(origin, elsewhere, self.base, self._own, bounds, context.clock)
+
+    def _trust(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self.ca_file)
+
+    def close(self) -> None:
+        if hasattr(self, "asking"):
+            self.asking.close()
+
+    def probe(self) -> Probe:
+        heard = self._read("HEAD", "", Get())
+        heard.close()
+        if heard.status in (401, 403, 407):
+            raise OriginDenied(f"The origin answered {heard.status}.", status=heard.status)
+        ranges = heard.headers.get("accept-ranges")
+        can = {"read": True, "ranges": None if ranges is None else ranges == "bytes"}
+        can |= {"list": False, "versions": False}
+        return Probe(target=str(self.base), can=can, notes=(f"answers {heard.status} there",))
+
+    # reading
+
+    def get(self, key: str, want: Get = Get()) -> Opened:
+        with self._cacheable():
+            _check(key, want)
+            try:
+                return self._get(key, want)
+            except InvalidRange:
+                if (asked := _last_bytes(want)) is None:
+                    raise
+            opened = self._get(key, replace(want, range=None))
+            return cut_out(opened.info, opened.body, asked)
+
+    def _get(self, key: str, want: Get) -> Opened:
+        heard = self._heard("GET", key, want)
+        try:
+            return self._opened(key, want, heard)
+        except BaseException:
+            heard.close()
+            raise
+
+    def _opened(self, key: str, want: Get, heard: Heard) -> Opened:
+        asked = want if want.part is None else replace(want, range=None)
+        start, length, size = extent(asked, heard.status, heard.headers, heard.length)
+        info = meaning.info_of(key, size, heard)
+        if want.conditions is not None:  # of which the origin may know nothing
+            want.conditions.check_read(info)
+        body = heard.body or BytesBody(b"")
+        if want.part is not None:
+            range_of(info, replace(want, range=None))
+        elif want.range is not None and heard.status != 206:
+            return cut_out(info, body, want.range)
+        status = 200 if heard.status == 206 else heard.status
+        return Opened(info=info, body=body, start=start, length=length, status=status)
+
+    def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
+        """By a HEAD. Where that does not tell the size, or the origin has none, by a GET."""
+        with self._cacheable():
+            _check(key, want)
+            heard = self._heard("HEAD", key, want)
+            size = meaning.size_of(heard)
+            if size is None:
+                with self._get(key, replace(want, range=None)) as opened:
+                    info = opened.info
+            else:
+                info = meaning.info_of(key, size, heard)
+                if want.conditions is not None:
+                    want.conditions.check_read(info)
+            range_of(info, want)
+            return info
+
+    def _heard(self, method: str, key: str, want: Get) -> Heard:
+        """A success. Raises what another answer means."""
+        heard = self._read(method, key, want)
+        if method == "HEAD" and heard.status in _NO_HEAD:
+            return heard
+        try:
+            meaning.check(heard, want, ranges=method == "GET")
+            if 200 <= heard.status < 300:
+                return heard
+            raise self._refused(key, want, heard)
+        except BaseException:
+            heard.close()
+            raise
+
+    def _read(self, method: str, key: str, want: Get) -> Heard:
+        target = of_key(self.base, key, want.query)
+        return self.asking.read(method, target, questions.of_read(want, ranges=method == "GET"))
+
+    def _refused(self, key: str, want: Get, heard: Heard) -> StorageError:
+        error = meaning.error_of(key, heard, want)
+        if heard.status == 416 and not isinstance(error, InvalidRange):
+            size = self.stat(key, Get(query=want.query, headers=want.headers)).size
+            return InvalidRange(key=key, size=size)
+        return error
+
+    @contextmanager
+    def _cacheable(self) -> Iterator[None]:
+        try:
+            yield
+        except NoSuchKey as error:
+            error.cacheable = self.cache_not_found
+            raise
+        except Unavailable as error:
+            error.cacheable = self.cache_errors
+            raise
+
+
+def _check(key: str, want: Get) -> None:
+    if want.version not in (None, NULL_VERSION):
+        raise NoSuchVersion(key=key, version=want.version or "")
+    if want.encryption is not None and want.encryption.kind == "customer":
+        raise WrongKey("An HTTP origin has nothing under a customer's key.", key=key, given=True)
+
+
+def _last_bytes(want: Get) -> Range | None:
+    """A range that any object has, if that was wanted: origins refuse it of an empty one."""
+    asked = want.range
+    return asked if asked is not None and asked.first is None and asked.last else None

@@ -1,0 +1,185 @@
+"""A cache in front of an origin: what it asks, keeps and forgets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from drivers.cache import Cache
+from drivers.memory import Memory
+from gateway.services.subtree import Below
+from gateway.storage import (
+    Context,
+    Forward,
+    Forwards,
+    Get,
+    NoSuchKey,
+    OriginFailed,
+    Range,
+    Store,
+)
+from gateway.testing.faults import noise
+from gateway.testing.upstreams import Act, Exchange, Upstream, answer
+from tests.fetching.origin import Fetching, kept, read
+from tests.layers.origin import Clock, until
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def cached(origin: Upstream, fetching: Fetching, clock: Clock) -> Iterator[Any]:
+    opened: list[Cache] = []
+
+    def cached(**options: Any) -> Cache:
+        cache = Cache(source=fetching.http(origin.url, **options), refresh_after=10.0)
+        cache.open(Context(sid="c", clock=clock))
+        opened.append(cache)
+        return cache
+
+    yield cached
+    for cache in opened:
+        cache.close()
+
+
+def settled(cache: Cache, key: str = "k", want: Get = Get()) -> bytes:
+    data = read(cache, key, want)
+    until(lambda: not len(cache._fills))
+    return data
+
+
+def changing(said: dict[str, str | int], again: dict[str, str | int]) -> Act:
+    """An origin of which the object is the same for ever, and what is said of it is not."""
+
+    def act(exchange: Exchange) -> None:
+        asked = exchange.seen.headers
+        if "if-none-match" in asked or "if-modified-since" in asked:
+            answer(304, b"", again)(exchange)
+        else:
+            answer(200, b"data", said)(exchange)
+
+    return act
+
+
+def test_a_304_brings_what_is_known_up_to_date(cached: Any, origin: Upstream, clock: Clock) -> None:
+    """RFC 9111 §4.3.4: the lines that it has are the object's from then on."""
+    origin.always(
+        changing(
+            {"ETag": '"t"', "Cache-Control": "a", "Vary": "x", "Content-Type": "text/plain"},
+            {"ETag": '"t"', "Cache-Control": "b", "Age": 5, "Content-Length": 0},
+        )
+    )
+    cache = cached()
+    assert settled(cache) == b"data"
+    clock.pass_by(20)
+    assert settled(cache) == b"data"
+    info = cache.stat("k")
+    assert [seen.headers.get("if-none-match") for seen in origin.requests] == [None, '"t"']
+    assert (info.size, info.content_type) == (4, "text/plain")
+    assert info.headers == (("Vary", "x"), ("Cache-Control", "b"))
+    assert info.origin is not None
+    told = dict(info.origin.headers)
+    assert (info.origin.status, told["Age"], told["Content-Length"]) == (200, "5", "4")
+    assert told["Cache-Control"] == "b"
+    clock.pass_by(5)
+    settled(cache)
+    assert len(origin.requests) == 2, "it is fresh again"
+
+
+def test_an_object_with_a_time_only_is_asked_for_by_it(
+    cached: Any, origin: Upstream, clock: Clock
+) -> None:
+    time: dict[str, str | int] = {"Last-Modified": "Wed, 21 Oct 2015 07:28:00 GMT"}
+    origin.always(changing(time, time))
+    cache = cached()
+    for _ in range(2):
+        assert settled(cache) == b"data"
+        clock.pass_by(20)
+    asked = origin.requests[-1].headers
+    assert asked["if-modified-since"] == "Wed, 21 Oct 2015 07:28:00 GMT"
+
+
+def test_what_an_origin_says_to_be_an_md5_is_none(cached: Any, origin: Upstream) -> None:
+    origin.always(answer(200, b"data", {"ETag": f'"{"0" * 32}"'}))
+    assert settled(cached()) == b"data"
+
+
+def test_blocks_of_an_object_without_tag_and_time_are_not_mixed(
+    cached: Any, origin: Upstream
+) -> None:
+    """Two answers of one size may be two objects."""
+    state = {"data": noise(3 << 20, "one")}
+
+    def act(exchange: Exchange) -> None:
+        first, _, last = exchange.seen.headers.get("range", "bytes=0-")[6:].partition("-")
+        data = state["data"]
+        start, end = int(first), min(int(last or len(data) - 1), len(data) - 1)
+        extent = {"Content-Range": f"bytes {start}-{end}/{len(data)}"}
+        status = 206 if "range" in exchange.seen.headers else 200
+        said = extent if status == 206 else {}
+        answer(status, data[start : end + 1], said)(exchange)
+
+    origin.always(act)
+    cache = cached()
+    assert settled(cache, "k", Get(range=Range(0, 9))) == state["data"][:10]
+    state["data"] = noise(3 << 20, "two")
+    assert (
+        settled(cache, "k", Get(range=Range(2 << 20, (2 << 20) + 9)))
+        == state["data"][2 << 20 : (2 << 20) + 10]
+    )
+    assert settled(cache) == state["data"]
+
+
+def test_an_error_is_remembered_with_its_page_where_it_may_be(
+    cached: Any, origin: Upstream
+) -> None:
+    origin.always(answer(404, b"a page", {"X": "y"}))
+    cache = cached()
+    for _ in range(2):
+        with pytest.raises(NoSuchKey) as caught:
+            cache.get("k")
+        assert caught.value.origin is not None
+        assert (caught.value.origin.page, caught.value.origin.status) == (b"a page", 404)
+    assert len(origin.requests) == 1
+    forgetful = cached(cache_not_found=False)
+    for _ in range(2):
+        with pytest.raises(NoSuchKey):
+            forgetful.get("k")
+    assert len(origin.requests) == 3
+
+
+def test_what_is_passed_on_makes_the_entry_invalid(
+    cached: Any, origin: Upstream, fetching: Fetching
+) -> None:
+    kept(origin, k=b"old", other=b"data")
+    cache: Store = cached()
+    read(cache), read(cache, "other")
+    forwards = cache.find(Forwards)
+    assert forwards is not None
+    for method, asked in (("OPTIONS", 0), ("POST", 1), ("DELETE", 1)):
+        origin.will(answer(200))
+        forwards.forward("k", None, Forward(method=method, size=0)).close()
+        before = len(origin.requests)
+        read(cache), read(cache, "other")
+        assert len(origin.requests) - before == asked, method
+    origin.objects["/k"] = b"new"
+    origin.will(lambda exchange: exchange.close())
+    with pytest.raises(OriginFailed):
+        forwards.forward("k", None, Forward(method="PUT", size=0))
+    assert read(cache) == b"new", "it may have been done, for all that is known"
+
+
+def test_below_a_path_it_is_passed_on_there(origin: Upstream, fetching: Fetching) -> None:
+    kept(origin, k=b"data")
+    store = fetching.http(origin.url)
+    forwards = Below(store, "a/b").find(Forwards)
+    assert forwards is not None
+    origin.always(answer(200))
+    with forwards.forward("k", None, Forward(method="POST", size=0)) as opened:
+        assert opened.info.key == "k"
+    assert origin.requests[0].target == "/a/b/k"
+    assert Below(Memory(), "a").find(Forwards) is None
