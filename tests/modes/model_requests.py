@@ -81,18 +81,18 @@ class Heard:
     def element(self, name: str) -> str:
         return self.body.partition(f"<{name}>")[2].partition(f"</{name}>")[0]
 
-    def told(self, names: Mapping[str, str]) -> tuple[object, ...]:
-        """All of it that would be the same again. `names`: what stands for which text."""
-
-        def plain(text: str) -> str:
-            for given, name in names.items():
-                text = text.replace(given, name)
-            for pattern, name in _VOLATILE:
-                text = pattern.sub(name, text)
-            return text
-
-        headers = sorted((k, plain(v)) for k, v in self.headers.items() if k not in _UNTOLD)
-        return self.status, tuple(headers), plain(self.body)
+    def told(self, names: Mapping[str, str]) -> str:
+        """All of it that would be the same again: the status, a line for each header, the body.
+        `names`: what stands for which text."""
+        headers = sorted((k, v) for k, v in self.headers.items() if k not in _UNTOLD)
+        text = "\n".join(
+            [str(self.status), *(f"{name}: {value}" for name, value in headers), self.body]
+        )
+        for given, name in names.items():
+            text = text.replace(given, name)
+        for pattern, name in _VOLATILE:
+            text = pattern.sub(name, text)
+        return text
 
 
 @dataclass

@@ -1,15 +1,20 @@
 """For each operation a request that works, with all that must be there for it, where to look
-afterwards; and for each member a value that makes a difference."""
+afterwards; and for each member a value that makes a difference (`model_effects` says which), in
+that scene or in one of `SPECIAL`."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
-from tests.modes.model_requests import Heard, Mode, Params, members
+from gateway.storage.checksums import CHECKSUMS, compute
+from tests.modes.model_requests import Heard, Mode, Params, members, of_object
 
 BODY = b"0123456789"
 EVERYBODY = 'uri="http://acs.amazonaws.com/groups/global/AllUsers"'
@@ -55,7 +60,7 @@ _DOCUMENTS: Mapping[str, tuple[str, Any, Any]] = {
     "PutBucketEncryption": (
         "ServerSideEncryptionConfiguration",
         {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]},
-        {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "ROT13"}}]},
+        {"Rules": [{"BucketKeyEnabled": True}]},
     ),
     "PutBucketLifecycleConfiguration": (
         "LifecycleConfiguration",
@@ -65,7 +70,7 @@ _DOCUMENTS: Mapping[str, tuple[str, Any, Any]] = {
     "PutBucketLogging": (
         "BucketLoggingStatus",
         {},
-        {"LoggingEnabled": {"TargetBucket": "no-such-bucket", "TargetPrefix": ""}},
+        None,  # its own
     ),
     "PutBucketNotificationConfiguration": (
         "NotificationConfiguration",
@@ -120,17 +125,18 @@ def _policy(bucket: str, action: str) -> str:
 def _shared(mode: Mode, kind: str, fill: Callable[[str], None] | None = None) -> str:
     """A bucket of that kind, made and filled once: making one takes longer than all else."""
     if kind not in mode.once:
-        mode.once[kind] = bucket = mode.bucket(ObjectLockEnabledForBucket=kind == "locked")
+        locked = kind == "locked" or kind in _LOCKED
+        mode.once[kind] = bucket = mode.bucket(ObjectLockEnabledForBucket=locked)
         if fill:
             fill(bucket)
     return str(mode.once[kind])
 
 
 def _of_bucket(mode: Mode, operation: str) -> Scene:
-    if operation.startswith(("Get", "Head", "List")):
-        bucket = _shared(mode, "locked" if operation in _LOCKED else "read")
-    else:
-        bucket = mode.bucket(ObjectLockEnabledForBucket=operation in _LOCKED)
+    """What is set, is set anew each time."""
+    reads = operation.startswith(("Get", "Head", "List")) and operation not in _LOCKED
+    once = operation == "DeleteBucket"
+    bucket = mode.bucket() if once else _shared(mode, "read" if reads else operation)
     scene = Scene({"Bucket": bucket}, names={bucket: "BUCKET"})
     if operation in _DOCUMENTS:
         member, document, _ = _DOCUMENTS[operation]
@@ -158,7 +164,12 @@ def _list_buckets(mode: Mode, operation: str) -> Scene:
 
 def _create_bucket(mode: Mode, operation: str) -> Scene:
     bucket = mode.name()
-    shown = ("GetBucketAcl", "GetObjectLockConfiguration", "GetBucketOwnershipControls")
+    shown = (
+        "GetBucketAcl",
+        "GetBucketTagging",
+        "GetObjectLockConfiguration",
+        "GetBucketOwnershipControls",
+    )
     look = [(name, {"Bucket": bucket}) for name in shown]
     return Scene({"Bucket": bucket}, look, {bucket: "BUCKET"})
 
@@ -220,7 +231,8 @@ def _of_object(mode: Mode, operation: str) -> Scene:
     more = special.get(operation, {})
     if operation == "DeleteObjects":
         del params["Key"]
-    return Scene({**params, **more}, _looks(bucket, "k"), {bucket: "BUCKET"})
+    look = [] if operation.startswith(("Get", "Head")) else _looks(bucket, "k")
+    return Scene({**params, **more}, look, {bucket: "BUCKET"})
 
 
 _NAMES = ("a", "b.1", "b.2")
@@ -237,7 +249,9 @@ def _annotated(mode: Mode, operation: str) -> Scene:
     scene = _of_object(mode, operation)
     params = scene.params
     _annotate(mode, params["Bucket"], "k")
-    scene.look = [("ListObjectAnnotations", {**params})]
+    scene.look = []
+    if operation in ("PutObjectAnnotation", "DeleteObjectAnnotation"):
+        scene.look.append(("ListObjectAnnotations", {**params}))
     if operation == "PutObjectAnnotation":
         scene.look.append(("GetObjectAnnotation", {**params, "AnnotationName": "a"}))
         params["AnnotationPayload"] = BODY
@@ -264,7 +278,7 @@ def _copy(mode: Mode, operation: str) -> Scene:
 def _protected(mode: Mode, operation: str, **more: Any) -> Scene:
     """A version in a bucket with object lock."""
     bucket = _shared(mode, "locked")
-    version = _put(mode, bucket, "k", ContentMD5="eB5eJF1ptWaXm4bijSPyxw==", **more)
+    version = _put(mode, bucket, "k", ContentMD5=_MD5, **more)
     params: Params = {"Bucket": bucket, "Key": "k"}
     if operation == "PutObjectLegalHold":
         params["LegalHold"] = {"Status": "OFF"}
@@ -291,11 +305,14 @@ def _upload(mode: Mode, operation: str) -> Scene:
         return scene
     begun = mode.call("CreateMultipartUpload", params)
     params["UploadId"] = begun.element("UploadId")
-    for number in (1, 2):
-        part = mode.call("UploadPart", {**params, "PartNumber": number, "Body": BODY})
-    one = {"ETag": part.headers["etag"], "PartNumber": 1}
-    _put(mode, bucket, "from")
-    _put(mode, bucket, "other", b"other")
+    tag = ""
+    for number in _PARTS.get(operation, ()):
+        sent = {**params, "PartNumber": number, "Body": BODY}
+        tag = mode.call("UploadPart", sent).headers["etag"]
+    one = {"ETag": tag, "PartNumber": 1}
+    if operation == "UploadPartCopy":
+        _put(mode, bucket, "from")
+        _put(mode, bucket, "other", b"other")
     special: dict[str, Params] = {
         "UploadPart": {"PartNumber": 1, "Body": b"part"},
         "UploadPartCopy": {"PartNumber": 1, "CopySource": f"{bucket}/from"},
@@ -306,6 +323,10 @@ def _upload(mode: Mode, operation: str) -> Scene:
         scene.look = [("ListParts", params)]
     scene.params = {**params, **more}
     return scene
+
+
+_PARTS: Mapping[str, tuple[int, ...]] = {"CompleteMultipartUpload": (1,), "ListParts": (1, 2)}
+"""Those that have come."""
 
 
 def _completed(mode: Mode, params: Params, upload: str, *bodies: bytes) -> None:
@@ -366,9 +387,9 @@ _BUILDERS: Mapping[str, Callable[[Mode, str], Scene]] = {
 }
 
 
-def scene(mode: Mode, operation: str, *, of_object: bool) -> Scene:
-    builder = _BUILDERS.get(operation, _of_object if of_object else _of_bucket)
-    return builder(mode, operation)
+def scene(mode: Mode, operation: str) -> Scene:
+    usual = _of_object if of_object(operation) else _of_bucket
+    return _BUILDERS.get(operation, usual)(mode, operation)
 
 
 # values that make a difference
@@ -395,43 +416,48 @@ def _now(mode: Mode, scene: Scene) -> datetime:
     return datetime.now(UTC) + timedelta(seconds=1)
 
 
+def _sum(algorithm: str, mode: Mode, scene: Scene) -> str:
+    """Of the body; of an upload's parts it is none."""
+    body = scene.params.get("Body") or scene.params.get("AnnotationPayload")
+    return compute(algorithm, body or b"none")
+
+
 def _other_source(mode: Mode, scene: Scene) -> str:
     return f"{scene.params['Bucket']}/other"
 
 
-_WRONG_SUMS = {
-    "ChecksumCRC32": "AAAAAA==",
-    "ChecksumCRC32C": "AAAAAA==",
-    "ChecksumCRC64NVME": "AAAAAAAAAAA=",
-    "ChecksumSHA1": f"{'A' * 27}=",
-    "ChecksumSHA256": f"{'A' * 43}=",
-    "ChecksumSHA512": f"{'A' * 86}==",
-    "ChecksumMD5": f"{'A' * 22}==",
-    "ChecksumXXHASH64": "AAAAAAAAAAA=",
-    "ChecksumXXHASH3": "AAAAAAAAAAA=",
-    "ChecksumXXHASH128": f"{'A' * 22}==",
+_KEY = b"k" * 32
+_CUSTOMER: Params = {
+    "SSECustomerAlgorithm": "AES256",
+    "SSECustomerKey": b64encode(_KEY).decode(),
+    "SSECustomerKeyMD5": b64encode(hashlib.md5(_KEY, usedforsecurity=False).digest()).decode(),
 }
+
+
+def _first_page(mode: Mode, operation: str, scene: Scene, limit: str) -> str:
+    """The token behind it."""
+    page = mode.call(operation, {**scene.params, limit: 1})
+    return page.element("NextContinuationToken") or page.element("ContinuationToken")
+
+
 _SIMPLE: Mapping[str, Any] = {
-    **_WRONG_SUMS,
     # of what and whose
     "Bucket": "no-such-bucket",
     "Key": "another-key",
-    "VersionId": "no-version",
     "UploadId": "no-upload",
-    "PartNumber": 10_001,
+    "PartNumber": 3,
     "ExpectedBucketOwner": "another",
     "ExpectedSourceBucketOwner": "another",
     "RequestPayer": "requester",
     "MFA": "serial 123456",
     "BypassGovernanceRetention": True,
-    "ConfirmRemoveSelfBucketAccess": "perhaps",
     "TransitionDefaultMinimumObjectSize": "varies_by_storage_class",
     # bodies
     "Body": b"another body",
     "ContentLength": 2,
     "ContentMD5": f"{'A' * 22}==",
     "ChecksumAlgorithm": "SHA1",
-    "ChecksumType": "COMPOSITE",
+    "ChecksumType": "FULL_OBJECT",
     "ChecksumMode": "ENABLED",
     # what is kept
     "CacheControl": "no-cache",
@@ -459,19 +485,26 @@ _SIMPLE: Mapping[str, Any] = {
     "GrantReadACP": EVERYBODY,
     "GrantWrite": EVERYBODY,
     "GrantWriteACP": EVERYBODY,
-    "AccessControlPolicy": {"Owner": {"ID": "main"}, "Grants": []},
-    # encryption: each is wrong alone
+    "AccessControlPolicy": {
+        "Owner": {"ID": "main"},
+        "Grants": [
+            {
+                "Grantee": {
+                    "Type": "Group",
+                    "URI": "http://acs.amazonaws.com/groups/global/AllUsers",
+                },
+                "Permission": "READ",
+            }
+        ],
+    },
+    # encryption
     "ServerSideEncryption": "AES256",
     "SSEKMSKeyId": "a-key",
     "SSEKMSEncryptionContext": "e30=",
     "BucketKeyEnabled": True,
-    "SSECustomerAlgorithm": "AES256",
-    "SSECustomerKey": "AAAA",
-    "SSECustomerKeyMD5": "AAAA",
-    "CopySourceSSECustomerAlgorithm": "AES256",
-    "CopySourceSSECustomerKey": "AAAA",
-    "CopySourceSSECustomerKeyMD5": "AAAA",
-    # protection: of a bucket without it
+    **_CUSTOMER,
+    **{f"CopySource{name}": text for name, text in _CUSTOMER.items()},
+    # protection
     "ObjectLockMode": "GOVERNANCE",
     "ObjectLockRetainUntilDate": datetime(2099, 1, 1, tzinfo=UTC),
     "ObjectLockLegalHoldStatus": "ON",
@@ -512,16 +545,14 @@ _SIMPLE: Mapping[str, Any] = {
     "MaxUploads": 1,
     "MaxBuckets": 1,
     "Prefix": "a/",
-    "ContinuationToken": "none",
     "FetchOwner": True,
     "StartAfter": "a/1",
-    "UploadIdMarker": "none",
-    "VersionIdMarker": "none",
+    "VersionIdMarker": "null",
     "BucketRegion": "elsewhere-1",
     "OptionalObjectAttributes": ["RestoreStatus"],
     "Id": "another-id",
     # documents
-    "CreateBucketConfiguration": {"LocationConstraint": "elsewhere-1"},
+    "CreateBucketConfiguration": {"Tags": [{"Key": "a", "Value": "1"}]},
     "ObjectLockEnabledForBucket": True,
     "ObjectOwnership": "BucketOwnerEnforced",
     "BucketNamespace": "account-regional",
@@ -533,10 +564,21 @@ _SIMPLE: Mapping[str, Any] = {
 }
 _COMPUTED: Mapping[str, Value] = {
     "Policy": lambda mode, scene: _policy(scene.params["Bucket"], "s3:PutObject"),
+    "BucketLoggingStatus": lambda mode, scene: {
+        "LoggingEnabled": {"TargetBucket": scene.params["Bucket"], "TargetPrefix": ""}
+    },
+    "ContinuationToken": lambda mode, scene: _first_page(mode, "ListObjectsV2", scene, "MaxKeys"),
+    "UploadIdMarker": lambda mode, scene: mode.call(
+        "ListMultipartUploads", {"Bucket": scene.params["Bucket"], "Prefix": "a/1"}
+    ).element("UploadId"),
+    "VersionId": lambda mode, scene: next(
+        (text for text, name in scene.names.items() if name == "EARLIER"), "no-version"
+    ),
     "IfModifiedSince": _now,
     "CopySource": _other_source,
     "CopySourceIfNoneMatch": _source_etag,
     "CopySourceIfModifiedSince": _now,
+    **{f"Checksum{name}": partial(_sum, name) for name in CHECKSUMS},
 }
 _OF_OPERATION: Mapping[tuple[str, str], Value] = {
     ("GetObject", "PartNumber"): _always(2),
@@ -544,7 +586,15 @@ _OF_OPERATION: Mapping[tuple[str, str], Value] = {
     ("GetObject", "IfNoneMatch"): _etag,
     ("HeadObject", "IfNoneMatch"): _etag,
     ("PutBucketTagging", "Tagging"): _always(_DOCUMENTS["PutBucketTagging"][2]),
-    ("PutObjectTagging", "Tagging"): _always({"TagSet": []}),
+    ("PutObjectTagging", "Tagging"): _always({"TagSet": [{"Key": "other", "Value": "1"}]}),
+    ("CompleteMultipartUpload", "ChecksumType"): _always("COMPOSITE"),
+    ("ListBuckets", "ContinuationToken"): lambda mode, scene: _first_page(
+        mode, "ListBuckets", scene, "MaxBuckets"
+    ),
+    ("ListParts", "PartNumberMarker"): _always(1),
+    ("ListObjectAnnotations", "ContinuationToken"): lambda mode, scene: _first_page(
+        mode, "ListObjectAnnotations", scene, "MaxAnnotationResults"
+    ),
     ("ListBuckets", "Prefix"): _always("none"),
     ("CreateBucket", "Bucket"): _always("another-bucket"),
 }
@@ -568,20 +618,149 @@ def _bypassing(mode: Mode, operation: str) -> Scene:
     return scene
 
 
-SPECIAL: Mapping[str, str] = {
-    "BypassGovernanceRetention": "kept",
-    "SSEKMSKeyId": "aws:kms",
-    "SSEKMSEncryptionContext": "aws:kms",
-    "BucketKeyEnabled": "aws:kms",
-}
-"""Members that show what they do in a scene of that kind only."""
-
-
-def prepared(mode: Mode, operation: str, kind: str, *, of_object: bool) -> Scene:
-    """The scene of an operation; `kind` is one of those of `SPECIAL`, or ""."""
-    if kind == "kept":
-        return _bypassing(mode, operation)
-    found = scene(mode, operation, of_object=of_object)
-    if kind == "aws:kms":
-        found.params["ServerSideEncryption"] = kind
+def _by_kms(mode: Mode, operation: str) -> Scene:
+    found = scene(mode, operation)
+    found.params["ServerSideEncryption"] = "aws:kms"
     return found
+
+
+def _bare(mode: Mode, operation: str) -> Scene:
+    """A list is said in one way only."""
+    found = scene(mode, operation)
+    found.params.pop("ACL", None)
+    return found
+
+
+def _marked(mode: Mode, operation: str) -> Scene:
+    """A marker that names a version or an upload goes with one that names its key."""
+    found = scene(mode, operation)
+    found.params["KeyMarker"] = "a/1"
+    return found
+
+
+def _in_parts(mode: Mode, operation: str) -> Scene:
+    found, parts = scene(mode, operation), _of_parts(mode, operation)
+    if operation in ("GetObject", "HeadObject"):
+        found.params |= {name: parts.params[name] for name in ("Bucket", "Key")}
+    return found
+
+
+def _summed(mode: Mode, operation: str) -> Scene:
+    found = scene(mode, operation)
+    if operation == "CreateMultipartUpload":
+        found.params["ChecksumAlgorithm"] = "CRC32"
+    return found
+
+
+_MD5 = b64encode(hashlib.md5(BODY, usedforsecurity=False).digest()).decode()
+_MODE: Params = {"ObjectLockMode": "GOVERNANCE"}
+_UNTIL: Params = {"ObjectLockRetainUntilDate": _soon(2)}
+_KEPT: Mapping[str, Params] = {
+    "GetObjectRetention": _MODE | _UNTIL,
+    "GetObjectLegalHold": {"ObjectLockLegalHoldStatus": "ON"},
+}
+
+
+def _versions(mode: Mode, operation: str) -> Scene:
+    """Of two versions the earlier one is named."""
+    found, bucket = scene(mode, operation), _shared(mode, "locked")
+    kept = _KEPT.get(operation, {})
+    earlier = _put(mode, bucket, "k", ContentMD5=_MD5, **kept)
+    if "AnnotationName" in found.params or operation == "ListObjectAnnotations":
+        _annotate(mode, bucket, "k")
+    _put(mode, bucket, "k", ContentMD5=_MD5)
+    found.params |= {"Bucket": bucket, "Key": "k"}
+    found.names |= {bucket: "BUCKET", earlier: "EARLIER"}
+    if operation == "PutObjectLegalHold":
+        found.params["LegalHold"] = {"Status": "ON"}
+    if operation in _PROTECTED:  # no answer says the version
+        shown = operation.replace("Put", "Get", 1)
+        found.look = [(shown, {"Bucket": bucket, "Key": "k", "VersionId": earlier})]
+    if operation in _KEPT:
+        found.look = []
+    return found
+
+
+def _locking(**more: Any) -> Callable[[Mode, str], Scene]:
+    """In a bucket with object lock."""
+
+    def prepare(mode: Mode, operation: str) -> Scene:
+        found, bucket = scene(mode, operation), _shared(mode, "locked")
+        _put(mode, bucket, "k", ContentMD5=_MD5)
+        found.params |= {"Bucket": bucket, **more}
+        if operation == "PutObject":
+            digest = hashlib.md5(found.params["Body"], usedforsecurity=False).digest()
+            found.params["ContentMD5"] = b64encode(digest).decode()
+        if operation == "CreateMultipartUpload":
+            where = {"Bucket": bucket, "Key": "k"}
+            found.then = lambda mode, heard: _completed(mode, where, heard.element("UploadId"))
+        found.look = _looks(bucket, "k")
+        return found
+
+    return prepare
+
+
+def _by_customer(without: str) -> Callable[[Mode, str], Scene]:
+    """Encrypted with a key that is said whole but for one member."""
+    said = {name: text for name, text in _CUSTOMER.items() if name != without}
+
+    def prepare(mode: Mode, operation: str) -> Scene:
+        found = scene(mode, operation)
+        where = {"Bucket": found.params["Bucket"], "Key": "k"}
+        if operation.startswith(("Get", "Head")):
+            _put(mode, where["Bucket"], "secret", **_CUSTOMER)
+            found.params["Key"] = "secret"
+        elif "UploadId" in found.params:
+            upload = mode.call("CreateMultipartUpload", where | _CUSTOMER).element("UploadId")
+            where |= {"UploadId": upload}
+            sent = {**where, **_CUSTOMER, "PartNumber": 1, "Body": BODY}
+            tag = mode.call("UploadPart", sent).headers["etag"]
+            found.params |= where
+            if operation == "CompleteMultipartUpload":
+                found.params["MultipartUpload"] = {"Parts": [{"ETag": tag, "PartNumber": 1}]}
+            found.look = []
+        elif operation == "CopyObject":  # what it encrypts cannot have any
+            found.params["AnnotationDirective"] = "EXCLUDE"
+        found.params |= said
+        return found
+
+    return prepare
+
+
+def _source_by_customer(without: str) -> Callable[[Mode, str], Scene]:
+    said = {f"CopySource{name}": _CUSTOMER[name] for name in _CUSTOMER if name != without}
+
+    def prepare(mode: Mode, operation: str) -> Scene:
+        found = scene(mode, operation)
+        _put(mode, found.params["Bucket"], "from", **_CUSTOMER)
+        found.params |= said
+        return found
+
+    return prepare
+
+
+_LISTS = ("GrantFullControl", "GrantRead", "GrantReadACP", "GrantWrite", "GrantWriteACP")
+SPECIAL: Mapping[str, Callable[[Mode, str], Scene]] = {
+    "BypassGovernanceRetention": _bypassing,
+    **dict.fromkeys((*_LISTS, "AccessControlPolicy"), _bare),
+    "VersionIdMarker": _marked,
+    "UploadIdMarker": _marked,
+    "PartNumber": _in_parts,
+    "ChecksumType": _summed,
+    "VersionId": _versions,
+    **dict.fromkeys(("SSEKMSKeyId", "SSEKMSEncryptionContext", "BucketKeyEnabled"), _by_kms),
+    "ObjectLockMode": _locking(**_UNTIL),
+    "ObjectLockRetainUntilDate": _locking(**_MODE),
+    "ObjectLockLegalHoldStatus": _locking(),
+    "ObjectLockEventHold": _locking(**_MODE, ObjectLockEventHoldDurationDays=1),
+    "ObjectLockEventHoldDurationDays": _locking(**_MODE, ObjectLockEventHold="ON"),
+    "ObjectLockEventHoldDurationYears": _locking(**_MODE, ObjectLockEventHold="ON"),
+    **{name: _by_customer(name) for name in _CUSTOMER},
+    **{f"CopySource{name}": _source_by_customer(name) for name in _CUSTOMER},
+}
+"""Members that show what they do in such a scene only."""
+
+
+def prepared(mode: Mode, operation: str, member: str = "") -> Scene:
+    """The scene of an operation, in which that member shows what it does."""
+    return SPECIAL.get(member, scene)(mode, operation)

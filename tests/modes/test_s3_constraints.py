@@ -11,7 +11,7 @@ import pytest
 from gateway.modes.s3 import constraints, model
 from gateway.modes.s3.constraints import Constraint
 from tests.modes import model_scenes
-from tests.modes.model_requests import Mode, Params, members, of_object
+from tests.modes.model_requests import Mode, Params, members
 from tests.modes.s3_gateway import small_gateway
 
 FREE = {
@@ -116,7 +116,7 @@ def test_every_constraint_is_of_a_member() -> None:
 def test_what_is_none_of_its_words_is_refused_wherever_it_stands(
     mode: Mode, operation: str
 ) -> None:
-    scene = model_scenes.scene(mode, operation, of_object=of_object(operation))
+    scene = model_scenes.scene(mode, operation)
     for member, shape in _rows(operation).items():
         one = _constraint(member, shape)
         params = {name: value for name, value in scene.params.items() if name != member}

@@ -15,7 +15,7 @@ from gateway.modes import Options
 from gateway.modes.s3 import model
 from gateway.services.runtime import open_runtime
 from tests.modes import model_scenes
-from tests.modes.model_requests import Mode, Params, document, members, of_object
+from tests.modes.model_requests import Mode, Params, document, members
 from tests.modes.model_requests import model as of_aws
 from tests.modes.s3_gateway import configuration
 
@@ -258,7 +258,7 @@ def test_every_constrained_element_is_in_a_document(mode: Mode, operation: str) 
 def test_an_element_that_says_something_else_is_refused(mode: Mode, operation: str) -> None:
     member = _body(operation)
     shape = members(operation)[member]
-    scene = model_scenes.scene(mode, operation, of_object=of_object(operation))
+    scene = model_scenes.scene(mode, operation)
     scene.params.pop("ACL", None)
     if operation == "PutBucketNotificationConfiguration":
         scene.params["SkipDestinationValidation"] = True

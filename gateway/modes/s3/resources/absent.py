@@ -14,6 +14,7 @@ from gateway.common.xml import document, flag
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import S3Request
+from gateway.modes.s3.resources.parameters import no_token
 
 Handler = Callable[[S3Request], Reply]
 
@@ -39,6 +40,8 @@ def _missing(code: str) -> Handler:
 def _empty(root: str) -> Handler:
     def handler(request: S3Request) -> Reply:
         request.require()
+        if token := request.param("continuation-token"):
+            raise no_token(token)
         return xml(document(root, flag("IsTruncated", False)))
 
     return handler

@@ -59,12 +59,7 @@ def behind_token(token: str) -> str:
             return raw[1:].decode("utf-8")
     except ValueError:
         pass
-    raise S3Problem(
-        "InvalidArgument",
-        "The continuation token provided is incorrect",
-        ArgumentName="continuation-token",
-        ArgumentValue=token,
-    )
+    raise parameters.no_token(token)
 
 
 def list_buckets(request: S3Request) -> Reply:

@@ -61,6 +61,7 @@ def list_parts(request: S3Request) -> Reply:
     limit = parameters.number(request, "max-parts")
     marker = parameters.number(request, "part-number-marker", 0, headers.MOST_PARTS)
     upload = request.access.upload(request.key, parameters.upload_id(request), "list-parts")
+    encryption.for_reading(request)  # what cannot be a key is refused
     found, more = _page(request, upload, marker, limit)
     people = documents.People(request.gateway.account)
     options = upload.options

@@ -43,3 +43,13 @@ def marker_id(request: S3Request, name: str) -> str:
 
 def upload_id(request: S3Request) -> str:
     return request.param("uploadId")
+
+
+def no_token(text: str) -> S3Problem:
+    """Of a continuation token that no answer had."""
+    return S3Problem(
+        "InvalidArgument",
+        "The continuation token provided is incorrect",
+        ArgumentName="continuation-token",
+        ArgumentValue=text,
+    )
