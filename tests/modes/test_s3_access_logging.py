@@ -296,8 +296,8 @@ def test_operations_have_aws_names(name: str, method: str, key: str, said: str) 
 
 
 def test_nothing_forges_a_line() -> None:
-    record = Record("id", "GET", "/", "::1", sid="b", key='k" x\n', account="a b")
-    about = Asked('GET /"\n HTTP/1.1', '"', "a\r\nb", "v 1", "", "", 'h" x')
+    record = Record("id", "G\xe9T", "/", "::1", sid="b", key='k" x\n\ud800', account="a b")
+    about = Asked('GET /"\n HTTP/1.1', '"', "a\r\nb", "v 1", '1 "2', "", 'h" x')
     text = line(record, about, "main")
     assert text.isprintable()
     assert text.isascii()

@@ -181,12 +181,12 @@ def _line(record: Record, about: Asked, owner: str, said: _Said) -> str:
         _word(record.account),
         record.request_id,
         said.operation,
-        _word(quote(said.key, safe="/~")),
+        quote(said.key, safe="/~", errors="replace") or "-",
         said.target,
         str(said.status),
         said.code or "-",
         str(said.sent or "-"),
-        said.size or "-",
+        _word(said.size),
         said.total,
         turn_around,
         said.referer,
@@ -215,7 +215,8 @@ def operation(record: Record) -> str:
     if resource is None:
         selector = _SELECTORS.get(name, "OBJECT" if record.key else "BUCKET")
         resource = _CAMEL.sub("_", selector).upper().replace("-", "_")
-    return f"REST.{_VERBS.get(name, record.method if record.method.isalpha() else '-')}.{resource}"
+    method = record.method if record.method.isascii() and record.method.isalpha() else "-"
+    return f"REST.{_VERBS.get(name, method)}.{resource}"
 
 
 def _time(started: float) -> str:
