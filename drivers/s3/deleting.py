@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -23,11 +24,15 @@ from gateway.storage import (
     Conditions,
     Delete,
     Deleted,
+    Get,
     InvalidRequest,
     NoSuchVersion,
     ObjectInfo,
+    OriginDenied,
     OriginFailed,
     PreconditionFailed,
+    Protected,
+    Protection,
     Put,
     StorageError,
     Unsupported,
@@ -36,6 +41,7 @@ from gateway.storage import (
     Writable,
 )
 from gateway.storage.checksums import compute
+from gateway.storage.objects import now
 
 log = logging.getLogger("gateway.upstream")
 
@@ -113,6 +119,8 @@ class Deleting(Bucket, Writable):
             ).headers
         except NoSuchVersion:  # of a name that is none of the upstream's versions
             return Deleted(key, None, options.version)
+        except OriginDenied as error:
+            raise self._why_denied(key, options, error) from None
         marker = said.get("x-amz-delete-marker", "").lower() == "true"
         return Deleted(key, None, said.get("x-amz-version-id") or options.version, marker)
 
@@ -146,11 +154,24 @@ class Deleting(Bucket, Writable):
             about=About(self.name),
         )
         told = self._told(answer)
-        return [
-            told.get((self.under + key, options.version or ""))
-            or OriginFailed("The upstream said nothing of this key.", key=key)
-            for key, options in page
-        ]
+        results = list[Deleted | StorageError]()
+        for key, options in page:
+            found = told.get((self.under + key, options.version or ""))
+            if isinstance(found, OriginDenied):
+                found = self._why_denied(key, options, found)
+            silent = OriginFailed("The upstream said nothing of this key.", key=key)
+            results.append(found or silent)
+        return results
+
+    def _why_denied(self, key: str, options: Delete, error: OriginDenied) -> StorageError:
+        """Not all servers say that it is for a lock."""
+        if options.version is None:
+            return error
+        with suppress(StorageError):
+            kept = self.stat(key, Get(version=options.version)).protection or Protection()
+            if kept.hold or (kept.until or 0) > now():
+                return Protected(key=key)
+        return error
 
     def _told(self, answer: Answer) -> dict[tuple[str, str], Any]:
         """(key upstream, version) → what became of it."""

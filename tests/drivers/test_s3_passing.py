@@ -28,10 +28,12 @@ from gateway.storage import (
     NoSuchKey,
     NotModified,
     ObjectInfo,
+    OriginDenied,
     OriginFailed,
     PartRef,
     Period,
     PreconditionFailed,
+    Protected,
     Protection,
     Put,
     Range,
@@ -43,6 +45,8 @@ from gateway.storage.checksums import etag_of_parts
 from gateway.testing.upstreams import Act, Upstream, answer, md5, refuse
 
 SSE = "x-amz-server-side-encryption"
+VERSION = {"ETag": '"e"', "x-amz-version-id": "v"}
+UNTIL = {"x-amz-object-lock-mode": "GOVERNANCE"}
 KMS = Encryption(kind="kms", key_id="arn:aws:kms:x:y:key/z", context="e30=", bucket_key=True)
 
 
@@ -144,6 +148,29 @@ def test_an_event_hold_is_told_and_never_sent_where_it_might_be_ignored(
     with pytest.raises(Unsupported, match="event"):
         store.set_retention("k", None, "compliance", None, event=week)
     assert upstream.requests == []
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ({"x-amz-object-lock-legal-hold": "ON"}, Protected),
+        (UNTIL | {"x-amz-object-lock-retain-until-date": "2100-01-01T00:00:00Z"}, Protected),
+        (UNTIL | {"x-amz-object-lock-retain-until-date": "2001-01-01T00:00:00Z"}, OriginDenied),
+        ({}, OriginDenied),
+    ],
+)
+def test_a_version_that_is_kept_is_so_also_where_the_upstream_does_not_say_why(
+    upstream: Upstream, store: S3, said: dict[str, str], error: type[StorageError]
+) -> None:
+    denied, there = refuse(403, "AccessDenied"), answer(200, b"", {**VERSION, **said})
+    upstream.will(denied, there)
+    with pytest.raises(error):
+        store.delete("k", Delete(version="v"))
+    row = b"<Error><Key>k</Key><VersionId>v</VersionId><Code>AccessDenied</Code></Error>"
+    listed = answer(200, b"<DeleteResult>" + row + b"</DeleteResult>")
+    upstream.will(listed, there)
+    (result,) = store.delete_many([("k", Delete(version="v"))])
+    assert type(result) is error
 
 
 def test_a_redirect_passes_both_ways_and_no_other_attribute(upstream: Upstream, store: S3) -> None:

@@ -16,6 +16,7 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from time import gmtime
@@ -176,8 +177,7 @@ class LogDelivery:
             group = [*found]
             data = "".join(f"{one.line}\n" for one in group).encode()
             key = log_key(route, self._gateway.options.region, day * _DAY if days else now, group)
-            put = Put(size=len(data), content_type="text/plain", attributes=attributes)
-            access.put(key, BytesBody(data), put)
+            _put(access, key, data, attributes)
         return len(page)
 
     def _attributes(self, route: Route, target: Access) -> Mapping[str, Any]:
@@ -197,6 +197,17 @@ class LogDelivery:
             log.warning("%s: the target of its access log blocks public lists", route.bucket)
             return NOTHING
         return {GRANTS: grants.as_attribute(given)} if len(given) > 1 else NOTHING
+
+
+def _put(target: Access, key: str, data: bytes, attributes: Mapping[str, Any]) -> None:
+    """As text, where the target keeps what an object is."""
+    options = Put(size=len(data), attributes=attributes)
+    try:
+        target.put(key, BytesBody(data), replace(options, content_type="text/plain"))
+    except Unsupported as error:
+        if error.capability != "content_type":
+            raise
+        target.put(key, BytesBody(data), options)
 
 
 def log_key(route: Route, region: str, time: int, lines: Sequence[SpooledLine]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.access.grants import GRANTS
 from gateway.modes.s3 import grants
 from gateway.modes.s3.configuration import ownership, public_access_block
 from gateway.modes.s3.configuration.access_logging import SETTING, AccessLogging
@@ -10,7 +11,7 @@ from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.resources import settings
-from gateway.storage import NoSuchStore, Writable
+from gateway.storage import NOTHING, NoSuchStore, Put, Writable
 
 
 def get_bucket_logging(request: S3Request) -> Reply:
@@ -42,7 +43,6 @@ def _check(request: S3Request, wanted: AccessLogging) -> None:
             "The owner for the bucket to be logged and the target bucket must be the same.",
         )
     target.require("write", wanted.prefix)
-    target.service.need(Writable)
     if why := unfit(request.gateway, target):
         raise _invalid(wanted, why)
     given = [grants.resolve(one, request.gateway) for one in wanted.grants]
@@ -51,6 +51,8 @@ def _check(request: S3Request, wanted: AccessLogging) -> None:
     block = request.gateway.obeyed(target, public_access_block.SETTING.kind)
     if block is not None:
         block.of_list(given)
+    attributes = {GRANTS: grants.as_attribute(given)} if given else NOTHING
+    target.service.need(Writable).check_put(Put(attributes=attributes))
 
 
 def _invalid(wanted: AccessLogging, message: str) -> S3Problem:

@@ -1,0 +1,139 @@
+"""A gateway with a service of each kind of store, and a cache in front of each, and what is seen
+of one by requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from gateway.config import load
+from gateway.services.runtime import Runtime, open_runtime
+from gateway.storage import NOTHING
+from gateway.storage.objects import now
+from tests.modes.model_requests import Heard, Mode
+
+KINDS = ("memory", "s3", "sidecar", "plain")
+"""As in the table's columns."""
+
+BODY = b"0123456789"
+_KEY, _SECRET = "main-key", "secret of main-key"
+
+
+class RefusedWith(Exception):
+    """`code`: of S3, or "no" for what is passed over by a store that may."""
+
+    def __init__(self, code: str, message: str = "") -> None:
+        super().__init__(f"{code}: {message}")
+        self.code, self.message = code, message
+
+
+class Clock:
+    ahead = 0
+
+    def __call__(self) -> int:
+        return now() + self.ahead
+
+
+@dataclass
+class Upstream:
+    """The bucket that is behind a service, as its own clients see it."""
+
+    client: Any
+    bucket: str
+
+    def head(self, key: str, **more: Any) -> Any:
+        return self.client.head_object(Bucket=self.bucket, Key=key, **more)
+
+
+@dataclass
+class Case:
+    """One row of the table, tried on one service. `upstream`: what is behind it, if there is."""
+
+    mode: Mode
+    clock: Clock
+    sid: str
+    key: str
+    upstream: Upstream | None
+
+    def hear(self, operation: str, headers: Mapping[str, str] = NOTHING, **params: Any) -> Heard:
+        members = {"Bucket": self.sid}
+        if not any(one in operation for one in _OF_BUCKETS):
+            members["Key"] = self.key
+        return self.mode.call(operation, {**members, **params}, headers)
+
+    def do(self, operation: str, headers: Mapping[str, str] = NOTHING, **params: Any) -> Heard:
+        """Raises `RefusedWith`."""
+        heard = self.hear(operation, headers, **params)
+        if heard.status >= 400:
+            code = heard.code or str(heard.status)
+            raise RefusedWith(code, heard.element("Message"))
+        return heard
+
+    def put(self, **params: Any) -> str:
+        """Its version."""
+        return self.do("PutObject", **{"Body": BODY, **params}).headers.get("x-amz-version-id", "")
+
+
+_OF_BUCKETS = ("Bucket", "ListObject", "PublicAccessBlock", "ObjectLockConfiguration")
+"""What the names of operations have in them that are done to buckets."""
+
+
+@dataclass
+class Stores:
+    """Services `on-memory`, `on-s3`, … and, in front of them, `cached-memory`, …"""
+
+    gateway: Runtime
+    clock: Clock
+    mode: Mode
+    upstream: Upstream
+
+    def case(self, sid: str, row: int) -> Case:
+        behind = self.upstream if sid.endswith("s3") else None
+        return Case(self.mode, self.clock, sid, f"{sid}-{row}", behind)
+
+
+@contextmanager
+def stores(url: str, folder: Path, webhooks: Mapping[str, Mapping[str, Any]]) -> Iterator[Stores]:
+    """`url`: of the S3 upstream, in which a bucket with object lock is made."""
+    keys = {"access_key": _KEY, "secret_key": _SECRET, "region": "us-east-1"}
+    client = boto3.client(
+        "s3",
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id=_KEY,
+        aws_secret_access_key=_SECRET,
+        config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
+    )
+    upstream = Upstream(client, "behind-of-all")
+    client.create_bucket(Bucket=upstream.bucket, ObjectLockEnabledForBucket=True)
+    services: dict[str, dict[str, Any]] = {
+        "on-memory": {"driver": "memory"},
+        "on-s3": {"driver": "s3", "endpoint_url": url, "bucket": upstream.bucket, **keys},
+    }
+    for kind, metadata in (("sidecar", "sidecar"), ("plain", "refuse")):
+        (folder / kind).mkdir()
+        at = (folder / kind).as_uri()
+        services[f"on-{kind}"] = {"driver": "fsspec", "url": at, "metadata": metadata}
+    for kind in KINDS:
+        services[f"cached-{kind}"] = {"driver": "cache", "source": f"on-{kind}", "space": "memory"}
+    tables = {
+        "server": {"memory": True, "region": "us-east-1"},
+        "accounts": [{"id": "main", "name": "Main account"}],
+        "keys": [{"id": _KEY, "account": "main", "access": "own", "secret": _SECRET}],
+        "services": {sid: {**one, "account": "main"} for sid, one in services.items()},
+        "webhooks": webhooks,
+    }
+    clock = Clock()
+    gateway = open_runtime(
+        load(tables=tables, environ={}), server="waitress", environ={}, clock=clock
+    )
+    try:
+        yield Stores(gateway, clock, Mode(gateway), upstream)
+    finally:
+        gateway.close()
