@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,9 @@ from tests.modes.model_requests import Heard, Mode
 
 KINDS = ("memory", "s3", "sidecar", "plain")
 """As in the table's columns."""
+
+LOCKED = "-locked"
+"""At the end of the names of services that have a lock where there is one, and of buckets."""
 
 BODY = b"0123456789"
 _KEY, _SECRET = "main-key", "secret of main-key"
@@ -75,6 +78,13 @@ class Case:
             raise RefusedWith(code, heard.element("Message"))
         return heard
 
+    def locked(self) -> Case:
+        """The same where there is a lock."""
+        behind = self.upstream
+        if behind is not None:
+            behind = replace(behind, bucket=f"{behind.bucket}{LOCKED}")
+        return replace(self, sid=f"{self.sid}{LOCKED}", upstream=behind)
+
     def put(self, **params: Any) -> str:
         """Its version."""
         return self.do("PutObject", **{"Body": BODY, **params}).headers.get("x-amz-version-id", "")
@@ -100,7 +110,7 @@ class Stores:
 
 @contextmanager
 def stores(url: str, folder: Path, webhooks: Mapping[str, Mapping[str, Any]]) -> Iterator[Stores]:
-    """`url`: of the S3 upstream, in which a bucket with object lock is made."""
+    """`url`: of the S3 upstream, in which two buckets are made."""
     keys = {"access_key": _KEY, "secret_key": _SECRET, "region": "us-east-1"}
     client = boto3.client(
         "s3",
@@ -110,18 +120,24 @@ def stores(url: str, folder: Path, webhooks: Mapping[str, Mapping[str, Any]]) ->
         aws_secret_access_key=_SECRET,
         config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
     )
-    upstream = Upstream(client, "behind-of-all")
-    client.create_bucket(Bucket=upstream.bucket, ObjectLockEnabledForBucket=True)
-    services: dict[str, dict[str, Any]] = {
-        "on-memory": {"driver": "memory"},
-        "on-s3": {"driver": "s3", "endpoint_url": url, "bucket": upstream.bucket, **keys},
-    }
-    for kind, metadata in (("sidecar", "sidecar"), ("plain", "refuse")):
-        (folder / kind).mkdir()
-        at = (folder / kind).as_uri()
-        services[f"on-{kind}"] = {"driver": "fsspec", "url": at, "metadata": metadata}
-    for kind in KINDS:
-        services[f"cached-{kind}"] = {"driver": "cache", "source": f"on-{kind}", "space": "memory"}
+    upstream = Upstream(client, "behind")
+    services: dict[str, dict[str, Any]] = {}
+    for end in ("", LOCKED):
+        bucket = f"{upstream.bucket}{end}"
+        client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=bool(end))
+        client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        kinds: dict[str, dict[str, Any]] = {
+            "memory": {"driver": "memory"},
+            "s3": {"driver": "s3", "endpoint_url": url, "bucket": bucket, **keys},
+        }
+        for kind, metadata in (("sidecar", "sidecar"), ("plain", "refuse")):
+            at = folder / f"{kind}{end}"
+            at.mkdir()
+            kinds[kind] = {"driver": "fsspec", "url": at.as_uri(), "metadata": metadata}
+        for kind, one in kinds.items():
+            services[f"on-{kind}{end}"] = one
+            cache = {"driver": "cache", "source": f"on-{kind}{end}", "space": "memory"}
+            services[f"cached-{kind}{end}"] = cache
     tables = {
         "server": {"memory": True, "region": "us-east-1"},
         "accounts": [{"id": "main", "name": "Main account"}],

@@ -233,6 +233,7 @@ def versions(case: Case) -> Shown:
 
 @row("Object lock: retention, legal hold")
 def locks(case: Case) -> Shown:
+    case = case.locked()
     if case.upstream is None:
         case.do(
             "PutObjectLockConfiguration", ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
@@ -243,7 +244,8 @@ def locks(case: Case) -> Shown:
     case.do("PutObjectLegalHold", LegalHold={"Status": "ON"})
     assert "GOVERNANCE" in case.do("GetObjectRetention").body
     assert case.hear("DeleteObject", VersionId=version).code == "AccessDenied"
-    return headed("ObjectLockLegalHoldStatus", "ON")
+    behind = case.upstream
+    return lambda _, key: behind and headed("ObjectLockLegalHoldStatus", "ON")(behind, key)
 
 
 # buckets
@@ -364,7 +366,7 @@ def outcome(case: Case, probe: Probe) -> str:
 
 def named(case: Case, message: str) -> bool:
     """Whether it names what cannot do that."""
-    names = (repr(case.sid), "upstream", "file system", "plain file")
+    names = (f"service '{case.sid}", "upstream", "file system", "plain file")
     return any(one in message for one in names)
 
 
