@@ -10,7 +10,7 @@ nor list its service cannot tell a missing key from a private one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 from gateway.access.actions import Action, Actions, of
@@ -133,12 +133,21 @@ class Authorizer:
         if options.tags:
             self.require("write-tags", key)
         if GRANTS in options.attributes:
-            self.require("write-new-acl", key)
+            self._require_list(key, options.attributes[GRANTS])
         if options.protection is not None:
             if options.protection.mode is not None:
                 self.require("write-retention", key)
             if options.protection.hold:
                 self.require("write-hold", key)
+
+    def _require_list(self, key: str, listed: Iterable[tuple[str, str]]) -> None:
+        """One that gives nobody anything but who writes and who owns the service needs to be
+        allowed by nobody, only not to be denied."""
+        verdict = self._decided("write-new-acl", key, self._target(key, Get()))
+        if verdict == "deny" or (
+            verdict == "none" and not self._said.stays(listed, self._identity)
+        ):
+            raise Forbidden
 
     def require_begun(self, action: Action, key: str, find: Callable[[], Upload]) -> None:
         """What may be done to an upload by who may do it to any, and, where the rules say

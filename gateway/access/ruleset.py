@@ -124,6 +124,11 @@ class RuleSet:
             found = _OF_OBJECT[same] = Compiled(rules, identity).always
         return found
 
+    def stays(self, listed: Iterable[tuple[str, str]], identity: Identity) -> bool:
+        """Whether a list of an object gives something to its writer and to the service's owner
+        alone."""
+        return all(grantee in (self._owner, identity.account) for grantee, _ in listed)
+
     def is_its_own(self, upload: Upload, identity: Identity) -> bool:
         """Whether it counts that they began an upload."""
         return not self._keeps_out(identity) and acting_for(identity) == upload.options.owner != ""

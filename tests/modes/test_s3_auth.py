@@ -475,6 +475,8 @@ def test_another_region_is_told_the_right_one() -> None:
     assert (problem.code, problem.extra["Region"]) == ("AuthorizationHeaderMalformed", "eu-west-1")
     problem = refused(signed(presign=60), region="eu-west-1")
     assert problem.code == "AuthorizationQueryParametersError"
+    problem = refused(with_authorization(f"{KEY}/20", f"{KEY}/120"), region="eu-west-1")
+    assert "Region" not in problem.extra, "the day that is none is said first"
 
 
 @pytest.mark.parametrize(

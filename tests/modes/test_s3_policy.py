@@ -142,11 +142,17 @@ def test_what_an_object_is_made_with_needs_its_own_words(s3: Served, bucket: str
     here: dict[str, Any] = {"Bucket": bucket, "Key": "k", "Body": b""}
     put_policy(s3, bucket, statement("s3:PutObject", arns(bucket, "*")))
     assert may(s3, "put_object", **here)
-    assert not may(s3, "put_object", **here, ACL="bucket-owner-read")
+    assert not may(s3, "put_object", **here, ACL="public-read")
     assert not may(s3, "put_object", **here, Tagging="a=b")
+    to_owner = {"ACL": "bucket-owner-full-control"}
+    assert may(s3, "put_object", **here, **to_owner), "who could see to what is done here anyway"
+    denial = statement("s3:PutObjectAcl", arns(bucket, "*"), Effect="Deny")
+    put_policy(s3, bucket, statement("s3:PutObject", arns(bucket, "*")), denial)
+    assert may(s3, "put_object", **here)
+    assert not may(s3, "put_object", **here, **to_owner)
     words = ["s3:PutObject", "s3:PutObjectAcl", "s3:PutObjectTagging"]
     put_policy(s3, bucket, statement(words, arns(bucket, "*")))
-    assert may(s3, "put_object", **here, ACL="bucket-owner-read", Tagging="a=b")
+    assert may(s3, "put_object", **here, ACL="public-read", Tagging="a=b")
 
 
 Call = tuple[str, dict[str, Any]]
@@ -155,6 +161,7 @@ READ: Call = ("get_object", {"Key": "open/a"})
 PUT: Call = ("put_object", {"Key": "k"})
 AMZ = "s3:x-amz-"
 COLD, ENCRYPTED = {"StorageClass": "GLACIER"}, {"ServerSideEncryption": "AES256"}
+TO_OWNER = {"GrantFullControl": "id=main"}
 CONDITIONS: list[tuple[str, str, str, str, Call, dict[str, Any]]] = [
     ("ListBucket", "StringLike", "s3:prefix", "open/*", LIST, {"Prefix": "open/x"}),
     ("ListBucket", "NumericLessThanEquals", "s3:max-keys", "10", LIST, {"MaxKeys": 10}),
@@ -167,6 +174,7 @@ CONDITIONS: list[tuple[str, str, str, str, Call, dict[str, Any]]] = [
     ("GetObject", "NumericLessThan", "s3:signatureAge", "600000", READ, {}),
     ("PutObject", "StringEquals", f"{AMZ}storage-class", "GLACIER", PUT, COLD),
     ("PutObject", "StringEquals", f"{AMZ}server-side-encryption", "AES256", PUT, ENCRYPTED),
+    ("PutObject", "StringEquals", f"{AMZ}grant-full-control", "id=main", PUT, TO_OWNER),
     ("PutObject", "StringEquals", "s3:if-none-match", "*", PUT, {"IfNoneMatch": "*"}),
 ]  # fmt: skip
 

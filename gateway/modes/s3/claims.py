@@ -80,14 +80,14 @@ class Claim(NamedTuple):
             raise self.malformed(
                 f'incorrect service "{self.service}". This endpoint belongs to "{sigv4.SERVICE}".'
             )
-        if self.region != region:
-            raise self.malformed(
-                f"the region '{self.region}' is wrong; expecting '{region}'", Region=region
-            )
         if not _DAY.fullmatch(self.day):
             raise self.malformed(
                 f'incorrect date format "{self.day}". This date in the credential must be in the'
                 ' format "yyyyMMdd".'
+            )
+        if self.region != region:
+            raise self.malformed(
+                f"the region '{self.region}' is wrong; expecting '{region}'", Region=region
             )
         if self.day != timestamp[:8]:
             raise self.malformed(
