@@ -35,8 +35,9 @@ LOOK = 1.0
 """Seconds between two looks at whether a leader elsewhere has ended, and the longest that a
 feed which wakes nobody is waited for."""
 LONGEST = 60.0
-_PATIENCE = 2.0
-"""Seconds for which `unfollow` waits for what is under way."""
+_PATIENCE, _LITTLE = 2.0, 0.02
+"""Seconds for which `unfollow` waits for what is under way; and while another, which it has
+waited for already, is under way still: many that hang are waited for once."""
 
 
 def delay(failures: int) -> float:
@@ -78,6 +79,8 @@ class Following:
         self._cursors = Cursors(folder)
         self._exclusive = Exclusive(folder, "follower")
         self._followers: dict[str, _Follower] = {}
+        self._late = list[_Follower]()
+        """They were waited for in vain."""
         self._changed = threading.Condition()
         self._running = False
         self._thread: threading.Thread | None = None
@@ -101,7 +104,10 @@ class Following:
         if follower is None:
             return
         follower.end()
-        follower.join(_PATIENCE)
+        late = [one for one in self._late if not one.join(0)]
+        if not follower.join(_LITTLE if late else _PATIENCE):
+            late.append(follower)
+        self._late = late
         if forget:
             follower.forget()
 

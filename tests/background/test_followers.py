@@ -234,6 +234,41 @@ def test_what_is_forgotten_stays_so_though_its_handler_ends_later(
     target.await_(lambda one: one.taken == [([2], False)])
 
 
+def test_many_that_hang_are_waited_for_once(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits, join = list[float](), threading.Thread.join
+
+    def waited(thread: threading.Thread, wait: float | None = None) -> None:
+        if wait:
+            waits.append(wait)
+        join(thread, wait and 0.001)
+
+    worker, feed, inside, go_on = start(), Feed(), threading.Semaphore(0), Event()
+
+    def hang(_: Delivery) -> None:
+        inside.release()
+        assert go_on.wait(PATIENCE)
+
+    feed.add()
+    for name in "abcd":
+        worker.follow(name, feed, hang)
+        assert inside.acquire(timeout=PATIENCE)
+    hanging = [one for one in threading.enumerate() if one.name.startswith("follower ")]
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "join", waited)
+        for name in "abc":
+            worker.unfollow(name, forget=True)
+        assert waits == [followers._PATIENCE, followers._LITTLE, followers._LITTLE]
+    worker.end()
+    go_on.set()
+    for one in hanging:
+        one.join(PATIENCE)
+    waits.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "join", waited)
+        worker.unfollow("d")
+        assert waits == [followers._PATIENCE], "nobody hangs any more"
+
+
 def test_who_ends_by_what_nobody_foresaw_leads_again_from_where_another_was(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
