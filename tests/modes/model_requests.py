@@ -124,15 +124,19 @@ class Mode:
         query: Mapping[str, str] = NOTHING,
         key: str = "main-key",
         body: bytes | None = None,
+        hoisted: bool = False,
     ) -> Heard:
         """`headers`, `query` and `body` replace what the model makes of `params`. `key` signs; "":
-        none does."""
+        none does. `hoisted`: what are `x-amz-*` headers stands in the query."""
         one = model().operation_model(operation)
         given = create_serializer("rest-xml", False).serialize_to_request(params, one)
         given.pop("host_prefix", None)  # other end points
         data = document(operation, params) if body is None else body
         given["body"] = data
         given["query_string"] = {**given["query_string"], **query}
+        if hoisted:
+            named = [name for name in given["headers"] if name.lower().startswith("x-amz-")]
+            given["query_string"] |= {name: str(given["headers"].pop(name)) for name in named}
         prepare_request_dict(given, f"http://{_HOST}")
         request = create_request_object(given)
         for name, text in headers.items():

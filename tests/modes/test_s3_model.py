@@ -23,6 +23,11 @@ ELSEWHERE = {
 }
 """Rows that another test shows."""
 
+NOT_HOISTED = {
+    "x-amz-sdk-checksum-algorithm": "presigners name it for a body that they do not have",
+}
+"""Headers that have no effect in the query."""
+
 _ALWAYS = model.EVERYWHERE
 
 
@@ -84,9 +89,11 @@ def test_every_header_of_the_model_is_known() -> None:
 # true
 
 
-def _done(mode: Mode, operation: str, scene: Scene, params: Params) -> str:
+def _done(
+    mode: Mode, operation: str, scene: Scene, params: Params, *, hoisted: bool = False
+) -> str:
     """What is answered, and what is seen afterwards if it was not an error."""
-    heard = mode.call(operation, params)
+    heard = mode.call(operation, params, hoisted=hoisted)
     assert heard.status < 500 or heard.status == 501, heard
     scene.then(mode, heard)
     look = scene.look if heard.status < 400 else []
@@ -107,15 +114,17 @@ class Trial:
         scene = model_scenes.prepared(self._mode, self._operation, member)
         return _done(self._mode, self._operation, scene, scene.params)
 
-    def given(self, member: str, *, usual: bool = False) -> str:
+    def given(self, member: str, *, usual: bool = False, hoisted: bool = False) -> str:
         """`usual`: in the usual scene."""
         scene = model_scenes.prepared(self._mode, self._operation, "" if usual else member)
         value = model_scenes.value(self._mode, scene, self._operation, member)
-        return _done(self._mode, self._operation, scene, {**scene.params, member: value})
+        params = {**scene.params, member: value}
+        return _done(self._mode, self._operation, scene, params, hoisted=hoisted)
 
-    def shows(self, member: str) -> bool:
+    def shows(self, member: str, *, hoisted: bool = False) -> bool:
         plain = self.without(member) if member in model_scenes.SPECIAL else self.usual
-        return model_effects.effect(self._operation, member).shows(plain, self.given(member))
+        given = self.given(member, hoisted=hoisted)
+        return model_effects.effect(self._operation, member).shows(plain, given)
 
     def code(self, member: str, value: object = None) -> str:
         """What is refused with it, whatever it is, or when it is `value`."""
@@ -144,6 +153,35 @@ def test_every_row_is_true(mode: Mode, operation: str) -> None:
     assert {one: trial.code(one, value) for one, value in values.items()} == refused
     found = {one: trial.code(one, value) for one, (value, _) in wrong.items()}
     assert found == {one: code for one, (_, code) in wrong.items()}, "a value that cannot be"
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "CreateBucket",
+        "PutObject",
+        "CopyObject",
+        "GetObject",
+        "GetObjectAttributes",
+        "DeleteObject",
+        "CreateMultipartUpload",
+        "UploadPart",
+        "UploadPartCopy",
+        "CompleteMultipartUpload",
+    ],
+)
+def test_a_header_has_its_effect_in_the_query_too(mode: Mode, operation: str) -> None:
+    trial = Trial(mode, operation)
+    shapes = members(operation)
+    named = [
+        one
+        for one in _rows(operation, "obeyed")
+        if shapes[one].serialization.get("name", "").lower().startswith("x-amz-")
+        and shapes[one].serialization["name"] not in NOT_HOISTED
+        and not isinstance(model_effects.effect(operation, one), model_effects.Other)
+    ]
+    assert named
+    assert [one for one in named if not trial.shows(one, hoisted=True)] == []
 
 
 @pytest.mark.parametrize("operation", model.REFUSED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.common import xml
-from gateway.modes.s3 import S3Mode, errors, operations, parsing, request, wire
+from gateway.modes.s3 import S3Mode, errors, operations, parsing, problems, request, wire
 from gateway.modes.s3.problems import TABLE, S3Problem
 from gateway.modes.s3.resources import absent, copying
 from gateway.storage import Full, Range, StorageError
@@ -41,6 +42,16 @@ def every_error(kind: type[StorageError] = StorageError) -> Iterator[type[Storag
 @pytest.mark.parametrize("kind", sorted(set(every_error()), key=str))
 def test_every_error_has_a_code_of_its_own(kind: type[StorageError]) -> None:
     assert errors.CODES[kind] in TABLE
+
+
+def test_every_code_is_said_somewhere() -> None:
+    """As a text of its own in the mode's sources, wherever that stands."""
+    said = set()
+    for path in Path(problems.__file__).parent.rglob("*.py"):
+        if path != Path(problems.__file__):
+            tree = ast.walk(ast.parse(path.read_text("utf-8")))
+            said |= {one.value for one in tree if isinstance(one, ast.Constant)}
+    assert TABLE.keys() - said == set()
 
 
 def test_a_full_store_is_507() -> None:
