@@ -147,8 +147,8 @@ class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Fo
             return self._to(Copies).copy(origin, origin_key, key, want, options)
 
     @property
-    def compares_tags(self) -> bool:
-        return self._to(Labels).compares_tags
+    def compares_seen(self) -> bool:
+        return self._to(Labels).compares_seen
 
     def set_labels(
         self,

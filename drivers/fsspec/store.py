@@ -300,7 +300,7 @@ class FileSystem(Store, Writable, Listable, Labels):
         return Deleted(key, existed=True)
 
     @property
-    def compares_tags(self) -> bool:
+    def compares_seen(self) -> bool:
         return self._open_tree.conditional
 
     def set_labels(

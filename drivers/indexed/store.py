@@ -93,7 +93,7 @@ class IndexedStore(MultipartView, AnnotatingView, BucketsView, Writable, Copies,
 
         return self.change(operation, room=room)
 
-    compares_tags = True
+    compares_seen = True
 
     def set_labels(
         self,

@@ -187,8 +187,8 @@ def iso(milliseconds: int) -> str:
 def of_read_conditions(conditions: Conditions, prefix: str = "") -> Headers:
     """`prefix` is another one for the source of a copy. Raises `Unsupported`."""
     headers = {}
-    if conditions.if_tags is not None:
-        raise refused("conditions", "to a condition on tags")
+    if conditions.if_seen is not None:
+        raise refused("conditions", "to a condition on what was seen")
     if conditions.if_match:
         headers[f"{prefix}if-match"] = text(etag_list(conditions.if_match), "conditions")
     if conditions.if_none_match:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from gateway.access.acting import acted, has_other_tags, having
+from gateway.access.acting import acted, has_changed, having
 from gateway.access.actions import Action, Actions, ObjectAction, of
 from gateway.access.authorizer import Authorizer
 from gateway.access.identity import Identity
@@ -80,6 +80,11 @@ _MAKING: Actions = frozenset(
 
 _OF_WHO_BEGAN: Actions = frozenset(("list-parts", "abort"))
 """Who began an upload may do these to it."""
+
+
+def _seen(info: ObjectInfo) -> Mapping[str, Any]:
+    """What it may depend on whether somebody may write an object's lists."""
+    return {"owner": info.owner, "attributes": info.attributes, "tags": info.tags}
 
 
 class Access:
@@ -288,7 +293,7 @@ class Access:
         self, item: tuple[str, Delete], result: Deleted | StorageError
     ) -> Deleted | StorageError:
         """What became of it, after all, where it had other tags by then."""
-        if not has_other_tags(result):
+        if not has_changed(result):
             return result
         try:
             return self.delete(*item)
@@ -488,7 +493,7 @@ class Access:
                 key,
                 info.version if version is None else version,
                 attributes=attributes,
-                conditions=having(self.service.store, None if always else info.tags, same),
+                conditions=having(self.service.store, None if always else _seen(info), same),
             )
 
         def decide() -> ObjectInfo:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gateway.storage import Conditions, Conflict, Labels, PreconditionFailed, Store
-from gateway.storage.conditions import TAGS
+from gateway.storage.conditions import SEEN
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -19,16 +19,16 @@ T = TypeVar("T")
 _TIMES = 3
 
 
-def has_other_tags(error: object) -> bool:
-    """Whether that is why it was not done."""
-    return isinstance(error, PreconditionFailed) and error.condition == TAGS
+def has_changed(error: object) -> bool:
+    """Whether it was not done because the object has other things than were looked at."""
+    return isinstance(error, PreconditionFailed) and error.condition == SEEN
 
 
 def acted(
     key: str,
     decide: Callable[[], S],
     act: Callable[[S], T],
-    changed: Callable[[PreconditionFailed], bool] = has_other_tags,
+    changed: Callable[[PreconditionFailed], bool] = has_changed,
 ) -> T:
     """What `act` gives for what was decided about. Raises what both raise, and `Conflict` where
     the object has `changed` each time."""
@@ -42,11 +42,11 @@ def acted(
 
 
 def having(
-    store: Store, tags: Mapping[str, str] | None, conditions: Conditions | None = None
+    store: Store, seen: Mapping[str, Any] | None, conditions: Conditions | None = None
 ) -> Conditions | None:
-    """The conditions, and that the object has these tags, which it was decided by (None: by
-    none), where the store compares them."""
-    labels = None if tags is None else store.find(Labels)
-    if labels is None or not labels.compares_tags:
+    """The conditions, and that the object has what was seen (by names of `Properties`; None:
+    nothing), where the store compares that."""
+    labels = None if seen is None else store.find(Labels)
+    if labels is None or not labels.compares_seen:
         return conditions
-    return replace(conditions or Conditions(), if_tags=tags)
+    return replace(conditions or Conditions(), if_seen=seen)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from typing import Any
 
 from gateway.access.actions import Action, Actions, of
 from gateway.access.evaluation import Compiled, Verdict
@@ -183,8 +184,9 @@ class Authorizer:
 
     def require_changing(
         self, key: str, version: str | None, *actions: Action
-    ) -> Mapping[str, str] | None:
-        """The tags that it was decided by, where it was: who acts names them in a condition."""
+    ) -> Mapping[str, Any] | None:
+        """What of the object it was decided by, where it was: who acts names that in a
+        condition."""
         target = self._target(key, Get(version=version))
         if not all(self._may(action, key, target) for action in actions):
             raise Forbidden
@@ -192,7 +194,7 @@ class Authorizer:
 
     def require_removing(
         self, action: Action, key: str, options: Delete | Annotate
-    ) -> Mapping[str, str] | None:
+    ) -> Mapping[str, Any] | None:
         """As `require_changing`; `action` removes or replaces something."""
         target = self._target(key, Get(version=options.version))
         if not self._may(of(action, options.version), key, target):

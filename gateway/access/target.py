@@ -2,14 +2,15 @@
 
 It is looked at only when such a rule is left to be decided by. Then the decision is one about
 that object: whoever reads takes it again, for the object that was found. Whoever deletes it,
-or changes its tags, its lists or its protection, does it to an object with the tags that were
-looked at, or is decided about anew; over a store that does not compare them (`compares_tags`)
-another may be there by then.
+or changes its tags, its lists or its protection, does so to an object that has what was looked
+at (for lists its owner and those that it has, too), or is decided about anew; over a store that
+does not compare that (`Labels.compares_seen`) another may be there by then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from gateway.storage import (
     NOTHING,
@@ -42,9 +43,9 @@ class StoredTarget:
         return self._tags is not None
 
     @property
-    def seen(self) -> Mapping[str, str] | None:
-        """The tags, if anybody asked for them."""
-        return self._tags
+    def seen(self) -> Mapping[str, Any] | None:
+        """What anybody asked for, by names of `Properties`; None: nothing."""
+        return None if self._tags is None else {"tags": self._tags}
 
     @property
     def tags(self) -> Mapping[str, str]:

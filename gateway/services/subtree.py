@@ -209,8 +209,8 @@ class Below(
             return self._info(copies.copy(origin, origin_key, self._there(key), want, options))
 
     @property
-    def compares_tags(self) -> bool:
-        return self._to(Labels).compares_tags
+    def compares_seen(self) -> bool:
+        return self._to(Labels).compares_seen
 
     def set_labels(
         self,

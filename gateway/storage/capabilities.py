@@ -218,8 +218,8 @@ class Labels(ABC):
     """What may change without new bytes."""
 
     @property
-    def compares_tags(self) -> bool:
-        """Whether `Conditions.if_tags` is compared in one with what is done then: by labels, by
+    def compares_seen(self) -> bool:
+        """Whether `Conditions.if_seen` is compared in one with what is done then: by labels, by
         deletes, by what protects."""
         return False
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from gateway.storage.errors import NoSuchKey, NotModified, PreconditionFailed
 from gateway.storage.objects import ObjectInfo
 
-TAGS = "tags"
-"""What `PreconditionFailed.condition` says of `Conditions.if_tags`, which is compared first."""
+SEEN = "seen"
+"""What `PreconditionFailed.condition` says of `Conditions.if_seen`, which is compared first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,16 +33,17 @@ class Conditions:
     if_size: int | None = None
     if_modified: int | None = None
     """The object's time must be this one exactly (to the second)."""
-    if_tags: Mapping[str, str] | None = None
-    """It must have these tags and no others; {}: also that there is none. For who has decided by
-    them; only of a store that compares them (`Labels.compares_tags`), and not of reads."""
+    if_seen: Mapping[str, Any] | None = None
+    """What it must have, by names of `Properties`; what is empty there, who is not there has, too.
+    For who has decided by these; only of a store that compares them (`Labels.compares_seen`), and
+    not of reads."""
 
     @property
     def compares(self) -> bool:
         """Whether they tell more of an object than that there is one."""
         etags = {*self.if_match, *self.if_none_match} - {"*"}
         others = (self.modified_since, self.unmodified_since, self.if_size, self.if_modified)
-        return bool(etags) or any(one is not None for one in (*others, self.if_tags))
+        return bool(etags) or any(one is not None for one in (*others, self.if_seen))
 
     def check_read(self, info: ObjectInfo) -> None:
         """Raise `PreconditionFailed` or `NotModified` when `info` is not to be sent."""
@@ -59,8 +61,9 @@ class Conditions:
         time hold of what is not there (DeleteObject: "or if the object doesn't exist"). A
         delete where a marker is current is refused before (`check_marker`).
         """
-        if self.if_tags is not None and self.if_tags != ({} if info is None else info.tags):
-            raise PreconditionFailed(key=key, condition=TAGS)
+        for name, value in (self.if_seen or {}).items():
+            if value != getattr(info, name) if info is not None else value:
+                raise PreconditionFailed(key=key, condition=SEEN)
         if info is None:
             if self.if_match:
                 raise NoSuchKey(key=key)

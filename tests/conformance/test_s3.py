@@ -39,7 +39,7 @@ class TestS3(StoreConformance):
     lacks = frozenset(
         {"Annotates", "Changes", "Measures", "Buckets", "Protects", "Scrubs"}
         | {"attributes", "headers", "tags", "checksums", "conditions", "protection"}
-        | {"multipart options", "conditions on tags"}
+        | {"multipart options", "conditions on what was seen"}
     )
 
     def open(self, context: Context) -> Store:

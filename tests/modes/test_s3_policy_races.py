@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from threading import Thread
@@ -35,19 +35,19 @@ LATER = now() + 86_400_000
 
 
 class Overtaken:
-    """A store: between a look at it and what is done then, another thread changes the tags."""
+    """A store: between a look at it and what is done then, another thread changes the labels."""
 
-    def __init__(self, store: Any, tags: Callable[[], Mapping[str, str] | None]) -> None:
-        self._store, self._tags = store, tags
+    def __init__(self, store: Any, labels: Callable[[], Mapping[str, Any] | None]) -> None:
+        self._store, self._labels = store, labels
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
     def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
         found: ObjectInfo = self._store.stat(key, want)
-        tags = self._tags()
-        if tags is not None:
-            writer = Thread(target=self._store.set_labels, args=(key,), kwargs={"tags": tags})
+        labels = self._labels()
+        if labels is not None:
+            writer = Thread(target=self._store.set_labels, args=(key,), kwargs=labels)
             writer.start()
             writer.join()
         return found
@@ -67,10 +67,10 @@ class Place:
         assert found is not None
         return found.identity
 
-    def other(self, tags: Callable[[], Mapping[str, str] | None]) -> Access:
+    def other(self, labels: Callable[[], Mapping[str, Any] | None]) -> Access:
         """Who may do what the tags allow; see `Overtaken`."""
         service = self._owner.service
-        store: Any = Overtaken(service.store, tags)
+        store: Any = Overtaken(service.store, labels)
         rules = self.s3.gateway.service_settings.rules(service)
         overtaken = Service(service.about, store)
         return Access(overtaken, self._identity("other-key"), rules=rules, facts=Unknown())
@@ -82,6 +82,10 @@ class Place:
     @property
     def found(self) -> ObjectInfo:
         return self._owner.stat("k")
+
+    @property
+    def found_store(self) -> Any:
+        return self._owner.service.store
 
     @property
     def state(self) -> object:
@@ -135,7 +139,7 @@ def test_what_was_decided_by_tags_that_are_others_by_then_is_not_done(
     place: Place, act: str
 ) -> None:
     before = place.put(OPEN)
-    other = place.other(lambda: CLOSED)
+    other = place.other(lambda: {"tags": CLOSED})
     with pytest.raises(Forbidden):
         ACTS[act](other, before.version)
     found = place.found
@@ -146,7 +150,7 @@ def test_what_was_decided_by_tags_that_are_others_by_then_is_not_done(
 @pytest.mark.parametrize("act", ACTS)
 def test_it_is_done_where_the_other_tags_allow_it_too(place: Place, act: str) -> None:
     before = place.put(OPEN)
-    changes = iter([{**OPEN, "n": "1"}])
+    changes = iter([{"tags": {**OPEN, "n": "1"}}])
     ACTS[act](place.other(lambda: next(changes, None)), before.version)
     assert place.state != ({**OPEN, "n": "1"}, None, before.attributes)
 
@@ -154,17 +158,29 @@ def test_it_is_done_where_the_other_tags_allow_it_too(place: Place, act: str) ->
 def test_where_the_tags_change_each_time_it_is_a_conflict(place: Place) -> None:
     version = place.put(OPEN).version
     numbers = count()
-    other = place.other(lambda: {**OPEN, "n": str(next(numbers))})
+    other = place.other(lambda: {"tags": {**OPEN, "n": str(next(numbers))}})
     for act in ("delete", "delete many", "tags", "hold", "list"):
         with pytest.raises(Conflict):
             ACTS[act](other, version)
     assert place.found.version == version
 
 
+def test_who_may_no_more_write_a_list_by_then_writes_none(place: Place) -> None:
+    place.put({})
+    attributes = {"attributes": {GRANTS: [["other", "full"]]}}
+    place.found_store.set_labels("k", **attributes)
+    ACTS["list"](place.other(lambda: None), None)
+    place.found_store.set_labels("k", **attributes)
+    changes: Iterator[Mapping[str, Any] | None] = iter([None, {"attributes": {GRANTS: []}}])
+    with pytest.raises(Forbidden):
+        ACTS["list"](place.other(lambda: next(changes, None)), None)
+    assert place.found.attributes[GRANTS] == []
+
+
 def test_over_a_store_that_does_not_compare_tags_it_is_decided_just_before(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(IndexedStore, "compares_tags", False)
+    monkeypatch.setattr(IndexedStore, "compares_seen", False)
     for act in ("hold", "no tags", "delete"):
         version = place.put(OPEN).version
-        ACTS[act](place.other(lambda: CLOSED), version)
+        ACTS[act](place.other(lambda: {"tags": CLOSED}), version)

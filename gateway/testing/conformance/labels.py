@@ -13,7 +13,7 @@ from gateway.storage import (
     PreconditionFailed,
     Put,
 )
-from gateway.storage.conditions import TAGS
+from gateway.storage.conditions import SEEN
 from gateway.testing.conformance.bench import Bench
 from gateway.testing.conformance.harness import Conformance
 from gateway.testing.conformance.parallel import together
@@ -21,8 +21,8 @@ from gateway.testing.conformance.parallel import together
 
 def comparing(bench: Bench) -> Labels:
     labels = bench.labels
-    if not labels.compares_tags:
-        bench.lacking("conditions on tags")
+    if not labels.compares_seen:
+        bench.lacking("conditions on what was seen")
     return labels
 
 
@@ -62,12 +62,12 @@ class LabelsConformance(Conformance):
     def test_labels_are_changed_where_the_tags_are_those_that_were_seen(self, bench: Bench) -> None:
         labels = comparing(bench)
         bench.put("k", b"data", Put(tags={"a": "1"}))
-        seen, none = Conditions(if_tags={"a": "1"}), Conditions(if_tags={})
-        more = Conditions(if_tags={"a": "1", "b": ""})
-        for other in (Conditions(if_tags={"a": "2"}), more, none):
+        seen, none = Conditions(if_seen={"tags": {"a": "1"}}), Conditions(if_seen={"tags": {}})
+        more = Conditions(if_seen={"tags": {"a": "1", "b": ""}})
+        for other in (Conditions(if_seen={"tags": {"a": "2"}}), more, none):
             with bench.unchanged(), pytest.raises(PreconditionFailed) as caught:
                 labels.set_labels("k", tags={}, conditions=other)
-            assert caught.value.condition == TAGS
+            assert caught.value.condition == SEEN
         labels.set_labels("k", tags={}, conditions=seen)
         labels.set_labels("k", tags={"b": "2"}, conditions=none)
         assert dict(bench.store.stat("k").tags) == {"b": "2"}
@@ -75,7 +75,9 @@ class LabelsConformance(Conformance):
     def test_what_has_other_tags_than_were_seen_is_not_deleted(self, bench: Bench) -> None:
         comparing(bench)
         bench.put("k", b"data", Put(tags={"a": "1"}))
-        seen, none = (Delete(conditions=Conditions(if_tags=tags)) for tags in ({"a": "1"}, {}))
+        seen, none = (
+            Delete(conditions=Conditions(if_seen={"tags": tags})) for tags in ({"a": "1"}, {})
+        )
         with bench.unchanged(), pytest.raises(PreconditionFailed):
             bench.delete("k", none)
         (result,) = bench.delete_many([("k", none)])

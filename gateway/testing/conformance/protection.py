@@ -277,12 +277,12 @@ class ProtectionConformance(Conformance):
     def test_what_has_other_tags_than_were_seen_is_not_protected(self, bench: Bench) -> None:
         comparing(bench)
         version, protects = protected(bench, HOLD), bench.protects
-        other = Conditions(if_tags={"a": "1"})
+        other = Conditions(if_seen={"tags": {"a": "1"}})
         with bench.unchanged(), pytest.raises(PreconditionFailed):
             protects.set_hold("k", version, False, conditions=other)
         with bench.unchanged(), pytest.raises(PreconditionFailed):
             protects.set_retention("k", version, "governance", day(9), conditions=other)
-        none = Conditions(if_tags={})
+        none = Conditions(if_seen={"tags": {}})
         protects.set_retention("k", version, "governance", day(9), conditions=none)
         protects.set_hold("k", version, False, conditions=none)
         expected = Protection(mode="governance", until=day(9))
