@@ -3,10 +3,24 @@ read it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, NamedTuple
 
 from gateway.access.actions import Action
+from gateway.modes.s3.configuration.access_logging import SETTING as LOGGING
+from gateway.modes.s3.configuration.cors import SETTING as CORS
+from gateway.modes.s3.configuration.encryption import SETTING as ENCRYPTION
+from gateway.modes.s3.configuration.lifecycle import SETTING as LIFECYCLE
+from gateway.modes.s3.configuration.notification import SETTING as NOTIFICATION
+from gateway.modes.s3.configuration.object_lock import SETTING as OBJECT_LOCK
+from gateway.modes.s3.configuration.ownership import SETTING as OWNERSHIP
+from gateway.modes.s3.configuration.policy.document import SETTING as POLICY
+from gateway.modes.s3.configuration.public_access_block import SETTING as PUBLIC_ACCESS_BLOCK
+from gateway.modes.s3.configuration.setting import BucketSetting
+from gateway.modes.s3.configuration.tagging import SETTING as TAGGING
+from gateway.modes.s3.configuration.website import LIMIT
+from gateway.modes.s3.configuration.website import SETTING as WEBSITE
 from gateway.modes.s3.replies import Reply
 from gateway.modes.s3.request import S3Request, Scope
 from gateway.modes.s3.resources import (
@@ -16,7 +30,6 @@ from gateway.modes.s3.resources import (
     annotating,
     buckets,
     copying,
-    cors,
     deleting,
     encryption,
     fixed,
@@ -29,11 +42,10 @@ from gateway.modes.s3.resources import (
     ownership,
     policy,
     posting,
-    public_access_block,
     restoring,
+    settings,
     tagging,
     versioning,
-    website,
 )
 
 Handler = Callable[[S3Request], Reply]
@@ -60,476 +72,267 @@ class Operation(NamedTuple):
 _COPY = "x-amz-copy-source"
 _PART = ("partNumber", "uploadId")
 
+
+def _operation(
+    scope: Scope,
+    name: str,
+    method: str,
+    action: Action | None,
+    handler: Handler,
+    *query: str,
+    header: str = "",
+    accepts: tuple[str, ...] = (),
+    body: bool = False,
+) -> Operation:
+    return Operation(name, method, scope, action, handler, query, header, accepts, body)
+
+
+_bucket, _object = partial(_operation, "bucket"), partial(_operation, "object")
+
+
+def _setting(
+    name: str,
+    query: str,
+    setting: BucketSetting[Any],
+    *,
+    get: Handler | None = None,
+    put: Handler | None = None,
+    delete: Handler | None = None,
+    removed: str | None = "",
+) -> Iterator[Operation]:
+    """Those of a bucket's setting, by the actions of its kind; handlers are named where one does
+    more than all do. `removed` names the one that removes it; None: there is none."""
+    kind = setting.kind
+    get = get or partial(settings.shown, setting=setting)
+    put = put or partial(settings.stored, setting=setting)
+    yield _bucket(f"Get{name}", "GET", kind.read, get, query)
+    yield _bucket(f"Put{name}", "PUT", kind.write, put, query, body=True)
+    if removed is not None:
+        delete = delete or partial(settings.removed, setting=setting)
+        yield _bucket(removed or f"Delete{name}", "DELETE", kind.remove, delete, query)
+
+
 TABLE: tuple[Operation, ...] = (
     Operation("ListBuckets", "GET", "service", None, buckets.list_buckets),
     # buckets
-    Operation("CreateBucket", "PUT", "bucket", None, buckets.create_bucket, body=True),
-    Operation("DeleteBucket", "DELETE", "bucket", "drop", buckets.delete_bucket),
-    Operation("HeadBucket", "HEAD", "bucket", "list", buckets.head_bucket),
-    Operation(
-        "GetBucketLocation",
-        "GET",
-        "bucket",
-        "read-location",
-        buckets.get_bucket_location,
-        ("location",),
-    ),
-    Operation(
+    _bucket("CreateBucket", "PUT", None, buckets.create_bucket, body=True),
+    _bucket("DeleteBucket", "DELETE", "drop", buckets.delete_bucket),
+    _bucket("HeadBucket", "HEAD", "list", buckets.head_bucket),
+    _bucket("GetBucketLocation", "GET", "read-location", buckets.get_bucket_location, "location"),
+    _bucket(
         "GetBucketVersioning",
         "GET",
-        "bucket",
         "read-versioning",
         versioning.get_bucket_versioning,
-        ("versioning",),
+        "versioning",
     ),
-    Operation(
+    _bucket(
         "PutBucketVersioning",
         "PUT",
-        "bucket",
         "write-versioning",
         versioning.put_bucket_versioning,
-        ("versioning",),
+        "versioning",
         body=True,
     ),
-    Operation("GetBucketAcl", "GET", "bucket", "read-grants", acl.get_bucket_acl, ("acl",)),
-    Operation(
-        "PutBucketAcl", "PUT", "bucket", "write-grants", acl.put_bucket_acl, ("acl",), body=True
+    _bucket("GetBucketAcl", "GET", "read-grants", acl.get_bucket_acl, "acl"),
+    _bucket("PutBucketAcl", "PUT", "write-grants", acl.put_bucket_acl, "acl", body=True),
+    *_setting(
+        "BucketTagging",
+        "tagging",
+        TAGGING,
+        put=partial(settings.stored, setting=TAGGING, status=204),
     ),
-    Operation(
-        "GetBucketTagging",
-        "GET",
-        "bucket",
-        "read-service-tags",
-        tagging.get_bucket_tagging,
-        ("tagging",),
+    *_setting("BucketEncryption", "encryption", ENCRYPTION, put=encryption.put_bucket_encryption),
+    *_setting(
+        "BucketLogging",
+        "logging",
+        LOGGING,
+        get=access_logging.get_bucket_logging,
+        put=access_logging.put_bucket_logging,
+        removed=None,
     ),
-    Operation(
-        "PutBucketTagging",
-        "PUT",
-        "bucket",
-        "write-service-tags",
-        tagging.put_bucket_tagging,
-        ("tagging",),
-        body=True,
+    *_setting(
+        "BucketNotificationConfiguration",
+        "notification",
+        NOTIFICATION,
+        get=notification.get_bucket_notification_configuration,
+        put=notification.put_bucket_notification_configuration,
+        removed=None,
     ),
-    Operation(
-        "DeleteBucketTagging",
-        "DELETE",
-        "bucket",
-        "write-service-tags",
-        tagging.delete_bucket_tagging,
-        ("tagging",),
+    *_setting(
+        "BucketPolicy",
+        "policy",
+        POLICY,
+        get=policy.get_bucket_policy,
+        put=policy.put_bucket_policy,
+        delete=policy.delete_bucket_policy,
     ),
-    Operation(
-        "GetBucketEncryption",
-        "GET",
-        "bucket",
-        "read-encryption",
-        encryption.get_bucket_encryption,
-        ("encryption",),
-    ),
-    Operation(
-        "PutBucketEncryption",
-        "PUT",
-        "bucket",
-        "write-encryption",
-        encryption.put_bucket_encryption,
-        ("encryption",),
-        body=True,
-    ),
-    Operation(
-        "DeleteBucketEncryption",
-        "DELETE",
-        "bucket",
-        "write-encryption",
-        encryption.delete_bucket_encryption,
-        ("encryption",),
-    ),
-    Operation(
-        "GetBucketLogging",
-        "GET",
-        "bucket",
-        "read-logging",
-        access_logging.get_bucket_logging,
-        ("logging",),
-    ),
-    Operation(
-        "PutBucketLogging",
-        "PUT",
-        "bucket",
-        "write-logging",
-        access_logging.put_bucket_logging,
-        ("logging",),
-        body=True,
-    ),
-    Operation(
-        "GetBucketNotificationConfiguration",
-        "GET",
-        "bucket",
-        "read-notification",
-        notification.get_bucket_notification_configuration,
-        ("notification",),
-    ),
-    Operation(
-        "PutBucketNotificationConfiguration",
-        "PUT",
-        "bucket",
-        "write-notification",
-        notification.put_bucket_notification_configuration,
-        ("notification",),
-        body=True,
-    ),
-    Operation(
-        "GetBucketPolicy", "GET", "bucket", "read-policy", policy.get_bucket_policy, ("policy",)
-    ),
-    Operation(
-        "PutBucketPolicy",
-        "PUT",
-        "bucket",
-        "write-policy",
-        policy.put_bucket_policy,
-        ("policy",),
-        body=True,
-    ),
-    Operation(
-        "DeleteBucketPolicy",
-        "DELETE",
-        "bucket",
-        "remove-policy",
-        policy.delete_bucket_policy,
-        ("policy",),
-    ),
-    Operation(
+    _bucket(
         "GetBucketPolicyStatus",
         "GET",
-        "bucket",
         "read-policy-status",
         policy.get_bucket_policy_status,
-        ("policyStatus",),
+        "policyStatus",
     ),
-    Operation(
-        "GetPublicAccessBlock",
-        "GET",
-        "bucket",
-        "read-public-access-block",
-        public_access_block.get_public_access_block,
-        ("publicAccessBlock",),
+    *_setting("PublicAccessBlock", "publicAccessBlock", PUBLIC_ACCESS_BLOCK),
+    *_setting(
+        "BucketOwnershipControls",
+        "ownershipControls",
+        OWNERSHIP,
+        put=ownership.put_bucket_ownership_controls,
     ),
-    Operation(
-        "PutPublicAccessBlock",
-        "PUT",
-        "bucket",
-        "write-public-access-block",
-        public_access_block.put_public_access_block,
-        ("publicAccessBlock",),
-        body=True,
-    ),
-    Operation(
-        "DeletePublicAccessBlock",
-        "DELETE",
-        "bucket",
-        "remove-public-access-block",
-        public_access_block.delete_public_access_block,
-        ("publicAccessBlock",),
-    ),
-    Operation(
-        "GetBucketOwnershipControls",
-        "GET",
-        "bucket",
-        "read-ownership",
-        ownership.get_bucket_ownership_controls,
-        ("ownershipControls",),
-    ),
-    Operation(
-        "PutBucketOwnershipControls",
-        "PUT",
-        "bucket",
-        "write-ownership",
-        ownership.put_bucket_ownership_controls,
-        ("ownershipControls",),
-        body=True,
-    ),
-    Operation(
-        "DeleteBucketOwnershipControls",
-        "DELETE",
-        "bucket",
-        "remove-ownership",
-        ownership.delete_bucket_ownership_controls,
-        ("ownershipControls",),
-    ),
-    Operation(
+    _bucket(
         "GetBucketRequestPayment",
         "GET",
-        "bucket",
         "read-request-payment",
         fixed.get_bucket_request_payment,
-        ("requestPayment",),
+        "requestPayment",
     ),
-    Operation(
+    _bucket(
         "PutBucketRequestPayment",
         "PUT",
-        "bucket",
         "write-request-payment",
         fixed.put_bucket_request_payment,
-        ("requestPayment",),
+        "requestPayment",
         body=True,
     ),
-    Operation(
+    _bucket(
         "GetBucketAccelerateConfiguration",
         "GET",
-        "bucket",
         "read-accelerate",
         fixed.get_bucket_accelerate_configuration,
-        ("accelerate",),
+        "accelerate",
     ),
-    Operation(
+    _bucket(
         "PutBucketAccelerateConfiguration",
         "PUT",
-        "bucket",
         "write-accelerate",
         fixed.put_bucket_accelerate_configuration,
-        ("accelerate",),
+        "accelerate",
         body=True,
     ),
-    Operation("GetBucketAbac", "GET", "bucket", "admin", fixed.get_bucket_abac, ("abac",)),
-    Operation(
-        "PutBucketAbac", "PUT", "bucket", "admin", fixed.put_bucket_abac, ("abac",), body=True
-    ),
+    _bucket("GetBucketAbac", "GET", "admin", fixed.get_bucket_abac, "abac"),
+    _bucket("PutBucketAbac", "PUT", "admin", fixed.put_bucket_abac, "abac", body=True),
     *(
         Operation(one.name, one.method, "bucket", one.action, one.handler, one.query)
         for one in absent.TABLE
     ),
-    Operation("GetBucketCors", "GET", "bucket", "read-cors", cors.get_bucket_cors, ("cors",)),
-    Operation(
-        "PutBucketCors", "PUT", "bucket", "write-cors", cors.put_bucket_cors, ("cors",), body=True
+    *_setting("BucketCors", "cors", CORS),
+    *_setting(
+        "BucketLifecycleConfiguration",
+        "lifecycle",
+        LIFECYCLE,
+        get=lifecycle.get_bucket_lifecycle_configuration,
+        put=lifecycle.put_bucket_lifecycle_configuration,
+        removed="DeleteBucketLifecycle",
     ),
-    Operation(
-        "DeleteBucketCors", "DELETE", "bucket", "write-cors", cors.delete_bucket_cors, ("cors",)
+    *_setting(
+        "ObjectLockConfiguration",
+        "object-lock",
+        OBJECT_LOCK,
+        get=locking.get_object_lock_configuration,
+        put=locking.put_object_lock_configuration,
+        removed=None,
     ),
-    Operation(
-        "GetBucketLifecycleConfiguration",
-        "GET",
-        "bucket",
-        "read-lifecycle",
-        lifecycle.get_bucket_lifecycle_configuration,
-        ("lifecycle",),
+    *_setting(
+        "BucketWebsite",
+        "website",
+        WEBSITE,
+        put=partial(settings.stored, setting=WEBSITE, limit=LIMIT),
     ),
-    Operation(
-        "PutBucketLifecycleConfiguration",
-        "PUT",
-        "bucket",
-        "write-lifecycle",
-        lifecycle.put_bucket_lifecycle_configuration,
-        ("lifecycle",),
-        body=True,
+    _bucket("ListObjects", "GET", "list", listing.list_objects),
+    _bucket("ListObjectsV2", "GET", "list", listing.list_objects_v2, "list-type=2"),
+    _bucket("ListObjectVersions", "GET", "list-versions", listing.list_object_versions, "versions"),
+    _bucket(
+        "ListMultipartUploads", "GET", "list-uploads", listing.list_multipart_uploads, "uploads"
     ),
-    Operation(
-        "DeleteBucketLifecycle",
-        "DELETE",
-        "bucket",
-        "write-lifecycle",
-        lifecycle.delete_bucket_lifecycle,
-        ("lifecycle",),
-    ),
-    Operation(
-        "GetObjectLockConfiguration",
-        "GET",
-        "bucket",
-        "read-object-lock",
-        locking.get_object_lock_configuration,
-        ("object-lock",),
-    ),
-    Operation(
-        "PutObjectLockConfiguration",
-        "PUT",
-        "bucket",
-        "write-object-lock",
-        locking.put_object_lock_configuration,
-        ("object-lock",),
-        body=True,
-    ),
-    Operation(
-        "GetBucketWebsite",
-        "GET",
-        "bucket",
-        "read-website",
-        website.get_bucket_website,
-        ("website",),
-    ),
-    Operation(
-        "PutBucketWebsite",
-        "PUT",
-        "bucket",
-        "write-website",
-        website.put_bucket_website,
-        ("website",),
-        body=True,
-    ),
-    Operation(
-        "DeleteBucketWebsite",
-        "DELETE",
-        "bucket",
-        "remove-website",
-        website.delete_bucket_website,
-        ("website",),
-    ),
-    Operation("ListObjects", "GET", "bucket", "list", listing.list_objects),
-    Operation("ListObjectsV2", "GET", "bucket", "list", listing.list_objects_v2, ("list-type=2",)),
-    Operation(
-        "ListObjectVersions",
-        "GET",
-        "bucket",
-        "list-versions",
-        listing.list_object_versions,
-        ("versions",),
-    ),
-    Operation(
-        "ListMultipartUploads",
-        "GET",
-        "bucket",
-        "list-uploads",
-        listing.list_multipart_uploads,
-        ("uploads",),
-    ),
-    Operation(
-        "DeleteObjects", "POST", "bucket", "delete", deleting.delete_objects, ("delete",), body=True
-    ),
+    _bucket("DeleteObjects", "POST", "delete", deleting.delete_objects, "delete", body=True),
     # objects
-    Operation("PutObject", "PUT", "object", "write", objects.put_object, body=True),
-    Operation("CopyObject", "PUT", "object", "write", copying.copy_object, header=_COPY),
-    Operation("GetObject", "GET", "object", "read", objects.get_object, accepts=("partNumber",)),
-    Operation("HeadObject", "HEAD", "object", "read", objects.head_object, accepts=("partNumber",)),
-    Operation("DeleteObject", "DELETE", "object", "delete", deleting.delete_object),
-    Operation(
-        "GetObjectAttributes",
-        "GET",
-        "object",
-        "read-attributes",
-        objects.get_object_attributes,
-        ("attributes",),
+    _object("PutObject", "PUT", "write", objects.put_object, body=True),
+    _object("CopyObject", "PUT", "write", copying.copy_object, header=_COPY),
+    _object("GetObject", "GET", "read", objects.get_object, accepts=("partNumber",)),
+    _object("HeadObject", "HEAD", "read", objects.head_object, accepts=("partNumber",)),
+    _object("DeleteObject", "DELETE", "delete", deleting.delete_object),
+    _object(
+        "GetObjectAttributes", "GET", "read-attributes", objects.get_object_attributes, "attributes"
     ),
-    Operation("GetObjectAcl", "GET", "object", "read-acl", acl.get_object_acl, ("acl",)),
-    Operation(
-        "PutObjectAcl", "PUT", "object", "write-acl", acl.put_object_acl, ("acl",), body=True
+    _object("GetObjectAcl", "GET", "read-acl", acl.get_object_acl, "acl"),
+    _object("PutObjectAcl", "PUT", "write-acl", acl.put_object_acl, "acl", body=True),
+    _object("GetObjectTagging", "GET", "read-tags", tagging.get_object_tagging, "tagging"),
+    _object(
+        "PutObjectTagging", "PUT", "write-tags", tagging.put_object_tagging, "tagging", body=True
     ),
-    Operation(
-        "GetObjectTagging", "GET", "object", "read-tags", tagging.get_object_tagging, ("tagging",)
+    _object(
+        "DeleteObjectTagging", "DELETE", "delete-tags", tagging.delete_object_tagging, "tagging"
     ),
-    Operation(
-        "PutObjectTagging",
-        "PUT",
-        "object",
-        "write-tags",
-        tagging.put_object_tagging,
-        ("tagging",),
-        body=True,
-    ),
-    Operation(
-        "DeleteObjectTagging",
-        "DELETE",
-        "object",
-        "delete-tags",
-        tagging.delete_object_tagging,
-        ("tagging",),
-    ),
-    Operation(
+    _object(
         "GetObjectAnnotation",
         "GET",
-        "object",
         "read-annotation",
         annotating.get_object_annotation,
-        ("annotation", "annotationName"),
+        "annotation",
+        "annotationName",
     ),
-    Operation(
+    _object(
         "ListObjectAnnotations",
         "GET",
-        "object",
         "list-annotations",
         annotating.list_object_annotations,
-        ("annotation",),
+        "annotation",
     ),
-    Operation(
+    _object(
         "PutObjectAnnotation",
         "PUT",
-        "object",
         "write-annotation",
         annotating.put_object_annotation,
-        ("annotation", "annotationName"),
+        "annotation",
+        "annotationName",
         body=True,
     ),
-    Operation(
+    _object(
         "DeleteObjectAnnotation",
         "DELETE",
-        "object",
         "delete-annotation",
         annotating.delete_object_annotation,
-        ("annotation", "annotationName"),
+        "annotation",
+        "annotationName",
     ),
-    Operation(
-        "RestoreObject", "POST", "object", "read", restoring.restore_object, ("restore",), body=True
+    _object("RestoreObject", "POST", "read", restoring.restore_object, "restore", body=True),
+    _object(
+        "GetObjectRetention", "GET", "read-retention", locking.get_object_retention, "retention"
     ),
-    Operation(
-        "GetObjectRetention",
-        "GET",
-        "object",
-        "read-retention",
-        locking.get_object_retention,
-        ("retention",),
-    ),
-    Operation(
+    _object(
         "PutObjectRetention",
         "PUT",
-        "object",
         "write-retention",
         locking.put_object_retention,
-        ("retention",),
+        "retention",
         body=True,
     ),
-    Operation(
-        "GetObjectLegalHold",
-        "GET",
-        "object",
-        "read-hold",
-        locking.get_object_legal_hold,
-        ("legal-hold",),
-    ),
-    Operation(
+    _object("GetObjectLegalHold", "GET", "read-hold", locking.get_object_legal_hold, "legal-hold"),
+    _object(
         "PutObjectLegalHold",
         "PUT",
-        "object",
         "write-hold",
         locking.put_object_legal_hold,
-        ("legal-hold",),
+        "legal-hold",
         body=True,
     ),
     # uploads in parts
-    Operation(
-        "CreateMultipartUpload",
-        "POST",
-        "object",
-        "write",
-        multipart.create_multipart_upload,
-        ("uploads",),
-    ),
-    Operation("UploadPart", "PUT", "object", "write", multipart.upload_part, _PART, body=True),
-    Operation("UploadPartCopy", "PUT", "object", "write", copying.upload_part_copy, _PART, _COPY),
-    Operation("ListParts", "GET", "object", "list-parts", multipart.list_parts, ("uploadId",)),
-    Operation(
+    _object("CreateMultipartUpload", "POST", "write", multipart.create_multipart_upload, "uploads"),
+    _object("UploadPart", "PUT", "write", multipart.upload_part, *_PART, body=True),
+    _object("UploadPartCopy", "PUT", "write", copying.upload_part_copy, *_PART, header=_COPY),
+    _object("ListParts", "GET", "list-parts", multipart.list_parts, "uploadId"),
+    _object(
         "CompleteMultipartUpload",
         "POST",
-        "object",
         "write",
         multipart.complete_multipart_upload,
-        ("uploadId",),
+        "uploadId",
         body=True,
     ),
-    Operation(
-        "AbortMultipartUpload",
-        "DELETE",
-        "object",
-        "abort",
-        multipart.abort_multipart_upload,
-        ("uploadId",),
+    _object(
+        "AbortMultipartUpload", "DELETE", "abort", multipart.abort_multipart_upload, "uploadId"
     ),
 )
 

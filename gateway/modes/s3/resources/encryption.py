@@ -25,10 +25,6 @@ def with_bucket_key(request: S3Request, options: Put) -> Put:
     return replace(options, encryption=replace(given, bucket_key=asked))
 
 
-def get_bucket_encryption(request: S3Request) -> Reply:
-    return settings.shown(request, SETTING)
-
-
 def put_bucket_encryption(request: S3Request) -> Reply:
     wanted = settings.asked(request, SETTING)
     given = wanted.value.applied(None)
@@ -36,7 +32,3 @@ def put_bucket_encryption(request: S3Request) -> Reply:
         request.access.service.need(Writable).check_put(Put(encryption=given))
     settings.keep(request, SETTING, wanted)
     return Reply(200)
-
-
-def delete_bucket_encryption(request: S3Request) -> Reply:
-    return settings.removed(request, SETTING)

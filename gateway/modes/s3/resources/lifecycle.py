@@ -32,7 +32,3 @@ def _refuse_smallest(text: str) -> None:
     """There are no transitions, so only what AWS has by default is as asked for."""
     if text not in ("", _DEFAULT):
         raise S3Problem("NotImplemented", "Transitions are not implemented.")
-
-
-def delete_bucket_lifecycle(request: S3Request) -> Reply:
-    return settings.removed(request, SETTING)

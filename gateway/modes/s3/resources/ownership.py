@@ -10,10 +10,6 @@ from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.resources import settings
 
 
-def get_bucket_ownership_controls(request: S3Request) -> Reply:
-    return settings.shown(request, SETTING)
-
-
 def put_bucket_ownership_controls(request: S3Request) -> Reply:
     wanted = settings.asked(request, SETTING)
     service = request.access.service
@@ -21,7 +17,3 @@ def put_bucket_ownership_controls(request: S3Request) -> Reply:
         ownership.check_list(grants.bucket_list(service.grants, service.owner), service.owner)
     settings.keep(request, SETTING, wanted)
     return Reply(200)
-
-
-def delete_bucket_ownership_controls(request: S3Request) -> Reply:
-    return settings.removed(request, SETTING)

@@ -1,4 +1,4 @@
-"""Handlers of a bucket's settings: what Get, Put and Delete of all of them do alike."""
+"""Handlers of a bucket's settings: what Get, Put and Delete do where none does more than others."""
 
 from __future__ import annotations
 

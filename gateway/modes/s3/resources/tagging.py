@@ -1,12 +1,10 @@
-"""The tags of objects, and of buckets."""
+"""The tags of objects. Those of buckets are a setting, as others are (`operations`)."""
 
 from __future__ import annotations
 
 from gateway.modes.s3 import bodies, documents, parsing, tags
-from gateway.modes.s3.configuration import tagging as of_bucket
 from gateway.modes.s3.replies import Reply, version, xml
 from gateway.modes.s3.request import S3Request
-from gateway.modes.s3.resources import settings
 from gateway.storage import NOTHING
 
 
@@ -26,15 +24,3 @@ def put_object_tagging(request: S3Request) -> Reply:
 def delete_object_tagging(request: S3Request) -> Reply:
     info = request.access.set_tags(request.key, request.version, NOTHING)
     return Reply(204, version(info))
-
-
-def get_bucket_tagging(request: S3Request) -> Reply:
-    return settings.shown(request, of_bucket.SETTING)
-
-
-def put_bucket_tagging(request: S3Request) -> Reply:
-    return settings.stored(request, of_bucket.SETTING, 204)
-
-
-def delete_bucket_tagging(request: S3Request) -> Reply:
-    return settings.removed(request, of_bucket.SETTING)
