@@ -308,6 +308,20 @@ def test_they_are_encrypted_as_their_object(s3: Served, bucket: str) -> None:
     assert read(s3, "a", Bucket=bucket, Key="to") == b"x" * 100_000
 
 
+def test_under_a_key_of_the_key_service_they_are_too(s3: Served, bucket: str) -> None:
+    s3.gateway.catalog.add_encryption_key("annotated")
+    client, where = s3.client(), {"Bucket": bucket, "Key": "k"}
+    by = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "annotated"}
+    client.put_object(**where, Body=b"data", **by)
+    given = {"AnnotationName": "a", "AnnotationPayload": b"x" * 100_000}
+    made = client.put_object_annotation(**where, **given)
+    assert made["ServerSideEncryption"] == "aws:kms"
+    assert hashlib.md5(b"x" * 100_000, usedforsecurity=False).hexdigest() not in made["ETag"]
+    client.copy_object(Bucket=bucket, Key="to", CopySource=where)
+    for key in ("k", "to"):
+        assert read(s3, "a", Bucket=bucket, Key=key) == b"x" * 100_000
+
+
 def test_under_a_customers_key_there_are_none(s3: Served, here: dict[str, str]) -> None:
     client, secret = s3.client(), os.urandom(32)
     headers = {
