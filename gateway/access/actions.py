@@ -163,8 +163,6 @@ READING: Actions = frozenset(
         "read-version-tags",
         "read-retention",
         "read-hold",
-        "read-annotation",
-        "list-annotations",
     )
 )
 READING_ACL: Actions = frozenset(("read-acl", "read-version-acl"))
@@ -178,8 +176,6 @@ WRITING: Actions = frozenset(
         "write-new-acl",
         "write-retention",
         "write-hold",
-        "write-annotation",
-        "delete-annotation",
         "delete",
         "list-parts",
         "abort",
@@ -189,3 +185,8 @@ WRITING: Actions = frozenset(
 """All but what cannot be undone (`delete-version`, `bypass-governance`) and who may what."""
 
 WRITING_ACL: Actions = frozenset(("write-acl", "write-version-acl"))
+
+# What keys give, and grants do not: who may read an object is not told what others note of it.
+
+READING_ANNOTATIONS: Actions = frozenset(("read-annotation", "list-annotations"))
+WRITING_ANNOTATIONS: Actions = frozenset(("write-annotation", "delete-annotation"))

@@ -14,7 +14,9 @@ from gateway.access.actions import (
     LISTING,
     READING,
     READING_ACL,
+    READING_ANNOTATIONS,
     WRITING,
+    WRITING_ANNOTATIONS,
     Actions,
 )
 from gateway.access.evaluation import Compiled
@@ -23,8 +25,9 @@ from gateway.access.identity import ANONYMOUS, Identity, acting_for
 from gateway.access.rules import ANYBODY, AUTHENTICATED, EVERYONE, Limits, Rule
 from gateway.storage import ObjectInfo, Put, Upload
 
-_READ: Actions = LISTING | READING | READING_ACL | {"read-grants", "read-changes", "read-requests"}
-_WRITE: Actions = _READ | WRITING | {"delete-version"}
+_TOLD: Actions = frozenset(("read-grants", "read-changes", "read-requests"))
+_READ: Actions = LISTING | READING | READING_ACL | READING_ANNOTATIONS | _TOLD
+_WRITE: Actions = _READ | WRITING | WRITING_ANNOTATIONS | {"delete-version"}
 _OF_LEVEL: Mapping[str, Actions] = {
     "read": _READ,
     "write": _WRITE,

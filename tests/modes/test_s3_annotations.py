@@ -293,6 +293,24 @@ def test_who_may_not_is_told_nothing(s3: Served, here: dict[str, str]) -> None:
     assert read(s3, "a", **here) == b"of a"
 
 
+def test_a_list_gives_nothing_of_them(s3: Served, here: dict[str, str]) -> None:
+    client = s3.client()
+    annotate(s3, here, "a")
+    client.put_object_acl(**here, ACL="public-read")
+    client.put_bucket_acl(Bucket=here["Bucket"], ACL="public-read-write")
+    for stranger in map(s3.client, ("", "other-key")):
+        assert stranger.get_object(**here)["Body"].read() == b"data"
+        given = {**here, "AnnotationName": "a"}
+        assert refused(stranger.list_object_annotations, **here) == (403, "AccessDenied")
+        assert refused(stranger.get_object_annotation, **given) == (403, "AccessDenied")
+        put = {**given, "AnnotationPayload": b"x"}
+        assert refused(stranger.put_object_annotation, **put) == (403, "AccessDenied")
+    reader = s3.client("reader-key")
+    found = reader.get_object_annotation(**here, AnnotationName="a")
+    assert found["AnnotationPayload"].read() == b"of a"
+    assert refused(reader.delete_object_annotation, **here, AnnotationName="a")[0] == 403
+
+
 # encryption and protection
 
 
