@@ -84,7 +84,7 @@ class Many(Odd, Buckets):
     def bucket(self, name: str) -> Store:
         return Odd()
 
-    def create(self, name: str) -> BucketInfo:
+    def create(self, name: str, *, protects: bool = False) -> BucketInfo:
         raise NotImplementedError
 
     def drop(self, name: str) -> None:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 
@@ -487,10 +487,10 @@ class Between(Chain):
     def buckets(self) -> Buckets:
         own = super().buckets
 
-        def between(act: Callable[[str], object]) -> Callable[[str], None]:
-            def run(sid: str) -> None:
+        def between(act: Callable[..., object]) -> Callable[..., None]:
+            def run(sid: str, **how: Any) -> None:
                 self.before()
-                act(sid)
+                act(sid, **how)
                 self.after()
 
             return run

@@ -20,7 +20,7 @@ class BucketsView(View, Buckets):
             ).fetchall()
         return [BucketInfo(*row) for row in rows]
 
-    def create(self, name: str) -> BucketInfo:
+    def create(self, name: str, *, protects: bool = False) -> BucketInfo:
         def operation(txn: Transaction) -> BucketInfo:
             created = self.space.clock()
             if find_service(txn.one, name) is not None:

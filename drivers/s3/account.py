@@ -13,7 +13,7 @@ from drivers.s3.properties import parse_iso
 from drivers.s3.refusals import About
 from drivers.s3.steps import Steps
 from drivers.s3.uploads import Known
-from gateway.storage import AlreadyExists, BucketInfo, Buckets
+from gateway.storage import NOTHING, AlreadyExists, BucketInfo, Buckets
 
 _PAGE = 1000
 
@@ -60,14 +60,15 @@ class S3Account(Buckets):
         self._listed = frozenset(found)
         return sorted(found.values())
 
-    def create(self, name: str) -> BucketInfo:
+    def create(self, name: str, *, protects: bool = False) -> BucketInfo:
         """S3 says of one's own bucket, in some regions, that it was made; so look first."""
         client = self._store.client
         if any(one.name == name for one in self.buckets()):
             raise AlreadyExists
         region = client.endpoint.region
         body = b"" if region == "us-east-1" else documents.location(region)
-        bucket_of(client, name).ask("PUT", None, body=body, safe=False)
+        headers = {"x-amz-bucket-object-lock-enabled": "true"} if protects else NOTHING
+        bucket_of(client, name).ask("PUT", None, headers=headers, body=body, safe=False)
         return next(one for one in self.buckets() if one.name == name)
 
     def drop(self, name: str) -> None:

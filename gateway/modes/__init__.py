@@ -106,9 +106,11 @@ class Gateway(Protocol):
         sid: str,
         grants: Sequence[Grant] = (),
         settings: Sequence[Wanted] = (),
+        protects: bool = False,
     ) -> Access:
         """Make a service, as `[buckets]` says, owned by the identity's account. Its grants and
-        its settings (each with its kind) are there from the first moment on.
+        its settings (each with its kind) are there from the first moment on. `protects`: see
+        `Buckets.create`.
 
         Raises `Forbidden` (anonymous, or the key's access is neither `own` nor `admin`),
         `AlreadyExists` (whoever owns it), `BadKey` when `sid` is no service id.

@@ -49,6 +49,7 @@ class Administration(Lookup):
         sid: str,
         grants: Sequence[Grant] = (),
         settings: Sequence[Wanted] = (),
+        protects: bool = False,
     ) -> Access:
         access = identity.access
         if not (identity.account and isinstance(access, str) and access in _CREATORS):
@@ -57,7 +58,8 @@ class Administration(Lookup):
             raise BadKey(f"{SID_RULE}.", key=sid)
         if sid in self.chain.services or self.accounts.has(sid):
             raise AlreadyExists
-        self._made.make(sid, identity.account, grants, [new(*one) for one in settings])
+        given = [new(*one) for one in settings]
+        self._made.make(sid, identity.account, grants, given, protects)
         return self.access(identity, sid)
 
     def drop(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> None:

@@ -34,10 +34,11 @@ class MadeBuckets:
         owner: str,
         grants: Sequence[Grant] = (),
         settings: Sequence[NewSetting] = (),
+        protects: bool = False,
     ) -> None:
         """Raises `AlreadyExists`; `Conflict` when it was dropped meanwhile."""
         self._claim(owner, sid, grants, settings)
-        self._chain.buckets.create(sid)
+        self._chain.buckets.create(sid, protects=protects)
         row = self._catalog.read_service(sid)
         if row is None or row.owner != owner:
             self._take_back(sid)

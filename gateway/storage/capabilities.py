@@ -407,8 +407,9 @@ class Buckets(ABC):
         """All of them, by name."""
 
     @abstractmethod
-    def create(self, name: str) -> BucketInfo:
-        """Raises `AlreadyExists`."""
+    def create(self, name: str, *, protects: bool = False) -> BucketInfo:
+        """Raises `AlreadyExists`. `protects`: what is in it is to be protected; a store that says
+        so once and for all does now, and where it does not, there is no `Protects` in it."""
 
     @abstractmethod
     def drop(self, name: str) -> None:

@@ -3,7 +3,7 @@ of one by requests."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -108,10 +108,15 @@ class Stores:
         return Case(self.mode, self.clock, sid, f"{sid}-{row}", behind)
 
 
+def account(url: str) -> dict[str, Any]:
+    """Of an upstream, in a configuration."""
+    keys = {"access_key": _KEY, "secret_key": _SECRET, "region": "us-east-1"}
+    return {"driver": "s3", "endpoint_url": url, **keys}
+
+
 @contextmanager
 def stores(url: str, folder: Path, webhooks: Mapping[str, Mapping[str, Any]]) -> Iterator[Stores]:
     """`url`: of the S3 upstream, in which two buckets are made."""
-    keys = {"access_key": _KEY, "secret_key": _SECRET, "region": "us-east-1"}
     client = boto3.client(
         "s3",
         endpoint_url=url,
@@ -128,7 +133,7 @@ def stores(url: str, folder: Path, webhooks: Mapping[str, Mapping[str, Any]]) ->
         client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         kinds: dict[str, dict[str, Any]] = {
             "memory": {"driver": "memory"},
-            "s3": {"driver": "s3", "endpoint_url": url, "bucket": bucket, **keys},
+            "s3": {**account(url), "bucket": bucket},
         }
         for kind, metadata in (("sidecar", "sidecar"), ("plain", "refuse")):
             at = folder / f"{kind}{end}"
@@ -138,18 +143,22 @@ def stores(url: str, folder: Path, webhooks: Mapping[str, Mapping[str, Any]]) ->
             services[f"on-{kind}{end}"] = one
             cache = {"driver": "cache", "source": f"on-{kind}{end}", "space": "memory"}
             services[f"cached-{kind}{end}"] = cache
-    tables = {
+    clock = Clock()
+    services = {sid: {**one, "account": "main"} for sid, one in services.items()}
+    with opened({"services": services, "webhooks": webhooks}, clock) as gateway:
+        yield Stores(gateway, clock, Mode(gateway), upstream)
+
+
+@contextmanager
+def opened(tables: Mapping[str, Any], clock: Callable[[], int] = now) -> Iterator[Runtime]:
+    common = {
         "server": {"memory": True, "region": "us-east-1"},
         "accounts": [{"id": "main", "name": "Main account"}],
         "keys": [{"id": _KEY, "account": "main", "access": "own", "secret": _SECRET}],
-        "services": {sid: {**one, "account": "main"} for sid, one in services.items()},
-        "webhooks": webhooks,
     }
-    clock = Clock()
-    gateway = open_runtime(
-        load(tables=tables, environ={}), server="waitress", environ={}, clock=clock
-    )
+    configured = load(tables={**common, **tables}, environ={})
+    gateway = open_runtime(configured, server="waitress", environ={}, clock=clock)
     try:
-        yield Stores(gateway, clock, Mode(gateway), upstream)
+        yield gateway
     finally:
         gateway.close()

@@ -11,13 +11,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from gateway.modes.s3.configuration.access_logging import AccessLogging
 from gateway.modes.s3.delivery.access_logs import LogDelivery, Route
 from gateway.modes.s3.lifecycle.carrying_out import LifecycleJob
 from gateway.storage.checksums import compute
+from tests.modes.model_requests import Mode
 from tests.modes.s3_gateway import serving
-from tests.modes.store_kinds import BODY, KINDS, Case, RefusedWith, Stores, Upstream, stores
+from tests.modes.store_kinds import (
+    BODY,
+    KINDS,
+    Case,
+    RefusedWith,
+    Stores,
+    Upstream,
+    account,
+    opened,
+    stores,
+)
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "s3.md"
 HEADING = "## On which store\n"
@@ -398,3 +410,19 @@ def test_what_the_table_says_is_so(on_gateway: Stores, kind: str, before: str) -
     for number, (name, probe) in enumerate(ROWS.items()):
         found[name] = outcome(on_gateway.case(f"{before}-{kind}", number), probe)
     assert found == said
+
+
+def test_a_bucket_that_is_made_with_a_lock_has_it_upstream(on_gateway: Stores) -> None:
+    """Where `[buckets]` is an account upstream."""
+    client, bucket = on_gateway.upstream.client, "made-with-a-lock"
+    with opened({"buckets": account(client.meta.endpoint_url)}) as gateway:
+        mode = Mode(gateway)
+        mode.call("CreateBucket", {"Bucket": bucket, "ObjectLockEnabledForBucket": True})
+        assert mode.call("GetObjectLockConfiguration", {"Bucket": bucket}).status == 200
+        mode.call("CreateBucket", {"Bucket": "made-without"})
+        lock = {"ObjectLockConfiguration": {"ObjectLockEnabled": "Enabled"}}
+        refused = mode.call("PutObjectLockConfiguration", {"Bucket": "made-without", **lock})
+        assert (refused.code, "'made-without'" in refused.body) == ("NotImplemented", True)
+    assert client.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
+    with pytest.raises(ClientError):
+        client.get_object_lock_configuration(Bucket="made-without")

@@ -77,9 +77,10 @@ class Stage(Runtime):
         sid: str,
         grants: Sequence[Grant] = (),
         settings: Sequence[Wanted] = (),
+        protects: bool = False,
     ) -> Access:
         self.__faults.strike()
-        return super().create(identity, sid, grants, settings)
+        return super().create(identity, sid, grants, settings, protects)
 
     def drop(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> None:
         self.__faults.strike()

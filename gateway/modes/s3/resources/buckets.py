@@ -120,7 +120,7 @@ def create_bucket(request: S3Request) -> Reply:
     locks = parameters.header_flag(request, "x-amz-bucket-object-lock-enabled")
     settings = _settings(asked, owning)
     try:
-        made = request.gateway.create(request.identity, request.bucket, wanted, settings)
+        made = request.gateway.create(request.identity, request.bucket, wanted, settings, locks)
         if locks:
             _lock(request, made)
     except AlreadyExists:
