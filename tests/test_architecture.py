@@ -312,11 +312,11 @@ WHO_ASKS: dict[str, tuple[str, ...]] = {
     ),
     "SERVER_PORT": ("gateway.web.doors", "gateway.servers"),
     "SERVER_NAME": ("gateway.servers",),
-    "HTTP_FORWARDED": ("gateway.web.forwarded", "gateway.modes.s3.suspects"),
+    "HTTP_FORWARDED": ("gateway.web.forwarded", "gateway.modes.s3.signatures.suspects"),
     "HTTP_X_FORWARDED_FOR": ("gateway.web.forwarded",),
-    "HTTP_X_FORWARDED_HOST": ("gateway.web.forwarded", "gateway.modes.s3.suspects"),
+    "HTTP_X_FORWARDED_HOST": ("gateway.web.forwarded", "gateway.modes.s3.signatures.suspects"),
     "HTTP_X_FORWARDED_PROTO": ("gateway.web.forwarded",),
-    "HTTP_X_FORWARDED_PORT": ("gateway.modes.s3.suspects",),
+    "HTTP_X_FORWARDED_PORT": ("gateway.modes.s3.signatures.suspects",),
     "HTTP_X_REAL_IP": (),
 }
 """Servers say what they see, `forwarded` decides once, before a door is chosen, and what comes

@@ -20,7 +20,7 @@ Nothing is normalised by either: dot segments and `//` further on stay, and a
 waitress does: a path's beginning is restored (`restore`), headers are
 joined by `,`, and `X_Name` has a variable of its own (`variable`), as in the test
 server. On granian nothing tells the two names apart but what the client signed
-(`modes/s3/auth`); where nothing is signed, `_` is a `-` there.
+(`modes/s3/signatures/auth`); where nothing is signed, `_` is a `-` there.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ from defusedxml import ElementTree
 
 from gateway.common import sigv4
 from gateway.common.xml import escape
-from gateway.modes.s3.auth import signed_headers
 from gateway.modes.s3.operations import TABLE, Operation
+from gateway.modes.s3.signatures.auth import signed_headers
 from gateway.modes.standard.functions import TABLE as FUNCTIONS
 from gateway.modes.standard.functions import Function
 from gateway.services.runtime import open_runtime

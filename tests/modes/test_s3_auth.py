@@ -28,9 +28,9 @@ from hypothesis import strategies as st
 
 from gateway.access.identity import ANONYMOUS, Credential, Identity
 from gateway.common import sigv4
-from gateway.modes.s3.auth import Authenticated, SignedRequest, authenticate
-from gateway.modes.s3.claims import epoch
 from gateway.modes.s3.problems import TABLE, S3Problem
+from gateway.modes.s3.signatures.auth import Authenticated, SignedRequest, authenticate
+from gateway.modes.s3.signatures.claims import epoch
 from gateway.storage import Secret
 from gateway.web import request_head
 from tests.modes.s3_gateway import Served
@@ -877,7 +877,7 @@ def test_every_problem_has_a_status_and_a_text() -> None:
 APP = """
 import time
 from gateway.web import request_head
-from gateway.modes.s3.auth import SignedRequest, authenticate
+from gateway.modes.s3.signatures.auth import SignedRequest, authenticate
 from gateway.modes.s3.problems import S3Problem
 from tests.modes.test_s3_auth import OneKey
 

@@ -13,8 +13,8 @@ import pytest
 
 from gateway.modes import Options
 from gateway.modes.s3 import bodies
-from gateway.modes.s3.auth import UNSIGNED_CHUNKS_TRAILER, Authenticated
 from gateway.modes.s3.request import S3Request
+from gateway.modes.s3.signatures.auth import UNSIGNED_CHUNKS_TRAILER, Authenticated
 from tests.modes.s3_gateway import Answer, Served, small_gateway
 
 

@@ -21,18 +21,18 @@ from gateway.modes.s3 import (
     bodies,
     constraints,
     cross_origin,
-    diagnosis,
     errors,
     hoisted,
     known_headers,
     sums,
 )
-from gateway.modes.s3.auth import Authenticated, SignedRequest, authenticate, check_head
 from gateway.modes.s3.delivery.access_logs import Logged
 from gateway.modes.s3.operations import FORM, NOT_HERE, SIGNED_ONLY, TABLE, Handler, Operation
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply
 from gateway.modes.s3.request import S3Request, Scope, signed_hosts
+from gateway.modes.s3.signatures import diagnosis
+from gateway.modes.s3.signatures.auth import Authenticated, SignedRequest, authenticate, check_head
 from gateway.storage import Busy, Corrupt, NoSuchStore, Readable, StorageError
 from gateway.web.replies import send
 from gateway.web.request_head import known_variable

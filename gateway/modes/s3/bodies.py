@@ -25,10 +25,10 @@ from typing import Any
 
 from gateway.common.sigv4 import UNSIGNED, ChunkSigner
 from gateway.modes.s3 import sums
-from gateway.modes.s3.auth import SIGNED_CHUNKS, UNSIGNED_CHUNKS_TRAILER
 from gateway.modes.s3.chunked import ChunkedReader, trailer_names
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
+from gateway.modes.s3.signatures.auth import SIGNED_CHUNKS, UNSIGNED_CHUNKS_TRAILER
 from gateway.modes.s3.wire import whole_number
 from gateway.storage import NOTHING, BytesBody, Intake, Readable
 from gateway.storage.checksums import encode

@@ -19,8 +19,8 @@ from gateway.access.identity import ANONYMOUS, Identity
 from gateway.access.settings import SettingKind
 from gateway.modes import KEY_LIMIT, Gateway, Options
 from gateway.modes.s3 import tags
-from gateway.modes.s3.auth import Authenticated
 from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.signatures.auth import Authenticated
 from gateway.storage import NOTHING, Forbidden
 from gateway.web import request_head
 from gateway.web.request_facts import RequestFacts

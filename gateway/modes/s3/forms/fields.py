@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode
 
 from gateway.modes.s3 import parsing
-from gateway.modes.s3.auth import BY_NETWORK
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
+from gateway.modes.s3.signatures.auth import BY_NETWORK
 from gateway.modes.s3.sums import unknown_checksum
 from gateway.storage import IncompleteBody, InvalidRequest, Readable
 from gateway.storage.checksums import CHECKSUMS

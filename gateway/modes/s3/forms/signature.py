@@ -15,11 +15,11 @@ from hmac import compare_digest, digest
 
 from gateway.access.identity import Credential, Keys
 from gateway.common import sigv4
-from gateway.modes.s3 import claims
-from gateway.modes.s3.auth import Authenticated, no_tokens
 from gateway.modes.s3.forms import post_policy
 from gateway.modes.s3.forms.fields import missing, wrong
 from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.signatures import claims
+from gateway.modes.s3.signatures.auth import Authenticated, no_tokens
 
 _VERSION_4 = ("policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature")
 _VERSION_2 = ("awsaccesskeyid", "signature", "policy")

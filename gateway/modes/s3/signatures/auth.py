@@ -22,11 +22,12 @@ from typing import Any, NamedTuple
 
 from gateway.access.identity import ANONYMOUS, Credential, Identity, Keys
 from gateway.common import sigv4
-from gateway.modes.s3 import claims, known_headers
-from gateway.modes.s3.claims import Claim
-from gateway.modes.s3.diagnosis import mismatch
+from gateway.modes.s3 import known_headers
 from gateway.modes.s3.problems import S3Problem
-from gateway.modes.s3.suspects import Signed
+from gateway.modes.s3.signatures import claims
+from gateway.modes.s3.signatures.claims import Claim
+from gateway.modes.s3.signatures.diagnosis import mismatch
+from gateway.modes.s3.signatures.suspects import Signed
 from gateway.storage import Secret
 from gateway.web.request_head import UNDERSCORE, header_name, variable
 

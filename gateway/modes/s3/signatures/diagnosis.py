@@ -13,9 +13,9 @@ from hmac import compare_digest
 from typing import Any
 
 from gateway.common import sigv4
-from gateway.modes.s3.claims import Claim
 from gateway.modes.s3.problems import S3Problem
-from gateway.modes.s3.suspects import Signed, host_of, suspect
+from gateway.modes.s3.signatures.claims import Claim
+from gateway.modes.s3.signatures.suspects import Signed, host_of, suspect
 from gateway.web.request_head import variable
 
 log = logging.getLogger("gateway.s3")
