@@ -41,6 +41,7 @@ _SCHEMA = (
     "CREATE INDEX lines_by_queue ON lines (target, queue, id)",
     "CREATE TABLE waiting (target TEXT PRIMARY KEY, size INTEGER) WITHOUT ROWID",
 )
+_NEWEST = 1 << 62
 _OF_QUEUE = "FROM lines WHERE target = ? AND queue = ?"
 
 
@@ -156,22 +157,26 @@ class LineSpool:
 
     # taking; all of it raises `OSError`
 
-    def queues(self) -> list[Queue]:
-        """Those in which lines wait."""
+    def queues(self) -> dict[Queue, int]:
+        """Those in which lines wait, in an order that stays, and the last id of each."""
         self.flush()
         if not self._exists():
-            return []
+            return {}
         with self._opened() as connection:
-            rows = connection.execute("SELECT DISTINCT target, queue FROM lines ORDER BY 1, 2")
-            return [*map(Queue._make, rows)]
+            rows = connection.execute(
+                "SELECT target, queue, max(id) FROM lines GROUP BY 1, 2 ORDER BY 1, 2"
+            )
+            return {Queue(target, name): last for target, name, last in rows}
 
-    def page(self, queue: Queue, limit: int, size: int = SIZE) -> Sequence[SpooledLine]:
-        """The oldest: so many, or of so many bytes, but one at least."""
+    def page(
+        self, queue: Queue, limit: int, size: int = SIZE, last: int = _NEWEST
+    ) -> Sequence[SpooledLine]:
+        """The oldest up to that id: so many, or of so many bytes, but one at least."""
         found = list[SpooledLine]()
         with self._opened() as connection:
             for row in connection.execute(
-                f"SELECT id, time, line {_OF_QUEUE} ORDER BY id LIMIT ?",
-                (*queue, limit),
+                f"SELECT id, time, line {_OF_QUEUE} AND id <= ? ORDER BY id LIMIT ?",
+                (*queue, last, limit),
             ):
                 one = SpooledLine._make(row)
                 size -= len(one.line)

@@ -14,7 +14,16 @@ from gateway.config import load
 from gateway.modes.s3.configuration.access_logging import AccessLogging
 from gateway.modes.s3.delivery.access_logs import LogDelivery, Route
 from gateway.services.runtime import Runtime, open_runtime
-from gateway.storage import Full, OriginFailed, Put, StorageError
+from gateway.storage import (
+    BadKey,
+    Full,
+    OriginFailed,
+    Protected,
+    Put,
+    StorageError,
+    TooLarge,
+    Unsupported,
+)
 from gateway.storage.objects import now
 
 DAY = 86_400_000
@@ -99,7 +108,7 @@ def test_a_target_that_refuses_for_good_costs_its_lines_which_is_counted_and_tol
         log(gateway, target, SHORT, SHORT)
         log(gateway, "plain", SHORT)
         assert deliver(delivery) is None
-    assert gateway.lines.queues() == []
+    assert not gateway.lines.queues()
     assert gateway.lines.shed == 4
     assert stored(gateway, "plain") == [f"{SHORT}\n"] * 2
     (said,) = caplog.messages
@@ -163,6 +172,38 @@ def test_a_target_that_fails_is_tried_once_a_run_and_keeps_nobody_waiting(
     assert deliver(LogDelivery(gateway)) is None
     assert stored(gateway, "sealed") == [f"{SHORT}\n"] * 3
     assert gateway.lines.shed == 0
+
+
+@pytest.mark.parametrize("error", [TooLarge(limit=1), BadKey(), Protected(), Unsupported()])
+def test_what_would_be_refused_tomorrow_too_is_not_tried_again(
+    gateway: Runtime, error: StorageError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Access, "put", refuse)
+    log(gateway, "plain", SHORT)
+    assert deliver(LogDelivery(gateway)) is None
+    assert (gateway.lines.queues(), gateway.lines.shed) == ({}, 1)
+
+
+def test_what_comes_while_it_is_delivered_is_for_the_next_run(
+    gateway: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put, left = Access.put, [SHORT] * 5
+
+    def slow(self: Access, *rest: Any) -> Any:
+        if left:
+            log(gateway, "plain", left.pop())
+            gateway.lines.flush()
+        return put(self, *rest)
+
+    monkeypatch.setattr(Access, "put", slow)
+    log(gateway, "plain", SHORT)
+    log(gateway, "sealed", SHORT)
+    deliver(LogDelivery(gateway))
+    assert len(stored(gateway, "plain")) == 1
+    assert len(stored(gateway, "sealed")) == 1
 
 
 def test_what_was_told_is_told_again_once_it_went_well_meanwhile(

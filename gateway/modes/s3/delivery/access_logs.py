@@ -132,11 +132,12 @@ class LogDelivery:
         """Of buckets whose log does not come through."""
 
     def __call__(self) -> Iterator[int]:
-        """How many lines it has delivered, as it goes."""
+        """How many lines it has delivered, as it goes: of those that wait when it begins, so
+        that what one bucket adds meanwhile keeps nobody waiting."""
         lines, done, failed = self._gateway.lines, 0, dict[str, Exception]()
-        for queue in lines.queues():
+        for queue, last in lines.queues().items():
             route = Route.of_queue(queue)
-            while queue.target not in failed and (page := lines.page(queue, _PAGE, _SIZE)):
+            while queue.target not in failed and (page := lines.page(queue, _PAGE, _SIZE, last)):
                 try:
                     done += self._deliver(route, page)
                 except _FINAL as error:
