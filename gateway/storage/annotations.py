@@ -33,7 +33,8 @@ class Annotation:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotate:
     """How one is put. `version`: of which version; without it, of the current object.
-    `checksums` (base64 text) are kept with it. `conditions` say at most the object's tag.
+    `checksums` (base64 text) are kept with it. `conditions` say at most the object's ETag and
+    its tags.
     `most`: how many an object may have. `bypass` overrides a governance retention, where one
     is to be replaced."""
 

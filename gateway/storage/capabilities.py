@@ -219,8 +219,8 @@ class Labels(ABC):
 
     @property
     def compares_seen(self) -> bool:
-        """Whether `Conditions.if_seen` is compared in one with what is done then: by labels, by
-        deletes, by what protects."""
+        """Whether `Conditions.if_seen` is compared in one with what is done then: by labels,
+        annotations, deletes, and by what protects."""
         return False
 
     @abstractmethod
