@@ -155,6 +155,21 @@ def test_it_is_done_where_the_other_tags_allow_it_too(place: Place, act: str) ->
     assert place.state != ({**OPEN, "n": "1"}, None, before.attributes)
 
 
+def test_annotations_are_changed_where_the_tags_allow_it_then(place: Place) -> None:
+    place.put(OPEN)
+    allowed = place.other(lambda: None)
+    allowed.put_annotation("k", "a", b"1")
+    other = place.other(lambda: {"tags": CLOSED})
+    for act in (
+        lambda: other.put_annotation("k", "b", b"2"),
+        lambda: other.delete_annotation("k", "a"),
+    ):
+        with pytest.raises(Forbidden):
+            act()
+        place.found_store.set_labels("k", tags=OPEN)
+    assert [one.name for one in allowed.annotations("k").annotations] == ["a"]
+
+
 def test_where_the_tags_change_each_time_it_is_a_conflict(place: Place) -> None:
     version = place.put(OPEN).version
     numbers = count()
