@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,8 @@ from drivers.http import Http
 from gateway.common.upstream import dialing
 from gateway.storage import Get, OriginFailed, Secret
 from gateway.testing.certificates import certificate
-from gateway.testing.upstreams import Exchange, Upstream, answer
+from gateway.testing.faults import PATIENCE
+from gateway.testing.upstreams import Exchange, Upstream, answer, hang
 from tests.fetching.origin import Fetching, kept, read
 
 Resolver = Callable[[dict[str, list[str]]], list[str]]
@@ -210,13 +213,23 @@ def test_an_end_that_tls_did_not_say_is_no_end(fetching: Fetching, tmp_path: Pat
             fetching.http(f"https://localhost:{origin.port}", ca_file=cert).get("k")
 
 
-def test_what_is_down_elsewhere_holds_up_nothing_here(origin: Upstream, fetching: Fetching) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    store = fetching.http(origin.url)
-    for _ in range(5):
-        origin.will(answer(302, b"", {"Location": f"http://127.0.0.1:{port}/x"}))
+def test_what_hangs_elsewhere_holds_up_nothing_here(
+    origin: Upstream, other: Upstream, fetching: Fetching
+) -> None:
+    store = fetching.http(origin.url, waiting=1)
+    origin.will(answer(302, b"", {"Location": other.url}))
+    asked = threading.Event()
+
+    def hanging(exchange: Exchange) -> None:
+        asked.set()
+        hang(exchange)
+
+    other.always(hanging)
+    with ThreadPoolExecutor(1) as pool:
+        stuck = pool.submit(store.stat, "elsewhere")
+        assert asked.wait(PATIENCE)
+        kept(origin, k=b"data")
+        assert read(store) == b"data"
+        other.__exit__(None, None, None)
         with pytest.raises(OriginFailed):
-            store.get("k")
-    kept(origin, k=b"data")
-    assert read(store) == b"data"
+            stuck.result(PATIENCE)

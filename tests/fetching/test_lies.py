@@ -89,7 +89,6 @@ LIES: dict[str, Act] = {
     "416 to nobody's question": answer(416),
     "206 to nobody's question": answer(206, b"data", {"Content-Range": "bytes 0-3/9"}),
     "a redirect that is no address": redirect("http://[::1"),
-    "a redirect without a host": redirect("http:///x"),
     "a redirect to a file": redirect("file:///etc/passwd"),
     "a redirect to ftp": redirect("ftp://127.0.0.1/x"),
     "a redirect to gopher": redirect("gopher://127.0.0.1:70/_x"),
@@ -220,30 +219,43 @@ def test_an_origin_that_stops_is_given_up(origin: Upstream, fetching: Fetching, 
         read(fetching.http(origin.url, read_timeout=0.2))
 
 
-def dripping(data: bytes) -> Act:
+def dripping(begin: bytes, data: bytes) -> Act:
     def act(exchange: Exchange) -> None:
+        exchange.send(begin)
         for at in range(len(data)):
             exchange.send(data[at : at + 1])
             if exchange.upstream.ended.wait(0.02):
                 return
+        exchange.close()
 
     return act
 
 
+HEAD = dripping(OK, b"X: " + b"y" * 200)
+BODY = dripping(OK + b"Content-Length: 100000\r\n\r\n", b"x" * 200)
+UNSIZED = dripping(CHUNKED, b"1\r\nx\r\n" * 30)
+
+
 @pytest.mark.usefixtures("seconds")
-@pytest.mark.parametrize("options", [{"timeout": 0.3}, {"timeout": 9.0, "total_timeout": 0.3}])
+@pytest.mark.parametrize(
+    ("act", "options"),
+    [
+        (HEAD, {"timeout": 0.2}),
+        (BODY, {"total_timeout": 0.2, "min_rate": 0}),
+        (UNSIZED, {"total_timeout": 0.2, "min_rate": 0}),
+        (BODY, {}),
+        (UNSIZED, {}),
+    ],
+)
 def test_an_origin_that_drips_is_given_up(
-    origin: Upstream, fetching: Fetching, options: dict[str, float]
+    origin: Upstream,
+    fetching: Fetching,
+    monkeypatch: pytest.MonkeyPatch,
+    act: Act,
+    options: dict[str, float],
 ) -> None:
-    lengthy = OK + b"Content-Length: 100000\r\n\r\n"
-    drips = dripping(OK + b"X: " + b"y" * 10_000)
-    if "total_timeout" in options:
-
-        def drips(exchange: Exchange) -> None:
-            exchange.send(lengthy)
-            dripping(b"x" * 10_000)(exchange)
-
-    origin.always(drips)
+    monkeypatch.setattr(bodies, "WINDOW", 0.2)
+    origin.always(act)
     with pytest.raises(TimedOut):
         read(fetching.http(origin.url, **options))
 

@@ -174,6 +174,12 @@ def test_the_vary_of_an_origin_does_not_take_the_place_of_ours() -> None:
     assert folded["link"] == "<a>, <b>"
 
 
+def test_a_file_without_a_tag_is_told_without() -> None:
+    info = ObjectInfo(key="k", size=1, etag="", modified=0)
+    for said in (wire.described(info), wire.validators(info)):
+        assert "etag" not in dict(said)
+
+
 # answers are as documented
 
 

@@ -154,11 +154,16 @@ def request(one: RequestEntry) -> Item:
 def validators(info: ObjectInfo) -> Headers:
     """What a 304 says (RFC 9110 §15.4.5)."""
     return [
-        ("etag", quoted(info.etag)),
+        *_tag(info),
         ("last-modified", http_date(info.modified)),
         *_version(info),
         *_own(of_validation(info.headers)),
     ]
+
+
+def _tag(info: ObjectInfo) -> Headers:
+    """None where an HTTP origin says none: two files would have the same."""
+    return [("etag", quoted(info.etag))] if info.etag else []
 
 
 def _own(headers: Iterable[tuple[str, str]]) -> Headers:
@@ -176,7 +181,7 @@ def described(info: ObjectInfo) -> Headers:
     """What getfile says of a file, but for its length and range."""
     headers = [
         ("content-type", value(info.content_type)),
-        ("etag", quoted(info.etag)),
+        *_tag(info),
         ("last-modified", http_date(info.modified)),
         ("accept-ranges", "bytes"),
         *_version(info),
