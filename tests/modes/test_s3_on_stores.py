@@ -260,6 +260,26 @@ def locks(case: Case) -> Shown:
     return lambda _, key: behind and headed("ObjectLockLegalHoldStatus", "ON")(behind, key)
 
 
+@row("… event holds")
+def event_holds(case: Case) -> None:
+    case = case.locked()
+    if case.upstream is None:
+        case.do(
+            "PutObjectLockConfiguration", ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
+        )
+    case.put()
+    wanted = {"Mode": "GOVERNANCE", "EventHold": "ON", "EventHoldDuration": {"Days": 1}}
+    case.do("PutObjectRetention", Retention=wanted)
+    assert "<EventHold>ON</EventHold>" in case.do("GetObjectRetention").body
+
+
+@row("Annotations")
+def annotated(case: Case) -> None:
+    case.put()
+    case.do("PutObjectAnnotation", AnnotationName="a", AnnotationPayload=BODY)
+    assert case.do("GetObjectAnnotation", AnnotationName="a").body.encode() == BODY
+
+
 # buckets
 
 
