@@ -3,7 +3,8 @@
 store.py        the options, and reading
 forwarding.py   other methods, passed on
 targets.py      keys → addresses, and where a redirect leads
-asking.py       one question and its redirects, over kept-alive connections
+asking.py       one question, and on to where it is redirected
+exchange.py     one request and its answer, over one connection
 questions.py    what a request says
 meaning.py      what an answer means: an object, or an error
 bodies.py       bodies that do not say how long they are, or come too slowly

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from drivers.http.asking import Heard
+from drivers.http.exchange import Heard
 from drivers.http.questions import end_to_end
 from gateway.common.upstream.answers import broken
 from gateway.common.upstream.fields import etag_of, parse_date, plain

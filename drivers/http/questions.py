@@ -114,8 +114,10 @@ def with_own(lines: Lines, own: Lines) -> Lines:
     return [*(one for one in lines if one[0].lower() not in names), *own]
 
 
-def without_credentials(lines: Lines) -> Lines:
-    return [one for one in lines if one[0].lower() not in _CREDENTIALS]
+def without_secrets(lines: Lines, own: Lines) -> Lines:
+    """What another place than the origin is sent: nothing by which somebody is known."""
+    left_behind = _CREDENTIALS | {name.lower() for name, _ in own}
+    return [one for one in lines if one[0].lower() not in left_behind]
 
 
 def head(method: str, place: Place, path: str, lines: Lines) -> bytes:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from drivers.http import meaning, questions
-from drivers.http.asking import Asking, Bounds, Heard
+from drivers.http.asking import Asking
+from drivers.http.exchange import Bounds, Heard
 from drivers.http.forwarding import Passing
 from drivers.http.targets import base_of, of_key
 from gateway.common.upstream.networks import Networks
