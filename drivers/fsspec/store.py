@@ -76,6 +76,10 @@ class FileSystem(Store, Writable, Listable, Labels):
         self._tree: Tree | None = None
 
     @property
+    def keeps_owners(self) -> bool:  # type: ignore[override]  # sidecars do
+        return self.metadata == "sidecar"
+
+    @property
     def in_one_process(self) -> bool:
         return self._target.in_one_process
 

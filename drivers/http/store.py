@@ -62,6 +62,7 @@ class Http(Passing):
 
     driver: ClassVar[str] = "http"
     path_keys = True
+    keeps_owners = False
 
     url: str
     username: str | None = None

@@ -52,6 +52,8 @@ _LOOKS = 3
 class Bucket(Store):
     """One bucket of an upstream, or what is below `prefix` in it. Keys are the upstream's."""
 
+    keeps_owners = False
+
     client: Client
     name: str
     under: str = ""

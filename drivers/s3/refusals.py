@@ -175,9 +175,8 @@ def _method(it: Refusal) -> StorageError:
 
 
 def _unsupported(it: Refusal) -> StorageError:
-    return Unsupported(
-        it.message or "The upstream cannot do that.", key=it.about.key, capability=it.code
-    )
+    said = f": {it.message}" if it.message else "."
+    return Unsupported(f"The upstream cannot do that{said}", key=it.about.key, capability=it.code)
 
 
 def _condition(it: Refusal) -> StorageError:

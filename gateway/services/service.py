@@ -121,6 +121,10 @@ class Service(Store):
     def path_keys(self) -> bool:  # type: ignore[override]  # it is the store's
         return self.store.path_keys
 
+    @property
+    def keeps_owners(self) -> bool:  # type: ignore[override]  # as above
+        return self.store.keeps_owners
+
     def find(self, capability: type[C]) -> C | None:
         found = self.store.find(capability)
         if found is not None or self.store.find(Writable) is None:

@@ -87,6 +87,10 @@ class Below(
     def path_keys(self) -> bool:  # type: ignore[override]  # it is the source's
         return self.source.path_keys
 
+    @property
+    def keeps_owners(self) -> bool:  # type: ignore[override]  # as above
+        return self.source.keeps_owners
+
     def find(self, capability: type[C]) -> C | None:
         return None if self.source.find(capability) is None else super().find(capability)
 

@@ -162,6 +162,9 @@ class Store(ABC):
     path_keys = False
     """Keys are paths of a file system: some are refused with `BadKey`."""
 
+    keeps_owners = True
+    """Its objects have owners. Where they have none, they are whose the store is."""
+
     shared: ClassVar[bool] = True
     """Several processes see the same objects. False: the server runs one worker."""
 
@@ -230,6 +233,10 @@ class Layer(Store):
     @property
     def path_keys(self) -> bool:  # type: ignore[override]  # it is the source's
         return self.source.path_keys
+
+    @property
+    def keeps_owners(self) -> bool:  # type: ignore[override]  # as above
+        return self.source.keeps_owners
 
     def find(self, capability: type[C]) -> C | None:
         own: Any = super().find(capability)

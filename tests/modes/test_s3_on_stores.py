@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from drivers.s3.deleting import Deleting
 from gateway.modes.s3.configuration.access_logging import AccessLogging
 from gateway.modes.s3.delivery.access_logs import LogDelivery, Route
 from gateway.modes.s3.lifecycle.carrying_out import LifecycleJob
+from gateway.storage import Delete
 from gateway.storage.checksums import compute
 from tests.modes.model_requests import Mode
 from tests.modes.s3_gateway import serving
@@ -156,11 +158,13 @@ def tags(case: Case) -> Shown:
     )
 
 
-@row("`x-amz-acl: private`, `bucket-owner-full-control`")
+@row("The list that an object has anyway (`private`, `bucket-owner-full-control`)")
 def private(case: Case) -> None:
     for canned in ("private", "bucket-owner-full-control"):
         case.put(ACL=canned)
-    assert "FULL_CONTROL" in case.do("GetObjectAcl").body
+        case.do("PutObjectAcl", ACL=canned)
+    assert case.do("GetObjectAcl").body.count("<ID>main</ID>") == 2
+    assert "<ID>main</ID>" in case.do("ListObjects", Prefix=case.key).body
 
 
 @row("Other lists of an object")
@@ -330,11 +334,10 @@ def default_encryption(case: Case) -> Shown:
     return headed("ServerSideEncryption", "AES256")
 
 
-@row("Lifecycle, carried out")
-def lifecycle(case: Case) -> None:
+def expire(case: Case) -> None:
+    """What begins with its key, three days later."""
     rule = {"ID": "a", "Status": "Enabled", "Filter": {"Prefix": case.key}}
     rules = [{**rule, "Expiration": {"Days": 1}}]
-    case.put()
     case.do("PutBucketLifecycleConfiguration", LifecycleConfiguration={"Rules": rules})
     case.clock.ahead = 3 * DAY
     try:
@@ -343,6 +346,12 @@ def lifecycle(case: Case) -> None:
     finally:
         case.clock.ahead = 0
         case.do("DeleteBucketLifecycle")
+
+
+@row("Lifecycle, carried out")
+def lifecycle(case: Case) -> None:
+    case.put()
+    expire(case)
     assert case.hear("HeadObject").status == 404
 
 
@@ -446,3 +455,28 @@ def test_a_bucket_that_is_made_with_a_lock_has_it_upstream(on_gateway: Stores) -
     assert client.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
     with pytest.raises(ClientError):
         client.get_object_lock_configuration(Bucket="made-without")
+
+
+def test_a_lifecycle_over_an_upstream_leaves_what_is_written_meanwhile(
+    on_gateway: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Upstream, beside the gateway, when all was looked at."""
+    case = on_gateway.case("on-s3", 900)
+    keys = [f"{case.key}-{one}" for one in "abc"]
+    for key in keys:
+        case.put(Key=key)
+    delete = Deleting.delete
+
+    def late(store: Any, key: str, options: Delete = Delete()) -> Any:
+        if key == keys[1] and options.version is None:
+            on_gateway.upstream.client.put_object(Bucket="behind", Key=key, Body=b"new")
+        return delete(store, key, options)
+
+    monkeypatch.setattr(Deleting, "delete", late)
+    expire(case)
+    found = [case.hear("GetObject", Key=key) for key in keys]
+    assert [one.body if one.status == 200 else one.code for one in found] == [
+        "NoSuchKey", "new", "NoSuchKey",
+    ]  # fmt: skip
+    tried = on_gateway.upstream.client.list_object_versions(Bucket="behind", Prefix=".gateway-")
+    assert not {"Versions", "DeleteMarkers"} & set(tried), "what was tried with is gone"

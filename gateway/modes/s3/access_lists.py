@@ -14,7 +14,7 @@ from gateway.modes.s3 import grants
 from gateway.modes.s3.configuration import ownership, public_access_block
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
-from gateway.storage import NOTHING
+from gateway.storage import NOTHING, ObjectInfo
 
 _TO_BUCKET_OWNER = "bucket-owner-full-control"
 
@@ -22,6 +22,14 @@ _TO_BUCKET_OWNER = "bucket-owner-full-control"
 def disabled(request: S3Request) -> bool:
     """Whether the bucket's owner owns all that is in it, and lists say nothing."""
     return request.obeyed(ownership.SETTING.kind) == ownership.ENFORCED
+
+
+def owner_of(request: S3Request, info: ObjectInfo) -> str:
+    """Whose an object is that has no list: where objects have no owners, the bucket's."""
+    service = request.access.service
+    if disabled(request) or not service.keeps_owners:
+        return service.owner
+    return info.owner
 
 
 def of_new(request: S3Request) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from gateway.common.xml import document, element, escape, flag, optional
 from gateway.modes.s3 import grants
 from gateway.modes.s3.parsing import CHECKSUM_ELEMENTS
 from gateway.modes.s3.replies import quoted
+from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.wire import iso
 from gateway.storage import AnnotationPage, Deleted, ObjectInfo, Part, Put, Upload
 
@@ -22,15 +23,17 @@ Accounts = Callable[[str], Account | None]
 
 
 class People:
-    """Accounts as documents name them, each looked up once."""
+    """Accounts as documents name them, each looked up once. `nobody`: who is named where there
+    is none; "" for the anonymous one."""
 
-    __slots__ = ("_accounts", "_written")
+    __slots__ = ("_accounts", "_nobody", "_written")
 
-    def __init__(self, accounts: Accounts) -> None:
-        self._accounts = accounts
+    def __init__(self, accounts: Accounts, nobody: str = "") -> None:
+        self._accounts, self._nobody = accounts, nobody
         self._written: dict[tuple[str, str], str] = {}
 
     def inner(self, account: str) -> str:
+        account = account or self._nobody
         found = self._accounts(account) if account else None
         name = found.name if found is not None else ""
         return element("ID", account or ANONYMOUS_ID) + optional("DisplayName", name)
@@ -42,6 +45,13 @@ class People:
             written = f"<{element_name}>{self.inner(account)}</{element_name}>"
             self._written[element_name, account] = written
         return written
+
+
+def people(request: S3Request) -> People:
+    """Those whom documents about the bucket's objects name: where objects have no owners, they
+    are the bucket owner's."""
+    service = request.access.service
+    return People(request.gateway.account, "" if service.keeps_owners else service.owner)
 
 
 def sums_of(info: ObjectInfo, part: Part) -> Mapping[str, str]:

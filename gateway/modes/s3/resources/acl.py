@@ -33,11 +33,11 @@ def put_bucket_acl(request: S3Request) -> Reply:
 
 def get_object_acl(request: S3Request) -> Reply:
     info = request.access.grants(request.key, request.version)
-    kept, owner = info.attributes.get(GRANTS), info.owner
+    kept, owner = info.attributes.get(GRANTS), access_lists.owner_of(request, info)
     if access_lists.disabled(request):
-        kept, owner = None, request.access.service.owner
+        kept = None
     listed = [Grant(owner, "full")] if kept is None else [Grant(*one) for one in kept]
-    people = documents.People(request.gateway.account)
+    people = documents.people(request)
     return xml(documents.acl(owner, listed, people), headers=version(info))
 
 
@@ -45,8 +45,11 @@ def put_object_acl(request: S3Request) -> Reply:
     access, key, wanted = request.access, request.key, request.version
     info = access.authorize("write-acl", key, wanted)
     access_lists.check_taken(request)
-    found = _replacement(request, info.owner, access.service.owner)
+    owner = access_lists.owner_of(request, info)
+    found = _replacement(request, owner, access.service.owner)
     access_lists.check_public(request, found)
+    if not access.service.keeps_owners and found == [Grant(owner, "full")]:
+        return Reply(200, version(info))  # it has no other
     changed = access.set_attributes(key, wanted, {GRANTS: grants.as_attribute(found)})
     return Reply(200, version(changed))
 

@@ -39,7 +39,7 @@ class _Writing:
     def __init__(self, request: S3Request) -> None:
         self.encoding = request.param("encoding-type")
         self.key = encoder(self.encoding)
-        self.people = documents.People(request.gateway.account)
+        self.people = documents.people(request)
         self._owner = request.access.service.owner if access_lists.disabled(request) else None
         """Who owns everything."""
 

@@ -63,7 +63,7 @@ def list_parts(request: S3Request) -> Reply:
     upload = request.access.upload(request.key, parameters.upload_id(request), "list-parts")
     encryption.for_reading(request)  # what cannot be a key is refused
     found, more = _page(request, upload, marker, limit)
-    people = documents.People(request.gateway.account)
+    people = documents.people(request)
     options = upload.options
     return xml(
         document(
