@@ -76,7 +76,8 @@ class LineSpool:
         self._waiting: list[_Line] = []
         self._overrun = False
         self._crowded = set[str]()
-        """Targets of which lines were shed, until none wait: told in the log."""
+        """Targets of which lines were shed, until none wait: told in the log. "" is this worker,
+        for good."""
         self._lock, self._writing = threading.Lock(), threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._thread = WritingThread("line-spool", _BATCH, self.flush)
@@ -131,7 +132,7 @@ class LineSpool:
                     "INSERT OR REPLACE INTO waiting VALUES (?, ?)",
                     [(target, sizes[target]) for target in targets],
                 )
-        except OSError:
+        except BaseException:
             taken = []
             raise
         finally:
