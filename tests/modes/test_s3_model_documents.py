@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from gateway.modes import Options
-from gateway.modes.s3 import model
+from gateway.modes.s3 import model, schemas
 from gateway.services.runtime import open_runtime
 from tests.modes import model_scenes
 from tests.modes.model_requests import Mode, Params, document, members
@@ -227,7 +227,41 @@ def _structured(operation: str) -> bool:
     return bool(name) and shape.members[name].type_name == "structure"
 
 
+def _structures(shape: Any, name: str) -> Iterator[tuple[str, set[str]]]:
+    """Each element that has others in it, with their names."""
+    if shape.type_name == "list":
+        inner = shape.member.serialization.get("name", "member")
+        flat = shape.serialization.get("flattened")
+        yield from [] if flat else [(name, {inner})]
+        yield from _structures(shape.member, name if flat else inner)
+    elif shape.type_name == "structure":
+        inside = {
+            one.serialization.get("name", member): one
+            for member, one in shape.members.items()
+            if not one.serialization.get("xmlAttribute")
+        }
+        yield from [(name, set(inside))] if inside else []
+        for inner, one in inside.items():
+            yield from _structures(one, inner)
+
+
 OPERATIONS = [name for name in model.OPERATIONS if _structured(name)]
+
+
+MORE = {
+    "CloudFunctionConfiguration": {"InvocationRole"},  # of an earlier model; it is refused
+    "Part": {"LastModified", "Size"},
+}
+"""Elements that are known besides those of the model."""
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_schema_has_the_elements_of_the_model(operation: str) -> None:
+    member = _body(operation)
+    shape = members(operation)[member]
+    root = shape.serialization.get("name", member)
+    wanted = {name: inside | MORE.get(name, set()) for name, inside in _structures(shape, root)}
+    assert root == "RestoreRequest" or schemas.CHILDREN[root] == wanted
 
 
 def _code(path: str) -> str:
@@ -265,6 +299,7 @@ def test_an_element_that_says_something_else_is_refused(mode: Mode, operation: s
     names = {"BUCKET": scene.params["Bucket"]}
     if operation == "CompleteMultipartUpload":
         names["ETAG"] = scene.params[member]["Parts"][0]["ETag"]
+    malformed = "MalformedACLError" if operation.endswith("Acl") else "MalformedXML"
     for params in DOCUMENTS[operation]:
         taken = document(operation, {member: _filled(params, names)})
         for place, (path, _) in enumerate(_leaves(shape, ElementTree.fromstring(taken), member)):
@@ -273,5 +308,10 @@ def test_an_element_that_says_something_else_is_refused(mode: Mode, operation: s
             change("perhaps")
             heard = mode.call(operation, scene.params, body=ElementTree.tostring(root))
             assert heard.code == _code(path), (path, heard)
+        for place, _ in enumerate(ElementTree.fromstring(taken).iter()):
+            root = ElementTree.fromstring(taken)
+            ElementTree.SubElement([*root.iter()][place], "Unknown").text = "x"
+            heard = mode.call(operation, scene.params, body=ElementTree.tostring(root))
+            assert heard.code == malformed, (place, ElementTree.tostring(root), heard)
         heard = mode.call(operation, scene.params, body=taken)
         assert heard.status in (200, 204), heard

@@ -7,7 +7,7 @@ clients send S3's, another, or none.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from time import gmtime
@@ -17,6 +17,7 @@ from urllib.parse import quote
 from gateway.common import xml
 from gateway.common.xml import escape, plain
 from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.schemas import CHILDREN
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -99,14 +100,23 @@ def exact(milliseconds: int) -> str:
 
 
 def parse(data: bytes, root: str, code: str = "MalformedXML") -> Element:
-    """The document's root element, which is named `root`. Raises S3Problem with `code`."""
+    """The document's root element, which is named `root` and has nothing in it that `schemas`
+    does not know. Raises S3Problem with `code`."""
     try:
         found = xml.parse(data)
     except xml.Malformed:
         raise S3Problem(code) from None
-    if local(found) != root:
+    if local(found) != root or not _fits(found, CHILDREN.get(root)):
         raise S3Problem(code)
     return found
+
+
+def _fits(root: Element, schema: Mapping[str, frozenset[str]] | None) -> bool:
+    return schema is None or all(
+        {local(one) for one in node} <= schema.get(local(node), frozenset())
+        for node in root.iter()
+        if len(node)
+    )
 
 
 def local(node: Element) -> str:
@@ -120,12 +130,6 @@ def children(node: Element, name: str) -> Iterator[Element]:
 
 def child(node: Element, name: str) -> Element | None:
     return next(children(node, name), None)
-
-
-def only(node: Element, *names: str) -> None:
-    """Raise MalformedXML for a child of another name: what is misspelled is not left out."""
-    if not {local(one) for one in node} <= set(names):
-        raise S3Problem("MalformedXML")
 
 
 def text_of(node: Element, name: str) -> str | None:

@@ -30,7 +30,6 @@ _SOURCES: Mapping[str, DateSource] = {
     "EventTime": "EventTime",
     "DeliveryTime": "DeliveryTime",
 }
-_KNOWN = frozenset(("TargetBucket", "TargetPrefix", "TargetGrants", "TargetObjectKeyFormat"))
 _PERMISSIONS = ("FULL_CONTROL", "READ", "WRITE")
 _KINDS = {
     # how a grant names somebody: (type, element)
@@ -61,12 +60,11 @@ class AccessLogging(NamedTuple):
 def parse(data: bytes) -> AccessLogging | None:
     """None: there are to be none. Raises S3Problem."""
     root = wire.parse(data, "BucketLoggingStatus")
-    wire.only(root, "LoggingEnabled")
     node = wire.child(root, "LoggingEnabled")
     if node is None:
         return None
     bucket, prefix = wire.word_of(node, "TargetBucket"), wire.text_of(node, "TargetPrefix")
-    if not bucket or prefix is None or not {wire.local(one) for one in node} <= _KNOWN:
+    if not bucket or prefix is None:
         raise S3Problem("MalformedXML")
     listed = wire.child(node, "TargetGrants")
     grants = () if listed is None else map(_grant, wire.children(listed, "Grant"))

@@ -30,9 +30,6 @@ MOST_RULES = 100
 LONGEST_ID = 255
 _ANY = "*"
 _NUMBER = re.compile(r"-?[0-9]{1,10}")
-_ELEMENTS = frozenset(
-    {"ID", "AllowedHeader", "AllowedMethod", "AllowedOrigin", "ExposeHeader", "MaxAgeSeconds"}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +98,6 @@ def _parse(data: bytes) -> tuple[CorsRule, ...]:
 
 
 def _rule(node: Element) -> CorsRule:
-    if wire.local(node) != "CORSRule" or not {wire.local(one) for one in node} <= _ELEMENTS:
-        raise S3Problem("MalformedXML")
     origins, methods = _texts(node, "AllowedOrigin"), _texts(node, "AllowedMethod")
     if not origins or not methods:
         raise S3Problem("MalformedXML")

@@ -65,7 +65,6 @@ def _parse(data: bytes) -> BucketEncryption:
     if len(rules) != 1:
         raise S3Problem("MalformedXML")
     (rule,) = rules
-    wire.only(rule, _DEFAULT, "BucketKeyEnabled", "BlockedEncryptionTypes")
     algorithm, key_id = _default(rule)
     return BucketEncryption(
         algorithm=algorithm,

@@ -52,7 +52,6 @@ class PublicAccessBlock:
 
 def _parse(data: bytes) -> PublicAccessBlock:
     root = wire.parse(data, _ROOT)
-    wire.only(root, *_NAMES)
     return PublicAccessBlock(*(wire.flag_of(root, name) for name in _NAMES))
 
 

@@ -93,7 +93,6 @@ class Website:
 def _parse(data: bytes) -> Website:
     root = wire.parse(data, "WebsiteConfiguration")
     everything = wire.child(root, "RedirectAllRequestsTo")
-    wire.only(root, "RedirectAllRequestsTo", "IndexDocument", "ErrorDocument", "RoutingRules")
     if everything is not None:
         if len(root) > 1:
             raise S3Problem("MalformedXML")
@@ -107,7 +106,6 @@ def _parse(data: bytes) -> Website:
 
 
 def _everything(node: Element) -> Redirect:
-    wire.only(node, "HostName", "Protocol")
     host = wire.word_of(node, "HostName")
     if not host:
         raise S3Problem("MalformedXML")
@@ -153,14 +151,12 @@ def _rules(node: Element) -> tuple[RoutingRule, ...]:
 
 def _rule(node: Element) -> RoutingRule:
     redirect, condition = wire.child(node, "Redirect"), wire.child(node, "Condition")
-    if wire.local(node) != "RoutingRule" or redirect is None or not len(redirect):
+    if redirect is None or not len(redirect):
         raise S3Problem("MalformedXML")
-    wire.only(node, "Condition", "Redirect")
     if condition is None:
         return RoutingRule(redirect=_redirect(redirect))
     if not len(condition):
         raise S3Problem("MalformedXML")
-    wire.only(condition, "KeyPrefixEquals", "HttpErrorCodeReturnedEquals")
     return RoutingRule(
         redirect=_redirect(redirect),
         prefix=wire.text_of(condition, "KeyPrefixEquals") or "",
@@ -169,9 +165,6 @@ def _rule(node: Element) -> RoutingRule:
 
 
 def _redirect(node: Element) -> Redirect:
-    wire.only(
-        node, "HostName", "HttpRedirectCode", "Protocol", "ReplaceKeyPrefixWith", "ReplaceKeyWith"
-    )
     key, prefix = wire.text_of(node, "ReplaceKeyWith"), wire.text_of(node, "ReplaceKeyPrefixWith")
     if key is not None and prefix is not None:
         raise S3Problem(
