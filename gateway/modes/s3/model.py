@@ -5,7 +5,8 @@ The model is AWS's own, which botocore carries; its names are used here. A membe
 in this table is one that nobody has decided about: `tests/modes/test_s3_model.py` compares the
 table with the installed botocore, and sends a request for each row.
 
-- `obeyed`: it changes what is done or what is answered, and is refused where it is wrong.
+- `obeyed`: it changes what is done or what is answered (`tests/modes/model_effects.py` says
+  how), and is refused where it is wrong (`constraints`, `schemas`).
 - `refused`: with this code. An operation that is not here is refused whole.
 - `ignored`: without effect, for the reason that is said.
 """
@@ -204,6 +205,7 @@ OPERATIONS: Mapping[str, Members] = {
     ),
     "DeleteObjects": _members("Delete BypassGovernanceRetention", ignored=_NO_MFA),
     "GetObjectAcl": _members(),
+    # WRITE on an object is kept and shown, and gives nothing, as at AWS
     "PutObjectAcl": _members(_GRANTS, "GrantWrite AccessControlPolicy"),
     "GetObjectTagging": _members(),
     "PutObjectTagging": _members("Tagging"),
