@@ -25,13 +25,13 @@ from gateway.storage import (
 )
 from tests.code_blocks import ROOT
 
-OF_A_PUT = {"size", "checksums", "checksum_type", "digests", "conditions", "cause"}
+OF_A_PUT = {"size", "checksums", "checksum_type", "digests", "conditions", "cause", "annotations"}
 """Of its body, and of the moment."""
 OF_AN_OBJECT = {
     *("key", "size", "etag", "modified", "version"),
-    *("checksums", "checksum_type", "parts"),
+    *("checksums", "checksum_type", "parts", "origin"),
 }
-"""Which object it is, and of its bytes."""
+"""Which object it is, of its bytes, and whose answer it was."""
 ALL = Properties(
     content_type="text/plain",
     headers=(("Cache-Control", "no-cache"), ("X", "1"), ("X", "2")),
