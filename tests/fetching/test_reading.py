@@ -234,6 +234,27 @@ def test_connections_are_kept(origin: Upstream, fetching: Fetching) -> None:
     assert origin.connections == 2
 
 
+@pytest.mark.parametrize(
+    ("version", "option", "kept"),
+    [
+        ("1.1", "", True),
+        ("1.1", "Connection: x, Close\r\n", False),
+        ("1.1", "Connection: close\r\nConnection: x\r\n", False),
+        ("1.0", "", False),
+        ("1.0", "Connection: Keep-Alive, x\r\n", True),
+        ("1.0", "Connection: keep-alive, close\r\n", False),
+    ],
+)
+def test_a_connection_is_kept_where_the_origin_keeps_it(
+    origin: Upstream, fetching: Fetching, version: str, option: str, kept: bool
+) -> None:
+    said = f"HTTP/{version} 200 OK\r\n{option}Content-Length: 4\r\n\r\ndata".encode()
+    origin.always(lambda exchange: exchange.send(said))
+    store = fetching.http(origin.url)
+    assert [read(store), read(store)] == [b"data"] * 2
+    assert origin.connections == (1 if kept else 2)
+
+
 # errors
 
 ERRORS: dict[int, type[StorageError]] = {

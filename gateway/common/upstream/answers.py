@@ -61,12 +61,19 @@ def parse_head(data: bytes, method: str) -> Head:
         name, value = name.lower(), value.strip(" \t")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     status = int(match[2])
-    option = headers.get("connection", "").lower()
-    keeps = option != "close" if match[1] == "1" else option == "keep-alive"
+    keeps = _keeps(match[1], headers.get("connection"))
     if match[1] == "0" and "transfer-encoding" in headers:  # RFC 9112 §6.1
         raise broken("its framing is not that of its version")
     length = _length(headers, status, method)
     return Head(status, headers, length, keeps and length is not None, text)
+
+
+def _keeps(minor: str, connection: str | None) -> bool:
+    """RFC 9112 §9.3."""
+    if connection is None:
+        return minor == "1"
+    options = {one.strip(" \t") for one in connection.lower().split(",")}
+    return "close" not in options and (minor == "1" or "keep-alive" in options)
 
 
 def _length(headers: Headers, status: int, method: str) -> int | None:
