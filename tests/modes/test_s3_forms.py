@@ -287,6 +287,26 @@ def test_what_is_wrong_with_a_form(
     assert refused(s3.client().head_object, Bucket=bucket, Key="k")[0] == 404
 
 
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("x-amz-storage-class", "InvalidStorageClass"),
+        ("x-amz-server-side-encryption", "InvalidArgument"),
+        ("x-amz-object-lock-legal-hold", "InvalidArgument"),
+        ("x-amz-sdk-checksum-algorithm", "InvalidRequest"),
+        ("acl", "InvalidArgument"),
+    ],
+)
+def test_what_is_none_of_the_words_of_a_field_is_refused(
+    s3: Served, bucket: str, name: str, code: str
+) -> None:
+    said = {name: "perhaps"}
+    assert post(s3, bucket, form(signed(s3, bucket, **said))).code() == code
+    beyond = form({**signed(s3, bucket), **said})  # what the policy has not is said first
+    assert post(s3, bucket, beyond).code() == "AccessDenied"
+    assert refused(s3.client().head_object, Bucket=bucket, Key="k")[0] == 404
+
+
 def test_what_is_no_form(s3: Served, bucket: str) -> None:
     good = form(signed(s3, bucket))
     assert post(s3, bucket, good, Content_Type="application/json").code() == "PreconditionFailed"

@@ -39,7 +39,6 @@ def post_object(request: S3Request) -> Reply:
     _is_of(request, given["key"])
     fields.fold(request, given)
     request.require()
-    constraints.check(request, "PutObject")
     sizes = [(0, min(bodies.LARGEST_PUT, gateway.options.max_body))]
     if "policy" in given:
         allowed = post_policy.parse(given["policy"])
@@ -47,6 +46,7 @@ def post_object(request: S3Request) -> Reply:
         sizes += allowed.sizes
     if given.get("bucket", request.bucket) != request.bucket:
         raise fields.wrong("bucket", "The form is for another bucket.", given["bucket"])
+    constraints.check(request, "PutObject")
     source = _File(submission, max(least for least, _ in sizes), min(most for _, most in sizes))
     source.refuse(size - _SLACK)
     body = Body(source, None, sums.of_form(request), bodies.content_md5(request))
