@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -18,7 +19,7 @@ from drivers.http.forwarding import Passing
 from drivers.http.targets import base_of, of_key
 from gateway.common.upstream.networks import Networks
 from gateway.common.upstream.pool import Limits, Pool
-from gateway.common.upstream.stretch import cut_out, extent
+from gateway.common.upstream.stretch import cut_out, extent, with_last_bytes
 from gateway.storage import (
     NULL_VERSION,
     BytesBody,
@@ -31,7 +32,6 @@ from gateway.storage import (
     Opened,
     OriginDenied,
     Probe,
-    Range,
     Secret,
     StorageError,
     Unavailable,
@@ -153,13 +153,7 @@ class Http(Passing):
     def get(self, key: str, want: Get = Get()) -> Opened:
         with self._cacheable():
             _check(key, want)
-            try:
-                return self._get(key, want)
-            except InvalidRange:
-                if (asked := _last_bytes(want)) is None:
-                    raise
-            opened = self._get(key, replace(want, range=None))
-            return cut_out(opened.info, opened.body, asked)
+            return with_last_bytes(partial(self._get, key), want)
 
     def _get(self, key: str, want: Get) -> Opened:
         heard = self._heard("GET", key, want)
@@ -241,9 +235,3 @@ def _check(key: str, want: Get) -> None:
         raise NoSuchVersion(key=key, version=want.version or "")
     if want.encryption is not None and want.encryption.kind == "customer":
         raise WrongKey("An HTTP origin has nothing under a customer's key.", key=key, given=True)
-
-
-def _last_bytes(want: Get) -> Range | None:
-    """A range that any object has, if that was wanted: origins refuse it of an empty one."""
-    asked = want.range
-    return asked if asked is not None and asked.first is None and asked.last else None

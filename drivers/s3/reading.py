@@ -20,7 +20,7 @@ from drivers.s3.steps import check_ascending
 from drivers.s3.transfer import Answer
 from gateway.common.upstream.answers import Headers, broken
 from gateway.common.upstream.fields import parse_date
-from gateway.common.upstream.stretch import cut_out, extent
+from gateway.common.upstream.stretch import cut_out, extent, last_bytes, with_last_bytes
 from gateway.storage import (
     NOTHING,
     BytesBody,
@@ -102,13 +102,7 @@ class Bucket(Store):
     # reading
 
     def get(self, key: str, want: Get = Get()) -> Opened:
-        try:
-            return self._get(key, want)
-        except InvalidRange:
-            if (asked := _last_bytes(want)) is None:
-                raise
-        opened = self._get(key, replace(want, range=None))
-        return cut_out(opened.info, opened.body, asked)
+        return with_last_bytes(partial(self._get, key), want)
 
     def _get(self, key: str, want: Get) -> Opened:
         answer = self._read("GET", key, want)
@@ -120,7 +114,7 @@ class Bucket(Store):
             raise
 
     def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
-        if _last_bytes(want) is not None:
+        if last_bytes(want) is not None:
             want = replace(want, range=None)
         answer = self._read("HEAD", key, want)
         length = size_of(answer.headers)
@@ -283,12 +277,6 @@ class Bucket(Store):
         want = Get(version=version, part=number)
         headers = self._read("HEAD", key, want).headers
         return Part(number, size_of(headers), "", modified, checksums_of(headers)[0])
-
-
-def _last_bytes(want: Get) -> Range | None:
-    """A range that any object has, if that was wanted: upstreams refuse it of an empty one."""
-    asked = want.range
-    return asked if asked is not None and asked.first is None and asked.last else None
 
 
 def _query(want: Get) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 
 from gateway.common.upstream.answers import Headers, broken
 from gateway.storage import (
     PIECE,
     Get,
+    InvalidRange,
     ObjectInfo,
     Opened,
     Range,
@@ -61,3 +64,20 @@ class _Stretch:
 
     def close(self) -> None:
         self._body.close()
+
+
+def last_bytes(want: Get) -> Range | None:
+    """A range that any object has, if that is wanted: upstreams refuse it of an empty one."""
+    asked = want.range
+    return asked if asked is not None and asked.first is None and asked.last else None
+
+
+def with_last_bytes(ask: Callable[[Get], Opened], want: Get) -> Opened:
+    """What is asked for; where its last bytes are refused, they are cut out of all of it."""
+    try:
+        return ask(want)
+    except InvalidRange:
+        if (asked := last_bytes(want)) is None:
+            raise
+    opened = ask(replace(want, range=None))
+    return cut_out(opened.info, opened.body, asked)
