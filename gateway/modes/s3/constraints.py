@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gateway.modes.s3 import encryption, grants, headers, model, wire
 from gateway.modes.s3.configuration.object_lock import LONGEST, MODES, Unit, period_refusal
@@ -298,16 +298,12 @@ _NONE: tuple[Mapping[str, Constraint], Mapping[str, Constraint]] = ({}, {})
 def check(request: S3Request, operation: str) -> None:
     """Raises S3Problem for a value that no request of that operation may have."""
     variables, parameters = _OF_OPERATIONS.get(operation, _NONE)
-    if not request.environ.keys().isdisjoint(variables):
-        _look(request, request.environ, variables)
-    if request.query and not request.query.keys().isdisjoint(parameters):
-        _look(request, request.query, parameters)
-
-
-def _look(request: S3Request, given: Mapping[str, Any], known: Mapping[str, Constraint]) -> None:
-    for key, one in known.items():
-        if key in given and not one.fits(given[key]):
-            _refuse(request, one.refusal(one.name, given[key]))
+    for given, known in ((request.environ, variables), (request.query, parameters)):
+        if not given or given.keys().isdisjoint(known):
+            continue
+        for key, one in known.items():
+            if key in given and not one.fits(given[key]):
+                _refuse(request, one.refusal(one.name, given[key]))
 
 
 def _refuse(request: S3Request, problem: S3Problem) -> None:
