@@ -545,6 +545,25 @@ def pictures() -> Plugins:
     return plugins
 
 
+def test_check_says_what_each_binding_is_and_what_its_mode_tells(
+    run: Run, folder: Path, pictures: Plugins
+) -> None:
+    (folder / "gateway.toml").write_text(
+        f'{CONFIGURATION}[[bindings]]\nprefix = "/s3"\nmode = "s3"\n'
+        '[[bindings]]\nhost = "g.example"\nmode = "galleries"\nservice = "archive"\ncolumns = 5\n'
+        '[[bindings]]\nport = 9000\nmode = "public"\nservice = "archive"\n'
+    )
+    code, out, _ = run("check", plugins=pictures)
+    assert code == 0
+    lines = out.splitlines()
+    assert "  binding    /s3 → s3" in lines
+    place = lines.index("  binding    g.example → galleries of archive")
+    assert lines[place + 1] == '             columns = 5, fresh = "1m", title = ""'
+    assert lines[place + 2] == "NOTE: the binding g.example: archive in 5 columns."
+    everybody = 'everybody may read all of "archive", without a key.'
+    assert f"NOTE: the binding :9000: {everybody}" in lines
+
+
 def test_bindings_are_added_listed_and_removed(run: Run, folder: Path, pictures: Plugins) -> None:
     (folder / "gateway.toml").write_text(
         f'{CONFIGURATION}[[bindings]]\nprefix = "/s3"\nmode = "s3"\n'
@@ -568,8 +587,9 @@ def test_bindings_are_added_listed_and_removed(run: Run, folder: Path, pictures:
     for words, said in [
         (("add", *door, "--mode", "s3"), "same host, port and prefix"),
         (("add", "--mode", "s3"), "give one of host, port and prefix"),
-        (("add", "--prefix", "/y", "--mode", "s4"), "known modes: pictures, s3, standard"),
+        (("add", "--prefix", "/y", "--mode", "s4"), "known modes: galleries, pictures, public, s3"),
         (("add", "--prefix", "/y", "--mode", "pictures", "--service", "none"), "no such service"),
+        (("add", "--prefix", "/y", "--mode", "public"), 'the mode "public" is about one'),
         (("add", "--prefix", "/y", "--mode", "s3", "--service", "archive"), "all services"),
         (("add", "--prefix", "/s3", "--mode", "s3"), "(bindings[0])"),
         (("remove", "--prefix", "/s3"), "(bindings[0])"),

@@ -27,7 +27,7 @@ from gateway.plugins import finding
 from gateway.plugins.finding import PluginError, Plugins
 from gateway.storage import Get, NoSuchKey, Opened, Secret, Store
 from gateway.storage.options import AtLeast, Duration, OneOrMany, Size
-from tests.tiny_mode import PICTURES
+from tests.tiny_mode import PICTURES, GalleryOptions
 
 
 class Empty(Store):
@@ -508,6 +508,53 @@ def test_a_binding_names_a_service_for_modes_that_are_about_one(read: Any) -> No
     assert 'the mode "s3" reaches all services' in found["bindings[0].service"]
     for mode in ('"s4"', '["s3"]'):
         assert problems(read, door.format(mode)).keys() == {"bindings[0].mode"}
+
+
+GALLERY = '[[bindings]]\nport = 1\nmode = "galleries"\nservice = "thumbs"\n'
+
+
+def test_a_binding_has_the_options_of_its_mode(read: Any) -> None:
+    (binding,) = read(f'{GALLERY}columns = 2\nfresh = "2m"\n').bindings
+    assert binding.options == GalleryOptions(columns=2, fresh=120.0)
+    assert (binding.port, binding.service) == (1, "thumbs")
+    (binding,) = read('[[bindings]]\nport = 1\nmode = "s3"\n').bindings
+    assert binding.options is None
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "said"),
+    [
+        (f"{GALLERY}colums = 2", "bindings[0].colums", 'Did you mean "columns"?'),
+        (f"{GALLERY}columns = 0", "bindings[0].columns", "at least 1"),
+        (f'{GALLERY}title = "none"', "bindings[0].title", "another one"),
+        ('[[bindings]]\nport = 1\nmode = "s3"\ncolumns = 2', "bindings[0].columns", "Known here"),
+        ('[[bindings]]\nport = 1\nmode = "galleries"', "bindings[0].service", "give its id"),
+        ('[server]\ndefault_mode = "galleries"', "server.default_mode", "at bindings only"),
+        ('[server]\ndefault_mode = "galery"', "server.default_mode", "known modes"),
+    ],
+)
+def test_what_is_wrong_with_options_of_a_mode_is_said_with_its_place(
+    read: Any, text: str, place: str, said: str
+) -> None:
+    found = problems(read, text)
+    assert found.keys() == {place}
+    assert said in found[place]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        'index = "a/b"',
+        'error_document = "/a"',
+        'client_cache_time = "-1s"',
+        'client_cache_time = "40000d"',
+        'cors = "example.com"',
+        'cors = ["*", "https://example.com/"]',
+    ],
+)
+def test_what_a_public_binding_does_not_take(read: Any, wrong: str) -> None:
+    door = '[[bindings]]\nport = 1\nmode = "public"\nservice = "thumbs"\n'
+    assert problems(read, door + wrong).keys() == {f"bindings[0].{wrong.partition(' ')[0]}"}
 
 
 @pytest.mark.parametrize("text", ["[server\n", "a = 1\na = 2\n", "\x00"])

@@ -16,7 +16,14 @@ import pytest
 
 from gateway.access.identity import Account
 from gateway.commands import main
-from gateway.config import Binding, CatalogOptions, Key, KmsOptions, ServerOptions, WebhookOptions
+from gateway.config import (
+    BindingOptions,
+    CatalogOptions,
+    Key,
+    KmsOptions,
+    ServerOptions,
+    WebhookOptions,
+)
 from gateway.plugins.finding import OURS, Plugins, hook_names
 from gateway.plugins.options import options_of
 from gateway.storage import CAPABILITIES, StorageError
@@ -35,7 +42,7 @@ TABLES: dict[str, type] = {
     "## `[kms]`": KmsOptions,
     "## `[[accounts]]`": Account,
     "## `[[keys]]`": Key,
-    "## `[[bindings]]`": Binding,
+    "## `[[bindings]]`": BindingOptions,
     "## `[webhooks.NAME]`": WebhookOptions,
 }
 

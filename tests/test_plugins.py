@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.config import BindingOptions
 from gateway.plugins.finding import OURS, PluginError, Plugins
+from gateway.plugins.options import options_of
 from gateway.storage import CONTRACT, Layer, Store
 from gateway.storage.contract import misfit
 from tests.code_blocks import ROOT
@@ -202,6 +204,48 @@ def test_a_listener_that_cannot_be_used_is_named_and_left_out(
     (problem,) = plugins.problems
     assert name in problem and said in problem
     assert not plugins.listeners
+
+
+MODE = """
+from dataclasses import dataclass
+from gateway.hookspecs import hookimpl
+
+@dataclass
+class Options:
+    columns: int = 1
+
+class Gallery:
+    name = "gallery"
+    binding_options = Options
+    def claims(self, environ): return False
+    def app(self, gateway): pass
+
+@hookimpl
+def gateway_modes():
+    return [Gallery()]
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        *(("columns", one, f"Options.{one}: every binding") for one in options_of(BindingOptions)),
+        ("int = 1", "int", "Options.columns has no default"),
+        ("@dataclass\n", "", "are no dataclass"),
+        ("int", "'Gone'", "TYPE_CHECKING"),
+        ('name = "gallery"', "x = 1", "it has no `name`"),
+    ],
+)
+def test_a_mode_that_cannot_be_used_is_named_and_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, after: str, said: str
+) -> None:
+    name = f"mode_{abs(hash((before, after)))}"
+    dist(tmp_path, name, MODE.replace(before, after, 1))
+    monkeypatch.syspath_prepend(tmp_path)
+    plugins = Plugins.load(lenient=True)
+    (problem,) = plugins.problems
+    assert name in problem and said in problem
+    assert "gallery" not in plugins.modes
 
 
 def test_a_protocol_is_brought_by_one_plugin(

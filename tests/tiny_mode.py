@@ -14,10 +14,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Literal, TextIO
+from typing import Annotated, Any, Literal, TextIO
 
 from gateway.hookspecs import hookimpl
 from gateway.modes import Gateway, WSGIApp
@@ -25,6 +26,7 @@ from gateway.servers import CannotServe, Endpoint, HTTPServer, Loaded, Plan, end
 from gateway.servers.certificates import CertificateFiles
 from gateway.servers.granian import GranianServer
 from gateway.servers.waitress import WaitressServer
+from gateway.storage.options import AtLeast, Duration
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.metrics import Metrics
 from gateway.web import request_head
@@ -55,7 +57,30 @@ class Pictures(TinyMode):
     one_service: Literal[True] = True
 
 
-PICTURES = SimpleNamespace(gateway_modes=hookimpl(lambda: [Pictures("pictures")]))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GalleryOptions:
+    columns: Annotated[int, AtLeast(1)] = 3
+    fresh: Annotated[float, Duration] = 60.0
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        if self.title == "none":
+            raise ValueError("title: another one")
+
+
+class Galleries(Pictures):
+    """One whose doors have options, and are to say which service they are about."""
+
+    needs_service: Literal[True] = True
+    binding_options: type[Any] = GalleryOptions
+
+    def told(self, service: str, options: Any) -> str:
+        return f"{service} in {options.columns} columns."
+
+
+PICTURES = SimpleNamespace(
+    gateway_modes=hookimpl(lambda: [Pictures("pictures"), Galleries("galleries")])
+)
 
 
 def _answer(name: str, environ: dict[str, Any], start: Start) -> Iterable[bytes]:

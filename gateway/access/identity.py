@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, Protocol
 
 from gateway.storage import Secret
@@ -46,6 +47,14 @@ class Identity:
 
 
 ANONYMOUS = Identity()
+
+
+@lru_cache(maxsize=1024)
+def visitor(sid: str, level: ServiceLevel = "read") -> Identity:
+    """Nobody in particular, who comes to that service by a door that was opened to everybody. The
+    permission is that somebody has declared the door: as if all had a key with that access. What
+    the service's rules deny to everybody is denied to them, too."""
+    return Identity(access={sid: level})
 
 
 def acting_for(identity: Identity) -> str:

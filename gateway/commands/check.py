@@ -54,6 +54,8 @@ def _run(typed: argparse.Namespace) -> int:
         say(f"  TLS        {one}")
     for one in start_screen.services(configuration.services):
         say(f"  service    {one}")
+    for one in start_screen.bindings(configuration):
+        say(one)
     for note in _beside(configuration):
         say(note)
     listeners = [one.address for one in options.listeners]

@@ -11,6 +11,7 @@ from gateway.config.services import SOURCE, ServiceReader, construct, in_order
 from gateway.config.tables import (
     EVERY_ACCOUNT,
     Binding,
+    BindingOptions,
     CatalogOptions,
     Key,
     KmsOptions,
@@ -30,6 +31,7 @@ __all__ = [
     "SOURCE",
     "Address",
     "Binding",
+    "BindingOptions",
     "CatalogOptions",
     "ConfigProblem",
     "Configuration",

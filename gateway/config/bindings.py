@@ -1,16 +1,30 @@
-"""`[[bindings]]`: each a door of its own, to a mode that is there; no two are the same."""
+"""`[[bindings]]`: each a door of its own, to a mode that is there; no two are the same.
+
+A mode may have options of its own for its bindings (`HavingOptions`); they stand in the same
+table, and are decoded by the same decoder.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from gateway.common.nearest_name import nearest
 from gateway.config.decode import Decoder
 from gateway.config.problems import BAD, Problems, names, shown
-from gateway.config.tables import Binding
+from gateway.config.tables import Binding, BindingOptions
 from gateway.config.texts import SID, SID_RULE
-from gateway.modes import Mode, OfOneService
+from gateway.modes import HavingOptions, Mode, OfNamedService, OfOneService
+from gateway.plugins.options import options_of
+
+COMMON = tuple(options_of(BindingOptions))
+"""The options that each binding has, whatever its mode."""
+
+
+@dataclass(frozen=True, slots=True)
+class _None:
+    """The options of modes that have none."""
 
 
 def read_bindings(
@@ -19,29 +33,46 @@ def read_bindings(
     """Those that are right, of (place, table)."""
     found, doors = list[Binding](), dict[object, str]()
     for place, table in tables:
-        one = decoder.build(Binding, table, place)
-        check_mode(decoder.problems, modes, table.get("mode"), f"{place}.mode")
-        _check_service(decoder.problems, modes, table, f"{place}.service")
-        if one is BAD:
+        common = {name: table[name] for name in COMMON if name in table}
+        one = decoder.build(BindingOptions, common, place)
+        mode = table.get("mode")
+        check_mode(decoder.problems, modes, mode, f"{place}.mode")
+        answering = modes.get(mode) if isinstance(mode, str) else None
+        _check_service(decoder.problems, answering, table, f"{place}.service")
+        options = _own(decoder, answering, table, place)
+        if one is BAD or options is BAD:
             continue
         other = doors.setdefault(one.door, place)
         if other != place:
             decoder.problems.add(place, f"has the same host, port and prefix as {other}.")
-        found.append(one)
+        found.append(Binding(**{name: getattr(one, name) for name in COMMON}, options=options))
     return tuple(found)
 
 
+def _own(decoder: Decoder, mode: Mode | None, table: Mapping[str, Any], place: str) -> Any:
+    """The options of the mode; `BAD` where one is wrong. Nobody knows those of no mode."""
+    if mode is None:
+        return None
+    kind = mode.binding_options if isinstance(mode, HavingOptions) else _None
+    before = len(decoder.problems)
+    values = decoder.table(kind, table, place, also=COMMON)
+    if len(decoder.problems) > before:
+        return BAD
+    return None if kind is _None else decoder.construct(kind, values, place)
+
+
 def _check_service(
-    problems: Problems, modes: Mapping[str, Mode], table: Mapping[str, Any], place: str
+    problems: Problems, mode: Mode | None, table: Mapping[str, Any], place: str
 ) -> None:
-    service, mode = table.get("service"), table.get("mode")
-    if not isinstance(service, str):
-        return
-    answering = modes.get(mode) if isinstance(mode, str) else None
-    if not SID.fullmatch(service):
+    service = table.get("service")
+    if service is None and isinstance(mode, OfNamedService):
+        problems.add(place, f"missing; the mode {shown(mode.name)} is about one: give its id.")
+    elif not isinstance(service, str):
+        return  # none, or reported by the decoder
+    elif not SID.fullmatch(service):
         problems.add(place, f"found {shown(service)}; {SID_RULE}.")
-    elif answering is not None and not isinstance(answering, OfOneService):
-        text = f"the mode {shown(mode)} reaches all services through every door: leave it out."
+    elif mode is not None and not isinstance(mode, OfOneService):
+        text = f"the mode {shown(mode.name)} reaches all services through every door: leave it out."
         problems.add(place, f"found {shown(service)}; {text}")
 
 
@@ -51,4 +82,13 @@ def check_mode(problems: Problems, modes: Collection[str], mode: object, place: 
     if isinstance(mode, str) and mode not in known:
         problems.add(
             place, f"found {shown(mode)}; known modes: {names(known)}.{nearest(mode, known)}"
+        )
+
+
+def check_default(problems: Problems, modes: Mapping[str, Mode], mode: object, place: str) -> None:
+    """Of the mode that gets what nobody claims."""
+    check_mode(problems, modes, mode, place)
+    if isinstance(mode, str) and isinstance(modes.get(mode), OfNamedService):
+        problems.add(
+            place, f"found {shown(mode)}; that mode answers at bindings only: see [[bindings]]."
         )

@@ -18,7 +18,7 @@ import platformdirs
 from gateway.access.identity import ROOT_ACCOUNT, Account
 from gateway.common import looking
 from gateway.common.nearest_name import nearest
-from gateway.config.bindings import check_mode, read_bindings
+from gateway.config.bindings import check_default, read_bindings
 from gateway.config.configuration import Configuration, Origin
 from gateway.config.decode import Decoder
 from gateway.config.listeners import read_listeners
@@ -271,7 +271,7 @@ class _Reader:
         overrides, before = self.origin.overrides, len(self.problems)
         server = self._placed(self.decoder.build(ServerOptions, {**found, **overrides}, "server"))
         mode = found.get("default_mode", "s3")
-        check_mode(self.problems, self.plugins.modes, mode, "server.default_mode")
+        check_default(self.problems, self.plugins.modes, mode, "server.default_mode")
         for number, (place, message) in enumerate(self.problems[before:], before):
             option = place.removeprefix("server.").split("[")[0]
             if option in overrides:

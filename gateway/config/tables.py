@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from gateway.access.identity import Credential, Identity, KeyAccess, Level, ServiceLevel
@@ -147,8 +147,9 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Binding:
-    """One of `[[bindings]]`: a door with its own host, port or path prefix."""
+class BindingOptions:
+    """What each of `[[bindings]]` has, whatever its mode: a door with its own host, port or
+    path prefix."""
 
     host: HostPattern | None = None
     port: Annotated[int, AtLeast(1)] | None = None
@@ -172,6 +173,14 @@ class Binding:
     def __str__(self) -> str:
         """By which requests: "img.example.com", ":8080/images"."""
         return f"{self.host or ''}{f':{self.port}' if self.port else ''}{self.prefix}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding(BindingOptions):
+    """With the `options` that its mode has for its bindings (`modes.HavingOptions`); None:
+    nobody gave any."""
+
+    options: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -186,6 +186,30 @@ class OfOneService(Protocol):
 
 
 @runtime_checkable
+class OfNamedService(OfOneService, Protocol):
+    """One that has no other way to know which: each of its bindings has to name it, and nothing
+    comes to it but by a binding."""
+
+    needs_service: Literal[True]
+
+
+@runtime_checkable
+class HavingOptions(Protocol):
+    """A mode whose bindings have options of their own, as drivers have: they are the fields of
+    that dataclass, and each binding has one of it (`Binding.options`). All have defaults."""
+
+    binding_options: type[Any]
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A mode that has something to tell whoever runs the gateway of each of its bindings."""
+
+    def told(self, service: str, options: Any) -> str:
+        """One sentence, of a binding to that service with these options."""
+
+
+@runtime_checkable
 class Named(Protocol):
     """A mode that knows the names by which its requests' records call their operations."""
 

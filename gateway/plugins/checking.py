@@ -12,6 +12,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from functools import lru_cache
 from typing import Any
 
+from gateway.modes import HavingOptions
 from gateway.modes.protocols import ProtocolListener
 from gateway.plugins.options import Option, options_of
 from gateway.storage import CAPABILITIES, Layer, Store
@@ -45,7 +46,7 @@ def options_of_driver(kind: object) -> Mapping[str, Option]:
     return options
 
 
-def _options(kind: type[Store]) -> Mapping[str, Option]:
+def _options(kind: type[Any]) -> Mapping[str, Option]:
     try:
         return options_of(kind)
     except NameError as error:
@@ -144,4 +145,21 @@ def check_mode(mode: object) -> str:
     name = getattr(mode, "name", "")
     if not isinstance(name, str) or not name:
         raise Unfit(f"{mode!r} is not a mode: it has no `name`.")
+    if isinstance(mode, HavingOptions):
+        _check_binding_options(mode.binding_options, name)
     return name
+
+
+_OF_EACH = frozenset(("host", "port", "prefix", "mode", "service"))
+"""What every binding has; a test holds them against `config.BindingOptions`."""
+
+
+def _check_binding_options(kind: object, mode: str) -> None:
+    """Raises `Unfit`."""
+    if not (isinstance(kind, type) and is_dataclass(kind)):
+        raise Unfit(f'The mode "{mode}": its `binding_options` are no dataclass.')
+    for one in _options(kind).values():
+        if one.name in _OF_EACH:
+            raise Unfit(f"{kind.__name__}.{one.name}: every binding has an option of that name.")
+        if one.required:
+            raise Unfit(f"{kind.__name__}.{one.name} has no default.")

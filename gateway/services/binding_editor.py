@@ -9,7 +9,7 @@ from typing import Any, cast
 from gateway.catalog import BindingRow, Catalog
 from gateway.catalog.stores import Stores
 from gateway.common.nearest_name import nearest
-from gateway.config import Binding, Configuration, ConfigurationError
+from gateway.config import Binding, BindingOptions, Configuration, ConfigurationError
 from gateway.config.bindings import read_bindings
 from gateway.config.decode import Decoder
 from gateway.config.problems import BAD, Problems, shown
@@ -50,11 +50,11 @@ class BindingEditor:
         unless_changed(self._catalog, add)
         return binding
 
-    def remove(self, table: Mapping[str, Any]) -> Binding:
+    def remove(self, table: Mapping[str, Any]) -> BindingOptions:
         """The one with that host, port and prefix."""
         problems = Problems()
         decoder = Decoder(problems=problems, folder=Path(), environ={})
-        binding = decoder.build(Binding, {**table, "mode": "any"}, PLACE)
+        binding = decoder.build(BindingOptions, {**table, "mode": "any"}, PLACE)
         if binding is BAD:
             raise ConfigurationError(problems)
         self._refuse_declared(binding)
@@ -62,9 +62,9 @@ class BindingEditor:
             self._catalog,
             lambda stores: self._catalog.remove_binding(*binding.door, since=stores.number),
         )
-        return cast(Binding, binding)
+        return cast(BindingOptions, binding)
 
-    def _refuse_declared(self, binding: Binding) -> None:
+    def _refuse_declared(self, binding: BindingOptions) -> None:
         for number, one in enumerate(self._configuration.bindings):
             if one.door == binding.door:
                 file = self._configuration.origin.path or "the configuration"

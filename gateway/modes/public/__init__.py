@@ -1,0 +1,43 @@
+"""The public mode: one service, for browsers, and for whoever else asks.
+
+It is reached by bindings, and by nothing else: who declares one says that everybody may read
+the service that it names. Start with `serving.py`, what a request gets; `options.py` is what a
+binding may say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, Literal
+
+from gateway.hookspecs import hookimpl
+from gateway.modes import Gateway, Mode, WSGIApp
+from gateway.modes.public.options import PublicOptions
+
+
+class PublicMode:
+    name = "public"
+    one_service: Literal[True] = True
+    needs_service: Literal[True] = True
+    binding_options: type[Any] = PublicOptions
+
+    def claims(self, environ: dict[str, Any]) -> bool:
+        return False
+
+    def app(self, gateway: Gateway) -> WSGIApp:
+        from gateway.modes.public.application import create_app
+
+        return create_app(gateway)
+
+    def operations(self) -> Collection[str]:
+        from gateway.modes.public.application import OPERATIONS
+
+        return OPERATIONS.values()
+
+    def told(self, service: str, options: Any) -> str:
+        return f'everybody may read all of "{service}", without a key.'
+
+
+@hookimpl
+def gateway_modes() -> list[Mode]:
+    return [PublicMode()]

@@ -1,0 +1,116 @@
+"""The public mode as a WSGI application: parse, read, answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from gateway.modes import Gateway, WSGIApp
+from gateway.modes.public import cross_origin, errors, replies, serving
+from gateway.modes.public.problems import PublicProblem
+from gateway.modes.public.request import Asked
+from gateway.storage import Busy, Corrupt, Get, NoSuchStore, StorageError
+from gateway.web.replies import Reply, send
+
+log = logging.getLogger("gateway.public")
+
+OPERATIONS = {"GET": "PublicGet", "HEAD": "PublicHead", "OPTIONS": "PublicOptions"}
+_ALLOW = ", ".join(OPERATIONS)
+_OF_DOCUMENT = frozenset(
+    ("content-type", "content-encoding", "content-language", "content-security-policy")
+)
+"""What is said of an error document: it is not what was asked for, and nobody keeps it as that."""
+
+_LONGEST = 1 << 20
+"""Bytes of one."""
+
+
+class PublicApplication:
+    """Any request → its answer."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        reply = self.answer(environ)
+        reply.headers += (replies.NOSNIFF, ("x-request-id", environ["gateway.request_id"]))
+        return send(reply, environ, start_response)
+
+    def answer(self, environ: dict[str, Any]) -> Reply:
+        asked: Asked | None = None
+        try:
+            asked = Asked(environ, self._gateway)
+            reply = self._done(asked)
+            if not isinstance(reply.body, bytes):
+                _admit(reply, environ)
+        except (StorageError, PublicProblem) as error:
+            reply = _refused(error, asked, environ)
+        except Exception as error:
+            # The log has it whole, the visitor the request's id.
+            log.error(
+                "%s %r failed", environ["REQUEST_METHOD"], environ["PATH_INFO"], exc_info=error
+            )
+            reply = _refused(PublicProblem("InternalError"), None, environ)
+        return reply if asked is None else cross_origin.added(reply, asked)
+
+    def _done(self, asked: Asked) -> Reply:
+        """Raises `StorageError` and `PublicProblem`."""
+        record = asked.environ["gateway.record"]
+        record.operation = OPERATIONS.get(asked.method, "")
+        record.sid, record.key = asked.service, asked.key
+        if not asked.service:  # not by a binding: nothing is public
+            raise NoSuchStore
+        if asked.method == "OPTIONS":
+            return Reply(204, [("allow", _ALLOW), *cross_origin.preflight(asked)])
+        if asked.method not in OPERATIONS:
+            raise PublicProblem("MethodNotAllowed", ("allow", _ALLOW))
+        return serving.read(asked)
+
+
+def _admit(reply: Reply, environ: dict[str, Any]) -> None:
+    """Of a long answer, which may hold a thread at its client's pace. Raises `Busy`."""
+    try:
+        environ["gateway.admission"](answer=True)
+    except Busy:
+        if not isinstance(reply.body, bytes):
+            reply.body.close()
+        raise
+
+
+def _refused(
+    error: StorageError | PublicProblem, asked: Asked | None, environ: dict[str, Any]
+) -> Reply:
+    code, reply = errors.reply(error, environ["gateway.request_id"], environ["REQUEST_METHOD"])
+    record = environ["gateway.record"]
+    record.code, record.corrupt = code, isinstance(error, Corrupt)
+    if reply.status >= 500:
+        log.warning("%s %r: %s: %s", environ["REQUEST_METHOD"], environ["PATH_INFO"], code, error)
+    document = None if asked is None or reply.status < 400 else _document(asked)
+    if document is None:
+        return reply
+    return Reply(reply.status, errors.headers_of(error) + document.headers, document.body)
+
+
+def _document(asked: Asked) -> Reply | None:
+    """The one that is sent in place of errors."""
+    key = asked.options.error_document
+    if not key or asked.method not in ("GET", "HEAD"):
+        return None
+    try:
+        with asked.access.get(key, Get()) as opened:
+            headers = replies.described(opened.info, asked.options)
+            data = b"".join(iter(opened.body.read, b"")) if opened.length <= _LONGEST else None
+    except StorageError:
+        return None
+    if data is None:
+        log.warning("The error document %r is too long to be sent.", key)
+        return None
+    kept = [one for one in headers if one[0] in _OF_DOCUMENT]
+    return Reply(200, kept, data)
+
+
+def create_app(gateway: Gateway) -> WSGIApp:
+    return PublicApplication(gateway)

@@ -1,0 +1,168 @@
+"""What a store refuses → a code of `problems`: one table, looked up along the MRO; and the answer
+that is made of it.
+
+What an HTTP origin has answered itself is passed on as it came, its page and its redirects too;
+only what it says to the gateway alone (407) is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from http import HTTPStatus
+
+from gateway.modes.public import replies
+from gateway.modes.public.problems import TABLE, PublicProblem
+from gateway.storage import (
+    AlreadyExists,
+    Archived,
+    BadDigest,
+    BadKey,
+    Busy,
+    Conflict,
+    Corrupt,
+    DisabledEncryptionKey,
+    Forbidden,
+    Full,
+    IncompleteBody,
+    InvalidPart,
+    InvalidPartOrder,
+    InvalidRange,
+    InvalidRequest,
+    MethodNotAllowed,
+    NoSuchAnnotation,
+    NoSuchEncryptionKey,
+    NoSuchKey,
+    NoSuchStore,
+    NoSuchUpload,
+    NoSuchVersion,
+    NotEmpty,
+    NotFound,
+    NotModified,
+    OriginAnswer,
+    OriginDenied,
+    OriginFailed,
+    PartTooSmall,
+    PreconditionFailed,
+    Protected,
+    StorageError,
+    TimedOut,
+    TooLarge,
+    TooManyAnnotations,
+    Unauthorized,
+    Unavailable,
+    Unsupported,
+    WrongKey,
+)
+from gateway.web.http_fields import Headers
+from gateway.web.replies import Reply
+
+CODES: Mapping[type[StorageError], str] = {
+    StorageError: "InternalError",
+    NotFound: "NotFound",
+    NoSuchStore: "NotFound",
+    NoSuchKey: "NotFound",
+    NoSuchVersion: "NotFound",
+    NoSuchUpload: "NotFound",
+    NoSuchAnnotation: "NotFound",
+    AlreadyExists: "Conflict",
+    NotEmpty: "Conflict",
+    NotModified: "NotModified",
+    PreconditionFailed: "PreconditionFailed",
+    MethodNotAllowed: "NotFound",
+    Conflict: "Conflict",
+    Protected: "Forbidden",
+    Archived: "Forbidden",
+    InvalidRange: "InvalidRange",
+    InvalidRequest: "BadRequest",
+    BadDigest: "BadRequest",
+    IncompleteBody: "BadRequest",
+    TooLarge: "TooLarge",
+    TooManyAnnotations: "BadRequest",
+    InvalidPart: "BadRequest",
+    PartTooSmall: "BadRequest",
+    InvalidPartOrder: "BadRequest",
+    WrongKey: "Forbidden",
+    NoSuchEncryptionKey: "Forbidden",
+    DisabledEncryptionKey: "Forbidden",
+    BadKey: "NotFound",
+    Unauthorized: "Forbidden",
+    Forbidden: "Forbidden",
+    Unsupported: "MethodNotAllowed",
+    Full: "Full",
+    Corrupt: "Corrupt",
+    Unavailable: "Unavailable",
+    Busy: "Unavailable",
+    OriginFailed: "BadGateway",
+    OriginDenied: "BadGateway",
+    TimedOut: "TimedOut",
+}
+
+_OURS = frozenset({304, 407, 412, 416})
+"""Of an origin's statuses, those that are for the gateway: it says itself what comes of them."""
+
+_OF_PAGE = frozenset({"content-type", "content-encoding", "content-language"})
+
+_STRICT = ("content-security-policy", "default-src 'none'; sandbox")
+"""Of pages of our own, which need nothing."""
+
+
+def code_of(error: StorageError | PublicProblem) -> str:
+    if isinstance(error, PublicProblem):
+        return error.code
+    return next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
+
+
+def _passed_on(error: StorageError | PublicProblem) -> OriginAnswer | None:
+    """The answer of an origin that is to be passed on."""
+    origin = error.origin if isinstance(error, StorageError) else None
+    return None if origin is None or origin.status in _OURS else origin
+
+
+def headers_of(error: StorageError | PublicProblem) -> Headers:
+    if isinstance(error, PublicProblem):
+        return [*error.headers]
+    if isinstance(error, InvalidRange):
+        return [("content-range", f"bytes */{error.size}")]
+    if isinstance(error, Unavailable) and code_of(error) == "Unavailable":
+        return [("retry-after", str(error.retry_after or 1))]
+    return []
+
+
+def reply(
+    error: StorageError | PublicProblem, request_id: str, method: str = "GET"
+) -> tuple[str, Reply]:
+    """(code, answer)."""
+    code, origin = code_of(error), _passed_on(error)
+    if origin is not None:
+        code = "" if origin.status < 400 else code
+        return code, _as_answered(origin, request_id, method)
+    status = TABLE[code][0]
+    return code, page(status, TABLE[code][1], request_id, headers_of(error))
+
+
+def _as_answered(origin: OriginAnswer, request_id: str, method: str) -> Reply:
+    headers = replies.of_origin(origin)
+    if method == "HEAD":
+        said = {name.lower(): text for name, text in origin.headers}.get("content-length", "")
+        length = int(said) if said.isascii() and said.isdigit() and len(said) < 19 else None
+        return Reply(origin.status, headers, length=length)
+    if origin.page is not None:
+        return Reply(origin.status, headers, origin.page)
+    ours = page(origin.status, "", request_id)  # its own was too long
+    others = [one for one in headers if one[0] not in _OF_PAGE]
+    return Reply(ours.status, others + ours.headers, ours.body)
+
+
+def page(status: int, told: str, request_id: str, headers: Headers = []) -> Reply:  # noqa: B006 - it is only read
+    try:
+        title = f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        title = str(status)
+    body = (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{escape(title)}'
+        f"</title></head>\n<body>\n<h1>{escape(title)}</h1>\n<p>{escape(told)}</p>\n"
+        f"<p>Request: {escape(request_id)}</p>\n</body>\n</html>\n"
+    )
+    said = [*headers, ("content-type", "text/html; charset=utf-8"), _STRICT]
+    return Reply(status, said, body.encode())

@@ -1,0 +1,41 @@
+"""What a binding of this mode may say."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated
+
+from gateway.storage.options import Duration, OneOrMany
+
+_ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[!-.0-~]+")
+_LONGEST = 100 * 365 * 86_400
+"""Seconds: what is longer, some clients take for nothing (RFC 9111 §1.2.2 has 2 ** 31)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicOptions:
+    """`index`: the document that a folder has; "" for none. None: `index.html`, and nothing over
+    an HTTP origin, which knows itself what is at `/`. `error_document`: the key of what is sent
+    in place of an error. `cors`: origins whose pages may read answers, or "*".
+    `client_cache_time`: seconds for which browsers may keep what they got; None: as the objects
+    say. `trusted_content`: documents may run what is in them."""
+
+    index: str | None = None
+    error_document: str = ""
+    client_cache_time: Annotated[float, Duration] | None = None
+    cors: Annotated[tuple[str, ...], OneOrMany] = ()
+    remove_query: bool = False
+    append_webp: bool = False
+    trusted_content: bool = False
+
+    def __post_init__(self) -> None:
+        if "/" in (self.index or ""):
+            raise ValueError("index: the name of a document, without a slash")
+        if self.error_document[:1] == "/":
+            raise ValueError("error_document: a key, which does not begin with a slash")
+        if not 0 <= (self.client_cache_time or 0) <= _LONGEST:
+            raise ValueError("client_cache_time: 0s to 36500d")
+        for origin in self.cors:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(f'cors: "{origin}" is neither "*" nor as "https://example.com"')

@@ -1,0 +1,226 @@
+"""A public binding in front of an HTTP origin: what that says goes through as it came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from gateway.testing.upstreams import Upstream, answer, raw, reset
+from tests.fetching.origin import MODIFIED, keep
+from tests.modes.public_gateway import Answer, Site, serving
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[Site, Upstream]]:
+    with Upstream() as upstream:
+        allow = ["127.0.0.0/8", "::1/128"]
+        web: dict[str, Any] = {"driver": "http", "url": upstream.url, "allow": allow}
+        bindings: list[dict[str, Any]] = [
+            {"service": "web"},
+            {"service": "asis", "host": "asis.example"},
+            {"service": "web", "host": "bare.example", "remove_query": True},
+            {"service": "web", "host": "webp.example", "append_webp": True},
+            {"service": "web", "host": "day.example", "client_cache_time": "1d"},
+            {"service": "web", "host": "index.example", "index": "home.html"},
+            {"service": "web", "host": "sorry.example", "error_document": "sorry.html"},
+            {"service": "cached", "host": "cached.example"},
+        ]
+        services: dict[str, dict[str, Any]] = {
+            "web": web,
+            "asis": {**web, "max_redirects": 0},
+            "cached": {"driver": "cache", "space": "memory", "source": "web"},
+        }
+        with serving(services, bindings) as site:
+            yield site, upstream
+
+
+@pytest.fixture
+def site(served: tuple[Site, Upstream], origin: Upstream) -> Site:
+    return served[0]
+
+
+@pytest.fixture
+def origin(served: tuple[Site, Upstream]) -> Iterator[Upstream]:
+    served[1].requests.clear()
+    yield served[1]
+    served[1].always(None)
+    served[1].objects.clear()
+
+
+def asked(site: Site, origin: Upstream, target: str, **more: Any) -> dict[str, str]:
+    """The headers by which the origin was asked, and what it was asked for."""
+    origin.requests.clear()
+    site.ask(target, **more)
+    (seen,) = origin.requests
+    return {**seen.headers, "target": seen.target}
+
+
+def test_what_an_origin_says_goes_through(site: Site, origin: Upstream) -> None:
+    said = {
+        "Content-Type": "text/plain",
+        "ETag": '"weird tag"',
+        "X-Custom": "1",
+        "Cache-Control": "max-age=7",
+        "Set-Cookie": "a=b",
+        "Connection": "X-Hop",
+        "X-Hop": "no",
+        "Age": "3",
+    }
+    origin.always(answer(203, b"hello", said))
+    for method in ("GET", "HEAD"):
+        found = site.ask("/a", method)
+        assert (found.status, found.body) == (203, b"hello" if method == "GET" else b"")
+        for name in ("Content-Type", "X-Custom", "Cache-Control", "Set-Cookie", "Age"):
+            assert found.headers[name.lower()] == said[name]
+        assert "date" in found.headers and "x-hop" not in found.headers
+        assert found.headers["content-length"] == "5"
+
+
+def test_the_question_goes_through(site: Site, origin: Upstream) -> None:
+    origin.always(answer(200, b"x"))
+    found = asked(site, origin, "/a?b=1&b=2&%41+x", headers={"accept": "image/webp", "x-any": "y"})
+    assert found["target"] == "/a?b=1&b=2&%41+x"
+    assert (found["accept"], found["x-any"]) == ("image/webp", "y")
+    assert found["host"] == f"127.0.0.1:{origin.port}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("X-Forwarded-Host", "X-Forwarded-For", "Forwarded", "X-Original-URL"),
+        *("X-Rewrite-URL", "X-HTTP-Method-Override", "X-Host", "True-Client-IP"),
+    ],
+)
+def test_what_only_a_proxy_may_say_is_not_passed_on(
+    site: Site, origin: Upstream, name: str
+) -> None:
+    origin.always(answer(200, b"x"))
+    assert name.lower() not in asked(site, origin, "/a", headers={name: "evil.example"})
+
+
+def test_a_get_with_a_body_is_asked_without_it(site: Site, origin: Upstream) -> None:
+    origin.always(answer(200, b"x"))
+    found = asked(site, origin, "/a", body=b"fat")
+    assert "content-length" not in found and origin.requests[0].body == b""
+
+
+def test_queries_may_be_dropped_or_ask_for_webp(site: Site, origin: Upstream) -> None:
+    origin.always(answer(200, b"x"))
+    webp = {"accept": "image/avif,image/webp,*/*"}
+
+    def target(host: str, target: str, headers: dict[str, str]) -> str:
+        return asked(site, origin, target, host=host, headers=headers)["target"]
+
+    assert target("bare.example", "/a?b=1", {}) == "/a"
+    assert target("webp.example", "/a", webp) == "/a?webp=1"
+    assert target("webp.example", "/a?w=9", webp) == "/a?w=9&webp=1"
+    assert target("webp.example", "/a?w=9", {"accept": "image/webp;q=0, */*"}) == "/a?w=9"
+    assert target("webp.example", "/a?w=9", {}) == "/a?w=9"
+    assert site.ask("/a", host="webp.example").headers["vary"] == "Accept"
+
+
+def test_folders_are_the_origins(site: Site, origin: Upstream) -> None:
+    origin.always(answer(200, b"x"))
+    assert asked(site, origin, "/")["target"] == "/"
+    assert asked(site, origin, "/a/")["target"] == "/a/"
+    assert asked(site, origin, "/a/", host="index.example")["target"] == "/a/home.html"
+    origin.always(answer(404, b"no"))
+    assert asked(site, origin, "/a")["target"] == "/a"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 418, 429, 500, 503])
+def test_an_error_of_the_origin_is_passed_on(site: Site, origin: Upstream, status: int) -> None:
+    said = {"Content-Type": "text/odd", "Retry-After": "9", "WWW-Authenticate": "Basic"}
+    origin.always(answer(status, b"its page", said))
+    for method in ("GET", "HEAD"):
+        found = site.ask("/a", method)
+        assert (found.status, found.body) == (status, b"its page" if method == "GET" else b"")
+        assert found.headers["content-type"] == "text/odd"
+        assert found.headers["content-length"] == "8"
+        assert found.headers["retry-after"] == "9"
+
+
+def test_an_origin_that_wants_a_proxys_credentials_has_failed(site: Site, origin: Upstream) -> None:
+    origin.always(answer(407, b"no", {"Proxy-Authenticate": "Basic"}))
+    found = site.ask("/a")
+    assert found.status == 502 and "proxy-authenticate" not in found.headers
+
+
+def test_a_page_that_is_too_long_is_replaced(site: Site, origin: Upstream) -> None:
+    said = {"Content-Type": "text/odd", "Content-Encoding": "odd", "X-Any": "y"}
+    origin.always(answer(404, b"0" * 9_000_000, said))
+    found = site.ask("/a")
+    assert found.status == 404 and b"<h1>404 Not Found</h1>" in found.body
+    assert found.headers["content-type"] == "text/html; charset=utf-8"
+    assert "content-encoding" not in found.headers and found.headers["x-any"] == "y"
+
+
+def test_redirects_are_passed_on_where_they_are_not_followed(site: Site, origin: Upstream) -> None:
+    origin.always(answer(302, b"there", {"Location": "https://elsewhere.example/x"}))
+    found = site.ask("/a", host="asis.example")
+    assert (found.status, found.body) == (302, b"there")
+    assert found.headers["location"] == "https://elsewhere.example/x"
+    assert site.records[-1].code == ""
+
+
+def test_an_origin_that_does_not_answer(site: Site, origin: Upstream) -> None:
+    origin.always(reset)
+    found = site.ask("/a")
+    assert found.status == 502 and str(origin.port).encode() not in found.body
+    origin.always(raw(b"nonsense"))
+    assert site.ask("/a").status == 502
+
+
+def test_an_error_document_is_in_place_of_the_origins(site: Site, origin: Upstream) -> None:
+    origin.will(answer(404, b"its page"), answer(200, b"sorry", {"Content-Type": "text/plain"}))
+    found = site.ask("/a", host="sorry.example")
+    assert (found.status, found.body) == (404, b"sorry")
+
+
+def test_conditions_and_ranges(site: Site, origin: Upstream) -> None:
+    origin.always(keep)
+    origin.objects["/k"] = b"0123456789"
+    known = site.ask("/k").headers
+    assert known["last-modified"] == MODIFIED
+    same = site.ask("/k", headers={"if-none-match": known["etag"]})
+    assert (same.status, same.headers["etag"]) == (304, known["etag"])
+    part = site.ask("/k", headers={"range": "bytes=2-4"})
+    assert (part.status, part.body) == (206, b"234")
+    assert part.headers["content-range"] == "bytes 2-4/10"
+    assert site.ask("/k", headers={"range": "bytes=99-"}).status == 416
+    assert site.ask("/k", headers={"if-match": '"other"'}).status == 412
+
+
+def test_the_time_that_browsers_keep_it_begins_now(site: Site, origin: Upstream) -> None:
+    """It would be over before it began: of an old answer, its Age and Date say that."""
+    said = {
+        "Cache-Control": "max-age=600",
+        "Age": "500",
+        "Expires": "Thu, 01 Jan 1970 00:00:00 GMT",
+    }
+    origin.always(answer(200, b"x", said))
+    found = site.ask("/a", host="day.example").headers
+    assert found["cache-control"] == "max-age=86400"
+    assert not {"age", "expires", "date"} & found.keys()
+
+
+def test_policies_of_the_origin_count_besides_ours(site: Site, origin: Upstream) -> None:
+    said = {"Content-Type": "text/html", "Content-Security-Policy": "img-src 'none'"}
+    origin.always(answer(200, b"x", {**said, "X-Content-Type-Options": "odd"}))
+    found = site.ask("/a").headers
+    assert found["content-security-policy"] == "img-src 'none', sandbox"
+    assert found["x-content-type-options"] == "nosniff"
+
+
+def test_through_a_cache(site: Site, origin: Upstream) -> None:
+    origin.always(answer(200, b"x", {"X-Custom": "1", "Cache-Control": "max-age=60"}))
+
+    def ask(method: str = "GET") -> Answer:
+        return site.ask("/cached", method, host="cached.example")
+
+    first, again, head = ask(), ask(), ask("HEAD")
+    assert [one.status for one in (first, again, head)] == [200] * 3
+    assert len(origin.requests) == 1
+    assert {one.headers["x-custom"] for one in (first, again, head)} == {"1"}
