@@ -17,6 +17,12 @@ def plain(text: str) -> str:
     return "".join(one if one.isprintable() or one == "\n" else _escape(one) for one in text)
 
 
+def in_line(text: str) -> str:
+    """The same without ends of lines: a key may hold anything, also what would look like
+    another line."""
+    return plain(text).replace("\n", "\\n")
+
+
 def _escape(character: str) -> str:
     return character.encode("unicode_escape").decode()
 

@@ -152,14 +152,17 @@ class Service(Store):
             return found
         found = self.find(capability)
         if found is None:
-            name = capability.__name__
-            lacking = _LACKING.get(name, f"has no {name}")
-            raise Unsupported(
-                f"The service {self.sid!r} (driver {self.about.driver!r}) {lacking}.",
-                capability=name,
-            )
+            raise self.lacks(capability)
         self._needed[capability] = found
         return found
+
+    def lacks(self, capability: type) -> Unsupported:
+        """What is said to who needs that where it is missing."""
+        name = capability.__name__
+        lacking = _LACKING.get(name, f"has no {name}")
+        return Unsupported(
+            f"The service {self.sid!r} (driver {self.about.driver!r}) {lacking}.", capability=name
+        )
 
     def behind(self, key: str) -> tuple[Store, str]:
         return self.store.behind(key)

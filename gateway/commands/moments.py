@@ -1,0 +1,49 @@
+"""Points of a change feed as people type them, and times as commands show them.
+
+Times are ISO 8601, in UTC unless they say otherwise: what is typed means the same everywhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime, timedelta
+
+from gateway.services.history import point_at
+from gateway.storage import Changes
+
+METAVAR = "TIME|SYNCID"
+
+Moment = int | datetime
+"""A sync id, or a time."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def moment(text: str) -> Moment:
+    """For `argparse`. Digits alone are a sync id."""
+    if text.isascii() and text.isdigit():
+        return int(text)
+    try:
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(
+            f'"{text}" is neither a sync id nor a time such as 2026-03-01T12:30:00Z (UTC unless'
+            " it says otherwise)"
+        ) from None
+
+
+def milliseconds(time: datetime) -> int:
+    return (time - _EPOCH) // _MILLISECOND
+
+
+def shown(time: int) -> str:
+    """Milliseconds since the epoch, as they may be typed again."""
+    text = (_EPOCH + time * _MILLISECOND).replace(tzinfo=None).isoformat(timespec="milliseconds")
+    return f"{text}Z"
+
+
+def before(feed: Changes, point: Moment) -> int:
+    """The sync id behind which that begins: all changes at that time are behind it."""
+    return point if isinstance(point, int) else point_at(feed, milliseconds(point) - 1)
