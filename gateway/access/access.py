@@ -33,6 +33,8 @@ from gateway.storage import (
     Deleted,
     EventHold,
     Forbidden,
+    Forward,
+    Forwards,
     Get,
     Labels,
     Listable,
@@ -77,6 +79,9 @@ _MAKING: Actions = frozenset(
     ("write", "write-tags", "write-new-acl", "write-retention", "write-hold")
 )
 """All that making an object may need."""
+
+_ANYTHING: tuple[Action, ...] = ("read", "write", "delete")
+"""What somebody may want of an origin to whom requests are passed on."""
 
 _OF_WHO_BEGAN: Actions = frozenset(("list-parts", "abort"))
 """Who began an upload may do these to it."""
@@ -316,6 +321,12 @@ class Access:
             )
 
         return acted(key, decide, act)
+
+    def forward(self, key: str, body: Readable | None, request: Forward) -> Opened:
+        """Have an origin do what only that knows: it is for who may do all that one could mean."""
+        for action in _ANYTHING:
+            self.require(action, key)
+        return self.service.need(Forwards).forward(key, body, request)
 
     def purge(self, purge: Purge = Purge()) -> Mark:
         """Make a cache forget."""

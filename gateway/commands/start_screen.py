@@ -89,15 +89,16 @@ def bindings(configuration: Configuration) -> Iterator[str]:
         if one.options is not None:
             kind = options_of(type(one.options)).values()
             values = {option.name: _shown(option, one.options) for option in kind}
-            said = ", ".join(f"{name} = {text}" for name, text in values.items() if text)
-            yield f"             {said}"
+            said = [f"{name} = {text}" for name, text in values.items() if text]
+            said += [f"{name} is not given" for name, text in values.items() if not text]
+            yield f"             {', '.join(said)}"
         mode = modes[one.mode]
         if isinstance(mode, Telling):
             yield f"NOTE: the binding {one}: {mode.told(one.service, one.options)}"
 
 
 def _shown(option: Option, options: object) -> str:
-    """The value of one, as it would be written; "" for none."""
+    """The value of one, as it would be written; "" where it was not given."""
     value = getattr(options, option.name)
     return describe_default(replace(option, default=value, required=False))
 

@@ -26,11 +26,15 @@ def served() -> Iterator[tuple[Site, Upstream]]:
             {"service": "web", "host": "index.example", "index": "home.html"},
             {"service": "web", "host": "sorry.example", "error_document": "sorry.html"},
             {"service": "cached", "host": "cached.example"},
+            {"service": "cached", "host": "all.example", "methods": "all"},
+            {"service": "web", "host": "cors.example", "methods": "all", "cors": "*"},
+            {"service": "files", "host": "files.example", "methods": "all"},
         ]
         services: dict[str, dict[str, Any]] = {
             "web": web,
             "asis": {**web, "max_redirects": 0},
             "cached": {"driver": "cache", "space": "memory", "source": "web"},
+            "files": {"driver": "memory"},
         }
         with serving(services, bindings) as site:
             yield site, upstream
@@ -224,3 +228,83 @@ def test_through_a_cache(site: Site, origin: Upstream) -> None:
     assert [one.status for one in (first, again, head)] == [200] * 3
     assert len(origin.requests) == 1
     assert {one.headers["x-custom"] for one in (first, again, head)} == {"1"}
+
+
+# what is no read
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "PROPFIND", "OPTIONS"])
+def test_other_methods_are_passed_on(site: Site, origin: Upstream, method: str) -> None:
+    origin.always(answer(422, b"odd", {"X-Any": "y", "Content-Type": "text/html"}))
+    said = {"content-type": "text/x", "x-any": "z", "x-forwarded-host": "evil.example"}
+    found = site.ask("/a/b?c=d", method, said, host="all.example", body=b"data")
+    assert (found.status, found.body) == (422, b"odd")
+    assert found.headers["x-any"] == "y"
+    assert found.headers["content-security-policy"] == "sandbox"
+    (seen,) = origin.requests
+    assert (seen.method, seen.target, seen.body) == (method, "/a/b?c=d", b"data")
+    assert (seen.headers["content-type"], seen.headers["x-any"]) == ("text/x", "z")
+    assert "x-forwarded-host" not in seen.headers
+    assert site.records[-1].operation == "PublicForward"
+
+
+def test_an_empty_body_is_passed_on_as_that_and_none_as_none(site: Site, origin: Upstream) -> None:
+    origin.always(answer(204))
+    assert site.ask("/a", "POST", host="all.example", body=b"").status == 204
+    assert site.ask("/a", "DELETE", host="all.example").status == 204
+    empty, none = origin.requests
+    assert empty.headers["content-length"] == "0"
+    assert not {"content-length", "transfer-encoding"} & none.headers.keys()
+
+
+def test_what_is_passed_on_makes_what_is_kept_invalid(site: Site, origin: Upstream) -> None:
+    said = {"Cache-Control": "max-age=60"}
+    origin.will(answer(200, b"old", said), answer(204), answer(200, b"new", said))
+
+    def read() -> bytes:
+        return site.ask("/changed", host="cached.example").body
+
+    assert read() == read() == b"old"
+    assert site.ask("/changed", "POST", host="all.example", body=b"x").status == 204
+    assert read() == b"new"
+
+
+@pytest.mark.parametrize("method", ["CONNECT", "TRACE", "trace"])
+def test_what_nobody_passes_on_is_refused(site: Site, origin: Upstream, method: str) -> None:
+    found = site.ask("/a", method, host="all.example")
+    assert found.status == 405 and "POST" in found.headers["allow"]
+    assert not origin.requests
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [({"transfer-encoding": "chunked"}, 411), ({"content-length": str(1 << 50)}, 413)],
+)
+def test_a_body_of_no_length_or_of_too_much_is_refused(
+    site: Site, origin: Upstream, said: dict[str, str], status: int
+) -> None:
+    assert site.ask("/a", "POST", said, host="all.example").status == status
+    assert not origin.requests
+
+
+def test_a_body_that_ends_early_is_never_complete(site: Site, origin: Upstream) -> None:
+    origin.always(answer(200, b"x"))
+    found = site.ask("/a", "POST", {"content-length": "9"}, host="all.example", body=b"short")
+    assert found.status == 400
+    assert not origin.requests
+
+
+def test_where_there_is_no_origin_other_methods_are_refused(site: Site) -> None:
+    found = site.ask("/a", "PUT", host="files.example", body=b"x")
+    assert (found.status, found.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
+
+
+def test_a_preflight_is_answered_here_where_the_binding_says_something(
+    site: Site, origin: Upstream
+) -> None:
+    asks = {"origin": "https://a.example", "access-control-request-method": "PUT"}
+    found = site.ask("/a", "OPTIONS", asks, host="cors.example")
+    assert found.status == 204 and "PUT" in found.headers["access-control-allow-methods"]
+    assert not origin.requests
+    origin.always(answer(200, b"its own"))
+    assert site.ask("/a", "OPTIONS", asks, host="all.example").body == b"its own"

@@ -82,7 +82,7 @@ class Site:
             **{request_head.variable(name): text for name, text in headers.items()},
         }
         if body is not None:
-            environ["CONTENT_LENGTH"] = str(len(body))
+            environ.setdefault("CONTENT_LENGTH", str(len(body)))
         answer = Answer()
 
         def start(line: str, said: list[tuple[str, str]]) -> None:

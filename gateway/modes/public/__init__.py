@@ -32,10 +32,11 @@ class PublicMode:
     def operations(self) -> Collection[str]:
         from gateway.modes.public.application import OPERATIONS
 
-        return OPERATIONS.values()
+        return OPERATIONS
 
     def told(self, service: str, options: Any) -> str:
-        return f'everybody may read all of "{service}", without a key.'
+        others = ", and ask its origin for whatever it does" if options.methods == "all" else ""
+        return f'everybody may read all of "{service}"{others}, without a key.'
 
 
 @hookimpl

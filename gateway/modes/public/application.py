@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from gateway.modes import Gateway, WSGIApp
-from gateway.modes.public import cross_origin, errors, replies, serving
+from gateway.modes.public import cross_origin, errors, forwarding, replies, serving
 from gateway.modes.public.problems import PublicProblem
 from gateway.modes.public.request import Asked
 from gateway.storage import Busy, Corrupt, Get, NoSuchStore, StorageError
@@ -15,8 +15,10 @@ from gateway.web.replies import Reply, send
 
 log = logging.getLogger("gateway.public")
 
-OPERATIONS = {"GET": "PublicGet", "HEAD": "PublicHead", "OPTIONS": "PublicOptions"}
-_ALLOW = ", ".join(OPERATIONS)
+_READING = {"GET": "PublicGet", "HEAD": "PublicHead", "OPTIONS": "PublicOptions"}
+_FORWARDING = "PublicForward"
+OPERATIONS = (*_READING.values(), _FORWARDING)
+_ALLOW = ", ".join(_READING)
 _OF_DOCUMENT = frozenset(
     ("content-type", "content-encoding", "content-language", "content-security-policy")
 )
@@ -59,13 +61,18 @@ class PublicApplication:
     def _done(self, asked: Asked) -> Reply:
         """Raises `StorageError` and `PublicProblem`."""
         record = asked.environ["gateway.record"]
-        record.operation = OPERATIONS.get(asked.method, "")
+        record.operation = _READING.get(asked.method, "")
         record.sid, record.key = asked.service, asked.key
         if not asked.service:  # not by a binding: nothing is public
             raise NoSuchStore
+        if cross_origin.is_preflight(asked):
+            return Reply(204, cross_origin.preflight(asked))
+        if forwarding.passes_on(asked):
+            record.operation = _FORWARDING
+            return forwarding.pass_on(asked)
         if asked.method == "OPTIONS":
-            return Reply(204, [("allow", _ALLOW), *cross_origin.preflight(asked)])
-        if asked.method not in OPERATIONS:
+            return Reply(204, [("allow", _ALLOW)])
+        if asked.method not in _READING:
             raise PublicProblem("MethodNotAllowed", ("allow", _ALLOW))
         return serving.read(asked)
 

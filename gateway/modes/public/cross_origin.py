@@ -8,7 +8,7 @@ from gateway.modes.public.request import Asked
 from gateway.web.http_fields import Headers, is_token
 from gateway.web.replies import Reply
 
-_METHODS = "GET, HEAD"
+_METHODS = {"read": "GET, HEAD", "all": "GET, HEAD, POST, PUT, PATCH, DELETE"}
 _REMEMBERED = 3600
 """Seconds for which a browser need not ask again."""
 
@@ -22,16 +22,22 @@ def _allowed(asked: Asked) -> str:
     return origin if origin and origin in cors else ""
 
 
+def is_preflight(asked: Asked) -> bool:
+    """Whether it is answered here: one for an origin of which the binding says something."""
+    environ = asked.environ
+    asks = asked.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+    return asks and "HTTP_ORIGIN" in environ and bool(asked.options.cors)
+
+
 def preflight(asked: Asked) -> Headers:
     """What is said besides that which every answer says."""
-    environ = asked.environ
-    if not _allowed(asked) or "HTTP_ACCESS_CONTROL_REQUEST_METHOD" not in environ:
+    if not _allowed(asked):
         return []
     headers = [
-        ("access-control-allow-methods", _METHODS),
+        ("access-control-allow-methods", _METHODS[asked.options.methods]),
         ("access-control-max-age", str(_REMEMBERED)),
     ]
-    wanted = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")
+    wanted = asked.environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")
     named = [one.strip() for one in wanted.split(",")]
     if all(map(is_token, named)):
         headers.append(("access-control-allow-headers", ", ".join(named)))

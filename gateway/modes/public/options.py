@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from gateway.storage.options import Duration, OneOrMany
 
@@ -19,7 +19,8 @@ class PublicOptions:
     an HTTP origin, which knows itself what is at `/`. `error_document`: the key of what is sent
     in place of an error. `cors`: origins whose pages may read answers, or "*".
     `client_cache_time`: seconds for which browsers may keep what they got; None: as the objects
-    say. `trusted_content`: documents may run what is in them."""
+    say. `trusted_content`: documents may run what is in them. `methods`: with "all" what is no
+    read is passed on to the HTTP origin, where there is one."""
 
     index: str | None = None
     error_document: str = ""
@@ -28,6 +29,7 @@ class PublicOptions:
     remove_query: bool = False
     append_webp: bool = False
     trusted_content: bool = False
+    methods: Literal["read", "all"] = "read"
 
     def __post_init__(self) -> None:
         if "/" in (self.index or ""):

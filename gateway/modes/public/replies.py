@@ -59,6 +59,16 @@ def described(info: ObjectInfo, options: PublicOptions) -> Headers:
         headers = _kept_for(headers, int(options.client_cache_time))
     if options.append_webp:
         headers = varying(headers, "Accept")
+    return _sandboxed(headers, info, options)
+
+
+def answered(info: ObjectInfo, options: PublicOptions) -> Headers:
+    """What an origin says to a request that was passed on: it is of that, and nobody keeps it."""
+    assert info.origin is not None
+    return _sandboxed(of_origin(info.origin), info, options)
+
+
+def _sandboxed(headers: Headers, info: ObjectInfo, options: PublicOptions) -> Headers:
     if not options.trusted_content and _ACTIVE.search(info.content_type):
         headers = _added(headers, "content-security-policy", "sandbox")
     return headers

@@ -61,7 +61,7 @@ class Asked:
         found = self._access
         if found is None:
             facts = RequestFacts(self.environ, NOTHING, self.gateway.clock)
-            identity = visitor(self.service)
+            identity = visitor(self.service, "write" if self.options.methods == "all" else "read")
             found = self._access = self.gateway.access(identity, self.service, facts)
         return found
 
@@ -73,9 +73,14 @@ class Asked:
         return "" if self.access.service.find(Forwards) is not None else "index.html"
 
     @property
+    def raw_query(self) -> str:
+        """As it came; "" where it is dropped."""
+        return "" if self.options.remove_query else self.environ.get("QUERY_STRING", "")
+
+    @property
     def query(self) -> str:
-        """As stores get it."""
-        text = "" if self.options.remove_query else self.environ.get("QUERY_STRING", "")
+        """What objects are asked for with."""
+        text = self.raw_query
         accept = self.environ.get("HTTP_ACCEPT", "") if self.options.append_webp else ""
         if weights(accept).get("image/webp"):
             return f"{text}&webp=1" if text else "webp=1"
@@ -89,13 +94,14 @@ class Asked:
             range=byte_range(ranged) if ranged else None,
             conditions=self._conditions(),
             query=self.query,
-            headers=self._headers(),
+            headers=self.headers,
         )
 
     def _conditions(self) -> Conditions | None:
         return None if CONDITIONAL.isdisjoint(self.environ) else read_conditions(self.environ)
 
-    def _headers(self) -> Mapping[str, str]:
+    @property
+    def headers(self) -> Mapping[str, str]:
         """Of the request, all by which an origin may choose its answer."""
         return {
             request_head.header_name(name): utf8(text)
