@@ -198,7 +198,8 @@ class _Removals:
             back = self._service.stat(key, Get(keyless=True)).version == options.version
         except (NotFound, WrongKey):
             return False
-        self._done["changed meanwhile"] += back
+        if back:
+            self._done["changed meanwhile"] += 1
         return back
 
 
