@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from gateway.access.actions import Action
+from gateway.modes.s3.configuration.acceleration import SETTING as ACCELERATION
 from gateway.modes.s3.configuration.access_logging import SETTING as LOGGING
 from gateway.modes.s3.configuration.cors import SETTING as CORS
 from gateway.modes.s3.configuration.encryption import SETTING as ENCRYPTION
@@ -147,7 +148,6 @@ TABLE: tuple[Operation, ...] = (
         "BucketLogging",
         "logging",
         LOGGING,
-        get=access_logging.get_bucket_logging,
         put=access_logging.put_bucket_logging,
         removed=None,
     ),
@@ -155,7 +155,6 @@ TABLE: tuple[Operation, ...] = (
         "BucketNotificationConfiguration",
         "notification",
         NOTIFICATION,
-        get=notification.get_bucket_notification_configuration,
         put=notification.put_bucket_notification_configuration,
         removed=None,
     ),
@@ -196,21 +195,7 @@ TABLE: tuple[Operation, ...] = (
         "requestPayment",
         body=True,
     ),
-    _bucket(
-        "GetBucketAccelerateConfiguration",
-        "GET",
-        "read-accelerate",
-        fixed.get_bucket_accelerate_configuration,
-        "accelerate",
-    ),
-    _bucket(
-        "PutBucketAccelerateConfiguration",
-        "PUT",
-        "write-accelerate",
-        fixed.put_bucket_accelerate_configuration,
-        "accelerate",
-        body=True,
-    ),
+    *_setting("BucketAccelerateConfiguration", "accelerate", ACCELERATION, removed=None),
     _bucket("GetBucketAbac", "GET", "admin", fixed.get_bucket_abac, "abac"),
     _bucket("PutBucketAbac", "PUT", "admin", fixed.put_bucket_abac, "abac", body=True),
     *(

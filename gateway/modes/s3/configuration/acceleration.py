@@ -13,7 +13,6 @@ from gateway.modes.s3.configuration.setting import BucketSetting, of_text
 from gateway.modes.s3.problems import S3Problem
 
 _ROOT = "AccelerateConfiguration"
-NOTHING_SAID = document(_ROOT)
 
 
 def _parse(data: bytes) -> str:
@@ -34,5 +33,5 @@ SETTING: BucketSetting[str] = BucketSetting(
         parse=of_text(_parse),
     ),
     lambda status: document(_ROOT, element("Status", status)),
-    "NoSuchConfiguration",
+    nothing=document(_ROOT),
 )

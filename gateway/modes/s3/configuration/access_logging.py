@@ -129,5 +129,5 @@ SETTING: BucketSetting[AccessLogging | None] = BucketSetting(
         parse=of_text(parse),
     ),
     render,
-    "",
+    nothing=render(None),
 )

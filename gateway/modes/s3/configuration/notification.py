@@ -244,5 +244,5 @@ SETTING: BucketSetting[tuple[Notification, ...]] = BucketSetting(
         parse=of_text(parse),
     ),
     render,
-    "",
+    nothing=render(()),
 )

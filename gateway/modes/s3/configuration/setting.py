@@ -33,13 +33,15 @@ def of_text(parse: Callable[[bytes], T]) -> Callable[[str], T]:
 
 
 class BucketSetting(NamedTuple, Generic[T]):
-    """`render` writes what was parsed as S3 answers it. `missing` is S3's code where a bucket
-    has no such setting, `malformed` that of a document that is no text."""
+    """`render` writes what was parsed as S3 answers it. Where a bucket has no such setting,
+    `missing` is S3's code, or `nothing` the document that says so. `malformed` is the code of a
+    document that is no text."""
 
     kind: SettingKind[T]
     render: Callable[[T], bytes]
-    missing: str
+    missing: str = ""
     malformed: str = "MalformedXML"
+    nothing: bytes = b""
 
     def read(self, data: bytes) -> Parsed[T]:
         """Raises S3Problem."""

@@ -8,15 +8,10 @@ from gateway.modes.s3.configuration import ownership, public_access_block
 from gateway.modes.s3.configuration.access_logging import SETTING, AccessLogging
 from gateway.modes.s3.delivery.log_targets import unfit
 from gateway.modes.s3.problems import S3Problem
-from gateway.modes.s3.replies import Reply, xml
+from gateway.modes.s3.replies import Reply
 from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.resources import settings
 from gateway.storage import NOTHING, NoSuchStore, Put, Writable
-
-
-def get_bucket_logging(request: S3Request) -> Reply:
-    found = request.gateway.setting(request.access, SETTING.kind)
-    return xml(SETTING.render(None if found is None else found.value))
 
 
 def put_bucket_logging(request: S3Request) -> Reply:

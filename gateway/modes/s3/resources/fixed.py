@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from gateway.common.xml import document, element
 from gateway.modes.s3 import bodies, wire
-from gateway.modes.s3.configuration import acceleration
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import S3Request
-from gateway.modes.s3.resources import settings
 
 
 def get_bucket_request_payment(request: S3Request) -> Reply:
@@ -24,16 +22,6 @@ def put_bucket_request_payment(request: S3Request) -> Reply:
     if asked == "Requester":
         raise S3Problem("NotImplemented", "Nobody pays for requests here: Requester is refused.")
     return Reply(200)
-
-
-def get_bucket_accelerate_configuration(request: S3Request) -> Reply:
-    setting = acceleration.SETTING
-    found = request.gateway.setting(request.access, setting.kind)
-    return xml(acceleration.NOTHING_SAID if found is None else setting.render(found.value))
-
-
-def put_bucket_accelerate_configuration(request: S3Request) -> Reply:
-    return settings.stored(request, acceleration.SETTING)
 
 
 def get_bucket_abac(request: S3Request) -> Reply:

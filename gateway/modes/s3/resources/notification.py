@@ -9,13 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-from gateway.common.xml import document
 from gateway.modes.s3 import bodies
 from gateway.modes.s3.configuration.notification import SETTING, Notification
 from gateway.modes.s3.delivery.events import test_message
 from gateway.modes.s3.delivery.notifier import closed
 from gateway.modes.s3.problems import S3Problem
-from gateway.modes.s3.replies import Reply, xml
+from gateway.modes.s3.replies import Reply
 from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.resources import parameters, settings
 from gateway.storage import Changes, Unavailable
@@ -27,13 +26,6 @@ _CLOSED = "The destination does not exist, or does not allow this bucket to publ
 
 MOST_BUCKETS = 1_000
 """That have notifications."""
-
-
-def get_bucket_notification_configuration(request: S3Request) -> Reply:
-    found = request.gateway.setting(request.access, SETTING.kind)
-    return xml(
-        document("NotificationConfiguration") if found is None else SETTING.render(found.value)
-    )
 
 
 def put_bucket_notification_configuration(request: S3Request) -> Reply:

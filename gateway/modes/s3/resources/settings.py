@@ -16,9 +16,11 @@ T = TypeVar("T")
 
 def shown(request: S3Request, setting: BucketSetting[Any]) -> Reply:
     found = request.gateway.setting(request.access, setting.kind)
-    if found is None:
+    if found is not None:
+        return xml(setting.render(found.value))
+    if setting.missing:
         raise S3Problem(setting.missing, BucketName=request.bucket)
-    return xml(setting.render(found.value))
+    return xml(setting.nothing)
 
 
 def stored(
