@@ -20,7 +20,7 @@ from gateway.config import SID, SID_RULE
 from gateway.services.lookup import Lookup
 from gateway.services.making import MadeBuckets
 from gateway.services.service import Service
-from gateway.services.settings import new
+from gateway.services.settings import to_make
 from gateway.storage import (
     AlreadyExists,
     BadKey,
@@ -58,7 +58,7 @@ class Administration(Lookup):
             raise BadKey(f"{SID_RULE}.", key=sid)
         if sid in self.chain.services or self.accounts.has(sid):
             raise AlreadyExists
-        given = [new(*one) for one in settings]
+        given = [to_make(*one) for one in settings]
         self._made.make(sid, identity.account, grants, given, protects)
         return self.access(identity, sid)
 

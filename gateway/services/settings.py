@@ -159,7 +159,7 @@ class ServiceSettings:
                 yield CLOSED
 
 
-def new(kind: SettingKind[T], wanted: Parsed[T]) -> NewSetting:
+def to_make(kind: SettingKind[T], wanted: Parsed[T]) -> NewSetting:
     """What a service is to be made with."""
     return NewSetting(kind.name, wanted.document, kind.rules is not None)
 

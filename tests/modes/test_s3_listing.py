@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from gateway.common.xml import S3, carries, escape
 from gateway.modes.s3.replies import quoted
-from gateway.modes.s3.resources.buckets import behind_token, token_of
 from gateway.modes.s3.resources.listing import _etags
+from gateway.modes.s3.resources.parameters import behind_token, token_of
 from gateway.modes.s3.wire import encoded as encoded_texts
 from gateway.modes.s3.wire import iso, isos, url_encode
 from tests.modes.s3_gateway import Served, encoded

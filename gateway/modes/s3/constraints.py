@@ -93,8 +93,7 @@ def _storage_class(_: str, text: str) -> S3Problem:
 
 
 def _ownership(name: str, text: str) -> S3Problem:
-    message = f"Invalid {name} header: {text}"
-    return S3Problem("InvalidArgument", message, ArgumentName=name, ArgumentValue=text)
+    return _argument(f"Invalid {name} header: {text}")(name, text)
 
 
 _NEGATIVE = re.compile("-[0-9]+")

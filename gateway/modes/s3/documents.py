@@ -130,7 +130,7 @@ def annotation_list(
     return document(
         "ListObjectAnnotationsOutput",
         f"<Annotations>{rows}</Annotations>",
-        bucket,
+        element("Bucket", bucket),
         element("Key", page.object.key),
         optional("AnnotationPrefix", prefix),
         element("MaxAnnotationResults", limit),

@@ -35,16 +35,14 @@ from gateway.storage import (
     Put,
     RetentionMode,
 )
+from gateway.web.request_head import variable
 
 _MODE = "x-amz-object-lock-mode"
 _UNTIL = "x-amz-object-lock-retain-until-date"
 _HOLD = "x-amz-object-lock-legal-hold"
 _EVENT = "x-amz-object-lock-event-hold"
 _LENGTHS: dict[Unit, str] = {"days": f"{_EVENT}-duration-days", "years": f"{_EVENT}-duration-years"}
-HEADERS = frozenset(
-    f"HTTP_{name.upper().replace('-', '_')}"
-    for name in (_MODE, _UNTIL, _HOLD, _EVENT, *_LENGTHS.values())
-)
+HEADERS = frozenset(map(variable, (_MODE, _UNTIL, _HOLD, _EVENT, *_LENGTHS.values())))
 """Those that protect what is made."""
 
 _SUMS = ("HTTP_X_AMZ_CHECKSUM_", "HTTP_X_AMZ_TRAILER", "HTTP_CONTENT_MD5")

@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import unicodedata
 
-from gateway.common.xml import element
-from gateway.modes.s3 import bodies, documents, replies
+from gateway.modes.s3 import bodies, documents, headers, replies
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Headers, Reply, xml
 from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.resources import parameters
-from gateway.modes.s3.resources.buckets import behind_token, token_of
 from gateway.storage import (
     Annotate,
     Annotation,
@@ -79,7 +77,7 @@ def get_object_annotation(request: S3Request) -> Reply:
         ("last-modified", replies.http_date(one.modified)),
         *_said(one, info),
     ]
-    if request.header("x-amz-checksum-mode").upper() == "ENABLED":
+    if headers.wants_checksums(request):
         said += [*replies.sums(one.checksums), *_kind(one)]
     if isinstance(body, BytesBody):
         return Reply(200, said, body.data)
@@ -94,17 +92,17 @@ def list_object_annotations(request: S3Request) -> Reply:
     query = AnnotationQuery(
         version=request.version,
         prefix=prefix,
-        after=behind_token(token) if token else "",
+        after=parameters.behind_token(token) if token else "",
         limit=limit,
     )
     page = request.access.annotations(request.key, query)
     content = documents.annotation_list(
         page,
-        element("Bucket", request.bucket),
+        request.bucket,
         prefix=prefix,
         limit=limit,
         token=token,
-        following=token_of(page.next) if page.next is not None else "",
+        following=parameters.token_of(page.next) if page.next is not None else "",
     )
     return xml(content, headers=_version(page.object))
 

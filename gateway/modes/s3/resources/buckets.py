@@ -9,7 +9,6 @@ in us-east-1, rather than ignored or carried out behind the owner's back.
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 
 from gateway.access.access import Access
@@ -46,28 +45,12 @@ _RESERVED_STARTS = ("xn--", "sthree-", "amzn-s3-demo-")
 _RESERVED_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 
-def token_of(text: str) -> str:
-    """An opaque token from which a list goes on behind `text`."""
-    return urlsafe_b64encode(b"1" + text.encode()).decode()
-
-
-def behind_token(token: str) -> str:
-    """Raises InvalidArgument for a token that is not ours."""
-    try:
-        raw = urlsafe_b64decode(token.encode("ascii"))
-        if raw[:1] == b"1" and urlsafe_b64encode(raw) == token.encode("ascii"):
-            return raw[1:].decode("utf-8")
-    except ValueError:
-        pass
-    raise parameters.no_token(token)
-
-
 def list_buckets(request: S3Request) -> Reply:
     if request.anonymous:
         raise S3Problem("AccessDenied")
     limit = parameters.number(request, "max-buckets", _MOST_BUCKETS, _MOST_BUCKETS)
     token = request.param("continuation-token")
-    after, prefix = behind_token(token) if token else "", request.param("prefix")
+    after, prefix = parameters.behind_token(token) if token else "", request.param("prefix")
     elsewhere = request.query.get("bucket-region", request.region) != request.region
     found = (
         []
@@ -81,7 +64,7 @@ def list_buckets(request: S3Request) -> Reply:
         ]
     )
     page = found[:limit]
-    more = token_of(page[-1][0]) if len(found) > limit else ""
+    more = parameters.token_of(page[-1][0]) if len(found) > limit else ""
     people = documents.People(request.gateway.account)
     owner = people.named("Owner", request.identity.account)
     return xml(documents.buckets(owner, page, request.region, prefix, more))

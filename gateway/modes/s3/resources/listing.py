@@ -12,7 +12,6 @@ from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, quoted, xml
 from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.resources import parameters
-from gateway.modes.s3.resources.buckets import behind_token, token_of
 from gateway.modes.s3.wire import encoded, encoder, iso, isos
 from gateway.storage import (
     Entry,
@@ -131,10 +130,10 @@ def list_objects_v2(request: S3Request) -> Reply:
         request.query.get("continuation-token"),
     )
     writing, start = _Writing(request), request.param("start-after")
-    after = behind_token(token) if token else start
+    after = parameters.behind_token(token) if token else start
     owner = request.param("fetch-owner").lower() == "true"
     page = _page(request, limit, after, brief=not owner)
-    following = "" if page.next is None else token_of(page.next)
+    following = "" if page.next is None else parameters.token_of(page.next)
     return xml(
         document(
             "ListBucketResult",

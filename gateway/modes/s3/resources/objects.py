@@ -112,7 +112,7 @@ def get_object(request: S3Request) -> Reply:
         said += expiration.said(request, info)
     if not whole:
         said += _extent(info, want, opened.start, opened.length)
-    if _wants_checksums(request):
+    if headers.wants_checksums(request):
         said += _checksums(info, want)
     if overrides:
         said = _overridden(said, overrides)
@@ -150,7 +150,7 @@ def head_object(request: S3Request) -> Reply:
     want = reading(request)
     overrides = _overrides(request) if request.query else None
     access = request.access
-    if _wants_checksums(request):
+    if headers.wants_checksums(request):
         want = replace(want, checksums=True)
     info, want = _read(request, access.stat, want)
     said, status, length = replies.described(info), 200, info.size
@@ -162,7 +162,7 @@ def head_object(request: S3Request) -> Reply:
         start, length = range_of(info, want)
         said += _extent(info, want, start, length)
         status = 206 if length else 200
-    if _wants_checksums(request):
+    if headers.wants_checksums(request):
         said += _checksums(info, want)
     if overrides:
         said = _overridden(said, overrides)
@@ -174,10 +174,6 @@ def _extent(info: ObjectInfo, want: Get, start: int, length: int) -> Headers:
     if want.part is not None and info.parts:
         said.append(("x-amz-mp-parts-count", str(len(info.parts))))
     return said
-
-
-def _wants_checksums(request: S3Request) -> bool:
-    return bool(request.environ.get("HTTP_X_AMZ_CHECKSUM_MODE"))
 
 
 def _checksums(info: ObjectInfo, want: Get) -> Headers:

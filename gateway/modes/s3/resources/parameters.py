@@ -3,6 +3,8 @@ well-formed is known (`constraints`)."""
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
 from gateway.common.xml import carries
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
@@ -43,6 +45,22 @@ def marker_id(request: S3Request, name: str) -> str:
 
 def upload_id(request: S3Request) -> str:
     return request.param("uploadId")
+
+
+def token_of(text: str) -> str:
+    """An opaque token from which a list goes on behind `text`."""
+    return urlsafe_b64encode(b"1" + text.encode()).decode()
+
+
+def behind_token(token: str) -> str:
+    """Raises InvalidArgument for a token that is not ours."""
+    try:
+        raw = urlsafe_b64decode(token.encode("ascii"))
+        if raw[:1] == b"1" and urlsafe_b64encode(raw) == token.encode("ascii"):
+            return raw[1:].decode("utf-8")
+    except ValueError:
+        pass
+    raise no_token(token)
 
 
 def no_token(text: str) -> S3Problem:
