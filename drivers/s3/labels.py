@@ -101,7 +101,11 @@ class Guarding(Bucket, Protects):
         _unconditional(conditions, key)
         if event is not None:
             raise refused("event holds", EVENT_HOLDS, key)
-        said = ("", "") if mode is None or until is None else (mode.upper(), iso(until))
+        said = "", ""  # S3's way of saying that there is none any more
+        if mode is not None:
+            if until is None:
+                raise InvalidRequest("A retention has an end.", key=key)
+            said = mode.upper(), iso(until)
         self._write(key, version, "retention", documents.retention(*said), bypass=bypass)
         return self.stat(key, Get(version=version))
 

@@ -16,6 +16,7 @@ from gateway.storage import (
     Conditions,
     Delete,
     Get,
+    InvalidRequest,
     NoSuchKey,
     ObjectInfo,
     Period,
@@ -157,6 +158,11 @@ class ProtectionConformance(Conformance):
         version = protected(bench, KINDS[mode]())
         longer = Protection(mode=KINDS[mode]().mode, until=day(20))
         assert protect(bench, version, longer).protection == longer
+
+    def test_a_retention_that_would_have_no_end_is_refused(self, bench: Bench) -> None:
+        version = protected(bench, Protection())
+        with bench.unchanged(), pytest.raises(InvalidRequest):
+            bench.protects.set_retention("k", version, "governance", None)
 
     def test_governance_is_made_shorter_or_taken_off_only_by_bypass(self, bench: Bench) -> None:
         version = protected(bench, KINDS["governance"]())
