@@ -8,7 +8,6 @@ from drivers.indexed import annotation_rows as rows
 from drivers.indexed.annotation_rows import COLUMNS, OF_VERSION, annotation
 from drivers.indexed.reading import Found
 from drivers.indexed.records import info_of
-from drivers.indexed.rows import find
 from drivers.indexed.shelf import Shelf
 from drivers.indexed.view import View
 from drivers.indexed.writing import Stored, annotation_encryption
@@ -116,11 +115,8 @@ def _put(
     options: Annotate,
     shelf: Shelf,
 ) -> Annotated:
-    row = find(shelf.txn, shelf.service, key, options.version)
-    info = info_of(row, versioned=True)
-    if options.conditions is not None:
-        options.conditions.check_write(key, info)
-    if info.encryption != encryption:
+    row = shelf.found(key, options.version, options.conditions)
+    if info_of(row, versioned=True).encryption != encryption:
         raise Conflict(key=key)
     before, count = rows.one(shelf.txn, row, name), rows.counted(row)
     if before is None and options.most is not None and count >= options.most:
@@ -136,13 +132,10 @@ def _put(
 
 
 def _delete(key: str, name: str, options: Delete, shelf: Shelf) -> ObjectInfo:
-    row = find(shelf.txn, shelf.service, key, options.version)
-    info = info_of(row, versioned=shelf.ledger.versioned)
-    if options.conditions is not None:
-        options.conditions.check_write(key, info)
+    row = shelf.found(key, options.version, options.conditions)
     before = rows.one(shelf.txn, row, name)
     if before is None:
-        return info
+        return info_of(row, versioned=shelf.ledger.versioned)
     shelf.require_unprotected(row, bypass=options.bypass)
     rows.drop(shelf.txn, row, before, shelf.due)
     shelf.ledger.resize(-before.size)

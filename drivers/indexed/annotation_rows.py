@@ -130,4 +130,4 @@ def shared(txn: Transaction, row: Row, brought: Iterable[Brought]) -> list[Paylo
     for kept in found:
         if kept.blob is not None:
             txn.execute("UPDATE blobs SET refs = refs + 1 WHERE id = ?", (kept.blob,))
-    return [Payload(one.name, one.size, one.etag, one.checksums, one.blob) for one in found]
+    return [Payload(kept.name, kept.size, kept.etag, kept.checksums, kept.blob) for kept in found]

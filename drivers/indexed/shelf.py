@@ -275,7 +275,8 @@ class Shelf:
 
     # labels and protection
 
-    def _found(self, key: str, version: str | None, conditions: Conditions | None) -> Row:
+    def found(self, key: str, version: str | None, conditions: Conditions | None) -> Row:
+        """A version that is to be changed. Raises what conditions raise."""
         row = find(self.txn, self.service, key, version)
         if conditions is not None:
             self._check(key, row, conditions)
@@ -289,7 +290,7 @@ class Shelf:
         attributes: Mapping[str, Any] | None,
         conditions: Conditions | None,
     ) -> ObjectInfo:
-        row = self._found(key, version, conditions)
+        row = self.found(key, version, conditions)
         changes: dict[str, object] = {}
         if tags is not None:
             changes["t"] = dict(tags)
@@ -309,14 +310,14 @@ class Shelf:
         *,
         bypass: bool,
     ) -> ObjectInfo:
-        row = self._found(key, version, conditions)
+        row = self.found(key, version, conditions)
         kept = changed(protection_of(row), mode, until, event, self.time, bypass=bypass, key=key)
         return self.update(row, change_protection(row.detail, kept), "retention")
 
     def set_hold(
         self, key: str, version: str | None, hold: bool, conditions: Conditions | None
     ) -> ObjectInfo:
-        row = self._found(key, version, conditions)
+        row = self.found(key, version, conditions)
         kept = replace(protection_of(row), hold=hold)
         return self.update(row, change_protection(row.detail, kept), "hold")
 
@@ -334,9 +335,7 @@ class Shelf:
 
     def require_unprotected(self, row: Row, *, bypass: bool) -> None:
         protection = protection_of(row)
-        if protection is UNPROTECTED:
-            return
-        if protection.hold or protection.retains(self.time, bypass=bypass):
+        if protection is not UNPROTECTED and protection.keeps(self.time, bypass=bypass):
             raise Protected(key=row.key)
 
 

@@ -48,7 +48,6 @@ log = logging.getLogger("gateway.upstream")
 _AT_ONCE = 1000
 """Keys of one DeleteObjects (Amazon S3 API Reference)."""
 
-
 _HOUR = 3_600_000
 
 
@@ -169,7 +168,7 @@ class Deleting(Bucket, Writable):
             return error
         with suppress(StorageError):
             kept = self.stat(key, Get(version=options.version)).protection or Protection()
-            if kept.hold or (kept.until or 0) > now():
+            if kept.keeps(now(), bypass=False):
                 return Protected(key=key)
         return error
 

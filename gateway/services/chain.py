@@ -228,14 +228,14 @@ class Chain:
         failed: dict[str, ChainError] = {}
         for sid, lasting in self._lasting.items():
             if isinstance(lasting.store, only):
-                wrong = self._begin_one(lasting, sid in spare)
+                wrong = self._begin_one(lasting, spares=sid in spare)
                 if wrong is not None:
                     failed[sid] = wrong
         return failed
 
-    def _begin_one(self, lasting: Lasting, spares: bool) -> ChainError | None:
-        """What was wrong, where that is to spare the others. Raises it elsewhere, and then all
-        that was opened is closed again."""
+    def _begin_one(self, lasting: Lasting, *, spares: bool) -> ChainError | None:
+        """What was wrong, where that `spares` the others; else it is raised, and all that was
+        opened is closed again."""
         try:
             self.begin(lasting)
         except ChainError as error:

@@ -138,6 +138,10 @@ class Protection:
         """Whether the retention counts at `time`, for who bypasses governance or does not."""
         return (self.ends(time) or 0) > time and not (bypass and self.mode == "governance")
 
+    def keeps(self, time: int, *, bypass: bool) -> bool:
+        """Whether the version must stay."""
+        return self.hold or self.retains(time, bypass=bypass)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encryption:

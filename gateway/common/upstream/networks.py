@@ -1,8 +1,9 @@
 """Which addresses may be connected to, where others say to whom: in a URL, a name, a redirect.
 
 Refused is all that is not of the public network, and each form that only wraps an IPv4
-address: where such a packet ends is decided by whoever unwraps it. What is listed as
-allowed is allowed, with what it wraps; what is denied is denied in every form.
+address: where such a packet ends is decided by whoever unwraps it. So a form that is listed
+as allowed may be connected to where the address in it may be, too; what is denied is denied
+in every form.
 
 Sources: IANA's registries of special-purpose addresses (RFC 6890); RFC 4291 §2.5.5
 (mapped, compatible), RFC 6052 (NAT64), RFC 3056 (6to4), RFC 4380 (Teredo).
