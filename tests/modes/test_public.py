@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,6 +26,8 @@ def site() -> Iterator[Site]:
         {"service": "pages", "host": "none.example", "error_document": "absent"},
         {"service": "pages", "host": "any.example", "cors": "*"},
         {"service": "pages", "host": "few.example", "cors": ["https://a.example"]},
+        {"service": "pages", "host": "list.example", "listing": True, **DAY},
+        {"service": "pages", "host": "small.example", "precompressed": True},
         {"service": "absent", "host": "absent.example"},
         {"service": "ruled", "host": "ruled.example"},
     ]
@@ -52,7 +55,24 @@ def site() -> Iterator[Site]:
         )
         site.put("pages", "said", b"x", headers=headers, metadata={"who": "me"}, tags={"t": "u"})
         site.put("pages", "mine", b"x", headers=(("Cache-Control", "private, max-age=9"),))
+        for number in range(1001):
+            site.put("pages", f"many/{number:04}", b"")
+        site.put("pages", "odd/<b>\"&'?#%41", b"odd")
+        site.put("pages", "odd/a/b", b"below")
+        site.put("pages", "odd/", b"")
+        for suffix in ("", ".br", ".zst", ".gz"):
+            site.put("pages", f"code.js{suffix}", f"code{suffix}".encode(), **SCRIPT[suffix != ""])
+        site.put("pages", "said.gz", b"twice")
+        site.put("pages", "only.txt", b"only")
+        site.put("pages", "only.txt.gz", b"only.gz")
+        site.put("pages", "alone.txt.gz", b"alone.gz")
         yield site
+
+
+SCRIPT: tuple[dict[str, Any], ...] = (
+    {"content_type": "text/javascript", "headers": (("Cache-Control", "max-age=5"),)},
+    {"content_type": "application/x-thing"},
+)
 
 
 def test_an_object_is_read_without_a_key(site: Site) -> None:
@@ -198,6 +218,133 @@ def test_a_redirect_never_leads_to_another_host(site: Site, target: str) -> None
 def test_what_a_redirect_says_is_escaped(site: Site, last: str) -> None:
     answer = site.ask(f"/{last}")
     assert (answer.status, answer.headers["location"]) == (301, f"./{last}/")
+
+
+# folders without one
+
+
+def test_a_folder_may_be_listed(site: Site) -> None:
+    answer = site.ask("/odd/", host="list.example")
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["content-security-policy"] == "default-src 'none'; sandbox"
+    assert answer.headers["cache-control"] == "max-age=86400"
+    page = answer.body.decode()
+    assert "<h1>/odd/</h1>" in page
+    links = re.findall(r'<a href="([^"]*)">(.*?)</a>', page)
+    assert links == [
+        ("../", ".."),
+        ("./a/", "a/"),
+        ("./%3Cb%3E%22%26%27%3F%23%2541", "&lt;b&gt;&quot;&amp;&#x27;?#%41"),
+    ]
+    assert site.ask(f"/odd/{links[2][0][2:]}", host="list.example").body == b"odd"
+    assert site.ask("/odd/", "HEAD", host="list.example").headers["content-length"] == str(
+        len(answer.body)
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("/odd", 301),
+        ("/odd/a/", 200),
+        ("/docs/", 200),
+        ("/none/", 404),
+        ("/none", 404),
+        ("/.", 404),
+    ],
+)
+def test_what_is_a_folder_where_they_are_listed(site: Site, target: str, status: int) -> None:
+    answer = site.ask(target, host="list.example")
+    assert answer.status == status
+    assert (b"<table>" in answer.body) == (target == "/odd/a/")
+
+
+def test_a_list_has_pages(site: Site) -> None:
+    target, found = "/many/", list[str]()
+    while target:
+        page = site.ask(target, host="list.example").body.decode()
+        names = re.findall(r'href="\./([^"]*)"', page)
+        assert len(names) <= 1000
+        found += names
+        more = re.search(r'href="(\?after=[^"]*)"', page)
+        target = f"/many/{more[1]}" if more else ""
+    assert found == [f"{number:04}" for number in range(1001)]
+
+
+def test_a_list_goes_on_in_its_own_folder_only(site: Site) -> None:
+    for query in ("after=docs/a", "after=%FF"):
+        assert site.ask(f"/many/?{query}", host="list.example").status == 400
+
+
+def test_no_folder_is_listed_unless_the_binding_says_so(site: Site) -> None:
+    assert [site.ask(one).status for one in ("/odd/", "/odd", "/many/")] == [404, 404, 404]
+    # what there is at `odd/` is an object by itself, which no folder hides
+    assert site.ask("/odd/", host="own.example").status == 200
+
+
+# compressed before
+
+
+@pytest.mark.parametrize(
+    ("accepts", "coding"),
+    [
+        ("gzip, deflate, br, zstd", "br"),
+        ("zstd, gzip", "zstd"),
+        ("gzip", "gzip"),
+        ("GZIP;Q=0.5", "gzip"),
+        ("x-gzip", "gzip"),
+        ("*", "br"),
+        ("*;q=0.1, br;q=0", "zstd"),
+        ("gzip;q=1, br;q=0.9", "gzip"),
+        ("gzip;q=0.5, identity;q=0.9", None),
+        ("gzip;q=0", None),
+        ("gzip;q=x, deflate", None),
+        ("", None),
+    ],
+)
+def test_what_is_there_compressed_is_sent_to_who_takes_it(
+    site: Site, accepts: str, coding: str | None
+) -> None:
+    suffix = {"br": ".br", "zstd": ".zst", "gzip": ".gz", None: ""}[coding]
+    for method in ("GET", "HEAD"):
+        said = {"accept-encoding": accepts}
+        answer = site.ask("/code.js", method, said, host="small.example")
+        assert answer.status == 200
+        assert method == "HEAD" or answer.body == f"code{suffix}".encode()
+        assert answer.headers.get("content-encoding") == coding
+        assert answer.headers["content-type"] == "text/javascript"
+        assert answer.headers["cache-control"] == "max-age=5"
+        assert answer.headers["vary"] == "Accept-Encoding"
+        known = site.ask(f"/code.js{suffix}").headers
+        assert answer.headers["etag"] == known["etag"]
+
+
+def test_conditions_and_ranges_are_of_what_is_sent(site: Site) -> None:
+    accepts = {"accept-encoding": "br"}
+    known = site.ask("/code.js", headers=accepts, host="small.example").headers
+    for method in ("GET", "HEAD"):
+        said = {**accepts, "if-none-match": known["etag"]}
+        same = site.ask("/code.js", method, said, host="small.example")
+        assert same.status == 304
+        assert (same.headers["vary"], same.headers["cache-control"]) == (
+            "Accept-Encoding",
+            "max-age=5",
+        )
+    part = site.ask("/code.js", headers={**accepts, "range": "bytes=4-"}, host="small.example")
+    assert (part.status, part.body, part.headers["content-encoding"]) == (206, b".br", "br")
+
+
+def test_only_what_is_beside_a_plain_object_is_taken(site: Site) -> None:
+    accepts = {"accept-encoding": "gzip, br"}
+
+    def ask(target: str) -> Answer:
+        return site.ask(target, headers=accepts, host="small.example")
+
+    assert ask("/only.txt").body == b"only.gz"
+    assert ask("/alone.txt").status == 404
+    assert ask("/said").body == b"x"  # is stored in gzip itself
+    assert "content-encoding" not in site.ask("/only.txt", headers=accepts).headers
 
 
 # what a path names

@@ -36,7 +36,8 @@ class PublicMode:
 
     def told(self, service: str, options: Any) -> str:
         others = ", and ask its origin for whatever it does" if options.methods == "all" else ""
-        return f'everybody may read all of "{service}"{others}, without a key.'
+        lists = " and list" if options.listing else ""
+        return f'everybody may read{lists} all of "{service}"{others}, without a key.'
 
 
 @hookimpl

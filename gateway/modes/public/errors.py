@@ -103,9 +103,6 @@ _OURS = frozenset({304, 407, 412, 416})
 
 _OF_PAGE = frozenset({"content-type", "content-encoding", "content-language"})
 
-_STRICT = ("content-security-policy", "default-src 'none'; sandbox")
-"""Of pages of our own, which need nothing."""
-
 
 def code_of(error: StorageError | PublicProblem) -> str:
     if isinstance(error, PublicProblem):
@@ -164,5 +161,5 @@ def page(status: int, told: str, request_id: str, headers: Headers = []) -> Repl
         f"</title></head>\n<body>\n<h1>{escape(title)}</h1>\n<p>{escape(told)}</p>\n"
         f"<p>Request: {escape(request_id)}</p>\n</body>\n</html>\n"
     )
-    said = [*headers, ("content-type", "text/html; charset=utf-8"), _STRICT]
+    said = [*headers, ("content-type", "text/html; charset=utf-8"), replies.STRICT]
     return Reply(status, said, body.encode())

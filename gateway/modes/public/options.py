@@ -17,13 +17,17 @@ _LONGEST = 100 * 365 * 86_400
 class PublicOptions:
     """`index`: the document that a folder has; "" for none. None: `index.html`, and nothing over
     an HTTP origin, which knows itself what is at `/`. `error_document`: the key of what is sent
-    in place of an error. `cors`: origins whose pages may read answers, or "*".
+    in place of an error. `listing`: a folder without a document is shown as a list.
+    `precompressed`: of `k` its `k.br`, `k.zst` or `k.gz` is sent to who takes that.
     `client_cache_time`: seconds for which browsers may keep what they got; None: as the objects
-    say. `trusted_content`: documents may run what is in them. `methods`: with "all" what is no
-    read is passed on to the HTTP origin, where there is one."""
+    say. `cors`: origins whose pages may read answers, or "*". `trusted_content`: documents may
+    run what is in them. `methods`: with "all" what is no read is passed on to the HTTP origin,
+    where there is one."""
 
     index: str | None = None
     error_document: str = ""
+    listing: bool = False
+    precompressed: bool = False
     client_cache_time: Annotated[float, Duration] | None = None
     cors: Annotated[tuple[str, ...], OneOrMany] = ()
     remove_query: bool = False

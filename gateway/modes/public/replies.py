@@ -15,6 +15,8 @@ from gateway.storage import ObjectInfo, OriginAnswer
 from gateway.web.http_fields import Headers, carried, http_date, quoted, value
 
 NOSNIFF = ("x-content-type-options", "nosniff")
+STRICT = ("content-security-policy", "default-src 'none'; sandbox")
+"""Of pages of our own, which need nothing."""
 
 _OF_BYTES = frozenset({"content-length", "content-range", "connection", "transfer-encoding"})
 _ACTIVE = re.compile("html|xml|xsl|svg|multipart", re.I)
@@ -57,6 +59,8 @@ def described(info: ObjectInfo, options: PublicOptions) -> Headers:
         ]
     if options.client_cache_time is not None:
         headers = _kept_for(headers, int(options.client_cache_time))
+    if options.precompressed:
+        headers = varying(headers, "Accept-Encoding")
     if options.append_webp:
         headers = varying(headers, "Accept")
     return _sandboxed(headers, info, options)
