@@ -29,13 +29,15 @@ def is_form(content_type: str) -> bool:
 
 
 class FormPart:
-    """One part. `filename` is None for a field that is no file."""
+    """One part. `filename` is None for a field that is no file. Raises ValueError for a name
+    that is no text: some encodings that a form may say have halves of surrogates."""
 
     __slots__ = ("_part", "content_type", "filename", "name")
 
     def __init__(self, part: BodyPart) -> None:
         self._part = part
         self.name, self.filename = part.name, part.filename
+        (self.filename or "").encode()
         self.content_type = part.content_type
 
     def read(self, size: int = PIECE, /) -> bytes:

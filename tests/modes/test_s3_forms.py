@@ -555,7 +555,15 @@ def test_a_form_that_breaks_off_has_no_end() -> None:
             made.end()
 
 
-def test_a_form_whose_headers_are_no_text() -> None:
-    body = form({"\xff": "x"}).replace("\xff".encode(), b"\xff")
+@pytest.mark.parametrize(
+    ("text", "header"),
+    [
+        (b'name="a"', b'name="\xff"'),
+        (b'name="a"', b"name=\"a\"; filename*=utf-7''+2AA-"),
+        (b'name="a"', b"name=\"a\"; filename*=unicode_escape''%5Cud800"),
+    ],
+)
+def test_a_form_whose_headers_are_no_text(text: bytes, header: bytes) -> None:
+    body = form({"a": "x"}).replace(text, header)
     with pytest.raises(InvalidRequest):
         opened(Trickling(body), len(body)).next()
