@@ -812,21 +812,35 @@ def explained(environ: Environ, caplog: pytest.LogCaptureFixture, now: int | Non
     return message
 
 
-def test_the_log_names_what_browsers_leave_unencoded(caplog: pytest.LogCaptureFixture) -> None:
-    environ = signed(key="/b/it's (1)!*")
-    canonical = "/b/it's%20(1)!*"
+@pytest.mark.parametrize(
+    ("key", "params", "path", "query", "said"),
+    [
+        ("/b/it's (1)!*", {}, "/b/it's%20(1)!*", "", "some of !*'() not encoded"),
+        ("/b/k", {"acl": ""}, "/b/k", "acl", "without '=', as older versions of curl"),
+    ],
+)
+def test_the_log_names_what_clients_write_in_another_way(
+    key: str,
+    params: dict[str, str],
+    path: str,
+    query: str,
+    said: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    environ = signed(key=key, params=params)
+    environ["QUERY_STRING"] = query
     lines = "".join(
         f"{name}:{environ[request_head.variable(name)]}\n"
         for name in ("host", "x-amz-content-sha256", "x-amz-date")
     )
     names, date = "host;x-amz-content-sha256;x-amz-date", environ["HTTP_X_AMZ_DATE"]
-    request = sigv4.canonical_request("GET", canonical, "", lines, names, EMPTY)
-    key = sigv4.signing_key(SECRET, date[:8], REGION)
+    request = sigv4.canonical_request("GET", path, query, lines, names, EMPTY)
     made = sigv4.signature(
-        key, sigv4.string_to_sign(date, sigv4.scope_of(date[:8], REGION), request)
+        sigv4.signing_key(SECRET, date[:8], REGION),
+        sigv4.string_to_sign(date, sigv4.scope_of(date[:8], REGION), request),
     )
     environ["HTTP_AUTHORIZATION"] = environ["HTTP_AUTHORIZATION"][:-64] + made
-    assert "some of !*'() not encoded" in explained(environ, caplog)
+    assert said in explained(environ, caplog)
 
 
 def test_of_a_url_the_log_names_what_was_added(caplog: pytest.LogCaptureFixture) -> None:

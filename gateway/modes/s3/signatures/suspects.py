@@ -139,6 +139,12 @@ def _queries(signed: Signed, query: str) -> Iterator[Variation]:
         "the query was signed with '+' for a space, not %20",
         signed._replace(query=signed.query.replace("%20", "+")),
     )
+    bare = "&".join(one.removesuffix("=") for one in signed.query.split("&"))
+    yield (
+        "a parameter without value was signed without '=', as older versions of curl do: write it"
+        " with one (?acl=)",
+        signed._replace(query=bare),
+    )
     yield (
         "the query was signed as it was sent, not sorted and encoded",
         signed._replace(query=query),
@@ -153,8 +159,6 @@ def _queries(signed: Signed, query: str) -> Iterator[Variation]:
         rest = "&".join(one for one in parts if one != part)
         name = part.partition("=")[0]
         yield f"the parameter {name!r} was added to what was signed", signed._replace(query=rest)
-    bare = "&".join(one.removesuffix("=") for one in signed.query.split("&"))
-    yield "a parameter without value was signed without '='", signed._replace(query=bare)
 
 
 def _lines(signed: Signed) -> list[tuple[str, str]]:
