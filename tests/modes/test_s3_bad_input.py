@@ -67,9 +67,17 @@ XML = [
     delete("an entity that grows", deleting(LAUGHS, "&e;"), **MALFORMED),
     delete("nothing", "", code="MalformedXML"),
     delete("no XML", "{}", **MALFORMED),
-    delete("half of it", deleting()[:-3], **MALFORMED),
+    delete("half of it", deleting()[:-3], **MALFORMED,
+           says="<Advice>This is no XML document: "),
     delete("two roots", deleting() * 2, **MALFORMED),
-    delete("another root", "<Tagging/>", **MALFORMED),
+    delete("another root", "<Tagging/>", **MALFORMED,
+           says="<Advice>The document has to be Delete, not Tagging.</Advice>"),
+    delete("an element that it does not have", deleting(key="<Name/>"), **MALFORMED,
+           says="<Advice>Name is no element of Key: it has only text.</Advice>"),
+    delete("another spelling", deleting().replace("Object", "object"), **MALFORMED,
+           says="<Advice>object is no element of Delete: it may have Object, Quiet.</Advice>"),
+    delete("an element with a long name", f"<Delete><{'n' * 9000}/></Delete>", **MALFORMED,
+           says=f"<Advice>{'n' * 500}</Advice>"),
     delete("no key", "<Delete><Object/></Delete>", **MALFORMED),
     delete("no object", "<Delete></Delete>", **MALFORMED),
     delete("1,001 objects", f"<Delete>{'<Object><Key>n</Key></Object>' * 1001}</Delete>",
@@ -245,6 +253,7 @@ def test_what_is_wrong_has_its_code(s3: Served, place: Place, wrong: Wrong) -> N
         wrong.code,
     )
     assert wrong.says in answer.body.decode()
+    assert wrong.code != "MalformedXML" or "<Advice>" in answer.body.decode()
 
 
 def test_nothing_of_it_was_done(s3: Served, place: Place) -> None:

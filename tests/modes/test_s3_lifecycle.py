@@ -196,6 +196,8 @@ def test_a_lifecycle_that_is_none_is_refused(code: str, document: bytes) -> None
     with pytest.raises(RefusedDocument) as caught:
         SETTING.kind.parse(document.decode())
     assert caught.value.problem.code == code
+    advice = caught.value.problem.extra.get("Advice")
+    assert code != "MalformedXML" or (advice and advice in str(caught.value))
 
 
 def test_a_rule_without_a_name_has_always_the_same() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from gateway.modes import KEY_LIMIT
 from gateway.modes.s3 import headers, tags, wire
 from gateway.modes.s3.grants import PERMISSIONS, NamedGrant
-from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.problems import S3Problem, malformed
 from gateway.storage import NOTHING, Conditions, Delete, InvalidRequest, PartRef
 from gateway.storage.checksums import CHECKSUMS, decode
 from gateway.web.http_fields import matching
@@ -44,14 +44,14 @@ def delete_objects(data: bytes, *, bypass: bool) -> Deletion:
     root = wire.parse(data, "Delete")
     items = tuple(_item(one, bypass) for one in wire.children(root, "Object"))
     if not 0 < len(items) <= MOST_DELETES:
-        raise S3Problem("MalformedXML")
+        raise malformed(f"Delete has 1 to {MOST_DELETES} Object, here {len(items)}.")
     return Deletion(wire.flag_of(root, "Quiet"), items)
 
 
 def _item(node: Element, bypass: bool) -> tuple[str, Delete]:
     key = wire.text_of(node, "Key")
     if not key:
-        raise S3Problem("MalformedXML")
+        raise malformed("An Object needs a Key.")
     if len(key.encode()) > KEY_LIMIT:
         raise S3Problem("KeyTooLongError", MaxSizeAllowed=str(KEY_LIMIT))
     match, size, time = (wire.text_of(node, name) for name in ("ETag", "Size", "LastModifiedTime"))
@@ -65,14 +65,14 @@ def tagging(data: bytes, most: int = tags.MOST) -> Mapping[str, str]:
     """`Tagging`. Raises InvalidTag beyond S3's limits."""
     tag_set = wire.child(wire.parse(data, "Tagging"), "TagSet")
     if tag_set is None:
-        raise S3Problem("MalformedXML")
+        raise malformed("Tagging needs a TagSet.")
     return tags.check((_tag(one) for one in wire.children(tag_set, "Tag")), most)
 
 
 def _tag(node: Element) -> tuple[str, str]:
     key, value = wire.text_of(node, "Key"), wire.text_of(node, "Value")
     if key is None or value is None:
-        raise S3Problem("MalformedXML")
+        raise malformed("A Tag needs a Key and a Value.")
     return key, value
 
 
@@ -83,7 +83,9 @@ def versioning(data: bytes) -> Literal["on", "suspended"]:
         raise S3Problem("NotImplemented", "MFA delete is not implemented.")
     status = wire.word_of(root, "Status")
     if status not in ("Enabled", "Suspended") or protected not in ("", "Disabled"):
-        raise S3Problem("MalformedXML")
+        raise malformed(
+            "Status has to be Enabled or Suspended, and MfaDelete, if it is there, Disabled."
+        )
     return "on" if status == "Enabled" else "suspended"
 
 
@@ -112,7 +114,9 @@ def complete(data: bytes) -> list[PartRef]:
             parts.pop()
         parts.append(part)
     if not parts or len(parts) > headers.MOST_PARTS:
-        raise S3Problem("MalformedXML")
+        raise malformed(
+            f"CompleteMultipartUpload has 1 to {headers.MOST_PARTS} Part, here {len(parts)}."
+        )
     return parts
 
 
@@ -120,7 +124,7 @@ def _part(node: Element) -> PartRef:
     text, etag = wire.word_of(node, "PartNumber"), wire.word_of(node, "ETag")
     number = wire.whole_number(text.removeprefix("-"), 0, 1 << 31)
     if number is None or not etag:
-        raise S3Problem("MalformedXML")
+        raise malformed("A Part needs a PartNumber, which is a number, and an ETag.")
     if text.startswith("-") or number == 0:
         raise _part_number("PartNumber must be >= 1", text)
     if number > headers.MOST_PARTS:
@@ -154,6 +158,8 @@ def _part_number(message: str, text: str) -> S3Problem:
     return S3Problem("InvalidArgument", message, ArgumentName="PartNumber", ArgumentValue=text)
 
 
+_NO_LIST = "MalformedACLError"
+_PERMITTED = ", ".join(PERMISSIONS)
 _TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 _GRANTEES: tuple[tuple[str, Literal["id", "uri", "emailAddress"], str], ...] = (
     ("CanonicalUser", "id", "ID"),
@@ -164,21 +170,21 @@ _GRANTEES: tuple[tuple[str, Literal["id", "uri", "emailAddress"], str], ...] = (
 
 def acl(data: bytes) -> AclDocument:
     """`AccessControlPolicy`. Raises MalformedACLError."""
-    root = wire.parse(data, "AccessControlPolicy", "MalformedACLError")
+    root = wire.parse(data, "AccessControlPolicy", _NO_LIST)
     owner, listed = wire.child(root, "Owner"), wire.child(root, "AccessControlList")
     if owner is None or listed is None or not wire.word_of(owner, "ID"):
-        raise S3Problem("MalformedACLError")
+        raise malformed("An Owner with an ID and an AccessControlList are needed.", _NO_LIST)
     found = tuple(named_grant(one) for one in wire.children(listed, "Grant"))
     return AclDocument(wire.word_of(owner, "ID"), found)
 
 
-def named_grant(node: Element, code: str = "MalformedACLError") -> NamedGrant:
+def named_grant(node: Element, code: str = _NO_LIST) -> NamedGrant:
     """A `Grant`. Raises S3Problem with `code`."""
     grantee, permission = wire.child(node, "Grantee"), wire.word_of(node, "Permission")
     if grantee is None or permission not in PERMISSIONS:
-        raise S3Problem(code)
+        raise malformed(f"A Grant needs a Grantee, and a Permission of {_PERMITTED}.", code)
     said = grantee.get(_TYPE)
     for type_, kind, name in _GRANTEES:
         if said in (None, type_) and (text := wire.word_of(grantee, name)):
             return NamedGrant(kind, text, permission)
-    raise S3Problem(code)
+    raise malformed("A Grantee needs an ID, a URI or an EmailAddress, as its xsi:type says.", code)

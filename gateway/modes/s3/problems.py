@@ -249,3 +249,13 @@ class S3Problem(Exception):
         self.message = message or default
         self.extra: Mapping[str, str] = extra
         super().__init__(f"{code}: {self.message}")
+
+
+_LONGEST_ADVICE = 500
+"""Characters: documents have long names and texts, too."""
+
+
+def malformed(advice: str, code: str = "MalformedXML") -> S3Problem:
+    """A document that is not as S3 has it: AWS's text tells nobody what is wrong where, so
+    `advice` does."""
+    return S3Problem(code, Advice=advice[:_LONGEST_ADVICE])

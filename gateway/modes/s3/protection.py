@@ -22,7 +22,7 @@ from gateway.modes.s3.configuration.object_lock import (
     period_of,
     period_xml,
 )
-from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.problems import S3Problem, malformed
 from gateway.modes.s3.replies import Headers
 from gateway.modes.s3.request import S3Request
 from gateway.storage import (
@@ -185,19 +185,22 @@ def parse_retention(request: S3Request, data: bytes) -> Retention:
     mode, date = wire.word_of(root, "Mode"), wire.word_of(root, "RetainUntilDate")
     status, length = wire.word_of(root, "EventHold"), wire.child(root, "EventHoldDuration")
     if status not in ("", "ON", "OFF"):
-        raise S3Problem("MalformedXML")
+        raise malformed(f"EventHold has to be ON or OFF, not {status!r}.")
     event = _hold(status, None if length is None else period_of(length, _DURATION))
     if not mode and not date and event is None:
         return Retention()
     if mode not in MODES or not (date or event):
-        raise S3Problem("MalformedXML")
+        raise malformed(
+            "Retention needs a Mode (GOVERNANCE or COMPLIANCE), and a RetainUntilDate or an"
+            " EventHold."
+        )
     return Retention(MODES[mode], _until(request, date) if date else None, event)
 
 
 def _until(request: S3Request, date: str) -> int:
     until = wire.moment(date)
     if until is None:
-        raise S3Problem("MalformedXML")
+        raise malformed(f"RetainUntilDate has to be a date of ISO 8601, not {date!r}.")
     _require_future(request, until, date)
     return until
 
@@ -235,7 +238,7 @@ def hold_as_header(on: bool) -> dict[str, str | None]:
 def parse_hold(data: bytes) -> bool:
     status = wire.word_of(wire.parse(data, "LegalHold"), "Status")
     if status not in ("ON", "OFF"):
-        raise S3Problem("MalformedXML")
+        raise malformed(f"Status has to be ON or OFF, not {status!r}.")
     return status == "ON"
 
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from gateway.common import xml
 from gateway.common.xml import escape, plain
-from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.problems import malformed
 from gateway.modes.s3.schemas import CHILDREN
 
 if TYPE_CHECKING:
@@ -104,19 +104,22 @@ def parse(data: bytes, root: str, code: str = "MalformedXML") -> Element:
     does not know. Raises S3Problem with `code`."""
     try:
         found = xml.parse(data)
-    except xml.Malformed:
-        raise S3Problem(code) from None
-    if local(found) != root or not _fits(found, CHILDREN.get(root)):
-        raise S3Problem(code)
+    except xml.Malformed as error:
+        raise malformed(f"This is no XML document: {error}.", code) from None
+    if local(found) != root:
+        raise malformed(f"The document has to be {root}, not {local(found)}.", code)
+    if root in CHILDREN:
+        _require_known(found, CHILDREN[root], code)
     return found
 
 
-def _fits(root: Element, schema: Mapping[str, frozenset[str]] | None) -> bool:
-    return schema is None or all(
-        {local(one) for one in node} <= schema.get(local(node), frozenset())
-        for node in root.iter()
-        if len(node)
-    )
+def _require_known(root: Element, schema: Mapping[str, frozenset[str]], code: str) -> None:
+    for node in root.iter():
+        if len(node):
+            known = schema.get(local(node), frozenset())
+            if unknown := {local(one) for one in node} - known:
+                may = f"it may have {', '.join(sorted(known))}" if known else "it has only text"
+                raise malformed(f"{min(unknown)} is no element of {local(node)}: {may}.", code)
 
 
 def local(node: Element) -> str:
@@ -148,7 +151,7 @@ def flag_of(node: Element, name: str) -> bool:
     MalformedXML."""
     text = word_of(node, name).lower()
     if text not in ("", "true", "false"):
-        raise S3Problem("MalformedXML")
+        raise malformed(f"{name} has to be true or false, not {text!r}.")
     return text == "true"
 
 

@@ -10,7 +10,7 @@ from gateway.access.settings import SettingKind
 from gateway.common.xml import document, element
 from gateway.modes.s3 import wire
 from gateway.modes.s3.configuration.setting import BucketSetting, of_text
-from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.problems import S3Problem, malformed
 
 _ROOT = "AccelerateConfiguration"
 
@@ -20,7 +20,7 @@ def _parse(data: bytes) -> str:
     if status == "Enabled":
         raise S3Problem("NotImplemented", "There is no transfer acceleration here.")
     if status != "Suspended":
-        raise S3Problem("MalformedXML")
+        raise malformed("Status has to be Suspended.")
     return status
 
 

@@ -17,7 +17,7 @@ from gateway.modes.s3.configuration.setting import BucketSetting, of_text
 from gateway.modes.s3.documents import XSI
 from gateway.modes.s3.grants import NamedGrant
 from gateway.modes.s3.parsing import named_grant
-from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.problems import malformed
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -65,7 +65,9 @@ def parse(data: bytes) -> AccessLogging | None:
         return None
     bucket, prefix = wire.word_of(node, "TargetBucket"), wire.text_of(node, "TargetPrefix")
     if not bucket or prefix is None:
-        raise S3Problem("MalformedXML")
+        raise malformed(
+            "LoggingEnabled needs a TargetBucket and a TargetPrefix, which may be empty."
+        )
     listed = wire.child(node, "TargetGrants")
     grants = () if listed is None else map(_grant, wire.children(listed, "Grant"))
     format = wire.child(node, "TargetObjectKeyFormat")
@@ -75,19 +77,19 @@ def parse(data: bytes) -> AccessLogging | None:
 def _grant(node: Element) -> NamedGrant:
     found = named_grant(node, "MalformedXML")
     if found.permission not in _PERMISSIONS:
-        raise S3Problem("MalformedXML")
+        raise malformed(f"Permission has to be one of {', '.join(_PERMISSIONS)}.")
     return found
 
 
 def _format(node: Element) -> DateSource | Literal[""]:
     simple, parted = wire.child(node, "SimplePrefix"), wire.child(node, "PartitionedPrefix")
     if (simple is None) is (parted is None):
-        raise S3Problem("MalformedXML")
+        raise malformed("TargetObjectKeyFormat has either a SimplePrefix or a PartitionedPrefix.")
     if parted is None:
         return ""
     source = wire.word_of(parted, "PartitionDateSource") or "DeliveryTime"
     if source not in _SOURCES:
-        raise S3Problem("MalformedXML")
+        raise malformed(f"PartitionDateSource has to be {' or '.join(_SOURCES)}, not {source!r}.")
     return _SOURCES[source]
 
 

@@ -19,7 +19,7 @@ from gateway.common.xml import document as written
 from gateway.common.xml import element, optional
 from gateway.modes.s3 import wire
 from gateway.modes.s3.configuration.setting import BucketSetting, of_text
-from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.problems import S3Problem, malformed
 from gateway.web.http_fields import is_token
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _parse(data: bytes) -> tuple[CorsRule, ...]:
     root = wire.parse(data, "CORSConfiguration")
     rules = tuple(_rule(one) for one in root)
     if not rules:
-        raise S3Problem("MalformedXML")
+        raise malformed("CORSConfiguration needs a CORSRule.")
     if len(rules) > MOST_RULES:
         raise S3Problem(
             "InvalidRequest",
@@ -100,7 +100,7 @@ def _parse(data: bytes) -> tuple[CorsRule, ...]:
 def _rule(node: Element) -> CorsRule:
     origins, methods = _texts(node, "AllowedOrigin"), _texts(node, "AllowedMethod")
     if not origins or not methods:
-        raise S3Problem("MalformedXML")
+        raise malformed("A CORSRule needs an AllowedOrigin and an AllowedMethod.")
     for method in methods:
         if method not in METHODS:
             raise _refused(
@@ -123,7 +123,7 @@ def _rule(node: Element) -> CorsRule:
                 raise _refused(f'{kind} "{name}" contains invalid character.')
     rule_id, max_age = wire.word_of(node, "ID"), wire.word_of(node, "MaxAgeSeconds")
     if max_age and not _NUMBER.fullmatch(max_age):
-        raise S3Problem("MalformedXML")
+        raise malformed(f"MaxAgeSeconds has to be a number, not {max_age!r}.")
     if len(rule_id) > LONGEST_ID:
         raise S3Problem("InvalidArgument", "The ID of a CORS rule is too long.", ArgumentName="ID")
     return CorsRule(

@@ -17,7 +17,7 @@ from gateway.common.xml import element, flag, optional
 from gateway.modes.s3 import wire
 from gateway.modes.s3.configuration.setting import BucketSetting, of_text
 from gateway.modes.s3.encryption import ALGORITHMS
-from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.problems import S3Problem, malformed
 from gateway.storage import Encryption, Forbidden, Put
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _parse(data: bytes) -> BucketEncryption:
     root = wire.parse(data, "ServerSideEncryptionConfiguration")
     rules = list(wire.children(root, "Rule"))
     if len(rules) != 1:
-        raise S3Problem("MalformedXML")
+        raise malformed(f"ServerSideEncryptionConfiguration has one Rule, here {len(rules)}.")
     (rule,) = rules
     algorithm, key_id = _default(rule)
     return BucketEncryption(
@@ -80,7 +80,9 @@ def _default(rule: Element) -> tuple[str, str]:
         return "", ""
     algorithm, key_id = wire.word_of(node, "SSEAlgorithm"), wire.word_of(node, "KMSMasterKeyID")
     if algorithm not in ALGORITHMS:
-        raise S3Problem("MalformedXML")
+        raise malformed(
+            f"SSEAlgorithm has to be one of {', '.join(ALGORITHMS)}, not {algorithm!r}."
+        )
     if key_id and ALGORITHMS[algorithm].kind != "kms":
         raise S3Problem(
             "InvalidArgument",
@@ -97,7 +99,7 @@ def _blocked(rule: Element) -> tuple[str, ...]:
         return ()
     found = tuple((one.text or "").strip() for one in wire.children(node, "EncryptionType"))
     if not set(found) <= {_NOTHING_BLOCKED, _CUSTOMER} or len(set(found)) > 1:
-        raise S3Problem("MalformedXML")
+        raise malformed(f"EncryptionType has to be {_CUSTOMER} or {_NOTHING_BLOCKED}.")
     return found
 
 

@@ -18,7 +18,7 @@ from gateway.access.settings import SettingKind
 from gateway.common import xml
 from gateway.modes.s3 import tags, wire
 from gateway.modes.s3.configuration.setting import BucketSetting, of_text
-from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.problems import S3Problem, malformed
 from gateway.storage import NOTHING
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _parse(data: bytes) -> Lifecycle:
     root = wire.parse(data, "LifecycleConfiguration")
     nodes = list(wire.children(root, "Rule"))
     if len(nodes) != len(root) or not 0 < len(nodes) <= MOST_RULES:
-        raise _malformed()
+        raise malformed(f"LifecycleConfiguration has 1 to {MOST_RULES} Rule, here {len(nodes)}.")
     rules = tuple(_rule(node, place) for place, node in enumerate(nodes))
     if len({rule.id for rule in rules}) < len(rules):
         raise _invalid("Rule ID must be unique. Found same ID for more than one rule")
@@ -108,7 +108,7 @@ def _rule(node: Element, place: int) -> Rule:
         raise _invalid(f"ID length should not exceed allowed limit of {LONGEST_ID}")
     status = wire.word_of(node, "Status")
     if status not in ("Enabled", "Disabled"):
-        raise _malformed()
+        raise malformed(f"Status has to be Enabled or Disabled, not {status!r}.")
     for one in node:
         if wire.local(one) in _TRANSITIONS:
             _check_transition(one)
@@ -128,19 +128,22 @@ def _made_up(node: Element, place: int) -> str:
 
 def _filter(node: Element, found: Mapping[str, Element]) -> Filter:
     if ("Prefix" in found) == ("Filter" in found):
-        raise _malformed()
+        raise malformed("A Rule has either a Filter or a Prefix.")
     if "Prefix" in found:
         return Filter(prefix=wire.text_of(node, "Prefix"), form="Prefix")
     inside = found["Filter"]
     if not len(inside):
         return Filter()
     if len(inside) > 1:
-        raise _malformed()
+        raise malformed(
+            "A Filter has one of Prefix, Tag, ObjectSizeGreaterThan, ObjectSizeLessThan and And;"
+            " several go into And."
+        )
     joined = wire.child(inside, "And")
     if joined is None:
         return _predicates(inside)
     if not len(joined):
-        raise _malformed()
+        raise malformed("And needs what is to hold together.")
     return replace(_predicates(joined), form="And")
 
 
@@ -167,7 +170,7 @@ def _tags(nodes: Iterator[Element]) -> Mapping[str, str]:
         _fields(node, frozenset({"Key", "Value"}))
         key, value = wire.text_of(node, "Key"), wire.text_of(node, "Value")
         if key is None or value is None:
-            raise _malformed()
+            raise malformed("A Tag needs a Key and a Value.")
         if not 0 < len(key) <= tags.LONGEST_KEY or len(value) > tags.LONGEST_VALUE:
             raise _refused("A tag's key has 1 to 128 characters, its value up to 256")
         if key in found:
@@ -181,7 +184,7 @@ def _size(node: Element | None, least: int) -> int | None:
         return None
     size = wire.whole_number((node.text or "").strip(), least, _LARGEST_SIZE)
     if size is None:
-        raise _malformed()
+        raise malformed(f"{wire.local(node)} has to be {least} to {_LARGEST_SIZE} bytes.")
     return size
 
 
@@ -192,14 +195,14 @@ def _with_expiration(rule: Rule, found: Mapping[str, Element]) -> Rule:
     names = frozenset({"Days", "Date", "ExpiredObjectDeleteMarker"})
     said = _fields(node, names)
     if len(said) != 1:
-        raise _malformed()
+        raise malformed("Expiration has one of Days, Date and ExpiredObjectDeleteMarker.")
     if "Days" in said:
         return replace(rule, days=_days(said["Days"], "'Days' for Expiration action"))
     if "Date" in said:
         return replace(rule, date=_date(said["Date"]))
     text = (said["ExpiredObjectDeleteMarker"].text or "").strip()
     if text not in ("true", "false"):
-        raise _malformed()
+        raise malformed(f"ExpiredObjectDeleteMarker has to be true or false, not {text!r}.")
     _refuse_tags_and_sizes(rule, "ExpiredObjectDeleteMarker")
     return replace(rule, marker=text == "true")
 
@@ -210,7 +213,7 @@ def _with_noncurrent(rule: Rule, found: Mapping[str, Element]) -> Rule:
         return rule
     said = _fields(node, frozenset({"NoncurrentDays", "NewerNoncurrentVersions"}))
     if "NoncurrentDays" not in said:
-        raise _malformed()
+        raise malformed("NoncurrentVersionExpiration needs NoncurrentDays.")
     what = "for NoncurrentVersionExpiration action"
     days = _days(said["NoncurrentDays"], f"'NoncurrentDays' {what}")
     newer = said.get("NewerNoncurrentVersions")
@@ -228,7 +231,7 @@ def _with_abort(rule: Rule, found: Mapping[str, Element]) -> Rule:
         return rule
     said = _fields(node, frozenset({"DaysAfterInitiation"}))
     if not said:
-        raise _malformed()
+        raise malformed("AbortIncompleteMultipartUpload needs DaysAfterInitiation.")
     _refuse_tags_and_sizes(rule, "AbortIncompleteMultipartUpload")
     what = "'DaysAfterInitiation' for AbortIncompleteMultipartUpload action"
     return replace(rule, abort_days=_days(said["DaysAfterInitiation"], what))
@@ -243,7 +246,7 @@ def _refuse_tags_and_sizes(rule: Rule, what: str) -> None:
 def _days(node: Element, what: str) -> int:
     number = wire.integer((node.text or "").strip())
     if number is None:
-        raise _malformed()
+        raise malformed(f"{wire.local(node)} has to be a number.")
     if not 0 < number <= _LARGEST:
         raise _invalid(f"{what} must be a positive integer")
     return number
@@ -252,7 +255,7 @@ def _days(node: Element, what: str) -> int:
 def _date(node: Element) -> int:
     moment = wire.moment(node.text or "")
     if moment is None:
-        raise _malformed()
+        raise malformed("Date has to be a date of ISO 8601.")
     if moment % DAY:
         raise _invalid("'Date' must be at midnight GMT")
     return moment
@@ -274,13 +277,11 @@ def _fields(
         if name in several:
             continue
         if name not in names or name in found:
-            raise _malformed()
+            raise malformed(
+                f"{name} is not expected in {wire.local(node)}, or is there more than once."
+            )
         found[name] = one
     return found
-
-
-def _malformed() -> S3Problem:
-    return S3Problem("MalformedXML")
 
 
 def _invalid(message: str) -> S3Problem:

@@ -23,7 +23,7 @@ from gateway.common.xml import document as xml_document
 from gateway.common.xml import element
 from gateway.modes.s3 import causes, wire
 from gateway.modes.s3.configuration.setting import BucketSetting, of_text
-from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.problems import S3Problem, malformed
 from gateway.storage import Change
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def _notification(node: Element, kind: str) -> Notification:
     named, service = _DESTINATIONS[kind]
     arn = wire.word_of(node, named)
     if not arn:
-        raise S3Problem("MalformedXML")
+        raise malformed(f"{kind} needs a {named}.")
     if wire.child(node, "InvocationRole") is not None:
         raise S3Problem("NotImplemented", "InvocationRole: there are no roles here.")
     match = _ARN.fullmatch(arn)
@@ -173,7 +173,7 @@ def _notification(node: Element, kind: str) -> Notification:
         _refuse("The ARN is not well formed", ArgumentName=named, ArgumentValue=arn)
     events = tuple(_event(one.text or "") for one in wire.children(node, "Event"))
     if not events:
-        raise S3Problem("MalformedXML")
+        raise malformed(f"{kind} needs an Event.")
     prefix, suffix = _filter(wire.child(node, "Filter"))
     id = wire.word_of(node, "Id") or _id(arn, *events, prefix or "", suffix or "")
     if len(id) > _LONGEST_ID:

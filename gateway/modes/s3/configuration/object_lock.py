@@ -13,7 +13,7 @@ from gateway.access.settings import SettingKind
 from gateway.common import xml
 from gateway.modes.s3 import wire
 from gateway.modes.s3.configuration.setting import BucketSetting, of_text
-from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.problems import S3Problem, malformed
 from gateway.storage import Period, Protection, Put, RetentionMode
 
 if TYPE_CHECKING:
@@ -43,13 +43,13 @@ class ObjectLock:
 def _parse(data: bytes) -> ObjectLock:
     root = wire.parse(data, "ObjectLockConfiguration")
     if wire.word_of(root, "ObjectLockEnabled") != "Enabled":
-        raise S3Problem("MalformedXML")
+        raise malformed("ObjectLockEnabled has to be Enabled.")
     rule = wire.child(root, "Rule")
     if rule is None:
         return ObjectLock()
     retention = wire.child(rule, "DefaultRetention")
     if retention is None:
-        raise S3Problem("MalformedXML")
+        raise malformed("A Rule needs a DefaultRetention.")
     return ObjectLock(_default(retention))
 
 
@@ -58,7 +58,10 @@ def _default(node: Element) -> DefaultRetention:
     period, hold = period_of(node, "Default retention period"), wire.child(node, "DefaultEventHold")
     event = None if hold is None else period_of(hold, "Default event hold duration")
     if mode is None or (event is None and (period is None or hold is not None)):
-        raise S3Problem("MalformedXML")
+        raise malformed(
+            "DefaultRetention needs a Mode (GOVERNANCE or COMPLIANCE), and Days, Years or a"
+            " DefaultEventHold that has one of them."
+        )
     return DefaultRetention(mode, period, event)
 
 
@@ -66,7 +69,7 @@ def period_of(node: Element, what: str) -> Period | None:
     """Its `Days` or `Years`; None where it has neither."""
     found = [(unit, wire.word_of(node, unit.title())) for unit in LONGEST if _has(node, unit)]
     if len(found) > 1 or any(wire.integer(text) is None for _, text in found):
-        raise S3Problem("MalformedXML")
+        raise malformed(f"{what}: either Days or Years, a number.")
     return next((period(text, unit, what, unit.title()) for unit, text in found), None)
 
 

@@ -18,7 +18,7 @@ from gateway.common.xml import document as written
 from gateway.common.xml import element
 from gateway.modes.s3 import wire
 from gateway.modes.s3.configuration.setting import BucketSetting, of_text
-from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.problems import S3Problem, malformed
 
 Ownership = Literal["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"]
 ENFORCED: Ownership = "BucketOwnerEnforced"
@@ -43,7 +43,8 @@ def _parse(data: bytes) -> Ownership:
     rules = list(wire.children(wire.parse(data, "OwnershipControls"), "Rule"))
     found = named(wire.word_of(rules[0], "ObjectOwnership")) if len(rules) == 1 else None
     if found is None:
-        raise S3Problem("MalformedXML")
+        known = " or ".join(OWNERSHIPS)
+        raise malformed(f"OwnershipControls has one Rule, whose ObjectOwnership is {known}.")
     return found
 
 

@@ -6,16 +6,17 @@ from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
 from gateway.access.settings import Parsed, SettingKind
-from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.problems import S3Problem, malformed
 
 T = TypeVar("T")
 
 
 class RefusedDocument(ValueError):
-    """A document that S3 refuses: `problem` says how, and perhaps where (`Detail`)."""
+    """A document that S3 refuses: `problem` says how, and perhaps where (`Detail`)
+    or what would be right (`Advice`)."""
 
     def __init__(self, problem: S3Problem) -> None:
-        place = problem.extra.get("Detail")
+        place = problem.extra.get("Detail") or problem.extra.get("Advice")
         super().__init__(f"{problem} ({place})" if place else str(problem))
         self.problem = problem
 
@@ -48,7 +49,7 @@ class BucketSetting(NamedTuple, Generic[T]):
         try:
             return self.kind.parsed(data.decode())
         except UnicodeDecodeError:
-            raise S3Problem(self.malformed) from None
+            raise malformed("It is not UTF-8.", self.malformed) from None
         except RefusedDocument as error:
             raise error.problem from None
 

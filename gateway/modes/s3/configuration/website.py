@@ -18,7 +18,7 @@ from gateway.common.xml import document as written
 from gateway.common.xml import element, optional
 from gateway.modes.s3 import wire
 from gateway.modes.s3.configuration.setting import BucketSetting, of_text
-from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.problems import S3Problem, malformed
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -95,7 +95,7 @@ def _parse(data: bytes) -> Website:
     everything = wire.child(root, "RedirectAllRequestsTo")
     if everything is not None:
         if len(root) > 1:
-            raise S3Problem("MalformedXML")
+            raise malformed("Beside RedirectAllRequestsTo there is nothing else.")
         return Website(everything=_everything(everything))
     rules = wire.child(root, "RoutingRules")
     return Website(
@@ -108,7 +108,7 @@ def _parse(data: bytes) -> Website:
 def _everything(node: Element) -> Redirect:
     host = wire.word_of(node, "HostName")
     if not host:
-        raise S3Problem("MalformedXML")
+        raise malformed("RedirectAllRequestsTo needs a HostName.")
     return Redirect(host=host, protocol=_protocol(node))
 
 
@@ -139,7 +139,7 @@ def _error(root: Element) -> str:
 def _rules(node: Element) -> tuple[RoutingRule, ...]:
     found = tuple(_rule(one) for one in node)
     if not found:
-        raise S3Problem("MalformedXML")
+        raise malformed("RoutingRules needs a RoutingRule.")
     if len(found) > MOST_RULES:
         raise S3Problem(
             "InvalidRequest",
@@ -152,11 +152,11 @@ def _rules(node: Element) -> tuple[RoutingRule, ...]:
 def _rule(node: Element) -> RoutingRule:
     redirect, condition = wire.child(node, "Redirect"), wire.child(node, "Condition")
     if redirect is None or not len(redirect):
-        raise S3Problem("MalformedXML")
+        raise malformed("A RoutingRule needs a Redirect with something in it.")
     if condition is None:
         return RoutingRule(redirect=_redirect(redirect))
     if not len(condition):
-        raise S3Problem("MalformedXML")
+        raise malformed("A Condition needs a KeyPrefixEquals or an HttpErrorCodeReturnedEquals.")
     return RoutingRule(
         redirect=_redirect(redirect),
         prefix=wire.text_of(condition, "KeyPrefixEquals") or "",
@@ -196,7 +196,7 @@ def _code(node: Element, name: str, allowed: frozenset[int], kind: str, valid: s
         return ""
     number = wire.whole_number(text, 0, 999)
     if number is None:
-        raise S3Problem("MalformedXML")
+        raise malformed(f"{name} has to be a number, not {text!r}.")
     if number not in allowed:
         raise S3Problem(
             "InvalidRequest",

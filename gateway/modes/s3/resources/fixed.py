@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from gateway.common.xml import document, element
 from gateway.modes.s3 import bodies, wire
-from gateway.modes.s3.problems import S3Problem
+from gateway.modes.s3.problems import S3Problem, malformed
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import S3Request
 
@@ -41,5 +41,5 @@ def _asked(request: S3Request, root: str, name: str, *known: str) -> str:
     request.require()
     found = wire.word_of(wire.parse(bodies.document(request), root), name)
     if found not in known:
-        raise S3Problem("MalformedXML")
+        raise malformed(f"{name} has to be {' or '.join(known)}, not {found!r}.")
     return found
