@@ -2,8 +2,14 @@
 
 layer.py      the driver: its options, how it is opened and closed
 reading.py    how a read is answered
+finding.py    which entry is for it
+showing.py    what is said with an answer: Age, Cache-Status
 write_through.py  writes: to the source, and the entry is invalid before and after
-freshness.py  what may be stored, and for how long it is fresh
+freshness.py  what may be stored, and for how long it is fresh: by times of the cache's own
+respecting.py the same by what an HTTP origin says
+rfc9111.py    its rules
+selecting.py  its variants: the keys of what an origin chooses by a request's fields
+http_fields.py  how these are written
 entries.py    what is known of an object, as a value and as a row
 hot.py        the entries that a process answers without a look at the index
 marks.py      purges: points in the cache's history

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from gateway.storage import (
+    PIECE,
     Conditions,
     Get,
     NotModified,
@@ -18,11 +19,14 @@ from gateway.storage import (
     OriginAnswer,
     OriginFailed,
     PreconditionFailed,
+    Readable,
     Store,
+    range_of,
     resolve_range,
 )
 
 Lines = tuple[tuple[str, str], ...]
+_OF_PART = frozenset({"content-range", "content-length"})
 
 
 def opened(source: Store, key: str, want: Get) -> Opened:
@@ -36,7 +40,50 @@ def opened(source: Store, key: str, want: Get) -> Opened:
         if (found.start, found.length) != wanted:
             found.close()
             raise OriginFailed("The source gave another range than was asked for.", key=key)
-    return found
+    return replace(found, info=_whole(found.info))
+
+
+def _whole(info: ObjectInfo) -> ObjectInfo:
+    """An answer to a range is kept as what it is a part of (RFC 9111 §3.3)."""
+    origin = info.origin
+    if origin is None or origin.status != 206:
+        return info
+    lines = [one for one in origin.headers if one[0].lower() not in _OF_PART]
+    lines.append(("Content-Length", str(info.size)))
+    return replace(info, origin=replace(origin, status=200, headers=tuple(lines)))
+
+
+def for_reader(found: Opened, want: Get) -> Opened | None:
+    """Those of its bytes that are wanted; None where they are not among them."""
+    if want.conditions is not None:
+        want.conditions.check_read(found.info)
+    start, length = range_of(found.info, want)
+    if start < found.start or start + length > found.start + found.length:
+        return None
+    if (start, length) == (found.start, found.length):
+        return found
+    body = Cut(found.body, start - found.start, length)
+    return replace(found, body=body, start=start, length=length)
+
+
+class Cut:
+    """`length` bytes of a body behind the first `skip`."""
+
+    def __init__(self, body: Readable, skip: int, length: int) -> None:
+        self._body, self._skip, self._left = body, skip, length
+
+    def read(self, size: int = PIECE, /) -> bytes:
+        while self._skip:
+            piece = self._body.read(min(PIECE, self._skip))
+            if not piece:
+                return b""
+            self._skip -= len(piece)
+        piece = self._body.read(min(size, self._left)) if self._left else b""
+        self._left -= len(piece)
+        return piece
+
+    def close(self) -> None:
+        self._body.close()
 
 
 def head(source: Store, key: str, want: Get) -> ObjectInfo:

@@ -13,17 +13,24 @@ from collections.abc import Sequence
 from copy import copy
 from typing import Any, NamedTuple
 
-from drivers.cache.freshness import FAILING, MISSING
 from drivers.indexed.records import pack_parts, unpack_parts
 from gateway.storage import (
     NOTHING,
+    NoSuchKey,
+    NoSuchStore,
     ObjectInfo,
     OriginAnswer,
     StorageError,
+    Unavailable,
     errors,
     packed,
     unpacked,
 )
+
+MISSING = (NoSuchKey, NoSuchStore)
+FAILING = (Unavailable,)
+"""What a source may say that is remembered: what is not there, and that it failed. That it
+refuses the gateway itself (`OriginDenied`) is a failure like others, and as short."""
 
 FORMAT = 1
 """Of the text of a row. One that a newer release has written is not read."""
@@ -73,11 +80,14 @@ class CacheEntry:
     """`point` is the place in the history of marks up to which it is known to count;
     `until`, in milliseconds, how long it is fresh. `id` is 0 while it is not stored.
     `retry`: the source failed, `failures` times in a row, and is not asked before then.
-    `blocks` are those known to be stored; `body` is all of a small object."""
+    `blocks` are those known to be stored; `body` is all of a small object. One that is
+    `chosen_by` fields of a request has nothing but those: they say which other is for it.
+    `shown` and `trace`: what goes out of it in the `second` for which they were made."""
 
     __slots__ = (
         "blocks",
         "body",
+        "chosen_by",
         "failure",
         "failures",
         "fetched",
@@ -87,7 +97,10 @@ class CacheEntry:
         "passing",
         "point",
         "retry",
+        "second",
+        "shown",
         "tags",
+        "trace",
         "until",
         "used",
         "variant",
@@ -105,6 +118,7 @@ class CacheEntry:
         failure: StorageError | None = None,
         passing: bool = False,
         tags: tuple[str, ...] = (),
+        chosen_by: tuple[str, ...] = (),
         id: int = 0,
     ) -> None:
         self.key, self.variant, self.id = key, variant, id
@@ -112,18 +126,29 @@ class CacheEntry:
         self.info, self.failure, self.passing, self.tags = info, failure, passing, tags
         self.blocks: dict[int, Held] = {}
         self.body: bytes | None = None
+        self.chosen_by = chosen_by
         self.used = fetched
         self.retry = self.failures = 0
+        self.second = -1
+        self.shown: ObjectInfo | None = None
+        self.trace: tuple[str, ...] = ()
 
     @property
     def validator(self) -> str:
         return validator_of(self.info) if self.info is not None else ""
 
+    @property
+    def told(self) -> ObjectInfo | OriginAnswer | None:
+        """What the source has said, where it has said something of HTTP."""
+        if self.info is not None:
+            return self.info
+        return None if self.failure is None else self.failure.origin
+
     def postponed(self, now: int, seconds: float) -> CacheEntry:
         """The same, after the source has failed once more: not to be asked about before so
         many seconds from `now`."""
         later = copy(self)
-        later.id, later.used = 0, now  # it is written anew
+        later.id, later.used, later.second = 0, now, -1  # it is written anew
         later.retry, later.failures = now + round(1000 * seconds), self.failures + 1
         return later
 
@@ -136,6 +161,8 @@ class CacheEntry:
             values["f"] = _pack_failure(self.failure)
         if self.passing:
             values["p"] = 1
+        if self.chosen_by:
+            values["y"] = self.chosen_by
         if self.retry:
             values["r"] = [self.retry, self.failures]
         return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
@@ -147,6 +174,7 @@ class CacheEntry:
             if values.get("n", 1) > FORMAT:
                 raise Unreadable(f"it has the format {values['n']}; this release knows {FORMAT}")
             self.passing = "p" in values
+            self.chosen_by = tuple(map(str, values.get("y", ())))
             self.retry, self.failures = map(int, values.get("r", (0, 0)))
             if "i" in values:
                 self.info = _unpack_info(values["i"])

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from math import inf
 
 from drivers.cache.entries import CacheEntry, again
-from gateway.storage import Get, StorageError, TimedOut
+from gateway.storage import Get, Opened, StorageError, TimedOut
 
 BLOCK = 1 << 20
 WINDOW = 8 * BLOCK
@@ -45,12 +45,13 @@ _LOOK = 0.1
 class Ask:
     """What somebody wants of the source: blocks `first` to `last` (None: to the end) of
     `key`, or only its `head`. `known` is what the cache has, `fresh` or to be asked for
-    anew. `name` is the key as the cache writes it."""
+    anew. `name` is the key as the cache writes it. `alone`: nobody else is to wait for it."""
 
     key: str
     name: str
     variant: str
     want: Get
+    alone: bool = False
     first: int = 0
     last: int | None = None
     head: bool = False
@@ -64,6 +65,8 @@ class Fill:
 
     def __init__(self, ask: Ask, point: int) -> None:
         self.ask, self.point = ask, point
+        self.places = {(ask.name, ask.variant)}
+        """Where it is found by those who may join it."""
         self.made = self.heard = time.monotonic()
         """`heard`: when the source last said something."""
         self.began = inf
@@ -79,6 +82,9 @@ class Fill:
         """What the source says, once that is known."""
         self._error: StorageError | None = None
         self._ended = False
+        self._handed: Opened | None = None
+        self._taken = False
+        """Nobody takes any more what is handed over."""
         self._offsets: list[int] = []
         self._pieces: list[bytes] = []
         self._held, self._end = 0, ask.first * BLOCK
@@ -153,6 +159,23 @@ class Fill:
         skip = at - self._offsets[index]
         piece = self._pieces[index]
         return piece[skip:] if skip else piece
+
+    # what is not for the cache
+
+    def hand(self, opened: Opened) -> bool:
+        """Have whoever began this take over what was opened for it. False: nobody is there
+        to, and it stays with who has opened it."""
+        with self._changed:
+            if not self._taken:
+                self._handed = opened
+            return not self._taken
+
+    def take(self) -> Opened | None:
+        """For who began this, once: what was handed over is theirs to close."""
+        with self._changed:
+            self._taken = True
+            opened, self._handed = self._handed, None
+            return opened
 
     # whether anybody does
 

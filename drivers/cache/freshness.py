@@ -1,33 +1,30 @@
-"""What may be stored, and for how long it is fresh. Headers of the source have no say in it.
+"""What may be stored, for how long it is fresh, and what a reader is answered: by times of the
+cache's own. Headers of the source have no say in it.
 
-It is a value without state, asked by everything else; another set of
-rules (those of RFC 9111) is another such object.
+It is a value without state, asked by everything else; the rules of RFC 9111 are another such
+object (`respecting`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
+from drivers.cache.entries import FAILING, MISSING, CacheEntry
+from drivers.cache.rfc9111 import Decision, Use
 from gateway.storage import (
     NOTHING,
     Get,
-    NoSuchKey,
-    NoSuchStore,
     ObjectInfo,
     Opened,
+    OriginAnswer,
     StorageError,
-    Unavailable,
 )
 
 PASS_FOR = 30.0
 """Seconds for which it is remembered that an object is not for the cache, so that its
 readers do not queue for each other."""
-
-MISSING = (NoSuchKey, NoSuchStore)
-FAILING = (Unavailable,)
-"""What a source may say that is remembered: what is not there, and that it failed. That it
-refuses the gateway itself (`OriginDenied`) is a failure like others, and as short."""
 
 LONGEST_PAUSE = 30.0
 """Seconds after which a source that fails again and again is asked once more, at the latest."""
@@ -40,7 +37,18 @@ _TAGS = {"surrogate-key": None, "cache-tag": ",", "cache-groups": ","}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freshness:
-    """Times are seconds, sizes bytes."""
+    """Times are seconds, sizes bytes. What it says to `by_head`, `obeys` and `strict` is for
+    the rules of RFC 9111 to say otherwise."""
+
+    by_head: ClassVar[bool] = True
+    """Whether what is said of an object may be asked for without its bytes."""
+
+    obeys: ClassVar[bool] = False
+    """Whether a request may say something of caching."""
+
+    strict: ClassVar[bool] = False
+    """Whether an answer may be for whoever asked for it alone: what is not to be stored, and
+    what is never fresh."""
 
     refresh_after: float
     expire_not_found: float
@@ -63,19 +71,46 @@ class Freshness:
             return want
         return replace(want, headers=NOTHING, range=None, conditions=None)
 
-    def storable(self, opened: Opened) -> bool:
-        return opened.status == 200 and self.keeps(opened.info)
+    def asked_at(self, want: Get, variant: str) -> str:
+        """Where a question is to be joined by others who ask it, of the object's `variant`."""
+        return variant
 
-    def keeps(self, info: ObjectInfo) -> bool:
+    def chosen_by(self, told: ObjectInfo | OriginAnswer) -> tuple[str, ...]:
+        """The fields of a request by which this answer was chosen from an object's variants."""
+        return ()
+
+    def storable(self, opened: Opened, want: Get) -> bool:
+        return opened.status == 200 and self.keeps(opened.info, want)
+
+    def keeps(self, info: ObjectInfo, want: Get) -> bool:
         """An object under a customer's key is for those who have the key."""
         encryption = info.encryption
         customer = encryption is not None and encryption.kind == "customer"
         return not customer and info.size <= self.max_item_size
 
-    def fresh_for(self, info: ObjectInfo) -> float:
-        return self.refresh_after
+    def told(self, info: ObjectInfo) -> ObjectInfo:
+        """What of it is kept."""
+        return info
 
-    def remembers(self, error: StorageError) -> float:
+    def fresh_until(self, info: ObjectInfo, fetched: int) -> int:
+        """Milliseconds of the clock, as `fetched`: when the source began to be asked."""
+        return fetched + round(1000 * self.refresh_after)
+
+    def decide(self, entry: CacheEntry, want: Get, now: int) -> Decision:
+        """What a reader is answered who wants that, as of `now`."""
+        stale = (now - entry.until) / 1000
+        if entry.info is None:
+            return Decision(Use.FRESH if stale < 0 else Use.ASK)
+        failing = stale < self.stale_if_error
+        if stale < 0:
+            return Decision(Use.FRESH, failing)
+        return Decision(Use.BEHIND if stale < self.stale_while_revalidate else Use.ASK, failing)
+
+    def fails(self, error: StorageError) -> bool:
+        """Whether the source says nothing by it of the object: what is known may still be so."""
+        return isinstance(error, FAILING)
+
+    def remembers(self, error: StorageError, want: Get, fetched: int) -> float:
         """For how long this answer of the source is given again; 0: not at all."""
         if not error.cacheable:
             return 0.0
@@ -96,6 +131,17 @@ class Freshness:
 def _tags(info: ObjectInfo) -> Iterator[str]:
     for name, value in info.headers:
         if name.lower() in _TAGS:
-            for tag in value.split(_TAGS[name.lower()]):
-                if tag := tag.strip().strip('"'):
-                    yield tag
+            yield from _listed(name, value)
+
+
+def _listed(name: str, value: str) -> Iterator[str]:
+    for tag in value.split(_TAGS[name.lower()]):
+        if tag := tag.strip().strip('"'):
+            yield tag
+
+
+def invalidated(lines: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """The tags that an answer to an unsafe method names (RFC 9875 §3)."""
+    for name, value in lines:
+        if name.lower() == "cache-group-invalidation":
+            yield from _listed("cache-groups", value)

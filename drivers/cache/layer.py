@@ -6,8 +6,9 @@ import logging
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
+from drivers.cache import showing
 from drivers.cache.context import CacheContext
 from drivers.cache.eviction import Evictor
 from drivers.cache.freshness import Freshness
@@ -18,6 +19,7 @@ from drivers.cache.owner import Owned, Owner, remove_unused
 from drivers.cache.places import Fills
 from drivers.cache.pulling import Pull
 from drivers.cache.reading import CachedReads
+from drivers.cache.respecting import Respecting
 from drivers.cache.stock import Stock
 from drivers.cache.upkeep import Upkeep
 from drivers.cache.write_through import Through
@@ -25,6 +27,7 @@ from drivers.indexed import belonging
 from gateway.common import looking, private
 from gateway.storage import (
     Context,
+    Forwards,
     Place,
     Store,
 )
@@ -35,6 +38,7 @@ log = logging.getLogger("gateway.cache")
 _GENERATION = "generation-"
 _CACHES = "caches"
 """The owner of a folder in which several have theirs."""
+_REFRESH_AFTER, _LONGEST_GUESS = 600.0, 86_400.0
 _DISK, _MEMORY = 10 << 30, 256 << 20
 
 
@@ -53,7 +57,9 @@ class Cache(CachedReads, Through):
     folder: Path | None = None
     max_size: Annotated[int, Size, AtLeast(1)] | None = None
     max_item_size: Annotated[int, Size, AtLeast(0)] | None = None
-    refresh_after: Annotated[float, Duration] = 600.0
+    respect_headers: bool | None = None
+    client_may_refresh: bool = False
+    refresh_after: Annotated[float, Duration] | None = None
     expire_unused: Annotated[float, Duration] = 30 * 86400.0
     expire_not_found: Annotated[float, Duration] = 60.0
     expire_errors: Annotated[float, Duration] = 1.0
@@ -101,14 +107,9 @@ class Cache(CachedReads, Through):
         folder = self._claimed(context)
         on_disk = self.space == "disk" and folder is not None
         limit = self.max_size or (_DISK if on_disk else _MEMORY)
-        self._freshness = Freshness(
-            refresh_after=self.refresh_after,
-            expire_not_found=self.expire_not_found,
-            expire_errors=self.expire_errors,
-            max_item_size=limit if self.max_item_size is None else self.max_item_size,
-            stale_if_error=self.stale_if_error,
-            stale_while_revalidate=self.stale_while_revalidate,
-        )
+        self._called = showing.called(context.sid)
+        self._freshness = self._policy(limit)
+        self._obeys = self._freshness.obeys
         self._clock, self._fold = context.clock, not self.case_sensitive
         self._owner: Owner | None = None
         self._apart, self._instance = folder if context.generation else None, context.instance
@@ -126,6 +127,28 @@ class Cache(CachedReads, Through):
             if self._owner is not None:
                 self._owner.close()
             raise
+
+    def _policy(self, limit: int) -> Freshness:
+        times: dict[str, Any] = {
+            "expire_not_found": self.expire_not_found,
+            "expire_errors": self.expire_errors,
+            "max_item_size": limit if self.max_item_size is None else self.max_item_size,
+            "stale_if_error": self.stale_if_error,
+            "stale_while_revalidate": self.stale_while_revalidate,
+        }
+        after = self.refresh_after
+        if self._respects:
+            longest = _LONGEST_GUESS if after is None else after
+            may = self.client_may_refresh
+            return Respecting(refresh_after=longest, client_may_refresh=may, **times)
+        return Freshness(refresh_after=_REFRESH_AFTER if after is None else after, **times)
+
+    @property
+    def _respects(self) -> bool:
+        """What an HTTP origin says counts, unless it is said otherwise."""
+        if self.respect_headers is not None:
+            return self.respect_headers
+        return self.source.find(Forwards) is not None
 
     def _build(self, folder: Path | None, context: Context, limit: int, *, on_disk: bool) -> None:
         hot = Hot()

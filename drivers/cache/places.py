@@ -98,8 +98,8 @@ class Fills:
 
     @contextmanager
     def joined(self, ask: Ask) -> Iterator[Fill]:
-        """A fill that brings it: one under way that no mark has overtaken, or a new one.
-        Inside, it is waited for. Raises `Unavailable`."""
+        """A fill that brings it: one under way that no mark has overtaken, or a new one, of which
+        `ask` is the very question. Inside, it is waited for. Raises `Unavailable`."""
         self.go_on()
         point = self._marks.newest()
         with self._lock:
@@ -111,6 +111,8 @@ class Fills:
             self._admit()
             yield fill
         finally:
+            if fill.ask is ask and (handed := fill.take()) is not None:
+                handed.close()
             self.leave(fill)
 
     def enter(self, fill: Fill) -> None:
@@ -132,7 +134,7 @@ class Fills:
         with self._lock:
             if self._ending or self._queue or len(self._running) >= PLACES or self._found(ask):
                 return
-            self._added(ask, point)
+            self._added(ask, point).take()
         self._admit()
 
     def outcome(self, fill: Fill, within: float = inf) -> CacheEntry | None:
@@ -213,7 +215,16 @@ class Fills:
 
     # places
 
+    def also_at(self, fill: Fill, place: tuple[str, str]) -> None:
+        """Have it found there, too."""
+        with self._lock:
+            if place not in fill.places and fill in self._running and not fill.ask.alone:
+                fill.places.add(place)
+                self._active.setdefault(place, []).append(fill)
+
     def _found(self, ask: Ask) -> Fill | None:
+        if ask.alone:
+            return None
         for fill in self._active.get((ask.name, ask.variant), ()):
             if fill.serves(ask) and not self._marks.overtaken(ask.name, fill.point):
                 return fill
@@ -221,7 +232,8 @@ class Fills:
 
     def _added(self, ask: Ask, point: int) -> Fill:
         fill = Fill(ask, point)
-        self._active.setdefault((ask.name, ask.variant), []).append(fill)
+        if not ask.alone:
+            self._active.setdefault((ask.name, ask.variant), []).append(fill)
         self._queue.append(fill)
         return fill
 
@@ -285,9 +297,9 @@ class Fills:
             last()
 
     def _forget(self, fill: Fill) -> None:
-        place = (fill.ask.name, fill.ask.variant)
-        fills = self._active.get(place, [])
-        if fill in fills:
-            fills.remove(fill)
-            if not fills:
-                del self._active[place]
+        for place in fill.places:
+            fills = self._active.get(place, [])
+            if fill in fills:
+                fills.remove(fill)
+                if not fills:
+                    del self._active[place]

@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from drivers.cache import answers, checks
+from drivers.cache import answers, checks, selecting
 from drivers.cache.context import CacheContext
 from drivers.cache.entries import CacheEntry, validator_of
 from drivers.cache.fills import BLOCK, Fill
@@ -29,15 +29,17 @@ from gateway.storage import (
     NotModified,
     ObjectInfo,
     Opened,
+    OriginAnswer,
     OriginFailed,
     PreconditionFailed,
     Range,
     StorageError,
-    Unavailable,
 )
 
 _POLL = 0.02
 """Seconds between two looks at what another worker has stored."""
+
+_NEVER = 1 << 62
 
 _STRETCH = 64
 """Blocks that are looked up at once."""
@@ -72,7 +74,7 @@ class Pull:
     def _claimed(self) -> bool:
         """Whether it is ours to fetch; False when another worker has done it all."""
         parts, ask = self._parts, self._ask
-        while parts.stock.shared and self._storing.on and not ask.head:
+        while parts.stock.shared and self._storing.on and not (ask.head or ask.alone):
             claimed = self._storing.claim((self._fill.next, ask.last), self._fill.point)
             if self._follow_all():  # also when it is ours: the other may just have ended
                 return False
@@ -146,7 +148,8 @@ class Pull:
         parts, ask = self._parts, self._ask
         point, fetched = parts.marks.newest(), parts.clock()
         self._fill.point = max(self._fill.point, point)
-        draft = CacheEntry(ask.name, ask.variant, point=point, fetched=fetched, until=fetched)
+        variant = ask.variant if ask.known is None else ask.known.variant
+        draft = CacheEntry(ask.name, variant, point=point, fetched=fetched, until=fetched)
         try:
             if ask.head:
                 self._head(
@@ -166,9 +169,14 @@ class Pull:
             self._remember(draft, error)
             raise
         parts.fills.answered()
-        with opened:
+        try:
             self._parts.fills.go_on()
-            self._take(draft, opened)
+            handed = self._take(draft, opened)
+        except BaseException:
+            opened.close()
+            raise
+        if not handed:
+            opened.close()
 
     def _want(self) -> Get:
         ask, first = self._ask, self._fill.next
@@ -198,7 +206,8 @@ class Pull:
     # what it says
 
     def _head(self, entry: CacheEntry, info: ObjectInfo) -> None:
-        if self._parts.freshness.keeps(info):
+        if self._parts.freshness.keeps(info, self._ask.want):
+            self._place_of(entry, info)
             self._describe(entry, info)
         else:
             self._pass(entry)
@@ -206,11 +215,35 @@ class Pull:
 
     def _describe(self, entry: CacheEntry, info: ObjectInfo) -> None:
         freshness = self._parts.freshness
+        info = freshness.told(info)
         entry.info, entry.tags = info, freshness.tags(info)
-        entry.until = entry.fetched + round(1000 * freshness.fresh_for(info))
+        entry.until = freshness.fresh_until(info, entry.fetched)
+
+    def _place_of(self, entry: CacheEntry, told: ObjectInfo | OriginAnswer) -> None:
+        """Where an answer is for those who ask as this one did; and where others look first it
+        is written which of their fields tell them where."""
+        parts, want = self._parts, self._ask.want
+        chosen_by = parts.freshness.chosen_by(told)
+        if not parts.freshness.strict:
+            return
+        if not chosen_by:
+            entry.variant = want.query
+            return
+        entry.variant = selecting.variant(want.query, chosen_by, want.headers)
+        parts.fills.also_at(self._fill, (entry.key, entry.variant))
+        self._storing.make_room_for_variant(entry.key, want.query)
+        known = parts.hot.get((entry.key, want.query))
+        if known is not None and known.chosen_by == chosen_by and known.point >= entry.point:
+            return
+        there = CacheEntry(
+            entry.key, want.query, point=entry.point, fetched=entry.fetched,
+            until=_NEVER, chosen_by=chosen_by,
+        )  # fmt: skip
+        if self._storing.store(there, ()):
+            parts.hot.put(there)
 
     def _pass(self, entry: CacheEntry) -> None:
-        entry.passing = True
+        entry.passing, entry.variant = True, self._ask.variant
         entry.until = entry.fetched + round(1000 * PASS_FOR)
 
     def _renew(self, entry: CacheEntry, info: ObjectInfo) -> None:
@@ -226,19 +259,25 @@ class Pull:
         self._settle(entry)
 
     def _remember(self, entry: CacheEntry, error: StorageError) -> None:
-        known = self._ask.known
-        if not isinstance(error, Unavailable):
+        known, freshness = self._ask.known, self._parts.freshness
+        if not freshness.fails(error):
             self._parts.fills.answered()
         elif known is not None:
             if not self._ask.fresh:
                 self._postpone(known)
             return
-        seconds = self._parts.freshness.remembers(error)
+        seconds = freshness.remembers(error, self._ask.want, entry.fetched)
         if seconds > 0:
+            if error.origin is not None:
+                self._place_of(entry, error.origin)
             entry.failure = error
             entry.until = entry.fetched + round(1000 * seconds)
-            if self._storing.store(entry, ()):
-                self._parts.hot.put(entry)
+        elif freshness.strict and error.origin is not None:
+            self._pass(entry)
+        else:
+            return
+        if self._storing.store(entry, ()):
+            self._parts.hot.put(entry)
 
     def _postpone(self, known: CacheEntry) -> None:
         """The source has failed to say whether this is still right: no worker asks again for
@@ -263,12 +302,16 @@ class Pull:
             self._parts.hot.put(entry)
         self._fill.publish(entry)
 
-    def _take(self, entry: CacheEntry, opened: Opened) -> None:
+    def _take(self, entry: CacheEntry, opened: Opened) -> bool:
+        """Whether it is somebody else's now."""
         ask = self._ask
-        if not self._parts.freshness.storable(opened):
+        if not self._parts.freshness.storable(opened, ask.want):
+            handed = self._fill.hand(opened)
             self._pass(entry)
             self._settle(entry)
-            return
+            return handed
+        if ask.known is None or not ask.fresh:
+            self._place_of(entry, opened.info)
         self._describe(entry, opened.info)
         if ask.known is not None and ask.fresh:
             if entry.validator != ask.known.validator:
@@ -279,6 +322,7 @@ class Pull:
             self._goes_on = True
         self._fill.publish(entry)
         self._stream(entry, opened)
+        return False
 
     # the bytes
 

@@ -7,30 +7,24 @@ whoever gets here. Versions, parts and encryption under a customer's key pass it
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from drivers.cache import answers
+from drivers.cache import answers, selecting, showing
 from drivers.cache.body import BlockBody, Changed
 from drivers.cache.context import CacheContext
 from drivers.cache.entries import CacheEntry, again
 from drivers.cache.fills import BLOCK, Ask, Fill
-from drivers.cache.freshness import Freshness
-from drivers.cache.hot import BODY, Hot
-from drivers.cache.marks import GONE, GOOD, STALE, Marks
+from drivers.cache.finding import Finding, Found
 from drivers.cache.places import Fills, Late
-from drivers.cache.stock import Stock
+from drivers.cache.rfc9111 import Decision, Use
 from gateway.storage import (
     BytesBody,
-    Corrupt,
     Get,
-    Layer,
     ObjectInfo,
     Opened,
     Readable,
     StorageError,
-    Unavailable,
     range_of,
 )
 
@@ -39,17 +33,14 @@ SOON = 1.0
 """Seconds that who has stale bytes waits for the source."""
 
 
-class CachedReads(Layer):
+class CachedReads(Finding):
     """What it works with is there while the cache is open (see `context`). `_fold`: keys
-    that differ in case only are one."""
+    that differ in case only are one. `_called`: what it calls itself in answers."""
 
     _parts: CacheContext
-    _freshness: Freshness
-    _clock: Callable[[], int]
     _fold: bool
-    _stock: Stock
-    _marks: Marks
-    _hot: Hot
+    _obeys: bool
+    _called: str
     _fills: Fills
 
     def get(self, key: str, want: Get = Get()) -> Opened:
@@ -58,11 +49,14 @@ class CachedReads(Layer):
             return self.source.get(key, want)
         name = key.lower() if self._fold else key
         entry = self._hot.get((name, variant))
-        if entry is not None and entry.until > self._clock():
+        if entry is not None and entry.chosen_by:
+            entry = self._hot.get((name, selecting.variant(variant, entry.chosen_by, want.headers)))
+        now = self._clock()
+        if entry is not None and entry.until > now and not (self._obeys and speaks(want)):
             newest = self._marks.newest()
             if entry.point >= newest and entry.info is not None:
                 try:
-                    return self._serve(key, name, entry, want)
+                    return self._serve(key, name, entry, want, now)
                 except Changed:
                     pass
         return self._look(key, name, variant, want)
@@ -73,63 +67,43 @@ class CachedReads(Layer):
             return self.source.stat(key, want)
         name = key.lower() if self._fold else key
         ask = Ask(key=key, name=name, variant=variant, want=self._freshness.asked(want), head=True)
-        entry = self._fresh(ask)
+        if not self._freshness.by_head:
+            return self._stat(ask, want)
+        entry = self._fresh(ask, want)
         if entry is None or entry.info is None:
             return self.source.stat(key, want)
-        info = _named(entry.info, key)
+        return self._described(key, entry, want)
+
+    def _stat(self, ask: Ask, want: Get) -> ObjectInfo:
+        """A HEAD is answered of what is stored, or by the origin (RFC 9110 §9.3.2)."""
+        try:
+            found = self._find(ask.name, ask.variant, want)
+        except StorageError:
+            return self.source.stat(ask.key, want)
+        entry, decision = found.entry, self._decide(found, want)
+        if entry is not None and not entry.passing:
+            asked = replace(ask, head=False, variant=found.variant)
+            if decision.use is Use.FRESH or self._need_not_wait(asked, entry, decision):
+                return self._described(ask.key, entry, want)
+        try:
+            return self.source.stat(ask.key, want)
+        except StorageError as error:
+            if entry is None or not (decision.if_failing and self._freshness.fails(error)):
+                raise
+        return self._described(ask.key, entry, want)
+
+    def _described(self, key: str, entry: CacheEntry, want: Get) -> ObjectInfo:
+        if entry.failure is not None:
+            raise self._failure(entry, entry.failure)
+        now = self._clock()
+        if entry.second != now // 1000:
+            showing.show(entry, self._called, now)
+        assert entry.shown is not None
+        info = _named(entry.shown, key)
         if want.conditions is not None:
             want.conditions.check_read(info)
         range_of(info, want)
         return info
-
-    # an entry
-
-    def _find(self, name: str, variant: str) -> tuple[CacheEntry | None, bool]:
-        """The entry, unless a mark says that it is gone; and whether it is fresh."""
-        marks, hot, place = self._marks, self._hot, (name, variant)
-        while True:
-            newest, forgotten = marks.newest(), marks.forgotten
-            entry = self._entry(place, forgotten)
-            if entry is None:
-                return None, False
-            verdict = marks.judge(name, entry.tags, entry.point)
-            if forgotten == marks.forgotten:
-                break
-        if verdict == GONE:
-            hot.pop(place)
-            return None, False
-        if verdict == STALE:
-            return entry, False
-        entry.point = max(entry.point, newest)
-        hot.put(entry)
-        return entry, entry.until > self._clock()
-
-    def _entry(self, place: tuple[str, str], forgotten: int) -> CacheEntry | None:
-        """What this process knows, where that counts; else what the stock has: another
-        worker may have made it anew."""
-        hot = self._hot.get(place)
-        if (
-            hot is not None
-            and hot.point >= forgotten
-            and hot.until > self._clock()
-            and self._marks.judge(hot.key, hot.tags, hot.point) == GOOD
-        ):
-            return hot
-        entry = self._stock.find(*place)
-        if entry is not None:
-            if hot is not None and hot.fetched == entry.fetched and hot.retry > entry.retry:
-                entry.retry, entry.failures = hot.retry, hot.failures  # it was not written down
-            self._warm(entry)
-        return entry
-
-    def _warm(self, entry: CacheEntry) -> None:
-        """Take a small body along with its entry."""
-        held, info = entry.blocks.get(0), entry.info
-        if held is None or info is None or info.size > BODY or held.data is None:
-            return
-        with suppress(Corrupt):  # found again, and mended, when it is read
-            body = b"".join(self._stock.open(held, 0, held.size))
-            entry.body = body if len(body) == info.size else None
 
     def _look(self, key: str, name: str, variant: str, want: Get) -> Opened:
         """What is not answered at once."""
@@ -139,35 +113,62 @@ class CachedReads(Layer):
                 opened = self._attempt(ask, want)
                 if opened is not None:
                     return opened
-        return answers.opened(self.source, key, want)  # it changes faster than it can be fetched
+        return self._directly(key, want)  # it changes faster than it can be fetched
 
     def _attempt(self, ask: Ask, want: Get) -> Opened | None:
         """None, or `Changed`: things have moved meanwhile; try again."""
         key, name = ask.key, ask.name
         try:
-            entry, fresh = self._find(name, ask.variant)
+            found = self._find(name, ask.variant, want)
         except StorageError:  # an index that does not work: the source does
             return self.source.get(key, want)
-        if entry is not None and (fresh or self._need_not_wait(ask, entry)):
+        entry, decision = found.entry, self._decide(found, want)
+        ask = replace(ask, variant=found.variant)
+        if entry is not None and self._is_answer(ask, entry, decision):
             return self._answer(key, name, entry, want)
-        ask = _toward(ask, entry, want)
+        ask = self._toward(ask, found, want)
         with self._fills.joined(ask) as fill:
-            found = self._outcome(fill, entry)
-            if found is None:
+            mine = fill.ask is ask
+            got = self._outcome(fill, found, decision, want, mine=mine)
+            handed = fill.take() if mine else None
+            if handed is not None:
+                return self._handed(key, handed, found, want)
+            if got is None or not (mine or self._is_for(got, want)):
                 return None
-            brings = found is fill.entry and not ask.head
-            return self._answer(key, name, found, want, fill if brings else None)
+            if got is not fill.entry:  # it is stale
+                return self._answer(key, name, got, want)
+            trace = showing.fetched(self._called, found.reason, got, collapsed=not mine)
+            return self._answer(key, name, got, want, None if ask.head else fill, trace)
 
-    def _fresh(self, ask: Ask) -> CacheEntry | None:
+    def _is_answer(self, ask: Ask, entry: CacheEntry, decision: Decision) -> bool:
+        if entry.passing and self._freshness.strict:
+            return False
+        return decision.use is Use.FRESH or self._need_not_wait(ask, entry, decision)
+
+    def _toward(self, ask: Ask, found: Found, want: Get) -> Ask:
+        """What to ask the source for one who wants that. Of what nobody may share, each asks
+        for himself: else they would wait for each other in vain."""
+        entry, policy = found.entry, self._freshness
+        if policy.strict:
+            never = entry is not None and (entry.passing or entry.until <= entry.fetched)
+            place = policy.asked_at(want, found.variant)
+            if place != found.variant and not never:
+                passed = self._judged(ask.name, place)[0]
+                never = passed is not None and passed.passing and passed.until > self._clock()
+            ask = replace(ask, variant=place, alone=never)
+        return _toward(ask, entry, want, by_head=policy.by_head)
+
+    def _fresh(self, ask: Ask, want: Get) -> CacheEntry | None:
         """The entry, asked for anew where it is not fresh. None: the source's to answer."""
         for _ in range(_TRIES):
             try:
-                entry, fresh = self._find(ask.name, ask.variant)
+                found = self._find(ask.name, ask.variant, want)
             except StorageError:
                 return None
-            if entry is None or not (fresh or self._need_not_wait(ask, entry)):
+            entry, decision = found.entry, self._decide(found, want)
+            if entry is None or not self._is_answer(ask, entry, decision):
                 with self._fills.joined(replace(ask, known=entry)) as fill:
-                    entry = self._outcome(fill, entry)
+                    entry = self._outcome(fill, found, decision, want, mine=True)
             if entry is not None:
                 if entry.failure is not None:
                     raise again(entry.failure)
@@ -176,40 +177,42 @@ class CachedReads(Layer):
 
     # stale
 
-    def _need_not_wait(self, ask: Ask, entry: CacheEntry) -> bool:
+    def _need_not_wait(self, ask: Ask, entry: CacheEntry, decision: Decision) -> bool:
         """Whether a stale entry is answered without waiting for the source: it has just
         failed, or is asked behind the answer."""
-        now, behind = self._clock(), self._freshness.stale_while_revalidate
         if entry.info is None:
             return False
-        if self._may_be_stale(entry):
-            if entry.retry > now:
+        if decision.if_failing:
+            if entry.retry > self._clock():
                 return True
             if self._fills.silent:
                 self._fills.behind(replace(ask, known=entry))
                 return True
-        if not behind or entry.until + behind * 1000 <= now:
+        if decision.use is not Use.BEHIND:
             return False
-        self._fills.behind(replace(ask, head=True, known=entry))
+        self._fills.behind(replace(ask, head=self._freshness.by_head, known=entry))
         return True
 
-    def _may_be_stale(self, entry: CacheEntry | None) -> bool:
-        """Whether the entry is answered although the source fails to say that it is right."""
-        if entry is None or entry.info is None:
-            return False
-        return entry.until + self._freshness.stale_if_error * 1000 > self._clock()
-
-    def _outcome(self, fill: Fill, entry: CacheEntry | None) -> CacheEntry | None:
+    def _outcome(
+        self, fill: Fill, found: Found, decision: Decision, want: Get, *, mine: bool
+    ) -> CacheEntry | None:
         """What the source says; or what is stale, when it fails or keeps its reader waiting.
         None: look again, things changed."""
-        if not self._may_be_stale(entry):
-            return self._fills.outcome(fill)
+        policy = self._freshness
+        stale = found.entry is not None and decision.if_failing
         try:
-            return self._fills.outcome(fill, SOON)
-        except Unavailable as error:
-            found, fresh = self._find(fill.ask.name, fill.ask.variant)  # a purge may have come
-            if found is not None and (fresh or self._may_be_stale(found)):
-                return found
+            return self._fills.outcome(fill, SOON) if stale else self._fills.outcome(fill)
+        except StorageError as error:
+            if policy.strict and not policy.fails(error):
+                if mine:
+                    raise
+                return None  # it may be for whoever asked
+            if not stale or not policy.fails(error):
+                raise
+            found = self._find(fill.ask.name, fill.ask.want.query, want)  # a purge may have come
+            entry, decision = found.entry, self._decide(found, want)
+            if entry is not None and (decision.use is Use.FRESH or decision.if_failing):
+                return entry
             if isinstance(error, Late):
                 return None
             raise
@@ -217,24 +220,67 @@ class CachedReads(Layer):
     # an answer
 
     def _answer(
-        self, key: str, name: str, entry: CacheEntry, want: Get, fill: Fill | None = None
+        self,
+        key: str,
+        name: str,
+        entry: CacheEntry,
+        want: Get,
+        fill: Fill | None = None,
+        trace: tuple[str, ...] = (),
     ) -> Opened:
         if entry.failure is not None:
-            raise again(entry.failure)
+            raise self._failure(entry, entry.failure)
         if entry.info is None:
-            return answers.opened(self.source, key, want)
-        return self._serve(key, name, entry, want, fill)
+            return self._directly(key, want)
+        return self._serve(key, name, entry, want, self._clock(), fill, trace)
+
+    def _failure(self, entry: CacheEntry, failure: StorageError) -> StorageError:
+        error, now = again(failure), self._clock()
+        if error.origin is not None:
+            error.origin = showing.aged(error.origin, now)
+        return error
+
+    def _directly(self, key: str, want: Get) -> Opened:
+        opened = answers.opened(self.source, key, want)
+        return replace(opened, trace=(*opened.trace, showing.passed(self._called)))
+
+    def _handed(self, key: str, opened: Opened, found: Found, want: Get) -> Opened:
+        """What is not for the cache, and was fetched for this reader."""
+        try:
+            for_reader = answers.for_reader(opened, want)
+        except BaseException:
+            opened.close()
+            raise
+        if for_reader is None:
+            opened.close()
+            return self._directly(key, want)
+        trace = (*opened.trace, showing.passed(self._called, found.reason))
+        return replace(for_reader, info=_named(opened.info, key), trace=trace)
 
     def _serve(
-        self, key: str, name: str, entry: CacheEntry, want: Get, fill: Fill | None = None
+        self,
+        key: str,
+        name: str,
+        entry: CacheEntry,
+        want: Get,
+        now: int,
+        fill: Fill | None = None,
+        trace: tuple[str, ...] = (),
     ) -> Opened:
-        info = entry.info
+        """`trace`: of what has just been fetched; else it is a hit."""
+        if trace:
+            info = entry.info
+        else:
+            if entry.second != now // 1000:
+                showing.show(entry, self._called, now)
+            info, trace = entry.shown, entry.trace
         assert info is not None
         if info.key != key:
             info = _named(info, key)
         if want.conditions is not None:
             want.conditions.check_read(info)
-        start, length = range_of(info, want)
+        status = 200 if info.origin is None else info.origin.status
+        start, length = range_of(info, want) if status == 200 else (0, info.size)
         self._hot.touch(entry.id, start // BLOCK, (start + length) // BLOCK)
         data = entry.body
         body: Readable
@@ -245,21 +291,26 @@ class CachedReads(Layer):
         else:
             ask = Ask(key=key, name=name, variant=entry.variant, want=self._freshness.asked(want))
             body = BlockBody(self._parts, ask, entry, start, length, fill).prepare()
-        return Opened(info=info, body=body, start=start, length=length)
+        return Opened(info=info, body=body, start=start, length=length, status=status, trace=trace)
 
 
 def _named(info: ObjectInfo, key: str) -> ObjectInfo:
     return info if info.key == key else replace(info, key=key)
 
 
-def _toward(ask: Ask, entry: CacheEntry | None, want: Get) -> Ask:
-    """What to ask the source for one who wants that. Only the head, where the answer may
-    need no bytes, or which are needed depends on the size."""
+def _toward(ask: Ask, entry: CacheEntry | None, want: Get, *, by_head: bool) -> Ask:
+    """Only the head, where the answer may need no bytes, or which are needed depends on the
+    size."""
     asked = want.range
     known = entry if entry is not None and entry.info is not None else None
-    if want.conditions is not None or (asked is not None and asked.first is None):
+    if (want.conditions is not None and by_head) or (asked is not None and asked.first is None):
         return replace(ask, head=True, known=known)
     if asked is None or asked.first is None:
         return replace(ask, known=known)
     last = None if asked.last is None else asked.last // BLOCK
     return replace(ask, first=asked.first // BLOCK, last=last, known=known)
+
+
+def speaks(want: Get) -> bool:
+    """Whether a request says something of caching."""
+    return "cache-control" in want.headers or "pragma" in want.headers

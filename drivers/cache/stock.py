@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from drivers.cache import rows
+from drivers.cache import rows, selecting
 from drivers.cache.entries import CacheEntry, Held, Unreadable, typed
 from drivers.cache.rows import NoRoom
 from drivers.indexed.batch import Transaction
@@ -55,6 +55,11 @@ _BLOCKS = (
     f"SELECT {_BLOCK} FROM cache_blocks k JOIN blobs b ON b.id = k.blob"
     " WHERE k.entry = ? AND k.number BETWEEN ? AND ?"
 )
+
+
+_AMONG = "FROM cache_entries WHERE key = ? AND variant > ? AND variant < ?"
+_VARIANTS = f"SELECT count(*) {_AMONG}"
+_UNUSED = f"SELECT id {_AMONG} ORDER BY used DESC, id DESC LIMIT -1 OFFSET ?"
 
 
 def _give_way(blobs: Path) -> None:
@@ -172,6 +177,20 @@ class Stock:
             return self._sealing.open(seal, Encryption())
         except WrongKey as error:  # the gateway's own is another now
             raise Corrupt("A block is encrypted under a key that is gone.") from error
+
+    def make_room_for_variant(self, key: str, query: str) -> None:
+        """Let go of variants beyond those that there may be beside one more: those that were
+        unused longest."""
+        between = (key, *selecting.bounds(query))
+        if self.space.one(_VARIANTS, between)[0] < selecting.MOST:
+            return
+
+        def operation(txn: Transaction) -> None:
+            unused = txn.execute(_UNUSED, (*between, selecting.MOST - 1)).fetchall()
+            for (entry,) in unused:
+                rows.drop_entry(txn, entry, self.now)
+
+        self.space.write(operation)
 
     # storing
 

@@ -106,6 +106,13 @@ class Storing:
                 self.stop(pause=True)
         return False
 
+    def make_room_for_variant(self, key: str, query: str) -> None:
+        if self.on:
+            try:
+                self._parts.stock.make_room_for_variant(key, query)
+            except StorageError:
+                self.stop(pause=True)
+
     def _settle_info(self, entry: CacheEntry) -> None:
         """The stock has all of an object's tags and parts. The source may have to be asked for
         them: now, and not in the commit, for which every worker's fills wait."""
@@ -133,7 +140,7 @@ class Storing:
     def spoil(self, entry: CacheEntry) -> None:
         """What has come may be wrong: nothing of it stays."""
         self.stop()
-        self._parts.hot.pop(self._place)
+        self._parts.hot.pop((entry.key, entry.variant))
         if entry.id:
             spoiled = self._parts.spoiled
             spoiled.add(entry.id)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypeVar
 
 from drivers.cache import carrying
 from drivers.cache.context import CacheContext
+from drivers.cache.freshness import Freshness, invalidated
 from gateway.storage import (
     Annotates,
     Changes,
@@ -68,6 +69,7 @@ class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Fo
     passes: ClassVar[frozenset[type]] = frozenset({Listable, Annotates, Changes, Measures})
     case_sensitive: bool
     _parts: CacheContext
+    _freshness: Freshness
 
     def find(self, capability: type[C]) -> C | None:
         if capability in _AS_SOURCE and self.source.find(capability) is None:
@@ -192,9 +194,32 @@ class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Fo
 
     def forward(self, key: str, body: Readable | None, request: Forward) -> Opened:
         """What a safe method is answered changes nothing (RFC 9111 §4.4)."""
-        changing = () if request.method in _SAFE else (key,)
-        with self._changing(*changing):
+        if request.method in _SAFE:
             return self._to(Forwards).forward(key, body, request)
+        if not self._freshness.strict:
+            with self._changing(key):
+                return self._to(Forwards).forward(key, body, request)
+        return self._forwarded(key, body, request)
+
+    def _forwarded(self, key: str, body: Readable | None, request: Forward) -> Opened:
+        """By RFC 9111 §4.4 only what an origin says it has done makes the entry invalid; and
+        what has no answer, for that may have been done. So, too, what it names beside it
+        (RFC 9875 §3)."""
+        named = Purge(kind="key", value=self._name(key))
+        try:
+            opened = self._to(Forwards).forward(key, body, request)
+        except BaseException:
+            self._mark([named])
+            raise
+        if opened.status < 400:
+            origin = opened.info.origin
+            tags = () if origin is None else invalidated(origin.headers)
+            try:
+                self._mark([named, *(Purge(kind="tag", value=tag) for tag in tags)])
+            except BaseException:
+                opened.close()
+                raise
+        return opened
 
     # versions
 

@@ -19,6 +19,7 @@ from drivers.cache.removing import OLDEST
 from drivers.indexed.batch import Transaction
 from gateway.storage import (
     Encryption,
+    Get,
     ObjectInfo,
     OriginAnswer,
     OriginDenied,
@@ -89,7 +90,7 @@ def again(entry: CacheEntry) -> CacheEntry:
 REMEMBERED = [
     kind
     for kind in tree(StorageError)
-    if POLICY.remembers(kind.__new__(kind)) > 0  # whatever the others need to be made
+    if POLICY.remembers(kind.__new__(kind), Get(), 0) > 0  # whatever the others need to be made
 ]
 
 

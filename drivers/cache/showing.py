@@ -1,0 +1,49 @@
+"""What a cache says of itself with an answer: how old it is (RFC 9111 §5.1), and where it is from
+(Cache-Status, RFC 9211)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from drivers.cache import rfc9111
+from drivers.cache.entries import CacheEntry
+from gateway.storage import OriginAnswer
+
+_TOKEN = re.compile(r"[A-Za-z*][A-Za-z0-9:/!#$%&'*+.^_`|~-]*")
+
+
+def called(sid: str) -> str:
+    """The name as a structured field has it."""
+    if _TOKEN.fullmatch(sid):
+        return sid
+    plain = "".join(one if " " <= one <= "~" and one not in '"\\' else "_" for one in sid)
+    return f'"{plain}"'
+
+
+def show(entry: CacheEntry, called: str, now: int) -> None:
+    """Make what goes out of an entry in this second: the same for all its readers."""
+    info = entry.info
+    if info is not None and info.origin is not None:
+        info = replace(info, origin=aged(info.origin, now))
+    entry.shown = info
+    entry.trace = (f"{called}; hit; ttl={(entry.until - now) // 1000}",)
+    entry.second = now // 1000
+
+
+def aged(origin: OriginAnswer, now: int) -> OriginAnswer:
+    """With its age in place of what it was when it came."""
+    lines = [one for one in origin.headers if one[0].lower() != "age"]
+    answer = rfc9111.Answer.of(origin.status, origin.headers, origin.asked, origin.answered)
+    lines.append(("Age", str(rfc9111.age(rfc9111.born(answer), now))))
+    return replace(origin, headers=tuple(lines))
+
+
+def fetched(called: str, why: str, entry: CacheEntry, *, collapsed: bool) -> tuple[str, ...]:
+    """Of an answer that was fetched, for its reader or for another."""
+    end = "; collapsed" if collapsed else "; stored" if entry.info is not None else ""
+    return (f"{called}; fwd={why}{end}",)
+
+
+def passed(called: str, why: str = "bypass") -> str:
+    return f"{called}; fwd={why}"
