@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ import pytest
 
 from gateway.access.grants import Grant
 from gateway.access.identity import Identity, KeyAccess
-from gateway.catalog import open_catalog
-from gateway.config import Configuration, ConfigurationError, load
+from gateway.catalog import BindingRow, open_catalog
+from gateway.config import Binding, Configuration, ConfigurationError, load
 from gateway.plugins.finding import Plugins
 from gateway.services.keeping_up import KeepingUp
 from gateway.services.runtime import Runtime, open_runtime
@@ -698,6 +698,22 @@ def test_a_worker_follows_by_itself(site: Site, seconds: Callable[[], None]) -> 
     site.editor.remove("fresh")
     wait_for(lambda: "close fresh" in JOURNAL)
     worker.close()
+
+
+def test_a_binding_has_the_options_of_its_mode_or_is_left_out(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = served(site)
+    for number, options in enumerate(({"listing": True}, {"listning": True}, {})):
+        row = BindingRow(f"h{number}.example", 0, "", "public", "archive", options)
+        worker.catalog.add_binding(row, since=worker.catalog.stores_number())
+    found: list[Sequence[Binding]] = []
+    KeepingUp(worker.catalog.version, worker.added, found.append).notice()
+    assert [(str(one), one.options.listing) for one in found[-1]] == [
+        ("h0.example", True),
+        ("h2.example", False),
+    ]
+    assert "h1.example is left out" in caplog.text and "listning" in caplog.text
 
 
 def wait_for(what: Callable[[], bool]) -> None:

@@ -786,7 +786,7 @@ def test_a_store_is_changed_and_removed_by_who_has_seen_it_as_it_is(catalog: Cat
 
 
 def test_bindings_are_added_once(catalog: Catalog) -> None:
-    one = BindingRow("img.example.com", 0, "", "s3", "archive")
+    one = BindingRow("img.example.com", 0, "", "s3", "archive", {"cors": ["*"], "n": 1})
     other = BindingRow("img.example.com", 0, "/x", "s3", "")
     catalog.add_binding(one, since=0)
     catalog.add_binding(other, since=1)
@@ -797,6 +797,8 @@ def test_bindings_are_added_once(catalog: Catalog) -> None:
     with pytest.raises(NotFound):
         catalog.remove_binding("img.example.com", 0, "", since=3)
     assert catalog.stores().bindings == (other,)
+    catalog.add_binding(one._replace(options={}), since=3)  # what was removed left nothing
+    assert [row.options for row in catalog.stores().bindings] == [{}, {}]
 
 
 def test_a_catalog_of_the_version_before_is_upgraded(
@@ -847,7 +849,7 @@ def test_a_certificate_is_kept_sealed_replaced_and_removed(catalog: Catalog) -> 
 
 
 @pytest.mark.parametrize("version", range(1, len(schema.MIGRATIONS)))
-def test_a_catalog_of_any_version_before_takes_certificates(
+def test_a_catalog_of_any_version_before_takes_what_came_later(
     shared: Shared, monkeypatch: pytest.MonkeyPatch, version: int
 ) -> None:
     from gateway.catalog import database
@@ -861,6 +863,9 @@ def test_a_catalog_of_any_version_before_takes_certificates(
     try:
         catalog.set_certificate("zone", ["zone.test"], "CHAIN", Secret("key"), expires=7)
         assert [one.name for one in catalog.certificates()[1]] == ["zone"]
+        row = BindingRow("h", 0, "", "public", "archive", {"listing": True})
+        catalog.add_binding(row, since=0)
+        assert catalog.stores().bindings == (row,)
     finally:
         catalog.close()
     assert stored_version(shared) == str(len(schema.MIGRATIONS))

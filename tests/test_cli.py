@@ -564,6 +564,35 @@ def test_check_says_what_each_binding_is_and_what_its_mode_tells(
     assert f"NOTE: the binding :9000: {everybody}" in lines
 
 
+def test_a_binding_is_added_with_options_of_its_mode(
+    run: Run, folder: Path, pictures: Plugins
+) -> None:
+    prepare(configuration(), {})
+    door = ("--host", "g.example", "--mode", "galleries", "--service", "archive")
+    options = ("--option", "columns=5", "--option", "title=Ours")
+    code, out, _ = run("bindings", "add", *door, *options, plugins=pictures)
+    assert (code, out.splitlines()) == (
+        0,
+        ["The binding g.example is added.", "NOTE: the binding g.example: archive in 5 columns."],
+    )
+    listed = run("bindings", "list", plugins=pictures)[1]
+    assert 'columns = 5, title = "Ours"' in listed and "fresh" not in listed
+    assert "g.example" in run("bindings", "list")[1]  # without the mode, too
+    note = "NOTE: the binding g.example: archive in 5 columns."
+    assert note in run("check", plugins=pictures)[1].splitlines()
+    for option, said in [
+        ("columns=0", "at least 1"),
+        ("colums=1", 'Did you mean "columns"?'),
+        ("service=archive", "type it as --service"),
+    ]:
+        words = ("bindings", "add", *door, "--prefix", "/x", "--option", option)
+        code, out, err = run(*words, plugins=pictures)
+        assert (code, out) == (1, "") and said in err
+    assert run("bindings", "remove", "--host", "g.example")[0] == 0
+    assert run("bindings", "add", *door, plugins=pictures)[0] == 0
+    assert "columns" not in run("bindings", "list", plugins=pictures)[1]
+
+
 def test_bindings_are_added_listed_and_removed(run: Run, folder: Path, pictures: Plugins) -> None:
     (folder / "gateway.toml").write_text(
         f'{CONFIGURATION}[[bindings]]\nprefix = "/s3"\nmode = "s3"\n'

@@ -116,6 +116,14 @@ BINDINGS = Table(
 )
 """An empty text, and port 0, where a binding says nothing of it."""
 
+BINDING_OPTIONS = Table(
+    "binding_options",
+    METADATA,
+    Column("binding", BigInteger, primary_key=True, autoincrement=False),
+    Column("options", JSON, nullable=False),
+)
+"""Of those that have some of their mode."""
+
 CERTIFICATES = Table(
     "certificates",
     METADATA,
@@ -166,12 +174,17 @@ def _add_encryption_keys(connection: Connection) -> None:
     METADATA.create_all(connection, tables=[ENCRYPTION_KEYS, ENCRYPTION_KEY_VERSIONS])
 
 
+def _add_binding_options(connection: Connection) -> None:
+    METADATA.create_all(connection, tables=[BINDING_OPTIONS])
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _create,
     _add_settings,
     _add_stores,
     _add_certificates,
     _add_encryption_keys,
+    _add_binding_options,
 )
 
 

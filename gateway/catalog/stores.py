@@ -10,18 +10,18 @@ when it was checked (`Conflict`: look again).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.catalog.rows import ServiceRow, service_row
-from gateway.catalog.schema import BINDINGS, SERVICES, STORES, get_meta, set_meta
+from gateway.catalog.schema import BINDING_OPTIONS, BINDINGS, SERVICES, STORES, get_meta, set_meta
 from gateway.catalog.secrets import Keyring
 from gateway.catalog.services import SELECT, ServiceTable, insert_service
 from gateway.catalog.settings import remove_row
-from gateway.storage import AlreadyExists, Conflict, NoSuchStore, NotFound, Secret
+from gateway.storage import NOTHING, AlreadyExists, Conflict, NoSuchStore, NotFound, Secret
 
 T = TypeVar("T")
 
@@ -34,13 +34,14 @@ _OWNER = "last owner of "
 
 
 class BindingRow(NamedTuple):
-    """ "" and 0 for what it does not say."""
+    """ "" and 0 for what it does not say; `options` are those of its mode, as a file has them."""
 
     host: str
     port: int
     prefix: str
     mode: str
     service: str
+    options: Mapping[str, Any] = NOTHING
 
 
 class Stores(NamedTuple):
@@ -64,10 +65,13 @@ class StoreTable(ServiceTable):
             number = _number(connection)  # first: what follows may be newer, never older
             with_store = SELECT.where(STORES.c.driver.is_not(None)).order_by(SERVICES.c.sid)
             rows = [service_row(row) for row in connection.execute(with_store)]
-            columns = [BINDINGS.c[name] for name in BindingRow._fields]
-            bindings = connection.execute(select(*columns).order_by(BINDINGS.c.id)).all()
+            bindings = connection.execute(_BINDINGS).all()
         services = {row.sid: row for row in rows}
-        return Stores(number, services, tuple(BindingRow(*row) for row in bindings))
+        return Stores(
+            number,
+            services,
+            tuple(map(_binding, bindings)),
+        )
 
     def options(self, row: ServiceRow) -> dict[str, Any]:
         """What `add_store` was given. Raises `CatalogError` when it is damaged."""
@@ -137,7 +141,13 @@ class StoreTable(ServiceTable):
         """Raises `AlreadyExists` for the same host, port and prefix, and `Conflict`."""
 
         def add(connection: Connection) -> None:
-            connection.execute(insert(BINDINGS).values(binding._asdict()))
+            values = {**binding._asdict()}
+            options = values.pop("options")
+            made = connection.execute(insert(BINDINGS).values(values))
+            if options:
+                assert made.inserted_primary_key is not None
+                said = {"binding": made.inserted_primary_key[0], "options": dict(options)}
+                connection.execute(insert(BINDING_OPTIONS).values(said))
 
         try:
             self._add(since, add)
@@ -149,8 +159,11 @@ class StoreTable(ServiceTable):
         at = (BINDINGS.c.host == host, BINDINGS.c.port == port, BINDINGS.c.prefix == prefix)
 
         def remove(connection: Connection) -> None:
-            if not connection.execute(delete(BINDINGS).where(*at)).rowcount:
+            id = connection.scalar(select(BINDINGS.c.id).where(*at))
+            if id is None:
                 raise NotFound("There is no such binding.")
+            connection.execute(delete(BINDING_OPTIONS).where(BINDING_OPTIONS.c.binding == id))
+            connection.execute(delete(BINDINGS).where(BINDINGS.c.id == id))
 
         self._database.removing(_counted(since, remove))
 
@@ -160,6 +173,21 @@ class StoreTable(ServiceTable):
 
     def _sealed(self, sid: str, options: Mapping[str, Any]) -> bytes:
         return self.keyring.seal_options(sid, Secret(json.dumps(options, default=str)))
+
+
+def _binding(row: Sequence[Any]) -> BindingRow:
+    host, port, prefix, mode, service, options = row
+    return BindingRow(host, port, prefix, mode, service, options or NOTHING)
+
+
+_BINDINGS = (
+    select(
+        *(BINDINGS.c[name] for name in BindingRow._fields if name in BINDINGS.c),
+        BINDING_OPTIONS.c.options,
+    )
+    .outerjoin(BINDING_OPTIONS, BINDING_OPTIONS.c.binding == BINDINGS.c.id)
+    .order_by(BINDINGS.c.id)
+)
 
 
 def _number(connection: Connection) -> int:

@@ -56,11 +56,12 @@ def _options_of(parser: argparse.ArgumentParser) -> None:
         ("link", "a service that it stands in front of, as source=SID"),
     ):
         parser.add_argument(
-            f"--{name}", metavar="NAME=VALUE", type=_pair, action="append", default=[], help=text
+            f"--{name}", metavar="NAME=VALUE", type=pair, action="append", default=[], help=text
         )
 
 
-def _pair(text: str) -> Pair:
+def pair(text: str) -> Pair:
+    """A type of arguments."""
     name, equals, value = text.partition("=")
     if not name or not equals:
         raise argparse.ArgumentTypeError(f'"{text}" is not NAME=VALUE')

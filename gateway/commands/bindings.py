@@ -10,9 +10,15 @@ import sys
 from typing import Any
 
 from gateway.commands import hints
+from gateway.commands.added_services import pair
 from gateway.commands.columns import say, show, table
 from gateway.commands.command import Command
 from gateway.commands.place import add_place, configured, opened_catalog
+from gateway.config import Binding, ConfigProblem, Configuration, ConfigurationError
+from gateway.config import typed as as_typed
+from gateway.config.bindings import COMMON, NoOptions
+from gateway.modes import HavingOptions
+from gateway.plugins.options import options_of
 from gateway.services.binding_editor import BindingEditor
 
 _NAMES = ("host", "port", "prefix", "mode", "service")
@@ -29,24 +35,44 @@ def _to_add(parser: argparse.ArgumentParser) -> None:
     _door(parser)
     parser.add_argument("--mode", required=True, help="the API that answers there")
     parser.add_argument("--service", metavar="SID", help="for modes that are about one")
+    parser.add_argument(
+        "--option",
+        metavar="NAME=VALUE",
+        type=pair,
+        action="append",
+        default=[],
+        help="one of its mode's",
+    )
 
 
 def _list(typed: argparse.Namespace) -> int:
     configuration = configured(typed)
     with opened_catalog(configuration) as catalog:
         added = BindingEditor(configuration, catalog).all()
-    rows = [("BINDING", "MODE", "SERVICE", "STATE")]
+    rows = [("BINDING", "MODE", "SERVICE", "STATE", "OPTIONS")]
     for state, bindings in (("declared", configuration.bindings), ("added", added)):
-        rows += [(str(one), one.mode, one.service, state) for one in bindings]
+        rows += [(str(one), one.mode, one.service, state, _changed(one)) for one in bindings]
     show(table(rows))
     return 0
+
+
+def _changed(binding: Binding) -> str:
+    """The options of its mode that are not as they are by default."""
+    return ", ".join(
+        f"{one.name} = {text}"
+        for one, text in hints.mode_options(binding)
+        if getattr(binding.options, one.name) != one.default
+    )
 
 
 def _add(typed: argparse.Namespace) -> int:
     configuration = configured(typed)
     with opened_catalog(configuration, make=True) as catalog:
-        binding = BindingEditor(configuration, catalog).add(_typed(typed))
+        own = _options(configuration, typed)
+        binding = BindingEditor(configuration, catalog).add({**own, **_typed(typed)})
     say(f"The binding {binding} is added.")
+    for note in hints.told(configuration, binding):
+        say(f"NOTE: {note}")
     # A gateway that was started with --listen listens elsewhere, too.
     ports = {one.address.port for one in configuration.server.listeners}
     for hint in hints.deaf(binding, ports):
@@ -60,6 +86,17 @@ def _remove(typed: argparse.Namespace) -> int:
         binding = BindingEditor(configuration, catalog).remove(_typed(typed))
     say(f"The binding {binding} is removed.")
     return 0
+
+
+def _options(configuration: Configuration, typed: argparse.Namespace) -> dict[str, Any]:
+    """Those of the mode. Raises `ConfigurationError` for what is an option of its own here."""
+    for name, _ in typed.option:
+        if name in COMMON:
+            wrong = f"type it as --{name}; --option is for those of a mode."
+            raise ConfigurationError([ConfigProblem("--option", wrong)])
+    mode = configuration.plugins.modes.get(typed.mode)
+    kind = mode.binding_options if isinstance(mode, HavingOptions) else NoOptions
+    return as_typed.table(typed.option, options_of(kind))
 
 
 def _typed(typed: argparse.Namespace) -> dict[str, Any]:

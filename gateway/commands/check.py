@@ -21,6 +21,7 @@ from gateway.commands.place import (
 from gateway.commands.serve import choose, count_workers
 from gateway.config import Configuration, data_folder
 from gateway.services.added import hidden
+from gateway.services.binding_editor import BindingEditor
 from gateway.services.chain import Chain
 from gateway.storage import Unavailable
 
@@ -73,6 +74,8 @@ def _beside(configuration: Configuration) -> Iterator[str]:
         with opened_catalog(configuration) as catalog:
             added = catalog.stores().services.keys()
             notes = [*hints.declared_keys(configuration, catalog)]
+            for binding in BindingEditor(configuration, catalog).all():
+                notes += hints.told(configuration, binding)
     except (CatalogError, Unavailable) as error:
         yield f"WARNING: what was added to the catalog is not known: {error}"
         return

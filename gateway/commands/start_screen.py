@@ -12,8 +12,7 @@ from gateway.access.identity import ROOT_ACCOUNT
 from gateway.commands import hints, tls
 from gateway.common.units import format_size
 from gateway.config import Address, Configuration, Declared
-from gateway.modes import Documented, Telling
-from gateway.plugins.options import Option, describe_default, options_of
+from gateway.modes import Documented
 from gateway.services.chain import Chain
 from gateway.storage import Secret
 
@@ -82,25 +81,15 @@ def services(declared: Mapping[str, Declared]) -> Iterator[str]:
 
 def bindings(configuration: Configuration) -> Iterator[str]:
     """Each, with all that is said of it, and what its mode has to tell."""
-    modes = configuration.plugins.modes
     for one in configuration.bindings:
         about = f"{one.mode} of {one.service}" if one.service else one.mode
         yield f"  binding    {one} → {about}"
         if one.options is not None:
-            kind = options_of(type(one.options)).values()
-            values = {option.name: _shown(option, one.options) for option in kind}
-            said = [f"{name} = {text}" for name, text in values.items() if text]
-            said += [f"{name} is not given" for name, text in values.items() if not text]
+            values = [(option.name, text) for option, text in hints.mode_options(one)]
+            said = [f"{name} = {text}" for name, text in values if text]
+            said += [f"{name} is not given" for name, text in values if not text]
             yield f"             {', '.join(said)}"
-        mode = modes[one.mode]
-        if isinstance(mode, Telling):
-            yield f"NOTE: the binding {one}: {mode.told(one.service, one.options)}"
-
-
-def _shown(option: Option, options: object) -> str:
-    """The value of one, as it would be written; "" where it was not given."""
-    value = getattr(options, option.name)
-    return describe_default(replace(option, default=value, required=False))
+        yield from (f"NOTE: {note}" for note in hints.told(configuration, one))
 
 
 def _pasteable(

@@ -23,7 +23,7 @@ COMMON = tuple(options_of(BindingOptions))
 
 
 @dataclass(frozen=True, slots=True)
-class _None:
+class NoOptions:
     """The options of modes that have none."""
 
 
@@ -39,7 +39,7 @@ def read_bindings(
         check_mode(decoder.problems, modes, mode, f"{place}.mode")
         answering = modes.get(mode) if isinstance(mode, str) else None
         _check_service(decoder.problems, answering, table, f"{place}.service")
-        options = _own(decoder, answering, table, place)
+        options = mode_options(decoder, answering, table, place)
         if one is BAD or options is BAD:
             continue
         other = doors.setdefault(one.door, place)
@@ -49,16 +49,17 @@ def read_bindings(
     return tuple(found)
 
 
-def _own(decoder: Decoder, mode: Mode | None, table: Mapping[str, Any], place: str) -> Any:
-    """The options of the mode; `BAD` where one is wrong. Nobody knows those of no mode."""
+def mode_options(decoder: Decoder, mode: Mode | None, table: Mapping[str, Any], place: str) -> Any:
+    """Those that a binding's table has of its mode; `BAD` where one is wrong. Nobody knows those
+    of no mode."""
     if mode is None:
         return None
-    kind = mode.binding_options if isinstance(mode, HavingOptions) else _None
+    kind = mode.binding_options if isinstance(mode, HavingOptions) else NoOptions
     before = len(decoder.problems)
     values = decoder.table(kind, table, place, also=COMMON)
     if len(decoder.problems) > before:
         return BAD
-    return None if kind is _None else decoder.construct(kind, values, place)
+    return None if kind is NoOptions else decoder.construct(kind, values, place)
 
 
 def _check_service(

@@ -56,6 +56,7 @@ class AddedServices:
         self.bindings: tuple[BindingRow, ...] = ()
         self.accounts: Mapping[str, RemovableService] = {}
         """Those that are open and have many buckets."""
+        self.configuration = chain.configuration
 
     # what there is
 

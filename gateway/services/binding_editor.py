@@ -10,11 +10,11 @@ from gateway.catalog import BindingRow, Catalog
 from gateway.catalog.stores import Stores
 from gateway.common.nearest_name import nearest
 from gateway.config import Binding, BindingOptions, Configuration, ConfigurationError
-from gateway.config.bindings import read_bindings
+from gateway.config.bindings import COMMON, read_bindings
 from gateway.config.decode import Decoder
 from gateway.config.problems import BAD, Problems, shown
 from gateway.services.service_editor import unless_changed
-from gateway.services.stored import binding_of
+from gateway.services.stored import binding_of, door_of
 from gateway.storage import Conflict
 
 PLACE = "binding"
@@ -28,8 +28,14 @@ class BindingEditor:
         self._configuration, self._catalog = configuration, catalog
 
     def all(self) -> list[Binding]:
-        """Those of the catalog."""
-        return [binding_of(row) for row in self._catalog.stores().bindings]
+        """Those of the catalog; without options where its mode takes them no more."""
+        return [self._known(row) for row in self._catalog.stores().bindings]
+
+    def _known(self, row: BindingRow) -> Binding:
+        try:
+            return binding_of(self._configuration, row)
+        except ConfigurationError:
+            return door_of(row)
 
     def add(self, table: Mapping[str, Any]) -> Binding:
         """One of `[[bindings]]`, as a file has it."""
@@ -44,7 +50,8 @@ class BindingEditor:
 
         def add(stores: Stores) -> None:
             self._check_service(binding, stores)
-            row = BindingRow(*binding.door, binding.mode, binding.service)
+            own = {name: value for name, value in table.items() if name not in COMMON}
+            row = BindingRow(*binding.door, binding.mode, binding.service, own)
             self._catalog.add_binding(row, since=stores.number)
 
         unless_changed(self._catalog, add)

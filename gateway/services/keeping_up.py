@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from gateway.catalog import BindingRow
 from gateway.common.commit_watch import Version
 from gateway.common.steady import Steady
-from gateway.config import Binding
+from gateway.config import Binding, ConfigurationError
 from gateway.services.added import AddedServices
-from gateway.services.stored import binding_of
+from gateway.services.stored import binding_of, door_of
 from gateway.storage import StorageError
 
 log = logging.getLogger("gateway.services")
@@ -79,4 +79,12 @@ class KeepingUp:
             self._seen = version
         if self._added.bindings is not self._bound:
             self._bound = self._added.bindings
-            self._bind([binding_of(row) for row in self._bound])
+            self._bind(list(self._bindings(self._bound)))
+
+    def _bindings(self, rows: Iterable[BindingRow]) -> Iterator[Binding]:
+        """One whose options are none any more is no door: what it would open is not known."""
+        for row in rows:
+            try:
+                yield binding_of(self._added.configuration, row)
+            except ConfigurationError as error:
+                log.error("The binding %s is left out: %s", door_of(row), error)

@@ -23,7 +23,7 @@ from gateway.config.problems import ConfigProblem, Problems, join
 from gateway.config.services import COMMON, SETTINGS, portable
 from gateway.services.chain import Chain
 from gateway.services.soundness import sound, wrong
-from gateway.services.stored import binding_of, confined, decoded, reader
+from gateway.services.stored import confined, decoded, door_of, reader
 from gateway.storage import Conflict, NoSuchStore
 
 Table = Mapping[str, Any]
@@ -137,7 +137,7 @@ class ServiceEditor:
         for other, row in stores.services.items():
             if other not in self.configuration.services and sid in self._links(row):
                 yield f"the service {other!r} in front of it"
-        for binding in (*self.configuration.bindings, *map(binding_of, stores.bindings)):
+        for binding in (*self.configuration.bindings, *map(door_of, stores.bindings)):
             if binding.service == sid:
                 yield f"the binding {binding}"
 

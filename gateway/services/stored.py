@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from gateway.catalog import BindingRow, Catalog, ServiceRow
-from gateway.config import Binding, Configuration, Declared, ServiceReader
+from gateway.config import Binding, Configuration, ConfigurationError, Declared, ServiceReader
+from gateway.config.bindings import mode_options
 from gateway.config.decode import Decoder
 from gateway.config.problems import Problems, join
 from gateway.config.texts import HostPattern
@@ -67,7 +68,8 @@ def identified(declared: Declared, row: ServiceRow) -> Identification:
     )
 
 
-def binding_of(row: BindingRow) -> Binding:
+def door_of(row: BindingRow) -> Binding:
+    """Where it is, and to what; without the options of its mode."""
     return Binding(
         host=HostPattern(row.host) if row.host else None,
         port=row.port or None,
@@ -75,6 +77,20 @@ def binding_of(row: BindingRow) -> Binding:
         mode=row.mode,
         service=row.service,
     )
+
+
+def binding_of(configuration: Configuration, row: BindingRow) -> Binding:
+    """With the options of its mode. Raises `ConfigurationError` where that takes them no more."""
+    door = door_of(row)
+    mode = configuration.plugins.modes.get(row.mode)
+    if mode is None:
+        return door
+    problems = Problems()
+    decoder = Decoder(problems=problems, folder=Path(), environ={})
+    options = mode_options(decoder, mode, row.options, f"the binding {door}")
+    if problems:
+        raise ConfigurationError(problems)
+    return replace(door, options=options)
 
 
 def confined(store: Store) -> str:
