@@ -87,10 +87,11 @@ class Following:
         self._metrics.share(self._gauges)
 
     def follow(
-        self, name: str, feed: Changes, handle: Handle, *, after: int = 0, batch: int = BATCH
+        self, name: str, feed: Changes, handle: Handle, *, after: int | None = 0, batch: int = BATCH
     ) -> None:
         self.unfollow(name)
-        self._cursors.begin(name, after)
+        if after is not None:
+            self._cursors.begin(name, after)
         cursors, clock, metrics = self._cursors, self._clock, self._metrics
         reading = Reading(name, feed, handle, cursors, clock, metrics, batch, after)
         with self._changed:

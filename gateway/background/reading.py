@@ -16,13 +16,15 @@ from contextlib import suppress
 
 from gateway.background.cursors import Cursor, Cursors
 from gateway.storage import ChangePage, Changes, Delivery, Handle, Reset, StorageError
+from gateway.storage.following import NEWEST
 from gateway.telemetry.metrics import Metrics
 
 
 class Reading:
     """From the cursor of that name on, or behind `after` where there is none (any more): another
-    process may have forgotten it. `batch` changes are handed at once, at most. For one thread,
-    while no other process follows by that name; only `forget` is for any."""
+    process may have forgotten it. Where `after` is None, behind what the feed has when it is
+    first read. `batch` changes are handed at once, at most. For one thread, while no other
+    process follows by that name; only `forget` is for any."""
 
     def __init__(
         self,
@@ -33,11 +35,11 @@ class Reading:
         clock: Callable[[], int],
         metrics: Metrics,
         batch: int,
-        after: int = 0,
+        after: int | None = 0,
     ) -> None:
         self._name, self._feed, self._handle, self._batch = name, feed, handle, batch
         self._cursors, self._clock, self._metrics = cursors, clock, metrics
-        self._after = Cursor(done=after, begun=after, last=after)
+        self._after = after
         self._cursor: Cursor | None = None
         self._owed = False
         """The file is to be told something."""
@@ -61,7 +63,7 @@ class Reading:
         the feed, the handler or the file of the cursors raises: then nothing is skipped."""
         cursor = self._cursor
         if cursor is None:
-            cursor = self._cursors.load(self._name) or self._after
+            cursor = self._cursors.load(self._name) or self._begun()
             self._brought_back = self._cursors.is_older(self._name, cursor)
             self._cursor = cursor
         page = self._feed.changes(cursor.done, self._batch, wait)
@@ -79,6 +81,13 @@ class Reading:
                 self.save()
             return False
         return True
+
+    def _begun(self) -> Cursor:
+        after = self._after
+        if after is None:
+            after = self._feed.changes(NEWEST, 1).last
+            self._cursors.begin(self._name, after)
+        return Cursor(done=after, begun=after, last=after)
 
     def save(self) -> None:
         """Write down what was done, but for what is forgotten."""

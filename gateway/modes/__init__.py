@@ -16,6 +16,7 @@ from gateway.access.grants import Grant
 from gateway.access.identity import Account, Identity, Keys
 from gateway.access.rules import UNKNOWN, Facts
 from gateway.access.settings import Parsed, Setting, SettingKind, Wanted
+from gateway.modes.telling import Document, Webhook
 from gateway.storage import Changes, Followers, Jobs
 from gateway.telemetry.line_spool import LineSpool
 from gateway.telemetry.request_list import RequestList
@@ -38,19 +39,6 @@ class Options:
     external_url: str = ""
     max_body: int = 5 << 40
     lifecycle_day: float = 86_400.0
-
-
-class Webhook(Protocol):
-    """A URL that is told of things. `batch`: how many it takes in one message, at most."""
-
-    batch: int
-
-    def is_open_to(self, account: str) -> bool:
-        """Whether services of that account may have it told of something."""
-
-    def post(self, id: str, document: bytes, *, repeated: bool = False) -> None:
-        """Send JSON. `id` is the message's, the same whenever it is sent; `repeated`: it may
-        have come before. Raises `Unavailable` unless it was taken."""
 
 
 class Gateway(Protocol):
@@ -88,6 +76,10 @@ class Gateway(Protocol):
     def look(self) -> None:
         """Have all of these look now, in this thread: what it has just changed is to have its
         effect here when that is acknowledged. Raises what they do."""
+
+    def tell(self, document: Document) -> None:
+        """Have webhooks told of changes, as it says, from before the first request on; what it
+        says is looked at as by `keep_up_with`."""
 
     def access(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> Access:
         """The service as `identity` sees it. Raises `NoSuchStore`."""

@@ -86,7 +86,7 @@ class OwnFollowers:
         self._names = set[str]()
 
     def follow(
-        self, name: str, feed: Changes, handle: Handle, *, after: int = 0, batch: int = BATCH
+        self, name: str, feed: Changes, handle: Handle, *, after: int | None = 0, batch: int = BATCH
     ) -> None:
         self._names.add(name)
         handle = self._behind.outside(handle)

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Literal
 
-from gateway import modes
-from gateway.access.identity import Account, Keys
+from gateway.access.access import Access
+from gateway.access.identity import ANONYMOUS, Account, Keys
 from gateway.catalog import Catalog, open_catalog
 from gateway.common.closing import Closing, close_all
 from gateway.common.x509 import NamedCertificate
 from gateway.config import Binding, Configuration
-from gateway.modes import Options
+from gateway.modes import Options, telling
 from gateway.services.added import AddedServices
 from gateway.services.administration import Administration
 from gateway.services.behind import OwnFollowers, OwnJobs
@@ -22,7 +22,9 @@ from gateway.services.certificate_feed import CertificateFeed
 from gateway.services.chain import Chain
 from gateway.services.keeping_up import KeepingUp
 from gateway.services.key_service import CatalogKeyService
+from gateway.services.lookup import Lookup
 from gateway.services.settings import ServiceSettings
+from gateway.services.telling import Services, Teller
 from gateway.services.webhooks import Webhook
 from gateway.storage import Followers, Jobs, NoFollowers, NoJobs
 from gateway.storage.objects import now
@@ -65,7 +67,7 @@ class Runtime(Administration):
         self.before_close: list[Callable[[], object]] = [own.close, own_jobs.close]
         self._looks: list[Callable[[], object]] = []
         webhooks = chain.configuration.webhooks.items()
-        self.webhooks: Mapping[str, modes.Webhook] = {
+        self.webhooks: Mapping[str, telling.Webhook] = {
             name: Webhook(name, options, clock) for name, options in webhooks
         }
         self.requests, self._own_requests = requests or RequestList(), requests is None
@@ -77,6 +79,15 @@ class Runtime(Administration):
 
     def account_by_email(self, email: str) -> Account | None:
         return self.catalog.account_by_email(email)
+
+    def tell(self, document: telling.Document) -> None:
+        self.keep_up_with(self._teller(document).look)
+
+    def _teller(self, document: telling.Document) -> Teller:
+        def access(sid: str) -> Access:  # as in `feed`: it is no request
+            return Lookup.access(self, ANONYMOUS, sid)
+
+        return Teller(document, Services(access, self.feed, self.followers, self.webhooks))
 
     def keep_up_with(self, look: Callable[[], object]) -> None:
         self._looks.append(look)

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from gateway.config import EVERY_ACCOUNT, WebhookOptions
+from gateway.modes.telling import JSON
 from gateway.storage import Unavailable
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ REPEATED = "x-gateway-repeated"
 
 
 class Webhook:
-    """One of `[webhooks]`. Implements `modes.Webhook`. `clock` gives milliseconds since the
+    """One of `[webhooks]`. Implements `modes.telling.Webhook`. `clock` gives milliseconds since the
     epoch."""
 
     def __init__(self, name: str, options: WebhookOptions, clock: Callable[[], int]) -> None:
@@ -49,8 +50,10 @@ class Webhook:
     def is_open_to(self, account: str) -> bool:
         return not self._accounts.isdisjoint((account, EVERY_ACCOUNT))
 
-    def post(self, id: str, document: bytes, *, repeated: bool = False) -> None:
-        headers = {"Content-Type": "application/json", "User-Agent": "storage-gateway"}
+    def post(
+        self, id: str, document: bytes, *, content_type: str = JSON, repeated: bool = False
+    ) -> None:
+        headers = {"Content-Type": content_type, "User-Agent": "storage-gateway"}
         headers |= self._signed(id, document)
         if repeated:
             headers[REPEATED] = "true"

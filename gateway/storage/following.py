@@ -12,6 +12,9 @@ from gateway.storage.types import Change
 BATCH = 100
 """Changes that are handed at once, at most, unless a follower says otherwise."""
 
+NEWEST = 1 << 62
+"""Beyond all sync ids: a page behind it has no changes, and says which is the last."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reset:
@@ -47,14 +50,15 @@ Handle = Callable[[Delivery], object]
 
 class Followers(Protocol):
     def follow(
-        self, name: str, feed: Changes, handle: Handle, *, after: int = 0, batch: int = BATCH
+        self, name: str, feed: Changes, handle: Handle, *, after: int | None = 0, batch: int = BATCH
     ) -> None:
         """Hand all changes of `feed` to `handle`, in order, in one worker at a time, in a
         thread of the follower's own. Each worker calls this; whoever else had that name
         in this one follows no more.
 
         What was handled is known by `name`, also after a restart; a name that is new
-        begins with the change after sync id `after`. What `handle` raises is logged, and the
+        begins with the change after sync id `after`; None: with what comes once its feed could
+        be read. What `handle` raises is logged, and the
         same is handed again after a while that grows, marked as repeated: nothing is
         skipped. It may take as long as it needs, and be called while the gateway stops.
         """
@@ -68,7 +72,7 @@ class NoFollowers:
     """For stores opened outside a server: nothing is followed."""
 
     def follow(
-        self, name: str, feed: Changes, handle: Handle, *, after: int = 0, batch: int = BATCH
+        self, name: str, feed: Changes, handle: Handle, *, after: int | None = 0, batch: int = BATCH
     ) -> None:
         """Forget it."""
 

@@ -61,6 +61,26 @@ def one(tmp_path: Path) -> Follower:
     return Follower(tmp_path)
 
 
+def test_one_without_a_beginning_begins_with_what_comes_once_its_feed_is_read(
+    tmp_path: Path,
+) -> None:
+    cursors, feed, target = cursors_in(tmp_path), Feed(), Target()
+    feed.add(3)
+    feed.error = OriginFailed("it is not open")
+
+    def reading() -> Reading:
+        return Reading("f", feed, target, cursors, lambda: 0, Metrics(), 10, None)
+
+    first = reading()
+    with pytest.raises(OriginFailed):
+        first.step()
+    feed.error = None
+    assert not first.step()
+    feed.add(1)
+    reading().step()  # of another process, after a crash: it goes on there
+    assert target.numbers == [4]
+
+
 def test_changes_are_handed_in_order_and_once(one: Follower) -> None:
     one.feed.add(25)
     one.catch_up()

@@ -20,7 +20,6 @@ from botocore.exceptions import ClientError
 from gateway.config import ConfigurationError, WebhookOptions, load
 from gateway.modes.s3.configuration.notification import EVENTS, Notification, event_of, parse
 from gateway.modes.s3.delivery.events import Bucket, record
-from gateway.modes.s3.delivery.notifier import Target, Teller
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.resources import notification
 from gateway.services.webhooks import Webhook
@@ -29,7 +28,7 @@ from gateway.storage.objects import now
 from gateway.testing.certificates import certificate
 from tests.modes.s3_gateway import Served, serving
 from tests.modes.test_s3_objects import refused
-from tests.modes.webhook_receiver import GUARD, Message, Receiver, configure, queue
+from tests.modes.webhook_receiver import GUARD, Message, Receiver, configure, delivering, queue
 
 SECRET = "whsec_" + base64.b64encode(b"a key of webhooks").decode()
 
@@ -121,7 +120,7 @@ def test_what_was_taken_does_not_come_again_because_the_next_was_not(
     s3.client().create_bucket(Bucket="page")
     skip = {"SkipDestinationValidation": True}
     configure(s3, "page", queue("one", "s3:ObjectCreated:*"), **skip)
-    teller = Teller(s3.gateway, Target("page", "one"))
+    teller = delivering(s3.gateway, "page", "one")
     changes = tuple(Change(n, "put", n, f"k{n}", None, 1, "e", "") for n in range(1, 4))
     one.answers.put(200)
     one.answers.put(503)

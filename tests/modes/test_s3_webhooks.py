@@ -12,12 +12,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from gateway.config import WebhookOptions
-from gateway.modes.s3.delivery.notifier import Target, Teller
+from gateway.services.telling import Delivering
 from gateway.services.webhooks import Webhook
 from gateway.storage import Change, Delivery, Secret, Unavailable
 from gateway.storage.objects import now
 from tests.modes.s3_gateway import Served, serving
-from tests.modes.webhook_receiver import Receiver, configure, queue
+from tests.modes.webhook_receiver import Receiver, configure, delivering, queue
 
 MADE = "s3:ObjectCreated:*"
 SKIP = {"SkipDestinationValidation": True}
@@ -58,7 +58,9 @@ class Noting:
     def is_open_to(self, account: str) -> bool:
         return account == self._accounts
 
-    def post(self, id: str, document: bytes, *, repeated: bool = False) -> None:
+    def post(
+        self, id: str, document: bytes, *, content_type: str = "", repeated: bool = False
+    ) -> None:
         self.came.append((id, document, repeated))
         self.then()
         if self.fails and f'"k{self.fails}"'.encode() in document:
@@ -72,11 +74,11 @@ def noting(s3: Served, monkeypatch: pytest.MonkeyPatch) -> Noting:
     return found
 
 
-def bucket(s3: Served, name: str) -> Teller:
+def bucket(s3: Served, name: str) -> Delivering:
     """One that tells `everybodys`."""
     s3.client().create_bucket(Bucket=name)
     configure(s3, name, queue("everybodys", MADE), **SKIP)
-    return Teller(s3.gateway, Target(name, "everybodys"))
+    return delivering(s3.gateway, name, "everybodys")
 
 
 # whose they are
@@ -160,7 +162,7 @@ def test_after_a_crash_the_same_messages_have_the_same_ids(s3: Served, noting: N
     with pytest.raises(Unavailable):
         first(Delivery(changes=changes(1, 2, 3, 4, 5)))
     noting.fails = 0
-    another = Teller(s3.gateway, Target("crash", "everybodys"))  # of another process
+    another = delivering(s3.gateway, "crash", "everybodys")  # of another process
     another(Delivery(changes=changes(1, 2, 3, 4, 5), repeated=True))
     before, after = noting.came[:2], noting.came[2:]
     assert [one[:2] for one in before] == [one[:2] for one in after[:2]]

@@ -10,6 +10,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Empty, Queue
 from typing import Any, NamedTuple
 
+from gateway.access.access import Access
+from gateway.access.identity import ANONYMOUS
+from gateway.modes.s3.delivery.notifier import Notifications
+from gateway.services.runtime import Runtime
+from gateway.services.telling import Delivering, Services, Target
 from tests.modes.s3_gateway import Served
 
 GUARD = 60
@@ -77,6 +82,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+def delivering(gateway: Runtime, sid: str, webhook: str) -> Delivering:
+    """What hands a bucket's changes to one that it names."""
+
+    def access(sid: str) -> Access:
+        return gateway.access(ANONYMOUS, sid)
+
+    services = Services(access, gateway.feed, gateway.followers, gateway.webhooks)
+    return Delivering(Target(sid, webhook), "a test's", Notifications(gateway), services)
 
 
 def queue(name: str, *events: str, prefix: str = "", suffix: str = "") -> dict[str, Any]:

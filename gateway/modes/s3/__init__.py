@@ -29,11 +29,11 @@ class S3Mode:
     def app(self, gateway: Gateway) -> WSGIApp:
         from gateway.modes.s3.application import create_app
         from gateway.modes.s3.delivery.access_logs import EVERY, LogDelivery
-        from gateway.modes.s3.delivery.notifier import Notifier
+        from gateway.modes.s3.delivery.notifier import Notifications
         from gateway.modes.s3.lifecycle.carrying_out import LifecycleJob
 
         LifecycleJob(gateway).begin()
-        gateway.keep_up_with(Notifier(gateway).look)
+        gateway.tell(Notifications(gateway))
         gateway.jobs.add("s3-access-logs", EVERY, LogDelivery(gateway))
         return create_app(gateway)
 

@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from gateway.modes.s3 import bodies
 from gateway.modes.s3.configuration.notification import SETTING, Notification
 from gateway.modes.s3.delivery.events import test_message
-from gateway.modes.s3.delivery.notifier import closed
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply
 from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.resources import parameters, settings
+from gateway.modes.telling import closed
 from gateway.storage import Changes, Unavailable
 
 log = logging.getLogger("gateway.s3")
@@ -55,7 +55,7 @@ def _check(request: S3Request, wanted: Iterable[Notification]) -> None:
     """That each destination is there, and takes a test event, unless that is to be skipped."""
     skip = parameters.header_flag(request, "x-amz-skip-destination-validation")
     for webhook, arn in sorted({one.webhook: one.arn for one in wanted}.items()):
-        if closed(request.gateway, webhook, request.access.service.owner):
+        if closed(request.gateway.webhooks, webhook, request.access.service.owner):
             raise _unable(arn, _CLOSED)
         if not skip:
             _test(request, webhook, arn)
