@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from gateway.modes import Options
-from gateway.modes.s3 import model, schemas
+from gateway.modes.s3 import model, schemas, wire
 from gateway.services.runtime import open_runtime
 from tests.modes import model_scenes
 from tests.modes.model_requests import Mode, Params, document, members
@@ -227,12 +227,12 @@ def _structured(operation: str) -> bool:
     return bool(name) and shape.members[name].type_name == "structure"
 
 
-def _structures(shape: Any, name: str) -> Iterator[tuple[str, set[str]]]:
+def _structures(shape: Any, name: str) -> Iterator[tuple[str, schemas.Inside]]:
     """Each element that has others in it, with their names."""
     if shape.type_name == "list":
         inner = shape.member.serialization.get("name", "member")
         flat = shape.serialization.get("flattened")
-        yield from [] if flat else [(name, {inner})]
+        yield from [] if flat else [(name, schemas.Inside(several=frozenset({inner})))]
         yield from _structures(shape.member, name if flat else inner)
     elif shape.type_name == "structure":
         inside = {
@@ -240,7 +240,13 @@ def _structures(shape: Any, name: str) -> Iterator[tuple[str, set[str]]]:
             for member, one in shape.members.items()
             if not one.serialization.get("xmlAttribute")
         }
-        yield from [(name, set(inside))] if inside else []
+        several = {
+            inner
+            for inner, one in inside.items()
+            if one.type_name == "list" and one.serialization.get("flattened")
+        }
+        once = frozenset(inside.keys() - several)
+        yield from [(name, schemas.Inside(once, frozenset(several)))] if inside else []
         for inner, one in inside.items():
             yield from _structures(one, inner)
 
@@ -260,7 +266,10 @@ def test_a_schema_has_the_elements_of_the_model(operation: str) -> None:
     member = _body(operation)
     shape = members(operation)[member]
     root = shape.serialization.get("name", member)
-    wanted = {name: inside | MORE.get(name, set()) for name, inside in _structures(shape, root)}
+    wanted = {
+        name: schemas.Inside(inside.once | MORE.get(name, set()), inside.several)
+        for name, inside in _structures(shape, root)
+    }
     assert root == "RestoreRequest" or schemas.CHILDREN[root] == wanted
 
 
@@ -313,5 +322,20 @@ def test_an_element_that_says_something_else_is_refused(mode: Mode, operation: s
             ElementTree.SubElement([*root.iter()][place], "Unknown").text = "x"
             heard = mode.call(operation, scene.params, body=ElementTree.tostring(root))
             assert heard.code == malformed, (place, ElementTree.tostring(root), heard)
+        for twice in _twice(taken):
+            heard = mode.call(operation, scene.params, body=twice)
+            assert heard.code == malformed, (twice, heard)
         heard = mode.call(operation, scene.params, body=taken)
         assert heard.status in (200, 204), heard
+
+
+def _twice(taken: bytes) -> Iterator[bytes]:
+    """The document with each element once more that comes only once."""
+    for place, _ in enumerate(ElementTree.fromstring(taken).iter()):
+        root = ElementTree.fromstring(taken)
+        node = [*root.iter()][place]
+        known = schemas.CHILDREN[wire.local(root)].get(wire.local(node), schemas.Inside())
+        for one in [one for one in node if wire.local(one) in known.once]:
+            node.append(one)
+            yield ElementTree.tostring(root)
+            node.remove(node[-1])

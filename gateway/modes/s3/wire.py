@@ -17,7 +17,7 @@ from urllib.parse import quote
 from gateway.common import xml
 from gateway.common.xml import escape, plain
 from gateway.modes.s3.problems import malformed
-from gateway.modes.s3.schemas import CHILDREN
+from gateway.modes.s3.schemas import CHILDREN, Inside
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -100,8 +100,8 @@ def exact(milliseconds: int) -> str:
 
 
 def parse(data: bytes, root: str, code: str = "MalformedXML") -> Element:
-    """The document's root element, which is named `root` and has nothing in it that `schemas`
-    does not know. Raises S3Problem with `code`."""
+    """The document's root element, which is named `root` and has nothing in it, and nothing more
+    often, than `schemas` knows. Raises S3Problem with `code`."""
     try:
         found = xml.parse(data)
     except xml.Malformed as error:
@@ -113,13 +113,24 @@ def parse(data: bytes, root: str, code: str = "MalformedXML") -> Element:
     return found
 
 
-def _require_known(root: Element, schema: Mapping[str, frozenset[str]], code: str) -> None:
+_ONLY_TEXT = Inside()
+
+
+def _require_known(root: Element, schema: Mapping[str, Inside], code: str) -> None:
     for node in root.iter():
         if len(node):
-            known = schema.get(local(node), frozenset())
-            if unknown := {local(one) for one in node} - known:
-                may = f"it may have {', '.join(sorted(known))}" if known else "it has only text"
-                raise malformed(f"{min(unknown)} is no element of {local(node)}: {may}.", code)
+            _require_inside(node, schema.get(local(node), _ONLY_TEXT), code)
+
+
+def _require_inside(node: Element, known: Inside, code: str) -> None:
+    found = [name for name in map(local, node) if name not in known.several]
+    if unknown := set(found) - known.once:
+        names = ", ".join(sorted(known.once | known.several))
+        may = f"it may have {names}" if names else "it has only text"
+        raise malformed(f"{min(unknown)} is no element of {local(node)}: {may}.", code)
+    if len(set(found)) < len(found):
+        twice = next(name for name in found if found.count(name) > 1)
+        raise malformed(f"{twice} is in {local(node)} more than once.", code)
 
 
 def local(node: Element) -> str:

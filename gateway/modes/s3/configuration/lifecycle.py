@@ -82,7 +82,7 @@ class Lifecycle:
 def _parse(data: bytes) -> Lifecycle:
     root = wire.parse(data, "LifecycleConfiguration")
     nodes = list(wire.children(root, "Rule"))
-    if len(nodes) != len(root) or not 0 < len(nodes) <= MOST_RULES:
+    if not 0 < len(nodes) <= MOST_RULES:
         raise malformed(f"LifecycleConfiguration has 1 to {MOST_RULES} Rule, here {len(nodes)}.")
     rules = tuple(_rule(node, place) for place, node in enumerate(nodes))
     if len({rule.id for rule in rules}) < len(rules):
@@ -98,11 +98,10 @@ def _parse(data: bytes) -> Lifecycle:
 
 _TRANSITIONS = frozenset({"Transition", "NoncurrentVersionTransition"})
 _ACTIONS = ("Expiration", "NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload")
-_RULE = frozenset({"ID", "Status", "Prefix", "Filter", *_ACTIONS})
 
 
 def _rule(node: Element, place: int) -> Rule:
-    found = _fields(node, _RULE, several=_TRANSITIONS)
+    found = _named(node)
     id = wire.word_of(node, "ID")
     if len(id) > LONGEST_ID:
         raise _invalid(f"ID length should not exceed allowed limit of {LONGEST_ID}")
@@ -112,8 +111,7 @@ def _rule(node: Element, place: int) -> Rule:
     for one in node:
         if wire.local(one) in _TRANSITIONS:
             _check_transition(one)
-    moves = any(wire.local(one) in _TRANSITIONS for one in node)
-    if not moves and found.keys().isdisjoint(_ACTIONS):
+    if found.keys().isdisjoint({*_ACTIONS, *_TRANSITIONS}):
         raise _refused("At least one action needs to be specified in a rule")
     rule = Rule(
         id=id or _made_up(node, place), enabled=status == "Enabled", filter=_filter(node, found)
@@ -148,8 +146,7 @@ def _filter(node: Element, found: Mapping[str, Element]) -> Filter:
 
 
 def _predicates(node: Element) -> Filter:
-    names = frozenset({"Prefix", "ObjectSizeGreaterThan", "ObjectSizeLessThan"})
-    found = _fields(node, names, several=frozenset({"Tag"}))
+    found = _named(node)
     larger = _size(found.get("ObjectSizeGreaterThan"), 0)
     smaller = _size(found.get("ObjectSizeLessThan"), 1)
     if larger is not None and smaller is not None and larger >= smaller:
@@ -167,7 +164,6 @@ def _predicates(node: Element) -> Filter:
 def _tags(nodes: Iterator[Element]) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for node in nodes:
-        _fields(node, frozenset({"Key", "Value"}))
         key, value = wire.text_of(node, "Key"), wire.text_of(node, "Value")
         if key is None or value is None:
             raise malformed("A Tag needs a Key and a Value.")
@@ -192,8 +188,7 @@ def _with_expiration(rule: Rule, found: Mapping[str, Element]) -> Rule:
     node = found.get("Expiration")
     if node is None:
         return rule
-    names = frozenset({"Days", "Date", "ExpiredObjectDeleteMarker"})
-    said = _fields(node, names)
+    said = _named(node)
     if len(said) != 1:
         raise malformed("Expiration has one of Days, Date and ExpiredObjectDeleteMarker.")
     if "Days" in said:
@@ -211,7 +206,7 @@ def _with_noncurrent(rule: Rule, found: Mapping[str, Element]) -> Rule:
     node = found.get("NoncurrentVersionExpiration")
     if node is None:
         return rule
-    said = _fields(node, frozenset({"NoncurrentDays", "NewerNoncurrentVersions"}))
+    said = _named(node)
     if "NoncurrentDays" not in said:
         raise malformed("NoncurrentVersionExpiration needs NoncurrentDays.")
     what = "for NoncurrentVersionExpiration action"
@@ -229,7 +224,7 @@ def _with_abort(rule: Rule, found: Mapping[str, Element]) -> Rule:
     node = found.get("AbortIncompleteMultipartUpload")
     if node is None:
         return rule
-    said = _fields(node, frozenset({"DaysAfterInitiation"}))
+    said = _named(node)
     if not said:
         raise malformed("AbortIncompleteMultipartUpload needs DaysAfterInitiation.")
     _refuse_tags_and_sizes(rule, "AbortIncompleteMultipartUpload")
@@ -267,21 +262,8 @@ def _check_transition(node: Element) -> None:
         _date(date)
 
 
-def _fields(
-    node: Element, names: frozenset[str], several: frozenset[str] = frozenset()
-) -> dict[str, Element]:
-    """The children by name, each there once. Raises MalformedXML for any other."""
-    found: dict[str, Element] = {}
-    for one in node:
-        name = wire.local(one)
-        if name in several:
-            continue
-        if name not in names or name in found:
-            raise malformed(
-                f"{name} is not expected in {wire.local(node)}, or is there more than once."
-            )
-        found[name] = one
-    return found
+def _named(node: Element) -> dict[str, Element]:
+    return {wire.local(one): one for one in node}
 
 
 def _invalid(message: str) -> S3Problem:
