@@ -502,8 +502,12 @@ def test_a_line_of_text_and_one_of_json() -> None:
         "key_id": "reader",
         "service": "photos",
         "code": "",
+        "cache": "",
         "aborted": False,
     }
+    one.cache = "thumbs; hit; ttl=30, other; fwd=stale"
+    assert as_text(one).endswith(" code=- cache=thumbs;hit;ttl=30,other;fwd=stale")
+    assert json.loads(as_json(one))["cache"] == one.cache
 
 
 @given(st.text(), st.binary(), st.text())

@@ -47,6 +47,22 @@ def test_requests_are_counted_by_mode_operation_method_and_class_of_status() -> 
     assert found["gateway_sent_bytes_total", ("s3",)] == 20
 
 
+def test_what_caches_say_of_themselves_is_counted() -> None:
+    metrics = Metrics()
+    told = ("c; hit; ttl=3", "c; hit; ttl=-3", "c; fwd=uri-miss; stored", "c; fwd=stale; stored")
+    for text in (*told, "c; fwd=uri-miss; collapsed", "c; fwd=bypass", "d; hit; ttl=0, c; hit"):
+        metrics.begin()
+        one = record()
+        one.cache = text
+        metrics.end(one)
+    found = samples(metrics)
+    outcomes = {"hit": 2, "stale": 1, "miss": 2, "collapsed": 1, "bypass": 1}
+    for outcome, count in outcomes.items():
+        assert found["gateway_cache_answers_total", ("c", outcome)] == count, outcome
+    assert found["gateway_cache_answers_total", ("d", "hit")] == 1
+    assert found["gateway_cache_saved_bytes_total", ("c",)] == 15
+
+
 def test_durations_are_a_cumulated_histogram() -> None:
     metrics = Metrics()
     for duration in (0.0005, 0.001, 0.002, 0.3, 1000):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from drivers.cache import rows
@@ -26,8 +27,10 @@ _UNUSED = "SELECT ?, id, -1, 0 FROM cache_entries WHERE used < ? LIMIT ?"
 
 
 class Evictor:
-    def __init__(self, stock: Stock) -> None:
-        self._stock, self.removing = stock, Removing(stock)
+    """`evicted` is told how many bytes made room for others."""
+
+    def __init__(self, stock: Stock, evicted: Callable[[int], object]) -> None:
+        self._stock, self.removing, self._evicted = stock, Removing(stock), evicted
         self._busy = threading.Lock()
         self._paused = 0.0
         self._writing, self._counting = 0, threading.Lock()
@@ -107,9 +110,11 @@ class Evictor:
                 self._down_to(int(LOW * self._stock.limit))
 
     def _down_to(self, target: int) -> None:
+        before = self.removing.gone
         while (total := self.total()) > target:
             if not self.removing.step(OLDEST, size=total - target):
-                return
+                break
+        self._evicted(self.removing.gone - before)
 
     def expire(self, before: int) -> None:
         """Let go of some entries that were not used since."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -11,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from drivers.cache import showing
 from drivers.cache.context import CacheContext
 from drivers.cache.eviction import Evictor
+from drivers.cache.fills import Fill
 from drivers.cache.freshness import Freshness
 from drivers.cache.helpers import Helpers
 from drivers.cache.hot import Hot
@@ -162,15 +164,25 @@ class Cache(CachedReads, Through):
         except BaseException:
             stock.close()
             raise
-        room = Evictor(stock)
+        meters, sid = context.meters, context.sid
+        room = Evictor(stock, lambda size: meters.add("gateway_cache_evicted_bytes", size, sid))
         owner = self._owner
         parts = CacheContext(
             source=self.source, stock=stock, marks=marks, freshness=self._freshness, room=room,
             hot=hot, holder=owner.name if owner else secrets.token_hex(8), clock=context.clock,
             died=owner.died if owner else lambda _: False,
         )  # fmt: skip
+
+        def pull(fill: Fill) -> None:
+            begun = time.monotonic()
+            try:
+                Pull(parts, fill)()
+            finally:
+                meters.add("gateway_cache_fills", 1, sid)
+                meters.add("gateway_cache_fill_seconds", time.monotonic() - begun, sid)
+
         helpers = Helpers(f"cache {context.sid}", context.threads)
-        parts.fills = Fills(helpers, marks, context.threads, lambda fill: Pull(parts, fill)())
+        parts.fills = Fills(helpers, marks, context.threads, pull)
         self._parts, self._stock, self._marks = parts, stock, marks
         self._hot, self._fills = hot, parts.fills
         first = self._owner is not None and self._owner.first

@@ -62,6 +62,8 @@ class Removing:
         self._stock = stock
         self.passed: set[tuple[int, int]] = set()
         """(entry, number) of what cannot be removed."""
+        self.gone = 0
+        """Bytes that steps let go of."""
         self._warned = False
 
     def step(self, sql: str, *values: object, size: int = ALL) -> bool:
@@ -73,14 +75,14 @@ class Removing:
             found = execute(sql, (*values, limit)).fetchall()
             return [Old(*row) for row in found if row[1:3] not in self.passed]
 
-        def operation(txn: Transaction) -> int:
+        def operation(txn: Transaction) -> tuple[int, int]:
             found = find(txn.execute)
-            self._let_go(txn, found, size)
-            return len(found)
+            return len(found), self._let_go(txn, found, size)
 
         space = self._stock.space
         try:
-            done = space.write(operation)
+            done, gone = space.write(operation)
+            self.gone += gone
         except _BAD as error:
             with space.reading() as connection:
                 found = find(connection.execute)

@@ -121,6 +121,7 @@ class Worker:
             configuration,
             server=self._server,
             jobs=self._jobs,
+            meters=self._metrics,
             followers=self._followers,
             requests=self._requests,
             lines=self._lines,

@@ -26,7 +26,7 @@ from gateway.services.lookup import Lookup
 from gateway.services.settings import ServiceSettings
 from gateway.services.telling import Services, Teller
 from gateway.services.webhooks import Webhook
-from gateway.storage import Followers, Jobs, NoFollowers, NoJobs
+from gateway.storage import Followers, Jobs, Meters, NoFollowers, NoJobs
 from gateway.storage.objects import now
 from gateway.telemetry.line_spool import LineSpool
 from gateway.telemetry.request_list import RequestList
@@ -137,6 +137,7 @@ def open_runtime(
     *,
     server: Literal["granian", "waitress"] = "granian",
     jobs: Jobs | None = None,
+    meters: Meters | None = None,
     followers: Followers | None = None,
     clock: Callable[[], int] = now,
     environ: Mapping[str, str] | None = None,
@@ -161,6 +162,7 @@ def open_runtime(
             key_service=CatalogKeyService(catalog),
             clock=clock,
             jobs=jobs,
+            meters=meters,
             followers=followers,
             threads=threads,
         )

@@ -114,7 +114,18 @@ from gateway.storage.paging import (
     VersionQuery,
     page_of,
 )
-from gateway.storage.store import Context, Jobs, Layer, NoJobs, Place, Probe, Shared, Store
+from gateway.storage.store import (
+    Context,
+    Jobs,
+    Layer,
+    Meters,
+    NoJobs,
+    NoMeters,
+    Place,
+    Probe,
+    Shared,
+    Store,
+)
 from gateway.storage.types import (
     BucketInfo,
     Change,
@@ -203,11 +214,13 @@ __all__ = [
     "Listable",
     "Mark",
     "Measures",
+    "Meters",
     "MethodNotAllowed",
     "Multipart",
     "NoFollowers",
     "NoJobs",
     "NoKeyService",
+    "NoMeters",
     "NoSuchAnnotation",
     "NoSuchEncryptionKey",
     "NoSuchKey",

@@ -84,6 +84,20 @@ class NoJobs:
         """There is none."""
 
 
+class Meters(Protocol):
+    """Counters for who watches the gateway: see `gateway.telemetry.metrics`."""
+
+    def add(self, name: str, amount: float = 1, *labels: str) -> None:
+        """Add to one of those that are declared there."""
+
+
+class NoMeters:
+    """For stores opened outside a server: nobody watches."""
+
+    def add(self, name: str, amount: float = 1, *labels: str) -> None:
+        """Forget it."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Context:
     """What a store gets of the gateway when it is opened.
@@ -109,6 +123,7 @@ class Context:
     shared: Shared = field(default_factory=Shared)
     jobs: Jobs = field(default_factory=NoJobs)
     followers: Followers = field(default_factory=NoFollowers)
+    meters: Meters = field(default_factory=NoMeters)
     threads: Threads = field(default_factory=Threads)
     instance: str = field(default_factory=instance)
 

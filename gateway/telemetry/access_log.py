@@ -65,7 +65,7 @@ def as_text(record: Record) -> str:
         f" service={record.sid or '-'} code={record.code or '-'}"
     )
     # One look at the whole: nothing but printable ASCII, and no blank within a field.
-    if not record.aborted and _LINE(line) and line.count(" ") == _BLANKS:
+    if not (record.aborted or record.cache) and _LINE(line) and line.count(" ") == _BLANKS:
         return line
     return _careful(record)
 
@@ -80,9 +80,13 @@ def _careful(record: Record) -> str:
         f" {_plain(record.mode)} {_plain(record.operation)} {_plain(record.method)}"
         f" {_plain(record.path, 'latin-1')} {record.status} {record.received} {record.sent}"
         f" {record.duration * 1000:.1f}ms key={_plain(record.key_id)}"
-        f" service={_plain(record.sid)} code={_plain(record.code)}"
+        f" service={_plain(record.sid)} code={_plain(record.code)}{_cached(record)}"
         f"{' aborted' if record.aborted else ''}"
     )
+
+
+def _cached(record: Record) -> str:
+    return f" cache={_plain(record.cache.replace(' ', ''))}" if record.cache else ""
 
 
 def as_json(record: Record) -> str:
@@ -102,6 +106,7 @@ def as_json(record: Record) -> str:
             "key_id": record.key_id,
             "service": record.sid,
             "code": record.code,
+            "cache": record.cache,
             "aborted": record.aborted,
         }
     )

@@ -50,6 +50,15 @@ COUNTERS: Mapping[str, Family] = {
     "gateway_sent_bytes": Family("Bytes of answers' bodies.", ("mode",)),
     "gateway_aborted": Family("Answers that broke off.", ("mode",)),
     "gateway_corrupt": Family("Answers that damaged bytes of a store ended.", ("mode",)),
+    "gateway_cache_answers": Family(
+        "Reads that a cache answered: hit, stale, miss, collapsed (it waited for another's miss),"
+        " bypass.",
+        ("cache", "outcome"),
+    ),
+    "gateway_cache_saved_bytes": Family("Bytes that came out of a cache.", ("cache",)),
+    "gateway_cache_fills": Family("Reads of what is behind a cache.", ("cache",)),
+    "gateway_cache_fill_seconds": Family("Time that they took.", ("cache",)),
+    "gateway_cache_evicted_bytes": Family("Bytes that made room for others.", ("cache",)),
     "gateway_refused": Family("Requests refused because too many clients were slow."),
     "gateway_log_lines_shed": Family("Lines of the access log dropped under overload."),
     "gateway_bucket_log_lines_shed": Family("Lines of buckets' access logs that were dropped."),
@@ -122,10 +131,21 @@ class Metrics:
             row[3] += record.duration
             row[4] += record.aborted
             row[5] += record.corrupt
+            if record.cache:
+                self._count_cached(record)
             buckets = self._durations.get(record.mode)
             if buckets is None:
                 buckets = self._durations[record.mode] = [0] * (len(BUCKETS) + 1)
             buckets[place] += 1
+
+    def _count_cached(self, record: Record) -> None:
+        """What the caches on the way say (RFC 9211), within the lock."""
+        for told in record.cache.split(", "):
+            name, _, what = told.partition("; ")
+            outcome = _outcome(what)
+            self._counters[("gateway_cache_answers", name, outcome)] += 1
+            if outcome in ("hit", "stale"):
+                self._counters[("gateway_cache_saved_bytes", name)] += record.sent
 
     def add(self, name: str, amount: float = 1, *labels: str) -> None:
         """Add to one of `COUNTERS`; labels in the order that is declared there."""
@@ -225,6 +245,14 @@ class Metrics:
         registry = CollectorRegistry(auto_describe=False)
         registry.register(_Collected(self._totals()))
         return CONTENT_TYPE_LATEST, generate_latest(registry)
+
+
+def _outcome(what: str) -> str:
+    if what.startswith("hit"):
+        return "stale" if "; ttl=-" in what else "hit"
+    if what.endswith("; collapsed"):
+        return "collapsed"
+    return "bypass" if what.startswith("fwd=bypass") else "miss"
 
 
 class _Collected:

@@ -46,7 +46,7 @@ class Shop:
     """A stock and its room, and what must be true of them."""
 
     def __init__(self, stock: Stock) -> None:
-        self.stock, self.room = stock, Evictor(stock)
+        self.stock, self.room = stock, Evictor(stock, lambda size: None)
 
     def all(self, sql: str) -> list[Any]:
         with self.stock.space.reading() as connection:

@@ -58,8 +58,7 @@ def test_an_answer_is_fresh_for_as_long_as_it_says_and_tells_its_age(front: Fron
     front.clock.pass_by(30)
     hit = got(cache)
     assert (hit.body, hit.lines["Age"]) == (b"1", "40")
-    assert hit.trace.startswith("c; hit; ttl=")
-    assert 18 <= int(hit.trace[len("c; hit; ttl=") :]) <= 20
+    assert hit.trace == "c; hit; ttl=20"
     front.clock.pass_by(21)
     assert got(cache).trace == "c; fwd=stale; stored"
     conditions = [want.conditions for want in front.web.asked]
@@ -88,7 +87,7 @@ def test_a_304_makes_it_fresh_and_brings_its_lines(front: Front) -> None:
     for _ in range(2):
         hit = got(cache)
         assert (hit.body, hit.lines["X"], hit.status) == (b"data", "2", 200)
-    assert hit.lines["Age"] in ("5", "6")
+    assert hit.lines["Age"] == "5"
     assert len(front.web.asked) == 2
 
 
@@ -332,7 +331,7 @@ def test_it_is_asked_behind_an_answer_that_may_be_stale(here: Front) -> None:
     here.clock.pass_by(5)
     stale = got(cache)
     assert stale.body == b"1"
-    assert stale.trace in ("c; hit; ttl=-4", "c; hit; ttl=-5")
+    assert stale.trace == "c; hit; ttl=-4"
     until(lambda: got(cache).body == b"2")
 
 

@@ -105,6 +105,8 @@ def get_object(request: S3Request) -> Reply:
     access = request.access
     opened, want = _read(request, access.get, want)
     info, whole = opened.info, want.range is None and want.part is None
+    if opened.trace:
+        request.environ["gateway.record"].cache = ", ".join(opened.trace)
     said = replies.described(info)
     if info.protection is not None:
         said += protection.said(request, info)
