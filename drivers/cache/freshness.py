@@ -20,6 +20,7 @@ from gateway.storage import (
     Opened,
     OriginAnswer,
     StorageError,
+    Varies,
 )
 
 PASS_FOR = 30.0
@@ -57,19 +58,29 @@ class Freshness:
     stale_if_error: float
     stale_while_revalidate: float
 
+    def normal(self, key: str, want: Get, source: Varies | None) -> Get:
+        """A question without what makes no difference to the source: no reader may say that
+        there is one, and fill the cache with what is the same. All else here, and what the
+        source is asked, is about this one."""
+        if source is None:
+            return replace(want, query="", headers=NOTHING)
+        return source.normal(key, want)
+
     def variant(self, want: Get) -> str | None:
         """What tells this representation of the object from others; None: not to be
         looked for in the cache."""
         if want.version is not None or want.part is not None or want.encryption is not None:
             return None
-        return want.query
+        if not want.headers:
+            return want.query
+        said = sorted(f"{name}: {value}" for name, value in want.headers.items())
+        return "\n".join((want.query, *said))
 
     def asked(self, want: Get) -> Get:
-        """What of a reader's question goes into asking the source. Without the headers of the
-        request: there is one entry for all readers, and none may say what is in it."""
-        if not want.headers and want.range is None and want.conditions is None:
+        """What of a reader's question goes into asking the source."""
+        if want.range is None and want.conditions is None:
             return want
-        return replace(want, headers=NOTHING, range=None, conditions=None)
+        return replace(want, range=None, conditions=None)
 
     def asked_at(self, want: Get, variant: str) -> str:
         """Where a question is to be joined by others who ask it, of the object's `variant`."""

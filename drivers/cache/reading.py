@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 
 from drivers.cache import answers, selecting, showing
 from drivers.cache.body import BlockBody, Changed
@@ -25,6 +26,7 @@ from gateway.storage import (
     Opened,
     Readable,
     StorageError,
+    Varies,
     range_of,
 )
 
@@ -43,7 +45,13 @@ class CachedReads(Finding):
     _called: str
     _fills: Fills
 
+    @cached_property
+    def _varies(self) -> Varies | None:
+        return self.source.find(Varies)
+
     def get(self, key: str, want: Get = Get()) -> Opened:
+        if want.query or want.headers:
+            want = self._freshness.normal(key, want, self._varies)
         variant = self._freshness.variant(want)
         if variant is None:
             return self.source.get(key, want)
@@ -62,6 +70,8 @@ class CachedReads(Finding):
         return self._look(key, name, variant, want)
 
     def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
+        if want.query or want.headers:
+            want = self._freshness.normal(key, want, self._varies)
         variant = self._freshness.variant(want)
         if variant is None:
             return self.source.stat(key, want)
@@ -209,7 +219,8 @@ class CachedReads(Finding):
                 return None  # it may be for whoever asked
             if not stale or not policy.fails(error):
                 raise
-            found = self._find(fill.ask.name, fill.ask.want.query, want)  # a purge may have come
+            variant = self._freshness.variant(fill.ask.want) or ""
+            found = self._find(fill.ask.name, variant, want)  # a purge may have come
             entry, decision = found.entry, self._decide(found, want)
             if entry is not None and (decision.use is Use.FRESH or decision.if_failing):
                 return entry

@@ -15,7 +15,7 @@ from drivers.cache.entries import FAILING, MISSING, CacheEntry
 from drivers.cache.freshness import Freshness
 from drivers.cache.rfc9111 import Answer, Decision, Options, Use
 from gateway.common.upstream.fields import http_date
-from gateway.storage import Get, ObjectInfo, Opened, OriginAnswer, StorageError
+from gateway.storage import Get, ObjectInfo, Opened, OriginAnswer, StorageError, Varies
 
 _SPEAKING = ("cache-control", "pragma")
 
@@ -43,9 +43,12 @@ class Respecting(Freshness):
     def obeys(self) -> bool:  # type: ignore[override]  # here it depends
         return self.client_may_refresh
 
-    def asked(self, want: Get) -> Get:
+    def normal(self, key: str, want: Get, source: Varies | None) -> Get:
         """With the headers of the request: the origin may choose by them, and says by which."""
-        return replace(want, range=None, conditions=None)
+        return replace(Freshness.normal(self, key, want, source), headers=want.headers)
+
+    def variant(self, want: Get) -> str | None:
+        return None if Freshness.variant(self, want) is None else want.query
 
     def asked_at(self, want: Get, variant: str) -> str:
         """Who has credentials joins nobody who has others, or none; and who wants nothing

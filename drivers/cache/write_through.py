@@ -50,6 +50,7 @@ from gateway.storage import (
     Upload,
     UploadPage,
     UploadQuery,
+    Varies,
     Versioning,
     VersionPage,
     VersionQuery,
@@ -66,7 +67,7 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Forwards, Purges):
-    passes: ClassVar[frozenset[type]] = frozenset({Listable, Annotates, Changes, Measures})
+    passes: ClassVar[frozenset[type]] = frozenset({Listable, Annotates, Changes, Measures, Varies})
     case_sensitive: bool
     _parts: CacheContext
     _freshness: Freshness

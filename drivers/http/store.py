@@ -21,6 +21,7 @@ from gateway.common.upstream.networks import Networks
 from gateway.common.upstream.pool import Limits, Pool
 from gateway.common.upstream.stretch import cut_out, extent, with_last_bytes
 from gateway.storage import (
+    NOTHING,
     NULL_VERSION,
     BytesBody,
     Context,
@@ -35,6 +36,7 @@ from gateway.storage import (
     Secret,
     StorageError,
     Unavailable,
+    Varies,
     WrongKey,
     range_of,
 )
@@ -46,7 +48,7 @@ Nets = tuple[IPv4Network | IPv6Network, ...]
 
 
 @dataclass(eq=False)
-class Http(Passing):
+class Http(Passing, Varies):
     """`url`: what all keys are below. `username` and `password`, and `request_headers`, are
     for the origin alone. `allow`: networks beyond the public one that may be connected to;
     `deny`: none of these. `ca_file`: certificates to trust in place of the system's.
@@ -147,6 +149,16 @@ class Http(Passing):
         can = {"read": True, "ranges": None if ranges is None else ranges == "bytes"}
         can |= {"list": False, "versions": False}
         return Probe(target=str(self.base), can=can, notes=(f"answers {heard.status} there",))
+
+    # what makes a difference
+
+    @property
+    def parameters(self) -> None:
+        """All that is in a query: an origin may read it as it likes."""
+
+    def normal(self, key: str, want: Get) -> Get:
+        """Which headers make one an origin says in `Vary`, and only then."""
+        return replace(want, headers=NOTHING) if want.headers else want
 
     # reading
 

@@ -86,6 +86,7 @@ _LACKING: Mapping[str, str] = {
     "Presigns": "gives no presigned URLs",
     "Protects": "has no retention periods or legal holds",
     "Purges": "is no cache, so there is nothing to flush",
+    "Varies": "has one answer for each key",
     "Versions": "keeps no versions",
     "Writable": "cannot be written",
 }

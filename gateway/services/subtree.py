@@ -52,6 +52,7 @@ from gateway.storage import (
     Upload,
     UploadPage,
     UploadQuery,
+    Varies,
     Versioning,
     VersionPage,
     VersionQuery,
@@ -75,6 +76,7 @@ class Below(
     Protects,
     Changes,
     Presigns,
+    Varies,
     Forwards,
 ):
     """`path`: whole segments, without a slash at its ends. What the service cannot do is
@@ -146,6 +148,13 @@ class Below(
     def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
         with self._named():
             return self._info(self.source.stat(self._there(key), want))
+
+    @property
+    def parameters(self) -> frozenset[str] | None:
+        return self._to(Varies).parameters
+
+    def normal(self, key: str, want: Get) -> Get:
+        return self._to(Varies).normal(self._there(key), want)
 
     def list(self, query: ListQuery = ListQuery()) -> ListPage:
         there = replace(query, prefix=self._there(query.prefix), after=self._after(query.after))

@@ -36,6 +36,7 @@ from gateway.storage.capabilities import (
     Protects,
     Purges,
     Scrubs,
+    Varies,
     Versions,
     Writable,
 )
@@ -78,6 +79,7 @@ from gateway.storage.errors import (
     TooManyAnnotations,
     Unauthorized,
     Unavailable,
+    Unprocessable,
     Unsupported,
     WrongKey,
 )
@@ -269,10 +271,12 @@ __all__ = [
     "TooManyAnnotations",
     "Unauthorized",
     "Unavailable",
+    "Unprocessable",
     "Unsupported",
     "Upload",
     "UploadPage",
     "UploadQuery",
+    "Varies",
     "VersionEntry",
     "VersionPage",
     "VersionQuery",

@@ -356,6 +356,22 @@ class Presigns(ABC):
         """A URL that allows `method` on `key` for `expires` seconds."""
 
 
+class Varies(ABC):
+    """Answers a read of one key in several ways, by what else the request says. Who reads a store
+    that does not is answered the same, whatever `Get.query` and `Get.headers` are."""
+
+    @property
+    @abstractmethod
+    def parameters(self) -> frozenset[str] | None:
+        """Those of a query that may make a difference; None: all of it does, to the letter."""
+
+    @abstractmethod
+    def normal(self, key: str, want: Get) -> Get:
+        """`want` with what of its query and its headers makes a difference for that key, in one
+        form for all that are answered the same: a cache tells by it what it keeps apart. The
+        normal form of a normal form is itself. Without a look at the object; raises nothing."""
+
+
 class Forwards(ABC):
     """In front of an HTTP origin, which takes other requests than reads, too."""
 
@@ -432,6 +448,7 @@ CAPABILITIES: tuple[type, ...] = (
     Protects,
     Changes,
     Presigns,
+    Varies,
     Forwards,
     Purges,
     Measures,

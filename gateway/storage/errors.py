@@ -27,7 +27,8 @@
     │   ├── WrongKey             the customer's encryption key is missing or does not fit
     │   ├── NoSuchEncryptionKey  .name: the key service has no such key
     │   ├── DisabledEncryptionKey  .name: it has, and gives it to nobody now
-    │   └── BadKey               .key cannot be a key here
+    │   ├── BadKey               .key cannot be a key here
+    │   └── Unprocessable        what is stored is not what it would have to be for that
     ├── Unauthorized             who are you?
     ├── Forbidden                you may not
     ├── Unsupported              .capability: this store cannot do that
@@ -257,6 +258,13 @@ class DisabledEncryptionKey(InvalidRequest):
 
 class BadKey(InvalidRequest):
     message = "This store cannot hold an object of that key."
+
+
+class Unprocessable(InvalidRequest):
+    """Nothing is wrong with the request, but with what it is about (RFC 9110 §15.5.21): a picture
+    that is damaged, or too large to be changed. `message` says what."""
+
+    message = "What is stored cannot be changed as was asked."
 
 
 class Unauthorized(StorageError):

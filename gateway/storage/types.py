@@ -42,7 +42,7 @@ class Get:
     """What to read. `query` is that of the request, as it came and without its `?`: transforms
     read their parameters in it (an image's width), an HTTP origin is sent it. `headers` (names
     in lower case) are those of the request on which an origin's answer may depend: who fills
-    them lets every reader say them to it. `keyless` is for
+    them lets every reader say them to it. A store that heeds either `Varies`. `keyless` is for
     `stat`: what is asked is no more than what may be known without a customer's key (tags,
     grants, protection); a store that tells nothing without it raises `WrongKey` all the same.
     `checksums`, too: they are asked for, which of what a key service encrypts are for who could

@@ -15,6 +15,7 @@ from drivers.cache import Cache
 from drivers.cache.fills import BLOCK
 from drivers.memory import Memory
 from gateway.storage import (
+    NOTHING,
     PIECE,
     BytesBody,
     Context,
@@ -27,6 +28,7 @@ from gateway.storage import (
     Secret,
     StorageError,
     Threads,
+    Varies,
     pieces,
 )
 from gateway.testing.faults import PATIENCE
@@ -55,7 +57,7 @@ class Body:
         self._body.close()
 
 
-class Origin(Memory):
+class Origin(Memory, Varies):
     """`gets` and `stats` are what was asked; `sent` the bytes that went out, `waiting`
     how many wait at the gate. `fail`: raise
     that. `cut`: bodies end there. `breaks`: bodies fail there. `alter`: change what is said,
@@ -88,6 +90,15 @@ class Origin(Memory):
         opened = super().get(key, want)
         opened = replace(opened, info=self.alter(opened.info), body=Body(self, opened.body))
         return opened if self.answer is None else self.answer(opened)
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        return frozenset({"w"})
+
+    def normal(self, key: str, want: Get) -> Get:
+        """`w` counts."""
+        said = [one for one in want.query.split("&") if one.startswith("w=")]
+        return replace(want, query="&".join(said), headers=NOTHING)
 
     def stat(self, key: str, want: Get = Get()) -> ObjectInfo:
         self.stats_asked += 1

@@ -298,9 +298,22 @@ def test_too_large_an_object_is_not_stored_and_its_readers_do_not_queue(
 def test_parameters_tell_representations_apart(cached: Opening, site: Site) -> None:
     site.origin.has("k", b"data")
     cache = cached()
-    for width in ("1", "2", "1"):
-        cache.get("k", Get(query=f"w={width}")).close()
+    for query in ("w=1", "w=2", "w=1", "utm=x&w=1", "w=2&fbclid=y"):
+        cache.get("k", Get(query=query)).close()
+        cache.stat("k", Get(query=query))
     assert [want.query for want in site.origin.gets] == ["w=1", "w=2"]
+
+
+def test_what_makes_no_difference_makes_no_entry(cached: Opening, site: Site) -> None:
+    """Nor a question: whoever likes could fill the cache with one object."""
+    site.origin.has("k", b"data")
+    cache = cached()
+    for number in range(5):
+        query, headers = f"v={number}", {"accept": f"image/x{number}"}
+        cache.get("k", Get(query=query, headers=headers)).close()
+        cache.stat("k", Get(query=query, headers=headers))
+    assert [(want.query, want.headers) for want in site.origin.gets] == [("", {})]
+    assert site.origin.asked == 1
 
 
 def test_no_reader_says_to_the_source_what_the_others_do_not(cached: Opening, site: Site) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from drivers.cache import Cache
 from gateway.common.upstream.fields import etag_of, http_date, parse_date
 from gateway.storage import (
+    NOTHING,
     BytesBody,
     Context,
     Forward,
@@ -24,6 +26,7 @@ from gateway.storage import (
     OriginFailed,
     Readable,
     Store,
+    Varies,
     pieces,
     resolve_range,
 )
@@ -46,7 +49,7 @@ class Said(NamedTuple):
     status: int = 200
 
 
-class Web(Store, Forwards):
+class Web(Store, Varies, Forwards):
     """`say` is what it answers, by the request. `gate`: it says nothing before that."""
 
     def __init__(self, clock: Clock) -> None:
@@ -56,6 +59,13 @@ class Web(Store, Forwards):
         self.say: Callable[[Get], Said] = lambda want: Said({})
         self.gate: threading.Event | None = None
         self.waiting = threading.Semaphore(0)
+
+    @property
+    def parameters(self) -> None:
+        """All."""
+
+    def normal(self, key: str, want: Get) -> Get:
+        return replace(want, headers=NOTHING)
 
     def get(self, key: str, want: Get = Get()) -> Opened:
         self.asked.append(want)

@@ -51,6 +51,7 @@ from gateway.storage import (
     TooManyAnnotations,
     Unauthorized,
     Unavailable,
+    Unprocessable,
     Unsupported,
     WrongKey,
 )
@@ -86,6 +87,7 @@ CODES: Mapping[type[StorageError], str] = {
     NoSuchEncryptionKey: "Forbidden",
     DisabledEncryptionKey: "Forbidden",
     BadKey: "NotFound",
+    Unprocessable: "Unprocessable",
     Unauthorized: "Forbidden",
     Forbidden: "Forbidden",
     Unsupported: "MethodNotAllowed",

@@ -17,6 +17,7 @@ TABLE: Mapping[str, tuple[int, str]] = {
     "TooLarge": (413, "That is too much."),
     "UriTooLong": (414, "The address is too long."),
     "InvalidRange": (416, "It is not as long as that."),
+    "Unprocessable": (422, "What is stored here is damaged, or too large to be changed."),
     "InternalError": (500, "Something went wrong here."),
     "Corrupt": (500, "What is stored here is damaged."),
     "BadGateway": (502, "What is behind this server failed."),

@@ -50,6 +50,7 @@ from gateway.storage import (
     TooManyAnnotations,
     Unauthorized,
     Unavailable,
+    Unprocessable,
     Unsupported,
     WrongKey,
 )
@@ -84,6 +85,7 @@ CODES: Mapping[type[StorageError], str] = {
     NoSuchEncryptionKey: "KMS.NotFoundException",
     DisabledEncryptionKey: "KMS.DisabledException",
     BadKey: "InvalidArgument",
+    Unprocessable: "UnprocessableEntity",
     Unauthorized: "AccessDenied",
     Forbidden: "AccessDenied",
     Unsupported: "NotImplemented",

@@ -227,6 +227,7 @@ TABLE: Mapping[str, tuple[int, str]] = {
         "At least one of the pre-conditions you specified did not hold",
     ),
     "NotModified": (304, "Not Modified"),
+    "UnprocessableEntity": (422, "What is stored cannot be changed as was asked."),
     "InvalidRange": (416, "The requested range is not satisfiable"),
     # the server
     "ServiceUnavailable": (503, "Service is unable to handle request."),

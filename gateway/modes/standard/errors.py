@@ -47,6 +47,7 @@ from gateway.storage import (
     TooManyAnnotations,
     Unauthorized,
     Unavailable,
+    Unprocessable,
     Unsupported,
     WrongKey,
 )
@@ -82,6 +83,7 @@ CODES: Mapping[type[StorageError], str] = {
     NoSuchEncryptionKey: "invalid_request",
     DisabledEncryptionKey: "invalid_request",
     BadKey: "invalid_path",
+    Unprocessable: "unprocessable",
     Unauthorized: "unauthorized",
     Forbidden: "forbidden",
     Unsupported: "unsupported",

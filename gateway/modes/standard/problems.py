@@ -32,6 +32,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "precondition_failed": (412, "A condition of the request does not hold."),
     "too_large": (413, "The body is larger than is allowed."),
     "invalid_range": (416, "The range begins beyond the end of the file."),
+    "unprocessable": (422, "What is stored cannot be changed as was asked."),
     "internal_error": (500, "Something went wrong here."),
     "corrupt": (500, "Stored bytes do not fit their checksum."),
     "unsupported": (501, "The service cannot do that."),

@@ -18,9 +18,10 @@ from gateway.storage import (
     Get,
     InvalidPart,
     ObjectInfo,
+    Varies,
     range_of,
 )
-from gateway.web import http_fields, http_ranges
+from gateway.web import http_fields, http_ranges, request_head
 from gateway.web.http_fields import CONDITIONAL, byte_range, read_conditions
 from gateway.web.http_ranges import T
 
@@ -95,8 +96,17 @@ def reading(request: S3Request) -> Get:
         conditions=conditions,
         version=request.version if query else None,
         part=part,
+        query=_variant(request) if query else "",
         encryption=encryption.for_reading(request),
     )
+
+
+def _variant(request: S3Request) -> str:
+    """What a store reads in a query (an image's width). The rest is S3's, or nobody's. An
+    origin, which would read all of it, is sent none: there are keys in it."""
+    varies = request.access.service.store.find(Varies)
+    names = varies.parameters if varies is not None else None
+    return request_head.only(request.environ["QUERY_STRING"], names) if names else ""
 
 
 def get_object(request: S3Request) -> Reply:

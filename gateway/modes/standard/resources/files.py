@@ -19,10 +19,11 @@ from gateway.storage import (
     Opened,
     PreconditionFailed,
     Put,
+    Varies,
     WrongKey,
     range_of,
 )
-from gateway.web import http_ranges
+from gateway.web import http_ranges, request_head
 from gateway.web.http_fields import (
     CONDITIONAL,
     byte_range,
@@ -48,9 +49,17 @@ def getfile(call: Call) -> Reply:
     want = Get(
         range=byte_range(wanted) if wanted else None,
         conditions=None if CONDITIONAL.isdisjoint(environ) else read_conditions(environ),
+        query=_variant(call),
     )
     if_range = environ.get("HTTP_IF_RANGE") if want.range is not None else None
     return _ask(call, want, if_range) if call.head else _send(call, want, if_range)
+
+
+def _variant(call: Call) -> str:
+    """What a store reads in a query (an image's width). The rest is this mode's, or nobody's."""
+    varies = call.access.service.store.find(Varies)
+    names = varies.parameters if varies is not None else None
+    return request_head.only(call.environ["QUERY_STRING"], names) if names else ""
 
 
 def _send(call: Call, want: Get, if_range: str | None) -> Reply:
