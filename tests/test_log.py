@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.access.identity import Identity
@@ -193,6 +193,7 @@ class Told(Changes):
         return ChangePage(changes=tuple(found), last=self.last, cut=after + 1 < begins)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 5), st.lists(st.integers(0, 20)), st.integers(0, 20))
 def test_a_point_is_behind_the_last_change_that_is_no_later(
     dropped: int, times: list[int], time: int
@@ -201,6 +202,7 @@ def test_a_point_is_behind_the_last_change_that_is_no_later(
     assert point_at(feed, time) == dropped + sum(one <= time for one in times)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 20)), st.integers(0, 20))
 def test_where_a_clock_was_set_back_it_is_one_of_the_moments(times: list[int], time: int) -> None:
     point = point_at(Told(0, times), time)

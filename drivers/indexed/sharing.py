@@ -23,6 +23,15 @@ def shareable(info: ObjectInfo, encryption: Encryption | None) -> bool:
     return info.encryption.kind != "customer" and _seal(info.encryption) == _seal(encryption)
 
 
+def shareable_whole(info: ObjectInfo, encryption: Encryption | None) -> bool:
+    """The same for a copy of all of it, which may be under the key of the same customer, too:
+    who does not say that key copies what he cannot read."""
+    kept = info.encryption
+    if kept is not None and kept.kind == "customer" and encryption is not None:
+        return encryption == kept
+    return shareable(info, encryption)
+
+
 def _seal(encryption: Encryption) -> Encryption:
     """What of it the seal of a blob depends on."""
     return replace(encryption, bucket_key=None)

@@ -15,7 +15,7 @@ from drivers.indexed.buckets import BucketsView
 from drivers.indexed.multipart import MultipartView
 from drivers.indexed.records import info_of, pack_detail
 from drivers.indexed.rows import find
-from drivers.indexed.sharing import kept_checksums, shareable, sharing
+from drivers.indexed.sharing import kept_checksums, shareable_whole, sharing
 from drivers.indexed.shelf import Draft, Shelf
 from drivers.indexed.view import View
 from gateway.storage import (
@@ -139,7 +139,7 @@ class IndexedStore(MultipartView, AnnotatingView, BucketsView, Writable, Copies,
     ) -> ObjectInfo:
         options = self.named(options)
         info = source.lookup(source_key, want.version).info
-        if not shareable(info, options.encryption) or kept_checksums(info, options) is None:
+        if not shareable_whole(info, options.encryption) or kept_checksums(info, options) is None:
             return self._copy_bytes(source, source_key, key, want, options)
         options = settled(options)
 
@@ -149,7 +149,7 @@ class IndexedStore(MultipartView, AnnotatingView, BucketsView, Writable, Copies,
             if want.conditions is not None:
                 want.conditions.check_copy(info)
             checksums = kept_checksums(info, options)
-            if checksums is None or not shareable(info, options.encryption):
+            if checksums is None or not shareable_whole(info, options.encryption):
                 raise Conflict(key=source_key)  # another object than it was just now
             detail = pack_detail(replace(options, checksum_type=info.checksum_type), checksums)
             draft = Draft(key, row.size, row.etag, options, detail, sharing(row))

@@ -17,6 +17,7 @@ from typing import TextIO
 
 from gateway.commands.command import Command
 from gateway.commands.place import add_place, configured, has_run, not_run, with_added
+from gateway.commands.progress import ProgressLine
 from gateway.common.units import about_size, format_size, parse_size
 from gateway.config import Configuration
 from gateway.services.chain import Chain, ChainError
@@ -30,9 +31,6 @@ SMALLEST = 8 << 10
 
 BURST = 0.25
 """Seconds' worth of reading between two rests."""
-
-LOOKS = 0.2
-"""Seconds between two changes of the line that shows how far it is."""
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -177,25 +175,13 @@ def _told(damage: Damage) -> str:
 
 
 class _Progress:
-    """One line on a terminal that is written over and over."""
-
     def __init__(self, name: str, store: Store) -> None:
+        self._name, self._line = name, ProgressLine()
         measures = store.find(Measures)
-        self._name, self._shown, self._next = name, 0, 0.0
-        self._stats = measures.stats() if measures is not None and sys.stderr.isatty() else None
+        self._stats = measures.stats() if measures is not None and self._line.seen else None
+        self.clear = self._line.clear
 
     def show(self, objects: int, size: int) -> None:
-        if self._stats is None or time.monotonic() < self._next:
-            return
-        self._next = time.monotonic() + LOOKS
-        line = f"{self._name}: {objects} of {self._stats.objects} objects, {about_size(size)}"
-        line += f" of {about_size(self._stats.bytes)}"
-        self._write(line)
-
-    def clear(self) -> None:
-        if self._shown:
-            self._write("")
-
-    def _write(self, line: str) -> None:
-        print(f"\r{line.ljust(self._shown)}\r{line}", end="", file=sys.stderr, flush=True)
-        self._shown = len(line)
+        if self._stats is not None and self._line.due:
+            line = f"{self._name}: {objects} of {self._stats.objects} objects, {about_size(size)}"
+            self._line.show(f"{line} of {about_size(self._stats.bytes)}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from gateway.storage import ChangePage, Changes
+from gateway.storage import ChangePage, Changes, InvalidRequest
 
 PAGE = 1000
 
@@ -25,6 +25,32 @@ def pages(feed: Changes, after: int = 0, until: int | None = None) -> Iterator[C
         if not found or found[-1].sequence >= end:
             return
         after = found[-1].sequence
+
+
+def check_point(feed: Changes, point: int) -> None:
+    """Raise `InvalidRequest` where the feed does not tell what happened behind that point."""
+    page = feed.changes(point, 1)
+    if point > page.last:
+        raise InvalidRequest(f"The newest change has the sync id {page.last}, not {point}.")
+    if page.cut:
+        begins = f" begins with the sync id {page.changes[0].sequence}" if page.changes else ""
+        raise InvalidRequest(
+            f"What happened behind the sync id {point} is no longer known: the feed of"
+            f" changes{begins or ' is empty'}."
+        )
+
+
+def check_time(feed: Changes, time: int, now: int) -> None:
+    """Raise `InvalidRequest` for a time (milliseconds since the epoch) before the feed's first
+    change, when nothing is known of, and for one that is still to come."""
+    if time > now:
+        raise InvalidRequest("That time is still to come.")
+    page = feed.changes(0, 1)
+    if page.changes and time < page.changes[0].time:
+        raise InvalidRequest(
+            "That is before the first change that is known, which has the sync id"
+            f" {page.changes[0].sequence}."
+        )
 
 
 def point_at(feed: Changes, time: int) -> int:

@@ -78,6 +78,7 @@ _LACKING: Mapping[str, str] = {
     "Annotates": "keeps no annotations",
     "Buckets": "has no buckets in it",
     "Changes": "has no feed of its changes",
+    "Copies": "makes no copies without moving bytes",
     "Forwards": "has no origin to pass requests on to",
     "Labels": "keeps no tags or attributes",
     "Listable": "cannot be listed",
