@@ -161,6 +161,7 @@ def test_what_is_said_of_an_object_needs_no_customers_key(s3: Served, bucket: st
         {SSE: "aws:kms", f"{SSE}-context": "e"},
         {SSE: "aws:kms", f"{SSE}-context": base64.b64encode(b"[1]").decode()},
         {SSE: "aws:kms", f"{SSE}-context": base64.b64encode(b'{"a": 1}').decode()},
+        {SSE: "aws:kms", f"{SSE}-context": base64.b64encode(b'{"a": "b", "a": "c"}').decode()},
         {SSE: "aws:kms", f"{SSE}-context": base64.b64encode(b"[" * 1000).decode()},
         {SSE: "aws:kms", **customer_key()},
     ],

@@ -412,6 +412,8 @@ LATER = "2100-01-01T00:00:00.000Z"
         ({"conditions": []}, "Policy missing expiration."),
         ({"expiration": LATER}, "Policy missing conditions."),
         ({"expiration": True, "conditions": []}, "Invalid JSON."),
+        (f'{{"expiration":"{LATER}","conditions":[1],"conditions":[]}}', "Invalid JSON."),
+        (f'{{"expiration":"{LATER}","conditions":[{{"acl":"a","acl":"b"}}]}}', "Invalid JSON."),
         ({"expiration": "2100-01-01 00:00:00+00:00", "conditions": []}, "Invalid 'expiration'"),
         ({"expiration": "2100-01-01T00:00:00+00:00", "conditions": []}, "Invalid 'expiration'"),
         ({"expiration": "2100-13-01T00:00:00Z", "conditions": []}, "Invalid 'expiration'"),

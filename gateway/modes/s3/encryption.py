@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import cache
 from hmac import compare_digest
 
+from gateway.modes.s3 import wire
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
 from gateway.storage import Encryption, Secret
@@ -86,7 +87,7 @@ def _context(request: S3Request) -> str:
     if not text:
         return ""
     try:
-        found = json.loads(b64decode(text, validate=True))
+        found = json.loads(b64decode(text, validate=True), object_pairs_hook=wire.unrepeated)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):

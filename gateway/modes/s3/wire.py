@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from time import gmtime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from gateway.common import xml
@@ -164,6 +164,15 @@ def flag_of(node: Element, name: str) -> bool:
     if text not in ("", "true", "false"):
         raise malformed(f"{name} has to be true or false, not {text!r}.")
     return text == "true"
+
+
+def unrepeated(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON (`object_pairs_hook`), in which no name is there twice: one of both would
+    say nothing. Raises `ValueError`."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name that is there twice")
+    return found
 
 
 _INTEGER = re.compile("-?[0-9]{1,100}")

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from gateway.modes.s3 import wire
 from gateway.modes.s3.problems import S3Problem
 
 _UNCOVERED = frozenset({"file", "policy", "x-amz-signature", "signature", "awsaccesskeyid"})
@@ -101,7 +102,7 @@ def _document(text: str) -> dict[str, Any]:
     except (binascii.Error, ValueError):
         raise _invalid("invalid Base64 encoding.") from None
     try:
-        found = json.loads(data.decode())
+        found = json.loads(data.decode(), object_pairs_hook=wire.unrepeated)
     except (ValueError, RecursionError):
         raise _not_json() from None
     if not isinstance(found, dict):

@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway.access.rules import Rule, Who
 from gateway.access.settings import SettingKind
+from gateway.modes.s3 import wire
 from gateway.modes.s3.configuration.policy import actions as s3_actions
 from gateway.modes.s3.configuration.policy import conditions, principals
 from gateway.modes.s3.configuration.policy import resources as s3_resources
@@ -59,7 +60,7 @@ def _loaded(data: bytes) -> Mapping[str, Any]:
         )
     try:
         found = json.loads(
-            data.decode(), object_pairs_hook=_unrepeated, parse_constant=_no_constant
+            data.decode(), object_pairs_hook=wire.unrepeated, parse_constant=_no_constant
         )
         size = len(json.dumps(found, separators=(",", ":"), ensure_ascii=False).encode())
     except json.JSONDecodeError as error:
@@ -71,13 +72,6 @@ def _loaded(data: bytes) -> Mapping[str, Any]:
         raise malformed("The policy exceeds the maximum allowed document size", f"{LARGEST} bytes")
     loaded: Mapping[str, Any] = found
     return loaded
-
-
-def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name that is there twice")
-    return found
 
 
 def _no_constant(name: str) -> None:
