@@ -216,3 +216,50 @@ def test_a_preflight_to_a_bucket_by_its_host_name() -> None:
 )
 def test_origins(pattern: str, origin: str, found: str | None) -> None:
     assert cors.CorsRule(origins=(pattern,), methods=("GET",)).origin(origin) == found
+
+
+@pytest.mark.parametrize(
+    ("patterns", "found"),
+    [
+        (("http://a", "*"), "http://a"),
+        (("*", "http://a"), "*"),
+        (("http://?", "*"), "*"),
+        (("http://b", "http:*a"), "http://a"),
+        (("http://b", "\\http://a"), None),
+    ],
+)
+def test_the_first_origin_that_fits_counts(patterns: tuple[str, ...], found: str | None) -> None:
+    assert cors.CorsRule(origins=patterns, methods=("GET",)).origin("http://a") == found
+
+
+class Compared(str):
+    """How often it was looked at."""
+
+    __slots__ = ()
+    times = 0
+
+    def startswith(self, *rest: Any) -> bool:
+        Compared.times += 1
+        return super().startswith(*rest)
+
+    def endswith(self, *rest: Any) -> bool:
+        Compared.times += 1
+        return super().endswith(*rest)
+
+
+def test_of_a_rule_with_many_headers_few_are_compared() -> None:
+    """Anybody may ask, and for a thousand headers at once."""
+    rule = cors.CorsRule(
+        origins=("*",), methods=("GET",), headers=(*(f"X-{one}-*" for one in range(2000)), "*-b")
+    )
+    assert rule.lets("GET", [Compared("x-1999-a"), Compared("x-a-b")])
+    assert not rule.lets("GET", [Compared("x-2000-a")])
+    assert Compared.times < 100
+
+
+def test_a_document_has_a_largest_size(s3: Served, bucket: str) -> None:
+    least = b"<AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod>"
+    rule = b"<CORSConfiguration><CORSRule>%s</CORSRule></CORSConfiguration>" % least
+    assert s3.raw("PUT", f"/{bucket}?cors", body=rule.ljust(64 << 10)).status == 200
+    answer = s3.raw("PUT", f"/{bucket}?cors", body=rule.ljust((64 << 10) + 1))
+    assert answer.code() == "MaxMessageLengthExceeded"

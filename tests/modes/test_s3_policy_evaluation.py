@@ -288,3 +288,29 @@ def test_what_is_unknown_of_tls_never_allows(
         compiled = Compiled(SETTING.kind.rules(found, BUCKET), ANONYMOUS)  # type: ignore[arg-type]  # no limits
         decided = compiled.decide("read", "k", ByTls(tls, versions))
         assert (decided.verdict == "allow") is expected
+
+
+class FromPage(Unknown):
+    def header(self, name: str) -> str | None:
+        return "a" * 100 if name == "referer" else None
+
+
+@pytest.mark.parametrize("value", ["*a*{}", "${{aws:Referer}}*b*{}"])
+def test_no_expressions_are_made_for_those_who_ask(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    """Whoever writes more patterns than are remembered has them made anew for each request."""
+    compiled: list[str] = []
+    monkeypatch.setattr("re.compile", lambda pattern, *_: compiled.append(pattern))
+    listed = [value.format(number) for number in range(500)]
+    about = {"Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"}
+    condition = {"StringLike": {"aws:Referer": listed}}
+    said = {
+        "Version": "2012-10-17",
+        "Statement": [{**about, "Effect": "Deny", "Condition": condition}],
+    }
+    found = parse(json.dumps(said).encode())
+    assert SETTING.kind.rules is not None
+    rules = Compiled(SETTING.kind.rules(found, BUCKET), ANONYMOUS)  # type: ignore[arg-type]  # no limits
+    assert rules.decide("read", "k", FromPage()).verdict == "none"
+    assert not compiled

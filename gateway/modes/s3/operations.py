@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from gateway.access.actions import Action
+from gateway.modes.s3.configuration import cors, website
 from gateway.modes.s3.configuration.acceleration import SETTING as ACCELERATION
 from gateway.modes.s3.configuration.access_logging import SETTING as LOGGING
 from gateway.modes.s3.configuration.cors import SETTING as CORS
@@ -20,7 +21,6 @@ from gateway.modes.s3.configuration.policy.document import SETTING as POLICY
 from gateway.modes.s3.configuration.public_access_block import SETTING as PUBLIC_ACCESS_BLOCK
 from gateway.modes.s3.configuration.setting import BucketSetting
 from gateway.modes.s3.configuration.tagging import SETTING as TAGGING
-from gateway.modes.s3.configuration.website import LIMIT
 from gateway.modes.s3.configuration.website import SETTING as WEBSITE
 from gateway.modes.s3.replies import Reply
 from gateway.modes.s3.request import S3Request, Scope
@@ -202,7 +202,9 @@ TABLE: tuple[Operation, ...] = (
         Operation(one.name, one.method, "bucket", one.action, one.handler, one.query)
         for one in absent.TABLE
     ),
-    *_setting("BucketCors", "cors", CORS),
+    *_setting(
+        "BucketCors", "cors", CORS, put=partial(settings.stored, setting=CORS, limit=cors.LIMIT)
+    ),
     *_setting(
         "BucketLifecycleConfiguration",
         "lifecycle",
@@ -223,7 +225,7 @@ TABLE: tuple[Operation, ...] = (
         "BucketWebsite",
         "website",
         WEBSITE,
-        put=partial(settings.stored, setting=WEBSITE, limit=LIMIT),
+        put=partial(settings.stored, setting=WEBSITE, limit=website.LIMIT),
     ),
     _bucket("ListObjects", "GET", "list", listing.list_objects),
     _bucket("ListObjectsV2", "GET", "list", listing.list_objects_v2, "list-type=2"),

@@ -12,8 +12,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
+from gateway.access.pattern_index import PatternIndex
+from gateway.access.patterns import literal
 from gateway.access.settings import SettingKind
 from gateway.common.xml import document as written
 from gateway.common.xml import element, optional
@@ -25,6 +29,9 @@ from gateway.web.http_fields import is_token
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
+LIMIT = 64 << 10
+"""Bytes of a document."""
+
 METHODS = ("GET", "PUT", "POST", "DELETE", "HEAD")
 MOST_RULES = 100
 LONGEST_ID = 255
@@ -32,9 +39,10 @@ _ANY = "*"
 _NUMBER = re.compile(r"-?[0-9]{1,10}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class CorsRule:
-    """Patterns as they came, each with one `*` at most; `max_age` in seconds, "" for none."""
+    """Patterns as they came, each with one `*` at most; `max_age` in seconds, "" for none. Who
+    asks is looked up among them: anybody may ask, and for as many headers as a head holds."""
 
     origins: tuple[str, ...]
     methods: tuple[str, ...]
@@ -45,18 +53,22 @@ class CorsRule:
 
     def origin(self, asked: str) -> str | None:
         """The origin that the answer says; None for one that may not."""
-        for one in self.origins:
-            if one == _ANY:
-                return _ANY
-            if _fits(one, asked):
-                return asked
-        return None
+        if self._by_origin.find(asked):
+            return asked
+        return _ANY if _ANY in self.origins else None
 
     def lets(self, method: str, headers: Iterable[str]) -> bool:
         """`headers` in lower case."""
-        return method in self.methods and all(
-            any(_fits(one.lower(), name) for one in self.headers) for name in headers
-        )
+        return method in self.methods and all(map(self._by_header.find, headers))
+
+    @cached_property
+    def _by_origin(self) -> PatternIndex:
+        """Those before the one that is for any: behind it none counts."""
+        return _index(takewhile(_ANY.__ne__, self.origins))
+
+    @cached_property
+    def _by_header(self) -> PatternIndex:
+        return _index(map(str.lower, self.headers))
 
 
 class Match(NamedTuple):
@@ -75,13 +87,9 @@ def match(
     return None
 
 
-def _fits(pattern: str, text: str) -> bool:
-    before, star, behind = pattern.partition(_ANY)
-    if not star:
-        return pattern == text
-    return (
-        len(text) >= len(before) + len(behind) and text.startswith(before) and text.endswith(behind)
-    )
+def _index(patterns: Iterable[str]) -> PatternIndex:
+    """Only the `*` stands for something in them."""
+    return PatternIndex((_ANY.join(map(literal, one.split(_ANY))), 0) for one in patterns)
 
 
 def _parse(data: bytes) -> tuple[CorsRule, ...]:

@@ -15,6 +15,7 @@ from operator import eq, ge, gt, le, lt
 from typing import Any, NamedTuple
 
 from gateway.access.network_index import parsed as address
+from gateway.access.patterns import fits
 from gateway.modes.s3.configuration.policy.keys import find
 from gateway.modes.s3.configuration.policy.problems import Place, malformed
 from gateway.modes.s3.configuration.policy.text import Text, Values, fits_text, text
@@ -75,6 +76,10 @@ def _like(written: str, variables: bool) -> Matches:
 
 
 def _fitting(wanted: Text) -> Matches:
+    if not wanted.variables:
+        fit = fits(wanted.widest)
+        return lambda value, _: bool(fit(value))
+
     def matches(value: str, values: Values) -> bool:
         pattern = wanted.pattern(values)
         return pattern is not None and fits_text(pattern, value)

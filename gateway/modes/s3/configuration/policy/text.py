@@ -105,7 +105,12 @@ def remainders(pattern: str, begin: str) -> frozenset[str]:
     atoms = list(_atoms(pattern))
     places = {0}
     for one in begin:
-        places = set(_behind(atoms, places, one))
+        behind = set(_behind(atoms, places, one))
+        # What fits from an earlier place on fits from a star on, too: so there are few places.
+        star = max(
+            (place for place in behind if place < len(atoms) and atoms[place] is ANY), default=0
+        )
+        places = {place for place in behind if place >= star}
     return frozenset("".join(map(_written, atoms[place:])) for place in places)
 
 
