@@ -95,6 +95,7 @@ def test_the_question_goes_through(site: Site, origin: Upstream) -> None:
     [
         *("X-Forwarded-Host", "X-Forwarded-For", "Forwarded", "X-Original-URL"),
         *("X-Rewrite-URL", "X-HTTP-Method-Override", "X-Host", "True-Client-IP"),
+        *("X_Forwarded_Host", "X-Rewrite_URL"),
     ],
 )
 def test_what_only_a_proxy_may_say_is_not_passed_on(

@@ -7,6 +7,7 @@ The path is decoded once, by `gateway.web.request_head`, and what comes out is t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from gateway.access.access import Access
@@ -29,6 +30,16 @@ _NOT_PASSED_ON = frozenset(
 request's line does: no cache takes them for a part of the question."""
 
 _DEFAULTS = PublicOptions()
+
+
+@lru_cache(maxsize=512)
+def _passed_on(variable: str) -> str:
+    """The name of a header, by its variable in the environ; "" for what is none, or is not passed
+    on. Remembered, for each request has a few dozen variables, and mostly the same."""
+    one = variable.replace(request_head.UNDERSCORE, "_")  # `_` may be a `-` to who gets it
+    if not one.startswith("HTTP_") or one.startswith("HTTP_X_FORWARDED_"):
+        return ""
+    return "" if one in _NOT_PASSED_ON else request_head.header_name(variable)
 
 
 class Asked:
@@ -103,13 +114,7 @@ class Asked:
     @property
     def headers(self) -> Mapping[str, str]:
         """Of the request, all by which an origin may choose its answer."""
-        return {
-            request_head.header_name(name): utf8(text)
-            for name, text in self.environ.items()
-            if name.startswith("HTTP_")
-            and name not in _NOT_PASSED_ON
-            and not name.startswith("HTTP_X_FORWARDED_")
-        }
+        return {name: utf8(text) for key, text in self.environ.items() if (name := _passed_on(key))}
 
     def note(self, trace: tuple[str, ...]) -> None:
         """For the log."""
