@@ -44,12 +44,12 @@ class Site:
 
     def __init__(self, runtime: Runtime, configuration: Configuration) -> None:
         self.runtime, self.records = runtime, _Records()
-        self.plugins = configuration.plugins
+        self.plugins, self.admission = configuration.plugins, Admission(8)
         self.app = create_app(
             runtime,
             list(self.plugins.modes.values()),
             configuration,
-            admission=Admission(8),
+            admission=self.admission,
             metrics=Metrics(),
             access_log=self.records,  # type: ignore[arg-type]  # what is asked of one
         )

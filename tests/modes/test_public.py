@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gateway.storage import Busy
 from tests.modes.public_gateway import OWNER, Answer, Site, serving
 
 DAY = {"client_cache_time": "1d"}
@@ -42,6 +43,7 @@ def site() -> Iterator[Site]:
         site.put("pages", "a b/é.txt", b"0123456789", content_type="text/plain")
         site.put("pages", "../up", b"up")
         site.put("pages", "a//b", b"two")
+        site.put("pages", "dots/../index.html", b"dots")
         site.put("pages", "a%2Fb", b"escaped")
         site.put("pages", "empty", b"")
         site.put("pages", "big", b"0" * 700_000)
@@ -141,6 +143,30 @@ def test_one_range(site: Site, asked: str, status: int, body: bytes, extent: str
     assert body is None or answer.body == body
 
 
+def test_a_head_knows_no_ranges(site: Site) -> None:
+    """RFC 9110 §14.2."""
+    for asked in ("bytes=0-3", "bytes=99-"):
+        answer = site.ask("/a%20b/%C3%A9.txt", "HEAD", {"range": asked})
+        assert (answer.status, answer.headers["content-length"]) == (200, "10")
+
+
+def test_a_long_answer_without_a_place_is_refused_with_a_page(site: Site) -> None:
+    held = list[str]()
+    try:
+        with pytest.raises(Busy):
+            for number in range(100):
+                site.admission.take(f"192.0.2.{number + 2}")
+                held.append(f"192.0.2.{number + 2}")
+        answer = site.ask("/big")
+        assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+        assert b"<h1>503" in answer.body and "x-content-type-options" in answer.headers
+        assert site.ask("/said").status == 200
+    finally:
+        for one in held:
+            site.admission.release(one)
+    assert site.ask("/big").status == 200
+
+
 def test_a_range_of_another_object_than_the_one_meant_is_all_of_it(site: Site) -> None:
     def asked(tag: str) -> int:
         return site.ask("/big", headers={"range": "bytes=1-2", "if-range": tag}).status
@@ -191,6 +217,8 @@ def test_options_says_what_there_is(site: Site) -> None:
         ("/below/docs", 301, "./docs/"),
         ("/empty/", 404, None),
         ("/absent", 404, None),
+        ("/dots/../", 200, b"dots"),
+        ("/dots/..", 404, None),  # a redirect there would lead to another folder
     ],
 )
 def test_folders_have_an_index_document(site: Site, target: str, status: int, found: Any) -> None:
