@@ -79,6 +79,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         COMMON,
         MODES,
         "gateway.access",
+        "gateway.background.followers",
         "gateway.catalog",
         "gateway.config",
         "gateway.plugins",

@@ -24,6 +24,7 @@ from gateway.config import (
     ServerOptions,
     WebhookOptions,
 )
+from gateway.config.tables import EventOptions
 from gateway.plugins.finding import OURS, Plugins, hook_names
 from gateway.plugins.options import options_of
 from gateway.storage import CAPABILITIES, StorageError
@@ -94,6 +95,10 @@ def test_every_error() -> None:
 @pytest.mark.parametrize("heading", TABLES)
 def test_every_option_of_the_configuration(heading: str) -> None:
     assert not missing(options_of(TABLES[heading]), section(heading), "\n| `{}` |")
+
+
+def test_every_option_of_events() -> None:
+    assert not missing(options_of(EventOptions), DOCUMENTS["docs/events.md"], "\n| `{}` |")
 
 
 @pytest.mark.parametrize("name", sorted(Plugins.load(lenient=True).drivers))

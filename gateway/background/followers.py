@@ -21,9 +21,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from gateway.background.cursors import Cursors
+from gateway.background.cursors import FILE, Cursor, Cursors
 from gateway.background.exclusive import Exclusive
 from gateway.background.reading import Reading
+from gateway.common import looking
 from gateway.common.steady import Steady
 from gateway.storage import Changes, Handle, StorageError
 from gateway.storage.following import BATCH
@@ -59,6 +60,30 @@ class FollowerState:
     failures: int
     error: str
     retry: int | None
+
+
+def states(folder: Path) -> dict[str, FollowerState]:
+    """By name, of all that followed with that data folder, also those that do so no more; for
+    who looks beside a gateway. Raises `StorageError`."""
+    if not looking.is_file(folder / FILE):
+        return {}
+    cursors = Cursors(folder)
+    try:
+        return {name: _state(name, one) for name, one in cursors.all().items()}
+    finally:
+        cursors.close()
+
+
+def _state(name: str, cursor: Cursor) -> FollowerState:
+    return FollowerState(
+        name=name,
+        done=cursor.done,
+        lag=max(cursor.last - cursor.done, 0),
+        since=cursor.waiting,
+        failures=cursor.failures,
+        error=cursor.error,
+        retry=cursor.retry,
+    )
 
 
 class Following:
@@ -124,19 +149,8 @@ class Following:
             if not self._followers:
                 return ()
             names = set(self._followers)
-        return tuple(
-            FollowerState(
-                name=name,
-                done=one.done,
-                lag=max(one.last - one.done, 0),
-                since=one.waiting,
-                failures=one.failures,
-                error=one.error,
-                retry=one.retry,
-            )
-            for name, one in self._cursors.all().items()
-            if name in names
-        )
+        found = self._cursors.all()
+        return tuple(_state(name, one) for name, one in found.items() if name in names)
 
     def start(self) -> None:
         with self._changed:

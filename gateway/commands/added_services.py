@@ -21,6 +21,7 @@ from gateway.config import ConfigurationError, Declared
 from gateway.config import typed as as_typed
 from gateway.config.paths import here
 from gateway.config.problems import ConfigProblem, Problems, join, names, shown
+from gateway.config.tables import EventOptions
 from gateway.plugins.finding import Plugins
 from gateway.plugins.options import Option
 from gateway.services.service_editor import ServiceEditor
@@ -150,9 +151,15 @@ def _lines(declared: Declared, written: Mapping[str, Any] | None = None) -> Iter
     rows += [("name", declared.name)] if declared.name else []
     rows += [(f"{name} →", sid) for name, sid in declared.links.items()]
     rows += [("source_path", declared.source_path)] if declared.source_path else []
+    rows += [("events →", _told(one)) for one in declared.events]
     for name, value in declared.options.items():
         rows.append((name, _text(value, (written or {}).get(name, value))))
     yield from (f"  {line}" for line in table(rows))
+
+
+def _told(one: EventOptions) -> str:
+    keys = f", {one.prefix}…{one.suffix}" if one.prefix or one.suffix else ""
+    return f"{one.webhook}: {', '.join(one.kinds)}{keys}"
 
 
 def _text(value: object, written: object) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from gateway.access.access import Access
 from gateway.access.identity import ROOT_ACCOUNT, Identity
+from gateway.background.followers import FollowerState, states
 from gateway.commands import added_services
 from gateway.commands.columns import show
 from gateway.commands.command import Command
@@ -15,14 +17,17 @@ from gateway.common.units import about_size
 from gateway.config import Configuration
 from gateway.plugins.finding import Driver
 from gateway.services.chain import Chain
-from gateway.services.runtime import open_runtime
+from gateway.services.events import NAME as EVENTS
+from gateway.services.runtime import Runtime, open_runtime
 from gateway.services.service import Service
-from gateway.storage import Measures, StorageError
+from gateway.services.telling import follower_of
+from gateway.storage import NOTHING, Measures, StorageError
 
 
 class Tree:
     """Services that stand in front of each other as trees, and buckets below them. `links`
-    are the ids of those that each stands in front of. `drivers` say what services can do
+    are the ids of those that each stands in front of, `told` whom each tells of its changes, a
+    line each. `drivers` say what services can do
     that are not open; those that are say it themselves, and their size."""
 
     def __init__(
@@ -30,8 +35,10 @@ class Tree:
         links: Mapping[str, Sequence[str]],
         services: Mapping[str, Service],
         drivers: Mapping[str, Driver] | None = None,
+        told: Mapping[str, Sequence[str]] = NOTHING,
     ) -> None:
         self._links, self._services, self._drivers = links, services, drivers
+        self._told = told
 
     def lines(self, made: Sequence[Access]) -> Iterator[str]:
         """What nothing stands in front of begins a tree; what has two in front of it is
@@ -65,6 +72,7 @@ class Tree:
         yield f"{rest}    can: get, {', '.join(able) or 'nothing else'}"
         if unknown is not None:
             yield f"{rest}    what else it can do is not known: {unknown}"
+        yield from (f"{rest}    {line}" for line in self._told.get(about.sid, ()))
 
 
 def _size(service: Service) -> str:
@@ -76,6 +84,28 @@ def _size(service: Service) -> str:
     except StorageError as error:
         return f", its size is not known: {error}"
     return f", {stats.objects} objects, {about_size(stats.bytes)}"
+
+
+def _told(runtime: Runtime, folder: Path | None) -> dict[str, list[str]]:
+    """Whom services tell of their changes, and how far that is."""
+    known = {} if folder is None else states(folder)
+    return {
+        sid: [
+            f"tells {one}: {_progress(known.get(follower_of(EVENTS, sid, one)), runtime.clock())}"
+            for one in sorted(webhooks or ())
+        ]
+        for sid, _, webhooks in runtime.events.telling()
+    }
+
+
+def _progress(state: FollowerState | None, now: int) -> str:
+    if state is None:
+        return "not yet"
+    if not state.lag:
+        return f"all up to sync id {state.done}"
+    age = "" if state.since is None else f", the oldest {(now - state.since) / 1000:.0f} s old"
+    error = f"; failed {state.failures} times in a row: {state.error}" if state.failures else ""
+    return f"{state.lag} changes behind{age}{error}"
 
 
 def _run(typed: argparse.Namespace) -> int:
@@ -95,7 +125,8 @@ def _run(typed: argparse.Namespace) -> int:
         added = runtime.added.all_open
         links = {sid: one.behind for sid, one in added.items()} | _links(configuration)
         opened = {sid: one.service for sid, one in added.items()} | dict(runtime.chain.services)
-        show(Tree(links, opened).lines(made))
+        told = _told(runtime, configuration.data)
+        show(Tree(links, opened, told=told).lines(made))
     finally:
         runtime.close()
     return 0

@@ -11,6 +11,7 @@ from gateway.access.identity import Account
 from gateway.config.tables import (
     Binding,
     CatalogOptions,
+    EventOptions,
     Key,
     KmsOptions,
     Listener,
@@ -50,7 +51,8 @@ class Declared:
 
     `options` are the driver's own, decoded; `links` its fields typed `Store`
     with the sids that they name. `place` says where in the file it is. `settings` are
-    documents by kind, which no API changes.
+    documents by kind, which no API changes. `events`: who is told of changes; of `[buckets]`, of
+    those of all buckets.
     """
 
     sid: str
@@ -62,6 +64,7 @@ class Declared:
     options: Mapping[str, Any]
     links: Mapping[str, str]
     settings: Mapping[str, str] = NOTHING
+    events: tuple[EventOptions, ...] = ()
 
     def linked(self, stores: Mapping[str, S]) -> dict[str, S]:
         """What it links to, by field, of stores by sid."""

@@ -36,6 +36,7 @@ from gateway.config.services import (
     ServiceReader,
     check_account,
     check_construction,
+    check_events,
     check_links,
     leave_out,
 )
@@ -237,6 +238,8 @@ class _Reader:
         left_out = leave_out(declared, services.unknown)
         check_links(self.problems, declared, written if isinstance(written, dict) else {})
         check_construction(self.problems, declared, buckets)
+        telling = declared.values() if buckets is None else (buckets, *declared.values())
+        check_events(self.problems, telling, declared, webhooks)
         if self.problems or buckets is None:
             return None
         return Configuration(

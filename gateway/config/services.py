@@ -8,18 +8,25 @@ import dataclasses
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 from gateway.common.nearest_name import nearest
 from gateway.config.configuration import Declared
 from gateway.config.decode import Decoder, Link
 from gateway.config.problems import BAD, Problems, join, names, shown
+from gateway.config.tables import EventOptions, WebhookOptions
 from gateway.config.texts import SID, SID_RULE
 from gateway.plugins.finding import Driver, Plugins
-from gateway.storage import Buckets, Secret, Store
+from gateway.storage import Buckets, Changes, Layer, Secret, Store
+from gateway.storage.options import OneOrMany
 
 COMMON = ("driver", "name", "account")
 """What every service has, besides its driver's options."""
+
+EVENTS = "events"
+"""Whom it tells of its changes: what every service has, too, and may be given anew."""
+
+_EVENTS = Annotated[tuple[str | EventOptions, ...], OneOrMany]
 
 SOURCE, SOURCE_PATH = "source", "source_path"
 """The link of a layer, and what every service with that link has too: a path that is
@@ -92,11 +99,12 @@ class ServiceReader:
         check_account(problems, account, self.accounts, join(place, "account"))
         if driver is None:
             return None
-        common = (*COMMON, SETTINGS) if sid else COMMON
+        common = (*COMMON, EVENTS, SETTINGS) if sid else (*COMMON, EVENTS)
         path = ""
         if SOURCE in driver.options:
             common, path = (*common, SOURCE_PATH), self._path(table, place)
         settings = self._settings(table.get(SETTINGS, {}), join(place, SETTINGS)) if sid else {}
+        events = self._events(table.get(EVENTS, []), join(place, EVENTS))
         values = self.decoder.table(driver.kind, table, place, also=common)
         if len(problems) > before:
             return None
@@ -111,6 +119,7 @@ class ServiceReader:
             options={key: value for key, value in values.items() if key not in links},
             links=links,
             settings=settings,
+            events=events,
         )
 
     def _driver(self, sid: str, table: Mapping[str, object], place: str) -> Driver | None:
@@ -151,6 +160,13 @@ class ServiceReader:
                     problems.add(where, f"{error}")
                 documents[name] = document
         return documents
+
+    def _events(self, found: object, place: str) -> tuple[EventOptions, ...]:
+        """A webhook's name alone: of all its kinds, whatever the key."""
+        values = self.decoder.value(_EVENTS, found, place)
+        if values is BAD:
+            return ()
+        return tuple(EventOptions(webhook=one) if isinstance(one, str) else one for one in values)
 
     def _text(self, table: Mapping[str, object], name: str, place: str, default: str) -> str:
         value = self.decoder.value(str, table.get(name, default), join(place, name))
@@ -198,7 +214,8 @@ def portable(declared: Declared, table: Mapping[str, Any]) -> dict[str, Any]:
     It reveals secrets."""
     options = {name: _portable(one, table.get(name)) for name, one in declared.options.items()}
     path = {SOURCE_PATH: declared.source_path} if declared.source_path else {}
-    return {**options, **declared.links, **path}
+    events = {EVENTS: table[EVENTS]} if declared.events else {}  # they are names and texts
+    return {**options, **declared.links, **path, **events}
 
 
 def _portable(value: Any, found: Any) -> Any:
@@ -289,6 +306,50 @@ def _loop(services: Mapping[str, Declared], start: str) -> list[str]:
                 before[to] = here
                 queue.append(to)
     return []
+
+
+def check_events(
+    problems: Problems,
+    telling: Iterable[Declared],
+    services: Mapping[str, Declared],
+    webhooks: Mapping[str, WebhookOptions],
+) -> None:
+    """Report of `telling`, which may be [buckets], who is to be told and is not there, or not
+    for services of that account; and what has nothing to tell. Buckets have other accounts,
+    too: of those that a webhook is not open to it is told nothing. `services` are all."""
+    for declared in telling:
+        place = join(declared.place, EVENTS)
+        if declared.events and not _has_feed(declared, services):
+            like = ", or what it stands in front of has none" if declared.links else ""
+            driver = shown(declared.driver.driver)
+            problems.add(place, f"the driver {driver} has no feed of its changes{like}.")
+        for name in dict.fromkeys(one.webhook for one in declared.events):
+            if name not in webhooks:
+                problems.add(
+                    place,
+                    f"found {shown(name)}; there is no such webhook.{nearest(name, webhooks)}"
+                    f" Known webhooks: {names(webhooks)}.",
+                )
+            elif declared.sid and not webhooks[name].is_open_to(declared.account):
+                problems.add(
+                    place,
+                    f"the webhook {shown(name)} is not open to the account"
+                    f" {shown(declared.account)}: name it in webhooks.{name}.accounts.",
+                )
+
+
+def _has_feed(declared: Declared, services: Mapping[str, Declared]) -> bool:
+    """Whether its changes are known, by its store or by what that hands through; what is wrong
+    with its links was reported."""
+    seen = set[str]()
+    while not issubclass(declared.driver, Changes):
+        passes = issubclass(declared.driver, Layer) and Changes in declared.driver.passes
+        behind = services.get(declared.links.get(SOURCE, ""))
+        if not passes or behind is None or behind.sid in seen:
+            return passes
+        seen.add(behind.sid)
+        declared = behind
+    return True
 
 
 def check_construction(

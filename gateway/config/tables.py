@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from gateway.access.identity import Credential, Identity, KeyAccess, Level, ServiceLevel
 from gateway.config.texts import Address, EncryptionKeyName, HostName, HostPattern, WebUrl
-from gateway.storage import Secret
+from gateway.storage import Change, Secret
 from gateway.storage.options import AtLeast, Duration, ExistingFile, OneOrMany, Size
 
 Kind = Literal["auto", "granian", "waitress"]
@@ -27,6 +27,7 @@ _IN_URLS = re.compile(r"[!-~]+")
 LONGEST_WEBHOOK = 60
 """Seconds that a webhook may take for an answer."""
 EVERY_ACCOUNT = "*"
+EventKind = Literal["put", "delete", "purge", "update"]
 
 GIBIBYTE = 1 << 30
 MAX_BODY: Mapping[str, int] = {"granian": 5 << 40, "waitress": GIBIBYTE}
@@ -184,6 +185,26 @@ class Binding(BindingOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EventOptions:
+    """One of a service's `events`: the name of a webhook, and which changes it is told of: those
+    of these kinds (`storage.Change`), of keys that begin and end so."""
+
+    webhook: str
+    prefix: str = ""
+    suffix: str = ""
+    kinds: Annotated[tuple[EventKind, ...], OneOrMany] = ("put", "delete", "purge")
+
+    def __post_init__(self) -> None:
+        if not self.kinds:
+            raise ValueError("kinds: at least one is needed")
+
+    def covers(self, change: Change) -> bool:
+        key = change.key
+        named = key.startswith(self.prefix) and key.endswith(self.suffix)
+        return named and change.kind in self.kinds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookOptions:
     """`[webhooks.NAME]`. The URL is a secret, for many have a token in it: also `url_env`,
     `url_file`. `accounts`: those whose services may have it told of something. `ca`: who signs
@@ -205,3 +226,6 @@ class WebhookOptions:
             raise ValueError("url: what is no ASCII, a blank or a #fragment is not allowed")
         if not 0 < self.timeout <= LONGEST_WEBHOOK:
             raise ValueError(f"timeout: above 0 and at most {LONGEST_WEBHOOK} s")
+
+    def is_open_to(self, account: str) -> bool:
+        return EVERY_ACCOUNT in self.accounts or account in self.accounts

@@ -167,6 +167,11 @@ class AddedServices:
             return dict(self._open)
 
     @property
+    def rows(self) -> Mapping[str, ServiceRow]:
+        """All, at the last `sync`, but for those that are hidden."""
+        return self._rows
+
+    @property
     def pending(self) -> bool:
         """Whether some are to be opened yet."""
         return len(self._open) < len(self._rows)

@@ -9,7 +9,9 @@ from contextlib import ExitStack
 from typing import Literal
 
 from gateway.access.access import Access
-from gateway.access.identity import ANONYMOUS, Account, Keys
+from gateway.access.grants import Grant
+from gateway.access.identity import ANONYMOUS, Account, Identity, Keys
+from gateway.access.settings import Wanted
 from gateway.catalog import Catalog, open_catalog
 from gateway.common.closing import Closing, close_all
 from gateway.common.x509 import NamedCertificate
@@ -20,13 +22,14 @@ from gateway.services.administration import Administration
 from gateway.services.behind import OwnFollowers, OwnJobs
 from gateway.services.certificate_feed import CertificateFeed
 from gateway.services.chain import Chain
+from gateway.services.events import Events
 from gateway.services.keeping_up import KeepingUp
 from gateway.services.key_service import CatalogKeyService
 from gateway.services.lookup import Lookup
 from gateway.services.settings import ServiceSettings
 from gateway.services.telling import Services, Teller
 from gateway.services.webhooks import Webhook
-from gateway.storage import Followers, Jobs, Meters, NoFollowers, NoJobs
+from gateway.storage import Followers, Full, Jobs, Meters, NoFollowers, NoJobs
 from gateway.storage.objects import now
 from gateway.telemetry.line_spool import LineSpool
 from gateway.telemetry.request_list import RequestList
@@ -70,9 +73,27 @@ class Runtime(Administration):
         self.webhooks: Mapping[str, telling.Webhook] = {
             name: Webhook(name, options, clock) for name, options in webhooks
         }
+        self.events = Events(chain.configuration, catalog, lambda: self.added.rows)
+        self._events = self._teller(self.events)
         self.requests, self._own_requests = requests or RequestList(), requests is None
         self.lines, self._own_lines = lines or LineSpool(), lines is None
         self.stopping = threading.Event()
+
+    def create(
+        self,
+        identity: Identity,
+        sid: str,
+        grants: Sequence[Grant] = (),
+        settings: Sequence[Wanted] = (),
+        protects: bool = False,
+    ) -> Access:
+        announced = self.chain.configuration.buckets.events
+        if announced and self._events.full:
+            raise Full("As many buckets as the gateway takes announce their changes already.")
+        access = super().create(identity, sid, grants, settings, protects)
+        if announced:  # what is acknowledged from now on is told
+            self._events.begin(sid)
+        return access
 
     def account(self, account: str) -> Account | None:
         return self.catalog.account(account)
@@ -103,10 +124,12 @@ class Runtime(Administration):
     ) -> None:
         """Follow the catalog without requests, too, from now on; `bind` gets its bindings, and
         `certify` its certificates."""
-        looks = (CertificateFeed(self.catalog, certify).look, *self._looks)
+        certificates = CertificateFeed(self.catalog, certify)
+        looks = (certificates.look, self._events.look, *self._looks)
         keeping_up = KeepingUp(self.catalog.version, self.added, bind, looks)
         keeping_up.notice()
-        if self.chain.configuration.data is not None or self._looks:  # else nobody changes it
+        configuration = self.chain.configuration
+        if configuration.data is not None or self._looks or configuration.buckets.events:
             keeping_up.start()
         self.before_close.append(keeping_up.stop)
 

@@ -20,7 +20,7 @@ from gateway.catalog.stores import Stores
 from gateway.common.nearest_name import nearest
 from gateway.config import SID, SID_RULE, SOURCE, Configuration, ConfigurationError, Declared
 from gateway.config.problems import ConfigProblem, Problems, join
-from gateway.config.services import COMMON, SETTINGS, portable
+from gateway.config.services import COMMON, SETTINGS, check_events, portable
 from gateway.services.chain import Chain
 from gateway.services.soundness import sound, wrong
 from gateway.services.stored import confined, decoded, door_of, reader
@@ -193,6 +193,7 @@ class ServiceEditor:
         before = sound({**present, **self.configuration.services})
         after = {**before, declared.sid: declared}
         problems.extend(wrong(after))
+        check_events(problems, [declared], after, self.configuration.webhooks)
         if problems:
             return
         chain = self._chain(after)

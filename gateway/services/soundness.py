@@ -10,7 +10,7 @@ from dataclasses import replace
 from gateway.catalog import Catalog, CatalogError
 from gateway.config import Configuration, Declared
 from gateway.config.problems import ConfigProblem, Problems, join
-from gateway.config.services import check_construction, check_links
+from gateway.config.services import check_construction, check_events, check_links
 from gateway.services.stored import decoded
 
 
@@ -20,7 +20,7 @@ def with_added(
     """With the catalog's services that have a driver, as far as they are sound, behind those
     that are declared; and why the others are not."""
     services = dict(configuration.services)
-    problems: list[ConfigProblem] = []
+    problems, added = Problems(), list[Declared]()
     for sid, row in catalog.stores().services.items():
         if sid in configuration.services:  # it is hidden, and never opened
             continue
@@ -32,8 +32,10 @@ def with_added(
             declared = None
         problems += found
         if declared is not None and not found:
+            added.append(declared)
             services[sid] = declared
     problems += wrong(services)
+    check_events(problems, added, services, configuration.webhooks)  # they are served all the same
     return replace(configuration, services=sound(services)), problems
 
 

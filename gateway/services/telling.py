@@ -23,6 +23,9 @@ from gateway.storage.following import NEWEST
 
 log = logging.getLogger("gateway.webhooks")
 
+MOST = 1_000
+"""Followers of one document: each costs a thread, and no client may take all of them."""
+
 
 class Target(NamedTuple):
     sid: str
@@ -47,6 +50,11 @@ class Teller:
         self._closed = set[Target]()
         """Told in the log."""
         self._lock = threading.Lock()
+
+    @property
+    def full(self) -> bool:
+        """Whether it is to follow nothing more that comes by a request."""
+        return len(self._followed) >= MOST
 
     def look(self) -> None:
         with self._lock:

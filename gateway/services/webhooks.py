@@ -23,7 +23,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
-from gateway.config import EVERY_ACCOUNT, WebhookOptions
+from gateway.config import WebhookOptions
 from gateway.modes.telling import JSON
 from gateway.storage import Unavailable
 
@@ -43,12 +43,12 @@ class Webhook:
         self._name, self._clock = name, clock
         self._url = urlsplit(options.url.reveal())
         self._timeout, self.batch = options.timeout, options.batch
-        self._accounts = frozenset(options.accounts)
+        self._options = options
         self._key = None if options.secret is None else _key(options.secret.reveal())
         self._ca = options.ca
 
     def is_open_to(self, account: str) -> bool:
-        return not self._accounts.isdisjoint((account, EVERY_ACCOUNT))
+        return self._options.is_open_to(account)
 
     def post(
         self, id: str, document: bytes, *, content_type: str = JSON, repeated: bool = False
