@@ -30,7 +30,7 @@ def site() -> Iterator[Site]:
         {"service": "pages", "host": "list.example", "listing": True, **DAY},
         {"service": "pages", "host": "small.example", "precompressed": True},
         {"service": "absent", "host": "absent.example"},
-        {"service": "ruled", "host": "ruled.example"},
+        {"service": "ruled", "host": "ruled.example", "precompressed": True},
     ]
     with serving({"pages": memory, "ruled": memory}, bindings) as site:
         html = {"content_type": "text/html"}
@@ -505,6 +505,7 @@ def test_what_is_not_bound_is_not_public(site: Site) -> None:
 def test_what_rules_deny_to_everybody_is_denied_here(site: Site) -> None:
     """A bucket policy's denial counts, whatever a binding says."""
     site.put("ruled", "open", b"open")
+    site.put("ruled", "open.gz", b"gzip")
     site.put("ruled", "shut/secret", b"secret")
     assert site.ask("/shut/secret", host="ruled.example").status == 200
     policy = {
@@ -513,7 +514,7 @@ def test_what_rules_deny_to_everybody_is_denied_here(site: Site) -> None:
             "Effect": "Deny",
             "Principal": "*",
             "Action": "s3:GetObject",
-            "Resource": "arn:aws:s3:::ruled/shut/*",
+            "Resource": ["arn:aws:s3:::ruled/shut/*", "arn:aws:s3:::ruled/*.gz"],
         },
     }
     access = site.runtime.access(OWNER, "ruled")
@@ -522,3 +523,6 @@ def test_what_rules_deny_to_everybody_is_denied_here(site: Site) -> None:
     for method in ("GET", "HEAD"):
         assert site.ask("/shut/secret", method, host="ruled.example").status == 403
         assert site.ask("/open", method, host="ruled.example").status == 200
+        assert site.ask("/open.gz", method, host="ruled.example").status == 403
+        gzip = site.ask("/open", method, {"accept-encoding": "gzip"}, host="ruled.example")
+        assert (gzip.status, "content-encoding" in gzip.headers) == (200, False)

@@ -90,7 +90,7 @@ CODES: Mapping[type[StorageError], str] = {
     Unprocessable: "Unprocessable",
     Unauthorized: "Forbidden",
     Forbidden: "Forbidden",
-    Unsupported: "MethodNotAllowed",
+    Unsupported: "NotImplemented",
     Full: "Full",
     Corrupt: "Corrupt",
     Unavailable: "Unavailable",

@@ -20,6 +20,7 @@ TABLE: Mapping[str, tuple[int, str]] = {
     "Unprocessable": (422, "What is stored here is damaged, or too large to be changed."),
     "InternalError": (500, "Something went wrong here."),
     "Corrupt": (500, "What is stored here is damaged."),
+    "NotImplemented": (501, "What is behind this server cannot do that."),
     "BadGateway": (502, "What is behind this server failed."),
     "Unavailable": (503, "This is not available now; try again shortly."),
     "TimedOut": (504, "What is behind this server did not answer in time."),

@@ -22,6 +22,7 @@ from gateway.modes.public import compressed, listing, replies
 from gateway.modes.public.request import Asked
 from gateway.storage import (
     BytesBody,
+    Forbidden,
     Get,
     NotFound,
     NotModified,
@@ -61,7 +62,7 @@ def _smaller(asked: Asked, key: str) -> Reply | None:
     if compressed.is_coded(plain):
         return None
     for coding, suffix in compressed.acceptable(asked.environ.get("HTTP_ACCEPT_ENCODING", "")):
-        with suppress(NotFound):
+        with suppress(NotFound, Forbidden):
             return _sent(asked, key + suffix, partial(compressed.described, plain, coding))
     return None
 
