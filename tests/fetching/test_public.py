@@ -198,6 +198,14 @@ def test_conditions_and_ranges(site: Site, origin: Upstream) -> None:
     assert site.ask("/k", headers={"if-match": '"other"'}).status == 412
 
 
+def test_a_range_of_what_says_one_where_it_has_no_meaning(site: Site, origin: Upstream) -> None:
+    """RFC 9110 §14.4: of a 200 it says nothing; of a part of it, ours does."""
+    origin.always(answer(200, b"0123456789", {"Content-Range": "odd", "ETag": '"x"'}))
+    assert site.ask("/k").headers["content-range"] == "odd"
+    part = site.ask("/k", headers={"range": "bytes=2-4"})
+    assert (part.status, part.headers["content-range"]) == (206, "bytes 2-4/10")
+
+
 def test_the_time_that_browsers_keep_it_begins_now(site: Site, origin: Upstream) -> None:
     """It would be over before it began: of an old answer, its Age and Date say that."""
     said = {

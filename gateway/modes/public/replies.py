@@ -18,7 +18,7 @@ NOSNIFF = ("x-content-type-options", "nosniff")
 STRICT = ("content-security-policy", "default-src 'none'; sandbox")
 """Of pages of our own, which need nothing."""
 
-_OF_BYTES = frozenset({"content-length", "content-range", "connection", "transfer-encoding"})
+_OF_BYTES = frozenset({"content-length", "connection", "transfer-encoding"})
 _ACTIVE = re.compile("html|xml|xsl|svg|multipart", re.I)
 """In the type of what a browser shows as a document, with all that is in it."""
 
@@ -38,7 +38,8 @@ OF_VALIDATION = frozenset(
 
 def of_origin(origin: OriginAnswer) -> Headers:
     """Its lines; of those that came twice, one."""
-    lines = [one for one in origin.headers if one[0].lower() not in _OF_BYTES]
+    ours = _OF_BYTES | {"content-range"} if origin.status == 206 else _OF_BYTES
+    lines = [one for one in origin.headers if one[0].lower() not in ours]
     cookies = [one for one in lines if one[0].lower() == "set-cookie"]
     others = [one for one in lines if one[0].lower() != "set-cookie"]
     # Cookies are no list (RFC 6265 §3), and servers send one header of a name: the last.
