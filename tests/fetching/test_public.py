@@ -237,6 +237,16 @@ def test_through_a_cache(site: Site, origin: Upstream) -> None:
     assert [one.status for one in (first, again, head)] == [200] * 3
     assert len(origin.requests) == 1
     assert {one.headers["x-custom"] for one in (first, again, head)} == {"1"}
+    assert "fwd=uri-miss" in first.headers["cache-status"]
+    assert "hit" in again.headers["cache-status"] and "age" in again.headers
+    assert [bool(one.cache) for one in site.records[-3:]] == [True, True, False]
+
+
+def test_what_caches_before_the_origin_said_stays_before_ours(site: Site, origin: Upstream) -> None:
+    """RFC 9211 §2: the nearest to the origin comes first."""
+    origin.always(answer(200, b"x", {"Cache-Status": "far; hit", "Cache-Control": "max-age=9"}))
+    said = site.ask("/far", host="cached.example").headers["cache-status"]
+    assert said.startswith("far; hit, cached;")
 
 
 # what is no read
