@@ -15,7 +15,7 @@ LINE = "x" * 10
 
 @pytest.fixture(params=["file", "memory"])
 def spool(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LineSpool]:
-    found = LineSpool(tmp_path if request.param == "file" else None, size=60, capacity=4)
+    found = LineSpool(tmp_path if request.param == "file" else None, size=72, capacity=4)
     yield found
     found.stop()
 
@@ -98,6 +98,16 @@ def test_a_target_that_takes_nothing_costs_others_no_lines(
         spool.add(A, 0, LINE)
     spool.flush()
     assert len(caplog.messages) == 2
+
+
+def test_where_a_line_goes_takes_room_too(spool: LineSpool) -> None:
+    for name in ("a" * 20, "b" * 20):
+        spool.add(Queue("one", name), 0, LINE)
+    assert [queue.name[0] for queue in spool.queues()] == ["a"]
+    assert spool.shed == 1
+    spool.drop(Queue("one", "a" * 20), 99)
+    spool.add(Queue("one", "b" * 20), 0, LINE)
+    assert texts_of_all(spool) == [LINE], "there is room again"
 
 
 def texts_of_all(spool: LineSpool) -> list[str]:

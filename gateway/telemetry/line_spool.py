@@ -29,7 +29,7 @@ log = logging.getLogger("gateway")
 
 FILE = "access-lines.db"
 SIZE, SIZE_IN_MEMORY = 1 << 30, 32 << 20
-"""Bytes of lines that wait, of all targets."""
+"""Bytes of lines that wait, of all targets, and of the names of their queues with each."""
 CAPACITY = 20_000
 """Lines that a worker holds in memory, at most."""
 
@@ -62,6 +62,11 @@ class SpooledLine(NamedTuple):
     id: int
     time: int
     line: str
+
+
+def _size(queue: str, line: str) -> int:
+    """What waits with a line is where it is to go, too: who names many there takes more room."""
+    return len(queue) + len(line)
 
 
 class LineSpool:
@@ -142,7 +147,7 @@ class LineSpool:
         """Those for which there is room, by what waits for each target, which grows."""
         left, taken = self._size - sum(sizes.values()), list[_Line]()
         for one in lines:
-            target, size = one[0], len(one[-1])
+            target, size = one[0], _size(one[1], one[-1])
             grown = sizes.get(target, 0) + size
             if grown <= left:
                 sizes[target], left = grown, left - size
@@ -204,7 +209,7 @@ class LineSpool:
         found = f"{_OF_QUEUE} AND {which}"
         with self._opened() as connection:
             count, size = connection.execute(
-                f"SELECT count(*), coalesce(sum(length(line)), 0) {found}",
+                f"SELECT count(*), coalesce(sum(length(line) + length(queue)), 0) {found}",
                 (*queue, value),
             ).fetchone()
             connection.execute(f"DELETE {found}", (*queue, value))

@@ -241,6 +241,9 @@ def test_targets_that_cannot_be(s3: Served, target: str) -> None:
     assert answer("under-kms") == (400, "InvalidTargetBucketForLogging")
     unknown = {"Grantee": {"Type": "CanonicalUser", "ID": "nobody"}, "Permission": "READ"}
     assert answer(target, TargetGrants=[unknown]) == (400, "InvalidArgument")
+    known = {**unknown, "Grantee": {"Type": "CanonicalUser", "ID": "other"}}
+    assert answer(target, TargetGrants=[known] * 101) == (400, "MalformedACLError")
+    assert answer(target, TargetPrefix="x" * 1025) == (400, "KeyTooLongError")
     assert refused(s3.client("other-key").get_bucket_logging, Bucket="source")[0] == 403
     assert "LoggingEnabled" not in s3.client().get_bucket_logging(Bucket="source")
 

@@ -215,8 +215,9 @@ def test_what_was_asked_for_is_answered_and_what_cannot_be_is_refused(s3: Served
         "TopicArn": "arn:gateway:sns:::two",
         "Events": ["s3:ObjectCreated:Put"],
     }
+    often = {**topic, "Events": ["s3:ObjectCreated:Put"] * 3}  # each change would look at all
     client.put_bucket_notification_configuration(
-        Bucket="asked", NotificationConfiguration={"TopicConfigurations": [topic]}, **skip
+        Bucket="asked", NotificationConfiguration={"TopicConfigurations": [often]}, **skip
     )
     assert client.get_bucket_notification_configuration(Bucket="asked")["TopicConfigurations"] == [
         topic

@@ -171,7 +171,7 @@ def _notification(node: Element, kind: str) -> Notification:
     match = _ARN.fullmatch(arn)
     if match is None or match[1] != service:
         _refuse("The ARN is not well formed", ArgumentName=named, ArgumentValue=arn)
-    events = tuple(_event(one.text or "") for one in wire.children(node, "Event"))
+    events = tuple(dict.fromkeys(_event(one.text or "") for one in wire.children(node, "Event")))
     if not events:
         raise malformed(f"{kind} needs an Event.")
     prefix, suffix = _filter(wire.child(node, "Filter"))

@@ -9,7 +9,7 @@ from gateway.modes.s3.configuration.access_logging import SETTING, AccessLogging
 from gateway.modes.s3.delivery.log_targets import unfit
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply
-from gateway.modes.s3.request import S3Request
+from gateway.modes.s3.request import S3Request, check_key
 from gateway.modes.s3.resources import settings
 from gateway.storage import NOTHING, NoSuchStore, Put, Writable
 
@@ -38,9 +38,10 @@ def _check(request: S3Request, wanted: AccessLogging) -> None:
             "The owner for the bucket to be logged and the target bucket must be the same.",
         )
     target.require("write", wanted.prefix)
+    check_key(wanted.prefix)  # with each line that waits it is kept
     if why := unfit(request.gateway, target):
         raise _invalid(wanted, why)
-    given = [grants.resolve(one, request.gateway) for one in wanted.grants]
+    given = grants.resolved(wanted.grants, request.gateway)
     if given and request.gateway.obeyed(target, ownership.SETTING.kind) == ownership.ENFORCED:
         raise S3Problem("AccessControlListNotSupported")
     block = request.gateway.obeyed(target, public_access_block.SETTING.kind)
