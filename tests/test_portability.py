@@ -205,6 +205,31 @@ def test_no_module_needs_posix(path: Path) -> None:
     assert found == []
 
 
+OF_THE_CLOCK = {
+    "drivers/s3/signing.py",
+    "gateway/commands/kms.py",
+    "gateway/modes/s3/configuration/policy/facts.py",
+    "gateway/modes/s3/delivery/access_lines.py",
+    "gateway/modes/s3/delivery/access_logs.py",
+    "gateway/modes/s3/delivery/events.py",
+    "gateway/modes/s3/signatures/claims.py",
+    "gateway/services/certificate_editor.py",
+    "gateway/telemetry/access_log.py",
+    "gateway/telemetry/logs.py",
+}
+"""They say what this machine's clock said. Dates that others name may be any (`common.moments`)."""
+
+
+def test_dates_of_others_may_be_before_1970_and_beyond_3000() -> None:
+    asking = re.compile(r"\b(gmtime|localtime|fromtimestamp)\(")
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path in SOURCES
+        if asking.search(path.read_text("utf-8"))
+    }
+    assert found <= OF_THE_CLOCK
+
+
 def test_no_test_needs_posix_to_be_looked_for() -> None:
     """One that is only for POSIX is skipped, and its file is read all the same."""
     found = [

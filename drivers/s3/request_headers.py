@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from hashlib import md5
 from typing import Any
 from unicodedata import category
@@ -17,6 +16,7 @@ from urllib.parse import quote
 
 from drivers.s3.properties import CUSTOMER, KEPT_HEADERS, META, REDIRECT_HEADER, SSE
 from gateway.common import words
+from gateway.common.moments import utc
 from gateway.common.upstream.answers import Headers
 from gateway.common.upstream.fields import byte_range, etag_list, http_date
 from gateway.storage import (
@@ -180,8 +180,7 @@ def _of_protection(protection: Protection) -> Headers:
 
 def iso(milliseconds: int) -> str:
     """Rounded up to whole seconds: nothing is protected for less than it was asked for."""
-    moment = datetime.fromtimestamp(-(-milliseconds // 1000), UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return utc(-(-milliseconds // 1000) * 1000).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def of_read_conditions(conditions: Conditions, prefix: str = "") -> Headers:

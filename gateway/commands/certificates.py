@@ -17,6 +17,7 @@ from gateway.commands.columns import say, show, table
 from gateway.commands.command import Command
 from gateway.commands.place import add_place, add_place_below, configured, opened_catalog
 from gateway.common import x509
+from gateway.common.moments import utc
 from gateway.config import ConfigProblem, Configuration, ConfigurationError
 from gateway.config.paths import here
 from gateway.servers.certificates import SOON
@@ -48,7 +49,7 @@ def _list(typed: argparse.Namespace) -> int:
     for path, said in tls.said(configuration).items():
         what = (", ".join(said.names), _until(said.expires)) if said else ("cannot be read", "")
         rows.append((str(path), *what, "declared"))
-    rows += [(one.name, ", ".join(one.hosts), _until(_time(one.expires)), "added") for one in added]
+    rows += [(one.name, ", ".join(one.hosts), _until(utc(one.expires)), "added") for one in added]
     show(table(rows))
     return 0
 
@@ -104,8 +105,8 @@ def _lines(row: CertificateRow) -> Iterator[str]:
         ("issuer", said.issuer),
         ("SHA-256", said.fingerprint),
         ("chain", str(row.chain.count("BEGIN CERTIFICATE"))),
-        ("added", f"{_time(row.created):%Y-%m-%d %H:%M} UTC"),
-        ("changed", f"{_time(row.changed):%Y-%m-%d %H:%M} UTC"),
+        ("added", f"{utc(row.created):%Y-%m-%d %H:%M} UTC"),
+        ("changed", f"{utc(row.changed):%Y-%m-%d %H:%M} UTC"),
     ]
     yield from (f"  {line}" for line in table(rows))
 
@@ -117,10 +118,6 @@ def _content(option: str, name: str) -> bytes:
     except OSError as error:
         text = f"{path} cannot be read: {error.strerror}."
         raise ConfigurationError([ConfigProblem(option, text)]) from error
-
-
-def _time(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def _until(expires: datetime) -> str:

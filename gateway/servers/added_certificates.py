@@ -18,8 +18,8 @@ import logging
 import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 
+from gateway.common.moments import utc
 from gateway.common.x509 import CannotUse, NamedCertificate
 from gateway.servers.certificates import SOON, FileCertificates, by_name, chosen
 from gateway.storage.objects import now
@@ -74,7 +74,7 @@ class AddedCertificates:
                     name,
                     ", ".join(hosts),
                     "over, and clients refuse it" if left <= 0 else "soon over",
-                    f"{datetime.fromtimestamp(expires / 1000, UTC):%Y-%m-%d}",
+                    f"{utc(expires):%Y-%m-%d}",
                 )
 
     def when_some(self, call: Callable[[], object]) -> None:

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from time import gmtime
 from typing import Any
 
+from gateway.common.moments import utc
 from gateway.storage import NOTHING, Conditions, InvalidRequest, Range
 from gateway.storage.checksums import decode
 from gateway.web.request_head import header_name
@@ -187,10 +187,10 @@ def prefixed(environ: Mapping[str, Any], prefix: str) -> Mapping[str, str]:
 
 @lru_cache(maxsize=4096)
 def _http_date(seconds: int) -> str:
-    t = gmtime(seconds)
+    t = utc(seconds * 1000)
     return (
-        f"{_DAYS[t.tm_wday]}, {t.tm_mday:02} {_MONTHS[t.tm_mon - 1]} {t.tm_year:04}"
-        f" {t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} GMT"
+        f"{_DAYS[t.weekday()]}, {t.day:02} {_MONTHS[t.month - 1]} {t.year:04}"
+        f" {t.hour:02}:{t.minute:02}:{t.second:02} GMT"
     )
 
 

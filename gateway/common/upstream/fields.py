@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from time import gmtime
 
+from gateway.common.moments import utc
 from gateway.storage import Range
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -49,10 +49,10 @@ def plain(value: str) -> str:
 
 
 def http_date(milliseconds: int) -> str:
-    t = gmtime(milliseconds // 1000)
+    t = utc(milliseconds)
     return (
-        f"{_DAYS[t.tm_wday]}, {t.tm_mday:02} {_MONTHS[t.tm_mon - 1]} {t.tm_year:04}"
-        f" {t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} GMT"
+        f"{_DAYS[t.weekday()]}, {t.day:02} {_MONTHS[t.month - 1]} {t.year:04}"
+        f" {t.hour:02}:{t.minute:02}:{t.second:02} GMT"
     )
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
-from time import gmtime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from gateway.common import xml
+from gateway.common.moments import EPOCH, FIRST, LAST, MILLISECOND, utc
 from gateway.common.xml import escape, plain
 from gateway.modes.s3.problems import malformed
 from gateway.modes.s3.schemas import CHILDREN, Inside
@@ -45,8 +45,7 @@ _TWO = [f"{number:02}" for number in range(60)]
 
 @lru_cache
 def _date(day: int) -> str:
-    t = gmtime(day * 86400)
-    return f"{t.tm_year:04}-{t.tm_mon:02}-{t.tm_mday:02}"
+    return utc(day * 86_400_000).date().isoformat()
 
 
 @lru_cache(maxsize=4096)
@@ -68,11 +67,6 @@ def isos(many: Iterable[int]) -> list[str]:
 _MOMENT = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d)(:\d\d)?(\.\d{1,6})?\d*(Z|[+-]\d\d:?\d\d)?)?", re.ASCII
 )
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
-_FIRST = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // _MILLISECOND
-LAST = (datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC) - _EPOCH) // _MILLISECOND
-"""The last moment of which everybody can say the date."""
 
 
 def moment(text: str) -> int | None:
@@ -85,18 +79,16 @@ def moment(text: str) -> int | None:
     date, clock, seconds, fraction, zone = found.groups(default="")
     try:
         base = datetime.fromisoformat(f"{date}T{clock or '00:00'}{seconds or ':00'}{zone or 'Z'}")
-        passed = base - _EPOCH + timedelta(seconds=float(fraction or 0))
+        passed = base - EPOCH + timedelta(seconds=float(fraction or 0))
     except (ValueError, OverflowError):
         return None
-    milliseconds = -(-passed // _MILLISECOND)
-    return milliseconds if _FIRST <= milliseconds <= LAST else None
+    milliseconds = -(-passed // MILLISECOND)
+    return milliseconds if FIRST <= milliseconds <= LAST else None
 
 
 def exact(milliseconds: int) -> str:
-    """The same, for what is kept to the millisecond. No time of an object is so late that
-    `gmtime` of Windows does not know it; a retention may be."""
-    text = (_EPOCH + milliseconds * _MILLISECOND).replace(tzinfo=None)
-    return f"{text.isoformat(timespec='milliseconds')}Z"
+    """The same, for what is kept to the millisecond."""
+    return f"{utc(milliseconds).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def parse(data: bytes, root: str, code: str = "MalformedXML") -> Element:

@@ -11,10 +11,10 @@ import json
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from time import gmtime
 from typing import Any
 
 from gateway.common import words
+from gateway.common.moments import utc
 from gateway.modes.standard import versions
 from gateway.storage import Change, Entry, ObjectInfo, VersionEntry
 from gateway.telemetry.request_list import RequestEntry
@@ -44,8 +44,7 @@ def reply(content: Mapping[str, Any], status: int = 200) -> Reply:
 
 @lru_cache(maxsize=4096)
 def _second(seconds: int) -> str:
-    t = gmtime(seconds)
-    return f"{t.tm_year:04}-{t.tm_mon:02}-{t.tm_mday:02}T{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02}"
+    return utc(seconds * 1000).replace(tzinfo=None).isoformat()
 
 
 def time(milliseconds: int) -> str:

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from gateway.common.moments import LAST
 from gateway.modes.s3.configuration.lifecycle import SETTING, Rule
 from gateway.modes.s3.lifecycle.deciding import abort, expiry
 from gateway.modes.s3.replies import Headers, http_date
 from gateway.modes.s3.request import S3Request
-from gateway.modes.s3.wire import LAST
 from gateway.storage import ObjectInfo, Unavailable, Upload
 
 
