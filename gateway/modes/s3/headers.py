@@ -93,10 +93,6 @@ def part_number(request: S3Request) -> int | None:
     return None if text is None else int(text)
 
 
-def wants_checksums(request: S3Request) -> bool:
-    return bool(request.environ.get("HTTP_X_AMZ_CHECKSUM_MODE", "").strip())
-
-
 # writing
 
 

@@ -128,6 +128,11 @@ class S3Request:
         return self.gateway.obeyed(access, kind) if kind.name in access.settings else None
 
     @property
+    def wants_checksums(self) -> bool:
+        """By `x-amz-checksum-mode`, which is ENABLED or empty."""
+        return bool(self.environ.get("HTTP_X_AMZ_CHECKSUM_MODE", "").strip())
+
+    @property
     def facts(self) -> S3Facts:
         """The same ones each time: `access` has them, too."""
         found = self._facts

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from gateway.modes.s3 import bodies, documents, headers, replies
+from gateway.modes.s3 import bodies, documents, replies
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Headers, Reply, xml
 from gateway.modes.s3.request import S3Request
@@ -77,7 +77,7 @@ def get_object_annotation(request: S3Request) -> Reply:
         ("last-modified", replies.http_date(one.modified)),
         *_said(one, info),
     ]
-    if headers.wants_checksums(request):
+    if request.wants_checksums:
         said += [*replies.sums(one.checksums), *_kind(one)]
     if isinstance(body, BytesBody):
         return Reply(200, said, body.data)

@@ -124,7 +124,7 @@ def get_object(request: S3Request) -> Reply:
         said += expiration.said(request, info)
     if not whole:
         said += _extent(info, want, opened.start, opened.length)
-    if headers.wants_checksums(request):
+    if request.wants_checksums:
         said += _checksums(info, want)
     if overrides:
         said = _overridden(said, overrides)
@@ -162,7 +162,7 @@ def head_object(request: S3Request) -> Reply:
     want = reading(request)
     overrides = _overrides(request) if request.query else None
     access = request.access
-    if headers.wants_checksums(request):
+    if request.wants_checksums:
         want = replace(want, checksums=True)
     info, want = _read(request, access.stat, want)
     said, status, length = replies.described(info), 200, info.size
@@ -174,7 +174,7 @@ def head_object(request: S3Request) -> Reply:
         start, length = range_of(info, want)
         said += _extent(info, want, start, length)
         status = 206 if length else 200
-    if headers.wants_checksums(request):
+    if request.wants_checksums:
         said += _checksums(info, want)
     if overrides:
         said = _overridden(said, overrides)
