@@ -6,8 +6,9 @@ Times are ISO 8601, in UTC unless they say otherwise: what is typed means the sa
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
+from gateway.common.moments import EPOCH, MILLISECOND, utc
 from gateway.services.history import point_at
 from gateway.storage import Changes
 
@@ -15,9 +16,6 @@ METAVAR = "TIME|SYNCID"
 
 Moment = int | datetime
 """A sync id, or a time."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 def moment(text: str) -> Moment:
@@ -35,13 +33,12 @@ def moment(text: str) -> Moment:
 
 
 def milliseconds(time: datetime) -> int:
-    return (time - _EPOCH) // _MILLISECOND
+    return (time - EPOCH) // MILLISECOND
 
 
 def shown(time: int) -> str:
     """Milliseconds since the epoch, as they may be typed again."""
-    text = (_EPOCH + time * _MILLISECOND).replace(tzinfo=None).isoformat(timespec="milliseconds")
-    return f"{text}Z"
+    return f"{utc(time).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def before(feed: Changes, point: Moment) -> int:
