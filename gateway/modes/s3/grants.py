@@ -1,4 +1,4 @@
-"""S3's access control lists ⇄ grants. `gateway.access.access` evaluates; here is the language only.
+"""S3's access control lists ⇄ grants. `gateway.access` evaluates; here is the language only.
 
 An ACL is kept as it was given. No list at all (grants are empty on a bucket,
 absent on an object) is the one that S3 gives by default: the owner may do
