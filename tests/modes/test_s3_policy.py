@@ -286,6 +286,18 @@ def test_attributes_need_a_word_of_their_own(s3: Served, filled: str) -> None:
     assert not may(s3, "get_object_attributes", "main-key", **asked)
 
 
+@pytest.mark.parametrize("call", ["get_object", "head_object"])
+def test_how_many_tags_there_are_is_for_who_may_read_them(
+    s3: Served, filled: str, call: str
+) -> None:
+    tag(s3, filled, "open/a", "open")
+    for words, expected in (("s3:GetObject", None), (["s3:GetObject", "s3:GetObjectTagging"], "1")):
+        put_policy(s3, filled, statement(words, arns(filled, "*")))
+        answer = getattr(s3.client("other-key"), call)(Bucket=filled, Key="open/a")
+        headers = answer["ResponseMetadata"]["HTTPHeaders"]
+        assert headers.get("x-amz-tagging-count") == expected
+
+
 def test_a_copys_source_is_one_condition_and_its_bucket_another(s3: Served, filled: str) -> None:
     target = f"{filled}-copies"
     s3.client().create_bucket(Bucket=target)

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from gateway.access.access import Access
-from gateway.access.actions import ObjectAction
 from gateway.common.xml import document, element
 from gateway.modes.s3 import wire
 from gateway.modes.s3.configuration.object_lock import (
@@ -27,7 +26,6 @@ from gateway.modes.s3.replies import Headers
 from gateway.modes.s3.request import S3Request
 from gateway.storage import (
     EventHold,
-    Forbidden,
     ObjectInfo,
     Period,
     Protection,
@@ -148,24 +146,15 @@ def said(request: S3Request, info: ObjectInfo) -> Headers:
     if protection is None:
         return []
     headers: Headers = []
-    if protection.mode is not None and _may(request, "read-retention", info):
+    if protection.mode is not None and request.may_know("read-retention", info):
         headers.append((_MODE, protection.mode.upper()))
         headers.append((_UNTIL, wire.exact(protection.ends(request.gateway.clock()) or 0)))
         if protection.event is not None:
             headers.append((_EVENT, "ON"))
             headers.append((_LENGTHS[protection.event.unit], str(protection.event.number)))
-    if protection.hold and _may(request, "read-hold", info):
+    if protection.hold and request.may_know("read-hold", info):
         headers.append((_HOLD, "ON"))
     return headers
-
-
-def _may(request: S3Request, action: ObjectAction, info: ObjectInfo) -> bool:
-    """With that version: another may be current."""
-    try:
-        request.access.require_of(action, info, request.query.get("versionId"))
-    except Forbidden:
-        return False
-    return True
 
 
 # documents

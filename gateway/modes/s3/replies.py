@@ -105,7 +105,8 @@ def validators(info: ObjectInfo) -> Headers:
 
 
 def described(info: ObjectInfo) -> Headers:
-    """What GET and HEAD say of an object, but for lengths, ranges and checksums."""
+    """What GET and HEAD say of an object to all who may read it, but for lengths, ranges and
+    checksums."""
     headers = [
         ("content-type", value(info.content_type)),
         ("etag", quoted(info.etag)),
@@ -120,8 +121,6 @@ def described(info: ObjectInfo) -> Headers:
         headers += _metadata(info)
     if info.attributes:
         headers += redirects.said(info.attributes)
-    if info.tags:
-        headers.append(("x-amz-tagging-count", str(len(info.tags))))
     if info.storage_class != "STANDARD":
         headers.append(("x-amz-storage-class", info.storage_class))
     if info.encryption is not None:

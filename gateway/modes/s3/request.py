@@ -14,14 +14,14 @@ from typing import Any, Literal, TypeVar
 from urllib.parse import quote, urlsplit
 
 from gateway.access.access import Access
-from gateway.access.actions import OF_PREFIX, Action, of
+from gateway.access.actions import OF_PREFIX, Action, ObjectAction, of
 from gateway.access.identity import ANONYMOUS, Identity
 from gateway.access.settings import SettingKind
 from gateway.modes import KEY_LIMIT, Gateway, Options
 from gateway.modes.s3 import tags
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.signatures.auth import Authenticated
-from gateway.storage import NOTHING, Forbidden
+from gateway.storage import NOTHING, Forbidden, ObjectInfo
 from gateway.web import request_head
 from gateway.web.request_facts import RequestFacts
 
@@ -158,6 +158,15 @@ class S3Request:
         assert action is not None, "the operation's action is in the table"
         if not self.access.might(of(action, self.query.get("versionId"))):
             raise Forbidden
+
+    def may_know(self, action: ObjectAction, info: ObjectInfo) -> bool:
+        """Of the object that is answered with: whether this may be done to it, by the version
+        that is named, for another may be current."""
+        try:
+            self.access.require_of(action, info, self.query.get("versionId"))
+        except Forbidden:
+            return False
+        return True
 
     def header(self, name: str) -> str:
         """The value of a header, whose name is in lower case; "" when it is absent."""

@@ -117,7 +117,7 @@ def get_object(request: S3Request) -> Reply:
     info, whole = opened.info, want.range is None and want.part is None
     if opened.trace:
         request.environ["gateway.record"].cache = ", ".join(opened.trace)
-    said = replies.described(info)
+    said = _described(request, info)
     if info.protection is not None:
         said += protection.said(request, info)
     if access.settings:
@@ -165,7 +165,7 @@ def head_object(request: S3Request) -> Reply:
     if request.wants_checksums:
         want = replace(want, checksums=True)
     info, want = _read(request, access.stat, want)
-    said, status, length = replies.described(info), 200, info.size
+    said, status, length = _described(request, info), 200, info.size
     if info.protection is not None:
         said += protection.said(request, info)
     if access.settings:
@@ -179,6 +179,14 @@ def head_object(request: S3Request) -> Reply:
     if overrides:
         said = _overridden(said, overrides)
     return Reply(status, said, length=length)
+
+
+def _described(request: S3Request, info: ObjectInfo) -> Headers:
+    """What GET and HEAD say; how many tags it has, to who may read them."""
+    said = replies.described(info)
+    if info.tags and request.may_know("read-tags", info):
+        said.append(("x-amz-tagging-count", str(len(info.tags))))
+    return said
 
 
 def _extent(info: ObjectInfo, want: Get, start: int, length: int) -> Headers:
