@@ -45,6 +45,8 @@ class Respecting(Freshness):
 
     def normal(self, key: str, want: Get, source: Varies | None) -> Get:
         """With the headers of the request: the origin may choose by them, and says by which."""
+        if not want.query:
+            return want
         return replace(Freshness.normal(self, key, want, source), headers=want.headers)
 
     def variant(self, want: Get) -> str | None:

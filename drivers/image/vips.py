@@ -20,7 +20,7 @@ _SAVED: dict[str, tuple[str, dict[str, Any]]] = {
     PNG: (".png", {}),
     GIF: (".gif", {}),
     WEBP: (".webp", {}),
-    AVIF: (".avif", {"effort": 4}),
+    AVIF: (".avif", {"effort": 3}),
 }
 _WITH_QUALITY = frozenset({JPEG, WEBP, AVIF})
 

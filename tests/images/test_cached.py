@@ -130,10 +130,10 @@ def test_over_an_origin_its_headers_stay_in_step(site: Site) -> None:
     site.origin.alter = lambda info: replace(info, origin=answer)
     info, data = site.get("k", "w=40&webp=1")
     assert info.origin is not None
-    assert dict(info.origin.headers) == {
-        "Age": "3",
-        "Content-Type": "image/webp",
-        "ETag": f'"{info.etag}"',
-        "Content-Length": str(len(data)),
-        "Vary": "Accept",
-    }
+    assert info.origin.headers == (
+        ("Age", "3"),
+        ("Content-Type", "image/webp"),
+        ("ETag", f'"{info.etag}"'),
+        ("Content-Length", str(len(data))),
+        ("Vary", "Accept"),
+    )

@@ -22,6 +22,7 @@ from gateway.storage import (
     Put,
     Secret,
     Unavailable,
+    Varies,
 )
 from gateway.testing.faults import noise
 from tests.layers.origin import Site, read, until
@@ -314,6 +315,18 @@ def test_what_makes_no_difference_makes_no_entry(cached: Opening, site: Site) ->
         cache.stat("k", Get(query=query, headers=headers))
     assert [(want.query, want.headers) for want in site.origin.gets] == [("", {})]
     assert site.origin.asked == 1
+
+
+def test_a_store_that_says_nothing_of_a_query_has_one_answer(
+    cached: Opening, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.origin.has("k", b"data")
+    find = site.origin.find
+    monkeypatch.setattr(site.origin, "find", lambda one: None if one is Varies else find(one))
+    cache = cached()
+    for query in ("w=1", "w=2", ""):
+        cache.get("k", Get(query=query, headers={"accept": query or "x"})).close()
+    assert [(want.query, want.headers) for want in site.origin.gets] == [("", {})]
 
 
 def test_no_reader_says_to_the_source_what_the_others_do_not(cached: Opening, site: Site) -> None:

@@ -1,0 +1,79 @@
+"""Pictures for browsers: a public binding, a cache, the `image` layer, a store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.images.pictures import jpeg, seen
+from tests.modes.public_gateway import Answer, Site, serving
+
+BROWSER = {"Accept": "image/avif,image/webp,image/apng,*/*;q=0.8"}
+OLD = {"Accept": "image/webp,*/*"}
+
+
+@pytest.fixture(scope="module", params=[False, True])
+def site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    services: dict[str, Any] = {
+        "photos": {"driver": "memory"},
+        "plain": {"driver": "image", "source": "photos"},
+        "chosen": {"driver": "image", "source": "photos", "negotiate": True},
+        "pictures": {"driver": "cache", "source": "chosen", "respect_headers": request.param},
+    }
+    bindings: list[dict[str, Any]] = [
+        {"service": "pictures"},
+        {"service": "plain", "host": "webp.example", "append_webp": True},
+    ]
+    with serving(services, bindings) as site:
+        headers = (("Cache-Control", "max-age=600"),)
+        for key, data in (("cat.jpg", jpeg()), ("bad.jpg", b"none")):
+            site.put("photos", key, data, content_type="image/jpeg", headers=headers)
+        yield site
+
+
+def hits(answer: Answer) -> bool:
+    return "; hit" in answer.headers["cache-status"]
+
+
+def test_a_browser_gets_what_it_knows(site: Site) -> None:
+    for headers, kind in ((BROWSER, "image/avif"), (OLD, "image/webp"), ({}, "image/jpeg")):
+        first, again = (site.ask("/cat.jpg?w=40", headers=headers) for _ in range(2))
+        assert first.headers["content-type"] == again.headers["content-type"] == kind
+        assert seen(first.body).size == (40, 30)
+        assert "accept" in first.headers["vary"].lower()
+        assert (first.body, hits(again)) == (again.body, True)
+        head = site.ask("/cat.jpg?w=40", "HEAD", headers)
+        assert head.headers["content-length"] == str(len(first.body))
+        assert head.headers["etag"] == first.headers["etag"]
+        same = site.ask("/cat.jpg?w=40", headers={**headers, "If-None-Match": head.headers["etag"]})
+        assert same.status == 304
+        part = site.ask("/cat.jpg?w=40", headers={**headers, "Range": "bytes=2-4"})
+        assert (part.status, part.body) == (206, first.body[2:5])
+
+
+def test_what_browsers_write_otherwise_is_the_same_variant(site: Site) -> None:
+    site.ask("/cat.jpg?w=41&webp=1", headers=OLD)
+    for target, accept in (
+        ("/cat.jpg?utm_source=x&w=041&webp=1", "image/webp"),
+        ("/cat.jpg?webp=1&w=41", "text/html, image/webp;q=0.9,*/*;q=0.8"),
+    ):
+        assert hits(site.ask(target, headers={"Accept": accept}))
+
+
+def test_a_binding_may_ask_for_webp_itself(site: Site) -> None:
+    for query, headers, kind in (
+        ("?w=40", OLD, "image/webp"),
+        ("?w=40&webp=1", OLD, "image/webp"),
+        ("", OLD, "image/webp"),
+        ("?w=40", {}, "image/jpeg"),
+    ):
+        answer = site.ask(f"/cat.jpg{query}", headers=headers, host="webp.example")
+        assert (answer.status, answer.headers["content-type"]) == (200, kind)
+
+
+def test_what_cannot_be_made_is_a_page(site: Site) -> None:
+    assert site.ask("/bad.jpg?w=40").status == 422
+    assert site.ask("/cat.jpg?w=wide").status == 400
+    assert site.ask("/bad.jpg").body == b"none"
