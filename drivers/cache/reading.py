@@ -143,7 +143,7 @@ class CachedReads(Finding):
             handed = fill.take() if mine else None
             if handed is not None:
                 return self._handed(key, handed, found, want)
-            if got is None or not (mine or self._is_for(got, want)):
+            if got is None or got.chosen_by or not (mine or self._is_for(got, want)):
                 return None
             if got is not fill.entry:  # it is stale
                 return self._answer(key, name, got, want)
