@@ -67,6 +67,16 @@ def older_version(
     return (Row._make(found[:13]), bool(found[13])) if found else None
 
 
+def retired_version(
+    txn: Transaction, service: int, key: str, sequence: int, until: int
+) -> tuple[Row, bool] | None:
+    """A row of `versions` that is there since `until` at the latest, and whether it is a marker."""
+    found = txn.one(
+        f"{_VERSIONS} AND sequence = ? AND retired <= ?", (service, key, sequence, until)
+    )
+    return (Row._make(found[:13]), bool(found[13])) if found else None
+
+
 def find(txn: Transaction, service: int, key: str, version: str | None) -> Row:
     """The object to read, or the error that says why there is none."""
     row = current(txn, service, key)

@@ -33,6 +33,7 @@ from drivers.indexed.rows import (
     newest_version,
     older_version,
     release,
+    retired_version,
 )
 from gateway.storage import (
     NULL_VERSION,
@@ -260,6 +261,22 @@ class Shelf:
         self._log("purge", row, cause)
         named = row.version if self.ledger.versioned else None
         return Deleted(row.key, existed=True, version=named, marker=marker)
+
+    def expire(self, key: str, sequence: int, until: int, cause: str) -> bool:
+        """Remove a version or delete marker for good that is not current since `until` at the
+        latest. Whether it went: a marker does not while there is anything older. Raises
+        `Protected`."""
+        found = retired_version(self.txn, self.service, key, sequence, until)
+        if found is None or (found[1] and self._is_older(key, sequence)):
+            return False
+        self._drop_version(*found)
+        self.ledger.next()
+        self._log("purge", found[0], cause)
+        return True
+
+    def _is_older(self, key: str, sequence: int) -> bool:
+        sql = "SELECT 1 FROM versions WHERE service = ? AND key = ? AND sequence < ? LIMIT 1"
+        return self.txn.one(sql, (self.service, key, sequence)) is not None
 
     def _promote(self, key: str) -> None:
         """Where no object is current and the newest version is no marker, it becomes so."""

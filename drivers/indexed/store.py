@@ -12,6 +12,7 @@ from drivers.indexed.annotating import AnnotatingView
 from drivers.indexed.annotation_rows import shared
 from drivers.indexed.batch import Room
 from drivers.indexed.buckets import BucketsView
+from drivers.indexed.expiring import Expiring
 from drivers.indexed.multipart import MultipartView
 from drivers.indexed.records import info_of, pack_detail
 from drivers.indexed.rows import find
@@ -22,6 +23,7 @@ from gateway.storage import (
     Buckets,
     Conditions,
     Conflict,
+    Context,
     Copies,
     Delete,
     Deleted,
@@ -49,6 +51,23 @@ class IndexedStore(MultipartView, AnnotatingView, BucketsView, Writable, Copies,
         if (capability is Buckets) == bool(self.service):
             return None
         return super().find(capability)
+
+    _expiring: Expiring | None = None
+
+    def open_declared(
+        self, context: Context, keep_versions: str | float, quota: int | None
+    ) -> None:
+        """Be the declared service of that id, which keeps versions "forever", "off", or for so
+        many seconds."""
+        self.service = self.declare(context.sid, keep=keep_versions != "off", quota=quota)
+        if not isinstance(keep_versions, str):
+            self._expiring = Expiring(self, keep_versions, context.jobs, context.sid)
+
+    def close_declared(self) -> None:
+        """What runs behind it. May be called twice."""
+        if self._expiring is not None:
+            self._expiring.end()
+            self._expiring = None
 
     def new_view(self) -> View:
         return IndexedStore()

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from drivers.indexed import belonging
 from drivers.indexed.cipher import Sealing
+from drivers.indexed.expiring import check
 from drivers.indexed.space import FileSpace
 from drivers.indexed.store import IndexedStore
 from drivers.indexed.upkeep import forget_changes, forget_uploads, orphans, remove_due
@@ -25,7 +26,8 @@ class Local(IndexedStore):
     system (they survive a crash of the gateway, not a power cut). `verify`: "scrub"
     checks blocks when they are scrubbed, and not each time they are read. `keep_removed`: for
     how long files stay that no object needs any more, so that they can be copied. `keep_versions`
-    holds for a declared service; buckets are switched by their users.
+    holds for a declared service (a duration: for so long after they were current); buckets are
+    switched by their users.
     """
 
     driver: ClassVar[str] = "local"
@@ -34,13 +36,14 @@ class Local(IndexedStore):
     inline_limit: Annotated[int, Size] = INLINE_LIMIT
     durability: Literal["power", "process"] = "power"
     verify: Literal["read", "scrub"] = "read"
-    keep_versions: Literal["forever", "off"] = "forever"
+    keep_versions: Literal["forever", "off"] | Annotated[float, Duration] = "forever"
     quota: Annotated[int, Size] | None = None
     keep_removed: Annotated[float, Duration] = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.inline_limit <= INLINE_LIMIT:
             raise ValueError(f"inline_limit is between 0 and {INLINE_LIMIT} bytes")
+        check(self.keep_versions)
 
     def places(self, folder: Path | None, sid: str) -> tuple[Place, ...]:
         place = self.folder or folder
@@ -81,13 +84,13 @@ class Local(IndexedStore):
                 verify=self.verify == "read",
             )
             if context.sid:
-                keep = self.keep_versions == "forever"
-                self.service = self.declare(context.sid, keep=keep, quota=self.quota)
+                self.open_declared(context, self.keep_versions, self.quota)
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
+        self.close_declared()
         if hasattr(self, "_place"):
             self._shared.release(self._place)
             del self._place

@@ -83,6 +83,14 @@ class ServiceReader:
             place = join("buckets", next(iter(declared.links)))
             self.decoder.problems.add(place, "[buckets] cannot stand in front of a service.")
             return None
+        if isinstance(declared.options.get("keep_versions"), float):
+            place = join("buckets", "keep_versions")
+            self.decoder.problems.add(
+                place,
+                "a duration is for services; a bucket's lifecycle (NoncurrentVersionExpiration)"
+                " says it for the bucket.",
+            )
+            return None
         return self.as_run(declared)
 
     def decoded(self, sid: str, table: object, place: str) -> Declared | None:

@@ -211,7 +211,8 @@ class Change(NamedTuple):
     cause: str = ""
     """As the `Put` or the `Delete` said; of an update what it was: "tags", "no tags" (none are
     left), "attributes" and the names of those, "retention", "hold", "annotation" or
-    "no annotation" (it is gone) and its name. "" where nobody said."""
+    "no annotation" (it is gone) and its name. Of a purge "keep_versions": the store has kept the
+    version for as long as it was told to. "" where nobody said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,6 +66,8 @@ _BY_CAUSE = {
     "no tags": "s3:ObjectTagging:Delete",
     "retention": "s3:ObjectRetention:Put",
 }
+_EXPIRES = frozenset({causes.LIFECYCLE, "keep_versions"})
+"""Causes of removals that nobody asked for: the second is a store's."""
 _AT_AWS = re.compile(
     r"s3:(ReducedRedundancyLostObject|LifecycleTransition|IntelligentTiering|ObjectAcl:Put"
     r"|(ObjectCreated|ObjectRestore|Replication|LifecycleExpiration|ObjectTagging"
@@ -124,7 +126,7 @@ def event_of(change: Change) -> str | None:
     if change.kind == "put":
         parts = _PARTS_ETAG.fullmatch(change.etag) is not None
         return _BY_CAUSE.get(change.cause) or (MADE[-1] if parts else MADE[0])
-    removed = EXPIRED if change.cause == causes.LIFECYCLE else REMOVED
+    removed = EXPIRED if change.cause in _EXPIRES else REMOVED
     return removed[change.kind == "delete" and not change.etag]
 
 
