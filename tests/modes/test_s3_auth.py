@@ -492,6 +492,9 @@ def test_another_region_is_told_the_right_one() -> None:
         ("SignedHeaders=host", "SignedHeaders=host;host"),
         ("SignedHeaders=host", "SignedHeaders=host;x amz-date"),
         ("SignedHeaders=host", "SignedHeaders=;host"),
+        (f"Credential={KEY}/", f"Credential=other/, Credential={KEY}/"),
+        ("SignedHeaders=", "SignedHeaders=host, SignedHeaders="),
+        ("Signature=", "Signature=0, Signature="),
     ],
 )
 def test_a_malformed_header_is_refused(old: str, new: str) -> None:

@@ -149,10 +149,12 @@ def _read_header(text: str) -> tuple[Claim, str]:
             ArgumentName="Authorization",
             ArgumentValue=algorithm,
         )
-    parts = {}
+    parts: dict[str, str] = {}
     for part in rest.split(","):
         name, _, value = part.partition("=")
-        parts[name.strip(" \t")] = value.strip(" \t")
+        if (name := name.strip(" \t")) in parts:  # or the header itself was
+            raise S3Problem(_HEADER.code, f"{_HEADER.text}{name} is there twice.")
+        parts[name] = value.strip(" \t")
     try:
         credential, signed = parts["Credential"], parts["SignedHeaders"]
         return _claim(credential, signed, _HEADER), parts["Signature"]
