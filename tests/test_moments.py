@@ -5,11 +5,9 @@ from __future__ import annotations
 import pytest
 
 from drivers.s3 import request_headers
-from gateway.common.moments import FIRST, LAST, utc
-from gateway.common.upstream import fields
+from gateway.common.moments import FIRST, LAST, http_date, utc
 from gateway.modes.s3 import wire as s3
 from gateway.modes.standard import wire as standard
-from gateway.web import http_fields
 
 BEFORE, BEYOND = -(1 << 60), 1 << 60
 
@@ -27,7 +25,7 @@ BEFORE, BEYOND = -(1 << 60), 1 << 60
     ],
 )
 def test_every_moment_has_a_date(moment: int, date: str, text: str) -> None:
-    assert http_fields.http_date(moment) == fields.http_date(moment) == date
+    assert http_date(moment) == date
     assert s3.exact(moment) == text
     if FIRST <= moment <= LAST:
         assert standard.time(moment) == text

@@ -14,7 +14,7 @@ from drivers.cache import rfc9111, selecting
 from drivers.cache.entries import FAILING, MISSING, CacheEntry
 from drivers.cache.freshness import Freshness
 from drivers.cache.rfc9111 import Answer, Decision, Options, Use
-from gateway.common.upstream.fields import http_date
+from gateway.common.moments import http_date
 from gateway.storage import Get, ObjectInfo, Opened, OriginAnswer, StorageError, Varies
 
 _SPEAKING = ("cache-control", "pragma")

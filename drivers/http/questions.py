@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from gateway.common.moments import http_date
 from gateway.common.upstream.dialing import Place
-from gateway.common.upstream.fields import byte_range, etag_list, http_date
+from gateway.common.upstream.fields import byte_range, etag_list
 from gateway.storage import Conditions, Get, InvalidRequest
 
 Lines = list[tuple[str, str]]

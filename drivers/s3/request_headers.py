@@ -16,9 +16,9 @@ from urllib.parse import quote
 
 from drivers.s3.properties import CUSTOMER, KEPT_HEADERS, META, REDIRECT_HEADER, SSE
 from gateway.common import words
-from gateway.common.moments import utc
+from gateway.common.moments import http_date, utc
 from gateway.common.upstream.answers import Headers
-from gateway.common.upstream.fields import byte_range, etag_list, http_date
+from gateway.common.upstream.fields import byte_range, etag_list
 from gateway.storage import (
     REDIRECT,
     Conditions,

@@ -12,10 +12,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from typing import Any
 
-from gateway.common.moments import utc
 from gateway.storage import NOTHING, Conditions, InvalidRequest, Range
 from gateway.storage.checksums import decode
 from gateway.web.request_head import header_name
@@ -46,8 +44,6 @@ _FAR = 10**18
 """A position that no object reaches: what is beyond it is as far."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 # reading
 
@@ -183,20 +179,6 @@ def prefixed(environ: Mapping[str, Any], prefix: str) -> Mapping[str, str]:
 
 
 # writing
-
-
-@lru_cache(maxsize=4096)
-def _http_date(seconds: int) -> str:
-    t = utc(seconds * 1000)
-    return (
-        f"{_DAYS[t.weekday()]}, {t.day:02} {_MONTHS[t.month - 1]} {t.year:04}"
-        f" {t.hour:02}:{t.minute:02}:{t.second:02} GMT"
-    )
-
-
-def http_date(milliseconds: int) -> str:
-    """RFC 9110 §5.6.7. The Python library's own is four times as slow."""
-    return _http_date(milliseconds // 1000)
 
 
 def quoted(etag: str) -> str:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from drivers.cache import rfc9111
 from drivers.cache.http_fields import date, directives, members, targeted
 from drivers.cache.rfc9111 import Answer, Decision, Options, Use, decide, storable, understood
-from gateway.common.upstream.fields import http_date
+from gateway.common.moments import http_date
 
 NOW = 1_800_000_000_000
 PLAIN, OBEYS = Options(), Options(obeys=True)

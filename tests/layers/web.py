@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from drivers.cache import Cache
-from gateway.common.upstream.fields import etag_of, http_date, parse_date
+from gateway.common.moments import http_date
+from gateway.common.upstream.fields import etag_of, parse_date
 from gateway.storage import (
     NOTHING,
     BytesBody,

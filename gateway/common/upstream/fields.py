@@ -7,11 +7,8 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
-from gateway.common.moments import utc
 from gateway.storage import Range
 
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MOST = 10**15
 """More bytes than an object has: larger numbers in a range say the same."""
 
@@ -46,14 +43,6 @@ def plain(value: str) -> str:
 
 
 # writing
-
-
-def http_date(milliseconds: int) -> str:
-    t = utc(milliseconds)
-    return (
-        f"{_DAYS[t.weekday()]}, {t.day:02} {_MONTHS[t.month - 1]} {t.year:04}"
-        f" {t.hour:02}:{t.minute:02}:{t.second:02} GMT"
-    )
 
 
 def etag_list(etags: Sequence[str]) -> str:

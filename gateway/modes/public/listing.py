@@ -9,12 +9,12 @@ from __future__ import annotations
 from html import escape
 from urllib.parse import quote
 
+from gateway.common.moments import http_date
 from gateway.modes.public import replies
 from gateway.modes.public.problems import PublicProblem
 from gateway.modes.public.request import Asked
 from gateway.storage import Listable, ListPage, ListQuery, NoSuchKey
 from gateway.web import request_head
-from gateway.web.http_fields import http_date
 from gateway.web.replies import Reply
 
 AFTER = "after"

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from gateway.common.moments import http_date
 from gateway.modes.public.options import PublicOptions
 from gateway.storage import ObjectInfo, OriginAnswer
-from gateway.web.http_fields import Headers, carried, http_date, quoted, value
+from gateway.web.http_fields import Headers, carried, quoted, value
 
 NOSNIFF = ("x-content-type-options", "nosniff")
 STRICT = ("content-security-policy", "default-src 'none'; sandbox")

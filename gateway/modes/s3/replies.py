@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.common import words
+from gateway.common.moments import http_date
 from gateway.modes.s3 import redirects
 from gateway.storage import NULL_VERSION, Encryption, ObjectInfo
 from gateway.storage.checksums import CHECKSUMS
 from gateway.web.http_fields import (
     Headers,
     carried,
-    http_date,
     is_token,
     of_validation,
     quoted,

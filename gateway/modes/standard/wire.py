@@ -14,14 +14,13 @@ from functools import lru_cache
 from typing import Any
 
 from gateway.common import words
-from gateway.common.moments import utc
+from gateway.common.moments import http_date, utc
 from gateway.modes.standard import versions
 from gateway.storage import Change, Entry, ObjectInfo, VersionEntry
 from gateway.telemetry.request_list import RequestEntry
 from gateway.web.http_fields import (
     Headers,
     carried,
-    http_date,
     is_token,
     of_validation,
     quoted,
