@@ -143,10 +143,14 @@ class Http(Passing, Varies):
     def probe(self) -> Probe:
         heard = self._read("HEAD", "", Get())
         heard.close()
-        if heard.status in (401, 403, 407):
+        if heard.status in (401, 407):
             raise OriginDenied(f"The origin answered {heard.status}.", status=heard.status)
         ranges = heard.headers.get("accept-ranges")
-        can = {"read": True, "ranges": None if ranges is None else ranges == "bytes"}
+        # of a folder 403 is usual, and tells nothing of what is in it
+        can = {
+            "read": None if heard.status == 403 else True,
+            "ranges": None if ranges is None else ranges == "bytes",
+        }
         can |= {"list": False, "versions": False}
         return Probe(target=str(self.base), can=can, notes=(f"answers {heard.status} there",))
 

@@ -56,11 +56,12 @@ def test_a_name_in_another_script_is_that_of_the_network(fetching: Fetching) -> 
 
 def test_a_probe_tells_what_an_origin_can(origin: Upstream, fetching: Fetching) -> None:
     store = fetching.http(f"{origin.url}/below")
-    origin.will(answer(404, b"", {"Accept-Ranges": "bytes"}), answer(401), answer(302))
+    origin.will(answer(404, b"", {"Accept-Ranges": "bytes"}), answer(403), answer(401), answer(302))
     found = store.probe()
     assert found.target == f"{origin.url}/below"
     assert (found.can["read"], found.can["ranges"]) == (True, True)
     assert found.notes == ("answers 404 there",)
+    assert store.probe().can["read"] is None
     with pytest.raises(OriginDenied):
         store.probe()
     with pytest.raises(OriginFailed):
