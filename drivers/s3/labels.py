@@ -48,7 +48,8 @@ class Labelling(Bucket, Labels):
         conditions: Conditions | None = None,
     ) -> ObjectInfo:
         if attributes:
-            raise refused("attributes", "what the gateway's modes add to objects", key)
+            names = ", ".join(sorted(attributes))
+            raise refused("attributes", f"what the gateway's modes add to objects ({names})", key)
         _unconditional(conditions, key)
         if tags is not None:
             self._set_tags(key, version, tags)
