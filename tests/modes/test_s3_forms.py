@@ -383,7 +383,12 @@ def test_a_checksum_holds(s3: Served, bucket: str) -> None:
     for text, code in (("AAAAAA==", "BadDigest"), ("invalid", "InvalidRequest")):
         fields = signed(s3, bucket, **{"x-amz-checksum-crc32": text})
         assert post(s3, bucket, form(fields)).code() == code
-    assert refused(s3.client().head_object, Bucket=bucket, Key="k")[0] == 404
+    of_hello = {"x-amz-checksum-crc32": "NhCmhg=="}
+    for algorithm, code in (("SHA1", "InvalidRequest"), ("CRC32", "")):
+        assert refused(s3.client().head_object, Bucket=bucket, Key="k")[0] == 404
+        fields = signed(s3, bucket, **of_hello, **{"x-amz-checksum-algorithm": algorithm})
+        answer = post(s3, bucket, form(fields))
+        assert (answer.code() if answer.status >= 400 else "") == code
 
 
 @pytest.mark.usefixtures("sockets")

@@ -66,6 +66,13 @@ _AS_HEADERS_BY_PREFIX = (
     "x-amz-object-lock-",
     "x-amz-server-side-encryption",
 )
+_OTHER_NAMES = {
+    "acl": "x-amz-acl",
+    "tagging": "x-amz-tagging",
+    "x-amz-checksum-algorithm": "x-amz-sdk-checksum-algorithm",
+}
+"""Fields that in a request are called otherwise."""
+
 _OF_SIGNATURE = frozenset({"x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature"})
 """For rules that ask how a request is signed."""
 
@@ -166,16 +173,15 @@ def _as_headers(fields: Mapping[str, str]) -> list[tuple[str, str]]:
     for name, text in fields.items():
         if name in _AS_HEADERS or name in _OF_SIGNATURE or name.startswith(_AS_HEADERS_BY_PREFIX):
             found.append((name, text))
+        elif name in _OTHER_NAMES:
+            header = _OTHER_NAMES[name]
+            if header in fields:
+                raise wrong(name, f"The form has {name} and {header}.", text)
+            found.append((header, _tags(text) if name == "tagging" else text))
         elif name.startswith(_CHECKSUM):
             raise unknown_checksum()
         elif name.startswith("x-amz-"):
             raise wrong(name, "An upload by a form has no such field.", text)
-    for name, header in (("acl", "x-amz-acl"), ("tagging", "x-amz-tagging")):
-        if name in fields:
-            if header in fields:
-                raise wrong(name, f"The form has {name} and {header}.", fields[name])
-            text = fields[name]
-            found.append((header, _tags(text) if name == "tagging" else text))
     if "signature" in fields:  # of version 2: rules ask how a request is signed
         found.append(("x-amz-signature", fields["signature"]))
     return found
