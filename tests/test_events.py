@@ -19,12 +19,13 @@ from gateway.config import ConfigurationError, load
 from gateway.modes.telling import JSON
 from gateway.services import telling
 from gateway.services.events import BATCH, ONE, event
-from gateway.services.runtime import open_runtime
+from gateway.services.runtime import Runtime, open_runtime
 from gateway.services.service_editor import ServiceEditor
 from gateway.storage import BytesBody, Change, Delete, Full, Labels, Put, Unavailable
 from gateway.storage.objects import now
 from tests import catalogs
 from tests.code_blocks import write
+from tests.e2e.raw import eventually
 
 ROOT = Identity(key="test", account="root", access="admin")
 GUARD = 60
@@ -40,7 +41,7 @@ class Taking:
     def __init__(self, batch: int = 1, account: str = "root") -> None:
         self.batch, self.account, self.down = batch, account, False
         self.came: Queue[tuple[str, Any, str, bool]] = Queue()
-        self.refused = threading.Event()
+        self.refused, self.refusals = threading.Event(), list[str]()
 
     def is_open_to(self, account: str) -> bool:
         return account == self.account
@@ -49,6 +50,7 @@ class Taking:
         self, id: str, document: bytes, *, content_type: str = JSON, repeated: bool = False
     ) -> None:
         if self.down:
+            self.refusals.append(id)
             self.refused.set()
             raise Unavailable("It is down.")
         self.came.put((id, json.loads(document), content_type, repeated))
@@ -65,13 +67,21 @@ class Taking:
 class Gateway:
     """One that runs, in memory or in a folder."""
 
-    def __init__(self, tables: Tables, folder: Path | None = None) -> None:
+    def __init__(
+        self, tables: Tables, folder: Path | None = None, before: Gateway | None = None
+    ) -> None:
         server: Tables = {"memory": True} if folder is None else {"data": str(folder)}
         webhooks = {"hook": HOOK, "several": {**HOOK, "batch": 10}}
         tables = {"server": server, "webhooks": webhooks, **tables}
-        self.followers = Following(folder, now, delay=lambda failures: 0.05)
+        followers = Following(folder, now, delay=lambda failures: 0.05)
+        self.followers: Following = followers if before is None else before.followers
         configuration = load(tables=tables, environ={})
-        self.runtime = open_runtime(configuration, environ={}, followers=self.followers)
+        self.runtime: Runtime = open_runtime(
+            configuration,
+            environ={},
+            followers=self.followers,
+            before=None if before is None else before.runtime,
+        )
         self.hook, self.several = Taking(), Taking(batch=10)
         taking = {"hook": self.hook, "several": self.several}
         self.runtime.webhooks.update(taking)  # type: ignore[attr-defined]  # it is a dict
@@ -100,8 +110,8 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     catalogs.without_delay(monkeypatch)
     running: list[Gateway] = []
 
-    def run(tables: Tables, folder: Path | None = None) -> Gateway:
-        running.append(Gateway(tables, folder).begin())
+    def run(tables: Tables, folder: Path | None = None, before: Gateway | None = None) -> Gateway:
+        running.append(Gateway(tables, folder, before).begin())
         return running[-1]
 
     yield run
@@ -218,8 +228,17 @@ def test_nothing_is_lost_when_it_ends_in_the_middle(
     assert "behind" in said and "It is down." in said
     again = run(tables, tmp_path)
     id, told, _, repeated = again.hook.came.get(timeout=GUARD)
-    assert (id, told["data"]["key"], repeated) == (told["id"], "a", True)
+    assert (id, told["data"]["key"], repeated) == (first.hook.refusals[0], "a", True)
     assert again.hook.told(1) == [("put", "b")]
+
+
+def test_a_reload_has_others_told(run: Run) -> None:
+    before = run({"services": {"files": {"driver": "memory"}}})
+    before.put("files", "untold")
+    after = run({"services": {"files": service("hook")}}, None, before)
+    before.runtime.close()
+    after.put("files", "told")
+    assert after.hook.told(1) == [("put", "told")]
 
 
 def test_added_services_tell_from_when_they_are_told_to(run: Run, tmp_path: Path) -> None:
@@ -327,12 +346,11 @@ def test_the_receiver_of_the_page_takes_what_is_signed(tmp_path: Path, run: Run)
         gateway = run({"webhooks": webhooks, "services": {"files": service("right", "wrong")}})
         gateway.put("files", "k")
         events: dict[str, Any] = page["Receiver"].events
-        waiting = threading.Event()
 
-        def failing() -> int:
-            return sum(one.failures for one in gateway.followers.snapshot() if "wrong" in one.name)
+        def both() -> bool:
+            known = {one.name: one for one in gateway.followers.snapshot()}
+            return bool(events) and known["events of files to wrong"].failures > 0
 
-        while not (events and failing()) and not waiting.wait(0.02):
-            pass
+        eventually(both, "one message taken, and one refused")
         server.shutdown()
     assert [one["data"]["key"] for one in events.values()] == ["k"]

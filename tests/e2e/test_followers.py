@@ -111,8 +111,8 @@ def test_one_worker_follows_and_the_other_when_that_is_killed(
         assert keys == [*before, "stuck", "behind-1", "behind-2", "after"]
 
 
-def test_a_webhook_is_told_all_though_workers_are_killed_while_they_tell(tmp_path: Path) -> None:
-    receiver = Receiver()
+def test_webhooks_are_told_all_though_workers_are_killed_while_they_tell(tmp_path: Path) -> None:
+    receiver, other = Receiver(), Receiver()
     said = "<Queue>arn:gateway:sqs:::hook</Queue><Event>s3:ObjectCreated:*</Event>"
     document = (
         f"<NotificationConfiguration><QueueConfiguration>{said}</QueueConfiguration>"
@@ -120,24 +120,33 @@ def test_a_webhook_is_told_all_though_workers_are_killed_while_they_tell(tmp_pat
     )
     config = (
         f'{CONFIG}settings = {{ notification = "{document}" }}\n'
+        f'events = "other"\n[webhooks.other]\nurl = "{other.url}"\n'
         f'[webhooks.hook]\nurl = "{receiver.url}"\n'
     )
     options = ("--server", "granian", "--workers", "2")
     try:
         with serving(tmp_path / "gateway", *options, config=config) as running:
             receiver.answering.clear()
+            other.answering.clear()
             put(running, "a", "b", "c")
-            first = receiver.next()
+            first, event = receiver.next(), other.next()
             workers = workers_of(running)
             if not workers:
                 pytest.skip("who the workers are is known on Linux only")
             for one in workers:
                 os.kill(one, signal.SIGKILL)
             receiver.answering.set()
+            other.answering.set()
             again, *others = (receiver.next() for _ in range(3))
+            events = [event, *(other.next() for _ in range(3))]
     finally:
-        receiver.shutdown()
-        receiver.server_close()
+        for ending in (receiver, other):
+            ending.shutdown()
+            ending.server_close()
+    assert [json.loads(one.body)["data"]["key"] for one in events] == ["a", "a", "b", "c"]
+    assert events[1].body == event.body
+    assert events[1].headers["x-gateway-repeated"] == "true"
+    assert other.came.empty()
     told = [key for one in (first, again, *others) for _, key in one.told]
     assert told == ["a", "a", "b", "c"]
     assert again.body == first.body
