@@ -231,6 +231,13 @@ def test_who_is_sent_where(site: Site) -> None:
     assert site.goes_to("/gone/x") == (307, "https://archive.example/a%20b")
 
 
+def test_no_key_sends_anybody_to_another_host(s3: Served, site: Site) -> None:
+    public = {"x-amz-acl": "public-read"}
+    made = s3.raw("PUT", "/a-site//other.example/index.html", body=b"x", headers=public)
+    assert made.status == 200
+    assert site.goes_to("//other.example") == (302, "/%2Fother.example/")
+
+
 def test_all_of_a_site_elsewhere(s3: Served, site: Site, bucket: str) -> None:
     everything = {"RedirectAllRequestsTo": {"HostName": "example.com"}}
     s3.client().put_bucket_website(Bucket=bucket, WebsiteConfiguration=everything)

@@ -174,8 +174,9 @@ def _sent(request: S3Request, redirect: Redirect, key: str) -> Reply:
 
 
 def _path(request: S3Request, key: str) -> str:
-    """Of a key of this site."""
-    return f"{request.environ.get('SCRIPT_NAME', '')}/{quote(key, safe='/~')}"
+    """Of a key of this site. One that begins with a slash does not name a host."""
+    path = f"{quote(key[:1], safe='~')}{quote(key[1:], safe='/~')}"
+    return f"{request.environ.get('SCRIPT_NAME', '')}/{path}"
 
 
 def _page(status: int, code: str, message: str, request_id: str) -> bytes:
