@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config import load
-from tests.yardsticks import lists, s3_tests, versitygw
+from tests.yardsticks import cache_tests, lists, s3_tests, versitygw
 from tests.yardsticks.__main__ import HERE, arguments
 from tests.yardsticks.lists import Outcome, Verdict
 
@@ -78,7 +78,7 @@ def test_lists_come_back_as_they_were_written(tmp_path: Path) -> None:
 
 
 def test_the_lists_of_the_project_are_well_formed() -> None:
-    for name in ("s3-tests.txt", "versitygw.txt"):
+    for name in ("s3-tests.txt", "versitygw.txt", "cache-tests.txt"):
         text = (HERE / name).read_text(encoding="utf-8")
         assert text == "".join(f"{one}\n" for one in sorted(set(text.split())))
         assert text
@@ -97,9 +97,19 @@ def test_the_gateway_and_the_suite_know_the_same_keys(tmp_path: Path) -> None:
         assert secrets[conf[section]["access_key"]] == conf[section]["secret_key"]
 
 
+def test_the_gateway_of_cache_tests_has_a_chain(tmp_path: Path) -> None:
+    (tmp_path / "gateway.toml").write_text(cache_tests.gateway_toml("memory", 8080, 8000, 8001))
+    configured = load(tmp_path / "gateway.toml", environ={})
+    assert [one.service for one in configured.bindings] == ["edge"]
+    found = cache_tests.outcome('{"passed": ["required:a"], "failed": {"optimal:b": "no"}}')
+    assert found == Outcome(frozenset({"required:a"}), {"optimal:b": "no"})
+
+
 def test_the_commands_are_as_documented() -> None:
     text = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert "python -m tests.yardsticks s3-tests CLONE" in text
     assert "python -m tests.yardsticks versitygw BINARY" in text
+    assert "python -m tests.yardsticks cache-tests CLONE" in text
+    assert arguments(["cache-tests", "CLONE", "--space", "disk"]).space == "disk"
     assert arguments(["s3-tests", "CLONE"]).suite == "s3-tests"
     assert arguments(["versitygw", "BINARY", "one", "--record"]).names == ["one"]

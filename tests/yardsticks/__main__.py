@@ -8,10 +8,11 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.yardsticks import lists, s3_tests, versitygw
+from tests.yardsticks import cache_tests, lists, s3_tests, versitygw
 from tests.yardsticks.lists import Outcome
 
 HERE = Path(__file__).parent
@@ -30,7 +31,10 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     versity = suites.add_parser("versitygw", help="versitygw's own tests")
     versity.add_argument("binary", type=Path, help="see tests/yardsticks/versitygw.py")
     versity.add_argument("names", nargs="*", help="of tests; all that count when none is given")
-    for one in (ceph, versity):
+    caches = suites.add_parser("cache-tests", help="http-tests/cache-tests, on disk and in memory")
+    caches.add_argument("clone", type=Path, help="see tests/yardsticks/cache_tests.py")
+    caches.add_argument("--space", choices=cache_tests.SPACES, help="in this one only")
+    for one in (ceph, versity, caches):
         one.add_argument("--record", action="store_true", help="write the list anew")
     return parser.parse_args(given)
 
@@ -52,10 +56,24 @@ def of_versitygw(given: argparse.Namespace) -> tuple[Outcome, bool]:
     return versitygw.run(given.binary.resolve(), names, print), not given.names
 
 
+def of_cache_tests(given: argparse.Namespace) -> tuple[Outcome, bool]:
+    outcomes = []
+    for space in [given.space] if given.space else cache_tests.SPACES:
+        folder = Path(tempfile.mkdtemp(prefix=f"cache-tests-{space}-"))
+        found = cache_tests.run(given.clone.resolve(), space, folder)
+        counts = Counter(name.partition(":")[0] for name in found.passed)
+        print(f"{space}: {dict(counts)} passed, {len(found.failed)} failed; see {folder}")
+        outcomes.append(found)
+    return lists.on_all(outcomes), True
+
+
+SUITES = {"s3-tests": of_s3_tests, "versitygw": of_versitygw, "cache-tests": of_cache_tests}
+
+
 def main(given: Sequence[str] | None = None) -> int:
     chosen = arguments(given)
     path = HERE / f"{chosen.suite}.txt"
-    found, whole = (of_s3_tests if chosen.suite == "s3-tests" else of_versitygw)(chosen)
+    found, whole = SUITES[chosen.suite](chosen)
     expected = lists.read(path)
     verdict = lists.judge(expected, found, whole=whole)
     print(lists.told(verdict, found))

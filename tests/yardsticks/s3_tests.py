@@ -7,17 +7,12 @@ import configparser
 import os
 import re
 import secrets
-import socket
 import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway.config.load import ROOT_KEY, ROOT_SECRET
 from tests.yardsticks.lists import Outcome
+from tests.yardsticks.serving import free_port, serving
 
 FILES = ("s3tests/functional/test_s3.py", "s3tests/functional/test_headers.py")
 STORES = ("local", "memory")
@@ -29,9 +24,6 @@ DAY = 10
 """Seconds of a day of lifecycle rules."""
 
 KMS_KEYS = ("testkey-1", "testkey-2")
-
-READY = 60
-"""Seconds within which the gateway listens."""
 
 _LINE = re.compile(r"(PASSED|FAILED|ERROR) \S*?::(\S+)(?: - (.*))?")
 
@@ -108,41 +100,6 @@ def outcome(printed: str) -> Outcome:
     return Outcome(frozenset(passed) - failed.keys(), failed)
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-@contextmanager
-def serving(folder: Path, store: str, toml: str, port: int) -> Iterator[None]:
-    configuration = folder / "gateway.toml"
-    configuration.write_text(toml, encoding="utf-8")
-    command = [sys.executable, "-m", "gateway", "serve", "--config", str(configuration)]
-    command += ["--memory"] if store == "memory" else ["--data", str(folder / "data")]
-    root = {ROOT_KEY: secrets.token_hex(10), ROOT_SECRET: secrets.token_hex(20)}
-    with (folder / "gateway.log").open("wb") as log:
-        process = subprocess.Popen(command, env={**os.environ, **root}, stdout=log, stderr=log)
-        try:
-            _await(process, port)
-            yield
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def _await(process: subprocess.Popen[bytes], port: int) -> None:
-    until = time.monotonic() + READY
-    while process.poll() is None and time.monotonic() < until:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise RuntimeError("The gateway does not listen; see gateway.log.")
-
-
 def run(clone: Path, python: str, store: str, folder: Path, chosen: str = "") -> Outcome:
     """All tests, or those that an expression for `pytest -k` names. `folder` keeps the logs.
     Raises `RuntimeError` when the gateway or the suite does not run."""
@@ -153,7 +110,8 @@ def run(clone: Path, python: str, store: str, folder: Path, chosen: str = "") ->
     command = [python, "-m", "pytest", "-q", "-rA", "--tb=no", "-p", "no:cacheprovider", *FILES]
     command += ["-k", f"({chosen}) and {OURS}" if chosen else OURS]
     environment = {**os.environ, "S3TEST_CONF": str(conf), "AWS_MAX_ATTEMPTS": "1"}
-    with serving(folder, store, gateway_toml(known, port), port):
+    options = ["--memory"] if store == "memory" else []
+    with serving(folder, gateway_toml(known, port), port, options):
         done = subprocess.run(
             command, cwd=clone, env=environment, capture_output=True, text=True, check=False
         )
