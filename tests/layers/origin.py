@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -117,7 +118,7 @@ class Origin(Memory, Varies):
         if self.hang(key):
             self.wait()
         if self.fail is not None:
-            raise self.fail
+            raise copy(self.fail)  # one that is raised again and again remembers all that
 
     def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
         self.before_put()

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from types import SimpleNamespace
 
 import pytest
@@ -112,13 +113,17 @@ def test_a_source_that_fails_in_its_own_way_fails_for_all_at_once(
     assert whole(cache, "k") == b"data"
     told = len(caplog.records)
     assert told <= PLACES  # again in the same way is not told again
-    site.origin.has("other", b"data")
-    site.origin.fail = error
+    well = count()
 
     def told_again() -> bool:
-        """By the thread that has fetched well meanwhile, when its turn comes."""
+        """After a fetch that went well, which a thread that ends late may overtake."""
+        key = f"well {next(well)}"
+        site.origin.has(key, b"data")
+        site.origin.fail = None
+        assert whole(cache, key) == b"data"
+        site.origin.fail = error
         with pytest.raises(Unavailable):
-            whole(cache, "other")
+            whole(cache, f"not {key}")
         return len(caplog.records) > told
 
     until(told_again)
