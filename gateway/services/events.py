@@ -12,11 +12,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from gateway.access.access import Access
 from gateway.catalog import Catalog, CatalogError, ServiceRow
+from gateway.common.moments import utc
 from gateway.config import Configuration
 from gateway.config.problems import Problems
 from gateway.config.tables import EventOptions
@@ -149,5 +149,5 @@ def _data(change: Change, sid: str) -> dict[str, Any]:
 
 
 def _time(milliseconds: int) -> str:
-    second, rest = divmod(milliseconds, 1000)
-    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03}Z"
+    """RFC 3339."""
+    return f"{utc(milliseconds).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
