@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.access.identity import Identity
-from gateway.commands.main import main
 from gateway.config import load
 from gateway.services import history
 from gateway.services.history import pages, point_at
 from gateway.services.runtime import Runtime, open_runtime
 from gateway.storage import BytesBody, Change, ChangePage, Changes, Delete, Put
+from tests.one_service import ADMIN, Clock, Run, runner
 
-ADMIN = Identity(key="k", account="root", access="admin")
 CONFIGURATION = """
 [server]
 data = "data"
@@ -35,16 +32,6 @@ driver = "cache"
 source = "archive"
 """
 
-Run = Callable[..., tuple[int, list[str], str]]
-
-
-class Clock:
-    time = 1_772_366_400_000
-    """2026-03-01T12:00:00Z"""
-
-    def __call__(self) -> int:
-        return self.time
-
 
 @pytest.fixture
 def clock() -> Clock:
@@ -53,20 +40,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    for name in [one for one in os.environ if one.startswith("GATEWAY_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "gateway.toml").write_text(CONFIGURATION)
-
-    def run(*arguments: str) -> tuple[int, list[str], str]:
-        try:
-            code = main(["log", *arguments])
-        except SystemExit as leaving:  # argparse's way to end
-            code = int(leaving.code or 0)
-        said = capsys.readouterr()
-        return code, said.out.splitlines(), said.err
-
-    return run
+    return runner("log", CONFIGURATION, tmp_path, monkeypatch, capsys)
 
 
 @pytest.fixture

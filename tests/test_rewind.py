@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -12,8 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.memory import Memory
-from gateway.access.identity import Identity
-from gateway.commands.main import main
 from gateway.config import load
 from gateway.services.history import check_point
 from gateway.services.rewind import carrying_out
@@ -41,6 +38,7 @@ from gateway.storage import (
     VersionPage,
     VersionQuery,
 )
+from tests.one_service import ADMIN, Clock, Run, runner
 
 KEYS = ("a", "a/b", "b")
 
@@ -396,7 +394,6 @@ def test_a_full_store_ends_it(abc: Service, monkeypatch: pytest.MonkeyPatch) -> 
 
 # the command
 
-ADMIN = Identity(key="k", account="root", access="admin")
 CONFIGURATION = """
 [server]
 data = "data"
@@ -411,32 +408,11 @@ driver = "memory"
 driver = "http"
 url = "https://origin.example"
 """
-NOON = 1_772_366_400_000
-"""2026-03-01T12:00:00Z"""
-
-Run = Callable[..., tuple[int, list[str], str]]
-
-
-class Clock:
-    time = NOON
-
-    def __call__(self) -> int:
-        return self.time
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    for name in [one for one in os.environ if one.startswith("GATEWAY_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "gateway.toml").write_text(CONFIGURATION)
-
-    def run(*arguments: str) -> tuple[int, list[str], str]:
-        code = main(["rewind", *arguments])
-        said = capsys.readouterr()
-        return code, said.out.splitlines(), said.err
-
-    return run
+    return runner("rewind", CONFIGURATION, tmp_path, monkeypatch, capsys)
 
 
 @pytest.fixture
