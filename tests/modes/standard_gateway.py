@@ -146,7 +146,8 @@ class Forgetful(Dull, Purges):
         self.purges: list[Purge] = []
 
     def objects(self) -> dict[str, bytes]:
-        return {"purges": repr([(one.kind, one.value) for one in self.purges]).encode()}
+        told = [(one.kind, one.value, *(["soft"] * one.soft)) for one in self.purges]
+        return {"purges": repr(told).encode()}
 
     def purge(self, purge: Purge = Purge()) -> Mark:
         self.purges.append(purge)

@@ -190,6 +190,33 @@ def test_a_flush_reaches_the_cache(api: Served, folder: str) -> None:
     assert (refused.status, refused.error) == (403, "forbidden")
 
 
+@pytest.mark.parametrize(
+    ("named", "purge"),
+    [
+        ({"path": "/a/k"}, ("key", "a/k")),
+        ({"tag": "t"}, ("tag", "t")),
+        ({"prefix": "a/", "soft": "true"}, ("prefix", "a/", "soft")),
+        ({"soft": "true"}, ("all", "", "soft")),
+        ({"soft": "false"}, ("all", "")),
+    ],
+)
+def test_what_a_flush_names(api: Served, named: dict[str, Any], purge: tuple[str, ...]) -> None:
+    assert api.call("flush", method="POST", sid="cached", **named).status == 200
+    seen = api.call("getfile", sid="cached", path="purges").body.decode()
+    assert seen.endswith(f", {purge}]")
+
+
+@pytest.mark.parametrize(
+    "named",
+    [{"path": "a", "tag": "b"}, {"prefix": "a", "tag": "b"}, {"tag": ""}, {"soft": "1"}],
+)
+def test_a_flush_that_names_too_much_or_nothing_is_refused(
+    api: Served, named: dict[str, Any]
+) -> None:
+    answer = api.call("flush", method="POST", sid="cached", **named)
+    assert (answer.status, answer.error) == (400, "invalid_parameter")
+
+
 # versionlist
 
 

@@ -26,7 +26,7 @@ SPECIFIED = {
     "getfile": ("GET HEAD", {"sid", "path", "version"}),
     "uploadfile": ("PUT POST", {"sid", "path"}),
     "deletefile": ("DELETE POST", {"sid", "path", "version"}),
-    "flush": ("POST", {"sid", "prefix"}),
+    "flush": ("POST", {"sid", "prefix", "path", "tag", "soft"}),
     "versionlist": ("GET", {"sid", "path", "limit", "after"}),
     "syncnext": ("GET", {"sid", "syncid", "limit", "wait"}),
     "reqlist": ("GET", {"sid", "limit", "after"}),

@@ -204,9 +204,23 @@ TABLE: tuple[Function, ...] = (
         "flush",
         purging.flush,
         "Flush a cache",
-        "Makes a cache forget its files, or those below a prefix: no old byte is served after"
-        " the answer. Storages answer 501.",
-        query=(_SID, Parameter("prefix", "Only paths that begin with this.", example="cats/")),
+        "Makes a cache forget its files, or those that one parameter names: no old byte is"
+        " served after the answer. Storages answer 501.",
+        query=(
+            _SID,
+            Parameter("prefix", "Only paths that begin with this.", example="cats/"),
+            _PATH._replace(about="Only this file, all its variants.", required=False, example=""),
+            Parameter(
+                "tag",
+                "Only what its source has given this tag, in `Surrogate-Key`, `Cache-Tag` or"
+                " `Cache-Groups`.",
+            ),
+            Parameter(
+                "soft",
+                "`true`: they are asked for anew, and may still be served where the source fails.",
+                "boolean",
+            ),
+        ),
         answer=(Field("flushed", "integer", "How many entries, perhaps an estimate."),),
         errors=("unsupported",),
     ),

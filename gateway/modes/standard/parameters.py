@@ -13,7 +13,7 @@ from gateway.modes import KEY_LIMIT
 from gateway.modes.standard.problems import StandardProblem
 from gateway.storage import BadKey
 
-Kind = Literal["text", "path", "integer"]
+Kind = Literal["text", "path", "integer", "boolean"]
 
 
 class Parameter(NamedTuple):
@@ -45,10 +45,18 @@ def _integer(given: str, parameter: Parameter) -> int:
     raise wrong(parameter.name, f"a whole number from {parameter.least} to {parameter.most}")
 
 
+def _boolean(given: str, parameter: Parameter) -> bool:
+    if given in _TRUTH:
+        return _TRUTH[given]
+    raise wrong(parameter.name, " or ".join(f"`{one}`" for one in _TRUTH))
+
+
+_TRUTH = {"true": True, "false": False}
 _READ: Mapping[Kind, Callable[[str, Parameter], Any]] = {
     "text": lambda given, _: given,
     "path": lambda given, _: path(given),
     "integer": _integer,
+    "boolean": _boolean,
 }
 
 

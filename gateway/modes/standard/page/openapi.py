@@ -87,6 +87,8 @@ def _parameter(parameter: Parameter, place: str) -> Json:
     schema: Json = {"type": "string"}
     if parameter.kind == "integer":
         schema = {"type": "integer", "minimum": parameter.least, "maximum": parameter.most}
+    if parameter.kind == "boolean":
+        schema = dict(_TYPES["boolean"])
     if parameter.default is not None:
         schema["default"] = parameter.default
     found: Json = {
