@@ -144,6 +144,19 @@ class CacheEntry:
             return self.info
         return None if self.failure is None else self.failure.origin
 
+    @property
+    def told_size(self) -> int:
+        """Bytes, about, of what readers and the source have said: an address, headers, a page."""
+        size = len(self.key) + len(self.variant) + sum(map(len, self.tags))
+        origin = None if self.failure is None else self.failure.origin
+        if self.info is not None:
+            origin = self.info.origin
+            size += sum(len(name) + len(text) for name, text in self.info.headers)
+        if origin is not None:
+            size += sum(len(name) + len(text) for name, text in origin.headers)
+            size += len(origin.page or b"")
+        return size
+
     def postponed(self, now: int, seconds: float) -> CacheEntry:
         """The same, after the source has failed once more: not to be asked about before so
         many seconds from `now`."""

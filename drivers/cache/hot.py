@@ -18,6 +18,7 @@ BODY = 64 * 1024
 BLOCKS = 64
 """Blocks of an entry that is kept; of larger ones, only the head is looked up again."""
 _ENTRY, _BLOCK = 2000, 400
+"""Bytes of one, without what others have said to be kept in it (`CacheEntry.told_size`)."""
 _TOUCHED = 10_000
 
 
@@ -36,7 +37,7 @@ class Hot:
         if len(entry.blocks) > BLOCKS:
             self.pop(place)
             return
-        cost = _ENTRY + len(entry.body or b"") + _BLOCK * len(entry.blocks)
+        cost = _ENTRY + len(entry.body or b"") + _BLOCK * len(entry.blocks) + entry.told_size
         with self._lock:
             self._drop(place)
             self._entries[place] = entry

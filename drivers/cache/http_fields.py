@@ -69,14 +69,14 @@ class Directives(dict[str, tuple[str, ...]]):
 
 
 def directives(lines: Iterable[str]) -> Directives:
-    found = Directives()
+    found: dict[str, list[str]] = {}
     for member in members(lines):
         name, _, value = member.partition("=")
         quoted = _QUOTED.fullmatch(value)
         if quoted is not None:
             value = re.sub(r"\\(.)", r"\1", quoted[1])
-        found[name.lower()] = (*found.get(name.lower(), ()), value)
-    return found
+        found.setdefault(name.lower(), []).append(value)
+    return Directives((name, tuple(values)) for name, values in found.items())
 
 
 # RFC 9213: structured (RFC 9651), or not at all
@@ -87,6 +87,10 @@ _ITEM = re.compile(
     r'|"(?P<text>(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"'
     r"|\?(?P<truth>[01])|[A-Za-z*][A-Za-z0-9:/!#$%&'*+.^_`|~-]*|:[A-Za-z0-9+/=]*:"
 )
+_PARAMETER = re.compile("; *")
+_FOLLOWING = re.compile(r"[ \t]*(?:,[ \t]*(?!\Z)|\Z)")
+"""Behind a member: another one, or the end."""
+
 _NUMBERS = frozenset({"max-age", "s-maxage", "stale-while-revalidate", "stale-if-error"})
 
 
@@ -108,9 +112,8 @@ def targeted(lines: tuple[str, ...]) -> Directives | None:
             return None
         else:
             item = None
-        while text[at : at + 1] == ";":
-            parameter = re.compile(r"; *").match(text, at)
-            inner = _KEY.match(text, parameter.end() if parameter else at)
+        while (parameter := _PARAMETER.match(text, at)) is not None:
+            inner = _KEY.match(text, parameter.end())
             if inner is None:
                 return None
             at = inner.end()
@@ -123,16 +126,17 @@ def targeted(lines: tuple[str, ...]) -> Directives | None:
             found[key[0]] = value
         else:
             found.pop(key[0], None)
-        rest = text[at:].lstrip(" \t")
-        if rest and (not rest.startswith(",") or not rest[1:].strip(" \t")):
+        following = _FOLLOWING.match(text, at)
+        if following is None:
             return None
-        at = len(text) - len(rest[1:].lstrip(" \t"))
+        at = following.end()
     return found or None
 
 
 # dates (RFC 9110 §5.6.7)
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_LONGEST = len("Wednesday, 09-Nov-94 08:49:37 GMT")
 _TIME = r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
 _DATES = tuple(
     re.compile(form, re.IGNORECASE | re.ASCII)
@@ -144,9 +148,13 @@ _DATES = tuple(
 )
 
 
-@lru_cache(maxsize=4096)
 def date(text: str) -> int | None:
     """Seconds since the epoch; None for what is no date of HTTP."""
+    return _date(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _date(text: str) -> int | None:
     for form in _DATES:
         match = form.fullmatch(text)
         if match is not None:

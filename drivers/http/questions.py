@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from gateway.common.end_to_end import OF_CONNECTION, named
 from gateway.common.moments import http_date
 from gateway.common.upstream.dialing import Place
 from gateway.common.upstream.fields import byte_range, etag_list
@@ -16,11 +17,6 @@ from gateway.storage import Conditions, Get, InvalidRequest
 
 Lines = list[tuple[str, str]]
 
-OF_CONNECTION = frozenset(
-    {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"}
-    | {"upgrade", "proxy-authenticate", "proxy-authorization", "proxy-authentication-info"}
-    | {"http2-settings"}
-)
 OURS = frozenset({"host", "content-length", "expect"})
 _OF_READING = frozenset(
     {"range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since"}
@@ -37,13 +33,8 @@ _SENDABLE = re.compile(r'\*|(?:W/)?[^"\x00-\x20\x7f\u0100-\U0010ffff]*')
 def end_to_end(lines: Iterable[tuple[str, str]]) -> Lines:
     """Without those of the connection, also those that it names itself."""
     lines = list(lines)
-    named = {
-        one.strip(" \t").lower()
-        for name, value in lines
-        if name.lower() == "connection"
-        for one in value.split(",")
-    }
-    left_out = OF_CONNECTION | named
+    said = [value for name, value in lines if name.lower() == "connection"]
+    left_out = OF_CONNECTION.union(*map(named, said))
     return [one for one in lines if one[0].lower() not in left_out]
 
 

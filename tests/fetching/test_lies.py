@@ -9,6 +9,7 @@ import pytest
 
 from drivers.http import bodies
 from drivers.http.bodies import Paced
+from gateway.common.upstream import answers
 from gateway.storage import (
     Conditions,
     Forward,
@@ -279,6 +280,24 @@ def test_so_many_bytes_have_to_come_while_somebody_waits() -> None:
     with pytest.raises(TimedOut, match="fewer than 100"):
         for _ in range(2 * round(bodies.WINDOW)):
             source.receive(1000)
+
+
+def test_bytes_that_come_in_chunks_of_one_are_read_together() -> None:
+    """Each by itself costs more than it is worth, and all of them together a processor."""
+    wire = b"1;odd\r\nx\r\n" * 20_000 + b"0\r\n\r\n"
+
+    class Source:
+        at = 0
+
+        def receive(self, size: int, /) -> bytes:
+            self.at += size
+            return wire[self.at - size : self.at]
+
+    body = answers.Chunked(Source(), b"")
+    pieces = list(iter(lambda: body.read(30_000), b""))
+    assert b"".join(pieces) == b"x" * 20_000
+    assert len(pieces) < 5
+    assert (body.left, body.clean) == (0, True)
 
 
 def test_what_is_passed_on_is_held_to_the_same(origin: Upstream, fetching: Fetching) -> None:

@@ -95,7 +95,7 @@ def test_the_question_goes_through(site: Site, origin: Upstream) -> None:
     [
         *("X-Forwarded-Host", "X-Forwarded-For", "Forwarded", "X-Original-URL"),
         *("X-Rewrite-URL", "X-HTTP-Method-Override", "X-Host", "True-Client-IP"),
-        *("X_Forwarded_Host", "X-Rewrite_URL"),
+        *("X_Forwarded_Host", "X-Rewrite_URL", "X-Forwarded", "Front-End-Https", "Proxy"),
     ],
 )
 def test_what_only_a_proxy_may_say_is_not_passed_on(
@@ -103,6 +103,34 @@ def test_what_only_a_proxy_may_say_is_not_passed_on(
 ) -> None:
     origin.always(answer(200, b"x"))
     assert name.lower() not in asked(site, origin, "/a", headers={name: "evil.example"})
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("Accept-Language", {"Connection": "close, accept-Language"}),  # which takes it away
+        ("Accept_Language", {}),  # which is the other to many
+    ],
+)
+def test_a_reader_says_to_a_cache_what_the_origin_gets(
+    site: Site, origin: Upstream, name: str, more: dict[str, str]
+) -> None:
+    """Else the origin's answer to somebody else would be kept for who says so."""
+    origin.always(
+        lambda exchange: answer(
+            200,
+            "".join(exchange.seen.headers.get(one, "-") for one in _LANGUAGES).encode(),
+            {"Cache-Control": "max-age=60", "Vary": "Accept-Language"},
+        )(exchange)
+    )
+    target = f"/{name}"
+    assert site.ask(target, headers={name: "de", **more}, host="cached.example").body == b"--"
+    found = site.ask(target, headers={"Accept-Language": "de"}, host="cached.example")
+    assert found.body == b"de-"
+    assert site.ask(target, host="cached.example").body == b"--"
+
+
+_LANGUAGES = ("accept-language", "accept_language")
 
 
 def test_a_get_with_a_body_is_asked_without_it(site: Site, origin: Upstream) -> None:

@@ -5,15 +5,28 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from drivers.cache import Cache, carrying
+from drivers.cache import Cache, carrying, hot
+from drivers.cache.entries import CacheEntry
 from drivers.cache.fills import BLOCK
 from drivers.cache.owner import Owner
 from drivers.cache.stock import Stock
-from gateway.storage import BytesBody, Context, Full, NoSuchKey, Purge, Put, Unavailable
+from gateway.storage import (
+    BytesBody,
+    Context,
+    Full,
+    NoSuchKey,
+    ObjectInfo,
+    OriginAnswer,
+    Purge,
+    Put,
+    Unavailable,
+)
 from gateway.testing.faults import noise
 from tests.layers.origin import Site, read, until
 
@@ -228,3 +241,19 @@ def test_a_memory_stock_has_no_files(tmp_path: Path) -> None:
     stock = Stock.in_memory(lambda: 0, limit=1, master=None)
     assert not stock.shared
     stock.close()
+
+
+def test_what_an_origin_and_readers_say_counts_for_what_is_kept_at_hand() -> None:
+    """Pages of errors, headers and addresses are as long as others make them."""
+    said = "x" * 60_000
+    origin = OriginAnswer(status=200, headers=(("X-Any", said),), asked=0, answered=0)
+    page = NoSuchKey(key="k")
+    page.origin = replace(origin, headers=(), page=said.encode())
+    info = ObjectInfo(key="k", size=0, etag="", modified=0, origin=origin)
+    for more in ({"info": info}, {"failure": page}, {"variant": said}, {"tags": (said,)}):
+        kept = hot.Hot()
+        for number in range(1000):
+            given: dict[str, Any] = {"variant": "", **more}
+            given["variant"] += str(number)
+            kept.put(CacheEntry("k", point=0, fetched=0, until=0, **given))
+        assert len(kept._entries) * len(said) < hot.LIMIT

@@ -127,28 +127,38 @@ class Lengthy:
 
 class Chunked:
     """A body in chunks (RFC 9112 §7.1); trailers are read and dropped. `left` is 0 when
-    its end was there; `clean` as above."""
+    its end was there; `clean` as above. Of chunks that are here already, a read takes as many
+    as there are: an upstream may send each byte in one of its own."""
 
-    __slots__ = ("_chunk", "_received", "_rest", "_source", "left")
+    __slots__ = ("_at", "_chunk", "_received", "_rest", "_source", "left")
 
     def __init__(self, source: ByteSource, rest: bytes) -> None:
-        self._source, self._rest = source, rest
+        self._source, self._rest, self._at = source, rest, 0
         self._chunk = self._received = 0
         self.left = 1
 
     @property
     def clean(self) -> bool:
-        return not self._rest
+        return self._at >= len(self._rest)
 
     def read(self, size: int = PIECE, /) -> bytes:
-        if not self.left:
-            return b""
-        if not self._chunk and not self._begin():
-            return b""
-        if not self._rest:
-            self._rest = self._more()
-        piece = self._rest[: min(size, self._chunk)]
-        self._rest = self._rest[len(piece) :]
+        pieces = list[bytes]()
+        while size and self.left:
+            if not self._chunk and ((pieces and not self._has_line) or not self._begin()):
+                break
+            if self.clean:
+                if pieces:
+                    break
+                self._more()
+            piece = self._cut(min(size, self._chunk))
+            pieces.append(piece)
+            size -= len(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _cut(self, size: int) -> bytes:
+        """The next bytes of the chunk, of those that are here."""
+        piece = self._rest[self._at : self._at + size]
+        self._at += len(piece)
         self._chunk -= len(piece)
         self._received += len(piece)
         if not self._chunk and self._line():
@@ -170,19 +180,23 @@ class Chunked:
         self.left = 0
         return False
 
+    @property
+    def _has_line(self) -> bool:
+        return self._rest.find(b"\r\n", self._at) >= 0
+
     def _line(self) -> bytes:
-        while (end := self._rest.find(b"\r\n")) < 0:
-            if len(self._rest) > HEAD_LIMIT:
+        while (end := self._rest.find(b"\r\n", self._at)) < 0:
+            if len(self._rest) - self._at > HEAD_LIMIT:
                 raise broken("a line is too long")
-            self._rest += self._more()
-        line, self._rest = self._rest[:end], self._rest[end + 2 :]
+            self._more()
+        line, self._at = self._rest[self._at : end], end + 2
         return line
 
-    def _more(self) -> bytes:
+    def _more(self) -> None:
         data = self._source.receive(PIECE)
         if not data:
             raise ended(None, self._received)
-        return data
+        self._rest, self._at = self._rest[self._at :] + data, 0
 
 
 class Unframed:

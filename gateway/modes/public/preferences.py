@@ -11,12 +11,16 @@ _LONGEST = 4096
 """Characters of a field that are looked at: browsers write two hundred at most."""
 
 
-@lru_cache(maxsize=256)
 def weights(text: str) -> Mapping[str, float]:
     """What a list names, in lower case and without parameters, with its weight. One that is
     malformed counts for nothing."""
+    return _weights(text[:_LONGEST])
+
+
+@lru_cache(maxsize=256)
+def _weights(text: str) -> Mapping[str, float]:
     found: dict[str, float] = {}
-    for one in text[:_LONGEST].split(","):
+    for one in text.split(","):
         name, *parameters = (part.strip() for part in one.split(";"))
         weight = 1.0
         for parameter in parameters:

@@ -12,6 +12,7 @@ from typing import Any
 
 from gateway.access.access import Access
 from gateway.access.identity import visitor
+from gateway.common.end_to_end import OF_CONNECTION, named
 from gateway.modes import KEY_LIMIT, Gateway
 from gateway.modes.public.options import PublicOptions
 from gateway.modes.public.preferences import weights
@@ -22,24 +23,43 @@ from gateway.web.http_fields import CONDITIONAL, byte_range, read_conditions, ut
 from gateway.web.request_facts import RequestFacts
 
 _NOT_PASSED_ON = frozenset(
-    {"HTTP_HOST", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_X_HOST", "HTTP_X_ORIGINAL_URL"}
-    | {"HTTP_X_ORIGINAL_HOST", "HTTP_X_REWRITE_URL", "HTTP_TRUE_CLIENT_IP"}
+    {"HTTP_HOST", "HTTP_FORWARDED", "HTTP_X_FORWARDED", "HTTP_X_HOST", "HTTP_X_ORIGINAL_HOST"}
+    | {"HTTP_X_ORIGINAL_URL", "HTTP_X_REWRITE_URL", "HTTP_X_OVERRIDE_URL"}
+    | {"HTTP_FRONT_END_HTTPS", "HTTP_X_SCHEME", "HTTP_X_URL_SCHEME"}
+    | {"HTTP_X_REAL_IP", "HTTP_TRUE_CLIENT_IP", "HTTP_CLIENT_IP", "HTTP_X_CLIENT_IP"}
+    | {"HTTP_X_CLUSTER_CLIENT_IP", "HTTP_CF_CONNECTING_IP", "HTTP_FASTLY_CLIENT_IP"}
     | {"HTTP_X_HTTP_METHOD", "HTTP_X_HTTP_METHOD_OVERRIDE", "HTTP_X_METHOD_OVERRIDE"}
+    | {"HTTP_PROXY"}
 )
 """Headers by which visitors could say what only a proxy may, or ask for something else than the
-request's line does: no cache takes them for a part of the question."""
+request's line does: no cache takes them for a part of the question. `Proxy` is none: programs
+that get headers as variables of their environment take it for their proxy's address (httpoxy)."""
 
 _DEFAULTS = PublicOptions()
 
 
-@lru_cache(maxsize=512)
+_LONGEST = 64
+"""Of the names that are remembered: what visitors can fill must stay small."""
+
+
 def _passed_on(variable: str) -> str:
     """The name of a header, by its variable in the environ; "" for what is none, or is not passed
-    on. Remembered, for each request has a few dozen variables, and mostly the same."""
-    one = variable.replace(request_head.UNDERSCORE, "_")  # `_` may be a `-` to who gets it
-    if not one.startswith("HTTP_") or one.startswith("HTTP_X_FORWARDED_"):
+    on."""
+    return _known(variable) if len(variable) <= _LONGEST else _read(variable)
+
+
+def _read(variable: str) -> str:
+    if not variable.startswith("HTTP_") or variable.startswith("HTTP_X_FORWARDED_"):
         return ""
-    return "" if one in _NOT_PASSED_ON else request_head.header_name(variable)
+    # a `_` is a `-` to many who get it, and something else to a cache
+    if variable in _NOT_PASSED_ON or request_head.UNDERSCORE in variable:
+        return ""
+    name = request_head.header_name(variable)
+    return "" if name in OF_CONNECTION else name
+
+
+_known = lru_cache(maxsize=512)(_read)
+"""Each request has a few dozen variables, and mostly the same."""
 
 
 class Asked:
@@ -114,7 +134,12 @@ class Asked:
     @property
     def headers(self) -> Mapping[str, str]:
         """Of the request, all by which an origin may choose its answer."""
-        return {name: utf8(text) for key, text in self.environ.items() if (name := _passed_on(key))}
+        found = {
+            name: utf8(text) for key, text in self.environ.items() if (name := _passed_on(key))
+        }
+        for name in named(self.environ.get("HTTP_CONNECTION", "")):
+            found.pop(name, None)
+        return found
 
     def note(self, trace: tuple[str, ...]) -> None:
         """For the log."""
