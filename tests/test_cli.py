@@ -372,8 +372,9 @@ def test_services_shows_sizes_and_what_was_made(run: Run) -> None:
     code, out, _ = run("services")
     runtime.close()
     assert code == 0
-    assert "archive (local), declared, owner root, 1 objects, 2.0 KiB" in out
-    assert "made-one (local), made by API, owner root, 0 objects" in out
+    archive = "archive (local), declared, owner root, 1 objects, 2.0 KiB; 2.0 KiB of the quota"
+    assert f"{archive} of 1.0 GiB used (0 %)\n" in out
+    assert "made-one (local), made by API, owner root, 0 objects, 0 B\n" in out
 
 
 def test_what_another_account_stored_under_a_name_is_not_given_away_unsaid(

@@ -124,8 +124,9 @@ def _put(
     if before is not None:
         shelf.require_unprotected(row, bypass=options.bypass)
         rows.drop(shelf.txn, row, before, shelf.due)
-    payload = stored.payload(shelf.txn, name)
+    payload, used = stored.payload(shelf.txn, name), shelf.ledger.used
     shelf.ledger.resize(payload.size - (before.size if before is not None else 0))
+    shelf.ledger.limit(used)
     made = rows.write(shelf.txn, row, payload, shelf.time)
     detail = rows.with_count(row.detail, count + (before is None))
     return Annotated(made, shelf.update(row, detail, f"annotation {name}"))

@@ -18,7 +18,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from gateway.common import system
-from gateway.storage import Full, NoSuchStore, StorageError, Unavailable, Versioning
+from gateway.storage import (
+    Full,
+    NoSuchStore,
+    QuotaExceeded,
+    StorageError,
+    Unavailable,
+    Versioning,
+)
 
 Operation = Callable[["Transaction"], Any]
 
@@ -32,7 +39,7 @@ class Uncertain(Unavailable):
 
 
 class NoSpace(Full):
-    """The disk's, of which removals may be given some; no quota's."""
+    """Of which removals may be given some."""
 
 
 def translate(error: sqlite3.Error) -> StorageError:
@@ -93,25 +100,24 @@ class Ledger:
     def state(self, state: tuple[int, int, int, int]) -> None:
         self.sequence, self.objects, self.bytes, self.waiting = state
 
+    @property
+    def used(self) -> int:
+        """Of the quota: by objects, and by parts that wait."""
+        return self.bytes + self.waiting
+
+    def limit(self, before: int) -> None:
+        """Refuse what came since so much was `used`, where that is more than the quota. What
+        adds nothing is not refused: it may have been lowered."""
+        if self.quota is not None and self.used > max(self.quota, before):
+            raise QuotaExceeded(quota=self.quota, used=before, size=self.used - before)
+
     def add(self, size: int) -> None:
         self.objects += 1
         self.bytes += size
-        self._check(self.bytes)
-
-    def wait(self, size: int) -> None:
-        """A part comes. Objects, and all parts that wait, are within the quota."""
-        self._check(self.bytes + self.waiting + size)
-        self.waiting += size
-
-    def _check(self, total: int) -> None:
-        if self.quota is not None and total > self.quota:
-            raise Full(f"The quota of {self.quota} bytes is reached.")
 
     def resize(self, change: int) -> None:
         """What an object has beside its bytes becomes more, or less."""
         self.bytes += change
-        if change > 0:
-            self._check(self.bytes)
 
     def remove(self, size: int) -> None:
         self.objects -= 1

@@ -57,6 +57,7 @@ class Draft(NamedTuple):
     """A new current object, but for what the commit decides (sequence and version).
 
     What `options` say and has no column is in `detail`. `annotations`: what it is made with.
+    `waited`: bytes of parts that wait no more when it is there.
     """
 
     key: str
@@ -66,6 +67,7 @@ class Draft(NamedTuple):
     detail: str
     content: ContentMaker
     annotations: annotation_rows.Payloads | None = None
+    waited: int = 0
 
 
 class Shelf:
@@ -106,6 +108,7 @@ class Shelf:
         before = current(txn, self.service, draft.key)
         if conditions is not None:
             self._check(draft.key, before, conditions)
+        used = ledger.used
         sequence = ledger.next()
         version = new_version(sequence) if ledger.versioning == "on" else NULL_VERSION
         replaced = before if self._replaces(before, version) else None
@@ -117,6 +120,7 @@ class Shelf:
         elif before is not None:
             self._uncount(before)
         ledger.add(draft.size)
+        ledger.waiting -= draft.waited
         row = Row(
             self.service, draft.key, sequence, version, draft.size, draft.etag, self.time,
             options.content_type, options.storage_class, options.owner,
@@ -124,6 +128,7 @@ class Shelf:
         )  # fmt: skip
         if brought:
             row = self._annotated(row, brought)
+        ledger.limit(used)
         txn.execute(_INSERT_OBJECT, row)
         self._log("put", row, options.cause)
         return row

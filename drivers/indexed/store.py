@@ -60,6 +60,7 @@ class IndexedStore(MultipartView, AnnotatingView, BucketsView, Writable, Copies,
         """Be the declared service of that id, which keeps versions "forever", "off", or for so
         many seconds."""
         self.service = self.declare(context.sid, keep=keep_versions != "off", quota=quota)
+        self.limited = quota is not None
         if not isinstance(keep_versions, str):
             self._expiring = Expiring(self, keep_versions, context.jobs, context.sid)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -127,13 +127,15 @@ def _keep(
     txn: Transaction, service: int, upload: str, part: Part, pieces: list[Piece], due: int | None
 ) -> Part:
     ledger = txn.ledger(service)
+    used = ledger.used
     replaced = txn.one(
         "SELECT pieces, size FROM parts WHERE upload = ? AND number = ?", (upload, part.number)
     )
     if replaced is not None:
         _release(txn, replaced[0], due)
         ledger.waiting -= replaced[1]
-    ledger.wait(part.size)
+    ledger.waiting += part.size
+    ledger.limit(used)
     txn.execute(
         "INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
@@ -195,7 +197,8 @@ def complete(
     part_encryption(begun.encryption, options.encryption)
     if options.protection is not None:
         begun = replace(begun, protection=options.protection)
-    kept = _chosen(shelf.txn, key, upload, refs, options.min_part)
+    uploaded = {part.number: part for part in map(Kept.of, shelf.txn.execute(_PARTS, (upload,)))}
+    kept = _chosen(uploaded, key, refs, options.min_part)
     size = sum(part.size for part in kept)
     if options.size is not None and options.size != size:
         raise InvalidRequest(
@@ -213,12 +216,11 @@ def complete(
         )
         return Content(manifest=cursor.lastrowid)
 
-    row = shelf.put(
-        Draft(key, size, etag, begun, _detail(begun, checksums, kind), content),
-        options.conditions,
-    )
+    detail, waited = _detail(begun, checksums, kind), sum(part.size for part in uploaded.values())
+    draft = Draft(key, size, etag, begun, detail, content, waited=waited)
+    row = shelf.put(draft, options.conditions)
     numbers = frozenset(part.number for part in kept)
-    shelf.ledger.waiting -= _drop_parts(shelf.txn, upload, shelf.due.whole, keep=numbers)
+    _drop_parts(shelf.txn, upload, shelf.due.whole, keep=numbers)
     _remember(shelf, upload, refs, row, parts)
     return info_of(row, versioned=shelf.ledger.versioned, parts=parts)
 
@@ -264,12 +266,11 @@ def _answered(shelf: Shelf, key: str, upload: str, refs: Sequence[PartRef]) -> O
 
 
 def _chosen(
-    txn: Transaction, key: str, upload: str, refs: Sequence[PartRef], min_part: int
+    kept: Mapping[int, Kept], key: str, refs: Sequence[PartRef], min_part: int
 ) -> list[Kept]:
     """The parts that the caller names, in its order, checked against what is kept."""
     if not refs:
         raise InvalidRequest("An upload is completed with one part at least.", key=key)
-    kept = {part.number: part for part in map(Kept.of, txn.execute(_PARTS, (upload,)))}
     chosen: list[Kept] = []
     for ref in refs:
         if chosen and ref.number <= chosen[-1].number:

@@ -17,7 +17,7 @@ from drivers.indexed.reading import Reader, ReadingView
 from drivers.indexed.rows import is_version
 from drivers.indexed.scrubbing import scrub
 from drivers.indexed.space import Space
-from drivers.indexed.writing import Writer, WritingView
+from drivers.indexed.writing import INLINE_LIMIT, Writer, WritingView
 from gateway.storage import (
     NULL_VERSION,
     Change,
@@ -37,8 +37,6 @@ from gateway.storage import (
     VersionQuery,
     Versions,
 )
-
-INLINE_LIMIT = 64 * 1024
 
 
 class View(ReadingView, WritingView, Listable, Versions, Changes, Measures, Scrubs):
@@ -73,8 +71,9 @@ class View(ReadingView, WritingView, Listable, Versions, Changes, Measures, Scru
 
     def stats(self) -> Stats:
         with self.space.reading() as connection:
-            objects, size = self.row(connection.execute, "objects, bytes")
-            return Stats(objects=objects, bytes=size)
+            columns = "objects, bytes, waiting, quota"
+            objects, size, waiting, quota = self.row(connection.execute, columns)
+            return Stats(objects=objects, bytes=size, waiting=waiting, quota=quota)
 
     def scrub(self) -> Iterator[Scrubbed]:
         return scrub(self.space, self.service)

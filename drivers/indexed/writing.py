@@ -26,10 +26,13 @@ from gateway.storage import (
     InvalidRequest,
     ObjectInfo,
     Put,
+    QuotaExceeded,
     Readable,
 )
 
 T = TypeVar("T")
+
+INLINE_LIMIT = 64 * 1024
 
 
 class Writer:
@@ -152,6 +155,25 @@ class WritingView:
     service: int
     writer: Writer
     sealing: Sealing
+    limited: bool = False
+    """It was opened with a quota."""
+
+    def require_room(self, size: int | None, key: str | None = None) -> None:
+        """Refuse a long body before it is read where it is sure that the quota is too small for
+        it; the commit decides the rest. `key`: of the object that it is to be, if no part."""
+        if not self.limited or size is None or size <= INLINE_LIMIT:
+            return
+        sql = (
+            "SELECT quota, bytes, waiting, versioning = 'on' OR (versioning = 'off' AND NOT EXISTS"
+            " (SELECT 1 FROM objects WHERE service = ?1 AND key = ?2)) FROM services WHERE id = ?1"
+        )
+        row = self.space.one(sql, (self.service, key))
+        if row is None or row[0] is None:
+            return
+        quota, stored, waiting, adds = row
+        stays = stored if key is None else stored + waiting if adds else waiting
+        if stays + size > quota:
+            raise QuotaExceeded(key=key, quota=quota, used=stored + waiting, size=size)
 
     def named(self, options: Put) -> Put:
         """With its encryption as it is kept."""
@@ -176,6 +198,7 @@ class WritingView:
     def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
         if options.encryption is not None:
             options = self.named(options)
+        self.require_room(options.size, key)
         with self.writer.stored(source, options, options.encryption) as stored:
             draft = stored.draft(key, options)
 

@@ -14,7 +14,7 @@ from drivers.indexed.expiring import check
 from drivers.indexed.space import FileSpace
 from drivers.indexed.store import IndexedStore
 from drivers.indexed.upkeep import forget_changes, forget_uploads, orphans, remove_due
-from drivers.indexed.view import INLINE_LIMIT
+from drivers.indexed.writing import INLINE_LIMIT
 from gateway.storage import Context, Jobs, Place
 from gateway.storage.options import Duration, Size
 

@@ -43,6 +43,7 @@ from gateway.storage import (
     PartTooSmall,
     PreconditionFailed,
     Protected,
+    QuotaExceeded,
     StorageError,
     TooLarge,
     Unsupported,
@@ -278,6 +279,10 @@ def _full(_: Refusal) -> StorageError:
     return Full("The upstream has no space left.")
 
 
+def _over_quota(_: Refusal) -> StorageError:
+    return QuotaExceeded("The quota that the upstream has for the bucket is reached.")
+
+
 def _archived(it: Refusal) -> StorageError:
     return Archived(key=it.about.key)
 
@@ -336,7 +341,8 @@ CODES: Mapping[str, Maker] = {
     "SlowDown": _busy,
     "TooManyRequests": _busy,
     "InsufficientStorage": _full,
-    "QuotaExceeded": _full,
+    "QuotaExceeded": _over_quota,
+    "XMinioAdminBucketQuotaExceeded": _over_quota,
     "XMinioStorageFull": _full,
 }  # fmt: skip
 

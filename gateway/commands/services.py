@@ -21,7 +21,7 @@ from gateway.services.events import NAME as EVENTS
 from gateway.services.runtime import Runtime, open_runtime
 from gateway.services.service import Service
 from gateway.services.telling import follower_of
-from gateway.storage import NOTHING, Measures, StorageError
+from gateway.storage import NOTHING, Measures, Stats, StorageError
 
 
 class Tree:
@@ -83,7 +83,15 @@ def _size(service: Service) -> str:
         stats = measures.stats()
     except StorageError as error:
         return f", its size is not known: {error}"
-    return f", {stats.objects} objects, {about_size(stats.bytes)}"
+    return f", {stats.objects} objects, {about_size(stats.bytes)}{_of_quota(stats)}"
+
+
+def _of_quota(stats: Stats) -> str:
+    if stats.quota is None:
+        return ""
+    used = stats.bytes + stats.waiting
+    share = 100 * used // stats.quota if stats.quota else 100
+    return f"; {about_size(used)} of the quota of {about_size(stats.quota)} used ({share} %)"
 
 
 def _told(runtime: Runtime, folder: Path | None) -> dict[str, list[str]]:

@@ -32,7 +32,8 @@
     ├── Unauthorized             who are you?
     ├── Forbidden                you may not
     ├── Unsupported              .capability: this store cannot do that
-    ├── Full                     no space, or a quota is reached
+    ├── Full                     no space
+    │   └── QuotaExceeded        .quota .used .size: there is space, but not for this store
     ├── Corrupt                  stored bytes do not fit their checksum
     └── Unavailable              .retry_after (seconds)
         ├── Busy
@@ -285,6 +286,30 @@ class Unsupported(StorageError):
 
 class Full(StorageError):
     message = "There is no space left."
+
+
+class QuotaExceeded(Full):
+    """Bytes, where they are known: the `quota`, what is `used` of it, and the `size` that was to
+    be added."""
+
+    message = "The quota is reached."
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        key: str | None = None,
+        quota: int | None = None,
+        used: int | None = None,
+        size: int | None = None,
+    ) -> None:
+        if not message and quota is not None:
+            message = (
+                f"The quota of {quota} bytes is reached: {used} are used, and {size} more"
+                " were to be stored."
+            )
+        super().__init__(message, key=key)
+        self.quota, self.used, self.size = quota, used, size
 
 
 class Corrupt(StorageError):

@@ -232,6 +232,10 @@ class Stats:
     """Versions count, delete markers do not."""
     bytes: int
     """Those of annotations count."""
+    waiting: int = 0
+    """Bytes of the parts of uploads under way."""
+    quota: int | None = None
+    """Bytes that `bytes` and `waiting` may be together."""
 
 
 PurgeKind = Literal["all", "prefix", "key", "tag"]

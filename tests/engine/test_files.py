@@ -469,7 +469,7 @@ def test_what_a_quota_refuses_of_an_annotation_leaves_nothing(tmp_path: Path) ->
     put(local, "other", b"x" * 150_000)
     local.delete("k")
     local.delete("other")
-    assert local.stats() == Stats(objects=0, bytes=0)
+    assert local.stats() == Stats(objects=0, bytes=0, quota=200_000)
     local.close()
     assert files(tmp_path) == []
 

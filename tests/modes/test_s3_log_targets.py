@@ -143,7 +143,8 @@ def test_a_full_target_is_waited_for_a_day(
     assert [one.line for one in gateway.lines.page(queue, 9)] == [LONG]
     assert gateway.lines.shed == 3
     assert caplog.messages == [
-        f"another: its access log {what}: The quota of 1000 bytes is reached."
+        f"another: its access log {what}: The quota of 1000 bytes is reached: 0 are used, and 2001"
+        " more were to be stored."
         for what in ("waits", "of more than a day ago is dropped")
     ]
 

@@ -235,6 +235,7 @@ TABLE: Mapping[str, tuple[int, str]] = {
     "SlowDown": (503, "Please reduce your request rate."),
     "InternalError": (500, "We encountered an internal error. Please try again."),
     "InsufficientStorage": (507, "There is no space left to store the object."),
+    "QuotaExceeded": (403, "The quota of the bucket is reached."),
 }
 
 

@@ -175,6 +175,7 @@ TABLE: tuple[Function, ...] = (
             "precondition_failed",
             "too_large",
             "insufficient_storage",
+            "quota_exceeded",
             "unsupported",
         ),
     ),

@@ -42,6 +42,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "unavailable": (503, "The storage is not available now."),
     "timed_out": (504, "The storage did not answer in time."),
     "insufficient_storage": (507, "There is no space left."),
+    "quota_exceeded": (507, "The quota of the service is reached."),
 }
 
 

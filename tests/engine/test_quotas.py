@@ -1,0 +1,174 @@
+"""Quotas: exact whoever writes at the same moment, over every way in which bytes come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drivers.local import Local
+from drivers.memory import Memory
+from gateway.storage import (
+    BytesBody,
+    Complete,
+    Context,
+    Delete,
+    Full,
+    ObjectInfo,
+    Part,
+    PartRef,
+    Put,
+    QuotaExceeded,
+    Stats,
+    StorageError,
+)
+from gateway.testing.conformance.parallel import together
+
+QUOTA = 1000
+
+
+class Unread(BytesBody):
+    """A body that nobody may read."""
+
+    def read(self, size: int = -1) -> bytes:
+        raise AssertionError("it was read")
+
+
+def opened(kind: type[Any], folder: Path, **options: Any) -> Any:
+    store = kind(**{"keep_versions": "off", "quota": QUOTA, **options})
+    store.open(Context(sid="s", folder=folder))
+    return store
+
+
+@pytest.fixture(params=[Memory, Local])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    with closing(opened(request.param, tmp_path)) as made:
+        yield made
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Any]:
+    with closing(opened(Memory, tmp_path)) as made:
+        yield made
+
+
+def put(store: Any, key: str, size: int) -> ObjectInfo:
+    info: ObjectInfo = store.put(key, BytesBody(bytes(size)), Put(size=size))
+    return info
+
+
+def send(store: Any, key: str, upload: str, size: int, number: int = 1) -> PartRef:
+    part: Part = store.put_part(key, upload, number, BytesBody(bytes(size)), Put(size=size))
+    return PartRef(number=number, etag=part.etag)
+
+
+def test_of_many_writers_as_many_succeed_as_there_is_room_for(store: Any) -> None:
+    put(store, "source", 100)
+    uploads = [store.begin(f"part-{one}").id for one in range(4)]
+    ways: list[Callable[[int], object]] = [
+        lambda one: put(store, f"put-{one}", 100),
+        lambda one: store.copy(store, "source", f"copy-{one}"),
+        lambda one: send(store, f"part-{one // 4}", uploads[one // 4], 100),
+        lambda one: store.put_annotation("source", f"a-{one}", bytes(100)),
+    ]
+    results = together(16, lambda one: ways[one % 4](one))
+    refused = [one for one in results if isinstance(one, StorageError)]
+    assert {type(one) for one in refused} == {QuotaExceeded}
+    assert len(results) - len(refused) == 9
+    stats = store.stats()
+    assert (stats.bytes + stats.waiting, stats.quota) == (QUOTA, QUOTA)
+
+
+WAYS: dict[str, Callable[[Any], object]] = {
+    "put": lambda store: put(store, "new", 200),
+    "overwrite": lambda store: put(store, "small", 300),
+    "copy": lambda store: store.copy(store, "source", "new"),
+    "part": lambda store: send(store, "u", store.begin("u").id, 200),
+    "copied part": lambda store: store.copy_part("u", store.begin("u").id, 1, store, "source"),
+    "annotation": lambda store: store.put_annotation("small", "a", bytes(200)),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_too_much_is_told_in_bytes_and_leaves_nothing(memory: Any, way: str) -> None:
+    put(memory, "source", 200)
+    put(memory, "small", 100)
+    put(memory, "fill", 600)
+    before = memory.stats()
+    assert before == Stats(objects=3, bytes=900, quota=QUOTA)
+    with pytest.raises(QuotaExceeded) as caught:
+        WAYS[way](memory)
+    error = caught.value
+    assert (error.quota, error.used, error.size) == (1000, 900, 200)
+    said = "The quota of 1000 bytes is reached: 900 are used, and 200 more were to be stored."
+    assert error.message == said
+    assert memory.stats() == before
+
+
+def test_parts_that_wait_are_used_and_completing_them_adds_nothing(memory: Any) -> None:
+    upload = memory.begin("k").id
+    one, two = (send(memory, "k", upload, 400, number) for number in (1, 2))
+    put(memory, "other", 200)
+    with pytest.raises(QuotaExceeded):
+        put(memory, "more", 1)
+    memory.complete("k", upload, [one], Complete())
+    assert memory.stats() == Stats(objects=2, bytes=600, quota=QUOTA)
+    put(memory, "more", 400)
+    assert two.number == 2
+
+
+def test_an_overwritten_object_gives_its_bytes_back_where_versions_are_off(memory: Any) -> None:
+    put(memory, "k", 900)
+    put(memory, "k", 1000)
+    memory.set_versioning("on")
+    with pytest.raises(QuotaExceeded):
+        put(memory, "k", 1)
+
+
+def test_a_quota_that_was_lowered_refuses_only_what_adds_to_it(tmp_path: Path) -> None:
+    with closing(opened(Local, tmp_path)) as store:
+        for key, size in (("k", 300), ("large", 300), ("gone", 100)):
+            put(store, key, size)
+        upload = store.begin("u").id
+        ref = send(store, "u", upload, 200)
+    with closing(opened(Local, tmp_path, quota=10)) as store:
+        with store.get("k") as reading:
+            assert reading.body.read() == bytes(300)
+        assert store.delete("gone").existed
+        put(store, "large", 299)
+        store.copy(store, "k", "k")
+        assert send(store, "u", upload, 200) == ref
+        store.complete("u", upload, [ref])
+        for key, size in (("large", 300), ("new", 1)):
+            with pytest.raises(QuotaExceeded):
+                put(store, key, size)
+        assert store.stats() == Stats(objects=3, bytes=799, quota=10)
+        store.delete_many([(key, Delete()) for key in ("k", "large", "u")])
+        put(store, "new", 10)
+
+
+@pytest.mark.parametrize("versions", ["off", "forever"])
+def test_a_long_body_for_which_there_is_no_room_is_not_read(tmp_path: Path, versions: str) -> None:
+    size = 100_000
+    with closing(opened(Memory, tmp_path, quota=150_000, keep_versions=versions)) as store:
+        put(store, "k", size)
+        with pytest.raises(QuotaExceeded):
+            store.put("other", Unread(b""), Put(size=size))
+        upload = store.begin("k").id
+        with pytest.raises(QuotaExceeded):
+            store.put_part("k", upload, 1, Unread(b""), Put(size=size))
+        if versions == "off":
+            put(store, "k", size + 1)
+            with pytest.raises(QuotaExceeded):
+                store.put("k", Unread(b""), Put(size=150_001))
+        else:
+            with pytest.raises(QuotaExceeded):
+                store.put("k", Unread(b""), Put(size=size))
+
+
+def test_a_quota_is_no_full_disk() -> None:
+    assert issubclass(QuotaExceeded, Full)
+    assert QuotaExceeded().message != Full().message
