@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from benchmarks.caching import caching
+from benchmarks.cdn import PARTS, cdn
 from benchmarks.fronting import fronting
 from benchmarks.herd import herd
 from benchmarks.load import LoadFailed
@@ -36,6 +37,7 @@ COMMANDS = {
     "stages": stages,
     "scale": scale,
     "caching": caching,
+    "cdn": cdn,
     "testserver": testserver,
     "fronting": fronting,
     "herd": herd,
@@ -70,7 +72,9 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     add("--minutes", type=float, default=30, help="soak: how long (default 30)")
     add("--slices", type=int, default=30, help="soak: looks at the process meanwhile")
     add("--many", type=int, default=10_000, help="scale: buckets and credentials")
-    add("--clients", type=int, default=200, help="herd: that ask at once (default 200)")
+    add("--clients", type=int, default=200, help="herd, cdn: that ask at once (default 200)")
+    add("--parts", nargs="+", choices=PARTS, metavar="PART",
+        help=f"cdn: of {', '.join(PARTS)}")  # fmt: skip
     add("--threads", nargs="+", type=int, default=[], metavar="N",
         help="herd: with so many threads in each worker (default: the gateway's)")  # fmt: skip
     add("--json", type=Path, metavar="FILE", help="write every round there")

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks import starting
 from benchmarks.load import generator
@@ -42,6 +42,9 @@ SPEED = 50_000_000
 ENTRIES = 1_000_000
 READERS = 4
 
+Rates = dict[str, list[list[float]]]
+"""By workload: of the store and of each space, each round's."""
+
 _SERVICES = "\n".join(
     [f'[services.{STORE}]\ndriver = "local"\nkeep_versions = "off"']
     + [
@@ -52,29 +55,43 @@ _SERVICES = "\n".join(
 
 
 def caching(options: Namespace, place: Path) -> int:
-    found: dict[str, Any] = {"hits": hits(options, place / "hits")}
-    for name, measure in PARTS.items():
-        folder = place / name
-        folder.mkdir()
-        say(f"{name} …")
-        found[name] = measure(folder)
-        shutil.rmtree(folder, ignore_errors=True)
-    print(markdown(("GET of a hit", "store", *SPACES), found["hits"]))
+    rates = hits(options, place / "hits")
+    found = {name: part(name, place) for name in PARTS}
+    print(markdown(("GET of a hit", "store", *SPACES), shown(rates)))
     print()
-    print(markdown(("", "measured"), [(name, found[name]) for name in PARTS]))
+    print(markdown(("", "measured"), [(name, found[name].text) for name in PARTS]))
     if options.json:
-        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        said = {"hits": rates, **{name: one.text for name, one in found.items()}}
+        options.json.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
     return 0
+
+
+class Measured(NamedTuple):
+    """`figure` is the number that a mark is about."""
+
+    text: str
+    figure: float
+
+
+def part(name: str, place: Path) -> Measured:
+    """One of `PARTS`, in a folder of its own."""
+    folder = place / name
+    folder.mkdir()
+    say(f"{name} …")
+    try:
+        return PARTS[name](folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 # hits, through a gateway
 
 
-def hits(options: Namespace, folder: Path) -> list[tuple[str, ...]]:
-    """Answers per second of the store, and for each space the ratio, round by round."""
+def hits(options: Namespace, folder: Path, server_name: str = "granian") -> Rates:
+    """Answers per second, of the store and of the cache in each space, round by round."""
     _, generate = generator(options.load)
-    rows = []
-    server = gateway("local", "granian", settings=_SERVICES)
+    found: Rates = {}
+    server = gateway("local", server_name, settings=_SERVICES)
     try:
         with starting.running(server, folder) as running:
             for name in ("get-1k", "get-8m"):
@@ -84,26 +101,33 @@ def hits(options: Namespace, folder: Path) -> list[tuple[str, ...]]:
                     slice_of(side, running, generate, folder, 1)
                 rates: list[list[float]] = [[] for _ in sides]
                 for number in range(options.rounds):
-                    for side, found in zip(sides, rates, strict=True):
+                    for side, some in zip(sides, rates, strict=True):
                         sample = slice_of(side, running, generate, folder, options.seconds)
-                        found.append(sample.rate)
+                        some.append(sample.rate)
                     say(f"{name}  round {number + 1}  {[round(one[-1]) for one in rates]}")
-                rows.append((name, *_shown(rates)))
+                found[name] = rates
     except (Missing, Refused) as error:
         say(str(error))
-    return rows
+    return found
 
 
 def _at(workload: Workload, place: str) -> Workload:
     return replace(workload, bucket=f"bench-{place}")
 
 
-def _shown(rates: list[list[float]]) -> Iterator[str]:
+def ratios(rates: list[list[float]]) -> list[float]:
+    """Of the caches to the store, round by round."""
     store, *caches = rates
-    yield f"{median(store):,.0f}/s"
-    for found in caches:
-        ratio = median(one / beside for one, beside in zip(found, store, strict=True))
-        yield f"{median(found):,.0f}/s ({ratio:.2f}×)"
+    return [
+        median(one / beside for one, beside in zip(some, store, strict=True)) for some in caches
+    ]
+
+
+def shown(found: Rates) -> Iterator[tuple[str, ...]]:
+    for name, rates in found.items():
+        store, *caches = (f"{median(one):,.0f}/s" for one in rates)
+        beside = zip(caches, ratios(rates), strict=True)
+        yield name, store, *(f"{rate} ({ratio:.2f}×)" for rate, ratio in beside)
 
 
 # what a cold cache costs
@@ -158,7 +182,7 @@ def _read(cache: Cache, key: str, want: Get = Get()) -> int:
         return sum(map(len, iter(opened.body.read, b"")))
 
 
-def herd(folder: Path) -> str:
+def herd(folder: Path) -> Measured:
     """Many clients on one cold object."""
     upstream, ends = Slow(100 * MIB, SPEED), list[float]()
 
@@ -174,22 +198,24 @@ def herd(folder: Path) -> str:
         for one in threads:
             one.join()
     last = max(ends) - begun
-    return (
+    text = (
         f"{CLIENTS} clients, cold 100 MiB at 50 MB/s: {upstream.asked} fetch of"
         f" {upstream.took:.2f} s, last byte of the last client after {last:.2f} s"
         f" (+{(last / upstream.took - 1) * 100:.0f} %), {_memory()}"
     )
+    return Measured(text, last / upstream.took)
 
 
-def block(folder: Path) -> str:
+def block(folder: Path) -> Measured:
     """A little of a large object."""
     upstream = Slow(10 * GIB)
     with _cache(folder, upstream) as cache:
         _read(cache, "k", Get(range=Range(5 * GIB + 17, 5 * GIB + 116)))
-    return f"100 bytes of a cold 10 GiB object: {upstream.sent / MIB:g} blocks fetched"
+    blocks = upstream.sent / MIB
+    return Measured(f"100 bytes of a cold 10 GiB object: {blocks:g} blocks fetched", blocks)
 
 
-def flush(folder: Path) -> str:
+def flush(folder: Path) -> Measured:
     """A flush of very many entries, each time until every worker sees it."""
     upstream, took = Slow(100), []
     with _cache(folder, upstream) as cache, _cache(folder, upstream) as other:
@@ -202,10 +228,11 @@ def flush(folder: Path) -> str:
             _read(other, "k")
             assert upstream.asked == before + 1, "an old byte was served"
         entries = carrying.count(cache._stock.space, Purge())
-    return (
+    text = (
         f"flush of {entries:,} entries: {median(took) * 1e3:.1f} ms to its answer"
         f" (longest {max(took) * 1e3:.1f}), seen at the next read of another worker"
     )
+    return Measured(text, median(took))
 
 
 def _fill(cache: Cache, count: int) -> None:
@@ -224,7 +251,7 @@ def _fill(cache: Cache, count: int) -> None:
     cache._stock.space.write(operation)
 
 
-def bound(folder: Path) -> str:
+def bound(folder: Path) -> Measured:
     """Ten times as much as the cache may take, while its folder is looked at."""
     limit, most, done = 512 * MIB, [0, 0], threading.Event()
 
@@ -251,11 +278,12 @@ def bound(folder: Path) -> str:
         done.set()
         watcher.join()
     speed = upstream.sent / (time.perf_counter() - begun) / 1e6
-    return (
+    text = (
         f"filled with 10 × max_size ({limit // MIB} MiB) at {speed:.0f} MB/s: objects took"
         f" {(most[0] / limit - 1) * 100:+.1f} % at most, the index {most[1] / MIB:.0f} MiB,"
         f" {before} before, {_memory()} after"
     )
+    return Measured(text, most[0] / limit)
 
 
 def _taken(folder: Path) -> tuple[int, int]:
@@ -278,7 +306,7 @@ def _memory() -> str:
     return f"RSS {usage.rss / MIB:.0f} MiB" if usage else "RSS unknown"
 
 
-PARTS: dict[str, Callable[[Path], str]] = {
+PARTS: dict[str, Callable[[Path], Measured]] = {
     "herd": herd,
     "block": block,
     "flush": flush,

@@ -1,12 +1,9 @@
 """Many clients at once on one cold object, over sockets: a cache in front of a slow S3 server.
 
-One process is the upstream, which sends at a given speed; one is all the clients; the
-gateway has its workers. Each round asks for an object that nobody has asked for before.
+One process is the upstream, which sends at a given speed (`origin`); one is all the clients;
+the gateway has its workers. Each round asks for an object that nobody has asked for before.
 All clients together take `clients` times the upstream's speed: where the machine has less
 than that, loopback is what is measured, and the line says how much it moved.
-
-`python -m benchmarks.herd SIZE SPEED` is the upstream: it prints its port, then a line
-for each answer that it ended.
 """
 
 from __future__ import annotations
@@ -14,7 +11,6 @@ from __future__ import annotations
 import json
 import selectors
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -22,17 +18,17 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import processes, requests, starting
+from benchmarks import origin, requests, starting
 from benchmarks.report import markdown
 from benchmarks.requests import MIB, Target
 from benchmarks.servers import CREDENTIALS, gateway
+from benchmarks.signing import Request
 from benchmarks.speed import say
 from benchmarks.starting import Missing, Running
-from gateway.testing.upstreams import Exchange, Upstream, head
 
 BUCKET = "herd"
 PIECE = 1 << 18
@@ -84,16 +80,14 @@ def herd(options: Namespace, place: Path) -> int:
 def _with_threads(threads: int, options: Namespace, folder: Path) -> Iterator[dict[str, Any]]:
     for mib, speed in SIZES:
         with (
-            _upstream(mib * MIB, int(speed * 1e6)) as (port, lines),
+            origin.running(speed * 1e6) as (port, lines),
             starting.running(_front(port, threads), folder / f"{mib}") as running,
         ):
             time.sleep(SETTLED)
             for number in range(options.rounds):
-                found = _round(running, f"k{number}", options.clients, mib * MIB)
-                time.sleep(SETTLED)  # the upstream says what it did
-                fetches = [json.loads(line) for line in lines]
-                lines.clear()
-                found |= {"threads": threads, "mib": mib, "speed": speed, "fetches": fetches}
+                path = f"/{BUCKET}/{mib * MIB}/k{number}"
+                found = asked(running, lines, path, options.clients, mib * MIB)
+                found |= {"threads": threads, "mib": mib, "speed": speed}
                 say(json.dumps(found))
                 yield found
 
@@ -120,22 +114,17 @@ source = "herd-up"
 # the clients
 
 
-def _round(running: Running, key: str, clients: int, size: int) -> dict[str, Any]:
-    peak, done = [0], threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.05):
-            peak[0] = max(peak[0], sum(one.rss for one in running.usage() or []))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        seen = _ask(running.target, f"/{BUCKET}/{key}", clients, size)
-    finally:
-        done.set()
-        watcher.join()
+def asked(running: Running, lines: list[str], path: str, clients: int, size: int) -> dict[str, Any]:
+    """What became of so many that ask at once for `size` bytes. `lines`: of the upstream."""
+    with watched(running) as peak:
+        signed = not running.server.static
+        seen = _ask(running.target, replace(requests.get(path), signed=signed), clients, size)
+    time.sleep(SETTLED)  # the upstream says what it did
+    fetches = [json.loads(line) for line in lines]
+    lines.clear()
     ends = sorted(seen.ends)
     return {
+        "fetches": fetches,
         "served": len(ends),
         "refused": seen.statuses[503],
         "others": seen.statuses.total() - seen.statuses[503] - seen.statuses[200],
@@ -146,13 +135,31 @@ def _round(running: Running, key: str, clients: int, size: int) -> dict[str, Any
     }
 
 
-def _ask(target: Target, path: str, clients: int, size: int) -> Seen:
+@contextmanager
+def watched(running: Running) -> Iterator[list[int]]:
+    """The one number in it is the most that its processes' memory was meanwhile."""
+    peak, done = [0], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.05):
+            peak[0] = max(peak[0], sum(one.rss for one in running.usage() or []))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _ask(target: Target, request: Request, clients: int, size: int) -> Seen:
     seen, loop = Seen(), selectors.DefaultSelector()
-    asked = [target.head(requests.get(path)) for _ in range(clients)]
+    heads = [target.head(request) for _ in range(clients)]
     connections = [socket.create_connection(target.address, PATIENCE) for _ in range(clients)]
     begun = time.perf_counter()
-    for connection, request in zip(connections, asked, strict=True):
-        connection.sendall(request)
+    for connection, one in zip(connections, heads, strict=True):
+        connection.sendall(one)
         connection.setblocking(False)
         loop.register(connection, selectors.EVENT_READ, [0, size])
     space = bytearray(PIECE)
@@ -189,57 +196,6 @@ def _take(connection: Any, state: list[int], space: bytearray, seen: Seen) -> bo
 _DROPS = sys.platform == "linux"
 
 
-# the upstream
-
-
-@contextmanager
-def _upstream(size: int, speed: int) -> Iterator[tuple[int, list[str]]]:
-    """Its port, and the lines that it prints."""
-    lines: list[str] = []
-    with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.herd", str(size), str(speed)], stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        port = int(process.stdout.readline())
-        reader = threading.Thread(target=lines.extend, args=(map(bytes.decode, process.stdout),))
-        reader.start()
-        try:
-            yield port, lines
-        finally:
-            processes.end(process)
-            reader.join()
-
-
-def _serve(size: int, speed: int) -> None:
-    def act(exchange: Exchange) -> None:
-        seen, start = exchange.seen, 0
-        if asked := seen.headers.get("range", ""):
-            start = int(asked.removeprefix("bytes=").partition("-")[0])
-        fields: dict[str, str | int] = {
-            "ETag": '"no-digest-of-these-bytes"',
-            "Last-Modified": "Mon, 01 Jan 2024 00:00:00 GMT",
-            "Content-Length": size - start,
-        }
-        if asked:
-            fields["Content-Range"] = f"bytes {start}-{size - 1}/{size}"
-        begun = time.perf_counter()
-        exchange.send(head(206 if asked else 200, fields))
-        if seen.method == "GET":
-            piece, given = bytes(PIECE), 0
-            while given < size - start:
-                count = min(PIECE, size - start - given)
-                time.sleep(max(0.0, begun + (given + count) / speed - time.perf_counter()))
-                exchange.send(piece[:count])
-                given += count
-            took = time.perf_counter() - begun
-            print(json.dumps({"took": took, "range": asked}), flush=True)
-
-    with Upstream() as upstream:
-        upstream.always(act)
-        print(upstream.port, flush=True)
-        threading.Event().wait()
-
-
 def _row(found: dict[str, Any]) -> tuple[str, ...]:
     last, fetches = found["last"], found["fetches"]
     upstream = max((one["took"] for one in fetches), default=0.0)
@@ -256,7 +212,3 @@ def _row(found: dict[str, Any]) -> tuple[str, ...]:
         f"{found['rate']:.2f} GB/s",
         f"{found['peak']:.0f} MiB",
     )
-
-
-if __name__ == "__main__":
-    _serve(int(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,215 @@
+"""Large pictures made small: the gateway's `image` layer, with each of its engines, beside thumbor.
+
+One JPEG of 36 megapixels, read from a disk by both and made anew for each request (no cache), to
+fit into 512 × 512 at the same quality; as many processes as there are processors.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+
+from benchmarks import starting
+from benchmarks.connection import Connection
+from benchmarks.herd import watched
+from benchmarks.load import with_own
+from benchmarks.seeding import put_all
+from benchmarks.servers import CREDENTIALS, Server, Site
+from benchmarks.signing import Request
+from benchmarks.speed import say, settle
+from benchmarks.starting import Missing, Running
+from benchmarks.workloads import Workload
+from gateway.common.cpu_quota import usable_processors
+
+WIDTH, HEIGHT, SIDE, QUALITY = 7360, 4912, 512, 82
+CLIENTS = 4
+ENGINES = {"pyvips": "pyvips", "pillow": "PIL"}
+"""By name, the module that it needs."""
+BUCKET, NAME = "originals", "picture.jpg"
+
+
+@dataclass(slots=True, kw_only=True)
+class Maker:
+    """One that makes pictures. `rates`: pictures per second, round by round; `peak`: bytes of all
+    its processes."""
+
+    name: str
+    running: Running
+    path: str
+    rates: list[float] = field(default_factory=list)
+    peak: int = 0
+
+    @property
+    def rate(self) -> float:
+        return median(self.rates)
+
+    def beside(self, other: Maker) -> float:
+        pairs = zip(self.rates, other.rates, strict=True)
+        return median(one / two if two else 0.0 for one, two in pairs)
+
+
+def pictures(options: Namespace, place: Path) -> list[Maker]:
+    """thumbor first. Raises `Missing`."""
+    if find_spec("PIL") is None:
+        raise Missing("Pillow, which makes the picture, is not here")
+    file = place / NAME
+    file.write_bytes(_picture())
+    with ExitStack() as stack:
+        found = [_started(stack, one, place) for one in makers(place)]
+        for one in found:
+            _check(one)
+        for number in range(options.rounds):
+            for one in found:
+                _slice(one, options, place)
+            say(f"pictures  round {number + 1}  {[round(one.rates[-1], 1) for one in found]}")
+    return found
+
+
+def _started(stack: ExitStack, server: Server, place: Path) -> Maker:
+    running = stack.enter_context(starting.running(server, place / server.name))
+    if server.kind == "peer":
+        path = f"/unsafe/fit-in/{SIDE}x{SIDE}/{NAME}"
+    else:
+        _must_put(running, (place / NAME).read_bytes())
+        path = f"/resized/{NAME}?w={SIDE}&h={SIDE}"
+    return Maker(name=server.name, running=running, path=path)
+
+
+def _must_put(running: Running, data: bytes) -> None:
+    put_all(running.target, [(f"/{BUCKET}/{NAME}", data)])
+
+
+def _slice(one: Maker, options: Namespace, place: Path) -> None:
+    path, _, query = one.path.partition("?")
+    said = dict(pair.split("=") for pair in query.split("&")) if query else {}
+
+    def request(_: Workload, __: int) -> Request:
+        return Request(method="GET", path=path, query=said, signed=False)
+
+    load = Workload(name="picture", title="", request=request, distinct=CLIENTS,
+                    connections=CLIENTS)  # fmt: skip
+    settle()
+    with watched(one.running) as peak:
+        sample = with_own(place, load, one.running.target, options.seconds)
+    if sample.errors:
+        raise Missing(f"{one.name}: {dict(sample.errors)}")
+    one.rates.append(sample.rate)
+    one.peak = max(one.peak, *peak)
+
+
+def _check(one: Maker) -> None:
+    """One picture, which must be what was asked for."""
+    import io
+
+    from PIL import Image
+
+    head = f"GET {one.path} HTTP/1.1\r\nHost: {one.running.target.host}\r\n\r\n"
+    connection = Connection(one.running.target.address, 60)
+    try:
+        answer = connection.exchange(head.encode(), keep=True)
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise Missing(f"{one.name}: answered {answer.status}")
+    with Image.open(io.BytesIO(answer.body)) as made:
+        if made.format != "JPEG" or made.width != SIDE:
+            raise Missing(f"{one.name}: made {made.format} of {made.size}")
+
+
+def _picture() -> bytes:
+    """Something like a photograph: soft, with some noise."""
+    import io
+
+    from PIL import Image, ImageChops
+
+    small = Image.effect_noise((WIDTH // 64, HEIGHT // 64), 90)
+    planes = [
+        small.transpose(turn).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
+        for turn in (
+            Image.Transpose.FLIP_LEFT_RIGHT,
+            Image.Transpose.FLIP_TOP_BOTTOM,
+            Image.Transpose.ROTATE_180,
+        )
+    ]
+    noise = Image.effect_noise((WIDTH, HEIGHT), 12)
+    made = Image.merge("RGB", [ImageChops.add(one, noise, scale=2) for one in planes])
+    out = io.BytesIO()
+    made.save(out, "JPEG", quality=90)
+    return out.getvalue()
+
+
+# the servers
+
+
+def makers(place: Path) -> Iterator[Server]:
+    yield Server(
+        name="thumbor",
+        program=("thumbor",),
+        arguments=lambda site: [
+            *("--ip", site.target.host, "--port", str(site.target.port)),
+            *("--processes", str(usable_processors())),
+            *("--conf", str(_thumbor_file(site, place))),
+        ],
+        health="/healthcheck",
+        static=True,
+    )
+    for engine, module in ENGINES.items():
+        if find_spec(module) is not None:
+            yield _gateway(engine)
+
+
+def _thumbor_file(site: Site, place: Path) -> Path:
+    file = site.folder / "thumbor.conf"
+    text = f"""
+LOADER = 'thumbor.loaders.file_loader'
+FILE_LOADER_ROOT_PATH = {str(place)!r}
+STORAGE = 'thumbor.storages.no_storage'
+RESULT_STORAGE = None
+QUALITY = {QUALITY}
+ALLOW_UNSAFE_URL = True
+"""
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def _gateway(engine: str) -> Server:
+    return Server(
+        name=f"gateway-{engine}",
+        program=(sys.executable, "-m", "gateway"),
+        arguments=lambda site: ["serve", "--config", str(_gateway_file(site, engine))],
+        environment=lambda _: {
+            "GATEWAY_ROOT_ACCESS_KEY": CREDENTIALS.access,
+            "GATEWAY_ROOT_SECRET_KEY": CREDENTIALS.secret,
+        },
+        health="/-/health/ready",
+        kind="gateway",
+    )
+
+
+def _gateway_file(site: Site, engine: str) -> Path:
+    file = site.folder / "gateway.toml"
+    text = f"""
+        [server]
+        listen = "{site.listen}"
+        data = '{site.data}'
+        [services.{BUCKET}]
+        driver = "local"
+        [services.resized]
+        driver = "image"
+        source = "{BUCKET}"
+        engine = "{engine}"
+        quality = {QUALITY}
+        [[bindings]]
+        host = "{site.target.host}"
+        prefix = "/resized"
+        mode = "public"
+        service = "resized"
+    """
+    file.write_text(text, encoding="utf-8")
+    return file
