@@ -202,9 +202,15 @@ def is_token(name: str) -> bool:
     return _TOKEN.fullmatch(name) is not None
 
 
+def instead(headers: Headers, *lines: tuple[str, str]) -> Headers:
+    """With these in place of others of their names, which are in lower case."""
+    names = {name for name, _ in lines}
+    return [*(one for one in headers if one[0] not in names), *lines]
+
+
 def carried(headers: Iterable[tuple[str, str]]) -> Headers:
     """An object's own headers as an answer says them: names in lower case, and several of
-    one name as one, which says the same (RFC 9110 §5.3): servers send only one of a name."""
+    one name as one, which says the same (RFC 9110 §5.3) to clients that look for one."""
     found: dict[str, str] = {}
     for name, text in headers:
         lower = name.lower()

@@ -54,17 +54,16 @@ _BODILESS = frozenset({204, 304})
 def send(
     reply: Reply, environ: dict[str, Any], start_response: Callable[..., Any]
 ) -> list[bytes] | Sending:
-    """Begin a reply, and give its body. Of several headers of one name the last one counts:
-    servers send only one."""
-    body, headers = reply.body, dict(reply.headers)
+    """Begin a reply, and give its body. Its headers are sent as they are, several of a name too."""
+    body, headers = reply.body, [*reply.headers]
     head = environ["REQUEST_METHOD"] == "HEAD"
     length = len(body) if isinstance(body, bytes) else reply.length
     if head and reply.length is not None:
         length = reply.length
     if length is not None and reply.status not in _BODILESS:
-        headers["content-length"] = str(length)
+        headers.append(("content-length", str(length)))
     line = _LINES.get(reply.status) or f"{reply.status} Unknown"
-    start_response(line, [*headers.items()])
+    start_response(line, headers)
     if head or reply.status in _BODILESS:
         return _closed(body)
     return [body] if isinstance(body, bytes) else Sending(body)

@@ -255,6 +255,26 @@ def test_policies_of_the_origin_count_besides_ours(site: Site, origin: Upstream)
     assert found["x-content-type-options"] == "nosniff"
 
 
+def test_headers_that_an_origin_repeats_are_all_sent(site: Site, origin: Upstream) -> None:
+    """A cookie is a line of its own (RFC 6265 §3); of others, too, not all are lists."""
+    head = (
+        b"Set-Cookie: a=1; Path=/\r\nLink: <a>\r\nSet-Cookie: b=2, c\r\nLink: <b>\r\n"
+        b'WWW-Authenticate: Basic realm="a"\r\nWWW-Authenticate: Bearer\r\n'
+        b"Cache-Control: max-age=60\r\nX-Request-Id: theirs\r\nContent-Length: 1\r\n\r\nx"
+    )
+    told = {
+        "set-cookie": ["a=1; Path=/", "b=2, c"],
+        "link": ["<a>", "<b>"],
+        "www-authenticate": ['Basic realm="a"', "Bearer"],
+    }
+    for status in (b"200 OK", b"401 No"):
+        origin.always(raw(b"HTTP/1.1 " + status + b"\r\n" + head))
+        for host in ("asis.example", "cached.example", "cached.example"):
+            found = site.ask("/twice-" + status.decode()[:3], host=host)
+            assert {name: found.all(name) for name in told} == told, (status, host)
+            assert len(found.all("x-request-id")) == 1 and "theirs" not in str(found.lines)
+
+
 def test_through_a_cache(site: Site, origin: Upstream) -> None:
     origin.always(answer(200, b"x", {"X-Custom": "1", "Cache-Control": "max-age=60"}))
 

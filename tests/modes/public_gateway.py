@@ -25,11 +25,31 @@ HOST = "www.example"
 OWNER = Identity(key="owner", account="root", access="admin")
 
 
+_ONCE = (
+    "content-type",
+    "content-length",
+    "content-range",
+    "etag",
+    "vary",
+    "cache-control",
+    "cache-status",
+    "location",
+    "x-content-type-options",
+    "x-request-id",
+)
+
+
 @dataclass
 class Answer:
+    """`lines`: its headers as they were sent; `headers`: the last of each name."""
+
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+    lines: list[tuple[str, str]] = field(default_factory=list)
+
+    def all(self, name: str) -> list[str]:
+        return [text for one, text in self.lines if one == name]
 
 
 class _Records(list[Record]):
@@ -86,9 +106,10 @@ class Site:
         answer = Answer()
 
         def start(line: str, said: list[tuple[str, str]]) -> None:
-            names = [name.lower() for name, _ in said]
-            assert len(names) == len(set(names)), "servers send one header of a name"
-            answer.status, answer.headers = int(line[:3]), {n.lower(): v for n, v in said}
+            names = [name for name, _ in said]
+            assert all(name == name.lower() for name in names)
+            assert all(names.count(name) < 2 for name in _ONCE), names
+            answer.status, answer.headers, answer.lines = int(line[:3]), dict(said), said
 
         pieces = self.app(environ, start)
         answer.body = b"".join(pieces)

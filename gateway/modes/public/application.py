@@ -11,6 +11,7 @@ from gateway.modes.public import cross_origin, errors, forwarding, replies, serv
 from gateway.modes.public.problems import PublicProblem
 from gateway.modes.public.request import Asked
 from gateway.storage import Busy, Corrupt, Get, NoSuchStore, StorageError
+from gateway.web.http_fields import instead
 from gateway.web.replies import Reply, send
 
 log = logging.getLogger("gateway.public")
@@ -38,7 +39,8 @@ class PublicApplication:
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         reply = self.answer(environ)
-        reply.headers += (replies.NOSNIFF, ("x-request-id", environ["gateway.request_id"]))
+        ours = replies.NOSNIFF, ("x-request-id", environ["gateway.request_id"])
+        reply.headers = instead(reply.headers, *ours)
         return send(reply, environ, start_response)
 
     def answer(self, environ: dict[str, Any]) -> Reply:

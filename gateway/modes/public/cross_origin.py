@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from gateway.modes.public import replies
 from gateway.modes.public.request import Asked
-from gateway.web.http_fields import Headers, is_token
+from gateway.web.http_fields import Headers, instead, is_token
 from gateway.web.replies import Reply
 
 _METHODS = {"read": "GET, HEAD", "all": "GET, HEAD, POST, PUT, PATCH, DELETE"}
@@ -50,7 +50,8 @@ def added(reply: Reply, asked: Asked) -> Reply:
         return reply
     allowed = _allowed(asked)
     if allowed:
-        reply.headers += (
+        reply.headers = instead(
+            reply.headers,
             ("access-control-allow-origin", allowed),
             ("access-control-expose-headers", "*"),
         )

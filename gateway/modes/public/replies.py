@@ -38,13 +38,10 @@ OF_VALIDATION = frozenset(
 
 
 def of_origin(origin: OriginAnswer) -> Headers:
-    """Its lines; of those that came twice, one."""
+    """Its lines, as they came: several of a name are not always a list (RFC 9110 §5.3)."""
     ours = _OF_BYTES | {"content-range"} if origin.status == 206 else _OF_BYTES
-    lines = [one for one in origin.headers if one[0].lower() not in ours]
-    cookies = [one for one in lines if one[0].lower() == "set-cookie"]
-    others = [one for one in lines if one[0].lower() != "set-cookie"]
-    # Cookies are no list (RFC 6265 §3), and servers send one header of a name: the last.
-    return carried(others) + carried(cookies[-1:])
+    lines = ((name.lower(), text) for name, text in origin.headers)
+    return [(name, value(text)) for name, text in lines if name not in ours]
 
 
 def described(info: ObjectInfo, options: PublicOptions) -> Headers:

@@ -29,7 +29,7 @@ from gateway.storage import (
     ObjectInfo,
 )
 from gateway.web import http_ranges
-from gateway.web.http_fields import value
+from gateway.web.http_fields import instead, value
 from gateway.web.replies import Reply
 
 
@@ -88,7 +88,7 @@ def _get(asked: Asked, key: str, seen_as: Callable[[ObjectInfo], ObjectInfo]) ->
     status = opened.status
     if want.range is not None and status == 200 and opened.length:
         status = 206
-        headers += http_ranges.extent(opened.info, opened.start, opened.length)
+        headers = instead(headers, *http_ranges.extent(opened.info, opened.start, opened.length))
     body = opened.body
     if isinstance(body, BytesBody):
         return Reply(status, headers, body.data)

@@ -56,6 +56,7 @@ from gateway.storage import (
     WrongKey,
 )
 from gateway.storage.checksums import decode
+from gateway.web.http_fields import instead
 
 CODES: Mapping[type[StorageError], str] = {
     StorageError: "InternalError",
@@ -252,6 +253,7 @@ def to_head(answer: Reply, code: str, error: StorageError | S3Problem, region: s
     if answer.status == 304:
         return
     message = message_of(error)
-    answer.headers += [("x-amz-error-code", code), ("x-amz-error-message", replies.value(message))]
+    said = ("x-amz-error-code", code), ("x-amz-error-message", replies.value(message))
+    answer.headers = instead(answer.headers, *said)
     if answer.status != 404 and all(name != "x-amz-bucket-region" for name, _ in answer.headers):
         answer.headers.append(("x-amz-bucket-region", region))
