@@ -393,13 +393,15 @@ def test_what_another_account_stored_under_a_name_is_not_given_away_unsaid(
 def test_a_name_that_nothing_has_is_told(run: Run, folder: Path) -> None:
     """A bucket may get it later: it is no problem."""
     text = CONFIGURATION.replace("archive = ", 'archve = "read", made-one = "read", archive = ')
-    (folder / "gateway.toml").write_text(text)
+    door = '[[bindings]]\nport = 9000\nmode = "public"\nservice = "made-one"\n'
+    (folder / "gateway.toml").write_text(text + door)
     note = 'NOTE: the access of the key "reader" names "archve", and there is no such service.'
     for started in (False, True):
         code, out, _ = run("check")
         assert code == 0
         assert f'{note} Did you mean "archive"?' in out
-        assert ('"made-one"' in out) == (not started)
+        assert ('names "made-one"' in out) == (not started)
+        assert ('the binding :9000 leads to "made-one", and there is' in out) == (not started)
         runtime = open_runtime(configuration(), environ={})
         if not started:
             runtime.create(Identity(key="k", account="root", access="admin"), "made-one")
@@ -614,6 +616,7 @@ def test_bindings_are_added_listed_and_removed(run: Run, folder: Path, pictures:
         ["/s3", "s3", "declared"],
         ["img.example.com/x", "pictures", "archive", "added"],
     ]
+    to_archive = ("--prefix", "/y", "--mode", "public", "--service", "archive")
     for words, said in [
         (("add", *door, "--mode", "s3"), "same host, port and prefix"),
         (("add", "--mode", "s3"), "give one of host, port and prefix"),
@@ -621,6 +624,7 @@ def test_bindings_are_added_listed_and_removed(run: Run, folder: Path, pictures:
         (("add", "--prefix", "/y", "--mode", "pictures", "--service", "none"), "no such service"),
         (("add", "--prefix", "/y", "--mode", "public"), 'the mode "public" is about one'),
         (("add", "--prefix", "/y", "--mode", "s3", "--service", "archive"), "all services"),
+        (("add", *to_archive, "--option", "methods=all"), "has no HTTP origin behind it"),
         (("add", "--prefix", "/s3", "--mode", "s3"), "(bindings[0])"),
         (("remove", "--prefix", "/s3"), "(bindings[0])"),
         (("remove", "--prefix", "/never"), "no such binding"),

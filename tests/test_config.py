@@ -557,6 +557,40 @@ def test_what_a_public_binding_does_not_take(read: Any, wrong: str) -> None:
     assert problems(read, door + wrong).keys() == {f"bindings[0].{wrong.partition(' ')[0]}"}
 
 
+@pytest.mark.parametrize(
+    ("option", "service", "wrong"),
+    [
+        ('methods = "all"', "web", False),
+        ('methods = "all"', "edge", False),
+        ('methods = "all"', "files", True),
+        ('methods = "all"', "kept", True),
+        ('methods = "all"', "a-bucket-perhaps", False),
+        ("listing = true", "kept", False),
+        ("listing = true", "edge", True),
+    ],
+)
+def test_a_binding_asks_for_what_its_service_can_do(
+    read: Any, option: str, service: str, wrong: bool
+) -> None:
+    services = "".join(
+        f"[services.{sid}]\n{options}\n"
+        for sid, options in {
+            "web": 'driver = "http"\nurl = "https://example.com"',
+            "edge": 'driver = "cache"\nsource = "web"',
+            "files": 'driver = "memory"',
+            "kept": 'driver = "cache"\nsource = "files"',
+        }.items()
+    )
+    door = f'[[bindings]]\nport = 1\nmode = "public"\nservice = "{service}"\n{option}\n'
+    if not wrong:
+        assert read(services + door).bindings
+        return
+    place = f"bindings[0].{option.partition(' ')[0]}"
+    found = problems(read, services + door)
+    assert found.keys() == {place}
+    assert f'the service "{service}"' in found[place]
+
+
 @pytest.mark.parametrize("text", ["[server\n", "a = 1\na = 2\n", "\x00"])
 def test_what_is_no_toml_is_said_with_its_line(read: Any, text: str, tmp_path: Path) -> None:
     ((place, message),) = problems(read, text).items()

@@ -59,23 +59,18 @@ from gateway.storage import (
 )
 
 C = TypeVar("C")
-_AS_SOURCE = (Writable, Copies, Multipart, Versions, Labels, Protects, Forwards)
-"""What a cache can do when its source can."""
-
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """RFC 9110 §9.2.1; another one may change something, for all that is known of it."""
 
 
 class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Forwards, Purges):
     passes: ClassVar[frozenset[type]] = frozenset({Listable, Annotates, Changes, Measures, Varies})
+    as_source: ClassVar[frozenset[type]] = frozenset(
+        {Writable, Copies, Multipart, Versions, Labels, Protects, Forwards}
+    )
     case_sensitive: bool
     _parts: CacheContext
     _freshness: Freshness
-
-    def find(self, capability: type[C]) -> C | None:
-        if capability in _AS_SOURCE and self.source.find(capability) is None:
-            return None
-        return super().find(capability)
 
     def behind(self, key: str) -> tuple[Store, str]:
         return self.source.behind(key)

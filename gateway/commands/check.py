@@ -68,12 +68,12 @@ def _run(typed: argparse.Namespace) -> int:
 def _beside(configuration: Configuration) -> Iterator[str]:
     """What is to be said beside the services that were added while the gateway ran."""
     if not has_run(configuration):
-        yield from (f"NOTE: {one}" for one in hints.declared_keys(configuration, None))
+        yield from (f"NOTE: {one}" for one in hints.declared(configuration, None))
         return
     try:
         with opened_catalog(configuration) as catalog:
             added = catalog.stores().services.keys()
-            notes = [*hints.declared_keys(configuration, catalog)]
+            notes = [*hints.declared(configuration, catalog)]
             for binding in BindingEditor(configuration, catalog).all():
                 notes += hints.told(configuration, binding)
     except (CatalogError, Unavailable) as error:

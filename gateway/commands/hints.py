@@ -24,11 +24,15 @@ def unknown_services(
             yield f'the access of the key "{key}" names "{sid}", and {no}'
 
 
-def declared_keys(configuration: Configuration, catalog: Catalog | None) -> Iterator[str]:
-    """Of the keys of a configuration, `catalog` being what it has run with."""
+def declared(configuration: Configuration, catalog: Catalog | None) -> Iterator[str]:
+    """Of the keys and bindings of a configuration, `catalog` being what it has run with."""
     known, is_bucket = services(configuration, catalog)
     for key in configuration.keys:
         yield from unknown_services(key.id, key.access, known, is_bucket)
+    for one in configuration.bindings:
+        if one.service and one.service not in known and not is_bucket(one.service):
+            no = f"there is no such service.{nearest(one.service, known)}"
+            yield f'the binding {one} leads to "{one.service}", and {no}'
 
 
 def services(

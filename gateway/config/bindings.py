@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from gateway.common.nearest_name import nearest
+from gateway.config.configuration import Declared
 from gateway.config.decode import Decoder
 from gateway.config.problems import BAD, Problems, names, shown
+from gateway.config.services import can
 from gateway.config.tables import Binding, BindingOptions
 from gateway.config.texts import SID, SID_RULE
-from gateway.modes import HavingOptions, Mode, OfNamedService, OfOneService
+from gateway.modes import Asking, HavingOptions, Mode, OfNamedService, OfOneService
 from gateway.plugins.options import options_of
 
 COMMON = tuple(options_of(BindingOptions))
@@ -29,9 +32,9 @@ class NoOptions:
 
 def read_bindings(
     decoder: Decoder, modes: Mapping[str, Mode], tables: Iterable[tuple[str, Mapping[str, Any]]]
-) -> tuple[Binding, ...]:
-    """Those that are right, of (place, table)."""
-    found, doors = list[Binding](), dict[object, str]()
+) -> dict[str, Binding]:
+    """Those that are right, by place, of (place, table)."""
+    found, doors = dict[str, Binding](), dict[object, str]()
     for place, table in tables:
         common = {name: table[name] for name in COMMON if name in table}
         one = decoder.build(BindingOptions, common, place)
@@ -45,8 +48,9 @@ def read_bindings(
         other = doors.setdefault(one.door, place)
         if other != place:
             decoder.problems.add(place, f"has the same host, port and prefix as {other}.")
-        found.append(Binding(**{name: getattr(one, name) for name in COMMON}, options=options))
-    return tuple(found)
+        known = {name: getattr(one, name) for name in COMMON}
+        found[place] = Binding(**known, options=options)
+    return found
 
 
 def mode_options(decoder: Decoder, mode: Mode | None, table: Mapping[str, Any], place: str) -> Any:
@@ -75,6 +79,21 @@ def _check_service(
     elif mode is not None and not isinstance(mode, OfOneService):
         text = f"the mode {shown(mode.name)} reaches all services through every door: leave it out."
         problems.add(place, f"found {shown(service)}; {text}")
+
+
+def check_options(
+    problems: Problems,
+    modes: Mapping[str, Mode],
+    bindings: Mapping[str, Binding],
+    services: Mapping[str, Declared],
+) -> None:
+    """Report, of bindings by place, options that ask for what the service cannot do. One that is
+    not among `services` may become a bucket of any kind."""
+    for place, binding in bindings.items():
+        mode, service = modes.get(binding.mode), services.get(binding.service)
+        if isinstance(mode, Asking) and service is not None and binding.options is not None:
+            for option, why in mode.refused(binding.options, partial(can, service, services)):
+                problems.add(f"{place}.{option}", f"the service {shown(service.sid)} {why}")
 
 
 def check_mode(problems: Problems, modes: Collection[str], mode: object, place: str) -> None:

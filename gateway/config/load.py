@@ -18,7 +18,7 @@ import platformdirs
 from gateway.access.identity import ROOT_ACCOUNT, Account
 from gateway.common import looking
 from gateway.common.nearest_name import nearest
-from gateway.config.bindings import check_default, read_bindings
+from gateway.config.bindings import check_default, check_options, read_bindings
 from gateway.config.configuration import Configuration, Origin
 from gateway.config.decode import Decoder
 from gateway.config.listeners import read_listeners
@@ -240,6 +240,7 @@ class _Reader:
         check_construction(self.problems, declared, buckets)
         telling = declared.values() if buckets is None else (buckets, *declared.values())
         check_events(self.problems, telling, declared, webhooks)
+        check_options(self.problems, self.plugins.modes, bindings, declared)
         if self.problems or buckets is None:
             return None
         return Configuration(
@@ -253,7 +254,7 @@ class _Reader:
             buckets=buckets,
             services=declared,
             left_out=left_out,
-            bindings=bindings,
+            bindings=tuple(bindings.values()),
             listeners=listeners,
             webhooks=webhooks,
             plugins=self.plugins,

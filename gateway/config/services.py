@@ -327,7 +327,7 @@ def check_events(
     too: of those that a webhook is not open to it is told nothing. `services` are all."""
     for declared in telling:
         place = join(declared.place, EVENTS)
-        if declared.events and not _has_feed(declared, services):
+        if declared.events and not can(declared, services, Changes):
             like = ", or what it stands in front of has none" if declared.links else ""
             driver = shown(declared.driver.driver)
             problems.add(place, f"the driver {driver} has no feed of its changes{like}.")
@@ -346,18 +346,24 @@ def check_events(
                 )
 
 
-def _has_feed(declared: Declared, services: Mapping[str, Declared]) -> bool:
-    """Whether its changes are known, by its store or by what that hands through; what is wrong
+def can(declared: Declared, services: Mapping[str, Declared], capability: type) -> bool:
+    """Whether a service may have it, by its store or by what that hands through; what is wrong
     with its links was reported."""
     seen = set[str]()
-    while not issubclass(declared.driver, Changes):
-        passes = issubclass(declared.driver, Layer) and Changes in declared.driver.passes
+    while _is_as_source(declared.driver, capability):
         behind = services.get(declared.links.get(SOURCE, ""))
-        if not passes or behind is None or behind.sid in seen:
-            return passes
+        if behind is None or behind.sid in seen:
+            return True
         seen.add(behind.sid)
         declared = behind
-    return True
+    return issubclass(declared.driver, capability)
+
+
+def _is_as_source(driver: type[Store], capability: type) -> bool:
+    if not issubclass(driver, Layer):
+        return False
+    own = issubclass(driver, capability)
+    return capability in (driver.as_source if own else driver.passes)
 
 
 def check_construction(

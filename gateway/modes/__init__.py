@@ -6,7 +6,7 @@ drivers nor each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
@@ -191,6 +191,15 @@ class HavingOptions(Protocol):
     that dataclass, and each binding has one of it (`Binding.options`). All have defaults."""
 
     binding_options: type[Any]
+
+
+@runtime_checkable
+class Asking(Protocol):
+    """A mode of which some options of a binding ask for what not every service can do."""
+
+    def refused(self, options: Any, can: Callable[[type], bool]) -> Iterable[tuple[str, str]]:
+        """(option, why it has no effect) of these options; `can` says whether the service has a
+        capability."""
 
 
 @runtime_checkable

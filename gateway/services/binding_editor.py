@@ -10,9 +10,10 @@ from gateway.catalog import BindingRow, Catalog
 from gateway.catalog.stores import Stores
 from gateway.common.nearest_name import nearest
 from gateway.config import Binding, BindingOptions, Configuration, ConfigurationError
-from gateway.config.bindings import COMMON, read_bindings
+from gateway.config.bindings import COMMON, check_options, read_bindings
 from gateway.config.decode import Decoder
 from gateway.config.problems import BAD, Problems, shown
+from gateway.services import soundness
 from gateway.services.service_editor import unless_changed
 from gateway.services.stored import binding_of, door_of
 from gateway.storage import Conflict
@@ -45,8 +46,12 @@ class BindingEditor:
         found = read_bindings(decoder, modes, [(PLACE, table)])
         if problems:
             raise ConfigurationError(problems)
-        (binding,) = found
+        (binding,) = found.values()
         self._refuse_declared(binding)
+        whole, _ = soundness.with_added(self._configuration, self._catalog)
+        check_options(problems, modes, found, whole.services)
+        if problems:
+            raise ConfigurationError(problems)
 
         def add(stores: Stores) -> None:
             self._check_service(binding, stores)

@@ -240,9 +240,11 @@ class Store(ABC):
 
 class Layer(Store):
     """A store in front of another, `source`. What it does not name stays hidden:
-    `passes` lists the capabilities of the source that are safe to hand through."""
+    `passes` lists the capabilities of the source that are safe to hand through, and
+    `as_source` those of its own that it has only where the source has them."""
 
     passes: ClassVar[frozenset[type]] = frozenset()
+    as_source: ClassVar[frozenset[type]] = frozenset()
     source: Store
 
     @property
@@ -254,6 +256,8 @@ class Layer(Store):
         return self.source.keeps_owners
 
     def find(self, capability: type[C]) -> C | None:
+        if capability in self.as_source and self.source.find(capability) is None:
+            return None
         own: Any = super().find(capability)
         if own is None and capability in self.passes:
             return self.source.find(capability)

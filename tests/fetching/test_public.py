@@ -9,7 +9,7 @@ import pytest
 
 from gateway.testing.upstreams import Upstream, answer, raw, reset
 from tests.fetching.origin import MODIFIED, keep
-from tests.modes.public_gateway import Answer, Site, serving
+from tests.modes.public_gateway import OWNER, Answer, Site, serving
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +34,9 @@ def served() -> Iterator[tuple[Site, Upstream]]:
             "web": web,
             "asis": {**web, "max_redirects": 0},
             "cached": {"driver": "cache", "space": "memory", "source": "web"},
-            "files": {"driver": "memory"},
         }
         with serving(services, bindings) as site:
+            site.runtime.create(OWNER, "files")
             yield site, upstream
 
 

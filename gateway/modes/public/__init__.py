@@ -7,12 +7,13 @@ binding may say.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Literal
 
 from gateway.hookspecs import hookimpl
 from gateway.modes import Gateway, Mode, WSGIApp
 from gateway.modes.public.options import PublicOptions
+from gateway.storage import Forwards, Listable
 
 
 class PublicMode:
@@ -33,6 +34,15 @@ class PublicMode:
         from gateway.modes.public.application import OPERATIONS
 
         return OPERATIONS
+
+    def refused(self, options: Any, can: Callable[[type], bool]) -> Iterator[tuple[str, str]]:
+        if options.methods == "all" and not can(Forwards):
+            yield (
+                "methods",
+                "has no HTTP origin behind it that other methods could be passed on to.",
+            )
+        if options.listing and not can(Listable):
+            yield "listing", "cannot list what is there."
 
     def told(self, service: str, options: Any) -> str:
         others = ", and ask its origin for whatever it does" if options.methods == "all" else ""
