@@ -23,6 +23,7 @@ places.py     how many of these there may be, and who waits for them
 claims.py     the same among workers
 helpers.py    the threads that read the source
 pulling.py    what one of them does
+learning.py   what the source says becomes an entry
 storing.py    what a fill has stored
 answers.py    what a source answers, held against what it was asked
 checks.py     what a source says of all bytes of an object

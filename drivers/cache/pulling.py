@@ -1,5 +1,6 @@
 """The helper's part of a fill: asks the source, hands on what comes, and stores it.
 
+- What the source says makes an entry (see `learning`).
 - Blocks are stored as they are complete (see `storing`).
 - The last bytes are handed on when all have come and fit their checksum: an
   answer that ends early or is wrong is never complete, neither stored nor sent.
@@ -14,12 +15,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from drivers.cache import answers, checks, selecting
+from drivers.cache import answers, checks
 from drivers.cache.context import CacheContext
-from drivers.cache.entries import CacheEntry, validator_of
+from drivers.cache.entries import CacheEntry
 from drivers.cache.fills import BLOCK, Fill
-from drivers.cache.freshness import PASS_FOR
 from drivers.cache.hot import BODY
+from drivers.cache.learning import Learning, Overtaken
 from drivers.cache.marks import GOOD
 from drivers.cache.storing import Storing
 from gateway.storage import (
@@ -27,9 +28,7 @@ from gateway.storage import (
     Conditions,
     Get,
     NotModified,
-    ObjectInfo,
     Opened,
-    OriginAnswer,
     OriginFailed,
     PreconditionFailed,
     Range,
@@ -39,14 +38,8 @@ from gateway.storage import (
 _POLL = 0.02
 """Seconds between two looks at what another worker has stored."""
 
-_NEVER = 1 << 62
-
 _STRETCH = 64
 """Blocks that are looked up at once."""
-
-
-class Overtaken(Exception):
-    """What was known is so no more: whoever waits is to look again."""
 
 
 class Pull:
@@ -150,28 +143,28 @@ class Pull:
         self._fill.point = max(self._fill.point, point)
         variant = ask.variant if ask.known is None else ask.known.variant
         draft = CacheEntry(ask.name, variant, point=point, fetched=fetched, until=fetched)
+        learning = Learning(parts, self._fill, ask, self._storing, draft)
         try:
             if ask.head:
-                self._head(
-                    draft, answers.head(parts.source, ask.key, replace(ask.want, range=None))
-                )
+                want = replace(ask.want, range=None)
+                learning.head(answers.head(parts.source, ask.key, want))
                 return
             opened = answers.opened(parts.source, ask.key, self._want())
         except NotModified as error:
             parts.fills.answered()
-            self._renew(draft, error.info)
+            learning.renew(error.info)
             return
         except PreconditionFailed:
             parts.fills.answered()
-            self._forget_known()
+            learning.forget_known()
             raise Overtaken from None
         except StorageError as error:
-            self._remember(draft, error)
+            learning.remember(error)
             raise
         parts.fills.answered()
         try:
             self._parts.fills.go_on()
-            handed = self._take(draft, opened)
+            handed = self._take(learning, opened)
         except BaseException:
             opened.close()
             raise
@@ -203,125 +196,15 @@ class Pull:
             return Conditions(modified_since=info.modified)
         return Conditions(unmodified_since=info.modified)
 
-    # what it says
-
-    def _head(self, entry: CacheEntry, info: ObjectInfo) -> None:
-        if self._parts.freshness.keeps(info, self._ask.want):
-            self._place_of(entry, info)
-            self._describe(entry, info)
-        else:
-            self._pass(entry)
-        self._settle(entry)
-
-    def _describe(self, entry: CacheEntry, info: ObjectInfo) -> None:
-        freshness = self._parts.freshness
-        info = freshness.told(info)
-        entry.info, entry.tags = info, freshness.tags(info)
-        entry.until = freshness.fresh_until(info, entry.fetched)
-
-    def _place_of(self, entry: CacheEntry, told: ObjectInfo | OriginAnswer) -> None:
-        """Where an answer is for those who ask as this one did; and where others look first it
-        is written which of their fields tell them where."""
-        parts, want = self._parts, self._ask.want
-        chosen_by = parts.freshness.chosen_by(told)
-        if not parts.freshness.strict:
-            return
-        if not chosen_by:
-            entry.variant = want.query
-            return
-        entry.variant = selecting.variant(want.query, chosen_by, want.headers)
-        parts.fills.also_at(self._fill, (entry.key, entry.variant))
-        self._storing.make_room_for_variant(entry.key, want.query)
-        known = parts.hot.get((entry.key, want.query))
-        if known is not None and known.chosen_by == chosen_by and known.point >= entry.point:
-            return
-        there = CacheEntry(
-            entry.key, want.query, point=entry.point, fetched=entry.fetched,
-            until=_NEVER, chosen_by=chosen_by,
-        )  # fmt: skip
-        if self._storing.store(there, ()):
-            parts.hot.put(there)
-
-    def _pass(self, entry: CacheEntry) -> None:
-        entry.passing, entry.variant = True, self._ask.variant
-        entry.until = entry.fetched + round(1000 * PASS_FOR)
-
-    def _renew(self, entry: CacheEntry, info: ObjectInfo) -> None:
-        """The source says that what is known is still right."""
-        known = self._ask.known
-        if known is not None and known.info is not None:
-            info = answers.updated(known.info, info)
-        if known is None or validator_of(info) != known.validator:
-            self._forget_known()
-            raise Overtaken
-        self._describe(entry, info)
-        entry.blocks, entry.body = known.blocks, known.body
-        self._settle(entry)
-
-    def _remember(self, entry: CacheEntry, error: StorageError) -> None:
-        known, freshness = self._ask.known, self._parts.freshness
-        if not freshness.fails(error):
-            self._parts.fills.answered()
-        elif known is not None:
-            if not self._ask.fresh:
-                self._postpone(known)
-            return
-        seconds = freshness.remembers(error, self._ask.want, entry.fetched)
-        if seconds > 0:
-            if error.origin is not None:
-                self._place_of(entry, error.origin)
-            entry.failure = error
-            entry.until = entry.fetched + round(1000 * seconds)
-        elif freshness.strict and error.origin is not None:
-            self._pass(entry)
-        else:
-            return
-        if self._storing.store(entry, ()):
-            self._parts.hot.put(entry)
-
-    def _postpone(self, known: CacheEntry) -> None:
-        """The source has failed to say whether this is still right: no worker asks again for
-        a while, and longer each time."""
-        later = known.postponed(self._parts.clock(), self._parts.freshness.pause(known.failures))
-        if not self._storing.store(later, ()):
-            later.id = known.id
-        self._parts.hot.put(later)
-
-    def _forget_known(self) -> None:
-        known = self._ask.known
-        self._parts.hot.pop(self._place)
-        if known is not None and known.id:
-            try:
-                self._parts.stock.drop(known.id)
-            except StorageError:
-                self._storing.stop(pause=True)
-
-    def _settle(self, entry: CacheEntry) -> None:
-        """Store an entry that needs no bytes, and let those who wait have it."""
-        if self._storing.store(entry, ()):
-            self._parts.hot.put(entry)
-        self._fill.publish(entry)
-
-    def _take(self, entry: CacheEntry, opened: Opened) -> bool:
+    def _take(self, learning: Learning, opened: Opened) -> bool:
         """Whether it is somebody else's now."""
-        ask = self._ask
-        if not self._parts.freshness.storable(opened, ask.want):
+        if not self._parts.freshness.storable(opened, self._ask.want):
             handed = self._fill.hand(opened)
-            self._pass(entry)
-            self._settle(entry)
+            learning.pass_by()
             return handed
-        if ask.known is None or not ask.fresh:
-            self._place_of(entry, opened.info)
-        self._describe(entry, opened.info)
-        if ask.known is not None and ask.fresh:
-            if entry.validator != ask.known.validator:
-                self._forget_known()
-                raise Overtaken
-            entry.id, entry.blocks = ask.known.id, ask.known.blocks
-            entry.info = _summed(opened.info, ask.known.info)
-            self._goes_on = True
-        self._fill.publish(entry)
-        self._stream(entry, opened)
+        self._goes_on = learning.describe(opened.info)
+        self._fill.publish(learning.entry)
+        self._stream(learning.entry, opened)
         return False
 
     # the bytes
@@ -384,10 +267,3 @@ class Pull:
         if info is not None and info.size <= BODY:
             entry.body = b"".join(block)
         self._parts.hot.put(entry)
-
-
-def _summed(info: ObjectInfo, known: ObjectInfo | None) -> ObjectInfo:
-    """The same object, of which an answer to a range says no checksums."""
-    if info.checksums or known is None or not known.checksums:
-        return info
-    return replace(info, checksums=known.checksums, checksum_type=known.checksum_type)
