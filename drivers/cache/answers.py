@@ -96,15 +96,20 @@ def updated(known: ObjectInfo, told: ObjectInfo) -> ObjectInfo:
     changed; the rest is as before (RFC 9111 §4.3.4)."""
     if told.size >= 0 or told.etag != known.etag:
         return told
+    return renewed(known, told)
+
+
+def renewed(known: ObjectInfo, told: ObjectInfo) -> ObjectInfo:
+    """What an origin has said, with what it says now in place of that (RFC 9111 §3.2)."""
     return replace(
         known,
         modified=told.modified or known.modified,
         headers=_updated(known.headers, told.headers),
-        origin=_renewed(known.origin, told.origin),
+        origin=_origin(known.origin, told.origin),
     )
 
 
-def _renewed(known: OriginAnswer | None, told: OriginAnswer | None) -> OriginAnswer | None:
+def _origin(known: OriginAnswer | None, told: OriginAnswer | None) -> OriginAnswer | None:
     if known is None or told is None:
         return known
     lines = tuple(one for one in told.headers if one[0].lower() != "content-length")

@@ -157,6 +157,12 @@ class CacheEntry:
             size += len(origin.page or b"")
         return size
 
+    def stale_since(self, now: int) -> CacheEntry:
+        """The same, to be asked for anew."""
+        later = copy(self)
+        later.id, later.until, later.second = 0, min(self.until, now), -1  # it is written anew
+        return later
+
     def postponed(self, now: int, seconds: float) -> CacheEntry:
         """The same, after the source has failed once more: not to be asked about before so
         many seconds from `now`."""

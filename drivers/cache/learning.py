@@ -10,9 +10,9 @@ from drivers.cache import answers, selecting
 from drivers.cache.context import CacheContext
 from drivers.cache.entries import CacheEntry, validator_of
 from drivers.cache.fills import Ask, Fill
-from drivers.cache.freshness import PASS_FOR
+from drivers.cache.freshness import PASS_FOR, Freshness
 from drivers.cache.storing import Storing
-from gateway.storage import ObjectInfo, OriginAnswer, StorageError
+from gateway.storage import Get, ObjectInfo, OriginAnswer, StorageError
 
 _NEVER = 1 << 62
 
@@ -81,10 +81,7 @@ class Learning:
         entry.until = entry.fetched + round(1000 * PASS_FOR)
 
     def _describe(self, info: ObjectInfo) -> None:
-        entry, freshness = self.entry, self._parts.freshness
-        entry.info = freshness.told(info)
-        entry.tags = freshness.tags(entry.info)
-        entry.until = freshness.fresh_until(entry.info, entry.fetched)
+        _describe(self.entry, info, self._parts.freshness)
 
     def _place(self, told: ObjectInfo | OriginAnswer) -> None:
         """Where an answer is for those who ask as this one did; and where others look first it
@@ -154,6 +151,35 @@ class Learning:
                 self._parts.stock.drop(known.id)
             except StorageError:
                 self._storing.stop(pause=True)
+
+
+def freshen(
+    parts: CacheContext, known: CacheEntry, want: Get, told: ObjectInfo, begun: tuple[int, int]
+) -> None:
+    """Bring an entry up to date with what a HEAD was answered (RFC 9111 §4.3.5); or make it
+    stale, where that is about something else. `begun`: the newest mark, and the clock, before
+    it was asked."""
+    if known.info is None:
+        return
+    if parts.freshness.confirms(told, known.info, want):
+        point, fetched = begun
+        entry = CacheEntry(known.key, known.variant, point=point, fetched=fetched, until=fetched)
+        _describe(entry, answers.renewed(known.info, told), parts.freshness)
+        entry.blocks, entry.body = known.blocks, known.body
+    elif known.until > begun[1]:
+        entry = known.stale_since(begun[1])
+    else:
+        return
+    storing = Storing(parts, (known.key, known.variant))
+    if storing.store(entry, ()):
+        parts.hot.put(entry)
+    storing.end()
+
+
+def _describe(entry: CacheEntry, info: ObjectInfo, freshness: Freshness) -> None:
+    entry.info = freshness.told(info)
+    entry.tags = freshness.tags(entry.info)
+    entry.until = freshness.fresh_until(entry.info, entry.fetched)
 
 
 def _summed(info: ObjectInfo, known: ObjectInfo | None) -> ObjectInfo:

@@ -17,6 +17,7 @@ from drivers.cache.context import CacheContext
 from drivers.cache.entries import CacheEntry, again
 from drivers.cache.fills import BLOCK, Ask, Fill
 from drivers.cache.finding import Finding, Found
+from drivers.cache.learning import freshen
 from drivers.cache.places import Fills, Late
 from drivers.cache.rfc9111 import Decision, Use
 from gateway.storage import (
@@ -95,12 +96,16 @@ class CachedReads(Finding):
             asked = replace(ask, head=False, variant=found.variant)
             if decision.use is Use.FRESH or self._need_not_wait(asked, entry, decision):
                 return self._described(ask.key, entry, want)
+        begun = self._marks.newest(), self._clock()
         try:
-            return self.source.stat(ask.key, want)
+            told = self.source.stat(ask.key, want)
         except StorageError as error:
             if entry is None or not (decision.if_failing and self._freshness.fails(error)):
                 raise
-        return self._described(ask.key, entry, want)
+            return self._described(ask.key, entry, want)
+        if entry is not None:
+            freshen(self._parts, entry, want, told, begun)
+        return told
 
     def _described(self, key: str, entry: CacheEntry, want: Get) -> ObjectInfo:
         if entry.failure is not None:

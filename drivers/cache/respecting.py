@@ -72,6 +72,12 @@ class Respecting(Freshness):
             return False
         return rfc9111.storable(_answer(info, 0), want.headers, self.options)
 
+    def confirms(self, head: ObjectInfo, known: ObjectInfo, want: Get) -> bool:
+        if head.size != known.size or self.chosen_by(head) != self.chosen_by(known):
+            return False
+        about = rfc9111.is_about(_answer(head, 0), _answer(known, 0))
+        return about and self.keeps(head, want)
+
     def told(self, info: ObjectInfo) -> ObjectInfo:
         answer, origin = _answer(info, 0), info.origin
         return replace(

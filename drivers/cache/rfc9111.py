@@ -9,6 +9,9 @@ store, and nothing of how what they decide is done.
     understood   §4.2    what it says of its freshness
     decide       §4      what a request is answered, of what is stored
     names_of     §4.1    which fields of a request choose among answers: see `selecting`
+    is_about     §4.3.5  whether the answer to a HEAD is about what is stored
+    invalidates  §4.4    whether an answer makes what is stored invalid
+    also_named   §4.4    what else it does
 
 Times are seconds, those of the clock milliseconds since the epoch.
 """
@@ -297,3 +300,37 @@ def names_of(answer: Answer) -> tuple[str, ...]:
     """The fields of a request by which the origin has chosen this answer, in order; "*": by
     others, which nobody knows."""
     return tuple(sorted({one.lower() for one in members(answer.fields.get("vary", ()))}))
+
+
+# §4.3.5. Freshening Responses with HEAD
+
+_VALIDATORS = ("etag", "last-modified")
+
+
+def is_about(head: Answer, stored: Answer) -> bool:
+    """Whether a 200 to a HEAD has the validators that the answer to a GET had: then its fields
+    take the place of those stored, and else that is stale. Without any, nobody knows."""
+    told = [name for name in _VALIDATORS if name in head.fields]
+    same = all(head.fields[name] == stored.fields.get(name) for name in told)
+    return head.status == stored.status == 200 and bool(told) and same
+
+
+# §4.4. Invalidating Stored Responses
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""RFC 9110 §9.2.1; another one may change something, for all that is known of it."""
+
+
+def is_safe(method: str) -> bool:
+    return method in _SAFE
+
+
+def invalidates(method: str, status: int) -> bool:
+    """Whether what was asked for is to be asked for anew: by what is no error."""
+    return not is_safe(method) and 200 <= status < 400
+
+
+def also_named(fields: Fields) -> tuple[str, ...]:
+    """The URI references that such an answer names beside what was asked for; those of other
+    origins do not count."""
+    return (*fields.get("location", ()), *fields.get("content-location", ()))

@@ -15,6 +15,8 @@ from typing import Any, ClassVar, TypeVar
 from drivers.cache import carrying
 from drivers.cache.context import CacheContext
 from drivers.cache.freshness import Freshness, invalidated
+from drivers.cache.http_fields import fields_of
+from drivers.cache.rfc9111 import also_named, invalidates, is_safe
 from gateway.storage import (
     Annotates,
     Changes,
@@ -36,6 +38,7 @@ from gateway.storage import (
     Multipart,
     ObjectInfo,
     Opened,
+    OriginAnswer,
     Part,
     PartRef,
     Protects,
@@ -59,8 +62,6 @@ from gateway.storage import (
 )
 
 C = TypeVar("C")
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-"""RFC 9110 §9.2.1; another one may change something, for all that is known of it."""
 
 
 class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Forwards, Purges):
@@ -190,7 +191,7 @@ class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Fo
 
     def forward(self, key: str, body: Readable | None, request: Forward) -> Opened:
         """What a safe method is answered changes nothing (RFC 9111 §4.4)."""
-        if request.method in _SAFE:
+        if is_safe(request.method):
             return self._to(Forwards).forward(key, body, request)
         if not self._freshness.strict:
             with self._changing(key):
@@ -199,23 +200,33 @@ class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Fo
 
     def _forwarded(self, key: str, body: Readable | None, request: Forward) -> Opened:
         """By RFC 9111 §4.4 only what an origin says it has done makes the entry invalid; and
-        what has no answer, for that may have been done. So, too, what it names beside it
-        (RFC 9875 §3)."""
-        named = Purge(kind="key", value=self._name(key))
+        what has no answer, for that may have been done. So, too, what it names beside it:
+        addresses (§4.4), and groups (RFC 9875 §3)."""
+        asked = Purge(kind="key", value=self._name(key))
         try:
             opened = self._to(Forwards).forward(key, body, request)
         except BaseException:
-            self._mark([named])
+            self._mark([asked])
             raise
-        if opened.status < 400:
-            origin = opened.info.origin
-            tags = () if origin is None else invalidated(origin.headers)
+        if invalidates(request.method, opened.status):
             try:
-                self._mark([named, *(Purge(kind="tag", value=tag) for tag in tags)])
+                self._mark([asked, *self._named(key, opened.info.origin)])
             except BaseException:
                 opened.close()
                 raise
         return opened
+
+    def _named(self, key: str, origin: OriginAnswer | None) -> Iterator[Purge]:
+        lines = () if origin is None else origin.headers
+        for reference in also_named(fields_of(lines)):
+            found = self.refers_to(key, reference)
+            if found is not None:
+                yield Purge(kind="key", value=self._name(found))
+        for tag in invalidated(lines):
+            yield Purge(kind="tag", value=tag)
+
+    def refers_to(self, key: str, reference: str) -> str | None:
+        return self._to(Forwards).refers_to(key, reference)
 
     # versions
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from drivers.http import meaning, questions
 from drivers.http.asking import Asking
-from drivers.http.targets import Target, of_key
+from drivers.http.targets import Target, key_of, of_key, redirected
 from gateway.storage import (
     BytesBody,
     Forward,
@@ -15,6 +15,7 @@ from gateway.storage import (
     IncompleteBody,
     InvalidRequest,
     Opened,
+    OriginFailed,
     Readable,
     Store,
     pieces,
@@ -47,6 +48,12 @@ class Passing(Store, Forwards):
         info = meaning.info_of(key, heard.length, heard)
         opened = heard.body or BytesBody(b"")
         return Opened(info=info, body=opened, length=heard.length, status=heard.status)
+
+    def refers_to(self, key: str, reference: str) -> str | None:
+        try:
+            return key_of(self.base, redirected(of_key(self.base, key), reference))
+        except OriginFailed:
+            return None
 
 
 def _framing(size: int | None) -> tuple[str, str]:

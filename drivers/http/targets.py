@@ -6,7 +6,7 @@ import re
 import string
 from ipaddress import IPv6Address
 from typing import NamedTuple
-from urllib.parse import SplitResult, quote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from gateway.common.upstream.answers import broken
 from gateway.common.upstream.dialing import Place
@@ -70,6 +70,17 @@ def redirected(target: Target, location: str) -> Target:
         return Target(_place(found), f"{path}?{found.query}" if found.query else path)
     except ValueError:
         raise broken("it redirects to what is no address of HTTP") from None
+
+
+def key_of(base: Target, target: Target) -> str | None:
+    """The key of what is below the base, whatever its query; None for anything else."""
+    below, path = f"{base.path}/", target.path.partition("?")[0]
+    if target.place != base.place or not path.startswith(below):
+        return None
+    try:
+        return unquote(path.removeprefix(below), errors="strict")
+    except UnicodeDecodeError:
+        return None
 
 
 def _visible(text: bytes) -> str:

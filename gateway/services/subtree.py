@@ -310,6 +310,10 @@ class Below(
             opened = self._to(Forwards).forward(self._there(key), body, request)
         return replace(opened, info=self._info(opened.info))
 
+    def refers_to(self, key: str, reference: str) -> str | None:
+        found = self._to(Forwards).refers_to(self._there(key), reference)
+        return self._back(found) if found is not None and found.startswith(self._prefix) else None
+
     # versions
 
     @property

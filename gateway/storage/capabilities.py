@@ -386,6 +386,11 @@ class Forwards(ABC):
         no answer: then nobody knows whether the origin has done it.
         """
 
+    def refers_to(self, key: str, reference: str) -> str | None:
+        """The key that a URI reference names which the origin has answered about `key`, as
+        in Location; None for what is no key here: another host's, or none that is known."""
+        return None
+
 
 class Purges(ABC):
     """A cache."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from drivers.cache import Cache
+from drivers.http import Http
 from drivers.memory import Memory
 from gateway.services.subtree import Below
 from gateway.storage import (
@@ -173,6 +174,34 @@ def test_what_is_passed_on_makes_the_entry_invalid(
     with pytest.raises(OriginFailed):
         forwards.forward("k", None, Forward(method="PUT", size=0))
     assert read(cache) == b"new", "it may have been done, for all that is known"
+
+
+@pytest.mark.parametrize(
+    ("reference", "key"),
+    [
+        ("other", "shop/other"),
+        ("/base/a%20b%2Fc?x=1#f", "a b/c"),
+        ("../../base/shop/../x", "x"),
+        ("HTTP://Origin.example:80/base/k", "k"),
+        ("//origin.example/base/é", "é"),
+        ("?page=2", "shop/cart"),
+        ("/elsewhere", None),
+        ("/base", None),
+        ("/base/%ff", None),
+        ("https://origin.example/base/k", None),
+        ("//other.example/base/k", None),
+        ("mailto:me@origin.example", None),
+        ("http://[", None),
+    ],
+)
+def test_what_an_answer_refers_to_is_a_key_below_the_origin(
+    reference: str, key: str | None
+) -> None:
+    store = Http(url="http://origin.example/base")
+    assert store.refers_to("shop/cart", reference.encode().decode("latin-1")) == key
+    below = Below(store, "shop")
+    seen = key.removeprefix("shop/") if key is not None and key.startswith("shop/") else None
+    assert below.refers_to("cart", reference.encode().decode("latin-1")) == seen
 
 
 def test_below_a_path_it_is_passed_on_there(origin: Upstream, fetching: Fetching) -> None:

@@ -358,6 +358,49 @@ def test_a_head_is_answered_from_what_is_stored_or_passed_on(here: Front) -> Non
     assert dict(info.origin.headers)["Age"] == "10"
 
 
+def test_a_head_brings_what_is_stored_up_to_date(front: Front) -> None:
+    """§4.3.5"""
+    tagged = {"Cache-Control": "max-age=60", "ETag": '"e"', "X-Old": "1"}
+    front.web.say = lambda want: Said(tagged)
+    cache = front.cache()
+    got(cache)
+    front.clock.pass_by(61)
+    front.web.say = lambda want: Said({**HOUR, "ETag": '"e"', "X-New": "2"})
+    cache.stat("k")
+    front.clock.pass_by(100)
+    hit = got(cache)
+    assert (hit.trace, hit.lines["Age"], len(front.web.asked)) == ("c; hit; ttl=3500", "100", 1)
+    assert (hit.body, hit.lines["X-Old"], hit.lines["X-New"]) == (b"data", "1", "2")
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "credentials"),
+    [
+        ({**HOUR, "ETag": '"other"'}, b"data", False),
+        ({**HOUR, "ETag": '"e"', "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT"}, b"data", False),
+        ({**HOUR, "ETag": '"e"'}, b"longer", False),
+        ({**HOUR, "ETag": '"e"', "Vary": "X"}, b"data", False),
+        ({"Cache-Control": "private, max-age=60", "ETag": '"e"'}, b"data", False),
+        ({**HOUR, "ETag": '"e"'}, b"data", True),
+        (HOUR, b"data", False),
+    ],
+)
+def test_a_head_about_something_else_makes_it_stale(
+    here: Front, head: dict[str, str], body: bytes, credentials: bool
+) -> None:
+    here.web.say = lambda want: Said({**HOUR, "ETag": '"e"', "X-Old": "1"})
+    cache = here.cache(client_may_refresh=True)
+    got(cache)
+    here.web.say = lambda want: Said(head, body)
+    asked = {"cache-control": "no-cache", **({"authorization": "me"} if credentials else {})}
+    cache.stat("k", Get(headers=asked))
+    here.web.say = lambda want: Said({**HOUR, "ETag": '"e"'}, b"", 304)
+    again = got(cache)
+    assert again.trace == "c; fwd=stale; stored", "it is asked whether it still is"
+    assert (again.body, again.lines["X-Old"]) == (b"data", "1")
+    assert got(cache).trace.startswith("c; hit")
+
+
 def test_conditions_and_ranges_are_answered_from_what_is_stored(here: Front) -> None:
     here.web.say = lambda want: Said({**HOUR, "ETag": '"e"'}, b"0123456789")
     cache = here.cache()
@@ -406,6 +449,12 @@ def test_only_what_succeeds_makes_an_entry_invalid(here: Front) -> None:
         counting(here.web, {**HOUR, "Cache-Groups": '"a", "b"'})
         got(cache), got(cache, "other")
         assert len(here.web.asked) - before == asked
+    here.web.say = lambda want: Said({"Location": "other", "Content-Location": "?x"}, b"", 201)
+    cache.forward("k", None, Forward(method="POST", size=0)).close()
+    counting(here.web, {**HOUR, "Cache-Groups": '"a", "b"'})
+    before = len(here.web.asked)
+    got(cache), got(cache, "other"), got(cache, "k?x")
+    assert len(here.web.asked) - before == 3
     here.web.say = lambda want: Said({"Cache-Group-Invalidation": '"b"'})
     cache.forward("third", None, Forward(method="POST", size=0)).close()
     counting(here.web, HOUR)

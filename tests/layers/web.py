@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urljoin
 
 from drivers.cache import Cache
 from gateway.common.moments import http_date
@@ -91,6 +92,9 @@ class Web(Store, Varies, Forwards):
         said = self.say(Get(query=request.query, headers={"method": request.method}))
         info = self._made(key, said)
         return Opened(info=info, body=BytesBody(said.body), length=info.size, status=said.status)
+
+    def refers_to(self, key: str, reference: str) -> str | None:
+        return urljoin(key, reference)
 
     def _info(self, key: str, said: Said) -> ObjectInfo:
         """Raises what an answer means that is no object."""
