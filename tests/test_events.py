@@ -13,6 +13,7 @@ import pytest
 
 from gateway.access.access import Access
 from gateway.access.identity import Identity
+from gateway.background.cursors import Cursor, Cursors
 from gateway.background.followers import Following
 from gateway.commands import main
 from gateway.config import ConfigurationError, load
@@ -26,6 +27,7 @@ from gateway.storage.objects import now
 from tests import catalogs
 from tests.code_blocks import write
 from tests.e2e.raw import eventually
+from tests.one_service import runner
 
 ROOT = Identity(key="test", account="root", access="admin")
 GUARD = 60
@@ -224,7 +226,7 @@ def test_nothing_is_lost_when_it_ends_in_the_middle(
         "services.files = { driver = 'local', events = 'hook' }\n"
     )
     assert main.main(["services", "--config", str(config)]) == 0
-    assert "tells hook: " in (said := capsys.readouterr().out)
+    assert "tells hook (events): " in (said := capsys.readouterr().out)
     assert "behind" in said and "It is down." in said
     again = run(tables, tmp_path)
     id, told, _, repeated = again.hook.came.get(timeout=GUARD)
@@ -262,6 +264,36 @@ def test_added_services_tell_from_when_they_are_told_to(run: Run, tmp_path: Path
             editor.change("fresh", {"events": [wrong]})
     with pytest.raises(ConfigurationError, match="has no feed of its changes"):
         editor.add("remote", "http", {"url": "https://origin.example/", "events": "hook"})
+
+
+def test_the_command_shows_whom_services_tell_and_how_far_that_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hooks = "".join(f'[webhooks.{one}]\nurl = "https://hook.example/"\n' for one in ("a", "b"))
+    photos = '[services.photos]\ndriver = "local"\nevents = ["b", "a"]\n'
+    run = runner(
+        "services", f'server.data = "data"\n{hooks}{photos}', tmp_path, monkeypatch, capsys
+    )
+    open_runtime(load(environ={}), environ={}).close()
+    cursors = Cursors(tmp_path / "data")
+    for name, cursor in (
+        ("events of photos to a", Cursor(done=7, last=7)),
+        ("events of photos to none of now", Cursor(done=1, last=9)),
+        (
+            "s3 notifications of photos to a",
+            Cursor(done=3, last=5, failures=2, error="It is down."),
+        ),
+        ("a name of its own", Cursor()),
+    ):
+        cursors.save(name, cursor)
+    cursors.close()
+    code, lines, _ = run()
+    assert code == 0
+    assert [line.strip() for line in lines if "tells" in line] == [
+        "tells a (events): all up to sync id 7",
+        "tells b (events): not yet",
+        "tells a (s3 notifications): 2 changes behind; failed 2 times in a row: It is down.",
+    ]
 
 
 def test_one_whose_webhook_is_gone_is_served_and_that_is_said(

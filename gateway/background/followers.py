@@ -130,10 +130,12 @@ class Following:
         if follower is None:
             return
         follower.end()
-        late = [one for one in self._late if not one.join(0)]
-        if not follower.join(_LITTLE if late else _PATIENCE):
-            late.append(follower)
-        self._late = late
+        with self._changed:
+            self._late = [one for one in self._late if not one.join(0)]
+            patience = _LITTLE if self._late else _PATIENCE
+        if not follower.join(patience):
+            with self._changed:
+                self._late.append(follower)
         if forget:
             follower.forget()
 

@@ -20,7 +20,7 @@ from gateway.services.chain import Chain
 from gateway.services.events import NAME as EVENTS
 from gateway.services.runtime import Runtime, open_runtime
 from gateway.services.service import Service
-from gateway.services.telling import follower_of
+from gateway.services.telling import follower_of, target_of
 from gateway.storage import NOTHING, Measures, Stats, StorageError
 
 
@@ -95,15 +95,22 @@ def _of_quota(stats: Stats) -> str:
 
 
 def _told(runtime: Runtime, folder: Path | None) -> dict[str, list[str]]:
-    """Whom services tell of their changes, and how far that is."""
+    """Whom services tell of their changes, and how far that is. Events are those of now; of
+    others it is known what is followed."""
     known = {} if folder is None else states(folder)
-    return {
-        sid: [
-            f"tells {one}: {_progress(known.get(follower_of(EVENTS, sid, one)), runtime.clock())}"
-            for one in sorted(webhooks or ())
-        ]
+    events = {
+        follower_of(EVENTS, sid, one)
         for sid, _, webhooks in runtime.events.telling()
+        for one in webhooks or ()
     }
+    found: dict[str, list[str]] = {}
+    for name in sorted(events | known.keys()):
+        document, target = target_of(name) or ("", None)
+        if target is not None and (name in events or document != EVENTS):
+            progress = _progress(known.get(name), runtime.clock())
+            line = f"tells {target.webhook} ({document}): {progress}"
+            found.setdefault(target.sid, []).append(line)
+    return found
 
 
 def _progress(state: FollowerState | None, now: int) -> str:

@@ -11,6 +11,7 @@ crash a message may come again, then marked, with the same id.
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
@@ -108,6 +109,15 @@ class Teller:
 def follower_of(document: str, sid: str, webhook: str) -> str:
     """Its name, in the metrics too."""
     return f"{document} of {sid} to {webhook}"
+
+
+def target_of(follower: str) -> tuple[str, Target] | None:
+    """(document, target) of one that was named so; None for another."""
+    match = _NAME.fullmatch(follower)
+    return None if match is None else (match[1], Target(match[2], match[3]))
+
+
+_NAME = re.compile(r"(.+) of (\S+) to (\S+)")
 
 
 class Delivering:

@@ -12,23 +12,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import io
-import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from functools import cached_property
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
+from gateway.common.upstream.connection import Connection, Gone
+from gateway.common.upstream.dialing import Names, Place, connected
+from gateway.common.upstream.receiving import final_head
 from gateway.config import WebhookOptions
 from gateway.modes.telling import JSON
-from gateway.storage import Unavailable
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from gateway.storage import TimedOut, Unavailable
 
 _PREFIX = "whsec_"
 REPEATED = "x-gateway-repeated"
@@ -41,11 +37,13 @@ class Webhook:
 
     def __init__(self, name: str, options: WebhookOptions, clock: Callable[[], int]) -> None:
         self._name, self._clock = name, clock
-        self._url = urlsplit(options.url.reveal())
+        url = urlsplit(options.url.reveal())
+        self._place, self._target = _place(url), _target(url)
         self._timeout, self.batch = options.timeout, options.batch
         self._options = options
         self._key = None if options.secret is None else _key(options.secret.reveal())
         self._ca = options.ca
+        self._names = Names()
 
     def is_open_to(self, account: str) -> bool:
         return self._options.is_open_to(account)
@@ -59,29 +57,28 @@ class Webhook:
             headers[REPEATED] = "true"
         try:
             status = self._status(document, headers)
-        except OSError as error:
-            raise Unavailable(f"The webhook {self._name!r} does not answer: {error}") from error
-        except HTTPException as error:  # it has what came, which is not for a log
-            kind = type(error).__name__
-            raise Unavailable(f"The webhook {self._name!r} answers no HTTP: {kind}") from None
+        except Gone:
+            raise Unavailable(f"The webhook {self._name!r} closes the connection.") from None
+        except Unavailable as error:
+            why = _why(error)
+            raise Unavailable(f"The webhook {self._name!r} did not take it: {why}") from None
         if not 200 <= status < 300:
             raise Unavailable(f"The webhook {self._name!r} answers {status}.")
 
     def _status(self, document: bytes, headers: Mapping[str, str]) -> int:
-        connection = self._connection()
-        with closing(connection):
-            connection.request("POST", _target(self._url), document, dict(headers))
-            until = time.monotonic() + self._timeout
-            answer = HTTPResponse(_Answering(connection.sock, until), method="POST")  # type: ignore[arg-type]  # it asks for `makefile` alone
-            with closing(answer):
-                answer.begin()
-                return answer.status
+        """All of it has the webhook's time. Raises `Gone`, `Unavailable`."""
+        until = time.monotonic() + self._timeout
+        context = self._tls if self._place.tls else None
+        plain = connected(self._place, context, self._names, self._timeout)
+        with closing(Connection(self._place, plain, self._timeout)) as connection:
+            connection.due(until)
+            connection.send(self._head(headers, len(document)) + document)
+            return final_head(connection, "POST").status
 
-    def _connection(self) -> HTTPConnection:
-        host, port = self._url.hostname or "", self._url.port
-        if self._url.scheme == "http":
-            return HTTPConnection(host, port, timeout=self._timeout)
-        return HTTPSConnection(host, port, timeout=self._timeout, context=self._tls)
+    def _head(self, headers: Mapping[str, str], size: int) -> bytes:
+        lines = {"Host": self._place.header, **headers, "Content-Length": str(size)}
+        said = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        return f"POST {self._target} HTTP/1.1\r\n{said}Connection: close\r\n\r\n".encode("ascii")
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -97,25 +94,20 @@ class Webhook:
         return headers
 
 
-class _Answering(io.RawIOBase):
-    """What comes by a connection until a moment: a socket's own timeout begins anew with each
-    byte, and who sends one at a time would hold up a message for ever."""
+def _why(error: Unavailable) -> str:
+    """Without the host, which is of the URL, and that is a secret."""
+    if isinstance(error, TimedOut):
+        return "timed out"
+    return str(error.__cause__ if isinstance(error.__cause__, OSError) else error)
 
-    def __init__(self, connection: socket.socket, until: float) -> None:
-        self._connection, self._until = connection, until
 
-    def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self)
+def _place(url: SplitResult) -> Place:
+    tls = url.scheme == "https"
+    return Place(url.hostname or "", url.port or (443 if tls else 80), tls)
 
-    def readable(self) -> bool:
-        return True
 
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        left = self._until - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("timed out")
-        self._connection.settimeout(left)
-        return self._connection.recv_into(buffer)
+def _target(url: SplitResult) -> str:
+    return (url.path or "/") + (f"?{url.query}" if url.query else "")
 
 
 def _key(secret: str) -> bytes:
@@ -124,7 +116,3 @@ def _key(secret: str) -> bytes:
         with suppress(ValueError):
             return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
     return secret.encode()
-
-
-def _target(url: SplitResult) -> str:
-    return (url.path or "/") + (f"?{url.query}" if url.query else "")
