@@ -8,6 +8,8 @@ What a decoder finds must be the same (`engines`): a picture that says two thing
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from itertools import repeat
 from struct import unpack_from
 from typing import NamedTuple
 
@@ -34,6 +36,19 @@ class Facts(NamedTuple):
     @property
     def pixels(self) -> int:
         return self.width * self.height * self.frames
+
+
+_PARTS = 1 << 20
+"""Parts of a picture that are looked at: the largest that are allowed have a quarter of it."""
+
+_SCANS = 50
+"""Of a JPEG, each of which a decoder goes over all of it for. Programs write ten, or twenty."""
+
+
+def _bounded() -> Iterator[None]:
+    """For each part that is looked at."""
+    yield from repeat(None, _PARTS)
+    raise NoPicture("it has too many parts")
 
 
 def facts_of(data: bytes, most_frames: int) -> Facts:
@@ -66,8 +81,10 @@ _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 
 
 def _jpeg(data: bytes) -> Facts:
+    if data.count(b"\xff\xda") > _SCANS:  # coded data has no such bytes (B.1.1.5)
+        raise NoPicture(f"the JPEG has more than {_SCANS} scans")
     at = 2
-    while True:
+    for _ in _bounded():
         if data[at] != 0xFF:
             raise NoPicture("the JPEG is damaged before its size")
         marker = data[at + 1]
@@ -76,20 +93,22 @@ def _jpeg(data: bytes) -> Facts:
         elif marker in _ALONE:
             at += 2
         elif marker in (0xD9, 0xDA):
-            raise NoPicture("the JPEG has no size")
+            break
         elif marker in _SIZES:
             height, width = unpack_from(">HH", data, at + 5)
             return Facts(JPEG, width, height)
         else:
             at += 2 + max(2, unpack_from(">H", data, at + 2)[0])
+    raise NoPicture("the JPEG has no size")
 
 
 def _png(data: bytes) -> Facts:
     if data[12:16] != b"IHDR":
         raise NoPicture("the PNG does not begin with its size")
     width, height = unpack_from(">II", data, 16)
-    at, moves = 8, False
+    at, moves, parts = 8, False, _bounded()
     while at + 8 <= len(data):
+        next(parts)
         length, name = unpack_from(">I4s", data, at)
         if name == b"IDAT":
             break
@@ -100,14 +119,14 @@ def _png(data: bytes) -> Facts:
 
 def _gif(data: bytes, most: int) -> Facts:
     width, height, flags = unpack_from("<HHB", data, 6)
-    at, frames = 13 + _colours(flags), 0
+    at, frames, parts = 13 + _colours(flags), 0, _bounded()
     while at < len(data) and frames <= most:
         block = data[at]
         if block == 0x2C:  # an image
             frames += 1
-            at = _behind(data, at + 11 + _colours(data[at + 9]))
+            at = _behind(data, at + 11 + _colours(data[at + 9]), parts)
         elif block == 0x21:  # an extension
-            at = _behind(data, at + 2)
+            at = _behind(data, at + 2, parts)
         else:  # the trailer, or damage that the decoder judges
             break
     return Facts(GIF, width, height, max(1, frames))
@@ -118,10 +137,12 @@ def _colours(flags: int) -> int:
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
-def _behind(data: bytes, at: int) -> int:
+def _behind(data: bytes, at: int, parts: Iterator[None]) -> int:
     """Where the sub-blocks from `at` on are over."""
     end = len(data)
+    next(parts)
     while at < end and (length := data[at]):
+        next(parts)
         at += 1 + length
     return at + 1
 
@@ -137,8 +158,9 @@ def _webp(data: bytes, most: int) -> Facts:
     if name != b"VP8X":
         raise NoPicture("the WebP has no size")
     width, height = (1 + int.from_bytes(data[at : at + 3], "little") for at in (24, 27))
-    at, frames = 12, 0
+    at, frames, parts = 12, 0, _bounded()
     while at + 8 <= len(data) and frames <= most:
+        next(parts)
         name, length = unpack_from("<4sI", data, at)
         frames += name == b"ANMF"
         at += 8 + length + (length & 1)

@@ -11,19 +11,29 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from gateway.storage import PIECE, Readable
+from gateway.storage import PIECE, BytesBody, Readable
 from gateway.web.http_fields import Headers
+
+AT_ONCE = 1 << 20
+"""Bytes that a server may be given for a client that takes them when it likes. A page of a list
+is less; a picture is not, or what a store had to read whole."""
 
 
 @dataclass(slots=True)
 class Reply:
-    """`body`: bytes, or what is to be sent in pieces (closed by who sends it). `length`:
-    of a body that is not bytes, or that a HEAD does not have."""
+    """`body`: bytes, or what is to be sent in pieces (closed by who sends it): that is what many
+    bytes become. `length`: of a body that is not bytes, or that a HEAD does not have."""
 
     status: int = 200
     headers: Headers = field(default_factory=list)
     body: bytes | Readable = b""
     length: int | None = None
+
+    def __post_init__(self) -> None:
+        body = self.body
+        if isinstance(body, bytes) and len(body) > AT_ONCE:
+            self.body = BytesBody(body)
+            self.length = len(body) if self.length is None else self.length
 
 
 class Sending:

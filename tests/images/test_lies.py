@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from drivers.image import headers
 from drivers.image.headers import NoPicture, facts_of
 from drivers.image.places import Places
 from gateway.storage import Busy, Get, OriginFailed, Threads, Unprocessable
@@ -34,7 +35,15 @@ LIES: dict[str, Callable[[], bytes]] = {
     "a GIF without a frame": lambda: gif_of(8, 8, 0),
     "a WebP that is another": lambda: b"RIFF\0\0\0\0WEBPVP9 " + bytes(40),
     "two frame headers": lambda: _with_second_size(jpeg()),
+    "a JPEG of more scans than anybody writes": lambda: _with_scans(60),
 }  # fmt: skip
+
+
+def _with_scans(number: int) -> bytes:
+    """Each says next to nothing, and costs a decoder a walk over all of the picture."""
+    data = written(photo().convert("L"), "JPEG", progressive=True)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    return data[:-2] + last * number + data[-2:]
 
 
 def _with_second_size(data: bytes) -> bytes:
@@ -99,6 +108,27 @@ def test_nothing_is_decoded_that_is_too_much(opened: Opening) -> None:
         with pytest.raises(Unprocessable, match=said):
             site.get("k", "w=1")
     assert site.origin.sent < 200_000
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff\xd8" + b"\xff" * 9_000,
+        b"\xff\xd8" + b"\xff\xe0\0\2" * 9_000,
+        png_of(1, 1)[:33] + b"\0\0\0\0tEXt____" * 9_000,
+        b"GIF89a" + bytes(7) + b"\x21\xff" + b"\1a" * 9_000,
+        b"GIF89a" + bytes(7) + b"\x21\xff\0" * 9_000,
+        b"RIFF____WEBPVP8X" + b"\x0a\0\0\0" + bytes(10) + b"none\0\0\0\0" * 9_000,
+    ],
+    ids=["filling", "segments", "chunks", "sub-blocks", "extensions", "RIFF chunks"],
+)
+def test_parts_are_looked_at_no_further_than_any_picture_has(
+    data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """64 MiB of them took 10 s, in which nobody else's request went on."""
+    monkeypatch.setattr(headers, "_PARTS", 3_000)
+    with pytest.raises(NoPicture, match="too many parts"):
+        facts_of(data, 256)
 
 
 def test_frames_are_counted_no_further_than_they_may_be() -> None:

@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from PIL import Image as Pictures
 
-from tests.images.pictures import jpeg, seen
+from gateway.storage import Busy
+from gateway.testing.faults import noise
+from gateway.web.replies import AT_ONCE
+from tests.images.pictures import jpeg, seen, written
 from tests.modes.public_gateway import Answer, Site, serving
 
 BROWSER = {"Accept": "image/avif,image/webp,image/apng,*/*;q=0.8"}
@@ -77,3 +81,24 @@ def test_what_cannot_be_made_is_a_page(site: Site) -> None:
     assert site.ask("/bad.jpg?w=40").status == 422
     assert site.ask("/cat.jpg?w=wide").status == 400
     assert site.ask("/bad.jpg").body == b"none"
+
+
+def test_a_large_picture_is_sent_at_its_readers_pace(site: Site) -> None:
+    """As a long answer, of which there are so many at once: readers who take nothing would
+    each have all of it kept in memory for them."""
+    grain = Pictures.frombytes("RGB", (800, 500), noise(800 * 500 * 3))
+    site.put("photos", "grain.png", written(grain, "PNG"), content_type="image/png")
+    held = list[str]()
+    try:
+        with pytest.raises(Busy):
+            for number in range(100):
+                site.admission.take(f"192.0.2.{number + 2}")
+                held.append(f"192.0.2.{number + 2}")
+        large = site.ask("/grain.png?w=800", host="webp.example")
+        small = site.ask("/grain.png?w=80", host="webp.example")
+    finally:
+        for one in held:
+            site.admission.release(one)
+    assert (large.status, small.status) == (503, 200)
+    found = site.ask("/grain.png?w=800", host="webp.example")
+    assert seen(found.body).size == (800, 500) and len(found.body) > AT_ONCE
