@@ -7,11 +7,12 @@ object (`respecting`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from drivers.cache.entries import FAILING, MISSING, CacheEntry
+from drivers.cache.http_fields import members, unquoted
 from drivers.cache.rfc9111 import Decision, Use
 from gateway.storage import (
     NOTHING,
@@ -32,8 +33,18 @@ LONGEST_PAUSE = 30.0
 
 _DOUBLED = 10
 
-_TAGS = {"surrogate-key": None, "cache-tag": ",", "cache-groups": ","}
-"""Headers that name an object's tags, and what separates them (None: white space)."""
+
+def _between_commas(value: str) -> list[str]:
+    return members((value,))
+
+
+_TAGS: Mapping[str, Callable[[str], list[str]]] = {
+    "surrogate-key": str.split,
+    "cache-tag": _between_commas,
+    "cache-groups": _between_commas,
+}
+"""Headers that name an object's tags, and how they are told apart. Those of RFC 9875 are strings
+in quotes, in which a comma may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,9 +161,7 @@ def _tags(info: ObjectInfo) -> Iterator[str]:
 
 
 def _listed(name: str, value: str) -> Iterator[str]:
-    for tag in value.split(_TAGS[name.lower()]):
-        if tag := tag.strip().strip('"'):
-            yield tag
+    yield from filter(None, map(unquoted, _TAGS[name.lower()](value)))
 
 
 def invalidated(lines: Iterable[tuple[str, str]]) -> Iterator[str]:

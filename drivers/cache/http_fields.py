@@ -17,6 +17,7 @@ Fields = Mapping[str, tuple[str, ...]]
 
 _MEMBER = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_ESCAPED = re.compile(r"\\(.)")
 _DIGITS = re.compile(r"[0-9]+")
 MOST = 1 << 31
 """RFC 9111 §1.2.2: a number of seconds that is larger is this."""
@@ -38,6 +39,12 @@ def members(lines: Iterable[str]) -> list[str]:
         for member in _MEMBER.findall(line)
         if (stripped := member.strip(" \t"))
     ]
+
+
+def unquoted(member: str) -> str:
+    """One without its quotes, and without parameters behind them (RFC 9651 §3.3.3, §3.1.2)."""
+    match = _QUOTED.match(member)
+    return member if match is None else _ESCAPED.sub(r"\1", match[1])
 
 
 def seconds(text: str) -> int | None:
@@ -74,7 +81,7 @@ def directives(lines: Iterable[str]) -> Directives:
         name, _, value = member.partition("=")
         quoted = _QUOTED.fullmatch(value)
         if quoted is not None:
-            value = re.sub(r"\\(.)", r"\1", quoted[1])
+            value = _ESCAPED.sub(r"\1", quoted[1])
         found.setdefault(name.lower(), []).append(value)
     return Directives((name, tuple(values)) for name, values in found.items())
 

@@ -17,6 +17,7 @@ from gateway.storage import (
     Get,
     NoSuchKey,
     NotModified,
+    ObjectInfo,
     OriginFailed,
     Purge,
     Range,
@@ -461,6 +462,20 @@ def test_only_what_succeeds_makes_an_entry_invalid(here: Front) -> None:
     before = len(here.web.asked)
     got(cache), got(cache, "other")
     assert len(here.web.asked) - before == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "tags"),
+    [
+        ("Surrogate-Key", " a  b,c ", ("a", "b,c")),
+        ("Cache-Tag", "a, b c,,", ("a", "b c")),
+        ("cache-groups", r'"a", "b, c";x=1, "", "d\"e"', ("a", "b, c", 'd"e')),
+        ("X-Cache-Tag", "a", ()),
+    ],
+)
+def test_tags(here: Front, name: str, value: str, tags: tuple[str, ...]) -> None:
+    info = ObjectInfo(key="k", size=1, etag="e", modified=1, headers=((name, value),))
+    assert here.cache()._freshness.tags(info) == tags
 
 
 def test_what_an_origin_says_counts_in_front_of_one(here: Front) -> None:
