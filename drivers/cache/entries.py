@@ -76,15 +76,25 @@ class Held(NamedTuple):
         return cls(*row)
 
 
+class Ageing(NamedTuple):
+    """Of an origin's answer its lines but for Age, and when that began to be counted."""
+
+    of: OriginAnswer
+    lines: tuple[tuple[str, str], ...]
+    born: int
+
+
 class CacheEntry:
     """`point` is the place in the history of marks up to which it is known to count;
     `until`, in milliseconds, how long it is fresh. `id` is 0 while it is not stored.
     `retry`: the source failed, `failures` times in a row, and is not asked before then.
     `blocks` are those known to be stored; `body` is all of a small object. One that is
     `chosen_by` fields of a request has nothing but those: they say which other is for it.
-    `shown` and `trace`: what goes out of it in the `second` for which they were made."""
+    `shown` and `trace`: what goes out of it in the `second` for which they were made; `ageing`:
+    what of that stays the same (see `showing`)."""
 
     __slots__ = (
+        "ageing",
         "blocks",
         "body",
         "chosen_by",
@@ -130,6 +140,7 @@ class CacheEntry:
         self.used = fetched
         self.retry = self.failures = 0
         self.second = -1
+        self.ageing: Ageing | None = None
         self.shown: ObjectInfo | None = None
         self.trace: tuple[str, ...] = ()
 

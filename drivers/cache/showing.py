@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 from drivers.cache import rfc9111
-from drivers.cache.entries import CacheEntry
+from drivers.cache.entries import Ageing, CacheEntry
 from gateway.storage import OriginAnswer
 
 _TOKEN = re.compile(r"[A-Za-z*][A-Za-z0-9:/!#$%&'*+.^_`|~-]*")
@@ -25,18 +25,29 @@ def show(entry: CacheEntry, called: str, now: int) -> None:
     """Make what goes out of an entry in this second: the same for all its readers."""
     info = entry.info
     if info is not None and info.origin is not None:
-        info = replace(info, origin=aged(info.origin, now))
+        if entry.ageing is None or entry.ageing.of is not info.origin:
+            entry.ageing = _ageing(info.origin)
+        info = replace(info, origin=_at(entry.ageing, now))
     entry.shown = info
     entry.trace = (f"{called}; hit; ttl={(entry.until - now) // 1000}",)
     entry.second = now // 1000
 
 
+def _ageing(origin: OriginAnswer) -> Ageing:
+    answer = rfc9111.Answer.of(origin.status, origin.headers, origin.asked, origin.answered)
+    lines = tuple(one for one in origin.headers if one[0].lower() != "age")
+    return Ageing(origin, lines, rfc9111.born(answer))
+
+
+def _at(ageing: Ageing, now: int) -> OriginAnswer:
+    """With its age as the last line: all before it stay the same."""
+    age = ("Age", str(rfc9111.age(ageing.born, now)))
+    return replace(ageing.of, headers=(*ageing.lines, age))
+
+
 def aged(origin: OriginAnswer, now: int) -> OriginAnswer:
     """With its age in place of what it was when it came."""
-    lines = [one for one in origin.headers if one[0].lower() != "age"]
-    answer = rfc9111.Answer.of(origin.status, origin.headers, origin.asked, origin.answered)
-    lines.append(("Age", str(rfc9111.age(rfc9111.born(answer), now))))
-    return replace(origin, headers=tuple(lines))
+    return _at(_ageing(origin), now)
 
 
 def fetched(called: str, why: str, entry: CacheEntry, *, collapsed: bool) -> tuple[str, ...]:

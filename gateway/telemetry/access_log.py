@@ -64,14 +64,18 @@ def as_text(record: Record) -> str:
         f" {record.duration * 1000:.1f}ms key={record.key_id or '-'}"
         f" service={record.sid or '-'} code={record.code or '-'}"
     )
+    blanks = _BLANKS
+    if record.cache:
+        line, blanks = f"{line} cache={record.cache.replace(' ', '')}", _BLANKS + 1
     # One look at the whole: nothing but printable ASCII, and no blank within a field.
-    if not (record.aborted or record.cache) and _LINE(line) and line.count(" ") == _BLANKS:
+    if not record.aborted and _LINE(line) and line.count(" ") == blanks:
         return line
     return _careful(record)
 
 
 _LINE = re.compile(r"[ -~]+").fullmatch
 _BLANKS = 13
+"""But for that before `cache=`."""
 
 
 def _careful(record: Record) -> str:

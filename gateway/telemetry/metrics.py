@@ -20,6 +20,7 @@ import time
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -132,20 +133,12 @@ class Metrics:
             row[4] += record.aborted
             row[5] += record.corrupt
             if record.cache:
-                self._count_cached(record)
+                for counter, of_bytes in _of_caches(record.cache):
+                    self._counters[counter] += record.sent if of_bytes else 1
             buckets = self._durations.get(record.mode)
             if buckets is None:
                 buckets = self._durations[record.mode] = [0] * (len(BUCKETS) + 1)
             buckets[place] += 1
-
-    def _count_cached(self, record: Record) -> None:
-        """What the caches on the way say (RFC 9211), within the lock."""
-        for told in record.cache.split(", "):
-            name, _, what = told.partition("; ")
-            outcome = _outcome(what)
-            self._counters[("gateway_cache_answers", name, outcome)] += 1
-            if outcome in ("hit", "stale"):
-                self._counters[("gateway_cache_saved_bytes", name)] += record.sent
 
     def add(self, name: str, amount: float = 1, *labels: str) -> None:
         """Add to one of `COUNTERS`; labels in the order that is declared there."""
@@ -245,6 +238,20 @@ class Metrics:
         registry = CollectorRegistry(auto_describe=False)
         registry.register(_Collected(self._totals()))
         return CONTENT_TYPE_LATEST, generate_latest(registry)
+
+
+@lru_cache(maxsize=1024)
+def _of_caches(trace: str) -> tuple[tuple[Key, bool], ...]:
+    """What caches on the way say (RFC 9211) → counters, and whether bytes are added there.
+    Remembered, for in each second most say the same."""
+    found: list[tuple[Key, bool]] = []
+    for told in trace.split(", "):
+        name, _, what = told.partition("; ")
+        outcome = _outcome(what)
+        found.append((("gateway_cache_answers", name, outcome), False))
+        if outcome in ("hit", "stale"):
+            found.append((("gateway_cache_saved_bytes", name), True))
+    return tuple(found)
 
 
 def _outcome(what: str) -> str:
