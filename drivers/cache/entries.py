@@ -88,6 +88,7 @@ class CacheEntry:
     """`point` is the place in the history of marks up to which it is known to count;
     `until`, in milliseconds, how long it is fresh. `id` is 0 while it is not stored.
     `retry`: the source failed, `failures` times in a row, and is not asked before then.
+    `marked`: a purge has made it stale, whatever `until` says.
     `blocks` are those known to be stored; `body` is all of a small object. One that is
     `chosen_by` fields of a request has nothing but those: they say which other is for it.
     `shown` and `trace`: what goes out of it in the `second` for which they were made; `ageing`:
@@ -104,6 +105,7 @@ class CacheEntry:
         "id",
         "info",
         "key",
+        "marked",
         "passing",
         "point",
         "retry",
@@ -138,6 +140,7 @@ class CacheEntry:
         self.body: bytes | None = None
         self.chosen_by = chosen_by
         self.used = fetched
+        self.marked = False
         self.retry = self.failures = 0
         self.second = -1
         self.ageing: Ageing | None = None

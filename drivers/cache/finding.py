@@ -19,11 +19,10 @@ _NOTHING = CacheEntry("", point=0, fetched=0, until=0)
 
 
 class Found(NamedTuple):
-    """What was looked up: the entry, whether a mark says that it is stale, where it is or would
-    be, and why there is none, where there is none (RFC 9211 §2.2)."""
+    """What was looked up: the entry, where it is or would be, and why there is none, where there
+    is none (RFC 9211 §2.2)."""
 
     entry: CacheEntry | None
-    marked: bool
     variant: str
     missing: str
 
@@ -45,42 +44,43 @@ class Finding(Layer):
 
     def _find(self, name: str, variant: str, want: Get) -> Found:
         """The entry that is for this request, unless a mark says that it is gone."""
-        entry, marked = self._judged(name, variant)
+        entry = self._judged(name, variant)
         if entry is None or not entry.chosen_by:
-            return Found(entry, marked, variant, "uri-miss")
+            return Found(entry, variant, "uri-miss")
         self._hot.touch(entry.id, 0, 0)
         variant = selecting.variant(variant, entry.chosen_by, want.headers)
-        return Found(*self._judged(name, variant), variant, "vary-miss")
+        return Found(self._judged(name, variant), variant, "vary-miss")
 
     def _decide(self, found: Found, want: Get) -> Decision:
         """Raises `TimedOut` where nothing is stored, and no other answer wanted."""
         now, entry = self._clock(), found.entry or _NOTHING
-        if found.marked:  # it has ceased to be fresh
+        if entry.marked:  # it has ceased to be fresh
             now = max(now, entry.until)
         decision = self._freshness.decide(entry, want, now)
         if decision.use is Use.NOTHING:
             raise TimedOut("It is not in the cache, and nobody else was to be asked.")
         return decision
 
-    def _judged(self, name: str, variant: str) -> tuple[CacheEntry | None, bool]:
-        """What is there, unless it is gone; and whether a mark says that it is stale."""
+    def _judged(self, name: str, variant: str) -> CacheEntry | None:
+        """What is there, unless it is gone; it knows whether a mark says that it is stale."""
         marks, hot, place = self._marks, self._hot, (name, variant)
         while True:
             newest, forgotten = marks.newest(), marks.forgotten
             entry = self._entry(place, forgotten)
             if entry is None:
-                return None, False
+                return None
             verdict = marks.judge(name, entry.tags, entry.point)
             if forgotten == marks.forgotten:
                 break
         if verdict == GONE:
             hot.pop(place)
-            return None, False
-        if verdict == STALE:
-            return entry, True
+            return None
+        entry.marked = verdict == STALE
+        if entry.marked:
+            return entry
         entry.point = max(entry.point, newest)
         hot.put(entry)
-        return entry, False
+        return entry
 
     def _entry(self, place: tuple[str, str], forgotten: int) -> CacheEntry | None:
         """What this process knows, where that counts; else what the stock has: another

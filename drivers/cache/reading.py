@@ -168,7 +168,7 @@ class CachedReads(Finding):
             never = entry is not None and (entry.passing or entry.until <= entry.fetched)
             place = policy.asked_at(want, found.variant)
             if place != found.variant and not never:
-                passed = self._judged(ask.name, place)[0]
+                passed = self._judged(ask.name, place)
                 never = passed is not None and passed.passing and passed.until > self._clock()
             ask = replace(ask, variant=place, alone=never)
         return _toward(ask, entry, want, by_head=policy.by_head)

@@ -29,7 +29,8 @@ def show(entry: CacheEntry, called: str, now: int) -> None:
             entry.ageing = _ageing(info.origin)
         info = replace(info, origin=_at(entry.ageing, now))
     entry.shown = info
-    entry.trace = (f"{called}; hit; ttl={(entry.until - now) // 1000}",)
+    ttl = (entry.until - now) // 1000
+    entry.trace = (f"{called}; hit; ttl={min(ttl, -1) if entry.marked else ttl}",)
     entry.second = now // 1000
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 from gateway.access.identity import ROOT_ACCOUNT
 from gateway.commands import hints, tls
 from gateway.common.units import format_size
-from gateway.config import Address, Configuration, Declared
+from gateway.config import Address, Binding, Configuration, Declared
 from gateway.modes import Documented
 from gateway.services.chain import Chain
 from gateway.storage import Secret
@@ -53,6 +53,7 @@ def render(
     lines.append(f"  data       {folder or 'in memory: nothing is kept'}")
     lines += [f"  service    {one}" for one in services(configuration.services)]
     lines += [f"  buckets    {configuration.buckets.driver.driver}"]
+    lines += [f"  binding    {leads(one)}" for one in configuration.bindings]
     lines += ["", *_pasteable(configuration, addresses[0], credential)]
     lines += [f"WARNING: {one}" for one in unsafe(configuration, listeners, server)]
     lines += [f"WARNING: {one}" for one in missing(configuration)]
@@ -82,14 +83,19 @@ def services(declared: Mapping[str, Declared]) -> Iterator[str]:
 def bindings(configuration: Configuration) -> Iterator[str]:
     """Each, with all that is said of it, and what its mode has to tell."""
     for one in configuration.bindings:
-        about = f"{one.mode} of {one.service}" if one.service else one.mode
-        yield f"  binding    {one} → {about}"
+        yield f"  binding    {leads(one)}"
         if one.options is not None:
             values = [(option.name, text) for option, text in hints.mode_options(one)]
             said = [f"{name} = {text}" for name, text in values if text]
             said += [f"{name} is not given" for name, text in values if not text]
             yield f"             {', '.join(said)}"
         yield from (f"NOTE: {note}" for note in hints.told(configuration, one))
+
+
+def leads(binding: Binding) -> str:
+    """By which requests, and whereto."""
+    about = f"{binding.mode} of {binding.service}" if binding.service else binding.mode
+    return f"{binding} → {about}"
 
 
 def _pasteable(

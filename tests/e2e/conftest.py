@@ -9,13 +9,15 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from gateway.storage import NOTHING
 
 ROOT = Path(__file__).parents[2]
 KEY, SECRET = "e2e-root", "e2e-secret/with+odd=characters"
@@ -91,19 +93,26 @@ def environment() -> dict[str, str]:
 
 @contextmanager
 def serving(
-    folder: Path, *options: str, config: str = "", scheme: str = "http", site: Path | None = None
+    folder: Path,
+    *options: str,
+    config: str = "",
+    scheme: str = "http",
+    site: Path | None = None,
+    at: int = 0,
+    more: Mapping[str, str] = NOTHING,
 ) -> Iterator[Running]:
     """`gateway serve` with these options, until the block ends. SIGTERM must end it well.
-    In `site` are packages that are installed besides."""
-    port = free_port()
+    In `site` are packages that are installed besides. `at`: a port at which `config` has it
+    listen, and then that says all. `more` is in its environment besides."""
+    port = at or free_port()
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "gateway.toml"
     file.write_text(config, encoding="utf-8")
     command = [sys.executable, "-m", "gateway", "serve", "--config", str(file)]
-    command += ["--listen", f"127.0.0.1:{port}", *options]
-    if "--memory" not in options:
+    command += options if at else ["--listen", f"127.0.0.1:{port}", *options]
+    if "--memory" not in options and not at:
         command += ["--data", str(folder / "data")]
-    environ = environment()
+    environ = {**environment(), **more}
     if site is not None:
         environ["PYTHONPATH"] = os.pathsep.join((str(site), environ["PYTHONPATH"]))
     log = (folder / "log").open("w", encoding="utf-8")

@@ -89,6 +89,8 @@ def test_a_soft_purge_makes_stale_and_not_gone(cached: Opening, site: Site) -> N
     cache.purge(Purge(kind="key", value="k", soft=True))
     site.origin.fail = Unavailable()
     assert read(cache, "k") == b"data"
+    with cache.get("k") as opened:
+        assert "; hit; ttl=-" in opened.trace[0], "it does not say that it is fresh"
     site.origin.fail = None
     site.clock.pass_by(2)
     site.origin.has("k", b"new")
