@@ -93,6 +93,11 @@ class BlockBody:
             self._find()
         return self
 
+    @property
+    def is_fetched(self) -> bool:
+        """Whether the next bytes are from the source, and not from what is stored."""
+        return self._fill is not None or self._direct is not None
+
     def read(self, size: int = PIECE, /) -> bytes:
         if self._at >= self._end:
             return b""

@@ -306,7 +306,9 @@ class CachedReads(Finding):
             body = BytesBody(data if length == len(data) else data[start : start + length])
         else:
             ask = Ask(key=key, name=name, variant=entry.variant, want=self._freshness.asked(want))
-            body = BlockBody(self._parts, ask, entry, start, length, fill).prepare()
+            body = blocks = BlockBody(self._parts, ask, entry, start, length, fill).prepare()
+            if trace is entry.trace and blocks.is_fetched:  # it is known, and not these bytes
+                trace = showing.fetched(self._called, "partial", entry, collapsed=False)
         return Opened(info=info, body=body, start=start, length=length, status=status, trace=trace)
 
 

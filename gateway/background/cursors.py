@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway.background.marks import Marks
+from gateway.background.marks import SaveCounts
 from gateway.common import sqlite
 from gateway.storage import StorageError
 
@@ -64,7 +64,7 @@ class Cursors:
 
     def __init__(self, folder: Path | None) -> None:
         self._path = None if folder is None else folder / FILE
-        self._marks = None if folder is None else Marks(folder)
+        self._marks = None if folder is None else SaveCounts(folder)
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
 
@@ -122,7 +122,7 @@ class Cursors:
                 connection.close()
 
     @contextmanager
-    def _marked(self) -> Iterator[Marks | None]:
+    def _marked(self) -> Iterator[SaveCounts | None]:
         try:
             yield self._marks
         except OSError as error:

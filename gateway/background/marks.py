@@ -20,7 +20,7 @@ from gateway.common import private
 _DIGITS = 20
 
 
-class Marks:
+class SaveCounts:
     """`folder` is the data folder. All methods raise `OSError`. One process at a time has a
     name: who leads that follower."""
 

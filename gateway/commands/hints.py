@@ -9,7 +9,7 @@ from gateway.access.identity import KeyAccess
 from gateway.catalog import Catalog
 from gateway.common.nearest_name import nearest
 from gateway.config import Binding, Configuration
-from gateway.modes import Telling
+from gateway.modes import Explains
 from gateway.plugins.options import Option, describe_default, options_of
 
 
@@ -56,7 +56,7 @@ def deaf(binding: Binding, ports: Collection[int]) -> Iterator[str]:
 def told(configuration: Configuration, binding: Binding) -> Iterator[str]:
     """What the mode of a binding has to tell of it."""
     mode = configuration.plugins.modes.get(binding.mode)
-    if isinstance(mode, Telling):
+    if isinstance(mode, Explains):
         yield f"the binding {binding}: {mode.told(binding.service, binding.options)}"
 
 

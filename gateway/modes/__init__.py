@@ -203,7 +203,7 @@ class Asking(Protocol):
 
 
 @runtime_checkable
-class Telling(Protocol):
+class Explains(Protocol):
     """A mode that has something to tell whoever runs the gateway of each of its bindings."""
 
     def told(self, service: str, options: Any) -> str:

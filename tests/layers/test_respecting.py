@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from drivers.cache import Cache, selecting
+from drivers.cache.fills import BLOCK
 from drivers.memory import Memory
 from gateway.storage import (
     Conditions,
@@ -412,6 +413,19 @@ def test_conditions_and_ranges_are_answered_from_what_is_stored(here: Front) -> 
         assert b"".join(pieces(opened.body)) == b"234"
     assert (len(here.web.asked), here.web.heads) == (1, 0), "one GET, and without the condition"
     assert here.web.asked[0].conditions is None
+
+
+def test_bytes_that_are_not_there_yet_are_no_hit(here: Front) -> None:
+    """RFC 9211 §2.2: what is known of it is fresh, and these bytes of it are not there."""
+    here.web.say = lambda want: Said({**HOUR, "ETag": '"e"'}, bytes(2 * BLOCK))
+    cache, told = here.cache(), list[tuple[str, ...]]()
+    for first in (0, BLOCK, BLOCK, 0):
+        with cache.get("k", Get(range=Range(first, first + 9))) as opened:
+            assert b"".join(pieces(opened.body)) == bytes(10)
+        until(lambda: not len(cache._fills))
+        told.append(opened.trace)
+    hit = ("c; hit; ttl=3600",)
+    assert told == [("c; fwd=uri-miss; stored",), ("c; fwd=partial; stored",), hit, hit]
 
 
 def test_a_range_of_what_is_not_to_be_stored_is_cut_out(here: Front) -> None:
