@@ -19,6 +19,7 @@ REFUSED = {
     "172.31.255.255": "private",
     "192.168.0.1": "private",
     "100.64.0.1": "of a provider's own network",
+    "168.63.129.16": "of a provider's own network",
     "169.254.169.254": "link-local",
     "192.0.0.192": "reserved",
     "198.18.0.1": "for benchmarks",

@@ -32,6 +32,10 @@ FAILING = (Unavailable,)
 """What a source may say that is remembered: what is not there, and that it failed. That it
 refuses the gateway itself (`OriginDenied`) is a failure like others, and as short."""
 
+BEYOND = 60_000
+"""Milliseconds. What was fetched further ahead of the clock than that counts no more: the clock
+was wrong then, and has been set back, so nobody can tell how old it is."""
+
 FORMAT = 1
 """Of the text of a row. One that a newer release has written is not read."""
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from drivers.cache import rows
+from drivers.cache.entries import BEYOND
 from drivers.cache.removing import OLDEST, Removing
 from drivers.cache.stock import HIGH, Stock
 from drivers.indexed.batch import Transaction
@@ -23,7 +24,9 @@ LOW = 0.97
 _PAUSE = 5.0
 """Seconds for which nothing is stored after the disk refused it."""
 
-_UNUSED = "SELECT ?, id, -1, 0 FROM cache_entries WHERE used < ? LIMIT ?"
+_UNUSED = "SELECT used, id, -1, 0 FROM cache_entries WHERE used < ? OR used > ? LIMIT ?"
+_SHARE = 0.5
+"""Seconds that this takes of the background at a time."""
 
 
 class Evictor:
@@ -116,9 +119,12 @@ class Evictor:
                 break
         self._evicted(self.removing.gone - before)
 
-    def expire(self, before: int) -> None:
-        """Let go of some entries that were not used since."""
-        self.removing.step(_UNUSED, before, before)
+    def expire(self, before: int, now: int) -> None:
+        """Let go of some entries that were not used since; and of those from beyond the clock,
+        which would be let go of last."""
+        until = time.monotonic() + _SHARE
+        while self.removing.step(_UNUSED, before, now + BEYOND) and time.monotonic() < until:
+            pass
 
     def write_touched(self, touched: dict[int, tuple[int, int]], now: int) -> None:
         """Note that these were used."""

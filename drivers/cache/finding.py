@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from drivers.cache import selecting
-from drivers.cache.entries import CacheEntry
+from drivers.cache.entries import BEYOND, CacheEntry
 from drivers.cache.freshness import Freshness
 from drivers.cache.hot import BODY, Hot
 from drivers.cache.marks import GONE, GOOD, STALE, Marks
@@ -85,11 +85,11 @@ class Finding(Layer):
     def _entry(self, place: tuple[str, str], forgotten: int) -> CacheEntry | None:
         """What this process knows, where that counts; else what the stock has: another
         worker may have made it anew."""
-        hot = self._hot.get(place)
+        hot, now = self._hot.get(place), self._clock()
         if (
             hot is not None
             and hot.point >= forgotten
-            and hot.until > self._clock()
+            and hot.until > now >= hot.fetched - BEYOND
             and self._marks.judge(hot.key, hot.tags, hot.point) == GOOD
         ):
             return hot

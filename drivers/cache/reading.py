@@ -14,7 +14,7 @@ from functools import cached_property
 from drivers.cache import answers, selecting, showing
 from drivers.cache.body import BlockBody, Changed
 from drivers.cache.context import CacheContext
-from drivers.cache.entries import CacheEntry, again
+from drivers.cache.entries import BEYOND, CacheEntry, again
 from drivers.cache.fills import BLOCK, Ask, Fill
 from drivers.cache.finding import Finding, Found
 from drivers.cache.learning import freshen
@@ -61,7 +61,11 @@ class CachedReads(Finding):
         if entry is not None and entry.chosen_by:
             entry = self._hot.get((name, selecting.variant(variant, entry.chosen_by, want.headers)))
         now = self._clock()
-        if entry is not None and entry.until > now and not (self._obeys and speaks(want)):
+        if (
+            entry is not None
+            and entry.until > now >= entry.fetched - BEYOND
+            and not (self._obeys and speaks(want))
+        ):
             newest = self._marks.newest()
             if entry.point >= newest and entry.info is not None:
                 try:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from drivers.cache import rows, selecting
-from drivers.cache.entries import CacheEntry, Held, Unreadable, typed
+from drivers.cache.entries import BEYOND, CacheEntry, Held, Unreadable, typed
 from drivers.cache.rows import NoRoom
 from drivers.indexed.batch import Transaction
 from drivers.indexed.blobs import Blob
@@ -126,16 +126,19 @@ class Stock:
     # reading
 
     def find(self, key: str, variant: str) -> CacheEntry | None:
-        """None also for what cannot be read: it goes."""
+        """None also for what cannot be read, or is from beyond the clock: it goes."""
         row = self.space.one(_FIND, (key, variant))
         if row is None:
             return None
         try:
-            return _entry(key, variant, row)
+            entry = _entry(key, variant, row)
         except Unreadable as error:
             self._warn(error)
-            self.drop(row[0])
-            return None
+        else:
+            if entry.fetched <= self.space.clock() + BEYOND:
+                return entry
+        self.drop(row[0])
+        return None
 
     def _warn(self, error: Unreadable) -> None:
         """Once: what cannot be read is asked for anew."""

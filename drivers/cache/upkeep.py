@@ -123,8 +123,8 @@ class Upkeep:
         parts = self._parts
         parts.room.evict()
         parts.room.removing.sweep()
-        if self._unused:
-            parts.room.expire(parts.clock() - round(1000 * self._unused))
+        now = parts.clock()
+        parts.room.expire(now - round(1000 * self._unused) if self._unused else 0, now)
         old = parts.marks.old()
         # On disk others forget what was trimmed, so it is carried out first.
         done = self._carry_out(old) if parts.stock.shared else True

@@ -48,8 +48,9 @@ def base_of(url: str) -> Target:
 
 def of_key(base: Target, key: str, query: str = "") -> Target:
     """Raises `BadKey` for one that names what is not below the base, or nothing at all."""
-    segments = key.replace("\\", "/").split("/")
-    if "." in segments or ".." in segments:  # servers resolve them, escaped or not
+    # servers resolve them, escaped or not, and some with parameters behind a semicolon
+    segments = {one.partition(";")[0] for one in key.replace("\\", "/").split("/")}
+    if "." in segments or ".." in segments:
         raise BadKey("An HTTP origin has no key with . or .. between its slashes.", key=key)
     try:
         path = f"{base.path}/{quote(key, safe=_PATH)}"

@@ -125,6 +125,27 @@ def test_entries_that_nobody_uses_expire(cached: Opening, site: Site) -> None:
     assert cache._parts.room.total() == 0
 
 
+def test_a_clock_that_is_set_back_makes_nothing_fresh(cached: Opening, site: Site) -> None:
+    """By its time it would be, for a year; and nothing newer would be stored in its place, or
+    stay before it does."""
+    cache, year = cached(), 365 * 86_400
+    for key in ("k", "unused"):
+        site.origin.has(key, b"old")
+    site.clock.pass_by(year)
+    assert [read(cache, key) for key in ("k", "unused")] == [b"old"] * 2
+    site.clock.pass_by(-30)
+    site.origin.has("k", b"new")
+    assert read(cache, "k") == b"old", "a little is not worth an answer"
+    site.clock.pass_by(30 - year)
+    assert read(cache, "k") == b"new"
+    asked = site.origin.asked
+    assert read(cache, "k") == b"new"
+    assert site.origin.asked == asked
+    cache._upkeep.tidy()
+    (left,) = cache._stock.space.one("SELECT count(*) FROM cache_entries", ())
+    assert left == 1
+
+
 def test_all_space_comes_back_after_a_flush(cached: Opening, site: Site, tmp_path: Path) -> None:
     for number in range(5):
         site.origin.has(f"k{number}", noise(BLOCK + number), headers=(("Cache-Tag", "a, b"),))

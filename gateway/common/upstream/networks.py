@@ -5,7 +5,8 @@ address: where such a packet ends is decided by whoever unwraps it. So a form th
 as allowed may be connected to where the address in it may be, too; what is denied is denied
 in every form.
 
-Sources: IANA's registries of special-purpose addresses (RFC 6890); RFC 4291 §2.5.5
+Sources: IANA's registries of special-purpose addresses (RFC 6890), and Azure's documentation
+of 168.63.129.16, which is a public address and each machine's own platform there; RFC 4291 §2.5.5
 (mapped, compatible), RFC 6052 (NAT64), RFC 3056 (6to4), RFC 4380 (Teredo).
 """
 
@@ -28,7 +29,7 @@ _SPECIAL: Sequence[tuple[str, Sequence[str]]] = (
     ("this host", ("0.0.0.0/8", "::/128")),
     ("loopback", ("127.0.0.0/8", "::1/128")),
     ("private", ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fec0::/10")),
-    ("of a provider's own network", ("100.64.0.0/10",)),
+    ("of a provider's own network", ("100.64.0.0/10", "168.63.129.16/32")),
     ("link-local", ("169.254.0.0/16", "fe80::/10")),
     ("multicast", ("224.0.0.0/4", "ff00::/8")),
     ("reserved", ("192.0.0.0/24", "240.0.0.0/4", "2001::/23")),
