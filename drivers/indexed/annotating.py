@@ -50,6 +50,7 @@ class AnnotatingView(View, Annotates):
     ) -> Annotated:
         """It is encrypted as its object is; so when that is another by the time of the commit,
         it is done once more."""
+        self.require_writable()
         for again in reversed(range(_TRIES)):
             encryption = annotation_encryption(self.lookup(key, options.version).info.encryption)
             put = Put(size=len(data), checksums=options.checksums)

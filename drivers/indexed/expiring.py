@@ -28,10 +28,12 @@ _SHORTEST, _LONGEST = 1.0, 3600.0
 _ROWS = "SELECT key, sequence, retired FROM versions WHERE service = ? AND"
 
 
-def check(keep: str | float) -> None:
-    """Raise `ValueError` for a time that is none."""
+def check(keep: str | float, replica_of: object = None) -> None:
+    """Raise `ValueError` for a time that is none, and for a replica that keeps no versions."""
     if keep == 0:
         raise ValueError('keep_versions is "forever", "off", or longer than nothing, as "30d"')
+    if keep == "off" and replica_of is not None:
+        raise ValueError('keep_versions: a replica has the versions of its source: not "off"')
 
 
 class Expiring:

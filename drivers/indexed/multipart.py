@@ -49,6 +49,7 @@ class MultipartView(View, Multipart):
     def put_part(
         self, key: str, upload: str, number: int, source: Readable, options: Put = Put()
     ) -> Part:
+        self.require_writable()
         uploads.check_number(number)
         begun = self.upload(key, upload).options
         encryption = part_encryption(begun.encryption, options.encryption)

@@ -10,6 +10,9 @@ An index in another database would be a second set of statements below the same 
 - Bytes of small objects are in `blobs.data`, away from the rows that lists read.
 - An object has one blob, or a manifest (a list of pieces of blobs), or is empty.
 - Annotations hang on a version, in either table, by its `sequence`.
+- `feed` names the change feed where it is not the service's own from the beginning. `replica` is
+  "settled" where it is a replica whose `sequence` is how far it is in that feed, "unsettled" where
+  what it has is of no known state of it.
 - `refs` counts the rows that need a blob or manifest. A file whose blob has none
   left is removed, but not before `due` where that is set: a reader may come to it.
 """
@@ -21,9 +24,9 @@ from pathlib import Path
 
 from gateway.storage import StorageError
 
-VERSION = 5
+VERSION = 6
 """1 had another kind of CRCs in `blobs`, and was never released; 2 had no `services.waiting`,
-3 no `changes.cause`, 4 no `annotations`."""
+3 no `changes.cause`, 4 no `annotations`, 5 no replicas."""
 
 _ANNOTATIONS = """CREATE TABLE annotations (
     service INTEGER NOT NULL, key TEXT NOT NULL, sequence INTEGER NOT NULL, name TEXT NOT NULL,
@@ -40,6 +43,10 @@ UPGRADES = {
     ),
     3: ("ALTER TABLE changes ADD COLUMN cause TEXT NOT NULL DEFAULT ''",),
     4: (_ANNOTATIONS,),
+    5: (
+        "ALTER TABLE services ADD COLUMN feed TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE services ADD COLUMN replica TEXT NOT NULL DEFAULT ''",
+    ),
 }
 """What makes the next version of one."""
 
@@ -56,6 +63,7 @@ STATEMENTS = (
     created INTEGER NOT NULL, versioning TEXT NOT NULL DEFAULT 'off',
     sequence INTEGER NOT NULL DEFAULT 0, objects INTEGER NOT NULL DEFAULT 0,
     bytes INTEGER NOT NULL DEFAULT 0, quota INTEGER, waiting INTEGER NOT NULL DEFAULT 0,
+    feed TEXT NOT NULL DEFAULT '', replica TEXT NOT NULL DEFAULT '',
     UNIQUE (namespace, name))""",
     f"CREATE TABLE objects ({_OBJECT}, PRIMARY KEY (service, key)) WITHOUT ROWID",
     f"""CREATE TABLE versions ({_OBJECT}, marker INTEGER NOT NULL, retired INTEGER NOT NULL,

@@ -15,6 +15,9 @@ from drivers.indexed.buckets import BucketsView
 from drivers.indexed.expiring import Expiring
 from drivers.indexed.multipart import MultipartView
 from drivers.indexed.records import info_of, pack_detail
+from drivers.indexed.replica.following import Following
+from drivers.indexed.replica.options import ReplicaOf
+from drivers.indexed.replicating import ReplicatingView
 from drivers.indexed.rows import find
 from drivers.indexed.sharing import kept_checksums, shareable_whole, sharing
 from drivers.indexed.shelf import Draft, Shelf
@@ -46,7 +49,16 @@ _FEW = 20
 """Removals in one commit where there is hardly any room for it."""
 
 
-class IndexedStore(MultipartView, AnnotatingView, BucketsView, Writable, Copies, Labels, Protects):
+class IndexedStore(
+    MultipartView,
+    AnnotatingView,
+    ReplicatingView,
+    BucketsView,
+    Writable,
+    Copies,
+    Labels,
+    Protects,
+):
     def find(self, capability: type[C]) -> C | None:
         if (capability is Buckets) == bool(self.service):
             return None
@@ -54,13 +66,23 @@ class IndexedStore(MultipartView, AnnotatingView, BucketsView, Writable, Copies,
 
     _expiring: Expiring | None = None
 
+    _following: Following | None = None
+
     def open_declared(
-        self, context: Context, keep_versions: str | float, quota: int | None
+        self,
+        context: Context,
+        keep_versions: str | float,
+        quota: int | None,
+        replica_of: ReplicaOf | None = None,
     ) -> None:
         """Be the declared service of that id, which keeps versions "forever", "off", or for so
-        many seconds."""
+        many seconds; or a replica, whose source says what is kept."""
         self.service = self.declare(context.sid, keep=keep_versions != "off", quota=quota)
         self.limited = quota is not None
+        if replica_of is not None:
+            self._follow(context, replica_of)
+            return
+        self.promote()
         if not isinstance(keep_versions, str):
             self._expiring = Expiring(self, keep_versions, context.jobs, context.sid)
 
@@ -69,9 +91,21 @@ class IndexedStore(MultipartView, AnnotatingView, BucketsView, Writable, Copies,
         if self._expiring is not None:
             self._expiring.end()
             self._expiring = None
+        if self._following is not None:
+            self._following.end()
+            self._following = None
+
+    def _follow(self, context: Context, of: ReplicaOf) -> None:
+        self.adopt(replace=of.replace)
+        self.followed = str(of)
+        self.read_only = f"The service {context.sid!r} is a replica: write to {of}."
+        self._following = Following(self, of, context.sid, context.followers)
 
     def new_view(self) -> View:
         return IndexedStore()
+
+    def check_put(self, options: Put) -> None:
+        self.require_writable()
 
     def delete(self, key: str, options: Delete = Delete()) -> Deleted:
         try:

@@ -136,10 +136,11 @@ def forget_changes(space: Space) -> int:
     for (service,) in dropped:
         gone = STEP
         while gone == STEP and time.monotonic() < until:
-            gone = space.write(partial(_forget_some, service), room="remove")
+            gone = space.write(partial(forget_some_changes, service), room="remove")
             removed += gone
     return removed
 
 
-def _forget_some(service: int, txn: Transaction) -> int:
+def forget_some_changes(service: int, txn: Transaction) -> int:
+    """The oldest; how many went."""
     return txn.execute(_FORGET, (service, service, STEP)).rowcount

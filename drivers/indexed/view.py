@@ -32,6 +32,7 @@ from gateway.storage import (
     Scrubbed,
     Scrubs,
     Stats,
+    Unavailable,
     Versioning,
     VersionPage,
     VersionQuery,
@@ -126,15 +127,18 @@ class View(ReadingView, WritingView, Listable, Versions, Changes, Measures, Scru
 
     def _changes(self, after: int, limit: int) -> ChangePage:
         with self.space.reading() as connection:
-            last, created = self.row(connection.execute, "sequence, created")
+            columns = "sequence, created, feed, replica"
+            last, created, feed, replica = self.row(connection.execute, columns)
             rows = connection.execute(
                 "SELECT sequence, kind, time, key, version, size, etag, content_type, cause"
                 " FROM changes WHERE service = ? AND sequence > ? ORDER BY sequence LIMIT ?",
                 (self.service, after, limit),
             ).fetchall()
+        if replica == "unsettled":
+            raise Unavailable("The replica is of no known state of its source yet.", retry_after=1)
         return ChangePage(
             changes=tuple(map(Change._make, rows)),
             last=last,
-            feed=f"{self.service}.{created}",
+            feed=feed or f"{self.service}.{created}",
             cut=after + 1 < (rows[0][0] if rows else last + 1),  # sync ids have no gaps
         )

@@ -28,6 +28,7 @@ from gateway.storage import (
     Put,
     QuotaExceeded,
     Readable,
+    ReadOnly,
 )
 
 T = TypeVar("T")
@@ -128,9 +129,12 @@ class Stored:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None or self.blob is None or not self.blob.name:
-            return
-        if issubclass(kind, Exception) and not issubclass(kind, Uncertain):
+        if kind is not None and issubclass(kind, Exception) and not issubclass(kind, Uncertain):
+            self.drop()
+
+    def drop(self) -> None:
+        """No object is made of it."""
+        if self.blob is not None and self.blob.name:
             with suppress(OSError):  # the collector finds what stays
                 self._blobs.remove(self.blob.name)
 
@@ -175,6 +179,14 @@ class WritingView:
         if stays + size > quota:
             raise QuotaExceeded(key=key, quota=quota, used=stored + waiting, size=size)
 
+    read_only = ""
+    """Why nobody may write; "" where it is written to."""
+
+    def require_writable(self) -> None:
+        """Before a body is read: what is stored for nothing has to go again."""
+        if self.read_only:
+            raise ReadOnly(self.read_only)
+
     def named(self, options: Put) -> Put:
         """With its encryption as it is kept."""
         asked = options.encryption
@@ -185,17 +197,23 @@ class WritingView:
     def change(self, operation: Callable[[Shelf], T], *, room: Room = "") -> T:
         """The operation's result, once it is durable; who waits for changes is woken.
         `room`: what it is given on a full disk."""
+        self.require_writable()
         space, service = self.space, self.service
 
         def on_shelf(txn: Transaction) -> T:
             return operation(Shelf(txn, service, space.clock(), space.due))
 
         result = space.write(on_shelf, plain=True, room=room)
-        if service in space.watchers.wakes:
-            space.watchers.announce(service)
+        self.announce()
         return result
 
+    def announce(self) -> None:
+        """There are changes."""
+        if self.service in self.space.watchers.wakes:
+            self.space.watchers.announce(self.service)
+
     def put(self, key: str, source: Readable, options: Put = Put()) -> ObjectInfo:
+        self.require_writable()
         if options.encryption is not None:
             options = self.named(options)
         self.require_room(options.size, key)

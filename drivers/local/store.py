@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Literal
 from drivers.indexed import belonging
 from drivers.indexed.cipher import Sealing
 from drivers.indexed.expiring import check
+from drivers.indexed.replica.options import ReplicaOf
 from drivers.indexed.space import FileSpace
 from drivers.indexed.store import IndexedStore
 from drivers.indexed.upkeep import forget_changes, forget_uploads, orphans, remove_due
@@ -27,7 +28,7 @@ class Local(IndexedStore):
     checks blocks when they are scrubbed, and not each time they are read. `keep_removed`: for
     how long files stay that no object needs any more, so that they can be copied. `keep_versions`
     holds for a declared service (a duration: for so long after they were current); buckets are
-    switched by their users.
+    switched by their users. `replica_of`: the service of another gateway that it follows.
     """
 
     driver: ClassVar[str] = "local"
@@ -38,12 +39,13 @@ class Local(IndexedStore):
     verify: Literal["read", "scrub"] = "read"
     keep_versions: Literal["forever", "off"] | Annotated[float, Duration] = "forever"
     quota: Annotated[int, Size] | None = None
+    replica_of: ReplicaOf | None = None
     keep_removed: Annotated[float, Duration] = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.inline_limit <= INLINE_LIMIT:
             raise ValueError(f"inline_limit is between 0 and {INLINE_LIMIT} bytes")
-        check(self.keep_versions)
+        check(self.keep_versions, self.replica_of)
 
     def places(self, folder: Path | None, sid: str) -> tuple[Place, ...]:
         place = self.folder or folder
@@ -84,7 +86,7 @@ class Local(IndexedStore):
                 verify=self.verify == "read",
             )
             if context.sid:
-                self.open_declared(context, self.keep_versions, self.quota)
+                self.open_declared(context, self.keep_versions, self.quota, self.replica_of)
         except BaseException:
             self.close()
             raise

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from drivers.indexed.cipher import Sealing
 from drivers.indexed.expiring import check
+from drivers.indexed.replica.options import ReplicaOf
 from drivers.indexed.space import MemorySpace
 from drivers.indexed.store import IndexedStore
 from gateway.storage import Context
@@ -18,23 +19,25 @@ _PLACE = ("space", "memory")
 @dataclass(eq=False)
 class Memory(IndexedStore):
     """`keep_versions` holds for a declared service (a duration: for so long after they were
-    current); buckets are switched by their users."""
+    current); buckets are switched by their users. `replica_of`: the service of another gateway
+    that it follows."""
 
     driver: ClassVar[str] = "memory"
     shared: ClassVar[bool] = False
 
     keep_versions: Literal["forever", "off"] | Annotated[float, Duration] = "forever"
     quota: Annotated[int, Size] | None = None
+    replica_of: ReplicaOf | None = None
 
     def __post_init__(self) -> None:
-        check(self.keep_versions)
+        check(self.keep_versions, self.replica_of)
 
     def open(self, context: Context) -> None:
         space = context.shared.take(_PLACE, lambda: MemorySpace(context.clock))
         self._shared = context.shared
         self.attach(space, 0, Sealing(context.master_key, context.key_service))
         if context.sid:
-            self.open_declared(context, self.keep_versions, self.quota)
+            self.open_declared(context, self.keep_versions, self.quota, self.replica_of)
 
     def close(self) -> None:
         self.close_declared()

@@ -21,7 +21,7 @@ from gateway.services.events import NAME as EVENTS
 from gateway.services.runtime import Runtime, open_runtime
 from gateway.services.service import Service
 from gateway.services.telling import follower_of, target_of
-from gateway.storage import NOTHING, Measures, Stats, StorageError
+from gateway.storage import NOTHING, Measures, Replicates, Stats, StorageError
 
 
 class Tree:
@@ -94,10 +94,28 @@ def _of_quota(stats: Stats) -> str:
     return f"; {about_size(used)} of the quota of {about_size(stats.quota)} used ({share} %)"
 
 
-def _told(runtime: Runtime, folder: Path | None) -> dict[str, list[str]]:
-    """Whom services tell of their changes, and how far that is. Events are those of now; of
-    others it is known what is followed."""
+def _told(
+    runtime: Runtime, folder: Path | None, opened: Mapping[str, Service]
+) -> dict[str, list[str]]:
+    """What services follow, whom they tell of their changes, and how far that is."""
     known = {} if folder is None else states(folder)
+    followed = dict(_followed(known, opened, runtime.clock()))
+    told = _events(known, runtime)
+    return {sid: followed.get(sid, []) + told.get(sid, []) for sid in followed | told}
+
+
+def _followed(
+    known: Mapping[str, FollowerState], opened: Mapping[str, Service], now: int
+) -> Iterator[tuple[str, list[str]]]:
+    for sid, service in opened.items():
+        replica = service.store.find(Replicates)
+        if replica is not None and replica.followed:
+            progress = _progress(known.get(f"replica {sid}"), now)
+            yield sid, [f"follows {replica.followed}: {progress}"]
+
+
+def _events(known: Mapping[str, FollowerState], runtime: Runtime) -> dict[str, list[str]]:
+    """Events are those of now; of others it is known what is followed."""
     events = {
         follower_of(EVENTS, sid, one)
         for sid, _, webhooks in runtime.events.telling()
@@ -116,10 +134,10 @@ def _told(runtime: Runtime, folder: Path | None) -> dict[str, list[str]]:
 def _progress(state: FollowerState | None, now: int) -> str:
     if state is None:
         return "not yet"
-    if not state.lag:
-        return f"all up to sync id {state.done}"
-    age = "" if state.since is None else f", the oldest {(now - state.since) / 1000:.0f} s old"
     error = f"; failed {state.failures} times in a row: {state.error}" if state.failures else ""
+    if not state.lag:
+        return f"all up to sync id {state.done}{error}"
+    age = "" if state.since is None else f", the oldest {(now - state.since) / 1000:.0f} s old"
     return f"{state.lag} changes behind{age}{error}"
 
 
@@ -140,7 +158,7 @@ def _run(typed: argparse.Namespace) -> int:
         added = runtime.added.all_open
         links = {sid: one.behind for sid, one in added.items()} | _links(configuration)
         opened = {sid: one.service for sid, one in added.items()} | dict(runtime.chain.services)
-        told = _told(runtime, configuration.data)
+        told = _told(runtime, configuration.data, opened)
         show(Tree(links, opened, told=told).lines(made))
     finally:
         runtime.close()

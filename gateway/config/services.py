@@ -91,6 +91,10 @@ class ServiceReader:
                 " says it for the bucket.",
             )
             return None
+        if declared.options.get("replica_of") is not None:
+            place = join("buckets", "replica_of")
+            self.decoder.problems.add(place, "a replica is a service with an id.")
+            return None
         return self.as_run(declared)
 
     def decoded(self, sid: str, table: object, place: str) -> Declared | None:

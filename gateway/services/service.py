@@ -87,6 +87,7 @@ _LACKING: Mapping[str, str] = {
     "Presigns": "gives no presigned URLs",
     "Protects": "has no retention periods or legal holds",
     "Purges": "is no cache, so there is nothing to flush",
+    "Replicates": "cannot be a replica",
     "Varies": "has one answer for each key",
     "Versions": "keeps no versions",
     "Writable": "cannot be written",

@@ -34,8 +34,10 @@ from gateway.storage.paging import (
     VersionPage,
     VersionQuery,
 )
+from gateway.storage.replicas import Arrival, Position, Received
 from gateway.storage.types import (
     BucketInfo,
+    Change,
     ChangePage,
     Complete,
     Delete,
@@ -350,6 +352,56 @@ class Changes(ABC):
         return None
 
 
+class Replicates(ABC):
+    """Can be the replica of another store: takes its versions with their ids, times and order,
+    and has its feed of changes for its own. Where it stands is kept in one with what it took.
+
+    It begins with `adopt`, has `begin_anew`, `place` and `settle` in this order where what it
+    has is of no known state of the feed, and then goes on with `follow`. It is no replica any
+    more once it is opened as a plain store."""
+
+    followed: str = ""
+    """The source that it follows, in words; "" where it is told of none."""
+
+    @abstractmethod
+    def adopt(self, *, replace: bool = False) -> None:
+        """Become a replica, or stay one. Raises `Conflict` where there were writes of its own,
+        unless they may be replaced by what the source has."""
+
+    @abstractmethod
+    def position(self) -> Position:
+        """Where it stands."""
+
+    @abstractmethod
+    def holds(self, key: str, version: str, sequence: int) -> bool:
+        """Whether it has the bytes of that version, which change `sequence` made."""
+
+    @abstractmethod
+    def receive(self, info: ObjectInfo, body: Readable) -> Received:
+        """Store the bytes of a version, which are to be those that `info` describes: raises
+        `IncompleteBody`, `TooLarge`, `BadDigest` otherwise, and then keeps nothing."""
+
+    @abstractmethod
+    def follow(self, feed: str, changes: Sequence[Arrival]) -> None:
+        """Do what the source did, all of it or nothing, and stand behind the last of these:
+        they are those that come next, in their order. Raises `Conflict` when they are not.
+        What is protected goes where it went at the source."""
+
+    @abstractmethod
+    def begin_anew(self) -> None:
+        """Be of no known state until it is settled: nobody is told of changes meanwhile. What
+        it has stays, and can be read."""
+
+    @abstractmethod
+    def place(self, versions: Sequence[Arrival], gone: Sequence[Change]) -> None:
+        """Have these versions and markers, and not those that are `gone`: a step of becoming
+        what the source is."""
+
+    @abstractmethod
+    def settle(self, position: Position) -> None:
+        """It is what the source was there, or has more of what came behind it."""
+
+
 class Presigns(ABC):
     @abstractmethod
     def presign(self, method: str, key: str, expires: int) -> str:
@@ -452,6 +504,7 @@ CAPABILITIES: tuple[type, ...] = (
     Annotates,
     Protects,
     Changes,
+    Replicates,
     Presigns,
     Varies,
     Forwards,

@@ -284,6 +284,12 @@ class Unsupported(StorageError):
         self.capability = capability
 
 
+class ReadOnly(StorageError):
+    """A replica, which only its source can be written to. `message` names that."""
+
+    message = "The store is a replica: what is in it is written at its source."
+
+
 class Full(StorageError):
     message = "There is no space left."
 

@@ -27,6 +27,7 @@ NEVER = frozenset(
         "Protects",
         "Changes",
         "Measures",
+        "Replicates",
         "Scrubs",
         "Buckets",
     }

@@ -37,7 +37,7 @@ class TestS3(StoreConformance):
     tells_existed = exact_times = False
     forgets = frozenset({"owner"})
     lacks = frozenset(
-        {"Annotates", "Changes", "Measures", "Buckets", "Protects", "Scrubs"}
+        {"Annotates", "Changes", "Measures", "Buckets", "Protects", "Replicates", "Scrubs"}
         | {"attributes", "headers", "tags", "checksums", "conditions", "protection"}
         | {"multipart options", "conditions on what was seen"}
     )

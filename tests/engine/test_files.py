@@ -424,6 +424,8 @@ def test_an_index_without_that_number_gets_it(tmp_path: Path) -> None:
         local.put_part("k", upload, 1, BytesBody(b"x" * size), Put(size=size))
     local.space.write(lambda txn: txn.execute("ALTER TABLE services DROP COLUMN waiting"))
     local.space.write(lambda txn: txn.execute("ALTER TABLE changes DROP COLUMN cause"))
+    local.space.write(lambda txn: txn.execute("ALTER TABLE services DROP COLUMN feed"))
+    local.space.write(lambda txn: txn.execute("ALTER TABLE services DROP COLUMN replica"))
     local.space.write(lambda txn: txn.execute("DROP TABLE annotations"))
     local.space.write(lambda txn: txn.execute("UPDATE meta SET value = '2'"))
     local.close()
@@ -441,6 +443,8 @@ def test_an_index_without_annotations_takes_them(tmp_path: Path) -> None:
     put(local, "k")
     version = local.stat("k").version
     put(local, "k", b"newer")
+    local.space.write(lambda txn: txn.execute("ALTER TABLE services DROP COLUMN feed"))
+    local.space.write(lambda txn: txn.execute("ALTER TABLE services DROP COLUMN replica"))
     local.space.write(lambda txn: txn.execute("DROP TABLE annotations"))
     local.space.write(lambda txn: txn.execute("UPDATE meta SET value = '4'"))
     local.close()

@@ -27,8 +27,8 @@ SPECIFIED = {
     "uploadfile": ("PUT POST", {"sid", "path"}),
     "deletefile": ("DELETE POST", {"sid", "path", "version"}),
     "flush": ("POST", {"sid", "prefix", "path", "tag", "soft"}),
-    "versionlist": ("GET", {"sid", "path", "limit", "after"}),
-    "syncnext": ("GET", {"sid", "syncid", "limit", "wait"}),
+    "versionlist": ("GET", {"sid", "path", "details", "limit", "after"}),
+    "syncnext": ("GET", {"sid", "syncid", "details", "limit", "wait"}),
     "reqlist": ("GET", {"sid", "limit", "after"}),
 }
 DOCUMENT = openapi.document()

@@ -45,6 +45,7 @@ from gateway.storage import (
     PreconditionFailed,
     Protected,
     QuotaExceeded,
+    ReadOnly,
     StorageError,
     TimedOut,
     TooLarge,
@@ -91,6 +92,7 @@ CODES: Mapping[type[StorageError], str] = {
     Unauthorized: "AccessDenied",
     Forbidden: "AccessDenied",
     Unsupported: "NotImplemented",
+    ReadOnly: "MethodNotAllowed",
     Full: "InsufficientStorage",
     QuotaExceeded: "QuotaExceeded",
     Corrupt: "InternalError",
@@ -105,6 +107,7 @@ _SPEAKING = (
     InvalidRequest,
     Unsupported,
     Conflict,
+    ReadOnly,
     Unavailable,
     Full,
     Corrupt,
@@ -208,6 +211,8 @@ def _headers(error: StorageError) -> Headers:
     if isinstance(error, (NoSuchKey, MethodNotAllowed)) and error.delete_marker is not None:
         marker = [("x-amz-delete-marker", "true"), ("x-amz-version-id", error.delete_marker)]
         return marker + ([("allow", "DELETE")] if isinstance(error, MethodNotAllowed) else [])
+    if isinstance(error, ReadOnly):
+        return [("allow", "GET, HEAD")]
     if isinstance(error, Unavailable) and not isinstance(error, OriginDenied):
         return [("retry-after", str(error.retry_after or 1))]
     return []

@@ -9,10 +9,10 @@ from typing import Literal, NamedTuple
 
 
 class Field(NamedTuple):
-    """A member of an answer in JSON. `of`: members of the objects in a list."""
+    """A member of an answer in JSON. `of`: members of the object, or of the objects in a list."""
 
     name: str
-    kind: Literal["text", "integer", "number", "boolean", "time", "list", "texts", "map"]
+    kind: Literal["text", "integer", "number", "boolean", "time", "list", "texts", "map", "object"]
     about: str
     null: bool = False
     of: tuple[Field, ...] = ()
@@ -43,6 +43,54 @@ SERVICE = (
         optional=True,
     ),
 )
+DETAILS = Field(
+    "details",
+    "object",
+    "With `details=true`: all else that is known of the version; null where it is there no more.",
+    null=True,
+    optional=True,
+    of=(
+        TYPE,
+        Field("headers", "map", "Stored headers, such as `Cache-Control`."),
+        Field("metadata", "map", "What was uploaded as `x-meta-…`."),
+        Field("tags", "map", "Its tags."),
+        Field("storageClass", "text", "Its storage class."),
+        Field("owner", "text", "The account that wrote it."),
+        Field(
+            "encryption",
+            "text",
+            "Under whose key it is kept: the gateway’s, the customer’s, or a key service’s.",
+            null=True,
+        ),
+        Field(
+            "protection",
+            "object",
+            "What keeps it from being removed.",
+            null=True,
+            of=(
+                Field("mode", "text", "Of its retention: `governance` or `compliance`.", null=True),
+                Field("until", "time", "When that ends.", null=True),
+                Field("hold", "boolean", "Whether there is a legal hold."),
+                Field("event", "text", "How long after an event it ends: `30 days`.", null=True),
+            ),
+        ),
+        Field("attributes", "text", "What modes keep with it, as JSON: its access control list."),
+        Field("checksums", "map", "By algorithm, in base64."),
+        Field("checksumType", "text", "`FULL_OBJECT`, or `COMPOSITE` of its parts.", null=True),
+        Field(
+            "parts",
+            "list",
+            "Of one that was uploaded in parts.",
+            of=(
+                Field("number", "integer", "Its number."),
+                SIZE,
+                ETAG,
+                MODIFIED,
+                Field("checksums", "map", "By algorithm, in base64."),
+            ),
+        ),
+    ),
+)
 UPDATE = (
     SYNC,
     Field(
@@ -60,6 +108,9 @@ UPDATE = (
     TYPE,
     Field("headers", "map", "Stored headers, such as `Cache-Control`."),
     Field("metadata", "map", "What was uploaded as `x-meta-…`."),
+    Field("deleted", "boolean", "With `details=true`: it made a delete marker.", optional=True),
+    Field("cause", "text", "With `details=true`: how it came about.", optional=True),
+    DETAILS,
 )
 REQUEST = (
     Field("time", "time", "When it began."),

@@ -42,6 +42,7 @@ from gateway.storage import (
     PreconditionFailed,
     Protected,
     QuotaExceeded,
+    ReadOnly,
     StorageError,
     TimedOut,
     TooLarge,
@@ -88,6 +89,7 @@ CODES: Mapping[type[StorageError], str] = {
     Unauthorized: "unauthorized",
     Forbidden: "forbidden",
     Unsupported: "unsupported",
+    ReadOnly: "read_only",
     Full: "insufficient_storage",
     QuotaExceeded: "quota_exceeded",
     Corrupt: "corrupt",
@@ -98,7 +100,7 @@ CODES: Mapping[type[StorageError], str] = {
     TimedOut: "timed_out",
 }
 
-_SPEAKING = (InvalidRequest, Unsupported, Conflict, Protected, Unavailable, Full)
+_SPEAKING = (InvalidRequest, Unsupported, Conflict, Protected, ReadOnly, Unavailable, Full)
 """Errors whose own message says more than the table's text."""
 
 CHALLENGE = ("www-authenticate", 'Key header="x-owncdn-key"')

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from gateway.access.actions import Action
 from gateway.modes.standard.answers import (
+    DETAILS,
     ETAG,
     FILE_PATH,
     MODIFIED,
@@ -64,6 +65,11 @@ _PATH = Parameter(
     example="cats/tom.jpg",
 )
 _VERSION = Parameter("version", "A version, from `versionlist`; without it the current one.")
+_DETAILS = Parameter(
+    "details",
+    "`true`: with all that is known of each version, for who may read all of it.",
+    "boolean",
+)
 _LIMIT = Parameter(
     "limit", "Items on a page, 1 to 1000.", "integer", default=1000, least=1, most=1000
 )
@@ -231,14 +237,16 @@ TABLE: tuple[Function, ...] = (
         "list-versions",
         lists.versionlist,
         "List versions",
-        "The versions of a file, newest first.",
-        query=(_SID, _PATH, _LIMIT, _AFTER),
+        "The versions of a file, newest first; without `path` those of all files, in the order of"
+        " their paths’ bytes.",
+        query=(_SID, _PATH._replace(required=False), _DETAILS, _LIMIT, _AFTER),
         answer=(
             Field(
                 "versions",
                 "list",
                 "Versions.",
                 of=(
+                    FILE_PATH,
                     NAMED,
                     SIZE,
                     ETAG,
@@ -246,6 +254,7 @@ TABLE: tuple[Function, ...] = (
                     Field("deleted", "boolean", "It is a delete marker."),
                     Field("latest", "boolean", "It is the newest."),
                     SYNC,
+                    DETAILS,
                 ),
             ),
             NEXT,
@@ -270,12 +279,15 @@ TABLE: tuple[Function, ...] = (
                 default=0,
                 most=(1 << 63) - 1,
             ),
+            _DETAILS,
             Parameter("limit", "Updates, 1 to 1000.", "integer", default=1, least=1, most=1000),
             Parameter("wait", "Seconds to wait for one, up to 60.", "integer", default=0, most=60),
         ),
         answer=(
             Field("updates", "list", "Updates.", of=UPDATE),
             Field("lastSyncId", "integer", "Of the newest change of the service."),
+            Field("feed", "text", "Sync ids are of this feed: another one counts anew."),
+            Field("cut", "boolean", "Some that came after `syncid` are not kept any more."),
         ),
         errors=("unsupported", "busy"),
     ),

@@ -19,6 +19,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "forbidden": (403, "The key may not do that."),
     "archived": (403, "The file is archived: it must be restored before it can be read."),
     "protected": (403, "The file is protected by a retention period or a legal hold."),
+    "read_only": (403, "The service is a replica: what is in it is written at its source."),
     "file_not_found": (404, "There is no such file."),
     "function_not_found": (404, "There is no such function."),
     "service_not_found": (404, "There is no such service, or the key may not read it."),

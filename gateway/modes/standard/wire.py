@@ -94,6 +94,7 @@ def stored(info: ObjectInfo) -> Item:
 
 def version(entry: VersionEntry) -> Item:
     return {
+        "path": entry.key,
         "version": versions.name(entry.version, entry.etag),
         "size": entry.size,
         "etag": entry.etag,

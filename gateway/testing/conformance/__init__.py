@@ -31,6 +31,7 @@ from gateway.testing.conformance.multipart import MultipartConformance
 from gateway.testing.conformance.properties import PropertiesConformance
 from gateway.testing.conformance.protection import ProtectionConformance
 from gateway.testing.conformance.reading import ReadingConformance
+from gateway.testing.conformance.replicas import ReplicatesConformance
 from gateway.testing.conformance.scrubbing import ScrubsConformance
 from gateway.testing.conformance.suspending import SuspendingConformance
 from gateway.testing.conformance.upkeep import UpkeepConformance
@@ -60,6 +61,7 @@ __all__ = [
     "PropertiesConformance",
     "ProtectionConformance",
     "ReadingConformance",
+    "ReplicatesConformance",
     "ScrubsConformance",
     "StoreConformance",
     "SuspendingConformance",
@@ -88,6 +90,7 @@ class StoreConformance(
     AnnotationsConformance,
     ProtectionConformance,
     ChangesConformance,
+    ReplicatesConformance,
     MeasuresConformance,
     ScrubsConformance,
     BucketsConformance,

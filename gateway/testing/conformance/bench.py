@@ -32,6 +32,7 @@ from gateway.storage import (
     ObjectInfo,
     Protects,
     Put,
+    Replicates,
     Scrubs,
     Secret,
     Shared,
@@ -182,6 +183,10 @@ class Bench:
     @property
     def changes(self) -> Changes:
         return self.need(Changes)
+
+    @property
+    def replicates(self) -> Replicates:
+        return self.need(Replicates)
 
     @property
     def measures(self) -> Measures:

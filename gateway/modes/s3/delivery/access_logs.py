@@ -43,6 +43,7 @@ from gateway.storage import (
     NoSuchStore,
     Protected,
     Put,
+    ReadOnly,
     Unavailable,
     Unsupported,
 )
@@ -56,7 +57,7 @@ EVERY = 60.0
 _PAGE, _SIZE = 10_000, 8 << 20
 """Lines and bytes of one object."""
 _DAY = 86_400_000
-_FINAL = (Forbidden, InvalidRequest, NoSuchStore, Protected, Unsupported)
+_FINAL = (Forbidden, InvalidRequest, NoSuchStore, Protected, ReadOnly, Unsupported)
 """By which a target refuses a log for good: it would refuse the same tomorrow. (A quota may be
 raised, and a disk cleared.)"""
 

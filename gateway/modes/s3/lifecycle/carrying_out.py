@@ -36,6 +36,7 @@ from gateway.storage import (
     NotFound,
     PreconditionFailed,
     Protected,
+    Replicates,
     StorageError,
     Unsupported,
     UploadQuery,
@@ -92,6 +93,9 @@ class LifecycleJob:
         now = self._gateway.clock()
         today = (now // DAY, lifecycle)
         known = self._through.get(sid)
+        replica = access.service.store.find(Replicates)
+        if replica is not None and replica.followed:  # it expires at its source
+            return
         if lifecycle is None or (self._day == DAY and known is not None and known == today):
             return
         asked = access, lifecycle.enabled, now, self._day, done

@@ -161,7 +161,7 @@ def _schema(field: Field) -> Json:
             "items": _object(field.of),
             "description": plain(field.about),
         }
-    schema = dict(_TYPES[field.kind])
+    schema = _object(field.of) if field.kind == "object" else dict(_TYPES[field.kind])
     if field.null:
         schema["type"] = [schema["type"], "null"]
     if field.values:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from gateway.modes.standard import auth, versions, wire
+from gateway.modes.standard import auth, details, versions, wire
 from gateway.modes.standard.call import Call
 from gateway.modes.standard.parameters import wrong
 from gateway.storage import (
@@ -33,8 +33,26 @@ def syncnext(call: Call) -> Reply:
     page = call.access.changes(values["syncid"], values["limit"])
     if not page.changes and values["wait"]:
         page = _waited(call, page, values["syncid"], values["limit"], values["wait"])
-    updates = [wire.update(one, _put(call, one)) for one in page.changes]
-    return wire.reply({"updates": updates, "lastSyncId": page.last})
+    said = _detailed if values["details"] else _update
+    updates = [said(call, one) for one in page.changes]
+    told = {"lastSyncId": page.last, "feed": page.feed, "cut": page.cut}
+    return wire.reply({"updates": updates, **told})
+
+
+def _update(call: Call, change: Change) -> wire.Item:
+    return wire.update(change, _put(call, change))
+
+
+def _detailed(call: Call, change: Change) -> wire.Item:
+    found = None
+    if change.kind in ("put", "update"):
+        named = versions.name(change.version, change.etag)
+        found = details.of_version(call.access, change.key, named)
+    marker = change.kind == "delete" and not change.etag
+    more = {"deleted": marker, "cause": change.cause, "details": found}
+    if found is not None:
+        more |= {name: found[name] for name in ("headers", "metadata")}
+    return {**wire.update(change, None), **more}
 
 
 def _waited(call: Call, page: ChangePage, after: int, limit: int, wait: int) -> ChangePage:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from gateway.access.access import Access
-from gateway.modes.standard import wire
+from gateway.modes.standard import details, versions, wire
 from gateway.modes.standard.call import Call
 from gateway.modes.standard.parameters import wrong
-from gateway.storage import ListQuery, VersionPage, VersionQuery
+from gateway.storage import ListQuery, VersionEntry, VersionPage, VersionQuery
 from gateway.storage.paging import LIMIT
 from gateway.web.replies import Reply
 
@@ -61,6 +63,8 @@ def filelist(call: Call) -> Reply:
 
 
 def versionlist(call: Call) -> Reply:
+    if call.values["path"] is None:
+        return _all_versions(call)
     path, limit, after = call.path, call.values["limit"], call.after(2)
     if after is not None and after[0] != path:
         raise wrong("after", "the `next` of a page of this file")
@@ -72,7 +76,28 @@ def versionlist(call: Call) -> Reply:
     more = len(found) > limit or (page.next == path and len(found) == len(page.entries))
     found = found[:limit]
     following = wire.token(path, found[-1].version) if more and found else None
-    return wire.reply({"versions": [*map(wire.version, found)], "next": following})
+    return wire.reply({"versions": _said(call, found), "next": following})
+
+
+def _all_versions(call: Call) -> Reply:
+    key, version = call.after(2) or ("", "")
+    query = VersionQuery(after=key, after_version=version, limit=call.values["limit"])
+    page = call.access.versions(query)
+    following = None if page.next is None else wire.token(page.next, page.next_version)
+    return wire.reply({"versions": _said(call, page.entries), "next": following})
+
+
+def _said(call: Call, entries: Iterable[VersionEntry]) -> list[wire.Item]:
+    if not call.values["details"]:
+        return [*map(wire.version, entries)]
+    return [{**wire.version(one), "details": _details(call, one)} for one in entries]
+
+
+def _details(call: Call, entry: VersionEntry) -> wire.Item | None:
+    if entry.marker:
+        return None
+    named = versions.name(entry.version, entry.etag)
+    return details.of_version(call.access, entry.key, named)
 
 
 def _versions(access: Access, path: str, older_than: str | None, limit: int) -> VersionPage:

@@ -1,0 +1,8 @@
+"""A replica follows its source, another gateway's service, by the standard mode there.
+
+options.py     what a configuration says of the source
+source.py      what is asked of it, over HTTP
+told.py        what its answers mean; and what cannot be meant
+following.py   its change feed: what comes next is fetched, and taken in order
+comparing.py   all that it has, where the feed does not say what came since
+"""

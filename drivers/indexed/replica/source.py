@@ -1,0 +1,187 @@
+"""What is asked of a replica's source: its changes, its versions, and their bytes.
+
+The source is another's: all that it says is read strictly (`told`), and an answer that is too
+long to be one is none. The key goes in a header, and into no message.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+from contextlib import closing
+from typing import Any
+from urllib.parse import urlencode
+
+from drivers.indexed.replica.options import ReplicaOf
+from drivers.indexed.replica.told import Page, Told, Versions, page_of, versions_of
+from gateway.common.upstream.answers import DOCUMENT_LIMIT, broken, framed
+from gateway.common.upstream.connection import Connection, Gone
+from gateway.common.upstream.pool import Limits, NotConnected, Pool
+from gateway.common.upstream.receiving import SMALL, Body, final_head
+from gateway.storage import (
+    PIECE,
+    BytesBody,
+    OriginDenied,
+    OriginFailed,
+    Readable,
+    Unavailable,
+)
+
+WORKERS = 8
+"""Versions that are fetched at once."""
+PAGE = 500
+"""Changes or versions of one answer."""
+_TRIES = 3
+_MISSING = frozenset({"version_gone", "version_deleted", "file_not_found"})
+
+
+class _Refused(OriginFailed):
+    """With the code that the standard mode gave."""
+
+    code = ""
+
+
+class Source:
+    """`close` ends all connections."""
+
+    def __init__(self, of: ReplicaOf) -> None:
+        self._of, self._place = of, of.place
+        limits = Limits(connections=WORKERS + 4, waiting=WORKERS + 4, queue_timeout=30.0)
+        self._pool = Pool(limits, self._context)
+
+    def _context(self) -> ssl.SSLContext:
+        cafile = None if self._of.ca_file is None else str(self._of.ca_file)
+        return ssl.create_default_context(cafile=cafile)
+
+    def close(self) -> None:
+        self._pool.close()
+
+    # what there is
+
+    def changes(self, after: int, limit: int, wait: float = 0, *, details: bool = True) -> Page:
+        """Those behind sync id `after`; `wait` so many seconds for one."""
+        while True:
+            try:
+                return page_of(
+                    self._document(
+                        "syncnext",
+                        syncid=after,
+                        limit=limit,
+                        wait=round(wait),
+                        details="true" if details else "false",
+                    )
+                )
+            except _TooLong:
+                if limit == 1:
+                    raise
+                limit = max(1, limit // 8)
+
+    def versions(self, after: str | None) -> Versions:
+        """A page of all versions, by key and then newest first, behind that place."""
+        place = {} if after is None else {"after": after}
+        return versions_of(self._document("versionlist", limit=PAGE, details="true", **place))
+
+    def open(self, told: Told) -> Readable | None:
+        """The bytes of a version; None where it is there no more."""
+        try:
+            return self._get("getfile", path=told.change.key, version=told.named)
+        except _Refused as error:
+            if error.code in _MISSING:
+                return None
+            raise
+
+    # over HTTP
+
+    def _document(self, function: str, **values: object) -> Any:
+        with closing(self._get(function, **values)) as body:
+            read, size = list[bytes](), 0
+            while piece := body.read(PIECE):
+                read.append(piece)
+                size += len(piece)
+                if size > DOCUMENT_LIMIT:
+                    raise _TooLong("The source's answer is too long.")
+        try:
+            return json.loads(b"".join(read))
+        except (ValueError, RecursionError):
+            raise broken("it is no JSON") from None
+
+    def _get(self, function: str, **values: object) -> Readable:
+        query = urlencode({"sid": self._of.sid, **values})
+        lines = (
+            f"GET /{function}?{query} HTTP/1.1",
+            f"host: {self._place.header}",
+            f"x-owncdn-key: {self._of.key.reveal()}",
+            "user-agent: storage-gateway",
+            "accept-encoding: identity",
+        )
+        head = ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
+        for left in reversed(range(_TRIES)):
+            try:
+                return self._once(head)
+            except Gone:
+                if not left:
+                    raise OriginFailed(f"{self._place} closes its connections.") from None
+        raise AssertionError("the last try returns or raises")
+
+    def _once(self, head: bytes) -> Readable:
+        pool, until = self._pool, time.monotonic() + self._pool.limits.timeout
+        try:
+            connection = pool.take(self._place, deadline=until)
+        except NotConnected as failed:
+            raise failed.error from failed
+        try:
+            connection.due(until)
+            connection.send(head)
+            return self._answer(connection)
+        except Gone:
+            pool.failed(connection)
+            raise
+        except _Refused:  # it was read to its end
+            raise
+        except Unavailable as error:
+            pool.failed(connection, error)
+            raise
+        except BaseException:
+            pool.failed(connection)
+            raise
+
+    def _answer(self, connection: Connection) -> Readable:
+        """Afterwards the connection is the pool's, or the body's."""
+        status, _, length, keeps, _ = final_head(connection, "GET")
+        frame = framed(connection, connection.take_rest(), length)
+        if status == 200 and (length is None or length < 0 or length > SMALL):
+            self._pool.answered(connection)
+            connection.due(None)
+            return Body(self._pool, connection, frame, keeps=keeps)
+        data, clean = b"", True
+        while piece := frame.read(PIECE):
+            data += piece
+            if len(data) > SMALL:
+                clean = False
+                break
+        self._pool.done(connection, keeps=keeps and clean and frame.clean)
+        if status != 200:
+            raise self._refused(status, data)
+        return BytesBody(data)
+
+    def _refused(self, status: int, data: bytes) -> OriginFailed:
+        code = _code(data)
+        if code in ("unauthorized", "forbidden"):
+            return OriginDenied(f"{self._of}: the key may not read all that is there ({code}).")
+        refused = _Refused(f"{self._of}: {status} {code}", status=status)
+        refused.code = code
+        return refused
+
+
+class _TooLong(OriginFailed):
+    pass
+
+
+def _code(data: bytes) -> str:
+    """That of an error in JSON; "" where it is none."""
+    try:
+        code = json.loads(data)["error"]
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return ""
+    return code if isinstance(code, str) and code.isidentifier() else ""

@@ -1,0 +1,304 @@
+"""A replica has what its source has: the same versions, in the same order, and the same feed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    rule,
+    run_state_machine_as_test,
+)
+
+from drivers.indexed.replica.following import Following
+from drivers.indexed.store import IndexedStore
+from gateway.storage import (
+    BytesBody,
+    Delete,
+    Encryption,
+    NoSuchKey,
+    PartRef,
+    Period,
+    Protection,
+    Put,
+    ReadOnly,
+    Versioning,
+)
+from gateway.testing import Server
+from tests.replicas.pair import caught_up, contents, of, store_of
+
+pytestmark = pytest.mark.usefixtures("sockets", "seconds")
+
+LARGE = b"large" * 40_000
+SAYS_MUCH = Put(
+    content_type="image/png",
+    headers=(("Cache-Control", "no-store"), ("Content-Language", "de, en")),
+    metadata={"by": "Zoë", "empty": ""},
+    tags={"colour": "blue/grün"},
+    protection=Protection(mode="governance", until=1_900_000_000_123, hold=True),
+    storage_class="STANDARD_IA",
+    owner="somebody",
+    attributes={"acl": [{"to": "all"}], "redirect": "/there"},
+    checksums={"SHA256": ""},
+)
+
+
+@pytest.fixture(scope="module")
+def first() -> Iterator[Server]:
+    kinds = {"photos": "forever", "plain": "off", "cut": "forever"}
+    services = {sid: {"driver": "memory", "keep_versions": keep} for sid, keep in kinds.items()}
+    with Server(services=services) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def second(first: Server) -> Iterator[Server]:
+    with Server(services={"copy": of(first), "plain": of(first, "plain")}) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def third(first: Server, second: Server) -> Iterator[Server]:
+    """Begun when the source of one of its replicas has no more all of its changes."""
+    source = store_of(first, "cut")
+    for number in range(30):
+        put(source, f"k{number % 9}", b"%d" % number, Put(tags={"n": str(number)}))
+    source.delete("k3")
+    forget(source, 20)
+    with Server(services={"third": of(second, "copy"), "late": of(first, "cut")}) as server:
+        yield server
+
+
+def forget(source: IndexedStore, before: int) -> None:
+    """Have no changes in the feed that are older."""
+    sql = "DELETE FROM changes WHERE service = ? AND sequence < ?"
+    source.space.write(lambda txn: txn.execute(sql, (source.service, before)))
+
+
+@pytest.fixture
+def source(first: Server) -> IndexedStore:
+    return store_of(first, "photos")
+
+
+@pytest.fixture
+def replica(second: Server) -> IndexedStore:
+    return store_of(second, "copy")
+
+
+def put(store: IndexedStore, key: str, data: bytes = b"x", options: Put = Put()) -> str:
+    return store.put(key, BytesBody(data), options).version or "null"
+
+
+def same(source: IndexedStore, replica: IndexedStore) -> None:
+    caught_up(source, replica)
+    assert contents(replica) == contents(source)
+    assert replica.stats() == source.stats()
+
+
+def test_all_that_is_said_of_a_version_travels(source: Any, replica: Any) -> None:
+    put(source, "said", LARGE, SAYS_MUCH)
+    put(source, "sealed", b"secret", Put(encryption=Encryption()))
+    awaits = Protection(mode="compliance", until=1_900_000_000_000, event=Period(30, "days"))
+    put(source, "awaits", b"", Put(protection=awaits))
+    upload = source.begin("parts", Put(checksums={"CRC32": ""})).id
+    parts = [source.put_part("parts", upload, n, BytesBody(LARGE)) for n in (1, 2)]
+    refs = [PartRef(number=n.number, etag=n.etag, checksums=n.checksums) for n in parts]
+    source.complete("parts", upload, refs)
+    same(source, replica)
+    assert source.changes().changes == replica.changes().changes
+
+
+def test_what_changes_later_travels(source: Any, replica: Any) -> None:
+    first = put(source, "later", b"1", Put(tags={"a": "1"}))
+    put(source, "later", b"2")
+    source.set_labels("later", first, tags={"b": "2"}, attributes={"x": 1})
+    source.set_hold("later", first, True)
+    same(source, replica)
+    source.set_hold("later", first, False)
+    source.set_labels("later", first, tags={})
+    source.delete("later")
+    source.delete("later", Delete(version=first))
+    same(source, replica)
+
+
+def test_what_was_protected_and_went_at_the_source_goes(source: Any, replica: Any) -> None:
+    kept = Protection(mode="governance", until=1_900_000_000_000)
+    version = put(source, "bypassed", options=Put(protection=kept))
+    caught_up(source, replica)
+    source.delete("bypassed", Delete(version=version, bypass=True))
+    same(source, replica)
+
+
+def test_nothing_is_written_to_a_replica(
+    first: Server, second: Server, source: Any, replica: Any
+) -> None:
+    put(source, "mine", options=Put(tags={"a": "b"}))
+    caught_up(source, replica)
+    where = first.endpoint_url
+    writes: tuple[Callable[[], object], ...] = (
+        lambda: replica.put("k", BytesBody(b"")),
+        lambda: replica.delete("mine"),
+        lambda: replica.delete_many([("mine", Delete())]),
+        lambda: replica.begin("k"),
+        lambda: replica.set_labels("mine", tags={}),
+        lambda: replica.set_hold("mine", None, True),
+        lambda: replica.set_retention("mine", None, None, None),
+        lambda: replica.put_annotation("mine", "n", b""),
+        lambda: replica.copy(replica, "mine", "k"),
+    )
+    for write in writes:
+        with pytest.raises(ReadOnly, match=where):
+            write()
+    s3 = second.client()
+    with pytest.raises(s3.exceptions.ClientError, match=where) as caught:
+        s3.put_object(Bucket="copy", Key="k", Body=b"")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 405
+    same(source, replica)
+
+
+def test_objects_under_a_customers_key_stay_where_they_are(
+    first: Server, second: Server, source: Any, replica: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "gateway.replica"):
+        first.client().put_object(
+            Bucket="photos", Key="sse-c", Body=b"1", SSECustomerKey="k" * 32,
+            SSECustomerAlgorithm="AES256",
+        )  # fmt: skip
+        caught_up(source, replica)
+    assert "'sse-c'" in caplog.text
+    with pytest.raises(NoSuchKey):
+        replica.stat("sse-c")
+    for entry in source.versions().entries:
+        if entry.key == "sse-c":
+            source.delete("sse-c", Delete(version=entry.version))
+    same(source, replica)
+
+
+KEYS = ("a", "a/b", "é")
+
+
+class History(RuleBasedStateMachine):
+    """Whatever is done to the source; after each step or some the replica is compared."""
+
+    source: IndexedStore
+    replica: IndexedStore
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.data = 0
+
+    @rule(key=st.sampled_from(KEYS), tags=st.booleans())
+    def put(self, key: str, tags: bool) -> None:
+        self.data += 1
+        put(self.source, key, b"%d" % self.data, Put(tags={"n": "1"} if tags else {}))
+
+    @rule(key=st.sampled_from(KEYS))
+    def delete(self, key: str) -> None:
+        self.source.delete(key)
+
+    @rule(which=st.integers(0, 6))
+    def purge(self, which: int) -> None:
+        entries = [one for one in self.source.versions().entries if one.key in KEYS]
+        if which < len(entries):
+            one = entries[which]
+            self.source.delete(one.key, Delete(version=one.version))
+
+    @rule(key=st.sampled_from(KEYS), tags=st.dictionaries(st.just("t"), st.text(max_size=2)))
+    def label(self, key: str, tags: dict[str, str]) -> None:
+        with suppress(NoSuchKey):
+            self.source.set_labels(key, tags=tags)
+
+    @rule(state=st.sampled_from(("on", "suspended")))
+    def set_versioning(self, state: Versioning) -> None:
+        self.source.set_versioning(state)
+
+    @rule()
+    def compare(self) -> None:
+        same(self.source, self.replica)
+
+    def teardown(self) -> None:
+        same(self.source, self.replica)
+
+
+def test_whatever_is_done_to_the_source(source: IndexedStore, replica: IndexedStore) -> None:
+    machine = type("HistoryOfBoth", (History,), {"source": source, "replica": replica})
+    bounded = settings(
+        max_examples=12, stateful_step_count=15, deadline=None, derandomize=True, database=None
+    )
+    run_state_machine_as_test(machine, settings=bounded)
+    source.set_versioning("on")
+
+
+def test_one_that_keeps_no_versions_is_followed(first: Server, second: Server) -> None:
+    source, replica = store_of(first, "plain"), store_of(second, "plain")
+    for number in range(5):
+        put(source, "k", b"%d" % number)
+        put(source, "gone")
+    source.delete("gone")
+    source.set_labels("k", tags={"a": "b"})
+    caught_up(source, replica)
+    mine, theirs = replica.versions().entries, source.versions().entries
+    assert [(e.key, e.version, e.etag) for e in mine] == [
+        (e.key, e.version, e.etag) for e in theirs
+    ]
+    assert replica.stat("k").tags == {"a": "b"}
+
+
+def test_what_the_feed_has_no_more_is_compared(first: Server, third: Server) -> None:
+    source, replica = store_of(first, "cut"), store_of(third, "late")
+    same(source, replica)
+    put(source, "after")
+    same(source, replica)
+
+
+@pytest.mark.parametrize("pages", [3, 500])
+def test_one_that_was_away_for_too_long_is_compared(
+    first: Server,
+    third: Server,
+    pages: int,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("drivers.indexed.replica.source.PAGE", pages)
+    source, replica = store_of(first, "cut"), store_of(third, "late")
+    same(source, replica)
+    with caplog.at_level(logging.WARNING, "gateway.replica"):
+        differ(source, replica)
+        same(source, replica)
+    assert "does not have the changes any more" in caplog.text
+
+
+def test_a_chain_of_replicas_and_a_new_source(source: Any, replica: Any, third: Server) -> None:
+    """The third follows the second, and then what becomes of that."""
+    last = store_of(third, "third")
+    put(source, "a")
+    source.delete("a")
+    same(source, last)
+    replica.close_declared()  # as when `replica_of` is taken out of the configuration
+    replica.promote()
+    replica.read_only = ""
+    put(replica, "b")
+    assert replica.changes(source.changes().last).changes[-1].key == "b"
+    put(source, "nobody follows it")
+    same(replica, last)
+
+
+def differ(source: IndexedStore, replica: IndexedStore) -> None:
+    """Cut the feed behind the replica, with changes of every kind in what is missing."""
+    replica._following.end()  # type: ignore[union-attr]  # while it is away
+    source.delete("k1")
+    entries = source.versions().entries
+    source.delete(entries[-1].key, Delete(version=entries[-1].version))
+    source.set_labels("k4", tags={"new": "1"})
+    put(source, "k5", b"new")
+    forget(source, 1 << 60)
+    put(source, "last")
+    following = replica._following
+    assert following is not None
+    replica._following = Following(replica, following._of, following._sid, following._followers)
