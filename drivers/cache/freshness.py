@@ -80,7 +80,7 @@ class Freshness:
     def variant(self, want: Get) -> str | None:
         """What tells this representation of the object from others; None: not to be
         looked for in the cache."""
-        if want.version is not None or want.part is not None or want.encryption is not None:
+        if not sought(want):
             return None
         if not want.headers:
             return want.query
@@ -152,6 +152,11 @@ class Freshness:
 
     def tags(self, info: ObjectInfo) -> tuple[str, ...]:
         return tuple(_tags(info)) if info.headers else ()
+
+
+def sought(want: Get) -> bool:
+    """Whether it is to be looked for in the cache."""
+    return want.version is None and want.part is None and want.encryption is None
 
 
 def _tags(info: ObjectInfo) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from drivers.cache import rfc9111, selecting
 from drivers.cache.entries import FAILING, MISSING, CacheEntry
-from drivers.cache.freshness import Freshness
+from drivers.cache.freshness import Freshness, sought
 from drivers.cache.rfc9111 import Answer, Decision, Options, Use
 from gateway.common.moments import http_date
 from gateway.storage import Get, ObjectInfo, Opened, OriginAnswer, StorageError, Varies
@@ -50,7 +50,7 @@ class Respecting(Freshness):
         return replace(Freshness.normal(self, key, want, source), headers=want.headers)
 
     def variant(self, want: Get) -> str | None:
-        return None if Freshness.variant(self, want) is None else want.query
+        return want.query if sought(want) else None
 
     def asked_at(self, want: Get, variant: str) -> str:
         """Who has credentials joins nobody who has others, or none; and who wants nothing

@@ -23,11 +23,19 @@ OWN = "/-/"
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """`mode` is the name that logs and metrics have; `binding` is None for an open door."""
+    """`mode` is the name that logs and metrics have; `binding` is None for an open door, of which
+    `port` ("": any) and `prefix` (without a slash at its end) are as a request has them."""
 
     mode: str
     app: WSGIApp
     binding: Binding | None = None
+    port: str = ""
+    prefix: str = ""
+
+    @classmethod
+    def bound(cls, binding: Binding, app: WSGIApp) -> Door:
+        port = "" if binding.port is None else str(binding.port)
+        return cls(binding.mode, app, binding, port, binding.prefix.rstrip("/"))
 
 
 def _rank(door: Door) -> tuple[bool, bool, int]:
@@ -62,7 +70,7 @@ class Doors:
     def bind(self, more: Sequence[Binding]) -> None:
         """Have these besides the ones that it was made with, which come first."""
         known = [one for one in (*self._bindings, *more) if one.mode in self._apps]
-        bound = [Door(one.mode, self._apps[one.mode], one) for one in known]
+        bound = [Door.bound(one, self._apps[one.mode]) for one in known]
         by_host: dict[str, list[Door]] = {}
         for door in sorted(bound, key=_rank, reverse=True):
             assert door.binding is not None
@@ -101,14 +109,12 @@ def _bound(by_host: Mapping[str, Sequence[Door]], environ: dict[str, Any]) -> Do
     port, path = environ.get("SERVER_PORT", ""), environ["PATH_INFO"]
     for host in _names(request_head.host(environ)):
         for door in by_host.get(host, ()):
-            binding = door.binding
-            assert binding is not None
-            if binding.port is not None and str(binding.port) != port:
+            if door.port and door.port != port:
                 continue
-            prefix = binding.prefix.rstrip("/")
+            prefix = door.prefix
             if prefix and path != prefix and not path.startswith(f"{prefix}/"):
                 continue
-            environ["gateway.binding"] = binding
+            environ["gateway.binding"] = door.binding
             if prefix:
                 environ["SCRIPT_NAME"], environ["PATH_INFO"] = prefix, path[len(prefix) :]
             return door

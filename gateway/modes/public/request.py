@@ -6,7 +6,7 @@ The path is decoded once, by `gateway.web.request_head`, and what comes out is t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -60,6 +60,38 @@ def _read(variable: str) -> str:
 
 _known = lru_cache(maxsize=512)(_read)
 """Each request has a few dozen variables, and mostly the same."""
+
+
+class _Headers(Mapping[str, str]):
+    """Those of a request that are passed on, read when somebody looks: for most of what a cache
+    has nobody does, and there are dozens of variables. Each request has some."""
+
+    __slots__ = ("_environ", "_found")
+
+    def __init__(self, environ: Mapping[str, Any]) -> None:
+        self._environ = environ
+        self._found: Mapping[str, str] | None = None
+
+    def _read(self) -> Mapping[str, str]:
+        if self._found is None:
+            environ = self._environ
+            found = {name: utf8(text) for key, text in environ.items() if (name := _passed_on(key))}
+            for name in named(environ.get("HTTP_CONNECTION", "")):
+                found.pop(name, None)
+            self._found = found
+        return self._found
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __getitem__(self, name: str) -> str:
+        return self._read()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
 
 
 class Asked:
@@ -134,12 +166,7 @@ class Asked:
     @property
     def headers(self) -> Mapping[str, str]:
         """Of the request, all by which an origin may choose its answer."""
-        found = {
-            name: utf8(text) for key, text in self.environ.items() if (name := _passed_on(key))
-        }
-        for name in named(self.environ.get("HTTP_CONNECTION", "")):
-            found.pop(name, None)
-        return found
+        return _Headers(self.environ)
 
     def note(self, trace: tuple[str, ...]) -> None:
         """For the log."""
