@@ -20,17 +20,20 @@ _NOTHING = CacheEntry("", point=0, fetched=0, until=0)
 
 class Found(NamedTuple):
     """What was looked up: the entry, where it is or would be, and why there is none, where there
-    is none (RFC 9211 §2.2)."""
+    is none."""
 
     entry: CacheEntry | None
     variant: str
     missing: str
 
-    @property
-    def reason(self) -> str:
-        if self.entry is None:
+    def reason(self, now: int) -> str:
+        """Why the source is asked (RFC 9211 §2.2)."""
+        entry = self.entry
+        if entry is None:
             return self.missing
-        return "bypass" if self.entry.passing else "stale"
+        if entry.passing:
+            return "bypass"
+        return "stale" if entry.marked or entry.until <= now else "request"
 
 
 class Finding(Layer):

@@ -145,18 +145,18 @@ class CachedReads(Finding):
         ask = replace(ask, variant=found.variant)
         if entry is not None and self._is_answer(ask, entry, decision):
             return self._answer(key, name, entry, want)
-        ask = self._toward(ask, found, want)
+        ask, why = self._toward(ask, found, want), found.reason(self._clock())
         with self._fills.joined(ask) as fill:
             mine = fill.ask is ask
             got = self._outcome(fill, found, decision, want, mine=mine)
             handed = fill.take() if mine else None
             if handed is not None:
-                return self._handed(key, handed, found, want)
+                return self._handed(key, handed, why, want)
             if got is None or got.chosen_by or not (mine or self._is_for(got, want)):
                 return None
             if got is not fill.entry:  # it is stale
                 return self._answer(key, name, got, want)
-            trace = showing.fetched(self._called, found.reason, got, collapsed=not mine)
+            trace = showing.fetched(self._called, why, got, collapsed=not mine)
             return self._answer(key, name, got, want, None if ask.head else fill, trace)
 
     def _is_answer(self, ask: Ask, entry: CacheEntry, decision: Decision) -> bool:
@@ -264,7 +264,7 @@ class CachedReads(Finding):
         opened = answers.opened(self.source, key, want)
         return replace(opened, trace=(*opened.trace, showing.passed(self._called)))
 
-    def _handed(self, key: str, opened: Opened, found: Found, want: Get) -> Opened:
+    def _handed(self, key: str, opened: Opened, why: str, want: Get) -> Opened:
         """What is not for the cache, and was fetched for this reader."""
         try:
             for_reader = answers.for_reader(opened, want)
@@ -274,7 +274,7 @@ class CachedReads(Finding):
         if for_reader is None:
             opened.close()
             return self._directly(key, want)
-        trace = (*opened.trace, showing.passed(self._called, found.reason))
+        trace = (*opened.trace, showing.passed(self._called, why))
         return replace(for_reader, info=_named(opened.info, key), trace=trace)
 
     def _serve(

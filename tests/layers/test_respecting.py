@@ -415,6 +415,17 @@ def test_conditions_and_ranges_are_answered_from_what_is_stored(here: Front) -> 
     assert here.web.asked[0].conditions is None
 
 
+def test_what_a_request_would_not_have_is_asked_for_because_of_that(here: Front) -> None:
+    """RFC 9211 §2.2: it is fresh, and who asks wants another."""
+    counting(here.web, HOUR)
+    cache = here.cache(client_may_refresh=True)
+    got(cache)
+    assert got(cache, cache_control="no-cache").trace == "c; fwd=request; stored"
+    assert got(cache, cache_control="max-age=0").trace == "c; fwd=request; stored"
+    cache.purge(Purge(soft=True))
+    assert got(cache, cache_control="no-cache").trace == "c; fwd=stale; stored"
+
+
 def test_bytes_that_are_not_there_yet_are_no_hit(here: Front) -> None:
     """RFC 9211 §2.2: what is known of it is fresh, and these bytes of it are not there."""
     here.web.say = lambda want: Said({**HOUR, "ETag": '"e"'}, bytes(2 * BLOCK))
