@@ -71,6 +71,8 @@ class Cache(CachedReads, Through):
 
     def __post_init__(self) -> None:
         self._apart: Path | None = None
+        if not self.source.case_sensitive:  # then what is written by one name is read by others
+            self.case_sensitive = False
 
     def places(self, folder: Path | None, sid: str) -> tuple[Place, ...]:
         """Caches may be given one `folder`: each has a folder of its own in it. What has come
@@ -112,7 +114,7 @@ class Cache(CachedReads, Through):
         self._called = showing.called(context.sid)
         self._freshness = self._policy(limit)
         self._obeys = self._freshness.obeys
-        self._clock, self._fold = context.clock, not self.case_sensitive
+        self._clock = context.clock
         self._owner: Owner | None = None
         self._apart, self._instance = folder if context.generation else None, context.instance
         if folder is not None and self.folder is None:

@@ -30,6 +30,7 @@ from gateway.storage import (
     Varies,
     range_of,
 )
+from gateway.storage.folding import folded
 
 _TRIES = 5
 SOON = 1.0
@@ -37,11 +38,10 @@ SOON = 1.0
 
 
 class CachedReads(Finding):
-    """What it works with is there while the cache is open (see `context`). `_fold`: keys
-    that differ in case only are one. `_called`: what it calls itself in answers."""
+    """What it works with is there while the cache is open (see `context`). `_called`: what it
+    calls itself in answers."""
 
     _parts: CacheContext
-    _fold: bool
     _obeys: bool
     _called: str
     _fills: Fills
@@ -56,7 +56,7 @@ class CachedReads(Finding):
         variant = self._freshness.variant(want)
         if variant is None:
             return self.source.get(key, want)
-        name = key.lower() if self._fold else key
+        name = key if self.case_sensitive else folded(key)
         entry = self._hot.get((name, variant))
         if entry is not None and entry.chosen_by:
             entry = self._hot.get((name, selecting.variant(variant, entry.chosen_by, want.headers)))
@@ -80,7 +80,7 @@ class CachedReads(Finding):
         variant = self._freshness.variant(want)
         if variant is None:
             return self.source.stat(key, want)
-        name = key.lower() if self._fold else key
+        name = key if self.case_sensitive else folded(key)
         ask = Ask(key=key, name=name, variant=variant, want=self._freshness.asked(want), head=True)
         if not self._freshness.by_head:
             return self._stat(ask, want)

@@ -69,7 +69,6 @@ class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Fo
     as_source: ClassVar[frozenset[type]] = frozenset(
         {Writable, Copies, Multipart, Versions, Labels, Protects, Forwards}
     )
-    case_sensitive: bool
     _parts: CacheContext
     _freshness: Freshness
 
@@ -84,12 +83,9 @@ class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Fo
 
     # marks
 
-    def _name(self, key: str) -> str:
-        return key if self.case_sensitive else key.lower()
-
     def purge(self, purge: Purge = Purge()) -> Mark:
         if purge.kind in ("key", "prefix"):
-            purge = Purge(kind=purge.kind, value=self._name(purge.value), soft=purge.soft)
+            purge = Purge(kind=purge.kind, value=self.fold(purge.value), soft=purge.soft)
         parts = self._parts
         entries = carrying.count(parts.stock.space, purge)
         return Mark(self._mark([purge]), parts.clock(), entries)
@@ -104,7 +100,7 @@ class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Fo
 
     @contextmanager
     def _changing(self, *keys: str) -> Iterator[None]:
-        marks = [Purge(kind="key", value=self._name(key)) for key in dict.fromkeys(keys)]
+        marks = [Purge(kind="key", value=self.fold(key)) for key in dict.fromkeys(keys)]
         if not marks:
             yield
             return
@@ -202,7 +198,7 @@ class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Fo
         """By RFC 9111 §4.4 only what an origin says it has done makes the entry invalid; and
         what has no answer, for that may have been done. So, too, what it names beside it:
         addresses (§4.4), and groups (RFC 9875 §3)."""
-        asked = Purge(kind="key", value=self._name(key))
+        asked = Purge(kind="key", value=self.fold(key))
         try:
             opened = self._to(Forwards).forward(key, body, request)
         except BaseException:
@@ -221,7 +217,7 @@ class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Fo
         for reference in also_named(fields_of(lines)):
             found = self.refers_to(key, reference)
             if found is not None:
-                yield Purge(kind="key", value=self._name(found))
+                yield Purge(kind="key", value=self.fold(found))
         for tag in invalidated(lines):
             yield Purge(kind="tag", value=tag)
 

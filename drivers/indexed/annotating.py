@@ -51,6 +51,7 @@ class AnnotatingView(View, Annotates):
         """It is encrypted as its object is; so when that is another by the time of the commit,
         it is done once more."""
         self.require_writable()
+        key = self.fold(key)
         for again in reversed(range(_TRIES)):
             encryption = annotation_encryption(self.lookup(key, options.version).info.encryption)
             put = Put(size=len(data), checksums=options.checksums)
@@ -101,7 +102,7 @@ class AnnotatingView(View, Annotates):
         return AnnotationPage(object=found.info, annotations=page, next=following)
 
     def delete_annotation(self, key: str, name: str, options: Delete = Delete()) -> ObjectInfo:
-        operation = partial(_delete, key, name, options)
+        operation = partial(_delete, self.fold(key), name, options)
         try:
             return self.change(operation)
         except Full:

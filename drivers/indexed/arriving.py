@@ -154,7 +154,9 @@ class Arriving(Shelf):
             raise Conflict("Its bytes are not here any more.", key=change.key)
         put = Put(checksum_type=info.checksum_type, **carried(info, encryption=received.encryption))
         content = _content(self.txn, received.stored.blob, info)
+        used = self.ledger.used
         self.ledger.add(info.size)
+        self.ledger.limit(used)
         return Row(
             self.service, change.key, change.sequence, change.version or NULL_VERSION, info.size,
             info.etag, change.time, info.content_type, info.storage_class, info.owner,

@@ -11,6 +11,11 @@ from drivers.indexed.batch import Transaction
 from drivers.indexed.view import View
 from gateway.storage import AlreadyExists, BucketInfo, Buckets, Full, NoSuchStore, NotEmpty
 
+_FIXED = (
+    "the service was made with case_sensitive = {}, and its objects are kept by that: leave it so,"
+    " or copy them into a service of another name"
+)
+
 
 class BucketsView(View, Buckets):
     def buckets(self) -> Sequence[BucketInfo]:
@@ -57,11 +62,13 @@ class BucketsView(View, Buckets):
         self.space.watchers.announce(dropped)
 
     def bucket(self, name: str) -> View:
-        service = find_service(self.space.one, name)
-        if service is None:
+        sql = "SELECT id, case_sensitive FROM services WHERE namespace = '' AND name = ?"
+        row = self.space.one(sql, (name,))
+        if row is None:
             raise NoSuchStore(name=name)
         view = self.new_view()
-        view.attach(self.space, service, self.sealing)
+        view.attach(self.space, row[0], self.sealing)
+        view.case_sensitive = bool(row[1])
         view.reader, view.writer = self.reader, self.writer
         return view
 
@@ -72,19 +79,21 @@ class BucketsView(View, Buckets):
     def declare(self, name: str, *, keep: bool, quota: int | None = None) -> int:
         """The id of the declared service of that name, made when it is not there, with
         the settings that the configuration gives it. Writes only what is new, so that a
-        folder can be looked at when its disk is full."""
+        folder can be looked at when its disk is full. Raises `ValueError` where one that is
+        there was made with another `case_sensitive`: its keys were stored by that."""
         service = find_service(self.space.one, name)
         if service is not None:
-            sql = "SELECT versioning, quota FROM services WHERE id = ?"
-            before, kept = self.space.one(sql, (service,))
+            before, kept = self._as_it_was_made(self.space.one, service)
             if (_declared(before, keep=keep), quota) == (before, kept):
                 return service
 
         def operation(txn: Transaction) -> int:
             service = find_service(txn.one, name)
             if service is None:
-                service = insert_service(txn, name, self.space.clock())
-            (before,) = txn.one("SELECT versioning FROM services WHERE id = ?", (service,))
+                service = insert_service(
+                    txn, name, self.space.clock(), case_sensitive=self.case_sensitive
+                )
+            before, _ = self._as_it_was_made(txn.one, service)
             txn.execute(
                 "UPDATE services SET versioning = ?, quota = ? WHERE id = ?",
                 (_declared(before, keep=keep), quota, service),
@@ -92,6 +101,14 @@ class BucketsView(View, Buckets):
             return service
 
         return self.space.write(operation)
+
+    def _as_it_was_made(self, one: Callable[..., Any], service: int) -> tuple[str, int | None]:
+        """Its versioning and its quota. Raises `ValueError`."""
+        sql = "SELECT versioning, quota, case_sensitive FROM services WHERE id = ?"
+        versioning, quota, sensitive = one(sql, (service,))
+        if bool(sensitive) is not self.case_sensitive:
+            raise ValueError(_FIXED.format("true" if sensitive else "false"))
+        return versioning, quota
 
 
 def _declared(before: str, *, keep: bool) -> str:
@@ -104,8 +121,11 @@ def find_service(one: Callable[..., Any], name: str) -> int | None:
     return row[0] if row else None
 
 
-def insert_service(txn: Transaction, name: str, created: int) -> int:
+def insert_service(
+    txn: Transaction, name: str, created: int, *, case_sensitive: bool = True
+) -> int:
     cursor = txn.execute(
-        "INSERT INTO services (namespace, name, created) VALUES ('', ?, ?)", (name, created)
+        "INSERT INTO services (namespace, name, created, case_sensitive) VALUES ('', ?, ?, ?)",
+        (name, created, case_sensitive),
     )
     return cast(int, cursor.lastrowid)

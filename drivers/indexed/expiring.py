@@ -28,12 +28,15 @@ _SHORTEST, _LONGEST = 1.0, 3600.0
 _ROWS = "SELECT key, sequence, retired FROM versions WHERE service = ? AND"
 
 
-def check(keep: str | float, replica_of: object = None) -> None:
-    """Raise `ValueError` for a time that is none, and for a replica that keeps no versions."""
+def check(keep: str | float, replica_of: object, *, case_sensitive: bool) -> None:
+    """Raise `ValueError` for a time that is none, and for a replica that does not keep what its
+    source has."""
     if keep == 0:
         raise ValueError('keep_versions is "forever", "off", or longer than nothing, as "30d"')
     if keep == "off" and replica_of is not None:
         raise ValueError('keep_versions: a replica has the versions of its source: not "off"')
+    if replica_of is not None and not case_sensitive:
+        raise ValueError("case_sensitive: a replica has its keys as its source has them: not false")
 
 
 class Expiring:

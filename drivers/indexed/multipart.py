@@ -35,7 +35,7 @@ from gateway.storage.checksums import UNNAMED
 
 class MultipartView(View, Multipart):
     def begin(self, key: str, options: Put = Put()) -> Upload:
-        options = self.named(options)
+        options, key = self.named(options), self.fold(key)
         text = pack_upload(options)
 
         def operation(shelf: Shelf) -> Upload:
@@ -44,13 +44,14 @@ class MultipartView(View, Multipart):
         return self.change(operation)
 
     def upload(self, key: str, upload: str) -> Upload:
-        return uploads.under_way(self.space.one, self.service, key, upload)
+        return uploads.under_way(self.space.one, self.service, self.fold(key), upload)
 
     def put_part(
         self, key: str, upload: str, number: int, source: Readable, options: Put = Put()
     ) -> Part:
         self.require_writable()
         uploads.check_number(number)
+        key = self.fold(key)
         begun = self.upload(key, upload).options
         encryption = part_encryption(begun.encryption, options.encryption)
         checksums = {**(begun.checksums or UNNAMED), **options.checksums}
@@ -79,6 +80,7 @@ class MultipartView(View, Multipart):
     ) -> Part:
         """No bytes move, unless they must be hashed or encrypted, or are few."""
         uploads.check_number(number)
+        key = self.fold(key)
         begun = self.upload(key, upload).options
         if begun.checksums or options.checksums or not isinstance(source, View):
             return super().copy_part(key, upload, number, source, source_key, want, options)
@@ -118,14 +120,17 @@ class MultipartView(View, Multipart):
 
     def uploads(self, query: UploadQuery = UploadQuery()) -> UploadPage:
         with self.space.reading() as connection:
-            return list_uploads(connection, self.service, query)
+            return list_uploads(connection, self.service, self._query(query))
 
     def complete(
         self, key: str, upload: str, parts: Sequence[PartRef], options: Complete = Complete()
     ) -> ObjectInfo:
+        key = self.fold(key)
         return self.change(lambda shelf: uploads.complete(shelf, key, upload, parts, options))
 
     def abort(self, key: str, upload: str) -> None:
+        key = self.fold(key)
+
         def operation(shelf: Shelf) -> None:
             uploads.abort(shelf.txn, self.service, key, upload, shelf.due.whole)
 

@@ -38,6 +38,7 @@ from gateway.storage import (
     WrongKey,
     range_of,
 )
+from gateway.storage.folding import folded
 
 _COLUMNS = ", ".join(
     f"o.{name}"
@@ -273,6 +274,8 @@ class ReadingView(Store):
 
     def lookup(self, key: str, version: str | None) -> Found:
         """Raises `NoSuchStore`, `NoSuchKey`, `NoSuchVersion`, `MethodNotAllowed`."""
+        if not self.case_sensitive:
+            key = folded(key)
         memory = self.space.recent.now()
         name = self.service, key, version
         found: Found | None = memory.get(name)

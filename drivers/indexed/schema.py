@@ -24,9 +24,9 @@ from pathlib import Path
 
 from gateway.storage import StorageError
 
-VERSION = 6
+VERSION = 7
 """1 had another kind of CRCs in `blobs`, and was never released; 2 had no `services.waiting`,
-3 no `changes.cause`, 4 no `annotations`, 5 no replicas."""
+3 no `changes.cause`, 4 no `annotations`, 5 no replicas, 6 no `services.case_sensitive`."""
 
 _ANNOTATIONS = """CREATE TABLE annotations (
     service INTEGER NOT NULL, key TEXT NOT NULL, sequence INTEGER NOT NULL, name TEXT NOT NULL,
@@ -47,6 +47,7 @@ UPGRADES = {
         "ALTER TABLE services ADD COLUMN feed TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE services ADD COLUMN replica TEXT NOT NULL DEFAULT ''",
     ),
+    6: ("ALTER TABLE services ADD COLUMN case_sensitive INTEGER NOT NULL DEFAULT 1",),
 }
 """What makes the next version of one."""
 
@@ -64,6 +65,7 @@ STATEMENTS = (
     sequence INTEGER NOT NULL DEFAULT 0, objects INTEGER NOT NULL DEFAULT 0,
     bytes INTEGER NOT NULL DEFAULT 0, quota INTEGER, waiting INTEGER NOT NULL DEFAULT 0,
     feed TEXT NOT NULL DEFAULT '', replica TEXT NOT NULL DEFAULT '',
+    case_sensitive INTEGER NOT NULL DEFAULT 1,
     UNIQUE (namespace, name))""",
     f"CREATE TABLE objects ({_OBJECT}, PRIMARY KEY (service, key)) WITHOUT ROWID",
     f"""CREATE TABLE versions ({_OBJECT}, marker INTEGER NOT NULL, retired INTEGER NOT NULL,

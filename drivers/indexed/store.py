@@ -45,6 +45,10 @@ from gateway.storage import (
 
 C = TypeVar("C")
 
+_OF_SERVICES = (
+    "case_sensitive = false is for services that are declared or added; in buckets that are made"
+    " through an API keys are told apart by case, as S3 has it"
+)
 _FEW = 20
 """Removals in one commit where there is hardly any room for it."""
 
@@ -76,7 +80,12 @@ class IndexedStore(
         replica_of: ReplicaOf | None = None,
     ) -> None:
         """Be the declared service of that id, which keeps versions "forever", "off", or for so
-        many seconds; or a replica, whose source says what is kept."""
+        many seconds; or a replica, whose source says what is kept. Without an id, be all
+        buckets. Raises `ValueError`."""
+        if not context.sid:
+            if not self.case_sensitive:
+                raise ValueError(_OF_SERVICES)
+            return
         self.service = self.declare(context.sid, keep=keep_versions != "off", quota=quota)
         self.limited = quota is not None
         if replica_of is not None:
@@ -108,6 +117,7 @@ class IndexedStore(
         self.require_writable()
 
     def delete(self, key: str, options: Delete = Delete()) -> Deleted:
+        key = self.fold(key)
         try:
             return self.change(lambda shelf: shelf.delete(key, options))
         except Full:
@@ -116,7 +126,7 @@ class IndexedStore(
 
     def delete_many(self, items: Iterable[tuple[str, Delete]]) -> list[Deleted | StorageError]:
         """All in one commit, or few at a time where the disk has no room for that."""
-        wanted = tuple(items)
+        wanted = tuple((self.fold(key), options) for key, options in items)
         with suppress(Full):
             return self._delete_all(wanted)
         results: list[Deleted | StorageError] = []
@@ -158,6 +168,7 @@ class IndexedStore(
         attributes: Mapping[str, Any] | None = None,
         conditions: Conditions | None = None,
     ) -> ObjectInfo:
+        key = self.fold(key)
         given = None if tags is None else dict(tags)  # now: they may be fetched (see `settled`)
         return self.change(lambda shelf: shelf.relabel(key, version, given, attributes, conditions))
 
@@ -172,6 +183,7 @@ class IndexedStore(
         bypass: bool = False,
         conditions: Conditions | None = None,
     ) -> ObjectInfo:
+        key = self.fold(key)
         return self.change(
             lambda shelf: shelf.set_retention(
                 key, version, mode, until, event, conditions, bypass=bypass
@@ -181,6 +193,7 @@ class IndexedStore(
     def set_hold(
         self, key: str, version: str | None, hold: bool, *, conditions: Conditions | None = None
     ) -> ObjectInfo:
+        key = self.fold(key)
         return self.change(lambda shelf: shelf.set_hold(key, version, hold, conditions))
 
     # copying: within a space no bytes move, unless they must be hashed or encrypted anew
@@ -191,7 +204,7 @@ class IndexedStore(
     def copy(
         self, source: Any, source_key: str, key: str, want: Get = Get(), options: Put = Put()
     ) -> ObjectInfo:
-        options = self.named(options)
+        options, key, source_key = self.named(options), self.fold(key), source.fold(source_key)
         info = source.lookup(source_key, want.version).info
         if not shareable_whole(info, options.encryption) or kept_checksums(info, options) is None:
             return self._copy_bytes(source, source_key, key, want, options)

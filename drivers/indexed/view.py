@@ -8,7 +8,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any, TypeVar, cast
 
 from drivers.indexed.batch import Transaction
 from drivers.indexed.cipher import Sealing
@@ -33,11 +34,14 @@ from gateway.storage import (
     Scrubs,
     Stats,
     Unavailable,
+    UploadQuery,
     Versioning,
     VersionPage,
     VersionQuery,
     Versions,
 )
+
+Q = TypeVar("Q", ListQuery, VersionQuery, UploadQuery)
 
 
 class View(ReadingView, WritingView, Listable, Versions, Changes, Measures, Scrubs):
@@ -66,9 +70,16 @@ class View(ReadingView, WritingView, Listable, Versions, Changes, Measures, Scru
     # reading
 
     def list(self, query: ListQuery = ListQuery()) -> ListPage:
+        query = self._query(query)
         with self.space.looking() as connection:  # a page is no more of one moment than two are
             (versioning,) = self.row(connection.execute, "versioning")
             return list_objects(connection, self.service, query, versioned=versioning != "off")
+
+    def _query(self, query: Q) -> Q:
+        if self.case_sensitive:
+            return query
+        prefix, delimiter, after = map(self.fold, (query.prefix, query.delimiter, query.after))
+        return replace(query, prefix=prefix, delimiter=delimiter, after=after)
 
     def stats(self) -> Stats:
         with self.space.reading() as connection:
@@ -98,7 +109,7 @@ class View(ReadingView, WritingView, Listable, Versions, Changes, Measures, Scru
     def versions(self, query: VersionQuery = VersionQuery()) -> VersionPage:
         with self.space.reading() as connection:
             self.row(connection.execute, "id")
-            return list_versions(connection, self.service, query)
+            return list_versions(connection, self.service, self._query(query))
 
     def names_version(self, text: str) -> bool:
         return text == NULL_VERSION or is_version(text)

@@ -30,6 +30,7 @@ from gateway.storage import (
     Readable,
     ReadOnly,
 )
+from gateway.storage.folding import folded
 
 T = TypeVar("T")
 
@@ -159,6 +160,7 @@ class WritingView:
     service: int
     writer: Writer
     sealing: Sealing
+    case_sensitive: bool
     limited: bool = False
     """It was opened with a quota."""
 
@@ -216,6 +218,8 @@ class WritingView:
         self.require_writable()
         if options.encryption is not None:
             options = self.named(options)
+        if not self.case_sensitive:
+            key = folded(key)
         self.require_room(options.size, key)
         with self.writer.stored(source, options, options.encryption) as stored:
             draft = stored.draft(key, options)

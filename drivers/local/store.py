@@ -28,7 +28,8 @@ class Local(IndexedStore):
     checks blocks when they are scrubbed, and not each time they are read. `keep_removed`: for
     how long files stay that no object needs any more, so that they can be copied. `keep_versions`
     holds for a declared service (a duration: for so long after they were current); buckets are
-    switched by their users. `replica_of`: the service of another gateway that it follows.
+    switched by their users. `case_sensitive` holds for a declared service from the day it is
+    made on. `replica_of`: the service of another gateway that it follows.
     """
 
     driver: ClassVar[str] = "local"
@@ -39,13 +40,14 @@ class Local(IndexedStore):
     verify: Literal["read", "scrub"] = "read"
     keep_versions: Literal["forever", "off"] | Annotated[float, Duration] = "forever"
     quota: Annotated[int, Size] | None = None
+    case_sensitive: bool = True
     replica_of: ReplicaOf | None = None
     keep_removed: Annotated[float, Duration] = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.inline_limit <= INLINE_LIMIT:
             raise ValueError(f"inline_limit is between 0 and {INLINE_LIMIT} bytes")
-        check(self.keep_versions, self.replica_of)
+        check(self.keep_versions, self.replica_of, case_sensitive=self.case_sensitive)
 
     def places(self, folder: Path | None, sid: str) -> tuple[Place, ...]:
         place = self.folder or folder
@@ -85,8 +87,7 @@ class Local(IndexedStore):
                 inline_limit=self.inline_limit,
                 verify=self.verify == "read",
             )
-            if context.sid:
-                self.open_declared(context, self.keep_versions, self.quota, self.replica_of)
+            self.open_declared(context, self.keep_versions, self.quota, self.replica_of)
         except BaseException:
             self.close()
             raise

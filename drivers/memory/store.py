@@ -19,25 +19,29 @@ _PLACE = ("space", "memory")
 @dataclass(eq=False)
 class Memory(IndexedStore):
     """`keep_versions` holds for a declared service (a duration: for so long after they were
-    current); buckets are switched by their users. `replica_of`: the service of another gateway
-    that it follows."""
+    current); buckets are switched by their users. `case_sensitive` holds for a declared service
+    from the day it is made on. `replica_of`: the service of another gateway that it follows."""
 
     driver: ClassVar[str] = "memory"
     shared: ClassVar[bool] = False
 
     keep_versions: Literal["forever", "off"] | Annotated[float, Duration] = "forever"
     quota: Annotated[int, Size] | None = None
+    case_sensitive: bool = True
     replica_of: ReplicaOf | None = None
 
     def __post_init__(self) -> None:
-        check(self.keep_versions, self.replica_of)
+        check(self.keep_versions, self.replica_of, case_sensitive=self.case_sensitive)
 
     def open(self, context: Context) -> None:
         space = context.shared.take(_PLACE, lambda: MemorySpace(context.clock))
         self._shared = context.shared
-        self.attach(space, 0, Sealing(context.master_key, context.key_service))
-        if context.sid:
+        try:
+            self.attach(space, 0, Sealing(context.master_key, context.key_service))
             self.open_declared(context, self.keep_versions, self.quota, self.replica_of)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         self.close_declared()

@@ -216,19 +216,21 @@ class Access:
     def list(self, query: ListQuery = ListQuery()) -> ListPage:
         self.require("list", query.prefix)
         page = self.service.need(Listable).list(query)
-        check_moves(page.next, query.after)
+        check_moves(page.next, self.service.fold(query.after))
         return page
 
     def versions(self, query: VersionQuery = VersionQuery()) -> VersionPage:
         self.require("list-versions", query.prefix)
         page = self.service.need(Versions).versions(query)
-        check_moves(page.next, query.after, page.next_version, query.after_version)
+        check_moves(
+            page.next, self.service.fold(query.after), page.next_version, query.after_version
+        )
         return page
 
     def uploads(self, query: UploadQuery = UploadQuery()) -> UploadPage:
         self.require("list-uploads", query.prefix)
         page = self.service.uploads(query)
-        check_moves(page.next, query.after, page.next_upload, query.after_upload)
+        check_moves(page.next, self.service.fold(query.after), page.next_upload, query.after_upload)
         return page
 
     def changes(self, after: int = 0, limit: int = 1000, wait: float = 0) -> ChangePage:

@@ -18,7 +18,7 @@ from gateway.access.actions import Action, Actions, of
 from gateway.access.evaluation import Compiled, Verdict
 from gateway.access.grants import GRANTS
 from gateway.access.identity import Identity
-from gateway.access.rules import Facts, Target
+from gateway.access.rules import Facts, Question, Target
 from gateway.access.ruleset import RuleSet
 from gateway.access.target import SeenTarget, StoredTarget
 from gateway.storage import (
@@ -37,6 +37,7 @@ from gateway.storage import (
     Upload,
     WrongKey,
 )
+from gateway.storage.folding import lower
 
 _NEEDS_KEY: Actions = frozenset(("read", "read-version"))
 """For these a customer's key must fit."""
@@ -68,7 +69,11 @@ class Authorizer:
             raise Forbidden
 
     def _decided(self, action: Action, key: str | None, target: Target) -> Verdict:
-        return self._compiled.decide(action, key, self._facts, self._identity, target).verdict
+        folded = not self._said.case_sensitive
+        if folded and key is not None:
+            key = lower(key)
+        question = Question(action, key, self._facts, self._identity, target, folded)
+        return self._compiled.decide(*question).verdict
 
     def _target(self, key: str | None, want: Get) -> StoredTarget:
         return StoredTarget(self._store, key, want)

@@ -76,12 +76,13 @@ class Compiled:
         facts: Facts,
         identity: Identity = ANONYMOUS,
         target: Target = UNTOUCHED,
+        folded: bool = False,
     ) -> Decision:
         """`identity` is the one that asks: others of whom the rules say the same have these
         rules, too."""
         look = self._looks.get(action)
         if look is not None:
-            return look.decide(Question(action, key, facts, identity, target))
+            return look.decide(Question(action, key, facts, identity, target, folded))
         if action in self._allowed:
             return Decision("allow", self._allowed[action])
         if action in self._denied:

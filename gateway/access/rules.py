@@ -135,13 +135,16 @@ UNTOUCHED = Untouched()
 
 
 class Question(NamedTuple):
-    """May `identity` do this? `key` is None for what is done to the service itself."""
+    """May `identity` do this? `key` is None for what is done to the service itself. `folded`:
+    the service does not tell keys apart by case; this one is in lower case, and whatever it is
+    compared with has to be."""
 
     action: Action
     key: str | None
     facts: Facts
     identity: Identity = ANONYMOUS
     target: Target = UNTOUCHED
+    folded: bool = False
 
 
 RuleCondition = Callable[[Question], bool]

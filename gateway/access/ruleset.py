@@ -8,6 +8,7 @@ counts, and that is compiled once for all services.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from gateway.access.actions import (
     ALL,
@@ -24,6 +25,7 @@ from gateway.access.grants import GRANTS, Grant, rules_of_object, rules_of_servi
 from gateway.access.identity import ANONYMOUS, Identity, acting_for
 from gateway.access.rules import ANYBODY, AUTHENTICATED, EVERYONE, Limits, Rule
 from gateway.storage import ObjectInfo, Put, Upload
+from gateway.storage.folding import lower
 
 _TOLD: Actions = frozenset(("read-grants", "read-changes", "read-requests"))
 _READ: Actions = LISTING | READING | READING_ACL | READING_ANNOTATIONS | _TOLD
@@ -60,7 +62,8 @@ Default = Callable[[Put, int], Put]
 class RuleSet:
     """`sid` and `owner` of the service; of its settings the `rules`, with how far others count,
     the `defaults`, and which there are (`settings`), so that who obeys one learns without a
-    look that there is none."""
+    look that there is none. Of a service that is not `case_sensitive` rules hold for keys in
+    any case: one that denied an object by one of its names would deny it by no other."""
 
     __slots__ = (
         "_closed",
@@ -70,6 +73,7 @@ class RuleSet:
         "_rules",
         "_same",
         "_sid",
+        "case_sensitive",
         "defaults",
         "keeper",
         "settings",
@@ -84,12 +88,14 @@ class RuleSet:
         *,
         defaults: Iterable[Default] = (),
         settings: Iterable[str] = (),
+        case_sensitive: bool = True,
     ) -> None:
+        self.case_sensitive = case_sensitive
         self._sid, self._owner = sid, owner
         made = tuple(rules)
         self.defaults, self.settings = tuple(defaults), frozenset(settings)
         limits = [one for one in made if isinstance(one, Limits)]
-        said = [one for one in made if isinstance(one, Rule)]
+        said = [self._in_case(one) for one in made if isinstance(one, Rule)]
         self._grants = min((one.grants for one in limits), key=_COUNTING.index, default="all")
         self.keeper = owner if self._grants == "none" else ""
         """Whose is all that is made, whoever makes it; "": each makes its own."""
@@ -99,6 +105,11 @@ class RuleSet:
         self._known: dict[str, tuple[Identity, Compiled]] = {}
         self._same: dict[tuple[object, ...], Compiled] = {}
         """By what they are made of: for most who ask the same is said."""
+
+    def _in_case(self, rule: Rule) -> Rule:
+        if self.case_sensitive or not rule.keys:
+            return rule
+        return replace(rule, keys=tuple(map(lower, rule.keys)))
 
     def _counting(self, grants: Iterable[Grant]) -> Sequence[Grant]:
         if self._grants == "none":

@@ -36,13 +36,13 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(typed: argparse.Namespace) -> int:
     with opened_service(configured(typed), typed.sid) as service:
-        feed = service.need(Changes)
+        feed, prefix = service.need(Changes), service.fold(typed.prefix)
         written = _json if typed.json else _line
         for page in pages(feed, before(feed, typed.since)):
             if page.cut:
                 say(f"NOTE: {_cut(page)}", sys.stderr)
             for change in page.changes:
-                if change.key.startswith(typed.prefix):
+                if change.key.startswith(prefix):
                     print(written(change))
     return 0
 

@@ -7,7 +7,7 @@ not a field here (or of a driver) does not exist. Specification: configuration.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -198,10 +198,10 @@ class EventOptions:
         if not self.kinds:
             raise ValueError("kinds: at least one is needed")
 
-    def covers(self, change: Change) -> bool:
-        key = change.key
-        named = key.startswith(self.prefix) and key.endswith(self.suffix)
-        return named and change.kind in self.kinds
+    def covers(self, change: Change, fold: Callable[[str], str]) -> bool:
+        """`fold`: that of the store."""
+        key, prefix, suffix = change.key, fold(self.prefix), fold(self.suffix)
+        return key.startswith(prefix) and key.endswith(suffix) and change.kind in self.kinds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,7 +105,9 @@ class Events:
 
     def told(self, access: Access, webhook: str, change: Change) -> Told | None:
         asked = self._asked(access)
-        if not any(one.webhook == webhook and one.covers(change) for one in asked):
+        if not any(
+            one.webhook == webhook and one.covers(change, access.service.fold) for one in asked
+        ):
             return None
         found = event(change, access.service.sid, self._source)
         return Told(found["id"], found)

@@ -125,6 +125,10 @@ class Service(Store):
         return self.store.path_keys
 
     @property
+    def case_sensitive(self) -> bool:  # type: ignore[override]  # as above
+        return self.store.case_sensitive
+
+    @property
     def keeps_owners(self) -> bool:  # type: ignore[override]  # as above
         return self.store.keeps_owners
 

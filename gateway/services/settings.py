@@ -45,6 +45,7 @@ class _Made(NamedTuple):
     owner: str
     grants: tuple[Grant, ...]
     stored: Stored
+    case_sensitive: bool
     rules: RuleSet
 
 
@@ -118,14 +119,16 @@ class ServiceSettings:
         """The same set for as long as nothing changes that it is made of."""
         sid, stored = service.sid, self._catalog.settings_of(service.sid)
         made = self._made.get(sid)
-        if made is None or made[:3] != (service.owner, service.grants, stored):
+        of = (service.owner, service.grants, stored, service.case_sensitive)
+        if made is None or made[:4] != of:
             defaults = list[Default]()
             rules = [*self._rules(sid, stored, defaults)]
             names = self._declared.get(sid, NONE_STORED).by_kind.keys() | stored.by_kind.keys()
             said = RuleSet(
-                sid, service.owner, service.grants, rules, defaults=defaults, settings=names
-            )
-            made = _Made(service.owner, service.grants, stored, said)
+                sid, service.owner, service.grants, rules, defaults=defaults, settings=names,
+                case_sensitive=service.case_sensitive,
+            )  # fmt: skip
+            made = _Made(*of, said)
             self._made.keep(sid, made)
         return made.rules
 

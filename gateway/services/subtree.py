@@ -84,10 +84,15 @@ class Below(
 
     def __init__(self, source: Store, path: str) -> None:
         self.source, self._prefix = source, f"{path}/"
+        self._begins = (self._prefix, source.fold(self._prefix))
 
     @property
     def path_keys(self) -> bool:  # type: ignore[override]  # it is the source's
         return self.source.path_keys
+
+    @property
+    def case_sensitive(self) -> bool:  # type: ignore[override]  # as above
+        return self.source.case_sensitive
 
     @property
     def keeps_owners(self) -> bool:  # type: ignore[override]  # as above
@@ -114,7 +119,7 @@ class Below(
         return self._prefix + key if key else ""
 
     def _back(self, key: str) -> str:
-        return key.removeprefix(self._prefix)
+        return next((key[len(one) :] for one in self._begins if key.startswith(one)), key)
 
     def _info(self, info: ObjectInfo) -> ObjectInfo:
         return replace(info, key=self._back(info.key))
@@ -177,7 +182,7 @@ class Below(
             ours = tuple(
                 one._replace(key=self._back(one.key))
                 for one in page.changes
-                if one.key.startswith(self._prefix)
+                if one.key.startswith(self._begins)
             )
             if ours or not page.changes:
                 return replace(page, changes=ours, cut=cut)

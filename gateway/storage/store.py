@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 
+from gateway.storage.folding import folded
 from gateway.storage.following import Followers, NoFollowers
 from gateway.storage.key_service import KeyService, NoKeyService
 from gateway.storage.objects import ObjectInfo, Secret, now
@@ -177,6 +178,11 @@ class Store(ABC):
     path_keys = False
     """Keys are paths of a file system: some are refused with `BadKey`."""
 
+    case_sensitive: bool = True
+    """Keys that differ by case alone are objects of their own. False: they are one, or may be
+    answered as one, and so are decided about as one. A store that keeps objects so calls them,
+    in lists and in what it says of them, by what `fold` makes of their keys."""
+
     keeps_owners = True
     """Its objects have owners. Where they have none, they are whose the store is."""
 
@@ -201,6 +207,10 @@ class Store(ABC):
         """What is known of an object; like `get` without the bytes."""
         with self.get(key, want) as opened:
             return opened.info
+
+    def fold(self, key: str) -> str:
+        """The one of all keys that are one with this; of a prefix, how those begin."""
+        return key if self.case_sensitive else folded(key)
 
     def find(self, capability: type[C]) -> C | None:
         """This store as that capability, or None when it does not have it."""
@@ -250,6 +260,10 @@ class Layer(Store):
     @property
     def path_keys(self) -> bool:  # type: ignore[override]  # it is the source's
         return self.source.path_keys
+
+    @property
+    def case_sensitive(self) -> bool:  # type: ignore[override]  # as above
+        return self.source.case_sensitive
 
     @property
     def keeps_owners(self) -> bool:  # type: ignore[override]  # as above

@@ -16,6 +16,7 @@ from drivers.memory import Memory
 from gateway.services.subtree import Below
 from gateway.storage import Context, Store
 from gateway.testing.conformance import (
+    CasesConformance,
     CompletingConformance,
     ConditionsConformance,
     Conformance,
@@ -96,6 +97,14 @@ class TestInMemoryOverMemory(CacheConformance):
 
     def behind(self, folder: Path, sid: str) -> Store:
         return Memory(keep_versions="off")
+
+
+class TestOverOneThatIsNotCaseSensitive(_Cached, CasesConformance):
+    space = "memory"
+    case_sensitive = durable = processes = flat_memory = False
+
+    def behind(self, folder: Path, sid: str) -> Store:
+        return Memory(keep_versions="off", case_sensitive=False)
 
 
 class TestOnDiskOverFiles(Touched):

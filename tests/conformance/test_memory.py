@@ -6,7 +6,12 @@ from pathlib import Path
 
 from drivers.memory import Memory
 from gateway.storage import Store
-from gateway.testing.conformance import StoreConformance
+from gateway.testing.conformance import (
+    CasesConformance,
+    KeysConformance,
+    ListingConformance,
+    StoreConformance,
+)
 
 
 class TestMemory(StoreConformance):
@@ -15,3 +20,11 @@ class TestMemory(StoreConformance):
 
     def make(self, folder: Path, sid: str) -> Store:
         return Memory(keep_versions="off")
+
+
+class TestNotCaseSensitive(KeysConformance, CasesConformance, ListingConformance):
+    case_sensitive = durable = processes = flat_memory = False
+    lacks = frozenset({"Buckets"})
+
+    def make(self, folder: Path, sid: str) -> Store:
+        return Memory(keep_versions="off", case_sensitive=False)

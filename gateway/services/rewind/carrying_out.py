@@ -103,7 +103,7 @@ class Rewind:
 
     def __init__(self, service: Service, point: int, prefix: str = "") -> None:
         check_rewinds(service)
-        self._store, self._point, self._prefix = service.store, point, prefix
+        self._store, self._point, self._prefix = service.store, point, service.fold(prefix)
         self._feed, self._versions = service.need(Changes), service.need(Versions)
         self._writable = service.need(Writable)
         self._copies = cast(Copies, service.store.find(Copies))

@@ -13,6 +13,7 @@ else can be said of a driver.
 from gateway.testing.conformance.annotations import AnnotationsConformance
 from gateway.testing.conformance.bench import Bench
 from gateway.testing.conformance.buckets import BucketsConformance, IsolationConformance
+from gateway.testing.conformance.cases import CasesConformance
 from gateway.testing.conformance.changes import ChangesConformance
 from gateway.testing.conformance.checksums import ChecksumsConformance
 from gateway.testing.conformance.completing import CompletingConformance
@@ -42,6 +43,7 @@ __all__ = [
     "AnnotationsConformance",
     "Bench",
     "BucketsConformance",
+    "CasesConformance",
     "ChangesConformance",
     "ChecksumsConformance",
     "CompletingConformance",
@@ -74,6 +76,7 @@ __all__ = [
 class StoreConformance(
     ReadingConformance,
     KeysConformance,
+    CasesConformance,
     WritingConformance,
     DeletingConformance,
     PropertiesConformance,

@@ -44,7 +44,7 @@ def filled(bench: Bench, keys: tuple[str, ...] = KEYS) -> list[str]:
             except BadKey:
                 assert bench.store.path_keys
             else:
-                kept.append(key)
+                kept.append(bench.store.fold(key))
         return kept
 
     lists = together(8, one)
@@ -78,7 +78,8 @@ class ListingConformance(Conformance):
         @BOUNDED
         @given(QUERIES)
         def check(query: ListQuery) -> None:
-            assert told(listable.list(query)) == expected(keys, query), query
+            after = bench.store.fold(query.after)
+            assert told(listable.list(query)) == expected(keys, replace(query, after=after)), query
 
         check()
 
@@ -92,7 +93,7 @@ class ListingConformance(Conformance):
             assert [one for page in walked for one in page[1]] == whole[1]
 
     def test_the_order_is_that_of_UTF_8_also_beyond_the_basic_plane(self, bench: Bench) -> None:
-        keys = filled(bench, ("\U00010000", "\uffff", "\ue000", "z", "\U0010ffff", "é", "Z"))
+        keys = filled(bench, ("\U00010000", "\uffff", "\ue000", "z", "\U0010ffff", "é", "Y"))
         assert bench.listed() == keys == sorted(keys)
 
     def test_an_empty_store_has_an_empty_page(self, bench: Bench) -> None:

@@ -17,6 +17,9 @@ from gateway.storage import BytesBody, Context, Put, Store, Writable
 class DriverUnderTest:
     """Its attributes say what may be expected."""
 
+    case_sensitive: ClassVar[bool] = True
+    """Keys that differ by case alone are objects of their own (`Store.case_sensitive`)."""
+
     durable: ClassVar[bool] = True
     """What was written is there when another store opens the same folder."""
 

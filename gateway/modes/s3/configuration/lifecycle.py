@@ -19,7 +19,7 @@ from gateway.common import xml
 from gateway.modes.s3 import tags, wire
 from gateway.modes.s3.configuration.setting import BucketSetting, of_text
 from gateway.modes.s3.problems import S3Problem, malformed
-from gateway.storage import NOTHING
+from gateway.storage import NOTHING, Store
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -74,6 +74,13 @@ class Lifecycle:
     @property
     def enabled(self) -> tuple[Rule, ...]:
         return tuple(rule for rule in self.rules if rule.enabled)
+
+    def of(self, store: Store) -> tuple[Rule, ...]:
+        """Those that are enabled, about keys as the store has them."""
+        return tuple(
+            replace(rule, filter=replace(rule.filter, prefix=store.fold(rule.filter.prefix or "")))
+            for rule in self.enabled
+        )
 
 
 # reading

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
@@ -103,12 +104,10 @@ class Notification(NamedTuple):
         """All events that it is told of."""
         return frozenset().union(*(EVENTS[one] for one in self.events))
 
-    def covers(self, event: str, key: str) -> bool:
-        return (
-            event in self.names
-            and key.startswith(self.prefix or "")
-            and key.endswith(self.suffix or "")
-        )
+    def covers(self, event: str, key: str, fold: Callable[[str], str]) -> bool:
+        """`fold`: that of the store."""
+        prefix, suffix = fold(self.prefix or ""), fold(self.suffix or "")
+        return event in self.names and key.startswith(prefix) and key.endswith(suffix)
 
     def overlaps(self, other: Notification) -> bool:
         """Whether both may be told of one change."""

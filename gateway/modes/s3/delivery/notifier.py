@@ -40,7 +40,7 @@ class Notifications:
         if event is None:
             return None
         for one in self._gateway.obeyed(access, SETTING.kind) or ():
-            if one.webhook == webhook and one.covers(event, change.key):
+            if one.webhook == webhook and one.covers(event, change.key, access.service.fold):
                 about = access.service
                 bucket = Bucket(about.sid, about.owner, self._gateway.options.region)
                 id = f"{about.sid}.{change.time:x}.{change.sequence:x}"

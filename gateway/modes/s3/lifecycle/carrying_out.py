@@ -98,7 +98,7 @@ class LifecycleJob:
             return
         if lifecycle is None or (self._day == DAY and known is not None and known == today):
             return
-        asked = access, lifecycle.enabled, now, self._day, done
+        asked = access, lifecycle.of(access.service), now, self._day, done
         for looked in chain(_objects(*asked), _uploads(*asked)):
             yield looked
             if self._gateway.obeyed(access, SETTING.kind) != lifecycle:

@@ -49,4 +49,4 @@ def _rules(request: S3Request) -> Sequence[Rule]:
         lifecycle = request.obeyed(SETTING.kind)
     except Unavailable:  # it cannot be read, as the job tells: that is no reason to answer nothing
         return ()
-    return () if lifecycle is None else lifecycle.enabled
+    return () if lifecycle is None else lifecycle.of(request.access.service)

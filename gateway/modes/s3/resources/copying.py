@@ -183,7 +183,9 @@ def _changed(seen: _Seen) -> bool:
 
 def _refuse_nothing(request: S3Request, seen: _Seen, replaces: bool) -> None:
     """A copy onto itself must change something."""
-    itself = seen.named == (request.bucket, request.key, None)
+    fold = request.access.service.fold
+    named = seen.named._replace(key=fold(seen.named.key))
+    itself = named == (request.bucket, fold(request.key), None)
     moved = request.header("x-amz-storage-class") not in ("", seen.info.storage_class)
     encrypts = any(key.startswith("HTTP_X_AMZ_SERVER_SIDE_ENCRYPTION") for key in request.environ)
     if itself and not (replaces or moved or encrypts or HEADER in request.environ):

@@ -74,4 +74,4 @@ def _row(key: str, options: Delete, result: Deleted | StorageError, quiet: bool)
     if isinstance(result, StorageError):
         code, message = errors.code_of(result), errors.message_of(result)
         return documents.not_removed(key, options.version, code, message)
-    return "" if quiet else documents.removed(options.version, result)
+    return "" if quiet else documents.removed(options.version, result._replace(key=key))

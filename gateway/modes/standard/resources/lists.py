@@ -65,7 +65,11 @@ def filelist(call: Call) -> Reply:
 def versionlist(call: Call) -> Reply:
     if call.values["path"] is None:
         return _all_versions(call)
-    path, limit, after = call.path, call.values["limit"], call.after(2)
+    path, limit, after = (
+        call.access.service.fold(call.path),
+        call.values["limit"],
+        call.after(2),
+    )
     if after is not None and after[0] != path:
         raise wrong("after", "the `next` of a page of this file")
     older_than = None if after is None else after[1]

@@ -39,6 +39,8 @@ class Condition:
     asked: Asked
     values: tuple[str, ...]
     matches: tuple[Matches, ...]
+    folded: tuple[Matches, ...]
+    """Where keys are not told apart by case."""
     denies: bool
 
     def __call__(self, question: Question) -> bool:
@@ -55,7 +57,7 @@ class Condition:
     def _holds(self, found: Sequence[str], question: Question) -> bool:
         if self.operator.name == "Null":
             return any(one.lower() == str(not found).lower() for one in self.values)
-        return self._compared(found, value_of(question)) if found else self._absent()
+        return self._compared(found, question) if found else self._absent()
 
     def as_rules_have_it(self) -> RuleCondition:
         """The same as data that evaluation knows, so that what policies ask most is indexed."""
@@ -76,14 +78,15 @@ class Condition:
             return True
         return self.operator.negated and self.quantifier == ""
 
-    def _compared(self, found: Sequence[str], values: Values) -> bool:
-        fits = (self._fits(one, values) for one in found)
+    def _compared(self, found: Sequence[str], question: Question) -> bool:
+        matches, values = self.folded if question.folded else self.matches, value_of(question)
+        fits = (self._fits(one, matches, values) for one in found)
         if self.quantifier == "ForAllValues" or (self.quantifier == "" and self.operator.negated):
             return all(fits)
         return any(fits)
 
-    def _fits(self, value: str, values: Values) -> bool:
-        return any(one(value, values) for one in self.matches) is not self.operator.negated
+    def _fits(self, value: str, matches: tuple[Matches, ...], values: Values) -> bool:
+        return any(one(value, values) for one in matches) is not self.operator.negated
 
 
 class _Named(NamedTuple):
@@ -120,6 +123,7 @@ def _parsed(
             compare = operators.prepared(
                 named.operator, asked.id, values, there, variables=variables
             )
+            folded = named.operator.folded if asked.key.names else None
             yield Condition(
                 operator=named.operator,
                 quantifier=named.quantifier,
@@ -127,6 +131,7 @@ def _parsed(
                 asked=asked,
                 values=values,
                 matches=compare,
+                folded=tuple(folded(one, variables) for one in values) if folded else compare,
                 denies=denies,
             )
 

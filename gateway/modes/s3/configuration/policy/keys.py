@@ -20,11 +20,13 @@ from gateway.modes.s3.configuration.policy.text import Values
 
 class Key(NamedTuple):
     """`words`: those of S3 for which it may be asked; None: all. `late`: it is known when it is
-    known for which key it is asked, or when a document was read."""
+    known for which key it is asked, or when a document was read. `names`: it is an object's name,
+    or a part of one."""
 
     read: Read
     words: frozenset[str] | None = None
     late: bool = False
+    names: bool = False
 
 
 class Asked(NamedTuple):
@@ -141,7 +143,7 @@ KEYS: Mapping[str, Key] = {
         facts.header("x-amz-object-lock-retain-until-date"), _LOCKS, late=True
     ),
     "s3:objectcreationoperation": Key(facts.creates, _PUTS),
-    "s3:prefix": Key(facts.prefix, _LISTS, late=True),
+    "s3:prefix": Key(facts.prefix, _LISTS, late=True, names=True),
     "s3:requestobjecttagkeys": Key(facts.requested_tags, _TAGS, late=True),
     "s3:signatureage": Key(facts.signature_age),
     "s3:signatureversion": Key(facts.signature_version),

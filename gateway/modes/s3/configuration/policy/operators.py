@@ -19,6 +19,7 @@ from gateway.access.patterns import fits
 from gateway.modes.s3.configuration.policy.keys import find
 from gateway.modes.s3.configuration.policy.problems import Place, malformed
 from gateway.modes.s3.configuration.policy.text import Text, Values, fits_text, text
+from gateway.storage.folding import lower
 from gateway.web.http_fields import parse_date
 
 Matches = Callable[[str, Values], bool]
@@ -33,9 +34,12 @@ _INVALID_IP = "Invalid IP address in Conditions"
 
 
 class Operator(NamedTuple):
+    """`folded`: the same whatever the case, where it can be asked of names."""
+
     name: str
     prepare: Prepare
     negated: bool = False
+    folded: Prepare | None = None
 
 
 def prepared(
@@ -87,12 +91,18 @@ def _fitting(wanted: Text) -> Matches:
     return matches
 
 
-def _whatever_case(written: str, variables: bool) -> Matches:
-    wanted = _text(written, variables, wild=False)
+def _string_folded(written: str, variables: bool) -> Matches:
+    return _whatever_case(_text(written, variables, wild=False))
 
+
+def _like_folded(written: str, variables: bool) -> Matches:
+    return _whatever_case(_text(written, variables, wild=True))
+
+
+def _whatever_case(wanted: Text) -> Matches:
     def matches(value: str, values: Values) -> bool:
         pattern = wanted.pattern(values)
-        return pattern is not None and fits_text(pattern.lower(), value.lower())
+        return pattern is not None and fits_text(lower(pattern), lower(value))
 
     return matches
 
@@ -166,16 +176,18 @@ def _arn(written: str, variables: bool) -> Matches:
     return matches
 
 
-def _pair(name: str, negation: str, prepare: Prepare) -> tuple[Operator, Operator]:
-    return Operator(name, prepare), Operator(negation, prepare, negated=True)
+def _pair(
+    name: str, negation: str, prepare: Prepare, folded: Prepare | None = None
+) -> tuple[Operator, Operator]:
+    return Operator(name, prepare, False, folded), Operator(negation, prepare, True, folded)
 
 
 BY_NAME: Mapping[str, Operator] = {
     one.name: one
     for one in (
-        *_pair("StringEquals", "StringNotEquals", _string),
-        *_pair("StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase", _whatever_case),
-        *_pair("StringLike", "StringNotLike", _like),
+        *_pair("StringEquals", "StringNotEquals", _string, _string_folded),
+        *_pair("StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase", _string_folded),
+        *_pair("StringLike", "StringNotLike", _like, _like_folded),
         *_pair("NumericEquals", "NumericNotEquals", _ordered(_number, eq)),
         Operator("NumericLessThan", _ordered(_number, lt)),
         Operator("NumericLessThanEquals", _ordered(_number, le)),

@@ -10,6 +10,7 @@ from gateway.access.rules import Question
 from gateway.modes.s3.configuration.policy.keys import value_of
 from gateway.modes.s3.configuration.policy.problems import Place, malformed
 from gateway.modes.s3.configuration.policy.text import Text, fits_text, remainders, text
+from gateway.storage.folding import lower
 
 _ARN = re.compile(r"arn:aws[a-z-]*:s3:::(?!/)(.+)", re.DOTALL)
 
@@ -62,7 +63,9 @@ class ResourceHolds:
             return not self.denies
         else:
             name = f"{self.bucket}/{question.key}"
-        patterns = (one.pattern(value_of(question)) for one in self.resources.texts)
+        patterns = [one.pattern(value_of(question)) for one in self.resources.texts]
+        if question.folded:
+            patterns = [one and lower(one) for one in patterns]
         found = any(one is not None and fits_text(one, name) for one in patterns)
         return found is not self.resources.negated
 
