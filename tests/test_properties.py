@@ -29,7 +29,7 @@ OF_A_PUT = {"size", "checksums", "checksum_type", "digests", "conditions", "caus
 """Of its body, and of the moment."""
 OF_AN_OBJECT = {
     *("key", "size", "etag", "modified", "version"),
-    *("checksums", "checksum_type", "parts", "origin"),
+    *("checksums", "checksum_type", "parts", "origin", "trace"),
 }
 """Which object it is, of its bytes, and whose answer it was."""
 ALL = Properties(

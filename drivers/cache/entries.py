@@ -22,6 +22,7 @@ from gateway.storage import (
     OriginAnswer,
     StorageError,
     Unavailable,
+    Unprocessable,
     errors,
     packed,
     unpacked,
@@ -29,8 +30,10 @@ from gateway.storage import (
 
 MISSING = (NoSuchKey, NoSuchStore)
 FAILING = (Unavailable,)
-"""What a source may say that is remembered: what is not there, and that it failed. That it
-refuses the gateway itself (`OriginDenied`) is a failure like others, and as short."""
+UNFIT = (Unprocessable,)
+"""What a source may say that is remembered: what is not there, that it failed, and that nothing
+can be made of what is there. That it refuses the gateway itself (`OriginDenied`) is a failure like
+others, and as short."""
 
 BEYOND = 60_000
 """Milliseconds. What was fetched further ahead of the clock than that counts no more: the clock
@@ -42,7 +45,7 @@ FORMAT = 1
 _FAILURES = {
     name: kind
     for name, kind in vars(errors).items()
-    if isinstance(kind, type) and issubclass(kind, (*MISSING, *FAILING))
+    if isinstance(kind, type) and issubclass(kind, (*MISSING, *FAILING, *UNFIT))
 }
 """What a source may say that is remembered (see `freshness`)."""
 

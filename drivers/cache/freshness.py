@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from drivers.cache.entries import FAILING, MISSING, CacheEntry
+from drivers.cache.entries import FAILING, MISSING, UNFIT, CacheEntry
 from drivers.cache.http_fields import members, unquoted
 from drivers.cache.rfc9111 import Decision, Use
 from gateway.storage import (
@@ -142,7 +142,7 @@ class Freshness:
             return 0.0
         if isinstance(error, MISSING):
             return self.expire_not_found
-        return self.expire_errors if isinstance(error, FAILING) else 0.0
+        return self.expire_errors if isinstance(error, FAILING + UNFIT) else 0.0
 
     def pause(self, failures: int) -> float:
         """For how long a source is not asked again about an entry, after so many failures

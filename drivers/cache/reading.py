@@ -22,6 +22,7 @@ from drivers.cache.places import Fills, Late
 from drivers.cache.rfc9111 import Decision, Use
 from gateway.storage import (
     BytesBody,
+    Conditions,
     Get,
     ObjectInfo,
     Opened,
@@ -80,47 +81,61 @@ class CachedReads(Finding):
         variant = self._freshness.variant(want)
         if variant is None:
             return self.source.stat(key, want)
+        if self._makes(key, want):
+            with self.get(key, want) as opened:
+                return replace(opened.info, trace=opened.trace)
         name = key if self.case_sensitive else folded(key)
         ask = Ask(key=key, name=name, variant=variant, want=self._freshness.asked(want), head=True)
         if not self._freshness.by_head:
             return self._stat(ask, want)
-        entry = self._fresh(ask, want)
+        entry, trace = self._fresh(ask, want)
         if entry is None or entry.info is None:
-            return self.source.stat(key, want)
-        return self._described(key, entry, want)
+            return self._passed(self.source.stat(key, want))
+        return self._described(key, entry, want, trace)
+
+    def _makes(self, key: str, want: Get) -> bool:
+        return self._varies is not None and self._varies.makes(key, want)
+
+    def _passed(self, info: ObjectInfo, why: str = "bypass") -> ObjectInfo:
+        return replace(info, trace=(*info.trace, showing.passed(self._called, why)))
 
     def _stat(self, ask: Ask, want: Get) -> ObjectInfo:
         """A HEAD is answered of what is stored, or by the origin (RFC 9110 §9.3.2)."""
         try:
             found = self._find(ask.name, ask.variant, want)
         except StorageError:
-            return self.source.stat(ask.key, want)
+            return self._passed(self.source.stat(ask.key, want))
         entry, decision = found.entry, self._decide(found, want)
         if entry is not None and not entry.passing:
             asked = replace(ask, head=False, variant=found.variant)
             if decision.use is Use.FRESH or self._need_not_wait(asked, entry, decision):
                 return self._described(ask.key, entry, want)
         begun = self._marks.newest(), self._clock()
+        why = found.reason(begun[1])
         try:
             told = self.source.stat(ask.key, want)
         except StorageError as error:
             if entry is None or not (decision.if_failing and self._freshness.fails(error)):
+                error.trace = showing.failed(self._called, why, collapsed=False)
                 raise
             return self._described(ask.key, entry, want)
         if entry is not None:
             freshen(self._parts, entry, want, told, begun)
-        return told
+        return self._passed(told, why)
 
-    def _described(self, key: str, entry: CacheEntry, want: Get) -> ObjectInfo:
+    def _described(
+        self, key: str, entry: CacheEntry, want: Get, trace: tuple[str, ...] = ()
+    ) -> ObjectInfo:
+        """`trace`: as in `_serve`."""
         if entry.failure is not None:
             raise self._failure(entry, entry.failure)
         now = self._clock()
         if entry.second != now // 1000:
             showing.show(entry, self._called, now)
         assert entry.shown is not None
-        info = _named(entry.shown, key)
+        info = replace(entry.shown, key=key, trace=trace or entry.trace)
         if want.conditions is not None:
-            want.conditions.check_read(info)
+            _compare(info, want.conditions, info.trace)
         range_of(info, want)
         return info
 
@@ -175,24 +190,32 @@ class CachedReads(Finding):
                 passed = self._judged(ask.name, place)
                 never = passed is not None and passed.passing and passed.until > self._clock()
             ask = replace(ask, variant=place, alone=never)
+        if self._makes(ask.key, ask.want):  # a look, or a part, would cost as much
+            return replace(ask, known=None if entry is None or entry.info is None else entry)
         return _toward(ask, entry, want, by_head=policy.by_head)
 
-    def _fresh(self, ask: Ask, want: Get) -> CacheEntry | None:
-        """The entry, asked for anew where it is not fresh. None: the source's to answer."""
+    def _fresh(self, ask: Ask, want: Get) -> tuple[CacheEntry | None, tuple[str, ...]]:
+        """The entry, asked for anew where it is not fresh, and what is said of that. None: the
+        source's to answer."""
         for _ in range(_TRIES):
             try:
                 found = self._find(ask.name, ask.variant, want)
             except StorageError:
-                return None
+                return None, ()
             entry, decision = found.entry, self._decide(found, want)
+            trace: tuple[str, ...] = ()
             if entry is None or not self._is_answer(ask, entry, decision):
-                with self._fills.joined(replace(ask, known=entry)) as fill:
+                asked, why = replace(ask, known=entry), found.reason(self._clock())
+                with self._fills.joined(asked) as fill:
                     entry = self._outcome(fill, found, decision, want, mine=True)
+                if entry is not None and entry is fill.entry:
+                    collapsed = fill.ask is not asked
+                    trace = showing.fetched(self._called, why, entry, collapsed=collapsed)
             if entry is not None:
                 if entry.failure is not None:
-                    raise again(entry.failure)
-                return entry
-        return None
+                    raise self._failure(entry, entry.failure)
+                return entry, trace
+        return None, ()
 
     # stale
 
@@ -209,7 +232,8 @@ class CachedReads(Finding):
                 return True
         if decision.use is not Use.BEHIND:
             return False
-        self._fills.behind(replace(ask, head=self._freshness.by_head, known=entry))
+        by_head = self._freshness.by_head and not self._makes(ask.key, ask.want)
+        self._fills.behind(replace(ask, head=by_head, known=entry))
         return True
 
     def _outcome(
@@ -222,6 +246,8 @@ class CachedReads(Finding):
         try:
             return self._fills.outcome(fill, SOON) if stale else self._fills.outcome(fill)
         except StorageError as error:
+            why = found.reason(self._clock())
+            error.trace = showing.failed(self._called, why, collapsed=not mine)
             if policy.strict and not policy.fails(error):
                 if mine:
                     raise
@@ -258,6 +284,7 @@ class CachedReads(Finding):
         error, now = again(failure), self._clock()
         if error.origin is not None:
             error.origin = showing.aged(error.origin, now)
+        error.trace = (showing.hit(self._called, entry, now),)
         return error
 
     def _directly(self, key: str, want: Get) -> Opened:
@@ -298,7 +325,7 @@ class CachedReads(Finding):
         if info.key != key:
             info = _named(info, key)
         if want.conditions is not None:
-            want.conditions.check_read(info)
+            _compare(info, want.conditions, trace)
         status = 200 if info.origin is None else info.origin.status
         start, length = range_of(info, want) if status == 200 else (0, info.size)
         self._hot.touch(entry.id, start // BLOCK, (start + length) // BLOCK)
@@ -314,6 +341,15 @@ class CachedReads(Finding):
             if trace is entry.trace and blocks.is_fetched:  # it is known, and not these bytes
                 trace = showing.fetched(self._called, "partial", entry, collapsed=False)
         return Opened(info=info, body=body, start=start, length=length, status=status, trace=trace)
+
+
+def _compare(info: ObjectInfo, conditions: Conditions, trace: tuple[str, ...]) -> None:
+    """Raises `NotModified` and `PreconditionFailed`, which say how they came about."""
+    try:
+        conditions.check_read(info)
+    except StorageError as error:
+        error.trace = trace
+        raise
 
 
 def _named(info: ObjectInfo, key: str) -> ObjectInfo:

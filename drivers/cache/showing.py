@@ -29,9 +29,13 @@ def show(entry: CacheEntry, called: str, now: int) -> None:
             entry.ageing = _ageing(info.origin)
         info = replace(info, origin=_at(entry.ageing, now))
     entry.shown = info
-    ttl = (entry.until - now) // 1000
-    entry.trace = (f"{called}; hit; ttl={min(ttl, -1) if entry.marked else ttl}",)
+    entry.trace = (hit(called, entry, now),)
     entry.second = now // 1000
+
+
+def hit(called: str, entry: CacheEntry, now: int) -> str:
+    ttl = (entry.until - now) // 1000
+    return f"{called}; hit; ttl={min(ttl, -1) if entry.marked else ttl}"
 
 
 def _ageing(origin: OriginAnswer) -> Ageing:
@@ -49,6 +53,11 @@ def _at(ageing: Ageing, now: int) -> OriginAnswer:
 def aged(origin: OriginAnswer, now: int) -> OriginAnswer:
     """With its age in place of what it was when it came."""
     return _at(_ageing(origin), now)
+
+
+def failed(called: str, why: str, *, collapsed: bool) -> tuple[str, ...]:
+    """Of an error that the source gave, to this reader or to another."""
+    return (f"{called}; fwd={why}{'; collapsed' if collapsed else ''}",)
 
 
 def fetched(called: str, why: str, entry: CacheEntry, *, collapsed: bool) -> tuple[str, ...]:

@@ -122,6 +122,10 @@ class Image(Layer, Varies):
         headers = {**bare.headers, "accept": asked.accept} if asked.accept else bare.headers
         return replace(bare, query=asked.query, headers=headers)
 
+    def makes(self, key: str, want: Get) -> bool:
+        asked, _ = self._wish(key, want)
+        return isinstance(asked, Asked) and bool(asked)
+
     def _asked(self, key: str, want: Get) -> Asked | None:
         """None: the key says that it is no picture. Raises `Misasked`."""
         if (not want.query and not self.negotiate) or not _may_be_picture(key):

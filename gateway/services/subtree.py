@@ -161,6 +161,9 @@ class Below(
     def normal(self, key: str, want: Get) -> Get:
         return self._to(Varies).normal(self._there(key), want)
 
+    def makes(self, key: str, want: Get) -> bool:
+        return self._to(Varies).makes(self._there(key), want)
+
     def list(self, query: ListQuery = ListQuery()) -> ListPage:
         there = replace(query, prefix=self._there(query.prefix), after=self._after(query.after))
         page = self._to(Listable).list(there)

@@ -423,6 +423,11 @@ class Varies(ABC):
         form for all that are answered the same: a cache tells by it what it keeps apart. The
         normal form of a normal form is itself. Without a look at the object; raises nothing."""
 
+    def makes(self, key: str, want: Get) -> bool:
+        """Whether it has to make bytes before it can tell of them: `stat` costs what `get` does
+        then, so who keeps what is made had better read it. Likewise without a look."""
+        return False
+
 
 class Forwards(ABC):
     """In front of an HTTP origin, which takes other requests than reads, too."""

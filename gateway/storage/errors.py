@@ -55,11 +55,12 @@ from gateway.storage.objects import ObjectInfo, OriginAnswer
 class StorageError(Exception):
     """Base of all. `message` is one sentence for people; the class is for programs. `origin`:
     the answer of an HTTP origin that it is made of. `cacheable`: False where who raises it
-    knows that it must not be given again to somebody else."""
+    knows that it must not be given again to somebody else. `trace`: as in `Opened`."""
 
     message = "The storage could not do what was asked."
     origin: OriginAnswer | None = None
     cacheable: bool = True
+    trace: tuple[str, ...] = ()
 
     def __init__(self, message: str = "", *, key: str | None = None) -> None:
         self.message = message or type(self).message

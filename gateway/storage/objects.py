@@ -233,6 +233,8 @@ class ObjectInfo(Properties):
     origin: OriginAnswer | None = field(default=None, compare=False)
     """Where it came from an HTTP origin: what that answered, of which all above is made. It is
     of this answer, and not of the object: no copy has it."""
+    trace: tuple[str, ...] = field(default=(), compare=False)
+    """Of what `stat` answers: what caches on the way say of that, as `Opened.trace` of a read."""
 
 
 # what an object takes along of another

@@ -286,8 +286,30 @@ def test_through_a_cache(site: Site, origin: Upstream) -> None:
     assert len(origin.requests) == 1
     assert {one.headers["x-custom"] for one in (first, again, head)} == {"1"}
     assert "fwd=uri-miss" in first.headers["cache-status"]
-    assert "hit" in again.headers["cache-status"] and "age" in again.headers
-    assert [bool(one.cache) for one in site.records[-3:]] == [True, True, False]
+    for one in (again, head):
+        assert one.headers["cache-status"].startswith("cached; hit; ttl=")
+    assert "age" in again.headers
+    said = [one.headers["cache-status"] for one in (first, again, head)]
+    assert [one.cache for one in site.records[-3:]] == said
+
+
+def test_every_answer_says_what_a_cache_did(site: Site, origin: Upstream) -> None:
+    def said(target: str, method: str = "GET", **more: Any) -> tuple[int, str]:
+        found = site.ask(target, method, host="cached.example", **more)
+        assert site.records[-1].cache == found.headers["cache-status"]
+        return found.status, found.headers["cache-status"].partition("; ttl=")[0]
+
+    kept = {"Cache-Control": "max-age=60", "ETag": '"e"'}
+    origin.always(answer(404, b"no", kept))
+    assert said("/lost") == (404, "cached; fwd=uri-miss")
+    assert said("/lost") == said("/lost", "HEAD") == (404, "cached; hit")
+    origin.always(answer(503, b"down"))
+    assert said("/down") == said("/broken", "HEAD") == (503, "cached; fwd=uri-miss")
+    origin.always(answer(200, b"x", kept))
+    assert said("/head", "HEAD") == (200, "cached; fwd=uri-miss")
+    assert said("/same") == (200, "cached; fwd=uri-miss; stored")
+    had = {"if-none-match": '"e"'}
+    assert said("/same", headers=had) == said("/same", "HEAD", headers=had) == (304, "cached; hit")
 
 
 def test_what_caches_before_the_origin_said_stays_before_ours(site: Site, origin: Upstream) -> None:

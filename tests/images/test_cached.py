@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,17 +12,19 @@ from drivers.cache import Cache
 from gateway.services.subtree import Below
 from gateway.storage import (
     BytesBody,
+    Conditions,
     Context,
     Get,
     OriginAnswer,
     Purge,
     Put,
+    Range,
     Unprocessable,
     Varies,
     Writable,
 )
 from tests.images.pictures import Site, body_of, jpeg, seen
-from tests.layers.origin import until
+from tests.layers.origin import Clock, until
 
 ACCEPT = "image/avif,image/webp,image/apng,*/*;q=0.8"
 
@@ -101,13 +103,59 @@ def test_an_old_variant_is_asked_for_anew_without_making_it(site: Site, tmp_path
         cache.close()
 
 
-def test_a_bad_picture_is_no_failure_of_the_source(site: Site, cache: Cache) -> None:
-    site.put("k", b"none")
-    for _ in range(2):
-        with pytest.raises(Unprocessable):
-            read(cache, "w=40")
-    site.put("k", jpeg())
-    assert read(cache, "w=40")
+@pytest.mark.parametrize("respects", [False, True])
+def test_a_bad_picture_is_remembered_for_a_while(
+    site: Site, tmp_path: Path, respects: bool
+) -> None:
+    """It is no failure of the source: nothing that is stale takes its place."""
+    clock = Clock()
+    cache = Cache(source=site.image, space="memory", expire_errors=5.0, respect_headers=respects)
+    cache.open(Context(sid="cache", folder=tmp_path, clock=clock))
+
+    def asked_when_bad(data: bytes) -> list[int]:
+        site.put("k", data)
+        made = []
+        for _ in range(3):
+            with pytest.raises(Unprocessable):
+                read(cache, "w=40")
+            with pytest.raises(Unprocessable):
+                cache.stat("k", Get(query="w=40"))
+            made.append(len(site.origin.gets))
+        return made
+
+    try:
+        assert asked_when_bad(b"none") == [1, 1, 1]
+        clock.pass_by(6)
+        site.put("k", jpeg())
+        assert read(cache, "w=40") and len(site.origin.gets) == 2
+        clock.pass_by(100_000)
+        assert asked_when_bad(b"nothing") == [3, 3, 3]
+    finally:
+        cache.close()
+
+
+@pytest.mark.parametrize("respects", [False, True])
+def test_what_is_made_to_be_looked_at_is_kept(site: Site, tmp_path: Path, respects: bool) -> None:
+    """As nginx and Varnish do: a HEAD that is a miss is a GET for whoever keeps things."""
+    site.put("k", jpeg(), headers=(("Cache-Control", "max-age=600"),))
+    cache = Cache(source=site.image, space="memory", respect_headers=respects)
+    cache.open(Context(sid="cache", folder=tmp_path))
+    other = Conditions(if_none_match=("another",))
+    looks: dict[str, Callable[[Get], object]] = {
+        "w=40": lambda want: cache.stat("k", want),
+        "w=50": lambda want: cache.get("k", replace(want, conditions=other)).close(),
+        "w=60": lambda want: cache.get("k", replace(want, range=Range(None, 5))).close(),
+    }
+    try:
+        for number, (query, look) in enumerate(looks.items(), 1):
+            for _ in range(2):
+                look(Get(query=query))
+                until(lambda: not len(cache._fills))
+            info, (_, data) = cache.stat("k", Get(query=query)), read(cache, query)
+            assert (info.size, len(site.origin.gets)) == (len(data), number)
+            assert "; hit" in info.trace[0]
+    finally:
+        cache.close()
 
 
 def test_what_makes_a_difference_is_known_in_front_of_a_cache_and_below_a_path(

@@ -98,9 +98,13 @@ def _refused(
     if reply.status >= 500:
         log.warning("%s %r: %s: %s", environ["REQUEST_METHOD"], environ["PATH_INFO"], code, error)
     document = None if asked is None or reply.status < 400 else _document(asked)
-    if document is None:
-        return reply
-    return Reply(reply.status, errors.headers_of(error) + document.headers, document.body)
+    if document is not None:
+        headers = errors.headers_of(error) + document.headers
+        reply = Reply(reply.status, headers, document.body)
+    if isinstance(error, StorageError) and error.trace:
+        record.cache = ", ".join(error.trace)
+        reply.headers = replies.traced(reply.headers, error.trace)
+    return reply
 
 
 def _document(asked: Asked) -> Reply | None:

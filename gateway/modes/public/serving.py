@@ -74,7 +74,9 @@ def _sent(
     try:
         return _stat(asked, key, seen_as) if asked.method == "HEAD" else _get(asked, key, seen_as)
     except NotModified as error:
+        asked.note(error.trace)
         described = replies.described(seen_as(error.info), asked.options)
+        described = replies.traced(described, error.trace)
         return Reply(304, [one for one in described if one[0] in replies.OF_VALIDATION])
 
 
@@ -97,7 +99,8 @@ def _get(asked: Asked, key: str, seen_as: Callable[[ObjectInfo], ObjectInfo]) ->
 
 def _stat(asked: Asked, key: str, seen_as: Callable[[ObjectInfo], ObjectInfo]) -> Reply:
     info = asked.access.stat(key, asked.want())
-    headers = replies.described(seen_as(info), asked.options)
+    asked.note(info.trace)
+    headers = replies.traced(replies.described(seen_as(info), asked.options), info.trace)
     return Reply(_status(info), headers, length=info.size)
 
 

@@ -126,6 +126,8 @@ class S3Application:
         code, reply = self.document(error, path, environ)
         record = environ["gateway.record"]
         record.code, record.corrupt = code, isinstance(error, Corrupt)
+        if isinstance(error, StorageError) and error.trace:
+            record.cache = ", ".join(error.trace)
         if reply.status >= 500 and reply.status != 501:
             log.warning("%s %r: %s: %s", environ["REQUEST_METHOD"], path, code, error)
         if environ["REQUEST_METHOD"] == "HEAD":

@@ -95,6 +95,8 @@ def refused(error: StorageError | StandardProblem, environ: dict[str, Any], quer
     record = environ.get("gateway.record")
     if record is not None:
         record.code, record.corrupt = code, isinstance(error, Corrupt)
+        if isinstance(error, StorageError) and error.trace:
+            record.cache = ", ".join(error.trace)
     if reply.status >= 500 and reply.status != 501:
         log.warning("%s: %s: %s: %s", request_id, environ["PATH_INFO"], code, error)
     if environ["REQUEST_METHOD"] == "HEAD":

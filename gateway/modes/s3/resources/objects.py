@@ -165,6 +165,8 @@ def head_object(request: S3Request) -> Reply:
     if request.wants_checksums:
         want = replace(want, checksums=True)
     info, want = _read(request, access.stat, want)
+    if info.trace:
+        request.environ["gateway.record"].cache = ", ".join(info.trace)
     said, status, length = _described(request, info), 200, info.size
     if info.protection is not None:
         said += protection.said(request, info)

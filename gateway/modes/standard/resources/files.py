@@ -102,6 +102,8 @@ def _ask(call: Call, want: Get, if_range: str | None) -> Reply:
         return versions.stat(call.access, call.path, wish, call.values["version"])
 
     info, want = http_ranges.read(ask, want, if_range)
+    if info.trace:
+        _note(call, info.trace)
     headers = wire.described(info)
     if want.range is None:
         return Reply(200, headers, length=info.size)
