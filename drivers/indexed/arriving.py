@@ -27,7 +27,7 @@ from drivers.indexed.rows import (
     older_version,
     sequence_of,
 )
-from drivers.indexed.shelf import Shelf
+from drivers.indexed.shelf import INSERT_OBJECT, Shelf
 from drivers.indexed.writing import Stored
 from gateway.storage import (
     NULL_VERSION,
@@ -97,6 +97,13 @@ class Arriving(Shelf):
             return
         check_number(change)
         version = change.version or NULL_VERSION
+        before = current(self.txn, self.service, change.key)
+        if version != NULL_VERSION and info is not None and self._is_newest(change, before):
+            row = self._row(change, info, one.received)  # as nearly always
+            if before is not None:
+                self._retire(before)
+            self.txn.execute(INSERT_OBJECT, row)
+            return
         found = self._found(change.key, version)
         if found is not None:
             if found[0].sequence == change.sequence:
@@ -107,6 +114,11 @@ class Arriving(Shelf):
         row = self._marker(change) if info is None else self._row(change, info, one.received)
         self._retire(row, marker=one.marker)
         self._order(change.key)
+
+    def _is_newest(self, change: Change, before: Row | None) -> bool:
+        newest = newest_version(self.txn, self.service, change.key)
+        rows = (before, None if newest is None else newest[0])
+        return all(row is None or row.sequence < change.sequence for row in rows)
 
     def remove(self, change: Change) -> None:
         """Have that version or marker no more, if it was made before."""

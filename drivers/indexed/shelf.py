@@ -47,7 +47,7 @@ from gateway.storage import (
     RetentionMode,
 )
 
-_INSERT_OBJECT = f"INSERT OR REPLACE INTO objects ({COLUMNS}) VALUES ({', '.join('?' * 13)})"
+INSERT_OBJECT = f"INSERT OR REPLACE INTO objects ({COLUMNS}) VALUES ({', '.join('?' * 13)})"
 _INSERT_VERSION = (
     f"INSERT INTO versions ({COLUMNS}, marker, retired) VALUES ({', '.join('?' * 15)})"
 )
@@ -129,7 +129,7 @@ class Shelf:
         if brought:
             row = self._annotated(row, brought)
         ledger.limit(used)
-        txn.execute(_INSERT_OBJECT, row)
+        txn.execute(INSERT_OBJECT, row)
         self._log("put", row, options.cause)
         return row
 
@@ -293,7 +293,7 @@ class Shelf:
             "DELETE FROM versions WHERE service = ? AND key = ? AND sequence = ?",
             (self.service, key, row.sequence),
         )
-        self.txn.execute(_INSERT_OBJECT, row)
+        self.txn.execute(INSERT_OBJECT, row)
 
     # labels and protection
 

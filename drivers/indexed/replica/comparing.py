@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from itertools import groupby
 
 from drivers.indexed.replica.fetching import Fetching
@@ -95,9 +96,10 @@ class Comparing:
         wanted, gone = self._wanted, self._gone
         self._wanted, self._gone = [], []
         chunks = [wanted[at : at + STEP] for at in range(0, len(wanted), STEP)]
-        for arrivals in self._fetching.all(chunks or [[]]):
-            self._store.place(arrivals, gone)
-            gone = []
+        with closing(self._fetching.all(chunks or [[]])) as fetched:
+            for arrivals in fetched:
+                self._store.place(arrivals, gone)
+                gone = []
         self._fetched += len(wanted)
 
     def _theirs(self) -> Iterator[Told]:

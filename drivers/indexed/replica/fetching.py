@@ -4,9 +4,10 @@ that, by one."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from itertools import takewhile
 
 from drivers.indexed.replica.source import WORKERS, Source
 from drivers.indexed.replica.told import Told
@@ -25,18 +26,19 @@ class Fetching:
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def all(self, chunks: Sequence[Sequence[Told]]) -> Iterator[Sequence[Arrival]]:
-        """One by one, each while the caller does with the one before what is to be done."""
+    def all(self, chunks: Sequence[Sequence[Told]]) -> Generator[Sequence[Arrival], None, None]:
+        """One by one, each while the caller does with the one before what is to be done. What
+        came before one that cannot be fetched, or is not what was promised, is given first."""
         ahead = self._begun(chunks[0]) if chunks else []
         try:
             for following in (*chunks[1:], ()):
                 now, ahead = ahead, self._begun(following)
-                try:
-                    arrivals = [one.result() for one in now]
-                except BaseException:
-                    _give_up(now)
-                    raise
-                yield arrivals
+                good = [*takewhile(_is_good, now)]
+                if good or not now:
+                    yield [one.result() for one in good]
+                if len(good) < len(now):
+                    _give_up(now[len(good) :])
+                    now[len(good)].result()
         except BaseException:
             _give_up(ahead)
             raise
@@ -63,6 +65,11 @@ class Fetching:
             return Arrival(change)
         with closing(body):
             return Arrival(change, info, self._store.receive(info, body))
+
+
+def _is_good(one: Future[Arrival]) -> bool:
+    """Waits for it."""
+    return one.exception() is None
 
 
 def _give_up(begun: Sequence[Future[Arrival]]) -> None:

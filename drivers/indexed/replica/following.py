@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import closing
 
 from drivers.indexed.replica.comparing import Comparing
 from drivers.indexed.replica.fetching import Fetching
@@ -102,17 +103,18 @@ class Following(Changes):
         if why := self._lost(position, page):
             log.warning("replica %s: all is compared with its source: %s", self._sid, why)
             Comparing(self._store, self._source, self._fetching, self._sid).run()
-        else:
+        elif page.told:
             told = [one for one in page.told if one.change.sequence > position.sequence]
             self._take(page, told)
 
     def _take(self, page: Page, told: Sequence[Told]) -> None:
         chunks = [told[at : at + CHUNK] for at in range(0, len(told), CHUNK)]
-        for chunk, arrivals in zip(chunks, self._fetching.all(chunks), strict=True):
-            self._store.follow(page.feed, arrivals)
-            done = chunk[-1].change.sequence
-            if done // EVERY != (done - len(chunk)) // EVERY and page.last - done > PAGE:
-                log.info("replica %s: %d of %d changes", self._sid, done, page.last)
+        with closing(self._fetching.all(chunks)) as fetched:
+            for arrivals in fetched:
+                self._store.follow(page.feed, arrivals)
+                done = arrivals[-1].change.sequence
+                if done // EVERY != (done - len(arrivals)) // EVERY and page.last - done > PAGE:
+                    log.info("replica %s: %d of %d changes", self._sid, done, page.last)
 
 
 def _identity(told: Told) -> tuple[object, ...]:

@@ -1,0 +1,132 @@
+"""A source that lies: nothing of it is stored, and what was wrong is told."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from drivers.indexed.replica.options import ReplicaOf
+from drivers.indexed.replica.source import Source
+from drivers.indexed.replica.told import page_of, versions_of
+from gateway.background.followers import Following
+from gateway.storage import BytesBody, OriginFailed, Secret
+from gateway.testing import Server
+from tests.replicas.pair import caught_up, contents, of, store_of, until
+
+DETAILS: Mapping[str, Any] = {
+    "contentType": "a/b", "headers": {}, "metadata": {}, "tags": {}, "storageClass": "STANDARD",
+    "owner": "root", "encryption": None, "attributes": "{}", "checksums": {},
+    "checksumType": None, "parts": [],
+    "protection": {"mode": None, "until": None, "hold": True, "event": "3 days"},
+}  # fmt: skip
+PAGE: Mapping[str, Any] = {
+    "updates": [
+        {
+            "syncId": 1, "kind": "put", "time": "2026-01-02T03:04:05.006Z", "path": "k",
+            "version": "null-abc", "size": 3, "etag": "abc", "contentType": "a/b",
+            "headers": {}, "metadata": {}, "deleted": False, "cause": "", "details": DETAILS,
+        }
+    ],
+    "lastSyncId": 1, "feed": "1.2", "cut": False,
+}  # fmt: skip
+
+
+def test_what_it_says_is_understood() -> None:
+    (told,) = page_of(PAGE).told
+    assert told.change[:5] == (1, "put", 1767323045006, "k", "null")
+    assert told.named == "null-abc"
+    assert told.info is not None
+    assert told.info.protection is not None
+    assert told.info.protection.event == (3, "days")
+
+
+UPDATE: Sequence[tuple[str, Any]] = (
+    ("syncId", -1), ("syncId", "1"), ("syncId", True), ("syncId", 1 << 70), ("kind", "odd"),
+    ("time", "yesterday"), ("time", 5), ("path", ""), ("path", "x" * 1025), ("path", 7),
+    ("path", "\ud800"), ("version", None), ("size", 1.5), ("size", -1), ("etag", None),
+    ("deleted", "no"), ("cause", []), ("details", []), ("details", {}),
+)  # fmt: skip
+OF_DETAILS: Sequence[tuple[str, Any]] = (
+    ("attributes", "[]"), ("attributes", "{"), ("attributes", "[" * 100_000), ("tags", {"a": 1}),
+    ("tags", []), ("encryption", "rot13"), ("checksumType", "HALF"), ("parts", [{}]),
+    ("protection", {"mode": "mild", "until": None, "hold": False, "event": None}),
+    ("protection", {"mode": None, "until": None, "hold": False, "event": "soon"}),
+    ("headers", {"\ud800": "x"}), ("owner", None),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "lie"), UPDATE)
+def test_an_update_that_cannot_be(name: str, lie: object) -> None:
+    page = copy.deepcopy(dict(PAGE))
+    page["updates"][0][name] = lie
+    with pytest.raises(OriginFailed):
+        page_of(page)
+
+
+@pytest.mark.parametrize(("name", "lie"), OF_DETAILS)
+def test_details_that_cannot_be(name: str, lie: object) -> None:
+    page = copy.deepcopy(dict(PAGE))
+    page["updates"][0]["details"][name] = lie
+    with pytest.raises(OriginFailed):
+        page_of(page)
+
+
+@pytest.mark.parametrize("page", [None, [], {}, {**PAGE, "feed": ""}, {**PAGE, "cut": None}])
+def test_a_page_that_cannot_be(page: object) -> None:
+    for read in (page_of, versions_of):
+        with pytest.raises(OriginFailed):
+            read(page)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"url": "ftp://host"},
+        {"url": "http://user:pw@host"},
+        {"url": "http://host/path"},
+        {"url": "http://host:port"},
+        {"url": "host"},
+        {"key": Secret("")},
+        {"key": Secret("a\nb")},
+        {"sid": ""},
+    ],
+)
+def test_options_that_cannot_be(given: dict[str, Any]) -> None:
+    right: dict[str, Any] = {"url": "https://host", "key": Secret("k"), "sid": "s"}
+    assert str(ReplicaOf(**right).place) == "https://host"
+    with pytest.raises(ValueError, match=next(iter(given))):
+        ReplicaOf(**right | given)
+
+
+# a replica of one
+
+
+@pytest.mark.usefixtures("sockets", "seconds")
+def test_bytes_that_are_others_stop_it_and_are_not_kept(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    honest = Source.open
+    lying = True
+
+    def opened(source: Source, told: Any) -> Any:
+        lie = lying and told.change.key == "k2"
+        return BytesBody(b"liar") if lie else honest(source, told)
+
+    monkeypatch.setattr(Source, "open", opened)
+    monkeypatch.setattr(Following.__init__, "__kwdefaults__", {"delay": lambda failures: 0.05})
+    with Server(services={"photos": {"driver": "memory"}}) as first:
+        source = store_of(first, "photos")
+        for number in range(5):
+            source.put(f"k{number}", BytesBody(b"good"))
+        with caplog.at_level(logging.WARNING), Server(services={"copy": of(first)}) as second:
+            replica = store_of(second, "copy")
+            until(lambda: "it is tried again" in caplog.text)
+            assert [entry.key for entry in replica.versions().entries] == ["k0", "k1"]
+            assert first.secret_key not in caplog.text
+            lying = False
+            caught_up(source, replica)
+            assert contents(replica) == contents(source)
