@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from gateway.storage import (
     Encryption,
     ObjectInfo,
+    OriginAnswer,
     Period,
     Properties,
     Protection,
@@ -23,6 +24,7 @@ from gateway.storage import (
     stated,
     unpacked,
 )
+from gateway.storage.objects import answered
 from tests.code_blocks import ROOT
 
 OF_A_PUT = {"size", "checksums", "checksum_type", "digests", "conditions", "cause", "annotations"}
@@ -71,6 +73,15 @@ def test_all_that_is_said_arrives() -> None:
     assert Properties(**carried(info)) == ALL
     assert Properties(**unpacked(packed(info))) == ALL
     assert Properties(**unpacked({**packed(Properties()), "unknown": 1})) == Properties()
+
+
+def test_an_object_of_another_answer_is_the_same_object() -> None:
+    info = ObjectInfo(key="k", size=1, etag="e", modified=2, version="v", parts=(), **carried(ALL))
+    told = OriginAnswer(status=200, headers=(("Age", "1"),), asked=1, answered=2)
+    made = answered(info, told)
+    assert made == info == replace(info, origin=told)
+    assert made.origin is told
+    assert info.origin is None
 
 
 def test_a_customers_key_is_never_carried() -> None:

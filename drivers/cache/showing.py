@@ -9,6 +9,7 @@ from dataclasses import replace
 from drivers.cache import rfc9111
 from drivers.cache.entries import Ageing, CacheEntry
 from gateway.storage import OriginAnswer
+from gateway.storage.objects import answered
 
 _TOKEN = re.compile(r"[A-Za-z*][A-Za-z0-9:/!#$%&'*+.^_`|~-]*")
 
@@ -27,7 +28,7 @@ def show(entry: CacheEntry, called: str, now: int) -> None:
     if info is not None and info.origin is not None:
         if entry.ageing is None or entry.ageing.of is not info.origin:
             entry.ageing = _ageing(info.origin)
-        info = replace(info, origin=_at(entry.ageing, now))
+        info = answered(info, _at(entry.ageing, now))
     entry.shown = info
     entry.trace = (hit(called, entry, now),)
     entry.second = now // 1000

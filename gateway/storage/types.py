@@ -121,9 +121,12 @@ class Deleted(NamedTuple):
     marker: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Opened:
     """An object that is being read: `length` bytes of it from `start`.
+
+    Nobody changes one: who wants another uses `replace`. It is not frozen because each read
+    makes one, and freezing it takes seven times as long.
 
     Use it as a context manager, or close it. `status` other than 200 is an HTTP origin's: a
     success of another kind, or whatever it answers to what was passed on (`Forwards`);
