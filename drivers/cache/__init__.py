@@ -1,7 +1,8 @@
 """A cache in front of any service: what was read once is answered from a space of its own.
 
 layer.py      the driver: its options, how it is opened and closed
-reading.py    how a read is answered
+reading.py    what a read is answered with
+answering.py  the answer: its bytes, and what is said with it
 finding.py    which entry is for it
 showing.py    what is said with an answer: Age, Cache-Status
 write_through.py  writes: to the source, and the entry is invalid before and after
