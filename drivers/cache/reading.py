@@ -50,7 +50,9 @@ class CachedReads(Answering):
         variant = self._freshness.variant(want)
         if variant is None:
             return self.source.get(key, want)
-        name = key if self.case_sensitive else folded(key)
+        name = key
+        if not self.case_sensitive:
+            name, key = folded(key), self.source.fold(key)
         entry = self._hot.get((name, variant))
         if entry is not None and entry.chosen_by:
             entry = self._hot.get((name, selecting.variant(variant, entry.chosen_by, want.headers)))
@@ -77,7 +79,9 @@ class CachedReads(Answering):
         if self._makes(key, want):
             with self.get(key, want) as opened:
                 return replace(opened.info, trace=opened.trace)
-        name = key if self.case_sensitive else folded(key)
+        name = key
+        if not self.case_sensitive:
+            name, key = folded(key), self.source.fold(key)
         ask = Ask(key=key, name=name, variant=variant, want=self._freshness.asked(want), head=True)
         if not self._freshness.by_head:
             return self._stat(ask, want)

@@ -56,7 +56,8 @@ class MultipartView(View, Multipart):
         encryption = part_encryption(begun.encryption, options.encryption)
         checksums = {**(begun.checksums or UNNAMED), **options.checksums}
         checked = replace(options, checksums=checksums)
-        self.require_room(options.size)
+        if self.limited:
+            self.require_room(options.size)
         with self.writer.stored(source, checked, encryption, inline=False) as stored:
             intake, blob = stored.intake, stored.blob
 

@@ -128,7 +128,8 @@ class Shelf:
         )  # fmt: skip
         if brought:
             row = self._annotated(row, brought)
-        ledger.limit(used)
+        if ledger.quota is not None:
+            ledger.limit(used)
         txn.execute(INSERT_OBJECT, row)
         self._log("put", row, options.cause)
         return row

@@ -162,12 +162,12 @@ class WritingView:
     sealing: Sealing
     case_sensitive: bool
     limited: bool = False
-    """It was opened with a quota."""
+    """It was opened with a quota: there may be no room."""
 
     def require_room(self, size: int | None, key: str | None = None) -> None:
         """Refuse a long body before it is read where it is sure that the quota is too small for
         it; the commit decides the rest. `key`: of the object that it is to be, if no part."""
-        if not self.limited or size is None or size <= INLINE_LIMIT:
+        if size is None or size <= INLINE_LIMIT:
             return
         sql = (
             "SELECT quota, bytes, waiting, versioning = 'on' OR (versioning = 'off' AND NOT EXISTS"
@@ -220,7 +220,8 @@ class WritingView:
             options = self.named(options)
         if not self.case_sensitive:
             key = folded(key)
-        self.require_room(options.size, key)
+        if self.limited:
+            self.require_room(options.size, key)
         with self.writer.stored(source, options, options.encryption) as stored:
             draft = stored.draft(key, options)
 
