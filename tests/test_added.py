@@ -232,6 +232,7 @@ REFUSED: tuple[tuple[str, str, dict[str, Any], str], ...] = (
     ("one", "local", {"driver": "cache"}, "it as --driver."),
     ("one", "local", {"name": "One"}, "it as --name."),
     ("one", "local", {"folder": ""}, 'services.one.folder: found ""; allowed: a path'),
+    ("one", "local", {"compress": "brotli"}, 'found "brotli"; allowed: "none" | "zstd"'),
     ("one", "front", {}, "services.one.source: missing"),
     ("one", "front", {"source": "bsae"}, 'there is no such service. Did you mean "base"?'),
     ("one", "front", {"source": "one"}, "services stand in front of each other: one → one"),

@@ -167,7 +167,8 @@ class Stock:
             cipher, crcs = self._cipher(held.seal), b""
         if held.data is None:
             blobs = self.space.blobs
-            return plain_range(blobs, held.name or "", start, length, cipher=cipher, crcs=crcs)
+            blob = Blob(held.size, held.name or "", crcs)
+            return plain_range(blobs, blob, start, length, cipher=cipher)
         pieces = iter((held.data,))
         if crcs:
             pieces = verified(pieces, crcs, 0)

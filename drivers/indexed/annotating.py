@@ -35,7 +35,7 @@ _LOOKS = 10
 
 _ONE = (
     f"SELECT {', '.join(f'a.{name}' for name in COLUMNS.split(', '))}, b.name, b.crcs, b.seal,"
-    " b.data FROM annotations a LEFT JOIN blobs b ON b.id = a.blob"
+    " b.data, b.ends FROM annotations a LEFT JOIN blobs b ON b.id = a.blob"
     " WHERE a.service = ? AND a.key = ? AND a.sequence = ? AND a.name = ?"
 )
 _PAGE = (
@@ -74,8 +74,9 @@ class AnnotatingView(View, Annotates):
                     continue
                 raise NoSuchAnnotation(key=key, name=name)
             one = annotation(values[:5])
-            blob, crcs, seal, data = values[5:]
-            place = Found(row, found.info, blob, crcs, seal, data, pieces=None)
+            blob, crcs, seal, data, ends = values[5:]
+            row = row._replace(size=one.size)
+            place = Found(row, found.info, blob, crcs, seal, data, ends, pieces=None)
             try:
                 body = self.reader.open(place, 0, one.size, found.info.encryption)
             except FileNotFoundError as error:

@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from drivers.indexed.layout import Layout
 from gateway.common import private
 from gateway.common.system import sync_folder, translate, translating
 
@@ -25,18 +26,20 @@ _BINARY = getattr(os, "O_BINARY", 0)
 
 
 class Blob(NamedTuple):
-    """A blob that is written, as the index will know it. `name` is "" for one whose
-    bytes (`data`) go into the index itself. `size` is that of its plain bytes."""
+    """A blob as the index knows it, or will. `name` is "" for one whose bytes (`data`) are in
+    the index itself. `size` is that of its plain bytes; `ends` is b"" where it is not compressed
+    (see `layout`)."""
 
     size: int
     name: str = ""
     crcs: bytes = b""
     seal: bytes = b""
     data: bytes | None = None
+    ends: bytes = b""
 
 
 class Blobs(Protocol):
-    """A space of blobs. `pieces` gives the stored blocks from block number `first` on."""
+    """A space of blobs. `pieces` are its blocks, as they are to be stored."""
 
     checked: bool
     """Whether its bytes may change unnoticed, so that CRCs are kept of them."""
@@ -44,8 +47,8 @@ class Blobs(Protocol):
     def write(self, pieces: Iterable[bytes]) -> str:
         """The name of a new blob, durable."""
 
-    def blocks(self, name: str, first: int, block: int) -> Iterator[bytes]:
-        """Stored blocks of `block` bytes each. Raises `FileNotFoundError` at once, and else
+    def blocks(self, name: str, first: int, layout: Layout) -> Iterator[bytes]:
+        """The stored blocks from number `first` on. Raises `FileNotFoundError` at once, and else
         `StorageError`, now or later."""
 
     def remove(self, name: str) -> None:
@@ -111,7 +114,7 @@ class FileBlobs:
             sync_folder(self.folder)
             self._synced.add(folder.name)
 
-    def blocks(self, name: str, first: int, block: int) -> Iterator[bytes]:
+    def blocks(self, name: str, first: int, layout: Layout) -> Iterator[bytes]:
         try:
             file = self.path(name).open("rb", buffering=0)
         except FileNotFoundError:
@@ -123,8 +126,10 @@ class FileBlobs:
             with file:
                 try:
                     if first:
-                        file.seek(first * block)
-                    while piece := _read_up_to(file.fileno(), block):
+                        file.seek(layout.start(first))
+                    for length in layout.lengths(first):
+                        if not (piece := _read_up_to(file.fileno(), length)):
+                            break
                         yield piece
                 except OSError as error:
                     raise translate(error) from error
@@ -199,7 +204,7 @@ class MemoryBlobs:
         self._held[name] = blocks
         return name
 
-    def blocks(self, name: str, first: int, block: int) -> Iterator[bytes]:
+    def blocks(self, name: str, first: int, layout: Layout) -> Iterator[bytes]:
         try:
             return iter(self._held[name][first:])
         except KeyError:

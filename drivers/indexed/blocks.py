@@ -1,4 +1,4 @@
-"""A blob is blocks of 256 KiB, each checked and decrypted by itself.
+"""A blob is blocks of 256 KiB, each checked, decrypted and decompressed by itself.
 
 For every block, as it is stored, the index has the CRC-32 of all bytes up to its end: so a
 block is checked from the value before it, and the last value is the CRC-32 of the whole.
@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 from cryptography.exceptions import InvalidTag
 from zlib_ng.zlib_ng import crc32
 
-from drivers.indexed.blobs import Blobs, Closing
+from drivers.indexed.blobs import Blob, Blobs, Closing
 from drivers.indexed.cipher import BLOCK, TAG, Cipher
+from drivers.indexed.compression import BadFrame, decompressed
+from drivers.indexed.layout import Layout
 from gateway.storage import Corrupt
 
 _CRC = struct.Struct("<I")
@@ -72,33 +74,54 @@ def decrypted(
             raise Corrupt(said) from error
 
 
+def plain_blocks(
+    blocks: Iterator[bytes], layout: Layout, first: int, name: str = ""
+) -> Iterator[bytes]:
+    """Those of a compressed blob."""
+    for number, block in enumerate(blocks, first):
+        try:
+            yield decompressed(block, layout.plain_length(number))
+        except BadFrame as error:
+            said = f"Block {number} of {_called(name)}, which is compressed, was changed on disk."
+            raise Corrupt(said) from error
+
+
 def _called(name: str) -> str:
     """A blob, for who looks for its file."""
     return f"the blob {name}" if name else "a blob in the index"
 
 
 def plain_range(
-    blobs: Blobs,
-    name: str,
-    start: int,
-    length: int,
-    *,
-    cipher: Cipher | None = None,
-    crcs: bytes = b"",
+    blobs: Blobs, blob: Blob, start: int, length: int, *, cipher: Cipher | None = None
 ) -> Iterator[bytes]:
-    """`length` plain bytes from `start` of a blob. With `crcs` each block is verified.
+    """`length` plain bytes from `start` of a blob. Where it has CRCs each block is verified.
 
     Raises `FileNotFoundError` at once when it is gone; a blob that ends early
     is `Corrupt`, never a short answer.
     """
     first, skip = divmod(start, BLOCK)
-    blocks = source = blobs.blocks(name, first, BLOCK + TAG if cipher else BLOCK)
-    if crcs:
-        blocks = verified(blocks, crcs, first, name)
+    layout = Layout(blob.size, TAG if cipher else 0, blob.ends).check()
+    blocks = source = blobs.blocks(blob.name, first, layout)
+    if blob.crcs:
+        blocks = verified(blocks, blob.crcs, first, blob.name)
     if cipher:
-        blocks = decrypted(blocks, cipher, first, name)
+        blocks = decrypted(blocks, cipher, first, blob.name)
+    if blob.ends:
+        blocks = plain_blocks(blocks, layout, first, blob.name)
     close = getattr(source, "close", lambda: None)
-    return Closing(_cut(blocks, skip, length, name, close), close)
+    return Closing(_cut(blocks, skip, length, blob.name, close), close)
+
+
+def plain_data(blob: Blob, cipher: Cipher | None = None) -> bytes:
+    """All of a blob that lies in the index. Raises `Corrupt`."""
+    data = blob.data or b""
+    if blob.crcs:
+        check(data, blob.crcs)
+    if cipher is not None:
+        data = next(decrypted(iter((data,)), cipher, 0))
+    if blob.ends:
+        data = next(plain_blocks(iter((data,)), Layout(blob.size), 0))
+    return data
 
 
 def _cut(

@@ -7,8 +7,9 @@ from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
-from drivers.indexed.blocks import check, decrypted, plain_range
-from drivers.indexed.cipher import Cipher, Sealing
+from drivers.indexed.blobs import Blob
+from drivers.indexed.blocks import check, plain_data, plain_range
+from drivers.indexed.cipher import Sealing
 from drivers.indexed.records import (
     DAMAGED,
     Piece,
@@ -47,7 +48,7 @@ _COLUMNS = ", ".join(
         "storage_class", "owner", "blob", "manifest", "detail",
     )
 )  # fmt: skip
-_BLOB = "b.name, b.crcs, b.seal, b.data, m.pieces, m.parts"
+_BLOB = "b.name, b.crcs, b.seal, b.data, b.ends, m.pieces, m.parts"
 _JOINED = " LEFT JOIN blobs b ON b.id = o.blob LEFT JOIN manifests m ON m.id = o.manifest"
 CURRENT = (
     f"SELECT s.versioning, 0, {_COLUMNS}, {_BLOB} FROM services s"
@@ -71,6 +72,7 @@ class Found(NamedTuple):
     crcs: bytes | None
     seal: bytes | None
     data: bytes | None
+    ends: bytes | None
     pieces: bytes | None
 
 
@@ -119,12 +121,16 @@ _BYTES = (bytes, type(None))
 
 def _found(values: Any) -> Found:
     """Raises `Corrupt`: SQLite gives whatever a damaged page has, in any column."""
-    if tuple(map(type, values[6:12])) != _TYPES or not isinstance(values[18], _BYTES):
+    if (
+        tuple(map(type, values[6:12])) != _TYPES
+        or not isinstance(values[18], _BYTES)
+        or not isinstance(values[19], _BYTES)
+    ):
         raise Corrupt(DAMAGED, key=values[3])
     row = Row._make(values[2:15])
-    parts = unpack_parts(values[20]) if values[20] else ()
+    parts = unpack_parts(values[21]) if values[21] else ()
     info = info_of(row, versioned=values[0] != "off", parts=parts)
-    return Found(row, info, *values[15:20])
+    return Found(row, info, *values[15:21])
 
 
 def check_encryption(info: ObjectInfo, given: Encryption | None) -> Encryption | None:
@@ -154,50 +160,44 @@ class Reader:
         """Raises what is wrong with the first block: later it could only cut the answer."""
         if length == 0:
             return BytesBody(b"")
-        if found.data is not None and found.seal is None:  # as most are
+        if found.data is not None and found.seal is None and found.ends is None:  # as most are
             data = found.data
             if self._verify and found.crcs is not None:
                 check(data, found.crcs)
             return BytesBody(data if length == len(data) else data[start : start + length])
         if found.pieces is not None:
             return _begun(self._through(unpack_pieces(found.pieces), start, length, key))
-        blocks = self._blob(found.name, found.crcs, found.seal, found.data, start, length, key)
+        blob = self._as_kept(found.row.size, *found[2:7])
+        blocks = self._blob(blob, start, length, key)
         return blocks if isinstance(blocks, BytesBody) else _begun(blocks)
 
-    def _blob(
+    def _as_kept(
         self,
+        size: int,
         name: str | None,
         crcs: bytes | None,
         seal: bytes | None,
         data: bytes | None,
-        start: int,
-        length: int,
-        key: Encryption | None,
-    ) -> BytesBody | Iterator[bytes]:
-        cipher = self._cipher(seal, key)
-        if data is not None:
-            return BytesBody(self._inline(data, crcs, cipher, start, length))
-        if name is None:
+        ends: bytes | None,
+    ) -> Blob:
+        """A row of `blobs`, with CRCs only where they are to be compared."""
+        if name is None and data is None:
             raise Corrupt("The index has lost a blob.")
         check = (crcs or b"") if self._verify else b""
-        return plain_range(self._space.blobs, name, start, length, cipher=cipher, crcs=check)
+        return Blob(size, name or "", check, seal or b"", data, ends or b"")
 
-    def _inline(
-        self, data: bytes, crcs: bytes | None, cipher: Cipher | None, start: int, length: int
-    ) -> bytes:
-        if self._verify and crcs:
-            check(data, crcs)
-        plain = data if cipher is None else next(decrypted(iter((data,)), cipher, 0))
-        return plain if length == len(plain) else plain[start : start + length]
+    def _blob(
+        self, blob: Blob, start: int, length: int, key: Encryption | None
+    ) -> BytesBody | Iterator[bytes]:
+        cipher = self._sealing.open(blob.seal, key or Encryption()) if blob.seal else None
+        if blob.data is None:
+            return plain_range(self._space.blobs, blob, start, length, cipher=cipher)
+        plain = plain_data(blob, cipher)
+        return BytesBody(plain if length == len(plain) else plain[start : start + length])
 
     def check_key(self, encryption: Encryption) -> None:
         """Raise what a key service says that does not give the key."""
         self._sealing.named(encryption)
-
-    def _cipher(self, seal: bytes | None, key: Encryption | None) -> Cipher | None:
-        if seal is None:
-            return None
-        return self._sealing.open(seal, key or Encryption())
 
     def _through(
         self, pieces: list[Piece], start: int, length: int, key: Encryption | None
@@ -212,13 +212,12 @@ class Reader:
         )
 
     def _piece(self, piece: Piece, key: Encryption | None) -> Iterator[bytes]:
-        blob = self._space.one(
-            "SELECT name, crcs, seal, data FROM blobs WHERE id = ?", (piece.blob,)
+        row = self._space.one(
+            "SELECT size, name, crcs, seal, data, ends FROM blobs WHERE id = ?", (piece.blob,)
         )
-        if blob is None:
+        if row is None:
             raise FileNotFoundError(piece.blob)
-        name, crcs, seal, data = blob
-        body = self._blob(name, crcs, seal, data, piece.start, piece.length, key)
+        body = self._blob(self._as_kept(*row), piece.start, piece.length, key)
         return iter((body.read(),)) if isinstance(body, BytesBody) else body
 
 

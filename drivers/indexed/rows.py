@@ -119,10 +119,13 @@ def new_content(blob: Blob | None, txn: Transaction, replaced: Row | None) -> Co
         return Content()
     if blob.data is not None and replaced is not None and replaced.blob is not None:
         done = txn.execute(
-            "UPDATE blobs SET size = ?, crcs = ?, seal = ?, data = ?"
+            "UPDATE blobs SET size = ?, crcs = ?, seal = ?, data = ?, ends = ?"
             " WHERE id = ? AND refs = 1 AND name IS NULL",
-            (blob.size, blob.crcs or None, blob.seal or None, blob.data, replaced.blob),
-        )
+            (
+                blob.size, blob.crcs or None, blob.seal or None, blob.data, blob.ends or None,
+                replaced.blob,
+            ),
+        )  # fmt: skip
         if done.rowcount:
             return Content(blob=replaced.blob, overwrote=True)
     return Content(blob=add_blob(txn, blob))
@@ -130,9 +133,12 @@ def new_content(blob: Blob | None, txn: Transaction, replaced: Row | None) -> Co
 
 def add_blob(txn: Transaction, blob: Blob) -> int:
     cursor = txn.execute(
-        "INSERT INTO blobs (refs, size, name, crcs, seal, data) VALUES (1, ?, ?, ?, ?, ?)",
-        (blob.size, blob.name or None, blob.crcs or None, blob.seal or None, blob.data),
-    )
+        "INSERT INTO blobs (refs, size, name, crcs, seal, data, ends) VALUES (1, ?, ?, ?, ?, ?, ?)",
+        (
+            blob.size, blob.name or None, blob.crcs or None, blob.seal or None, blob.data,
+            blob.ends or None,
+        ),
+    )  # fmt: skip
     return cast(int, cursor.lastrowid)
 
 

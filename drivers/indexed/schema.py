@@ -24,9 +24,10 @@ from pathlib import Path
 
 from gateway.storage import StorageError
 
-VERSION = 7
+VERSION = 8
 """1 had another kind of CRCs in `blobs`, and was never released; 2 had no `services.waiting`,
-3 no `changes.cause`, 4 no `annotations`, 5 no replicas, 6 no `services.case_sensitive`."""
+3 no `changes.cause`, 4 no `annotations`, 5 no replicas, 6 no `services.case_sensitive`,
+7 no `blobs.ends`."""
 
 _ANNOTATIONS = """CREATE TABLE annotations (
     service INTEGER NOT NULL, key TEXT NOT NULL, sequence INTEGER NOT NULL, name TEXT NOT NULL,
@@ -48,6 +49,7 @@ UPGRADES = {
         "ALTER TABLE services ADD COLUMN replica TEXT NOT NULL DEFAULT ''",
     ),
     6: ("ALTER TABLE services ADD COLUMN case_sensitive INTEGER NOT NULL DEFAULT 1",),
+    7: ("ALTER TABLE blobs ADD COLUMN ends BLOB",),
 }
 """What makes the next version of one."""
 
@@ -73,7 +75,7 @@ STATEMENTS = (
     "CREATE UNIQUE INDEX null_versions ON versions (service, key) WHERE version = 'null'",
     """CREATE TABLE blobs (
     id INTEGER PRIMARY KEY, refs INTEGER NOT NULL, size INTEGER NOT NULL, name TEXT,
-    crcs BLOB, seal BLOB, due INTEGER, data BLOB)""",
+    crcs BLOB, seal BLOB, due INTEGER, data BLOB, ends BLOB)""",
     "CREATE INDEX due_blobs ON blobs (due) WHERE due IS NOT NULL",
     "CREATE UNIQUE INDEX named_blobs ON blobs (name) WHERE name IS NOT NULL",
     """CREATE TABLE manifests (

@@ -19,7 +19,9 @@ from typing import Any, NamedTuple
 
 from drivers.indexed.blobs import Blobs
 from drivers.indexed.blocks import Crcs
-from drivers.indexed.cipher import BLOCK, TAG
+from drivers.indexed.cipher import TAG
+from drivers.indexed.compression import BadFrame, decompressed, library
+from drivers.indexed.layout import Layout
 from drivers.indexed.records import Piece, unpack_pieces
 from drivers.indexed.space import Space
 from gateway.storage import NULL_VERSION, Corrupt, Damage, NoSuchStore, Scrubbed, StorageError
@@ -257,26 +259,29 @@ class _Check:
     def _blob(self, blob: int, end: int) -> Steps:
         if self._was_seen(blob):
             return self._wrong.get(blob, "")
-        sql = "SELECT refs, size, name, crcs, seal, data FROM blobs WHERE id = ?"
+        sql = "SELECT refs, size, name, crcs, seal, data, ends FROM blobs WHERE id = ?"
         try:
             row = self._space.one(sql, (blob,))
         except StorageError as error:
             return f"Its place in the index cannot be read: {error}"
         if row is None:
             return "The index has lost its bytes."
-        refs, size, name, crcs, seal, data = row
+        refs, size, name, crcs, seal, data, ends = row
         if end > size:
             return "The index says that it is longer than its bytes."
-        stored = size + (TAG * -(-size // BLOCK) if seal else 0)
-        whole = HASHERS[_SUM]()
-        if data is not None:
-            what = "Its bytes in the index are"
-            wrong = yield from _read(iter((data,)), crcs, stored, what, whole)
-        else:
-            block = BLOCK + TAG if seal else BLOCK
-            wrong = yield from _file(self._space.blobs, name or "", crcs, stored, block, whole)
+        layout, hasher = Layout(size, TAG if seal else 0, ends or b""), HASHERS[_SUM]()
+        whole = _Decompressing(hasher, layout) if ends and not seal else hasher
+        try:
+            layout.check()
+            if data is not None:
+                what = "Its bytes in the index are"
+                wrong = yield from _read(iter((data,)), crcs, layout.stored, what, whole)
+            else:
+                wrong = yield from _file(self._space.blobs, name or "", crcs, layout, whole)
+        except Corrupt as error:
+            wrong = error.message
         if not seal and not wrong:
-            self._sums[blob] = encode(whole.digest()), size
+            self._sums[blob] = encode(hasher.digest()), size
         if refs > 1:
             self._remember(blob, wrong)
         return wrong
@@ -293,17 +298,32 @@ class _Check:
             self._wrong[blob] = wrong
 
 
+class _Decompressing:
+    """Takes the stored blocks of a compressed blob for who takes its plain bytes. Raises
+    `Unavailable` at once where nothing can be decompressed."""
+
+    def __init__(self, hasher: Hasher, layout: Layout) -> None:
+        library()
+        self._hasher, self._layout, self._number = hasher, layout, 0
+
+    def update(self, block: bytes, /) -> None:
+        """Raises `BadFrame`."""
+        plain = decompressed(block, self._layout.plain_length(self._number))
+        self._number += 1
+        self._hasher.update(plain)
+
+
 def _file(
-    blobs: Blobs, name: str, crcs: bytes | None, stored: int, block: int, whole: Hasher
+    blobs: Blobs, name: str, crcs: bytes | None, layout: Layout, whole: Hasher | _Decompressing
 ) -> Steps:
     try:
-        blocks = blobs.blocks(name, 0, block)
+        blocks = blobs.blocks(name, 0, layout)
     except FileNotFoundError:
         return "Its file is gone."
     except StorageError as error:
         return f"Its file {name} cannot be read: {error}"
     try:
-        return (yield from _read(blocks, crcs, stored, f"Its file {name} is", whole))
+        return (yield from _read(blocks, crcs, layout.stored, f"Its file {name} is", whole))
     except StorageError as error:
         return f"Its file {name} cannot be read: {error}"
     finally:
@@ -311,7 +331,11 @@ def _file(
 
 
 def _read(
-    blocks: Iterator[bytes], crcs: bytes | None, stored: int, what: str, whole: Hasher
+    blocks: Iterator[bytes],
+    crcs: bytes | None,
+    stored: int,
+    what: str,
+    whole: Hasher | _Decompressing,
 ) -> Steps:
     """`whole` takes all that is read."""
     read, found = 0, Crcs()
@@ -319,9 +343,12 @@ def _read(
         read += len(block)
         yield Scrubbed(bytes=len(block))
         found.update(block)
-        whole.update(block)
         if crcs and found.packed[-4:] != crcs[4 * number : 4 * number + 4]:
             return f"{what} damaged: block {number} was changed."
+        try:
+            whole.update(block)
+        except BadFrame:
+            return f"{what} damaged: block {number} cannot be decompressed."
     if read != stored:
         return f"{what} {'shorter' if read < stored else 'longer'} than was written."
     return ""

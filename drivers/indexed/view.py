@@ -53,11 +53,12 @@ class View(ReadingView, WritingView, Listable, Versions, Changes, Measures, Scru
         *,
         inline_limit: int = INLINE_LIMIT,
         verify: bool = False,
+        compress: bool = False,
     ) -> None:
         """Become a view on `service`; 0 for the buckets as a whole."""
         self.space, self.service, self.sealing = space, service, sealing
         self.reader = Reader(space, sealing, verify=verify)
-        self.writer = Writer(space, sealing, inline_limit=inline_limit)
+        self.writer = Writer(space, sealing, inline_limit=inline_limit, compress=compress)
 
     def row(self, execute: Callable[..., Any], columns: str) -> Any:
         """Columns of the service's row. Raises `NoSuchStore`."""

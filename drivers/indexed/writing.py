@@ -14,6 +14,7 @@ from drivers.indexed.batch import Room, Transaction, Uncertain
 from drivers.indexed.blobs import Blob, Blobs
 from drivers.indexed.blocks import Crcs, encrypted
 from drivers.indexed.cipher import BLOCK, Sealing
+from drivers.indexed.compression import Compressor
 from drivers.indexed.records import new_info, pack_detail
 from drivers.indexed.rows import add_blob, new_content
 from drivers.indexed.shelf import Draft, Shelf
@@ -38,18 +39,23 @@ INLINE_LIMIT = 64 * 1024
 
 
 class Writer:
-    """Stores bodies. Those of at most `inline_limit` bytes are to lie in the index."""
+    """Stores bodies. Those of at most `inline_limit` bytes are to lie in the index.
+    `compress`: what becomes shorter by it is compressed."""
 
-    __slots__ = ("_inline_limit", "_sealing", "_space")
+    __slots__ = ("_compress", "_inline_limit", "_sealing", "_space")
 
-    def __init__(self, space: Space, sealing: Sealing, *, inline_limit: int) -> None:
+    def __init__(
+        self, space: Space, sealing: Sealing, *, inline_limit: int, compress: bool
+    ) -> None:
         self._space, self._sealing, self._inline_limit = space, sealing, inline_limit
+        self._compress = compress
 
     def stored(
         self, source: Readable, options: Put, encryption: Encryption | None, *, inline: bool = True
     ) -> Stored:
         """All of the source, checked and durable."""
-        crcs = Crcs() if self._space.blobs.checked and encryption is None else None
+        as_it_is = encryption is None and not self._compress
+        crcs = Crcs() if self._space.blobs.checked and as_it_is else None
         hashers = NOTHING if crcs is None else {"CRC32": crcs}
         intake = Intake.of(source, options, hashers, keeps=True)
         blob = self._store(intake, crcs, encryption, inline=inline)
@@ -75,16 +81,18 @@ class Writer:
         data = intake.read_all(self._inline_limit) if inline else None
         if data == b"":
             return None
-        if data is not None and encryption is None:
+        if data is not None and encryption is None and not self._compress:
             return Blob(len(data), crcs=b"" if crcs is None else bytes(crcs.packed), data=data)
         blocks = iter(partial(intake.read_full, BLOCK), b"") if data is None else iter((data,))
-        seal = b""
+        seal, compressor = b"", Compressor() if self._compress else None
+        if compressor is not None:
+            blocks = compressor.through(blocks)
         if encryption is not None:
             cipher, seal = self._sealing.new(encryption)
             blocks = encrypted(blocks, cipher)
-            if self._space.blobs.checked:
-                crcs = Crcs()
-                blocks = crcs.through(blocks)
+        if crcs is None and self._space.blobs.checked:
+            crcs = Crcs()
+            blocks = crcs.through(blocks)
         name = ""
         if data is not None:
             data = next(blocks)
@@ -95,7 +103,8 @@ class Writer:
                     self._space.blobs.remove(name)
                 return None
         packed = b"" if crcs is None else bytes(crcs.packed)
-        return Blob(size=intake.size, name=name, crcs=packed, seal=seal, data=data)
+        ends = b"" if compressor is None else compressor.ends
+        return Blob(intake.size, name, packed, seal, data, ends)
 
 
 def etag_of(intake: Intake, encryption: Encryption | None) -> str:

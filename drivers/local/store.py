@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from drivers.indexed import belonging
+from drivers.indexed import belonging, compression
 from drivers.indexed.cipher import Sealing
 from drivers.indexed.expiring import check
 from drivers.indexed.replica.options import ReplicaOf
@@ -25,7 +25,8 @@ class Local(IndexedStore):
     """`folder`: another than the gateway's data folder. `inline_limit`: bytes up to which
     a body lies in the index. `durability`: "process" leaves writes to the operating
     system (they survive a crash of the gateway, not a power cut). `verify`: "scrub"
-    checks blocks when they are scrubbed, and not each time they are read. `keep_removed`: for
+    checks blocks when they are scrubbed, and not each time they are read. `compress`: what is
+    written from then on is compressed where that makes it shorter. `keep_removed`: for
     how long files stay that no object needs any more, so that they can be copied. `keep_versions`
     holds for a declared service (a duration: for so long after they were current); buckets are
     switched by their users. `case_sensitive` holds for a declared service from the day it is
@@ -38,6 +39,7 @@ class Local(IndexedStore):
     inline_limit: Annotated[int, Size] = INLINE_LIMIT
     durability: Literal["power", "process"] = "power"
     verify: Literal["read", "scrub"] = "read"
+    compress: Literal["none", "zstd"] = "none"
     keep_versions: Literal["forever", "off"] | Annotated[float, Duration] = "forever"
     quota: Annotated[int, Size] | None = None
     case_sensitive: bool = True
@@ -48,6 +50,8 @@ class Local(IndexedStore):
         if not 0 <= self.inline_limit <= INLINE_LIMIT:
             raise ValueError(f"inline_limit is between 0 and {INLINE_LIMIT} bytes")
         check(self.keep_versions, self.replica_of, case_sensitive=self.case_sensitive)
+        if self.compress == "zstd":
+            compression.require()
 
     def places(self, folder: Path | None, sid: str) -> tuple[Place, ...]:
         place = self.folder or folder
@@ -86,6 +90,7 @@ class Local(IndexedStore):
                 Sealing(context.master_key, context.key_service),
                 inline_limit=self.inline_limit,
                 verify=self.verify == "read",
+                compress=self.compress == "zstd",
             )
             self.open_declared(context, self.keep_versions, self.quota, self.replica_of)
         except BaseException:

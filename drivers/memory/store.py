@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
+from drivers.indexed import compression
 from drivers.indexed.cipher import Sealing
 from drivers.indexed.expiring import check
 from drivers.indexed.replica.options import ReplicaOf
@@ -19,12 +20,14 @@ _PLACE = ("space", "memory")
 @dataclass(eq=False)
 class Memory(IndexedStore):
     """`keep_versions` holds for a declared service (a duration: for so long after they were
-    current); buckets are switched by their users. `case_sensitive` holds for a declared service
-    from the day it is made on. `replica_of`: the service of another gateway that it follows."""
+    current); buckets are switched by their users. `compress`: what becomes shorter by it is
+    compressed. `case_sensitive` holds for a declared service from the day it is made on.
+    `replica_of`: the service of another gateway that it follows."""
 
     driver: ClassVar[str] = "memory"
     shared: ClassVar[bool] = False
 
+    compress: Literal["none", "zstd"] = "none"
     keep_versions: Literal["forever", "off"] | Annotated[float, Duration] = "forever"
     quota: Annotated[int, Size] | None = None
     case_sensitive: bool = True
@@ -32,12 +35,15 @@ class Memory(IndexedStore):
 
     def __post_init__(self) -> None:
         check(self.keep_versions, self.replica_of, case_sensitive=self.case_sensitive)
+        if self.compress == "zstd":
+            compression.require()
 
     def open(self, context: Context) -> None:
         space = context.shared.take(_PLACE, lambda: MemorySpace(context.clock))
         self._shared = context.shared
         try:
-            self.attach(space, 0, Sealing(context.master_key, context.key_service))
+            sealing = Sealing(context.master_key, context.key_service)
+            self.attach(space, 0, sealing, compress=self.compress == "zstd")
             self.open_declared(context, self.keep_versions, self.quota, self.replica_of)
         except BaseException:
             self.close()
