@@ -166,6 +166,8 @@ def test_what_makes_a_difference_is_known_in_front_of_a_cache_and_below_a_path(
         assert varies is not None
         assert varies.parameters == site.image.parameters
         assert varies.normal("k", Get(query="x=1&w=05")).query == "w=5"
+        assert varies.makes("k", Get(query="w=05"))
+        assert not varies.makes("k", Get(query="x=1"))
         assert varies.normal("k.js", Get(query="x=1&w=05")).query == ""
 
 

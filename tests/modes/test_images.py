@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from typing import Any
@@ -13,6 +14,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from tests.images.pictures import jpeg, seen
+from tests.layers.origin import until
 from tests.modes.standard_gateway import S3_KEY, Answer, Served, serving
 
 SERVICES = """
@@ -96,6 +98,28 @@ def test_what_is_wrong_is_said(served: Served) -> None:
         found = served.call("getfile", sid="pictures", path=path, w=wide)
         assert (found.status, found.error) == (status, error)
         assert "picture" in found.json["message"] or "pixels" in found.json["message"]
+
+
+def test_what_the_cache_did_is_noted_of_every_answer(served: Served) -> None:
+    served.s3().put_object(Bucket="photos", Key="noted.jpg", Body=jpeg(), ContentType="image/jpeg")
+    etag = s3(served, "/pictures/noted.jpg?w=50").headers["etag"]
+    s3(served, "/pictures/noted.jpg?w=50", "HEAD")
+    s3(served, "/pictures/noted.jpg?w=50", If_None_Match=etag)
+    s3(served, "/pictures/noted-not", "HEAD")
+    s3(served, "/pictures/noted-not")
+    for method in ("GET", "HEAD"):
+        served.call("getfile", method=method, sid="pictures", path="noted.jpg", w=50)
+    served.call("getfile", sid="pictures", path="noted-not")
+
+    def noted() -> Counter[str]:
+        found = served.call("reqlist", sid="pictures").json["requests"]
+        said = (str(one["cache"]) for one in found if str(one["path"]).startswith("noted"))
+        return Counter(one.partition("; ttl=")[0] for one in said)
+
+    until(lambda: noted().total() == 8)  # it is written behind the requests
+    missed = {"pictures; fwd=uri-miss; stored": 1, "pictures; fwd=uri-miss": 1}
+    assert noted() == {**missed, "pictures; hit": 6}
+    served.s3().delete_object(Bucket="photos", Key="noted.jpg")
 
 
 def test_all_else_passes(served: Served) -> None:
