@@ -134,6 +134,7 @@ def test_a_recipe_gives_what_it_says(
     for port, free in ports.items():
         address = "127.0.0.1:9000" if port == 9000 else f":{port}"
         scene.instead[f'"{address}"'] = f'"127.0.0.1:{free}"'
+        scene.instead[f"port = {port}"] = f"port = {free}"
         scene.curl.append(f'connect-to = ":{port}:127.0.0.1:{free}"')
     with ExitStack() as held:
         SCENES[number](scene, held)
