@@ -390,3 +390,23 @@ def test_what_the_page_names_is_there() -> None:
 def test_what_is_gone_from_a_page_is_seen() -> None:
     text = "`gateway/storage/` has `store.py`, `stores.py`, `drivers/no`, `Store`\n```\n`x.py`\n```"
     assert gone(text) == ["stores.py", "drivers/no"]
+
+
+def listed(docstring: str) -> set[str]:
+    """The files that a package's docstring lists, at the beginnings of its lines; none where it
+    is no list."""
+    lines = re.findall(r"^ *(?:\w+\.py\b ?)+.*$", docstring, flags=re.MULTILINE)
+    return set(re.findall(r"\w+\.py\b", "\n".join(lines))) if len(lines) > 3 else set()
+
+
+def test_a_package_that_lists_its_files_lists_all() -> None:
+    lists = 0
+    for path in [
+        *(ROOT / "drivers").rglob("__init__.py"),
+        *(ROOT / "gateway").rglob("__init__.py"),
+    ]:
+        named = listed(ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "")
+        there = {one.name for one in path.parent.glob("*.py")} - {"__init__.py"}
+        assert not named or named == there, f"{path.parent}: {sorted(named ^ there)}"
+        lists += bool(named)
+    assert lists > 5

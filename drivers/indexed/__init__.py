@@ -6,15 +6,19 @@
   removals.py   files that nothing needs any more
   blobs.py      bytes: files in a folder, or a dictionary
   blocks.py     what is in a blob: blocks, each checked by itself
-  cipher.py     encryption of a blob, block by block
+  cipher.py compression.py layout.py
+                a blob encrypted and compressed, block by block; where the stored ones begin
   space.py      an index and its blobs, opened once per data folder; what was found lately
+  headroom.py   room for removals on a full disk
   records.py    rows ⇄ values of the contract
 
 inside a write's transaction
   shelf.py      put, delete, labels, protection: every rule of versions is here
   retention.py  what a retention becomes, and what refuses that
   rows.py       versions and their names; which blobs are needed, and by how many
+  annotation_rows.py  what hangs on versions
   uploads.py    uploads in parts
+  arriving.py   what the source of a replica did, done again
   sharing.py    when a copy may share bytes
 
 around it
@@ -24,7 +28,10 @@ around it
   walking.py    one walk for them, past common prefixes
   stretches.py  many rows in one step
   leaping.py    from item to item, whatever prefixes hold
-  view.py multipart.py buckets.py store.py    the contract on top
-  upkeep.py     removals, orphans
+  view.py multipart.py annotating.py replicating.py buckets.py store.py
+                the contract on top; replica/ follows a replica's source
+  watching.py   who is told of changes
+  upkeep.py expiring.py  removals, orphans; versions that were kept for long enough
   scrubbing.py  whether what is kept is what was written
+  belonging.py  whose a folder is that an earlier release made
 """
