@@ -567,6 +567,8 @@ def test_what_a_public_binding_does_not_take(read: Any, wrong: str) -> None:
         ('methods = "all"', "a-bucket-perhaps", False),
         ("listing = true", "kept", False),
         ("listing = true", "edge", True),
+        ("append_webp = true", "edge", False),
+        ("append_webp = true", "kept", True),
     ],
 )
 def test_a_binding_asks_for_what_its_service_can_do(

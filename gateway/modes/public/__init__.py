@@ -13,7 +13,7 @@ from typing import Any, Literal
 from gateway.hookspecs import hookimpl
 from gateway.modes import Gateway, Mode, WSGIApp
 from gateway.modes.public.options import PublicOptions
-from gateway.storage import Forwards, Listable
+from gateway.storage import Forwards, Listable, Varies
 
 
 class PublicMode:
@@ -43,6 +43,8 @@ class PublicMode:
             )
         if options.listing and not can(Listable):
             yield "listing", "cannot list what is there."
+        if options.append_webp and not can(Varies):
+            yield "append_webp", "has nothing behind it that heeds it: no pictures are made there."
 
     def told(self, service: str, options: Any) -> str:
         others = ", and ask its origin for whatever it does" if options.methods == "all" else ""
