@@ -12,6 +12,7 @@ import pytest
 from drivers.local import Local
 from drivers.memory import Memory
 from gateway.storage import (
+    Arrival,
     BytesBody,
     Complete,
     Context,
@@ -167,6 +168,18 @@ def test_a_long_body_for_which_there_is_no_room_is_not_read(tmp_path: Path, vers
         else:
             with pytest.raises(QuotaExceeded):
                 store.put("k", Unread(b""), Put(size=size))
+
+
+def test_what_a_replica_is_sent_is_within_its_quota(tmp_path: Path) -> None:
+    with closing(opened(Memory, tmp_path, quota=None, keep_versions="forever")) as source:
+        put(source, "k", 100)
+        info, (change,) = source.stat("k"), source.changes().changes
+    with closing(opened(Memory, tmp_path, quota=99, keep_versions="forever")) as replica:
+        replica.adopt()
+        received = replica.receive(info, BytesBody(bytes(100)))
+        with pytest.raises(QuotaExceeded):
+            replica.place([Arrival(change, info, received)], [])
+        assert replica.stats() == Stats(objects=0, bytes=0, quota=99)
 
 
 def test_a_quota_is_no_full_disk() -> None:
