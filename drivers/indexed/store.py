@@ -91,7 +91,8 @@ class IndexedStore(
         if replica_of is not None:
             self._follow(context, replica_of)
             return
-        self.promote()
+        if context.instance:  # a command only looks
+            self.promote()
         if not isinstance(keep_versions, str):
             self._expiring = Expiring(self, keep_versions, context.jobs, context.sid)
 
@@ -105,7 +106,8 @@ class IndexedStore(
             self._following = None
 
     def _follow(self, context: Context, of: ReplicaOf) -> None:
-        self.adopt(replace=of.replace)
+        if context.instance:  # a command only looks
+            self.adopt(replace=of.replace)
         self.followed = str(of)
         self.read_only = f"The service {context.sid!r} is a replica: write to {of}."
         self._following = Following(self, of, context.sid, context.followers)

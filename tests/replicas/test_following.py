@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -17,17 +20,24 @@ from hypothesis.stateful import (
 )
 
 from drivers.indexed.replica.following import Following
+from drivers.indexed.replica.options import ReplicaOf
+from drivers.indexed.replica.source import Source
 from drivers.indexed.store import IndexedStore
 from gateway.storage import (
     BytesBody,
     Delete,
     Encryption,
+    NoFollowers,
     NoSuchKey,
+    OriginDenied,
+    OriginFailed,
     PartRef,
     Period,
+    Position,
     Protection,
     Put,
     ReadOnly,
+    Secret,
     Versioning,
 )
 from gateway.testing import Server
@@ -59,7 +69,8 @@ def first() -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def second(first: Server) -> Iterator[Server]:
-    with Server(services={"copy": of(first), "plain": of(first, "plain")}) as server:
+    services = {"copy": of(first), "plain": of(first, "plain"), "loop": {"driver": "memory"}}
+    with Server(services=services) as server:
         yield server
 
 
@@ -162,6 +173,21 @@ def test_nothing_is_written_to_a_replica(
     same(source, replica)
 
 
+def test_the_standard_mode_says_where_to_write(first: Server, second: Server) -> None:
+    asked = urllib.request.Request(
+        f"{second.endpoint_url}/uploadfile?sid=copy&path=k",
+        data=b"x",
+        headers={"x-owncdn-key": second.secret_key},
+        method="PUT",
+    )
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(asked)
+    with caught.value as answer:
+        said = json.load(answer)
+    assert (caught.value.code, said["error"]) == (403, "read_only")
+    assert first.endpoint_url in said["message"]
+
+
 def test_objects_under_a_customers_key_stay_where_they_are(
     first: Server, second: Server, source: Any, replica: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -229,7 +255,7 @@ class History(RuleBasedStateMachine):
 def test_whatever_is_done_to_the_source(source: IndexedStore, replica: IndexedStore) -> None:
     machine = type("HistoryOfBoth", (History,), {"source": source, "replica": replica})
     bounded = settings(
-        max_examples=12, stateful_step_count=15, deadline=None, derandomize=True, database=None
+        max_examples=8, stateful_step_count=15, deadline=None, derandomize=True, database=None
     )
     run_state_machine_as_test(machine, settings=bounded)
     source.set_versioning("on")
@@ -302,3 +328,46 @@ def differ(source: IndexedStore, replica: IndexedStore) -> None:
     following = replica._following
     assert following is not None
     replica._following = Following(replica, following._of, following._sid, following._followers)
+
+
+def test_details_are_for_who_may_read_each_of_them(first: Server) -> None:
+    """A rule that keeps tags from everybody keeps them from replicas: no change is told as if
+    it had none."""
+    s3 = first.client()
+    s3.create_bucket(Bucket="ruled")
+    s3.put_object(Bucket="ruled", Key="k", Body=b"x", Tagging="a=b")
+    store = store_of(first, "ruled")
+    asking = Source(ReplicaOf(url=first.endpoint_url, key=Secret(first.secret_key), sid="ruled"))
+    with closing(asking):
+        info = asking.changes(0, 10).told[0].info
+        assert info is not None
+        assert info.tags == {"a": "b"}
+        denied = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObjectTagging"}
+        statement = {**denied, "Resource": "arn:aws:s3:::ruled/*"}
+        policy = {"Version": "2012-10-17", "Statement": [statement]}
+        s3.put_bucket_policy(Bucket="ruled", Policy=json.dumps(policy))
+        assert asking.changes(0, 10, details=False).told[0].change.key == "k"
+        with pytest.raises(OriginDenied):
+            asking.changes(0, 10)
+        with pytest.raises(OriginDenied):
+            asking.versions(None)
+    assert store.stats().objects == 1
+
+
+def test_one_that_follows_itself_waits_for_ever(first: Server, second: Server) -> None:
+    """And says so; a loop of several has nothing to follow, either."""
+    loop = store_of(second, "loop")
+    of = ReplicaOf(url=second.endpoint_url, key=Secret(second.secret_key), sid="loop")
+    with closing_end(Following(loop, of, "loop", NoFollowers())) as following:
+        for _ in range(2):
+            with pytest.raises(OriginFailed, match="of no known state of its source"):
+                following.changes()
+        assert loop.position() == Position("", 0)
+
+
+@contextmanager
+def closing_end(following: Following) -> Iterator[Following]:
+    try:
+        yield following
+    finally:
+        following.end()

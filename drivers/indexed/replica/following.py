@@ -57,6 +57,7 @@ class Following(Changes):
     # its feed
 
     def changes(self, after: int = 0, limit: int = 1000, wait: float = 0) -> ChangePage:
+        self._store.adopt(replace=self._of.replace)
         position = self._store.position()
         self._page = page = self._source.changes(position.sequence, limit, wait)
         if not position.feed and not page.cut and self._is_new(position):

@@ -166,10 +166,10 @@ class Source:
         return BytesBody(data)
 
     def _refused(self, status: int, data: bytes) -> OriginFailed:
-        code = _code(data)
+        code, message = _said(data, "error"), _said(data, "message")
         if code in ("unauthorized", "forbidden"):
             return OriginDenied(f"{self._of}: the key may not read all that is there ({code}).")
-        refused = _Refused(f"{self._of}: {status} {code}", status=status)
+        refused = _Refused(f"{self._of}: {status} {code}: {message}", status=status)
         refused.code = code
         return refused
 
@@ -178,10 +178,10 @@ class _TooLong(OriginFailed):
     pass
 
 
-def _code(data: bytes) -> str:
-    """That of an error in JSON; "" where it is none."""
+def _said(data: bytes, name: str) -> str:
+    """A member of an error in JSON, for a line of the log; "" where there is none."""
     try:
-        code = json.loads(data)["error"]
+        text = json.loads(data)[name]
     except (ValueError, RecursionError, KeyError, TypeError):
         return ""
-    return code if isinstance(code, str) and code.isidentifier() else ""
+    return text[:200] if isinstance(text, str) and text.isprintable() else ""

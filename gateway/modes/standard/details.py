@@ -35,8 +35,9 @@ def of_version(access: Access, path: str, named: str | None) -> wire.Item | None
     if named is None:
         return None
     version = versions.stored(access, named)
-    for action in _ACTIONS:
-        access.require(of(action, version), path)
+    for action in _ACTIONS:  # of the object, too: who keeps them from it means all versions
+        for one in {action, of(action, version)}:
+            access.require(one, path)
     try:
         info = versions.stat(access, path, Get(keyless=True), named)
     except (NotFound, MethodNotAllowed):
