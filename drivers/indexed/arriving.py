@@ -62,12 +62,9 @@ def check_number(change: Change) -> None:
 
 
 class Arriving(Shelf):
-    """As of the time of each change."""
+    """As of the time of each change. Whether what is protected may go was decided there."""
 
     __slots__ = ()
-
-    def require_unprotected(self, row: Row, *, bypass: bool) -> None:
-        """It went at the source, where that was decided."""
 
     def take(self, one: Arrival) -> None:
         """Do what was done there, and tell it under the same number. Raises `Conflict`."""
