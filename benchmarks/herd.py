@@ -16,13 +16,14 @@ import threading
 import time
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks import origin, requests, starting
+from benchmarks.processes import Usage
 from benchmarks.report import markdown
 from benchmarks.requests import MIB, Target
 from benchmarks.servers import CREDENTIALS, gateway
@@ -135,14 +136,20 @@ def asked(running: Running, lines: list[str], path: str, clients: int, size: int
     }
 
 
+def sum_of_rss(found: Iterable[Usage]) -> int:
+    return sum(one.rss for one in found)
+
+
 @contextmanager
-def watched(running: Running) -> Iterator[list[int]]:
+def watched(
+    running: Running, of: Callable[[Iterable[Usage]], int] = sum_of_rss
+) -> Iterator[list[int]]:
     """The one number in it is the most that its processes' memory was meanwhile."""
     peak, done = [0], threading.Event()
 
     def watch() -> None:
         while not done.wait(0.05):
-            peak[0] = max(peak[0], sum(one.rss for one in running.usage() or []))
+            peak[0] = max(peak[0], of(running.usage() or []))
 
     watcher = threading.Thread(target=watch)
     watcher.start()

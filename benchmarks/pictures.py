@@ -1,7 +1,7 @@
 """Large pictures made small: the gateway's `image` layer, with each of its engines, beside thumbor.
 
-One JPEG of 36 megapixels, read from a disk by both and made anew for each request (no cache), to
-fit into 512 × 512 at the same quality; as many processes as there are processors.
+One JPEG of 36 megapixels, read from a disk by both and made anew for each request (no cache), at
+the same quality: to fit into 512 × 512, and to fill it. As many processes as there are processors.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from benchmarks import starting
 from benchmarks.connection import Connection
 from benchmarks.herd import watched
 from benchmarks.load import with_own
+from benchmarks.processes import cpu_seconds, memory
 from benchmarks.seeding import put_all
 from benchmarks.servers import CREDENTIALS, Server, Site
 from benchmarks.signing import Request
@@ -32,18 +33,25 @@ CLIENTS = 4
 ENGINES = {"pyvips": "pyvips", "pillow": "PIL"}
 """By name, the module that it needs."""
 BUCKET, NAME = "originals", "picture.jpg"
+PATHS = {
+    "fit": (f"/unsafe/fit-in/{SIDE}x{SIDE}/{NAME}", f"/resized/{NAME}?w={SIDE}&h={SIDE}"),
+    "fill": (f"/unsafe/{SIDE}x{SIDE}/{NAME}", f"/resized/{NAME}?w={SIDE}&h={SIDE}&c=1"),
+}
+"""What is asked of thumbor, and of the gateway."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Maker:
-    """One that makes pictures. `rates`: pictures per second, round by round; `peak`: bytes of all
-    its processes."""
+    """One that makes pictures. `rates`: pictures per second, round by round; `peak`: bytes that all
+    its processes have together; `cpu`: seconds that they took."""
 
     name: str
     running: Running
     path: str
     rates: list[float] = field(default_factory=list)
     peak: int = 0
+    cpu: float = 0.0
+    made: int = 0
 
     @property
     def rate(self) -> float:
@@ -54,35 +62,41 @@ class Maker:
         return median(one / two if two else 0.0 for one, two in pairs)
 
 
-def pictures(options: Namespace, place: Path) -> list[Maker]:
-    """thumbor first. Raises `Missing`."""
+def pictures(options: Namespace, place: Path) -> dict[str, list[Maker]]:
+    """By what is asked for (`PATHS`), thumbor first. Raises `Missing`."""
     if find_spec("PIL") is None:
         raise Missing("Pillow, which makes the picture, is not here")
-    file = place / NAME
-    file.write_bytes(_picture())
+    (place / NAME).write_bytes(_picture())
     with ExitStack() as stack:
-        found = [_started(stack, one, place) for one in makers(place)]
-        for one in found:
-            _check(one)
-        for number in range(options.rounds):
-            for one in found:
-                _slice(one, options, place)
-            say(f"pictures  round {number + 1}  {[round(one.rates[-1], 1) for one in found]}")
+        started = [_started(stack, one, place) for one in makers(place)]
+        found = {}
+        for what, (theirs, ours) in PATHS.items():
+            found[what] = [
+                Maker(
+                    name=one.server.name,
+                    running=one,
+                    path=theirs if one.server.kind == "peer" else ours,
+                )
+                for one in started
+            ]
+            _rounds(what, found[what], options, place)
     return found
 
 
-def _started(stack: ExitStack, server: Server, place: Path) -> Maker:
+def _rounds(what: str, makers: list[Maker], options: Namespace, place: Path) -> None:
+    for one in makers:
+        _check(one, high=SIDE if what == "fill" else 0)
+    for number in range(options.rounds):
+        for one in makers:
+            _slice(one, options, place)
+        say(f"{what}  round {number + 1}  {[round(one.rates[-1], 1) for one in makers]}")
+
+
+def _started(stack: ExitStack, server: Server, place: Path) -> Running:
     running = stack.enter_context(starting.running(server, place / server.name))
-    if server.kind == "peer":
-        path = f"/unsafe/fit-in/{SIDE}x{SIDE}/{NAME}"
-    else:
-        _must_put(running, (place / NAME).read_bytes())
-        path = f"/resized/{NAME}?w={SIDE}&h={SIDE}"
-    return Maker(name=server.name, running=running, path=path)
-
-
-def _must_put(running: Running, data: bytes) -> None:
-    put_all(running.target, [(f"/{BUCKET}/{NAME}", data)])
+    if server.kind != "peer":
+        put_all(running.target, [(f"/{BUCKET}/{NAME}", (place / NAME).read_bytes())])
+    return running
 
 
 def _slice(one: Maker, options: Namespace, place: Path) -> None:
@@ -93,18 +107,22 @@ def _slice(one: Maker, options: Namespace, place: Path) -> None:
         return Request(method="GET", path=path, query=said, signed=False)
 
     load = Workload(name="picture", title="", request=request, distinct=CLIENTS,
-                    connections=CLIENTS)  # fmt: skip
+                    connections=CLIENTS, huge=True)  # fmt: skip
     settle()
-    with watched(one.running) as peak:
+    before = cpu_seconds(one.running.usage())
+    with watched(one.running, memory) as peak:
         sample = with_own(place, load, one.running.target, options.seconds)
+    after = cpu_seconds(one.running.usage())
     if sample.errors:
         raise Missing(f"{one.name}: {dict(sample.errors)}")
     one.rates.append(sample.rate)
     one.peak = max(one.peak, *peak)
+    one.cpu += (after or 0.0) - (before or 0.0)
+    one.made += sample.requests
 
 
-def _check(one: Maker) -> None:
-    """One picture, which must be what was asked for."""
+def _check(one: Maker, high: int) -> None:
+    """One picture, which must be what was asked for. `high`: how high it must be; 0: as it is."""
     import io
 
     from PIL import Image
@@ -118,7 +136,7 @@ def _check(one: Maker) -> None:
     if answer.status != 200:
         raise Missing(f"{one.name}: answered {answer.status}")
     with Image.open(io.BytesIO(answer.body)) as made:
-        if made.format != "JPEG" or made.width != SIDE:
+        if made.format != "JPEG" or made.width != SIDE or high not in (0, made.height):
             raise Missing(f"{one.name}: made {made.format} of {made.size}")
 
 

@@ -1,7 +1,7 @@
 """What a server's processes use, read from /proc, else from `ps`; and how they are ended.
 
 Everything goes by process id. RSS counts pages that processes share once for each
-of them, so a sum overstates what several workers take.
+of them, so a sum overstates what several workers take: `memory` does not.
 """
 
 from __future__ import annotations
@@ -78,6 +78,21 @@ def family(pid: int) -> list[Usage] | None:
             found.append(processes[one])
         wanted += [other.pid for other in processes.values() if other.parent == one]
     return found
+
+
+def memory(found: Iterable[Usage]) -> int:
+    """Bytes that all of them have together; where /proc tells, each page that several share is
+    counted once (proc(5), Pss of `smaps_rollup`), else once for each."""
+    return sum(_proportional(one) for one in found)
+
+
+def _proportional(one: Usage) -> int:
+    try:
+        text = (PROC / str(one.pid) / "smaps_rollup").read_text("ascii", "replace")
+    except OSError:  # another system, or it ended meanwhile
+        return one.rss
+    pss = next((line for line in text.splitlines() if line.startswith("Pss:")), "")
+    return int(pss.split()[1]) << 10 if pss else one.rss
 
 
 def count(found: Iterable[Usage], what: Literal["fd", "task"]) -> int | None:
