@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,14 +44,28 @@ from tests.one_service import ADMIN, Clock, Run, runner
 KEYS = ("a", "a/b", "b")
 
 
-def opened(state: Literal["on", "off"] = "on") -> Service:
-    store = Memory()
-    store.open(Context())
-    store.create("kept")
-    bucket: Any = store.bucket("kept")
-    if state == "on":
-        bucket.set_versioning("on")
-    return Service(Identification(sid="kept", driver="memory"), bucket)
+@contextmanager
+def opened(state: Literal["on", "off"] = "on") -> Iterator[Service]:
+    with closing(Memory()) as store:
+        store.open(Context())
+        store.create("kept")
+        bucket: Any = store.bucket("kept")
+        if state == "on":
+            bucket.set_versioning("on")
+        yield Service(Identification(sid="kept", driver="memory"), bucket)
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    """That keeps versions."""
+    with opened() as service:
+        yield service
+
+
+@pytest.fixture
+def without_versions() -> Iterator[Service]:
+    with opened("off") as service:
+        yield service
 
 
 def put(service: Service, key: str, body: bytes, **options: Any) -> str | None:
@@ -121,13 +136,7 @@ def do(service: Service, number: int, what: str, key: str, index: int) -> None:
         store.set_versioning(what)
 
 
-@settings(max_examples=60, deadline=None)
-@given(operations(), st.data())
-def test_each_key_is_what_it_was_or_is_said_to_be_gone(
-    doing: list[tuple[str, str, int]], data: st.DataObject
-) -> None:
-    """Also of times when versions were not kept yet, or suspended."""
-    service = opened("off")
+def check_one(service: Service, doing: list[tuple[str, str, int]], data: st.DataObject) -> None:
     history = {0: now(service)}
     for number, one in enumerate(doing):
         do(service, number, *one)
@@ -155,11 +164,20 @@ def test_each_key_is_what_it_was_or_is_said_to_be_gone(
     assert now(service) == before
 
 
+@settings(max_examples=60, deadline=None)
+@given(operations(), st.data())
+def test_each_key_is_what_it_was_or_is_said_to_be_gone(
+    doing: list[tuple[str, str, int]], data: st.DataObject
+) -> None:
+    """Also of times when versions were not kept yet, or suspended."""
+    with opened("off") as service:
+        check_one(service, doing, data)
+
+
 # what goes with it
 
 
-def test_a_version_comes_back_with_all_that_it_has() -> None:
-    service = opened()
+def test_a_version_comes_back_with_all_that_it_has(service: Service) -> None:
     store: Any = service.store
     given = Put(size=1, metadata={"m": "1"}, tags={"t": "1"}, content_type="text/plain")
     was = store.put("a", BytesBody(b"1"), given)
@@ -181,8 +199,7 @@ def test_a_version_comes_back_with_all_that_it_has() -> None:
     assert rewound(service, point) == {"a": ""}
 
 
-def test_what_protects_counts_and_is_no_difference() -> None:
-    service = opened()
+def test_what_protects_counts_and_is_no_difference(service: Service) -> None:
     store: Any = service.store
     held = Protection(hold=True)
     first = put(service, "a", b"1", protection=held)
@@ -197,8 +214,7 @@ def test_what_protects_counts_and_is_no_difference() -> None:
     assert rewound(service, point) == {"a": ""}
 
 
-def test_what_is_under_a_customers_key_needs_none() -> None:
-    service = opened()
+def test_what_is_under_a_customers_key_needs_none(service: Service) -> None:
     key = Encryption(kind="customer", key=Secret(bytes(32)), key_md5="m")
     put(service, "a", b"1", encryption=key)
     point = last(service)
@@ -208,8 +224,7 @@ def test_what_is_under_a_customers_key_needs_none() -> None:
         assert found.body.read() == b"1"
 
 
-def test_labels_of_later_are_told() -> None:
-    service = opened()
+def test_labels_of_later_are_told(service: Service) -> None:
     store: Any = service.store
     put(service, "a", b"1")
     put(service, "b", b"1")
@@ -224,8 +239,9 @@ def test_labels_of_later_are_told() -> None:
     ]
 
 
-def test_a_feed_that_was_cut_leaves_what_is_doubtful(monkeypatch: pytest.MonkeyPatch) -> None:
-    service = opened()
+def test_a_feed_that_was_cut_leaves_what_is_doubtful(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store: Any = service.store
     first = put(service, "a", b"1")
     put(service, "b", b"1")
@@ -245,17 +261,17 @@ def test_a_feed_that_was_cut_leaves_what_is_doubtful(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("state", ["off", "suspended"])
-def test_it_needs_versions(state: str) -> None:
-    service = opened("off")
-    store: Any = service.store
+def test_it_needs_versions(without_versions: Service, state: str) -> None:
+    store: Any = without_versions.store
     if state != "off":
         store.set_versioning(state)
     with pytest.raises(Unsupported, match=r"keeps no versions|versions suspended"):
-        Rewind(service, 0)
+        Rewind(without_versions, 0)
 
 
-def test_it_needs_copies_that_move_no_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    service = opened()
+def test_it_needs_copies_that_move_no_bytes(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     find = service.store.find
     monkeypatch.setattr(service.store, "find", lambda one: None if one is Copies else find(one))
     with pytest.raises(Unsupported, match="makes no copies"):
@@ -266,10 +282,9 @@ def test_it_needs_copies_that_move_no_bytes(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture
-def abc(monkeypatch: pytest.MonkeyPatch) -> Service:
+def abc(service: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
     """Of two keys a second version, and one that was made later; steps of a key each."""
     monkeypatch.setattr(carrying_out, "BATCH", 1)
-    service = opened()
     put(service, "a", b"1")
     put(service, "a/b", b"1")
     for key in KEYS:
@@ -482,9 +497,11 @@ def test_what_cannot_be_is_refused_before_anything_is_changed(run: Run) -> None:
         assert said in err
 
 
-def test_a_feed_that_begins_later_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_feed_that_begins_later_is_told(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     change = Change(5, "put", 0, "k", "v", 0, "", "")
-    store: Any = opened().store
+    store: Any = service.store
     for changes, said in (((change,), "begins with the sync id 5"), ((), "is empty")):
         page = ChangePage(changes=changes, last=5, cut=True)
         monkeypatch.setattr(store, "changes", lambda *_, page=page: page)

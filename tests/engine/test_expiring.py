@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +68,14 @@ class Kept:
     def pass_days(self, days: float) -> None:
         self.clock.time += round(days * DAY)
 
+    def close(self) -> None:
+        self.store.close()
+
 
 @pytest.fixture
-def kept() -> Kept:
-    return Kept()
+def kept() -> Iterator[Kept]:
+    with closing(Kept()) as kept:
+        yield kept
 
 
 def test_what_was_replaced_long_ago_goes_however_new_or_old_it_is(kept: Kept) -> None:
@@ -159,14 +164,7 @@ def test_what_others_have_stays(kept: Kept) -> None:
     account.close()
 
 
-@settings(deadline=None, max_examples=40)
-@given(
-    st.lists(st.tuples(st.sampled_from("abc"), st.booleans(), st.integers(0, 4)), max_size=25),
-    st.integers(1, 4),
-)
-def test_any_time_within_can_be_seen_again(doing: list[tuple[str, bool, int]], step: int) -> None:
-    """Whatever the pages: all that was current within ten days is there, and no version else."""
-    kept = Kept()
+def check_times(kept: Kept, doing: list[tuple[str, bool, int]], step: int) -> None:
     now: dict[str, str | None] = {}
     was: dict[str, set[str]] = {one: set() for one in "abc"}
     ended: dict[str, int] = {}
@@ -202,6 +200,17 @@ def test_any_time_within_can_be_seen_again(doing: list[tuple[str, bool, int]], s
             assert kept.store.stat(key).version == now.get(key)
         except NoSuchKey:
             assert now.get(key) is None
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.booleans(), st.integers(0, 4)), max_size=25),
+    st.integers(1, 4),
+)
+def test_any_time_within_can_be_seen_again(doing: list[tuple[str, bool, int]], step: int) -> None:
+    """Whatever the pages: all that was current within ten days is there, and no version else."""
+    with closing(Kept()) as kept:
+        check_times(kept, doing, step)
 
 
 def test_the_job_comes_and_goes_with_the_store(tmp_path: Path) -> None:
