@@ -7,12 +7,14 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.__main__ import steps
+from tests import __main__
+from tests.__main__ import compiling, steps
 from tests.conftest import is_quick
 
 ROOT = Path(__file__).parent.parent
@@ -69,6 +71,7 @@ def test_quick_leaves_the_others_out() -> None:
     assert sorted(named) == [
         "test_a_quick_test_has_no_connections",
         "test_a_quick_test_has_no_processes",
+        "test_bytecode_is_made_once_where_there_is_none",
         "test_the_command_says_it_to_pytest",
     ]
 
@@ -77,3 +80,28 @@ def test_the_command_says_it_to_pytest() -> None:
     (*_, quick), (*_, all_of_them) = steps(["quick", "-x"]), steps(["-x"])
     assert quick[-2:] == ["--quick", "-x"]
     assert all_of_them[-1] == "-x" and "--quick" not in all_of_them
+
+
+def test_bytecode_is_made_once_where_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[list[str]] = []
+
+    def start(command: list[str], **_: object) -> nullcontext[None]:
+        made.append(command)
+        return nullcontext()
+
+    monkeypatch.setattr(__main__, "HERE", tmp_path)
+    monkeypatch.setattr(subprocess, "Popen", start)
+    compiled = tmp_path / f"__pycache__/test_a.{sys.implementation.cache_tag}-pytest-9.0.pyc"
+    compiled.parent.mkdir()
+    for there, environment, number in (
+        (False, {}, 1),
+        (True, {}, 0),
+        (True, {"PYTHONPYCACHEPREFIX": str(tmp_path)}, 1),
+    ):
+        if there:
+            compiled.touch()
+        with compiling(environment):
+            assert len(made) == number
+        made.clear()
