@@ -8,7 +8,8 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
-from http.client import HTTPConnection
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPResponse
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -93,11 +94,23 @@ def ask(
     connection = HTTPConnection(urlsplit(url).netloc, timeout=GUARD)
     sent = signed(url, method, target, {"Content-Length": str(len(body)), **headers}, **how)
     try:
-        connection.request(method, target, body, sent)
-        answer = connection.getresponse()
+        answer = exchange(connection, method, target, body, sent)
         return Answer(answer.status, answer.read())
     finally:
         connection.close()
+
+
+def exchange(
+    connection: HTTPConnection,
+    method: str,
+    target: str,
+    body: bytes | None = None,
+    headers: Mapping[str, str] = {},
+) -> HTTPResponse:
+    """The answer; a refusal may come, and the connection be closed, before all was sent."""
+    with suppress(BrokenPipeError, ConnectionResetError):
+        connection.request(method, target, body, headers)
+    return connection.getresponse()
 
 
 def connect(gateway: Running, receive: int = 0) -> socket.socket:

@@ -22,7 +22,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -36,10 +35,10 @@ from gateway.storage import BytesBody, Context, Put
 from gateway.storage.objects import now
 from tests.e2e.conftest import Running, workers_of
 from tests.e2e.crash_model import PREFIX, Model, Write, body, tag_of
-from tests.e2e.raw import Answer, eventually, log_of, signed
+from tests.e2e.raw import Answer, eventually, exchange, log_of, signed
 from tests.e2e.test_operations import TWO_WORKERS, kill, started, stop
 
-ROUNDS = int(os.environ.get("GATEWAY_CRASH_ROUNDS", "6"))
+ROUNDS = int(os.environ.get("GATEWAY_CRASH_ROUNDS", "4"))
 WRITERS, KEYS = 6, 5
 DAY = 24 * 3_600_000
 COPIED = "copied"
@@ -63,10 +62,7 @@ class Client:
             self._url, method, target, {"Content-Length": str(len(data)), **dict(headers)}
         )
         try:
-            # A refusal may come, and the connection be closed, before all was sent.
-            with suppress(BrokenPipeError, ConnectionResetError):
-                self._connection.request(method, target, data, sent)
-            answer = self._connection.getresponse()
+            answer = exchange(self._connection, method, target, data, sent)
             found = Answer(answer.status, answer.read())
         except BaseException:
             self._connection.close()

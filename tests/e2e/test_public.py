@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection, HTTPResponse
-from typing import Any
 
 import pytest
 
 from gateway.testing.upstreams import Upstream, answer, unchunked
 from tests.e2e.conftest import SERVERS, Running, free_port, serving
+from tests.e2e.raw import exchange
 
 GUARD = 60.0
 
@@ -28,14 +28,18 @@ class Doors:
         self.gateway, self.files, self.origin = gateway, files, origin
 
     def ask(
-        self, port: int, method: str, target: str, **more: Any
+        self,
+        port: int,
+        method: str,
+        target: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] = {},
     ) -> tuple[int, dict[str, str], bytes]:
         connection = HTTPConnection("127.0.0.1", port, timeout=GUARD)
         try:
-            connection.request(method, target, **more)
-            found: HTTPResponse = connection.getresponse()
-            headers = {name.lower(): text for name, text in found.getheaders()}
-            return found.status, headers, found.read()
+            found = exchange(connection, method, target, body, headers)
+            said = {name.lower(): text for name, text in found.getheaders()}
+            return found.status, said, found.read()
         finally:
             connection.close()
 

@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.testing.certificates import certificate
 from tests.e2e.conftest import Running, serving
-from tests.e2e.raw import GUARD, UNSIGNED_CHUNKS, chunk, log_of, signed
+from tests.e2e.raw import GUARD, UNSIGNED_CHUNKS, chunk, exchange, log_of, signed
 from tests.e2e.test_clients import aws
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="granian is not for Windows")
@@ -165,8 +165,7 @@ def trailing(gateway: Running, target: str, data: bytes, checksum: str) -> tuple
     }
     connection = connect(gateway)
     headers = signed(gateway.url, "PUT", target, headers, payload=UNSIGNED_CHUNKS)
-    connection.request("PUT", target, body, headers)
-    answer = connection.getresponse()
+    answer = exchange(connection, "PUT", target, body, headers)
     found = answer.status, answer.read()
     connection.close()
     return found
