@@ -17,17 +17,24 @@ from gateway.services.subtree import Below
 from gateway.storage import Context, Store
 from gateway.testing.conformance import (
     CasesConformance,
+    ChangesConformance,
+    ChecksumsConformance,
     CompletingConformance,
     ConditionsConformance,
     Conformance,
     CopyingConformance,
     DeletingConformance,
+    DurabilityConformance,
+    EncryptionConformance,
+    HistoryConformance,
     KeysConformance,
     LabelsConformance,
     MultipartConformance,
     PropertiesConformance,
     ReadingConformance,
     StoreConformance,
+    UpkeepConformance,
+    VersionsConformance,
     WritingConformance,
 )
 from tests.conformance import test_fsspec, test_s3
@@ -64,10 +71,6 @@ class _Cached(Conformance):
         store.source.close()
 
 
-class CacheConformance(_Cached, StoreConformance):
-    """All of the kit: what passes through the cache, too."""
-
-
 class Touched(
     _Cached,
     ReadingConformance,
@@ -84,14 +87,27 @@ class Touched(
     """What a cache has a hand in, for stores whose own tests have all of the kit."""
 
 
-class TestOnDiskOverLocal(CacheConformance):
+class TestOnDiskOverLocal(
+    Touched,
+    ChecksumsConformance,
+    VersionsConformance,
+    HistoryConformance,
+    EncryptionConformance,
+    ChangesConformance,
+    UpkeepConformance,
+    DurabilityConformance,
+):
+    """What passes through is the same over memory, which has all of the kit."""
+
     keeps_versioning = False
 
     def behind(self, folder: Path, sid: str) -> Store:
         return Local(keep_versions="off")
 
 
-class TestInMemoryOverMemory(CacheConformance):
+class TestInMemoryOverMemory(_Cached, StoreConformance):
+    """All of the kit: what passes through the cache, too."""
+
     space = "memory"
     durable = processes = flat_memory = False
 
@@ -160,7 +176,16 @@ class TestBelowAPath(
         store.source.source.close()
 
 
-class TestOnDiskOverS3(Touched):
+class TestOnDiskOverS3(
+    _Cached,
+    ReadingConformance,
+    WritingConformance,
+    DeletingConformance,
+    ConditionsConformance,
+    MultipartConformance,
+):
+    """What is otherwise than over a store of this machine: what it asks of one that S3 has."""
+
     tells_existed = exact_times = False
     forgets = test_s3.TestS3.forgets
     lacks = test_s3.TestS3.lacks

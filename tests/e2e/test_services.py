@@ -81,7 +81,7 @@ def test_requests_meet_a_service_whole_or_not_at_all(
         with ThreadPoolExecutor(4) as pool:
             asking = [pool.submit(keep_asking, sid) for sid in ("origin", "goes", "goes", "goes")]
             try:
-                for _ in range(3):
+                for _ in range(2):
                     cache = ("--driver", "cache", "--link", "source=origin")
                     change(running, "services", "add", "goes", *cache)
                     some_more()

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.cache import Cache
+from drivers.cache import Cache, body, pulling
 from drivers.cache.fills import BLOCK, WINDOW, Ask
 from drivers.cache.places import PLACES
 from gateway.storage import (
@@ -113,9 +113,13 @@ def test_a_range_far_ahead_does_not_wait_for_a_fill_on_its_way(cached: Opening, 
 
 
 @pytest.mark.usefixtures("seconds")
-def test_what_another_worker_has_stored_is_not_fetched_again(site: Site) -> None:
+def test_what_another_worker_has_stored_is_not_fetched_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """However much of it: the reader looked it up before it was there."""
-    large = bytes(70 * BLOCK)
+    for module in (body, pulling):
+        monkeypatch.setattr(module, "_STRETCH", 4)
+    large = bytes(11 * BLOCK)
     site.origin.has("k", large)
     here, there = site.worker(), site.worker()
     read(here, "k", 0, 2 * BLOCK - 1)

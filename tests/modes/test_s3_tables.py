@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import unescape
 
-import botocore.session
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,6 +21,7 @@ from gateway.modes.s3.resources import absent, copying
 from gateway.modes.s3.resources.settings import removed, shown, stored
 from gateway.storage import Full, Range, StorageError
 from gateway.web import http_fields, request_head
+from tests.modes.model_requests import model as of_aws
 
 many = settings(deadline=None, max_examples=200)
 PARSERS: list[Callable[[bytes], Any]] = [
@@ -80,7 +80,7 @@ def test_an_operation_is_what_aws_says(one: operations.Operation) -> None:
         assert one.handler.func is OF_SETTINGS[one.method]
     else:
         assert one in absent_ones() or one.handler.__name__ == camel(one.name)
-    model = botocore.session.get_session().get_service_model("s3").operation_model(one.name)
+    model = of_aws().operation_model(one.name)
     assert model.http["method"] == one.method
     uri: str = model.http["requestUri"]
     scope = "object" if "{Key+}" in uri else "bucket" if "{Bucket}" in uri else "service"
@@ -109,7 +109,7 @@ def test_every_operation_is_in_a_test() -> None:
 
 def test_every_operation_of_aws_is_here_or_refused() -> None:
     """Nothing that AWS defines may be taken for another operation."""
-    model = botocore.session.get_session().get_service_model("s3")
+    model = of_aws()
     here = {one.name for one in operations.TABLE}
     elsewhere = {"ListDirectoryBuckets", "WriteGetObjectResponse"}  # other end points
     for name in set(model.operation_names) - here - elsewhere:
