@@ -10,7 +10,6 @@ from drivers.indexed import compression
 from drivers.local import Local
 from gateway.storage import Store
 from gateway.testing.conformance import (
-    CompletingConformance,
     CopyingConformance,
     EncryptionConformance,
     ReadingConformance,
@@ -22,7 +21,6 @@ class TestCompressed(
     ReadingConformance,
     WritingConformance,
     CopyingConformance,
-    CompletingConformance,
     EncryptionConformance,
 ):
     """Small bodies too, of which some lie in the index and some in files."""
