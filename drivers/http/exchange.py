@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from drivers.http.bodies import Paced, measured
 from drivers.http.targets import Target
-from gateway.common.upstream.answers import Framed, Head, Headers, framed
+from gateway.common.upstream.answers import Head, Headers, framed
 from gateway.common.upstream.connection import Connection, Gone
 from gateway.common.upstream.pool import NotConnected, Pool
-from gateway.common.upstream.receiving import SMALL, Body, final_head
-from gateway.storage import PIECE, BytesBody, OriginFailed, Readable, Unavailable
+from gateway.common.upstream.receiving import SMALL, Body, final_head, whole
+from gateway.storage import BytesBody, OriginFailed, Readable, Unavailable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +135,7 @@ class Exchange:
         frame = framed(Paced(connection, self._bounds.min_rate), connection.take_rest(), length)
         page = status >= 300 and not once
         if page or (length is not None and 0 < length <= SMALL):
-            data = _whole(frame)
+            data = whole(frame, SMALL)
             self._pool.done(connection, keeps=keeps and frame.clean and data is not None)
             if data is not None:
                 heard.body, heard.length = BytesBody(data), len(data)
@@ -146,14 +146,3 @@ class Exchange:
         heard.body = Body(self._pool, connection, frame, keeps=keeps)
         heard.length = -1 if length is None else length
         return heard
-
-
-def _whole(frame: Framed) -> bytes | None:
-    """None: it is too long to be held."""
-    pieces, size = list[bytes](), 0
-    while piece := frame.read(PIECE):
-        pieces.append(piece)
-        size += len(piece)
-        if size > SMALL:
-            return None
-    return b"".join(pieces)

@@ -12,8 +12,8 @@ from gateway.common import sigv4
 from gateway.common.upstream.answers import DOCUMENT_LIMIT, Framed, Head, Headers, broken, framed
 from gateway.common.upstream.connection import Connection, Gone
 from gateway.common.upstream.pool import Pool
-from gateway.common.upstream.receiving import SMALL, Body, final_head
-from gateway.storage import PIECE, Unavailable
+from gateway.common.upstream.receiving import SMALL, Body, final_head, whole
+from gateway.storage import Unavailable
 
 _READS = frozenset({"GET", "HEAD"})
 
@@ -79,7 +79,7 @@ def answered(pool: Pool, request: UpstreamRequest, connection: Connection, head:
         if request.method not in _READS:  # S3 begins answers to long work before it is done
             pool.answered(connection)
             connection.due(None)
-        data = _whole(source)
+        data = _document(source)
         pool.done(connection, keeps=keeps and source.clean)
         return Answer(status, headers, data, None, len(data))
     pool.answered(connection)
@@ -135,11 +135,8 @@ def _asked(connection: Connection, method: str) -> Head | None:
     return None if found.status == 100 else found
 
 
-def _whole(body: Framed) -> bytes:
-    parts, size = [], 0
-    while piece := body.read(PIECE):
-        parts.append(piece)
-        size += len(piece)
-        if size > DOCUMENT_LIMIT:
-            raise broken("its document is too long")
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+def _document(body: Framed) -> bytes:
+    data = whole(body, DOCUMENT_LIMIT)
+    if data is None:
+        raise broken("its document is too long")
+    return data

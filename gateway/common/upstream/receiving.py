@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.common.upstream.answers import Framed, Head, broken
 from gateway.common.upstream.connection import Connection
 from gateway.common.upstream.pool import Pool
-from gateway.storage import PIECE
+from gateway.storage import PIECE, Readable
 
 SMALL = 64 * 1024
 """Bytes of a body that is read at once, so that its connection is free again."""
@@ -23,6 +23,17 @@ def final_head(connection: Connection, method: str, *, asks: bool = False) -> He
             return found
         connection.hurry()
     raise broken("it says again and again that it will come")
+
+
+def whole(body: Framed | Readable, most: int) -> bytes | None:
+    """All of a body, read to its end; None where it has more bytes than that."""
+    pieces, size = list[bytes](), 0
+    while piece := body.read():
+        pieces.append(piece)
+        size += len(piece)
+        if size > most:
+            return None
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 class Body:
