@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import logging
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -130,3 +132,33 @@ def test_bytes_that_are_others_stop_it_and_are_not_kept(
             lying = False
             caught_up(source, replica)
             assert contents(replica) == contents(source)
+
+
+class Endless:
+    """A body that goes on and on."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+
+    def read(self, size: int = 1, /) -> bytes:
+        self.reads += 1
+        time.sleep(0.001)
+        return b"x"
+
+    def close(self) -> None:
+        """There is nothing to give back."""
+
+
+@pytest.mark.usefixtures("sockets", "seconds")
+def test_a_body_without_end_keeps_no_gateway_from_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    body = Endless()
+    monkeypatch.setattr(Source, "open", lambda source, told: body)
+    with Server(services={"photos": {"driver": "memory"}}) as first:
+        store_of(first, "photos").put("k", BytesBody(b"x" * 1_000_000))
+        with Server(services={"copy": of(first)}) as second:
+            until(lambda: body.reads > 2)
+            closing = threading.Thread(target=store_of(second, "copy").close_declared, daemon=True)
+            closing.start()
+            until(lambda: not closing.is_alive())

@@ -4,6 +4,7 @@ that, by one."""
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
@@ -11,7 +12,14 @@ from itertools import takewhile
 
 from drivers.indexed.replica.source import WORKERS, Source
 from drivers.indexed.replica.told import Told
-from gateway.storage import NULL_VERSION, Arrival, Replicates
+from gateway.storage import (
+    NULL_VERSION,
+    PIECE,
+    Arrival,
+    Readable,
+    Replicates,
+    Unavailable,
+)
 
 log = logging.getLogger("gateway.replica")
 
@@ -21,9 +29,12 @@ class Fetching:
 
     def __init__(self, store: Replicates, source: Source, sid: str) -> None:
         self._store, self._source, self._sid = store, source, sid
+        self._over = threading.Event()
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix=f"replica {sid}")
 
     def close(self) -> None:
+        """What is under way ends with the piece that it waits for."""
+        self._over.set()
         self._pool.shutdown(cancel_futures=True)
 
     def all(self, chunks: Sequence[Sequence[Told]]) -> Generator[Sequence[Arrival], None, None]:
@@ -44,6 +55,7 @@ class Fetching:
             raise
 
     def _begun(self, chunk: Sequence[Told]) -> list[Future[Arrival]]:
+        _go_on(self._over)
         return [self._pool.submit(self._arrival, one) for one in chunk]
 
     def _arrival(self, told: Told) -> Arrival:
@@ -64,7 +76,27 @@ class Fetching:
         if body is None:
             return Arrival(change)
         with closing(body):
-            return Arrival(change, info, self._store.receive(info, body))
+            return Arrival(change, info, self._store.receive(info, _Ending(body, self._over)))
+
+
+def _go_on(over: threading.Event) -> None:
+    """Raise `Unavailable` when it is over."""
+    if over.is_set():
+        raise Unavailable("The replica is being closed.")
+
+
+class _Ending:
+    """A body whose reader must not wait for its end any more once it is `over`."""
+
+    def __init__(self, body: Readable, over: threading.Event) -> None:
+        self._body, self._over = body, over
+
+    def read(self, size: int = PIECE, /) -> bytes:
+        _go_on(self._over)
+        return self._body.read(size)
+
+    def close(self) -> None:
+        self._body.close()
 
 
 def _is_good(one: Future[Arrival]) -> bool:

@@ -32,6 +32,8 @@ WORKERS = 8
 """Versions that are fetched at once."""
 PAGE = 500
 """Changes or versions of one answer."""
+SILENCE = 15.0
+"""Seconds after which a source that says nothing is not waited for."""
 _TRIES = 3
 _MISSING = frozenset({"version_gone", "version_deleted", "file_not_found"})
 
@@ -47,7 +49,8 @@ class Source:
 
     def __init__(self, of: ReplicaOf) -> None:
         self._of, self._place = of, of.place
-        limits = Limits(connections=WORKERS + 4, waiting=WORKERS + 4, queue_timeout=30.0)
+        most = WORKERS + 4  # there is always one for the feed
+        limits = Limits(connections=most, waiting=most, queue_timeout=30.0, read_timeout=SILENCE)
         self._pool = Pool(limits, self._context)
 
     def _context(self) -> ssl.SSLContext:
