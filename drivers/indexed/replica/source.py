@@ -18,9 +18,8 @@ from drivers.indexed.replica.told import Page, Told, Versions, page_of, versions
 from gateway.common.upstream.answers import DOCUMENT_LIMIT, broken, framed
 from gateway.common.upstream.connection import Connection, Gone
 from gateway.common.upstream.pool import Limits, NotConnected, Pool
-from gateway.common.upstream.receiving import SMALL, Body, final_head
+from gateway.common.upstream.receiving import SMALL, Body, final_head, whole
 from gateway.storage import (
-    PIECE,
     BytesBody,
     OriginDenied,
     OriginFailed,
@@ -98,14 +97,11 @@ class Source:
 
     def _document(self, function: str, **values: object) -> Any:
         with closing(self._get(function, **values)) as body:
-            read, size = list[bytes](), 0
-            while piece := body.read(PIECE):
-                read.append(piece)
-                size += len(piece)
-                if size > DOCUMENT_LIMIT:
-                    raise _TooLong("The source's answer is too long.")
+            read = whole(body, DOCUMENT_LIMIT)
+        if read is None:
+            raise _TooLong("The source's answer is too long.")
         try:
-            return json.loads(b"".join(read))
+            return json.loads(read)
         except (ValueError, RecursionError):
             raise broken("it is no JSON") from None
 
@@ -157,16 +153,11 @@ class Source:
             self._pool.answered(connection)
             connection.due(None)
             return Body(self._pool, connection, frame, keeps=keeps)
-        data, clean = b"", True
-        while piece := frame.read(PIECE):
-            data += piece
-            if len(data) > SMALL:
-                clean = False
-                break
-        self._pool.done(connection, keeps=keeps and clean and frame.clean)
+        data = whole(frame, SMALL)
+        self._pool.done(connection, keeps=keeps and frame.clean and data is not None)
         if status != 200:
-            raise self._refused(status, data)
-        return BytesBody(data)
+            raise self._refused(status, data or b"")
+        return BytesBody(data or b"")
 
     def _refused(self, status: int, data: bytes) -> OriginFailed:
         code, message = _said(data, "error"), _said(data, "message")
