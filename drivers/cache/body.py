@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from drivers.cache import answers
-from drivers.cache.entries import validator_of
+from drivers.cache.entries import joins, validator_of
 from drivers.cache.fills import BLOCK, Ask, Fill
 from gateway.storage import (
     PIECE,
@@ -204,6 +204,8 @@ class BlockBody:
         entry = self._entry
         ask = replace(self._ask, first=number, last=until, head=False, known=entry, fresh=True)
         fills = self._parts.fills
+        if not (entry.info is None or joins(entry.info) or fills.under_way(ask)):
+            self._set_apart(ask)
         with fills.joined(ask) as fill:
             found = fills.outcome(fill)
             if found is None or found.validator != entry.validator:
@@ -212,6 +214,16 @@ class BlockBody:
             self._looked = range(0)
             fills.enter(fill)
             self._fill = fill
+
+    def _set_apart(self, ask: Ask) -> NoReturn:
+        """What is there of an object, and is not to be had together with the rest of it, is
+        given up: unless the rest is on its way."""
+        parts, entry = self._parts, self._entry
+        if not parts.fills.filling(ask):
+            parts.hot.pop((entry.key, entry.variant))
+            with suppress(StorageError):
+                parts.stock.drop(entry.id)
+        raise Changed(key=ask.key)
 
     def _go_direct(self) -> None:
         etag = self._entry.info.etag if self._entry.info else ""

@@ -236,6 +236,20 @@ def validator_of(info: ObjectInfo) -> str:
     return f"{told} {info.origin.asked}"
 
 
+def joins(info: ObjectInfo) -> bool:
+    """Whether parts of an object may be put together that came with several answers (RFC 9111
+    §3.4). What only resembles the other, by a weak tag, or was changed just before it was said
+    when (RFC 9110 §8.8.2.2), may have other bytes."""
+    origin = info.origin
+    if origin is None or (info.etag and not info.etag.startswith("W/")):
+        return True
+    return 0 < info.modified < origin.asked - _SETTLED
+
+
+_SETTLED = 60_000
+"""Milliseconds; clocks differ a little."""
+
+
 def again(error: StorageError) -> StorageError:
     """The same error for another caller, without the first one's traceback."""
     twin = type(error).__new__(type(error), *error.args)

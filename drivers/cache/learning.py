@@ -70,10 +70,13 @@ class Learning:
         self.entry.blocks, self.entry.body = known.blocks, known.body
         self._settle()
 
-    def pass_by(self) -> None:
-        """It is not for the cache."""
+    def pass_by(self, *, remembered: bool = True) -> None:
+        """It is not for the cache; `remembered`: and so is what others ask for, for a while."""
         self._is_passing()
-        self._settle()
+        if remembered:
+            self._settle()
+        else:
+            self._fill.publish(self.entry)
 
     def _is_passing(self) -> None:
         entry = self.entry

@@ -115,6 +115,16 @@ class Fills:
                 handed.close()
             self.leave(fill)
 
+    def under_way(self, ask: Ask) -> bool:
+        """Whether one is that brings it."""
+        with self._lock:
+            return self._found(ask) is not None
+
+    def filling(self, ask: Ask) -> bool:
+        """Whether something of the object is being brought."""
+        with self._lock:
+            return (ask.name, ask.variant) in self._active
+
     def enter(self, fill: Fill) -> None:
         """Wait for a fill that one has joined, beyond that."""
         with self._lock:

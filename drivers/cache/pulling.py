@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from drivers.cache import answers, checks
 from drivers.cache.context import CacheContext
-from drivers.cache.entries import CacheEntry
+from drivers.cache.entries import CacheEntry, joins
 from drivers.cache.fills import BLOCK, Fill
 from drivers.cache.hot import BODY
 from drivers.cache.learning import Learning, Overtaken
@@ -202,14 +202,28 @@ class Pull:
             handed = self._fill.hand(opened)
             learning.pass_by()
             return handed
+        apart = not joins(opened.info)
+        if apart and self._ask.fresh:
+            learning.forget_known()
+            raise Overtaken
+        if apart and opened.length < opened.info.size:
+            handed = self._fill.hand(opened)
+            learning.pass_by(remembered=False)
+            return handed
         self._goes_on = learning.describe(opened.info)
         self._fill.publish(learning.entry)
-        self._stream(learning.entry, opened)
+        whole = False
+        try:
+            whole = self._stream(learning.entry, opened)
+        finally:
+            if apart and not whole:
+                self._storing.spoil(learning.entry)
         return False
 
     # the bytes
 
-    def _stream(self, entry: CacheEntry, opened: Opened) -> None:
+    def _stream(self, entry: CacheEntry, opened: Opened) -> bool:
+        """Whether that was all of it."""
         fill, at, end = self._fill, opened.start, opened.start + opened.length
         check = checks.of_whole(opened.info) if opened.length == opened.info.size else None
         block: list[bytes] = []
@@ -241,11 +255,12 @@ class Pull:
                 block.append(piece)
             if at < end and self._needless():
                 self._storing.commit(entry)
-                return
+                return False
         if block:
             self._block(entry, block)
         self._storing.commit(entry, finished=True)
         self._keep_hot(entry, block)
+        return True
 
     def _needless(self) -> bool:
         """Whether nobody has anything of the rest, or others have more of its place."""

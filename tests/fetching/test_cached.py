@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from email.utils import formatdate
 from typing import Any
 
 import pytest
 
-from drivers.cache import Cache
+from drivers.cache import Cache, storing
 from drivers.http import Http
 from drivers.memory import Memory
 from gateway.services.subtree import Below
@@ -22,7 +23,7 @@ from gateway.storage import (
     Store,
 )
 from gateway.testing.faults import noise
-from gateway.testing.upstreams import Act, Exchange, Upstream, answer
+from gateway.testing.upstreams import Act, Exchange, Upstream, answer, cut
 from tests.fetching.origin import Fetching, kept, read
 from tests.layers.origin import Clock, until
 
@@ -111,10 +112,14 @@ def test_what_an_origin_says_to_be_an_md5_is_none(cached: Any, origin: Upstream)
     assert settled(cached()) == b"data"
 
 
-def test_blocks_of_an_object_without_tag_and_time_are_not_mixed(
-    cached: Any, origin: Upstream
+@pytest.mark.parametrize("said", [{}, {"ETag": 'W/"weak"'}, {"Last-Modified": "now"}], ids=str)
+def test_blocks_of_an_object_without_a_strong_validator_are_not_mixed(
+    cached: Any, origin: Upstream, said: dict[str, str]
 ) -> None:
-    """Two answers of one size may be two objects."""
+    """Two answers of one size may be two objects. And what somebody wants a part of breaks off
+    nobody else's answer."""
+    if "Last-Modified" in said:
+        said = {"Last-Modified": formatdate(usegmt=True)}
     state = {"data": noise(3 << 20, "one")}
 
     def act(exchange: Exchange) -> None:
@@ -123,18 +128,34 @@ def test_blocks_of_an_object_without_tag_and_time_are_not_mixed(
         start, end = int(first), min(int(last or len(data) - 1), len(data) - 1)
         extent = {"Content-Range": f"bytes {start}-{end}/{len(data)}"}
         status = 206 if "range" in exchange.seen.headers else 200
-        said = extent if status == 206 else {}
-        answer(status, data[start : end + 1], said)(exchange)
+        more = extent if status == 206 else {}
+        answer(status, data[start : end + 1], {**said, **more})(exchange)
 
     origin.always(act)
     cache = cached()
+    assert settled(cache, "j", Get(range=Range(0, 9))) == state["data"][:10]
     assert settled(cache, "k", Get(range=Range(0, 9))) == state["data"][:10]
     state["data"] = noise(3 << 20, "two")
     assert (
         settled(cache, "k", Get(range=Range(2 << 20, (2 << 20) + 9)))
         == state["data"][2 << 20 : (2 << 20) + 10]
     )
-    assert settled(cache) == state["data"]
+    assert settled(cache, "j") == settled(cache, "j") == settled(cache) == state["data"]
+    assert len(origin.requests) == 5
+
+
+def test_what_ended_early_is_not_gone_on_with_where_it_may_be_another(
+    cached: Any, origin: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storing, "_TOGETHER", 1)
+    one, two = noise(3 << 20, "one"), noise(3 << 20, "two")
+    said = {"ETag": 'W/"weak"'}
+    origin.will(cut(one, 5 << 19, said), answer(200, two, said))
+    cache = cached()
+    with pytest.raises(OriginFailed):
+        settled(cache)
+    until(lambda: not len(cache._fills))
+    assert settled(cache) == two
 
 
 def test_an_error_is_remembered_with_its_page_where_it_may_be(
