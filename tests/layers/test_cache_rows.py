@@ -7,7 +7,7 @@ import inspect
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from typing import Any
 
 import pytest
@@ -94,10 +94,10 @@ REMEMBERED = [
 ]
 
 
-def test_what_is_remembered_is_what_is_not_there_and_what_failed() -> None:
+def test_what_is_remembered_is_what_is_not_there_or_unfit_and_what_failed() -> None:
     assert {kind.__name__ for kind in REMEMBERED} == {
         "NoSuchKey", "NoSuchStore", "Unavailable", "Busy", "OriginFailed", "OriginDenied",
-        "TimedOut",
+        "TimedOut", "Unprocessable",
     }  # fmt: skip
 
 
@@ -123,14 +123,15 @@ def test_a_drivers_own_error_comes_back_as_that_of_the_contract() -> None:
 
 def test_all_that_is_known_of_an_object_comes_back() -> None:
     for one in fields(ObjectInfo):
-        if one.default is not MISSING:
+        if one.default is not MISSING and one.name != "trace":  # which is of one answer
             assert getattr(INFO, one.name) != one.default, f"{one.name} is to be tried too"
     for one in fields(Encryption):
         assert INFO.encryption is not None
         if one.name != "key":  # which is never kept
             assert getattr(INFO.encryption, one.name) != one.default
-    found = again(CacheEntry("k", point=0, fetched=0, until=0, info=INFO)).info
-    assert found == INFO
+    told = replace(INFO, trace=("far; hit",))
+    found = again(CacheEntry("k", point=0, fetched=0, until=0, info=told)).info
+    assert found == INFO and not found.trace
     assert found.origin == ORIGIN  # which makes no two objects differ
 
 
