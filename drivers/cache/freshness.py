@@ -116,7 +116,14 @@ class Freshness:
 
     def told(self, info: ObjectInfo) -> ObjectInfo:
         """What of it is kept."""
-        return info
+        origin = info.origin
+        return info if origin is None else replace(info, origin=self.heard(origin))
+
+    def heard(self, origin: OriginAnswer) -> OriginAnswer:
+        """What of an answer all may get: by times of the cache's own that is what one got, but
+        for cookies, by which an origin would take them all for him."""
+        lines = tuple(one for one in origin.headers if one[0].lower() != "set-cookie")
+        return replace(origin, headers=lines)
 
     def fresh_until(self, info: ObjectInfo, fetched: int) -> int:
         """Milliseconds of the clock, as `fetched`: when the source began to be asked."""

@@ -119,6 +119,8 @@ class Learning:
 
     def remember(self, error: StorageError) -> None:
         known, freshness, entry = self._ask.known, self._parts.freshness, self.entry
+        if error.origin is not None:
+            error.origin = freshness.heard(error.origin)
         if not freshness.fails(error):
             self._parts.fills.answered()
         elif known is not None:

@@ -86,6 +86,10 @@ class Respecting(Freshness):
             origin=origin and replace(origin, headers=rfc9111.kept(answer, origin.headers)),
         )
 
+    def heard(self, origin: OriginAnswer) -> OriginAnswer:
+        """The origin has said whether all may get it."""
+        return origin
+
     def fresh_until(self, info: ObjectInfo, fetched: int) -> int:
         return self._until(_answer(info, fetched), fetched)
 

@@ -144,6 +144,23 @@ def test_blocks_of_an_object_without_a_strong_validator_are_not_mixed(
     assert len(origin.requests) == 5
 
 
+def test_cookies_are_not_for_all(cached: Any, origin: Upstream) -> None:
+    """An origin says in no other way that it takes its readers for the one whom it gave one."""
+    said = {"Set-Cookie": "session=1", "X-Any": "y"}
+    cache = cached()
+    origin.will(answer(200, b"data", said), answer(404, b"page", said))
+    for _ in range(2):
+        with cache.get("k") as opened:
+            assert opened.info.origin is not None
+            names = {name for name, _ in opened.info.origin.headers}
+        until(lambda: not len(cache._fills))
+        with pytest.raises(NoSuchKey) as caught:
+            cache.get("none")
+        assert caught.value.origin is not None
+        names |= {name for name, _ in caught.value.origin.headers}
+        assert "X-Any" in names and "Set-Cookie" not in names
+
+
 def test_what_ended_early_is_not_gone_on_with_where_it_may_be_another(
     cached: Any, origin: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
