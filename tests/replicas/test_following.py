@@ -6,8 +6,9 @@ import json
 import logging
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from drivers.indexed.batch import Transaction
 from drivers.indexed.replica.following import Following
 from drivers.indexed.replica.options import ReplicaOf
 from drivers.indexed.replica.source import Source
@@ -41,7 +43,8 @@ from gateway.storage import (
     Versioning,
 )
 from gateway.testing import Server
-from tests.replicas.pair import caught_up, contents, of, store_of
+from gateway.testing.conformance.walks import all_versions
+from tests.replicas.pair import caught_up, contents, of, store_of, until
 
 pytestmark = pytest.mark.usefixtures("sockets", "seconds")
 
@@ -317,7 +320,7 @@ def test_a_chain_of_replicas_and_a_new_source(source: Any, replica: Any, third: 
 
 def differ(source: IndexedStore, replica: IndexedStore) -> None:
     """Cut the feed behind the replica, with changes of every kind in what is missing."""
-    replica._following.end()  # type: ignore[union-attr]  # while it is away
+    come_back = away(replica)
     source.delete("k1")
     entries = source.versions().entries
     source.delete(entries[-1].key, Delete(version=entries[-1].version))
@@ -325,9 +328,19 @@ def differ(source: IndexedStore, replica: IndexedStore) -> None:
     put(source, "k5", b"new")
     forget(source, 1 << 60)
     put(source, "last")
+    come_back()
+
+
+def away(replica: IndexedStore) -> Callable[[], None]:
+    """Have it follow no more, until what is returned is called."""
     following = replica._following
     assert following is not None
-    replica._following = Following(replica, following._of, following._sid, following._followers)
+    following.end()
+
+    def come_back() -> None:
+        replica._following = Following(replica, following._of, following._sid, following._followers)
+
+    return come_back
 
 
 def test_details_are_for_who_may_read_each_of_them(first: Server) -> None:
@@ -371,3 +384,28 @@ def closing_end(following: Following) -> Iterator[Following]:
         yield following
     finally:
         following.end()
+
+
+def test_a_source_with_another_past_is_compared(
+    first: Server, third: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A backup of it was brought back and written to: there are as many changes, and others."""
+    source, replica = store_of(first, "cut"), store_of(third, "late")
+    put(source, "was", b"lost")
+    same(source, replica)
+    come_back = away(replica)
+    last = source.changes(source.changes().last - 1).changes[0]
+    other = f"{last.sequence:012x}{'f' * 20}"
+    for table in ("changes", "objects"):
+        sql = f"UPDATE {table} SET version = ? WHERE service = ? AND sequence = ?"
+        values = (other, source.service, last.sequence)
+        source.space.write(partial(_execute, sql, values))
+    with caplog.at_level(logging.WARNING, "gateway.replica"):
+        come_back()
+        until(lambda: all_versions(replica) == all_versions(source))
+        same(source, replica)
+    assert "another past" in caplog.text
+
+
+def _execute(sql: str, values: Sequence[object], txn: Transaction) -> None:
+    txn.execute(sql, values)

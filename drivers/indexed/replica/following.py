@@ -16,7 +16,7 @@ from drivers.indexed.replica.comparing import Comparing
 from drivers.indexed.replica.fetching import Fetching
 from drivers.indexed.replica.options import ReplicaOf
 from drivers.indexed.replica.source import PAGE, Source
-from drivers.indexed.replica.told import Page, Told
+from drivers.indexed.replica.told import Before, Page, Told
 from drivers.indexed.replicating import ReplicatingView
 from gateway.storage import (
     ChangePage,
@@ -83,17 +83,14 @@ class Following(Changes):
             return "its source does not have the changes any more that came since"
         if page.last < position.sequence:
             return "its source is in an older state than it has been"
-        if page.told and not self._is_before(position.sequence):
+        if page.before is not None and not self._is_mine(position.sequence, page.before):
             return "its source has another past than it had"
         return ""
 
-    def _is_before(self, sequence: int) -> bool:
-        """Whether the last change here is that of the source, as far as it is known here."""
-        mine = self._store.changes(sequence - 1, 1).changes if sequence else ()
-        if not mine:
-            return True
-        theirs = self._source.changes(sequence - 1, 1, details=False).told
-        return bool(theirs) and _identity(theirs[0]) == (mine[0].kind, *mine[0][2:5])
+    def _is_mine(self, sequence: int, before: Before) -> bool:
+        """Whether that was the last change here, as far as it is known here."""
+        mine = self._store.changes(sequence - 1, 1).changes
+        return not mine or Before(mine[0].kind, mine[0].key, mine[0].version or "") == before
 
     # what is done with it
 
@@ -116,7 +113,3 @@ class Following(Changes):
                 done = arrivals[-1].change.sequence
                 if done // EVERY != (done - len(arrivals)) // EVERY and page.last - done > PAGE:
                     log.info("replica %s: %d of %d changes", self._sid, done, page.last)
-
-
-def _identity(told: Told) -> tuple[object, ...]:
-    return (told.change.kind, *told.change[2:5])

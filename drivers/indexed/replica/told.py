@@ -45,11 +45,22 @@ class Told(NamedTuple):
     info: ObjectInfo | None
 
 
+class Before(NamedTuple):
+    """What is compared of the change that came last."""
+
+    kind: str
+    key: str
+    version: str
+
+
 class Page(NamedTuple):
+    """`before`: the change behind which it begins, None where the source does not say."""
+
     told: tuple[Told, ...]
     last: int
     feed: str
     cut: bool
+    before: Before | None
 
 
 class Versions(NamedTuple):
@@ -79,7 +90,14 @@ def _page(answer: Json) -> Page:
     feed = _text(answer, "feed")
     if not feed:
         raise ValueError("it does not say which feed that is")
-    return Page(told, _number(answer, "lastSyncId"), feed, _truth(answer, "cut"))
+    last, cut = _number(answer, "lastSyncId"), _truth(answer, "cut")
+    return Page(told, last, feed, cut, _before(answer.get("before")))
+
+
+def _before(item: Json | None) -> Before | None:
+    if item is None:
+        return None
+    return Before(_text(item, "kind"), _key(item), _version(_text(item, "version")))
 
 
 def _update(item: Json) -> Told:

@@ -91,15 +91,25 @@ DETAILS = Field(
         ),
     ),
 )
+KIND = Field(
+    "kind",
+    "text",
+    "`put`: new bytes; `delete`: gone; `purge`: a version removed for good;"
+    " `update`: tags or other labels changed.",
+    values=("put", "delete", "purge", "update"),
+)
+BEFORE = Field(
+    "before",
+    "object",
+    "With `details=true`: the change `syncid` as it is here, so that who has another one knows"
+    " that this is another past; null where it is not kept.",
+    null=True,
+    optional=True,
+    of=(KIND, FILE_PATH, NAMED),
+)
 UPDATE = (
     SYNC,
-    Field(
-        "kind",
-        "text",
-        "`put`: new bytes; `delete`: gone; `purge`: a version removed for good;"
-        " `update`: tags or other labels changed.",
-        values=("put", "delete", "purge", "update"),
-    ),
+    KIND,
     Field("time", "time", "When."),
     FILE_PATH,
     Field("version", "text", "The version; `getfile` gives its bytes.", null=True),

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from gateway.access.actions import Action
 from gateway.modes.standard.answers import (
+    BEFORE,
     DETAILS,
     ETAG,
     FILE_PATH,
@@ -288,6 +289,7 @@ TABLE: tuple[Function, ...] = (
             Field("lastSyncId", "integer", "Of the newest change of the service."),
             Field("feed", "text", "Sync ids are of this feed: another one counts anew."),
             Field("cut", "boolean", "Some that came after `syncid` are not kept any more."),
+            BEFORE,
         ),
         errors=("unsupported", "busy"),
     ),

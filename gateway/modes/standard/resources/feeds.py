@@ -36,7 +36,18 @@ def syncnext(call: Call) -> Reply:
     said = _detailed if values["details"] else _update
     updates = [said(call, one) for one in page.changes]
     told = {"lastSyncId": page.last, "feed": page.feed, "cut": page.cut}
+    if values["details"]:
+        told["before"] = _before(call, values["syncid"])
     return wire.reply({"updates": updates, **told})
+
+
+def _before(call: Call, known: int) -> wire.Item | None:
+    """The change that is known, as it is here."""
+    changes = call.access.changes(known - 1, 1).changes if known else ()
+    if not changes or changes[0].sequence != known:
+        return None
+    one = wire.update(changes[0], None)
+    return {name: one[name] for name in ("kind", "path", "version")}
 
 
 def _update(call: Call, change: Change) -> wire.Item:
