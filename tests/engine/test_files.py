@@ -7,6 +7,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -197,14 +198,14 @@ def test_who_takes_the_last_piece_slowly_holds_no_file(
     store: Local, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(store, "big", BIG[:200_000])
-    opened, real = [], Path.open
+    opened: list[FileIO] = []
 
-    def noting(path: Path, *arguments: Any, **options: Any) -> Any:
-        opened.append(real(path, *arguments, **options))
+    def noting(path: str) -> FileIO:
+        opened.append(FileIO(path))
         return opened[-1]
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "open", noting)
+        patch.setattr("drivers.indexed.blobs.FileIO", noting)
         found = store.get("big")
     assert [file.closed for file in opened] == [True]
     assert b"".join(pieces(found.body)) == BIG[:200_000]
