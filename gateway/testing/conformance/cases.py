@@ -29,7 +29,7 @@ from gateway.storage import (
 from gateway.testing.conformance.bench import Bench
 from gateway.testing.conformance.harness import Conformance
 
-ONE, OTHER, CALLED = "Photos/ÄΣ.JPG", "photos/äσ.jpg", "photos/äσ.jpg"
+ONE, OTHER, CALLED = "Photos/ÄΣ.JPG", "photos/äΣ.jPG", "photos/äσ.jpg"
 PREFIX = "PHOTOS/ä"
 
 
@@ -45,7 +45,7 @@ class CasesConformance(Conformance):
         self, folding: Bench
     ) -> None:
         assert folding.put(ONE, b"one").key == CALLED
-        for key in (ONE, OTHER, ONE.upper(), ONE.lower()):
+        for key in (ONE, OTHER, CALLED, ONE.upper()):
             assert folding.read(key) == b"one"
             assert folding.store.stat(key).key == CALLED
         folding.put(OTHER, b"other")
