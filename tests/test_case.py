@@ -203,6 +203,7 @@ def test_a_service_of_an_earlier_release_is_case_sensitive(tmp_path: Path) -> No
         put(store, "K")
     with closing(sqlite3.connect(tmp_path / "index.db", isolation_level=None)) as index:
         index.execute("ALTER TABLE services DROP COLUMN case_sensitive")
+        index.execute("ALTER TABLE blobs DROP COLUMN ends")
         index.execute("UPDATE meta SET value = '6' WHERE name = 'schema'")
     with pytest.raises(ValueError, match="case_sensitive = true"):
         opened(tmp_path, case_sensitive=False)
