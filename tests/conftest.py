@@ -15,12 +15,16 @@ it uses. Tests of a driver that several processes may have open need `processes`
 All others are quick, and each of them fails, in every run, at what it did not say that
 it needs. So a new test is on the right side, or says at once that it is not.
 
+Nothing that a test opens stays open: what is left to the collector is an error of the file that
+left it, from Python 3.13 on, which tells of SQLite's connections too.
+
 A test that needs one of them and fails has one more try, which the summary tells (RERUN):
 other processes, the kernel and the time are not in its hand. A quick one has none.
 """
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from collections.abc import Generator, Iterator
@@ -69,6 +73,19 @@ def seconds() -> None:
 def gateway_server(sockets: None, gateway_server: Server) -> Server:
     """The one of the package's plugin; here it says what it needs."""
     return gateway_server
+
+
+if sys.version_info >= (3, 13):
+
+    @pytest.fixture(scope="module", autouse=True)
+    def nothing_is_left_open() -> Iterator[None]:
+        """Otherwise the collector comes during another file's test, and fails that."""
+        yield
+        gc.collect()
+
+    def pytest_collection_finish() -> None:
+        gc.collect()
+        gc.freeze()  # all tests and modules: the collections behind each file need not look there
 
 
 def is_quick(item: pytest.Item) -> bool:
