@@ -229,11 +229,12 @@ class CachedReads(Answering):
         except StorageError as error:
             why = found.reason(self._clock())
             error.trace = showing.failed(self._called, why, collapsed=not mine)
-            if policy.strict and not policy.fails(error):
-                if mine:
-                    raise
-                return None  # it may be for whoever asked
-            if not stale or not policy.fails(error):
+            fails = policy.fails(error)
+            if policy.strict and not mine:  # what it says may be for whoever asked
+                if not fails:
+                    return None
+                error.origin = None
+            if not stale or not fails:
                 raise
             variant = self._freshness.variant(fill.ask.want) or ""
             found = self._find(fill.ask.name, variant, want)  # a purge may have come

@@ -137,6 +137,26 @@ def test_a_private_answer_reaches_nobody_who_waited_for_it(front: Front, status:
     assert len(front.web.asked) == 6
 
 
+def test_a_failure_is_shared_and_not_the_page_of_whoever_asked(front: Front) -> None:
+    """It may be private; and all who wait would ask what has just failed, each by himself."""
+    counting(front.web, {"Cache-Control": "private"}, 500)
+    cache = front.cache()
+
+    def read(_: int) -> bytes | None:
+        with pytest.raises(OriginFailed) as caught:
+            cache.get("k")
+        origin = caught.value.origin
+        return None if origin is None else origin.page
+
+    with held(front.web), running(6, read) as pages:
+        gate = front.web.gate
+        assert gate is not None
+        until(lambda: sum(fill.readers for fill in list(cache._fills._running)) == 6)
+        gate.set()
+    assert sorted(map(str, pages)) == ["None"] * 5 + ["b'1'"]
+    assert len(front.web.asked) == 1
+
+
 def test_what_is_shared_is_asked_for_once_for_all_who_wait(front: Front) -> None:
     counting(front.web, HOUR)
     cache = front.cache()
