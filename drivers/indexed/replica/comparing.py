@@ -106,6 +106,7 @@ class Comparing:
         """Raises `OriginFailed` when they do not come in their order: it would never end."""
         page, before = self._source.versions(None), ("", 0)
         while True:
+            self._fetching.go_on()
             for one in page.told:
                 place = (one.change.key, -one.change.sequence)
                 if place <= before:
@@ -119,6 +120,7 @@ class Comparing:
     def _mine(self) -> Iterator[VersionEntry]:
         query = VersionQuery()
         while True:
+            self._fetching.go_on()
             page = self._store.versions(query)
             yield from page.entries
             if page.next is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from itertools import takewhile
@@ -37,6 +37,11 @@ class Fetching:
         self._over.set()
         self._pool.shutdown(cancel_futures=True)
 
+    def go_on(self) -> None:
+        """Raise `Unavailable` once it is closed."""
+        if self._over.is_set():
+            raise Unavailable("The replica is being closed.")
+
     def all(self, chunks: Sequence[Sequence[Told]]) -> Generator[Sequence[Arrival], None, None]:
         """One by one, each while the caller does with the one before what is to be done. What
         came before one that cannot be fetched, or is not what was promised, is given first."""
@@ -55,7 +60,7 @@ class Fetching:
             raise
 
     def _begun(self, chunk: Sequence[Told]) -> list[Future[Arrival]]:
-        _go_on(self._over)
+        self.go_on()
         return [self._pool.submit(self._arrival, one) for one in chunk]
 
     def _arrival(self, told: Told) -> Arrival:
@@ -76,23 +81,17 @@ class Fetching:
         if body is None:
             return Arrival(change)
         with closing(body):
-            return Arrival(change, info, self._store.receive(info, _Ending(body, self._over)))
-
-
-def _go_on(over: threading.Event) -> None:
-    """Raise `Unavailable` when it is over."""
-    if over.is_set():
-        raise Unavailable("The replica is being closed.")
+            return Arrival(change, info, self._store.receive(info, _Ending(body, self.go_on)))
 
 
 class _Ending:
-    """A body whose reader must not wait for its end any more once it is `over`."""
+    """A body whose reader must not wait for its end any more: `go_on` raises then."""
 
-    def __init__(self, body: Readable, over: threading.Event) -> None:
-        self._body, self._over = body, over
+    def __init__(self, body: Readable, go_on: Callable[[], object]) -> None:
+        self._body, self._go_on = body, go_on
 
     def read(self, size: int = PIECE, /) -> bytes:
-        _go_on(self._over)
+        self._go_on()
         return self._body.read(size)
 
     def close(self) -> None:
