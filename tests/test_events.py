@@ -100,7 +100,7 @@ class Gateway:
         return access
 
     def end(self) -> None:
-        self.followers.stop()
+        self.followers.stop(GUARD)
         self.runtime.close()
 
 
