@@ -18,9 +18,10 @@ HEALTH = "/1/health"
 
 def edges(port: int, *, clients: int = 0) -> tuple[Server, ...]:
     """In front of the origin at that port; peers first. `clients`: so many large answers at once
-    are what the gateway has threads for (docs/operations.md, *How many threads*)."""
+    are what the gateway has threads for, however they are spread over its workers
+    (docs/operations.md, *How many threads*)."""
     workers = {"granian": usable_processors(), "waitress": 1}
-    threads = {name: f"threads = {round(1.8 * clients / count)}" for name, count in workers.items()}
+    threads = {name: f"threads = {round(2.5 * clients / count)}" for name, count in workers.items()}
     return (
         nginx(port),
         varnish(port),
