@@ -7,15 +7,20 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import pytest
 
+from drivers.indexed.replica.comparing import Comparing
+from drivers.indexed.replica.fetching import Fetching
+from drivers.indexed.replica.following import Following as Replica
 from drivers.indexed.replica.options import ReplicaOf
 from drivers.indexed.replica.source import Source
 from drivers.indexed.replica.told import page_of, versions_of
+from drivers.memory import Memory
 from gateway.background.followers import Following
-from gateway.storage import BytesBody, OriginFailed, Secret
+from gateway.storage import BytesBody, Context, NoFollowers, OriginFailed, Secret
 from gateway.testing import Server
 from tests.replicas.pair import caught_up, contents, of, store_of, until
 
@@ -37,6 +42,12 @@ PAGE: Mapping[str, Any] = {
 }  # fmt: skip
 
 
+def later(page: Mapping[str, Any], number: int) -> Mapping[str, Any]:
+    """With its change under another number."""
+    changed = {**page["updates"][0], "syncId": number}
+    return {**page, "updates": [changed], "lastSyncId": number}
+
+
 def test_what_it_says_is_understood() -> None:
     (told,) = page_of(PAGE).told
     assert told.change[:5] == (1, "put", 1767323045006, "k", "null")
@@ -46,18 +57,28 @@ def test_what_it_says_is_understood() -> None:
     assert told.info.protection.event == (3, "days")
 
 
+PART: Mapping[str, Any] = {
+    "number": 1, "size": 3, "etag": "abc", "modified": "2026-01-02T03:04:05.006Z", "checksums": {},
+}  # fmt: skip
 UPDATE: Sequence[tuple[str, Any]] = (
     ("syncId", -1), ("syncId", "1"), ("syncId", True), ("syncId", 1 << 70), ("kind", "odd"),
     ("time", "yesterday"), ("time", 5), ("path", ""), ("path", "x" * 1025), ("path", 7),
     ("path", "\ud800"), ("version", None), ("size", 1.5), ("size", -1), ("etag", None),
-    ("deleted", "no"), ("cause", []), ("details", []), ("details", {}),
+    ("deleted", "no"), ("deleted", True), ("cause", []), ("details", []), ("details", {}),
+    ("time", "9999-12-31T23:59:59-23:59"), ("time", "0001-01-01T00:00:00Z"),
+    ("version", "000000000001\r\nx-evil: 1234567"), ("version", "null-a\r\nx-evil: 1"),
+    ("version", " 00000000_01" + "0" * 20), ("etag", 'a"b'), ("etag", "a\r\nx-evil: 1"),
 )  # fmt: skip
 OF_DETAILS: Sequence[tuple[str, Any]] = (
     ("attributes", "[]"), ("attributes", "{"), ("attributes", "[" * 100_000), ("tags", {"a": 1}),
     ("tags", []), ("encryption", "rot13"), ("checksumType", "HALF"), ("parts", [{}]),
     ("protection", {"mode": "mild", "until": None, "hold": False, "event": None}),
     ("protection", {"mode": None, "until": None, "hold": False, "event": "soon"}),
-    ("headers", {"\ud800": "x"}), ("owner", None),
+    ("headers", {"\ud800": "x"}), ("owner", None), ("owner", "\0"), ("storageClass", "a\r\nb: c"),
+    ("headers", {"Content-Length": "1"}), ("headers", {"Set-Cookie": "a=b"}),
+    ("checksums", {"EVIL": "AAAA"}), ("checksums", {"SHA256": "x\r\nx-evil: 1"}),
+    ("parts", [{**PART, "size": 4}]), ("parts", [{**PART, "number": 0}]),
+    ("parts", [PART, {**PART, "size": 0}]),
 )  # fmt: skip
 
 
@@ -77,7 +98,18 @@ def test_details_that_cannot_be(name: str, lie: object) -> None:
         page_of(page)
 
 
-@pytest.mark.parametrize("page", [None, [], {}, {**PAGE, "feed": ""}, {**PAGE, "cut": None}])
+@pytest.mark.parametrize(
+    "page",
+    [
+        None,
+        [],
+        {},
+        {**PAGE, "feed": ""},
+        {**PAGE, "cut": None},
+        {**PAGE, "updates": [*PAGE["updates"], *PAGE["updates"]]},
+        {**PAGE, "updates": [{k: v for k, v in PAGE["updates"][0].items() if k != "details"}]},
+    ],
+)
 def test_a_page_that_cannot_be(page: object) -> None:
     for read in (page_of, versions_of):
         with pytest.raises(OriginFailed):
@@ -105,6 +137,38 @@ def test_options_that_cannot_be(given: dict[str, Any]) -> None:
 
 
 # a replica of one
+
+
+@pytest.mark.parametrize("page", [{**PAGE, "updates": []}, later(PAGE, 2)])
+def test_what_does_not_come_next_is_not_taken_for_all(
+    monkeypatch: pytest.MonkeyPatch, page: Mapping[str, Any]
+) -> None:
+    """Else it would be asked for again and again, or never."""
+    monkeypatch.setattr(Source, "_document", lambda *_, **__: page)
+    with closing(Memory()) as store:
+        store.open(Context(sid="copy"))
+        of = ReplicaOf(url="http://host", key=Secret("k"), sid="s")
+        following = Replica(store, of, "copy", NoFollowers())
+        try:
+            with pytest.raises(OriginFailed, match="comes next"):
+                following.changes()
+        finally:
+            following.end()
+
+
+def test_a_page_of_versions_that_has_none_and_is_not_the_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It could go on for ever."""
+    answers = {"syncnext": {**PAGE, "updates": []}, "versionlist": {"versions": [], "next": "x"}}
+    monkeypatch.setattr(Source, "_document", lambda _, function, **__: answers[function])
+    with closing(Memory()) as store:
+        store.open(Context(sid="copy"))
+        store.adopt()
+        source = Source(ReplicaOf(url="http://host", key=Secret("k"), sid="s"))
+        refused = pytest.raises(OriginFailed, match="not the last")
+        with closing(source), closing(Fetching(store, source, "copy")) as fetching, refused:
+            Comparing(store, source, fetching, "copy").run()
 
 
 @pytest.mark.usefixtures("sockets", "seconds")

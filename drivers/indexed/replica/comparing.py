@@ -115,6 +115,8 @@ class Comparing:
                 yield one
             if page.next is None:
                 return
+            if not page.told:
+                raise broken("a page of its versions has none, and is not the last")
             page = self._source.versions(page.next)
 
     def _mine(self) -> Iterator[VersionEntry]:

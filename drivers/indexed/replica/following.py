@@ -18,6 +18,7 @@ from drivers.indexed.replica.options import ReplicaOf
 from drivers.indexed.replica.source import PAGE, Source
 from drivers.indexed.replica.told import Before, Page, Told
 from drivers.indexed.replicating import ReplicatingView
+from gateway.common.upstream.answers import broken
 from gateway.storage import (
     ChangePage,
     Changes,
@@ -63,11 +64,14 @@ class Following(Changes):
         if not position.feed and not page.cut and self._is_new(position):
             self._store.settle(Position(page.feed, 0))
             position = Position(page.feed, 0)
+        lost = self._lost(position, page)
+        if not lost and not _comes_next(position, page):
+            raise broken("what it tells is not what comes next")
         return ChangePage(
             changes=tuple(one.change for one in page.told),
             last=page.last,
             feed=page.feed,
-            cut=bool(self._lost(position, page)),
+            cut=bool(lost),
         )
 
     def _is_new(self, position: Position) -> bool:
@@ -113,3 +117,8 @@ class Following(Changes):
                 done = arrivals[-1].change.sequence
                 if done // EVERY != (done - len(arrivals)) // EVERY and page.last - done > PAGE:
                     log.info("replica %s: %d of %d changes", self._sid, done, page.last)
+
+
+def _comes_next(position: Position, page: Page) -> bool:
+    first = page.told[0].change.sequence if page.told else page.last + 1
+    return first == position.sequence + 1

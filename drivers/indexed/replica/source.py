@@ -72,7 +72,8 @@ class Source:
                         limit=limit,
                         wait=round(wait),
                         details="true" if details else "false",
-                    )
+                    ),
+                    details=details,
                 )
             except _TooLong:
                 if limit == 1:

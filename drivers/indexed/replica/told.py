@@ -1,21 +1,34 @@
 """What a source's answers mean (docs/standard.md, "Following a service").
 
-What cannot be meant is refused: a text that is no text, a key that is none, a version that
-another change has made. So nothing gets into the index that the engine would not have written.
+What cannot be meant is refused: changes that do not follow one another, a version that another
+change has made, and values that the engine would not have written (`values`).
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
-from typing import Any, Literal, NamedTuple, TypeVar, cast
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
+from typing import Literal, NamedTuple, TypeVar, cast
 
+from drivers.indexed.replica.values import (
+    Json,
+    checksums,
+    headers,
+    key,
+    number,
+    owner,
+    text,
+    texts,
+    time,
+    truth,
+    version,
+    word,
+)
 from gateway.common.upstream.answers import broken
 from gateway.storage import (
-    NOTHING,
-    NULL_VERSION,
     Change,
     Encryption,
     ObjectInfo,
@@ -24,13 +37,9 @@ from gateway.storage import (
     Protection,
 )
 
-_NULL = f"{NULL_VERSION}-"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EVENT = re.compile(r"([0-9]{1,9}) (days|years)")
 _KINDS = frozenset(("put", "delete", "purge", "update"))
-_LONGEST_KEY = 1024
 
-Json = Mapping[str, Any]
 T = TypeVar("T")
 
 
@@ -68,9 +77,9 @@ class Versions(NamedTuple):
     next: str | None
 
 
-def page_of(answer: object) -> Page:
-    """Raises `OriginFailed`."""
-    return _understood(_page, answer)
+def page_of(answer: object, *, details: bool = True) -> Page:
+    """With the `details` that were asked for, or without. Raises `OriginFailed`."""
+    return _understood(partial(_page, details=details), answer)
 
 
 def versions_of(answer: object) -> Versions:
@@ -82,42 +91,52 @@ def _understood(read: Callable[[Json], T], answer: object) -> T:
     try:
         return read(cast(Json, answer))
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise broken(f"{type(error).__name__}: {error}") from error
+        raise broken(f"{type(error).__name__}: {str(error)[:200]}") from error
 
 
-def _page(answer: Json) -> Page:
-    told = tuple(map(_update, answer["updates"]))
-    feed = _text(answer, "feed")
+def _page(answer: Json, details: bool) -> Page:
+    told = tuple(_update(one, details) for one in answer["updates"])
+    if any(one.change.sequence + 1 != two.change.sequence for one, two in pairwise(told)):
+        raise ValueError("its changes do not come one by one")
+    feed = text(answer, "feed")
     if not feed:
         raise ValueError("it does not say which feed that is")
-    last, cut = _number(answer, "lastSyncId"), _truth(answer, "cut")
+    last, cut = number(answer, "lastSyncId"), truth(answer, "cut")
     return Page(told, last, feed, cut, _before(answer.get("before")))
 
 
 def _before(item: Json | None) -> Before | None:
     if item is None:
         return None
-    return Before(_text(item, "kind"), _key(item), _version(_text(item, "version")))
+    return Before(text(item, "kind"), key(item), version(item))
 
 
-def _update(item: Json) -> Told:
-    kind = _text(item, "kind")
+def _update(item: Json, details: bool) -> Told:
+    kind = text(item, "kind")
     if kind not in _KINDS:
         raise ValueError(f"{kind!r} is no kind of change")
-    named = _text(item, "version")
+    named = text(item, "version")
     change = Change(
-        sequence=_number(item, "syncId"),
+        sequence=number(item, "syncId"),
         kind=cast(Literal["put", "delete", "purge", "update"], kind),
-        time=_time(item, "time"),
-        key=_key(item),
-        version=_version(named),
-        size=_number(item, "size"),
-        etag=_text(item, "etag"),
-        content_type=_text(item, "contentType"),
-        cause=_text(item, "cause") if "cause" in item else "",
+        time=time(item, "time"),
+        key=key(item),
+        version=version(item),
+        size=number(item, "size"),
+        etag=word(item, "etag"),
+        content_type=text(item, "contentType"),
+        cause=text(item, "cause") if "cause" in item else "",
     )
-    marker = _truth(item, "deleted") if "deleted" in item else False
-    return Told(change, named, marker, _info(change, item.get("details")))
+    if not details:
+        return Told(change, named, marker=False, info=None)
+    marker, info = truth(item, "deleted"), _info(change, item["details"])
+    return _told(change, named, marker, info)
+
+
+def _told(change: Change, named: str, marker: bool, info: ObjectInfo | None) -> Told:
+    if marker and (change.kind != "delete" or info is not None):
+        raise ValueError("a delete marker has nothing that could be told of it")
+    return Told(change, named, marker, info)
 
 
 def _versions(answer: Json) -> Versions:
@@ -128,25 +147,25 @@ def _versions(answer: Json) -> Versions:
 
 
 def _entry(item: Json) -> Told:
-    named, marker = _text(item, "version"), _truth(item, "deleted")
-    details = item.get("details")
+    named, marker = text(item, "version"), truth(item, "deleted")
+    details = item["details"]
     change = Change(
-        sequence=_number(item, "syncId"),
+        sequence=number(item, "syncId"),
         kind="delete" if marker else "put",
-        time=_time(item, "modified"),
-        key=_key(item),
-        version=_version(named),
-        size=_number(item, "size"),
-        etag=_text(item, "etag"),
-        content_type=_text(details, "contentType") if details is not None else "",
+        time=time(item, "modified"),
+        key=key(item),
+        version=version(item),
+        size=number(item, "size"),
+        etag=word(item, "etag"),
+        content_type=text(details, "contentType") if details is not None else "",
     )
-    return Told(change, named, marker, _info(change, details))
+    return _told(change, named, marker, _info(change, details))
 
 
 def _info(change: Change, details: Json | None) -> ObjectInfo | None:
     if details is None:
         return None
-    attributes = json.loads(_text(details, "attributes"))
+    attributes = json.loads(text(details, "attributes"))
     if not isinstance(attributes, dict):
         raise ValueError("attributes are no object")
     encryption, kind = details["encryption"], details["checksumType"]
@@ -160,18 +179,18 @@ def _info(change: Change, details: Json | None) -> ObjectInfo | None:
         etag=change.etag,
         modified=change.time,
         version=change.version,
-        content_type=_text(details, "contentType"),
-        headers=tuple(_texts(details, "headers").items()),
-        metadata=_texts(details, "metadata"),
-        tags=_texts(details, "tags"),
-        storage_class=_text(details, "storageClass"),
-        owner=_text(details, "owner"),
+        content_type=text(details, "contentType"),
+        headers=headers(details),
+        metadata=texts(details, "metadata"),
+        tags=texts(details, "tags"),
+        storage_class=word(details, "storageClass"),
+        owner=owner(details),
         encryption=None if encryption is None else Encryption(kind=encryption),
         protection=_protection(details["protection"]),
         attributes=attributes,
-        checksums=_texts(details, "checksums"),
+        checksums=checksums(details),
         checksum_type=kind,
-        parts=tuple(map(_part, details["parts"])),
+        parts=_parts(details, change.size),
     )
 
 
@@ -183,8 +202,8 @@ def _protection(found: Json | None) -> Protection | None:
         raise ValueError(f"{mode!r} is no kind of retention")
     return Protection(
         mode=mode,
-        until=None if found["until"] is None else _time(found, "until"),
-        hold=_truth(found, "hold"),
+        until=None if found["until"] is None else time(found, "until"),
+        hold=truth(found, "hold"),
         event=None if event is None else _period(event),
     )
 
@@ -196,65 +215,22 @@ def _period(text: str) -> Period:
     return Period(int(match[1]), cast(Literal["days", "years"], match[2]))
 
 
+def _parts(details: Json, size: int) -> Sequence[Part]:
+    """Those that an object of that size was made of."""
+    parts = tuple(map(_part, details["parts"]))
+    numbers = [0, *(one.number for one in parts)]
+    if parts and sum(one.size for one in parts) != size:
+        raise ValueError("its parts are not as long as it is")
+    if any(one >= two for one, two in pairwise(numbers)):
+        raise ValueError("its parts do not come in their order")
+    return parts
+
+
 def _part(item: Json) -> Part:
     return Part(
-        number=_number(item, "number"),
-        size=_number(item, "size"),
-        etag=_text(item, "etag"),
-        modified=_time(item, "modified"),
-        checksums=_texts(item, "checksums"),
+        number=number(item, "number"),
+        size=number(item, "size"),
+        etag=word(item, "etag"),
+        modified=time(item, "modified"),
+        checksums=checksums(item),
     )
-
-
-def _version(named: str) -> str:
-    """The store's own name of a version (see `gateway/modes/standard/versions.py`)."""
-    return NULL_VERSION if named.startswith(_NULL) else named
-
-
-def _key(item: Json) -> str:
-    key = _text(item, "path")
-    if not 0 < len(key.encode()) <= _LONGEST_KEY:  # what is no text fails to be encoded
-        raise ValueError("a key has 1 to 1024 bytes of UTF-8")
-    return key
-
-
-def _text(item: Json, name: str) -> str:
-    value = item[name]
-    if not isinstance(value, str):
-        raise TypeError(f"{name} is no text")
-    value.encode()  # of which each character is one
-    return value
-
-
-def _texts(item: Json, name: str) -> Mapping[str, str]:
-    found = item[name]
-    if not isinstance(found, dict):
-        raise TypeError(f"{name} is no object")
-    return {one: _text(found, one) for one in _names(found)} or NOTHING
-
-
-def _names(found: Json) -> Iterable[str]:
-    for name in found:
-        name.encode()
-        yield name
-
-
-def _number(item: Json, name: str) -> int:
-    value = item[name]
-    if type(value) is not int or not 0 <= value < 1 << 62:
-        raise ValueError(f"{name} is no number that can be")
-    return value
-
-
-def _truth(item: Json, name: str) -> bool:
-    value = item[name]
-    if type(value) is not bool:
-        raise TypeError(f"{name} is neither true nor false")
-    return value
-
-
-def _time(item: Json, name: str) -> int:
-    """Milliseconds since the epoch."""
-    found = datetime.fromisoformat(_text(item, name))
-    passed = found.replace(tzinfo=found.tzinfo or UTC) - _EPOCH
-    return (passed.days * 86_400 + passed.seconds) * 1000 + passed.microseconds // 1000
