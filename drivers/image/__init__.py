@@ -9,6 +9,7 @@ choosing.py   which of them: pyvips, else Pillow
 vips.py       by libvips
 pillow.py     by Pillow
 places.py     how many are decoded at once, and who waits
+heaps.py      what they have freed goes back to the system
 variants.py   what is said of a picture that was made: ETag, type, headers
 """
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from mimetypes import MimeTypes
 from typing import Annotated, ClassVar
 
-from drivers.image import variants
+from drivers.image import heaps, variants
 from drivers.image.asked import PARAMETERS, Asked, Misasked, parsed, refused
 from drivers.image.choosing import engine
 from drivers.image.engines import BadPicture, Name
@@ -92,6 +92,7 @@ class Image(Layer, Varies):
                 raise ValueError(f"{name}: it must be 1 to 100")
 
     def open(self, context: Context) -> None:
+        heaps.few()
         self._engine = engine(self.engine, self.max_pixels)
         self._places = Places(self.at_once, self.waiting, self.max_wait, context.threads)
         for kind in {AVIF, WEBP} - self._engine.writes:
