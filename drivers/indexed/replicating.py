@@ -170,5 +170,6 @@ def _promised(info: ObjectInfo) -> Put:
 
 
 def _is_md5(info: ObjectInfo) -> bool:
-    plain = info.encryption is None or info.encryption.kind == "managed"
-    return plain and not info.parts and len(info.etag) == 32 and _HEX.issuperset(info.etag)
+    """Of what is encrypted nobody knows: a replica keeps as SSE-S3 what came with any ETag."""
+    plain = info.encryption is None and not info.parts
+    return plain and len(info.etag) == 32 and _HEX.issuperset(info.etag)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import md5
 from pathlib import Path
 
@@ -11,11 +12,13 @@ from drivers.indexed.replica.options import ReplicaOf
 from drivers.local import Local
 from gateway.storage import (
     Arrival,
+    BadDigest,
     BytesBody,
     Change,
     Conflict,
     Context,
     Delete,
+    Encryption,
     ObjectInfo,
     Position,
     Put,
@@ -63,6 +66,19 @@ def test_where_it_stands_and_what_it_has_are_kept_together(tmp_path: Path) -> No
     assert [one.sequence for one in local.changes().changes] == [1, 2]
     with pytest.raises(ReadOnly, match="is a replica: write to http"):
         local.put("k", BytesBody(b""))
+    local.close()
+
+
+def test_the_etag_of_what_is_encrypted_is_no_md5(tmp_path: Path) -> None:
+    """A replica keeps as SSE-S3, with its ETag, what came under a key service's key: who follows
+    that one takes it, too."""
+    local = Local(replica_of=OF)
+    local.open(Context(sid="here", folder=tmp_path, master_key=Secret("k" * 32)))
+    plain = ObjectInfo(key="k", size=4, etag="0" * 32, modified=1, version=f"{1:032x}")
+    for encryption in (Encryption(kind="kms"), Encryption()):
+        local.receive(replace(plain, encryption=encryption), BytesBody(b"data")).drop()
+    with pytest.raises(BadDigest):
+        local.receive(plain, BytesBody(b"data"))
     local.close()
 
 
