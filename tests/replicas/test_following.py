@@ -120,6 +120,8 @@ def test_all_that_is_said_of_a_version_travels(source: Any, replica: Any) -> Non
     put(source, "sealed", b"secret", Put(encryption=Encryption()))
     awaits = Protection(mode="compliance", until=1_900_000_000_000, event=Period(30, "days"))
     put(source, "awaits", b"", Put(protection=awaits))
+    for key in ("/", "/a", "//a", "..", "a//b/", "\n\0"):
+        put(source, key, key.encode())
     upload = source.begin("parts", Put(checksums={"CRC32": ""})).id
     parts = [source.put_part("parts", upload, n, BytesBody(LARGE)) for n in (1, 2)]
     refs = [PartRef(number=n.number, etag=n.etag, checksums=n.checksums) for n in parts]

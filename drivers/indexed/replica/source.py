@@ -87,8 +87,9 @@ class Source:
 
     def open(self, told: Told) -> Readable | None:
         """The bytes of a version; None where it is there no more."""
+        path = f"/{told.change.key}"  # of which one slash is dropped: a key may begin with its own
         try:
-            return self._get("getfile", path=told.change.key, version=told.named)
+            return self._get("getfile", path=path, version=told.named)
         except _Refused as error:
             if error.code in _MISSING:
                 return None
