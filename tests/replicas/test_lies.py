@@ -136,6 +136,13 @@ def test_options_that_cannot_be(given: dict[str, Any]) -> None:
         ReplicaOf(**right | given)
 
 
+def test_a_refusal_that_repeats_the_key_is_told_without_it() -> None:
+    of = ReplicaOf(url="http://host", key=Secret("very-secret"), sid="s")
+    with closing(Source(of)) as source:
+        refused = source._refused(400, b'{"error": "odd", "message": "no very-secret here"}')
+    assert str(refused) == "http://host, service 's': 400 odd: no [the key] here"
+
+
 # a replica of one
 
 

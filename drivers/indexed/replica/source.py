@@ -165,7 +165,8 @@ class Source:
         code, message = _said(data, "error"), _said(data, "message")
         if code in ("unauthorized", "forbidden"):
             return OriginDenied(f"{self._of}: the key may not read all that is there ({code}).")
-        refused = _Refused(f"{self._of}: {status} {code}: {message}", status=status)
+        said = f"{status} {code}: {message}".replace(self._of.key.reveal(), "[the key]")
+        refused = _Refused(f"{self._of}: {said}", status=status)
         refused.code = code
         return refused
 
