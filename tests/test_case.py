@@ -23,6 +23,7 @@ from gateway.modes.s3.configuration.lifecycle import Filter, Lifecycle, Rule
 from gateway.services.runtime import Runtime, open_runtime
 from gateway.services.subtree import Below
 from gateway.storage import (
+    BadKey,
     BytesBody,
     Context,
     Delete,
@@ -222,3 +223,18 @@ def test_a_replica_has_its_keys_as_its_source_has_them() -> None:
     source = ReplicaOf(url="https://source.example", key=Secret("k"), sid="s")
     with pytest.raises(ValueError, match="case_sensitive"):
         Memory(case_sensitive=False, replica_of=source)
+
+
+def test_a_key_that_would_be_too_long_in_lower_case_is_refused() -> None:
+    """Nobody could ask for what lists show, and a replica takes no such key."""
+    with closing(Memory(case_sensitive=False)) as store:
+        store.open(Context(sid="here"))
+        store.put("\u023a" * 341, BytesBody(b""))
+        long = "\u023a" * 342  # 684 bytes, and 1026 in lower case
+        for write in (
+            lambda: store.put(long, BytesBody(b"")),
+            lambda: store.begin(long),
+            lambda: store.copy(store, "\u023a" * 341, long),
+        ):
+            with pytest.raises(BadKey):
+                write()

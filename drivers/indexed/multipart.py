@@ -35,7 +35,7 @@ from gateway.storage.checksums import UNNAMED
 
 class MultipartView(View, Multipart):
     def begin(self, key: str, options: Put = Put()) -> Upload:
-        options, key = self.named(options), self.fold(key)
+        options, key = self.named(options), self.to_keep(key)
         text = pack_upload(options)
 
         def operation(shelf: Shelf) -> Upload:

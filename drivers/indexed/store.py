@@ -206,7 +206,7 @@ class IndexedStore(
     def copy(
         self, source: Any, source_key: str, key: str, want: Get = Get(), options: Put = Put()
     ) -> ObjectInfo:
-        options, key, source_key = self.named(options), self.fold(key), source.fold(source_key)
+        options, key, source_key = self.named(options), self.to_keep(key), source.fold(source_key)
         info = source.lookup(source_key, want.version).info
         if not shareable_whole(info, options.encryption) or kept_checksums(info, options) is None:
             return self._copy_bytes(source, source_key, key, want, options)

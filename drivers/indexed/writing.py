@@ -21,6 +21,7 @@ from drivers.indexed.shelf import Draft, Shelf
 from drivers.indexed.space import Space
 from gateway.storage import (
     NOTHING,
+    BadKey,
     BytesBody,
     Encryption,
     Intake,
@@ -36,6 +37,8 @@ from gateway.storage.folding import folded
 T = TypeVar("T")
 
 INLINE_LIMIT = 64 * 1024
+LONGEST_KEY = 1024
+"""Bytes in UTF-8."""
 
 
 class Writer:
@@ -205,6 +208,16 @@ class WritingView:
             return options
         return replace(options, encryption=kept)
 
+    def to_keep(self, key: str) -> str:
+        """What an object is called that is to have that key. Raises `BadKey`: some characters
+        are longer in lower case, and nobody could ask for what is too long."""
+        if self.case_sensitive:
+            return key
+        found = folded(key)
+        if len(found.encode()) > LONGEST_KEY:
+            raise BadKey(f"In lower case a key has {LONGEST_KEY} bytes at most.", key=key)
+        return found
+
     def change(self, operation: Callable[[Shelf], T], *, room: Room = "") -> T:
         """The operation's result, once it is durable; who waits for changes is woken.
         `room`: what it is given on a full disk."""
@@ -227,8 +240,7 @@ class WritingView:
         self.require_writable()
         if options.encryption is not None:
             options = self.named(options)
-        if not self.case_sensitive:
-            key = folded(key)
+        key = self.to_keep(key)
         if self.limited:
             self.require_room(options.size, key)
         with self.writer.stored(source, options, options.encryption) as stored:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from drivers.indexed.writing import LONGEST_KEY
 from gateway.common.xml import carries
 from gateway.storage import NOTHING, NULL_VERSION
 from gateway.storage.checksums import HASHERS
@@ -18,7 +19,6 @@ _NULL = f"{NULL_VERSION}-"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = 253_402_300_799_999
 """The last millisecond that has a date of four digits."""
-_LONGEST_KEY = 1024
 _VERSION = re.compile("[0-9a-f]{32}").fullmatch
 _VISIBLE = re.compile("[!#-~]{0,128}").fullmatch
 """What a header holds as it is, in quotes, too."""
@@ -43,7 +43,7 @@ def version(item: Json) -> str:
 
 def key(item: Json) -> str:
     found = text(item, "path")
-    if not 0 < len(found.encode()) <= _LONGEST_KEY:
+    if not 0 < len(found.encode()) <= LONGEST_KEY:
         raise ValueError("a key has 1 to 1024 bytes of UTF-8")
     return found
 
