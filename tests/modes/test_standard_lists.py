@@ -397,6 +397,17 @@ def test_requests_come_in_pages(api: Served, folder: str) -> None:
     assert found == [f"{folder}{number}" for number in reversed(range(7))]
 
 
+def test_a_request_that_may_name_a_file_and_does_not_is_listed(api: Served) -> None:
+    """And those beside it are."""
+    asked = api.call("versionlist", sid="kept", limit=1).headers["x-request-id"]
+
+    def found() -> list[str]:
+        listed = api.call("reqlist", sid="kept", limit=1000).json["requests"]
+        return [one["path"] for one in listed if one["requestId"] == asked]
+
+    assert until(found) == [""]
+
+
 def test_a_key_sees_requests_of_its_services_only(api: Served, folder: str) -> None:
     for sid in ("files", "kept"):
         api.put(sid, f"{folder}secret")

@@ -62,8 +62,8 @@ class Sink:
             if record is not None:
                 record.key_id = call.identity.key
             call.values = parameters.read(function.query, query)
-            if record is not None and "path" in call.values:
-                record.key = call.path
+            if record is not None:
+                record.key = call.values.get("path") or ""  # without its slash; None: of no file
             return function.handler(call)
         except UnicodeDecodeError:
             return refused(
