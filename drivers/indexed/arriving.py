@@ -88,9 +88,11 @@ class Arriving(Shelf):
         )  # fmt: skip
 
     def place(self, one: Arrival) -> None:
-        """Have the version or the marker, unless there is none any more."""
+        """Have the version or the marker, and what it replaced no more; that alone where there
+        is none any more, or it cannot come."""
         change, info = one.change, one.info
         if info is None and not one.marker:
+            self.remove(change)
             return
         check_number(change)
         version = change.version or NULL_VERSION

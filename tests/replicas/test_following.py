@@ -279,6 +279,12 @@ def test_one_that_keeps_no_versions_is_followed(first: Server, second: Server) -
         (e.key, e.version, e.etag) for e in theirs
     ]
     assert replica.stat("k").tags == {"a": "b"}
+    first.client().put_object(  # which does not come: but what it replaced is gone
+        Bucket="plain", Key="k", Body=b"1", SSECustomerKey="k" * 32, SSECustomerAlgorithm="AES256"
+    )
+    caught_up(source, replica)
+    with pytest.raises(NoSuchKey):
+        replica.stat("k")
 
 
 def test_what_the_feed_has_no_more_is_compared(first: Server, third: Server) -> None:
