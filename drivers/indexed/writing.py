@@ -240,7 +240,8 @@ class WritingView:
         self.require_writable()
         if options.encryption is not None:
             options = self.named(options)
-        key = self.to_keep(key)
+        if not self.case_sensitive:
+            key = self.to_keep(key)
         if self.limited:
             self.require_room(options.size, key)
         with self.writer.stored(source, options, options.encryption) as stored:
