@@ -399,6 +399,8 @@ def test_a_source_with_another_past_is_compared(
 ) -> None:
     """A backup of it was brought back and written to: there are as many changes, and others."""
     source, replica = store_of(first, "cut"), store_of(third, "late")
+    put(source, "before", b"kept")
+    same(source, replica)  # from here on it follows: what came by comparing has no past
     put(source, "was", b"lost")
     same(source, replica)
     come_back = away(replica)
