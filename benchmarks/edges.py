@@ -3,11 +3,10 @@ over the fetcher, nginx with `proxy_cache`, and Varnish."""
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
-from benchmarks.servers import Server, Site
+from benchmarks.servers import Server, Site, nginx_arguments
 from gateway.common.cpu_quota import usable_processors
 
 SERVERS = ("granian", "waitress")
@@ -74,22 +73,8 @@ def _gateway_file(site: Site, port: int, server: str, space: str, settings: str)
     )
 
 
-_NGINX = """
-worker_processes auto;
-pid {folder}/nginx.pid;
-error_log stderr warn;
-{user}
-events {{ worker_connections 1024; }}
-http {{
-    access_log off;
-    sendfile on;
+_PROXY = """\
     tcp_nopush on;
-    keepalive_requests 1000000000;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
     proxy_cache_path {data} levels=1:2 keys_zone=edge:16m max_size=10g use_temp_path=off;
     upstream origin {{ server 127.0.0.1:{port}; keepalive 16; }}
     server {{
@@ -103,29 +88,16 @@ http {{
         add_header X-Cache $upstream_cache_status;
         location / {{ proxy_pass http://origin; }}
     }}
-}}
 """
 
 
 def nginx(port: int) -> Server:
-    def file(site: Site) -> str:
-        # Started by root, its workers would be nobody, who may not see the folder.
-        root = hasattr(os, "geteuid") and os.geteuid() == 0
-        text = _NGINX.format(
-            folder=site.folder,
-            data=site.data,
-            listen=site.listen,
-            port=port,
-            user="user root;" if root else "",
-        )
-        return str(_written(site, "nginx.conf", text))
-
     return Server(
         name="nginx",
         program=("nginx",),
-        arguments=lambda site: [
-            *("-p", str(site.folder), "-e", "stderr", "-c", file(site), "-g", "daemon off;"),
-        ],
+        arguments=lambda site: nginx_arguments(
+            site, _PROXY.format(data=site.data, listen=site.listen, port=port)
+        ),
         version=("-v",),
         health=HEALTH,
         static=True,

@@ -126,28 +126,29 @@ http {{
     access_log off;
     sendfile on;
     keepalive_requests 1000000000;
-    default_type application/octet-stream;
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    server {{ listen {listen}; root "{data}"; location = / {{ return 200; }} }}
+{http}
 }}
 """
 
+_FILES = """\
+    default_type application/octet-stream;
+    server {{ listen {listen}; root "{data}"; location = / {{ return 200; }} }}
+"""
 
-def _nginx_file(site: Site) -> Path:
-    """Started by root, its workers would be nobody, who may not see the folder."""
+
+def nginx_arguments(site: Site, http: str) -> list[str]:
+    """Of an nginx whose `http` block has that, too. Started by root, its workers would be nobody,
+    who may not see the folder."""
     file = site.folder / "nginx.conf"
-    user = "user root;" if _is_root() else ""
-    text = _NGINX.format(folder=site.folder, data=site.data, listen=site.listen, user=user)
+    user = "user root;" if hasattr(os, "geteuid") and os.geteuid() == 0 else ""
+    text = _NGINX.format(folder=site.folder, user=user, http=http)
     file.write_text(text, encoding="utf-8")
-    return file
-
-
-def _is_root() -> bool:
-    return hasattr(os, "geteuid") and os.geteuid() == 0
+    return ["-p", str(site.folder), "-e", "stderr", "-c", str(file), "-g", "daemon off;"]
 
 
 _TABLE = (
@@ -220,10 +221,9 @@ _TABLE = (
     Server(
         name="nginx",
         program=("nginx",),
-        arguments=lambda site: [
-            *("-p", str(site.folder), "-e", "stderr", "-c", str(_nginx_file(site))),
-            *("-g", "daemon off;"),
-        ],
+        arguments=lambda site: nginx_arguments(
+            site, _FILES.format(listen=site.listen, data=site.data)
+        ),
         version=("-v",),
         health="/",
         kind="reference",
