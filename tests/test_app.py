@@ -83,12 +83,13 @@ def make(
     bindings: Iterable[Binding] = (),
     domains: tuple[str, ...] = (),
     proxies: Proxies = Proxies(),
+    more: Iterable[TinyMode] = (),
 ) -> tuple[App, Kept]:
-    one, two = TinyMode("one", "HTTP_X_ONE"), TinyMode("two", "HTTP_X_TWO")
-    made = {mode.name: mode.app(NO_GATEWAY) for mode in (one, two)} | (apps or {})
+    modes = [TinyMode("one", "HTTP_X_ONE"), TinyMode("two", "HTTP_X_TWO"), *more]
+    made = {mode.name: mode.app(NO_GATEWAY) for mode in modes} | (apps or {})
     metrics, kept = metrics or Metrics(), Kept()
     doors = Doors(
-        [one, two],
+        modes,
         made,
         default="one",
         bindings=list(bindings),
@@ -179,6 +180,58 @@ def test_a_binding_of_all_hosts_below_a_domain() -> None:
         Called(app, environ("/", HTTP_HOST=host))
     modes = [record.mode for record in kept.records]
     assert modes == ["two", "two", "one", "one", "two", "one"]
+
+
+class AtPlaces(TinyMode):
+    """One with paths of its own, where it claims what has its header."""
+
+    def __init__(self, name: str, *paths: str, header: str = "PATH_INFO") -> None:
+        super().__init__(name, header)
+        self.paths = paths
+
+
+@pytest.mark.parametrize(
+    ("request_", "mode", "path"),
+    [
+        (environ("/api"), "api", "/api"),
+        (environ("/api/k"), "api", "/api/k"),
+        (environ("/api/k", HTTP_X_ONE="1"), "api", "/api/k"),
+        (environ("/apis"), "one", "/apis"),
+        (environ("/k/api"), "one", "/k/api"),
+        (environ("/-/pages/k"), "pages", "/-/pages/k"),
+        (environ("/-/pages/picky", HTTP_X_PICKY="1"), "picky", "/-/pages/picky"),
+        (environ("/-/pages/picky"), "pages", "/-/pages/picky"),
+        (environ("/-/health/live"), "gateway", ""),
+        (environ("/", HTTP_X_PICKY="1"), "picky", "/"),
+        (environ("/"), "one", "/"),
+        (environ("/k", HTTP_X_PICKY="1"), "one", "/k"),
+        (environ("/api/k", HTTP_HOST="bucket.s3.example"), "one", "/api/k"),
+        (environ("/", HTTP_HOST="bucket.s3.example", HTTP_X_PICKY="1"), "one", "/"),
+        (environ("/api/k", HTTP_HOST="images.example"), "two", "/api/k"),
+        (environ("/mine/k"), "api", "/mine/k"),
+    ],
+)
+def test_the_door_of_a_mode_at_paths(request_: dict[str, Any], mode: str, path: str) -> None:
+    places = [
+        AtPlaces("pages", "/-/pages"),
+        AtPlaces("picky", "/", "/-/pages/picky", header="HTTP_X_PICKY"),
+        AtPlaces("api", "/api"),
+    ]
+    bindings = [
+        Binding(host=HostPattern("images.example"), mode="two"),
+        Binding(prefix="/mine", mode="api"),
+    ]
+    app, kept = make(bindings=bindings, domains=("s3.example",), more=places)
+    answered = Called(app, request_).body.decode()
+    assert kept.records[0].mode == mode
+    if path:
+        assert answered == f"{mode} GET {path}"
+
+
+def test_the_path_of_a_mode_is_taken_off_the_request() -> None:
+    app, _ = make(more=[AtPlaces("api", "/api")])
+    found = json.loads(Called(app, environ("/api//a", "environ")).body)
+    assert (found["path"], found["SCRIPT_NAME"]) == ("//a", "/api")
 
 
 # measuring

@@ -154,6 +154,16 @@ class Page(NamedTuple):
 
 
 @runtime_checkable
+class AtPaths(Protocol):
+    """A mode that has paths on the gateway's own names, besides its bindings: each with all that
+    is below it ("/" alone without). It is asked there, before all others, and only there,
+    whether it claims a request; the path is then in SCRIPT_NAME, as a binding's prefix is."""
+
+    paths: tuple[str, ...]
+    """Without a slash at their ends."""
+
+
+@runtime_checkable
 class Documented(Protocol):
     """A mode that brings pages of its own: asked for by ability, as stores are."""
 

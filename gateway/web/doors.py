@@ -1,4 +1,5 @@
-"""Which application gets a request: bindings, then `/-/…`, then claims, then the default.
+"""Which application gets a request: bindings, then modes at paths of their own, then `/-/…`,
+then claims, then the default.
 
 A binding is a door of its own by host, port and path prefix; what has more of
 these wins, a longer prefix before a shorter one, and a host before all below a
@@ -6,19 +7,26 @@ domain (`*.domain`), of which the longest wins. Below it there are no pages
 of the gateway's own and no claims: `/-/health` is a key like any other there,
 and so it is in a bucket that is addressed by its host name. A mode that is about one service
 gets what its bindings give it, and claims nothing: they say of which.
+
+A mode's own paths (`AtPaths`) are on the gateway's own names. What it does not claim of what
+comes there goes on as if it had none: a bucket may be called as a path begins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.config import Binding
-from gateway.modes import Mode, OfOneService, WSGIApp
+from gateway.modes import AtPaths, Mode, OfOneService, WSGIApp
 from gateway.web import request_head
 
 OWN = "/-/"
+ROOT = "/"
+"""As a mode's path it is that one alone: all others are below it."""
+
+Claims = Callable[[dict[str, Any]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +67,16 @@ class Doors:
     ) -> None:
         self._apps, self._bindings = apps, tuple(bindings)
         self.bind(())
+        self._at_paths = _at_paths(modes, apps)
+        self._own = None if own is None else Door("gateway", own)
+        paths = [path for path, _, _ in self._at_paths if path != ROOT]
+        self._beginnings = (*paths, OWN) if self._own else (*paths,)
+        self._root = ROOT if len(paths) < len(self._at_paths) else None
         if modes and modes[-1].name == default:  # it gets what nobody claims, asked or not
             modes = modes[:-1]
-        asked = [mode for mode in modes if not isinstance(mode, OfOneService)]
+        asked = [mode for mode in modes if not isinstance(mode, OfOneService | AtPaths)]
         self._claims = [(mode.claims, Door(mode.name, apps[mode.name])) for mode in asked]
         self._default = Door(default, apps[default])
-        self._own = None if own is None else Door("gateway", own)
         self._below = tuple(f".{domain}" for domain in domains)
 
     def bind(self, more: Sequence[Binding]) -> None:
@@ -78,21 +90,53 @@ class Doors:
         self._by_host = by_host
 
     def choose(self, environ: dict[str, Any]) -> Door:
-        """The door; a binding is put into `environ["gateway.binding"]`, and its prefix
-        moved from PATH_INFO to SCRIPT_NAME."""
+        """The door; a binding is put into `environ["gateway.binding"]`, and its prefix, as a
+        mode's own path, moved from PATH_INFO to SCRIPT_NAME."""
         by_host = self._by_host
         if by_host and (bound := _bound(by_host, environ)) is not None:
             return bound
-        if (
-            self._own is not None
-            and environ["PATH_INFO"].startswith(OWN)
-            and not (self._below and request_head.host(environ).endswith(self._below))
-        ):
-            return self._own
+        path = environ["PATH_INFO"]
+        if (path.startswith(self._beginnings) or path == self._root) and (
+            found := self._at_path(environ, path)
+        ) is not None:
+            return found
         for claims, door in self._claims:
             if claims(environ):
                 return door
         return self._default
+
+    def _at_path(self, environ: dict[str, Any], path: str) -> Door | None:
+        """Who has that path on the gateway's own names."""
+        if self._below and request_head.host(environ).endswith(self._below):
+            return None  # a key of a bucket
+        for own, claims, door in self._at_paths:
+            here = path == ROOT if own == ROOT else _within(path, own)
+            if here and claims(environ):
+                _enter(environ, door.prefix)
+                return door
+        return self._own if path.startswith(OWN) else None
+
+
+def _at_paths(
+    modes: Sequence[Mode], apps: Mapping[str, WSGIApp]
+) -> Sequence[tuple[str, Claims, Door]]:
+    """Paths of modes, the longest first."""
+    found = [
+        (path, mode.claims, Door(mode.name, apps[mode.name], prefix=path.rstrip("/")))
+        for mode in modes
+        if isinstance(mode, AtPaths)
+        for path in mode.paths
+    ]
+    return sorted(found, key=lambda one: len(one[0]), reverse=True)
+
+
+def _within(path: str, prefix: str) -> bool:
+    return path == prefix or path.startswith(f"{prefix}/")
+
+
+def _enter(environ: dict[str, Any], prefix: str) -> None:
+    if prefix:
+        environ["SCRIPT_NAME"], environ["PATH_INFO"] = prefix, environ["PATH_INFO"][len(prefix) :]
 
 
 def _names(host: str) -> Iterator[str]:
@@ -112,10 +156,9 @@ def _bound(by_host: Mapping[str, Sequence[Door]], environ: dict[str, Any]) -> Do
             if door.port and door.port != port:
                 continue
             prefix = door.prefix
-            if prefix and path != prefix and not path.startswith(f"{prefix}/"):
+            if prefix and not _within(path, prefix):
                 continue
             environ["gateway.binding"] = door.binding
-            if prefix:
-                environ["SCRIPT_NAME"], environ["PATH_INFO"] = prefix, path[len(prefix) :]
+            _enter(environ, prefix)
             return door
     return None
