@@ -59,6 +59,13 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "gateway.telemetry": (COMMON,),
     "gateway.background": (CONTRACT, COMMON, "gateway.telemetry.metrics"),
+    "gateway.web.api": (
+        CONTRACT,
+        MODES,
+        "gateway.access.actions",
+        "gateway.web.http_fields",
+        "gateway.web.replies",
+    ),
     "gateway.web": (CONTRACT, COMMON, MODES, "gateway.config", "gateway.telemetry"),
     "gateway.servers.worker": (
         CONTRACT,
@@ -97,6 +104,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "gateway.telemetry.record",
         "gateway.telemetry.line_spool",
         "gateway.telemetry.request_list",
+        "gateway.web.api",
         "gateway.web.forms",
         "gateway.web.http_fields",
         "gateway.web.http_ranges",

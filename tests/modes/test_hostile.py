@@ -25,10 +25,10 @@ from gateway.common.xml import escape
 from gateway.modes.s3.operations import TABLE, Operation
 from gateway.modes.s3.signatures.auth import signed_headers
 from gateway.modes.standard.functions import TABLE as FUNCTIONS
-from gateway.modes.standard.functions import Function
 from gateway.services.runtime import open_runtime
 from gateway.telemetry.metrics import Metrics
 from gateway.web.admission import Admission
+from gateway.web.api.table import Function
 from gateway.web.app import App, create_app
 from gateway.web.request_head import variable
 from tests.modes.model_requests import model as of_aws
@@ -437,7 +437,9 @@ SERVICES = ("files", "kept", "cached", "none")
 _RIGHT = {"sid": "files", "path": "k", "wait": "0"}
 
 
-def call(gateway: Hostile, function: Function, method: str, query: str, **headers: str) -> Answer:
+def call(
+    gateway: Hostile, function: Function[Any], method: str, query: str, **headers: str
+) -> Answer:
     body = b"0123" if function.body else b""
     headers = {"HTTP_X_OWNCDN_KEY": ROOT, **headers}
     return gateway.ask(method, f"/{function.name}", query, body, **headers)
@@ -445,7 +447,7 @@ def call(gateway: Hostile, function: Function, method: str, query: str, **header
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda one: one.name)
 def test_no_parameter_of_a_function_is_a_mistake_of_ours(
-    gateway: Hostile, function: Function
+    gateway: Hostile, function: Function[Any]
 ) -> None:
     right = {one.name: _RIGHT[one.name] for one in function.query if one.name in _RIGHT}
     method = function.methods[0]

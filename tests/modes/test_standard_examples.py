@@ -8,11 +8,14 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from gateway.modes.standard.functions import TABLE, Function
-from gateway.modes.standard.page import examples
+from gateway.modes.standard.documents import API
+from gateway.modes.standard.functions import TABLE
+from gateway.web.api.page import examples
+from gateway.web.api.table import Function
 from tests.modes.standard_gateway import ROOT, Served
 
 PICTURE = b"not really a picture"
@@ -34,7 +37,7 @@ def run(folder: Path, command: list[str]) -> str:
     return done.stdout
 
 
-def prepared(api: Served, function: Function, path: str) -> tuple[str, dict[str, str]]:
+def prepared(api: Served, function: Function[Any], path: str) -> tuple[str, dict[str, str]]:
     """(address, parameters), with what the example needs there already."""
     values = examples.shown(function)
     if "sid" in values:
@@ -46,7 +49,9 @@ def prepared(api: Served, function: Function, path: str) -> tuple[str, dict[str,
     return examples.url(function, api.url, values), values
 
 
-def check(api: Served, function: Function, values: dict[str, str], folder: Path, out: str) -> None:
+def check(
+    api: Served, function: Function[Any], values: dict[str, str], folder: Path, out: str
+) -> None:
     """What the example did can be seen."""
     path = values.get("path", "")
     if function.name == "getfile":
@@ -63,13 +68,13 @@ def check(api: Served, function: Function, values: dict[str, str], folder: Path,
 @pytest.mark.parametrize("function", TABLE, ids=lambda one: one.name)
 @pytest.mark.parametrize("kind", COMMANDS)
 def test_an_example_does_what_it_says(
-    api: Served, folder: str, tmp_path: Path, kind: str, function: Function
+    api: Served, folder: str, tmp_path: Path, kind: str, function: Function[Any]
 ) -> None:
     binary, command = COMMANDS[kind]
     if shutil.which(binary) is None:
         pytest.skip(f"{binary} is not installed")
     address, values = prepared(api, function, f"{folder}ü 'x'.jpg")
-    program = examples.program(BY_KIND[kind], function, address)
+    program = examples.program(API, BY_KIND[kind], function, address)
     (tmp_path / f"example.{kind}").write_text(program, encoding="utf-8")
     if function.body:
         (tmp_path / examples.FILE).write_bytes(PICTURE)
@@ -81,12 +86,12 @@ def test_examples_in_go(api: Served, folder: str, tmp_path: Path) -> None:
     if shutil.which("go") is None:
         pytest.skip("go is not installed")
     (tmp_path / "go.mod").write_text("module examples\n\ngo 1.21\n")
-    runs: list[tuple[Function, dict[str, str], Path]] = []
+    runs: list[tuple[Function[Any], dict[str, str], Path]] = []
     for function in TABLE:
         place = tmp_path / function.name
         place.mkdir()
         address, values = prepared(api, function, f"{folder}{function.name}.jpg")
-        program = examples.program(BY_KIND["go"], function, address)
+        program = examples.program(API, BY_KIND["go"], function, address)
         (place / "main.go").write_text(program, encoding="utf-8")
         (place / examples.FILE).write_bytes(PICTURE)
         runs.append((function, values, place))
@@ -105,7 +110,7 @@ def test_an_example_fails_loudly(api: Served, tmp_path: Path) -> None:
     for kind, (binary, command) in COMMANDS.items():
         if kind == "php" or shutil.which(binary) is None:
             continue
-        program = examples.program(BY_KIND[kind], function, address)
+        program = examples.program(API, BY_KIND[kind], function, address)
         (tmp_path / f"example.{kind}").write_text(program, encoding="utf-8")
         with pytest.raises(AssertionError):
             run(tmp_path, command)
@@ -114,7 +119,7 @@ def test_an_example_fails_loudly(api: Served, tmp_path: Path) -> None:
 def test_no_example_has_a_secret_or_an_address_left(api: Served) -> None:
     for language in examples.LANGUAGES:
         for function in TABLE:
-            program = examples.program(language, function, examples.url(function, api.url))
+            program = examples.program(API, language, function, examples.url(function, api.url))
             assert "GATEWAY_KEY" in program
             assert examples.URL not in program
             assert f"{api.url}/{function.name}" in program

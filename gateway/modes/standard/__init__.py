@@ -41,7 +41,7 @@ PATHS = ("/-/openapi.json", "/-/docs", "/-/docs/", "/-/docs/docs.css", "/-/docs/
 
 def _maker(path: str) -> Callable[[], Page]:
     def make() -> Page:
-        from gateway.modes.standard.page import PAGES
+        from gateway.modes.standard.documents import PAGES
 
         return PAGES[path]()
 

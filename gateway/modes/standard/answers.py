@@ -1,24 +1,8 @@
-"""What answers in JSON are made of: the members that functions have in common, described.
-
-Texts may have `code` in backquotes.
-"""
+"""The members that the answers of functions have in common, described."""
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
-
-
-class Field(NamedTuple):
-    """A member of an answer in JSON. `of`: members of the object, or of the objects in a list."""
-
-    name: str
-    kind: Literal["text", "integer", "number", "boolean", "time", "list", "texts", "map", "object"]
-    about: str
-    null: bool = False
-    of: tuple[Field, ...] = ()
-    values: tuple[str, ...] = ()
-    optional: bool = False
-
+from gateway.web.api.fields import Field
 
 NEXT = Field("next", "text", "Goes into `after` for the next page; null on the last.", null=True)
 FILE_PATH = Field("path", "text", "The file’s path.")

@@ -13,13 +13,16 @@ from typing import Any
 import falcon
 
 from gateway.modes import Gateway, WSGIApp
-from gateway.modes.standard import errors, parameters
+from gateway.modes.standard import errors
 from gateway.modes.standard.auth import authenticate
 from gateway.modes.standard.call import Call
-from gateway.modes.standard.functions import BY_NAME, Function
+from gateway.modes.standard.functions import BY_NAME
 from gateway.modes.standard.problems import StandardProblem
 from gateway.storage import NOTHING, Corrupt, StorageError
 from gateway.web import request_head
+from gateway.web.api import parameters
+from gateway.web.api.parameters import Unfit
+from gateway.web.api.table import Function
 from gateway.web.replies import Reply, Sending
 
 log = logging.getLogger("gateway.standard")
@@ -69,11 +72,11 @@ class Sink:
             return refused(
                 StandardProblem("invalid_parameter", "The query is not UTF-8."), environ, query
             )
-        except (StorageError, StandardProblem) as error:
+        except (StorageError, StandardProblem, Unfit) as error:
             return refused(error, environ, query)
 
 
-def find(environ: dict[str, Any]) -> Function:
+def find(environ: dict[str, Any]) -> Function[Call]:
     """The function that the path names. Raises `StandardProblem`."""
     function = BY_NAME.get(environ.get("PATH_INFO", "")[1:])
     if function is None:
@@ -89,7 +92,9 @@ def find(environ: dict[str, Any]) -> Function:
     return function
 
 
-def refused(error: StorageError | StandardProblem, environ: dict[str, Any], query: Any) -> Reply:
+def refused(
+    error: StorageError | StandardProblem | Unfit, environ: dict[str, Any], query: Any
+) -> Reply:
     request_id = environ.get("gateway.request_id", "")
     code, reply = errors.reply(error, request_id, query.get("sid"), query.get("path"))
     record = environ.get("gateway.record")

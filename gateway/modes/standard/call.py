@@ -9,9 +9,9 @@ from gateway.access.access import Access
 from gateway.access.actions import Action, of
 from gateway.access.identity import ANONYMOUS, Identity
 from gateway.modes import Gateway
-from gateway.modes.standard.parameters import wrong
 from gateway.modes.standard.wire import parts_of
 from gateway.storage import NOTHING, NoSuchStore
+from gateway.web.api.parameters import wrong
 from gateway.web.request_facts import RequestFacts
 
 

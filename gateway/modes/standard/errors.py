@@ -53,6 +53,7 @@ from gateway.storage import (
     Unsupported,
     WrongKey,
 )
+from gateway.web.api.parameters import Unfit
 from gateway.web.http_fields import Headers
 from gateway.web.replies import Reply
 
@@ -127,12 +128,15 @@ def _headers(error: StorageError) -> Headers:
 
 
 def reply(
-    error: StorageError | StandardProblem,
+    error: StorageError | StandardProblem | Unfit,
     request_id: str,
     sid: str | None = None,
     path: str | None = None,
 ) -> tuple[str, Reply]:
     """(code, answer)."""
+    if isinstance(error, Unfit):
+        code = "missing_parameter" if error.missing else "invalid_parameter"
+        error = StandardProblem(code, error.message)
     if isinstance(error, StandardProblem):
         code, message, headers = error.code, error.message, list(error.headers)
     else:

@@ -7,10 +7,8 @@ they are documented. Texts may have `code` in backquotes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Mapping
 
-from gateway.access.actions import Action
 from gateway.modes.standard.answers import (
     BEFORE,
     DETAILS,
@@ -25,37 +23,12 @@ from gateway.modes.standard.answers import (
     SYNC,
     TYPE,
     UPDATE,
-    Field,
 )
 from gateway.modes.standard.call import Call
-from gateway.modes.standard.parameters import Parameter
 from gateway.modes.standard.resources import feeds, files, lists, purging
-from gateway.web.replies import Reply
-
-Handler = Callable[[Call], Reply]
-
-
-class Function(NamedTuple):
-    """`methods`: the first is the one that documents show. `action`: what it does to the
-    service, or to the file, by which rules decide (of a version that is named:
-    `actions.OF_VERSION`); None: it is done to neither. `answer` is what it answers in
-    JSON; () means that it answers the bytes of a file. `statuses` of success. `body`: it
-    has one. `errors`: codes, besides those that all functions have."""
-
-    name: str
-    methods: tuple[str, ...]
-    action: Action | None
-    handler: Handler
-    title: str
-    about: str
-    query: tuple[Parameter, ...] = ()
-    headers: tuple[Parameter, ...] = ()
-    body: bool = False
-    answer: tuple[Field, ...] = ()
-    statuses: Mapping[int, str] = {200: "Done."}
-    answer_headers: tuple[Parameter, ...] = ()
-    errors: tuple[str, ...] = ()
-
+from gateway.web.api.fields import Field
+from gateway.web.api.parameters import Parameter
+from gateway.web.api.table import Function
 
 _SID = Parameter("sid", "The service’s id, from `servicelist`.", required=True, example="photos")
 _PATH = Parameter(
@@ -76,7 +49,7 @@ _LIMIT = Parameter(
 )
 _AFTER = Parameter("after", "The `next` of the page before.")
 
-TABLE: tuple[Function, ...] = (
+TABLE: tuple[Function[Call], ...] = (
     Function(
         "servicelist",
         ("GET",),
@@ -309,12 +282,12 @@ TABLE: tuple[Function, ...] = (
     ),
 )
 
-BY_NAME: Mapping[str, Function] = {one.name: one for one in TABLE}
+BY_NAME: Mapping[str, Function[Call]] = {one.name: one for one in TABLE}
 
 COMMON_ERRORS = ("missing_parameter", "invalid_parameter", "unauthorized", "forbidden")
 
 
-def errors_of(function: Function) -> tuple[str, ...]:
+def errors_of(function: Function[Call]) -> tuple[str, ...]:
     """All codes that it is documented to answer."""
     names = {one.name for one in function.query}
     found = [*COMMON_ERRORS]

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from gateway.modes.standard import auth, details, versions, wire
 from gateway.modes.standard.call import Call
-from gateway.modes.standard.parameters import wrong
 from gateway.storage import (
     Change,
     ChangePage,
@@ -20,6 +19,7 @@ from gateway.storage import (
     WrongKey,
 )
 from gateway.telemetry.request_list import NEWEST, Place, RequestEntry
+from gateway.web.api.parameters import wrong
 from gateway.web.replies import Reply
 
 # syncnext

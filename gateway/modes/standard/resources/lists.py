@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from gateway.access.access import Access
 from gateway.modes.standard import details, versions, wire
 from gateway.modes.standard.call import Call
-from gateway.modes.standard.parameters import wrong
 from gateway.storage import ListQuery, VersionEntry, VersionPage, VersionQuery
 from gateway.storage.paging import LIMIT
+from gateway.web.api.parameters import wrong
 from gateway.web.replies import Reply
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from gateway.modes.standard import wire
 from gateway.modes.standard.call import Call
-from gateway.modes.standard.parameters import wrong
 from gateway.modes.standard.problems import StandardProblem
 from gateway.storage import Purge
+from gateway.web.api.parameters import wrong
 from gateway.web.replies import Reply
 
 

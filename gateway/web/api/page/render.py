@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from string import Template
+from typing import Any
 
-from gateway.modes.standard.answers import Field
-from gateway.modes.standard.functions import TABLE, Function, errors_of
-from gateway.modes.standard.page import examples
-from gateway.modes.standard.parameters import Parameter
-from gateway.modes.standard.problems import PROBLEMS
+from gateway.web.api.fields import Field
+from gateway.web.api.page import examples
+from gateway.web.api.parameters import Parameter
+from gateway.web.api.table import Api, Function
 
 BASE = "http://127.0.0.1:9000"
 """Where the examples point until the page knows better."""
@@ -23,10 +23,14 @@ BASE = "http://127.0.0.1:9000"
 _CODE = re.compile("`([^`]*)`")
 
 
-def page(shell: str) -> str:
-    """`shell` has `$links` and `$articles`."""
+def page(api: Api, shell: str) -> str:
+    """`shell` is a template with what `api` says of itself, `$links` and `$articles`."""
     return Template(shell).substitute(
-        links="\n".join(map(_link, TABLE)), articles="\n".join(map(_article, TABLE))
+        name=api.name,
+        heading=api.heading,
+        intro=api.intro,
+        links="\n".join(map(_link, api.table)),
+        articles="\n".join(_article(api, one) for one in api.table),
     )
 
 
@@ -34,18 +38,18 @@ def prose(text: str) -> str:
     return _CODE.sub(r"<code>\1</code>", escape(text, quote=False))
 
 
-def _method(function: Function) -> str:
+def _method(function: Function[Any]) -> str:
     method = function.methods[0]
     return f'<span class="method {method.lower()}">{method}</span>'
 
 
-def _link(function: Function) -> str:
+def _link(function: Function[Any]) -> str:
     return (
         f'<li><a href="#{function.name}"><span>{function.name}</span>{_method(function)}</a></li>'
     )
 
 
-def _article(function: Function) -> str:
+def _article(api: Api, function: Function[Any]) -> str:
     name = function.name
     others = "".join(f" or <code>{one}</code>" for one in function.methods[1:])
     return f"""\
@@ -62,10 +66,10 @@ data-method="{function.methods[0]}">
 <p class="go"><button type="submit">Try it</button> {_warning(function)}</p>
 </form>
 {_answer(function)}
-{_errors(function)}
+{_errors(api, function)}
 </div>
 <div class="side">
-{_examples(function)}
+{_examples(api, function)}
 <section class="reply" aria-live="polite" hidden>
 <h3>Answer</h3>
 <p class="status"></p>
@@ -76,7 +80,7 @@ data-method="{function.methods[0]}">
 </article>"""
 
 
-def _inputs(title: str, place: str, function: Function, found: Sequence[Parameter]) -> str:
+def _inputs(title: str, place: str, function: Function[Any], found: Sequence[Parameter]) -> str:
     rows = [_input(place, function, one) for one in found if not one.name.endswith("*")]
     rows += [_any(one) for one in found if one.name.endswith("*")]
     if not rows:
@@ -87,7 +91,7 @@ def _inputs(title: str, place: str, function: Function, found: Sequence[Paramete
     return f"<fieldset><legend>{title}</legend>\n{rows_html}\n</fieldset>"
 
 
-def _input(place: str, function: Function, one: Parameter) -> str:
+def _input(place: str, function: Function[Any], one: Parameter) -> str:
     id = f"{function.name}-{one.name}".lower()
     kind = 'type="text" spellcheck="false"'
     if one.kind == "integer":
@@ -107,7 +111,7 @@ def _any(one: Parameter) -> str:
     return f'<div class="field"><p><code>{escape(one.name)}</code> {prose(one.about)}</p></div>'
 
 
-def _file(function: Function) -> str:
+def _file(function: Function[Any]) -> str:
     id = f"{function.name}-body"
     return f"""\
 <fieldset><legend>Body</legend>
@@ -118,13 +122,13 @@ def _file(function: Function) -> str:
 </fieldset>"""
 
 
-def _warning(function: Function) -> str:
+def _warning(function: Function[Any]) -> str:
     if function.methods[0] == "GET":
         return ""
     return "<small>This is done for real.</small>"
 
 
-def _answer(function: Function) -> str:
+def _answer(function: Function[Any]) -> str:
     statuses = "".join(
         f"<dt><code>{status}</code></dt><dd>{prose(text)}</dd>"
         for status, text in function.statuses.items()
@@ -147,15 +151,16 @@ def _fields(fields: Iterable[Field]) -> str:
     return f"<dl>{rows}</dl>" if rows else ""
 
 
-def _errors(function: Function) -> str:
+def _errors(api: Api, function: Function[Any]) -> str:
+    found = ((code, *api.problems[code]) for code in api.errors_of(function))
     rows = "".join(
-        f"<dt><code>{PROBLEMS[code][0]} {code}</code></dt><dd>{escape(PROBLEMS[code][1])}</dd>"
-        for code in errors_of(function)
+        f"<dt><code>{status} {code}</code></dt><dd>{escape(text)}</dd>"
+        for code, status, text in found
     )
     return f"<details><summary>What can go wrong</summary>\n<dl>{rows}</dl></details>"
 
 
-def _examples(function: Function) -> str:
+def _examples(api: Api, function: Function[Any]) -> str:
     name = function.name
     tabs = "".join(
         f'<button type="button" role="tab" id="{name}-tab-{one.kind}" data-language="{one.kind}"'
@@ -166,7 +171,7 @@ def _examples(function: Function) -> str:
     panels = "\n".join(
         f'<pre role="tabpanel" id="{name}-{one.kind}" data-language="{one.kind}" tabindex="0"'
         f' aria-labelledby="{name}-tab-{one.kind}"{"" if first else " hidden"}>'
-        f"<code>{_program(one, function)}</code></pre>"
+        f"<code>{_program(api, one, function)}</code></pre>"
         for one, first in _marked(examples.LANGUAGES)
     )
     return f"""\
@@ -183,8 +188,8 @@ def _marked(
     return ((one, one is found[0]) for one in found)
 
 
-def _program(language: examples.Language, function: Function) -> str:
+def _program(api: Api, language: examples.Language, function: Function[Any]) -> str:
     """The address is marked, so that the page can put another in its place."""
     address = escape(examples.url(function, BASE), quote=False)
-    text = escape(language.program(function), quote=False)
+    text = escape(examples.shown_program(api, language, function), quote=False)
     return text.replace(examples.URL, f'<span class="url">{address}</span>')

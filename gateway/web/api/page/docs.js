@@ -2,6 +2,7 @@
 // Makes the page work: what is typed goes into the examples, and "Try it" sends it.
 // The key is read from its field when a request is made, and kept nowhere else.
 
+const ROOT = new URL("{{root}}", location.href).href; // where the functions are
 const SHOWN = 200_000; // characters of an answer that are shown; all of it can be saved
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 const encoded = (text) =>
@@ -22,7 +23,7 @@ function address(article, examples) {
     .filter(([, value]) => value !== "")
     .map(([name, value]) => `${name}=${encoded(value)}`);
   const query = pairs.length ? `?${pairs.join("&")}` : "";
-  return `${location.origin}/${article.dataset.function}${query}`;
+  return `${ROOT}${article.dataset.function}${query}`;
 }
 
 function show(article) {
@@ -30,7 +31,7 @@ function show(article) {
   for (const place of all(".url", article)) {
     place.dataset.first ??= place.textContent;
     const first = new URL(place.dataset.first);
-    place.textContent = typed ? address(article, true) : `${location.origin}${first.pathname}${first.search}`;
+    place.textContent = typed ? address(article, true) : `${ROOT}${first.pathname.slice(1)}${first.search}`;
   }
 }
 
@@ -83,7 +84,7 @@ async function attempt(event) {
   button.disabled = true;
   const begun = performance.now();
   try {
-    const headers = new Headers({ "x-owncdn-key": key.value });
+    const headers = new Headers({ "{{header}}": key.value });
     for (const input of all('[data-place="header"]', article)) {
       if (input.value) headers.set(input.name, input.value);
     }

@@ -1,18 +1,16 @@
-"""The OpenAPI 3.1 document, from the tables of functions and problems."""
+"""The OpenAPI 3.1 document of an API, from its tables of functions and problems."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.modes.standard.answers import Field
-from gateway.modes.standard.functions import TABLE, Function, errors_of
-from gateway.modes.standard.parameters import Parameter
-from gateway.modes.standard.problems import PROBLEMS
+from gateway.web.api.fields import Field
+from gateway.web.api.parameters import Parameter
+from gateway.web.api.table import Api, Function
 
 Json = dict[str, Any]
 
-VERSION = "1.0.0"
 _ERROR = {"$ref": "#/components/schemas/Error"}
 _TYPES: dict[str, Json] = {
     "text": {"type": "string"},
@@ -29,43 +27,37 @@ def plain(text: str) -> str:
     return text.replace("`", "")
 
 
-def document() -> Json:
+def document(api: Api, server: str) -> Json:
+    """`server`: where the functions are, as a link."""
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Storage Gateway: standard mode",
-            "version": VERSION,
-            "description": "Files in and out of every service of a storage gateway."
-            " Every request has a key's value in the header x-owncdn-key.",
+            "title": api.title,
+            "version": api.version,
+            "description": api.about,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": server}],
         "security": [{"key": []}],
-        "paths": {f"/{one.name}": _path(one) for one in TABLE},
+        "paths": {f"/{one.name}": _path(api, one) for one in api.table},
         "components": {
-            "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "x-owncdn-key"}},
-            "schemas": {"Error": _error()},
+            "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": api.header}},
+            "schemas": {
+                "Error": {
+                    "type": "object",
+                    "required": [*api.error],
+                    "properties": {**api.error},
+                }
+            },
         },
     }
 
 
-def _error() -> Json:
-    nullable = {"type": ["string", "null"]}
-    members = {
-        "error": {"type": "string", "enum": sorted(PROBLEMS)},
-        "message": {"type": "string", "description": "One sentence."},
-        "sid": nullable,
-        "path": nullable,
-        "requestId": {"type": "string", "description": "As in x-request-id, and in the log."},
-    }
-    return {"type": "object", "required": [*members], "properties": members}
+def _path(api: Api, function: Function[Any]) -> Json:
+    return {method.lower(): _operation(api, function, method) for method in function.methods}
 
 
-def _path(function: Function) -> Json:
-    return {method.lower(): _operation(function, method) for method in function.methods}
-
-
-def _operation(function: Function, method: str) -> Json:
+def _operation(api: Api, function: Function[Any], method: str) -> Json:
     first = method == function.methods[0]
     found: Json = {
         "operationId": function.name if first else f"{function.name}-{method.lower()}",
@@ -76,7 +68,7 @@ def _operation(function: Function, method: str) -> Json:
             # Content-Type is said by the request's body (OpenAPI 3.1, "Parameter Object").
             *(_parameter(one, "header") for one in function.headers if one.name != "Content-Type"),
         ],
-        "responses": {**_successes(function, method), **_failures(function)},
+        "responses": {**_successes(function, method), **_failures(api, function)},
     }
     if function.body:
         found["requestBody"] = _body()
@@ -113,7 +105,7 @@ def _body() -> Json:
     }
 
 
-def _successes(function: Function, method: str) -> Json:
+def _successes(function: Function[Any], method: str) -> Json:
     headers: Json = {"x-request-id": {"schema": {"type": "string"}}}
     for one in function.answer_headers:
         headers[one.name] = {"description": plain(one.about), "schema": {"type": "string"}}
@@ -132,11 +124,11 @@ def _successes(function: Function, method: str) -> Json:
     }
 
 
-def _failures(function: Function) -> Json:
+def _failures(api: Api, function: Function[Any]) -> Json:
     """By status: what the error codes are that it may mean."""
     found: dict[str, list[str]] = {}
-    for code in errors_of(function):
-        found.setdefault(str(PROBLEMS[code][0]), []).append(code)
+    for code in api.errors_of(function):
+        found.setdefault(str(api.problems[code][0]), []).append(code)
     return {
         status: {
             "description": ", ".join(codes),

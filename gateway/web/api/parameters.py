@@ -1,6 +1,6 @@
 """A function's parameters: what a value may be, how it is read, and what is said of it.
 
-Routing, the OpenAPI document, the page and the tests read the same `Parameter`.
+Documents, tests and who reads a request have the same `Parameter`.
 Parameters that nobody declares are ignored.
 """
 
@@ -10,10 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from gateway.modes import KEY_LIMIT
-from gateway.modes.standard.problems import StandardProblem
 from gateway.storage import BadKey
 
 Kind = Literal["text", "path", "integer", "boolean"]
+
+
+class Unfit(Exception):
+    """A parameter is missing, or not what it may be. The message is for the client."""
+
+    def __init__(self, message: str, *, missing: bool = False) -> None:
+        super().__init__(message)
+        self.message, self.missing = message, missing
 
 
 class Parameter(NamedTuple):
@@ -60,16 +67,16 @@ _READ: Mapping[Kind, Callable[[str, Parameter], Any]] = {
 }
 
 
-def wrong(name: str, right: str) -> StandardProblem:
-    return StandardProblem("invalid_parameter", f'The parameter "{name}" is not {right}.')
+def wrong(name: str, right: str) -> Unfit:
+    return Unfit(f'The parameter "{name}" is not {right}.')
 
 
 def read(parameters: Sequence[Parameter], query: Mapping[str, str]) -> dict[str, Any]:
-    """The values by name, defaults too. Raises `StandardProblem` and `BadKey`."""
+    """The values by name, defaults too. Raises `Unfit` and `BadKey`."""
     values: dict[str, Any] = {}
     for one in parameters:
         given = query.get(one.name)
         if not given and one.required:
-            raise StandardProblem("missing_parameter", f'The parameter "{one.name}" is missing.')
+            raise Unfit(f'The parameter "{one.name}" is missing.', missing=True)
         values[one.name] = one.default if given is None else _READ[one.kind](given, one)
     return values

@@ -1,19 +1,20 @@
 """Each function in six languages, from the table: whole programs, with nothing to install.
 
 The key comes from the environment (`GATEWAY_KEY`), so that none ends up in a
-program. `URL` stands where the address is; what is put there is percent-encoded
-and so needs no quoting in any of the languages. The tests run these programs.
+program. `URL` stands where the address is, and `HEADER` where the name of the header with
+the key is; what is put there is percent-encoded and so needs no quoting in any of the
+languages. The tests run these programs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from gateway.modes.standard.functions import Function
+from gateway.web.api.table import Api, Function
 
-URL = "{{url}}"
+URL, HEADER = "{{url}}", "{{header}}"
 FILE = "tom.jpg"
 """What uploads read, and downloads write, in the current folder."""
 
@@ -23,31 +24,36 @@ class Language(NamedTuple):
 
     name: str
     kind: str
-    program: Callable[[Function], str]
+    program: Callable[[Function[Any]], str]
 
 
-def url(function: Function, base: str, values: Mapping[str, str] | None = None) -> str:
+def url(function: Function[Any], base: str, values: Mapping[str, str] | None = None) -> str:
     """The address with these parameters; those of the documents when none are given."""
     given = shown(function) if values is None else values
     query = "&".join(f"{name}={quote(text, safe='')}" for name, text in given.items())
     return f"{base}/{function.name}" + (f"?{query}" if query else "")
 
 
-def shown(function: Function) -> dict[str, str]:
+def shown(function: Function[Any]) -> dict[str, str]:
     """The parameters that documents show: those that are needed, or have an example."""
     return {one.name: one.example for one in function.query if one.required or one.example}
 
 
-def program(language: Language, function: Function, address: str) -> str:
+def program(api: Api, language: Language, function: Function[Any], address: str) -> str:
     """What goes into a file."""
-    return language.program(function).replace(URL, address) + "\n"
+    return shown_program(api, language, function).replace(URL, address) + "\n"
 
 
-def _downloads(function: Function) -> bool:
+def shown_program(api: Api, language: Language, function: Function[Any]) -> str:
+    """The program, with `URL` for its address."""
+    return language.program(function).replace(HEADER, api.header)
+
+
+def _downloads(function: Function[Any]) -> bool:
     return not function.answer
 
 
-def _curl(function: Function) -> str:
+def _curl(function: Function[Any]) -> str:
     options = []
     if function.body:
         options += [f"-T {FILE}", '-H "Content-Type: image/jpeg"']
@@ -55,11 +61,11 @@ def _curl(function: Function) -> str:
         options += [f"-X {function.methods[0]}"]
     if _downloads(function):
         options += [f"-o {FILE}"]
-    options += ['-H "x-owncdn-key: $GATEWAY_KEY"', f"'{URL}'"]
+    options += ['-H "{{header}}: $GATEWAY_KEY"', f"'{URL}'"]
     return " \\\n     ".join(["curl -sS --fail-with-body", *options])
 
 
-def _python(function: Function) -> str:
+def _python(function: Function[Any]) -> str:
     body, downloads = function.body, _downloads(function)
     imports = ["json"] if not downloads else []
     imports += ["os"] + (["shutil"] if downloads else []) + ["urllib.request"]
@@ -67,7 +73,7 @@ def _python(function: Function) -> str:
     if body:
         lines += ["from pathlib import Path", "", f'path = Path("{FILE}")']
     lines += ["", "headers = {"]
-    lines += ['    "x-owncdn-key": os.environ["GATEWAY_KEY"],']
+    lines += ['    "{{header}}": os.environ["GATEWAY_KEY"],']
     if body:
         lines += ['    "Content-Type": "image/jpeg",']
         lines += ['    "Content-Length": str(path.stat().st_size),']
@@ -95,7 +101,7 @@ def _python(function: Function) -> str:
     return "\n".join(lines)
 
 
-def _javascript(function: Function) -> str:
+def _javascript(function: Function[Any]) -> str:
     lines = []
     if function.body:
         lines += ['import { readFile } from "node:fs/promises";', ""]
@@ -105,13 +111,13 @@ def _javascript(function: Function) -> str:
     if function.body:
         lines += [
             "  headers: {",
-            '    "x-owncdn-key": process.env.GATEWAY_KEY,',
+            '    "{{header}}": process.env.GATEWAY_KEY,',
             '    "Content-Type": "image/jpeg",',
             "  },",
             f'  body: await readFile("{FILE}"),',
         ]
     else:
-        lines += ['  headers: { "x-owncdn-key": process.env.GATEWAY_KEY },']
+        lines += ['  headers: { "{{header}}": process.env.GATEWAY_KEY },']
     lines += ["});", "if (!answer.ok) throw new Error(await answer.text());"]
     if _downloads(function):
         lines += [f'await writeFile("{FILE}", answer.body);']
@@ -120,12 +126,12 @@ def _javascript(function: Function) -> str:
     return "\n".join(lines)
 
 
-def _csharp(function: Function) -> str:
+def _csharp(function: Function[Any]) -> str:
     method = function.methods[0].capitalize()
     lines = [
         "using var client = new HttpClient();",
         f'using var request = new HttpRequestMessage(HttpMethod.{method}, "{URL}");',
-        'request.Headers.Add("x-owncdn-key", Environment.GetEnvironmentVariable("GATEWAY_KEY"));',
+        'request.Headers.Add("{{header}}", Environment.GetEnvironmentVariable("GATEWAY_KEY"));',
     ]
     if function.body:
         lines += [
@@ -146,7 +152,7 @@ def _csharp(function: Function) -> str:
     return "\n".join(lines)
 
 
-def _go(function: Function) -> str:
+def _go(function: Function[Any]) -> str:
     check = ["\tif err != nil {", "\t\tlog.Fatal(err)", "\t}"]
     source, lines = "nil", list[str]()
     if function.body:
@@ -155,7 +161,7 @@ def _go(function: Function) -> str:
     lines += [
         f'\trequest, err := http.NewRequest("{function.methods[0]}", "{URL}", {source})',
         *check,
-        '\trequest.Header.Set("x-owncdn-key", os.Getenv("GATEWAY_KEY"))',
+        '\trequest.Header.Set("{{header}}", os.Getenv("GATEWAY_KEY"))',
     ]
     if function.body:
         lines += ['\trequest.Header.Set("Content-Type", "image/jpeg")']
@@ -177,8 +183,8 @@ def _go(function: Function) -> str:
     return "\n".join([*head, *lines, "}"])
 
 
-def _php(function: Function) -> str:
-    headers = ['        "x-owncdn-key: " . getenv("GATEWAY_KEY"),']
+def _php(function: Function[Any]) -> str:
+    headers = ['        "{{header}}: " . getenv("GATEWAY_KEY"),']
     lines = ["<?php", '$context = stream_context_create(["http" => [']
     lines += [f'    "method" => "{function.methods[0]}",']
     if function.body:

@@ -1,0 +1,55 @@
+"""A function of an API, and an API: what routing, documents and tests read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from gateway.access.actions import Action
+from gateway.web.api.fields import Field
+from gateway.web.api.parameters import Parameter
+from gateway.web.replies import Reply
+
+C = TypeVar("C")
+"""What handlers get: a mode's own view of a request."""
+
+
+class Function(NamedTuple, Generic[C]):
+    """`methods`: the first is the one that documents show. `action`: what it does to the
+    service, or to the file, by which rules decide (of a version that is named:
+    `actions.OF_VERSION`); None: it is done to neither. `answer` is what it answers in
+    JSON; () means that it answers the bytes of a file. `statuses` of success. `body`: it
+    has one. `errors`: codes, besides those that all functions have."""
+
+    name: str
+    methods: tuple[str, ...]
+    action: Action | None
+    handler: Callable[[C], Reply]
+    title: str
+    about: str
+    query: tuple[Parameter, ...] = ()
+    headers: tuple[Parameter, ...] = ()
+    body: bool = False
+    answer: tuple[Field, ...] = ()
+    statuses: Mapping[int, str] = {200: "Done."}
+    answer_headers: tuple[Parameter, ...] = ()
+    errors: tuple[str, ...] = ()
+
+
+class Api(NamedTuple):
+    """What documents say of an API as a whole. `name` and `heading` are the page's, `intro`
+    its first paragraphs in HTML; `header` has the key's value; `problems` are its error codes
+    (status, sentence), and `error` the members of its errors, as JSON Schema has them.
+    `errors_of` gives the codes that a function is documented to answer."""
+
+    title: str
+    version: str
+    about: str
+    name: str
+    heading: str
+    intro: str
+    header: str
+    table: tuple[Function[Any], ...]
+    problems: Mapping[str, tuple[int, str]]
+    error: Mapping[str, Any]
+    errors_of: Callable[[Function[Any]], tuple[str, ...]]
