@@ -34,6 +34,7 @@ from gateway.storage import (
     Secret,
 )
 from gateway.storage.folding import folded
+from tests.older_index import make_older
 
 OWNER = Identity(key="Owner", account="main", access="own")
 GUEST = Identity(key="Guest", account="other", access="own")
@@ -203,9 +204,7 @@ def test_a_service_of_an_earlier_release_is_case_sensitive(tmp_path: Path) -> No
     with closing(opened(tmp_path, case_sensitive=True)) as store:
         put(store, "K")
     with closing(sqlite3.connect(tmp_path / "index.db", isolation_level=None)) as index:
-        index.execute("ALTER TABLE services DROP COLUMN case_sensitive")
-        index.execute("ALTER TABLE blobs DROP COLUMN ends")
-        index.execute("UPDATE meta SET value = '6' WHERE name = 'schema'")
+        make_older(index.execute, 6)
     with pytest.raises(ValueError, match="case_sensitive = true"):
         opened(tmp_path, case_sensitive=False)
     with closing(opened(tmp_path, case_sensitive=True)) as store:

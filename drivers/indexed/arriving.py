@@ -99,7 +99,9 @@ class Arriving(Shelf):
         before = current(self.txn, self.service, change.key)
         if version != NULL_VERSION and info is not None and self._is_newest(change, before):
             row = self._row(change, info, one.received)  # as nearly always
-            if before is not None:
+            if before is None:
+                self.ledger.current += 1
+            else:
                 self._retire(before)
             self.txn.execute(INSERT_OBJECT, row)
             return
@@ -152,11 +154,12 @@ class Arriving(Shelf):
             )
 
     def _drop(self, row: Row, marker: bool) -> None:
-        for table in ("objects", "versions"):
-            self.txn.execute(
-                f"DELETE FROM {table} WHERE service = ? AND key = ? AND sequence = ?",
-                (self.service, row.key, row.sequence),
-            )
+        of = "service = ? AND key = ? AND sequence = ?"
+        named = (self.service, row.key, row.sequence)
+        gone = self.txn.execute(f"DELETE FROM objects WHERE {of}", named).rowcount
+        self.ledger.current -= gone
+        if not gone:
+            self.txn.execute(f"DELETE FROM versions WHERE {of}", named)
         if not marker:
             self._forget(row)
 

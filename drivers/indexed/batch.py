@@ -68,13 +68,14 @@ class Ledger:
     """A service's row, read when a transaction first needs it, and written at its end."""
 
     __slots__ = (
-        "_saved", "bytes", "objects", "quota", "sequence", "service", "versioning", "waiting",
+        "_saved", "bytes", "current", "objects", "quota", "sequence", "service", "uploads",
+        "versioning", "waiting",
     )  # fmt: skip
 
     def __init__(self, one: Callable[..., Any], service: int) -> None:
         row = one(
-            "SELECT versioning, sequence, objects, bytes, quota, waiting FROM services"
-            " WHERE id = ?",
+            "SELECT versioning, sequence, objects, bytes, quota, waiting, current, uploads"
+            " FROM services WHERE id = ?",
             (service,),
         )
         if row is None:
@@ -86,6 +87,10 @@ class Ledger:
         self.quota: int | None = row[4]
         self.waiting: int = row[5]
         """Bytes of the parts of uploads under way."""
+        self.current: int = row[6]
+        """Keys that have an object which is no older version."""
+        self.uploads: int = row[7]
+        """Those under way."""
         self.service, self._saved = service, self.state
 
     @property
@@ -93,12 +98,16 @@ class Ledger:
         return self.versioning != "off"
 
     @property
-    def state(self) -> tuple[int, int, int, int]:
-        return self.sequence, self.objects, self.bytes, self.waiting
+    def state(self) -> tuple[int, int, int, int, int, int]:
+        return (
+            self.sequence, self.objects, self.bytes, self.waiting, self.current, self.uploads,
+        )  # fmt: skip
 
     @state.setter
-    def state(self, state: tuple[int, int, int, int]) -> None:
-        self.sequence, self.objects, self.bytes, self.waiting = state
+    def state(self, state: tuple[int, int, int, int, int, int]) -> None:
+        (
+            self.sequence, self.objects, self.bytes, self.waiting, self.current, self.uploads,
+        ) = state  # fmt: skip
 
     @property
     def used(self) -> int:
@@ -131,8 +140,8 @@ class Ledger:
         state = self.state
         if state != self._saved:
             execute(
-                "UPDATE services SET sequence = ?, objects = ?, bytes = ?, waiting = ?"
-                " WHERE id = ?",
+                "UPDATE services SET sequence = ?, objects = ?, bytes = ?, waiting = ?,"
+                " current = ?, uploads = ? WHERE id = ?",
                 (*state, self.service),
             )
             self._saved = state

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from drivers.indexed import uploads
 from drivers.indexed.batch import Transaction
-from drivers.indexed.view import View
-from gateway.storage import AlreadyExists, BucketInfo, Buckets, Full, NoSuchStore, NotEmpty
+from drivers.indexed.view import STATS, View, stats_of
+from gateway.storage import (
+    AlreadyExists,
+    BucketInfo,
+    Buckets,
+    Full,
+    NoSuchStore,
+    NotEmpty,
+    Stats,
+)
 
 _FIXED = (
     "the service was made with case_sensitive = {}, and its objects are kept by that: leave it so,"
@@ -71,6 +79,11 @@ class BucketsView(View, Buckets):
         view.case_sensitive = bool(row[1])
         view.reader, view.writer = self.reader, self.writer
         return view
+
+    def measured(self) -> Mapping[str, Stats]:
+        with self.space.looking() as connection:
+            rows = connection.execute(f"SELECT name, {STATS} FROM services WHERE namespace = ''")
+            return {name: stats_of(columns) for name, *columns in rows}
 
     @abstractmethod
     def new_view(self) -> View:

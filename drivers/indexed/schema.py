@@ -9,6 +9,9 @@ An index in another database would be a second set of statements below the same 
 - `sequence` numbers a service's changes and orders the versions of a key.
 - Bytes of small objects are in `blobs.data`, away from the rows that lists read.
 - An object has one blob, or a manifest (a list of pieces of blobs), or is empty.
+- What a service has is counted in its row, in the transaction of each change: `objects` are
+  versions without delete markers, `current` the keys, `bytes` those of objects and annotations,
+  `uploads` those under way, and `waiting` the bytes of their parts.
 - Annotations hang on a version, in either table, by its `sequence`.
 - `feed` names the change feed where it is not the service's own from the beginning. `replica` is
   "settled" where it is a replica whose `sequence` is how far it is in that feed, "unsettled" where
@@ -24,10 +27,10 @@ from pathlib import Path
 
 from gateway.storage import StorageError
 
-VERSION = 8
+VERSION = 9
 """1 had another kind of CRCs in `blobs`, and was never released; 2 had no `services.waiting`,
 3 no `changes.cause`, 4 no `annotations`, 5 no replicas, 6 no `services.case_sensitive`,
-7 no `blobs.ends`."""
+7 no `blobs.ends`, 8 no `services.current` and no `services.uploads`."""
 
 _ANNOTATIONS = """CREATE TABLE annotations (
     service INTEGER NOT NULL, key TEXT NOT NULL, sequence INTEGER NOT NULL, name TEXT NOT NULL,
@@ -50,6 +53,14 @@ UPGRADES = {
     ),
     6: ("ALTER TABLE services ADD COLUMN case_sensitive INTEGER NOT NULL DEFAULT 1",),
     7: ("ALTER TABLE blobs ADD COLUMN ends BLOB",),
+    8: (
+        "ALTER TABLE services ADD COLUMN current INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE services ADD COLUMN uploads INTEGER NOT NULL DEFAULT 0",
+        """UPDATE services SET
+        current = (SELECT COUNT(*) FROM objects o WHERE o.service = services.id),
+        uploads = (
+            SELECT COUNT(*) FROM uploads u WHERE u.service = services.id AND u.ended IS NULL)""",
+    ),
 }
 """What makes the next version of one."""
 
@@ -67,7 +78,8 @@ STATEMENTS = (
     sequence INTEGER NOT NULL DEFAULT 0, objects INTEGER NOT NULL DEFAULT 0,
     bytes INTEGER NOT NULL DEFAULT 0, quota INTEGER, waiting INTEGER NOT NULL DEFAULT 0,
     feed TEXT NOT NULL DEFAULT '', replica TEXT NOT NULL DEFAULT '',
-    case_sensitive INTEGER NOT NULL DEFAULT 1,
+    case_sensitive INTEGER NOT NULL DEFAULT 1, current INTEGER NOT NULL DEFAULT 0,
+    uploads INTEGER NOT NULL DEFAULT 0,
     UNIQUE (namespace, name))""",
     f"CREATE TABLE objects ({_OBJECT}, PRIMARY KEY (service, key)) WITHOUT ROWID",
     f"""CREATE TABLE versions ({_OBJECT}, marker INTEGER NOT NULL, retired INTEGER NOT NULL,

@@ -131,6 +131,8 @@ class Shelf:
         if ledger.quota is not None:
             ledger.limit(used)
         txn.execute(INSERT_OBJECT, row)
+        if before is None:
+            ledger.current += 1
         self._log("put", row, options.cause)
         return row
 
@@ -170,7 +172,9 @@ class Shelf:
         self._forget(row)
 
     def _clear(self, key: str) -> None:
+        """Have no current object of a key that has one."""
         self.txn.execute("DELETE FROM objects WHERE service = ? AND key = ?", (self.service, key))
+        self.ledger.current -= 1
 
     def _drop_null_version(self, key: str) -> None:
         found = older_version(self.txn, self.service, key, NULL_VERSION)
@@ -222,7 +226,8 @@ class Shelf:
         version = new_version(following) if ledger.versioning == "on" else NULL_VERSION
         self._make_room(key, before, version)  # first, for it may refuse: no number is lost then
         sequence = ledger.next()
-        self.txn.execute("DELETE FROM objects WHERE service = ? AND key = ?", (self.service, key))
+        if before is not None:
+            self._clear(key)
         marker = Row(
             self.service, key, sequence, version, 0, "", self.time, "", "", "", None, None, ""
         )
@@ -295,6 +300,7 @@ class Shelf:
             (self.service, key, row.sequence),
         )
         self.txn.execute(INSERT_OBJECT, row)
+        self.ledger.current += 1
 
     # labels and protection
 

@@ -82,6 +82,7 @@ def begin(txn: Transaction, service: int, key: str, text: str, time: int) -> Upl
         "INSERT INTO uploads (id, service, key, begun, options) VALUES (?, ?, ?, ?, ?)",
         (upload, service, key, time, text),
     )
+    txn.ledger(service).uploads += 1
     return unpack_upload(upload, key, time, text)
 
 
@@ -163,8 +164,10 @@ PARTS_AFTER = f"{_PARTS} AND number > ? ORDER BY number LIMIT ?"
 
 def abort(txn: Transaction, service: int, key: str, upload: str, due: int | None) -> None:
     under_way(txn.one, service, key, upload)
-    txn.ledger(service).waiting -= _drop_parts(txn, upload, due)
+    ledger = txn.ledger(service)
+    ledger.waiting -= _drop_parts(txn, upload, due)
     txn.execute("DELETE FROM uploads WHERE id = ?", (upload,))
+    ledger.uploads -= 1
 
 
 def _drop_parts(
@@ -246,6 +249,7 @@ def _remember(
         "UPDATE uploads SET ended = ?, answer = ? WHERE id = ?",
         (shelf.time, json.dumps(answer), upload),
     )
+    shelf.ledger.uploads -= 1
 
 
 def _answered(shelf: Shelf, key: str, upload: str, refs: Sequence[PartRef]) -> ObjectInfo | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
@@ -41,7 +41,17 @@ from gateway.storage import (
     Versions,
 )
 
+STATS = "objects, bytes, current, uploads, waiting, quota"
+"""The columns of a service's row that say how much is in it."""
+
 Q = TypeVar("Q", ListQuery, VersionQuery, UploadQuery)
+
+
+def stats_of(columns: Sequence[Any]) -> Stats:
+    objects, size, current, uploads, waiting, quota = columns
+    return Stats(
+        objects=objects, bytes=size, current=current, uploads=uploads, waiting=waiting, quota=quota
+    )
 
 
 class View(ReadingView, WritingView, Listable, Versions, Changes, Measures, Scrubs):
@@ -84,9 +94,7 @@ class View(ReadingView, WritingView, Listable, Versions, Changes, Measures, Scru
 
     def stats(self) -> Stats:
         with self.space.reading() as connection:
-            columns = "objects, bytes, waiting, quota"
-            objects, size, waiting, quota = self.row(connection.execute, columns)
-            return Stats(objects=objects, bytes=size, waiting=waiting, quota=quota)
+            return stats_of(self.row(connection.execute, STATS))
 
     def scrub(self) -> Iterator[Scrubbed]:
         return scrub(self.space, self.service)

@@ -17,7 +17,7 @@ from gateway.access.identity import Account, Identity, Keys
 from gateway.access.rules import UNKNOWN, Facts
 from gateway.access.settings import Parsed, Setting, SettingKind, Wanted
 from gateway.modes.telling import Document, Webhook
-from gateway.storage import Changes, Followers, Jobs
+from gateway.storage import Changes, Followers, Jobs, Stats
 from gateway.telemetry.line_spool import LineSpool
 from gateway.telemetry.request_list import RequestList
 
@@ -91,6 +91,11 @@ class Gateway(Protocol):
 
     def services(self, identity: Identity, facts: Facts = UNKNOWN) -> Sequence[Access]:
         """All services that `identity` may see, by sid."""
+
+    def measured(self, identity: Identity, facts: Facts = UNKNOWN) -> Mapping[str, Stats]:
+        """How much is in each service that `identity` may see and measure, by sid; without
+        those that do not know it, or cannot say it now. The buckets made here are measured in
+        one look, so it costs about what `services` does."""
 
     def create(
         self,

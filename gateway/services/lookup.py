@@ -7,7 +7,7 @@ made through an API (`making`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ from gateway.services.removable import HeldAccess, RemovableService
 from gateway.services.service import Identification, Service
 from gateway.services.settings import ServiceSettings
 from gateway.services.upstream_accounts import Accounts
-from gateway.storage import Changes, NoSuchStore, Unavailable
+from gateway.storage import Changes, Measures, NoSuchStore, Stats, StorageError, Unavailable
 
 _EVERYTHING = frozenset({"read-all", "write-all", "admin"})
 _PAGE = 1000
@@ -149,6 +149,18 @@ class Lookup:
         seen = [one for one in found if one is not None and one.visible]
         return sorted(seen, key=lambda one: one.service.sid)
 
+    def measured(self, identity: Identity, facts: Facts = UNKNOWN) -> Mapping[str, Stats]:
+        made, found = self.chain.buckets.measured(), {}
+        for access in self.services(identity, facts):
+            if not access.may("read-stats"):
+                continue
+            service, about = access.service, access.service.about
+            bucket = about.row is not None and not about.added
+            stats = (made.get(about.sid) if bucket else None) or _measured(service)
+            if stats is not None:
+                found[about.sid] = stats
+        return found
+
     def _all(self, identity: Identity) -> Iterator[Reached]:
         """Declared ones, those made that the identity may perhaps see, and accounts'."""
         kept, settings = self._kept(), self.service_settings
@@ -193,6 +205,14 @@ class Lookup:
             )
             yield [row for row in rows if row.sid not in named]
             after = rows[-1].sid if len(rows) == _PAGE else None
+
+
+def _measured(service: Service) -> Stats | None:
+    try:
+        measures = service.find(Measures)
+        return None if measures is None else measures.stats()
+    except StorageError:  # of what is behind it, perhaps: the others are known
+        return None
 
 
 def _access(known: Reached, identity: Identity, facts: Facts) -> Access | None:

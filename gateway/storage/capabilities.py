@@ -25,7 +25,7 @@ from gateway.storage.annotations import (
 from gateway.storage.bodies import Readable, pieces
 from gateway.storage.conditions import Conditions
 from gateway.storage.errors import Conflict, NotFound, StorageError
-from gateway.storage.objects import EventHold, ObjectInfo, Part, RetentionMode
+from gateway.storage.objects import NOTHING, EventHold, ObjectInfo, Part, RetentionMode
 from gateway.storage.paging import (
     ListPage,
     ListQuery,
@@ -497,6 +497,11 @@ class Buckets(ABC):
     @abstractmethod
     def bucket(self, name: str) -> Any:
         """The `Store` of that name. Raises `NoSuchStore`."""
+
+    def measured(self) -> Mapping[str, Stats]:
+        """By name what `Measures.stats` says, of all that can say it, at one moment: at the
+        cost of a list of them, whatever is in them."""
+        return NOTHING
 
 
 CAPABILITIES: tuple[type, ...] = (

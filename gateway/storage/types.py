@@ -235,6 +235,10 @@ class Stats:
     """Versions count, delete markers do not."""
     bytes: int
     """Those of annotations count."""
+    current: int
+    """Keys that have an object: as many as a list without versions shows."""
+    uploads: int = 0
+    """Those under way."""
     waiting: int = 0
     """Bytes of the parts of uploads under way."""
     quota: int | None = None

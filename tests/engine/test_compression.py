@@ -39,6 +39,7 @@ from gateway.storage import (
     Unavailable,
     pieces,
 )
+from tests.older_index import make_older
 
 CUSTOMER = Encryption(kind="customer", key=Secret(b"k" * 32))
 TEXT = b"".join(b"%d is a line of a log that says little that is new.\n" % n for n in range(20_000))
@@ -224,8 +225,7 @@ def test_annotations_are_compressed(store: Local) -> None:
 def test_an_index_from_before_is_read(tmp_path: Path) -> None:
     store = opened(tmp_path)
     put(store, "k", MIXED)
-    harm(store, "ALTER TABLE blobs DROP COLUMN ends")
-    harm(store, "UPDATE meta SET value = '7' WHERE name = 'schema'")
+    make_older(lambda statement: harm(store, statement), 7)
     store.close()
     store = opened(tmp_path, compress="zstd")
     put(store, "new", MIXED)

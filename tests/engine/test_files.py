@@ -42,6 +42,7 @@ from gateway.storage import (
     pieces,
 )
 from gateway.testing.faults import Breaking
+from tests.older_index import make_older
 
 BIG = os.urandom(600_000)
 
@@ -423,14 +424,7 @@ def test_an_index_without_that_number_gets_it(tmp_path: Path) -> None:
     for size in (3, 5):
         upload = local.begin("k").id
         local.put_part("k", upload, 1, BytesBody(b"x" * size), Put(size=size))
-    local.space.write(lambda txn: txn.execute("ALTER TABLE services DROP COLUMN waiting"))
-    local.space.write(lambda txn: txn.execute("ALTER TABLE changes DROP COLUMN cause"))
-    local.space.write(lambda txn: txn.execute("ALTER TABLE services DROP COLUMN feed"))
-    local.space.write(lambda txn: txn.execute("ALTER TABLE services DROP COLUMN replica"))
-    local.space.write(lambda txn: txn.execute("DROP TABLE annotations"))
-    local.space.write(lambda txn: txn.execute("ALTER TABLE services DROP COLUMN case_sensitive"))
-    local.space.write(lambda txn: txn.execute("ALTER TABLE blobs DROP COLUMN ends"))
-    local.space.write(lambda txn: txn.execute("UPDATE meta SET value = '2'"))
+    local.space.write(lambda txn: make_older(txn.execute, 2))
     local.close()
     local = Local(keep_versions="off")
     local.open(Context(sid="bucket", folder=tmp_path))
@@ -440,18 +434,34 @@ def test_an_index_without_that_number_gets_it(tmp_path: Path) -> None:
     local.close()
 
 
+def test_an_index_counts_what_it_has_once_when_it_is_brought_up_to_date(tmp_path: Path) -> None:
+    local = Local(keep_versions="forever")
+    local.open(Context(sid="bucket", folder=tmp_path))
+    for key in "aabbc":
+        put(local, key)
+    local.delete("c")
+    local.abort("k", local.begin("k").id)
+    uploads = [local.begin("k").id for _ in range(3)]
+    part = local.put_part("k", uploads[0], 1, BytesBody(b"part"), Put(size=4))
+    local.complete("k", uploads[0], [PartRef(number=1, etag=part.etag)])
+    before = local.stats()
+    assert (before.objects, before.current, before.uploads) == (6, 3, 2)
+    local.space.write(lambda txn: make_older(txn.execute, 8))
+    local.close()
+    for _ in range(2):
+        local = Local(keep_versions="forever")
+        local.open(Context(sid="bucket", folder=tmp_path))
+        assert local.stats() == before
+        local.close()
+
+
 def test_an_index_without_annotations_takes_them(tmp_path: Path) -> None:
     local = Local(keep_versions="forever")
     local.open(Context(sid="bucket", folder=tmp_path))
     put(local, "k")
     version = local.stat("k").version
     put(local, "k", b"newer")
-    local.space.write(lambda txn: txn.execute("ALTER TABLE services DROP COLUMN feed"))
-    local.space.write(lambda txn: txn.execute("ALTER TABLE services DROP COLUMN replica"))
-    local.space.write(lambda txn: txn.execute("DROP TABLE annotations"))
-    local.space.write(lambda txn: txn.execute("ALTER TABLE services DROP COLUMN case_sensitive"))
-    local.space.write(lambda txn: txn.execute("ALTER TABLE blobs DROP COLUMN ends"))
-    local.space.write(lambda txn: txn.execute("UPDATE meta SET value = '4'"))
+    local.space.write(lambda txn: make_older(txn.execute, 4))
     local.close()
     local = Local(keep_versions="forever")
     local.open(Context(sid="bucket", folder=tmp_path))
@@ -478,7 +488,7 @@ def test_what_a_quota_refuses_of_an_annotation_leaves_nothing(tmp_path: Path) ->
     put(local, "other", b"x" * 150_000)
     local.delete("k")
     local.delete("other")
-    assert local.stats() == Stats(objects=0, bytes=0, quota=200_000)
+    assert local.stats() == Stats(objects=0, bytes=0, current=0, quota=200_000)
     local.close()
     assert files(tmp_path) == []
 

@@ -99,7 +99,7 @@ def test_what_is_too_much_is_told_in_bytes_and_leaves_nothing(memory: Any, way: 
     put(memory, "small", 100)
     put(memory, "fill", 600)
     before = memory.stats()
-    assert before == Stats(objects=3, bytes=900, quota=QUOTA)
+    assert before == Stats(objects=3, bytes=900, current=3, quota=QUOTA)
     with pytest.raises(QuotaExceeded) as caught:
         WAYS[way](memory)
     error = caught.value
@@ -116,7 +116,7 @@ def test_parts_that_wait_are_used_and_completing_them_adds_nothing(memory: Any) 
     with pytest.raises(QuotaExceeded):
         put(memory, "more", 1)
     memory.complete("k", upload, [one], Complete())
-    assert memory.stats() == Stats(objects=2, bytes=600, quota=QUOTA)
+    assert memory.stats() == Stats(objects=2, bytes=600, current=2, quota=QUOTA)
     put(memory, "more", 400)
     assert two.number == 2
 
@@ -146,7 +146,7 @@ def test_a_quota_that_was_lowered_refuses_only_what_adds_to_it(tmp_path: Path) -
         for key, size in (("large", 300), ("new", 1)):
             with pytest.raises(QuotaExceeded):
                 put(store, key, size)
-        assert store.stats() == Stats(objects=3, bytes=799, quota=10)
+        assert store.stats() == Stats(objects=3, bytes=799, current=3, quota=10)
         store.delete_many([(key, Delete()) for key in ("k", "large", "u")])
         put(store, "new", 10)
 
@@ -179,7 +179,7 @@ def test_what_a_replica_is_sent_is_within_its_quota(tmp_path: Path) -> None:
         received = replica.receive(info, BytesBody(bytes(100)))
         with pytest.raises(QuotaExceeded):
             replica.place([Arrival(change, info, received)], [])
-        assert replica.stats() == Stats(objects=0, bytes=0, quota=99)
+        assert replica.stats() == Stats(objects=0, bytes=0, current=0, quota=99)
 
 
 def test_a_quota_is_no_full_disk() -> None:

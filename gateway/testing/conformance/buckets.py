@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.storage import AlreadyExists, BytesBody, NoSuchStore, NotEmpty, Put, Writable, pieces
+from gateway.storage import (
+    AlreadyExists,
+    BytesBody,
+    Measures,
+    NoSuchStore,
+    NotEmpty,
+    Put,
+    Writable,
+    pieces,
+)
 from gateway.testing.conformance.bench import Bench
 from gateway.testing.conformance.harness import Conformance
 
@@ -50,6 +59,23 @@ class BucketsConformance(Conformance):
         for name in ("kit-one", "kit-two"):
             with buckets.bucket(name).get("k") as opened:
                 assert b"".join(pieces(opened.body)) == name.encode()
+
+    def test_all_are_measured_in_one_look(self, bench: Bench) -> None:
+        buckets = bench.buckets
+        for number, name in enumerate(("kit-one", "kit-two")):
+            buckets.create(name)
+            for key in range(number):
+                data = bytes(7)
+                buckets.bucket(name).find(Writable).put(
+                    f"{key}", BytesBody(data), Put(size=len(data))
+                )
+        measured = buckets.measured()
+        for number, name in enumerate(("kit-one", "kit-two")):
+            measures = buckets.bucket(name).find(Measures)
+            assert measured.get(name) == (None if measures is None else measures.stats())
+            assert measures is None or measured[name].current == number
+        buckets.drop("kit-one")
+        assert "kit-one" not in buckets.measured()
 
 
 class IsolationConformance(Conformance):
