@@ -14,12 +14,12 @@ import pytest
 
 from gateway.modes.standard.documents import API
 from gateway.modes.standard.functions import TABLE
-from gateway.web.api.page import examples
+from gateway.web.api.page import examples, languages
 from gateway.web.api.table import Function
 from tests.modes.standard_gateway import ROOT, Served
 
 PICTURE = b"not really a picture"
-BY_KIND = {one.kind: one for one in examples.LANGUAGES}
+BY_KIND = {one.kind: one for one in languages.LANGUAGES}
 COMMANDS: dict[str, tuple[str, list[str]]] = {
     "sh": ("curl", ["sh", "example.sh"]),
     "py": (sys.executable, [sys.executable, "example.py"]),
@@ -55,7 +55,7 @@ def check(
     """What the example did can be seen."""
     path = values.get("path", "")
     if function.name == "getfile":
-        assert (folder / examples.FILE).read_bytes() == PICTURE
+        assert (folder / languages.FILE).read_bytes() == PICTURE
     elif function.name == "uploadfile":
         got = api.call("getfile", sid="kept", path=path)
         assert (got.body, got.headers["content-type"]) == (PICTURE, "image/jpeg")
@@ -77,7 +77,7 @@ def test_an_example_does_what_it_says(
     program = examples.program(API, BY_KIND[kind], function, address)
     (tmp_path / f"example.{kind}").write_text(program, encoding="utf-8")
     if function.body:
-        (tmp_path / examples.FILE).write_bytes(PICTURE)
+        (tmp_path / languages.FILE).write_bytes(PICTURE)
     check(api, function, values, tmp_path, run(tmp_path, command))
 
 
@@ -93,7 +93,7 @@ def test_examples_in_go(api: Served, folder: str, tmp_path: Path) -> None:
         address, values = prepared(api, function, f"{folder}{function.name}.jpg")
         program = examples.program(API, BY_KIND["go"], function, address)
         (place / "main.go").write_text(program, encoding="utf-8")
-        (place / examples.FILE).write_bytes(PICTURE)
+        (place / languages.FILE).write_bytes(PICTURE)
         runs.append((function, values, place))
     assert run(tmp_path, ["gofmt", "-l", "."]) == ""
     (tmp_path / "bin").mkdir()
@@ -117,11 +117,11 @@ def test_an_example_fails_loudly(api: Served, tmp_path: Path) -> None:
 
 
 def test_no_example_has_a_secret_or_an_address_left(api: Served) -> None:
-    for language in examples.LANGUAGES:
+    for language in languages.LANGUAGES:
         for function in TABLE:
             program = examples.program(API, language, function, examples.url(function, api.url))
             assert "GATEWAY_KEY" in program
-            assert examples.URL not in program
+            assert languages.URL not in program
             assert f"{api.url}/{function.name}" in program
 
 

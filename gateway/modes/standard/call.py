@@ -9,9 +9,8 @@ from gateway.access.access import Access
 from gateway.access.actions import Action, of
 from gateway.access.identity import ANONYMOUS, Identity
 from gateway.modes import Gateway
-from gateway.modes.standard.wire import parts_of
 from gateway.storage import NOTHING, NoSuchStore
-from gateway.web.api.parameters import wrong
+from gateway.web.api import tokens
 from gateway.web.request_facts import RequestFacts
 
 
@@ -68,10 +67,4 @@ class Call:
 
     def after(self, count: int = 1) -> tuple[str, ...] | None:
         """The place after which the page begins, `count` texts; None: at the beginning."""
-        given = self.values["after"]
-        if not given:
-            return None
-        try:
-            return tuple(parts_of(given, count))
-        except ValueError:
-            raise wrong("after", "the `next` of a page before") from None
+        return tokens.place(self.values["after"], count)

@@ -1,14 +1,11 @@
 """Dataclasses → JSON and headers. Pure functions.
 
-Times are RFC 3339 in UTC with milliseconds. What goes on from a page
-(`after`, `next`) is opaque to clients: base64url of what the store is asked, text by
-text. It is no JSON: whoever makes one up could nest it as deep as the parser breaks.
+Times are RFC 3339 in UTC with milliseconds.
 """
 
 from __future__ import annotations
 
 import json
-from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -49,23 +46,6 @@ def _second(seconds: int) -> str:
 def time(milliseconds: int) -> str:
     seconds, rest = divmod(milliseconds, 1000)
     return f"{_second(seconds)}.{rest:03}Z"
-
-
-def token(*parts: str) -> str:
-    return ".".join(urlsafe_b64encode(one.encode()).decode().rstrip("=") for one in parts)
-
-
-def parts_of(text: str, count: int) -> Sequence[str]:
-    """What `token` was made of. Raises `ValueError` when it was not made here."""
-    found = text.split(".")
-    if len(found) != count:
-        raise ValueError("no token of this list")
-    return [_part(one) for one in found]
-
-
-def _part(text: str) -> str:
-    padded = text + "=" * (-len(text) % 4)
-    return b64decode(padded, altchars=b"-_", validate=True).decode()
 
 
 # JSON

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.web.api.fields import Field
-from gateway.web.api.parameters import Parameter
+from gateway.web.api.parameters import Parameter, samples
 from gateway.web.api.table import Api, Function
 
 Json = dict[str, Any]
@@ -39,7 +39,7 @@ def document(api: Api, server: str) -> Json:
         },
         "servers": [{"url": server}],
         "security": [{"key": []}],
-        "paths": {f"/{one.name}": _path(api, one) for one in api.table},
+        "paths": _paths(api),
         "components": {
             "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": api.header}},
             "schemas": {
@@ -53,8 +53,12 @@ def document(api: Api, server: str) -> Json:
     }
 
 
-def _path(api: Api, function: Function[Any]) -> Json:
-    return {method.lower(): _operation(api, function, method) for method in function.methods}
+def _paths(api: Api) -> Json:
+    found: Json = {}
+    for one in api.table:
+        operations = {method.lower(): _operation(api, one, method) for method in one.methods}
+        found.setdefault(f"/{one.path}", {}).update(operations)
+    return found
 
 
 def _operation(api: Api, function: Function[Any], method: str) -> Json:
@@ -64,6 +68,7 @@ def _operation(api: Api, function: Function[Any], method: str) -> Json:
         "summary": function.title,
         "description": plain(function.about),
         "parameters": [
+            *(_parameter(one, "path") for one in function.parts),
             *(_parameter(one, "query") for one in function.query),
             # Content-Type is said by the request's body (OpenAPI 3.1, "Parameter Object").
             *(_parameter(one, "header") for one in function.headers if one.name != "Content-Type"),
@@ -72,25 +77,51 @@ def _operation(api: Api, function: Function[Any], method: str) -> Json:
     }
     if function.body:
         found["requestBody"] = _body()
+    if function.members:
+        found["requestBody"] = _members(function.members)
     return found
 
 
 def _parameter(parameter: Parameter, place: str) -> Json:
-    schema: Json = {"type": "string"}
-    if parameter.kind == "integer":
-        schema = {"type": "integer", "minimum": parameter.least, "maximum": parameter.most}
-    if parameter.kind == "boolean":
-        schema = dict(_TYPES["boolean"])
-    if parameter.default is not None:
-        schema["default"] = parameter.default
-    found: Json = {
+    return {
         "name": parameter.name,
         "in": place,
         "required": parameter.required,
         "description": plain(parameter.about),
-        "schema": schema,
+        "schema": _given(parameter),
     }
-    return found
+
+
+_BOUNDS = {
+    "integer": ("minimum", "maximum"),
+    "texts": ("minItems", "maxItems"),
+    "text": ("minLength", "maxLength"),
+}
+
+
+def _given(parameter: Parameter) -> Json:
+    """The schema of what a client gives."""
+    schema = dict(_TYPES.get(parameter.kind, _TYPES["text"]))
+    if parameter.most and parameter.kind in _BOUNDS:
+        schema |= zip(_BOUNDS[parameter.kind], (parameter.least, parameter.most), strict=True)
+    if parameter.pattern:
+        schema["pattern"] = f"^{parameter.pattern}$"
+    if parameter.values:
+        schema["enum"] = [*parameter.values]
+    if parameter.default is not None:
+        schema["default"] = parameter.default
+    return schema
+
+
+def _members(found: Sequence[Parameter]) -> Json:
+    schema: Json = {
+        "type": "object",
+        "required": [one.name for one in found if one.required],
+        "additionalProperties": False,
+        "properties": {one.name: _given(one) | {"description": plain(one.about)} for one in found},
+    }
+    content = {"application/json": {"schema": schema, "example": samples(found)}}
+    return {"required": any(one.required for one in found), "content": content}
 
 
 def _body() -> Json:

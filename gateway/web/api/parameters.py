@@ -1,18 +1,20 @@
 """A function's parameters: what a value may be, how it is read, and what is said of it.
 
-Documents, tests and who reads a request have the same `Parameter`.
-Parameters that nobody declares are ignored.
+Documents, tests and who reads a request have the same `Parameter`, be it in a query, in a path,
+or a member of a body in JSON. What nobody declares of a query is ignored by `read`, and refused
+by `read_all` and `read_members`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from gateway.modes import KEY_LIMIT
 from gateway.storage import BadKey
 
-Kind = Literal["text", "path", "integer", "boolean"]
+Kind = Literal["text", "path", "key", "integer", "boolean", "texts"]
 
 
 class Unfit(Exception):
@@ -23,8 +25,14 @@ class Unfit(Exception):
         self.message, self.missing = message, missing
 
 
+class UnfitMember(Unfit):
+    """The same of a member of a body in JSON."""
+
+
 class Parameter(NamedTuple):
-    """`least` and `most` bound an integer. `example` is what documents show."""
+    """`least` and `most` bound an integer, the characters of a text and the number of `texts`
+    (a list, in JSON alone); `values` are the only ones, `pattern` is what a whole text looks
+    like. A `path` is a file's, a `key` an object's as it is. `example` is what documents show."""
 
     name: str
     about: str
@@ -34,41 +42,77 @@ class Parameter(NamedTuple):
     least: int = 0
     most: int = 0
     example: str = ""
+    pattern: str = ""
+    values: tuple[str, ...] = ()
+
+    @property
+    def right(self) -> str:
+        """What a value has to be, in words."""
+        if self.values:
+            return f"one of {', '.join(self.values)}"
+        if self.kind == "integer":
+            return f"a whole number from {self.least} to {self.most}"
+        if self.kind == "boolean":
+            return " or ".join(f"`{one}`" for one in _TRUTH)
+        if self.kind == "texts":
+            return f"a list of {self.least} to {self.most} texts"
+        like = f" like {self.pattern}" if self.pattern else ""
+        return f"a text of {self.least} to {self.most} characters{like}" if self.most else "a text"
+
+    @property
+    def sample(self) -> Any:
+        """The example as it is in JSON."""
+        if self.kind == "integer":
+            return int(self.example)
+        if self.kind == "boolean":
+            return _TRUTH[self.example]
+        return self.example.split() if self.kind == "texts" else self.example
+
+
+def samples(parameters: Sequence[Parameter]) -> dict[str, Any]:
+    """What documents show: those that are needed, or have an example."""
+    return {one.name: one.sample for one in parameters if one.required or one.example}
 
 
 def path(given: str) -> str:
     """One leading slash is dropped. Raises `BadKey`."""
-    key = given[1:] if given.startswith("/") else given
-    if not key or len(key.encode()) > KEY_LIMIT:
-        raise BadKey(f"A path has 1 to {KEY_LIMIT} bytes of UTF-8.", key=key)
-    return key
+    return key(given[1:] if given.startswith("/") else given, "path")
 
 
-def _integer(given: str, parameter: Parameter) -> int:
-    if given.isascii() and given.isdigit() and len(given) <= 19:
-        number = int(given)
-        if parameter.least <= number <= parameter.most:
-            return number
-    raise wrong(parameter.name, f"a whole number from {parameter.least} to {parameter.most}")
+def key(given: str, named: str = "key") -> str:
+    """Raises `BadKey`."""
+    if not given or len(given.encode()) > KEY_LIMIT:
+        raise BadKey(f"A {named} has 1 to {KEY_LIMIT} bytes of UTF-8.", key=given)
+    return given
 
 
-def _boolean(given: str, parameter: Parameter) -> bool:
-    if given in _TRUTH:
-        return _TRUTH[given]
-    raise wrong(parameter.name, " or ".join(f"`{one}`" for one in _TRUTH))
+def _number(given: str) -> int | None:
+    return int(given) if given.isascii() and given.isdigit() and len(given) <= 19 else None
 
 
 _TRUTH = {"true": True, "false": False}
-_READ: Mapping[Kind, Callable[[str, Parameter], Any]] = {
-    "text": lambda given, _: given,
-    "path": lambda given, _: path(given),
-    "integer": _integer,
-    "boolean": _boolean,
+_READ: Mapping[Kind, Callable[[str], Any]] = {
+    "text": str,
+    "path": path,
+    "key": key,
+    "integer": _number,
+    "boolean": _TRUTH.get,
 }
 
 
 def wrong(name: str, right: str) -> Unfit:
     return Unfit(f'The parameter "{name}" is not {right}.')
+
+
+def _fits(value: Any, one: Parameter) -> bool:
+    """Whether a value of the right kind is one of those that are allowed."""
+    if one.values and value not in one.values:
+        return False
+    if one.pattern and re.fullmatch(one.pattern, value, re.ASCII) is None:
+        return False
+    if isinstance(value, bool) or not one.most:
+        return True
+    return one.least <= (value if isinstance(value, int) else len(value)) <= one.most
 
 
 def read(parameters: Sequence[Parameter], query: Mapping[str, str]) -> dict[str, Any]:
@@ -78,5 +122,63 @@ def read(parameters: Sequence[Parameter], query: Mapping[str, str]) -> dict[str,
         given = query.get(one.name)
         if not given and one.required:
             raise Unfit(f'The parameter "{one.name}" is missing.', missing=True)
-        values[one.name] = one.default if given is None else _READ[one.kind](given, one)
+        value = one.default
+        if given is not None:
+            value = _READ[one.kind](given)
+            if value is None or not _fits(value, one):
+                raise wrong(one.name, one.right)
+        values[one.name] = value
     return values
+
+
+def read_all(parameters: Sequence[Parameter], query: Mapping[str, str]) -> dict[str, Any]:
+    """The same, of a query that has nothing else in it."""
+    _refuse_unknown(parameters, query, Unfit, "parameter")
+    return read(parameters, query)
+
+
+def _refuse_unknown(
+    parameters: Sequence[Parameter], given: Mapping[str, Any], kind: type[Unfit], word: str
+) -> None:
+    known = [one.name for one in parameters]
+    for name in given:
+        if name not in known:
+            there = f"there are: {', '.join(known)}" if known else "there are none here"
+            raise kind(f"There is no {word} {shown(name)}; {there}.")
+
+
+def shown(text: str) -> str:
+    """In a message: what is long is cut, and nothing breaks the line."""
+    return repr(text if len(text) <= 60 else f"{text[:60]}…")
+
+
+# bodies in JSON
+
+_TYPES: Mapping[Kind, type] = {
+    "text": str,
+    "key": str,
+    "integer": int,
+    "boolean": bool,
+    "texts": list,
+}
+
+
+def read_members(parameters: Sequence[Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of an object in JSON by name, defaults too; null stands for what is not there.
+    Raises `UnfitMember`."""
+    _refuse_unknown(parameters, given, UnfitMember, "member")
+    values: dict[str, Any] = {}
+    for one in parameters:
+        value = given.get(one.name)
+        if value is None and one.required:
+            raise UnfitMember(f'The member "{one.name}" is missing.', missing=True)
+        if value is not None and not (_is_of(value, one.kind) and _fits(value, one)):
+            raise UnfitMember(f'The member "{one.name}" is not {one.right}.')
+        values[one.name] = one.default if value is None else value
+    return values
+
+
+def _is_of(value: Any, kind: Kind) -> bool:
+    if type(value) is not _TYPES[kind]:  # a bool is an int to Python, and none in JSON
+        return False
+    return not isinstance(value, list) or all(isinstance(one, str) for one in value)

@@ -19,6 +19,7 @@ from gateway.storage import (
     WrongKey,
 )
 from gateway.telemetry.request_list import NEWEST, Place, RequestEntry
+from gateway.web.api import tokens
 from gateway.web.api.parameters import wrong
 from gateway.web.replies import Reply
 
@@ -104,7 +105,7 @@ def reqlist(call: Call) -> Reply:
     for one in _seen(call, _place(call), sid):
         if len(found) == limit:
             last = found[-1]
-            following = wire.token(str(last.time), last.id)
+            following = tokens.token(str(last.time), last.id)
             break
         found.append(one)
     else:

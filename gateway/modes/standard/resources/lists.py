@@ -9,6 +9,7 @@ from gateway.modes.standard import details, versions, wire
 from gateway.modes.standard.call import Call
 from gateway.storage import ListQuery, VersionEntry, VersionPage, VersionQuery
 from gateway.storage.paging import LIMIT
+from gateway.web.api import tokens
 from gateway.web.api.parameters import wrong
 from gateway.web.replies import Reply
 
@@ -20,7 +21,7 @@ def servicelist(call: Call) -> Reply:
     if after is not None:
         found = [one for one in found if one.service.sid > after[0]]
     page = found[:limit]
-    following = wire.token(page[-1].service.sid) if len(found) > limit else None
+    following = tokens.token(page[-1].service.sid) if len(found) > limit else None
     services = [_service(one, visible) for one in page]
     return wire.reply({"services": services, "next": following})
 
@@ -57,7 +58,7 @@ def filelist(call: Call) -> Reply:
         {
             "files": [*map(wire.file, page.entries)],
             "prefixes": page.prefixes,
-            "next": None if page.next is None else wire.token(page.next),
+            "next": None if page.next is None else tokens.token(page.next),
         }
     )
 
@@ -79,7 +80,7 @@ def versionlist(call: Call) -> Reply:
     # whether it has more of this file.
     more = len(found) > limit or (page.next == path and len(found) == len(page.entries))
     found = found[:limit]
-    following = wire.token(path, found[-1].version) if more and found else None
+    following = tokens.token(path, found[-1].version) if more and found else None
     return wire.reply({"versions": _said(call, found), "next": following})
 
 
@@ -87,7 +88,7 @@ def _all_versions(call: Call) -> Reply:
     key, version = call.after(2) or ("", "")
     query = VersionQuery(after=key, after_version=version, limit=call.values["limit"])
     page = call.access.versions(query)
-    following = None if page.next is None else wire.token(page.next, page.next_version)
+    following = None if page.next is None else tokens.token(page.next, page.next_version)
     return wire.reply({"versions": _said(call, page.entries), "next": following})
 
 

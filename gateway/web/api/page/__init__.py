@@ -40,16 +40,21 @@ def openapi_document(api: Api, server: str) -> Page:
     return Page("application/json", json.dumps(openapi.document(api, server), indent=1).encode())
 
 
-def pages(api: Api, root: str) -> Mapping[str, Callable[[], Page]]:
+HERE = "http://127.0.0.1:9000"
+
+
+def pages(api: Api, root: str, base: str = HERE) -> Mapping[str, Callable[[], Page]]:
     """The page and its files, by the ends of their addresses. `root`: where the functions are,
-    as a link from the page."""
+    as a link from the page; `base`: where they are at a gateway that was just installed."""
 
     def index() -> Page:
-        html = render.page(api, text("shell.html"))
+        html = render.page(api, text("shell.html"), base)
         return Page("text/html; charset=utf-8", html.encode(), _HEADERS)
 
     def script() -> Page:
-        code = text("docs.js").replace("{{header}}", api.header).replace("{{root}}", root)
+        code, values = text("docs.js"), {"header": api.header, "root": root, "base": base}
+        for name, value in values.items():
+            code = code.replace(f"{{{{{name}}}}}", value)
         return Page("text/javascript; charset=utf-8", code.encode())
 
     return {

@@ -3,6 +3,7 @@
 // The key is read from its field when a request is made, and kept nowhere else.
 
 const ROOT = new URL("{{root}}", location.href).href; // where the functions are
+const BASE = "{{base}}/"; // where the examples think they are
 const SHOWN = 200_000; // characters of an answer that are shown; all of it can be saved
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 const encoded = (text) =>
@@ -18,20 +19,24 @@ function made(name, className, text) {
 // the address, and what shows it
 
 function address(article, examples) {
+  const text = (input) => input.value || (examples && input.required ? input.placeholder : "");
+  let path = article.dataset.function;
+  for (const input of all('[data-place="path"]', article)) {
+    path = path.replace(`{${input.name}}`, () => encoded(text(input)).replaceAll("%2F", "/"));
+  }
   const pairs = all('[data-place="query"]', article)
-    .map((input) => [input.name, input.value || (examples && input.required ? input.placeholder : "")])
+    .map((input) => [input.name, text(input)])
     .filter(([, value]) => value !== "")
     .map(([name, value]) => `${name}=${encoded(value)}`);
   const query = pairs.length ? `?${pairs.join("&")}` : "";
-  return `${ROOT}${article.dataset.function}${query}`;
+  return `${ROOT}${path}${query}`;
 }
 
 function show(article) {
-  const typed = all('[data-place="query"]', article).some((input) => input.value);
+  const typed = all('[data-place="path"], [data-place="query"]', article).some((input) => input.value);
   for (const place of all(".url", article)) {
     place.dataset.first ??= place.textContent;
-    const first = new URL(place.dataset.first);
-    place.textContent = typed ? address(article, true) : `${ROOT}${first.pathname.slice(1)}${first.search}`;
+    place.textContent = typed ? address(article, true) : ROOT + place.dataset.first.slice(BASE.length);
   }
 }
 
@@ -71,6 +76,22 @@ async function copy(event) {
 
 // trying
 
+const READ = {
+  boolean: (text) => (text === "true" || text === "false" ? text === "true" : text),
+  integer: Number,
+  texts: (text) => text.split("\n").filter((line) => line),
+};
+
+function body(article) {
+  const file = article.querySelector('input[type="file"]');
+  if (file) return file.files[0];
+  const inputs = all('[data-place="member"]', article);
+  if (!inputs.length) return undefined;
+  const typed = inputs.filter((input) => input.value);
+  const value = (input) => (READ[input.dataset.kind] ?? String)(input.value);
+  return JSON.stringify(Object.fromEntries(typed.map((input) => [input.name, value(input)])));
+}
+
 async function attempt(event) {
   event.preventDefault();
   const article = event.currentTarget.closest("article");
@@ -88,16 +109,16 @@ async function attempt(event) {
     for (const input of all('[data-place="header"]', article)) {
       if (input.value) headers.set(input.name, input.value);
     }
-    const file = article.querySelector('input[type="file"]');
+    const content = body(article);
+    if (typeof content === "string") headers.set("Content-Type", "application/json");
     const answer = await fetch(address(article, false), {
       method: article.dataset.method,
       headers,
-      body: file ? file.files[0] : undefined,
+      body: content,
       cache: "no-store",
       credentials: "omit",
     });
-    const body = await answer.blob();
-    await render(article, answer, body, performance.now() - begun);
+    await render(article, answer, await answer.blob(), performance.now() - begun);
   } catch (error) {
     say(article, error.message, false);
   } finally {

@@ -14,23 +14,22 @@ from typing import Any
 
 from gateway.web.api.fields import Field
 from gateway.web.api.page import examples
+from gateway.web.api.page.languages import LANGUAGES, URL, Language
 from gateway.web.api.parameters import Parameter
 from gateway.web.api.table import Api, Function
-
-BASE = "http://127.0.0.1:9000"
-"""Where the examples point until the page knows better."""
 
 _CODE = re.compile("`([^`]*)`")
 
 
-def page(api: Api, shell: str) -> str:
-    """`shell` is a template with what `api` says of itself, `$links` and `$articles`."""
+def page(api: Api, shell: str, base: str) -> str:
+    """`shell` is a template with what `api` says of itself, `$links` and `$articles`; `base`:
+    where the examples point until the page knows better."""
     return Template(shell).substitute(
         name=api.name,
         heading=api.heading,
         intro=api.intro,
         links="\n".join(map(_link, api.table)),
-        articles="\n".join(_article(api, one) for one in api.table),
+        articles="\n".join(_article(api, one, base) for one in api.table),
     )
 
 
@@ -49,27 +48,27 @@ def _link(function: Function[Any]) -> str:
     )
 
 
-def _article(api: Api, function: Function[Any]) -> str:
+def _article(api: Api, function: Function[Any], base: str) -> str:
     name = function.name
     others = "".join(f" or <code>{one}</code>" for one in function.methods[1:])
     return f"""\
-<article id="{name}" aria-labelledby="{name}-title" data-function="{name}" \
+<article id="{name}" aria-labelledby="{name}-title" data-function="{function.path}" \
 data-method="{function.methods[0]}">
 <div class="about">
 <h2 id="{name}-title">{escape(function.title)}</h2>
-<p class="call">{_method(function)} <code>/{name}</code></p>
+<p class="call">{_method(function)} <code>/{function.path}</code></p>
 <p>{prose(function.about)}{f" Also by{others[3:]}." if others else ""}</p>
 <form autocomplete="off">
-{_inputs("Parameters", "query", function, function.query)}
+{_inputs("Parameters", "query", function, (*function.parts, *function.query))}
 {_inputs("Headers", "header", function, function.headers)}
-{_file(function) if function.body else ""}
+{_body(function)}
 <p class="go"><button type="submit">Try it</button> {_warning(function)}</p>
 </form>
 {_answer(function)}
 {_errors(api, function)}
 </div>
 <div class="side">
-{_examples(api, function)}
+{_examples(api, function, base)}
 <section class="reply" aria-live="polite" hidden>
 <h3>Answer</h3>
 <p class="status"></p>
@@ -81,7 +80,12 @@ data-method="{function.methods[0]}">
 
 
 def _inputs(title: str, place: str, function: Function[Any], found: Sequence[Parameter]) -> str:
-    rows = [_input(place, function, one) for one in found if not one.name.endswith("*")]
+    within = {one.name for one in function.parts}
+    rows = [
+        _input("path" if one.name in within else place, function, one)
+        for one in found
+        if not one.name.endswith("*")
+    ]
     rows += [_any(one) for one in found if one.name.endswith("*")]
     if not rows:
         return ""
@@ -93,22 +97,37 @@ def _inputs(title: str, place: str, function: Function[Any], found: Sequence[Par
 
 def _input(place: str, function: Function[Any], one: Parameter) -> str:
     id = f"{function.name}-{one.name}".lower()
-    kind = 'type="text" spellcheck="false"'
-    if one.kind == "integer":
-        kind = f'type="number" min="{one.least}" max="{min(one.most, (1 << 53) - 1)}"'
-    hint = one.example or ("" if one.default is None else str(one.default))
     needed = ' <em class="needed">needed</em>' if one.required else ""
     return f"""\
 <div class="field">
 <label for="{id}"><code>{one.name}</code>{needed}</label>
-<input id="{id}" name="{one.name}" data-place="{place}" {kind} \
-placeholder="{escape(hint)}"{" required" if one.required else ""} aria-describedby="{id}-about">
+{_control(place, id, one)}
 <p id="{id}-about">{prose(one.about)}</p>
 </div>"""
 
 
+def _control(place: str, id: str, one: Parameter) -> str:
+    hint = one.example or ("" if one.default is None else str(one.default))
+    common = f'id="{id}" name="{one.name}" data-place="{place}"'
+    common += f' data-kind="{one.kind}"' if place == "member" else ""
+    rest = f'placeholder="{escape(hint)}"{" required" if one.required else ""}'
+    rest += f' aria-describedby="{id}-about"'
+    if one.kind == "texts":
+        return f'<textarea {common} rows="3" spellcheck="false" {rest}></textarea>'
+    kind = 'type="text" spellcheck="false"'
+    if one.kind == "integer":
+        kind = f'type="number" min="{one.least}" max="{min(one.most, (1 << 53) - 1)}"'
+    return f"<input {common} {kind} {rest}>"
+
+
 def _any(one: Parameter) -> str:
     return f'<div class="field"><p><code>{escape(one.name)}</code> {prose(one.about)}</p></div>'
+
+
+def _body(function: Function[Any]) -> str:
+    if function.members:
+        return _inputs("Body", "member", function, function.members)
+    return _file(function) if function.body else ""
 
 
 def _file(function: Function[Any]) -> str:
@@ -160,19 +179,19 @@ def _errors(api: Api, function: Function[Any]) -> str:
     return f"<details><summary>What can go wrong</summary>\n<dl>{rows}</dl></details>"
 
 
-def _examples(api: Api, function: Function[Any]) -> str:
+def _examples(api: Api, function: Function[Any], base: str) -> str:
     name = function.name
     tabs = "".join(
         f'<button type="button" role="tab" id="{name}-tab-{one.kind}" data-language="{one.kind}"'
         f' aria-controls="{name}-{one.kind}" aria-selected="{str(first).lower()}"'
         f' tabindex="{0 if first else -1}">{escape(one.name)}</button>'
-        for one, first in _marked(examples.LANGUAGES)
+        for one, first in _marked(LANGUAGES)
     )
     panels = "\n".join(
         f'<pre role="tabpanel" id="{name}-{one.kind}" data-language="{one.kind}" tabindex="0"'
         f' aria-labelledby="{name}-tab-{one.kind}"{"" if first else " hidden"}>'
-        f"<code>{_program(api, one, function)}</code></pre>"
-        for one, first in _marked(examples.LANGUAGES)
+        f"<code>{_program(api, one, function, base)}</code></pre>"
+        for one, first in _marked(LANGUAGES)
     )
     return f"""\
 <section class="example" aria-label="Examples">
@@ -183,13 +202,13 @@ def _examples(api: Api, function: Function[Any]) -> str:
 
 
 def _marked(
-    found: Sequence[examples.Language],
-) -> Iterable[tuple[examples.Language, bool]]:
+    found: Sequence[Language],
+) -> Iterable[tuple[Language, bool]]:
     return ((one, one is found[0]) for one in found)
 
 
-def _program(api: Api, language: examples.Language, function: Function[Any]) -> str:
+def _program(api: Api, language: Language, function: Function[Any], base: str) -> str:
     """The address is marked, so that the page can put another in its place."""
-    address = escape(examples.url(function, BASE), quote=False)
+    address = escape(examples.url(function, base), quote=False)
     text = escape(examples.shown_program(api, language, function), quote=False)
-    return text.replace(examples.URL, f'<span class="url">{address}</span>')
+    return text.replace(URL, f'<span class="url">{address}</span>')
