@@ -24,6 +24,7 @@ from gateway.commands.tls import certificates
 from gateway.config import Configuration, load
 from gateway.servers import CannotServe, Loaded
 from gateway.servers.worker import settled
+from gateway.services.unsafe import unsafe
 from gateway.testing.certificates import certificate
 from gateway.web.admission import Admission
 
@@ -324,7 +325,7 @@ def test_one_worker_and_why(tmp_path: Path) -> None:
 
 def warnings(configuration: Configuration, server: str = "granian") -> list[str]:
     listen = [one.address for one in configuration.server.listeners]
-    return list(start_screen.unsafe(configuration, listen, server))
+    return list(unsafe(configuration, listen, server))
 
 
 def test_what_is_unsafe_is_said(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ line can be seen by others.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,18 +18,20 @@ from gateway.access.identity import ROOT_ACCOUNT
 from gateway.commands.columns import say, show, table
 from gateway.commands.command import Command
 from gateway.commands.place import add_place_below, configured, opened_catalog
-from gateway.config import ConfigurationError, Declared
+from gateway.config import ConfigurationError, Declared, given
 from gateway.config import typed as as_typed
 from gateway.config.paths import here
-from gateway.config.problems import ConfigProblem, Problems, join, names, shown
-from gateway.config.tables import EventOptions
+from gateway.config.problems import ConfigProblem, Problems, join, names
+from gateway.config.services import EVENTS
+from gateway.modes.operating import Given
 from gateway.plugins.finding import Plugins
 from gateway.plugins.options import Option
 from gateway.services.service_editor import ServiceEditor
 from gateway.services.stored import decoded
-from gateway.storage import Secret
 
 Pair = tuple[str, str]
+_NAMES = {EVENTS: "events →"}
+"""What some options are called where they are listed."""
 
 
 def _sid(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +76,7 @@ def pair(text: str) -> Pair:
 def _editing(typed: argparse.Namespace, *, make: bool = False) -> Iterator[ServiceEditor]:
     configuration = configured(typed)
     with opened_catalog(configuration, make=make) as catalog:
-        yield ServiceEditor(configuration, catalog, folder=here())
+        yield ServiceEditor(configuration, catalog, folder=here(), environ=os.environ)
 
 
 def _add(typed: argparse.Namespace) -> int:
@@ -150,26 +153,13 @@ def _lines(declared: Declared, written: Mapping[str, Any] | None = None) -> Iter
     rows = [("driver", declared.driver.driver), ("account", declared.account)]
     rows += [("name", declared.name)] if declared.name else []
     rows += [(f"{name} →", sid) for name, sid in declared.links.items()]
-    rows += [("source_path", declared.source_path)] if declared.source_path else []
-    rows += [("events →", _told(one)) for one in declared.events]
-    for name, value in declared.options.items():
-        rows.append((name, _text(value, (written or {}).get(name, value))))
+    for one in given.of_service(declared, written):
+        rows.append((_NAMES.get(one.name, one.name), _text(one)))
     yield from (f"  {line}" for line in table(rows))
 
 
-def _told(one: EventOptions) -> str:
-    keys = f", {one.prefix}…{one.suffix}" if one.prefix or one.suffix else ""
-    return f"{one.webhook}: {', '.join(one.kinds)}{keys}"
-
-
-def _text(value: object, written: object) -> str:
-    if isinstance(value, Secret):
-        return "(secret)"
-    if isinstance(value, Mapping):  # what is secret in it, only a library knows
-        return f"{{ {', '.join(f'{name} = …' for name in value)} }}"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return f"[{', '.join(_text(one, one) for one in value)}]"
-    return shown(value if isinstance(written, Mapping) else written)
+def _text(one: Given) -> str:
+    return "(secret)" if one.secret else one.text
 
 
 COMMANDS = (

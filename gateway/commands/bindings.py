@@ -9,17 +9,15 @@ import argparse
 import sys
 from typing import Any
 
-from gateway.commands import hints
 from gateway.commands.added_services import pair
 from gateway.commands.columns import say, show, table
 from gateway.commands.command import Command
 from gateway.commands.place import add_place, configured, opened_catalog
-from gateway.config import Binding, ConfigProblem, Configuration, ConfigurationError
+from gateway.config import Binding, ConfigProblem, Configuration, ConfigurationError, given
 from gateway.config import typed as as_typed
-from gateway.config.bindings import COMMON, NoOptions
-from gateway.modes import HavingOptions
-from gateway.plugins.options import options_of
+from gateway.config.bindings import COMMON, told
 from gateway.services.binding_editor import BindingEditor
+from gateway.services.unsafe import deaf
 
 _NAMES = ("host", "port", "prefix", "mode", "service")
 
@@ -58,11 +56,7 @@ def _list(typed: argparse.Namespace) -> int:
 
 def _changed(binding: Binding) -> str:
     """The options of its mode that are not as they are by default."""
-    return ", ".join(
-        f"{one.name} = {text}"
-        for one, text in hints.mode_options(binding)
-        if getattr(binding.options, one.name) != one.default
-    )
+    return ", ".join(f"{one.name} = {one.text}" for one in given.changed(binding))
 
 
 def _add(typed: argparse.Namespace) -> int:
@@ -71,11 +65,11 @@ def _add(typed: argparse.Namespace) -> int:
         own = _options(configuration, typed)
         binding = BindingEditor(configuration, catalog).add({**own, **_typed(typed)})
     say(f"The binding {binding} is added.")
-    for note in hints.told(configuration, binding):
+    for note in told(configuration.plugins.modes, binding):
         say(f"NOTE: {note}")
     # A gateway that was started with --listen listens elsewhere, too.
     ports = {one.address.port for one in configuration.server.listeners}
-    for hint in hints.deaf(binding, ports):
+    for hint in deaf(binding, ports):
         say(f"WARNING: by the configuration, {hint}", sys.stderr)
     return 0
 
@@ -94,14 +88,12 @@ def _options(configuration: Configuration, typed: argparse.Namespace) -> dict[st
         if name in COMMON:
             wrong = f"type it as --{name}; --option is for those of a mode."
             raise ConfigurationError([ConfigProblem("--option", wrong)])
-    mode = configuration.plugins.modes.get(typed.mode)
-    kind = mode.binding_options if isinstance(mode, HavingOptions) else NoOptions
-    return as_typed.table(typed.option, options_of(kind))
+    return as_typed.table(typed.option, configuration.plugins.options_of_bindings(typed.mode))
 
 
 def _typed(typed: argparse.Namespace) -> dict[str, Any]:
-    given = {name: getattr(typed, name, None) for name in _NAMES}
-    return {name: value for name, value in given.items() if value is not None}
+    values = {name: getattr(typed, name, None) for name in _NAMES}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 COMMAND = Command(

@@ -12,16 +12,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.catalog import CertificateRow
-from gateway.commands import tls
 from gateway.commands.columns import say, show, table
 from gateway.commands.command import Command
 from gateway.commands.place import add_place, add_place_below, configured, opened_catalog
 from gateway.common import x509
 from gateway.common.moments import utc
+from gateway.common.x509 import SOON
 from gateway.config import ConfigProblem, Configuration, ConfigurationError
 from gateway.config.paths import here
-from gateway.servers.certificates import SOON
 from gateway.services.certificate_editor import CertificateEditor
+from gateway.services.unsafe import declared_certificates
 
 
 def _name(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +46,7 @@ def _list(typed: argparse.Namespace) -> int:
     with opened_catalog(configuration) as catalog:
         added = CertificateEditor(catalog).all()
     rows = [("CERTIFICATE", "NAMES", "UNTIL", "STATE")]
-    for path, said in tls.said(configuration).items():
+    for path, said in declared_certificates(configuration).items():
         what = (", ".join(said.names), _until(said.expires)) if said else ("cannot be read", "")
         rows.append((str(path), *what, "declared"))
     rows += [(one.name, ", ".join(one.hosts), _until(utc(one.expires)), "added") for one in added]
@@ -68,7 +68,7 @@ def _add(typed: argparse.Namespace) -> int:
 
 def _notes(configuration: Configuration, hosts: tuple[str, ...]) -> Iterator[str]:
     """Why it may not be shown."""
-    declared = tls.said(configuration)
+    declared = declared_certificates(configuration)
     if not declared:
         yield (
             "NOTE: no listener of this configuration speaks TLS. Those do that have a certificate"

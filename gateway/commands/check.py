@@ -20,9 +20,11 @@ from gateway.commands.place import (
 )
 from gateway.commands.serve import choose, count_workers
 from gateway.config import Configuration, data_folder
+from gateway.config.bindings import told
 from gateway.services.added import hidden
 from gateway.services.binding_editor import BindingEditor
 from gateway.services.chain import Chain
+from gateway.services.unsafe import unsafe
 from gateway.storage import Unavailable
 
 
@@ -60,7 +62,7 @@ def _run(typed: argparse.Namespace) -> int:
     for note in _beside(configuration):
         say(note)
     listeners = [one.address for one in options.listeners]
-    for warning in start_screen.unsafe(configuration, listeners, server):
+    for warning in unsafe(configuration, listeners, server):
         say(f"WARNING: {warning}")
     return _connected(configuration) if typed.connect else 0
 
@@ -75,7 +77,7 @@ def _beside(configuration: Configuration) -> Iterator[str]:
             added = catalog.stores().services.keys()
             notes = [*hints.declared(configuration, catalog)]
             for binding in BindingEditor(configuration, catalog).all():
-                notes += hints.told(configuration, binding)
+                notes += told(configuration.plugins.modes, binding)
     except (CatalogError, Unavailable) as error:
         yield f"WARNING: what was added to the catalog is not known: {error}"
         return

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import replace
 
 from gateway.access.identity import KeyAccess
 from gateway.catalog import Catalog
 from gateway.common.nearest_name import nearest
-from gateway.config import Binding, Configuration
-from gateway.modes import Explains
-from gateway.plugins.options import Option, describe_default, options_of
+from gateway.config import Configuration
 
 
 def unknown_services(
@@ -45,25 +42,3 @@ def services(
         return known, frozenset[str]().__contains__
     known |= catalog.stores().services.keys()
     return known, lambda sid: catalog.read_service(sid) is not None
-
-
-def deaf(binding: Binding, ports: Collection[int]) -> Iterator[str]:
-    """A binding at a port where nothing listens."""
-    if binding.port is not None and binding.port not in ports:
-        yield f"a binding waits at port {binding.port}, where nothing listens."
-
-
-def told(configuration: Configuration, binding: Binding) -> Iterator[str]:
-    """What the mode of a binding has to tell of it."""
-    mode = configuration.plugins.modes.get(binding.mode)
-    if isinstance(mode, Explains):
-        yield f"the binding {binding}: {mode.told(binding.service, binding.options)}"
-
-
-def mode_options(binding: Binding) -> Iterator[tuple[Option, str]]:
-    """The options of its mode, each with its value as it would be written; "" where it was not
-    given, and has no default."""
-    if binding.options is not None:
-        for option in options_of(type(binding.options)).values():
-            value = getattr(binding.options, option.name)
-            yield option, describe_default(replace(option, default=value, required=False))

@@ -5,15 +5,15 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from typing import Protocol
 
 from gateway.access.identity import ROOT_ACCOUNT
-from gateway.commands import hints, tls
-from gateway.common.units import format_size
-from gateway.config import Address, Binding, Configuration, Declared
+from gateway.commands import tls
+from gateway.config import Address, Binding, Configuration, Declared, given
+from gateway.config.bindings import told
 from gateway.modes import Documented
-from gateway.services.chain import Chain
+from gateway.services.unsafe import missing, unsafe
+from gateway.services.versions import product_version
 from gateway.storage import Secret
 
 
@@ -22,13 +22,6 @@ class Credential(Protocol):
     def id(self) -> str: ...
     @property
     def secret(self) -> Secret: ...
-
-
-def product_version() -> str:
-    try:
-        return version("storage-gateway")
-    except PackageNotFoundError:  # run from a source tree that was not installed
-        return "(not installed)"
 
 
 def render(
@@ -85,11 +78,11 @@ def bindings(configuration: Configuration) -> Iterator[str]:
     for one in configuration.bindings:
         yield f"  binding    {leads(one)}"
         if one.options is not None:
-            values = [(option.name, text) for option, text in hints.mode_options(one)]
+            values = [(option.name, text) for option, text in given.of_binding(one)]
             said = [f"{name} = {text}" for name, text in values if text]
             said += [f"{name} is not given" for name, text in values if not text]
             yield f"             {', '.join(said)}"
-        yield from (f"NOTE: {note}" for note in hints.told(configuration, one))
+        yield from (f"NOTE: {note}" for note in told(configuration.plugins.modes, one))
 
 
 def leads(binding: Binding) -> str:
@@ -138,42 +131,3 @@ def first(credential: Credential) -> list[str]:
         f"  secret key  {credential.secret.reveal()}",
         "",
     ]
-
-
-def missing(configuration: Configuration) -> Iterator[str]:
-    """What does not run because of plugins that cannot be used."""
-    yield from configuration.plugins.problems
-    for sid, why in configuration.left_out.items():
-        yield f'the service "{sid}" does not run: {why}.'
-
-
-def unsafe(
-    configuration: Configuration, listeners: Sequence[tuple[str, int]], server: str
-) -> Iterator[str]:
-    """What an operator should know before others find out."""
-    options = configuration.server
-    behind_tls = (options.external_url or "").startswith("https:")
-    for one, bound in zip(options.listeners, listeners, strict=True):
-        address = Address(*bound)
-        if not address.loopback and not one.tls and not behind_tls:
-            yield (
-                f"{address} can be reached from other machines, without TLS: what passes can"
-                " be read and changed on the way. Set [server] tls, or put a proxy in front and"
-                " its address into external_url."
-            )
-    yield from tls.warnings(configuration)
-    yield from Chain(configuration).unlike(configuration.data)
-    ports = {port for _, port in listeners}
-    for binding in configuration.bindings:
-        yield from hints.deaf(binding, ports)
-    if server == "granian" and options.trusted_proxies and options.proxy_headers != "forwarded":
-        yield (
-            "granian takes X_Forwarded_For for X-Forwarded-For: unless the proxy drops names with"
-            ' "_", as nginx does by default, a client can choose its address and host. Let it write'
-            " Forwarded instead, and set [server] proxy_headers = 'forwarded'."
-        )
-    if server == "waitress":
-        yield (
-            f"waitress reads a body of up to {format_size(options.body_limit('waitress'))}"
-            " ([server] max_body) into a temporary file before it is known who sends it."
-        )

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from gateway.commands.command import Command
-from gateway.commands.start_screen import product_version
+from gateway.services.versions import product_version
 
 
 def _run(_typed: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ import ssl
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,6 +20,10 @@ from gateway.storage import Secret
 
 if TYPE_CHECKING:  # it takes its time, and who has no TLS does without
     from cryptography.x509 import Certificate
+
+
+SOON = timedelta(days=14)
+"""Before its end: who renews certificates by a program does so a month before."""
 
 
 class CannotUse(Exception):
@@ -117,6 +121,11 @@ def _file(content: bytes) -> Iterator[Path]:
 
 def reason(error: ssl.SSLError) -> str:
     return (error.reason or str(error)).replace("_", " ").lower()
+
+
+def in_words(names: Sequence[str], expires: datetime, path: Path) -> str:
+    """`photos.example, *.zone.example until 2027-01-03 (photos.pem)`."""
+    return f"{', '.join(names) or 'no name'} until {expires:%Y-%m-%d} ({path})"
 
 
 def described(pem: bytes) -> Description:

@@ -6,7 +6,7 @@ table, and are decoded by the same decoder.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ from gateway.config.problems import BAD, Problems, names, shown
 from gateway.config.services import can
 from gateway.config.tables import Binding, BindingOptions
 from gateway.config.texts import SID, SID_RULE
-from gateway.modes import Asking, HavingOptions, Mode, OfNamedService, OfOneService
+from gateway.modes import Asking, Explains, HavingOptions, Mode, OfNamedService, OfOneService
 from gateway.plugins.options import options_of
 
 COMMON = tuple(options_of(BindingOptions))
@@ -94,6 +94,13 @@ def check_options(
         if isinstance(mode, Asking) and service is not None and binding.options is not None:
             for option, why in mode.refused(binding.options, partial(can, service, services)):
                 problems.add(f"{place}.{option}", f"the service {shown(service.sid)} {why}")
+
+
+def told(modes: Mapping[str, Mode], binding: Binding) -> Iterator[str]:
+    """What the mode of a binding has to tell of it."""
+    mode = modes.get(binding.mode)
+    if isinstance(mode, Explains):
+        yield f"the binding {binding}: {mode.told(binding.service, binding.options)}"
 
 
 def check_mode(problems: Problems, modes: Collection[str], mode: object, place: str) -> None:

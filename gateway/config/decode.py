@@ -41,12 +41,13 @@ class Text:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoder:
-    """`folder` is what relative paths start from; `environ` gives `…_env` options. `texts`
-    are files of secrets that were read, by path: none is read twice."""
+    """`folder` is what relative paths start from; `environ` gives `…_env` options; None: neither
+    these nor files of secrets are read. `texts` are those that were, by path: none is read
+    twice."""
 
     problems: Problems
     folder: Path
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] | None
     texts: dict[str, str] = field(default_factory=dict, repr=False)
 
     @property

@@ -357,7 +357,7 @@ class _Reader:
 
     def _root(self) -> Key | None:
         """The root key: handed over, or of the environment, both variables or neither."""
-        environ = self.decoder.environ
+        environ = self.decoder.environ or {}
         given = environ.get(ROOT_KEY, ""), environ.get(ROOT_SECRET, "")
         key, secret = self.origin.root or given
         if not key and not secret:

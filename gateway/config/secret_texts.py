@@ -23,11 +23,13 @@ def spellings(option: Option) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SecretTexts:
-    """Reads them, as a `Decoder` reads all else. `texts` are files that were read, by path."""
+    """Reads them, as a `Decoder` reads all else. `texts` are files that were read, by path.
+    `environ` None: who gives the options is somewhere else, and learns nothing of this machine by
+    naming its variables and files."""
 
     problems: Problems
     folder: Path
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] | None
     texts: dict[str, str]
 
     def option(
@@ -71,11 +73,16 @@ class SecretTexts:
         return BAD if BAD in values.values() else values
 
     def _revealed(self, suffix: str, text: str, place: str) -> Any:
+        if suffix and self.environ is None:
+            what = "no variable of its environment" if suffix == "_env" else "no file of secrets"
+            self.problems.add(place, f"{what} is read for others: give the secret itself.")
+            return BAD
         if suffix == "_env":
-            if not self.environ.get(text):
+            found = (self.environ or {}).get(text)
+            if not found:
                 self.problems.add(place, f'the environment variable "{text}" is not set.')
                 return BAD
-            return Secret(self.environ[text])
+            return Secret(found)
         return self._of_file(text, place) if suffix == "_file" else Secret(text)
 
     def _of_file(self, text: str, place: str) -> Any:

@@ -16,6 +16,7 @@ from gateway.access.grants import Grant
 from gateway.access.identity import Account, Identity, Keys
 from gateway.access.rules import UNKNOWN, Facts
 from gateway.access.settings import Parsed, Setting, SettingKind, Wanted
+from gateway.modes.operating import Operator
 from gateway.modes.telling import Document, Webhook
 from gateway.storage import Changes, Followers, Jobs, Stats
 from gateway.telemetry.line_spool import LineSpool
@@ -62,6 +63,10 @@ class Gateway(Protocol):
 
     def clock(self) -> int:
         """Milliseconds since the epoch."""
+
+    def operator(self, identity: Identity, facts: Facts = UNKNOWN) -> Operator:
+        """What it may see and change of the gateway itself. Raises `Forbidden` for who manages
+        nothing."""
 
     def account(self, account: str) -> Account | None: ...
 

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from inspect import getdoc
 from types import ModuleType
 from typing import Any
 
@@ -21,10 +22,12 @@ import pluggy
 from gateway import hookspecs
 from gateway.access.settings import SettingKind
 from gateway.common.nearest_name import nearest
-from gateway.modes import Configuring, Mode
+from gateway.modes import Configuring, HavingOptions, Mode
+from gateway.modes.operating import DriverInfo, ModeInfo
 from gateway.modes.protocols import ProtocolListener
 from gateway.plugins.checking import Unfit, check_listener, check_mode, options_of_driver
-from gateway.plugins.options import Option, mentions
+from gateway.plugins.describing import mode_info, option_infos
+from gateway.plugins.options import Option, mentions, options_of
 from gateway.storage import CAPABILITIES, Layer, Store
 
 GROUP = "gateway.plugins"
@@ -59,6 +62,18 @@ class Driver:
         passes = self.kind.passes if issubclass(self.kind, Layer) else frozenset()
         return tuple(
             one.__name__ for one in CAPABILITIES if issubclass(self.kind, one) or one in passes
+        )
+
+    @property
+    def info(self) -> DriverInfo:
+        return DriverInfo(
+            name=self.name,
+            about=getdoc(self.kind) or "",
+            plugin=self.plugin,
+            layer=issubclass(self.kind, Layer),
+            capabilities=self.capabilities,
+            options=option_infos(self.options.values()),
+            shared=self.kind.shared,
         )
 
 
@@ -101,6 +116,19 @@ class Plugins:
             "Mend or uninstall what is named; or `gateway serve --lenient` goes on without it,"
             " and without the services that need it."
         )
+
+    def drivers_for_people(self) -> list[DriverInfo]:
+        """By name."""
+        return [self.drivers[name].info for name in sorted(self.drivers)]
+
+    def modes_for_people(self) -> list[ModeInfo]:
+        """By name."""
+        return [mode_info(self.modes[name]) for name in sorted(self.modes)]
+
+    def options_of_bindings(self, mode: str) -> Mapping[str, Option]:
+        """Those of that mode; none where there is no such mode."""
+        known = self.modes.get(mode)
+        return options_of(known.binding_options) if isinstance(known, HavingOptions) else {}
 
     def register(self, module: ModuleType | object, name: str, origin: str = "") -> None:
         """Add a plugin: all of it, or nothing. Raises `PluginError`."""

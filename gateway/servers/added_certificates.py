@@ -20,8 +20,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from gateway.common.moments import utc
-from gateway.common.x509 import CannotUse, NamedCertificate
-from gateway.servers.certificates import SOON, FileCertificates, by_name, chosen
+from gateway.common.x509 import SOON, CannotUse, NamedCertificate
+from gateway.servers.certificates import FileCertificates, by_name, chosen
 from gateway.storage.objects import now
 
 log = logging.getLogger("gateway")

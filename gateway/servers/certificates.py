@@ -16,7 +16,7 @@ import ssl
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -28,8 +28,6 @@ from gateway.servers.strange_names import keep_quiet
 log = logging.getLogger("gateway")
 
 INTERVAL = 2.0
-SOON = timedelta(days=14)
-"""Before its end: who renews certificates by a program does so a month before."""
 
 Stamp = tuple[tuple[int, int, int], ...]
 """Of each file: when it was written, its size and its number."""
@@ -205,6 +203,4 @@ def _stamp(files: CertificateFiles) -> Stamp:
 
 
 def described(one: Certificate) -> str:
-    """`photos.example, *.zone.example until 2027-01-03 (photos.pem)`."""
-    names = ", ".join(one.names) or "no name"
-    return f"{names} until {one.expires:%Y-%m-%d} ({one.files.certificate})"
+    return x509.in_words(one.names, one.expires, one.files.certificate)

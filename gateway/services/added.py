@@ -161,6 +161,15 @@ class AddedServices:
         one = self._open.get(sid)
         return self._chain.lasting(sid) if one is None else one.lasting
 
+    def opened(self, sid: str) -> Added | None:
+        """What is open of that name."""
+        return self._open.get(sid)
+
+    def failure(self, row: ServiceRow) -> str | None:
+        """Why it cannot be opened here, "" where that is what is behind it; None where nothing of
+        the kind is known."""
+        return self._openings.failure(row)
+
     @property
     def all_open(self) -> Mapping[str, Added]:
         with self._lock:

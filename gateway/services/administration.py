@@ -83,7 +83,7 @@ class Administration(Lookup):
             self._refuse_upstream(identity, sid, action, facts)
             raise NoSuchStore(name=sid)
         # Deciding touches no store, and the service's own may be gone.
-        service = self.chain.as_bucket(self._identify(row))
+        service = self.chain.as_bucket(self.identify_row(row))
         self._require(identity, service, action, facts)
         if action == "drop" and row.store is not None:
             raise Conflict(f"The service {service.about.fixed}.")

@@ -41,7 +41,7 @@ class BindingEditor:
     def add(self, table: Mapping[str, Any]) -> Binding:
         """One of `[[bindings]]`, as a file has it."""
         problems = Problems()
-        decoder = Decoder(problems=problems, folder=Path(), environ={})
+        decoder = Decoder(problems=problems, folder=Path(), environ=None)
         modes = self._configuration.plugins.modes
         found = read_bindings(decoder, modes, [(PLACE, table)])
         if problems:
@@ -65,7 +65,7 @@ class BindingEditor:
     def remove(self, table: Mapping[str, Any]) -> BindingOptions:
         """The one with that host, port and prefix."""
         problems = Problems()
-        decoder = Decoder(problems=problems, folder=Path(), environ={})
+        decoder = Decoder(problems=problems, folder=Path(), environ=None)
         binding = decoder.build(BindingOptions, {**table, "mode": "any"}, PLACE)
         if binding is BAD:
             raise ConfigurationError(problems)

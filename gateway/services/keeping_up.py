@@ -39,6 +39,8 @@ class KeepingUp:
     ) -> None:
         self._version, self._added, self._bind, self._looks = version, added, bind, tuple(looks)
         self._bound: Sequence[BindingRow] | None = None
+        self._binding = threading.Lock()
+        """So that what is bound last is the newest."""
         self._seen: Version = -1
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -70,16 +72,18 @@ class KeepingUp:
                 self._added.sweep()
 
     def notice(self) -> None:
-        """Without opening anything: for the start, which need not wait for that."""
+        """Without opening anything: for the start, which need not wait for that, and for who has
+        just changed something. Any thread may call it."""
         version = self._version()
         if version != self._seen:
             self._added.sync()
             for look in self._looks:
                 look()
             self._seen = version
-        if self._added.bindings is not self._bound:
-            self._bound = self._added.bindings
-            self._bind(list(self._bindings(self._bound)))
+        with self._binding:
+            if self._added.bindings is not self._bound:
+                self._bound = self._added.bindings
+                self._bind(list(self._bindings(self._bound)))
 
     def _bindings(self, rows: Iterable[BindingRow]) -> Iterator[Binding]:
         """One whose options are none any more is no door: what it would open is not known."""

@@ -117,7 +117,7 @@ class Lookup:
             store = self.chain.made(row.sid)
         except NoSuchStore:
             return None
-        return kept.keep(row.sid, self._reached(Service(self._identify(row), store)))
+        return kept.keep(row.sid, self._reached(Service(self.identify_row(row), store)))
 
     def _added(self, row: ServiceRow) -> Service | None:
         """None for an account, which is no bucket itself. Raises `Unavailable`."""
@@ -131,7 +131,7 @@ class Lookup:
     def _reached(self, service: Service) -> Reached:
         return Reached(service, self.service_settings.rules(service))
 
-    def _identify(self, row: ServiceRow) -> Identification:
+    def identify_row(self, row: ServiceRow) -> Identification:
         return Identification(
             sid=row.sid,
             driver=self.chain.buckets_driver,

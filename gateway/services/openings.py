@@ -128,6 +128,11 @@ class Openings:
             raise _unavailable()
         return None if outcome == "changed" else outcome
 
+    def failure(self, row: ServiceRow) -> str | None:
+        """Why it could not be opened, "" where that was told of another; None where it was not
+        tried, or can be."""
+        return self._told.get(key_of(row), "") if row.sid in self._failed else None
+
     def was_tried(self, row: ServiceRow) -> bool:
         """Whether it is known whether it can be opened."""
         return key_of(row) in self._tried
@@ -135,6 +140,7 @@ class Openings:
     def is_open(self, row: ServiceRow) -> None:
         """Nothing is wrong with it any more."""
         self._tried.add(key_of(row))
+        self._failed.pop(row.sid, None)
         self._told.pop(key_of(row), None)
 
     def keep(self, rows: Iterable[ServiceRow]) -> None:

@@ -11,12 +11,14 @@ from typing import Literal
 from gateway.access.access import Access
 from gateway.access.grants import Grant
 from gateway.access.identity import ANONYMOUS, Account, Identity, Keys
+from gateway.access.rules import UNKNOWN, Facts
 from gateway.access.settings import Wanted
 from gateway.catalog import Catalog, open_catalog
 from gateway.common.closing import Closing, close_all
 from gateway.common.x509 import NamedCertificate
 from gateway.config import Binding, Configuration
 from gateway.modes import Options, telling
+from gateway.modes.operating import Operator
 from gateway.services.added import AddedServices
 from gateway.services.administration import Administration
 from gateway.services.behind import OwnFollowers, OwnJobs
@@ -26,6 +28,7 @@ from gateway.services.events import Events
 from gateway.services.keeping_up import KeepingUp
 from gateway.services.key_service import CatalogKeyService
 from gateway.services.lookup import Lookup
+from gateway.services.operator import GatewayOperator, ThisProcess
 from gateway.services.settings import ServiceSettings
 from gateway.services.telling import Services, Teller
 from gateway.services.webhooks import Webhook
@@ -53,6 +56,7 @@ class Runtime(Administration):
         followers: Followers | None = None,
         jobs: Jobs | None = None,
         added: AddedServices | None = None,
+        server: str = "",
     ) -> None:
         super().__init__(
             chain,
@@ -68,6 +72,9 @@ class Runtime(Administration):
         self.followers: Followers = own
         self.jobs: Jobs = own_jobs
         self.before_close: list[Callable[[], object]] = [own.close, own_jobs.close]
+        self._observed = (jobs, followers)
+        self._notice: Callable[[], object] = lambda: None
+        self.server = server
         self._looks: list[Callable[[], object]] = []
         webhooks = chain.configuration.webhooks.items()
         self.webhooks: Mapping[str, telling.Webhook] = {
@@ -94,6 +101,13 @@ class Runtime(Administration):
         if announced:  # what is acknowledged from now on is told
             self._events.begin(sid)
         return access
+
+    def operator(self, identity: Identity, facts: Facts = UNKNOWN) -> Operator:
+        jobs, followers = self._observed
+        process = ThisProcess(
+            server=self.server, jobs=jobs, followers=followers, notice=self._notice
+        )
+        return GatewayOperator(self, identity, facts, process)
 
     def account(self, account: str) -> Account | None:
         return self.catalog.account(account)
@@ -128,6 +142,7 @@ class Runtime(Administration):
         looks = (certificates.look, self._events.look, *self._looks)
         keeping_up = KeepingUp(self.catalog.version, self.added, bind, looks)
         keeping_up.notice()
+        self._notice = keeping_up.notice
         configuration = self.chain.configuration
         if configuration.data is not None or self._looks or configuration.buckets.events:
             keeping_up.start()
@@ -200,6 +215,7 @@ def open_runtime(
             followers=followers,
             jobs=jobs,
             added=AddedServices(chain, catalog, clock, None if before is None else before.added),
+            server=server,
         )
         begun.pop_all()
         begun.callback(runtime.close)

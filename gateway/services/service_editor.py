@@ -8,7 +8,6 @@ makes it look again.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -37,9 +36,9 @@ _CHANGED = {
 
 
 class ServiceEditor:
-    """`folder` is what relative paths start from; variables and files of secrets are read
-    now, once, and only what they hold is kept. All raise `StorageError` and
-    `ConfigurationError`."""
+    """`folder` is what relative paths start from; variables of `environ` and files of secrets are
+    read now, once, and only what they hold is kept; None: none is read. All raise `StorageError`
+    and `ConfigurationError`."""
 
     def __init__(
         self,
@@ -50,7 +49,7 @@ class ServiceEditor:
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self.configuration, self.catalog, self._folder = configuration, catalog, folder
-        self._environ = os.environ if environ is None else environ
+        self._environ = environ
 
     def add(
         self, sid: str, driver: str, options: Table, *, name: str = "", account: str = ROOT_ACCOUNT
@@ -113,6 +112,14 @@ class ServiceEditor:
         """The service and its options, secrets too."""
         row = self._row(sid, self.catalog.stores())
         return row, self.catalog.options(row)
+
+    def needed_by(self, sid: str) -> list[str]:
+        """What keeps it from being removed: added services and bindings, in words."""
+        return [*self._needing(sid, self.catalog.stores())]
+
+    def links(self, row: ServiceRow) -> tuple[str, ...]:
+        """The ids of those that it stands in front of, as far as they can be read."""
+        return tuple(one for one in self._links(row) if isinstance(one, str))
 
     # checking
 

@@ -79,6 +79,12 @@ class ServiceSettings:
                 return _parsed(stored, kind)
         return None
 
+    def documents(self, sid: str) -> dict[str, str]:
+        """All that it has, by kind."""
+        stored = {**self._catalog.settings_of(sid).by_kind}
+        declared = self._declared.get(sid, NONE_STORED).by_kind
+        return {name: one.document for name, one in sorted({**stored, **declared}.items())}
+
     def having(self, kind: SettingKind[Any]) -> list[str]:
         """The services that have such a setting, by sid."""
         declared = {sid for sid, one in self._declared.items() if kind.name in one.by_kind}

@@ -27,7 +27,7 @@ def reader(
     accounts: frozenset[str],
     *,
     folder: Path = Path(),
-    environ: Mapping[str, str] = {},
+    environ: Mapping[str, str] | None = None,
 ) -> ServiceReader:
     """Decodes tables of services as those of the configuration were."""
     return ServiceReader(
@@ -86,7 +86,7 @@ def binding_of(configuration: Configuration, row: BindingRow) -> Binding:
     if mode is None:
         return door
     problems = Problems()
-    decoder = Decoder(problems=problems, folder=Path(), environ={})
+    decoder = Decoder(problems=problems, folder=Path(), environ=None)
     options = mode_options(decoder, mode, row.options, f"the binding {door}")
     if problems:
         raise ConfigurationError(problems)

@@ -1,0 +1,324 @@
+"""What a mode sees and changes of the gateway itself: services of any driver, doors, and what runs
+behind the requests.
+
+It is for who manages the gateway (`Gateway.operator`), and does what the command line does, by
+the same functions: a change counts in this process when it is acknowledged, and in every other
+one within a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol
+
+from gateway.access.identity import ROOT_ACCOUNT
+from gateway.access.settings import SettingKind
+from gateway.storage import Mark, Purge, Stats
+
+ServiceOrigin = Literal["declared", "added", "bucket"]
+"""A service of the configuration; one of the catalog with a driver of its own; one that was made
+through an API."""
+
+ServiceState = Literal["open", "waiting", "failing"]
+"""Of a service in this process. `waiting`: it is opened when it is asked for, or soon."""
+
+
+class Trouble(NamedTuple):
+    """What is wrong with what was given: `place` is that of the option, as a file's notation has
+    it (`services.thumbs.max_size`)."""
+
+    place: str
+    message: str
+
+
+class NotAccepted(Exception):
+    """What was given cannot be: all that is wrong with it."""
+
+    def __init__(self, troubles: Iterable[Trouble]) -> None:
+        self.troubles = tuple(troubles)
+        super().__init__("\n".join(": ".join(filter(None, one)) for one in self.troubles))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptionInfo:
+    """An option of a driver or of a mode's bindings. `kind` says in words what may be written,
+    `choices` which words, where there are no others; `default` is as it would be written, "" for
+    none. `secret`: it is never shown. `link`: it is the id of another service."""
+
+    name: str
+    kind: str
+    default: str = ""
+    required: bool = False
+    secret: bool = False
+    link: bool = False
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriverInfo:
+    """`layer`: it stands in front of another service. What is not `shared` lives in one process:
+    it is added only to a gateway that was started as one."""
+
+    name: str
+    about: str
+    plugin: str
+    layer: bool
+    capabilities: tuple[str, ...]
+    options: tuple[OptionInfo, ...]
+    shared: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeInfo:
+    """`one_service`: its bindings name the service that they are about, or may; `needs_service`:
+    they have to."""
+
+    name: str
+    one_service: bool
+    needs_service: bool
+    options: tuple[OptionInfo, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceInfo:
+    """`declared` is the place in the configuration; `created` in milliseconds since the epoch.
+    `links` are the services that it stands in front of. `trouble` says what is wrong with it, ""
+    where nothing is, or nobody knows. `stats`: None where nobody counts."""
+
+    sid: str
+    driver: str
+    owner: str
+    origin: ServiceOrigin
+    name: str = ""
+    declared: str = ""
+    created: int = 0
+    links: tuple[str, ...] = ()
+    state: ServiceState = "open"
+    trouble: str = ""
+    stats: Stats | None = None
+
+
+class ServicePage(NamedTuple):
+    """`next` is what to ask for those after, None at the end."""
+
+    items: Sequence[ServiceInfo]
+    next: str | None
+
+
+class Given(NamedTuple):
+    """An option as it would be written. `text` is "" of a secret."""
+
+    name: str
+    text: str
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceDetails:
+    """`options` are those that were given, without secrets; `capabilities` what it can do, by
+    name; `needed_by` the services and bindings without which it could be removed; `settings` its
+    documents by kind; `grants` are (grantee, permission)."""
+
+    info: ServiceInfo
+    options: tuple[Given, ...]
+    capabilities: tuple[str, ...]
+    needed_by: tuple[str, ...]
+    settings: Mapping[str, str]
+    grants: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindingInfo:
+    """A door. `options` are those of its mode that are not as by default. `declared` is its place
+    in the configuration; "" when it was added. `notes` are for whoever runs the gateway."""
+
+    host: str
+    port: int
+    prefix: str
+    mode: str
+    service: str
+    options: tuple[Given, ...]
+    declared: str = ""
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """By which requests: "img.example.com", ":8080/images"."""
+        return f"{self.host}{f':{self.port}' if self.port else ''}{self.prefix}"
+
+
+class CertificateInfo(NamedTuple):
+    """`name` is that of the catalog, or the file of one that is declared. `expires` is in
+    milliseconds since the epoch, None when it cannot be read."""
+
+    name: str
+    hosts: tuple[str, ...]
+    expires: int | None
+    declared: bool
+
+
+class JobRun(Protocol):
+    """The last run of a job. Times are in milliseconds since the epoch; `ended` None: it is under
+    way. `done` of `total` is how far it is, where it tells."""
+
+    @property
+    def begun(self) -> int: ...
+    @property
+    def ended(self) -> int | None: ...
+    @property
+    def result(self) -> str: ...
+    @property
+    def error(self) -> str: ...
+    @property
+    def done(self) -> int | None: ...
+    @property
+    def total(self) -> int | None: ...
+
+
+class JobInfo(Protocol):
+    """`interval` is in seconds; `next` when it is to run."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def interval(self) -> float: ...
+    @property
+    def last(self) -> JobRun | None: ...
+    @property
+    def next(self) -> int: ...
+
+
+class FollowerInfo(Protocol):
+    """`done` is the last sync id that it has handled, `lag` how many changes it has not, `since`
+    when the oldest of these was made; `error`: what it failed by, `failures` times in a row, and
+    `retry` when it tries again. Times are in milliseconds since the epoch."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def done(self) -> int: ...
+    @property
+    def lag(self) -> int: ...
+    @property
+    def since(self) -> int | None: ...
+    @property
+    def failures(self) -> int: ...
+    @property
+    def error(self) -> str: ...
+    @property
+    def retry(self) -> int | None: ...
+
+
+class ReplicaInfo(NamedTuple):
+    """A service that follows one elsewhere. `progress` is None when it has not begun."""
+
+    sid: str
+    follows: str
+    progress: FollowerInfo | None
+
+
+class Section(NamedTuple):
+    """A table of the configuration."""
+
+    name: str
+    options: tuple[Given, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayInfo:
+    """What is configured, and what runs. `file`: "" when there is none. `unsafe` are sentences,
+    each about what an operator should know before others find out; `missing`, about what does
+    not run. `versions` are (what, which)."""
+
+    file: str
+    sections: tuple[Section, ...]
+    unsafe: tuple[str, ...]
+    missing: tuple[str, ...]
+    versions: tuple[tuple[str, str], ...]
+
+
+class Operator(Protocol):
+    """What one identity may of it. All raise `StorageError`; what changes something raises
+    `NotAccepted`, too."""
+
+    # services
+
+    def services(self, after: str = "", limit: int = 100, text: str = "") -> ServicePage:
+        """By id, those that have `text` in it: declared ones, added ones and buckets."""
+
+    def service(self, sid: str) -> ServiceDetails: ...
+
+    def chain(self, sid: str) -> Sequence[ServiceInfo]:
+        """With all that it stands in front of, and all that stand in front of it, directly or
+        not; without sizes."""
+
+    def drivers(self) -> Sequence[DriverInfo]:
+        """By name."""
+
+    def written(self, driver: str, typed: Iterable[tuple[str, str]]) -> dict[str, Any]:
+        """Options of a driver that somebody typed as texts, as a file has them."""
+
+    def add_service(
+        self,
+        sid: str,
+        driver: str,
+        options: Mapping[str, Any],
+        *,
+        name: str = "",
+        account: str = ROOT_ACCOUNT,
+    ) -> str:
+        """`options` as a file has them, links too; secrets as they are, for no variable and no
+        file of them is read here. Who owned the one of that id that was removed before, whose
+        objects may be there still; "" for nobody else."""
+
+    def change_service(
+        self,
+        sid: str,
+        options: Mapping[str, Any],
+        *,
+        unset: Iterable[str] = (),
+        name: str | None = None,
+    ) -> None:
+        """Give it these options besides those that it has, and take `unset` away."""
+
+    def remove_service(self, sid: str) -> None:
+        """What it stores stays. Raises `Conflict` when something needs it."""
+
+    def flush(self, sid: str, purge: Purge = Purge()) -> Mark:
+        """Have a cache forget."""
+
+    def caches(self) -> Sequence[str]:
+        """The services that can be flushed, by id, as far as that is known."""
+
+    def kinds(self) -> Mapping[str, SettingKind[Any]]:
+        """The kinds of settings that services may have, by name."""
+
+    # doors
+
+    def bindings(self) -> Sequence[BindingInfo]:
+        """Declared ones first."""
+
+    def modes(self) -> Sequence[ModeInfo]:
+        """Those that a binding may lead to, by name."""
+
+    def written_binding(self, mode: str, typed: Iterable[tuple[str, str]]) -> dict[str, Any]:
+        """Options of a mode's bindings that somebody typed as texts, as a file has them."""
+
+    def add_binding(self, table: Mapping[str, Any]) -> BindingInfo:
+        """One of `[[bindings]]`, as a file has it."""
+
+    def remove_binding(self, host: str, port: int, prefix: str) -> None:
+        """That of the catalog with these three; "" and 0 for what it does not say."""
+
+    def certificates(self) -> Sequence[CertificateInfo]:
+        """Declared ones first."""
+
+    # what runs
+
+    def jobs(self) -> Sequence[JobInfo]: ...
+
+    def followers(self) -> Sequence[FollowerInfo]: ...
+
+    def replicas(self) -> Sequence[ReplicaInfo]: ...
+
+    def about(self) -> GatewayInfo: ...
