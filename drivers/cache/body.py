@@ -143,8 +143,9 @@ class BlockBody:
             piece, error = b"", raised
         if not piece:
             self._close_stored()
-            if self._at < self._until:
-                self._distrust(self._at // BLOCK, error or Corrupt(key=self._ask.key))
+            self._distrust(self._at // BLOCK, error or Corrupt(key=self._ask.key))
+        elif self._at + len(piece) >= self._until:
+            self._stored = None  # it has closed itself
         return piece
 
     # where the next bytes are

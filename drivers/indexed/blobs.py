@@ -12,9 +12,8 @@ import logging
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from io import FileIO
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -117,27 +116,14 @@ class FileBlobs:
             self._synced.add(folder.name)
 
     def blocks(self, name: str, first: int, layout: Layout) -> Iterator[bytes]:
+        lengths, start = layout.lengths(first), layout.start(first) if first else 0
         try:
             # `path` as text: of reading 1 MiB that the system has in memory a fifth was pathlib's
-            file = FileIO(f"{self._root}{name[:2]}{os.sep}{name}")
+            return FileBlocks(f"{self._root}{name[:2]}{os.sep}{name}", start, lengths)
         except FileNotFoundError:
             raise
         except OSError as error:
             raise translate(error) from error
-
-        def read() -> Iterator[bytes]:
-            with file:
-                try:
-                    if first:
-                        file.seek(layout.start(first))
-                    for length in layout.lengths(first):
-                        if not (piece := _read_up_to(file.fileno(), length)):
-                            break
-                        yield piece
-                except OSError as error:
-                    raise translate(error) from error
-
-        return Closing(read(), file.close)
 
     def remove(self, name: str) -> None:
         if not _NAME(name):  # by a damaged row: it is no file of ours
@@ -177,20 +163,41 @@ def _created(path: Path) -> int:
         return os.open(path, flags, private.FILE)
 
 
-class Closing:
-    """An iterator that lets go of its file also when it was never begun."""
+class FileBlocks:
+    """The blocks of a file from `start` on, which have these `lengths`. It has no more of a file
+    than its descriptor: a cache opens one for each MiB, and each call of the system costs a
+    hand-over among threads."""
 
-    def __init__(self, pieces: Iterator[bytes], close: Callable[[], object]) -> None:
-        self._pieces, self._close = pieces, close
+    __slots__ = ("_handle", "_lengths")
+
+    def __init__(self, path: str, start: int, lengths: Iterator[int]) -> None:
+        self._handle = -1
+        self._handle, self._lengths = os.open(path, os.O_RDONLY | _BINARY), lengths
+        if start:
+            os.lseek(self._handle, start, os.SEEK_SET)
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
-        return next(self._pieces)
+        """Raises `StorageError`."""
+        try:
+            piece = _read_up_to(self._handle, next(self._lengths))
+        except OSError as error:
+            self.close()
+            raise translate(error) from error
+        if not piece:
+            self.close()
+            raise StopIteration
+        return piece
 
     def close(self) -> None:
-        self._close()
+        """May be called twice."""
+        handle, self._handle = self._handle, -1
+        if handle >= 0:
+            os.close(handle)
+
+    __del__ = close
 
 
 class MemoryBlobs:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from cryptography.exceptions import InvalidTag
 from zlib_ng.zlib_ng import crc32
 
-from drivers.indexed.blobs import Blob, Blobs, Closing
+from drivers.indexed.blobs import Blob, Blobs
 from drivers.indexed.cipher import BLOCK, TAG, Cipher
 from drivers.indexed.compression import BadFrame, decompressed
 from drivers.indexed.layout import Layout
@@ -108,8 +108,7 @@ def plain_range(
         blocks = decrypted(blocks, cipher, first, blob.name)
     if blob.ends:
         blocks = plain_blocks(blocks, layout, first, blob.name)
-    close = getattr(source, "close", lambda: None)
-    return Closing(_cut(blocks, skip, length, blob.name, close), close)
+    return _Cut(blocks, skip, length, blob.name, getattr(source, "close", None))
 
 
 def plain_data(blob: Blob, cipher: Cipher | None = None) -> bytes:
@@ -124,17 +123,41 @@ def plain_data(blob: Blob, cipher: Cipher | None = None) -> bytes:
     return data
 
 
-def _cut(
-    blocks: Iterator[bytes], skip: int, length: int, name: str, close: Callable[[], object]
-) -> Iterator[bytes]:
-    for block in blocks:
-        piece = block[skip : skip + length] if skip or length < len(block) else block
-        skip = 0
-        length -= len(piece)
-        if length > 0:
-            yield piece
-            continue
-        close()  # now: who takes the last piece slowly holds no file
-        yield piece
-        return
-    raise Corrupt(f"The blob {name} is shorter than the index says.")
+class _Cut:
+    """`length` bytes of blocks behind the first `skip`. Whoever takes the last piece slowly holds
+    no file; nor does who never begins, and closes it."""
+
+    __slots__ = ("_blocks", "_close", "_left", "_name", "_skip")
+
+    def __init__(
+        self,
+        blocks: Iterator[bytes],
+        skip: int,
+        length: int,
+        name: str,
+        close: Callable[[], object] | None,
+    ) -> None:
+        self._blocks, self._skip, self._left = blocks, skip, length
+        self._name, self._close = name, close
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        if not self._left:
+            raise StopIteration
+        block = next(self._blocks, None)
+        if block is None:
+            raise Corrupt(f"The blob {self._name} is shorter than the index says.")
+        piece = block
+        if self._skip or self._left < len(block):
+            piece = block[self._skip : self._skip + self._left]
+            self._skip = 0
+        self._left -= len(piece)
+        if not self._left:
+            self.close()
+        return piece
+
+    def close(self) -> None:
+        if self._close is not None:
+            self._close()

@@ -137,7 +137,7 @@ def test_each_refusal_is_the_contracts_wherever_it_comes(
         (damage,) = {step.damage.message for step in store.scrub() if step.damage}
         assert "cannot be read" in damage
         patch.undo()
-        patch.setattr("drivers.indexed.blobs.FileIO", fail)
+        patch.setattr("drivers.indexed.blobs.FileBlocks", fail)
         with pytest.raises(kind):
             store.get("big")
     assert read(store, "big") == read(store, "parts") == BIG
