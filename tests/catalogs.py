@@ -7,12 +7,16 @@ they like. Each process of pytest has a schema of its own there.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sqlalchemy import URL, Engine, create_engine, make_url, text
 
-from gateway.catalog import postgres
+from gateway.catalog import Catalog, database, postgres
+from gateway.catalog.keys import Declarations
+from gateway.catalog.secrets import Keyring
+from gateway.storage import Secret
 
 POSTGRES = os.environ.get("GATEWAY_TEST_POSTGRES", "")
 SHARED = ["sqlite", *(["postgres"] if POSTGRES else [])]
@@ -30,6 +34,28 @@ def table(kind: str) -> str:
         return ""
     _empty()
     return _table(_url())
+
+
+def opened(
+    kind: str,
+    folder: Path,
+    declared: Declarations,
+    clock: Callable[[], int],
+    keyring: Keyring,
+) -> Catalog:
+    """One without a configuration. What is in PostgreSQL stays, as what is in the folder."""
+    if kind == "memory":
+        made = database.open_memory()
+    elif kind == "sqlite":
+        made = database.open_file(folder)
+    else:
+        made = postgres.open_postgres(Secret(_url().render_as_string(hide_password=False)))
+    return Catalog(made, keyring, declared, clock=clock)
+
+
+def empty(kind: str) -> None:
+    if kind == "postgres":
+        _empty()
 
 
 def read_only() -> str:

@@ -39,11 +39,13 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """`account` is "" for an anonymous request, and only then `key` is too."""
+    """`account` is "" for an anonymous request, and only then `key` is too. `manages`: the keys
+    and services of its account; one with `admin` manages everything, whatever this says."""
 
     key: str = ""
     account: str = ""
     access: KeyAccess = "own"
+    manages: bool = False
 
 
 ANONYMOUS = Identity()

@@ -8,10 +8,13 @@ master key.
 from gateway.catalog.errors import CatalogError
 from gateway.catalog.opening import FirstCredential, open_catalog, prepare
 from gateway.catalog.rows import (
+    AuditEntry,
     CertificateRow,
     EncryptionKey,
     EncryptionKeyInfo,
     KeyInfo,
+    MadeKey,
+    PresignedUrl,
     ServiceRow,
 )
 from gateway.catalog.secrets import find_master
@@ -19,6 +22,7 @@ from gateway.catalog.store import Catalog
 from gateway.catalog.stores import BindingRow
 
 __all__ = [
+    "AuditEntry",
     "BindingRow",
     "Catalog",
     "CatalogError",
@@ -27,6 +31,8 @@ __all__ = [
     "EncryptionKeyInfo",
     "FirstCredential",
     "KeyInfo",
+    "MadeKey",
+    "PresignedUrl",
     "ServiceRow",
     "find_master",
     "open_catalog",

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from gateway.catalog.cache import Cached
+from gateway.catalog.audit import AuditTable, Note
 from gateway.catalog.rows import CertificateRow, certificate_row
 from gateway.catalog.schema import CERTIFICATES, get_meta, set_meta
 from gateway.catalog.secrets import Keyring
@@ -20,7 +20,7 @@ _NUMBER = "changes of certificates"
 """In `meta`."""
 
 
-class CertificateTable(Cached):
+class CertificateTable(AuditTable):
     keyring: Keyring
 
     def certificates_number(self) -> int:
@@ -52,18 +52,21 @@ class CertificateTable(Cached):
             changed = connection.execute(update(CERTIFICATES).where(which).values(values)).rowcount
             if not changed:
                 connection.execute(insert(CERTIFICATES).values(name=name, created=now, **values))
+            said = {"hosts": values["hosts"], "expires": expires}
+            self._note(connection, "certificate.put", name, **said)
         return bool(changed)
 
     def remove_certificate(self, name: str) -> None:
         """Raises `NotFound`."""
 
-        def remove(connection: Connection) -> None:
+        def remove(connection: Connection, note: Note) -> None:
             gone = delete(CERTIFICATES).where(CERTIFICATES.c.name == name)
             if not connection.execute(gone).rowcount:
                 raise NotFound(f"There is no certificate {name!r}.")
             _count(connection)
+            note("certificate.remove", name)
 
-        self._database.removing(remove)
+        self._removing(remove)
 
 
 def _number(connection: Connection) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from gateway.catalog.cache import Cached
+from gateway.catalog.audit import AuditTable, Note
 from gateway.catalog.rows import EncryptionKey, EncryptionKeyInfo
 from gateway.catalog.schema import (
     ENCRYPTION_KEY_VERSIONS,
@@ -32,7 +32,7 @@ _BYTES = 32
 _KEYS, _VERSIONS = ENCRYPTION_KEYS, ENCRYPTION_KEY_VERSIONS
 
 
-class EncryptionKeyTable(Cached):
+class EncryptionKeyTable(AuditTable):
     keyring: Keyring
 
     def encryption_key(self, name: str) -> EncryptionKey | None:
@@ -108,22 +108,24 @@ class EncryptionKeyTable(Cached):
             numbers = select(_VERSIONS.c.version).where(_VERSIONS.c.name == name)
             version: int = max(connection.scalars(numbers)) + 1
             self._insert_version(connection, name, version)
+            self._note(connection, "encryption-key.rotate", name, version=version)
         return version
 
     def set_encryption_key_active(self, name: str, active: bool) -> None:
         """Raises `NotFound`."""
 
-        def change(connection: Connection) -> None:
+        def change(connection: Connection, note: Note) -> None:
             _require(connection, name)
             connection.execute(update(_KEYS).where(_KEYS.c.name == name).values(active=active))
+            note("encryption-key.change", name, active=active)
 
-        self._database.removing(change)
+        self._removing(change)
 
     def set_default_encryption_key(self, name: str) -> None:
         """Raises `NotFound`."""
         with self._database.writing() as connection:
             _require(connection, name)
-            set_meta(connection, _DEFAULT, name)
+            self._set_default(connection, name)
 
     def make_default_encryption_key(self, name: str) -> str:
         """That of the name, made when it is not there; or the one that was set meanwhile."""
@@ -132,12 +134,17 @@ class EncryptionKeyTable(Cached):
             if found is None:
                 if not _is_there(connection, name):
                     self._insert(connection, name)
-                set_meta(connection, _DEFAULT, name)
+                self._set_default(connection, name)
         return found or name
+
+    def _set_default(self, connection: Connection, name: str) -> None:
+        set_meta(connection, _DEFAULT, name)
+        self._note(connection, "encryption-key.change", name, default=True)
 
     def _insert(self, connection: Connection, name: str) -> None:
         connection.execute(insert(_KEYS).values(name=name, active=True))
         self._insert_version(connection, name, 1)
+        self._note(connection, "encryption-key.add", name)
 
     def _insert_version(self, connection: Connection, name: str, version: int) -> None:
         key = Secret(secrets.token_bytes(_BYTES))

@@ -1,27 +1,34 @@
-"""The catalog's keys and accounts: lookups, and changes by API and command line.
+"""The catalog's keys as they are looked up and listed; `users` has their changes.
 
 Declared ones (the configuration's, and the environment's root key) come first
 and cannot be changed here. A secret is opened when its key is first used.
+
+Each key that was ever seen has a number, declared ones too: neither it nor the id is another
+key's afterwards.
 """
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hmac import compare_digest
-from string import ascii_letters, digits
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, Connection, Row, insert, select
 
-from gateway.access.identity import ROOT_ACCOUNT, Account, Credential, Identity, KeyAccess
-from gateway.catalog.cache import Cached
+from gateway.access.identity import ROOT_ACCOUNT, Account, Credential, Identity
+from gateway.catalog.accounts import AccountTable, user_name
 from gateway.catalog.database import Database
-from gateway.catalog.rows import KeyInfo, key_info
-from gateway.catalog.schema import ACCOUNTS, KEYS, get_meta, is_text, set_meta
+from gateway.catalog.rows import KeyInfo
+from gateway.catalog.schema import (
+    ACCOUNTS,
+    KEY_NUMBERS,
+    KEYS,
+    get_meta,
+    is_text,
+)
 from gateway.catalog.secrets import Keyring
-from gateway.storage import AlreadyExists, Conflict, NotFound, Secret
+from gateway.storage import Full, Unavailable
 
 FIRST_KEY = "first_key"
 """In `meta`: the id of the key that was made at the first start."""
@@ -38,18 +45,21 @@ class Declarations:
     sids: frozenset[str] = frozenset()
 
 
-def new_id() -> str:
-    """An access key id that nobody has: 20 letters and digits, as AWS's have."""
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-    return "GW" + "".join(secrets.choice(alphabet) for _ in range(18))
+NUMBERED = select(
+    KEYS,
+    KEY_NUMBERS.c.number,
+    KEY_NUMBERS.c.manages,
+    KEY_NUMBERS.c.revoked,
+    ACCOUNTS.c.name,
+).select_from(
+    KEY_NUMBERS.join(KEYS, KEYS.c.id == KEY_NUMBERS.c.key).outerjoin(
+        ACCOUNTS, ACCOUNTS.c.id == KEYS.c.account
+    )
+)
+"""What a `KeyInfo` is made of."""
 
 
-def new_secret() -> Secret:
-    """40 letters and digits, 238 random bits: no quoting anywhere, and no "-" in front."""
-    return Secret("".join(secrets.choice(ascii_letters + digits) for _ in range(40)))
-
-
-class KeyTable(Cached):
+class KeyTable(AccountTable):
     """Implements `gateway.access.identity.Keys`."""
 
     def __init__(
@@ -64,8 +74,11 @@ class KeyTable(Cached):
         keys = [*declared.keys, *([declared.root] if declared.root else [])]
         self._keys = {one.id: one for one in keys}
         self._by_secret = {keyring.index(one.secret.reveal()): one for one in keys}
-        self._accounts = {ROOT_ACCOUNT: Account(id=ROOT_ACCOUNT, name=ROOT_ACCOUNT)}
-        self._accounts.update({one.id: one for one in declared.accounts})
+        self._accounts = {
+            ROOT_ACCOUNT: Account(id=ROOT_ACCOUNT, name=ROOT_ACCOUNT),
+            **{one.id: one for one in declared.accounts},
+        }
+        self._numbers: Mapping[str, int] = {}
         with database.reading() as connection:
             first = get_meta(connection, FIRST_KEY)
         self._set_aside = first if declared.root else None
@@ -102,133 +115,78 @@ class KeyTable(Cached):
 
     def _load_key(self, which: ColumnElement[bool]) -> Credential | None:
         with self._database.reading() as connection:
-            row = connection.execute(select(KEYS).where(which, KEYS.c.active)).first()
+            row = connection.execute(NUMBERED.where(which, KEYS.c.active)).first()
         if row is None or row.id == self._set_aside or row.id in self._keys:
             return None
         return Credential(
             id=row.id,
             secret=self.keyring.unseal(row.id, row.sealed),
-            identity=Identity(key=row.id, account=row.account, access=row.access),
+            identity=Identity(
+                key=row.id, account=row.account, access=row.access, manages=row.manages
+            ),
         )
 
     def all_keys(self) -> list[KeyInfo]:
         """All keys, declared ones first; revoked ones too."""
-        declared = [self._declared_key(one) for one in self._keys.values()]
         with self._database.reading() as connection:
-            rows = connection.execute(select(KEYS).order_by(KEYS.c.id)).all()
-        return declared + [key_info(row, set_aside=row.id == self._set_aside) for row in rows]
+            rows = connection.execute(NUMBERED.order_by(KEYS.c.id)).all()
+        return self._declared_keys() + [self._info(row) for row in rows]
 
-    def _declared_key(self, key: Credential) -> KeyInfo:
-        place = "environment" if key is self._root else "configuration"
+    def _info(self, row: Row[Any]) -> KeyInfo:
+        """Of a row of `NUMBERED`."""
+        declared = self._accounts.get(row.account)
+        return KeyInfo(
+            id=row.id,
+            account=row.account,
+            access=row.access,
+            number=row.number,
+            user_name=user_name(declared) if declared else row.name or row.account,
+            manages=row.manages,
+            active=row.active,
+            revoked=row.revoked,
+            created=row.created,
+            description=row.description,
+            set_aside=row.id == self._set_aside,
+        )
+
+    def _declared_keys(self) -> list[KeyInfo]:
+        numbers = self._declared_numbers()
+        return [self._declared_key(one, numbers.get(one.id, 0)) for one in self._keys.values()]
+
+    def _declared_key(self, key: Credential, number: int) -> KeyInfo:
         identity = key.identity
-        return KeyInfo(id=key.id, account=identity.account, access=identity.access, declared=place)
+        account = self.account(identity.account)
+        return KeyInfo(
+            id=key.id,
+            account=identity.account,
+            access=identity.access,
+            number=number,
+            user_name=user_name(account) if account else identity.account,
+            manages=identity.manages,
+            declared="environment" if key is self._root else "configuration",
+        )
 
-    def add_key(
-        self,
-        *,
-        account: str = ROOT_ACCOUNT,
-        access: KeyAccess = "own",
-        id: str = "",
-        secret: Secret | None = None,
-        description: str = "",
-    ) -> Credential:
-        """Make a key; id and secret are made up when not given, the account when it is
-        not there. Raises `AlreadyExists` for an id (also a revoked one's) or a secret
-        that is taken, `Conflict` when the configuration declares that id."""
-        identity = Identity(key=id or new_id(), account=account, access=access)
-        made = Credential(id=identity.key, secret=secret or new_secret(), identity=identity)
-        if made.id in self._keys:
-            raise Conflict(f"The key {made.id!r} is declared in the configuration.")
-        if self.keyring.index(made.secret.reveal()) in self._by_secret:
-            raise AlreadyExists("Another key has that secret.")
-        try:
-            with self._database.writing() as connection:
-                self._ensure_account(connection, account)
-                self._insert_key(connection, made, description)
-        except IntegrityError:
-            raise AlreadyExists(
-                f"There is (or was) a key {made.id!r}, or one with that secret."
-            ) from None
-        return made
+    def _declared_numbers(self) -> Mapping[str, int]:
+        """Of those that have one: a full disk, or a database that is read only, gives none."""
+        if len(self._numbers) < len(self._keys):
+            named = select(KEY_NUMBERS.c.key, KEY_NUMBERS.c.number)
+            which = named.where(KEY_NUMBERS.c.key.in_(self._keys))
+            with self._database.reading() as connection:
+                found = {row.key: row.number for row in connection.execute(which)}
+            if len(found) < len(self._keys):
+                try:
+                    with self._database.writing() as connection:
+                        for key in self._keys:
+                            number_key(connection, key)
+                        found = {row.key: row.number for row in connection.execute(which)}
+                except (Full, Unavailable):  # the next who asks tries again
+                    return found
+            self._numbers = found
+        return self._numbers
 
-    def make_first(self) -> Credential | None:
-        """The root key of the first start; None when it was made before."""
-        identity = Identity(key=new_id(), account=ROOT_ACCOUNT, access="admin")
-        made = Credential(id=identity.key, secret=new_secret(), identity=identity)
-        with self._database.writing() as connection:
-            if get_meta(connection, FIRST_KEY) is not None:
-                return None
-            self._insert_key(connection, made, "made at the first start")
-            set_meta(connection, FIRST_KEY, made.id)
-        return made
 
-    def _insert_key(self, connection: Connection, made: Credential, description: str) -> None:
-        access = made.identity.access
-        row = {
-            "id": made.id,
-            "account": made.identity.account,
-            "access": access if isinstance(access, str) else dict(access),
-            "sealed": self.keyring.seal(made.id, made.secret),
-            "lookup": self.keyring.index(made.secret.reveal()),
-            "active": True,
-            "created": self._clock(),
-            "description": description,
-        }
-        connection.execute(insert(KEYS).values(row))
-
-    def revoke_key(self, key: str) -> None:
-        """From the next request on it is not found, in any worker. Raises `NotFound`, and
-        `Conflict` when the configuration declares it."""
-        if key in self._keys:
-            raise Conflict(f"The key {key!r} is declared in the configuration: remove it there.")
-        change = update(KEYS).where(KEYS.c.id == key).values(active=False)
-        if not self._database.removing(lambda one: bool(one.execute(change).rowcount)):
-            raise NotFound(f"There is no key {key!r}.")
-
-    def account(self, id: str) -> Account | None:
-        declared = self._accounts.get(id)
-        if declared is not None:
-            return declared
-        memory = self._current()
-        known = memory.accounts.get(id)
-        if known is not None:
-            return known
-        with self._database.reading() as connection:
-            row = connection.execute(select(ACCOUNTS).where(is_text(ACCOUNTS.c.id, id))).first()
-        if row is None:
-            return None
-        return memory.accounts.keep(id, Account(id=row.id, name=row.name, email=row.email))
-
-    def account_by_email(self, email: str) -> Account | None:
-        """The account of that address, whatever its case. None when several have it: whom
-        an address means must never be a guess."""
-        wanted = email.strip().lower()
-        if not wanted:
-            return None
-        declared = [one.id for one in self._accounts.values() if one.email.lower() == wanted]
-        with self._database.reading() as connection:
-            rows = connection.scalars(
-                select(ACCOUNTS.c.id).where(is_text(func.lower(ACCOUNTS.c.email), wanted))
-            ).all()
-        # A declared account hides the catalog's of the same id, with its address.
-        found = declared + [id for id in rows if id not in self._accounts]
-        return self.account(found[0]) if len(found) == 1 else None
-
-    def add_account(self, account: Account) -> None:
-        """Raises `AlreadyExists`, also when the configuration declares it."""
-        if account.id in self._accounts:
-            raise AlreadyExists(f"The account {account.id!r} exists.")
-        try:
-            with self._database.writing() as connection:
-                self._insert_account(connection, account)
-        except IntegrityError:
-            raise AlreadyExists(f"The account {account.id!r} exists.") from None
-
-    def _ensure_account(self, connection: Connection, id: str) -> None:
-        exists = select(ACCOUNTS.c.id).where(ACCOUNTS.c.id == id)
-        if id not in self._accounts and connection.scalar(exists) is None:
-            self._insert_account(connection, Account(id=id, name=id))
-
-    def _insert_account(self, connection: Connection, account: Account) -> None:
-        row = {"id": account.id, "name": account.name, "email": account.email}
-        connection.execute(insert(ACCOUNTS).values(**row, created=self._clock()))
+def number_key(connection: Connection, key: str) -> None:
+    """Unless it was seen before."""
+    if connection.scalar(select(KEY_NUMBERS.c.number).where(KEY_NUMBERS.c.key == key)) is None:
+        row = {"key": key, "manages": False, "revoked": False}
+        connection.execute(insert(KEY_NUMBERS).values(row))

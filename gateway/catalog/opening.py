@@ -17,7 +17,8 @@ from gateway.access.identity import ROOT_ACCOUNT
 from gateway.catalog import database
 from gateway.catalog.database import Database
 from gateway.catalog.errors import CatalogError
-from gateway.catalog.keys import Declarations, new_id, new_secret
+from gateway.catalog.key_changes import new_id, new_secret
+from gateway.catalog.keys import Declarations
 from gateway.catalog.postgres import open_postgres
 from gateway.catalog.schema import get_meta, set_meta
 from gateway.catalog.secrets import FILE, VARIABLE, Keyring, find_master, make_master, new_master

@@ -1,8 +1,8 @@
-"""What the catalog gives: keys, services and certificates as its rows say."""
+"""What the catalog gives: keys, services, certificates and entries as its rows say."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,17 +15,60 @@ from gateway.storage import Secret
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyInfo:
-    """A key without its secret. `declared` says by what it is declared, or is "";
+    """A key without its secret. `number` is never another key's, and 0 while it could not be
+    given one; `user_name` is the name of its account. One that is not `active` is switched off,
+    or `revoked`, which is for good. `declared` says by what it is declared, or is "";
     `set_aside`: it does not count while the environment gives the root key."""
 
     id: str
     account: str
     access: KeyAccess
+    number: int = 0
+    user_name: str = ""
+    manages: bool = False
     active: bool = True
+    revoked: bool = False
     created: int = 0
     description: str = ""
     declared: str = ""
     set_aside: bool = False
+
+
+class MadeKey(NamedTuple):
+    """The only answer that has the secret."""
+
+    info: KeyInfo
+    secret: Secret
+
+
+class PresignedUrl(NamedTuple):
+    """A URL that was made for others, without its signature. `id` is that of the entry; times
+    are in milliseconds since the epoch."""
+
+    id: int
+    bucket: str
+    key: str
+    method: str
+    access_key: str
+    created: int
+    expires: int
+
+
+class AuditEntry(NamedTuple):
+    """`key` and `account`: who, `client`: from where, `mode`: by which door, `request`: its id;
+    all "" where there is none. `subject` is what was changed, `detail` to what. `time` is in
+    milliseconds since the epoch; a later entry has a higher `id`."""
+
+    id: int
+    time: int
+    key: str
+    account: str
+    client: str
+    mode: str
+    request: str
+    action: str
+    subject: str
+    detail: Mapping[str, Any]
 
 
 class StoreRow(NamedTuple):
@@ -82,18 +125,6 @@ class EncryptionKeyInfo(NamedTuple):
     versions: int
     created: int
     rotated: int
-
-
-def key_info(row: Row[Any], *, set_aside: bool) -> KeyInfo:
-    return KeyInfo(
-        id=row.id,
-        account=row.account,
-        access=row.access,
-        active=row.active,
-        created=row.created,
-        description=row.description,
-        set_aside=set_aside,
-    )
 
 
 def service_row(row: Row[Any]) -> ServiceRow:

@@ -152,6 +152,62 @@ ENCRYPTION_KEY_VERSIONS = Table(
     Column("created", BigInteger, nullable=False),
 )
 
+_ID = BigInteger().with_variant(Integer, "sqlite")
+
+KEY_NUMBERS = Table(
+    "key_numbers",
+    METADATA,
+    Column("number", _ID, primary_key=True),
+    Column("key", _NAME, nullable=False, unique=True),
+    Column("manages", Boolean, nullable=False),
+    Column("revoked", Boolean, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Of every key that was ever seen, declared ones too: no number and no id comes a second time."""
+
+SESSIONS = Table(
+    "sessions",
+    METADATA,
+    Column("token", LargeBinary, primary_key=True),
+    Column("key", _NAME, nullable=False, index=True),
+    Column("secret", LargeBinary, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("seen", BigInteger, nullable=False),
+    Column("address", String, nullable=False),
+    Column("agent", String, nullable=False),
+)
+"""`token` and `secret` (the key's, when the session began) are HMACs."""
+
+PRESIGNED_URLS = Table(
+    "presigned_urls",
+    METADATA,
+    Column("id", _ID, primary_key=True),
+    Column("bucket", _NAME, nullable=False),
+    Column("key", String, nullable=False),
+    Column("method", String, nullable=False),
+    Column("access_key", _NAME, nullable=False),
+    Column("account", _NAME, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False, index=True),
+    sqlite_autoincrement=True,
+)
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("id", _ID, primary_key=True),
+    Column("time", BigInteger, nullable=False),
+    Column("key", String, nullable=False),
+    Column("account", String, nullable=False),
+    Column("client", String, nullable=False),
+    Column("mode", String, nullable=False),
+    Column("request", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("detail", JSON, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Rows are added, and that is all: the database itself refuses anything else."""
+
 
 def _create(connection: Connection) -> None:
     METADATA.create_all(connection, tables=[META, REVISION, ACCOUNTS, KEYS, SERVICES])
@@ -178,6 +234,33 @@ def _add_binding_options(connection: Connection) -> None:
     METADATA.create_all(connection, tables=[BINDING_OPTIONS])
 
 
+def _add_management(connection: Connection) -> None:
+    tables = [KEY_NUMBERS, SESSIONS, PRESIGNED_URLS, AUDIT]
+    METADATA.create_all(connection, tables=tables)
+    for key in connection.execute(
+        select(KEYS.c.id, KEYS.c.active).order_by(KEYS.c.created, KEYS.c.id)
+    ).all():
+        row = {"key": key.id, "manages": False, "revoked": not key.active}
+        connection.execute(insert(KEY_NUMBERS).values(row))
+    for statement in _APPEND_ONLY[connection.dialect.name]:
+        connection.exec_driver_sql(statement)
+
+
+_APPEND_ONLY = {
+    "sqlite": [
+        f"CREATE TRIGGER audit_stays_{verb} BEFORE {verb} ON audit"
+        " BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END"
+        for verb in ("UPDATE", "DELETE")
+    ],
+    "postgresql": [
+        "CREATE FUNCTION audit_stays() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$BEGIN RAISE EXCEPTION 'the audit is append-only'; END$$",
+        "CREATE TRIGGER audit_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON audit"
+        " FOR EACH STATEMENT EXECUTE FUNCTION audit_stays()",
+    ],
+}
+
+
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _create,
     _add_settings,
@@ -185,6 +268,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _add_certificates,
     _add_encryption_keys,
     _add_binding_options,
+    _add_management,
 )
 
 

@@ -44,7 +44,7 @@ _PATIENCE = 2.0
 class Keyring:
     """Keys derived from the master key, each for one purpose."""
 
-    __slots__ = ("_cipher", "_index", "storage", "token")
+    __slots__ = ("_cipher", "_index", "_sessions", "storage", "token")
 
     def __init__(self, master: Secret) -> None:
         def derive(purpose: str) -> bytes:
@@ -54,6 +54,7 @@ class Keyring:
 
         self._cipher = AESGCM(derive("seal"))
         self._index = derive("index")
+        self._sessions = derive("sessions")
         self.storage = Secret(derive("storage"))
         """For `Context.master_key`."""
         self.token = hmac.digest(derive("check"), b"storage-gateway", "sha256").hex()
@@ -109,6 +110,11 @@ class Keyring:
 
     def index(self, secret: str) -> bytes:
         return hmac.digest(self._index, secret.encode(errors="surrogateescape"), hashlib.sha256)
+
+    def of_session(self, token: str, purpose: str) -> bytes:
+        """What stands for a session's token, in the catalog or on its pages."""
+        text = f"{purpose}/{token}".encode(errors="surrogateescape")
+        return hmac.digest(self._sessions, text, hashlib.sha256)
 
 
 def new_master() -> Secret:

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, upd
 from sqlalchemy.exc import IntegrityError
 
 from gateway.access.grants import Grant
-from gateway.catalog.cache import Cached
+from gateway.catalog.audit import AuditTable, Note
 from gateway.catalog.rows import ServiceRow, grants_value, service_row
 from gateway.catalog.schema import SERVICES, STORES, get_meta, get_metas, is_text, set_meta
 from gateway.catalog.settings import (
@@ -36,7 +36,7 @@ SELECT = select(
 """What a `ServiceRow` is made of."""
 
 
-class ServiceTable(Cached):
+class ServiceTable(AuditTable):
     _sids: frozenset[str] = frozenset()
     """Those of the configuration: nobody else gets them."""
 
@@ -83,21 +83,36 @@ class ServiceTable(Cached):
         another's; `Conflict` when that row is gone already."""
         if sid in self._sids:
             raise AlreadyExists(f"The service {sid!r} is declared in the configuration.")
-        grants, created = tuple(grants), self._clock()
+        grants, settings, created = tuple(grants), tuple(settings), self._clock()
         try:
             with self._database.writing() as connection:
-                if replaces is not None and not remove_row(connection, replaces):
+                if replaces is not None and remove_row(connection, replaces) is None:
                     raise Conflict
                 id = insert_service(connection, sid, owner, created, grants)
                 for one in settings:
                     insert_setting(connection, sid, one)
+                self._note(
+                    connection,
+                    "bucket.add",
+                    sid,
+                    owner=owner,
+                    grants=grants_value(grants),
+                    settings=[one.kind for one in settings],
+                )
         except IntegrityError:
             raise AlreadyExists from None
         return ServiceRow(id, sid, owner, created, grants)
 
     def remove_service(self, id: int) -> bool:
         """Whether the row was there. Its settings go with it."""
-        return self._database.removing(lambda one: remove_row(one, id))
+
+        def remove(connection: Connection, note: Note) -> bool:
+            sid = remove_row(connection, id)
+            if sid is not None:
+                note("bucket.drop", sid)
+            return sid is not None
+
+        return self._removing(remove)
 
     def declared_since(self, sids: Iterable[str], written: int) -> Mapping[str, int]:
         """When each of the configuration's services was first seen here: it stays, whatever
@@ -124,8 +139,16 @@ class ServiceTable(Cached):
     def set_grants(self, id: int, grants: Sequence[Grant]) -> bool:
         """Replace a service's grants; False when the row is gone."""
         values = {"grants": grants_value(grants), "granted": bool(grants)}
-        change = update(SERVICES).where(SERVICES.c.id == id).values(values)
-        return self._database.removing(lambda one: bool(one.execute(change).rowcount))
+        which = SERVICES.c.id == id
+
+        def change(connection: Connection, note: Note) -> bool:
+            sid = connection.scalar(select(SERVICES.c.sid).where(which))
+            if sid is not None:
+                connection.execute(update(SERVICES).where(which).values(values))
+                note("grants.put", sid, grants=values["grants"])
+            return sid is not None
+
+        return self._removing(change)
 
 
 def insert_service(

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, delete, insert, select
 
-from gateway.catalog.cache import Cached, Kept
+from gateway.catalog.audit import AuditTable, Note
+from gateway.catalog.cache import Kept
 from gateway.catalog.schema import SERVICE_SETTINGS, SERVICES, get_meta, set_meta
 from gateway.common.commit_watch import Version
 from gateway.storage import NOTHING, NoSuchStore
@@ -65,7 +66,7 @@ class _Loaded(NamedTuple):
     services: Kept[Stored]
 
 
-class SettingTable(Cached):
+class SettingTable(AuditTable):
     _loaded = _Loaded(-1, -1, Kept())
 
     def settings_of(self, sid: str) -> Stored:
@@ -117,11 +118,20 @@ class SettingTable(Cached):
             if service is not None and not _is_there(connection, service):
                 raise NoSuchStore(name=sid)
             connection.execute(delete(_TABLE).where(_named(sid, kind)))
-            return insert_setting(connection, sid, NewSetting(kind, document, decides))
+            version = insert_setting(connection, sid, NewSetting(kind, document, decides))
+            self._note(connection, "setting.put", sid, kind=kind, version=version)
+            return version
 
     def remove_setting(self, sid: str, kind: str) -> bool:
         """Whether it was there."""
-        return self._database.removing(lambda one: _remove(one, _named(sid, kind)))
+
+        def remove(connection: Connection, note: Note) -> bool:
+            gone = _remove(connection, _named(sid, kind))
+            if gone:
+                note("setting.remove", sid, kind=kind)
+            return gone
+
+        return self._removing(remove)
 
 
 def insert_setting(connection: Connection, sid: str, new: NewSetting) -> int:
@@ -135,15 +145,14 @@ def has_settings(connection: Connection, sid: str) -> bool:
     return connection.scalar(select(_TABLE.c.sid).where(_TABLE.c.sid == sid).limit(1)) is not None
 
 
-def remove_row(connection: Connection, id: int, *, settings: bool = True) -> bool:
-    """Remove a made service's row, and its `settings`. Whether it was there."""
+def remove_row(connection: Connection, id: int, *, settings: bool = True) -> str | None:
+    """Remove a made service's row, and its `settings`. Its sid; None when it was not there."""
     sid = connection.scalar(select(SERVICES.c.sid).where(SERVICES.c.id == id))
-    if sid is None:
-        return False
-    connection.execute(delete(SERVICES).where(SERVICES.c.id == id))
-    if settings:
-        _remove(connection, _TABLE.c.sid == sid)
-    return True
+    if sid is not None:
+        connection.execute(delete(SERVICES).where(SERVICES.c.id == id))
+        if settings:
+            _remove(connection, _TABLE.c.sid == sid)
+    return sid
 
 
 def _remove(connection: Connection, which: Any) -> bool:

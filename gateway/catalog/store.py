@@ -1,5 +1,5 @@
 """The catalog: accounts, keys, services, certificates and encryption keys that are made while the
-gateway runs, and the settings of all services.
+gateway runs, the settings of all services, sessions, and the audit of all changes.
 
 What the configuration declares comes first and cannot be changed here
 (`Conflict`). Every answer is current: a lookup compares the database's version
@@ -16,14 +16,25 @@ from collections.abc import Callable
 from gateway.catalog.certificates import CertificateTable
 from gateway.catalog.database import Database
 from gateway.catalog.encryption_keys import EncryptionKeyTable
-from gateway.catalog.keys import Declarations, KeyTable
+from gateway.catalog.keys import Declarations
+from gateway.catalog.presigned import PresignedTable
 from gateway.catalog.secrets import Keyring
+from gateway.catalog.sessions import SessionTable
 from gateway.catalog.settings import SettingTable
 from gateway.catalog.stores import StoreTable
+from gateway.catalog.users import UserTable
 from gateway.storage.objects import now
 
 
-class Catalog(KeyTable, StoreTable, SettingTable, CertificateTable, EncryptionKeyTable):
+class Catalog(
+    UserTable,
+    SessionTable,
+    PresignedTable,
+    StoreTable,
+    SettingTable,
+    CertificateTable,
+    EncryptionKeyTable,
+):
     """Open it with `gateway.catalog.open_catalog`."""
 
     def __init__(

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from gateway.catalog.audit import CHANGED, Note
 from gateway.catalog.rows import ServiceRow, service_row
 from gateway.catalog.schema import BINDING_OPTIONS, BINDINGS, SERVICES, STORES, get_meta, set_meta
 from gateway.catalog.secrets import Keyring
@@ -88,18 +89,22 @@ class StoreTable(ServiceTable):
         options: Mapping[str, Any],
         *,
         name: str = "",
+        shown: Mapping[str, Any] = NOTHING,
         since: int,
     ) -> None:
-        """`options` as a configuration has them, links too. Raises `AlreadyExists`, and
-        `Conflict` when anything changed since that number."""
+        """`options` as a configuration has them, links too; `shown`: what everybody may see of
+        them. Raises `AlreadyExists`, and `Conflict` when anything changed since that number."""
         if sid in self._sids:
             raise AlreadyExists(f"The service {sid!r} is declared in the configuration.")
         values = {"driver": driver, "name": name, "sealed": self._sealed(sid, options)}
+
+        said = {"driver": driver, "name": name, "options": _told({}, options, shown)}
 
         def add(connection: Connection) -> None:
             id = insert_service(connection, sid, owner, self._clock())
             row = {"service": id, "revision": since + 1, **values}
             connection.execute(insert(STORES).values(row))
+            self._note(connection, "service.add", sid, owner=owner, **said)
 
         try:
             self._add(since, add)
@@ -112,16 +117,27 @@ class StoreTable(ServiceTable):
             return get_meta(connection, f"{_OWNER}{sid}") or ""
 
     def change_store(
-        self, row: ServiceRow, options: Mapping[str, Any], *, name: str, since: int
+        self,
+        row: ServiceRow,
+        options: Mapping[str, Any],
+        *,
+        name: str,
+        shown: Mapping[str, Any] = NOTHING,
+        since: int,
     ) -> None:
         """Raises `NoSuchStore`, and `Conflict` as `add_store` does."""
+        assert row.store is not None
         sealed = self._sealed(row.sid, options)
+        said: dict[str, Any] = {"options": _told(self.options(row), options, shown)}
+        if name != row.store.name:
+            said["name"] = name
         change = update(STORES).where(STORES.c.service == row.id)
         values = {"name": name, "sealed": sealed, "revision": since + 1}
 
         def alter(connection: Connection) -> None:
             if not connection.execute(change.values(values)).rowcount:
                 raise NoSuchStore(name=row.sid)
+            self._note(connection, "service.change", row.sid, **said)
 
         self._add(since, alter)
 
@@ -129,13 +145,14 @@ class StoreTable(ServiceTable):
         """The service with it, and with its `settings`, unless they are those of another of
         that name. Raises as `change_store` does."""
 
-        def remove(connection: Connection) -> None:
+        def remove(connection: Connection, note: Note) -> None:
             connection.execute(delete(STORES).where(STORES.c.service == row.id))
-            if not remove_row(connection, row.id, settings=settings):
+            if remove_row(connection, row.id, settings=settings) is None:
                 raise NoSuchStore(name=row.sid)
             set_meta(connection, f"{_OWNER}{row.sid}", row.owner)
+            note("service.remove", row.sid)
 
-        self._database.removing(_counted(since, remove))
+        self._remove(since, remove)
 
     def add_binding(self, binding: BindingRow, *, since: int) -> None:
         """Raises `AlreadyExists` for the same host, port and prefix, and `Conflict`."""
@@ -148,6 +165,10 @@ class StoreTable(ServiceTable):
                 assert made.inserted_primary_key is not None
                 said = {"binding": made.inserted_primary_key[0], "options": dict(options)}
                 connection.execute(insert(BINDING_OPTIONS).values(said))
+            to = {"mode": binding.mode, "service": binding.service, "options": dict(options)}
+            self._note(
+                connection, "binding.add", _at(binding.host, binding.port, binding.prefix), **to
+            )
 
         try:
             self._add(since, add)
@@ -158,18 +179,22 @@ class StoreTable(ServiceTable):
         """Raises `NotFound`, and `Conflict`."""
         at = (BINDINGS.c.host == host, BINDINGS.c.port == port, BINDINGS.c.prefix == prefix)
 
-        def remove(connection: Connection) -> None:
+        def remove(connection: Connection, note: Note) -> None:
             id = connection.scalar(select(BINDINGS.c.id).where(*at))
             if id is None:
                 raise NotFound("There is no such binding.")
             connection.execute(delete(BINDING_OPTIONS).where(BINDING_OPTIONS.c.binding == id))
             connection.execute(delete(BINDINGS).where(BINDINGS.c.id == id))
+            note("binding.remove", _at(host, port, prefix))
 
-        self._database.removing(_counted(since, remove))
+        self._remove(since, remove)
 
     def _add(self, since: int, change: Callable[[Connection], T]) -> T:
         with self._database.writing() as connection:
-            return _counted(since, change)(connection)
+            return _counted(since, connection, lambda: change(connection))
+
+    def _remove(self, since: int, change: Callable[[Connection, Note], None]) -> None:
+        self._removing(lambda one, note: _counted(since, one, lambda: change(one, note)))
 
     def _sealed(self, sid: str, options: Mapping[str, Any]) -> bytes:
         return self.keyring.seal_options(sid, Secret(json.dumps(options, default=str)))
@@ -194,14 +219,22 @@ def _number(connection: Connection) -> int:
     return int(get_meta(connection, _NUMBER) or 0)
 
 
-def _counted(since: int, change: Callable[[Connection], T]) -> Callable[[Connection], T]:
+def _counted(since: int, connection: Connection, change: Callable[[], T]) -> T:
     """That change, unless anything has changed since."""
+    if _number(connection) != since:
+        raise Conflict("Something else was changed meanwhile: look again.")
+    done = change()
+    set_meta(connection, _NUMBER, str(since + 1))
+    return done
 
-    def run(connection: Connection) -> T:
-        if _number(connection) != since:
-            raise Conflict("Something else was changed meanwhile: look again.")
-        done = change(connection)
-        set_meta(connection, _NUMBER, str(since + 1))
-        return done
 
-    return run
+def _told(
+    before: Mapping[str, Any], after: Mapping[str, Any], shown: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The options that differ: what may be seen of each now, None where it is gone."""
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    return {name: shown.get(name, CHANGED) if name in after else None for name in names}
+
+
+def _at(host: str, port: int, prefix: str) -> str:
+    return f"{host}{f':{port}' if port else ''}{prefix}"

@@ -15,6 +15,7 @@ from gateway.access.access import Access
 from gateway.access.grants import Grant
 from gateway.access.identity import Account, Identity, Keys
 from gateway.access.rules import UNKNOWN, Facts
+from gateway.access.sessions import Sessions
 from gateway.access.settings import Parsed, Setting, SettingKind, Wanted
 from gateway.modes.operating import Operator
 from gateway.modes.telling import Document, Webhook
@@ -49,6 +50,7 @@ class Gateway(Protocol):
 
     options: Options
     keys: Keys
+    sessions: Sessions
     requests: RequestList
     lines: LineSpool
     """Through which access logs of services go."""

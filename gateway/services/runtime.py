@@ -12,6 +12,7 @@ from gateway.access.access import Access
 from gateway.access.grants import Grant
 from gateway.access.identity import ANONYMOUS, Account, Identity, Keys
 from gateway.access.rules import UNKNOWN, Facts
+from gateway.access.sessions import Sessions
 from gateway.access.settings import Wanted
 from gateway.catalog import Catalog, open_catalog
 from gateway.common.closing import Closing, close_all
@@ -67,6 +68,7 @@ class Runtime(Administration):
         )
         self.options = options
         self.keys: Keys = catalog
+        self.sessions: Sessions = catalog
         own = OwnFollowers(followers or NoFollowers(), chain.behind)
         own_jobs = OwnJobs(jobs or NoJobs(), chain.behind)
         self.followers: Followers = own
