@@ -41,6 +41,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "gateway.config",
         "gateway.telemetry.line_spool",
         "gateway.telemetry.request_list",
+        "gateway.telemetry.traffic",
     ),
     "gateway.catalog": (CONTRACT, COMMON, "gateway.access", "gateway.config"),
     "gateway.config": (
@@ -104,6 +105,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "gateway.telemetry.record",
         "gateway.telemetry.line_spool",
         "gateway.telemetry.request_list",
+        "gateway.telemetry.traffic",
         "gateway.web.api",
         "gateway.web.forms",
         "gateway.web.http_fields",

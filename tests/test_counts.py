@@ -12,6 +12,7 @@ from gateway.access.identity import Identity
 from gateway.config import load
 from gateway.services.runtime import Runtime, open_runtime
 from gateway.storage import BytesBody, Put, StorageError
+from gateway.telemetry.traffic import Numbers, Traffic
 
 ROOT = Identity(key="root", account="root", access="admin")
 OTHER = Identity(key="other", account="other", access="own")
@@ -70,6 +71,24 @@ def test_what_cannot_say_it_now_is_left_out(
     monkeypatch.setattr(runtime.chain.services["plain"].store, "stats", fails)
     runtime.create(ROOT, "bucket")
     assert set(runtime.measured(ROOT)) == {"bucket"}
+
+
+def test_numbers_are_told_of_what_somebody_may_see(runtime: Runtime) -> None:
+    all_of_it = Numbers(
+        time=5.0,
+        in_flight=3,
+        total=Traffic(requests=90),
+        services={"others": Traffic(requests=7, sent=1), "plain": Traffic(requests=50)},
+    )
+    runtime._numbers = lambda: all_of_it
+    runtime.create(OTHER, "others")
+    assert runtime.numbers(ROOT) is all_of_it
+    seen = Numbers(
+        time=5.0,
+        total=Traffic(requests=7, sent=1),
+        services={"others": Traffic(requests=7, sent=1)},
+    )
+    assert runtime.numbers(OTHER) == seen
 
 
 def test_many_buckets_cost_one_look(runtime: Runtime, statements: Callable[[], list[str]]) -> None:

@@ -13,14 +13,17 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.record import Record
+from gateway.telemetry.traffic import Traffic
 
 ROOT = Path(__file__).parent.parent
 
 
-def record(duration: float = 0.002, status: int = 200, method: str = "GET") -> Record:
+def record(
+    duration: float = 0.002, status: int = 200, method: str = "GET", sid: str = ""
+) -> Record:
     one = Record("id", method, "/k", "192.0.2.1")
     one.mode, one.operation, one.status, one.duration = "s3", "GetObject", status, duration
-    one.received, one.sent = 3, 5
+    one.received, one.sent, one.sid = 3, 5, sid
     return one
 
 
@@ -45,6 +48,65 @@ def test_requests_are_counted_by_mode_operation_method_and_class_of_status() -> 
     assert found["gateway_requests_total", ("other", "s3", "GetObject", "2xx")] == 1
     assert found["gateway_received_bytes_total", ("s3",)] == 12
     assert found["gateway_sent_bytes_total", ("s3",)] == 20
+
+
+def ended(metrics: Metrics, *records: Record) -> None:
+    for one in records:
+        metrics.begin()
+        metrics.end(one)
+
+
+def test_requests_are_counted_by_service(tmp_path: Path) -> None:
+    metrics = Metrics()
+    metrics.know(["declared"])
+    ended(metrics, *(record(status=status, sid="made") for status in (200, 206, 304, 404, 503)))
+    ended(metrics, record(status=503, sid="declared"), record())
+    found = samples(metrics)
+    by_class = {
+        labels: value for (name, labels), value in found.items()
+        if name == "gateway_service_requests_total"
+    }  # fmt: skip
+    assert by_class == {
+        ("declared", "2xx"): 0, ("declared", "5xx"): 1,
+        ("made", "2xx"): 2, ("made", "3xx"): 1, ("made", "4xx"): 1, ("made", "5xx"): 1,
+    }  # fmt: skip
+    assert found["gateway_service_received_bytes_total", ("made",)] == 15
+    assert found["gateway_service_sent_bytes_total", ("made",)] == 25
+    numbers = metrics.numbers()
+    assert numbers.total == Traffic(requests=7, refused=1, failed=2, received=21, sent=35)
+    assert numbers.services == {
+        "made": Traffic(requests=5, refused=1, failed=1, received=15, sent=25),
+        "declared": Traffic(requests=1, refused=0, failed=1, received=3, sent=5),
+    }
+    assert numbers.in_flight == 0
+
+
+def test_names_that_are_made_up_are_counted_as_one_and_many_services_as_others() -> None:
+    metrics = Metrics()
+    metrics.know(f"declared-{number}" for number in range(990))
+    ended(metrics, *(record(status=404, sid=f"guessed-{number}") for number in range(50)))
+    ended(metrics, *(record(sid=f"made-{number}") for number in range(50)))
+    services = metrics.numbers().services
+    assert len(services) <= 1001
+    assert "made-0" in services
+    assert "made-49" not in services
+    assert not any(sid.startswith("guessed") for sid in services)
+    made = sum(1 for sid in services if sid.startswith("made"))
+    assert services["(other)"].requests == 50 + 50 - made
+    assert services["(other)"].refused == 50
+
+
+def test_numbers_that_many_ask_for_are_added_up_once_a_second(tmp_path: Path) -> None:
+    now = [1000.0]
+    metrics = Metrics(tmp_path, clock=lambda: now[0])
+    before = metrics.numbers()
+    ended(metrics, record())
+    now[0] += 0.9
+    assert metrics.numbers() is before
+    now[0] += 0.2
+    assert metrics.numbers().total.requests == 1
+    now[0] -= 500  # a clock that was set
+    assert metrics.numbers().time == now[0]
 
 
 def test_what_caches_say_of_themselves_is_counted() -> None:
@@ -114,7 +176,7 @@ def test_workers_add_up_and_those_that_ended_still_count(tmp_path: Path) -> None
         "import sys; from pathlib import Path;"
         "from gateway.telemetry.metrics import Metrics; from tests.test_metrics import record;"
         "metrics = Metrics(Path(sys.argv[1])); metrics.start();"
-        "metrics.begin(); metrics.begin(); metrics.end(record()); metrics.stop()"
+        "metrics.begin(); metrics.begin(); metrics.end(record(sid='photos')); metrics.stop()"
     )
     for _ in range(2):
         subprocess.run([sys.executable, "-c", work, str(tmp_path)], cwd=ROOT, check=True)
@@ -126,6 +188,8 @@ def test_workers_add_up_and_those_that_ended_still_count(tmp_path: Path) -> None
     found = samples(metrics)
     assert found["gateway_requests_total", ("GET", "s3", "GetObject", "2xx")] == 3
     assert found["gateway_requests_in_flight", ()] == 2
+    assert metrics.numbers().services["photos"].requests == 2
+    assert metrics.numbers().total.requests == 3
     now[0] += 60
     found = samples(metrics)
     assert found["gateway_requests_total", ("GET", "s3", "GetObject", "2xx")] == 3

@@ -22,6 +22,7 @@ from gateway.modes.telling import Document, Webhook
 from gateway.storage import Changes, Followers, Jobs, Stats
 from gateway.telemetry.line_spool import LineSpool
 from gateway.telemetry.request_list import RequestList
+from gateway.telemetry.traffic import Numbers
 
 T = TypeVar("T")
 
@@ -103,6 +104,11 @@ class Gateway(Protocol):
         """How much is in each service that `identity` may see and measure, by sid; without
         those that do not know it, or cannot say it now. The buckets made here are measured in
         one look, so it costs about what `services` does."""
+
+    def numbers(self, identity: Identity, facts: Facts = UNKNOWN) -> Numbers:
+        """Requests and bytes of all workers since the gateway started, by service, of those
+        that `identity` may see; of everything, too, for who may do everything. Asked for often,
+        it costs little: it is a second old, at most."""
 
     def create(
         self,

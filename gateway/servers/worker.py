@@ -117,6 +117,7 @@ class Worker:
             raise CannotServe(str(error)) from error
 
     def open(self, configuration: Configuration, before: Runtime | None = None) -> Runtime:
+        self._metrics.know(configuration.services)
         return open_runtime(
             configuration,
             server=self._server,
@@ -127,6 +128,7 @@ class Worker:
             lines=self._lines,
             threads=self._threads,
             before=before,
+            numbers=self._metrics.numbers,
         )
 
     def routes(self, configuration: Configuration, runtime: Runtime) -> Routes:

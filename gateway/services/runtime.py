@@ -37,6 +37,7 @@ from gateway.storage import Followers, Full, Jobs, Meters, NoFollowers, NoJobs
 from gateway.storage.objects import now
 from gateway.telemetry.line_spool import LineSpool
 from gateway.telemetry.request_list import RequestList
+from gateway.telemetry.traffic import Numbers
 
 log = logging.getLogger("gateway.services")
 
@@ -58,6 +59,7 @@ class Runtime(Administration):
         jobs: Jobs | None = None,
         added: AddedServices | None = None,
         server: str = "",
+        numbers: Callable[[], Numbers] = Numbers,
     ) -> None:
         super().__init__(
             chain,
@@ -86,6 +88,7 @@ class Runtime(Administration):
         self._events = self._teller(self.events)
         self.requests, self._own_requests = requests or RequestList(), requests is None
         self.lines, self._own_lines = lines or LineSpool(), lines is None
+        self._numbers = numbers
         self.stopping = threading.Event()
 
     def create(
@@ -110,6 +113,12 @@ class Runtime(Administration):
             server=self.server, jobs=jobs, followers=followers, notice=self._notice
         )
         return GatewayOperator(self, identity, facts, process)
+
+    def numbers(self, identity: Identity, facts: Facts = UNKNOWN) -> Numbers:
+        found = self._numbers()
+        if identity.access == "admin":
+            return found
+        return found.of({one.service.sid for one in self.services(identity, facts)})
 
     def account(self, account: str) -> Account | None:
         return self.catalog.account(account)
@@ -185,11 +194,13 @@ def open_runtime(
     lines: LineSpool | None = None,
     threads: int = 0,
     before: Runtime | None = None,
+    numbers: Callable[[], Numbers] = Numbers,
 ) -> Runtime:
     """Open catalog and chain, in the process that will serve; `server` decides about
     the largest body; `requests` and `lines` are kept in memory unless they are given;
     `threads`: as many serve, if that is known; `before`: the one that this is to follow, which
-    serves on until it is closed: what both need is open once. Raises `CatalogError` and
+    serves on until it is closed: what both need is open once; `numbers`: those of all workers
+    (see `Metrics`). Raises `CatalogError` and
     `ChainError`."""
     chain = Chain(configuration, None if before is None else before.chain)
     catalog = open_catalog(configuration, environ, None if before is None else before.catalog)
@@ -218,6 +229,7 @@ def open_runtime(
             jobs=jobs,
             added=AddedServices(chain, catalog, clock, None if before is None else before.added),
             server=server,
+            numbers=numbers,
         )
         begun.pop_all()
         begun.callback(runtime.close)

@@ -22,10 +22,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from gateway.common.steady import Steady
+from gateway.telemetry.families import BUCKETS, COUNTERS, DURATION, GAUGES
 from gateway.telemetry.record import Record
+from gateway.telemetry.traffic import Counts, Numbers, numbers_of
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -36,61 +38,7 @@ FLUSH = 1.0
 STALE = 5.0
 """Seconds after which a worker that has written nothing is taken to have ended."""
 
-BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS", "PATCH"})
-
-
-class Family(NamedTuple):
-    help: str
-    labels: tuple[str, ...] = ()
-
-
-COUNTERS: Mapping[str, Family] = {
-    "gateway_requests": Family("Requests answered.", ("mode", "operation", "method", "status")),
-    "gateway_received_bytes": Family("Bytes of request bodies.", ("mode",)),
-    "gateway_sent_bytes": Family("Bytes of answers' bodies.", ("mode",)),
-    "gateway_aborted": Family("Answers that broke off.", ("mode",)),
-    "gateway_corrupt": Family("Answers that damaged bytes of a store ended.", ("mode",)),
-    "gateway_cache_answers": Family(
-        "Reads that a cache answered: hit, stale, miss, collapsed (it waited for another's miss),"
-        " bypass.",
-        ("cache", "outcome"),
-    ),
-    "gateway_cache_saved_bytes": Family("Bytes that came out of a cache.", ("cache",)),
-    "gateway_cache_fills": Family("Reads of what is behind a cache.", ("cache",)),
-    "gateway_cache_fill_seconds": Family("Time that they took.", ("cache",)),
-    "gateway_cache_evicted_bytes": Family("Bytes that made room for others.", ("cache",)),
-    "gateway_refused": Family("Requests refused because too many clients were slow."),
-    "gateway_log_lines_shed": Family("Lines of the access log dropped under overload."),
-    "gateway_bucket_log_lines_shed": Family("Lines of buckets' access logs that were dropped."),
-    "gateway_request_list_shed": Family("Requests that reqlist does not show, under overload."),
-    "gateway_job_runs": Family("Runs of background jobs.", ("job",)),
-    "gateway_job_failures": Family("Runs of background jobs that failed.", ("job",)),
-    "gateway_job_seconds": Family("Time spent in background jobs.", ("job",)),
-    "gateway_job_results": Family("What background jobs did.", ("job", "what")),
-    "gateway_follower_changes": Family("Changes that followers have handled.", ("follower",)),
-    "gateway_follower_repeated": Family("Changes handed to followers again.", ("follower",)),
-    "gateway_follower_resets": Family("Changes were gone before they came.", ("follower",)),
-    "gateway_follower_failures": Family("Times that a follower failed.", ("follower",)),
-}
-GAUGES: Mapping[str, Family] = {
-    "gateway_requests_in_flight": Family("Requests being answered now."),
-    "gateway_slow_places_held": Family("Threads that wait for their client's bytes now."),
-    "gateway_job_failing": Family("1: its last run failed.", ("job",)),
-    "gateway_job_next_run_timestamp_seconds": Family("When it is to run.", ("job",)),
-    "gateway_job_progress": Family("What its last run has done, as far as it told.", ("job",)),
-    "gateway_job_progress_total": Family("What that is to become, if known.", ("job",)),
-    "gateway_follower_lag": Family("Changes that are not handled yet.", ("follower",)),
-    "gateway_follower_lag_seconds": Family("Age of the oldest of them.", ("follower",)),
-    "gateway_follower_failing": Family("Failures in a row; 0: all is well.", ("follower",)),
-    "gateway_follower_next_try_timestamp_seconds": Family(
-        "When a follower that failed tries again.", ("follower",)
-    ),
-    "gateway_certificate_expires_timestamp_seconds": Family(
-        "When an added certificate is over.", ("certificate",)
-    ),
-}
-DURATION = "gateway_request_duration_seconds"
 
 Key: TypeAlias = tuple[str, ...]
 
@@ -103,6 +51,8 @@ class Metrics:
         self._lock = threading.Lock()
         self._requests: dict[tuple[str, str, str, int], list[float]] = {}
         self._durations: dict[str, list[int]] = {}
+        self._services = Counts()
+        self._numbers = Numbers()
         self._counters: defaultdict[Key, float] = defaultdict(float)
         self._sources: list[tuple[str, Callable[[], float]]] = []
         self._shared: list[Callable[[], Iterable[tuple[Key, float]]]] = []
@@ -132,6 +82,11 @@ class Metrics:
             row[3] += record.duration
             row[4] += record.aborted
             row[5] += record.corrupt
+            if record.sid:
+                counts = self._services.get(record.sid) or self._services.of(record)
+                counts[0] += record.received
+                counts[1] += record.sent
+                counts[record.status // 100 + 2] += 1
             if record.cache:
                 for counter, of_bytes in _of_caches(record.cache):
                     self._counters[counter] += record.sent if of_bytes else 1
@@ -144,6 +99,11 @@ class Metrics:
         """Add to one of `COUNTERS`; labels in the order that is declared there."""
         with self._lock:
             self._counters[(name, *labels)] += amount
+
+    def know(self, services: Iterable[str]) -> None:
+        """Count these services apart from now on, though nobody has asked for them yet."""
+        with self._lock:
+            self._services.know(services)
 
     def watch(self, name: str, read: Callable[[], float]) -> None:
         """Take a number without labels from `read` when the metrics are written."""
@@ -193,6 +153,7 @@ class Metrics:
             rows = [(key, list(row)) for key, row in self._requests.items()]
             durations = [(mode, tuple(counts)) for mode, counts in self._durations.items()]
             totals[("gateway_requests_in_flight",)] = self.in_flight
+            totals.update(self._services.samples())
         for (mode, operation, method, status), row in rows:
             count, received, sent, seconds, aborted, corrupt = row
             values: list[tuple[Key, float]] = [
@@ -228,6 +189,14 @@ class Metrics:
                 if alive or key[0] not in GAUGES:
                     totals[tuple(key)] += value
         return dict(totals)
+
+    def numbers(self) -> Numbers:
+        """Requests and bytes by service. Whoever looks again within a second is told the same:
+        it may be asked for by many at once."""
+        now = self._clock()
+        if not 0 <= now - self._numbers.time < FLUSH:
+            self._numbers = numbers_of(now, self._totals())
+        return self._numbers
 
     # what Prometheus reads
 

@@ -7,7 +7,7 @@ from collections import Counter
 from drivers.cache import Cache
 from drivers.memory import Memory
 from gateway.storage import BytesBody, Context, Put, pieces
-from gateway.telemetry.metrics import COUNTERS
+from gateway.telemetry.families import COUNTERS
 from gateway.testing.faults import noise
 from tests.layers.origin import until
 

@@ -103,8 +103,10 @@ class Server:
             raise RuntimeError("The server runs already.")
         self._followers = Following(None, now)
         self._followers.start()
+        self._metrics = Metrics()
         self._stage = Stage(self._open(), self._faults, self._followers)
-        self._recorder = Recorder(_application(self._stage, self._configuration), self._faults)
+        application = _application(self._stage, self._configuration, self._metrics)
+        self._recorder = Recorder(application, self._faults)
         self.seed(self._buckets)
         self._loop = Loop(self._recorder)
         self._loop.start()
@@ -138,7 +140,9 @@ class Server:
             keys=(*configuration.keys, *(key.declared() for key in made)),
         )
         followers = Following(None, now)
-        runtime = open_runtime(configuration, environ={}, followers=followers)
+        runtime = open_runtime(
+            configuration, environ={}, followers=followers, numbers=self._metrics.numbers
+        )
         runtime.before_close.append(followers.stop)
         followers.start()
         return runtime
@@ -266,9 +270,9 @@ class Server:
         check_operation(operation, self._configuration.plugins.modes.values())
 
 
-def _application(stage: Stage, configuration: Configuration) -> App:
+def _application(stage: Stage, configuration: Configuration, metrics: Metrics) -> App:
     """As each worker of `gateway serve` makes it, without a log on stderr."""
-    metrics, default = Metrics(None), configuration.server.default_mode
+    default = configuration.server.default_mode
     modes = configuration.plugins.modes.values()
     return create_app(
         stage,
