@@ -55,7 +55,6 @@ class BlockBody:
         "_entry",
         "_fill",
         "_left",
-        "_looked",
         "_parts",
         "_rest",
         "_stored",
@@ -76,7 +75,6 @@ class BlockBody:
         self._at, self._end, self._fill = start, start + length, fill
         self._left: Fill | None = None
         self._blocks = entry.blocks
-        self._looked = range(0)
         self._rest = b""
         self._stored: Iterator[bytes] | None = None
         self._until = 0
@@ -178,11 +176,10 @@ class BlockBody:
 
     def _held(self, number: int) -> Held | None:
         held = self._blocks.get(number)
-        if held is None and number not in self._looked and self._entry.id:
-            last = min(number + _STRETCH, (self._end - 1) // BLOCK + 1)
-            self._looked = range(number, last)
+        if held is None and self._entry.id:  # also what was not there before: a fill goes on
+            last = min(number + _STRETCH - 1, (self._end - 1) // BLOCK)
             with suppress(StorageError):  # an index that fails has nothing
-                self._blocks.update(self._parts.stock.blocks(self._entry.id, number, last - 1))
+                self._blocks.update(self._parts.stock.blocks(self._entry.id, number, last))
             held = self._blocks.get(number)
         if held is None or held.blob == self._bad:
             return None
@@ -212,7 +209,6 @@ class BlockBody:
             if found is None or found.validator != entry.validator:
                 raise Changed(key=self._ask.key)
             self._entry, self._blocks = found, found.blocks  # which the fill adds to
-            self._looked = range(0)
             fills.enter(fill)
             self._fill = fill
 
@@ -245,7 +241,6 @@ class BlockBody:
         """Take this block from the source. What is damaged or gone is so for all; where it
         only cannot be read now, or not be removed, this answer does without it."""
         held = self._blocks.pop(number, None)
-        self._looked = range(0)
         if held is None:
             return
         self._bad = held.blob

@@ -112,6 +112,28 @@ def test_a_range_far_ahead_does_not_wait_for_a_fill_on_its_way(cached: Opening, 
         assert b"".join(pieces(opened.body)) == LARGE
 
 
+def test_what_was_stored_since_a_reader_looked_is_not_fetched_again(
+    cached: Opening, site: Site
+) -> None:
+    """However slowly it reads: it came when some of the object was there, and is behind the
+    fill's end when it has read that."""
+    site.origin.has("k", LARGE)
+    site.origin.stop = 5 * BLOCK
+    cache = cached()
+    with cache.get("k") as first:
+        assert site.origin.reached.wait(60)
+        until(lambda: cache._stock.find("k", "") is not None)
+        with cache.get("k") as slow:
+            got = b""
+            while len(got) <= BLOCK:
+                got += slow.body.read()
+            site.origin.go.set()
+            assert b"".join(pieces(first.body)) == LARGE
+            until(lambda: not len(cache._fills))
+            assert got + b"".join(pieces(slow.body)) == LARGE
+    assert (site.origin.asked, site.origin.sent) == (1, len(LARGE))
+
+
 @pytest.mark.usefixtures("seconds")
 def test_what_another_worker_has_stored_is_not_fetched_again(
     site: Site, monkeypatch: pytest.MonkeyPatch
