@@ -7,6 +7,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,13 @@ from gateway.catalog.keys import Declarations
 from gateway.catalog.secrets import Keyring, new_master
 from gateway.common import actor
 from gateway.common.actor import Program
-from gateway.storage import AlreadyExists, Full, NotFound, Secret
+from gateway.config import Declared
+from gateway.config.decode import Decoder
+from gateway.config.problems import Problems
+from gateway.plugins.finding import Plugins
+from gateway.plugins.options import describe, members, mentions, options_of, plain
+from gateway.services.service_editor import _shown
+from gateway.storage import AlreadyExists, Full, NotFound, Secret, Store
 from gateway.telemetry.record import Record
 from tests import catalogs
 
@@ -280,6 +287,44 @@ def test_no_entry_is_changed_or_removed(catalog: Catalog, statement: str) -> Non
     with pytest.raises(DBAPIError, match="append-only"), catalog._database.writing() as connection:
         connection.execute(text(statement))
     assert catalog.audit() == before
+
+
+DRIVERS = Plugins.load(lenient=True).drivers
+URLS = ("https://host.test", f"https://me:{SECRET}@host.test/a", f"https://host.test/?sig={SECRET}")
+"""By which a secret may come into an option that is not for secrets."""
+
+
+def written(kind: object, url: str) -> object:
+    """What somebody could write for an option of that kind."""
+    (base, _), *_ = map(plain, members(kind))
+    if mentions(kind, Secret):
+        return SECRET
+    if is_dataclass(base) and isinstance(base, type):
+        options = options_of(base).items()
+        return {name: written(one.kind, url) for name, one in options if one.required}
+    if "table" in describe(kind):
+        return {"password": SECRET, "deep": {"token": SECRET}}
+    return url
+
+
+@pytest.mark.parametrize("name", sorted(DRIVERS))
+def test_no_option_of_a_driver_brings_a_secret_into_it(name: str) -> None:
+    driver, came = DRIVERS[name], 0
+    for option, one in driver.options.items():
+        if mentions(one.kind, Store) or mentions(one.kind, Path):
+            continue
+        for url in URLS:
+            given = {option: written(one.kind, url)}
+            problems = Problems()
+            decoder = Decoder(problems=problems, folder=Path(), environ={})
+            values = decoder.table(driver.kind, given, "up", optional=driver.options)
+            if not problems:
+                came += 1
+                declared = Declared(
+                    sid="up", place="up", driver=driver.kind, options=values, links={}
+                )
+                assert SECRET not in json.dumps(_shown(declared, given)), (option, given)
+    assert came or not any(mentions(one.kind, Secret) for one in driver.options.values())
 
 
 def test_two_processes_write_one_audit(tmp_path: Path, processes: None) -> None:

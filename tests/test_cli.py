@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import json
 import os
 import ssl
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ import pytest
 from gateway.access.identity import Identity
 from gateway.catalog import open_catalog, prepare
 from gateway.commands.main import COMMANDS, main
+from gateway.common import actor
 from gateway.config import Configuration, load
 from gateway.plugins.finding import Plugins
 from gateway.services.runtime import Runtime, open_runtime
@@ -189,6 +192,79 @@ def test_a_key_is_added_listed_and_revoked_while_a_worker_runs(run: Run) -> None
         worker.close()
 
 
+def test_a_key_is_switched_off_and_on_and_rotated_while_a_worker_runs(run: Run) -> None:
+    prepare(configuration(), {})
+    worker = open_catalog(configuration(), {})
+    try:
+        key, secret = added(run("keys", "add", "--id", "mine")[1])
+        assert worker.credential(key) is not None
+        assert run("keys", "deactivate", key)[0] == 0
+        assert worker.credential(key) is None
+        (row,) = [one.split() for one in run("keys", "list")[1].splitlines() if key in one]
+        assert row[1].isdigit() and row[2:] == ["root", "own", "-", "off"]
+        assert run("keys", "activate", key)[0] == 0
+        rotated, another = added(run("keys", "rotate", key)[1])
+        assert rotated == key and another != secret
+        assert worker.credential_by_secret(secret) is None
+        found = worker.credential(key)
+        assert found is not None and found.secret.reveal() == another
+    finally:
+        worker.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "identity", "shown"),
+    [
+        ((), Identity(account="root", access="admin", manages=True), "everything"),
+        (
+            ("--account", "alice"),
+            Identity(account="alice", access="own", manages=True),
+            "its account",
+        ),
+        (
+            ("--account", "alice", "--access", "read-all"),
+            Identity(account="alice", access="read-all", manages=True),
+            "its account",
+        ),
+    ],
+)
+def test_a_key_that_manages(
+    run: Run, words: tuple[str, ...], identity: Identity, shown: str
+) -> None:
+    key, _ = added(run("keys", "add", "--id", "m", "--management", *words)[1])
+    opened = open_catalog(configuration(), {})
+    try:
+        found = opened.credential(key)
+        assert found is not None and found.identity == replace(identity, key="m")
+    finally:
+        opened.close()
+    (row,) = [one for one in run("keys", "list")[1].splitlines() if one.startswith("m ")]
+    assert f"  {shown}" in row
+
+
+def test_what_was_changed_is_in_the_audit(run: Run, folder: Path) -> None:
+    key, secret = added(run("keys", "add", "--id", "mine", "--account", "alice")[1])
+    run("keys", "revoke", "mine")
+    code, out, err = run("audit")
+    assert (code, err) == (0, "") and secret not in out
+    newest, added_key, *_ = out.splitlines()
+    assert " key.revoke " in newest and " mine " in newest
+    assert added_key.endswith(f"by {actor.command_line().client}, command line")
+    found = [json.loads(line) for line in run("audit", "--json")[1].splitlines()]
+    assert [one["action"] for one in found] == ["key.revoke", "key.add", "account.add"]
+    assert found[1]["subject"] == key and found[1]["mode"] == "command line"
+    assert found[1]["detail"] == {"account": "alice", "access": "own", "manages": False}
+    only = [
+        ("--action", "account"),
+        ("--subject", "mine", "--action", "key.add"),
+        ("--actor", "nobody"),
+        ("--since", "2999-01-01"),
+        ("--since", found[2]["time"]),
+    ]
+    assert [len(run("audit", *words)[1].splitlines()) for words in only] == [1, 1, 0, 0, 3]
+    assert run("audit", "--since", "12")[0] == 2
+
+
 def test_what_cannot_be_done_with_a_key_is_1_and_a_sentence(run: Run) -> None:
     assert run("keys", "add", "--id", "mine")[0] == 0
     for arguments, said in [
@@ -196,6 +272,9 @@ def test_what_cannot_be_done_with_a_key_is_1_and_a_sentence(run: Run) -> None:
         (("add", "--id", "reader"), "declared in the configuration"),
         (("revoke", "reader"), "declared in the configuration"),
         (("revoke", "never"), "no key 'never'"),
+        (("deactivate", "reader"), "declared in the configuration"),
+        (("activate", "never"), "no key 'never'"),
+        (("rotate", "reader"), "declared in the configuration"),
     ]:
         code, out, err = run("keys", *arguments)
         assert (code, out) == (1, "")

@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
 
+from gateway.access.identity import Identity
 from gateway.config import (
     Address,
     Configuration,
@@ -440,6 +441,54 @@ def test_secrets_come_from_three_places_but_one_at_a_time(read: Any, tmp_path: P
         ("password = 5", "services.one.password"),
     ]:
         assert problems(read, head + option).keys() == {place}
+
+
+def test_management_keys_manage_what_their_account_has(read: Any) -> None:
+    text = """
+    [[accounts]]
+    id = "photos"
+    [[management_keys]]
+    id = "everything"
+    secret_env = "ROOTS"
+    [[management_keys]]
+    id = "theirs"
+    secret = "other"
+    account = "photos"
+    """
+    found = [one.credential() for one in read(text, {"ROOTS": "s3cret"}).management_keys]
+    assert [one.secret.reveal() for one in found] == ["s3cret", "other"]
+    assert [one.identity for one in found] == [
+        Identity(key="everything", account="root", access="admin", manages=True),
+        Identity(key="theirs", account="photos", access="own", manages=True),
+    ]
+
+
+def test_what_is_wrong_with_management_keys(read: Any) -> None:
+    found = problems(
+        read,
+        """
+        [[keys]]
+        id = "same"
+        secret = "one"
+        [[keys]]
+        id = "other"
+        secret = "two"
+        [[management_keys]]
+        id = "same"
+        secret = "two"
+        account = "nobody"
+        [[management_keys]]
+        id = "third"
+        access = "admin"
+        """,
+    )
+    assert found == {
+        "management_keys[0].id": '"same" is declared before, as keys[0].',
+        "management_keys[0].secret": "is the same as that of keys[1].",
+        "management_keys[0].account": found["management_keys[0].account"],
+        "management_keys[1].secret": found["management_keys[1].secret"],
+        "management_keys[1].access": found["management_keys[1].access"],
+    }
 
 
 SECRET = "hunter2-do-not-show"

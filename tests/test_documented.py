@@ -21,6 +21,7 @@ from gateway.config import (
     CatalogOptions,
     Key,
     KmsOptions,
+    ManagementKey,
     ServerOptions,
     WebhookOptions,
 )
@@ -43,6 +44,7 @@ TABLES: dict[str, type] = {
     "## `[kms]`": KmsOptions,
     "## `[[accounts]]`": Account,
     "## `[[keys]]`": Key,
+    "## `[[management_keys]]`": ManagementKey,
     "## `[[bindings]]`": BindingOptions,
     "## `[webhooks.NAME]`": WebhookOptions,
 }

@@ -65,6 +65,11 @@ def acting_for(identity: Identity) -> str:
     return identity.account if identity.access in ("own", "admin") else ""
 
 
+def managing(account: str) -> Level:
+    """The access of a key that is made to manage that account, unless another is asked for."""
+    return "admin" if account == ROOT_ACCOUNT else "own"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
     """A key that can prove itself: its secret, and whom it stands for."""

@@ -103,7 +103,10 @@ def _declarations(configuration: Configuration) -> Declarations:
     root = configuration.root
     return Declarations(
         accounts=configuration.accounts,
-        keys=[one.credential() for one in configuration.keys],
+        keys=[
+            *(one.credential() for one in configuration.keys),
+            *(one.credential() for one in configuration.management_keys),
+        ],
         root=None if root is None else root.credential(),
         sids=frozenset(configuration.services),
     )

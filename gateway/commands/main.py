@@ -14,6 +14,7 @@ from typing import Any
 
 from gateway.catalog import CatalogError
 from gateway.commands import (
+    audit,
     bindings,
     certificates,
     check,
@@ -31,6 +32,7 @@ from gateway.commands import (
 )
 from gateway.commands.columns import plain, say
 from gateway.commands.command import Command
+from gateway.common import actor
 from gateway.config import ConfigurationError
 from gateway.plugins.finding import PluginError, Plugins
 from gateway.servers import CannotServe
@@ -52,6 +54,7 @@ COMMANDS: tuple[Command, ...] = (
     version.COMMAND,
     keys.COMMAND,
     kms.COMMAND,
+    audit.COMMAND,
 )
 """In the order in which `gateway --help` shows them."""
 
@@ -64,6 +67,7 @@ def main(arguments: Sequence[str] | None = None, *, plugins: Plugins | None = No
     typed = _parser().parse_args(arguments)
     typed.plugins = plugins
     code: int
+    nobody = actor.current.set(actor.command_line())
     try:
         code = typed.run(typed)
         sys.stdout.flush()
@@ -73,6 +77,8 @@ def main(arguments: Sequence[str] | None = None, *, plugins: Plugins | None = No
     except BrokenPipeError:  # what is printed went to `head`, which has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what still waits
         return 1
+    finally:
+        actor.current.reset(nobody)
     return code
 
 

@@ -22,13 +22,21 @@ def moment(text: str) -> Moment:
     """For `argparse`. Digits alone are a sync id."""
     if text.isascii() and text.isdigit():
         return int(text)
+    return _time(text, "neither a sync id nor")
+
+
+def time(text: str) -> datetime:
+    """For `argparse`, too, where there are no sync ids."""
+    return _time(text, "not")
+
+
+def _time(text: str, what: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(
-            f'"{text}" is neither a sync id nor a time such as 2026-03-01T12:30:00Z (UTC unless'
-            " it says otherwise)"
+            f'"{text}" is {what} a time such as 2026-03-01T12:30:00Z (UTC unless it says otherwise)'
         ) from None
 
 

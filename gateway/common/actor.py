@@ -10,6 +10,7 @@ from __future__ import annotations
 import getpass
 import os
 import platform
+import sys
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
@@ -49,8 +50,15 @@ current: ContextVar[Actor] = ContextVar("actor", default=_OURSELVES)
 
 def command_line() -> Program:
     """The person who types, as this system knows them: `alice@nas`."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError, ImportError):  # no entry in the system's list of users
-        user = f"uid-{os.getuid()}" if os.name == "posix" else "somebody"
-    return Program(COMMAND_LINE, client=f"{user}@{platform.node()}")
+    return Program(COMMAND_LINE, client=f"{_user()}@{platform.node()}")
+
+
+def _user() -> str:
+    if sys.platform == "win32":
+        return getpass.getuser()
+    import pwd
+
+    try:  # not what variables of the environment say
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid-{os.getuid()}"

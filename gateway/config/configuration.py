@@ -15,6 +15,7 @@ from gateway.config.tables import (
     Key,
     KmsOptions,
     Listener,
+    ManagementKey,
     ServerOptions,
     WebhookOptions,
 )
@@ -104,6 +105,7 @@ class Configuration:
     kms: KmsOptions = field(default_factory=KmsOptions)
     accounts: tuple[Account, ...]
     keys: tuple[Key, ...]
+    management_keys: tuple[ManagementKey, ...] = ()
     root: Key | None
     buckets: Declared
     services: Mapping[str, Declared]

@@ -45,6 +45,7 @@ from gateway.config.tables import (
     CatalogOptions,
     Key,
     KmsOptions,
+    ManagementKey,
     ServerOptions,
     WebhookOptions,
 )
@@ -54,8 +55,8 @@ from gateway.storage import Secret
 
 FILE = "gateway.toml"
 TABLES = (
-    *("server", "catalog", "kms", "accounts", "keys", "buckets", "services", "bindings"),
-    *("listeners", "webhooks"),
+    *("server", "catalog", "kms", "accounts", "keys", "management_keys", "buckets", "services"),
+    *("bindings", "listeners", "webhooks"),
 )
 ROOT_KEY = "GATEWAY_ROOT_ACCESS_KEY"
 ROOT_SECRET = "GATEWAY_ROOT_SECRET_KEY"  # noqa: S105 - a variable's name
@@ -219,7 +220,7 @@ class _Reader:
         accounts = self._accounts(tables)
         named = (table.get("id") for _, table in tables)
         known = frozenset({ROOT_ACCOUNT, *(one for one in named if isinstance(one, str))})
-        keys = self._keys(known)
+        keys, management_keys = self._keys(known)
         root = self._root()
         bindings = read_bindings(self.decoder, self.plugins.modes, self._tables("bindings"))
         listeners = read_listeners(
@@ -250,6 +251,7 @@ class _Reader:
             kms=kms,
             accounts=accounts,
             keys=keys,
+            management_keys=management_keys,
             root=root,
             buckets=buckets,
             services=declared,
@@ -338,22 +340,29 @@ class _Reader:
         self._check_ids(tables)
         return tuple(one for one in self._built(tables, Account) if one is not BAD)
 
-    def _keys(self, accounts: frozenset[str]) -> tuple[Key, ...]:
-        tables = self._tables("keys")
-        self._check_ids(tables)
-        keys, secrets = self._built(tables, Key), dict[str, str]()
-        for (place, table), key in zip(tables, keys, strict=True):
+    def _keys(self, accounts: frozenset[str]) -> tuple[tuple[Key, ...], tuple[ManagementKey, ...]]:
+        tables, managing = self._tables("keys"), self._tables("management_keys")
+        self._check_ids([*tables, *managing])
+        keys = self._built(tables, Key)
+        management_keys = self._built(managing, ManagementKey)
+        secrets = dict[str, str]()
+        for (place, table), key in zip(
+            [*tables, *managing], [*keys, *management_keys], strict=True
+        ):
             check_account(self.problems, table.get("account"), accounts, f"{place}.account")
+            if key is not BAD:
+                other = secrets.setdefault(key.secret.reveal(), place)
+                if other != place:
+                    self.problems.add(f"{place}.secret", f"is the same as that of {other}.")
+        for place, table in tables:
             access = table.get("access")
             for sid in access if isinstance(access, dict) else ():
                 if not SID.fullmatch(sid):
                     self.problems.add(f"{place}.access", f"found {shown(sid)}; {SID_RULE}.")
-            if key is BAD:
-                continue
-            other = secrets.setdefault(key.secret.reveal(), place)
-            if other != place:
-                self.problems.add(f"{place}.secret", f"is the same as that of {other}.")
-        return tuple(key for key in keys if key is not BAD)
+        return (
+            tuple(one for one in keys if one is not BAD),
+            tuple(one for one in management_keys if one is not BAD),
+        )
 
     def _root(self) -> Key | None:
         """The root key: handed over, or of the environment, both variables or neither."""

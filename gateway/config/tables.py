@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from gateway.access.identity import Credential, Identity, KeyAccess, Level, ServiceLevel
+from gateway.access.identity import (
+    ROOT_ACCOUNT,
+    Credential,
+    Identity,
+    KeyAccess,
+    Level,
+    ServiceLevel,
+    managing,
+)
 from gateway.config.texts import Address, EncryptionKeyName, HostName, HostPattern, WebUrl
 from gateway.storage import Change, Secret
 from gateway.storage.options import AtLeast, Duration, ExistingFile, OneOrMany, Size
@@ -144,6 +152,20 @@ class Key:
     def credential(self) -> Credential:
         access: KeyAccess = self.access
         identity = Identity(key=self.id, account=self.account, access=access)
+        return Credential(id=self.id, secret=self.secret, identity=identity)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagementKey:
+    """One of `[[management_keys]]`: it manages what its account has, and root's everything."""
+
+    id: str
+    secret: Secret
+    account: str = ROOT_ACCOUNT
+
+    def credential(self) -> Credential:
+        access = managing(self.account)
+        identity = Identity(key=self.id, account=self.account, access=access, manages=True)
         return Credential(id=self.id, secret=self.secret, identity=identity)
 
 

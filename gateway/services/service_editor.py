@@ -8,6 +8,7 @@ makes it look again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from gateway.catalog import Catalog, CatalogError, ServiceRow
 from gateway.catalog.stores import Stores
 from gateway.common.nearest_name import nearest
 from gateway.config import SID, SID_RULE, SOURCE, Configuration, ConfigurationError, Declared
+from gateway.config.given import of_service
 from gateway.config.problems import ConfigProblem, Problems, join
 from gateway.config.services import COMMON, SETTINGS, check_events, portable
 from gateway.services.chain import Chain
@@ -29,6 +31,8 @@ Table = Mapping[str, Any]
 
 _TRIES = 10
 _SUFFIXES = ("_env", "_file")
+_PROVING = re.compile(r"://[^\s\"]*[@?]")
+"""A URL with a name and a password, or with a query: that may be a proof of its own."""
 _CHANGED = {
     **dict.fromkeys(COMMON, "it stays as it was added: remove the service, and add it again."),
     "name": "give it as --name.",
@@ -63,8 +67,10 @@ class ServiceEditor:
         table = {**options, "driver": driver, "name": name, "account": account}
 
         def add(stores: Stores) -> None:
-            kept = self._checked(sid, table, stores)
-            self.catalog.add_store(sid, account, driver, kept, name=name, since=stores.number)
+            kept, shown = self._checked(sid, table, stores)
+            self.catalog.add_store(
+                sid, account, driver, kept, name=name, shown=shown, since=stores.number
+            )
 
         unless_changed(self.catalog, add)
         before = self.catalog.last_owner(sid)
@@ -87,8 +93,8 @@ class ServiceEditor:
                     )
             called = row.store.name if name is None else name
             table = {**changed, "driver": row.store.driver, "name": called, "account": row.owner}
-            kept = self._checked(sid, table, stores)
-            self.catalog.change_store(row, kept, name=called, since=stores.number)
+            kept, shown = self._checked(sid, table, stores)
+            self.catalog.change_store(row, kept, name=called, shown=shown, since=stores.number)
 
         unless_changed(self.catalog, change)
 
@@ -166,8 +172,11 @@ class ServiceEditor:
         except CatalogError:
             return None
 
-    def _checked(self, sid: str, table: Table, stores: Stores) -> dict[str, Any]:
-        """The options to be kept. Raises `ConfigurationError` with all that is wrong."""
+    def _checked(
+        self, sid: str, table: Table, stores: Stores
+    ) -> tuple[dict[str, Any], dict[str, str]]:
+        """The options to be kept, and as people may see them. Raises `ConfigurationError` with
+        all that is wrong."""
         problems, place = Problems(), join("services", sid)
         services = reader(
             self.configuration,
@@ -185,7 +194,8 @@ class ServiceEditor:
             self._check(problems, services.as_run(declared), stores)
         if declared is None or problems:
             raise ConfigurationError(problems)
-        return portable(declared, table)
+        kept = portable(declared, table)
+        return kept, _shown(declared, kept)
 
     def _accounts(self, owner: object) -> frozenset[str]:
         known = {ROOT_ACCOUNT, *(one.id for one in self.configuration.accounts)}
@@ -228,6 +238,16 @@ def _refuse_beside(sid: str, options: Table, beside: Mapping[str, str]) -> None:
     ]
     if problems:
         raise ConfigurationError(problems)
+
+
+def _shown(declared: Declared, kept: Table) -> dict[str, str]:
+    """No secret, and nothing that may be one."""
+    shown = dict(declared.links)
+    for one in of_service(declared, kept):
+        if not (one.secret or _PROVING.search(one.text)):
+            before = f"{shown[one.name]}; " if one.name in shown else ""
+            shown[one.name] = f"{before}{one.text}"
+    return shown
 
 
 def unless_changed(catalog: Catalog, change: Callable[[Stores], None]) -> None:

@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
+from gateway.common import actor
 from gateway.config import Configuration
 from gateway.modes import Gateway, Mode, WSGIApp
 from gateway.storage import Busy
@@ -127,6 +128,7 @@ class App:
         environ["gateway.request_id"] = exchange.request_id
         environ["gateway.record"] = exchange
         environ["gateway.admission"] = exchange.admit
+        actor.current.set(exchange)  # until this thread has another
         if request_head.has_body(environ):
             length = environ.get("CONTENT_LENGTH") or ""
             environ["wsgi.input"] = Received(

@@ -724,3 +724,16 @@ def test_a_head_on_condition_is_told_nothing_of_errors(s3: Served, bucket: str) 
     s3.client().put_object(Bucket=bucket, Key="k", Body=b"x")
     said = s3.raw("HEAD", f"/{bucket}/k", headers={"If-None-Match": "*"})
     assert (said.status, "x-amz-error-code" in said.headers) == (304, False)
+
+
+def test_who_made_a_bucket_is_in_the_audit(s3: Served) -> None:
+    s3.client().create_bucket(Bucket="audited")
+    s3.client().put_bucket_acl(Bucket="audited", ACL="public-read")
+    s3.client().delete_bucket(Bucket="audited")
+    found = s3.gateway.catalog.audit(subject="audited")
+    requests = [one.request_id for one in s3.records][-3:]
+    assert [(one.action, one.key, one.account, one.client, one.mode) for one in found] == [
+        (action, "main-key", "main", "127.0.0.1", "s3")
+        for action in ("bucket.drop", "grants.put", "bucket.add")
+    ]
+    assert [one.request for one in reversed(found)] == requests
