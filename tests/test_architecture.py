@@ -314,11 +314,17 @@ def later():
 WHO_ASKS: dict[str, tuple[str, ...]] = {
     # of a request's environ: who may read or write it
     "REMOTE_ADDR": ("gateway.web.forwarded", "gateway.web.exchange", "gateway.servers"),
-    "HTTP_HOST": ("gateway.web.forwarded", "gateway.web.request_head", "gateway.modes.s3"),
+    "HTTP_HOST": (
+        "gateway.web.forwarded",
+        "gateway.web.request_head",
+        "gateway.modes.s3",
+        "gateway.modes.console.security",
+    ),
     "wsgi.url_scheme": (
         "gateway.web.forwarded",
         "gateway.web.request_facts",
         "gateway.modes.s3",
+        "gateway.modes.console.security",
         "gateway.servers",
     ),
     "SERVER_PORT": ("gateway.web.doors", "gateway.servers"),

@@ -86,6 +86,8 @@ class Site:
         *,
         host: str = HOST,
         body: bytes | None = None,
+        address: str = "192.0.2.1",
+        tls: bool = False,
     ) -> Answer:
         """`target` as it is in the request's line."""
         path, _, query = target.partition("?")
@@ -96,8 +98,8 @@ class Site:
             "QUERY_STRING": query,
             "HTTP_HOST": host,
             "SERVER_PORT": "80",
-            "REMOTE_ADDR": "192.0.2.1",
-            "wsgi.url_scheme": "http",
+            "REMOTE_ADDR": address,
+            "wsgi.url_scheme": "https" if tls else "http",
             "wsgi.input": io.BytesIO(body or b""),
             **{request_head.variable(name): text for name, text in headers.items()},
         }

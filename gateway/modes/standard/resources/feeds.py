@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
+from gateway.modes.seen_requests import seen_requests
 from gateway.modes.standard import auth, details, versions, wire
 from gateway.modes.standard.call import Call
 from gateway.storage import (
@@ -13,7 +13,6 @@ from gateway.storage import (
     Forbidden,
     Get,
     MethodNotAllowed,
-    NoSuchStore,
     NotFound,
     ObjectInfo,
     WrongKey,
@@ -92,9 +91,6 @@ def _put(call: Call, change: Change) -> ObjectInfo | None:
 
 # reqlist
 
-_CHUNK = 1000
-_NEVER = float("inf")
-
 
 def reqlist(call: Call) -> Reply:
     """Those of services that the key may read; with access `admin` all that no rule denies."""
@@ -102,7 +98,7 @@ def reqlist(call: Call) -> Reply:
     if sid:
         call.require()
     found: list[RequestEntry] = []
-    for one in _seen(call, _place(call), sid):
+    for one in seen_requests(call.gateway, call.identity, call.facts, _place(call), sid):
         if len(found) == limit:
             last = found[-1]
             following = tokens.token(str(last.time), last.id)
@@ -120,29 +116,3 @@ def _place(call: Call) -> Place:
     if not (after[0].isascii() and after[0].isdigit() and len(after[0]) < 19):
         raise wrong("after", "the `next` of a page before")
     return int(after[0]), after[1]
-
-
-def _seen(call: Call, before: Place, sid: str) -> Iterator[RequestEntry]:
-    """The requests that the key may know of, newest first."""
-    everything = call.identity.access == "admin" and not sid
-    since: dict[str, float] = {"": 0 if everything else _NEVER}
-    while rows := call.gateway.requests.page(before, _CHUNK, sid):
-        for one in rows:
-            if one.sid not in since:
-                since[one.sid] = _since(call, one.sid, everything)
-            if one.time >= since[one.sid]:
-                yield one
-        before = (rows[-1].time, rows[-1].id)
-
-
-def _since(call: Call, sid: str, everything: bool) -> float:
-    """From when on requests of a service may be shown, in microseconds: what was asked of
-    another service of that name, before this one was made, is not its reader's business,
-    unless that may see `everything`."""
-    try:
-        access = call.gateway.access(call.identity, sid, call.facts)
-    except NoSuchStore:
-        return 0 if everything else _NEVER
-    if not access.may("read-requests"):
-        return _NEVER
-    return 0 if everything else access.service.about.created * 1000

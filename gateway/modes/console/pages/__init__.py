@@ -1,0 +1,1 @@
+"""The pages' handlers: each file ends in its rows of the table."""

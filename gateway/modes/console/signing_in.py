@@ -1,0 +1,138 @@
+"""Signing in with a key's id and secret, and out again.
+
+What a request says of itself before that is nobody's: each sign-in begins a session with a token
+of its own, whatever cookie came with it.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+from gateway.access.identity import Credential
+from gateway.modes.console import security
+from gateway.modes.console.attempts import Attempts
+from gateway.modes.console.call import Call
+from gateway.modes.console.page import Page
+from gateway.modes.console.problems import TABLE
+from gateway.modes.console.rendering import THEMES
+from gateway.storage import NotFound
+from gateway.web import request_head
+from gateway.web.replies import Reply
+
+SIGN_IN = "sign-in"
+_LONGEST = 4096
+"""Characters of an id or a secret."""
+_GONE = "Max-Age=0"
+
+
+class SigningIn:
+    """The pages, which share the attempts."""
+
+    def __init__(self, attempts: Attempts) -> None:
+        self._attempts = attempts
+
+    def pages(self) -> tuple[Page, ...]:
+        said = {
+            "over": "Your session is over. Sign in to go on.",
+            "out": "You are signed out.",
+        }
+        return (
+            Page(
+                name="ConsoleSignIn",
+                path=SIGN_IN,
+                get=show,
+                post=self.sign_in,
+                reach="anyone",
+                said=said,
+            ),
+            Page(name="ConsoleSignOut", path="sign-out", post=sign_out),
+            Page(name="ConsoleTheme", path="theme", post=choose_theme, reach="anyone"),
+        )
+
+    def sign_in(self, call: Call) -> Reply:
+        key, secret = call.form.text("key")[:_LONGEST], call.form.text("secret")[:_LONGEST]
+        address = call.environ["gateway.client"]
+        wait = self._attempts.wait(address, key)
+        if wait:
+            told = f"{TABLE['TooManyAttempts'][1]} Try again in {wait} seconds."
+            reply = _form(call, "TooManyAttempts", told)
+            reply.headers.append(("retry-after", str(wait)))
+            return reply
+        call.environ["gateway.record"].key_id = key
+        found = _proved(call, key, secret)
+        if found is None:
+            self._attempts.failed(address, key)
+            return _form(call, "WrongKey", TABLE["WrongKey"][1])
+        return _begun(call, found)
+
+
+def show(call: Call) -> Reply:
+    return call.show("sign-in.html", trouble="", key="", next=call.query.get("next", ""))
+
+
+def _form(call: Call, code: str, trouble: str) -> Reply:
+    call.environ["gateway.record"].code = code
+    key, next_ = call.form.text("key"), call.form.get("next", "")
+    return call.show("sign-in.html", TABLE[code][0], trouble=trouble, key=key, next=next_)
+
+
+def _proved(call: Call, key: str, secret: str) -> Credential | None:
+    """The key, when that is its secret. It is found by the secret: so the time that this takes
+    says nothing of whether there is a key of that id."""
+    found = call.gateway.keys.credential_by_secret(secret)
+    return found if found is not None and security.equal(key, found.id) else None
+
+
+def _begun(call: Call, found: Credential) -> Reply:
+    agent = call.environ.get("HTTP_USER_AGENT", "")[:200]
+    address = call.environ["gateway.client"]
+    try:
+        token = call.gateway.sessions.begin_session(found.id, address=address, agent=agent)
+    except NotFound:  # it was switched off a moment ago
+        return _form(call, "WrongKey", TABLE["WrongKey"][1])
+    record = call.environ["gateway.record"]
+    record.key_id, record.account = found.id, found.identity.account
+    _end(call)
+    name = security.cookie_name(call.environ)
+    headers = [
+        ("location", back(call, call.form.get("next", ""))),
+        security.set_cookie(call.environ, name, token),
+    ]
+    return Reply(303, headers)
+
+
+def back(call: Call, next_: str) -> str:
+    """The address of the page that was asked for before: one of the console, whatever it says."""
+    given, _, tail = next_.partition("?")
+    path = unquote(given)
+    if path[:1] in ("/", "\\") or ".." in path.split("/") or not path.isprintable():
+        return call.url()
+    try:
+        query = request_head.parse_query(tail)
+    except ValueError:
+        return call.url()
+    query.pop("said", None)
+    return call.url(path, **query)
+
+
+def sign_out(call: Call) -> Reply:
+    _end(call)
+    reply = call.see(SIGN_IN, said="out")
+    name = security.cookie_name(call.environ)
+    reply.headers.append(security.set_cookie(call.environ, name, "", _GONE))
+    return reply
+
+
+def _end(call: Call) -> None:
+    token = security.cookie(call.environ, security.cookie_name(call.environ))
+    if token:
+        call.gateway.sessions.end_session(token)
+
+
+def choose_theme(call: Call) -> Reply:
+    """ "": as the system has it."""
+    theme = call.form.get("theme", "")
+    life = f"Max-Age={365 * 86_400}" if theme in THEMES else _GONE
+    value = theme if theme in THEMES else ""
+    cookie = security.set_cookie(call.environ, "gateway-theme", value, life)
+    return Reply(303, [("location", back(call, call.form.get("next", ""))), cookie])
