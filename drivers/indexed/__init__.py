@@ -33,5 +33,6 @@ around it
   watching.py   who is told of changes
   upkeep.py expiring.py  removals, orphans; versions that were kept for long enough
   scrubbing.py  whether what is kept is what was written
+  recounting.py  whether what is counted is what is there
   belonging.py  whose a folder is that an earlier release made
 """

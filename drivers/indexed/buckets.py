@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from drivers.indexed import uploads
 from drivers.indexed.batch import Transaction
-from drivers.indexed.view import STATS, View, stats_of
+from drivers.indexed.records import STATS, stats_of
+from drivers.indexed.view import View
 from gateway.storage import (
     AlreadyExists,
     BucketInfo,

@@ -21,6 +21,7 @@ from gateway.storage import (
     Properties,
     Protection,
     Put,
+    Stats,
     Upload,
     carried,
     packed,
@@ -249,4 +250,17 @@ def unpack_upload(upload: str, key: str, begun: int, text: str) -> Upload:
             checksum_type=values["type"],
             **carried(info),
         ),
+    )
+
+
+# services
+
+STATS = "objects, bytes, current, uploads, waiting, quota"
+"""The columns of a service's row that say how much is in it."""
+
+
+def stats_of(columns: Sequence[Any]) -> Stats:
+    objects, size, current, uploads, waiting, quota = columns
+    return Stats(
+        objects=objects, bytes=size, current=current, uploads=uploads, waiting=waiting, quota=quota
     )

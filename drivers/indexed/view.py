@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
@@ -15,6 +15,8 @@ from drivers.indexed.batch import Transaction
 from drivers.indexed.cipher import Sealing
 from drivers.indexed.listing import list_objects, list_versions
 from drivers.indexed.reading import Reader, ReadingView
+from drivers.indexed.records import STATS, stats_of
+from drivers.indexed.recounting import recount
 from drivers.indexed.rows import is_version
 from drivers.indexed.scrubbing import scrub
 from drivers.indexed.space import Space
@@ -30,6 +32,7 @@ from gateway.storage import (
     ListQuery,
     Measures,
     NoSuchStore,
+    Recount,
     Scrubbed,
     Scrubs,
     Stats,
@@ -41,17 +44,7 @@ from gateway.storage import (
     Versions,
 )
 
-STATS = "objects, bytes, current, uploads, waiting, quota"
-"""The columns of a service's row that say how much is in it."""
-
 Q = TypeVar("Q", ListQuery, VersionQuery, UploadQuery)
-
-
-def stats_of(columns: Sequence[Any]) -> Stats:
-    objects, size, current, uploads, waiting, quota = columns
-    return Stats(
-        objects=objects, bytes=size, current=current, uploads=uploads, waiting=waiting, quota=quota
-    )
 
 
 class View(ReadingView, WritingView, Listable, Versions, Changes, Measures, Scrubs):
@@ -95,6 +88,9 @@ class View(ReadingView, WritingView, Listable, Versions, Changes, Measures, Scru
     def stats(self) -> Stats:
         with self.space.reading() as connection:
             return stats_of(self.row(connection.execute, STATS))
+
+    def recount(self, *, repair: bool = False) -> Recount:
+        return recount(self.space, self.service, repair=repair)
 
     def scrub(self) -> Iterator[Scrubbed]:
         return scrub(self.space, self.service)

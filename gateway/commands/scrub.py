@@ -12,16 +12,16 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TextIO
 
 from gateway.commands.command import Command
-from gateway.commands.place import add_place, configured, has_run, not_run, with_added
+from gateway.commands.place import add_place, configured
 from gateway.commands.progress import ProgressLine
+from gateway.commands.stores_here import stores_here
 from gateway.common.units import about_size, format_size, parse_size
 from gateway.config import Configuration
-from gateway.services.chain import Chain, ChainError
-from gateway.storage import Damage, Measures, NoSuchStore, Scrubbed, Scrubs, StorageError, Store
+from gateway.storage import Damage, Measures, Scrubbed, Scrubs, StorageError, Store
 
 RATE = 64 << 20
 """Bytes a second, unless it is said: a terabyte takes four and a half hours."""
@@ -53,11 +53,8 @@ def _size(text: str) -> int:
 
 
 def _run(typed: argparse.Namespace) -> int:
-    configuration = configured(typed)
-    if not has_run(configuration):
-        raise ChainError(f"There is nothing to check: {not_run(configuration)}")
     try:
-        return 0 if scrub(configuration, typed.sid, typed.rate, sys.stdout) else 1
+        return 0 if scrub(configured(typed), typed.sid, typed.rate, sys.stdout) else 1
     except KeyboardInterrupt:
         print("\ngateway: stopped before all was checked", file=sys.stderr)
         return 1
@@ -74,47 +71,16 @@ COMMAND = Command(
 def scrub(configuration: Configuration, sid: str | None, rate: int, out: TextIO) -> bool:
     """Whether all is well with that service, or with all. Raises `ChainError`, and
     `NoSuchStore` when there is no such service that could be checked."""
-    whole, missing = with_added(configuration)
-    chain = Chain(whole)
-    added = whole.services.keys() - configuration.services.keys()
-    failed = chain.open(folder=whole.data, master_key=None, only=Scrubs, spare=added)
-    missing += map(str, failed.values())
-    try:
-        found = [one for one in _services(chain, sid) if one[0] not in failed]
-        if sid in failed:
-            raise failed[sid]
-        if sid is not None and not found:
-            wrong = "".join(f"\nNot checked: {one}" for one in missing)
-            raise NoSuchStore(f"There is no service {sid!r} that keeps its bytes here.{wrong}")
+    with stores_here(configuration, sid, Scrubs, "keeps its bytes") as here:
         pace = Pace(rate)
-        damaged = [name for name, store in found if not _report(name, store, pace, out)]
+        damaged = [name for name, store in here.stores if not _report(name, store, pace, out)]
         if sid is not None:
             return not damaged
-        _left_out(chain, out)
-        for one in missing:
-            print(f"not checked: {one}", file=out)
-        return not (damaged or missing)
-    finally:
-        chain.close()
-
-
-def _services(chain: Chain, sid: str | None) -> Iterator[tuple[str, Store]]:
-    """Declared ones and those that were added, then the buckets that were made through an API,
-    hidden ones too."""
-    for name, service in chain.services.items():
-        if isinstance(service.store, Scrubs) and sid in (None, name):
-            yield name, service.store
-    if isinstance(chain.buckets, Scrubs):
-        for bucket in chain.buckets.buckets():
-            if bucket.name not in chain.services and sid in (None, bucket.name):
-                yield bucket.name, chain.made(bucket.name)
-
-
-def _left_out(chain: Chain, out: TextIO) -> None:
-    for name, service in chain.services.items():
-        if not isinstance(service.store, Scrubs):
-            driver = service.about.driver
+        for name, driver in here.unable:
             print(f"{name}: not checked: the driver {driver} keeps no bytes here", file=out)
+        for one in here.missing:
+            print(f"not checked: {one}", file=out)
+        return not (damaged or here.missing)
 
 
 class Pace:

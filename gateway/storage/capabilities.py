@@ -49,6 +49,7 @@ from gateway.storage.types import (
     PartRef,
     Purge,
     Put,
+    Recount,
     Scrubbed,
     Stats,
     Upload,
@@ -462,6 +463,13 @@ class Measures(ABC):
     @abstractmethod
     def stats(self) -> Stats:
         """Exact counts, without walking."""
+
+    def recount(self, *, repair: bool = False) -> Recount:
+        """Count what is there by walking it, while others write, and compare; `repair`: where
+        the counts are others, have them be those. A store that keeps none has nothing to be
+        wrong."""
+        stats = self.stats()
+        return Recount(stats, stats)
 
 
 class Scrubs(ABC):

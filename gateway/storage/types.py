@@ -245,6 +245,17 @@ class Stats:
     """Bytes that `bytes` and `waiting` may be together."""
 
 
+class Recount(NamedTuple):
+    """What is counted, and what is there, both of one moment."""
+
+    counted: Stats
+    found: Stats
+
+    @property
+    def right(self) -> bool:
+        return self.counted == self.found
+
+
 PurgeKind = Literal["all", "prefix", "key", "tag"]
 
 

@@ -226,6 +226,7 @@ def check(gateway: Running, client: Client, model: Model) -> None:
         database = sqlite3.connect(data / name)
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)], name
         database.close()
+    recounted(data)
     drop_uploads(client)
     collect(data)
     present = {"copied", "prefix"}
@@ -254,6 +255,17 @@ def drop_uploads(client: Client) -> None:
     listed = client.well("GET", "/crash?uploads=").body.decode()
     for key, upload in re.findall("<Key>(.*?)</Key>.*?<UploadId>(.*?)</UploadId>", listed, re.S):
         client.well("DELETE", f"/crash/{key}?uploadId={upload}")
+
+
+def recounted(data: Path) -> None:
+    """What was counted is what there is, while two workers serve."""
+    store = Local()
+    store.open(Context(folder=data))
+    try:
+        done = [store.bucket(one.name).recount() for one in store.buckets()]
+        assert all(one.right for one in done), done
+    finally:
+        store.close()
 
 
 def collect(data: Path) -> None:

@@ -177,6 +177,7 @@ def check(folder: Path, expected: dict[str, set[str | None]]) -> None:
     space = store.space
     assert isinstance(space, FileSpace)
     assert [step.damage for step in store.scrub() if step.damage] == []
+    assert store.recount().right
     for key, allowed in expected.items():
         found = stored(store, key)
         assert found in allowed, f"{key} is neither what was acknowledged nor what was begun"

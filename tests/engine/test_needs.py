@@ -100,6 +100,7 @@ class Keeper:
         packed = self.all("SELECT pieces FROM manifests UNION ALL SELECT pieces FROM parts")
         blobs.update(piece.blob for (pieces,) in packed for piece in unpack_pieces(pieces))
         assert dict(self.all("SELECT id, refs FROM blobs")) == blobs
+        assert self.store.recount().right
         kept = self.store.space.blobs
         assert isinstance(kept, MemoryBlobs)
         names = {name for (name,) in self.all("SELECT name FROM blobs WHERE name IS NOT NULL")}

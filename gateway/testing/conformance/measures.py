@@ -15,12 +15,14 @@ from gateway.testing.faults import Breaking
 
 def _keys_and_uploads(bench: Bench) -> tuple[int, int]:
     stats = bench.measures.stats()
+    assert bench.measures.recount() == (stats, stats)
     return stats.current, stats.uploads
 
 
 class MeasuresConformance(Conformance):
     def counted(self, bench: Bench) -> tuple[int, int]:
         stats: Stats = bench.measures.stats()
+        assert bench.measures.recount() == (stats, stats)
         return stats.objects, stats.bytes
 
     def test_an_empty_store_counts_nothing(self, bench: Bench) -> None:
