@@ -48,7 +48,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         CONTRACT,
         COMMON,
         MODES,
+        "gateway.access.grants",
         "gateway.access.identity",
+        "gateway.access.rules",
         "gateway.plugins",
     ),
     "gateway.plugins": (

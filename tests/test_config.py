@@ -164,6 +164,18 @@ def test_clients_have_a_second_at_least(read: Any, name: str) -> None:
     assert message == "at least 1s."
 
 
+def test_grants_of_a_service_name_accounts_that_are_there(read: Any) -> None:
+    text = '[[accounts]]\nid = "photos"\n[services.archive]\ndriver = "local"\n'
+    given = '[{ to = "photos", permission = "read" }, { to = "*", permission = "read-acl" }]'
+    declared = read(f"{text}grants = {given}").services["archive"]
+    assert declared.grants == (("photos", "read"), ("*", "read-acl"))
+    nobody = problems(read, f'{text}grants = {{ to = "photo", permission = "read" }}')
+    assert "Did you mean" in nobody["services.archive.grants.to"]
+    unknown = problems(read, f'{text}grants = {{ to = "~", permission = "all" }}')
+    assert [*unknown] == ["services.archive.grants.permission"]
+    assert "buckets.grants" in problems(read, "[buckets]\ngrants = []")
+
+
 def test_the_example_is_read(read: Any, tmp_path: Path) -> None:
     configuration = read(EXAMPLE, {"READER_SECRET": "s3cret"})
     server = configuration.server

@@ -42,6 +42,13 @@ class AccountTable(AuditTable):
             return None
         return memory.accounts.keep(id, Account(id=row.id, name=row.name, email=row.email))
 
+    def made_accounts(self) -> list[Account]:
+        """All that the configuration does not declare, by id."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select(ACCOUNTS).order_by(ACCOUNTS.c.id)).all()
+        found = [Account(id=row.id, name=row.name, email=row.email) for row in rows]
+        return [one for one in found if one.id not in self._accounts]
+
     def account_by_email(self, email: str) -> Account | None:
         """The account of that address, whatever its case. None when several have it: whom
         an address means must never be a guess."""

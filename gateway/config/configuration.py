@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from gateway.access.grants import Grant
 from gateway.access.identity import Account
 from gateway.config.tables import (
     Binding,
@@ -53,7 +54,7 @@ class Declared:
     `options` are the driver's own, decoded; `links` its fields typed `Store`
     with the sids that they name. `place` says where in the file it is. `settings` are
     documents by kind, which no API changes. `events`: who is told of changes; of `[buckets]`, of
-    those of all buckets.
+    those of all buckets. `grants`: what it gives to others than its owner.
     """
 
     sid: str
@@ -66,6 +67,7 @@ class Declared:
     links: Mapping[str, str]
     settings: Mapping[str, str] = NOTHING
     events: tuple[EventOptions, ...] = ()
+    grants: tuple[Grant, ...] = ()
 
     def linked(self, stores: Mapping[str, S]) -> dict[str, S]:
         """What it links to, by field, of stores by sid."""

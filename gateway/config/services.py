@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, cast
 
+from gateway.access.grants import Grant
+from gateway.access.rules import AUTHENTICATED, EVERYONE
 from gateway.common.nearest_name import nearest
 from gateway.config.configuration import Declared
 from gateway.config.decode import Decoder, Link
 from gateway.config.problems import BAD, Problems, join, names, shown
-from gateway.config.tables import EventOptions, WebhookOptions
+from gateway.config.tables import EventOptions, GrantOptions, WebhookOptions
 from gateway.config.texts import SID, SID_RULE
 from gateway.plugins.finding import Driver, Plugins
 from gateway.storage import Buckets, Changes, Layer, Secret, Store
@@ -34,6 +36,11 @@ put in front of the keys that it asks its source for."""
 
 SETTINGS = "settings"
 """A table of documents by kind, which every declared service may have."""
+
+GRANTS = "grants"
+"""What every declared service may give to others."""
+
+_GRANTS = Annotated[tuple[GrantOptions, ...], OneOrMany]
 
 BUCKETS: Mapping[str, Any] = {"driver": "local", "keep_versions": "off"}
 """Defaults of `[buckets]`, as far as its driver has such an option."""
@@ -111,11 +118,12 @@ class ServiceReader:
         check_account(problems, account, self.accounts, join(place, "account"))
         if driver is None:
             return None
-        common = (*COMMON, EVENTS, SETTINGS) if sid else (*COMMON, EVENTS)
+        common = (*COMMON, EVENTS, SETTINGS, GRANTS) if sid else (*COMMON, EVENTS)
         path = ""
         if SOURCE in driver.options:
             common, path = (*common, SOURCE_PATH), self._path(table, place)
         settings = self._settings(table.get(SETTINGS, {}), join(place, SETTINGS)) if sid else {}
+        grants = self._grants(table.get(GRANTS, []), join(place, GRANTS)) if sid else ()
         events = self._events(table.get(EVENTS, []), join(place, EVENTS))
         values = self.decoder.table(driver.kind, table, place, also=common)
         if len(problems) > before:
@@ -132,6 +140,7 @@ class ServiceReader:
             links=links,
             settings=settings,
             events=events,
+            grants=grants,
         )
 
     def _driver(self, sid: str, table: Mapping[str, object], place: str) -> Driver | None:
@@ -172,6 +181,15 @@ class ServiceReader:
                     problems.add(where, f"{error}")
                 documents[name] = document
         return documents
+
+    def _grants(self, found: object, place: str) -> tuple[Grant, ...]:
+        values = self.decoder.value(_GRANTS, found, place)
+        if values is BAD:
+            return ()
+        for one in values:
+            known = {*self.accounts, EVERYONE, AUTHENTICATED}
+            check_account(self.decoder.problems, one.to, known, join(place, "to"))
+        return tuple(Grant(one.to, one.permission) for one in values)
 
     def _events(self, found: object, place: str) -> tuple[EventOptions, ...]:
         """A webhook's name alone: of all its kinds, whatever the key."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
+from gateway.access.grants import Permission
 from gateway.access.identity import (
     ROOT_ACCOUNT,
     Credential,
@@ -224,6 +225,15 @@ class EventOptions:
         """`fold`: that of the store."""
         key, prefix, suffix = change.key, fold(self.prefix), fold(self.suffix)
         return key.startswith(prefix) and key.endswith(suffix) and change.kind in self.kinds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantOptions:
+    """One of a service's `grants`: what it gives to an account, by its id; `to` "*": to everybody,
+    "~": to all accounts."""
+
+    to: str
+    permission: Permission
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,9 +116,9 @@ class Given(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceDetails:
-    """`options` are those that were given, without secrets; `capabilities` what it can do, by
-    name; `needed_by` the services and bindings without which it could be removed; `settings` its
-    documents by kind; `grants` are (grantee, permission)."""
+    """`options` are those that were given, without secrets; `capabilities` what its driver can do,
+    or hand through, by name; `needed_by` the services and bindings without which it could be
+    removed; `settings` its documents by kind; `grants` are (grantee, permission)."""
 
     info: ServiceInfo
     options: tuple[Given, ...]

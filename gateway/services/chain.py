@@ -321,6 +321,7 @@ def identify(declared: Declared) -> Identification:
         owner=declared.account,
         declared=declared.place,
         source=declared.links.get(SOURCE, ""),
+        grants=declared.grants,
     )
 
 

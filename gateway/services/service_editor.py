@@ -21,7 +21,7 @@ from gateway.common.nearest_name import nearest
 from gateway.config import SID, SID_RULE, SOURCE, Configuration, ConfigurationError, Declared
 from gateway.config.given import of_service
 from gateway.config.problems import ConfigProblem, Problems, join
-from gateway.config.services import COMMON, SETTINGS, check_events, portable
+from gateway.config.services import COMMON, GRANTS, SETTINGS, check_events, portable
 from gateway.services.chain import Chain
 from gateway.services.soundness import sound, wrong
 from gateway.services.stored import confined, decoded, door_of, reader
@@ -188,9 +188,10 @@ class ServiceEditor:
         declared = services.decoded(sid, table, place)
         for name in services.unknown.values():
             problems.add(join(place, "driver"), f'no plugin brings the driver "{name}".')
-        if declared is not None and declared.settings:
-            problems.add(join(place, SETTINGS), "those of an added service are set by an API.")
-        elif declared is not None:
+        for name in (SETTINGS, GRANTS):
+            if declared is not None and name in table:
+                problems.add(join(place, name), "those of an added service are set by an API.")
+        if declared is not None and not problems:
             self._check(problems, services.as_run(declared), stores)
         if declared is None or problems:
             raise ConfigurationError(problems)

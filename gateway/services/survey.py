@@ -93,13 +93,11 @@ class Survey:
         if sid not in self._chain.services and row is None:
             raise NoSuchStore(name=sid)
         info = self._info(sid, rows, sizes=True)
-        service = self._service(sid, row)
-        able, _ = ([], None) if service is None else service.capabilities()
         fixed = info.origin == "declared" or row is None
         return ServiceDetails(
             info=info,
             options=tuple(self._options(sid, row)),
-            capabilities=tuple(able),
+            capabilities=self._chain.configuration.plugins.drivers[info.driver].capabilities,
             needed_by=tuple(self._editor.needed_by(sid)) if info.origin != "bucket" else (),
             settings=self._gateway.service_settings.documents(sid),
             grants=() if fixed or row is None else tuple((one[0], one[1]) for one in row.grants),
