@@ -83,9 +83,17 @@ if sys.version_info >= (3, 13):
         yield
         gc.collect()
 
-    def pytest_collection_finish() -> None:
-        gc.collect()
-        gc.freeze()  # all tests and modules: the collections behind each file need not look there
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Without the collector, which finds nothing: what is made are tests and modules, that stay.
+    They are not looked at later either."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def is_quick(item: pytest.Item) -> bool:
@@ -121,7 +129,7 @@ class _Held:
 
 
 def _audit(event: str, arguments: tuple[object, ...]) -> None:
-    if _Held.thread is not None and event in NEEDED_FOR:
+    if event in NEEDED_FOR and _Held.thread is not None:
         _refuse(NEEDED_FOR[event], event)
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.sources import Source, source_at, source_of
+
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("gateway", "drivers")
 CONTRACT = "gateway.storage"
@@ -134,19 +136,16 @@ def module_of(path: Path, root: Path = ROOT) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports(source: str, module: str, *, package: bool) -> Iterator[tuple[int, str]]:
+def imports(source: Source, module: str, *, package: bool) -> Iterator[tuple[int, str]]:
     """(line, dotted name) of all of ours that a module imports; `from a import b` is `a.b`."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
+    for node in source.imports:
+        names = [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
                 above = len(module.split(".")) - node.level + package
                 base = ".".join([*module.split(".")[:above], base]).rstrip(".")
-            names = [f"{base}.{alias.name}" for alias in node.names]
-        else:
-            continue
+            names = [f"{base}.{name}" for name in names]
         yield from ((node.lineno, name) for name in names if name.split(".")[0] in OURS)
 
 
@@ -185,7 +184,7 @@ def is_mode(name: str) -> bool:
 
 def offences(path: Path) -> list[str]:
     module, package = module_of(path), path.name == "__init__.py"
-    found = imports(path.read_text("utf-8"), module, package=package)
+    found = imports(source_at(path), module, package=package)
     return [
         f"{path.relative_to(ROOT)}:{line} imports {name}, but {why}"
         for line, name in found
@@ -205,9 +204,7 @@ def test_no_file_knows_of_one_that_knows_of_it() -> None:
     graph = {
         module: {
             name if name in files else name.rpartition(".")[0]
-            for _, name in imports(
-                path.read_text("utf-8"), module, package=path.name == "__init__.py"
-            )
+            for _, name in imports(source_at(path), module, package=path.name == "__init__.py")
         }
         for module, path in files.items()
     }
@@ -301,7 +298,7 @@ from . import store
 def later():
     from drivers.local import Local
 """
-    seen = [name for _, name in imports(source, "gateway.storage.types", package=False)]
+    seen = [name for _, name in imports(source_of(source), "gateway.storage.types", package=False)]
     assert seen == [
         "gateway.access",
         "gateway.service",
@@ -309,7 +306,8 @@ def later():
         "gateway.storage.store",
         "drivers.local.Local",
     ]
-    (own,) = imports("from .store import Store", "gateway.storage", package=True)
+    source = "from .store import Store"
+    (own,) = imports(source_of(source), "gateway.storage", package=True)
     assert own[1] == "gateway.storage.store.Store"
 
 
@@ -343,30 +341,12 @@ behind it reads that: the client in `gateway.client`, host and scheme where they
 suspects explain signatures that were refused."""
 
 
-def looked_up(source: str) -> Iterator[tuple[int, str]]:
-    """(line, text) of each text by which something is looked up, set or taken."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Subscript):
-            keys = [node.slice]
-        elif isinstance(node, ast.Call):
-            keys = list(node.args)
-        elif isinstance(node, ast.Compare):
-            keys = [node.left]
-        else:
-            continue
-        yield from (
-            (node.lineno, key.value)
-            for key in keys
-            if isinstance(key, ast.Constant) and isinstance(key.value, str)
-        )
-
-
 def test_who_asks_for_what_is_decided_in_one_place() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{line} reads {name}"
         for path in sorted((ROOT / "gateway").rglob("*.py"))
         if not within(module := module_of(path), "gateway.testing.server")  # it is a server
-        for line, name in looked_up(path.read_text("utf-8"))
+        for line, name in source_at(path).looked_up
         if name in WHO_ASKS and not any(within(module, one) for one in WHO_ASKS[name])
     ]
     assert not found, "\n" + "\n".join(found)
@@ -376,7 +356,7 @@ def test_what_is_looked_up_is_seen() -> None:
     source = """
 environ["A"]; environ.get("B", ""); "C" in environ; said(environ, "D"); names = {"E"}
 """
-    assert {text for _, text in looked_up(source)} == {"A", "B", "", "C", "D"}
+    assert {text for _, text in source_of(source).looked_up} == {"A", "B", "", "C", "D"}
 
 
 PAGE = ROOT / "docs" / "architecture.md"
@@ -423,7 +403,7 @@ def test_a_package_that_lists_its_files_lists_all() -> None:
         *(ROOT / "drivers").rglob("__init__.py"),
         *(ROOT / "gateway").rglob("__init__.py"),
     ]:
-        named = listed(ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "")
+        named = listed(source_at(path).docstring)
         there = {one.name for one in path.parent.glob("*.py")} - {"__init__.py"}
         assert not named or named == there, f"{path.parent}: {sorted(named ^ there)}"
         lists += bool(named)

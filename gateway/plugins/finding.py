@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from inspect import getdoc
 from types import ModuleType
 from typing import Any
@@ -219,10 +219,18 @@ def _points() -> list[tuple[EntryPoint, str]]:
     """All entry points with the distribution and its version ("" for one that is none, in
     tests), ours first."""
     found = {(one.name, one.value): one for one in entry_points(group=GROUP)}
-    named = [
-        (one, f"{one.dist.name} {one.dist.version}" if one.dist else "") for one in found.values()
-    ]
+    origins = {dist: _origin(dist) for dist in {one.dist for one in found.values()}}
+    named = [(one, origins[one.dist]) for one in found.values()]
     return sorted(named, key=lambda one: (not one[1].startswith(f"{OURS} "), one[0].name, one[1]))
+
+
+def _origin(distribution: Distribution | None) -> str:
+    """Its metadata is a file that is read and parsed at each look, which takes longer than all
+    else of finding plugins: so there is one."""
+    if distribution is None:
+        return ""
+    said = distribution.metadata
+    return f"{said['Name']} {said['Version']}"
 
 
 def _imported(point: EntryPoint, origin: str) -> object:

@@ -17,6 +17,8 @@ from threading import Event
 from typing import Any
 from unittest import mock
 
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
+
 from gateway.storage import PIECE, BytesBody, Put, Readable
 
 PATIENCE = 60.0
@@ -24,8 +26,11 @@ PATIENCE = 60.0
 
 
 def noise(size: int, seed: str = "") -> bytes:
-    """`size` bytes that look random, and are the same for the same seed."""
-    return hashlib.shake_256(f"noise {seed}".encode()).digest(size)
+    """`size` bytes that look random, and are the same for the same seed: a stream cipher's, which
+    makes a mebibyte in half a millisecond."""
+    key = hashlib.sha256(f"noise {seed}".encode()).digest()
+    cipher = Cipher(algorithms.ChaCha20(key, bytes(16)), mode=None)
+    return cipher.encryptor().update(bytes(size))
 
 
 class Generated:

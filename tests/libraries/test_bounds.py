@@ -7,13 +7,13 @@ import importlib
 import sys
 import tomllib
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
 from tests.libraries.standing import Standing
+from tests.sources import Source, source_at, source_of
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -68,25 +68,24 @@ def test_others_import_nothing_that_is_marked_as_its_inside(name: str) -> None:
     marked = {
         f"{path}: {one}"
         for path in standing.public
-        for one in names((ROOT / path).read_text("utf-8"))
+        for one in names(source_at(ROOT / path))
         if one.partition(".")[0] == standing.module and "._" in one
     }
     assert marked == set()
 
 
-@cache
 def imported(path: Path) -> set[str]:
     """The first names of all that a file imports."""
-    return {one.partition(".")[0] for one in names(path.read_text("utf-8"))}
+    return {one.partition(".")[0] for one in names(source_at(path))}
 
 
-def names(source: str) -> set[str]:
+def names(source: Source) -> set[str]:
     """All that is imported, in full."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in source.imports:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+        elif not node.level and node.module:
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return found
 
@@ -112,4 +111,4 @@ def test_all_that_is_imported_is_seen() -> None:
     source = (
         "import a.b, c\nfrom d import _e as f\nfrom . import g\ndef h():\n    from i.j import k"
     )
-    assert names(source) == {"a.b", "c", "d._e", "i.j.k"}
+    assert names(source_of(source)) == {"a.b", "c", "d._e", "i.j.k"}
