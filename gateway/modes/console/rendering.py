@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from gateway.common.moments import utc
 from gateway.common.units import about_size
-from gateway.modes.console import security
+from gateway.modes.console import object_names, security
 from gateway.modes.console.page import Page, reaches
 from gateway.modes.console.static_files import StaticFiles
 from gateway.web.replies import Reply
@@ -37,7 +37,13 @@ class Rendering:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        environment.filters |= {"size": about_size, "date": date, "machine_date": machine_date}
+        environment.filters |= {
+            "size": about_size,
+            "date": date,
+            "machine_date": machine_date,
+            "shown": object_names.shown,
+            "coded": object_names.coded,
+        }
         environment.globals["parts"] = environment.get_template("parts.html").module
 
     def page(self, call: Any, template: str, values: Mapping[str, Any], status: int = 200) -> Reply:

@@ -6,6 +6,11 @@ A page is here when it exists. Its row is in the file of its handlers, with what
 from __future__ import annotations
 
 from gateway.modes.console.page import Page
-from gateway.modes.console.pages import overview, requests
+from gateway.modes.console.pages import browser, overview, requests, uploads
 
-TABLE: tuple[Page, ...] = (*overview.PAGES, *requests.PAGES)
+TABLE: tuple[Page, ...] = (
+    *overview.PAGES,
+    *browser.PAGES,
+    *requests.PAGES,
+    *uploads.PAGES,
+)

@@ -1,10 +1,17 @@
-// What all pages have: live views that stop when nobody looks, a pause, copying.
+// What all pages have: live views that stop when nobody looks, a pause, copying, ticking all.
 "use strict";
 (() => {
   const EVERY = 2000;
   const paused = new Set();
 
   for (const one of document.querySelectorAll("[data-without-script]")) one.hidden = true;
+
+  for (const all of document.querySelectorAll("[data-all]")) {
+    all.hidden = false;
+    all.addEventListener("change", () => {
+      for (const one of document.querySelectorAll(`.${all.dataset.all}`)) one.checked = all.checked;
+    });
+  }
 
   for (const button of document.querySelectorAll("[data-pause]")) {
     button.hidden = false;

@@ -1,0 +1,1 @@
+"""What the pages of the Browser stand on: lists, previews, removals, uploads in parts."""

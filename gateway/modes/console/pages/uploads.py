@@ -1,0 +1,118 @@
+"""Uploads in parts that are under way: of each service, how old they are and how much is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from gateway.access.access import Access
+from gateway.modes.console.browsing.abilities import Abilities
+from gateway.modes.console.browsing.browsed import Browsed
+from gateway.modes.console.browsing.positions import position
+from gateway.modes.console.call import Call
+from gateway.modes.console.page import Page
+from gateway.storage import Forbidden, NoSuchUpload, StorageError, Upload, UploadQuery
+from gateway.storage.paging import LIMIT
+from gateway.web.replies import Reply
+
+_SERVICES = 100
+_SHOWN = 50
+"""Uploads on a page: each is asked for its parts."""
+
+
+def services(call: Call) -> Reply:
+    """Those that take uploads in parts."""
+    at = position(call)
+    able = (
+        one.service.about
+        for one in call.gateway.services(call.identity, call.facts)
+        if one.service.sid > at.after and _takes(one)
+    )
+    page = [one for _, one in zip(range(_SERVICES + 1), able, strict=False)]
+    following = at.next(page[_SERVICES - 1].sid) if len(page) > _SERVICES else None
+    return call.show("uploads.html", services=page[:_SERVICES], at=at, following=following)
+
+
+def _takes(access: Access) -> bool:
+    try:
+        return Abilities.of(access).uploads
+    except StorageError:  # of an upstream that does not answer nothing is known
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An upload, with the number and the bytes of its parts; None where the key may not know.
+    `more`: these are the first, and there are others."""
+
+    upload: Upload
+    parts: int | None = None
+    size: int | None = None
+    more: bool = False
+    age: str = ""
+
+
+def listing(call: Call) -> Reply:
+    seen = Browsed(call)
+    after, upload = call.query.get("after", ""), call.query.get("upload", "")
+    page = seen.access.uploads(UploadQuery(after=after, after_upload=upload, limit=_SHOWN))
+    return call.show(
+        "uploads_of.html",
+        seen=seen,
+        able=seen.able,
+        rows=[*_rows(seen.access, page.uploads, call.gateway.clock())],
+        first=not after,
+        following=page.next,
+        following_upload=page.next_upload,
+    )
+
+
+def _rows(access: Access, uploads: Sequence[Upload], now: int) -> Iterator[Row]:
+    for one in uploads:
+        age = since(now - one.begun) if one.begun > 0 else ""
+        try:
+            parts = access.parts(one.key, one.id, 0, LIMIT)
+        except NoSuchUpload:  # it is over by now
+            continue
+        except Forbidden:
+            yield Row(one, age=age)
+        else:
+            size = sum(part.size for part in parts)
+            yield Row(one, len(parts), size, len(parts) == LIMIT, age)
+
+
+_UNITS = (("day", 86_400), ("hour", 3600), ("minute", 60))
+
+
+def since(milliseconds: int) -> str:
+    """For people, in the largest unit of which there is one: "3 days"."""
+    for name, seconds in _UNITS:
+        count = milliseconds // (seconds * 1000)
+        if count > 0:
+            return f"{count} {name}{'s' if count > 1 else ''}"
+    return "less than a minute"
+
+
+def abort(call: Call) -> Reply:
+    seen = Browsed(call)
+    try:
+        seen.access.abort(seen.key, call.query.get("upload", ""))
+    except NoSuchUpload:
+        return call.see(f"uploads/{seen.sid}", "over")
+    return call.see(f"uploads/{seen.sid}", "aborted")
+
+
+PAGES = (
+    Page(name="ConsoleUploads", path="uploads", get=services, title="Uploads"),
+    Page(
+        name="ConsoleUploadsOfService",
+        path="uploads/{sid}",
+        get=listing,
+        section="uploads",
+        said={
+            "aborted": "The upload was aborted: its parts are gone.",
+            "over": "That upload is over by now.",
+        },
+    ),
+    Page(name="ConsoleAbortUpload", path="uploads/{sid}/abort", post=abort, section="uploads"),
+)
