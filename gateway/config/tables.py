@@ -189,6 +189,13 @@ class BindingOptions:
         if self.prefix and not self.prefix.startswith("/"):
             raise ValueError('prefix: begins with "/"')
 
+    def takes(self, host: str, port: str) -> bool:
+        """Whether it is for requests of that host (in lower case) at that port, "" for one that
+        is not known."""
+        named = self.host or host
+        fits = host.endswith(named[1:]) if named.startswith("*.") else host == named
+        return fits and (self.port is None or str(self.port) == port)
+
     @property
     def door(self) -> tuple[str, int, str]:
         """What no other has: host, port and prefix, "" and 0 for none."""

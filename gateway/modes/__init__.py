@@ -71,6 +71,11 @@ class Gateway(Protocol):
         """What it may see and change of the gateway itself. Raises `Forbidden` for who manages
         nothing."""
 
+    def prefix(self, mode: str, host: str, port: str) -> str:
+        """Where a mode is by a binding, for who asks for that host (in lower case, without port)
+        at that port: the beginning of its paths, without a slash at its end; "" at the root, and
+        where no binding leads to it."""
+
     def account(self, account: str) -> Account | None: ...
 
     def account_by_email(self, email: str) -> Account | None:

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
-from gateway.access.identity import ROOT_ACCOUNT
+from gateway.access.identity import ROOT_ACCOUNT, Credential, KeyAccess
 from gateway.access.settings import SettingKind
-from gateway.storage import Mark, Purge, Stats
+from gateway.storage import Mark, Purge, Secret, Stats
 
 ServiceOrigin = Literal["declared", "added", "bucket"]
 """A service of the configuration; one of the catalog with a driver of its own; one that was made
@@ -237,9 +237,121 @@ class GatewayInfo:
     versions: tuple[tuple[str, str], ...]
 
 
+class CredentialInfo(Protocol):
+    """A key without its secret. `number` is never another key's; `user_name` is the name of its
+    account. One that is not `active` proves nothing until it is again. `declared` says by what
+    it is declared, or is ""."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def account(self) -> str: ...
+    @property
+    def user_name(self) -> str: ...
+    @property
+    def access(self) -> KeyAccess: ...
+    @property
+    def manages(self) -> bool: ...
+    @property
+    def active(self) -> bool: ...
+    @property
+    def created(self) -> int: ...
+    @property
+    def description(self) -> str: ...
+    @property
+    def declared(self) -> str: ...
+
+
+class MadeCredential(Protocol):
+    """The only answer that has the secret."""
+
+    @property
+    def info(self) -> CredentialInfo: ...
+    @property
+    def secret(self) -> Secret: ...
+
+
+class PresignedInfo(Protocol):
+    """A URL that was made for others, without its signature. Times are in milliseconds since the
+    epoch."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def bucket(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def access_key(self) -> str: ...
+    @property
+    def created(self) -> int: ...
+    @property
+    def expires(self) -> int: ...
+
+
 class Operator(Protocol):
     """What one identity may of it. All raise `StorageError`; what changes something raises
-    `NotAccepted`, too."""
+    `NotAccepted`, too. Who manages an account has of this its keys and their URLs, and is refused
+    the rest."""
+
+    # keys
+
+    def credentials(self, after: int = 0, limit: int = 1000) -> Sequence[CredentialInfo]:
+        """By number, those above `after`."""
+
+    def count_credentials(self) -> int: ...
+
+    def credential(self, number: int) -> CredentialInfo: ...
+
+    def add_credential(
+        self,
+        *,
+        user_name: str = "",
+        access_key: str = "",
+        secret_key: Secret | None = None,
+        access: KeyAccess | None = None,
+        manages: bool = False,
+        description: str = "",
+    ) -> MadeCredential:
+        """A key of the user of that name, who is made when there is none; without a name of one
+        that is called as the key, or of the account that is managed. `access`: None is that of
+        an owner, or as much as one has. What is not given is made."""
+
+    def change_credential(
+        self,
+        number: int,
+        *,
+        user_name: str | None = None,
+        active: bool | None = None,
+        access: KeyAccess | None = None,
+    ) -> CredentialInfo:
+        """What is None stays; `user_name` is what its account is called from now on."""
+
+    def rotate_credential(self, number: int) -> MadeCredential:
+        """Another secret, in place of the one that it had."""
+
+    def remove_credential(self, number: int) -> None:
+        """Raises `Conflict` when its account owns buckets that nobody could reach then."""
+
+    # URLs that carry their own signature
+
+    def signing(self, access_key: str) -> Credential:
+        """That key with its secret, to sign for others by it. Raises `NotFound` where it is not
+        active."""
+
+    def presigned(self, after: int = 0, limit: int = 1000) -> Sequence[PresignedInfo]:
+        """By id, those above `after` that are not over."""
+
+    def count_presigned(self) -> int: ...
+
+    def add_presigned(
+        self, bucket: str, key: str, method: str, access_key: str, *, expires: int
+    ) -> None:
+        """Note that one was made."""
 
     # services
 

@@ -17,7 +17,7 @@ from gateway.access.identity import ROOT_ACCOUNT, Identity
 from gateway.access.rules import Facts
 from gateway.access.settings import SettingKind
 from gateway.catalog import CatalogError
-from gateway.config import Binding, ConfigurationError, given
+from gateway.config import Binding, Configuration, ConfigurationError, given
 from gateway.config import typed as as_typed
 from gateway.config.bindings import told
 from gateway.config.paths import here
@@ -39,6 +39,7 @@ from gateway.modes.operating import (
 from gateway.services.administration import Administration
 from gateway.services.binding_editor import BindingEditor
 from gateway.services.certificate_editor import CertificateEditor
+from gateway.services.credentials import CredentialKeeper
 from gateway.services.service_editor import ServiceEditor
 from gateway.services.survey import Survey
 from gateway.services.unsafe import declared_certificates, missing, unsafe
@@ -64,18 +65,32 @@ class ThisProcess:
     notice: Callable[[], object]
 
 
-class GatewayOperator:
+class GatewayOperator(CredentialKeeper):
     """Implements `gateway.modes.operating.Operator`."""
 
     def __init__(
         self, gateway: Administration, identity: Identity, facts: Facts, process: ThisProcess
     ) -> None:
         """Raises `Forbidden` for who manages nothing."""
-        if identity.access != "admin":
-            raise Forbidden("This key does not manage the gateway.")
+        if not (identity.manages or identity.access == "admin"):
+            raise Forbidden("This key manages nothing.")
         self._gateway, self._identity, self._facts = gateway, identity, facts
-        self._process, self._configuration = process, gateway.chain.configuration
-        self._catalog = gateway.catalog
+        self._catalog, self._whole = gateway.catalog, process
+
+    @property
+    def _process(self) -> ThisProcess:
+        self._require_everything()
+        return self._whole
+
+    @property
+    def _configuration(self) -> Configuration:
+        self._require_everything()
+        return self._gateway.chain.configuration
+
+    def _require_everything(self) -> None:
+        """Raise `Forbidden` for who manages an account alone: all but keys is the gateway's."""
+        if self._identity.access != "admin":
+            raise Forbidden("This key manages an account, and not the gateway.")
 
     @property
     def _editor(self) -> ServiceEditor:

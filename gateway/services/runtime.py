@@ -78,6 +78,7 @@ class Runtime(Administration):
         self.before_close: list[Callable[[], object]] = [own.close, own_jobs.close]
         self._observed = (jobs, followers)
         self._notice: Callable[[], object] = lambda: None
+        self._bindings: Sequence[Binding] = chain.configuration.bindings
         self.server = server
         self._looks: list[Callable[[], object]] = []
         webhooks = chain.configuration.webhooks.items()
@@ -120,6 +121,13 @@ class Runtime(Administration):
             return found
         return found.of({one.service.sid for one in self.services(identity, facts)})
 
+    def prefix(self, mode: str, host: str, port: str) -> str:
+        found = [one for one in self._bindings if one.mode == mode and one.takes(host, port)]
+        # The nearest to the host's own, and of these the one that is least deep.
+        nearest = max((len(one.host or "") for one in found), default=0)
+        prefixes = [one.prefix for one in found if len(one.host or "") == nearest]
+        return min(prefixes, key=len, default="").rstrip("/")
+
     def account(self, account: str) -> Account | None:
         return self.catalog.account(account)
 
@@ -151,7 +159,12 @@ class Runtime(Administration):
         `certify` its certificates."""
         certificates = CertificateFeed(self.catalog, certify)
         looks = (certificates.look, self._events.look, *self._looks)
-        keeping_up = KeepingUp(self.catalog.version, self.added, bind, looks)
+
+        def noted(added: Sequence[Binding]) -> None:
+            self._bindings = (*self.chain.configuration.bindings, *added)
+            bind(added)
+
+        keeping_up = KeepingUp(self.catalog.version, self.added, noted, looks)
         keeping_up.notice()
         self._notice = keeping_up.notice
         configuration = self.chain.configuration

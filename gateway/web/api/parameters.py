@@ -54,6 +54,8 @@ class Parameter(NamedTuple):
             return f"a whole number from {self.least} to {self.most}"
         if self.kind == "boolean":
             return " or ".join(f"`{one}`" for one in _TRUTH)
+        if self.kind == "key":
+            return f"a text of 1 to {KEY_LIMIT} bytes of UTF-8"
         if self.kind == "texts":
             return f"a list of {self.least} to {self.most} texts"
         like = f" like {self.pattern}" if self.pattern else ""
@@ -79,9 +81,13 @@ def path(given: str) -> str:
     return key(given[1:] if given.startswith("/") else given, "path")
 
 
+def is_key(given: str) -> bool:
+    return 0 < len(given.encode()) <= KEY_LIMIT
+
+
 def key(given: str, named: str = "key") -> str:
     """Raises `BadKey`."""
-    if not given or len(given.encode()) > KEY_LIMIT:
+    if not is_key(given):
         raise BadKey(f"A {named} has 1 to {KEY_LIMIT} bytes of UTF-8.", key=given)
     return given
 
@@ -107,6 +113,8 @@ def wrong(name: str, right: str) -> Unfit:
 def _fits(value: Any, one: Parameter) -> bool:
     """Whether a value of the right kind is one of those that are allowed."""
     if one.values and value not in one.values:
+        return False
+    if one.kind == "key" and not is_key(value):
         return False
     if one.pattern and re.fullmatch(one.pattern, value, re.ASCII) is None:
         return False

@@ -16,6 +16,7 @@ from gateway.access.grants import Grant
 from gateway.access.identity import Identity
 from gateway.access.settings import Wanted
 from gateway.common.xml import document, escape
+from gateway.modes import bucket_names
 from gateway.modes.s3 import bodies, documents, grants, parsing
 from gateway.modes.s3.configuration import object_lock, ownership, tagging
 from gateway.modes.s3.configuration.ownership import Ownership
@@ -37,12 +38,7 @@ from gateway.storage import (
 LEGACY_REGION = "us-east-1"
 _MOST_BUCKETS = 10_000
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_BESIDE_DOT = re.compile(r"\.[.-]|-\.")
-_ADDRESS = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){3}")
 _REGION = re.compile(r"EU|[a-z]{2}(-[a-z]+)+-[0-9]")
-_RESERVED_STARTS = ("xn--", "sthree-", "amzn-s3-demo-")
-_RESERVED_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 
 def list_buckets(request: S3Request) -> Reply:
@@ -77,21 +73,10 @@ def _is_listed(one: Access, identity: Identity) -> bool:
     return one.service.sid in identity.access
 
 
-def valid_name(name: str) -> bool:
-    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html"""
-    return (
-        _NAME.fullmatch(name) is not None
-        and _BESIDE_DOT.search(name) is None
-        and _ADDRESS.fullmatch(name) is None
-        and not name.startswith(_RESERVED_STARTS)
-        and not name.endswith(_RESERVED_ENDS)
-    )
-
-
 def create_bucket(request: S3Request) -> Reply:
     if request.anonymous:
         raise S3Problem("AccessDenied")
-    if not valid_name(request.bucket):
+    if not bucket_names.is_valid(request.bucket):
         raise S3Problem("InvalidBucketName", BucketName=request.bucket)
     _refuse_namespace(request)
     wanted = grants.given(request, request.identity.account) or []

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from gateway.access.access import Access
 from gateway.access.grants import GRANTS
-from gateway.modes import KEY_LIMIT
+from gateway.modes import KEY_LIMIT, bucket_names
 from gateway.modes.s3 import beside, causes, documents, encryption, headers, replies, sums, tags
 from gateway.modes.s3.beside import Beside
 from gateway.modes.s3.lifecycle import expiration
@@ -22,7 +22,6 @@ from gateway.modes.s3.redirects import HEADER
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import S3Request, check_version
 from gateway.modes.s3.resources import parameters
-from gateway.modes.s3.resources.buckets import valid_name
 from gateway.modes.s3.resources.encryption import with_bucket_key
 from gateway.storage import (
     NOTHING,
@@ -92,7 +91,7 @@ def _look(request: S3Request) -> _Seen:
     try:
         access = request.open(named.bucket, "HTTP_X_AMZ_SOURCE_EXPECTED_BUCKET_OWNER")
     except NoSuchStore:
-        if not valid_name(named.bucket):
+        if not bucket_names.is_valid(named.bucket):
             raise _wrong_source(
                 "Invalid copy source bucket name", request.environ[_SOURCE]
             ) from None

@@ -1,0 +1,248 @@
+"""Credentials and presigned URLs: made, changed, taken away, by who may and no further."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.modes.management.managed import HOST, SECRETS, Managed, managing, refused, said
+
+
+def made(api: Managed, key: str = "root", **body: Any) -> dict[str, Any]:
+    return dict(said(api.ask("POST", "/credentials", body, key=key), 201))
+
+
+def presigned(api: Managed, key: str = "root", host: str = HOST, **body: Any) -> str:
+    given = {"bucket_name": "files", "object_key": "a", "access_key": "root", **body}
+    answer = said(api.ask("POST", "/presigned-urls", given, key=key, host=host), 201)
+    return str(answer["url"])
+
+
+def fetch(api: Managed, url: str, method: str = "GET", body: bytes | None = None) -> Any:
+    """As whoever has the URL does: host and path are those that it says."""
+    parts = urlsplit(url)
+    target = f"{parts.path}?{parts.query}"
+    return api.site.ask(target, method, host=parts.netloc, body=body)
+
+
+def test_what_is_not_given_is_made(api: Managed) -> None:
+    one, other = made(api), made(api)
+    assert one["user_name"] == one["access_key"] != other["access_key"]
+    assert len(one["secret_key"]) >= 40
+    assert one["secret_key"] != other["secret_key"]
+    found = api.get(f"/credentials/{one['id']}")
+    assert (found["bucket_count"], found["buckets"]) == (0, [])
+    assert "secret_key" not in found
+    assert one["secret_key"] not in str(api.get("/credentials"))
+
+
+def test_another_key_of_a_user(api: Managed) -> None:
+    first, second = made(api, user_name="Ann Ü"), made(api, user_name="Ann Ü")
+    assert first["user_name"] == second["user_name"] == "Ann Ü"
+    said(api.ask("POST", "/buckets", {"name": "of-ann", "owner_id": first["id"]}), 201)
+    assert api.get(f"/credentials/{second['id']}")["buckets"][0]["name"] == "of-ann"
+    said(api.ask("DELETE", f"/credentials/{first['id']}"))
+    message = refused(api.ask("DELETE", f"/credentials/{second['id']}"), 409, "Conflict")
+    assert "last" in message
+    said(api.ask("DELETE", "/buckets/of-ann"))
+    said(api.ask("DELETE", f"/credentials/{second['id']}"))
+    refused(api.ask("GET", f"/credentials/{second['id']}"), 404, "NoSuchCredential")
+
+
+def test_what_is_taken(api: Managed) -> None:
+    one = made(api, access_key="TAKEN")
+    body = {"access_key": "TAKEN"}
+    refused(api.ask("POST", "/credentials", body), 409, "AlreadyExists")
+    same = {"secret_key": one["secret_key"]}
+    refused(api.ask("POST", "/credentials", same), 409, "AlreadyExists")
+    refused(api.ask("POST", "/credentials", {"access_key": "root"}), 409, "Conflict", "declared")
+    for wrong in ({"access_key": "a b"}, {"secret_key": "short"}, {"user_name": "\n"}):
+        refused(api.ask("POST", "/credentials", wrong), 422, "ValidationError", *wrong)
+    refused(api.ask("POST", "/credentials", {"user_name": " a"}), 400, "InvalidRequest")
+
+
+def test_one_that_is_switched_off_proves_nothing(api: Managed) -> None:
+    one = made(api)
+    path, id = f"/credentials/{one['id']}", one["access_key"]
+    assert api.runtime.keys.credential(id) is not None
+    url = presigned(api, access_key=id)
+    said(api.ask("PUT", path, {"is_active": False}))
+    assert api.get(path)["is_active"] is False
+    assert api.runtime.keys.credential(id) is None
+    assert fetch(api, url).status == 403
+    body = {"bucket_name": "files", "object_key": "a", "access_key": id}
+    refused(api.ask("POST", "/presigned-urls", body), 404, "NoSuchCredential", id)
+    said(api.ask("PUT", path, {"is_active": True}))
+    assert api.runtime.keys.credential(id) is not None
+
+
+def test_a_user_gets_another_name(api: Managed) -> None:
+    one, other = made(api, user_name="before"), made(api, user_name="another")
+    path = f"/credentials/{one['id']}"
+    said(api.ask("PUT", path, {"user_name": "after"}))
+    assert api.get(path)["user_name"] == "after"
+    said(api.ask("PUT", path, {}))
+    taken = api.ask("PUT", path, {"user_name": other["user_name"]})
+    refused(taken, 409, "AlreadyExists", "another")
+
+
+def test_what_is_declared_is_changed_where_it_is(api: Managed) -> None:
+    path = f"/credentials/{api.credential()}"
+    for answer in (api.ask("PUT", path, {"is_active": False}), api.ask("DELETE", path)):
+        refused(answer, 409, "Conflict", "root")
+
+
+def test_lists_go_on_and_are_counted(api: Managed) -> None:
+    everything = api.get("/credentials")["credentials"]
+    numbers = [one["id"] for one in everything]
+    assert numbers == sorted(numbers)
+    page = api.get("/credentials", limit=1)
+    found = page["credentials"]
+    while "next" in page:
+        page = api.get("/credentials", limit=1, after=page["next"])
+        found += page["credentials"]
+    assert found == everything
+    assert api.get("/stats")["credentials"] == len(everything)
+
+
+# reach
+
+
+def test_who_manages_an_account_manages_its_keys(api: Managed) -> None:
+    found = api.get("/credentials", key="manager")["credentials"]
+    assert {one["user_name"] for one in found} == {"The team"}
+    assert api.get("/stats", key="manager")["credentials"] == len(found)
+    one = made(api, key="manager")
+    assert one["user_name"] == "The team"
+    credential = api.runtime.keys.credential(one["access_key"])
+    assert credential is not None
+    assert (credential.identity.account, credential.identity.access) == ("team", "own")
+    assert not credential.identity.manages
+    path = f"/credentials/{one['id']}"
+    said(api.ask("PUT", path, {"is_active": False}, key="manager"))
+    said(api.ask("DELETE", path, key="manager"))
+
+
+@pytest.mark.parametrize("key", ["manager", "viewer"])
+def test_and_no_others(api: Managed, key: str) -> None:
+    path = f"/credentials/{api.credential()}"
+    for method, body in (("GET", None), ("PUT", {"is_active": False}), ("DELETE", None)):
+        refused(api.ask(method, path, body, key=key), 404, "NoSuchCredential")
+    for name in ("root", "somebody"):
+        answer = api.ask("POST", "/credentials", {"user_name": name}, key=key)
+        refused(answer, 403, "AccessDenied")
+
+
+def test_nobody_gives_more_than_they_have(api: Managed) -> None:
+    one = made(api, key="viewer")
+    credential = api.runtime.keys.credential(one["access_key"])
+    assert credential is not None
+    assert credential.identity.access == {"shared": "read"}
+    more = api.credential("manager")  # may more, though it is of the same account
+    for method, body in (("PUT", {"is_active": False}), ("DELETE", None)):
+        refused(api.ask(method, f"/credentials/{more}", body, key="viewer"), 403, "AccessDenied")
+    by_more = {"bucket_name": "shared", "object_key": "a", "access_key": "manager"}
+    refused(api.ask("POST", "/presigned-urls", by_more, key="viewer"), 403, "AccessDenied")
+    by_root = {"bucket_name": "shared", "object_key": "a", "access_key": "root"}
+    answer = api.ask("POST", "/presigned-urls", by_root, key="manager")
+    refused(answer, 404, "NoSuchCredential")
+
+
+# presigned URLs
+
+
+@pytest.mark.parametrize("key", ["a", "ä/ö ü+%2F&?#=~!*'()", "//x/", "a/../b"])
+def test_whoever_has_the_url_may_do_what_it_says(api: Managed, key: str) -> None:
+    url = presigned(api, object_key=key, method="PUT")
+    assert fetch(api, url, "PUT", b"by the url").status == 200
+    assert fetch(api, url).status == 403  # another method
+    assert fetch(api, presigned(api, object_key=key)).body == b"by the url"
+    assert fetch(api, presigned(api, object_key=key, method="DELETE"), "DELETE").status == 204
+    assert fetch(api, presigned(api, object_key=key)).status == 404
+
+
+def test_a_url_is_over(api: Managed, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, before = presigned(api, expires_in=1, object_key="over"), api.get("/stats")
+    assert "X-Amz-Expires=1&" in url
+    urls = api.get("/presigned-urls")["urls"]
+    assert urls[-1]["object_key"] == "over"
+    now = api.runtime.clock() + 1001
+    monkeypatch.setattr(api.runtime, "clock", lambda: now)
+    monkeypatch.setattr(api.runtime.catalog, "_clock", lambda: now)
+    assert fetch(api, url).status == 403
+    assert urls[-1] not in api.get("/presigned-urls")["urls"]
+    after = api.get("/stats")
+    assert after["active_presigned_urls"] == before["active_presigned_urls"] - 1
+
+
+def test_urls_are_listed_for_who_reaches_their_keys(api: Managed) -> None:
+    presigned(api)
+    presigned(api, key="manager", access_key="manager", bucket_name="shared")
+    found = api.get("/presigned-urls", key="manager")["urls"]
+    assert {one["access_key"] for one in found} == {"manager"}
+    page = api.get("/presigned-urls", limit=1)
+    assert api.get("/presigned-urls", limit=1, after=page["next"])["urls"] != page["urls"]
+    assert "Signature" not in str(found)
+
+
+def test_a_url_is_for_a_bucket_that_is_reached(api: Managed) -> None:
+    for sid in ("nothing", "files"):
+        body = {"bucket_name": sid, "object_key": "a", "access_key": "manager"}
+        answer = api.ask("POST", "/presigned-urls", body, key="manager")
+        refused(answer, 404, "NoSuchBucket")
+    body = {"bucket_name": "files", "object_key": "k" * 1025, "access_key": "root"}
+    refused(api.ask("POST", "/presigned-urls", body), 422, "ValidationError", "1024")
+
+
+@pytest.mark.parametrize(
+    ("host", "where"),
+    [
+        ("gateway.example:80", "http://gateway.example/files/"),
+        ("gateway.example:8080", "http://gateway.example:8080/files/"),
+        ("[::1]:9000", "http://[::1]:9000/files/"),
+    ],
+)
+def test_the_url_is_at_the_host_that_was_asked(api: Managed, host: str, where: str) -> None:
+    url = presigned(api, host=host, object_key="here", method="PUT")
+    assert url.startswith(where)
+    assert fetch(api, url, "PUT", b"").status == 200
+
+
+BELOW = [{"mode": "s3", "prefix": "/s3"}, {"mode": "s3", "host": "s3.example", "prefix": "/x/"}]
+
+
+@pytest.mark.parametrize(
+    ("outside", "host", "where"),
+    [
+        (None, "gateway.example", "http://gateway.example/s3/files/"),
+        (None, "s3.example", "http://s3.example/x/files/"),
+        ("https://out.example", "gateway.example", "https://out.example/s3/files/"),
+        ("https://out.example/s3", "gateway.example", "https://out.example/s3/files/"),
+    ],
+)
+def test_the_url_is_where_s3_is(outside: str | None, host: str, where: str) -> None:
+    server = {"memory": True} | ({"external_url": outside} if outside else {})
+    with managing(BELOW, server=server) as api:
+        url = presigned(api, host=host, object_key="below", method="PUT")
+        assert url.startswith(where)
+        assert fetch(api, url, "PUT", b"below").status == 200
+        assert fetch(api, presigned(api, host=host, object_key="below")).body == b"below"
+
+
+def test_a_binding_that_is_added_counts() -> None:
+    with managing() as api:
+        api.runtime.keep_up(lambda found: None)
+        operator = api.runtime.operator(api.runtime.keys.credential("root").identity)  # type: ignore[union-attr]
+        operator.add_binding({"mode": "s3", "prefix": "/added"})
+        assert "/added/files/a?" in presigned(api)
+
+
+def test_no_secret_is_in_the_log(api: Managed, caplog: pytest.LogCaptureFixture) -> None:
+    one = made(api)
+    api.ask("GET", "/buckets", key=one["secret_key"])
+    text = caplog.text + "".join(map(repr, api.site.records))
+    assert one["secret_key"] not in text
+    assert not re.search("|".join(SECRETS.values()), text)
