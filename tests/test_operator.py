@@ -175,6 +175,8 @@ def test_a_cache_is_flushed(runtime: Runtime, operator: Operator) -> None:
     with runtime.access(ROOT, "front").get("k") as opened:
         opened.body.read(10)
     assert operator.flush("front", Purge(kind="key", value="k")).point > 0
+    (entry,) = operator.audit(action="cache.flush")
+    assert (entry.subject, entry.detail["value"]) == ("front", "k")
 
 
 def test_bindings_count_at_once(runtime: Runtime, operator: Operator) -> None:

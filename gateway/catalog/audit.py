@@ -61,6 +61,10 @@ class AuditTable(Cached):
         except Full:
             return self._database.removing(lambda one: work(one, _unwritten))
 
+    def record(self, action: str, subject: str, **detail: Any) -> None:
+        """An entry of what was done to something else than the catalog."""
+        self._removing(lambda _, note: note(action, subject, **detail))
+
     def audit(
         self,
         before: int | None = None,

@@ -16,8 +16,7 @@ from gateway.commands.command import Command
 from gateway.commands.place import add_place, configured, has_run, not_run
 from gateway.services.chain import ChainError
 from gateway.services.runtime import Runtime, open_runtime
-from gateway.services.service import Service
-from gateway.storage import NoSuchStore, Purge, PurgeKind, Purges
+from gateway.storage import Mark, NoSuchStore, Purge, PurgeKind
 
 _NAMING: dict[PurgeKind, str] = {
     "prefix": "only keys that begin so",
@@ -57,17 +56,17 @@ def _run(typed: argparse.Namespace) -> int:
     purge = replace(typed.purge, soft=typed.soft)
     runtime = open_runtime(configuration)
     try:
-        mark = _service(runtime, typed.sid).need(Purges).purge(purge)
+        mark = _flushed(runtime, typed.sid, purge)
     finally:
         runtime.close()
     say(f"{typed.sid}: {_told(purge, mark.entries)}")
     return 0
 
 
-def _service(runtime: Runtime, sid: str) -> Service:
+def _flushed(runtime: Runtime, sid: str, purge: Purge) -> Mark:
     identity = Identity(key="cli", account=ROOT_ACCOUNT, access="admin")
     try:
-        return runtime.access(identity, sid).service
+        return runtime.operator(identity).flush(sid, purge)
     except NoSuchStore:
         raise NoSuchStore(f"There is no service {sid!r}.") from None
 

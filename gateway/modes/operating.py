@@ -157,6 +157,34 @@ class CertificateInfo(NamedTuple):
     declared: bool
 
 
+class AuditInfo(Protocol):
+    """What was changed. `key` and `account`: by whom, `client`: from where, `mode`: by which door,
+    `request`: its id; all "" where there is none. `subject` is what was changed, `detail` to
+    what, without secrets. `time` is in milliseconds since the epoch; a later entry has a higher
+    `id`."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def time(self) -> int: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def account(self) -> str: ...
+    @property
+    def client(self) -> str: ...
+    @property
+    def mode(self) -> str: ...
+    @property
+    def request(self) -> str: ...
+    @property
+    def action(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def detail(self) -> Mapping[str, Any]: ...
+
+
 class JobRun(Protocol):
     """The last run of a job. Times are in milliseconds since the epoch; `ended` None: it is under
     way. `done` of `total` is how far it is, where it tells."""
@@ -360,9 +388,9 @@ class Operator(Protocol):
 
     def service(self, sid: str) -> ServiceDetails: ...
 
-    def chain(self, sid: str) -> Sequence[ServiceInfo]:
+    def chain(self, sid: str = "") -> Sequence[ServiceInfo]:
         """With all that it stands in front of, and all that stand in front of it, directly or
-        not; without sizes."""
+        not; without sizes. "": all of which one stands in front of another."""
 
     def drivers(self) -> Sequence[DriverInfo]:
         """By name."""
@@ -425,7 +453,21 @@ class Operator(Protocol):
     def certificates(self) -> Sequence[CertificateInfo]:
         """Declared ones first."""
 
-    # what runs
+    # what runs, and what was done
+
+    def audit(
+        self,
+        before: int | None = None,
+        limit: int = 100,
+        *,
+        since: int = 0,
+        actor: str = "",
+        action: str = "",
+        subject: str = "",
+    ) -> Sequence[AuditInfo]:
+        """The newest first, those with a lower id than `before`. `since`: milliseconds since the
+        epoch; `actor`: a key, an account or an address; `action`: one, or what several begin
+        with up to their dot; `subject`: what it begins with."""
 
     def jobs(self) -> Sequence[JobInfo]: ...
 

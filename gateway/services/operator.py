@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -22,6 +22,7 @@ from gateway.config import typed as as_typed
 from gateway.config.bindings import told
 from gateway.config.paths import here
 from gateway.modes.operating import (
+    AuditInfo,
     BindingInfo,
     CertificateInfo,
     DriverInfo,
@@ -123,7 +124,7 @@ class GatewayOperator(CredentialKeeper):
         with translated():
             return self._survey.details(sid)
 
-    def chain(self, sid: str) -> Sequence[ServiceInfo]:
+    def chain(self, sid: str = "") -> Sequence[ServiceInfo]:
         with translated():
             return self._survey.chain(sid)
 
@@ -162,7 +163,9 @@ class GatewayOperator(CredentialKeeper):
             self._editor.remove(sid)
 
     def flush(self, sid: str, purge: Purge = Purge()) -> Mark:
-        return self._gateway.access(self._identity, sid, self._facts).purge(purge)
+        mark = self._gateway.access(self._identity, sid, self._facts).purge(purge)
+        self._catalog.record("cache.flush", sid, **asdict(purge), entries=mark.entries)
+        return mark
 
     def caches(self) -> Sequence[str]:
         return [sid for sid, _ in self._survey.able(Purges)]
@@ -224,6 +227,20 @@ class GatewayOperator(CredentialKeeper):
         ]
 
     # what runs
+
+    def audit(
+        self,
+        before: int | None = None,
+        limit: int = 100,
+        *,
+        since: int = 0,
+        actor: str = "",
+        action: str = "",
+        subject: str = "",
+    ) -> Sequence[AuditInfo]:
+        return self._catalog.audit(
+            before, limit, since=since, actor=actor, action=action, subject=subject
+        )
 
     def jobs(self) -> Sequence[JobInfo]:
         return cast("Sequence[JobInfo]", _seen(self._process.jobs))

@@ -61,12 +61,15 @@ class Survey:
         return known | {sid: self._info(sid, [row]) for sid, row in self._added.rows.items()}
 
     def chain(self, sid: str) -> list[ServiceInfo]:
-        """With all behind it and all in front of it, by id."""
+        """With all behind it and all in front of it, by id; "": all that have any of these."""
         known = self.of_drivers()
         in_front: dict[str, list[str]] = {}
         for one in known.values():
             for link in one.links:
                 in_front.setdefault(link, []).append(one.sid)
+        if not sid:
+            linked = in_front.keys() | {one.sid for one in known.values() if one.links}
+            return [known[one] for one in sorted(linked & known.keys())]
         found = {sid}
         for neighbours in ({one.sid: one.links for one in known.values()}, in_front):
             todo, seen = [sid], {sid}
