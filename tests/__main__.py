@@ -2,8 +2,9 @@
 that need sockets, processes or seconds (`tests/conftest.py`). Further arguments go to
 pytest. `python -m tests clients` is apart: other people's clients (`tests/clients`).
 
-Every step runs, whatever the ones before it said; the exit status is 0 when
-all of them passed.
+Every step runs, whatever the others said; the exit status is 0 when all of them
+passed. The checks run beside the tests, for one of them takes one processor for
+half a minute; what they say comes when each is done.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from gateway.common.cpu_quota import usable_processors
 
@@ -64,21 +67,13 @@ def surroundings(failed: list[str]) -> Iterator[dict[str, str]]:
             shutil.rmtree(place, ignore_errors=True)
 
 
-@contextmanager
-def compiling(environment: dict[str, str]) -> Iterator[None]:
-    """Make the bytecode of all tests meanwhile, where there is none: the checks leave processors
-    idle, and each worker would make all of it for itself, which takes twenty seconds of each."""
+def compile_tests(environment: dict[str, str]) -> None:
+    """Make the bytecode of all tests, where there is none: each worker would make all of it for
+    itself, which takes twenty seconds of each."""
     made = HERE.glob(f"__pycache__/*.{sys.implementation.cache_tag}-pytest-*.pyc")
-    if "PYTHONPYCACHEPREFIX" not in environment and any(made):
-        yield
-        return
-    command = [PYTHON, "-m", "pytest", "--collect-only", "-qq"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as collecting:
-        try:
-            yield
-        except BaseException:
-            collecting.kill()
-            raise
+    if "PYTHONPYCACHEPREFIX" in environment or not any(made):
+        command = [PYTHON, "-m", "pytest", "--collect-only", "-qq"]
+        subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
 
 
 def _roomy() -> bool:
@@ -88,25 +83,36 @@ def _roomy() -> bool:
         return False
 
 
+def _name(command: list[str]) -> str:
+    return " ".join(command[2:])
+
+
 def main() -> int:
     if sys.argv[1:2] == ["clients"]:
         return subprocess.run([PYTHON, "-m", "tests.clients", *sys.argv[2:]]).returncode
     failed: list[str] = []
 
-    def run(command: list[str]) -> None:
-        name = " ".join(command[2:])
-        print(f"== {name}", flush=True)
+    def run(command: list[str], **streams: Any) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(command, check=False, env=environment, text=True, **streams)
+        if done.returncode:
+            failed.append(_name(command))
+        return done
+
+    def check(command: list[str]) -> None:
         began = time.monotonic()
-        if subprocess.run(command, check=False, env=environment).returncode:
-            failed.append(name)
-        print(f"== {time.monotonic() - began:.0f} s", flush=True)
+        said = run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
+        print(f"\n== {_name(command)}\n{said}== {time.monotonic() - began:.0f} s", flush=True)
 
     *checks, tests = steps(sys.argv[1:])
-    with surroundings(failed) as environment:
-        with compiling(environment):
-            for check in checks:
-                run(check)
+    with surroundings(failed) as environment, ThreadPoolExecutor(1) as beside:
+        checked = [beside.submit(check, one) for one in checks]
+        compile_tests(environment)
+        began = time.monotonic()
+        print(f"== {_name(tests)}", flush=True)
         run(tests)
+        print(f"== {time.monotonic() - began:.0f} s", flush=True)
+        for one in checked:
+            one.result()
     print("Failed: " + "; ".join(failed) if failed else "All checks and tests passed.")
     return 1 if failed else 0
 

@@ -7,14 +7,13 @@ import os
 import socket
 import subprocess
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests import __main__
-from tests.__main__ import compiling, steps
+from tests.__main__ import compile_tests, steps
 from tests.conftest import is_quick
 
 ROOT = Path(__file__).parent.parent
@@ -87,12 +86,11 @@ def test_bytecode_is_made_once_where_there_is_none(
 ) -> None:
     made: list[list[str]] = []
 
-    def start(command: list[str], **_: object) -> nullcontext[None]:
+    def start(command: list[str], **_: object) -> None:
         made.append(command)
-        return nullcontext()
 
     monkeypatch.setattr(__main__, "HERE", tmp_path)
-    monkeypatch.setattr(subprocess, "Popen", start)
+    monkeypatch.setattr(subprocess, "run", start)
     compiled = tmp_path / f"__pycache__/test_a.{sys.implementation.cache_tag}-pytest-9.0.pyc"
     compiled.parent.mkdir()
     for there, environment, number in (
@@ -102,6 +100,6 @@ def test_bytecode_is_made_once_where_there_is_none(
     ):
         if there:
             compiled.touch()
-        with compiling(environment):
-            assert len(made) == number
+        compile_tests(environment)
+        assert len(made) == number
         made.clear()
