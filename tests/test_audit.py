@@ -46,6 +46,14 @@ def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalog]
     opened.close()
 
 
+@pytest.fixture(autouse=True)
+def nobody() -> Iterator[None]:
+    """A request in this thread, of another test, is still its actor."""
+    before = actor.current.set(Program("gateway"))
+    yield
+    actor.current.reset(before)
+
+
 def said(catalog: Catalog) -> list[tuple[str, str, Any]]:
     """The oldest first."""
     return [(one.action, one.subject, one.detail) for one in reversed(catalog.audit())]
@@ -223,10 +231,14 @@ def test_sessions_are_told_and_what_is_typed_for_a_key_is_not(
     ]
     assert catalog.audit()[0].subject == ""
     (first,) = catalog.credentials()
+    typed = Record("01", "POST", "/", "192.0.2.1", "console", key_id=SECRET)
+    token = actor.current.set(typed)
     for _ in range(7):
         catalog.refuse_session(first.id)
+    actor.current.reset(token)
     refused = catalog.audit(limit=1000, action="session.refused")
     assert len(refused) == 5 and refused[0].subject == first.id
+    assert (refused[0].key, refused[0].client, refused[0].request) == ("", "192.0.2.1", "01")
 
 
 def test_what_was_not_done_has_no_entry(catalog: Catalog) -> None:

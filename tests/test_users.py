@@ -229,6 +229,8 @@ def test_the_last_key_of_who_owns_buckets_stays(catalog: Catalog) -> None:
     assert catalog.credential(first.id) is None
     catalog.remove_service(row.id)
     catalog.remove_credential(second.number)
+    catalog.add_service("theirs", "photos")  # `reader` is declared, and of that account
+    catalog.remove_credential(catalog.add_credential(account="photos").info.number)
 
 
 def test_a_declared_key_stays_as_it_is(catalog: Catalog) -> None:

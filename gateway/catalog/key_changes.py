@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
-from string import ascii_letters, digits
 
 from sqlalchemy import Connection, delete, insert, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.access.identity import ROOT_ACCOUNT, Credential, Identity, KeyAccess
+from gateway.access.new_keys import new_id, new_secret
 from gateway.catalog.audit import Note
 from gateway.catalog.keys import FIRST_KEY, NUMBERED, KeyTable, number_key
 from gateway.catalog.rows import MadeKey
 from gateway.catalog.schema import KEY_NUMBERS, KEYS, SESSIONS, get_meta, is_text, set_meta
 from gateway.storage import AlreadyExists, Conflict, NotFound, Secret
-
-
-def new_id() -> str:
-    """An access key id that nobody has: 20 letters and digits, as AWS's have."""
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-    return "GW" + "".join(secrets.choice(alphabet) for _ in range(18))
-
-
-def new_secret() -> Secret:
-    """40 letters and digits, 238 random bits: no quoting anywhere, and no "-" in front."""
-    return Secret("".join(secrets.choice(ascii_letters + digits) for _ in range(40)))
 
 
 class KeyChanges(KeyTable):

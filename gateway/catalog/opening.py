@@ -14,10 +14,10 @@ from hmac import compare_digest
 from pathlib import Path
 
 from gateway.access.identity import ROOT_ACCOUNT
+from gateway.access.new_keys import new_id, new_secret
 from gateway.catalog import database
 from gateway.catalog.database import Database
 from gateway.catalog.errors import CatalogError
-from gateway.catalog.key_changes import new_id, new_secret
 from gateway.catalog.keys import Declarations
 from gateway.catalog.postgres import open_postgres
 from gateway.catalog.schema import get_meta, set_meta

@@ -17,6 +17,8 @@ from gateway.catalog.audit import Note, readable
 from gateway.catalog.key_changes import end_sessions
 from gateway.catalog.keys import KeyTable
 from gateway.catalog.schema import KEYS, SESSIONS, is_text
+from gateway.common import actor
+from gateway.common.actor import Program
 from gateway.storage import Busy, Full, NotFound, Unavailable
 
 _BYTES = 32
@@ -109,6 +111,11 @@ class SessionTable(KeyTable):
         known = select(KEYS.c.id).where(is_text(KEYS.c.id, key))
         if len(self.audit(limit=_REFUSALS, since=since, action="session.refused")) >= _REFUSALS:
             return
-        with suppress(Busy, Full, Unavailable), self._database.writing() as connection:
-            told = key in self._keys or connection.scalar(known) is not None
-            self._note(connection, "session.refused", key if told else "")
+        by = actor.current.get()
+        stranger = actor.current.set(Program(by.mode, by.client, by.request_id))
+        try:
+            with suppress(Busy, Full, Unavailable), self._database.writing() as connection:
+                told = key in self._keys or connection.scalar(known) is not None
+                self._note(connection, "session.refused", key if told else "")
+        finally:
+            actor.current.reset(stranger)

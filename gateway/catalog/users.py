@@ -12,8 +12,9 @@ from sqlalchemy import ColumnElement, Connection, Row, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.access.identity import KeyAccess
+from gateway.access.new_keys import new_id, new_secret
 from gateway.catalog.audit import Note
-from gateway.catalog.key_changes import KeyChanges, end_sessions, new_id, new_secret, revoke
+from gateway.catalog.key_changes import KeyChanges, end_sessions, revoke
 from gateway.catalog.keys import NUMBERED
 from gateway.catalog.rows import KeyInfo, MadeKey
 from gateway.catalog.schema import KEY_NUMBERS, KEYS, SERVICES, is_text

@@ -58,10 +58,10 @@ class SigningIn:
             reply = _form(call, "TooManyAttempts", told)
             reply.headers.append(("retry-after", str(wait)))
             return reply
-        call.environ["gateway.record"].key_id = key
         found = _proved(call, key, secret)
         if found is None:
             self._attempts.failed(address, key)
+            call.gateway.sessions.refuse_session(key)
             return _form(call, "WrongKey", TABLE["WrongKey"][1])
         return _begun(call, found)
 
@@ -85,13 +85,12 @@ def _proved(call: Call, key: str, secret: str) -> Credential | None:
 
 def _begun(call: Call, found: Credential) -> Reply:
     agent = call.environ.get("HTTP_USER_AGENT", "")[:200]
-    address = call.environ["gateway.client"]
+    address, record = call.environ["gateway.client"], call.environ["gateway.record"]
+    record.key_id, record.account = found.id, found.identity.account
     try:
         token = call.gateway.sessions.begin_session(found.id, address=address, agent=agent)
     except NotFound:  # it was switched off a moment ago
         return _form(call, "WrongKey", TABLE["WrongKey"][1])
-    record = call.environ["gateway.record"]
-    record.key_id, record.account = found.id, found.identity.account
     _end(call)
     name = security.cookie_name(call.environ)
     headers = [

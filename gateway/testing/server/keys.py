@@ -8,7 +8,7 @@ from os import devnull
 from typing import Any
 
 from gateway.access.identity import ROOT_ACCOUNT, KeyAccess
-from gateway.catalog.key_changes import new_id, new_secret
+from gateway.access.new_keys import new_id, new_secret
 from gateway.config import Key
 from gateway.storage import Secret
 

@@ -62,6 +62,19 @@ def test_a_wrong_secret_is_told_and_what_was_typed_stays_but_for_the_secret(
         assert browser.cookies == {}
 
 
+def test_who_was_refused_is_known_but_not_what_was_typed(site: Site, browser: Browser) -> None:
+    for key in ("reader", "the-secret-typed-as-id"):
+        browser.submit(browser.get("sign-in"), "sign-in", key=key, secret="wrong")
+    found = site.runtime.catalog.audit(limit=2, action="session.refused")
+    assert [(one.subject, one.key, one.client, one.mode) for one in found] == [
+        ("", "", "192.0.2.1", "console"),
+        ("reader", "", "192.0.2.1", "console"),
+    ]
+    browser.sign_in("reader")
+    (begun, *_) = site.runtime.catalog.audit(action="session.begin")
+    assert (begun.subject, begun.key, begun.client) == ("reader", "reader", "192.0.2.1")
+
+
 def test_who_signs_out_is_out(browser: Browser) -> None:
     browser.sign_in()
     cookies = dict(browser.cookies)
