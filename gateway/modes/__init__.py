@@ -140,6 +140,11 @@ class Gateway(Protocol):
     ) -> None:
         """Replace a service's grants. Needs `write-grants`; `Conflict` when it is declared."""
 
+    def note_presigned(self, access: Access, key: str, method: str, *, expires: int) -> None:
+        """Have it known that somebody was given a URL that carries the signature of the identity's
+        own key, until when it counts (milliseconds since the epoch). Raises `NotFound` when that
+        key may not be used now."""
+
     def setting(self, access: Access, kind: SettingKind[T]) -> Setting[T] | None:
         """A setting of the service, parsed; None when it has none. Needs `kind.read`."""
 

@@ -105,6 +105,10 @@ class Administration(Lookup):
             by = found.about.declared or "of the catalog that has its account"
             raise Conflict(f"The bucket is an upstream's, by the service {by}.")
 
+    def note_presigned(self, access: Access, key: str, method: str, *, expires: int) -> None:
+        sid, access_key = access.service.sid, access.identity.key
+        self.catalog.add_presigned(sid, key, method, access_key, expires=expires)
+
     # settings
 
     def setting(self, access: Access, kind: SettingKind[T]) -> Setting[T] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
 
@@ -340,6 +340,43 @@ def test_versions_are_listed_page_by_page_and_never_another_key_s(
     seen = root.get(f"browser/{older.partition('browser/')[2].partition('#')[0]}")
     assert len(seen.page.table("Versions, newest first")) == 2
     assert "Older" not in [one.text for one in seen.page.all("a")]
+
+
+# a link for others
+
+
+@pytest.mark.parametrize("key", ["a b/ü+?.txt", "<x>"])
+def test_a_link_is_read_by_who_has_no_key(site: Site, root: Browser, key: str) -> None:
+    site.put("files", key, b"shared")
+    seen = submit(root, root.get(of(key)), "share", life="2", unit="days")
+    link = urlsplit(seen.page.one("input", id="link")["value"])
+    assert parse_qs(link.query)["X-Amz-Expires"] == ["172800"]
+    answer = site.ask(f"{link.path}?{link.query}", host=link.netloc)
+    assert (answer.status, answer.body) == (200, b"shared")
+    noted = site.runtime.catalog.presigned()[-1]
+    assert (noted.bucket, noted.key, noted.access_key) == ("files", key, "root")
+    assert link.query not in root.get(of(key)).text
+
+
+@pytest.mark.parametrize(
+    ("life", "unit", "status"),
+    [
+        ("1", "minutes", 200),
+        ("7", "days", 200),
+        ("0", "days", 400),
+        ("8", "days", 400),
+        ("-1", "days", 400),
+        ("1", "weeks", 400),
+        ("²", "days", 400),
+    ],
+)
+def test_a_link_counts_from_a_minute_to_seven_days(
+    site: Site, root: Browser, life: str, unit: str, status: int
+) -> None:
+    site.put("files", "k", b"x")
+    fields = {"csrf": root.csrf, "life": life, "unit": unit}
+    assert root.post(of("k", "share"), fields).status == status
+    assert root.post(of("none", "share"), {**fields, "life": "1", "unit": "days"}).status == 404
 
 
 # deleting

@@ -18,6 +18,7 @@ from gateway.modes.console.pages import (
     browser_deleting,
     browser_files,
     browser_object,
+    browser_sharing,
     browser_uploading,
 )
 from gateway.storage import Forbidden, ListPage, ListQuery, Measures, StorageError
@@ -148,6 +149,7 @@ PAGES = (
     ),
     _page("Download", "get", get=browser_files.download),
     _page("View", "view", get=browser_files.view, embedded=True),
+    _page("Share", "share", post=browser_sharing.share),
     _page("Restore", "restore", post=browser_object.restore),
     _page(
         "Delete",

@@ -1,10 +1,10 @@
-"""One object: what is known of it, its versions, a look at it."""
+"""One object: what is known of it, its versions, a look at it, a link for somebody else."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.modes.console import object_names
 from gateway.modes.console.browsing import media_types
@@ -34,12 +34,23 @@ _COPY = "copy"
 
 
 def about(call: Call) -> Reply:
-    """Raises `NotFound` where there is neither an object nor a version of it."""
-    seen = Browsed(call)
+    return show(Browsed(call))
+
+
+class Link(NamedTuple):
+    """A URL for somebody else, and until when it counts."""
+
+    url: str
+    expires: int
+
+
+def show(seen: Browsed, link: Link | None = None) -> Reply:
+    """`link`: one that was just made. Raises `NotFound` where there is neither an object nor a
+    version of it."""
     key, version = seen.key, seen.version
     versions, older = _versions(seen, key)
     info = _look(seen, key, version, has_versions=bool(versions))
-    return call.show(
+    return seen.call.show(
         "browser_object.html",
         seen=seen,
         able=seen.able,
@@ -54,6 +65,7 @@ def about(call: Call) -> Reply:
         preview=None if info is None else _preview(info),
         versions=versions,
         older=older,
+        link=link,
     )
 
 
