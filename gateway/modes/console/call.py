@@ -61,6 +61,10 @@ class Call:
     def reaches(self, page: Page) -> bool:
         return reaches(None if self.session is None else self.identity, page.reach)
 
+    def has(self, path: str) -> bool:
+        """Whether the console has a page there, for who calls."""
+        return self._rendering.has(path, None if self.session is None else self.identity)
+
     # addresses
 
     @property

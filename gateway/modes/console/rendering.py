@@ -12,6 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from gateway.access.identity import Identity
 from gateway.common.moments import utc
 from gateway.common.units import about_size
 from gateway.modes.console import object_names, security
@@ -45,6 +46,9 @@ class Rendering:
             "coded": object_names.coded,
         }
         environment.globals["parts"] = environment.get_template("parts.html").module
+
+    def has(self, path: str, identity: Identity | None) -> bool:
+        return any(one.path == path and reaches(identity, one.reach) for one in self._pages)
 
     def page(self, call: Any, template: str, values: Mapping[str, Any], status: int = 200) -> Reply:
         """A page for who calls, or the part of it that is asked for."""
