@@ -11,11 +11,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from drivers.http.exchange import Bounds, Closed, Exchange, Heard, Question
+from drivers.http.exchange import Bounds, Exchange, Heard, Question
 from drivers.http.questions import Lines, head, with_own, without_secrets
 from drivers.http.targets import Target, redirected
 from gateway.common.upstream.answers import broken
-from gateway.common.upstream.pool import Pool
+from gateway.common.upstream.pool import Closed, Pool
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 

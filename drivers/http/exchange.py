@@ -13,7 +13,7 @@ from gateway.common.upstream.answers import Head, Headers, framed
 from gateway.common.upstream.connection import Connection, Gone
 from gateway.common.upstream.pool import NotConnected, Pool
 from gateway.common.upstream.receiving import SMALL, Body, final_head, whole
-from gateway.storage import BytesBody, OriginFailed, Readable, Unavailable
+from gateway.storage import BytesBody, Readable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +60,6 @@ class Heard:
             self.body.close()
 
 
-class Closed(Exception):
-    """The connection ended before an answer; `idle`: it had been kept alive until then, and
-    as a rule the origin has not seen the question."""
-
-    def __init__(self, error: OriginFailed, *, idle: bool) -> None:
-        super().__init__(str(error))
-        self.error, self.idle = error, idle
-
-
 class Exchange:
     """Over one of a `pool`'s connections. `clock` gives milliseconds."""
 
@@ -90,8 +81,7 @@ class Exchange:
             connection = pool.take(place, streams=streams, brief=brief, deadline=question.deadline)
         except NotConnected as failed:
             raise failed.error from failed
-        reused = not connection.fresh
-        try:
+        with pool.asking(connection):
             connection.due(question.deadline)
             asked = self._clock()
             connection.send(question.head)
@@ -99,16 +89,6 @@ class Exchange:
                 self._stream(connection, question.body)
             found = final_head(connection, question.method)
             return self._heard(connection, found, asked, once=question.once)
-        except Gone as error:
-            closed = OriginFailed(f"The origin {place} closed the connection.", status=502)
-            pool.failed(connection, None if reused else closed)
-            raise Closed(closed, idle=reused) from error
-        except Unavailable as error:
-            pool.failed(connection, error)
-            raise
-        except BaseException:
-            pool.failed(connection)
-            raise
 
     def _stream(self, connection: Connection, body: Iterator[bytes]) -> None:
         """Send a body; the origin may close before it has it all, and say why."""

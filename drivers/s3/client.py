@@ -20,10 +20,9 @@ from dataclasses import dataclass, field
 from drivers.s3.credentials import Key, Keys
 from drivers.s3.signing import UpstreamRequest, signed_head
 from drivers.s3.transfer import Answer, FromSource, Lost, answered, exchange
-from gateway.common.upstream.connection import Gone
 from gateway.common.upstream.dialing import Place
-from gateway.common.upstream.pool import NotConnected, Pool
-from gateway.storage import OriginFailed, Unavailable
+from gateway.common.upstream.pool import Closed, NotConnected, Pool
+from gateway.storage import Unavailable
 
 _NOT_DONE = frozenset({429, 503})
 _FAILED = frozenset({500, 502, 504})
@@ -166,23 +165,16 @@ class Client:
             connection = self.pool.take(place, streams=streams, brief=brief, deadline=deadline)
         except NotConnected as failed:
             raise Lost(failed.error, harmless=True) from failed.error
-        reused = not connection.fresh
         try:
-            connection.due(deadline)
-            found = exchange(self.pool, request, connection, head, seed)
-            return answered(self.pool, request, connection, found)
+            with self.pool.asking(connection):
+                connection.due(deadline)
+                found = exchange(self.pool, request, connection, head, seed)
+                return answered(self.pool, request, connection, found)
         except FromSource as broke:
-            self.pool.failed(connection)
             raise broke.error from None
-        except Gone as error:
-            closed = OriginFailed(f"The upstream {place} closed the connection.", status=502)
-            self.pool.failed(connection, None if reused else closed)
-            # Closed before a byte of an answer came: when it was idle before, the upstream
-            # did not see the request, as a rule; what is not safe is not repeated for it.
-            raise Lost(closed, free=reused) from error
+        except (
+            Closed
+        ) as closed:  # what was idle costs no try, and what is not safe gets none for it
+            raise Lost(closed.error, free=closed.idle) from closed
         except Unavailable as error:
-            self.pool.failed(connection, error)
             raise Lost(error) from error
-        except BaseException:
-            self.pool.failed(connection)
-            raise

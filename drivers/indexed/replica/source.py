@@ -16,15 +16,14 @@ from urllib.parse import urlencode
 from drivers.indexed.replica.options import ReplicaOf
 from drivers.indexed.replica.told import Page, Told, Versions, page_of, versions_of
 from gateway.common.upstream.answers import DOCUMENT_LIMIT, broken, framed
-from gateway.common.upstream.connection import Connection, Gone
-from gateway.common.upstream.pool import Limits, NotConnected, Pool
+from gateway.common.upstream.connection import Connection
+from gateway.common.upstream.pool import Closed, Limits, NotConnected, Pool
 from gateway.common.upstream.receiving import SMALL, Body, final_head, whole
 from gateway.storage import (
     BytesBody,
     OriginDenied,
     OriginFailed,
     Readable,
-    Unavailable,
 )
 
 WORKERS = 8
@@ -120,9 +119,9 @@ class Source:
         for left in reversed(range(_TRIES)):
             try:
                 return self._once(head)
-            except Gone:
+            except Closed as closed:
                 if not left:
-                    raise OriginFailed(f"{self._place} closes its connections.") from None
+                    raise closed.error from None
         raise AssertionError("the last try returns or raises")
 
     def _once(self, head: bytes) -> Readable:
@@ -131,35 +130,26 @@ class Source:
             connection = pool.take(self._place, deadline=until)
         except NotConnected as failed:
             raise failed.error from failed
-        try:
+        with pool.asking(connection):
             connection.due(until)
             connection.send(head)
-            return self._answer(connection)
-        except Gone:
-            pool.failed(connection)
-            raise
-        except _Refused:  # it was read to its end
-            raise
-        except Unavailable as error:
-            pool.failed(connection, error)
-            raise
-        except BaseException:
-            pool.failed(connection)
-            raise
+            status, data, body = self._answer(connection)
+        if status != 200:
+            raise self._refused(status, data)
+        return body or BytesBody(data)
 
-    def _answer(self, connection: Connection) -> Readable:
-        """Afterwards the connection is the pool's, or the body's."""
+    def _answer(self, connection: Connection) -> tuple[int, bytes, Readable | None]:
+        """Its status, and all of it, or what streams it. Afterwards the connection is the pool's,
+        or the body's."""
         status, _, length, keeps, _ = final_head(connection, "GET")
         frame = framed(connection, connection.take_rest(), length)
         if status == 200 and (length is None or length < 0 or length > SMALL):
             self._pool.answered(connection)
             connection.due(None)
-            return Body(self._pool, connection, frame, keeps=keeps)
+            return status, b"", Body(self._pool, connection, frame, keeps=keeps)
         data = whole(frame, SMALL)
         self._pool.done(connection, keeps=keeps and frame.clean and data is not None)
-        if status != 200:
-            raise self._refused(status, data or b"")
-        return BytesBody(data or b"")
+        return status, data or b"", None
 
     def _refused(self, status: int, data: bytes) -> OriginFailed:
         code, message = _said(data, "error"), _said(data, "message")

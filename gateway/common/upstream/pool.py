@@ -16,10 +16,11 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from gateway.common.upstream.connection import Connection
+from gateway.common.upstream.connection import Connection, Gone
 from gateway.common.upstream.dialing import Names, Place, connected
 from gateway.common.upstream.networks import Networks
 from gateway.storage import Busy, OriginFailed, Unavailable
@@ -46,6 +47,16 @@ class NotConnected(Exception):
     def __init__(self, error: Unavailable) -> None:
         super().__init__(str(error))
         self.error = error
+
+
+class Closed(Exception):
+    """The upstream has closed the connection before its answer began; `error` says it to who
+    asked. `idle`: it had been kept alive until then, and as a rule the upstream has not seen the
+    request."""
+
+    def __init__(self, error: OriginFailed, *, idle: bool) -> None:
+        super().__init__(str(error))
+        self.error, self.idle = error, idle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +98,7 @@ class Pool:
         self._moved = clock()
         self._probing = self._closed = False
 
-    # a request: take, then done, or answered and give or drop, or failed
+    # a request: take, then asking until it is done, or answered and given back by its body
 
     def take(
         self,
@@ -189,6 +200,23 @@ class Pool:
         context = self._context if place.tls else None
         plain = connected(place, context, self._names, seconds, self._networks)
         return Connection(place, plain, self.limits.read_timeout)
+
+    @contextmanager
+    def asking(self, connection: Connection) -> Iterator[None]:
+        """A request over what was taken, until its answer is `done`, or `answered` and a body's.
+        What comes out of it is why there is none, and the connection is gone. Raises `Closed`;
+        what an answer says that is done is raised behind it."""
+        idle = not connection.fresh
+        try:
+            yield
+        except Gone as error:
+            said = f"The upstream {connection.place} closed the connection."
+            closed = OriginFailed(said, status=502)
+            self.failed(connection, None if idle else closed)
+            raise Closed(closed, idle=idle) from error
+        except BaseException as error:
+            self.failed(connection, error)
+            raise
 
     def pause(self) -> None:
         """The body goes out: until `resume` the request waits for no answer, and is none by
