@@ -16,6 +16,7 @@ from drivers.indexed.cipher import BLOCK
 from gateway.storage import Corrupt
 
 _END = struct.Struct("<Q")
+_UNKNOWN = "The index does not know where the blocks of a blob end."
 
 
 def pack_ends(ends: list[int]) -> bytes:
@@ -35,7 +36,7 @@ class Layout(NamedTuple):
         if self.ends and not (
             isinstance(self.ends, bytes) and len(self.ends) == _END.size * self._count
         ):
-            raise Corrupt("The index does not know where the blocks of a blob end.")
+            raise Corrupt(_UNKNOWN)
         return self
 
     @property
@@ -52,10 +53,14 @@ class Layout(NamedTuple):
         return self.start(self._count) if self.ends else self.size + self._count * self.tag
 
     def start(self, number: int) -> int:
-        """Where a block begins, in bytes from the first one."""
+        """Where a block begins, in bytes from the first one. Raises `Corrupt` where those before it
+        would be longer than they were."""
         before = number * BLOCK
         if self.ends and number:
-            (before,) = _END.unpack_from(self.ends, (number - 1) * _END.size)
+            (end,) = _END.unpack_from(self.ends, (number - 1) * _END.size)
+            if end > before:
+                raise Corrupt(_UNKNOWN)
+            before = end
         return before + number * self.tag
 
     def lengths(self, first: int) -> Iterator[int]:
@@ -69,6 +74,6 @@ class Layout(NamedTuple):
         for number in range(first, self._count):
             end = self.start(number + 1)
             if not self.tag < end - start <= BLOCK + self.tag:
-                raise Corrupt("The index does not know where the blocks of a blob end.")
+                raise Corrupt(_UNKNOWN)
             yield end - start
             start = end
