@@ -155,6 +155,7 @@ def test_any_key_can_be_listed_opened_downloaded_and_deleted(
     facts = [one.text for one in about.page.one("dl", class_="facts").all("dd")]
     assert facts[0] == " ".join(shown(key).split())
     (download,) = [one for one in about.page.all("a") if one.text == "Download"]
+    assert download.get("download") is None  # what it asks for would be no page of its own
     assert root.get(f"browser/files/{download['href'].rpartition('/')[2]}").text == "its bytes"
     picked = seen.page.one("input", class_="pick")["value"]
     asked = root.post("browser/files/delete", [("csrf", root.csrf), ("key", picked)])

@@ -67,7 +67,7 @@ def services(call: Call) -> Reply:
 def _shown(access: Access) -> Shown:
     about = access.service.about
     try:
-        measures = access.service.find(Measures) if access.might("read-stats") else None
+        measures = access.service.find(Measures) if access.may("read-stats") else None
         stats = None if measures is None else measures.stats()
         writable = Abilities.of(access).writes
     except StorageError:  # of an upstream that does not answer nothing is known

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from gateway.access.access import Access
 from gateway.modes.console.browsing.abilities import Abilities
@@ -11,7 +12,14 @@ from gateway.modes.console.browsing.browsed import Browsed
 from gateway.modes.console.browsing.positions import position
 from gateway.modes.console.call import Call
 from gateway.modes.console.page import Page
-from gateway.storage import Forbidden, NoSuchUpload, StorageError, Upload, UploadQuery
+from gateway.storage import (
+    Forbidden,
+    Measures,
+    NoSuchUpload,
+    StorageError,
+    Upload,
+    UploadQuery,
+)
 from gateway.storage.paging import LIMIT
 from gateway.web.replies import Reply
 
@@ -20,24 +28,42 @@ _SHOWN = 50
 """Uploads on a page: each is asked for its parts."""
 
 
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """A service that takes uploads in parts. `uploads` and `waiting`: how many are under way, and
+    the bytes of their parts; None where it does not count them, or not for this key."""
+
+    sid: str
+    driver: str
+    uploads: int | None = None
+    waiting: int | None = None
+
+
 def services(call: Call) -> Reply:
     """Those that take uploads in parts."""
     at = position(call)
-    able = (
-        one.service.about
+    found = (
+        taking
         for one in call.gateway.services(call.identity, call.facts)
-        if one.service.sid > at.after and _takes(one)
+        if one.service.sid > at.after and (taking := _taking(one)) is not None
     )
-    page = [one for _, one in zip(range(_SERVICES + 1), able, strict=False)]
+    page = [*islice(found, _SERVICES + 1)]
     following = at.next(page[_SERVICES - 1].sid) if len(page) > _SERVICES else None
     return call.show("uploads.html", services=page[:_SERVICES], at=at, following=following)
 
 
-def _takes(access: Access) -> bool:
+def _taking(access: Access) -> Taking | None:
+    about = access.service.about
     try:
-        return Abilities.of(access).uploads
+        if not Abilities.of(access).uploads:
+            return None
+        measures = access.service.find(Measures) if access.may("read-stats") else None
+        if measures is None:
+            return Taking(about.sid, about.driver)
+        stats = measures.stats()
     except StorageError:  # of an upstream that does not answer nothing is known
-        return False
+        return None
+    return Taking(about.sid, about.driver, stats.uploads, stats.waiting)
 
 
 @dataclass(frozen=True, slots=True)
