@@ -45,7 +45,7 @@ SECRET = Field("secret_key", "text", "The secret, which is never told again.")
 STATE = (
     Field("user_name", "text", "The name of the user whose key it is."),
     Field("is_active", "boolean", "Whether it proves anything now."),
-    Field("created_at", "time", "When it was made."),
+    Field("created_at", "time", "When it was made; null of one that is declared.", null=True),
 )
 UPLOAD = (
     Field("upload_id", "text", "As in S3."),

@@ -91,6 +91,7 @@ def test_a_user_gets_another_name(api: Managed) -> None:
 
 def test_what_is_declared_is_changed_where_it_is(api: Managed) -> None:
     path = f"/credentials/{api.credential()}"
+    assert api.get(path)["created_at"] is None
     for answer in (api.ask("PUT", path, {"is_active": False}), api.ask("DELETE", path)):
         refused(answer, 409, "Conflict", "root")
 

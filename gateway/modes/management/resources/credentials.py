@@ -19,7 +19,7 @@ def _state(info: CredentialInfo) -> wire.Item:
     return {
         "user_name": info.user_name,
         "is_active": info.active,
-        "created_at": wire.time(info.created),
+        "created_at": wire.time(info.created) if info.created else None,
     }
 
 
