@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
+
+from gateway.common.remembering import remembered
 
 Lines = Iterable[tuple[str, str]]
 Fields = Mapping[str, tuple[str, ...]]
@@ -143,7 +144,6 @@ def targeted(lines: tuple[str, ...]) -> Directives | None:
 # dates (RFC 9110 §5.6.7)
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_LONGEST = len("Wednesday, 09-Nov-94 08:49:37 GMT")
 _TIME = r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
 _DATES = tuple(
     re.compile(form, re.IGNORECASE | re.ASCII)
@@ -155,13 +155,9 @@ _DATES = tuple(
 )
 
 
+@remembered(texts=4096, longest=len("Wednesday, 09-Nov-94 08:49:37 GMT"))
 def date(text: str) -> int | None:
     """Seconds since the epoch; None for what is no date of HTTP."""
-    return _date(text) if len(text) <= _LONGEST else None
-
-
-@lru_cache(maxsize=4096)
-def _date(text: str) -> int | None:
     for form in _DATES:
         match = form.fullmatch(text)
         if match is not None:

@@ -5,26 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 
+from gateway.common.remembering import remembered
 from gateway.storage import Range
 
 _MOST = 10**15
 """More bytes than an object has: larger numbers in a range say the same."""
 
-_LONGEST = 64
-"""Characters of a date: what is remembered must stay small, whatever an upstream says."""
-
 # reading
 
 
+@remembered(texts=4096, longest=64)
 def parse_date(value: str) -> int:
     """Milliseconds; 0 for what is no date."""
-    return _date(value) if len(value) <= _LONGEST else 0
-
-
-@lru_cache(maxsize=4096)
-def _date(value: str) -> int:
     try:
         found = parsedate_to_datetime(value)
         return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()) * 1000

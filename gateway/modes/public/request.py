@@ -7,12 +7,12 @@ The path is decoded once, by `gateway.web.request_head`, and what comes out is t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 from gateway.access.access import Access
 from gateway.access.identity import visitor
 from gateway.common.end_to_end import OF_CONNECTION, named
+from gateway.common.remembering import remembered
 from gateway.modes import KEY_LIMIT, Gateway
 from gateway.modes.public.options import PublicOptions
 from gateway.modes.public.preferences import weights
@@ -38,17 +38,10 @@ that get headers as variables of their environment take it for their proxy's add
 _DEFAULTS = PublicOptions()
 
 
-_LONGEST = 64
-"""Of the names that are remembered: what visitors can fill must stay small."""
-
-
+@remembered(texts=512, longest=64)
 def _passed_on(variable: str) -> str:
     """The name of a header, by its variable in the environ; "" for what is none, or is not passed
-    on."""
-    return _known(variable) if len(variable) <= _LONGEST else _read(variable)
-
-
-def _read(variable: str) -> str:
+    on. Each request has a few dozen variables, and mostly the same."""
     if not variable.startswith("HTTP_") or variable.startswith("HTTP_X_FORWARDED_"):
         return ""
     # a `_` is a `-` to many who get it, and something else to a cache
@@ -56,10 +49,6 @@ def _read(variable: str) -> str:
         return ""
     name = request_head.header_name(variable)
     return "" if name in OF_CONNECTION else name
-
-
-_known = lru_cache(maxsize=512)(_read)
-"""Each request has a few dozen variables, and mostly the same."""
 
 
 class _Headers(Mapping[str, str]):

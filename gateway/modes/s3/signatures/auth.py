@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from hmac import compare_digest
 from typing import Any, NamedTuple
 
 from gateway.access.identity import ANONYMOUS, Credential, Identity, Keys
 from gateway.common import sigv4
+from gateway.common.remembering import remembered
 from gateway.modes.s3 import known_headers
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.signatures import claims
@@ -220,9 +220,6 @@ BY_NETWORK = frozenset({"HTTP_X_AMZ_CF_ID"})
 
 _NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 
-_LONGEST = 512
-"""Characters of a list that is remembered: what clients can fill must stay small."""
-
 
 class SignedHeaders:
     """The headers that `SignedHeaders` names, in its order."""
@@ -289,19 +286,13 @@ class SignedHeaders:
             )
 
 
+@remembered(texts=512, longest=512)
 def signed_headers(text: str) -> SignedHeaders | None:
     """From names in lower case, separated by ";". None when it is no such list."""
-    return _remembered(text) if len(text) <= _LONGEST else _read(text)
-
-
-def _read(text: str) -> SignedHeaders | None:
     names = text.split(";")
     if not all(_NAME.fullmatch(name) for name in names) or len(set(names)) != len(names):
         return None
     return SignedHeaders(names)
-
-
-_remembered = lru_cache(maxsize=512)(_read)
 
 
 def _fold(key: str) -> str:

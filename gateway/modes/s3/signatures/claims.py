@@ -10,11 +10,11 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from gateway.common import sigv4
+from gateway.common.remembering import remembered
 from gateway.modes.s3.problems import S3Problem
 
 SKEW = 15 * 60 * 1000
@@ -123,15 +123,12 @@ def claim_of_header(text: str) -> tuple[Claim, str]:
     What SDKs write before the signature is the same for a whole day, and read once.
     """
     before, named, signature = text.rpartition("Signature=")
-    if named and len(before) <= _REPEATED and signature.isalnum():
+    if named and signature.isalnum():
         return _before_signature(before), signature
     return _read_header(text)
 
 
-_REPEATED = 768
-
-
-@lru_cache(maxsize=512)
+@remembered(texts=512, longest=768)
 def _before_signature(text: str) -> Claim:
     return _read_header(f"{text}Signature=-")[0]
 
@@ -304,13 +301,9 @@ def _other_version(done: str = "") -> str:
 # times
 
 
+@remembered(texts=256, longest=16)
 def epoch(timestamp: str) -> int | None:
     """YYYYMMDDTHHMMSSZ as milliseconds since the epoch; None when it is no such time."""
-    return _epoch(timestamp) if len(timestamp) == 16 else None
-
-
-@lru_cache(maxsize=256)
-def _epoch(timestamp: str) -> int | None:
     if not _TIMESTAMP.fullmatch(timestamp):
         return None
     try:
