@@ -57,7 +57,7 @@ class TLSSocket:
         with self._turn:
             return version(self._connection)
 
-    def send(self, data: bytes) -> int:
+    def send(self, data: bytes | memoryview) -> int:
         """How many bytes were taken: none after `say_end`. Raises `OSError`."""
         try:
             with self._turn:

@@ -14,6 +14,7 @@ They have here what they lack for S3 clients, and for slow ones:
 - It closes what was silent for a time, looking every 30 s, and never while a
   request is in work. So a byte a minute keeps a connection, and a client that
   takes nothing of a long answer keeps a thread. Here each says whether it is `late`.
+- It copies what it sends, several times (`outgoing`).
 - It knows no TLS. A channel whose socket is Python's `ssl`'s reads and writes through that.
 
 Its listening sockets and channels are in one map by descriptor, over which its loop goes. It
@@ -44,6 +45,7 @@ from gateway.common import addresses
 from gateway.common.system import EXHAUSTED, translate
 from gateway.modes import WSGIApp
 from gateway.servers.event_loop import READ, WRITE, EventLoop
+from gateway.servers.outgoing import Outgoing
 from gateway.servers.pace import Patience, Phase, Progress
 from gateway.servers.shedding import STILL
 from gateway.servers.tls_socket import RECORD, TLSSocket, wrapped
@@ -112,6 +114,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
+        self.outbufs = [Outgoing()]
         self._moved, self._progress = 0, Progress()
         self.request: Any
         self.tls: TLSSocket | None = None
@@ -186,6 +189,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
                 self.server.add_task(self)
         return True
 
+    def write_soon(self, data: bytes) -> int:
+        self.current_outbuf_count = 0  # so many begin another buffer, of waitress's
+        written: int = super().write_soon(data)
+        return written
+
     def send_continue(self) -> None:
         if self.request.body_rcv is None:
             self.request.expect_continue = False
@@ -216,7 +224,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         self._moved += len(data)
         return data
 
-    def send(self, data: bytes, do_close: bool = True) -> int:
+    def send(self, data: memoryview, do_close: bool = True) -> int:
         if self.tls is None:
             sent: int = super().send(data, do_close)
         else:
@@ -224,7 +232,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         self._moved += sent
         return sent
 
-    def _encrypt(self, tls: TLSSocket, data: bytes, do_close: bool) -> int:
+    def _encrypt(self, tls: TLSSocket, data: memoryview, do_close: bool) -> int:
         try:
             return tls.send(data)
         except OSError:
@@ -279,7 +287,6 @@ class ChannelServer:
             channel_timeout=1 << 30,  # channels say when they are `late`
             connection_limit=limit,
             outbuf_high_watermark=_BUFFER,
-            outbuf_overflow=4 * _BUFFER,
             clear_untrusted_proxy_headers=False,
             asyncore_use_poll=True,
             log_socket_errors=False,  # clients that vanish

@@ -20,6 +20,7 @@ STANDING = Standing(
         "waitress.channel:HTTPChannel.del_channel": "self map",
         "waitress.channel:HTTPChannel.received": "self data",
         "waitress.channel:HTTPChannel.send_continue": "self",
+        "waitress.channel:HTTPChannel.write_soon": "self data",
         "waitress.channel:HTTPChannel.handle_close": "self",
         "waitress.channel:HTTPChannel.readable": "self",
         "waitress.channel:HTTPChannel.writable": "self",
@@ -57,6 +58,7 @@ STANDING = Standing(
             "self.requests_lock = threading.Lock()",
             "self.requests = []",
             "self.addr = addr",
+            "self.outbufs = [",
         ),
         "waitress.channel:HTTPChannel.add_channel": (
             "self.server.active_channels[self._fileno] = self",
@@ -78,6 +80,19 @@ STANDING = Standing(
             "if request.error:",
         ),
         "waitress.channel:HTTPChannel.writable": ("self.total_outbufs_len",),
+        # what waits to be sent: all that is done with it
+        "waitress.channel:HTTPChannel.write_soon": (
+            "if self.current_outbuf_count >= self.adj.outbuf_high_watermark:",
+            "self.outbufs[-1].append(data)",
+        ),
+        "waitress.channel:HTTPChannel._flush_some": (
+            "outbuf = self.outbufs[0]",
+            "outbuflen = outbuf.__len__()",
+            "while outbuflen > 0:",
+            "chunk = outbuf.get(self.sendbuf_len)",
+            "num_sent = self.send(chunk, do_close=do_close)",
+            "outbuf.skip(num_sent, True)",
+        ),
         # headers: their names, and what is dropped and joined
         "waitress.parser:HTTPRequestParser": (
             "headers_finished",
