@@ -66,7 +66,7 @@ def _run(typed: argparse.Namespace) -> int:
 def _flushed(runtime: Runtime, sid: str, purge: Purge) -> Mark:
     identity = Identity(key="cli", account=ROOT_ACCOUNT, access="admin")
     try:
-        return runtime.operator(identity).flush(sid, purge)
+        return runtime.flush(identity, sid, purge)
     except NoSuchStore:
         raise NoSuchStore(f"There is no service {sid!r}.") from None
 

@@ -19,7 +19,7 @@ from gateway.access.sessions import Sessions
 from gateway.access.settings import Parsed, Setting, SettingKind, Wanted
 from gateway.modes.operating import Operator
 from gateway.modes.telling import Document, Webhook
-from gateway.storage import Changes, Followers, Jobs, Stats
+from gateway.storage import Changes, Followers, Jobs, Mark, Purge, Stats
 from gateway.telemetry.line_spool import LineSpool
 from gateway.telemetry.request_list import RequestList
 from gateway.telemetry.traffic import Numbers
@@ -134,6 +134,10 @@ class Gateway(Protocol):
     def drop(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> None:
         """Remove it. Raises `NotEmpty`, `NoSuchStore`, `Forbidden`; `Conflict` when it
         is declared in the configuration."""
+
+    def flush(self, identity: Identity, sid: str, purge: Purge, facts: Facts = UNKNOWN) -> Mark:
+        """Have a cache forget, which the audit notes. Raises `NoSuchStore`, `Forbidden`,
+        `Unsupported`."""
 
     def set_grants(
         self, identity: Identity, sid: str, grants: Sequence[Grant], facts: Facts = UNKNOWN

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from gateway.access.identity import ROOT_ACCOUNT, Credential, KeyAccess
 from gateway.access.settings import SettingKind
-from gateway.storage import Mark, Purge, Secret, Stats
+from gateway.storage import Secret, Stats
 
 ServiceOrigin = Literal["declared", "added", "bucket"]
 """A service of the configuration; one of the catalog with a driver of its own; one that was made
@@ -423,12 +423,6 @@ class Operator(Protocol):
 
     def remove_service(self, sid: str) -> None:
         """What it stores stays. Raises `Conflict` when something needs it."""
-
-    def flush(self, sid: str, purge: Purge = Purge()) -> Mark:
-        """Have a cache forget."""
-
-    def caches(self) -> Sequence[str]:
-        """The services that can be flushed, by id, as far as that is known."""
 
     def kinds(self) -> Mapping[str, SettingKind[Any]]:
         """The kinds of settings that services may have, by name."""

@@ -7,6 +7,7 @@ ones in the configuration, and an account's buckets at their upstream.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from gateway.access.access import Access
@@ -26,7 +27,9 @@ from gateway.storage import (
     BadKey,
     Conflict,
     Forbidden,
+    Mark,
     NoSuchStore,
+    Purge,
     Unavailable,
 )
 
@@ -64,6 +67,11 @@ class Administration(Lookup):
 
     def drop(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> None:
         self._made.drop(self._row(identity, sid, "drop", facts))
+
+    def flush(self, identity: Identity, sid: str, purge: Purge, facts: Facts = UNKNOWN) -> Mark:
+        mark = self.access(identity, sid, facts).purge(purge)
+        self.catalog.record("cache.flush", sid, **asdict(purge), entries=mark.entries)
+        return mark
 
     def set_grants(
         self, identity: Identity, sid: str, grants: Sequence[Grant], facts: Facts = UNKNOWN

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -45,7 +45,7 @@ from gateway.services.service_editor import ServiceEditor
 from gateway.services.survey import Survey
 from gateway.services.unsafe import declared_certificates, missing, unsafe
 from gateway.services.versions import versions
-from gateway.storage import Forbidden, Mark, Purge, Purges, Replicates, StorageError, Unavailable
+from gateway.storage import Forbidden, Replicates, StorageError, Unavailable
 
 
 @runtime_checkable
@@ -161,14 +161,6 @@ class GatewayOperator(CredentialKeeper):
     def remove_service(self, sid: str) -> None:
         with self._changing():
             self._editor.remove(sid)
-
-    def flush(self, sid: str, purge: Purge = Purge()) -> Mark:
-        mark = self._gateway.access(self._identity, sid, self._facts).purge(purge)
-        self._catalog.record("cache.flush", sid, **asdict(purge), entries=mark.entries)
-        return mark
-
-    def caches(self) -> Sequence[str]:
-        return [sid for sid, _ in self._survey.able(Purges)]
 
     def kinds(self) -> Mapping[str, SettingKind[Any]]:
         return self._configuration.plugins.kinds

@@ -14,6 +14,7 @@ from gateway.modes.console import security
 from gateway.modes.console.forms import NO_FIELDS, Fields, Parts
 from gateway.modes.console.page import Page, reaches
 from gateway.modes.console.rendering import Rendering
+from gateway.modes.operating import Operator
 from gateway.storage import NOTHING, NoSuchStore, Readable
 from gateway.web.replies import Reply
 from gateway.web.request_facts import RequestFacts
@@ -64,6 +65,11 @@ class Call:
     def has(self, path: str) -> bool:
         """Whether the console has a page there, for who calls."""
         return self._rendering.has(path, None if self.session is None else self.identity)
+
+    @property
+    def operator(self) -> Operator:
+        """Raises `Forbidden` for a key that manages nothing."""
+        return self.gateway.operator(self.identity, self.facts)
 
     # addresses
 

@@ -6,11 +6,30 @@ A page is here when it exists. Its row is in the file of its handlers, with what
 from __future__ import annotations
 
 from gateway.modes.console.page import Page
-from gateway.modes.console.pages import browser, overview, requests, uploads
+from gateway.modes.console.pages import (
+    bindings,
+    browser,
+    overview,
+    purges,
+    replication,
+    requests,
+    service_changes,
+    service_forms,
+    services,
+    settings,
+    uploads,
+)
 
 TABLE: tuple[Page, ...] = (
     *overview.PAGES,
+    *services.PAGES,
+    *service_forms.PAGES,
+    *service_changes.PAGES,
     *browser.PAGES,
+    *bindings.PAGES,
+    *replication.PAGES,
     *requests.PAGES,
+    *purges.PAGES,
     *uploads.PAGES,
+    *settings.PAGES,
 )

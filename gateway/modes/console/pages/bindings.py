@@ -1,0 +1,111 @@
+"""Bindings: doors by host, port or path, to a mode; the file's, and those that were added."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.modes.console.call import Call
+from gateway.modes.console.page import Page
+from gateway.modes.console.pages.service_forms import PREFIX, errors_of, lines_of
+from gateway.modes.console.problems import ConsoleProblem
+from gateway.modes.operating import ModeInfo, NotAccepted
+from gateway.storage import AlreadyExists, Conflict
+from gateway.web.replies import Reply
+
+_DOOR = ("host", "port", "prefix")
+_FIELDS = {*_DOOR, "service"}
+
+
+def show(call: Call) -> Reply:
+    operator = call.operator
+    return call.show(
+        "bindings.html",
+        bindings=operator.bindings(),
+        certificates=operator.certificates(),
+        modes=[(one.name, one.name) for one in operator.modes()],
+        now=call.gateway.clock(),
+    )
+
+
+def show_add(call: Call) -> Reply:
+    return _adding(call, _mode(call, call.query.get("mode", "public")), {})
+
+
+def add(call: Call) -> Reply:
+    mode, operator = _mode(call, call.form.text("mode")), call.operator
+    found = ((one.name, call.form.get(f"{PREFIX}{one.name}", "")) for one in mode.options)
+    given = {name: text for name in sorted(_FIELDS) if (text := call.form.text(name))}
+    table: dict[str, Any] = {**given, "mode": mode.name}
+    if given.get("port", "").isascii() and given.get("port", "").isdigit():
+        table["port"] = int(given["port"])
+    try:
+        own = operator.written_binding(mode.name, [one for one in found if one[1]])
+        operator.add_binding({**own, **table})
+    except (NotAccepted, AlreadyExists, Conflict) as error:
+        return _adding(call, mode, call.form, error)
+    return call.see("bindings", "added")
+
+
+def _adding(
+    call: Call, mode: ModeInfo, typed: Mapping[str, str], error: Exception | None = None
+) -> Reply:
+    options = {one.name for one in mode.options}
+    errors, others = errors_of(error, {*options, *_FIELDS}, 1)
+    return call.show(
+        "binding-add.html",
+        200 if error is None else 422,
+        mode=mode,
+        values={name: typed.get(name, "") for name in _FIELDS},
+        lines=lines_of(call, mode.options, typed, errors),
+        errors=errors,
+        others=others,
+    )
+
+
+def _mode(call: Call, name: str) -> ModeInfo:
+    for one in call.operator.modes():
+        if one.name == name:
+            return one
+    raise ConsoleProblem("NotFound", "There is no such mode here.")
+
+
+def remove(call: Call) -> Reply:
+    host, port, prefix = (call.form.get(name, "") for name in _DOOR)
+    if not (port.isascii() and port.isdigit() and len(port) < 6):
+        raise ConsoleProblem("BadRequest")
+    try:
+        call.operator.remove_binding(host, int(port), prefix)
+    except NotAccepted as error:
+        raise ConsoleProblem("BadRequest", str(error)) from None
+    return call.see("bindings", "removed")
+
+
+PAGES = (
+    Page(
+        name="ConsoleBindings",
+        path="bindings",
+        get=show,
+        title="Bindings",
+        reach="everything",
+        said={
+            "added": "The binding is added. It counts from now on.",
+            "removed": "The binding is removed. Nothing comes to it any more.",
+        },
+    ),
+    Page(
+        name="ConsoleBindingAdd",
+        path="add-binding",
+        get=show_add,
+        post=add,
+        section="bindings",
+        reach="everything",
+    ),
+    Page(
+        name="ConsoleBindingRemove",
+        path="bindings/remove",
+        post=remove,
+        section="bindings",
+        reach="everything",
+    ),
+)

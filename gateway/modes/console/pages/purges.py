@@ -1,0 +1,88 @@
+"""Purges: caches are made to forget; and what was forgotten last, for who manages the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from gateway.modes.console.call import Call
+from gateway.modes.console.page import Page, manages_everything
+from gateway.modes.console.problems import ConsoleProblem
+from gateway.modes.operating import AuditInfo
+from gateway.storage import Purge, PurgeKind, Purges, StorageError
+from gateway.web.replies import Reply
+
+KINDS: Mapping[PurgeKind, str] = {
+    "all": "Everything",
+    "prefix": "Keys that begin with",
+    "key": "This key, with all its variants",
+    "tag": "What its source has given this tag",
+}
+_SHOWN = 50
+
+
+def show(call: Call) -> Reply:
+    return _page(call, {"sid": call.query.get("sid", "")})
+
+
+def purge(call: Call) -> Reply:
+    form = call.form
+    sid, value = form.text("sid"), form.get("value", "")
+    kind = next((one for one in KINDS if one == form.get("kind")), None)
+    if kind is None:
+        raise ConsoleProblem("BadRequest")
+    if kind == "all" and form.text("confirm") != sid:
+        return _page(call, form, f"To have it forget everything, type {sid} below.")
+    if kind != "all" and not value:
+        return _page(call, form, "Say what is to be forgotten.")
+    wanted = Purge(kind=kind, value="" if kind == "all" else value, soft=form.get("soft") == "1")
+    call.access(sid)
+    mark = call.gateway.flush(call.identity, sid, wanted, call.facts)
+    return call.see("purges", "done", sid=sid, entries=mark.entries)
+
+
+def _page(call: Call, form: Mapping[str, str], trouble: str = "") -> Reply:
+    return call.show(
+        "purges.html",
+        422 if trouble else 200,
+        caches=[(sid, sid) for sid in _caches(call)],
+        kinds=KINDS,
+        form={name: form.get(name, "") for name in ("sid", "kind", "value", "soft")},
+        trouble=trouble,
+        entries=_number(call.query.get("entries", "")),
+        last=_last(call),
+    )
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def _last(call: Call) -> Sequence[AuditInfo]:
+    if not manages_everything(call.identity):
+        return ()
+    return call.operator.audit(limit=_SHOWN, action="cache.flush")
+
+
+def _caches(call: Call) -> list[str]:
+    """Those that the key may have forget."""
+    found = []
+    for access in call.gateway.services(call.identity, call.facts):
+        try:
+            flushed = access.service.find(Purges) is not None and access.may("flush")
+        except StorageError:  # it is not known now whether it can
+            flushed = False
+        if flushed:
+            found.append(access.service.sid)
+    return found
+
+
+PAGES = (
+    Page(
+        name="ConsolePurges",
+        path="purges",
+        get=show,
+        post=purge,
+        title="Purges",
+        said={"done": "What you named is let go of."},
+    ),
+)

@@ -1,0 +1,198 @@
+"""Services: all that there are, how each is, and what stands in front of what.
+
+Who manages the gateway sees all of them, with their drivers; others those that their key may see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.access.access import Access
+from gateway.modes.console.call import Call
+from gateway.modes.console.chain_map import ChainMap, chain_map
+from gateway.modes.console.page import Page, manages_everything
+from gateway.modes.console.problems import ConsoleProblem
+from gateway.modes.operating import ServiceDetails, ServiceInfo
+from gateway.storage import (
+    NoSuchStore,
+    Purges,
+    Stats,
+    StorageError,
+    Unavailable,
+    Versioning,
+    Versions,
+)
+from gateway.telemetry.traffic import Traffic
+from gateway.web.replies import Reply
+
+SHOWN = 100
+MAPPED = 60
+"""Services that a map has at most: of more, each has its own."""
+
+_NONE = Traffic()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    info: ServiceInfo
+    traffic: Traffic
+
+
+def show(call: Call) -> Reply:
+    after, text = call.query.get("after", ""), call.query.get("text", "").strip()
+    everything = manages_everything(call.identity)
+    found, following = _everything(call, after, text) if everything else _seen(call, after, text)
+    numbers = call.gateway.numbers(call.identity, call.facts).services
+    chains = call.operator.chain() if everything and not (after or text) else ()
+    return call.show(
+        "services.html",
+        rows=[Row(one, numbers.get(one.sid, _NONE)) for one in found],
+        after=after,
+        text=text,
+        next=following or "",
+        everything=everything,
+        creates=creates(call),
+        map=chain_map(chains) if len(chains) <= MAPPED else None,
+        unmapped=len(chains) if len(chains) > MAPPED else 0,
+    )
+
+
+def creates(call: Call) -> bool:
+    """Whether the key may make buckets."""
+    return bool(call.identity.account) and call.identity.access in ("own", "admin")
+
+
+def _everything(call: Call, after: str, text: str) -> tuple[Sequence[ServiceInfo], str | None]:
+    page = call.operator.services(after, SHOWN, text)
+    return page.items, page.next
+
+
+def _seen(call: Call, after: str, text: str) -> tuple[Sequence[ServiceInfo], str | None]:
+    seen = call.gateway.services(call.identity, call.facts)
+    found = [one for one in seen if one.service.sid > after and text in one.service.sid]
+    stats = call.gateway.measured(call.identity, call.facts)
+    page = [info_of(one, stats.get(one.service.sid)) for one in found[:SHOWN]]
+    return page, page[-1].sid if len(found) > SHOWN else None
+
+
+def info_of(access: Access, stats: Stats | None) -> ServiceInfo:
+    """What anybody is told who may see it."""
+    about = access.service.about
+    return ServiceInfo(
+        sid=about.sid,
+        driver=about.driver,
+        owner=about.owner,
+        origin="declared" if about.declared else "added" if about.added else "bucket",
+        name=about.name,
+        created=about.created,
+        stats=stats,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What is offered of a service: what it can do, and the key may."""
+
+    flush: bool = False
+    versioning: Versioning | None = None
+    on: bool = False
+    suspend: bool = False
+    drop: bool = False
+
+
+def show_one(call: Call) -> Reply:
+    sid = call.values["sid"]
+    details, access = details_of(call, sid), access_of(call, sid)
+    if details is not None:
+        info = details.info
+    else:
+        assert access is not None, "or it was refused"
+        info = info_of(access, stats_of(access))
+    return call.show(
+        "service.html",
+        info=info,
+        details=details,
+        offered=_offered(info, details, access),
+        browse=access is not None,
+        traffic=call.gateway.numbers(call.identity, call.facts).services.get(sid, _NONE),
+        map=_map(call, details),
+    )
+
+
+def details_of(call: Call, sid: str) -> ServiceDetails | None:
+    """What who manages the gateway is told besides."""
+    return call.operator.service(sid) if manages_everything(call.identity) else None
+
+
+def access_of(call: Call, sid: str) -> Access | None:
+    """None for who manages the gateway where it cannot be reached: it is not open, or it is an
+    account of buckets."""
+    try:
+        return call.access(sid)
+    except (NoSuchStore, Unavailable):
+        if manages_everything(call.identity):
+            return None
+        raise
+
+
+def stats_of(access: Access) -> Stats | None:
+    """What is in it, as far as the key may know that."""
+    try:
+        return access.stats() if access.may("read-stats") else None
+    except StorageError:
+        return None
+
+
+def _map(call: Call, details: ServiceDetails | None) -> ChainMap | None:
+    if details is None or details.info.origin == "bucket":
+        return None
+    chain = call.operator.chain(details.info.sid)
+    return chain_map(chain) if 1 < len(chain) <= MAPPED else None
+
+
+def _offered(info: ServiceInfo, details: ServiceDetails | None, access: Access | None) -> Offered:
+    if access is None:
+        return Offered()
+    can = _finds(access, Versions) and access.may("read-versioning")
+    versioning = access.versioning if can else None
+    bucket, drops = info.origin == "bucket", False
+    on = off = False
+    if bucket:
+        drops = access.may("drop")
+        on = off = versioning is not None and access.may("write-versioning")
+        # A bucket whose objects are protected keeps its versions; who may not see that is not
+        # offered to end them.
+        off = off and details is not None and "object-lock" not in details.settings
+    return Offered(
+        flush=_finds(access, Purges) and access.may("flush"),
+        versioning=versioning,
+        on=on and versioning != "on",
+        suspend=off and versioning == "on",
+        drop=drops,
+    )
+
+
+def _finds(access: Access, capability: type) -> bool:
+    try:
+        return access.service.find(capability) is not None
+    except StorageError:
+        return False
+
+
+SAID = {
+    "added": "The service is added.",
+    "changed": "The service is changed.",
+    "made": "The bucket is made.",
+    "flushed": "What was named is let go of.",
+    "versioning": "Versions are kept as you said, from now on.",
+}
+GONE = {
+    "removed": "The service is removed. What it stored is where it was.",
+    "dropped": "The bucket is dropped.",
+}
+
+PAGES = (
+    Page(name="ConsoleServices", path="services", get=show, title="Services", said=GONE),
+    Page(name="ConsoleService", path="services/{sid}", get=show_one, section="services", said=SAID),
+)
