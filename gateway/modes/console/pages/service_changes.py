@@ -134,7 +134,11 @@ PAGES = (
         section="services",
     ),
     Page(
-        name="ConsoleBucketDrop", path="services/{sid}/drop", get=show_drop, post=drop, section="services"
+        name="ConsoleBucketDrop",
+        path="services/{sid}/drop",
+        get=show_drop,
+        post=drop,
+        section="services",
     ),
     Page(name="ConsoleVersioning", path="services/{sid}/versions", post=switch_versions),
     Page(

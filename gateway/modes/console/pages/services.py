@@ -12,7 +12,6 @@ from gateway.access.access import Access
 from gateway.modes.console.call import Call
 from gateway.modes.console.chain_map import ChainMap, chain_map
 from gateway.modes.console.page import Page, manages_everything
-from gateway.modes.console.problems import ConsoleProblem
 from gateway.modes.operating import ServiceDetails, ServiceInfo
 from gateway.storage import (
     NoSuchStore,
@@ -154,7 +153,9 @@ def _map(call: Call, details: ServiceDetails | None) -> ChainMap | None:
 def _offered(info: ServiceInfo, details: ServiceDetails | None, access: Access | None) -> Offered:
     if access is None:
         return Offered()
-    can = _finds(access, Versions) and access.may("read-versioning")
+    # Of what is not counted here an upstream would have to be asked, which may not answer.
+    here = info.stats is not None
+    can = here and _finds(access, Versions) and access.may("read-versioning")
     versioning = access.versioning if can else None
     bucket, drops = info.origin == "bucket", False
     on = off = False
