@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests import browser
+from tests import devtools_tab as browser
 
 PROGRAMS = Path(__file__).parent / "programs"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests import browser
+from tests import devtools_tab as browser
 from tests.modes.standard_gateway import READER, ROOT, Served
 
 pytestmark = [

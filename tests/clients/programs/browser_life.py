@@ -14,7 +14,7 @@ import life
 from life import BUCKET, CERTIFICATE, LARGE, SMALL, step
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
-from tests import browser
+from tests import devtools_tab as browser
 
 s3 = boto3.client("s3", config=boto3.session.Config(signature_version="s3v4"))
 URL = {"Bucket": BUCKET, "Key": "a b+c/é 📁"}

@@ -7,14 +7,12 @@
   for (const one of document.querySelectorAll("[data-without-script]")) one.hidden = true;
 
   for (const all of document.querySelectorAll("[data-all]")) {
-    all.hidden = false;
     all.addEventListener("change", () => {
       for (const one of document.querySelectorAll(`.${all.dataset.all}`)) one.checked = all.checked;
     });
   }
 
   for (const button of document.querySelectorAll("[data-pause]")) {
-    button.hidden = false;
     button.addEventListener("click", () => {
       const id = button.dataset.pause;
       const stop = !paused.has(id);

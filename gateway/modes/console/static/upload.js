@@ -212,7 +212,6 @@
   });
   addEventListener("online", () => jobs.forEach((job) => job.wake?.()));
   button(box, "reload").addEventListener("click", () => location.reload());
-  box.querySelector("[data-with-script]").hidden = false;
   for (const one of unfinished()) {
     const job = { ...one, row: row.cloneNode(true) };
     job.row.id = one.upload;

@@ -1,0 +1,97 @@
+"""Every page of the console in both themes and at all widths: nothing that axe finds serious,
+nothing to scroll sidewards, nothing that moves, nothing that breaks the policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.browser.demonstration import (
+    READER,
+    READERS_SECRET,
+    Demonstration,
+    sign_in,
+    signed_in,
+    views,
+)
+from tests.browser.watching import THEMES, WIDTHS, ZOOMED, Watched, shifts, too_wide
+
+Axe = Callable[[Any], None]
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Any, demonstrated: Demonstration) -> Iterator[Any]:
+    """One page for all tests, of who has signed in: they only look."""
+    state = signed_in(browser, demonstrated)
+    context = browser.new_context(storage_state=state, reduced_motion="reduce")
+    page = context.new_page()
+    page.watched = Watched(page)
+    yield page
+    context.close()
+
+
+def look(page: Any, axe: Axe) -> None:
+    """At the page that is shown."""
+    assert page.locator("h1").count() == 1
+    assert not shifts(page)
+    for theme in THEMES:
+        page.emulate_media(color_scheme=theme)
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        light = sum(map(int, ground[4:-1].split(","))) > 384
+        assert light is (theme == "light"), ground
+        for width in (*WIDTHS, ZOOMED):
+            resize(page, width)
+            assert not too_wide(page), f"at {width}: {too_wide(page)}"
+        axe(page)
+        resize(page, WIDTHS[0])
+    axe(page)
+
+
+def resize(page: Any, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+
+
+@pytest.mark.parametrize(("name", "path"), views())
+def test_every_page(
+    opened: Any, axe: Axe, demonstrated: Demonstration, name: str, path: str
+) -> None:
+    opened.watched.begin()
+    opened.emulate_media(color_scheme="light")
+    answer = opened.goto(f"{demonstrated.console}{path}")
+    assert (answer.status, opened.url) == (200, f"{demonstrated.console}{path}"), name
+    look(opened, axe)
+    opened.watched.check()
+
+
+def test_pages_of_who_has_not_signed_in_or_may_not(
+    page: Any, axe: Axe, demonstrated: Demonstration
+) -> None:
+    page.goto(demonstrated.console)
+    assert page.url.startswith(f"{demonstrated.console}sign-in")
+    look(page, axe)
+    page.watched.expect("401|403")
+    page.fill("[name=key]", "root")
+    page.fill("[name=secret]", "no secret of any key")
+    page.click("main form button")
+    page.locator(".notice").wait_for()
+    axe(page)
+    sign_in(page, demonstrated.console, READER, READERS_SECRET)
+    page.watched.expect("404")
+    page.goto(f"{demonstrated.console}there-is-none")
+    look(page, axe)
+
+
+def test_a_theme_that_was_chosen_stays(page: Any, demonstrated: Demonstration) -> None:
+    ground = "getComputedStyle(document.body).backgroundColor"
+    page.emulate_media(color_scheme="light")
+    sign_in(page, demonstrated.console)
+    light = page.evaluate(ground)
+    page.click("button[name=theme][value=dark]")
+    page.wait_for_function(f"{ground} !== '{light}'")
+    page.reload()
+    assert page.evaluate(ground) != light
+    page.emulate_media(color_scheme="dark")
+    page.click("button[name=theme][value=light]")
+    page.wait_for_function(f"{ground} === '{light}'")
