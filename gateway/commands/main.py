@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from gateway.catalog import CatalogError
@@ -103,7 +104,9 @@ class _Parser(argparse.ArgumentParser):
         return typed, unknown
 
 
+@cache
 def _parser() -> argparse.ArgumentParser:
+    """Made once: for a process that gives many commands that is most of what a short one costs."""
     parser = _Parser(prog="gateway", description="A self-hosted storage gateway.")
     _add(parser, COMMANDS, required=True)
     return parser

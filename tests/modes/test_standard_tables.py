@@ -117,6 +117,7 @@ def test_operation_ids_are_unique() -> None:
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.usefixtures("seconds")
 def test_the_openapi_document_is_one() -> None:
     validator = pytest.importorskip("openapi_spec_validator")
     validator.validate(DOCUMENT)

@@ -51,6 +51,7 @@ def test_the_calls_are_those_of_the_specification() -> None:
     assert len(set(ManagementMode().operations())) == len(TABLE)
 
 
+@pytest.mark.usefixtures("seconds")
 def test_the_openapi_document_is_one() -> None:
     pytest.importorskip("openapi_spec_validator").validate(DOCUMENT)
 
