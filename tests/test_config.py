@@ -592,6 +592,8 @@ def test_a_binding_has_the_options_of_its_mode(read: Any) -> None:
         ('[[bindings]]\nport = 1\nmode = "galleries"', "bindings[0].service", "give its id"),
         ('[server]\ndefault_mode = "galleries"', "server.default_mode", "at bindings only"),
         ('[server]\ndefault_mode = "galery"', "server.default_mode", "known modes"),
+        ('[server]\nonly_bound = "galery"', "server.only_bound[0]", "known modes"),
+        ('[server]\nonly_bound = ["public", "s3"]', "server.only_bound[1]", "the default mode"),
     ],
 )
 def test_what_is_wrong_with_options_of_a_mode_is_said_with_its_place(

@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -70,6 +71,24 @@ def serving(file: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         process.communicate(timeout=PATIENCE)
 
 
+def sign_in(screen: str, address: str) -> None:
+    """In a browser, at the address and with the key that were printed; `/` leads there, too."""
+    printed = re.search(r"console +(\S+)\n", screen)
+    known = re.search(r"access key  (\S+)\n  secret key  (\S+)", screen)
+    assert printed is not None and known is not None
+    with_cookies = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    with_cookies.addheaders = [("Accept", "text/html"), ("Origin", address)]
+    for place in (printed[1], f"{address}/"):
+        with with_cookies.open(place, timeout=PATIENCE) as page:
+            assert b"<h1>Sign in</h1>" in page.read()
+    fields = urlencode({"key": known[1], "secret": known[2]}).encode()
+    with with_cookies.open(f"{printed[1]}/sign-in", fields, timeout=PATIENCE) as page:
+        assert b"<h1>Overview</h1>" in page.read()
+    for _ in range(4):  # of any worker
+        with with_cookies.open(f"{printed[1]}/requests", timeout=PATIENCE) as page:
+            assert b"<h1>Requests</h1>" in page.read()
+
+
 def ended(file: Path) -> subprocess.CompletedProcess[str]:
     """What becomes of a gateway that cannot start."""
     return subprocess.run(
@@ -91,6 +110,7 @@ def test_it_serves_what_it_says(tmp_path: Path, kind: str, where: str) -> None:
         assert address is not None, screen
         assert re.search(r"access key  \S+\n  secret key  \S+", screen)
         assert f"--endpoint-url {address[1]} s3 ls" in screen
+        sign_in(screen, address[1])
         for page in ("health/live", "health/ready", "metrics"):
             with urllib.request.urlopen(f"{address[1]}/-/{page}", timeout=PATIENCE) as reply:
                 assert reply.status == 200

@@ -11,7 +11,7 @@ from gateway.access.identity import ROOT_ACCOUNT
 from gateway.commands import tls
 from gateway.config import Address, Binding, Configuration, Declared, given
 from gateway.config.bindings import told
-from gateway.modes import Documented
+from gateway.modes import AtPaths, Documented
 from gateway.services.unsafe import missing, unsafe
 from gateway.services.versions import product_version
 from gateway.storage import Secret
@@ -41,6 +41,7 @@ def render(
     lines += [f"  listening  {address}" for address in addresses]
     lines += [f"  listening  {one.url}" for one in configuration.listeners]
     lines += [f"  TLS        {one}" for one in tls.lines(configuration)]
+    lines += [f"  {name:10} {addresses[0]}{path}" for name, path in places(configuration)]
     lines += [f"  documents  {addresses[0]}{path}" for path in documents(configuration)]
     folder = configuration.data
     lines.append(f"  data       {folder or 'in memory: nothing is kept'}")
@@ -53,10 +54,17 @@ def render(
     return "\n".join(lines)
 
 
+def places(configuration: Configuration) -> Iterator[tuple[str, str]]:
+    """(mode, path) of those that have a path of their own."""
+    for mode in configuration.open_modes:
+        if isinstance(mode, AtPaths):
+            yield mode.name, mode.paths[0]
+
+
 def documents(configuration: Configuration) -> Iterator[str]:
     """Pages for people that modes bring: folders below `/-/`."""
     if configuration.server.health:
-        for mode in configuration.plugins.modes.values():
+        for mode in configuration.open_modes:
             if isinstance(mode, Documented):
                 yield from (path for path in mode.pages() if path.endswith("/"))
 

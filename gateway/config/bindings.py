@@ -16,7 +16,7 @@ from gateway.config.configuration import Declared
 from gateway.config.decode import Decoder
 from gateway.config.problems import BAD, Problems, names, shown
 from gateway.config.services import can
-from gateway.config.tables import Binding, BindingOptions
+from gateway.config.tables import Binding, BindingOptions, ServerOptions
 from gateway.config.texts import SID, SID_RULE
 from gateway.modes import Asking, Explains, HavingOptions, Mode, OfNamedService, OfOneService
 from gateway.plugins.options import options_of
@@ -119,3 +119,16 @@ def check_default(problems: Problems, modes: Mapping[str, Mode], mode: object, p
         problems.add(
             place, f"found {shown(mode)}; that mode answers at bindings only: see [[bindings]]."
         )
+
+
+def check_only_bound(
+    problems: Problems, modes: Mapping[str, Mode], found: ServerOptions, place: str
+) -> None:
+    """Of the modes that bindings alone lead to."""
+    for number, mode in enumerate(found.only_bound):
+        check_mode(problems, modes, mode, f"{place}.only_bound[{number}]")
+        if mode == found.default_mode:
+            problems.add(
+                f"{place}.only_bound[{number}]",
+                f"found {shown(mode)}; that is the default mode, which gets what nobody claims.",
+            )

@@ -20,7 +20,7 @@ from gateway.config.tables import (
     ServerOptions,
     WebhookOptions,
 )
-from gateway.modes import Options
+from gateway.modes import Mode, Options
 from gateway.modes.protocols import ProtocolListener
 from gateway.storage import NOTHING, Store
 
@@ -116,6 +116,14 @@ class Configuration:
     webhooks: Mapping[str, WebhookOptions] = NOTHING
     left_out: Mapping[str, str] = field(default_factory=dict)
     plugins: Plugins = field(repr=False, compare=False)
+
+    @property
+    def open_modes(self) -> list[Mode]:
+        """Those that are asked for what came by no binding. The default mode gets what no other
+        claims, so it is asked last."""
+        modes, server = self.plugins.modes.values(), self.server
+        asked = [mode for mode in modes if mode.name not in server.only_bound]
+        return sorted(asked, key=lambda mode: mode.name == server.default_mode)
 
     @property
     def data(self) -> Path | None:

@@ -18,7 +18,12 @@ import platformdirs
 from gateway.access.identity import ROOT_ACCOUNT, Account
 from gateway.common import looking
 from gateway.common.nearest_name import nearest
-from gateway.config.bindings import check_default, check_options, read_bindings
+from gateway.config.bindings import (
+    check_default,
+    check_only_bound,
+    check_options,
+    read_bindings,
+)
 from gateway.config.configuration import Configuration, Origin
 from gateway.config.decode import Decoder
 from gateway.config.listeners import read_listeners
@@ -278,6 +283,8 @@ class _Reader:
         server = self._placed(self.decoder.build(ServerOptions, {**found, **overrides}, "server"))
         mode = found.get("default_mode", "s3")
         check_default(self.problems, self.plugins.modes, mode, "server.default_mode")
+        if server is not BAD:
+            check_only_bound(self.problems, self.plugins.modes, server, "server")
         for number, (place, message) in enumerate(self.problems[before:], before):
             option = place.removeprefix("server.").split("[")[0]
             if option in overrides:

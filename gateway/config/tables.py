@@ -80,6 +80,7 @@ class ServerOptions:
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], OneOrMany] = ()
     proxy_headers: ProxyHeaders = "x-forwarded"
     default_mode: str = "s3"
+    only_bound: Annotated[tuple[str, ...], OneOrMany] = ()
     region: str = "us-east-1"
     max_body: Annotated[int, Size] | None = None
     lifecycle_day: Annotated[float, Duration] = 86_400.0

@@ -133,11 +133,8 @@ class Worker:
 
     def routes(self, configuration: Configuration, runtime: Runtime) -> Routes:
         checks = [] if configuration.data is None else [writable(configuration.data)]
-        modes, default = configuration.plugins.modes.values(), configuration.server.default_mode
-        # The default mode gets what no other claims, so it is asked last.
-        asked = sorted(modes, key=lambda mode: mode.name == default)
-        pages = create_pages(self._metrics, checks, modes)
-        routes = create_routes(runtime, asked, configuration, pages)
+        pages = create_pages(self._metrics, checks, configuration.open_modes)
+        routes = create_routes(runtime, configuration, pages)
         runtime.keep_up(routes.doors.bind, self._certificates.replace)
         return routes
 

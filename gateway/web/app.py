@@ -23,13 +23,13 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from itertools import count
 from typing import Any, NamedTuple
 
 from gateway.common import actor
 from gateway.config import Configuration
-from gateway.modes import Gateway, Mode, WSGIApp
+from gateway.modes import Gateway, WSGIApp
 from gateway.storage import Busy
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.metrics import Metrics
@@ -51,15 +51,14 @@ class Routes(NamedTuple):
 
 def create_routes(
     gateway: Gateway,
-    modes: Sequence[Mode],
     configuration: Configuration,
     pages: WSGIApp | None = None,
 ) -> Routes:
     """Make each mode's application, once. `pages` answers `/-/…`; None: nobody does."""
     server = configuration.server
     doors = Doors(
-        modes,
-        {mode.name: mode.app(gateway) for mode in modes},
+        configuration.open_modes,
+        {name: mode.app(gateway) for name, mode in configuration.plugins.modes.items()},
         default=server.default_mode,
         bindings=configuration.bindings,
         domains=server.domains,
@@ -70,7 +69,6 @@ def create_routes(
 
 def create_app(
     gateway: Gateway,
-    modes: Sequence[Mode],
     configuration: Configuration,
     *,
     admission: Admission,
@@ -79,7 +77,7 @@ def create_app(
     pages: WSGIApp | None = None,
 ) -> App:
     """The application of one configuration (see `create_routes`)."""
-    doors, proxies = create_routes(gateway, modes, configuration, pages)
+    doors, proxies = create_routes(gateway, configuration, pages)
     return App(doors, admission=admission, metrics=metrics, access_log=access_log, proxies=proxies)
 
 

@@ -67,7 +67,6 @@ class Site:
         self.plugins, self.admission = configuration.plugins, Admission(8)
         self.app = create_app(
             runtime,
-            list(self.plugins.modes.values()),
             configuration,
             admission=self.admission,
             metrics=Metrics(),

@@ -19,7 +19,6 @@ from gateway.access.identity import Credential
 from gateway.background.followers import Following, delay
 from gateway.config import Configuration, load
 from gateway.modes import Options, WSGIApp
-from gateway.modes.s3 import S3Mode, WebsiteMode
 from gateway.servers import Endpoint, Loaded, Plan
 from gateway.servers.waitress import WaitressServer
 from gateway.services.runtime import Runtime, open_runtime
@@ -247,7 +246,6 @@ def serving(
     admission, records = Admission(100, spools=True), _Records()
     app = create_app(
         gateway,
-        [S3Mode(), WebsiteMode()],
         configured,
         admission=admission,
         metrics=Metrics(None),

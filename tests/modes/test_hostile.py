@@ -111,10 +111,8 @@ def sign(environ: dict[str, Any]) -> None:
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
     configured = configuration(tmp_path_factory.mktemp("hostile"))
     runtime = open_runtime(configured, server="waitress")
-    default = configured.server.default_mode
     app = create_app(
         runtime,
-        sorted(configured.plugins.modes.values(), key=lambda mode: mode.name == default),
         configured,
         admission=Admission(100),
         metrics=Metrics(None),

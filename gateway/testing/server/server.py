@@ -272,11 +272,8 @@ class Server:
 
 def _application(stage: Stage, configuration: Configuration, metrics: Metrics) -> App:
     """As each worker of `gateway serve` makes it, without a log on stderr."""
-    default = configuration.server.default_mode
-    modes = configuration.plugins.modes.values()
     return create_app(
         stage,
-        sorted(modes, key=lambda mode: mode.name == default),
         configuration,
         admission=Admission(_THREADS),
         metrics=metrics,

@@ -170,11 +170,14 @@ class Browser:
 
 @contextmanager
 def serving(
-    plugins: Plugins | None = None, services: Mapping[str, Any] = {}, **tables: Any
+    plugins: Plugins | None = None,
+    services: Mapping[str, Any] = {},
+    only_bound: str = "",
+    **tables: Any,
 ) -> Iterator[Site]:
     """`services` besides; other tables as they are."""
     given = {
-        "server": {"memory": True},
+        "server": {"memory": True, **({"only_bound": only_bound} if only_bound else {})},
         "keys": _KEYS,
         **tables,
         "services": {**_SERVICES, **services},

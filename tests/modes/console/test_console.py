@@ -278,3 +278,12 @@ def test_scripts_and_styles_are_small() -> None:
     scripts = {name: size for name, size in sizes.items() if name.endswith(".js")}
     assert sum(scripts.values()) <= 120_000
     assert sizes["console.css"] <= 16_384
+
+
+def test_where_bindings_alone_lead_to_it_its_own_place_is_not_there() -> None:
+    bindings = [{"mode": "console", "prefix": "/ours"}]
+    with serving(bindings=bindings, only_bound="console") as site:
+        assert Browser(site, at="/ours/").get().h1 == "Sign in"
+        assert site.ask("/", headers={"accept": "text/html"}, host=HOST).status == 403
+        answer = site.ask("/-/console/", host=HOST)
+        assert b"<title>" not in answer.body and answer.status >= 400
