@@ -329,6 +329,11 @@ def test_a_deleted_object_is_found_and_comes_back_without_its_marker(
     assert root.get(of("never", sid="kept")).status == 404
 
 
+def test_where_no_versions_are_kept_none_are_shown(site: Site, root: Browser) -> None:
+    site.put("files", "k", b"x")
+    assert "Versions" not in root.get(of("k")).page.text
+
+
 def test_versions_are_listed_page_by_page_and_never_another_key_s(
     site: Site, root: Browser
 ) -> None:

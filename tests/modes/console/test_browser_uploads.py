@@ -157,6 +157,14 @@ def test_a_full_service_says_so(root: Browser) -> None:
     assert "quota of 102400 bytes" in str(told(seen)["message"])
 
 
+def test_a_body_that_is_refused_is_taken_so_that_its_browser_hears_why(
+    site: Site, root: Browser
+) -> None:
+    for page, sid in (("put", "dull"), ("part", "files")):
+        assert send(root, page, b"x" * 300_000, sid=sid, key="k", number=1).status in (404, 501)
+        assert site.records[-1].received == 300_000
+
+
 def test_without_the_token_nothing_is_stored(site: Site, root: Browser, key: str) -> None:
     headers = {"origin": f"http://{HOST}"}
     for more in ({}, {"x-csrf-token": "another"}):

@@ -15,6 +15,7 @@ from gateway.modes.console.call import Call
 from gateway.modes.console.problems import ConsoleProblem
 from gateway.storage import (
     NOTHING,
+    NULL_VERSION,
     Get,
     MethodNotAllowed,
     NotFound,
@@ -117,6 +118,8 @@ def _versions(seen: Browsed, key: str) -> tuple[list[VersionEntry], str]:
     if after:
         query = replace(query, after=key, after_version=after)
     found = [*of_key(seen.access.versions(query).entries, key)]
+    if not after and [one.version for one in found] == [NULL_VERSION] and not found[0].marker:
+        return [], ""  # nothing but what is shown above
     older = found[PAGE - 1].version if len(found) > PAGE else ""
     return found[:PAGE], older
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from gateway.modes.console import errors
@@ -14,7 +15,8 @@ from gateway.modes.console.call import Call
 from gateway.modes.console.forms import Parts, length, text_of
 from gateway.modes.console.page import Handler
 from gateway.modes.console.problems import ConsoleProblem
-from gateway.storage import PIECE, IncompleteBody, Put, StorageError, TooLarge
+from gateway.storage import PIECE, Busy, IncompleteBody, Put, StorageError, TooLarge
+from gateway.web import request_head
 from gateway.web.forms import FormPart
 from gateway.web.replies import Reply
 
@@ -31,9 +33,22 @@ def in_json(handler: Handler) -> Handler:
         except (StorageError, ConsoleProblem) as error:
             code, status, told = errors.told(error)
             call.environ["gateway.record"].code = code
+            _swallow(call)
             return _json({"message": told}, status)
 
     return answer
+
+
+def _swallow(call: Call) -> None:
+    """Take what is still sent of a body that was refused: a browser that cannot send on does not
+    read why. Parts are no longer, but those of files beyond 160 GB."""
+    if not request_head.has_body(call.environ):
+        return
+    with suppress(Busy):
+        call.environ["gateway.admission"]()
+        left = uploading.SMALLEST
+        while left > 0 and (piece := call.body.read(PIECE)):
+            left -= len(piece)
 
 
 def _json(content: Mapping[str, Any], status: int = 200) -> Reply:

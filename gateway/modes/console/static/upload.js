@@ -6,6 +6,7 @@
   const box = document.querySelector("[data-upload]");
   const { upload: base, folder, token, multipart } = box.dataset;
   const SMALL = 16 << 20, AT_ONCE = 3, LONGEST_WAIT = 30000, STILL = 120000, KEPT = "uploads";
+  const OVER = "Your session is over: load this page anew, sign in, and choose the file again.";
   const AGAIN = [0, 408, 429, 500, 502, 503, 504], LEFT = ["going", "waiting", "paused"];
   const here = new URL(base, location).pathname;
   const list = box.querySelector(".jobs"), status = box.querySelector("[role=status]");
@@ -45,19 +46,26 @@
       let said;
       try { said = JSON.parse(xhr.responseText); } catch { said = null; }
       if (xhr.status === 200 && said) ok(said);
-      else if (xhr.status === 200) fail({ status: 401, text: "The session is over: sign in again." });
+      else if ([200, 401, 403].includes(xhr.status) && !said) fail({ status: 401, text: OVER });
       else fail({ status: xhr.status, text: said?.message || `The answer was ${xhr.status}.` });
     };
     if (body && name !== "complete") watch();
     xhr.send(body || null);
   });
 
-  // The same until it is answered.
-  const steadily = async (job, ...request) => {
+  // The same until it is answered. Who is refused while it sends may not hear why: so before many
+  // bytes are sent once more, something small is asked for.
+  const steadily = async (job, name, more, body) => {
+    let cut = 0, sent = false;
     for (let wait = 1000; ; wait = Math.min(wait * 2, LONGEST_WAIT)) {
       try {
-        return await ask(job, ...request);
+        if (cut) await ask(job, "parts").catch((error) => { if (error.status !== 404) throw error; });
+        if (cut > 5) throw { status: 400, text: "The connection breaks off each time." };
+        sent = true;
+        return await ask(job, name, more, body);
       } catch (error) {
+        if (sent && error.status === 0) cut++;
+        sent = false;
         if (!AGAIN.includes(error.status) || job.state !== "going") throw error;
         say(job, `${error.text} Trying again…`);
         await new Promise((wake) => {
@@ -206,8 +214,11 @@
     });
   }
   box.addEventListener("drop", async (event) => {
-    const entries = [...event.dataTransfer.items].map((one) => one.webkitGetAsEntry());
-    for (const entry of entries) if (entry) await walk(entry, "");
+    const dropped = [...event.dataTransfer.items].map((one) => one.webkitGetAsEntry() ?? one.getAsFile());
+    for (const one of dropped) {
+      if (one instanceof File) add(one, one.name);
+      else if (one) await walk(one, "");
+    }
     next();
   });
   addEventListener("online", () => jobs.forEach((job) => job.wake?.()));
