@@ -448,7 +448,7 @@ class Clients:
                 connect(self._port), server_hostname="first.test"
             ) as connection:
                 fresh = True
-                while not self._stop.is_set() and (keep or fresh):
+                while not self._stop.wait(0.005) and (keep or fresh):
                     if not self._asked(connection):
                         if fresh:  # else it was idle, and clients begin another
                             self.failures.append("no answer")

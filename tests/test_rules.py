@@ -35,7 +35,7 @@ from gateway.access.rules import (
 from gateway.access.ruleset import RuleSet
 from gateway.storage import ObjectInfo
 
-many = settings(deadline=None, max_examples=200)
+many = settings(deadline=None, max_examples=100)
 ACTIONS: tuple[Action, ...] = ("read", "write", "list", "remove-policy", "read-policy")
 
 # the reference: one rule after the other, and no form but the rules themselves

@@ -22,7 +22,7 @@ from tests.background.following import opened
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 120
-ROUNDS = int(os.environ.get("GATEWAY_FOLLOWER_ROUNDS", "50"))
+ROUNDS = int(os.environ.get("GATEWAY_FOLLOWER_ROUNDS", "25"))
 
 
 class Log:
