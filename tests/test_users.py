@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from gateway.access.identity import Account, Credential, Identity
 from gateway.access.sessions import IDLE, LONGEST
 from gateway.catalog import Catalog, KeyInfo, sessions
 from gateway.catalog.keys import Declarations
+from gateway.catalog.schema import SESSIONS
 from gateway.catalog.secrets import Keyring, new_master
 from gateway.storage import AlreadyExists, Conflict, InvalidRequest, NotFound, Secret
 from tests import catalogs
@@ -307,6 +309,20 @@ def test_a_session_of_a_declared_key_ends_with_its_secret(opened: Callable[..., 
     other = Credential(id="reader", secret=Secret("another"), identity=key.identity)
     assert opened(Declarations(keys=[other])).session(token) is None
     assert opened().session(token) is not None
+
+
+def test_what_is_kept_of_a_session_signs_nobody_in(catalog: Catalog) -> None:
+    token = catalog.begin_session("reader")
+    found = catalog.session(token)
+    assert found is not None
+    with catalog._database.reading() as connection:
+        (row,) = connection.execute(select(SESSIONS)).all()
+    kept = repr([bytes(one) if isinstance(one, memoryview) else one for one in row])
+    assert "secret of reader" not in kept
+    for one in (token, found.csrf, bytes.fromhex(found.csrf).hex(), repr(token.encode())[2:-1]):
+        assert one not in kept
+    for text in (row.token.hex(), row.secret.hex(), row.token.decode("latin-1")):
+        assert catalog.session(text) is None
 
 
 def test_a_session_is_over_when_idle_or_old(catalog: Catalog, clock: Clock) -> None:

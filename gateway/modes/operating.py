@@ -267,8 +267,9 @@ class GatewayInfo:
 
 class CredentialInfo(Protocol):
     """A key without its secret. `number` is never another key's; `user_name` is the name of its
-    account. One that is not `active` proves nothing until it is again. `declared` says by what
-    it is declared, or is ""."""
+    account. One that is not `active` proves nothing until it is again, nor does one that is
+    `set_aside` while the environment gives the root key. `declared` says by what it is declared,
+    or is ""."""
 
     @property
     def number(self) -> int: ...
@@ -290,6 +291,8 @@ class CredentialInfo(Protocol):
     def description(self) -> str: ...
     @property
     def declared(self) -> str: ...
+    @property
+    def set_aside(self) -> bool: ...
 
 
 class MadeCredential(Protocol):
@@ -356,11 +359,16 @@ class Operator(Protocol):
         user_name: str | None = None,
         active: bool | None = None,
         access: KeyAccess | None = None,
+        manages: bool | None = None,
+        description: str | None = None,
     ) -> CredentialInfo:
         """What is None stays; `user_name` is what its account is called from now on."""
 
     def rotate_credential(self, number: int) -> MadeCredential:
         """Another secret, in place of the one that it had."""
+
+    def may_give(self, access: KeyAccess) -> bool:
+        """Whether that is no more than it has itself: only such keys are made and changed."""
 
     def remove_credential(self, number: int) -> None:
         """Raises `Conflict` when its account owns buckets that nobody could reach then."""

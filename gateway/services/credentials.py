@@ -58,7 +58,7 @@ class CredentialKeeper:
     ) -> MadeCredential:
         own = self._identity.access
         if access is None:
-            access = "own" if self._within("own") else own
+            access = "own" if self.may_give("own") else own
         self._require(access)
         if self._account is not None and user_name:
             named = self._catalog.account_named(user_name)
@@ -81,12 +81,19 @@ class CredentialKeeper:
         user_name: str | None = None,
         active: bool | None = None,
         access: KeyAccess | None = None,
+        manages: bool | None = None,
+        description: str | None = None,
     ) -> CredentialInfo:
         self._require(self.credential(number).access)
         if access is not None:
             self._require(access)
         return self._catalog.change_credential(
-            number, user_name=user_name, active=active, access=access
+            number,
+            user_name=user_name,
+            active=active,
+            access=access,
+            manages=manages,
+            description=description,
         )
 
     def rotate_credential(self, number: int) -> MadeCredential:
@@ -120,10 +127,10 @@ class CredentialKeeper:
     # no more than it has
 
     def _require(self, access: KeyAccess) -> None:
-        if not self._within(access):
+        if not self.may_give(access):
             raise Forbidden("The key may not give or change what may more than itself.")
 
-    def _within(self, access: KeyAccess) -> bool:
+    def may_give(self, access: KeyAccess) -> bool:
         own = self._identity.access
         if own in ("admin", access):
             return True

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from gateway.modes.console.page import Page
 from gateway.modes.console.pages import (
+    audit,
     bindings,
     browser,
+    keys,
     overview,
     purges,
     replication,
@@ -26,10 +28,12 @@ TABLE: tuple[Page, ...] = (
     *service_forms.PAGES,
     *service_changes.PAGES,
     *browser.PAGES,
+    *keys.PAGES,
     *bindings.PAGES,
     *replication.PAGES,
     *requests.PAGES,
     *purges.PAGES,
     *uploads.PAGES,
+    *audit.PAGES,
     *settings.PAGES,
 )

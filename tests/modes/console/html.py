@@ -77,7 +77,7 @@ class Element:
                 found[name] = (chosen or one.all("option"))[0]["value"]
             elif one.tag == "textarea":
                 found[name] = one._text().removeprefix("\n")
-            elif one.get("type") != "checkbox" or "checked" in one.attributes:
+            elif one.get("type") not in ("checkbox", "radio") or "checked" in one.attributes:
                 found[name] = one.get("value") or ""
         return found
 
