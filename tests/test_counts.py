@@ -13,7 +13,7 @@ from gateway.access.identity import Identity
 from gateway.commands.main import main
 from gateway.config import load
 from gateway.services.runtime import Runtime, open_runtime
-from gateway.storage import BytesBody, Put, StorageError
+from gateway.storage import BytesBody, Put, Stats, StorageError
 from gateway.telemetry.traffic import Numbers, Traffic
 
 ROOT = Identity(key="root", account="root", access="admin")
@@ -60,6 +60,8 @@ def test_each_who_may_see_a_service_is_told_how_much_is_in_it(runtime: Runtime) 
     numbers = {sid: (one.current, one.bytes, one.uploads) for sid, one in found.items()}
     counted = {"plain": (2, 8, 0), "front": (2, 8, 0), "roots": (0, 0, 0), "others": (2, 8, 1)}
     assert numbers == counted, "what cannot count is left out"
+    assert found.total() == Stats(objects=4, bytes=16, current=4, uploads=1), "once, what is once"
+    assert found.total(["front", "roots", "files"]) == found["plain"]
     assert found == {sid: runtime.access(ROOT, sid).stats() for sid in found}
     assert runtime.measured(OTHER) == {"others": found["others"]}
 

@@ -17,9 +17,10 @@ from gateway.access.identity import Account, Identity, Keys
 from gateway.access.rules import UNKNOWN, Facts
 from gateway.access.sessions import Sessions
 from gateway.access.settings import Parsed, Setting, SettingKind, Wanted
+from gateway.modes.measured import Measured
 from gateway.modes.operating import Operator
 from gateway.modes.telling import Document, Webhook
-from gateway.storage import Changes, Followers, Jobs, Mark, Purge, Stats
+from gateway.storage import Changes, Followers, Jobs, Mark, Purge
 from gateway.telemetry.line_spool import LineSpool
 from gateway.telemetry.request_list import RequestList
 from gateway.telemetry.traffic import Numbers
@@ -105,7 +106,7 @@ class Gateway(Protocol):
     def services(self, identity: Identity, facts: Facts = UNKNOWN) -> Sequence[Access]:
         """All services that `identity` may see, by sid."""
 
-    def measured(self, identity: Identity, facts: Facts = UNKNOWN) -> Mapping[str, Stats]:
+    def measured(self, identity: Identity, facts: Facts = UNKNOWN) -> Measured:
         """How much is in each service that `identity` may see and measure, by sid; without
         those that do not know it, or cannot say it now. The buckets made here are measured in
         one look, so it costs about what `services` does."""

@@ -7,7 +7,7 @@ made through an API (`making`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from gateway.access.ruleset import RuleSet
 from gateway.catalog import Catalog, ServiceRow
 from gateway.catalog.cache import Kept
 from gateway.common.commit_watch import Version
+from gateway.modes.measured import Measured
 from gateway.services.added import AddedServices
 from gateway.services.chain import Chain
 from gateway.services.feed import Feed
@@ -149,17 +150,18 @@ class Lookup:
         seen = [one for one in found if one is not None and one.visible]
         return sorted(seen, key=lambda one: one.service.sid)
 
-    def measured(self, identity: Identity, facts: Facts = UNKNOWN) -> Mapping[str, Stats]:
-        made, found = self.chain.buckets.measured(), {}
+    def measured(self, identity: Identity, facts: Facts = UNKNOWN) -> Measured:
+        made, found = self.chain.buckets.measured(), dict[str, tuple[Stats, Hashable]]()
         for access in self.services(identity, facts):
             if not access.may("read-stats"):
                 continue
             service, about = access.service, access.service.about
             bucket = about.row is not None and not about.added
-            stats = (made.get(about.sid) if bucket else None) or _measured(service)
-            if stats is not None:
-                found[about.sid] = stats
-        return found
+            if bucket and about.sid in made:
+                found[about.sid] = made[about.sid], about.sid
+            elif (one := _measured(service)) is not None:
+                found[about.sid] = one
+        return Measured(found)
 
     def _all(self, identity: Identity) -> Iterator[Reached]:
         """Declared ones, those made that the identity may perhaps see, and accounts'."""
@@ -207,10 +209,11 @@ class Lookup:
             after = rows[-1].sid if len(rows) == _PAGE else None
 
 
-def _measured(service: Service) -> Stats | None:
+def _measured(service: Service) -> tuple[Stats, Hashable] | None:
+    """And by whom: what stands in front of another finds that."""
     try:
         measures = service.find(Measures)
-        return None if measures is None else measures.stats()
+        return None if measures is None else (measures.stats(), id(measures))
     except StorageError:  # of what is behind it, perhaps: the others are known
         return None
 

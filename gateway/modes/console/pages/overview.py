@@ -51,17 +51,17 @@ def show(call: Call) -> Reply:
     shown = following[:_SHOWN]
     traffic = {sid: numbers.services.get(sid, _NOTHING) for sid in _sids(shown)}
     most = max((one.requests for one in traffic.values()), default=0)
-    objects = sum(one.current for one in stats.values())
+    together = stats.total()
     return call.show(
         "overview.html",
         count=len(services),
         unmeasured=len(services) - len(stats),
-        objects=objects,
-        bytes=sum(one.bytes for one in stats.values()),
-        uploads=sum(one.uploads for one in stats.values()),
+        objects=together.current,
+        bytes=together.bytes,
+        uploads=together.uploads,
         total=numbers.total,
         rows=[_row(one, stats, traffic, most) for one in shown],
-        steps=[] if objects else [*_steps(call, bool(services))],
+        steps=[] if together.current else [*_steps(call, bool(services))],
         after=after,
         next=shown[-1].service.sid if len(following) > len(shown) else "",
     )
