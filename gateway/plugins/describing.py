@@ -17,6 +17,7 @@ from gateway.plugins.options import (
     plain,
 )
 from gateway.storage import Secret, Store
+from gateway.storage.options import Secrets
 
 
 def mode_info(mode: Mode) -> ModeInfo:
@@ -36,13 +37,19 @@ def option_infos(options: Iterable[Option]) -> tuple[OptionInfo, ...]:
 def _info(option: Option) -> OptionInfo:
     return OptionInfo(
         name=option.name,
-        kind="a secret" if mentions(option.kind, Secret) else describe(option.kind),
+        kind="a secret" if mentions(option.kind, Secret) else _kind(option),
         default=describe_default(option),
         required=option.required,
         secret=mentions(option.kind, Secret),
         link=mentions(option.kind, Store),
         choices=_choices(option.kind),
     )
+
+
+def _kind(option: Option) -> str:
+    """Who is told of it here gives secrets as they are."""
+    marked = any(Secrets in plain(one)[1] for one in members(option.kind))
+    return "a table" if marked else describe(option.kind)
 
 
 def _choices(kind: object) -> tuple[str, ...]:

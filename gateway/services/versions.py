@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 
 _US = "storage-gateway"
+_FOR_US = 'extra == "dev"'
 
 
 def product_version() -> str:
@@ -35,7 +36,8 @@ def _libraries() -> list[str]:
         wanted = requires(_US) or []
     except PackageNotFoundError:
         return []
-    names = (re.match(r"[\w.-]+", one) for one in wanted)
+    # Those for who works on it are no part of what runs.
+    names = (re.match(r"[\w.-]+", one) for one in wanted if _FOR_US not in one)
     return sorted({found[0] for found in names if found}, key=str.lower)
 
 

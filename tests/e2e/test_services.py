@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import threading
 import time
 import urllib.error
@@ -11,11 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import requests
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from gateway.commands.main import main
 from tests import catalogs
-from tests.e2e.conftest import SERVERS, Running, serving
+from tests.e2e.conftest import KEY, SECRET, SERVERS, Running, serving
 
 CONFIG = """
 [services.origin]
@@ -119,6 +122,31 @@ def test_a_binding_of_the_catalog_has_its_effect_by_itself(
         wait_for_all(lambda: b"function_not_found" in ask(at)[1])
         change(running, "bindings", "remove", *door)
         wait_for_all(lambda: b"function_not_found" not in ask(at)[1])
+
+
+def test_what_is_changed_in_the_console_counts_in_every_worker(tmp_path: Path) -> None:
+    with (
+        serving(tmp_path, *options("granian" if "granian" in SERVERS else "waitress")) as running,
+        requests.Session() as session,
+    ):
+        at = f"{running.url}/-/console"
+        session.post(f"{at}/sign-in", data={"key": KEY, "secret": SECRET}).raise_for_status()
+
+        def submit(page: str, **fields: str) -> str:
+            found = session.get(f"{at}/{page}")
+            (token,) = set(re.findall(r'name="csrf" (?:content|value)="([^"]+)"', found.text))
+            answer = session.post(f"{at}/{page.partition('?')[0]}", {**fields, "csrf": token})
+            assert answer.status_code == 200, answer.text
+            return answer.text
+
+        said = submit("add-service?driver=local", driver="local", sid="fresh", account="root")
+        assert "The service is added." in said
+        running.client().put_object(Bucket="fresh", Key="k", Body=b"data")
+        submit("add-binding?mode=public", mode="public", prefix="/door", service="fresh")
+        wait_for_all(lambda: ask(f"{running.url}/door/k") == (200, b"data"))
+        submit("services/fresh/change", **{"option.quota": "1KiB"})
+        with pytest.raises(ClientError, match="QuotaExceeded"):
+            running.client().put_object(Bucket="fresh", Key="large", Body=bytes(2048))
 
 
 def wait_for_all(check: object) -> None:

@@ -156,19 +156,21 @@ def lines_of(
     """Those that are needed come first."""
     lines = []
     for one in sorted(options, key=lambda one: not one.required):
-        line = Line(one, _choices(call, one), "", errors.get(one.name, ""), given.get(one.name))
+        known = given.get(one.name)
+        choices = _choices(call, one, "" if known is None else "as it is")
+        line = Line(one, choices, "", errors.get(one.name, ""), known)
         value = "" if line.hidden else typed.get(f"{PREFIX}{one.name}", "")
         lines.append(Line(one, line.choices, value, line.error, line.given) if value else line)
     return lines
 
 
-def _choices(call: Call, option: OptionInfo) -> list[tuple[str, str]]:
+def _choices(call: Call, option: OptionInfo, unsaid: str) -> list[tuple[str, str]]:
     words = list(option.choices)
     if option.link:
         words = _services(call)
     if not words:
         return []
-    unsaid = "choose one" if option.required else f"default{_default(option)}"
+    unsaid = unsaid or ("choose one" if option.required else f"default{_default(option)}")
     return [("", unsaid), *((word, word) for word in words)]
 
 

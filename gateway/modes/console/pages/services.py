@@ -102,7 +102,8 @@ class Offered:
 
 def show_one(call: Call) -> Reply:
     sid = call.values["sid"]
-    details, access = details_of(call, sid), access_of(call, sid)
+    access = access_of(call, sid)  # first: it is opened now, if it was not
+    details = details_of(call, sid)
     if details is not None:
         info = details.info
     else:
