@@ -45,6 +45,17 @@ class Options:
     lifecycle_day: float = 86_400.0
 
 
+class Attempts(Protocol):
+    """How often somebody may try a key's secret: bounded for an address, and for what is given as
+    a key's id, whether there is one or not."""
+
+    def wait(self, address: str, key: str) -> int:
+        """Seconds until the next attempt; 0: now."""
+
+    def failed(self, address: str, key: str) -> None:
+        """Count one. Neither raises."""
+
+
 class Gateway(Protocol):
     """What a mode sees of the gateway. Every answer is current in every worker.
 
@@ -53,6 +64,7 @@ class Gateway(Protocol):
     options: Options
     keys: Keys
     sessions: Sessions
+    attempts: Attempts
     requests: RequestList
     lines: LineSpool
     """Through which access logs of services go."""

@@ -18,10 +18,11 @@ from gateway.catalog import Catalog, open_catalog
 from gateway.common.closing import Closing, close_all
 from gateway.common.x509 import NamedCertificate
 from gateway.config import Binding, Configuration
-from gateway.modes import Options, telling
+from gateway.modes import Attempts, Options, telling
 from gateway.modes.operating import Operator
 from gateway.services.added import AddedServices
 from gateway.services.administration import Administration
+from gateway.services.attempts import KeptAttempts
 from gateway.services.behind import OwnFollowers, OwnJobs
 from gateway.services.certificate_feed import CertificateFeed
 from gateway.services.chain import Chain
@@ -71,6 +72,8 @@ class Runtime(Administration):
         self.options = options
         self.keys: Keys = catalog
         self.sessions: Sessions = catalog
+        self._attempts = KeptAttempts(chain.configuration.data, clock)
+        self.attempts: Attempts = self._attempts
         own = OwnFollowers(followers or NoFollowers(), chain.behind)
         own_jobs = OwnJobs(jobs or NoJobs(), chain.behind)
         self.followers: Followers = own
@@ -182,6 +185,7 @@ class Runtime(Administration):
         yield "accounts", self.accounts.close
         yield "added services", self.added.close
         yield "services", self.chain.close
+        yield "attempts to sign in", self._attempts.close
         yield "the catalog", self.catalog.close
         if self._own_requests:
             yield "the request list", self.requests.close

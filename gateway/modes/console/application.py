@@ -13,12 +13,11 @@ from urllib.parse import quote
 
 from gateway.modes import Gateway, WSGIApp
 from gateway.modes.console import errors, forms, security
-from gateway.modes.console.attempts import Attempts
 from gateway.modes.console.call import Call
 from gateway.modes.console.page import Page
 from gateway.modes.console.problems import ConsoleProblem
 from gateway.modes.console.rendering import Rendering
-from gateway.modes.console.signing_in import SIGN_IN, SigningIn
+from gateway.modes.console.signing_in import SIGN_IN
 from gateway.modes.console.static_files import FOLDER, StaticFiles
 from gateway.modes.console.table import TABLE
 from gateway.storage import Corrupt, StorageError
@@ -173,8 +172,8 @@ def _admit(reply: Reply, environ: dict[str, Any]) -> None:
 
 
 def operations() -> Collection[str]:
-    return [_STATIC, *(page.name for page in (*TABLE, *SigningIn(Attempts(int)).pages()))]
+    return [_STATIC, *(page.name for page in TABLE)]
 
 
 def create_app(gateway: Gateway) -> WSGIApp:
-    return Console(gateway, (*TABLE, *SigningIn(Attempts(gateway.clock)).pages()))
+    return Console(gateway, TABLE)

@@ -10,7 +10,6 @@ from urllib.parse import unquote
 
 from gateway.access.identity import Credential
 from gateway.modes.console import security
-from gateway.modes.console.attempts import Attempts
 from gateway.modes.console.call import Call
 from gateway.modes.console.page import Page
 from gateway.modes.console.problems import TABLE
@@ -25,45 +24,21 @@ _LONGEST = 4096
 _GONE = "Max-Age=0"
 
 
-class SigningIn:
-    """The pages, which share the attempts."""
-
-    def __init__(self, attempts: Attempts) -> None:
-        self._attempts = attempts
-
-    def pages(self) -> tuple[Page, ...]:
-        said = {
-            "over": "Your session is over. Sign in to go on.",
-            "out": "You are signed out.",
-        }
-        return (
-            Page(
-                name="ConsoleSignIn",
-                path=SIGN_IN,
-                get=show,
-                post=self.sign_in,
-                reach="anyone",
-                said=said,
-            ),
-            Page(name="ConsoleSignOut", path="sign-out", post=sign_out),
-            Page(name="ConsoleTheme", path="theme", post=choose_theme, reach="anyone"),
-        )
-
-    def sign_in(self, call: Call) -> Reply:
-        key, secret = call.form.text("key")[:_LONGEST], call.form.text("secret")[:_LONGEST]
-        address = call.environ["gateway.client"]
-        wait = self._attempts.wait(address, key)
-        if wait:
-            told = f"{TABLE['TooManyAttempts'][1]} Try again in {wait} seconds."
-            reply = _form(call, "TooManyAttempts", told)
-            reply.headers.append(("retry-after", str(wait)))
-            return reply
-        found = _proved(call, key, secret)
-        if found is None:
-            self._attempts.failed(address, key)
-            call.gateway.sessions.refuse_session(key)
-            return _form(call, "WrongKey", TABLE["WrongKey"][1])
-        return _begun(call, found)
+def sign_in(call: Call) -> Reply:
+    key, secret = call.form.text("key")[:_LONGEST], call.form.text("secret")[:_LONGEST]
+    address = call.environ["gateway.client"]
+    wait = call.gateway.attempts.wait(address, key)
+    if wait:
+        told = f"{TABLE['TooManyAttempts'][1]} Try again in {wait} seconds."
+        reply = _form(call, "TooManyAttempts", told)
+        reply.headers.append(("retry-after", str(wait)))
+        return reply
+    found = _proved(call, key, secret)
+    if found is None:
+        call.gateway.attempts.failed(address, key)
+        call.gateway.sessions.refuse_session(key)
+        return _form(call, "WrongKey", TABLE["WrongKey"][1])
+    return _begun(call, found)
 
 
 def show(call: Call) -> Reply:
@@ -135,3 +110,12 @@ def choose_theme(call: Call) -> Reply:
     value = theme if theme in THEMES else ""
     cookie = security.set_cookie(call.environ, "gateway-theme", value, life)
     return Reply(303, [("location", back(call, call.form.get("next", ""))), cookie])
+
+
+_SAID = {"over": "Your session is over. Sign in to go on.", "out": "You are signed out."}
+
+PAGES = (
+    Page(name="ConsoleSignIn", path=SIGN_IN, get=show, post=sign_in, reach="anyone", said=_SAID),
+    Page(name="ConsoleSignOut", path="sign-out", post=sign_out),
+    Page(name="ConsoleTheme", path="theme", post=choose_theme, reach="anyone"),
+)

@@ -5,6 +5,7 @@ A page is here when it exists. Its row is in the file of its handlers, with what
 
 from __future__ import annotations
 
+from gateway.modes.console import signing_in
 from gateway.modes.console.page import Page
 from gateway.modes.console.pages import (
     audit,
@@ -36,4 +37,5 @@ TABLE: tuple[Page, ...] = (
     *uploads.PAGES,
     *audit.PAGES,
     *settings.PAGES,
+    *signing_in.PAGES,
 )

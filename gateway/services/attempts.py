@@ -1,0 +1,122 @@
+"""How often somebody may try a key's secret, in all workers.
+
+So many attempts that failed are allowed in a time, from an address and for a key, whether there
+is one of that id or not; then nothing is compared any more until the first of them is so old. They
+are in one SQLite file of the data folder, or in memory when nothing is kept on disk. It is chatter
+as the list of requests is: nothing is synced, and what cannot be kept is not counted. Of what was
+typed where an id is asked for only a digest is kept: it may be a secret.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from ipaddress import IPv6Address, ip_address
+from pathlib import Path
+
+from gateway.common import sqlite
+
+log = logging.getLogger("gateway.services")
+
+FILE = "attempts.db"
+WINDOW = 300_000
+"""Milliseconds."""
+FROM_ADDRESS = 10
+FOR_KEY = 50
+"""More than from an address: else a stranger keeps out whose key it is."""
+ROWS = 20_000
+"""What is kept at most; the oldest go."""
+
+_VERSION = 1
+_SCHEMA = (
+    "CREATE TABLE attempts (place TEXT NOT NULL, time INTEGER NOT NULL)",
+    "CREATE INDEX attempts_by_place ON attempts (place, time)",
+)
+_NTH = "SELECT time FROM attempts WHERE place = ? AND time > ? ORDER BY time DESC LIMIT 1 OFFSET ?"
+_ADD = "INSERT INTO attempts VALUES (?, ?), (?, ?)"
+_OVER = "DELETE FROM attempts WHERE time <= ?"
+_TRIM = "DELETE FROM attempts WHERE rowid <= (SELECT max(rowid) FROM attempts) - ?"
+
+
+class KeptAttempts:
+    """Implements `gateway.modes.Attempts`. `clock` gives milliseconds."""
+
+    def __init__(self, folder: Path | None, clock: Callable[[], int]) -> None:
+        self._place: Path | None = None if folder is None else folder / FILE
+        self._clock, self._lock = clock, threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._closed = False
+
+    def wait(self, address: str, key: str) -> int:
+        now = self._clock()
+        places = (_of_address(address), FROM_ADDRESS), (_of_key(key), FOR_KEY)
+
+        def look(connection: sqlite3.Connection) -> int:
+            waits = [0]
+            for place, most in places:
+                row = connection.execute(_NTH, (place, now - WINDOW, most - 1)).fetchone()
+                if row is not None:
+                    waits.append(row[0] + WINDOW - now)
+            return -(-max(waits) // 1000)
+
+        return self._done(look) or 0
+
+    def failed(self, address: str, key: str) -> None:
+        now = self._clock()
+
+        def add(connection: sqlite3.Connection) -> None:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(_OVER, (now - WINDOW,))
+            connection.execute(_ADD, (_of_address(address), now, _of_key(key), now))
+            connection.execute(_TRIM, (ROWS,))
+            connection.execute("COMMIT")
+
+        self._done(add)
+
+    def close(self) -> None:
+        """May be called twice."""
+        with self._lock:
+            self._give_up()
+            self._closed = True
+
+    def _done(self, action: Callable[[sqlite3.Connection], int | None]) -> int | None:
+        with self._lock:
+            if self._closed:
+                return None
+            try:
+                if self._connection is None:
+                    prepare = sqlite.anew(("attempts",), _VERSION, _SCHEMA)
+                    self._connection = sqlite.connect_with_tables(
+                        self._place, "OFF", prepare, timeout=1
+                    )
+                return action(self._connection)
+            except (sqlite3.Error, OSError) as error:
+                log.warning("attempts to sign in are not counted: %s", error)
+                self._give_up()
+                return None
+
+    def _give_up(self) -> None:
+        """Close what does not work; the next attempt opens it again."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
+
+
+def _of_address(address: str) -> str:
+    """Who has one address of IPv6 has all of its /64."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return f"from {address}"
+    if isinstance(found, IPv6Address):
+        found = IPv6Address(int(found) >> 64 << 64)
+    return f"from {found}"
+
+
+def _of_key(key: str) -> str:
+    return f"for {hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:32]}"
