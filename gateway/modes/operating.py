@@ -384,11 +384,6 @@ class Operator(Protocol):
 
     def count_presigned(self) -> int: ...
 
-    def add_presigned(
-        self, bucket: str, key: str, method: str, access_key: str, *, expires: int
-    ) -> None:
-        """Note that one was made."""
-
     # services
 
     def services(self, after: str = "", limit: int = 100, text: str = "") -> ServicePage:

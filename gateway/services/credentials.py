@@ -119,11 +119,6 @@ class CredentialKeeper:
     def count_presigned(self) -> int:
         return self._catalog.count_presigned(account=self._account)
 
-    def add_presigned(
-        self, bucket: str, key: str, method: str, access_key: str, *, expires: int
-    ) -> None:
-        self._catalog.add_presigned(bucket, key, method, access_key, expires=expires)
-
     # no more than it has
 
     def _require(self, access: KeyAccess) -> None:

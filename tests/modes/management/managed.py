@@ -1,7 +1,7 @@
 """A gateway in memory that is managed in process. Keys: `root`; `manager`, who manages the
-account `team`; `viewer`, who does, too, and may read `shared` alone; `reader`, who manages
-nothing. Services: `files` of root and `shared` of `team`; `dull` cannot be listed, written or
-counted."""
+account `team`; `viewer`, who does, too, and may read `shared` alone; `auditor`, who does, too,
+and may read everything; `reader`, who manages nothing. Services: `files` of root and `shared` of
+`team`; `dull` cannot be listed, written or counted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode
 
-from gateway.access.identity import Identity
+from gateway.access.identity import Identity, KeyAccess
 from gateway.config import Configuration, load
 from gateway.plugins.finding import Plugins
 from gateway.services.runtime import open_runtime
@@ -23,7 +23,13 @@ SECRETS = {
     "root": "secret-of-root-key-000",
     "manager": "secret-of-the-manager1",
     "viewer": "secret-of-the-viewer-0",
+    "auditor": "secret-of-the-auditor0",
     "reader": "secret-of-the-reader-0",
+}
+MANAGERS: dict[str, KeyAccess] = {
+    "manager": "own",
+    "viewer": {"shared": "read"},
+    "auditor": "read-all",
 }
 OPERATOR = Identity(key="root", account="root", access="admin")
 HOST = "gateway.example"
@@ -110,16 +116,11 @@ def managing(bindings: Sequence[Mapping[str, Any]] = (), **tables: Any) -> Itera
     configuration = configured(bindings=list(bindings), **tables)
     runtime = open_runtime(configuration, server="waitress", environ={})
     try:
-        runtime.catalog.add_key(
-            account="team", id="manager", secret=Secret(SECRETS["manager"]), manages=True
-        )
-        runtime.catalog.add_key(
-            account="team",
-            id="viewer",
-            secret=Secret(SECRETS["viewer"]),
-            manages=True,
-            access={"shared": "read"},
-        )
+        for id, access in MANAGERS.items():
+            secret = Secret(SECRETS[id])
+            runtime.catalog.add_key(
+                account="team", id=id, secret=secret, manages=True, access=access
+            )
         yield Managed(Site(runtime, configuration))
     finally:
         runtime.close()

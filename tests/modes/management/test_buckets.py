@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.modes.management import wire
+from gateway.modes.management.resources import uploads
 from gateway.storage import BytesBody, PartRef, Put
 from tests.modes.management.managed import OPERATOR, Managed, managing, refused, said
 
@@ -87,6 +88,18 @@ def test_lists_go_on(api: Managed) -> None:
         refused(api.ask("DELETE", f"/buckets/shared/uploads/{upload}"), 404, "NoSuchUpload")
     assert api.get("/buckets/shared/uploads") == {"uploads": []}
     assert api.get("/stats")["active_multipart_uploads"] == 0
+
+
+def test_an_upload_is_found_on_any_page(api: Managed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "_PAGE", 1)
+    access = api.runtime.access(OPERATOR, "files")
+    begun = [access.begin(key, Put()).id for key in ("1", "2", "3")]
+    for number in (1, 2, 3):
+        access.put_part("3", begun[-1], number, BytesBody(b"x" * number), Put(size=number))
+    last = api.get("/buckets/files/uploads")["uploads"][-1]
+    assert (last["upload_id"], last["part_count"], last["total_size"]) == (begun[-1], 3, 6)
+    for upload in reversed(begun):
+        said(api.ask("DELETE", f"/buckets/files/uploads/{upload}"))
 
 
 def test_an_object_in_parts(api: Managed) -> None:
@@ -175,9 +188,11 @@ def test_sizes_for_people() -> None:
 # reach
 
 
-def test_who_manages_an_account_reaches_what_it_owns(api: Managed) -> None:
+@pytest.mark.parametrize("key", ["manager", "auditor"])
+def test_who_manages_an_account_reaches_what_it_owns(api: Managed, key: str) -> None:
+    """Whatever else it may read by S3."""
     assert "files" in names(api.get("/buckets"))
-    own = api.get("/buckets", key="manager")
+    own = api.get("/buckets", key=key)
     assert set(names(own)) >= {"shared"}
     assert {one["owner"] for one in own["buckets"]} == {"The team"}
     api.put("files", "of-root")
@@ -189,9 +204,9 @@ def test_who_manages_an_account_reaches_what_it_owns(api: Managed) -> None:
     for method, path in calls:
         body = {"keys": ["of-root"]} if path in ("/objects/delete", "/objects") else None
         body = body if method != "GET" else None
-        answer = api.ask(method, f"/buckets/files{path}", body, key="manager")
+        answer = api.ask(method, f"/buckets/files{path}", body, key=key)
         refused(answer, 404, "NoSuchBucket")
-    stats = api.get("/stats", key="manager")
+    stats = api.get("/stats", key=key)
     assert stats["buckets"] == len(own["buckets"])
     assert stats["objects"] == sum(one["object_count"] for one in own["buckets"])
     assert api.get("/stats")["buckets"] > stats["buckets"]

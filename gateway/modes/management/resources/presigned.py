@@ -47,5 +47,6 @@ def create(call: Call) -> Reply:
         seconds=seconds,
         method=method,
     )
-    call.operator.add_presigned(sid, key, method, credential.id, expires=now + seconds * 1000)
+    access = gateway.access(credential.identity, sid, call.facts)
+    gateway.note_presigned(access, key, method, expires=now + seconds * 1000)
     return wire.reply({"url": url}, 201)
