@@ -5,9 +5,10 @@ those), `load.py`, and `configuration.py` (what comes of it). Specification: con
 """
 
 from gateway.config.configuration import Configuration, Declared, Origin
+from gateway.config.links import in_order
 from gateway.config.load import find_data, find_file, load, load_again, usual_file
 from gateway.config.problems import ConfigProblem, ConfigurationError
-from gateway.config.services import SOURCE, ServiceReader, construct, in_order
+from gateway.config.services import SOURCE, ServiceReader, construct
 from gateway.config.tables import (
     EVERY_ACCOUNT,
     Binding,

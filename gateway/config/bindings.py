@@ -14,8 +14,8 @@ from typing import Any
 from gateway.common.nearest_name import nearest
 from gateway.config.configuration import Declared
 from gateway.config.decode import Decoder
+from gateway.config.links import can
 from gateway.config.problems import BAD, Problems, names, shown
-from gateway.config.services import can
 from gateway.config.tables import Binding, BindingOptions, ServerOptions
 from gateway.config.texts import SID, SID_RULE
 from gateway.modes import Asking, Explains, HavingOptions, Mode, OfNamedService, OfOneService

@@ -26,6 +26,7 @@ from gateway.config.bindings import (
 )
 from gateway.config.configuration import Configuration, Origin
 from gateway.config.decode import Decoder
+from gateway.config.links import check_construction, check_events, check_links, leave_out
 from gateway.config.listeners import read_listeners
 from gateway.config.paths import expanded, here
 from gateway.config.problems import (
@@ -37,14 +38,7 @@ from gateway.config.problems import (
     names,
     shown,
 )
-from gateway.config.services import (
-    ServiceReader,
-    check_account,
-    check_construction,
-    check_events,
-    check_links,
-    leave_out,
-)
+from gateway.config.services import ServiceReader, check_account
 from gateway.config.tables import (
     EVERY_ACCOUNT,
     CatalogOptions,

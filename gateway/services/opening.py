@@ -11,8 +11,8 @@ from typing import Literal
 from gateway.catalog import Catalog, ServiceRow
 from gateway.common.closing import close_all
 from gateway.config import Declared
+from gateway.config.links import check_links
 from gateway.config.problems import Problems
-from gateway.config.services import check_links
 from gateway.services.chain import Chain, ChainError
 from gateway.services.folders import Folders
 from gateway.services.generations import added_likeness, generation_of, likeness

@@ -20,8 +20,9 @@ from gateway.catalog.stores import Stores
 from gateway.common.nearest_name import nearest
 from gateway.config import SID, SID_RULE, SOURCE, Configuration, ConfigurationError, Declared
 from gateway.config.given import of_service
+from gateway.config.links import check_events
 from gateway.config.problems import ConfigProblem, Problems, join
-from gateway.config.services import COMMON, GRANTS, SETTINGS, check_events, portable
+from gateway.config.services import COMMON, GRANTS, SETTINGS, portable
 from gateway.services.chain import Chain
 from gateway.services.soundness import sound, wrong
 from gateway.services.stored import confined, decoded, door_of, reader

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from gateway.catalog import Catalog, CatalogError
 from gateway.config import Configuration, Declared
+from gateway.config.links import check_construction, check_events, check_links
 from gateway.config.problems import ConfigProblem, Problems, join
-from gateway.config.services import check_construction, check_events, check_links
 from gateway.services.stored import decoded
 
 
