@@ -278,7 +278,7 @@ def test_what_cannot_be_listed_or_written_is_opened_by_its_key(root: Browser) ->
 
 def test_in_parts_is_sent_to_who_takes_parts(root: Browser) -> None:
     said = root.get("browser/plain").page.one("section", class_="upload")
-    assert (said["data-multipart"], said["data-folder"]) == ("yes", "")
+    assert (said["data-whole"], said["data-folder"]) == (str(uploading.SMALLEST), "")
 
 
 # those that are under way

@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.access.access import Access
 from gateway.modes.console import object_names
+from gateway.modes.console.browsing import uploading
 from gateway.modes.console.browsing.abilities import Abilities
 from gateway.modes.console.browsing.browsed import PLACE, Browsed, keys_of
 from gateway.modes.console.browsing.positions import position
@@ -106,6 +107,7 @@ def listing(call: Call) -> Reply:
         limit=limit,
         limits=[(str(one), f"{one:,}") for one in LIMITS],
         refused=refused,
+        whole=uploading.SMALLEST if seen.able.multipart else call.gateway.options.max_body,
     )
 
 

@@ -4,8 +4,8 @@
 "use strict";
 (() => {
   const box = document.querySelector("[data-upload]");
-  const { upload: base, folder, token, multipart } = box.dataset;
-  const SMALL = 16 << 20, AT_ONCE = 3, LONGEST_WAIT = 30000, STILL = 120000, KEPT = "uploads";
+  const { upload: base, folder, token } = box.dataset;
+  const WHOLE = Number(box.dataset.whole), AT_ONCE = 3, LONGEST_WAIT = 30000, STILL = 120000, KEPT = "uploads";
   const OVER = "Your session is over: load this page anew, sign in, and choose the file again.";
   const AGAIN = [0, 408, 429, 500, 502, 503, 504], LEFT = ["going", "waiting", "paused"];
   const here = new URL(base, location).pathname;
@@ -80,7 +80,7 @@
   // One file.
   const send = async (job) => {
     const { name, size, type, lastModified: modified } = job.file;
-    if (!multipart || size <= SMALL) return steadily(job, "put", { type }, job.file);
+    if (size <= WHOLE) return steadily(job, "put", { type }, job.file);
     if (job.upload) {
       try {
         job.there = (await steadily(job, "parts")).parts;
@@ -184,7 +184,7 @@
   // What is chosen. Who has been begun before goes on.
   const add = (file, path) => {
     const job = { file, key: folder + encodeURIComponent(path), name: path, state: "waiting", sent: 0 };
-    const same = multipart && unfinished().find((one) => one.size === file.size
+    const same = unfinished().find((one) => one.size === file.size
       && one.modified === file.lastModified
       && (one.key === job.key || (one.name === file.name && path === file.name)));
     if (same) {
