@@ -23,6 +23,8 @@ SHARED = ["sqlite", *(["postgres"] if POSTGRES else [])]
 """Those that several processes may have open."""
 
 KINDS = [*SHARED, "memory"]
+QUICK = ["memory", *SHARED[1:]]
+"""One of each dialect."""
 
 _SCHEMA = f"test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
 _OPTIONS = f"-c search_path={_SCHEMA}"

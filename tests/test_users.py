@@ -48,7 +48,7 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=catalogs.KINDS)
+@pytest.fixture(params=catalogs.SHARED)
 def opened(
     request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Catalog]]:
@@ -58,10 +58,7 @@ def opened(
     keyring, given = Keyring(new_master()), list[Catalog]()
 
     def opened(declared: Declarations = declared("reader")) -> Catalog:
-        if request.param == "memory" and given:  # nobody else has it
-            given.append(given[0].following(declared))
-        else:
-            given.append(catalogs.opened(request.param, tmp_path, declared, clock, keyring))
+        given.append(catalogs.opened(request.param, tmp_path, declared, clock, keyring))
         return given[-1]
 
     yield opened
@@ -69,9 +66,13 @@ def opened(
         one.close()
 
 
-@pytest.fixture
-def catalog(opened: Callable[..., Catalog]) -> Catalog:
-    return opened()
+@pytest.fixture(params=catalogs.QUICK)
+def catalog(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Catalog]:
+    catalogs.empty(request.param)
+    keyring = Keyring(new_master())
+    one = catalogs.opened(request.param, tmp_path, declared("reader"), clock, keyring)
+    yield one
+    one.close()
 
 
 # numbers
