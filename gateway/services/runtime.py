@@ -34,7 +34,16 @@ from gateway.services.operator import GatewayOperator, ThisProcess
 from gateway.services.settings import ServiceSettings
 from gateway.services.telling import Services, Teller
 from gateway.services.webhooks import Webhook
-from gateway.storage import Followers, Full, Jobs, Meters, NoFollowers, NoJobs
+from gateway.storage import (
+    Followers,
+    Full,
+    Jobs,
+    Meters,
+    NoFollowers,
+    NoJobs,
+    NoSuchStore,
+    Unavailable,
+)
 from gateway.storage.objects import now
 from gateway.telemetry.line_spool import LineSpool
 from gateway.telemetry.request_list import RequestList
@@ -122,7 +131,14 @@ class Runtime(Administration):
         found = self._numbers()
         if identity.access == "admin":
             return found
-        return found.of({one.service.sid for one in self.services(identity, facts)})
+        # Those that were asked for something are fewer than all that there are.
+        return found.of({sid for sid in found.services if self._shows(identity, sid, facts)})
+
+    def _shows(self, identity: Identity, sid: str, facts: Facts) -> bool:
+        try:
+            return self.access(identity, sid, facts).visible
+        except (NoSuchStore, Unavailable):
+            return False
 
     def prefix(self, mode: str, host: str, port: str) -> str:
         found = [one for one in self._bindings if one.mode == mode and one.takes(host, port)]

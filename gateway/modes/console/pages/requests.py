@@ -13,7 +13,7 @@ from gateway.telemetry.request_list import NEWEST, Place, RequestEntry
 from gateway.web.replies import Reply
 
 _SHOWN = 50
-_LOOKED_AT = 4000
+_LOOKED_AT = 2000
 """Requests of which a page is made: a filter that fits none costs no more, every two seconds."""
 
 STATUSES = {
