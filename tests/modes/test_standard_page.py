@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,10 +32,12 @@ def page(tab: browser.Tab, api: Served) -> browser.Tab:
     return tab
 
 
-def attempt(page: browser.Tab, function: str, **values: str) -> str:
-    """Fill in, press "Try it", and give the status that is shown."""
+def attempt(page: browser.Tab, fields: str, function: str = "", **values: str) -> str:
+    """Fill in, press "Try it", and give the status that is shown. `fields` is what the ids of
+    its fields begin with, where that is not the function's name."""
+    function = function or fields
     for name, text in values.items():
-        page.type(f"#{function}-{name}", text)
+        page.type(f"#{fields}-{name}", text)
     page.run(f"document.querySelector('#{function} .status').textContent = ''")
     page.run(f"document.querySelector('#{function} button[type=submit]').click()")
     found: str = page.until(f"document.querySelector('#{function} .status').textContent")
@@ -167,6 +170,27 @@ def test_it_can_be_read_in_light_and_in_dark(page: browser.Tab, scheme: str) -> 
 def test_it_fits_any_window(page: browser.Tab, width: int) -> None:
     page.look(width=width)
     assert page.run("document.documentElement.scrollWidth") <= width
+
+
+def test_another_api_is_tried_by_the_same_page(tab: browser.Tab, api: Served, folder: str) -> None:
+    """One with parts in its paths, and bodies in JSON."""
+    tab.problems.clear()
+    tab.go(f"{api.url}/api/v1/docs/")
+    tab.type("#key", ROOT)
+    name = folder.rstrip("/")
+    assert attempt(tab, "listcredentials", "listCredentials").startswith("200")
+    root = json.loads(shown(tab, "listCredentials"))["credentials"][0]["id"]
+    attempt(tab, "createbucket", "createBucket", name=name, owner_id=str(root))
+    assert shown(tab, "createBucket").startswith("{")
+    path, key = "document.querySelector('#getObject-sh').textContent", "a b/ü?#%.txt"
+    api.put(name, key)
+    assert attempt(tab, "getobject", "getObject", bucket=name, key=key).startswith("200")
+    assert f"{api.url}/api/v1/buckets/{name}/objects/a%20b/%C3%BC%3F%23%25.txt'" in tab.run(path)
+    keys = f"{key}\nnothing"
+    done = attempt(tab, "deleteobjectsbypost", "deleteObjectsByPost", bucket=name, keys=keys)
+    assert done.startswith("200")
+    assert json.loads(shown(tab, "deleteObjectsByPost")) == {"deleted": [key, "nothing"]}
+    assert tab.problems == []
 
 
 def test_the_key_is_kept_nowhere(page: browser.Tab, api: Served) -> None:

@@ -53,9 +53,14 @@ UPLOAD = (
     Field("initiated_by", "text", "The name of the user who began it."),
     Field("content_type", "text", "Media type."),
     Field("initiated_at", "time", "When it began."),
-    Field("part_count", "integer", "Parts that are there."),
-    Field("total_size", "integer", "Their bytes."),
-    Field("total_size_human", "text", "The same for people."),
+    Field(
+        "part_count",
+        "integer",
+        "Parts that are there; null where the key may not list them.",
+        null=True,
+    ),
+    Field("total_size", "integer", "Their bytes.", null=True),
+    Field("total_size_human", "text", "The same for people.", null=True),
 )
 PRESIGNED = (
     Field("bucket_name", "text", "The bucket’s name."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import quote
 
@@ -10,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.modes.management import wire
+from gateway.modes.management.functions import TABLE
 from gateway.modes.management.resources import uploads
 from gateway.storage import BytesBody, PartRef, Put
+from gateway.web.api.table import Function
 from tests.modes.management.managed import OPERATOR, Managed, managing, refused, said
 
 
@@ -223,6 +226,34 @@ def test_its_buckets_are_its_accounts(api: Managed) -> None:
     foreign = {"name": "not-of-the-team", "owner_id": api.credential()}
     refused(api.ask("POST", "/buckets", foreign, key="manager"), 404, "NoSuchCredential")
     said(api.ask("DELETE", "/buckets/of-the-team", key="manager"))
+
+
+@pytest.mark.parametrize("function", [one for one in TABLE if one.action], ids=lambda one: one.name)
+def test_it_is_decided_by_what_a_function_does(api: Managed, function: Function[Any]) -> None:
+    """Of a bucket that is reached: by the same rules as through every other mode."""
+    api.put("shared", "decided")
+    upload = api.runtime.access(OPERATOR, "shared").begin("decided", Put()).id
+    identity = api.runtime.keys.credential("viewer").identity  # type: ignore[union-attr]
+    assert function.action is not None
+    may = api.runtime.access(identity, "shared").may(function.action, "decided")
+    path = function.path.format(bucket="shared", key="decided", upload_id=upload)
+    body = {"keys": ["decided"]} if function.members else None
+    answer = api.ask(function.methods[0], f"/{path}", body, key="viewer")
+    refused_each = answer.status == 200 and "errors" in json.loads(answer.body)
+    assert (answer.status == 403 or refused_each) is not may
+    assert may is (function.action in ("list", "read", "list-uploads"))
+    if function.action == "list-uploads":  # and not their parts
+        assert json.loads(answer.body)["uploads"][0]["part_count"] is None
+    said(api.ask("DELETE", f"/buckets/shared/uploads/{upload}"))
+
+
+def test_what_is_changed_is_in_the_audit(api: Managed) -> None:
+    api.bucket("audited")
+    (entry, *_) = api.runtime.catalog.audit(limit=1)
+    assert (entry.action, entry.subject) == ("bucket.add", "audited")
+    assert (entry.key, entry.mode, entry.client) == ("root", "management", "192.0.2.1")
+    assert entry.request == api.site.records[-1].request_id
+    said(api.ask("DELETE", "/buckets/audited"))
 
 
 def test_the_record_says_what_was_done(api: Managed) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gateway.access.access import Access
 from gateway.modes.management import wire
 from gateway.modes.management.call import Call
-from gateway.storage import NoSuchUpload, Part, Upload, UploadPage, UploadQuery
+from gateway.storage import Forbidden, NoSuchUpload, Part, Upload, UploadPage, UploadQuery
 from gateway.web.api import tokens
 from gateway.web.replies import Reply
 
@@ -25,19 +25,24 @@ def get_all(call: Call) -> Reply:
 def _item(call: Call, access: Access, upload: Upload) -> wire.Item | None:
     """None when it has ended meanwhile."""
     try:
-        sizes = [part.size for part in _parts(access, upload)]
+        parts = _measured([part.size for part in _parts(access, upload)])
     except NoSuchUpload:
         return None
+    except Forbidden:  # who may list uploads need not be one who may list their parts
+        parts = dict.fromkeys(_measured([]))
     return {
         "upload_id": upload.id,
         "object_key": upload.key,
         "initiated_by": call.user(upload.options.owner),
         "content_type": upload.options.content_type,
         "initiated_at": wire.time(upload.begun),
-        "part_count": len(sizes),
-        "total_size": sum(sizes),
-        "total_size_human": wire.human(sum(sizes)),
+        **parts,
     }
+
+
+def _measured(sizes: Sequence[int]) -> wire.Item:
+    size = sum(sizes)
+    return {"part_count": len(sizes), "total_size": size, "total_size_human": wire.human(size)}
 
 
 def _parts(access: Access, upload: Upload) -> Iterator[Part]:
