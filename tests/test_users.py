@@ -117,6 +117,22 @@ def test_credentials_come_in_pages_of_one_account_or_all(catalog: Catalog) -> No
     assert catalog.count_credentials(account="photos") == 1
 
 
+def test_credentials_are_found_by_a_text(catalog: Catalog) -> None:
+    one = catalog.add_credential(user_name="Alice 100%", description="Her laptop").info
+    other = catalog.add_credential(account="photos", description="l_p").info
+    for text, found in {
+        "alice": [one.id],
+        "100%": [one.id],
+        "LAP": [one.id],
+        "l_p": [other.id],
+        "photo TEAM": [other.id, "reader"],
+        "read": ["reader"],
+        one.id.lower(): [one.id],
+        "nobody\0": [],
+    }.items():
+        assert sorted(key.id for key in catalog.credentials(text=text)) == sorted(found), text
+
+
 # users
 
 

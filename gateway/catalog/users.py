@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.access.identity import KeyAccess
 from gateway.access.new_keys import new_id, new_secret
-from gateway.catalog.audit import Note
+from gateway.catalog.accounts import user_name as name_of
+from gateway.catalog.audit import Note, readable
 from gateway.catalog.key_changes import KeyChanges, end_sessions, revoke
 from gateway.catalog.keys import NUMBERED
 from gateway.catalog.rows import KeyInfo, MadeKey
-from gateway.catalog.schema import KEY_NUMBERS, KEYS, SERVICES, is_text
+from gateway.catalog.schema import ACCOUNTS, KEY_NUMBERS, KEYS, SERVICES, is_text
 from gateway.storage import AlreadyExists, Conflict, NotFound, Secret
 
 
@@ -25,16 +26,18 @@ class UserTable(KeyChanges):
     # by number
 
     def credentials(
-        self, after: int = 0, limit: int = 1000, *, account: str | None = None
+        self, after: int = 0, limit: int = 1000, *, account: str | None = None, text: str = ""
     ) -> list[KeyInfo]:
         """By number, those above `after`, without those that are revoked; of that account, if
-        one is given."""
-        wanted = (KEY_NUMBERS.c.number > after, *self._made(account))
+        one is given; that have `text` in their id, user or description, in any case."""
+        text = readable(text).lower()
+        wanted = (KEY_NUMBERS.c.number > after, *self._made(account), *self._having(text))
         query = NUMBERED.where(*wanted).order_by(KEY_NUMBERS.c.number).limit(limit)
         with self._database.reading() as connection:
             found = [self._info(row) for row in connection.execute(query)]
         for one in self._declared_keys():
-            if one.number > after and account in (None, one.account):
+            has = text in one.id.lower() or text in one.user_name.lower()
+            if one.number > after and account in (None, one.account) and has:
                 found.append(one)
         return sorted(found, key=lambda one: one.number)[:limit]
 
@@ -54,6 +57,18 @@ class UserTable(KeyChanges):
         if account is not None:
             wanted.append(is_text(KEYS.c.account, account))
         return wanted
+
+    def _having(self, text: str) -> list[ColumnElement[bool]]:
+        if not text:
+            return []
+        columns = (KEYS.c.id, KEYS.c.account, KEYS.c.description, ACCOUNTS.c.name)
+        declared = [one.id for one in self._accounts.values() if text in name_of(one).lower()]
+        return [
+            or_(
+                *(column.icontains(text, autoescape=True) for column in columns),
+                KEYS.c.account.in_(declared),
+            )
+        ]
 
     def numbered_credential(self, number: int) -> KeyInfo:
         """Raises `NotFound`, also for one that is revoked."""

@@ -331,8 +331,10 @@ class Operator(Protocol):
 
     # keys
 
-    def credentials(self, after: int = 0, limit: int = 1000) -> Sequence[CredentialInfo]:
-        """By number, those above `after`."""
+    def credentials(
+        self, after: int = 0, limit: int = 1000, text: str = ""
+    ) -> Sequence[CredentialInfo]:
+        """By number, those above `after`, that have `text` in id, user or description."""
 
     def count_credentials(self) -> int: ...
 

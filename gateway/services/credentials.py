@@ -32,8 +32,10 @@ class CredentialKeeper:
 
     # seen
 
-    def credentials(self, after: int = 0, limit: int = 1000) -> Sequence[CredentialInfo]:
-        return self._catalog.credentials(after, limit, account=self._account)
+    def credentials(
+        self, after: int = 0, limit: int = 1000, text: str = ""
+    ) -> Sequence[CredentialInfo]:
+        return self._catalog.credentials(after, limit, account=self._account, text=text)
 
     def count_credentials(self) -> int:
         return self._catalog.count_credentials(account=self._account)

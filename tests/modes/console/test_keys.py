@@ -240,6 +240,17 @@ def test_they_come_in_pages(root: Browser) -> None:
         keys._SHOWN = before
 
 
+def test_they_are_found_by_a_text(root: Browser) -> None:
+    number = made(root, user_name="Zebra & Co", description="50% off_")[2]
+    for text in ("zebra %26", "50%25", "f_", "ZEBRA"):
+        seen = root.get(f"keys?text={text}")
+        assert [one["href"].rpartition("/")[2] for one in seen.page.one("table").all("a")] == [
+            str(number)
+        ], text
+    assert "No key fits" in root.get("keys?text=a%00%25_").page.text
+    assert root.get("keys?text=READER").page.table("Keys")[0][1].startswith("reader")
+
+
 # who manages an account
 
 

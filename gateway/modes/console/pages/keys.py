@@ -29,12 +29,13 @@ def _operator(call: Call) -> Operator:
 
 
 def listing(call: Call) -> Reply:
-    after = _number(call.query.get("after", "0"))
-    found = _operator(call).credentials(after, _SHOWN + 1)
+    after, text = _number(call.query.get("after", "0")), call.query.get("text", "").strip()
+    found = _operator(call).credentials(after, _SHOWN + 1, text)
     rows = found[:_SHOWN]
     tables = [one for one in rows if not isinstance(one.access, str)]
     return call.show(
         "keys.html",
+        text=text,
         rows=rows,
         words={one.number: in_words(one.access) for one in rows},
         tables=tables,
