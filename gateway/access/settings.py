@@ -30,6 +30,13 @@ class SettingKind(Generic[T]):
     `defaults`: what an object that is made (put, copied to, begun in parts) is to have, of what
     was parsed, of what was said of it, and the time; so it holds through every door. Where such
     a setting cannot be read nothing is made.
+
+    `fits` is asked when somebody sets it, by whatever door: with the gateway (`modes.Gateway`),
+    the service as they have it (`Access`), and what was parsed. It raises `ValueError`, as
+    `parse` does, or a `StorageError` where that cannot be for this service.
+
+    `example`: such a document, for who writes one by hand; "" where there is more to setting it
+    than `parse` and `fits` ask.
     """
 
     name: str
@@ -39,6 +46,8 @@ class SettingKind(Generic[T]):
     parse: Callable[[str], T]
     rules: Callable[[T, str], Iterable[Rule | Limits]] | None = None
     defaults: Callable[[T, Put, int], Put] | None = None
+    fits: Callable[[Any, Any, T], None] | None = None
+    example: str = ""
 
     def parsed(self, document: str) -> Parsed[T]:
         """Raises what `parse` raises."""

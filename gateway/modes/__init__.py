@@ -73,6 +73,8 @@ class Gateway(Protocol):
     """What a mode runs behind the requests: it begins that in `Mode.app`."""
     webhooks: Mapping[str, Webhook]
     """By name, those of the configuration."""
+    kinds: Mapping[str, SettingKind[Any]]
+    """The settings that services may have, by name."""
     stopping: Event
     """Set when this process begins to stop: who waits for something to happen (a long poll)
     is to be answered as if it had waited in vain, within a second."""
@@ -173,7 +175,8 @@ class Gateway(Protocol):
         """The services that have such a setting, by sid, for what runs behind the requests."""
 
     def set_setting(self, access: Access, kind: SettingKind[T], wanted: Parsed[T]) -> Setting[T]:
-        """Raises `Conflict` when the configuration says it. Needs `kind.write`."""
+        """Raises `Conflict` when the configuration says it, and what `kind.fits` raises. Needs
+        `kind.write`."""
 
     def remove_setting(self, access: Access, kind: SettingKind[Any]) -> bool:
         """Whether it was there. Raises `Conflict` likewise. Needs `kind.remove`."""

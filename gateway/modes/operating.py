@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
 from gateway.access.identity import ROOT_ACCOUNT, Credential, KeyAccess
-from gateway.access.settings import SettingKind
 from gateway.storage import Secret, Stats
 
 ServiceOrigin = Literal["declared", "added", "bucket"]
@@ -428,9 +427,6 @@ class Operator(Protocol):
 
     def remove_service(self, sid: str) -> None:
         """What it stores stays. Raises `Conflict` when something needs it."""
-
-    def kinds(self) -> Mapping[str, SettingKind[Any]]:
-        """The kinds of settings that services may have, by name."""
 
     # doors
 

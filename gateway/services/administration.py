@@ -135,6 +135,8 @@ class Administration(Lookup):
 
     def set_setting(self, access: Access, kind: SettingKind[T], wanted: Parsed[T]) -> Setting[T]:
         access.require(kind.write)
+        if kind.fits is not None:
+            kind.fits(self, access, wanted.value)
         service = access.service
         return self.service_settings.put(service.sid, kind, wanted, service.about.row)
 

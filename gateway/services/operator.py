@@ -15,7 +15,6 @@ from typing import Any, Protocol, cast, runtime_checkable
 
 from gateway.access.identity import ROOT_ACCOUNT, Identity
 from gateway.access.rules import Facts
-from gateway.access.settings import SettingKind
 from gateway.catalog import CatalogError
 from gateway.config import Binding, Configuration, ConfigurationError, given
 from gateway.config import typed as as_typed
@@ -161,9 +160,6 @@ class GatewayOperator(CredentialKeeper):
     def remove_service(self, sid: str) -> None:
         with self._changing():
             self._editor.remove(sid)
-
-    def kinds(self) -> Mapping[str, SettingKind[Any]]:
-        return self._configuration.plugins.kinds
 
     # doors
 

@@ -6,14 +6,14 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Literal
+from typing import Any, Literal
 
 from gateway.access.access import Access
 from gateway.access.grants import Grant
 from gateway.access.identity import ANONYMOUS, Account, Identity, Keys
 from gateway.access.rules import UNKNOWN, Facts
 from gateway.access.sessions import Sessions
-from gateway.access.settings import Wanted
+from gateway.access.settings import SettingKind, Wanted
 from gateway.catalog import Catalog, open_catalog
 from gateway.common.closing import Closing, close_all
 from gateway.common.x509 import NamedCertificate
@@ -102,6 +102,7 @@ class Runtime(Administration):
         self.requests, self._own_requests = requests or RequestList(), requests is None
         self.lines, self._own_lines = lines or LineSpool(), lines is None
         self._numbers = numbers
+        self.kinds: Mapping[str, SettingKind[Any]] = chain.configuration.plugins.kinds
         self.stopping = threading.Event()
 
     def create(

@@ -32,7 +32,6 @@ from gateway.modes.s3.resources import (
     buckets,
     copying,
     deleting,
-    encryption,
     fixed,
     lifecycle,
     listing,
@@ -143,7 +142,7 @@ TABLE: tuple[Operation, ...] = (
         TAGGING,
         put=partial(settings.stored, setting=TAGGING, status=204),
     ),
-    *_setting("BucketEncryption", "encryption", ENCRYPTION, put=encryption.put_bucket_encryption),
+    *_setting("BucketEncryption", "encryption", ENCRYPTION),
     *_setting(
         "BucketLogging",
         "logging",

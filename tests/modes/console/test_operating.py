@@ -153,7 +153,7 @@ def test_a_bucket_is_made_its_versions_switched_and_it_is_dropped(
 
 
 def test_documents_of_settings_are_shown_as_text(root: Browser, site: Site) -> None:
-    kinds = site.runtime.operator(ROOT).kinds()
+    kinds = site.runtime.kinds
     cors: SettingKind[object] = kinds["cors"]
     rule = "<AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod>"
     text = f"<CORSConfiguration><CORSRule>{rule}</CORSRule></CORSConfiguration>"
@@ -161,6 +161,37 @@ def test_documents_of_settings_are_shown_as_text(root: Browser, site: Site) -> N
     seen = root.get("services/files")
     assert seen.page.one("pre").text == text
     assert "<AllowedOrigin>" not in seen.text
+
+
+POLICY = """{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*",
+"Action": "s3:GetObject", "Resource": "arn:aws:s3:::%s/*"}]}"""
+
+
+def test_a_setting_is_written_by_hand_and_asked_as_its_own_api_asks(
+    root: Browser, site: Site
+) -> None:
+    site.runtime.create(ROOT, "by-hand")
+    page = "services/by-hand/settings/"
+    assert "not set" in root.get("services/by-hand").text
+    for kind in ("cors", "encryption", "lifecycle", "policy", "tagging", "website"):
+        example = root.get(f"{page}{kind}")
+        seen = root.submit(example, kind)
+        assert seen.notices == ["The setting is set. It counts from now on."], (kind, seen.text)
+    visitor = Identity()
+    assert site.runtime.access(visitor, "by-hand").may("read", "public/k")
+    seen = root.submit(root.get(f"{page}policy"), "policy", document=POLICY % "other")
+    assert (seen.status, "MalformedPolicy" in seen.notices[0]) == (422, True)
+    seen = root.submit(root.get(f"{page}lifecycle"), "lifecycle", document=f"<{MARKUP}")
+    assert (seen.status, MARKUP in seen.text) == (422, False)
+    seen = root.submit(root.get(f"{page}policy"), "policy", remove="1")
+    assert seen.notices == ["The setting is removed."]
+    assert not site.runtime.access(visitor, "by-hand").may("read", "public/k")
+
+    root.submit(root.get(f"{page}public-access-block"), "public-access-block")
+    seen = root.submit(root.get(f"{page}policy"), "policy", document=POLICY % "by-hand")
+    assert (seen.status, "BlockPublicPolicy" in seen.notices[0]) == (422, True)
+    assert root.get(f"{page}logging").status == 404
+    assert root.get(f"{page}object-lock").status == 404
 
 
 def test_a_key_sees_its_own_services_and_nothing_of_the_gateway(reader: Browser) -> None:
@@ -178,6 +209,8 @@ def test_a_key_sees_its_own_services_and_nothing_of_the_gateway(reader: Browser)
     token = {"csrf": reader.csrf}
     for page in ("bindings/remove", "add-service", "services/files/remove"):
         assert reader.post(page, token).status == 403
+    assert reader.get("services/files/settings/cors").status == 403
+    assert reader.post("services/files/settings/policy", {**token, "remove": "1"}).status == 403
     assert reader.post("services/files/versions", {**token, "versioning": "on"}).status in (
         403,
         409,

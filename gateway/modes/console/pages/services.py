@@ -12,6 +12,7 @@ from gateway.access.access import Access
 from gateway.modes.console.call import Call
 from gateway.modes.console.chain_map import ChainMap, chain_map
 from gateway.modes.console.page import Page, manages_everything
+from gateway.modes.console.pages.service_settings import editable
 from gateway.modes.operating import ServiceDetails, ServiceInfo
 from gateway.storage import (
     NoSuchStore,
@@ -115,6 +116,7 @@ def show_one(call: Call) -> Reply:
         details=details,
         offered=_offered(info, details, access),
         browse=access is not None,
+        editable=() if access is None else editable(call, access),
         traffic=call.gateway.numbers(call.identity, call.facts).services.get(sid, _NONE),
         map=_map(call, details),
     )
@@ -187,6 +189,8 @@ SAID = {
     "changed": "The service is changed.",
     "made": "The bucket is made.",
     "flushed": "What was named is let go of.",
+    "setting": "The setting is set. It counts from now on.",
+    "setting-removed": "The setting is removed.",
     "versioning": "Versions are kept as you said, from now on.",
 }
 GONE = {

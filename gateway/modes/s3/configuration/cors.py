@@ -176,6 +176,16 @@ def _written(rule: CorsRule) -> Iterator[str]:
     yield optional("MaxAgeSeconds", rule.max_age)
 
 
+_EXAMPLE = """\
+<CORSConfiguration>
+ <CORSRule>
+  <AllowedOrigin>https://www.example.com</AllowedOrigin>
+  <AllowedMethod>GET</AllowedMethod>
+ </CORSRule>
+</CORSConfiguration>
+"""
+
+
 SETTING: BucketSetting[tuple[CorsRule, ...]] = BucketSetting(
     SettingKind(
         name="cors",
@@ -183,6 +193,7 @@ SETTING: BucketSetting[tuple[CorsRule, ...]] = BucketSetting(
         write="write-cors",
         remove="write-cors",
         parse=of_text(_parse),
+        example=_EXAMPLE,
     ),
     _render,
     "NoSuchCORSConfiguration",

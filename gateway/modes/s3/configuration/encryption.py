@@ -11,14 +11,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from gateway.access.access import Access
 from gateway.access.settings import SettingKind
 from gateway.common.xml import document as written
 from gateway.common.xml import element, flag, optional
+from gateway.modes import Gateway
 from gateway.modes.s3 import wire
-from gateway.modes.s3.configuration.setting import BucketSetting, of_text
+from gateway.modes.s3.configuration.setting import BucketSetting, fitting, of_text
 from gateway.modes.s3.encryption import ALGORITHMS
 from gateway.modes.s3.problems import S3Problem, malformed
-from gateway.storage import Encryption, Forbidden, Put
+from gateway.storage import Encryption, Forbidden, Put, Writable
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -115,6 +117,21 @@ def _render(said: BucketEncryption) -> bytes:
     return written("ServerSideEncryptionConfiguration", rule)
 
 
+def _fits(_gateway: Gateway, access: Access, value: BucketEncryption) -> None:
+    given = value.applied(None)
+    if given is not None:  # what a store cannot encrypt is told now, and not to each upload
+        access.service.need(Writable).check_put(Put(encryption=given))
+
+
+_EXAMPLE = """\
+<ServerSideEncryptionConfiguration>
+ <Rule>
+  <ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault>
+ </Rule>
+</ServerSideEncryptionConfiguration>
+"""
+
+
 SETTING: BucketSetting[BucketEncryption] = BucketSetting(
     SettingKind(
         name="encryption",
@@ -123,6 +140,8 @@ SETTING: BucketSetting[BucketEncryption] = BucketSetting(
         remove="write-encryption",
         parse=of_text(_parse),
         defaults=_defaults,
+        fits=fitting(_fits),
+        example=_EXAMPLE,
     ),
     _render,
     "ServerSideEncryptionConfigurationNotFoundError",

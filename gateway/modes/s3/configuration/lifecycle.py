@@ -9,17 +9,19 @@ are refused: no store here has storage classes to move anything to.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import tostring
 
+from gateway.access.access import Access
 from gateway.access.settings import SettingKind
 from gateway.common import xml
+from gateway.modes import Gateway
 from gateway.modes.s3 import tags, wire
-from gateway.modes.s3.configuration.setting import BucketSetting, of_text
+from gateway.modes.s3.configuration.setting import BucketSetting, fitting, of_text
 from gateway.modes.s3.problems import S3Problem, malformed
-from gateway.storage import NOTHING, Store
+from gateway.storage import NOTHING, Conditions, Delete, Listable, Store, Unsupported, Writable
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -324,6 +326,54 @@ def _number(name: str, value: int | None) -> str:
     return "" if value is None else xml.element(name, value)
 
 
+_COMPARED = Delete(conditions=Conditions(if_match=("",), if_modified=0))
+
+
+def check_removes(access: Access, rules: Iterable[Rule]) -> None:
+    """Raise `Unsupported` where rules cannot be carried out, or not without removing what
+    somebody writes at that moment."""
+    service = access.service
+    service.need(Listable)
+    writable = service.need(Writable)
+    if not removing(rules):
+        return
+    try:
+        writable.check_delete(_COMPARED)
+    except Unsupported as error:
+        raise Unsupported(
+            f"The gateway carries out no lifecycle in the service {service.sid!r}"
+            f" (driver {service.about.driver!r}). {error.message}",
+            capability=error.capability,
+        ) from None
+
+
+def removing(rules: Iterable[Rule]) -> list[Rule]:
+    """Those by which objects and versions go."""
+    return [
+        rule
+        for rule in rules
+        if rule.days or rule.date is not None or rule.marker or rule.noncurrent_days
+    ]
+
+
+def _fits(_gateway: Gateway, access: Access, value: Lifecycle) -> None:
+    check_removes(access, value.enabled)
+
+
+_EXAMPLE = """\
+<LifecycleConfiguration>
+ <Rule>
+  <ID>old versions</ID>
+  <Status>Enabled</Status>
+  <Filter><Prefix>logs/</Prefix></Filter>
+  <Expiration><Days>30</Days></Expiration>
+  <NoncurrentVersionExpiration><NoncurrentDays>7</NoncurrentDays></NoncurrentVersionExpiration>
+  <AbortIncompleteMultipartUpload><DaysAfterInitiation>2</DaysAfterInitiation></AbortIncompleteMultipartUpload>
+ </Rule>
+</LifecycleConfiguration>
+"""
+
+
 SETTING: BucketSetting[Lifecycle] = BucketSetting(
     SettingKind(
         name="lifecycle",
@@ -331,6 +381,8 @@ SETTING: BucketSetting[Lifecycle] = BucketSetting(
         write="write-lifecycle",
         remove="write-lifecycle",
         parse=of_text(_parse),
+        fits=fitting(_fits),
+        example=_EXAMPLE,
     ),
     _render,
     "NoSuchLifecycleConfiguration",

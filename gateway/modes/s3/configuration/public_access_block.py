@@ -64,6 +64,16 @@ def _rules(block: PublicAccessBlock, _: str) -> Iterable[Limits]:
     yield Limits(grants="named" if block.ignore_lists else "all", public=not block.restrict)
 
 
+_EXAMPLE = """\
+<PublicAccessBlockConfiguration>
+ <BlockPublicAcls>true</BlockPublicAcls>
+ <IgnorePublicAcls>true</IgnorePublicAcls>
+ <BlockPublicPolicy>true</BlockPublicPolicy>
+ <RestrictPublicBuckets>true</RestrictPublicBuckets>
+</PublicAccessBlockConfiguration>
+"""
+
+
 SETTING: BucketSetting[PublicAccessBlock] = BucketSetting(
     SettingKind(
         name="public-access-block",
@@ -71,6 +81,7 @@ SETTING: BucketSetting[PublicAccessBlock] = BucketSetting(
         write="write-public-access-block",
         remove="remove-public-access-block",
         parse=of_text(_parse),
+        example=_EXAMPLE,
         rules=_rules,
     ),
     _render,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
+from gateway.access.access import Access
 from gateway.access.settings import Parsed, SettingKind
+from gateway.modes import Gateway
 from gateway.modes.s3.problems import S3Problem, malformed
 
 T = TypeVar("T")
@@ -31,6 +33,18 @@ def of_text(parse: Callable[[bytes], T]) -> Callable[[str], T]:
             raise RefusedDocument(problem) from None
 
     return parsed
+
+
+def fitting(check: Callable[[Gateway, Access, T], None]) -> Callable[[Any, Any, T], None]:
+    """`check`, which raises `S3Problem`, as `SettingKind` wants it."""
+
+    def fits(gateway: Gateway, access: Access, value: T) -> None:
+        try:
+            check(gateway, access, value)
+        except S3Problem as problem:
+            raise RefusedDocument(problem) from None
+
+    return fits
 
 
 class BucketSetting(NamedTuple, Generic[T]):

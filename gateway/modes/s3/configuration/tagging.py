@@ -16,6 +16,13 @@ def _parse(data: bytes) -> Mapping[str, str]:
     return parsing.tagging(data, tags.MOST_OF_BUCKET)
 
 
+_EXAMPLE = """\
+<Tagging>
+ <TagSet><Tag><Key>team</Key><Value>photos</Value></Tag></TagSet>
+</Tagging>
+"""
+
+
 SETTING: BucketSetting[Mapping[str, str]] = BucketSetting(
     SettingKind(
         name="tagging",
@@ -23,6 +30,7 @@ SETTING: BucketSetting[Mapping[str, str]] = BucketSetting(
         write="write-service-tags",
         remove="write-service-tags",
         parse=of_text(_parse),
+        example=_EXAMPLE,
     ),
     documents.tagging,
     "NoSuchTagSet",

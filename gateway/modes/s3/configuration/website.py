@@ -247,6 +247,14 @@ def _written(redirect: Redirect) -> Iterator[str]:
     yield optional("HttpRedirectCode", redirect.code)
 
 
+_EXAMPLE = """\
+<WebsiteConfiguration>
+ <IndexDocument><Suffix>index.html</Suffix></IndexDocument>
+ <ErrorDocument><Key>error.html</Key></ErrorDocument>
+</WebsiteConfiguration>
+"""
+
+
 SETTING: BucketSetting[Website] = BucketSetting(
     SettingKind(
         name="website",
@@ -254,6 +262,7 @@ SETTING: BucketSetting[Website] = BucketSetting(
         write="write-website",
         remove="remove-website",
         parse=of_text(_parse),
+        example=_EXAMPLE,
     ),
     _render,
     "NoSuchWebsiteConfiguration",

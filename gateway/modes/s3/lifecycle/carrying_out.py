@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 
@@ -19,7 +19,14 @@ from gateway.access.access import Access
 from gateway.access.identity import ANONYMOUS
 from gateway.modes import Gateway
 from gateway.modes.s3.causes import LIFECYCLE
-from gateway.modes.s3.configuration.lifecycle import DAY, SETTING, Lifecycle, Rule
+from gateway.modes.s3.configuration.lifecycle import (
+    DAY,
+    SETTING,
+    Lifecycle,
+    Rule,
+    check_removes,
+    removing,
+)
 from gateway.modes.s3.lifecycle.deciding import Tags, abandoned, expired, verdicts
 from gateway.storage import (
     NOTHING,
@@ -38,7 +45,6 @@ from gateway.storage import (
     Protected,
     Replicates,
     StorageError,
-    Unsupported,
     UploadQuery,
     VersionEntry,
     VersionQuery,
@@ -120,40 +126,11 @@ def _below(rules: Sequence[Rule]) -> str:
 
 # objects and versions
 
-_COMPARED = Delete(conditions=Conditions(if_match=("",), if_modified=0))
-
-
-def check_removes(access: Access, rules: Iterable[Rule]) -> None:
-    """Raise `Unsupported` where rules cannot be carried out, or not without removing what
-    somebody writes at that moment."""
-    service = access.service
-    service.need(Listable)
-    writable = service.need(Writable)
-    if not _removing(rules):
-        return
-    try:
-        writable.check_delete(_COMPARED)
-    except Unsupported as error:
-        raise Unsupported(
-            f"The gateway carries out no lifecycle in the service {service.sid!r}"
-            f" (driver {service.about.driver!r}). {error.message}",
-            capability=error.capability,
-        ) from None
-
-
-def _removing(rules: Iterable[Rule]) -> list[Rule]:
-    """Those by which objects and versions go."""
-    return [
-        rule
-        for rule in rules
-        if rule.days or rule.date is not None or rule.marker or rule.noncurrent_days
-    ]
-
 
 def _objects(
     access: Access, rules: Sequence[Rule], now: int, day: int, done: Counter[str]
 ) -> Iterator[int]:
-    wanted = _removing(rules)
+    wanted = removing(rules)
     if not wanted:
         return
     check_removes(access, wanted)

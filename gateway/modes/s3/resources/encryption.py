@@ -6,10 +6,8 @@ from dataclasses import replace
 
 from gateway.modes.s3 import encryption
 from gateway.modes.s3.configuration.encryption import SETTING
-from gateway.modes.s3.replies import Reply
 from gateway.modes.s3.request import S3Request
-from gateway.modes.s3.resources import settings
-from gateway.storage import Put, Writable
+from gateway.storage import Put
 
 
 def with_bucket_key(request: S3Request, options: Put) -> Put:
@@ -23,12 +21,3 @@ def with_bucket_key(request: S3Request, options: Put) -> Put:
     if given is None or given.kind != "kms":
         return options
     return replace(options, encryption=replace(given, bucket_key=asked))
-
-
-def put_bucket_encryption(request: S3Request) -> Reply:
-    wanted = settings.asked(request, SETTING)
-    given = wanted.value.applied(None)
-    if given is not None:  # what a store cannot encrypt is told now, and not to each upload
-        request.access.service.need(Writable).check_put(Put(encryption=given))
-    settings.keep(request, SETTING, wanted)
-    return Reply(200)

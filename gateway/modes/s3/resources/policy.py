@@ -10,7 +10,6 @@ from gateway.access.evaluation import Compiled
 from gateway.access.identity import acting_for
 from gateway.common.xml import document, flag
 from gateway.modes.s3 import bodies
-from gateway.modes.s3.configuration import public_access_block
 from gateway.modes.s3.configuration.policy.document import SETTING
 from gateway.modes.s3.configuration.policy.statements import BucketPolicy
 from gateway.modes.s3.problems import S3Problem
@@ -32,12 +31,7 @@ def get_bucket_policy(request: S3Request) -> Reply:
 def put_bucket_policy(request: S3Request) -> Reply:
     _require(request)
     wanted = SETTING.read(bodies.document(request))
-    policy = wanted.value
-    policy.check(request.bucket)
-    block = request.obeyed(public_access_block.SETTING.kind)
-    if block is not None:
-        block.of_policy(policy)
-    _confirm(request, policy)
+    _confirm(request, wanted.value)
     settings.keep(request, SETTING, wanted)
     return Reply(204)
 

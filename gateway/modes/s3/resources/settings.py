@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from gateway.access.settings import Parsed
 from gateway.modes.s3 import bodies
-from gateway.modes.s3.configuration.setting import BucketSetting
+from gateway.modes.s3.configuration.setting import BucketSetting, RefusedDocument
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.replies import Reply, xml
 from gateway.modes.s3.request import S3Request
@@ -46,7 +46,11 @@ def asked(
 
 
 def keep(request: S3Request, setting: BucketSetting[T], wanted: Parsed[T]) -> None:
-    request.gateway.set_setting(request.access, setting.kind, wanted)
+    """Raises what `kind.fits` refuses it by."""
+    try:
+        request.gateway.set_setting(request.access, setting.kind, wanted)
+    except RefusedDocument as error:
+        raise error.problem from None
 
 
 def removed(request: S3Request, setting: BucketSetting[Any]) -> Reply:

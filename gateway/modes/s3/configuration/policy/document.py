@@ -9,15 +9,18 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from gateway.access.access import Access
 from gateway.access.rules import Rule, Who
 from gateway.access.settings import SettingKind
+from gateway.modes import Gateway
 from gateway.modes.s3 import wire
+from gateway.modes.s3.configuration import public_access_block
 from gateway.modes.s3.configuration.policy import actions as s3_actions
 from gateway.modes.s3.configuration.policy import conditions, principals
 from gateway.modes.s3.configuration.policy import resources as s3_resources
 from gateway.modes.s3.configuration.policy.problems import Place, malformed
 from gateway.modes.s3.configuration.policy.statements import BucketPolicy, Statement
-from gateway.modes.s3.configuration.setting import BucketSetting, of_text
+from gateway.modes.s3.configuration.setting import BucketSetting, fitting, of_text
 
 LARGEST = 20 << 10
 """Bytes, white space between words left out (Amazon S3 User Guide, "Bucket policies")."""
@@ -167,6 +170,28 @@ def _render(policy: BucketPolicy) -> bytes:
     return policy.document
 
 
+def _fits(gateway: Gateway, access: Access, policy: BucketPolicy) -> None:
+    policy.check(access.service.sid)
+    block = gateway.obeyed(access, public_access_block.SETTING.kind)
+    if block is not None:
+        block.of_policy(policy)
+
+
+_EXAMPLE = """\
+{
+ "Version": "2012-10-17",
+ "Statement": [
+  {
+   "Effect": "Allow",
+   "Principal": "*",
+   "Action": "s3:GetObject",
+   "Resource": "arn:aws:s3:::BUCKET/public/*"
+  }
+ ]
+}
+"""
+
+
 SETTING: BucketSetting[BucketPolicy] = BucketSetting(
     SettingKind(
         name="policy",
@@ -175,6 +200,8 @@ SETTING: BucketSetting[BucketPolicy] = BucketSetting(
         remove="remove-policy",
         parse=of_text(parse),
         rules=_rules,
+        fits=fitting(_fits),
+        example=_EXAMPLE,
     ),
     _render,
     "NoSuchBucketPolicy",
