@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator
+from hashlib import md5
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
 
+from gateway.access.access import Access
 from gateway.modes.console.browsing import media_types, removals
 from gateway.modes.console.object_names import coded, shown
-from gateway.storage import ListQuery, NoSuchKey
+from gateway.storage import Encryption, Forbidden, ListPage, ListQuery, NoSuchKey, Secret
 from tests.modes.console.console_gateway import Browser, Seen, serving
 from tests.modes.public_gateway import OWNER, Site
 
@@ -185,6 +188,23 @@ def test_what_was_written_stays_text(site: Site, root: Browser) -> None:
 # what cannot be done
 
 
+def test_who_may_list_some_folder_only_is_asked_for_it(
+    site: Site, root: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.put("files", "own/k", b"x")
+    listed = Access.list
+
+    def below(self: Access, query: ListQuery = ListQuery()) -> ListPage:
+        if not query.prefix.startswith("own/"):
+            raise Forbidden
+        return listed(self, query)
+
+    monkeypatch.setattr(Access, "list", below)
+    seen = root.get("browser/files")
+    assert (seen.status, "Perhaps it may list a folder" in seen.notices[-1]) == (403, True)
+    assert names(root.submit(seen, "browser/files", starts="own/")) == ["k"]
+
+
 def test_what_a_key_may_not_is_neither_offered_nor_done(site: Site, reader: Browser) -> None:
     site.put("files", "key", b"x")
     for address in ("browser/files", of("key")):
@@ -286,7 +306,7 @@ def test_what_may_run_something_is_not_shown(site: Site, root: Browser) -> None:
     assert root.get(of("x.svg", "view")).status == 415
 
 
-def test_a_stranger_s_page_embeds_nothing(site: Site, root: Browser) -> None:
+def test_a_strangers_page_embeds_nothing(site: Site, root: Browser) -> None:
     site.put("files", "cat.png", b"x", content_type="image/png")
     headers = {"sec-fetch-dest": "image"}
     assert root.ask(of("cat.png", "view"), headers=headers).status == 403
@@ -334,9 +354,7 @@ def test_where_no_versions_are_kept_none_are_shown(site: Site, root: Browser) ->
     assert "Versions" not in root.get(of("k")).page.text
 
 
-def test_versions_are_listed_page_by_page_and_never_another_key_s(
-    site: Site, root: Browser
-) -> None:
+def test_versions_are_listed_page_by_page_and_never_anothers(site: Site, root: Browser) -> None:
     for _ in range(52):
         site.put("kept", "k", b"x")
     site.put("kept", "kk", b"x")
@@ -349,6 +367,30 @@ def test_versions_are_listed_page_by_page_and_never_another_key_s(
 
 
 # a link for others
+
+
+def test_what_is_under_a_customers_key_is_told_of_and_not_offered(
+    site: Site, root: Browser
+) -> None:
+    digest = b64encode(md5(b"k" * 32, usedforsecurity=False).digest()).decode()
+    theirs = Encryption(kind="customer", key=Secret(b"k" * 32), key_md5=digest)
+    site.put("files", "k.txt", b"secret", encryption=theirs)
+    seen = root.get(of("k.txt"))
+    assert "under a customer’s key" in seen.notices[-1]
+    texts = {one.text for one in (*seen.page.all("a"), *seen.page.all("button"))}
+    assert not texts & {"Download", "Make a link"}
+    assert seen.page.all("figure") == []
+    for page in ("get", "view"):
+        assert root.get(of("k.txt", page)).status == 422
+
+
+@pytest.mark.parametrize(("key", "told"), [("a/../b", True), ("./a", True), ("a..b/.c", False)])
+def test_a_link_that_a_browser_would_shorten_says_so(
+    site: Site, root: Browser, key: str, told: bool
+) -> None:
+    site.put("files", key, b"x")
+    seen = submit(root, root.get(of(key)), "share")
+    assert ("Browsers shorten" in seen.page.text) is told
 
 
 @pytest.mark.parametrize("key", ["a b/ü+?.txt", "<x>"])

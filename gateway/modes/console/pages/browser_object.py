@@ -63,10 +63,12 @@ def show(seen: Browsed, link: Link | None = None) -> Reply:
         old=any(one.version == version and not one.latest for one in versions),
         info=info,
         tags=_tags(seen, info),
+        secret=info is not None and _is_customers(info),
         preview=None if info is None else _preview(info),
         versions=versions,
         older=older,
         link=link,
+        shortened=not {".", ".."}.isdisjoint(key.split("/")),
     )
 
 
@@ -99,10 +101,14 @@ class Look:
 
 def _preview(info: ObjectInfo) -> Look | None:
     kind = media_types.preview(info.content_type, info.key)
-    if kind is None or not info.size:
+    if kind is None or not info.size or _is_customers(info):
         return None
-    customers = info.encryption is not None and info.encryption.kind == "customer"
-    return None if customers else Look(kind, kind == "text" and info.size > media_types.TEXT_SHOWN)
+    return Look(kind, kind == "text" and info.size > media_types.TEXT_SHOWN)
+
+
+def _is_customers(info: ObjectInfo) -> bool:
+    """Whether its bytes need a key that only its owner has, and no browser sends."""
+    return info.encryption is not None and info.encryption.kind == "customer"
 
 
 # versions
