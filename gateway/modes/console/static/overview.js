@@ -28,7 +28,7 @@
     const utc = (_, times) => times.map((one) => new Date(one * 1000).toISOString().slice(11, 19));
     return new uPlot({
       ...size(), legend: { show: false }, cursor: { show: false },
-      scales: { y: { range: (_, least, most) => [0, Math.max(1, most * 1.15)] } },
+      scales: { x: { range: (_, least, most) => [Math.min(least, most - 60), most] }, y: { range: (_, least, most) => [0, Math.max(1, most * 1.15)] } },
       axes: [{ ...axis, space: 90, values: utc }, { ...axis, size: 56 }],
       series: [
         {},
