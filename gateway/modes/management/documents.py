@@ -43,15 +43,13 @@ address from what you fill in beside them.</p>""",
     },
     errors_of=errors_of,
 )
-_MOVED = Page("text/plain", b"", (("Location", "docs/"),), "308 Permanent Redirect")
 
 
 def page(environ: Mapping[str, Any]) -> Page | None:
     """The document that is asked for, if it is one."""
-    path = environ.get("PATH_INFO", "")
-    if environ["REQUEST_METHOD"] not in ("GET", "HEAD") or not path.startswith("/"):
+    if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
         return None
-    make = _pages(environ.get("SCRIPT_NAME", "")).get(path)
+    make = _pages(environ.get("SCRIPT_NAME", "")).get(environ.get("PATH_INFO", ""))
     return None if make is None else make()
 
 
@@ -62,6 +60,12 @@ def _pages(prefix: str) -> Mapping[str, Callable[[], Page]]:
     made = pages.pages(API, root="../", base=f"{pages.HERE}{prefix}")
     return {
         "/openapi.json": cache(lambda: pages.openapi_document(API, server=prefix or "/")),
-        "/docs": lambda: _MOVED,
+        "/docs": lambda: _elsewhere("docs/"),
+        "/": lambda: _elsewhere("docs/"),
+        "": lambda: _elsewhere(f"{prefix.rpartition('/')[2]}/docs/"),
         **{f"/docs/{name}": cache(make) for name, make in made.items()},
     }
+
+
+def _elsewhere(link: str) -> Page:
+    return Page("text/plain", b"", (("Location", link),), "307 Temporary Redirect")

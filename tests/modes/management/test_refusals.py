@@ -47,7 +47,7 @@ def test_who_manages_nothing_is_told_nothing(
 def test_nor_whether_there_is_such_a_call(api: Managed) -> None:
     refused(api.ask("GET", "/nothing", key=None), 401, "Unauthorized")
     refused(api.ask("GET", "/nothing"), 404, "NoSuchFunction")
-    refused(api.ask("GET", ""), 404, "NoSuchFunction")
+    refused(api.ask("DELETE", ""), 404, "NoSuchFunction")
     refused(api.ask("GET", "/buckets/"), 404, "NoSuchFunction")
     refused(api.ask("GET", "/buckets/files/objects/"), 404, "NoSuchFunction")
 
