@@ -44,11 +44,19 @@ def gateway(
         yield Running(url, running.folder, running.process, environment)
 
 
-def call(gateway: Running, method: str, path: str, body: Any = None, at: str = "/api/v1") -> Any:
+def call(
+    gateway: Running,
+    method: str,
+    path: str,
+    body: Any = None,
+    at: str = "/api/v1",
+    *headers: str,
+) -> Any:
     """By curl, as a person types it."""
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
     sent = [] if body is None else ["-d", json.dumps(body)]
+    sent += [word for header in headers for word in ("-H", header)]
     address = f"{gateway.url.removesuffix('/s3')}{at}{path}"
     command = ["curl", "-sS", "-X", method, "-H", f"X-API-Key: {SECRET}", *sent, address]
     return json.loads(run(gateway, *command))
@@ -91,6 +99,12 @@ def test_what_is_refused_is_answered_on_a_connection_that_stays(gateway: Running
     large = {"keys": ["k" * 1000] * 80}
     assert call(gateway, "POST", "/presigned-urls", large)["code"] == "EntityTooLarge"
     assert call(gateway, "POST", "/credentials", {"nmae": "x"})["code"] == "ValidationError"
+    chunked = "Transfer-Encoding: chunked"
+    answer = call(gateway, "POST", "/presigned-urls", large, "/api/v1", chunked)
+    assert answer["code"] == "EntityTooLarge"
+    made = call(gateway, "POST", "/credentials", {"user_name": "chunks"}, "/api/v1", chunked)
+    assert made["user_name"] == "chunks"
+    call(gateway, "DELETE", f"/credentials/{made['id']}")
     assert call(gateway, "GET", "/nothing")["code"] == "NoSuchFunction"
     assert call(gateway, "GET", "/openapi.json", at="/manage")["servers"] == [{"url": "/manage"}]
 
