@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ def test_what_is_too_much_is_told_in_bytes_and_leaves_nothing(memory: Any, way: 
     assert (error.quota, error.used, error.size) == (1000, 900, 200)
     said = "The quota of 1000 bytes is reached: 900 are used, and 200 more were to be stored."
     assert error.message == said
-    assert memory.stats() == before
+    assert replace(memory.stats(), uploads=0) == before
 
 
 def test_parts_that_wait_are_used_and_completing_them_adds_nothing(memory: Any) -> None:
