@@ -37,7 +37,7 @@ def pictures(browser: Any, served: Demonstration, folder: Path, only: str) -> No
     for page_name, path in [("SignIn", "sign-in"), *views()]:
         if only not in page_name:
             continue
-        page.goto(f"{served.console}{path}")
+        page.goto(served.address(path))
         name = unique(page_name, taken)
         for theme in THEMES:
             page.emulate_media(color_scheme=theme)

@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from typing import Any
 
+from gateway.access.identity import Identity
 from gateway.config import load
-from gateway.modes.console.page import Page
 from gateway.modes.console.table import TABLE
 from gateway.servers import Endpoint, Loaded, Plan
 from gateway.servers.waitress import WaitressServer
 from gateway.servers.worker import Worker
 from gateway.services.runtime import Runtime
 
+ROOT = Identity(key="root", account="root", access="admin")
 PLACE = "/-/console/"
 KEY, SECRET = "root", "secret-of-root-key-000"
 READER, READERS_SECRET = "reader", "secret-of-the-reader-0"
@@ -40,11 +41,14 @@ TABLES: dict[str, Any] = {
     "bindings": [{"mode": "public", "host": "cdn.localhost", "service": "edge"}],
 }
 
-SAMPLES: dict[str, str] = {"sid": "photos"}
-"""For the parts of a page's path."""
-
-QUERIES: dict[str, str] = {"ConsoleObject": "key=read%20me.txt"}
-"""For pages that need one, by name."""
+PLACES: dict[str, str] = {
+    "ConsoleObject": "browser/{sid}/object?key=read%20me.txt",
+    "ConsoleServiceChange": "services/gallery/change",
+    "ConsoleServiceRemove": "services/gallery/remove",
+    "ConsoleBucketDrop": "services/website/drop",
+}
+"""Where a page is looked at that is not simply at its path. Of parts of a path `fill` says what
+there is."""
 
 UNSEEN: dict[str, str] = {
     "ConsoleDownload": "it is a file",
@@ -54,6 +58,9 @@ UNSEEN: dict[str, str] = {
 """Pages that are none to look at, by name, each with the reason."""
 
 FURTHER: tuple[tuple[str, str], ...] = (
+    ("ConsoleService", "services/edge"),
+    ("ConsoleService", "services/gallery"),
+    ("ConsoleServiceAdd", "add-service?driver=s3"),
     ("ConsoleObjects", "browser/photos?prefix=holiday%2F"),
     ("ConsoleObjects", "browser/documents?prefix=nothing%2F"),
     ("ConsoleObject", "browser/photos/object?key=holiday%2Fbeach.png"),
@@ -64,10 +71,11 @@ FURTHER: tuple[tuple[str, str], ...] = (
 
 @dataclass
 class Demonstration:
-    """`runtime` is the gateway's own."""
+    """`runtime` is the gateway's own; `parts`: what paths of pages may have."""
 
     port: int
     runtime: Runtime
+    parts: dict[str, str] = field(default_factory=dict)
     _s3: list[Any] = field(default_factory=list)
 
     @property
@@ -77,6 +85,13 @@ class Demonstration:
     @property
     def console(self) -> str:
         return f"{self.url}{PLACE}"
+
+    def address(self, path: str) -> str:
+        """Of a page, by its path with parts."""
+        try:
+            return self.console + path.format_map(self.parts)
+        except KeyError as part:
+            raise AssertionError(f"say in `fill`, or in PLACES, what {part} is of {path}") from None
 
     def s3(self) -> Any:
         """A boto3 client."""
@@ -164,11 +179,14 @@ def sign_in(page: Any, console: str, key: str = KEY, secret: str = SECRET) -> No
 
 
 def fill(served: Demonstration) -> None:
-    """As clients do it, by requests."""
-    s3 = served.s3()
+    """As clients and operators do it."""
+    s3, operator = served.s3(), served.runtime.operator(ROOT)
+    operator.add_service("gallery", "cache", {"source": "photos"}, name="Gallery")
+    made = operator.add_credential(user_name="team", description="For the scanner").info
+    served.parts |= {"sid": "photos", "number": str(made.number), "kind": "cors"}
     for name in ("backups", "logs-2026", "website"):
         s3.create_bucket(Bucket=name)
-    for number in range(30):
+    for number in range(12):
         s3.put_object(Bucket="logs-2026", Key=f"day-{number:02}.log", Body=b"line\n" * 50 * number)
     _photos(s3)
     for key in ("minutes/2026-01.txt", "minutes/2026-02.txt", "report.pdf"):
@@ -229,12 +247,6 @@ def picture(width: int, height: int) -> bytes:
 
 
 def views() -> list[tuple[str, str]]:
-    """(name, path below the console) of all pages that somebody opens."""
+    """(name, path below the console) of all pages that somebody opens. A path may have parts."""
     pages = [page for page in TABLE if page.get and not page.embedded and page.name not in UNSEEN]
-    return [*((page.name, _path(page)) for page in pages), *FURTHER]
-
-
-def _path(page: Page) -> str:
-    parts = page.path.split("/")
-    path = "/".join(SAMPLES[one[1:-1]] if one[:1] == "{" else one for one in parts)
-    return f"{path}?{QUERIES[page.name]}" if page.name in QUERIES else path
+    return [*((page.name, PLACES.get(page.name, page.path)) for page in pages), *FURTHER]

@@ -33,7 +33,7 @@ def opened(browser: Any, demonstrated: Demonstration) -> Iterator[Any]:
 
 
 def look(page: Any, axe: Axe) -> None:
-    """At the page that is shown."""
+    """At the page that is shown. axe looks at it in light and wide, and in dark and narrow."""
     assert page.locator("h1").count() == 1
     assert not shifts(page)
     for theme in THEMES:
@@ -41,12 +41,13 @@ def look(page: Any, axe: Axe) -> None:
         ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
         light = sum(map(int, ground[4:-1].split(","))) > 384
         assert light is (theme == "light"), ground
+        if light:
+            axe(page)
         for width in (*WIDTHS, ZOOMED):
             resize(page, width)
             assert not too_wide(page), f"at {width}: {too_wide(page)}"
-        axe(page)
-        resize(page, WIDTHS[0])
     axe(page)
+    resize(page, WIDTHS[0])
 
 
 def resize(page: Any, width: int) -> None:
@@ -59,8 +60,9 @@ def test_every_page(
 ) -> None:
     opened.watched.begin()
     opened.emulate_media(color_scheme="light")
-    answer = opened.goto(f"{demonstrated.console}{path}")
-    assert (answer.status, opened.url) == (200, f"{demonstrated.console}{path}"), name
+    address = demonstrated.address(path)
+    answer = opened.goto(address)
+    assert (answer.status, opened.url) == (200, address), name
     look(opened, axe)
     opened.watched.check()
 

@@ -83,14 +83,15 @@ def test_what_is_too_wide_is_named(page: Any, open_page: Open) -> None:
 
 def test_what_moves_is_measured(page: Any, open_page: Open) -> None:
     assert shifts(open_page("<p>Still")) == []
+    tall = "<style>.below { height: 400px; background: #ddd }</style>"
     late = "requestAnimationFrame(() => requestAnimationFrame(() => { a.style.height = '300px' }))"
     open_page(
-        f"<p id=a></p><p>Below</p><script>{late}</script>",
+        f"<p id=a></p><div class=below>Below</div><script>{late}</script>{tall}",
         "script-src 'unsafe-inline'; style-src 'unsafe-inline'",
     )
     page.wait_for_function("a.style.height")
     (moved,) = shifts(page)
-    assert "p#." in moved
+    assert "div#.below" in moved
 
 
 def test_it_talks_to_nobody_else(page: Any) -> None:

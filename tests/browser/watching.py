@@ -110,20 +110,24 @@ def too_wide(page: Any) -> list[str]:
     return found
 
 
+_HARDLY = 0.02
+"""A fifth of what is called good (web.dev, "Cumulative Layout Shift")."""
+
 _SHIFTS = """() => new Promise(done => {
   const name = node => node && node.tagName ?
     `${node.tagName.toLowerCase()}#${node.id}.${node.className}` : 'something';
   const found = [];
   new PerformanceObserver(list => {
-    for (const one of list.getEntries()) if (!one.hadRecentInput) found.push(
-      `${one.value.toFixed(4)}: ${one.sources.map(source => name(source.node)).join(', ')}`);
+    for (const one of list.getEntries()) if (!one.hadRecentInput)
+      found.push([one.value, one.sources.map(source => name(source.node)).join(', ')]);
   }).observe({ type: 'layout-shift', buffered: true });
   requestAnimationFrame(() => setTimeout(() => done(found), 50));
 })"""
 
 
 def shifts(page: Any) -> list[str]:
-    """What has moved since the page was opened: how much of it (Layout Instability, W3C), and
-    what."""
-    found: list[str] = page.evaluate(_SHIFTS)
-    return found
+    """What has moved since the page was opened, and how much of the page that is (Layout
+    Instability, W3C); nothing where nobody sees it: a number that has one digit more."""
+    found = page.evaluate(_SHIFTS)
+    seen = sum(share for share, _ in found) > _HARDLY
+    return [f"{share:.4f}: {what}" for share, what in found] if seen else []
