@@ -3,7 +3,7 @@ deleting that goes on by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -165,10 +165,13 @@ def test_a_folder_is_uploaded_with_what_is_in_it(
     ]
 
 
-def test_an_upload_is_paused_and_goes_on_where_it_was(folder: Folder, large: Path) -> None:
+def test_an_upload_is_paused_and_goes_on_where_it_was(
+    folder: Folder, large: Path, axe: Callable[[Any], None]
+) -> None:
     held = folder.hold("part2")
     folder.choose(large)
     route = held.wait()
+    axe(folder.page)
     folder.page.get_by_role("button", name="Pause").click()
     assert "Paused." in folder.row(large.name, "paused").inner_text()
     route.abort()
@@ -185,7 +188,7 @@ def test_what_the_network_drops_is_sent_again(folder: Folder, large: Path) -> No
     route = held.wait()
     folder.page.context.set_offline(True)
     route.abort("internetdisconnected")
-    folder.page.locator(".jobs output", has_text="Trying again").wait_for()
+    folder.page.locator(".jobs .told", has_text="Trying again").wait_for()
     folder.page.context.set_offline(False)
     folder.row(large.name, "done")
     assert [one for one in folder.asked if one != "parts"] == [

@@ -73,7 +73,7 @@ def _shown(access: Access) -> Shown:
         writable = Abilities.of(access).writes
     except StorageError:  # of an upstream that does not answer nothing is known
         stats, writable = None, False
-    counted = (None, None) if stats is None else (stats.objects, stats.bytes)
+    counted = (None, None) if stats is None else (stats.current, stats.bytes)
     return Shown(about.sid, about.name or about.sid, about.driver, writable, *counted)
 
 

@@ -151,17 +151,25 @@
 
   // What is seen.
   const button = (place, name) => place.querySelector(`[data-do=${name}]`);
-  const say = (job, text) => { job.row.querySelector("output").textContent = text; };
+  const say = (job, text) => { job.row.querySelector(".told").textContent = text; };
   const show = (job, moved) => {
     if (job.state !== "going") return;
     const part = job.file.size ? Math.min(1, (job.sent + moved) / job.file.size) : 1;
     job.row.querySelector("progress").value = part;
     say(job, `${Math.floor(100 * part)} %`);
   };
+  const line = (name) => {
+    const made = row.cloneNode(true);
+    made.querySelector(".key").textContent = name;
+    made.querySelector("progress").setAttribute("aria-label", name);
+    for (const one of made.querySelectorAll("button")) {
+      one.setAttribute("aria-label", `${one.textContent} ${name}`);
+    }
+    return made;
+  };
   const draw = (job) => {
     if (!job.row) {
-      job.row = row.cloneNode(true);
-      job.row.querySelector("span").textContent = job.name;
+      job.row = line(job.name);
       job.row.addEventListener("click", (event) => {
         const what = act[event.target.dataset.do];
         if (what) { what(job); next(); }
@@ -224,9 +232,8 @@
   addEventListener("online", () => jobs.forEach((job) => job.wake?.()));
   button(box, "reload").addEventListener("click", () => location.reload());
   for (const one of unfinished()) {
-    const job = { ...one, row: row.cloneNode(true) };
+    const job = { ...one, row: line(one.name) };
     job.row.id = one.upload;
-    job.row.querySelector("span").textContent = one.name;
     job.row.querySelector("progress").remove();
     button(job.row, "cancel").addEventListener("click", () => {
       act.cancel({ ...job, file: null });
