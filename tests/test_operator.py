@@ -51,6 +51,35 @@ def test_who_manages_nothing_has_no_operator(runtime: Runtime, access: Any) -> N
         runtime.operator(Identity(key="k", account="root", access=access))
 
 
+_OF_KEYS = {
+    *("credentials", "count_credentials", "credential", "add_credential", "change_credential"),
+    *("rotate_credential", "remove_credential", "may_give"),
+    *("signing", "presigned", "count_presigned"),
+}
+_GIVEN: Mapping[str, Sequence[Any]] = {
+    "service": ["base"],
+    "written": ["memory", []],
+    "add_service": ["new", "memory", {}],
+    "change_service": ["base", {}],
+    "remove_service": ["base"],
+    "written_binding": ["public", []],
+    "add_binding": [{"host": "h.test", "mode": "s3"}],
+    "remove_binding": ["h.test", 0, ""],
+}
+
+
+@pytest.mark.parametrize(
+    "name", [one for one in vars(Operator) if one[0] != "_" and one not in _OF_KEYS]
+)
+def test_who_manages_an_account_has_its_keys_and_nothing_else(runtime: Runtime, name: str) -> None:
+    """Whatever is added to an operator."""
+    manager = Identity(key="m", account="alice", manages=True)
+    operator = runtime.operator(manager)
+    assert operator.credentials() == []
+    with pytest.raises(Forbidden):
+        getattr(operator, name)(*_GIVEN.get(name, ()))
+
+
 def test_services_of_every_origin_are_listed_with_their_sizes(
     runtime: Runtime, operator: Operator
 ) -> None:

@@ -226,6 +226,7 @@ class GatewayOperator(CredentialKeeper):
         action: str = "",
         subject: str = "",
     ) -> Sequence[AuditInfo]:
+        self._require_everything()
         return self._catalog.audit(
             before, limit, since=since, actor=actor, action=action, subject=subject
         )
