@@ -16,6 +16,7 @@ from drivers.indexed.space import FileSpace
 from gateway.background.cursors import Cursors
 from gateway.catalog import database
 from gateway.common import sqlite
+from gateway.services.attempts import KeptAttempts
 from gateway.storage.objects import now
 from gateway.telemetry.line_spool import LineSpool
 from gateway.telemetry.request_list import RequestList
@@ -25,6 +26,12 @@ def request_list(folder: Path) -> None:
     requests = RequestList(folder)
     requests.page()
     requests.close()
+
+
+def attempts(folder: Path) -> None:
+    found = KeptAttempts(folder, now)
+    found.failed("192.0.2.1", "key")
+    found.close()
 
 
 def line_spool(folder: Path) -> None:
@@ -41,6 +48,7 @@ def cursors(folder: Path) -> None:
 
 OPENED: dict[str, Callable[[Path], object]] = {
     "requests.db": request_list,
+    "attempts.db": attempts,
     "access-lines.db": line_spool,
     "followers.db": cursors,
     "catalog.db": lambda folder: database.open_file(folder).close(),

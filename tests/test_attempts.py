@@ -1,0 +1,82 @@
+"""Attempts to sign in: counted by all processes together, and bounded in what is kept."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from gateway.services.attempts import FILE, FOR_KEY, FROM_ADDRESS, ROWS, WINDOW, KeptAttempts
+
+Now = list[int]
+
+
+@pytest.fixture
+def now() -> Now:
+    return [1_000_000_000]
+
+
+@pytest.fixture
+def two(tmp_path: Path, now: Now) -> Iterator[tuple[KeptAttempts, KeptAttempts]]:
+    """As two workers have them."""
+    first, second = (KeptAttempts(tmp_path, lambda: now[0]) for _ in range(2))
+    with closing(first), closing(second):
+        yield first, second
+
+
+def test_workers_count_together(two: tuple[KeptAttempts, KeptAttempts], now: Now) -> None:
+    for number in range(FROM_ADDRESS):
+        assert two[0].wait("192.0.2.1", "new") == 0
+        two[number % 2].failed("192.0.2.1", f"key-{number}")
+        now[0] += 1000
+    # The first was ten seconds ago.
+    assert [one.wait("192.0.2.1", "new") for one in two] == [WINDOW // 1000 - FROM_ADDRESS] * 2
+    assert two[0].wait("192.0.2.2", "new") == 0
+    now[0] += WINDOW - FROM_ADDRESS * 1000
+    assert two[1].wait("192.0.2.1", "new") == 0
+
+
+def test_a_key_has_its_own_bound(two: tuple[KeptAttempts, KeptAttempts]) -> None:
+    for number in range(FOR_KEY):
+        assert two[0].wait("198.51.100.1", "root") == 0
+        two[1].failed(f"192.0.2.{number}", "root")
+    assert two[0].wait("198.51.100.1", "root") == WINDOW // 1000
+    assert two[0].wait("198.51.100.1", "Root") == 0
+
+
+def test_what_is_kept_is_bounded_and_names_nobody(tmp_path: Path, now: Now) -> None:
+    with closing(KeptAttempts(tmp_path, lambda: now[0])) as attempts:
+        attempts.failed("192.0.2.1", "a-secret-in-the-wrong-field")
+        with closing(sqlite3.connect(tmp_path / FILE)) as file:
+            rows = file.execute("SELECT place FROM attempts").fetchall()
+            assert len(rows) == 2 and "a-secret" not in repr(rows)
+            many = [(f"from 198.51.{n}", now[0]) for n in range(ROWS)]
+            file.executemany("INSERT INTO attempts VALUES (?, ?)", many)
+            file.commit()
+            attempts.failed("192.0.2.1", "x")
+            assert file.execute("SELECT count(*) FROM attempts").fetchone() == (ROWS,)
+            now[0] += WINDOW
+            attempts.failed("192.0.2.1", "x")
+            assert file.execute("SELECT count(*) FROM attempts").fetchone() == (2,)
+
+
+def test_who_cannot_be_counted_may_sign_in(
+    tmp_path: Path, now: Now, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A full disk keeps nobody out who has to make room on it."""
+    with closing(KeptAttempts(tmp_path / "gone", lambda: now[0])) as attempts:
+        for _ in range(FROM_ADDRESS + 1):
+            attempts.failed("192.0.2.1", "x")
+        assert attempts.wait("192.0.2.1", "x") == 0
+    assert "attempts to sign in are not counted" in caplog.text
+    assert attempts.wait("192.0.2.1", "x") == 0  # closed
+
+
+def test_nothing_is_kept_on_disk_where_nothing_is(now: Now) -> None:
+    with closing(KeptAttempts(None, lambda: now[0])) as attempts:
+        for _ in range(FROM_ADDRESS):
+            attempts.failed("not an address", "x")
+        assert attempts.wait("not an address", "y") == WINDOW // 1000
