@@ -10,10 +10,13 @@ import pytest
 
 from gateway.access.grants import Grant
 from gateway.access.identity import Identity
+from gateway.background.followers import Following
+from gateway.background.jobs import Scheduler
 from gateway.config import Binding, load
 from gateway.modes.operating import NotAccepted, Operator, ServiceInfo
 from gateway.services.runtime import Runtime, open_runtime
 from gateway.storage import BytesBody, Conflict, Forbidden, NoSuchStore, Purge, Put, Unavailable
+from gateway.storage.objects import now
 
 ROOT = Identity(key="root", account="root", access="admin")
 ALICE = Identity(key="alice", account="alice", access="own")
@@ -256,3 +259,24 @@ def test_what_cannot_be_opened_is_said_with_its_reason(tmp_path: Path) -> None:
         assert broken.trouble.startswith("services.broken: cannot be opened")
     finally:
         runtime.close()
+
+
+def test_what_runs_behind_is_told(tmp_path: Path) -> None:
+    jobs, followers = Scheduler(None, now), Following(None, now)
+    replica = {"url": "http://127.0.0.1:9", "key": "hunter2", "sid": "theirs"}
+    tables = {**TABLES, "services": {"copy": {"driver": "memory", "replica_of": replica}}}
+    configuration = load(tables={**tables, "bindings": []}, environ={})
+    runtime = open_runtime(configuration, environ={}, jobs=jobs, followers=followers)
+    try:
+        jobs.add("tidy", 60, lambda: None)
+        operator = runtime.operator(ROOT)
+        assert "tidy" in {one.name for one in operator.jobs()}
+        (found,) = operator.replicas()
+        assert (found.sid, "theirs" in found.follows) == ("copy", True)
+        assert "hunter2" not in f"{found}"
+        assert found.progress is not None
+        assert (found.progress.done, found.progress.failures) == (0, 0)
+        assert [one.name for one in operator.followers()] == ["replica copy"]
+    finally:
+        runtime.close()
+        followers.stop()
