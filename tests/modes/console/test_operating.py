@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from gateway.access.identity import Identity
 from gateway.access.settings import SettingKind
 from gateway.modes.console.pages import services
-from gateway.storage import BytesBody, Delete, Put
+from gateway.storage import BytesBody, Delete, Put, Secret
 from tests.modes.console.console_gateway import Browser, serving
 from tests.modes.console.html import Element
 from tests.modes.public_gateway import Site
@@ -192,6 +193,28 @@ def test_a_setting_is_written_by_hand_and_asked_as_its_own_api_asks(
     assert (seen.status, "BlockPublicPolicy" in seen.notices[0]) == (422, True)
     assert root.get(f"{page}logging").status == 404
     assert root.get(f"{page}object-lock").status == 404
+
+
+def test_who_may_by_a_policy_alone_does_it_by_that_api(root: Browser, site: Site) -> None:
+    site.runtime.catalog.add_key(id="guest", account="alice", secret=Secret("secret-of-guest-000"))
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::alice:root"},
+        "Action": "s3:*",
+        "Resource": ["arn:aws:s3:::shared", "arn:aws:s3:::shared/*"],
+    }
+    access = site.runtime.create(ROOT, "shared")
+    policy = site.runtime.kinds["policy"]
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    site.runtime.set_setting(access, policy, policy.parsed(document))
+    guest = Browser(site, tls=True)
+    form = guest.get("sign-in")
+    assert guest.submit(form, "sign-in", key="guest", secret="secret-of-guest-000").status == 200
+    assert site.runtime.access(Identity(key="guest", account="alice"), "shared").may("write-cors")
+    seen = guest.get("services/shared")
+    assert seen.status == 200
+    assert "settings/cors" not in seen.text
+    assert guest.get("services/shared/settings/cors").status == 403
 
 
 def test_a_key_sees_its_own_services_and_nothing_of_the_gateway(reader: Browser) -> None:
