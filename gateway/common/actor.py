@@ -55,10 +55,12 @@ def command_line() -> Program:
 
 def _user() -> str:
     if sys.platform == "win32":
-        return getpass.getuser()
-    import pwd
+        user = getpass.getuser()
+    else:
+        import pwd
 
-    try:  # not what variables of the environment say
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"uid-{os.getuid()}"
+        try:  # not what variables of the environment say
+            user = pwd.getpwuid(os.getuid()).pw_name
+        except KeyError:
+            user = f"uid-{os.getuid()}"
+    return user
