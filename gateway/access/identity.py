@@ -47,6 +47,14 @@ class Identity:
     access: KeyAccess = "own"
     manages: bool = False
 
+    @property
+    def manages_everything(self) -> bool:
+        return self.access == "admin"
+
+    @property
+    def manages_something(self) -> bool:
+        return self.manages or self.manages_everything
+
 
 ANONYMOUS = Identity()
 

@@ -19,7 +19,7 @@ def seen_requests(
     gateway: Gateway, identity: Identity, facts: Facts, before: Place = NEWEST, sid: str = ""
 ) -> Iterator[RequestEntry]:
     """Newest first; with `sid` those of one service."""
-    everything = identity.access == "admin" and not sid
+    everything = identity.manages_everything and not sid
     since: dict[str, float] = {"": 0 if everything else _NEVER}
     while rows := gateway.requests.page(before, _CHUNK, sid):
         for one in rows:

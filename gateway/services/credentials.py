@@ -28,7 +28,7 @@ class CredentialKeeper:
     @property
     def _account(self) -> str | None:
         """The one that it reaches; None: all."""
-        return None if self._identity.access == "admin" else self._identity.account
+        return None if self._identity.manages_everything else self._identity.account
 
     # seen
 

@@ -72,7 +72,7 @@ class GatewayOperator(CredentialKeeper):
         self, gateway: Administration, identity: Identity, facts: Facts, process: ThisProcess
     ) -> None:
         """Raises `Forbidden` for who manages nothing."""
-        if not (identity.manages or identity.access == "admin"):
+        if not identity.manages_something:
             raise Forbidden("This key manages nothing.")
         self._gateway, self._identity, self._facts = gateway, identity, facts
         self._catalog, self._whole = gateway.catalog, process
@@ -89,7 +89,7 @@ class GatewayOperator(CredentialKeeper):
 
     def _require_everything(self) -> None:
         """Raise `Forbidden` for who manages an account alone: all but keys is the gateway's."""
-        if self._identity.access != "admin":
+        if not self._identity.manages_everything:
             raise Forbidden("This key manages an account, and not the gateway.")
 
     @property

@@ -66,14 +66,10 @@ class Page:
         return values
 
 
-def manages_everything(identity: Identity) -> bool:
-    return identity.access == "admin"
-
-
 def reaches(identity: Identity | None, reach: Reach) -> bool:
     """Whether who has signed in with that key (None: nobody) has such pages."""
     if reach == "anyone" or identity is None:
         return reach == "anyone"
-    if reach == "key" or manages_everything(identity):
+    if reach == "key" or identity.manages_everything:
         return True
     return reach == "manager" and identity.manages

@@ -32,10 +32,6 @@ def authenticate(environ: Mapping[str, Any], keys: Keys) -> Identity:
     nothing. The catalog looks up an HMAC of the value, and compares in constant time."""
     secret: str = environ.get(_VARIABLE, "")
     found = keys.credential_by_secret(utf8(secret)) if secret else None
-    if found is None or not manages(found.identity):
+    if found is None or not found.identity.manages_something:
         raise Unauthorized
     return found.identity
-
-
-def manages(identity: Identity) -> bool:
-    return identity.manages or identity.access == "admin"

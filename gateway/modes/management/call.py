@@ -30,13 +30,8 @@ class Call:
         self.environ, self.gateway = environ, gateway
         self.identity, self.facts, self.values = identity, facts, values
 
-    @property
-    def everything(self) -> bool:
-        """Whether the key reaches all accounts'."""
-        return self.identity.access == "admin"
-
     def reaches(self, account: str) -> bool:
-        return self.everything or account == self.identity.account
+        return self.identity.manages_everything or account == self.identity.account
 
     def open(self, sid: str) -> Access:
         """A bucket. Raises `NoSuchStore`, also when it is beyond what the key reaches."""

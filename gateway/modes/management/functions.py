@@ -6,6 +6,7 @@ Texts may have `code` in backquotes. Specification: management, "Calls".
 
 from __future__ import annotations
 
+from gateway.common.presigning import LONGEST
 from gateway.modes.management.answers import (
     BUCKET,
     CREDENTIAL,
@@ -383,7 +384,7 @@ TABLE: tuple[Function[Call], ...] = (
                 "integer",
                 default=3600,
                 least=1,
-                most=604_800,
+                most=LONGEST,
                 example="3600",
             ),
             Parameter(

@@ -28,8 +28,7 @@ class Row:
 def show(call: Call) -> Reply:
     wanted = {name: call.query.get(name, "").strip() for name in ("actor", "action", "subject")}
     before = _before(call.query.get("before", ""))
-    operator = call.gateway.operator(call.identity, call.facts)
-    found = operator.audit(
+    found = call.operator.audit(
         before,
         _SHOWN + 1,
         actor=wanted["actor"],

@@ -24,13 +24,9 @@ _LONGEST = 256
 _MANAGER: Reach = "manager"
 
 
-def _operator(call: Call) -> Operator:
-    return call.gateway.operator(call.identity, call.facts)
-
-
 def listing(call: Call) -> Reply:
     after, text = _number(call.query.get("after", "0")), call.query.get("text", "").strip()
-    found = _operator(call).credentials(after, _SHOWN + 1, text)
+    found = call.operator.credentials(after, _SHOWN + 1, text)
     rows = found[:_SHOWN]
     tables = [one for one in rows if not isinstance(one.access, str)]
     return call.show(
@@ -53,7 +49,7 @@ def new(call: Call) -> Reply:
 
 
 def _new(call: Call, trouble: str = "", status: int = 200) -> Reply:
-    operator, form = _operator(call), call.form
+    operator, form = call.operator, call.form
     access: KeyAccess = "own" if operator.may_give("own") else NOTHING
     return call.show(
         "key_new.html",
@@ -65,7 +61,7 @@ def _new(call: Call, trouble: str = "", status: int = 200) -> Reply:
             "description": form.text("description"),
             "manages": form.get("manages", ""),
         },
-        everything=call.identity.access == "admin",
+        everything=call.identity.manages_everything,
         matrix=matrix(call, operator, access),
         levels=SERVICE_LEVELS,
     )
@@ -75,7 +71,7 @@ def make(call: Call) -> Reply:
     """The id is in the form: who sends it twice makes one key."""
     form = call.form
     try:
-        made = _operator(call).add_credential(
+        made = call.operator.add_credential(
             user_name=form.text("user_name"),
             access_key=form.text("access_key"),
             access=chosen(call),
@@ -100,7 +96,7 @@ def show(call: Call) -> Reply:
 
 
 def _show(call: Call, trouble: str = "", status: int = 200) -> Reply:
-    operator = _operator(call)
+    operator = call.operator
     info = operator.credential(_numbered(call))
     return call.show(
         "key.html",
@@ -109,7 +105,7 @@ def _show(call: Call, trouble: str = "", status: int = 200) -> Reply:
         info=info,
         words=in_words(info.access),
         changeable=_changeable(operator, info),
-        everything=call.identity.access == "admin",
+        everything=call.identity.manages_everything,
         own=info.id == call.identity.key,
         matrix=matrix(call, operator, info.access),
         levels=SERVICE_LEVELS,
@@ -121,7 +117,7 @@ def _changeable(operator: Operator, info: CredentialInfo) -> bool:
 
 
 def change(call: Call) -> Reply:
-    operator, form, number = _operator(call), call.form, _numbered(call)
+    operator, form, number = call.operator, call.form, _numbered(call)
     info = operator.credential(number)
     try:
         operator.change_credential(
@@ -141,7 +137,7 @@ def change(call: Call) -> Reply:
 
 def switch(call: Call) -> Reply:
     number, active = _numbered(call), call.form.get("active") == "1"
-    _operator(call).change_credential(number, active=active)
+    call.operator.change_credential(number, active=active)
     return call.see(f"keys/{number}", "on" if active else "off")
 
 
@@ -150,7 +146,7 @@ def ask_rotate(call: Call) -> Reply:
 
 
 def rotate(call: Call) -> Reply:
-    made = _operator(call).rotate_credential(_numbered(call))
+    made = call.operator.rotate_credential(_numbered(call))
     return _shown_once(call, made, "The key has another secret")
 
 
@@ -159,7 +155,7 @@ def ask_remove(call: Call) -> Reply:
 
 
 def remove(call: Call) -> Reply:
-    operator, number = _operator(call), _numbered(call)
+    operator, number = call.operator, _numbered(call)
     if call.form.text("sure") != operator.credential(number).id:
         return _ask(call, "key_remove.html", "That is not the key's id. Nothing was done.", 400)
     try:
@@ -173,7 +169,7 @@ def remove(call: Call) -> Reply:
 
 
 def _ask(call: Call, template: str, trouble: str = "", status: int = 200) -> Reply:
-    operator = _operator(call)
+    operator = call.operator
     info = operator.credential(_numbered(call))
     if not _changeable(operator, info):
         raise ConsoleProblem("Forbidden")

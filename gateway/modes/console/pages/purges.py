@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from gateway.modes.console.call import Call
-from gateway.modes.console.page import Page, manages_everything
+from gateway.modes.console.page import Page
 from gateway.modes.console.problems import ConsoleProblem
 from gateway.modes.operating import AuditInfo
 from gateway.storage import Purge, PurgeKind, Purges, StorageError
@@ -58,7 +58,7 @@ def _number(text: str) -> int | None:
 
 
 def _last(call: Call) -> Sequence[AuditInfo]:
-    if not manages_everything(call.identity):
+    if not call.identity.manages_everything:
         return ()
     return call.operator.audit(limit=_SHOWN, action="cache.flush")
 

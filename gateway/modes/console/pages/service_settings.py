@@ -10,7 +10,7 @@ from typing import Any
 from gateway.access.access import Access
 from gateway.access.settings import SettingKind
 from gateway.modes.console.call import Call
-from gateway.modes.console.page import Page, manages_everything
+from gateway.modes.console.page import Page
 from gateway.modes.console.problems import ConsoleProblem
 from gateway.storage import Forbidden, Unsupported
 from gateway.web.replies import Reply
@@ -44,7 +44,7 @@ def edits(call: Call, access: Access) -> bool:
     """Whoever has the service, or manages everything: what others may set of it by its rules, they
     do through the API that knows such rules."""
     owns = call.identity.access == "own" and call.identity.account == access.service.owner
-    return owns or manages_everything(call.identity)
+    return owns or call.identity.manages_everything
 
 
 def _version(call: Call, access: Access, kind: SettingKind[Any]) -> int | None:

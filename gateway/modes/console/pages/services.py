@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from gateway.access.access import Access
 from gateway.modes.console.call import Call
 from gateway.modes.console.chain_map import ChainMap, chain_map
-from gateway.modes.console.page import Page, manages_everything
+from gateway.modes.console.page import Page
 from gateway.modes.console.pages.service_settings import editable
 from gateway.modes.operating import ServiceDetails, ServiceInfo
 from gateway.storage import (
@@ -41,7 +41,7 @@ class Row:
 
 def show(call: Call) -> Reply:
     after, text = call.query.get("after", ""), call.query.get("text", "").strip()
-    everything = manages_everything(call.identity)
+    everything = call.identity.manages_everything
     found, following = _everything(call, after, text) if everything else _seen(call, after, text)
     numbers = call.gateway.numbers(call.identity, call.facts).services
     chains = call.operator.chain() if everything and not (after or text) else ()
@@ -124,7 +124,7 @@ def show_one(call: Call) -> Reply:
 
 def details_of(call: Call, sid: str) -> ServiceDetails | None:
     """What who manages the gateway is told besides."""
-    return call.operator.service(sid) if manages_everything(call.identity) else None
+    return call.operator.service(sid) if call.identity.manages_everything else None
 
 
 def access_of(call: Call, sid: str) -> Access | None:
@@ -133,7 +133,7 @@ def access_of(call: Call, sid: str) -> Access | None:
     try:
         return call.access(sid)
     except (NoSuchStore, Unavailable):
-        if manages_everything(call.identity):
+        if call.identity.manages_everything:
             return None
         raise
 

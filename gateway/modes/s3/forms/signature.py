@@ -15,6 +15,7 @@ from hmac import compare_digest, digest
 
 from gateway.access.identity import Credential, Keys
 from gateway.common import sigv4
+from gateway.common.presigning import LONGEST
 from gateway.modes.s3.forms import post_policy
 from gateway.modes.s3.forms.fields import missing, wrong
 from gateway.modes.s3.problems import S3Problem
@@ -52,7 +53,7 @@ def _by_version_4(fields: Mapping[str, str], keys: Keys, now_ms: int, region: st
         raise wrong("X-Amz-Date", "X-Amz-Date must be formated via ISO8601 Long format", timestamp)
     claim = claims.claim_of_form(fields["x-amz-credential"])
     claim.check_scope(timestamp, region)
-    if now_ms - at > claims.LONGEST * 1000:  # no signing key is older
+    if now_ms - at > LONGEST * 1000:  # no signing key is older
         raise post_policy.expired()
     credential = _credential(keys, claim.key_id)
     key = sigv4.signing_key(credential.secret.reveal(), claim.day, claim.region)

@@ -14,14 +14,12 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from gateway.common import sigv4
+from gateway.common.presigning import LONGEST
 from gateway.common.remembering import remembered
 from gateway.modes.s3.problems import S3Problem
 
 SKEW = 15 * 60 * 1000
 """Milliseconds by which a client's clock may differ."""
-
-LONGEST = 7 * 24 * 3600
-"""Seconds that a presigned URL may be valid."""
 
 _DAY = re.compile("[0-9]{8}")
 _TIMESTAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
