@@ -8,6 +8,7 @@ parsers differ in which of the two they take.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -32,7 +33,7 @@ def receive(environ: dict[str, Any], limit: int) -> dict[str, Any]:
     if not data:
         return {}
     try:
-        found = json.loads(data.decode(), object_pairs_hook=_once, parse_constant=_no_number)
+        found = json.loads(data.decode(), object_pairs_hook=once, parse_constant=_no_number)
         json.dumps(found, ensure_ascii=False).encode()  # halves of surrogates are no text
     except (ValueError, RecursionError) as error:
         raise NotJson(f"The body is not JSON: {_why(error)}.") from None
@@ -69,11 +70,11 @@ def _whole(source: Readable, size: int | None, limit: int, digests: Mapping[str,
     return b"".join(pieces)
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Raises `UnfitMember` for a name that is there twice."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        (twice, _), *_ = Counter(name for name, _ in pairs).most_common(1)
         raise UnfitMember(f"The member {shown(twice)} is there twice.")
     return found
 

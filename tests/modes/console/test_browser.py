@@ -472,3 +472,10 @@ def test_ten_thousand_keys_may_be_selected_and_not_one_more(site: Site, root: Br
     assert "<h1>Delete 10,000 objects?</h1>" in asked.text
     seen = root.post("browser/files/delete", [("csrf", root.csrf), *many])
     assert (seen.status, seen.h1[:27]) == (413, "10,001 objects are selected")
+
+
+def test_a_thousand_folders_may_be_selected_and_not_one_more(root: Browser) -> None:
+    many = [("csrf", root.csrf), *(("below", f"{number}%2F") for number in range(1001))]
+    assert root.post("browser/files/delete", many[:-1]).h1[:6] == "Delete"
+    seen = root.post("browser/files/delete", many)
+    assert (seen.status, seen.h1[:26]) == (413, "1,001 folders are selected")

@@ -298,6 +298,7 @@ def test_markup_everywhere_is_text(root: Browser, shared: Site, page: str, metho
         ({"content-type": "application/json"}, b"{}", "UnsupportedMediaType"),
         ({}, b"key=root", "UnsupportedMediaType"),
         ({"content-type": FORM}, b"x" * ((1 << 20) + 1), "TooLarge"),
+        ({"content-type": FORM}, b"a=&" * 20_000, "TooLarge"),
         (
             {"content-type": FORM, "content-length": "", "transfer-encoding": "chunked"},
             b"key=root",

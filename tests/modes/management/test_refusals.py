@@ -12,6 +12,8 @@ from gateway.modes.management.errors import CODES, code_of
 from gateway.modes.management.functions import BODY_LIMIT, KEYS_LIMIT, TABLE
 from gateway.modes.management.problems import PROBLEMS
 from gateway.storage import Corrupt, StorageError
+from gateway.web.api.json_bodies import once
+from gateway.web.api.parameters import UnfitMember
 from gateway.web.api.table import Function
 from tests.modes.management.managed import Managed, refused, said
 from tests.modes.test_standard_tables import every_error
@@ -206,3 +208,19 @@ def test_a_mistake_of_ours_is_in_the_log_and_says_nothing(
     message = refused(api.ask("GET", "/buckets"), 500, "InternalError")
     assert message == PROBLEMS["InternalError"][1]
     assert "the secret of secrets" in caplog.text
+
+
+def test_a_member_that_is_there_twice_is_found_at_once() -> None:
+    class Name(str):
+        compared = 0
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            Name.compared += 1
+            return str.__eq__(self, other)
+
+    pairs = [(Name(number), 0) for number in range(500)]
+    assert len(once(pairs)) == 500
+    with pytest.raises(UnfitMember, match="'499' is there twice"):
+        once([*pairs, (Name(499), 1)])
+    assert Name.compared < 5000

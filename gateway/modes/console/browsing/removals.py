@@ -17,6 +17,9 @@ from gateway.storage.paging import LIMIT
 MOST_KEYS = 10_000
 """Of one form. More are removed by what their keys begin with."""
 
+MOST_PREFIXES = 1000
+"""Of one form, as many as a page has rows: each is listed to be counted."""
+
 STEP = 250
 """Objects: where each is a request to somebody else, a few seconds."""
 

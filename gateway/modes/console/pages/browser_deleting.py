@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from gateway.modes.console.browsing import removals
 from gateway.modes.console.browsing.browsed import Browsed, keys_of
-from gateway.modes.console.browsing.removals import MOST_KEYS, Removal
+from gateway.modes.console.browsing.removals import MOST_KEYS, MOST_PREFIXES, Removal
 from gateway.modes.console.call import Call
 from gateway.modes.console.problems import ConsoleProblem
 from gateway.storage import Delete, Versions
@@ -54,17 +54,22 @@ def _ask(call: Call, seen: Browsed, removal: Removal) -> Reply:
 
 def _read(call: Call) -> Removal:
     form = call.form
-    keys = form.every("key")
+    keys, prefixes = form.every("key"), form.every("below")
     if len(keys) > MOST_KEYS:
         raise ConsoleProblem(
             "TooLarge",
             f"{len(keys):,} objects are selected; {MOST_KEYS:,} can be deleted at once."
             " Delete a folder, or all that begins with a prefix, instead.",
         )
+    if len(prefixes) > MOST_PREFIXES:
+        raise ConsoleProblem(
+            "TooLarge",
+            f"{len(prefixes):,} folders are selected; {MOST_PREFIXES:,} can be deleted at once.",
+        )
     key, version = keys_of([form.get("after", ""), form.get("after_version", "")])
     return Removal(
         keys=keys_of(keys),
-        prefixes=keys_of(form.every("below")),
+        prefixes=keys_of(prefixes),
         versions=form.get("versions") == "yes",
         after=(key, version),
         removed=_number(form.get("removed", "")),
