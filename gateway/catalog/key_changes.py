@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection, delete, insert, update
+from sqlalchemy import Connection, String, cast, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.access.identity import ROOT_ACCOUNT, Credential, Identity, KeyAccess
@@ -125,3 +125,14 @@ def revoke(connection: Connection, key: str, note: Note) -> None:
 def end_sessions(connection: Connection, key: str) -> int:
     """How many the key had."""
     return connection.execute(delete(SESSIONS).where(is_text(SESSIONS.c.key, key))).rowcount
+
+
+def take_levels(connection: Connection, sid: str, note: Note) -> None:
+    """From all keys, what a table gives them in that service: in another that is called so later
+    they may nothing."""
+    named = cast(KEYS.c.access, String).contains(f'"{sid}"', autoescape=True)
+    for id, access in connection.execute(select(KEYS.c.id, KEYS.c.access).where(named)).all():
+        if not isinstance(access, str) and sid in access:
+            left = {one: level for one, level in access.items() if one != sid}
+            connection.execute(update(KEYS).where(KEYS.c.id == id).values(access=left))
+            note("key.change", id, access=left)

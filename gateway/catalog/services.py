@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway.access.grants import Grant
 from gateway.catalog.audit import AuditTable, Note
+from gateway.catalog.key_changes import take_levels
 from gateway.catalog.rows import ServiceRow, grants_value, service_row
 from gateway.catalog.schema import SERVICES, STORES, get_meta, get_metas, is_text, set_meta
 from gateway.catalog.settings import (
@@ -104,11 +105,13 @@ class ServiceTable(AuditTable):
         return ServiceRow(id, sid, owner, created, grants)
 
     def remove_service(self, id: int) -> bool:
-        """Whether the row was there. Its settings go with it."""
+        """Whether the row was there. Its settings go with it, and what keys may do in it: who
+        gave these that has nothing to give in a bucket that somebody else calls so later."""
 
         def remove(connection: Connection, note: Note) -> bool:
             sid = remove_row(connection, id)
             if sid is not None:
+                take_levels(connection, sid, note)
                 note("bucket.drop", sid)
             return sid is not None
 

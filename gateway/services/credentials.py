@@ -12,7 +12,7 @@ from gateway.access.identity import Credential, Identity, KeyAccess, ServiceLeve
 from gateway.catalog import Catalog
 from gateway.modes.operating import CredentialInfo, MadeCredential, PresignedInfo
 from gateway.services.administration import Administration
-from gateway.storage import Forbidden, NoSuchStore, NotFound, Secret
+from gateway.storage import Conflict, Forbidden, NoSuchStore, NotFound, Secret
 
 _LEVELS: Mapping[ServiceLevel, int] = {"read": 1, "write": 2, "admin": 3}
 _OF_ALL: Mapping[str, int] = {"read-all": 1, "write-all": 2, "admin": 3}
@@ -66,7 +66,7 @@ class CredentialKeeper:
             named = self._catalog.account_named(user_name)
             if named is None or named.id != self._account:
                 raise Forbidden("The key manages its own user alone.")
-        return self._catalog.add_credential(
+        made = self._catalog.add_credential(
             user_name=user_name if self._account is None else "",
             account=self._account or "",
             id=access_key,
@@ -75,6 +75,8 @@ class CredentialKeeper:
             manages=manages,
             description=description,
         )
+        self._take_back(made.info.number, access)
+        return made
 
     def change_credential(
         self,
@@ -89,7 +91,7 @@ class CredentialKeeper:
         self._require(self.credential(number).access)
         if access is not None:
             self._require(access)
-        return self._catalog.change_credential(
+        info = self._catalog.change_credential(
             number,
             user_name=user_name,
             active=active,
@@ -97,6 +99,9 @@ class CredentialKeeper:
             manages=manages,
             description=description,
         )
+        if access is not None:
+            self._take_back(number, access)
+        return info
 
     def rotate_credential(self, number: int) -> MadeCredential:
         self._require(self.credential(number).access)
@@ -126,6 +131,13 @@ class CredentialKeeper:
     def _require(self, access: KeyAccess) -> None:
         if not self.may_give(access):
             raise Forbidden("The key may not give or change what may more than itself.")
+
+    def _take_back(self, number: int, access: KeyAccess) -> None:
+        """What was given just now, where it is not to be given any more: a bucket that is dropped
+        takes with it what keys may do there, but from a key that got it a moment later."""
+        if not self.may_give(access):
+            self._catalog.change_credential(number, access={})
+            raise Conflict("A service that the key names was removed meanwhile.")
 
     def may_give(self, access: KeyAccess) -> bool:
         own = self._identity.access

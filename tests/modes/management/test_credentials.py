@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from gateway.access.identity import Identity, KeyAccess
+from gateway.catalog import KeyInfo, MadeKey
+from gateway.storage import Conflict
 from tests.modes.management.managed import HOST, SECRETS, Managed, managing, refused, said
 
 
@@ -150,6 +153,52 @@ def test_nobody_gives_more_than_they_have(api: Managed) -> None:
     by_root = {"bucket_name": "shared", "object_key": "a", "access_key": "root"}
     answer = api.ask("POST", "/presigned-urls", by_root, key="manager")
     refused(answer, 404, "NoSuchCredential")
+
+
+def test_what_keys_may_in_a_bucket_goes_with_it(
+    api: Managed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else who dropped it would have a key for whoever's is called so next."""
+    catalog, number = api.runtime.catalog, api.credential("manager")
+    manager = catalog.numbered_credential(number)
+    operator = api.runtime.operator(Identity(key="manager", account=manager.account, manages=True))
+
+    def made() -> None:
+        said(api.ask("POST", "/buckets", {"name": "passed-on", "owner_id": number}), 201)
+
+    def dropped() -> None:
+        said(api.ask("DELETE", "/buckets/passed-on", key="manager"))
+
+    def may(number: int) -> KeyAccess:
+        return catalog.numbered_credential(number).access
+
+    made()
+    given: KeyAccess = {"passed-on": "admin", "shared": "read"}
+    key = operator.add_credential(access=given).info.number
+    dropped()
+    assert may(key) == {"shared": "read"}
+    assert catalog.audit(subject=catalog.numbered_credential(key).id)[0].action == "key.change"
+    add, change = catalog.add_credential, catalog.change_credential
+
+    def add_late(**asked: Any) -> MadeKey:
+        dropped()
+        return add(**asked)
+
+    def change_late(number: int, **asked: Any) -> KeyInfo:
+        if asked["access"]:
+            dropped()
+        return change(number, **asked)
+
+    for name, late in (("add_credential", add_late), ("change_credential", change_late)):
+        made()
+        with monkeypatch.context() as patch:
+            patch.setattr(catalog, name, late)
+            with pytest.raises(Conflict, match="removed meanwhile"):
+                if name == "add_credential":
+                    operator.add_credential(access_key="late", access=given)
+                else:
+                    operator.change_credential(key, access=given)
+    assert may(catalog.number_of("late")) == may(key) == {}
 
 
 # presigned URLs

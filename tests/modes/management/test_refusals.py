@@ -219,7 +219,7 @@ def test_a_member_that_is_there_twice_is_found_at_once() -> None:
             Name.compared += 1
             return str.__eq__(self, other)
 
-    pairs = [(Name(number), 0) for number in range(500)]
+    pairs: list[tuple[str, Any]] = [(Name(number), 0) for number in range(500)]
     assert len(once(pairs)) == 500
     with pytest.raises(UnfitMember, match="'499' is there twice"):
         once([*pairs, (Name(499), 1)])
