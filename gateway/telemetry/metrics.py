@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from gateway.common.steady import Steady
 from gateway.telemetry.families import BUCKETS, COUNTERS, DURATION, GAUGES
 from gateway.telemetry.record import Record
-from gateway.telemetry.traffic import Counts, Numbers, numbers_of
+from gateway.telemetry.traffic import Counts, Numbers, numbers_of, samples
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -140,7 +140,7 @@ class Metrics:
         target = self._folder / f"{os.getpid()}.json"
         draft = target.with_suffix(".tmp")
         try:
-            draft.write_text(json.dumps([self._clock(), self._snapshot()]))
+            draft.write_text(json.dumps([self._clock(), self._snapshot(), self._rows()]))
             draft.replace(target)
         except OSError:  # the folder of a server that has ended, or a reader on Windows: the
             return  # next second writes them again
@@ -153,7 +153,6 @@ class Metrics:
             rows = [(key, list(row)) for key, row in self._requests.items()]
             durations = [(mode, tuple(counts)) for mode, counts in self._durations.items()]
             totals[("gateway_requests_in_flight",)] = self.in_flight
-            totals.update(self._services.samples())
         for (mode, operation, method, status), row in rows:
             count, received, sent, seconds, aborted, corrupt = row
             values: list[tuple[Key, float]] = [
@@ -173,9 +172,15 @@ class Metrics:
             totals[(name,)] += read()
         return list(totals.items())
 
+    def _rows(self) -> dict[str, list[int]]:
+        """Those of services: there may be a thousand, so each is written as it is."""
+        with self._lock:
+            return {sid: row[:] for sid, row in self._services.items()}
+
     def _totals(self) -> dict[Key, float]:
         """The sum over all workers; this one's numbers as they are now."""
         totals: defaultdict[Key, float] = defaultdict(float, self._snapshot())
+        totals.update(samples(self._rows()))
         for read in self._shared:
             totals.update(read())
         if self._folder is None:
@@ -183,11 +188,13 @@ class Metrics:
         for file in self._folder.glob("*.json"):
             if file.stem == str(os.getpid()):
                 continue
-            written, numbers = json.loads(file.read_text())
+            written, numbers, rows = json.loads(file.read_text())
             alive = self._clock() - written < STALE
             for key, value in numbers:
                 if alive or key[0] not in GAUGES:
                     totals[tuple(key)] += value
+            for name_and_labels, value in samples(rows):
+                totals[name_and_labels] += value
         return dict(totals)
 
     def numbers(self) -> Numbers:

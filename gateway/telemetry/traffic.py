@@ -7,7 +7,7 @@ comes for any other service is counted under one name that none has.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -76,18 +76,19 @@ class Counts(dict[str, list[int]]):
             return self.setdefault(record.sid, _row())
         return self.setdefault(OTHERS, _row())
 
-    def samples(self) -> Iterator[tuple[tuple[str, ...], int]]:
-        """(name and labels, value); of classes, those that were answered, and 2xx."""
-        for sid, row in list(self.items()):
-            yield (RECEIVED, sid), row[0]
-            yield (SENT, sid), row[1]
-            for place, count in enumerate(row[_CLASSES:]):
-                if count or place == 2:
-                    yield (REQUESTS, sid, f"{place}xx"), count
-
 
 def _row() -> list[int]:
     return [0] * (_CLASSES + 10)
+
+
+def samples(rows: Mapping[str, Sequence[int]]) -> Iterator[tuple[tuple[str, ...], int]]:
+    """(name and labels, value); of classes, those that were answered, and 2xx."""
+    for sid, row in rows.items():
+        yield (RECEIVED, sid), row[0]
+        yield (SENT, sid), row[1]
+        for place, count in enumerate(row[_CLASSES:]):
+            if count or place == 2:
+                yield (REQUESTS, sid, f"{place}xx"), count
 
 
 def numbers_of(time: float, totals: Mapping[tuple[str, ...], float]) -> Numbers:
