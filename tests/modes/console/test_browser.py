@@ -453,7 +453,7 @@ def test_all_versions_of_a_folder_go_where_that_is_ticked(site: Site, root: Brow
         site.put("kept", "a/1", b"x")
     asked = root.post("browser/kept/delete", [("csrf", root.csrf), ("below", coded("a/"))])
     assert "hidden, and older versions can be restored" in asked.page.text
-    root.submit(asked, "delete", versions="yes")
+    assert "2 deleted." in root.submit(asked, "delete", versions="yes").page.text
     assert site.runtime.access(OWNER, "kept").versions().entries == ()
 
 
