@@ -10,7 +10,7 @@ from queue import Queue
 from typing import Any
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import insert, inspect, text
 
 from gateway.access.actions import ALL
 from gateway.access.grants import Grant
@@ -31,6 +31,7 @@ from gateway.storage import (
     Forbidden,
     NoSuchStore,
     Put,
+    Secret,
     Unavailable,
 )
 from tests import catalogs
@@ -185,11 +186,21 @@ def test_a_catalog_of_the_version_before_is_upgraded_with_all_that_is_in_it(
         for module in (schema, database):
             before.setattr(module, "MIGRATIONS", schema.MIGRATIONS[:1])
         old = open_catalog(configuration, {})
-        key = old.add_key(account="alice")
+        key = {
+            "id": "of-alice",
+            "account": "alice",
+            "access": "own",
+            "sealed": old.keyring.seal("of-alice", Secret("secret")),
+            "lookup": old.keyring.index("secret"),
+            "active": True,
+            "created": 1,
+            "description": "",
+        }
         old.close()
     engine = catalogs.engine(kind, configuration.data)
     assert "service_settings" not in inspect(engine).get_table_names()
     with engine.begin() as connection:
+        connection.execute(insert(schema.KEYS).values(key))
         connection.execute(
             text(
                 "INSERT INTO services (namespace, sid, owner, created, granted, grants, settings)"
@@ -202,7 +213,9 @@ def test_a_catalog_of_the_version_before_is_upgraded_with_all_that_is_in_it(
     row = upgraded.service("bucket")
     assert row is not None
     assert (row.owner, row.grants) == ("alice", (Grant("*", "read"),))
-    assert upgraded.credential(key.id) is not None
+    alice = upgraded.credential("of-alice")
+    assert alice is not None
+    assert alice.secret.reveal() == "secret"
     put(upgraded, "bucket", "one", service=row.id)
     assert documents(upgraded, "bucket") == {"cors": "one"}
     upgraded.close()
