@@ -28,7 +28,7 @@
     const utc = (_, times) => times.map((one) => new Date(one * 1000).toISOString().slice(11, 19));
     return new uPlot({
       ...size(), legend: { show: false }, cursor: { show: false },
-      scales: { x: { range: (_, least, most) => [Math.min(least, most - 60), most] }, y: { range: (_, least, most) => [0, Math.max(1, most * 1.15)] } },
+      scales: { x: { range: minute }, y: { range: (_, least, most) => [0, Math.max(1, most * 1.15)] } },
       axes: [{ ...axis, space: 90, values: utc }, { ...axis, size: 56 }],
       series: [
         {},
@@ -36,6 +36,11 @@
         { stroke: ink("bad"), width: 2, points: { show: false } },
       ],
     }, series, place);
+  };
+  // A minute at least; before there are any numbers the one that just passed.
+  const minute = (_, least, most) => {
+    const end = most ?? Date.now() / 1000;
+    return [Math.min(least ?? end, end - 60), end];
   };
   let chart = make();
   const again = () => { chart.destroy(); chart = make(); };
