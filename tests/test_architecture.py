@@ -70,6 +70,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "gateway.access.actions",
         "gateway.web.http_fields",
         "gateway.web.replies",
+        "gateway.web.request_head",
     ),
     "gateway.web": (CONTRACT, COMMON, MODES, "gateway.config", "gateway.telemetry"),
     "gateway.servers.worker": (

@@ -34,6 +34,9 @@ from urllib.parse import unquote_to_bytes
 UNDERSCORE = "/"
 """What stands for a `_` of a header's name in its variable: no name has it."""
 
+LARGEST = (1 << 63) - 1
+"""The largest number that databases keep."""
+
 
 def variable(name: str) -> str:
     """The environ's variable of a header. PEP 3333 leaves no difference between `-` and `_`;
@@ -90,6 +93,14 @@ def only(text: str, names: Collection[str]) -> str:
     """Of a query those parameters, as they came. Raises as `parse_query` does."""
     kept = (one for one in text.split("&") if form_decoded(one.partition("=")[0]) in names)
     return "&".join(kept)
+
+
+def whole_number(text: str, least: int = 0, most: int = LARGEST) -> int | None:
+    """A decimal number within bounds; None when it is no such number."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 19):
+        return None
+    number = int(text)
+    return number if least <= number <= most else None
 
 
 def form_decoded(text: str) -> str:

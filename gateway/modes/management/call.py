@@ -12,6 +12,7 @@ from gateway.storage import NoSuchStore
 from gateway.web.api import tokens
 from gateway.web.api.parameters import wrong
 from gateway.web.request_facts import RequestFacts
+from gateway.web.request_head import whole_number
 
 
 class Call:
@@ -51,9 +52,9 @@ class Call:
     def numbered_after(self) -> int:
         """The same of a list by number."""
         (given,) = self.after() or ("0",)
-        if not (given.isascii() and given.isdigit() and len(given) < 19):
+        if (number := whole_number(given)) is None:
             raise wrong("after", "the `next` of a page before")
-        return int(given)
+        return number
 
     @property
     def operator(self) -> Operator:

@@ -45,6 +45,7 @@ from gateway.storage import (
 )
 from gateway.web.http_fields import Headers
 from gateway.web.replies import Reply
+from gateway.web.request_head import whole_number
 
 CODES: Mapping[type[StorageError], str] = {
     StorageError: "InternalError",
@@ -120,8 +121,7 @@ def _as_answered(origin: OriginAnswer, request_id: str, method: str) -> Reply:
     headers = replies.of_origin(origin)
     if method == "HEAD":
         said = {name.lower(): text for name, text in origin.headers}.get("content-length", "")
-        length = int(said) if said.isascii() and said.isdigit() and len(said) < 19 else None
-        return Reply(origin.status, headers, length=length)
+        return Reply(origin.status, headers, length=whole_number(said))
     if origin.page is not None:
         return Reply(origin.status, headers, origin.page)
     ours = page(origin.status, "", request_id)  # its own was too long

@@ -29,13 +29,12 @@ from gateway.modes.s3.chunked import ChunkedReader, trailer_names
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
 from gateway.modes.s3.signatures.auth import SIGNED_CHUNKS, UNSIGNED_CHUNKS_TRAILER
-from gateway.modes.s3.wire import whole_number
 from gateway.storage import NOTHING, BytesBody, Intake, Readable
 from gateway.storage.checksums import encode
 from gateway.storage.types import Checksum
 from gateway.web import http_fields
 from gateway.web.http_fields import content_length
-from gateway.web.request_head import header_name
+from gateway.web.request_head import header_name, whole_number
 
 LARGEST_PUT = 5 << 30
 """Bytes of one PUT or one part (Amazon S3 User Guide, "Multipart upload limits")."""

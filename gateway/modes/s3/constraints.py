@@ -24,7 +24,7 @@ from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
 from gateway.storage.checksums import CHECKSUMS
 from gateway.web.http_fields import parse_date
-from gateway.web.request_head import variable
+from gateway.web.request_head import variable, whole_number
 
 Fits = Callable[[str], bool]
 Refusal = Callable[[str, str], S3Problem]
@@ -64,7 +64,7 @@ def _date(text: str) -> bool:
 
 
 def _whole(least: int = 0, most: int = 2**31 - 1) -> Fits:
-    return lambda text: wire.whole_number(text, least, most) is not None
+    return lambda text: whole_number(text, least, most) is not None
 
 
 # refusals

@@ -14,7 +14,6 @@ from typing import Any
 from gateway.modes.s3 import access_lists, encryption, grants, protection, redirects, tags
 from gateway.modes.s3.problems import S3Problem
 from gateway.modes.s3.request import S3Request
-from gateway.modes.s3.wire import whole_number
 from gateway.storage import NOTHING, Conditions, Put
 from gateway.storage.objects import ChecksumType
 from gateway.storage.types import Checksum
@@ -25,7 +24,7 @@ from gateway.web.http_fields import (
     prefixed,
     utf8,
 )
-from gateway.web.request_head import header_name
+from gateway.web.request_head import header_name, whole_number
 
 METADATA_LIMIT = 2048
 """Bytes of all names and values in UTF-8 (Amazon S3 User Guide, "Object metadata")."""

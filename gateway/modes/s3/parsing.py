@@ -13,6 +13,7 @@ from gateway.modes.s3.problems import S3Problem, malformed
 from gateway.storage import NOTHING, Conditions, Delete, InvalidRequest, PartRef
 from gateway.storage.checksums import CHECKSUMS, decode
 from gateway.web.http_fields import matching
+from gateway.web.request_head import whole_number
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -122,7 +123,7 @@ def complete(data: bytes) -> list[PartRef]:
 
 def _part(node: Element) -> PartRef:
     text, etag = wire.word_of(node, "PartNumber"), wire.word_of(node, "ETag")
-    number = wire.whole_number(text.removeprefix("-"), 0, 1 << 31)
+    number = whole_number(text.removeprefix("-"), 0, 1 << 31)
     if number is None or not etag:
         raise malformed("A Part needs a PartNumber, which is a number, and an ETag.")
     if text.startswith("-") or number == 0:

@@ -173,11 +173,3 @@ _INTEGER = re.compile("-?[0-9]{1,100}")
 def integer(text: str) -> int | None:
     """A decimal number, which may be below 0; None when it is none."""
     return int(text) if _INTEGER.fullmatch(text) else None
-
-
-def whole_number(text: str, least: int, most: int) -> int | None:
-    """A decimal number within bounds; None when it is no such number."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 19):
-        return None
-    number = int(text)
-    return number if least <= number <= most else None

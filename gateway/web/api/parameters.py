@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from gateway.modes import KEY_LIMIT
 from gateway.storage import BadKey
+from gateway.web.request_head import whole_number
 
 Kind = Literal["text", "path", "key", "integer", "boolean", "texts"]
 
@@ -92,16 +93,12 @@ def key(given: str, named: str = "key") -> str:
     return given
 
 
-def _number(given: str) -> int | None:
-    return int(given) if given.isascii() and given.isdigit() and len(given) <= 19 else None
-
-
 _TRUTH = {"true": True, "false": False}
 _READ: Mapping[Kind, Callable[[str], Any]] = {
     "text": str,
     "path": path,
     "key": key,
-    "integer": _number,
+    "integer": whole_number,
     "boolean": _TRUTH.get,
 }
 

@@ -12,9 +12,9 @@ from gateway.modes.console.page import Page
 from gateway.modes.console.problems import ConsoleProblem
 from gateway.modes.operating import AuditInfo
 from gateway.web.replies import Reply
+from gateway.web.request_head import whole_number
 
 _SHOWN = 50
-_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,9 @@ def _told(detail: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _before(text: str) -> int | None:
     if not text:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+    if (number := whole_number(text)) is None:
         raise ConsoleProblem("BadRequest", "There is no such place in the list.")
-    return int(text)
+    return number
 
 
 PAGES = (Page(name="ConsoleAudit", path="audit", get=show, title="Audit", reach="everything"),)

@@ -12,6 +12,7 @@ from gateway.modes.console.problems import ConsoleProblem
 from gateway.modes.operating import ModeInfo, NotAccepted
 from gateway.storage import AlreadyExists, Conflict
 from gateway.web.replies import Reply
+from gateway.web.request_head import whole_number
 
 _DOOR = ("host", "port", "prefix")
 _FIELDS = {*_DOOR, "service"}
@@ -37,8 +38,8 @@ def add(call: Call) -> Reply:
     found = ((one.name, call.form.get(f"{PREFIX}{one.name}", "")) for one in mode.options)
     given = {name: text for name in sorted(_FIELDS) if (text := call.form.text(name))}
     table: dict[str, Any] = {**given, "mode": mode.name}
-    if given.get("port", "").isascii() and given.get("port", "").isdigit():
-        table["port"] = int(given["port"])
+    if (port := whole_number(given.get("port", ""))) is not None:
+        table["port"] = port
     try:
         own = operator.written_binding(mode.name, [one for one in found if one[1]])
         operator.add_binding({**own, **table})
@@ -71,11 +72,11 @@ def _mode(call: Call, name: str) -> ModeInfo:
 
 
 def remove(call: Call) -> Reply:
-    host, port, prefix = (call.form.get(name, "") for name in _DOOR)
-    if not (port.isascii() and port.isdigit() and len(port) < 6):
+    host, said, prefix = (call.form.get(name, "") for name in _DOOR)
+    if (port := whole_number(said)) is None:
         raise ConsoleProblem("BadRequest")
     try:
-        call.operator.remove_binding(host, int(port), prefix)
+        call.operator.remove_binding(host, port, prefix)
     except NotAccepted as error:
         raise ConsoleProblem("BadRequest", str(error)) from None
     return call.see("bindings", "removed")

@@ -10,6 +10,7 @@ from gateway.modes.console.call import Call
 from gateway.modes.console.problems import ConsoleProblem
 from gateway.storage import Delete, Versions
 from gateway.web.replies import Reply
+from gateway.web.request_head import whole_number
 
 FORM_LIMIT = 32 << 20
 """Bytes of a form with `MOST_KEYS` keys; where they are longer than keys are, fewer."""
@@ -79,7 +80,7 @@ def _read(call: Call) -> Removal:
 
 def _number(text: str) -> int:
     """What the page before said; "" at the beginning."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
+    return whole_number(text) or 0
 
 
 def _total(call: Call) -> int:

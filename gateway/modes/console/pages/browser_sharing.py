@@ -13,6 +13,7 @@ from gateway.modes.console.problems import ConsoleProblem
 from gateway.storage import Forbidden
 from gateway.web import addressing
 from gateway.web.replies import Reply
+from gateway.web.request_head import whole_number
 
 _UNITS: Mapping[str, int] = {"minutes": 60, "hours": 3600, "days": 86_400}
 _SHORTEST = 60
@@ -45,7 +46,7 @@ def share(call: Call) -> Reply:
 
 def _seconds(call: Call) -> int:
     text, unit = call.form.text("life"), _UNITS.get(call.form.get("unit", ""), 0)
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+    number = whole_number(text) or 0
     if not _SHORTEST <= number * unit <= LONGEST:
         raise ConsoleProblem("BadRequest", "A link counts for one minute to seven days.")
     return number * unit

@@ -19,6 +19,7 @@ from gateway.storage import PIECE, Busy, IncompleteBody, Put, StorageError, TooL
 from gateway.web import request_head
 from gateway.web.forms import FormPart
 from gateway.web.replies import Reply
+from gateway.web.request_head import whole_number
 
 _LARGEST_LIST = 4 << 20
 """Bytes of 10,000 ETags in JSON, however long a store makes them."""
@@ -140,10 +141,10 @@ def _upload(call: Call) -> str:
 
 
 def _number(call: Call, name: str) -> int:
-    text = call.query.get(name, "")
-    if not (text.isascii() and text.isdigit() and len(text) < 16):
+    number = whole_number(call.query.get(name, ""))
+    if number is None:
         raise ConsoleProblem("BadRequest", f"The address has no number as its {name}.")
-    return int(text)
+    return number
 
 
 def _etags(call: Call) -> list[str]:

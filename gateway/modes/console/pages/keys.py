@@ -16,9 +16,9 @@ from gateway.modes.console.problems import ConsoleProblem
 from gateway.modes.operating import CredentialInfo, MadeCredential, Operator
 from gateway.storage import NOTHING, NotFound, StorageError
 from gateway.web.replies import Reply
+from gateway.web.request_head import whole_number
 
 _SHOWN = 50
-_DIGITS = 18
 _LONGEST = 256
 """Characters of a description."""
 _MANAGER: Reach = "manager"
@@ -182,9 +182,9 @@ def _numbered(call: Call) -> int:
 
 
 def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+    if (number := whole_number(text)) is None:
         raise ConsoleProblem("NotFound")
-    return int(text)
+    return number
 
 
 _SAID = {

@@ -10,6 +10,7 @@ from gateway.modes.console.problems import ConsoleProblem
 from gateway.modes.operating import AuditInfo
 from gateway.storage import Purge, PurgeKind, Purges, StorageError
 from gateway.web.replies import Reply
+from gateway.web.request_head import whole_number
 
 KINDS: Mapping[PurgeKind, str] = {
     "all": "Everything",
@@ -48,13 +49,9 @@ def _page(call: Call, form: Mapping[str, str], trouble: str = "") -> Reply:
         kinds=KINDS,
         form={name: form.get(name, "") for name in ("sid", "kind", "value", "soft")},
         trouble=trouble,
-        entries=_number(call.query.get("entries", "")),
+        entries=whole_number(call.query.get("entries", "")),
         last=_last(call),
     )
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def _last(call: Call) -> Sequence[AuditInfo]:

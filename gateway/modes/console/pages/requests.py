@@ -11,6 +11,7 @@ from gateway.modes.console.problems import ConsoleProblem
 from gateway.modes.seen_requests import seen_requests
 from gateway.telemetry.request_list import NEWEST, Place, RequestEntry
 from gateway.web.replies import Reply
+from gateway.web.request_head import whole_number
 
 _SHOWN = 50
 _LOOKED_AT = 2000
@@ -89,10 +90,10 @@ def _place(call: Call) -> Place:
     text = call.query.get("before", "")
     if not text:
         return NEWEST
-    time, _, id = text.partition("-")
-    if not (time.isascii() and time.isdigit() and len(time) < 19):
+    said, _, id = text.partition("-")
+    if (time := whole_number(said)) is None:
         raise ConsoleProblem("BadRequest", "There is no such place in the list.")
-    return int(time), id
+    return time, id
 
 
 PAGES = (Page(name="ConsoleRequests", path="requests", get=show, title="Requests"),)

@@ -22,6 +22,7 @@ from gateway.modes.s3 import tags, wire
 from gateway.modes.s3.configuration.setting import BucketSetting, fitting, of_text
 from gateway.modes.s3.problems import S3Problem, malformed
 from gateway.storage import NOTHING, Conditions, Delete, Listable, Store, Unsupported, Writable
+from gateway.web.request_head import whole_number
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -187,7 +188,7 @@ def _tags(nodes: Iterator[Element]) -> Mapping[str, str]:
 def _size(node: Element | None, least: int) -> int | None:
     if node is None:
         return None
-    size = wire.whole_number((node.text or "").strip(), least, _LARGEST_SIZE)
+    size = whole_number((node.text or "").strip(), least, _LARGEST_SIZE)
     if size is None:
         raise malformed(f"{wire.local(node)} has to be {least} to {_LARGEST_SIZE} bytes.")
     return size

@@ -19,6 +19,7 @@ from gateway.common.xml import element, optional
 from gateway.modes.s3 import wire
 from gateway.modes.s3.configuration.setting import BucketSetting, of_text
 from gateway.modes.s3.problems import S3Problem, malformed
+from gateway.web.request_head import whole_number
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -194,7 +195,7 @@ def _code(node: Element, name: str, allowed: frozenset[int], kind: str, valid: s
     text = wire.word_of(node, name)
     if not text:
         return ""
-    number = wire.whole_number(text, 0, 999)
+    number = whole_number(text, 0, 999)
     if number is None:
         raise malformed(f"{name} has to be a number, not {text!r}.")
     if number not in allowed:

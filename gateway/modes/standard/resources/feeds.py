@@ -21,6 +21,7 @@ from gateway.telemetry.request_list import NEWEST, Place, RequestEntry
 from gateway.web.api import tokens
 from gateway.web.api.parameters import wrong
 from gateway.web.replies import Reply
+from gateway.web.request_head import whole_number
 
 # syncnext
 
@@ -113,6 +114,6 @@ def _place(call: Call) -> Place:
     after = call.after(2)
     if after is None:
         return NEWEST
-    if not (after[0].isascii() and after[0].isdigit() and len(after[0]) < 19):
+    if (moment := whole_number(after[0])) is None:
         raise wrong("after", "the `next` of a page before")
-    return int(after[0]), after[1]
+    return moment, after[1]
