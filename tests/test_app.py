@@ -614,6 +614,14 @@ def test_ready_says_what_is_wrong(tmp_path: Path) -> None:
     assert Called(pages, environ("/-/health/live", method="HEAD")).body == b""
 
 
+def test_metrics_name_services_where_that_is_said() -> None:
+    metrics = Metrics()
+    metrics.know(["hidden"])
+    for by_service in (True, False):
+        pages = create_pages(metrics, [], by_service=by_service)
+        assert (b'"hidden"' in Called(pages, environ("/-/metrics")).body) is by_service
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="TCP_USER_TIMEOUT is Linux's")
 @pytest.mark.usefixtures("sockets")
 def test_connections_of_a_socket_are_dropped_when_they_stall() -> None:

@@ -86,6 +86,7 @@ class ServerOptions:
     lifecycle_day: Annotated[float, Duration] = 86_400.0
     tls: Annotated[tuple[Tls, ...], OneOrMany] = ()
     health: bool = True
+    metrics_by_service: bool = False
     drain: Annotated[float, Duration] = 30.0
     header_timeout: Annotated[float, Duration] = 30.0
     body_timeout: Annotated[float, Duration] = 60.0

@@ -133,7 +133,10 @@ class Worker:
 
     def routes(self, configuration: Configuration, runtime: Runtime) -> Routes:
         checks = [] if configuration.data is None else [writable(configuration.data)]
-        pages = create_pages(self._metrics, checks, configuration.open_modes)
+        server = configuration.server
+        pages = create_pages(
+            self._metrics, checks, configuration.open_modes, by_service=server.metrics_by_service
+        )
         routes = create_routes(runtime, configuration, pages)
         runtime.keep_up(routes.doors.bind, self._certificates.replace)
         return routes

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from gateway.common.steady import Steady
 from gateway.telemetry.families import BUCKETS, COUNTERS, DURATION, GAUGES
 from gateway.telemetry.record import Record
-from gateway.telemetry.traffic import Counts, Numbers, numbers_of, samples
+from gateway.telemetry.traffic import BY_SERVICE, Counts, Numbers, numbers_of, samples
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -207,12 +207,15 @@ class Metrics:
 
     # what Prometheus reads
 
-    def exposition(self) -> tuple[str, bytes]:
-        """The content type, and the text."""
+    def exposition(self, by_service: bool = True) -> tuple[str, bytes]:
+        """The content type, and the text; `by_service`: with the names of services."""
         from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Collected(self._totals()))
+        totals = self._totals()
+        if not by_service:
+            totals = {key: value for key, value in totals.items() if key[0] not in BY_SERVICE}
+        registry.register(_Collected(totals))
         return CONTENT_TYPE_LATEST, generate_latest(registry)
 
 

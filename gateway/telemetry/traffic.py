@@ -20,6 +20,7 @@ OTHERS = "(other)"
 REQUESTS = "gateway_service_requests"
 RECEIVED = "gateway_service_received_bytes"
 SENT = "gateway_service_sent_bytes"
+BY_SERVICE = frozenset({REQUESTS, RECEIVED, SENT})
 
 _CLASSES = 2
 """Where the counts of classes begin in a row, behind the bytes received and sent."""

@@ -35,8 +35,15 @@ def writable(folder: Path) -> Check:
     return check
 
 
-def create_pages(metrics: Metrics, checks: Sequence[Check], modes: Iterable[Mode] = ()) -> WSGIApp:
-    """The application for paths that begin with `/-/`."""
+def create_pages(
+    metrics: Metrics,
+    checks: Sequence[Check],
+    modes: Iterable[Mode] = (),
+    *,
+    by_service: bool = False,
+) -> WSGIApp:
+    """The application for paths that begin with `/-/`. `by_service`: the metrics have the names
+    of services, for whoever asks."""
 
     def live() -> Page:
         return Page(TEXT, b"ok\n")
@@ -49,7 +56,7 @@ def create_pages(metrics: Metrics, checks: Sequence[Check], modes: Iterable[Mode
         return live()
 
     def numbers() -> Page:
-        kind, text = metrics.exposition()
+        kind, text = metrics.exposition(by_service)
         return Page(kind, text)
 
     pages: dict[str, Callable[[], Page]] = {
