@@ -16,7 +16,7 @@ from gateway.access.sessions import IDLE, LONGEST, SessionInfo
 from gateway.catalog.audit import Note, readable
 from gateway.catalog.key_changes import end_sessions
 from gateway.catalog.keys import KeyTable
-from gateway.catalog.schema import KEYS, SESSIONS, is_text
+from gateway.catalog.schema import KEYS, SESSIONS, get_meta, is_text, set_meta
 from gateway.common import actor
 from gateway.common.actor import Program
 from gateway.storage import Busy, Full, NotFound, Unavailable
@@ -28,6 +28,9 @@ _MOST = 100
 """Sessions of one key: the oldest end for those that come."""
 _REFUSALS = 60
 """Entries of an hour for those who were refused: strangers must not fill the disk."""
+_REFUSED = "refused sessions"
+"""In `meta`: an hour since the epoch, and how many were written down in it. The audit itself is
+not asked: it grows, and strangers come often."""
 _HOUR = 3_600_000
 _AGENT = 256
 """Characters of what a client says of itself."""
@@ -107,15 +110,23 @@ class SessionTable(KeyTable):
 
     def refuse_session(self, key: str) -> None:
         """What is no key's id is not told: people type secrets where an id is asked for."""
-        since = self._clock() - _HOUR
         known = select(KEYS.c.id).where(is_text(KEYS.c.id, key))
-        if len(self.audit(limit=_REFUSALS, since=since, action="session.refused")) >= _REFUSALS:
-            return
         by = actor.current.get()
         stranger = actor.current.set(Program(by.mode, by.client, by.request_id))
         try:
-            with suppress(Busy, Full, Unavailable), self._database.writing() as connection:
-                told = key in self._keys or connection.scalar(known) is not None
-                self._note(connection, "session.refused", key if told else "")
+            with suppress(Busy, Full, Unavailable):
+                with self._database.reading() as connection:
+                    if self._refused(connection) >= _REFUSALS:
+                        return
+                with self._database.writing() as connection:
+                    told = key in self._keys or connection.scalar(known) is not None
+                    self._note(connection, "session.refused", key if told else "")
+                    count = self._refused(connection) + 1
+                    set_meta(connection, _REFUSED, f"{self._clock() // _HOUR} {count}")
         finally:
             actor.current.reset(stranger)
+
+    def _refused(self, connection: Connection) -> int:
+        """How many were written down in this hour."""
+        hour, _, count = (get_meta(connection, _REFUSED) or "").partition(" ")
+        return int(count) if hour == str(self._clock() // _HOUR) else 0

@@ -67,6 +67,8 @@ def _whole(source: Readable, size: int | None, limit: int, digests: Mapping[str,
         if received > limit:
             raise TooLarge(limit=limit)
         pieces.append(piece)
+    if size is None and not received:  # a client that is gone looks like that on some servers
+        raise NotJson("The body is chunked, and empty or broken off.")
     return b"".join(pieces)
 
 

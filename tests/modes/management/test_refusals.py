@@ -144,6 +144,11 @@ def test_bodies_that_break_off_or_differ(api: Managed) -> None:
     refused(api.ask("POST", "/credentials", b"{}", headers=digest), 400, "BadDigest")
     answer = api.ask("POST", "/credentials", b"{}", headers={"content-md5": "x"})
     refused(answer, 400, "InvalidRequest", "Content-MD5")
+    chunked = {"transfer-encoding": "chunked", "content-length": ""}
+    before = api.get("/stats")["credentials"]
+    answer = api.ask("POST", "/credentials", b"", headers=chunked)
+    refused(answer, 400, "MalformedJSON", "broken off")
+    assert api.get("/stats")["credentials"] == before
 
 
 @pytest.mark.parametrize("function", [one for one in TABLE if not one.members])
