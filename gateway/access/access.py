@@ -7,7 +7,7 @@ into a set; where it depends on more, by `authorizer`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -68,7 +68,7 @@ from gateway.storage import (
     Writable,
 )
 from gateway.storage.objects import now
-from gateway.storage.paging import check_moves
+from gateway.storage.paging import LIMIT, check_moves
 
 W = TypeVar("W", Delete, Annotate)
 
@@ -407,6 +407,15 @@ class Access:
     def parts(self, key: str, upload: str, after: int = 0, limit: int = 1000) -> tuple[Part, ...]:
         self._require_begun("list-parts", key, upload)
         return self.service.parts(key, upload, after, limit)
+
+    def all_parts(self, key: str, upload: str) -> Iterator[Part]:
+        """Those that are there, in order, a page at a time."""
+        after = 0
+        while found := self.parts(key, upload, after, LIMIT):
+            yield from found
+            if len(found) < LIMIT:
+                return
+            after = found[-1].number
 
     def complete(
         self, key: str, upload: str, parts: Sequence[PartRef], options: Complete = Complete()

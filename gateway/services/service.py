@@ -140,6 +140,14 @@ class Service(Store):
             return cast(C, self)
         return None
 
+    def has(self, capability: type) -> bool:
+        """Whether it finds it, as far as that is known now: an upstream that does not answer keeps
+        it to itself."""
+        try:
+            return self.find(capability) is not None
+        except StorageError:
+            return False
+
     def capabilities(self) -> tuple[list[str], StorageError | None]:
         """The names of what it can do; and why it is not known whether it can do more, which
         an upstream that does not answer keeps to itself."""

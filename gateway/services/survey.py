@@ -85,7 +85,7 @@ class Survey:
         upstream does not say now whether it can is not among them."""
         opened = {sid: one.service for sid, one in self._added.all_open.items()}
         both = {**opened, **self._chain.services}
-        return [(sid, both[sid]) for sid in sorted(both) if _finds(both[sid], capability)]
+        return [(sid, both[sid]) for sid in sorted(both) if both[sid].has(capability)]
 
     # one
 
@@ -187,10 +187,3 @@ def _stats(service: Service) -> Stats | None:
         return None if measures is None else measures.stats()
     except StorageError:
         return None
-
-
-def _finds(service: Service, capability: type) -> bool:
-    try:
-        return service.find(capability) is not None
-    except StorageError:
-        return False

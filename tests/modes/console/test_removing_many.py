@@ -139,23 +139,23 @@ def test_an_upload_is_completed_by_what_the_browser_knows_of_it(store: Memory) -
     upload = access.begin("large", Put(content_type="video/mp4")).id
     for number, data in enumerate((b"one", b"two", b"three"), 1):
         access.put_part("large", upload, number, BytesBody(data), Put(size=len(data)))
-    etags = [one.etag for one in uploading.parts(access, "large", upload)]
+    etags = [one.etag for one in access.all_parts("large", upload)]
     with pytest.raises(InvalidPart):
         uploading.complete(access, "large", upload, [*etags, "0" * 32], 11)
     for _ in range(2):  # the answer of the first may have been lost
         assert uploading.complete(access, "large", upload, etags, 11).size == 11
     assert access.stat("large").content_type == "video/mp4"
     with pytest.raises(NoSuchUpload):
-        [*uploading.parts(access, "large", upload)]
+        [*access.all_parts("large", upload)]
 
 
 def test_all_parts_are_told_page_by_page(store: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploading, "LIMIT", 2)
+    monkeypatch.setattr("gateway.access.access.LIMIT", 2)
     access = seen(store)
     upload = access.begin("large").id
     for number in (1, 2, 4, 7):
         access.put_part("large", upload, number, BytesBody(b"x"), Put(size=1))
-    assert [one.number for one in uploading.parts(access, "large", upload)] == [1, 2, 4, 7]
+    assert [one.number for one in access.all_parts("large", upload)] == [1, 2, 4, 7]
     access.abort("large", upload)
 
 

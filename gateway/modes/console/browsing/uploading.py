@@ -1,12 +1,11 @@
-"""Uploads in parts from a browser: how large the parts are, what is there, and the whole."""
+"""Uploads in parts from a browser: how large the parts are, and the whole."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from gateway.access.access import Access
-from gateway.storage import Complete, ObjectInfo, Part, PartRef
-from gateway.storage.paging import LIMIT
+from gateway.storage import Complete, ObjectInfo, PartRef
 
 SMALLEST = 16 << 20
 """Bytes of a part, and of a file that is sent in one: what is lost when a network drops."""
@@ -19,16 +18,6 @@ def part_size(size: int) -> int:
     """Of an upload of `size` bytes: 16 MiB, or as many MiB as let it have 10,000 parts."""
     needed = -(-size // MOST_PARTS)
     return max(SMALLEST, -(-needed >> 20) << 20)
-
-
-def parts(access: Access, key: str, upload: str) -> Iterator[Part]:
-    """All that are there, in order. Raises `NoSuchUpload`."""
-    after = 0
-    while found := access.parts(key, upload, after, LIMIT):
-        yield from found
-        if len(found) < LIMIT:
-            return
-        after = found[-1].number
 
 
 def complete(access: Access, key: str, upload: str, etags: Sequence[str], size: int) -> ObjectInfo:

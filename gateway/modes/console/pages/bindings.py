@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.modes.console.call import Call
 from gateway.modes.console.page import Page
-from gateway.modes.console.pages.service_forms import PREFIX, errors_of, lines_of
+from gateway.modes.console.pages.service_forms import errors_of, lines_of, typed_of
 from gateway.modes.console.problems import ConsoleProblem
 from gateway.modes.operating import ModeInfo, NotAccepted
 from gateway.storage import AlreadyExists, Conflict
@@ -35,13 +35,12 @@ def show_add(call: Call) -> Reply:
 
 def add(call: Call) -> Reply:
     mode, operator = _mode(call, call.form.text("mode")), call.operator
-    found = ((one.name, call.form.get(f"{PREFIX}{one.name}", "")) for one in mode.options)
     given = {name: text for name in sorted(_FIELDS) if (text := call.form.text(name))}
     table: dict[str, Any] = {**given, "mode": mode.name}
     if (port := whole_number(given.get("port", ""))) is not None:
         table["port"] = port
     try:
-        own = operator.written_binding(mode.name, [one for one in found if one[1]])
+        own = operator.written_binding(mode.name, typed_of(call, mode.options))
         operator.add_binding({**own, **table})
     except (NotAccepted, AlreadyExists, Conflict) as error:
         return _adding(call, mode, call.form, error)

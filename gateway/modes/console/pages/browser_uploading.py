@@ -86,7 +86,7 @@ def begin(call: Call) -> Reply:
 def parts(call: Call) -> Reply:
     """Those that are there, by their numbers: they need not be sent again."""
     seen = Browsed(call)
-    found = uploading.parts(seen.access, seen.key, _upload(call))
+    found = seen.access.all_parts(seen.key, _upload(call))
     there = {str(one.number): {"size": one.size, "etag": one.etag} for one in found}
     return _json({"parts": there})
 

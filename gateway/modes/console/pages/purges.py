@@ -8,7 +8,7 @@ from gateway.modes.console.call import Call
 from gateway.modes.console.page import Page
 from gateway.modes.console.problems import ConsoleProblem
 from gateway.modes.operating import AuditInfo
-from gateway.storage import Purge, PurgeKind, Purges, StorageError
+from gateway.storage import Purge, PurgeKind, Purges
 from gateway.web.replies import Reply
 from gateway.web.request_head import whole_number
 
@@ -62,15 +62,11 @@ def _last(call: Call) -> Sequence[AuditInfo]:
 
 def _caches(call: Call) -> list[str]:
     """Those that the key may have forget."""
-    found = []
-    for access in call.gateway.services(call.identity, call.facts):
-        try:
-            flushed = access.service.find(Purges) is not None and access.may("flush")
-        except StorageError:  # it is not known now whether it can
-            flushed = False
-        if flushed:
-            found.append(access.service.sid)
-    return found
+    return [
+        one.service.sid
+        for one in call.gateway.services(call.identity, call.facts)
+        if one.service.has(Purges) and one.may("flush")
+    ]
 
 
 PAGES = (

@@ -14,7 +14,7 @@ from gateway.modes.console.call import Call
 from gateway.modes.console.page import Page
 from gateway.modes.console.problems import ConsoleProblem
 from gateway.modes.operating import DriverInfo, Given, NotAccepted, OptionInfo, Trouble
-from gateway.storage import AlreadyExists, Conflict
+from gateway.storage import NOTHING, AlreadyExists, Conflict
 from gateway.web.replies import Reply
 
 PREFIX = "option."
@@ -35,11 +35,6 @@ class Line:
     value: str = ""
     error: str = ""
     given: Given | None = None
-
-    @property
-    def hidden(self) -> bool:
-        """What may be a secret, or has one in it, is not put back into a form."""
-        return self.option.secret or self.option.kind.startswith("a table")
 
 
 def drivers(call: Call) -> Sequence[DriverInfo]:
@@ -70,7 +65,7 @@ def add(call: Call) -> Reply:
         operator.add_service(
             sid,
             driver.name,
-            operator.written(driver.name, _typed(call, driver)),
+            operator.written(driver.name, typed_of(call, driver.options)),
             name=call.form.text("name"),
             account=call.form.text("account"),
         )
@@ -108,7 +103,8 @@ def change(call: Call) -> Reply:
     details = operator.service(sid)
     driver = driver_of(call, details.info.driver)
     unset = [one.name for one in driver.options if call.form.get(f"{DEFAULT}{one.name}") == "1"]
-    typed = [(name, text) for name, text in _typed(call, driver) if name not in unset]
+    found = typed_of(call, driver.options)
+    typed = [(name, text) for name, text in found if name not in unset]
     try:
         operator.change_service(
             sid, operator.written(driver.name, typed), unset=unset, name=call.form.text("name")
@@ -140,9 +136,9 @@ def _changing(
 # both
 
 
-def _typed(call: Call, driver: DriverInfo) -> list[tuple[str, str]]:
+def typed_of(call: Call, options: Iterable[OptionInfo]) -> list[tuple[str, str]]:
     """What is empty was not given."""
-    found = ((one.name, call.form.get(f"{PREFIX}{one.name}", "")) for one in driver.options)
+    found = ((one.name, call.form.get(f"{PREFIX}{one.name}", "")) for one in options)
     return [(name, text) for name, text in found if text]
 
 
@@ -151,17 +147,21 @@ def lines_of(
     options: Iterable[OptionInfo],
     typed: Mapping[str, str],
     errors: Mapping[str, str],
-    given: Mapping[str, Given] = {},
+    given: Mapping[str, Given] = NOTHING,
 ) -> list[Line]:
     """Those that are needed come first."""
     lines = []
     for one in sorted(options, key=lambda one: not one.required):
         known = given.get(one.name)
         choices = _choices(call, one, "" if known is None else "as it is")
-        line = Line(one, choices, "", errors.get(one.name, ""), known)
-        value = "" if line.hidden else typed.get(f"{PREFIX}{one.name}", "")
-        lines.append(Line(one, line.choices, value, line.error, line.given) if value else line)
+        value = "" if _is_hidden(one) else typed.get(f"{PREFIX}{one.name}", "")
+        lines.append(Line(one, choices, value, errors.get(one.name, ""), known))
     return lines
+
+
+def _is_hidden(option: OptionInfo) -> bool:
+    """What may be a secret, or has one in it, is not put back into a form."""
+    return option.secret or option.kind.startswith("a table")
 
 
 def _choices(call: Call, option: OptionInfo, unsaid: str) -> list[tuple[str, str]]:

@@ -158,37 +158,26 @@ def _offered(info: ServiceInfo, details: ServiceDetails | None, access: Access |
         return Offered()
     # Of what is not counted here an upstream would have to be asked, which may not answer.
     here = info.stats is not None
-    can = here and _finds(access, Versions) and access.may("read-versioning")
+    can = here and access.service.has(Versions) and access.may("read-versioning")
     versioning = access.versioning if can else None
-    bucket, drops = info.origin == "bucket", False
-    on = off = False
-    if bucket:
-        drops = access.may("drop")
-        on = off = versioning is not None and access.may("write-versioning")
-        # A bucket whose objects are protected keeps its versions; who may not see that is not
-        # offered to end them.
-        off = off and details is not None and "object-lock" not in details.settings
+    bucket = info.origin == "bucket"
+    switches = bucket and versioning is not None and access.may("write-versioning")
+    # A bucket whose objects are protected keeps its versions; who may not see that is not
+    # offered to end them.
+    locked = details is None or "object-lock" in details.settings
     return Offered(
-        flush=_finds(access, Purges) and access.may("flush"),
+        flush=access.service.has(Purges) and access.may("flush"),
         versioning=versioning,
-        on=on and versioning != "on",
-        suspend=off and versioning == "on",
-        drop=drops,
+        on=switches and versioning != "on",
+        suspend=switches and versioning == "on" and not locked,
+        drop=bucket and access.may("drop"),
     )
-
-
-def _finds(access: Access, capability: type) -> bool:
-    try:
-        return access.service.find(capability) is not None
-    except StorageError:
-        return False
 
 
 SAID = {
     "added": "The service is added.",
     "changed": "The service is changed.",
     "made": "The bucket is made.",
-    "flushed": "What was named is let go of.",
     "setting": "The setting is set. It counts from now on.",
     "setting-removed": "The setting is removed.",
     "versioning": "Versions are kept as you said, from now on.",

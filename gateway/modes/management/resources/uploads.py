@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from gateway.access.access import Access
 from gateway.modes.management import wire
 from gateway.modes.management.call import Call
-from gateway.storage import Forbidden, NoSuchUpload, Part, Upload, UploadPage, UploadQuery
+from gateway.storage import Forbidden, NoSuchUpload, Upload, UploadPage, UploadQuery
 from gateway.web.api import tokens
 from gateway.web.replies import Reply
 
@@ -25,7 +25,7 @@ def get_all(call: Call) -> Reply:
 def _item(call: Call, access: Access, upload: Upload) -> wire.Item | None:
     """None when it has ended meanwhile."""
     try:
-        parts = _measured([part.size for part in _parts(access, upload)])
+        parts = _measured([part.size for part in access.all_parts(upload.key, upload.id)])
     except NoSuchUpload:
         return None
     except Forbidden:  # who may list uploads need not be one who may list their parts
@@ -43,17 +43,6 @@ def _item(call: Call, access: Access, upload: Upload) -> wire.Item | None:
 def _measured(sizes: Sequence[int]) -> wire.Item:
     size = sum(sizes)
     return {"part_count": len(sizes), "total_size": size, "total_size_human": wire.human(size)}
-
-
-def _parts(access: Access, upload: Upload) -> Iterator[Part]:
-    found = access.parts(upload.key, upload.id, 0, _PAGE)
-    while found:
-        yield from found
-        found = (
-            access.parts(upload.key, upload.id, found[-1].number, _PAGE)
-            if len(found) == _PAGE
-            else ()
-        )
 
 
 def abort(call: Call) -> Reply:
