@@ -42,9 +42,11 @@ def test_the_newest_come_first_and_pages_go_on(requests: RequestList) -> None:
     requests.close()
 
 
-def test_those_of_one_service(requests: RequestList) -> None:
-    requests.add([record(1, "a"), record(2, "b"), record(3, "a")])
-    assert paths(requests, sid="a") == ["3", "1"]
+def test_those_of_some_services(requests: RequestList) -> None:
+    requests.add([record(1, "a"), record(2, "b"), record(3, "a"), record(4, "c")])
+    assert paths(requests, sids=["a"]) == ["3", "1"]
+    assert paths(requests, sids={"a", "b"}) == ["3", "2", "1"]
+    assert paths(requests, sids=[]) == []
     requests.close()
 
 

@@ -3,13 +3,13 @@ read; with access `admin` all that no rule denies."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from gateway.access.identity import Identity
 from gateway.access.rules import Facts
 from gateway.modes import Gateway
 from gateway.storage import NoSuchStore
-from gateway.telemetry.request_list import NEWEST, Place, RequestEntry
+from gateway.telemetry.request_list import MOST_SIDS, NEWEST, Place, RequestEntry
 
 _CHUNK = 1000
 _NEVER = float("inf")
@@ -19,25 +19,49 @@ def seen_requests(
     gateway: Gateway, identity: Identity, facts: Facts, before: Place = NEWEST, sid: str = ""
 ) -> Iterator[RequestEntry]:
     """Newest first; with `sid` those of one service."""
-    everything = identity.manages_everything and not sid
-    since: dict[str, float] = {"": 0 if everything else _NEVER}
-    while rows := gateway.requests.page(before, _CHUNK, sid):
-        for one in rows:
-            if one.sid not in since:
-                since[one.sid] = _since(gateway, identity, facts, one.sid, everything)
-            if one.time >= since[one.sid]:
-                yield one
+    if identity.manages_everything and not sid:
+        yield from _every(gateway, identity, facts, before)
+        return
+    since = dict(_since(gateway, identity, facts, sid))
+    # What others ask for is not even read: there may be much of it, and people look often.
+    named = since if len(since) <= MOST_SIDS else None
+    for one in _listed(gateway, before, named):
+        if one.time >= since.get(one.sid, _NEVER):
+            yield one
+
+
+def _listed(
+    gateway: Gateway, before: Place, sids: Collection[str] | None = None
+) -> Iterator[RequestEntry]:
+    while rows := gateway.requests.page(before, _CHUNK, sids):
+        yield from rows
         before = (rows[-1].time, rows[-1].id)
 
 
-def _since(gateway: Gateway, identity: Identity, facts: Facts, sid: str, everything: bool) -> float:
-    """From when on requests of a service may be shown, in microseconds: what was asked of
-    another service of that name, before this one was made, is not its reader's business,
-    unless that may see `everything`."""
+def _every(
+    gateway: Gateway, identity: Identity, facts: Facts, before: Place
+) -> Iterator[RequestEntry]:
+    """But those of services of which a rule denies it."""
+    told: dict[str, bool] = {"": True}
+    for one in _listed(gateway, before):
+        if one.sid not in told:
+            try:
+                told[one.sid] = gateway.access(identity, one.sid, facts).may("read-requests")
+            except NoSuchStore:
+                told[one.sid] = True
+        if told[one.sid]:
+            yield one
+
+
+def _since(
+    gateway: Gateway, identity: Identity, facts: Facts, sid: str
+) -> Iterator[tuple[str, float]]:
+    """The services of which it may know, and from when on, in microseconds: what was asked of
+    another service of that name, before this one was made, is not its reader's business."""
     try:
-        access = gateway.access(identity, sid, facts)
+        found = [gateway.access(identity, sid, facts)] if sid else None
     except NoSuchStore:
-        return 0 if everything else _NEVER
-    if not access.may("read-requests"):
-        return _NEVER
-    return 0 if everything else access.service.about.created * 1000
+        return
+    for access in gateway.services(identity, facts) if found is None else found:
+        if access.may("read-requests"):
+            yield access.service.sid, access.service.about.created * 1000

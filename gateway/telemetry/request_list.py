@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -24,6 +24,8 @@ from gateway.telemetry.record import Record
 
 FILE = "requests.db"
 ROWS = 20_000
+MOST_SIDS = 1000
+"""Services that may be asked for at once."""
 BATCH = 100
 """Requests kept of those that end within a twentieth of a second in one worker."""
 
@@ -130,9 +132,14 @@ class RequestList:
                 self.shed += len(kept)
                 self._give_up()
 
-    def page(self, before: Place = NEWEST, limit: int = 1000, sid: str = "") -> list[RequestEntry]:
-        """Requests older than `before`, newest first; with `sid` those of one service."""
-        only, values = ("AND sid = ?", [sid]) if sid else ("", [])
+    def page(
+        self, before: Place = NEWEST, limit: int = 1000, sids: Collection[str] | None = None
+    ) -> list[RequestEntry]:
+        """Requests older than `before`, newest first; with `sids`, of which there are `MOST_SIDS`
+        at most, those of these services."""
+        only, values = "", tuple(sids or ())
+        if sids is not None:
+            only = f"AND sid IN ({', '.join('?' * len(values))})"
         with self._lock:
             if self._closed:
                 return []

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.telemetry.record import Record
+from gateway.telemetry.request_list import RequestEntry
 from tests.modes.console.console_gateway import Browser, serving
 from tests.modes.public_gateway import Site
 
@@ -65,6 +66,22 @@ def test_a_key_sees_those_of_its_services(site: Site) -> None:
     assert (
         reader.get("requests?sid=other").page.all("p", class_="title")[0].text == "No request fits"
     )
+
+
+def test_and_nothing_else_is_read_for_it(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that sees little must not have all requests looked through, every two seconds."""
+    writer, read, page = Browser(site).sign_in("writer"), [0], site.runtime.requests.page
+
+    def counted(*asked: Any) -> list[RequestEntry]:
+        read.append(len(found := page(*asked)))
+        return found
+
+    monkeypatch.setattr(site.runtime.requests, "page", counted)
+    for sid in ("kept", "other", "nothing"):
+        assert writer.get(f"requests?sid={sid}").status == 200
+    assert sum(read) == 0
+    assert len(shown(writer)) == 50
+    assert sum(read) == 121
 
 
 @pytest.mark.parametrize(
