@@ -289,7 +289,7 @@ def test_who_may_make_services(start: Open) -> None:
         runtime.create(who("a", access), f"bucket{number}")  # type: ignore[arg-type]  # levels
     with pytest.raises(AlreadyExists):
         runtime.create(ROOT, "bucket0")
-    for sid in ("ab", "UPPER", "a_b_c", "a" * 64, "../x"):
+    for sid in ("ab", "UPPER", "a_b_c", "a" * 64, "../x", "...", "-a-", "10.0.0.1", "xn--a"):
         with pytest.raises(BadKey):
             runtime.create(ALICE, sid)
 

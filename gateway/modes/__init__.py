@@ -143,7 +143,8 @@ class Gateway(Protocol):
         `Buckets.create`.
 
         Raises `Forbidden` (anonymous, or the key's access is neither `own` nor `admin`),
-        `AlreadyExists` (whoever owns it), `BadKey` when `sid` is no service id.
+        `AlreadyExists` (whoever owns it), `BadKey` when `sid` is no name of a
+        bucket (`bucket_names`).
         """
 
     def drop(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> None:

@@ -17,7 +17,7 @@ from gateway.access.identity import Identity
 from gateway.access.rules import UNKNOWN, Facts
 from gateway.access.settings import Parsed, Setting, SettingKind, Wanted
 from gateway.catalog import ServiceRow
-from gateway.config import SID, SID_RULE
+from gateway.modes import bucket_names
 from gateway.services.lookup import Lookup
 from gateway.services.making import MadeBuckets
 from gateway.services.service import Service
@@ -57,8 +57,8 @@ class Administration(Lookup):
         access = identity.access
         if not (identity.account and isinstance(access, str) and access in _CREATORS):
             raise Forbidden("This key may not create services.")
-        if not SID.fullmatch(sid):
-            raise BadKey(f"{SID_RULE}.", key=sid)
+        if not bucket_names.is_valid(sid):
+            raise BadKey(f"A bucket's name has {bucket_names.RULE}.", key=sid)
         if sid in self.chain.services or self.accounts.has(sid):
             raise AlreadyExists
         given = [to_make(*one) for one in settings]

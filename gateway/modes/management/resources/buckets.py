@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.access.access import Access
-from gateway.modes import bucket_names
 from gateway.modes.management import wire
 from gateway.modes.management.call import Call
 from gateway.modes.management.problems import ManagementProblem
 from gateway.modes.management.resources import objects
-from gateway.storage import AlreadyExists, Measures, Stats
+from gateway.storage import AlreadyExists, BadKey, Measures, Stats
 from gateway.web.api import tokens
 from gateway.web.api.parameters import UnfitMember
 from gateway.web.replies import Reply
@@ -56,8 +55,6 @@ def get(call: Call) -> Reply:
 
 def create(call: Call) -> Reply:
     name, region = call.values["name"], call.values["region"]
-    if not bucket_names.is_valid(name):
-        raise UnfitMember(f'The member "name" is no name of a bucket: {bucket_names.RULE}.')
     if region not in (None, own := call.gateway.options.region):
         raise UnfitMember(f'The member "region" is not {own}, where all buckets are.')
     owner = call.operator.credential(call.values["owner_id"])
@@ -66,6 +63,8 @@ def create(call: Call) -> Reply:
         made = call.gateway.create(identity, name)
     except AlreadyExists:
         raise ManagementProblem("BucketAlreadyExists") from None
+    except BadKey as error:
+        raise UnfitMember(f'The member "name" cannot be that: {error.message}') from None
     return wire.reply({**_item(call, made, _stats(made)), "objects": []}, 201)
 
 
