@@ -71,6 +71,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "gateway.web.http_fields",
         "gateway.web.replies",
         "gateway.web.request_head",
+        "gateway.web.short_bodies",
     ),
     "gateway.web": (CONTRACT, COMMON, MODES, "gateway.config", "gateway.telemetry"),
     "gateway.servers.worker": (
@@ -119,6 +120,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "gateway.web.replies",
         "gateway.web.request_facts",
         "gateway.web.request_head",
+        "gateway.web.short_bodies",
     ),
     "gateway.testing.server": ("gateway",),  # it is a whole gateway
     "gateway.testing": (CONTRACT,),

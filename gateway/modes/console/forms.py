@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.modes.console.problems import ConsoleProblem
-from gateway.storage import IncompleteBody, Readable
-from gateway.web import forms, request_head
+from gateway.storage import Readable
+from gateway.web import forms, request_head, short_bodies
 from gateway.web.http_fields import content_length
 
 TOKEN = "csrf"  # noqa: S105 — the field's name
@@ -46,13 +46,9 @@ def read_fields(environ: Mapping[str, Any], limit: int) -> Fields:
     kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     if kind != URLENCODED:
         raise ConsoleProblem("UnsupportedMediaType")
-    size = length(environ)
-    if size > limit:
+    if length(environ) > limit:
         raise ConsoleProblem("TooLarge", f"A form of this page has {limit} bytes at most.")
-    environ["gateway.admission"]()
-    data = b"".join(iter(lambda: environ["wsgi.input"].read(65536), b""))
-    if len(data) < size:
-        raise IncompleteBody(expected=size, received=len(data))
+    data = short_bodies.receive(environ, limit)
     if data.count(b"&") >= MOST_FIELDS:
         raise ConsoleProblem("TooLarge", f"A form has {MOST_FIELDS:,} fields at most.")
     try:

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from gateway.storage import Intake, InvalidRequest, Readable, TooLarge
+from gateway.web import request_head, short_bodies
 from gateway.web.api.parameters import UnfitMember, shown
-from gateway.web.http_fields import content_length, content_md5
 
 
 class NotJson(Exception):
@@ -26,11 +24,12 @@ class NotJson(Exception):
 
 
 def receive(environ: dict[str, Any], limit: int) -> dict[str, Any]:
-    """Call it for who may do what the body is for: it takes the request's place among those
-    that may hold a thread while they read. No body is an empty object. Raises `NotJson`,
-    `UnfitMember`, `InvalidRequest` (`TooLarge`, `IncompleteBody`, `BadDigest`) and `Busy`."""
-    data = _data(environ, limit)
+    """No body is an empty object. Raises `NotJson`, `UnfitMember`, and what
+    `short_bodies.receive` raises."""
+    data = short_bodies.receive(environ, limit)
     if not data:
+        if request_head.has_body(environ):  # a client that is gone looks like that on some servers
+            raise NotJson("The body is chunked, and empty or broken off.")
         return {}
     try:
         found = json.loads(data.decode(), object_pairs_hook=once, parse_constant=_no_number)
@@ -40,36 +39,6 @@ def receive(environ: dict[str, Any], limit: int) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise NotJson("The body is not an object in JSON.")
     return found
-
-
-def _data(environ: dict[str, Any], limit: int) -> bytes:
-    try:
-        size, digests = content_length(environ), content_md5(environ)
-    except ValueError as error:
-        raise InvalidRequest(str(error)) from None
-    if size is None and "HTTP_TRANSFER_ENCODING" not in environ:
-        size = 0
-    if size is not None and size > limit:
-        raise TooLarge(limit=limit, size=size)
-    if size == 0:
-        return b""
-    if (admit := environ.get("gateway.admission")) is not None:
-        admit()
-    return _whole(environ["wsgi.input"], size, limit, digests)
-
-
-def _whole(source: Readable, size: int | None, limit: int, digests: Mapping[str, str]) -> bytes:
-    """A chunked one does not say its size, and is read as far as it may be long."""
-    intake = Intake(source, size=size, digests=digests, md5=False)
-    pieces, received = [], 0
-    while piece := intake.read():
-        received += len(piece)
-        if received > limit:
-            raise TooLarge(limit=limit)
-        pieces.append(piece)
-    if size is None and not received:  # a client that is gone looks like that on some servers
-        raise NotJson("The body is chunked, and empty or broken off.")
-    return b"".join(pieces)
 
 
 def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from gateway.modes.console.call import Call
 from gateway.modes.console.forms import Parts, length, text_of
 from gateway.modes.console.page import Handler
 from gateway.modes.console.problems import ConsoleProblem
-from gateway.storage import PIECE, Busy, IncompleteBody, Put, StorageError, TooLarge
-from gateway.web import request_head
+from gateway.storage import PIECE, Busy, Put, StorageError, TooLarge
+from gateway.web import request_head, short_bodies
 from gateway.web.forms import FormPart
 from gateway.web.replies import Reply
 from gateway.web.request_head import whole_number
@@ -148,13 +148,7 @@ def _number(call: Call, name: str) -> int:
 
 
 def _etags(call: Call) -> list[str]:
-    size = length(call.environ)
-    if size > _LARGEST_LIST:
-        raise TooLarge(limit=_LARGEST_LIST, size=size)
-    call.environ["gateway.admission"]()
-    data = b"".join(iter(lambda: call.body.read(PIECE), b""))
-    if len(data) < size:
-        raise IncompleteBody(expected=size, received=len(data))
+    data = short_bodies.receive(call.environ, _LARGEST_LIST)
     try:
         found = json.loads(data)
     except (ValueError, RecursionError):
