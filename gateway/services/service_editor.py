@@ -21,7 +21,7 @@ from gateway.common.nearest_name import nearest
 from gateway.config import SID, SID_RULE, SOURCE, Configuration, ConfigurationError, Declared
 from gateway.config.given import of_service
 from gateway.config.links import check_events
-from gateway.config.problems import ConfigProblem, Problems, join
+from gateway.config.problems import ConfigProblem, Problems, join, shown
 from gateway.config.services import COMMON, GRANTS, SETTINGS, portable
 from gateway.services.chain import Chain
 from gateway.services.soundness import sound, wrong
@@ -211,6 +211,15 @@ class ServiceEditor:
         present = {sid: one for sid, one in others.items() if one is not None}
         before = sound({**present, **self.configuration.services})
         after = {**before, declared.sid: declared}
+        for field, sid in declared.links.items():
+            if sid not in after and self.catalog.read_service(sid) is not None:
+                problems.add(
+                    join(declared.place, field),
+                    f"found {shown(sid)}, a bucket: only services that are declared or added"
+                    " can be behind another.",
+                )
+        if problems:
+            return
         problems.extend(wrong(after))
         check_events(problems, [declared], after, self.configuration.webhooks)
         if problems:

@@ -9,7 +9,8 @@ from gateway.modes.operating import ServiceInfo
 
 WIDTH, HEIGHT = 176, 46
 """Of a box; between two there is room for a line."""
-_COLUMN, _ROW, _EDGE = WIDTH + 56, HEIGHT + 18, 4
+_GAP, _EDGE = 56, 4
+_COLUMN, _ROW = WIDTH + _GAP, HEIGHT + 18
 _LONGEST = 20
 """Characters that fit into a box."""
 
@@ -22,8 +23,11 @@ class Box(NamedTuple):
 
 
 class Line(NamedTuple):
+    """It goes along its row to `bend`, which is behind the last column that it passes."""
+
     x1: int
     y1: int
+    bend: int
     x2: int
     y2: int
 
@@ -50,13 +54,16 @@ def chain_map(services: Sequence[ServiceInfo]) -> ChainMap | None:
     boxes: dict[str, Box] = {}
     for sid in _in_order(links, columns):
         column = columns[sid]
-        row = rows[column] = rows.get(column, -1) + 1
+        passed = range(column, max([columns[to] for to in links[sid]], default=column + 1))
+        row = max(rows.get(one, -1) for one in passed) + 1
+        rows.update(dict.fromkeys(passed, row))  # where its line goes nothing else stands
         x, y = _EDGE + column * _COLUMN, _EDGE + row * _ROW
         boxes[sid] = Box(known[sid], _shortened(sid), x, y)
     drawn = [
         Line(
             boxes[sid].x + WIDTH,
             boxes[sid].y + HEIGHT // 2,
+            boxes[to].x - _GAP,
             boxes[to].x,
             boxes[to].y + HEIGHT // 2,
         )

@@ -10,7 +10,9 @@ import pytest
 
 from gateway.access.identity import Identity
 from gateway.access.settings import SettingKind
+from gateway.modes.console.chain_map import HEIGHT, chain_map
 from gateway.modes.console.pages import services
+from gateway.modes.operating import ServiceInfo
 from gateway.storage import BytesBody, Delete, Put, Secret
 from tests.modes.console.console_gateway import Browser, serving
 from tests.modes.console.html import Element
@@ -87,6 +89,23 @@ def test_what_a_driver_refuses_stands_at_its_field(root: Browser) -> None:
     assert MARKUP not in seen.text
 
 
+def test_what_can_be_behind_a_layer_is_offered_and_no_bucket_is(root: Browser) -> None:
+    root.submit(root.get("add-bucket"), "add-bucket", sid="made-here")
+    form = root.get("add-service?driver=cache")
+    offered = {one["value"] for one in form.page.one("select", id="option.source").all("option")}
+    assert {"kept", "cached"} <= offered
+    assert "made-here" not in offered
+    wrong: dict[str, Any] = {"sid": "front", "option.source": "made-here"}
+    seen = root.submit(form, "add-service", **wrong)
+    assert 'found "made-here", a bucket: ' in seen.page.one("p", id="option.source-error").text
+    added(root, "cache", "front", source="kept")
+    seen = root.get("services/front/change")
+    offered = {one["value"] for one in seen.page.one("select", id="option.source").all("option")}
+    assert "front" not in offered
+    root.submit(root.get("services/front/remove"), "remove", confirm="front")
+    root.submit(root.get("services/made-here/drop"), "drop", confirm="made-here")
+
+
 def test_no_secret_comes_back(root: Browser) -> None:
     options: dict[str, str] = {
         "bucket": "bucket",
@@ -125,8 +144,24 @@ def test_chains_are_drawn_with_links(root: Browser) -> None:
     assert "cached stands in front of kept" in drawing["aria-label"]
     links = {one["href"] for one in drawing.all("a")}
     assert links == {"./services/cached", "./services/kept"}
-    assert len(drawing.all("line")) == 1
+    assert len(drawing.all("polyline")) == 1
     assert root.get("services/kept").page.one("svg", role="group")
+
+
+def test_no_line_of_a_chain_is_behind_a_box() -> None:
+    links = {"edge": ("small",), "small": ("base",), "far": ("base",), "z": ("mid",), "mid": ()}
+    infos = [
+        ServiceInfo(sid=sid, driver="any", owner="root", origin="added", links=links.get(sid, ()))
+        for sid in ("base", *links)
+    ]
+    drawn = chain_map(infos)
+    assert drawn is not None
+    for line in drawn.lines:
+        assert not [
+            one.label
+            for one in drawn.boxes
+            if line.x1 < one.x < line.x2 and one.y < line.y1 < one.y + HEIGHT
+        ]
 
 
 def test_a_bucket_is_made_its_versions_switched_and_it_is_dropped(

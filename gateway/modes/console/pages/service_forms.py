@@ -168,6 +168,8 @@ def _choices(call: Call, option: OptionInfo, unsaid: str) -> list[tuple[str, str
     words = list(option.choices)
     if option.link:
         words = _services(call)
+        if not words:
+            return [("", "none yet: a service is added first, and no bucket can be behind one")]
     if not words:
         return []
     unsaid = unsaid or ("choose one" if option.required else f"default{_default(option)}")
@@ -180,9 +182,10 @@ def _default(option: OptionInfo) -> str:
 
 
 def _services(call: Call) -> list[str]:
-    """Those that another may stand in front of, as many as a list can have."""
+    """Those that another may stand in front of, as many as a list can have. No bucket is one."""
     page = call.operator.services("", _MOST)
-    return [one.sid for one in page.items]
+    itself = call.values.get("sid")
+    return [one.sid for one in page.items if one.origin != "bucket" and one.sid != itself]
 
 
 def errors_of(

@@ -28,6 +28,7 @@
     const utc = (_, times) => times.map((one) => new Date(one * 1000).toISOString().slice(11, 19));
     return new uPlot({
       ...size(), legend: { show: false }, cursor: { show: false },
+      padding: [8, 30, 0, 0], // room for half of the last time
       scales: { x: { range: minute }, y: { range: (_, least, most) => [0, Math.max(1, most * 1.15)] } },
       axes: [{ ...axis, space: 90, values: utc }, { ...axis, size: 56 }],
       series: [
