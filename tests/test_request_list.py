@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.telemetry import request_list
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.record import Record
 from gateway.telemetry.request_list import FILE, NEWEST, RequestList
@@ -42,11 +43,16 @@ def test_the_newest_come_first_and_pages_go_on(requests: RequestList) -> None:
     requests.close()
 
 
-def test_those_of_some_services(requests: RequestList) -> None:
+def test_those_of_some_services(requests: RequestList, monkeypatch: pytest.MonkeyPatch) -> None:
     requests.add([record(1, "a"), record(2, "b"), record(3, "a"), record(4, "c")])
     assert paths(requests, sids=["a"]) == ["3", "1"]
     assert paths(requests, sids={"a", "b"}) == ["3", "2", "1"]
     assert paths(requests, sids=[]) == []
+    requests.add([record(5, "b"), record(6, "")])
+    assert requests.services() == ["b", "c", "a"]
+    with monkeypatch.context() as patch:
+        patch.setattr(request_list, "SERVICES", 2)
+        assert requests.services() == ["b", "c"]
     requests.close()
 
 

@@ -3,16 +3,16 @@ read; with access `admin` all that no rule denies."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 
 from gateway.access.identity import Identity
 from gateway.access.rules import Facts
 from gateway.modes import Gateway
 from gateway.storage import NoSuchStore
-from gateway.telemetry.request_list import MOST_SIDS, NEWEST, Place, RequestEntry
+from gateway.telemetry.request_list import NEWEST, Place, RequestEntry
 
 _CHUNK = 1000
-_NEVER = float("inf")
 
 
 def seen_requests(
@@ -22,11 +22,10 @@ def seen_requests(
     if identity.manages_everything and not sid:
         yield from _every(gateway, identity, facts, before)
         return
-    since = dict(_since(gateway, identity, facts, sid))
+    since = dict(_since(gateway, identity, facts, [sid] if sid else gateway.requests.services()))
     # What others ask for is not even read: there may be much of it, and people look often.
-    named = since if len(since) <= MOST_SIDS else None
-    for one in _listed(gateway, before, named):
-        if one.time >= since.get(one.sid, _NEVER):
+    for one in _listed(gateway, before, since):
+        if one.time >= since[one.sid]:
             yield one
 
 
@@ -54,14 +53,12 @@ def _every(
 
 
 def _since(
-    gateway: Gateway, identity: Identity, facts: Facts, sid: str
-) -> Iterator[tuple[str, float]]:
-    """The services of which it may know, and from when on, in microseconds: what was asked of
+    gateway: Gateway, identity: Identity, facts: Facts, sids: Iterable[str]
+) -> Iterator[tuple[str, int]]:
+    """Those services of which it may know, and from when on, in microseconds: what was asked of
     another service of that name, before this one was made, is not its reader's business."""
-    try:
-        found = [gateway.access(identity, sid, facts)] if sid else None
-    except NoSuchStore:
-        return
-    for access in gateway.services(identity, facts) if found is None else found:
-        if access.may("read-requests"):
-            yield access.service.sid, access.service.about.created * 1000
+    for sid in sids:
+        with suppress(NoSuchStore):
+            access = gateway.access(identity, sid, facts)
+            if access.may("read-requests"):
+                yield sid, access.service.about.created * 1000

@@ -17,15 +17,15 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gateway.common import sqlite
 from gateway.telemetry.record import Record
 
 FILE = "requests.db"
 ROWS = 20_000
-MOST_SIDS = 1000
-"""Services that may be asked for at once."""
+SERVICES = 1000
+"""Services of which requests are told to who may know of some services alone."""
 BATCH = 100
 """Requests kept of those that end within a twentieth of a second in one worker."""
 
@@ -67,6 +67,7 @@ _TRIM = (
     "DELETE FROM requests WHERE time < "
     "(SELECT time FROM requests ORDER BY time DESC, id DESC LIMIT 1 OFFSET ?)"
 )
+_SERVICES = "SELECT sid FROM requests WHERE sid != '' GROUP BY sid ORDER BY max(time) DESC LIMIT ?"
 _PAGE = (
     f"SELECT {_COLUMNS} FROM requests WHERE (time, id) < (?, ?) {{}}"  # noqa: S608 — constants only
     " ORDER BY time DESC, id DESC LIMIT ?"
@@ -135,22 +136,28 @@ class RequestList:
     def page(
         self, before: Place = NEWEST, limit: int = 1000, sids: Collection[str] | None = None
     ) -> list[RequestEntry]:
-        """Requests older than `before`, newest first; with `sids`, of which there are `MOST_SIDS`
+        """Requests older than `before`, newest first; with `sids`, of which there are `SERVICES`
         at most, those of these services."""
         only, values = "", tuple(sids or ())
         if sids is not None:
             only = f"AND sid IN ({', '.join('?' * len(values))})"
+        rows = self._asked(_PAGE.format(only), (*before, *values, limit))
+        return [*map(RequestEntry._make, rows)]
+
+    def services(self) -> list[str]:
+        """Those that were asked for something, the last ones first, `SERVICES` at most: who makes
+        up names may not make this long."""
+        return [sid for (sid,) in self._asked(_SERVICES, (SERVICES,))]
+
+    def _asked(self, query: str, values: Sequence[object]) -> list[Any]:
         with self._lock:
             if self._closed:
                 return []
             try:
-                rows = (
-                    self._opened().execute(_PAGE.format(only), (*before, *values, limit)).fetchall()
-                )
+                return self._opened().execute(query, values).fetchall()
             except (sqlite3.Error, OSError):
                 self._give_up()
                 return []
-        return [*map(RequestEntry._make, rows)]
 
     def close(self) -> None:
         """May be called twice."""
