@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from gateway.services.attempts import FILE, FOR_KEY, FROM_ADDRESS, ROWS, WINDOW, KeptAttempts
+from gateway.services.attempts import (
+    FILE,
+    FOR_KEY,
+    FROM_ADDRESS,
+    ROWS,
+    SESSIONS,
+    WINDOW,
+    KeptAttempts,
+)
 
 Now = list[int]
 
@@ -45,6 +53,14 @@ def test_a_key_has_its_own_bound(two: tuple[KeptAttempts, KeptAttempts]) -> None
         two[1].failed(f"192.0.2.{number}", "root")
     assert two[0].wait("198.51.100.1", "root") == WINDOW // 1000
     assert two[0].wait("198.51.100.1", "Root") == 0
+
+
+def test_a_key_begins_so_many_sessions(two: tuple[KeptAttempts, KeptAttempts], now: Now) -> None:
+    assert [two[number % 2].begun("root") for number in range(SESSIONS)] == [0] * SESSIONS
+    assert [one.begun("root") for one in two] == [WINDOW // 1000] * 2
+    assert two[0].begun("other") == two[0].wait("192.0.2.1", "root") == 0
+    now[0] += WINDOW
+    assert two[0].begun("root") == 0
 
 
 def test_what_is_kept_is_bounded_and_names_nobody(tmp_path: Path, now: Now) -> None:

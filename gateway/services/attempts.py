@@ -5,6 +5,8 @@ is one of that id or not; then nothing is compared any more until the first of t
 are in one SQLite file of the data folder, or in memory when nothing is kept on disk. It is chatter
 as the list of requests is: nothing is synced, and what cannot be kept is not counted. Of what was
 typed where an id is asked for only a digest is kept: it may be a secret.
+
+Those that succeed have a bound for each key, too: each is an entry of the audit, for good.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ WINDOW = 300_000
 FROM_ADDRESS = 10
 FOR_KEY = 50
 """More than from an address: else a stranger keeps out whose key it is."""
+SESSIONS = 100
+"""That a key may begin in that time."""
 ROWS = 20_000
 """What is kept at most; the oldest go."""
 
@@ -37,7 +41,7 @@ _SCHEMA = (
     "CREATE INDEX attempts_by_place ON attempts (place, time)",
 )
 _NTH = "SELECT time FROM attempts WHERE place = ? AND time > ? ORDER BY time DESC LIMIT 1 OFFSET ?"
-_ADD = "INSERT INTO attempts VALUES (?, ?), (?, ?)"
+_ADD = "INSERT INTO attempts VALUES (?, ?)"
 _OVER = "DELETE FROM attempts WHERE time <= ?"
 _TRIM = "DELETE FROM attempts WHERE rowid <= (SELECT max(rowid) FROM attempts) - ?"
 
@@ -56,26 +60,22 @@ class KeptAttempts:
         places = (_of_address(address), FROM_ADDRESS), (_of_key(key), FOR_KEY)
 
         def look(connection: sqlite3.Connection) -> int:
-            waits = [0]
-            for place, most in places:
-                row = connection.execute(_NTH, (place, now - WINDOW, most - 1)).fetchone()
-                if row is not None:
-                    waits.append(row[0] + WINDOW - now)
-            return -(-max(waits) // 1000)
+            return max(_wait(connection, now, *one) for one in places)
 
         return self._done(look) or 0
 
     def failed(self, address: str, key: str) -> None:
         now = self._clock()
+        self._done(lambda connection: _add(connection, now, _of_address(address), _of_key(key)))
 
-        def add(connection: sqlite3.Connection) -> None:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute(_OVER, (now - WINDOW,))
-            connection.execute(_ADD, (_of_address(address), now, _of_key(key), now))
-            connection.execute(_TRIM, (ROWS,))
-            connection.execute("COMMIT")
+    def begun(self, key: str) -> int:
+        place, now = f"by {_digest(key)}", self._clock()
 
-        self._done(add)
+        def begin(connection: sqlite3.Connection) -> int:
+            wait = _wait(connection, now, place, SESSIONS)
+            return wait or _add(connection, now, place)
+
+        return self._done(begin) or 0
 
     def close(self) -> None:
         """May be called twice."""
@@ -83,7 +83,7 @@ class KeptAttempts:
             self._give_up()
             self._closed = True
 
-    def _done(self, action: Callable[[sqlite3.Connection], int | None]) -> int | None:
+    def _done(self, action: Callable[[sqlite3.Connection], int]) -> int | None:
         with self._lock:
             if self._closed:
                 return None
@@ -107,6 +107,21 @@ class KeptAttempts:
                 connection.close()
 
 
+def _wait(connection: sqlite3.Connection, now: int, place: str, most: int) -> int:
+    """Seconds until there may be another."""
+    row = connection.execute(_NTH, (place, now - WINDOW, most - 1)).fetchone()
+    return 0 if row is None else -(-(row[0] + WINDOW - now) // 1000)
+
+
+def _add(connection: sqlite3.Connection, now: int, *places: str) -> int:
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(_OVER, (now - WINDOW,))
+    connection.executemany(_ADD, [(place, now) for place in places])
+    connection.execute(_TRIM, (ROWS,))
+    connection.execute("COMMIT")
+    return 0
+
+
 def _of_address(address: str) -> str:
     """Who has one address of IPv6 has all of its /64."""
     try:
@@ -119,4 +134,8 @@ def _of_address(address: str) -> str:
 
 
 def _of_key(key: str) -> str:
-    return f"for {hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:32]}"
+    return f"for {_digest(key)}"
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:32]

@@ -27,18 +27,23 @@ _GONE = "Max-Age=0"
 def sign_in(call: Call) -> Reply:
     key, secret = call.form.text("key")[:_LONGEST], call.form.text("secret")[:_LONGEST]
     address = call.environ["gateway.client"]
-    wait = call.gateway.attempts.wait(address, key)
-    if wait:
-        told = f"{TABLE['TooManyAttempts'][1]} Try again in {wait} seconds."
-        reply = _form(call, "TooManyAttempts", told)
-        reply.headers.append(("retry-after", str(wait)))
-        return reply
+    if wait := call.gateway.attempts.wait(address, key):
+        return _waiting(call, wait)
     found = _proved(call, key, secret)
     if found is None:
         call.gateway.attempts.failed(address, key)
         call.gateway.sessions.refuse_session(key)
         return _form(call, "WrongKey", TABLE["WrongKey"][1])
+    if wait := call.gateway.attempts.begun(found.id):
+        return _waiting(call, wait)
     return _begun(call, found)
+
+
+def _waiting(call: Call, seconds: int) -> Reply:
+    told = f"{TABLE['TooManyAttempts'][1]} Try again in {seconds} seconds."
+    reply = _form(call, "TooManyAttempts", told)
+    reply.headers.append(("retry-after", str(seconds)))
+    return reply
 
 
 def show(call: Call) -> Reply:

@@ -12,6 +12,7 @@ import pytest
 from gateway.access.sessions import IDLE, LONGEST
 from gateway.modes.console import security
 from gateway.modes.console.table import TABLE
+from gateway.services import attempts
 from gateway.services.attempts import FOR_KEY, FROM_ADDRESS, WINDOW
 from tests.modes.console.console_gateway import FORM, HOST, PLACE, SECRETS, Browser, serving
 from tests.modes.public_gateway import Site
@@ -138,6 +139,20 @@ def test_who_guesses_has_to_wait_and_is_told_how_long(site: Site) -> None:
     assert Browser(site, address="2001:db8:0:1::1").sign_in().get().h1 == "Overview"
     clock.ahead += WINDOW - 60_000
     assert guesser.sign_in().get().h1 == "Overview"
+
+
+def test_who_has_a_key_begins_so_many_sessions(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them is written down, and nobody can remove that."""
+    monkeypatch.setattr(attempts, "SESSIONS", 3)
+    for _ in range(3):
+        Browser(site).sign_in("writer")
+    browser = Browser(site, address="198.51.100.1")
+    seen = browser.post("sign-in", {"key": "writer", "secret": SECRETS["writer"]})
+    assert (seen.status, browser.cookies) == (429, {})
+    assert 295 <= int(seen.headers["retry-after"]) <= 300
+    Browser(site).sign_in("reader")
+    Clock(site).ahead += WINDOW
+    browser.sign_in("writer")
 
 
 def test_a_key_is_guarded_against_many_addresses_whether_it_is_there_or_not(site: Site) -> None:
