@@ -85,6 +85,14 @@ def test_pages_of_who_has_not_signed_in_or_may_not(
     look(page, axe)
 
 
+def test_documents_of_apis_fit(page: Any, demonstrated: Demonstration) -> None:
+    for path in ("/api/v1/docs/", "/-/docs/"):
+        page.goto(f"{demonstrated.url}{path}")
+        for width in (WIDTHS[-1], ZOOMED):
+            resize(page, width)
+            assert not too_wide(page), f"{path} at {width}: {too_wide(page)}"
+
+
 def test_a_theme_that_was_chosen_stays(page: Any, demonstrated: Demonstration) -> None:
     ground = "getComputedStyle(document.body).backgroundColor"
     page.emulate_media(color_scheme="light")

@@ -102,6 +102,8 @@ def test_what_can_be_behind_a_layer_is_offered_and_no_bucket_is(root: Browser) -
     seen = root.get("services/front/change")
     offered = {one["value"] for one in seen.page.one("select", id="option.source").all("option")}
     assert "front" not in offered
+    assert seen.page.one("p", id="option.source-help").text == "Now: kept."
+    assert not seen.page.all("input", name="default.source")
     root.submit(root.get("services/front/remove"), "remove", confirm="front")
     root.submit(root.get("services/made-here/drop"), "drop", confirm="made-here")
 
@@ -179,7 +181,7 @@ def test_a_bucket_is_made_its_versions_switched_and_it_is_dropped(
 
     put = site.runtime.access(ROOT, "photos").put("k", BytesBody(b"four"), Put(size=4))
     seen = root.get("services/photos/drop")
-    assert "It holds 1 objects" in seen.text
+    assert "It holds 1 object " in seen.text
     seen = root.submit(seen, "drop", confirm="photos")
     assert (seen.status, seen.notices[0][:16]) == (409, "It is not empty:")
     site.runtime.access(ROOT, "photos").delete_many([("k", Delete(version=put.version))])

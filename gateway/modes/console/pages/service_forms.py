@@ -123,6 +123,9 @@ def _changing(
     driver = driver_of(call, details.info.driver)
     errors, others = errors_of(error, {one.name for one in driver.options})
     given = {one.name: one for one in details.options}
+    links, behind = [one.name for one in driver.options if one.link], details.info.links
+    if len(links) == len(behind) == 1:
+        given[links[0]] = Given(links[0], behind[0])
     return call.show(
         "service-change.html",
         200 if error is None else 422,
