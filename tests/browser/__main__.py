@@ -1,5 +1,6 @@
 """`python -m tests.browser pictures FOLDER`: a picture of each page of the console, in both themes
-and at three widths, of a gateway in memory that has something in it."""
+and at three widths, of a gateway in memory that has something in it. `… readme` makes those of
+README.md anew."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.browser import demonstration
+from tests.browser import demonstration, for_readme
 from tests.browser.chromium import NoBrowser, chromium
 from tests.browser.demonstration import Demonstration, signed_in, views
 from tests.browser.watching import THEMES, WIDTHS
@@ -16,15 +17,18 @@ from tests.browser.watching import THEMES, WIDTHS
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.browser")
-    parser.add_argument("what", choices=["pictures"])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("what", choices=["pictures", "readme"])
+    parser.add_argument("folder", type=Path, nargs="?", default=for_readme.FOLDER)
     parser.add_argument("--only", default="", help="pages whose names have this in them")
     typed = parser.parse_args()
     typed.folder.mkdir(parents=True, exist_ok=True)
     try:
         with demonstration.serving() as served, chromium() as browser:
             demonstration.fill(served)
-            pictures(browser, served, typed.folder, typed.only)
+            if typed.what == "readme":
+                for_readme.take(browser, served, typed.folder)
+            else:
+                pictures(browser, served, typed.folder, typed.only)
     except NoBrowser as none:
         print(f"No pictures: {none}.", file=sys.stderr)
         return 1
@@ -33,10 +37,11 @@ def main() -> int:
 
 def pictures(browser: Any, served: Demonstration, folder: Path, only: str) -> None:
     context = browser.new_context(storage_state=signed_in(browser, served))
-    page, taken = context.new_page(), set[str]()
+    known, nobody, taken = context.new_page(), browser.new_page(), set[str]()
     for page_name, path in [("SignIn", "sign-in"), *views()]:
         if only not in page_name:
             continue
+        page = nobody if page_name == "SignIn" else known
         page.goto(served.address(path))
         name = unique(page_name, taken)
         for theme in THEMES:
@@ -46,6 +51,7 @@ def pictures(browser: Any, served: Demonstration, folder: Path, only: str) -> No
                 target = folder / f"{name}-{theme}-{width}.png"
                 page.screenshot(path=target, full_page=True)
                 print(target)
+    nobody.close()
     context.close()
 
 
