@@ -233,6 +233,7 @@ def test_without_a_folder_of_secrets_what_is_missing_is_said(
     assert tomllib.loads(done.out)["services"]["photos"]["account"] == "alice"
     assert "To be set: GATEWAY_KEY_OF_ALICE_SECRET\n" in done.err
     assert "NOTE: Certificates that were added are not in it (give --secrets): other.\n" in done.err
+    assert "The key gone" not in done.err  # it was revoked, and nobody misses it
 
 
 _VALUES = st.recursive(

@@ -35,6 +35,8 @@ class SettingKind(Generic[T]):
     the service as they have it (`Access`), and what was parsed. It raises `ValueError`, as
     `parse` does, or a `StorageError` where that cannot be for this service.
 
+    `needs_versions`: while a service has such a setting, its versions are not suspended.
+
     `example`: such a document, for who writes one by hand; "" where there is more to setting it
     than `parse` and `fits` ask.
     """
@@ -47,6 +49,7 @@ class SettingKind(Generic[T]):
     rules: Callable[[T, str], Iterable[Rule | Limits]] | None = None
     defaults: Callable[[T, Put, int], Put] | None = None
     fits: Callable[[Any, Any, T], None] | None = None
+    needs_versions: bool = False
     example: str = ""
 
     def parsed(self, document: str) -> Parsed[T]:

@@ -20,7 +20,7 @@ from gateway.access.settings import Parsed, Setting, SettingKind, Wanted
 from gateway.modes.measured import Measured
 from gateway.modes.operating import Operator
 from gateway.modes.telling import Document, Webhook
-from gateway.storage import Changes, Followers, Jobs, Mark, Purge
+from gateway.storage import Changes, Followers, Jobs, Mark, Purge, Versioning
 from gateway.telemetry.line_spool import LineSpool
 from gateway.telemetry.request_list import RequestList
 from gateway.telemetry.traffic import Numbers
@@ -168,6 +168,13 @@ class Gateway(Protocol):
         """Have it known that somebody was given a URL that carries the signature of the identity's
         own key, until when it counts (milliseconds since the epoch). Raises `NotFound` when that
         key may not be used now."""
+
+    def keeps_versions(self, access: Access) -> bool:
+        """Whether a setting of the service needs its versions (`SettingKind.needs_versions`)."""
+
+    def set_versioning(self, access: Access, state: Versioning) -> None:
+        """As `Access.set_versioning`. Raises `Conflict` where versions are to be suspended that a
+        setting needs."""
 
     def setting(self, access: Access, kind: SettingKind[T]) -> Setting[T] | None:
         """A setting of the service, parsed; None when it has none. Needs `kind.read`."""

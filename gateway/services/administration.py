@@ -31,6 +31,7 @@ from gateway.storage import (
     NoSuchStore,
     Purge,
     Unavailable,
+    Versioning,
 )
 
 _CREATORS = frozenset({"own", "admin"})
@@ -118,6 +119,24 @@ class Administration(Lookup):
         self.catalog.add_presigned(sid, key, method, access_key, expires=expires)
 
     # settings
+
+    def keeps_versions(self, access: Access) -> bool:
+        return bool(self.service_settings.needing_versions(access.service.sid))
+
+    def set_versioning(self, access: Access, state: Versioning) -> None:
+        access.require("write-versioning")
+        self._refuse_suspending(access, state)
+        access.set_versioning(state)
+        try:  # it may have got such a setting meanwhile
+            self._refuse_suspending(access, state)
+        except Conflict:
+            access.service.set_versioning("on")
+            raise
+
+    def _refuse_suspending(self, access: Access, state: Versioning) -> None:
+        needing = self.service_settings.needing_versions(access.service.sid)
+        if state == "suspended" and needing:
+            raise Conflict(f"Its versions are kept: the setting {needing[0]!r} needs them.")
 
     def setting(self, access: Access, kind: SettingKind[T]) -> Setting[T] | None:
         access.require(kind.read)

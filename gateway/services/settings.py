@@ -85,6 +85,11 @@ class ServiceSettings:
         declared = self._declared.get(sid, NONE_STORED).by_kind
         return {name: one.document for name, one in sorted({**stored, **declared}.items())}
 
+    def needing_versions(self, sid: str) -> list[str]:
+        """The kinds of those that it has which need its versions."""
+        has = self.documents(sid)
+        return [name for name, one in self._kinds.items() if one.needs_versions and name in has]
+
     def having(self, kind: SettingKind[Any]) -> list[str]:
         """The services that have such a setting, by sid."""
         declared = {sid for sid, one in self._declared.items() if kind.name in one.by_kind}

@@ -13,7 +13,8 @@ from gateway.access.settings import SettingKind
 from gateway.modes.console.chain_map import HEIGHT, chain_map
 from gateway.modes.console.pages import services
 from gateway.modes.operating import ServiceInfo
-from gateway.storage import BytesBody, Delete, Put, Secret
+from gateway.services.service import Service
+from gateway.storage import BytesBody, Delete, Put, Secret, Versioning
 from tests.modes.console.console_gateway import Browser, serving
 from tests.modes.console.html import Element
 from tests.modes.public_gateway import Site
@@ -188,6 +189,31 @@ def test_a_bucket_is_made_its_versions_switched_and_it_is_dropped(
     assert root.submit(root.get("services/photos/drop"), "drop", confirm="phot").status == 422
     seen = root.submit(root.get("services/photos/drop"), "drop", confirm="photos")
     assert seen.notices == ["The bucket is dropped."]
+
+
+def test_a_bucket_that_locks_its_objects_keeps_their_versions(
+    root: Browser, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime, kind = site.runtime, site.runtime.kinds["object-lock"]
+    access, set_versioning = runtime.create(ROOT, "locked"), Service.set_versioning
+    access.set_versioning("on")
+    form = root.get("services/locked").page.form("versions").fields()
+    lock = "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled>"
+    lock += "</ObjectLockConfiguration>"
+
+    def locked_then(service: Service, state: Versioning) -> None:
+        set_versioning(service, state)
+        runtime.set_setting(access, kind, kind.parsed(lock))
+
+    def suspend() -> int:
+        return root.post("services/locked/versions", {**form, "versioning": "suspended"}).status
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Service, "set_versioning", locked_then)
+        assert (suspend(), access.versioning) == (409, "on")
+    assert (suspend(), access.versioning) == (409, "on")
+    assert "suspended" not in root.get("services/locked").text
+    runtime.drop(ROOT, "locked")
 
 
 def test_documents_of_settings_are_shown_as_text(root: Browser, site: Site) -> None:

@@ -89,15 +89,8 @@ def switch_versions(call: Call) -> Reply:
     access = access_of(call, sid)
     if access is None or access.service.about.fixed:
         raise ConsoleProblem("Conflict", "Only a bucket's versions are switched here.")
-    if wanted == "suspended" and _is_locked(call, sid):
-        raise ConsoleProblem("Conflict", "Its objects are protected: it keeps their versions.")
-    access.set_versioning(wanted)
+    call.gateway.set_versioning(access, wanted)
     return call.see(f"services/{sid}", "versioning")
-
-
-def _is_locked(call: Call, sid: str) -> bool:
-    """Whether its objects are protected, which only who manages the gateway is told here."""
-    return "object-lock" in call.operator.service(sid).settings
 
 
 # services with a driver

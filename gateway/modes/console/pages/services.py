@@ -114,7 +114,7 @@ def show_one(call: Call) -> Reply:
         "service.html",
         info=info,
         details=details,
-        offered=_offered(info, details, access),
+        offered=_offered(call, info, access),
         browse=access is not None,
         editable=() if access is None else editable(call, access),
         traffic=call.gateway.numbers(call.identity, call.facts).services.get(sid, _NONE),
@@ -153,7 +153,7 @@ def _map(call: Call, details: ServiceDetails | None) -> ChainMap | None:
     return chain_map(chain) if 1 < len(chain) <= MAPPED else None
 
 
-def _offered(info: ServiceInfo, details: ServiceDetails | None, access: Access | None) -> Offered:
+def _offered(call: Call, info: ServiceInfo, access: Access | None) -> Offered:
     if access is None:
         return Offered()
     # Of what is not counted here an upstream would have to be asked, which may not answer.
@@ -162,14 +162,12 @@ def _offered(info: ServiceInfo, details: ServiceDetails | None, access: Access |
     versioning = access.versioning if can else None
     bucket = info.origin == "bucket"
     switches = bucket and versioning is not None and access.may("write-versioning")
-    # A bucket whose objects are protected keeps its versions; who may not see that is not
-    # offered to end them.
-    locked = details is None or "object-lock" in details.settings
+    on = versioning == "on"
     return Offered(
         flush=access.service.has(Purges) and access.may("flush"),
         versioning=versioning,
-        on=switches and versioning != "on",
-        suspend=switches and versioning == "on" and not locked,
+        on=switches and not on,
+        suspend=switches and on and not call.gateway.keeps_versions(access),
         drop=bucket and access.may("drop"),
     )
 

@@ -122,6 +122,7 @@ SETTING: BucketSetting[ObjectLock] = BucketSetting(
         remove="write-object-lock",
         parse=of_text(_parse),
         defaults=_kept,
+        needs_versions=True,
     ),
     _render,
     "ObjectLockConfigurationNotFoundError",
