@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.access.grants import Grant
 from gateway.access.identity import Identity
+from gateway.access.rules import EVERYONE
 from gateway.commands.main import main
 from gateway.config import load
 from gateway.services.runtime import Runtime, open_runtime
@@ -85,7 +87,7 @@ def test_numbers_are_told_of_what_somebody_may_see(runtime: Runtime) -> None:
         services={"others": Traffic(requests=7, sent=1), "plain": Traffic(requests=50)},
     )
     runtime._numbers = lambda: all_of_it
-    runtime.create(OTHER, "others")
+    runtime.create(OTHER, "others", [Grant(EVERYONE, "read")])
     assert runtime.numbers(ROOT) is all_of_it
     seen = Numbers(
         time=5.0,
@@ -93,6 +95,9 @@ def test_numbers_are_told_of_what_somebody_may_see(runtime: Runtime) -> None:
         services={"others": Traffic(requests=7, sent=1)},
     )
     assert runtime.numbers(OTHER) == seen
+    stranger = Identity(key="stranger", account="stranger")
+    assert [one.service.sid for one in runtime.services(stranger)] == ["others"]
+    assert runtime.numbers(stranger) == Numbers(time=5.0), "who may list it may not know that"
 
 
 def test_many_buckets_cost_one_look(runtime: Runtime, statements: Callable[[], list[str]]) -> None:

@@ -131,8 +131,8 @@ class Gateway(Protocol):
 
     def numbers(self, identity: Identity, facts: Facts = UNKNOWN) -> Numbers:
         """Requests and bytes of all workers since the gateway started, by service, of those
-        that `identity` may see; of everything, too, for who may do everything. Asked for often,
-        it costs little: it is a second old, at most."""
+        whose requests `identity` may read; of everything, too, for who may do everything. Asked
+        for often, it costs little: it is a second old, at most."""
 
     def create(
         self,

@@ -133,11 +133,13 @@ class Runtime(Administration):
         if identity.manages_everything:
             return found
         # Those that were asked for something are fewer than all that there are.
-        return found.of({sid for sid in found.services if self._shows(identity, sid, facts)})
+        return found.of({sid for sid in found.services if self._tells(identity, sid, facts)})
 
-    def _shows(self, identity: Identity, sid: str, facts: Facts) -> bool:
+    def _tells(self, identity: Identity, sid: str, facts: Facts) -> bool:
+        """As of the requests that they are the sums of: who may list a bucket of another
+        account need not know how much it is asked for."""
         try:
-            return self.access(identity, sid, facts).visible
+            return self.access(identity, sid, facts).may("read-requests")
         except (NoSuchStore, Unavailable):
             return False
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from gateway.access.grants import Grant
+from gateway.access.rules import EVERYONE
 from gateway.telemetry.traffic import Numbers, Traffic
 from tests.modes.console.console_gateway import Browser, serving
 from tests.modes.public_gateway import OWNER, Site
@@ -68,7 +70,14 @@ def test_what_is_asked_for_is_shown_and_told_to_the_script(site: Site) -> None:
     assert json.loads(browser.get("overview/numbers?from=g&to=z").text)["services"].keys() == {
         "other"
     }
+    site.runtime.create(OWNER, "lent", [Grant(EVERYONE, "read")])
+    traffic["lent"] = Traffic(77, 0, 0, 0, 0)
     reader = Browser(site).sign_in("reader")
+    rows = {row[0]: row[4:] for row in reader.get().page.table("Services")}
+    assert rows == {"files": row[4:], "lent": ["–", "", "–", "–", "–", "–"]}
+    rows = {row[0]: row[-2:] for row in reader.get("services").page.table("Services")}
+    assert rows == {"files": ["1,500", "1"], "lent": ["–", "–"]}
+    assert "since the start" not in reader.get("services/lent").text
     found = json.loads(reader.get(address).answer.body)
     assert found["services"].keys() == {"files"}
     assert found["total"] == [1500, 2, 1, 3, 2048]

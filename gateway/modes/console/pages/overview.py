@@ -20,14 +20,14 @@ _NOTHING = Traffic()
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A service. `stats`: None where nobody counts, or may know. `share`: of the requests to all
-    that are shown, in hundredths of those to the one that has most."""
+    """A service. `stats` and `traffic`: None where nobody counts, or may know. `share`: of the
+    requests to all that are shown, in hundredths of those to the one that has most."""
 
     sid: str
     name: str
     driver: str
     stats: Stats | None
-    traffic: Traffic
+    traffic: Traffic | None
     share: int
 
 
@@ -75,8 +75,8 @@ def _row(
     access: Access, stats: Mapping[str, Stats], traffic: Mapping[str, Traffic], most: int
 ) -> Row:
     about = access.service.about
-    asked = traffic[about.sid]
-    share = -(-100 * asked.requests // most) if most else 0
+    asked = traffic[about.sid] if access.may("read-requests") else None
+    share = -(-100 * asked.requests // most) if asked and most else 0
     return Row(about.sid, about.name or about.sid, about.driver, stats.get(about.sid), asked, share)
 
 

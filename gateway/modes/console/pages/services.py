@@ -5,7 +5,7 @@ Who manages the gateway sees all of them, with their drivers; others those that 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.access.access import Access
@@ -35,19 +35,20 @@ _NONE = Traffic()
 
 @dataclass(frozen=True, slots=True)
 class Row:
+    """`traffic`: None where the key may not know of requests."""
+
     info: ServiceInfo
-    traffic: Traffic
+    traffic: Traffic | None
 
 
 def show(call: Call) -> Reply:
     after, text = call.query.get("after", ""), call.query.get("text", "").strip()
     everything = call.identity.manages_everything
     found, following = _everything(call, after, text) if everything else _seen(call, after, text)
-    numbers = call.gateway.numbers(call.identity, call.facts).services
     chains = call.operator.chain() if everything and not (after or text) else ()
     return call.show(
         "services.html",
-        rows=[Row(one, numbers.get(one.sid, _NONE)) for one in found],
+        rows=found,
         after=after,
         text=text,
         next=following or "",
@@ -63,17 +64,27 @@ def creates(call: Call) -> bool:
     return bool(call.identity.account) and call.identity.access in ("own", "admin")
 
 
-def _everything(call: Call, after: str, text: str) -> tuple[Sequence[ServiceInfo], str | None]:
-    page = call.operator.services(after, SHOWN, text)
-    return page.items, page.next
+def _everything(call: Call, after: str, text: str) -> tuple[Sequence[Row], str | None]:
+    page, numbers = call.operator.services(after, SHOWN, text), _numbers(call)
+    return [Row(one, numbers.get(one.sid, _NONE)) for one in page.items], page.next
 
 
-def _seen(call: Call, after: str, text: str) -> tuple[Sequence[ServiceInfo], str | None]:
+def _numbers(call: Call) -> Mapping[str, Traffic]:
+    return call.gateway.numbers(call.identity, call.facts).services
+
+
+def _traffic(access: Access, numbers: Mapping[str, Traffic]) -> Traffic | None:
+    """As far as the key may know that."""
+    return numbers.get(access.service.sid, _NONE) if access.may("read-requests") else None
+
+
+def _seen(call: Call, after: str, text: str) -> tuple[Sequence[Row], str | None]:
     seen = call.gateway.services(call.identity, call.facts)
     found = [one for one in seen if one.service.sid > after and text in one.service.sid]
     stats = call.gateway.measured(call.identity, call.facts)
-    page = [info_of(one, stats.get(one.service.sid)) for one in found[:SHOWN]]
-    return page, page[-1].sid if len(found) > SHOWN else None
+    numbers, page = _numbers(call), found[:SHOWN]
+    rows = [Row(info_of(one, stats.get(one.service.sid)), _traffic(one, numbers)) for one in page]
+    return rows, page[-1].service.sid if len(found) > SHOWN else None
 
 
 def info_of(access: Access, stats: Stats | None) -> ServiceInfo:
@@ -110,6 +121,7 @@ def show_one(call: Call) -> Reply:
     else:
         assert access is not None, "or it was refused"
         info = info_of(access, stats_of(access))
+    numbers = _numbers(call)
     return call.show(
         "service.html",
         info=info,
@@ -117,7 +129,7 @@ def show_one(call: Call) -> Reply:
         offered=_offered(call, info, access),
         browse=access is not None,
         editable=() if access is None else editable(call, access),
-        traffic=call.gateway.numbers(call.identity, call.facts).services.get(sid, _NONE),
+        traffic=numbers.get(sid, _NONE) if access is None else _traffic(access, numbers),
         map=_map(call, details),
     )
 
