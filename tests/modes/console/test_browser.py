@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from collections.abc import Iterator
 from hashlib import md5
@@ -329,6 +330,30 @@ def test_an_older_version_is_restored_by_a_copy(site: Site, root: Browser) -> No
         assert opened.body.read() == b"old"
         info = opened.info
     assert (info.content_type, info.metadata, info.tags) == ("text/css", {"a": "1"}, {"t": "2"})
+
+
+def test_tags_that_a_key_may_not_read_are_neither_shown_nor_copied(
+    site: Site, root: Browser
+) -> None:
+    for data in (b"old", b"newer"):
+        site.put("kept", "k", data, tags={"of": "the-ninth-floor"})
+    seen = root.get(of("k", sid="kept"))
+    assert "the-ninth-floor" in seen.text
+    denied = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["s3:GetObjectTagging", "s3:GetObjectVersionTagging"],
+        "Resource": "arn:aws:s3:::kept/*",
+    }
+    kind, access = site.runtime.kinds["policy"], site.runtime.access(OWNER, "kept")
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [denied]})
+    site.runtime.set_setting(access, kind, kind.parsed(policy))
+    try:
+        assert "the-ninth-floor" not in root.get(of("k", sid="kept")).text
+        assert submit(root, seen, "restore").status == 403
+    finally:
+        site.runtime.remove_setting(access, kind)
+    assert len(root.get(of("k", sid="kept")).page.table("Versions, newest first")) == 2
 
 
 def test_a_deleted_object_is_found_and_comes_back_without_its_marker(
