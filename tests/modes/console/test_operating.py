@@ -329,7 +329,10 @@ def test_services_are_searched_and_paged(
 
 
 def test_a_binding_is_added_counts_at_once_and_is_removed(root: Browser) -> None:
-    seen = root.submit(root.get("add-binding?mode=public"), "add-binding", prefix="no")
+    form = root.get("add-binding?mode=public")
+    offered = {one["value"] for one in form.page.one("datalist", id="service-list").all("option")}
+    assert {"files", "kept"} <= offered
+    seen = root.submit(form, "add-binding", prefix="no")
     assert (seen.status, "prefix" in seen.text) == (422, True)
     values: dict[str, Any] = {"prefix": "/pictures", "service": "files", "option.listing": "true"}
     seen = root.submit(root.get("add-binding?mode=public"), "add-binding", **values)

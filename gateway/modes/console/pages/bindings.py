@@ -16,6 +16,8 @@ from gateway.web.request_head import whole_number
 
 _DOOR = ("host", "port", "prefix")
 _FIELDS = {*_DOOR, "service"}
+_OFFERED = 1000
+"""Ids of services that are offered at most; any may be typed."""
 
 
 def show(call: Call) -> Reply:
@@ -60,6 +62,7 @@ def _adding(
         lines=lines_of(call, mode.options, typed, errors),
         errors=errors,
         others=others,
+        services=[one.sid for one in call.operator.services("", _OFFERED).items],
     )
 
 
