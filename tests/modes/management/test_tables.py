@@ -14,10 +14,10 @@ from gateway.modes.management.documents import API
 from gateway.modes.management.functions import TABLE, errors_of
 from gateway.modes.management.problems import PROBLEMS
 from gateway.web.api import openapi
-from gateway.web.api.fields import Field
 from gateway.web.api.page import examples, languages
 from gateway.web.api.parameters import samples
 from gateway.web.api.table import Function
+from tests.modes import documented_answers
 from tests.modes.management.managed import OPERATOR, Managed, managing, refused, said
 
 DOCUMENT = openapi.document(API, "/api/v1")
@@ -195,22 +195,7 @@ def answers(api: Managed) -> dict[str, Any]:
 def test_an_answer_is_what_the_document_says(
     answers: dict[str, Any], function: Function[Any]
 ) -> None:
-    operation = DOCUMENT["paths"][f"/{function.path}"][function.methods[0].lower()]
-    status = str(next(iter(function.statuses)))
-    schema = operation["responses"][status]["content"]["application/json"]["schema"]
-    answer = answers[function.name]
-    pytest.importorskip("jsonschema").Draft202012Validator(schema).validate(answer)
-    _no_more_than(function.answer, answer)
-
-
-def _no_more_than(fields: tuple[Field, ...], answer: dict[str, Any]) -> None:
-    """Nothing is answered that is not documented."""
-    known = {one.name: one for one in fields}
-    assert set(answer) <= set(known)
-    for name, value in answer.items():
-        if known[name].kind == "list":
-            for item in value:
-                _no_more_than(known[name].of, item)
+    documented_answers.check(DOCUMENT, function, answers[function.name])
 
 
 # examples
