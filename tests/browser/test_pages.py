@@ -3,6 +3,7 @@ nothing to scroll sidewards, nothing that moves, nothing that breaks the policy.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -105,3 +106,18 @@ def test_a_theme_that_was_chosen_stays(page: Any, demonstrated: Demonstration) -
     page.emulate_media(color_scheme="dark")
     page.click("button[name=theme][value=light]")
     page.wait_for_function(f"{ground} === '{light}'")
+
+
+def test_a_text_can_be_read_in_both_themes(page: Any, demonstrated: Demonstration) -> None:
+    """A browser shows a text in the colours of its own scheme, over what is behind the frame."""
+    from PIL import Image
+
+    sign_in(page, demonstrated.console)
+    for theme in THEMES:
+        page.emulate_media(color_scheme=theme)
+        page.goto(demonstrated.address("browser/photos/object?key=read%20me.txt"))
+        seen = io.BytesIO(page.locator(".look iframe").screenshot())
+        with Image.open(seen) as image:
+            text = image.convert("L").crop((4, 4, 100, 40))
+            darkest, lightest = text.getextrema()
+        assert lightest - darkest > 128, theme
