@@ -19,7 +19,7 @@ from gateway.modes.management.problems import ManagementProblem
 from gateway.storage import Corrupt
 from gateway.web import request_head
 from gateway.web.api import json_bodies, parameters
-from gateway.web.api.routing import NoSuchFunction, Routes, WrongMethod
+from gateway.web.api.routing import NoSuchFunction, Routing, WrongMethod
 from gateway.web.api.table import Function
 from gateway.web.replies import Reply, send
 from gateway.web.request_facts import RequestFacts
@@ -31,7 +31,7 @@ class ManagementApplication:
     """Any request → its answer."""
 
     def __init__(self, gateway: Gateway) -> None:
-        self._gateway, self._routes = gateway, Routes[Call](TABLE)
+        self._gateway, self._routing = gateway, Routing[Call](TABLE)
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -82,7 +82,7 @@ class ManagementApplication:
         except ValueError:
             raise ManagementProblem("InvalidArgument", "The path is not UTF-8.") from None
         try:
-            return self._routes.find(environ["REQUEST_METHOD"], path.removeprefix("/"))
+            return self._routing.find(environ["REQUEST_METHOD"], path.removeprefix("/"))
         except NoSuchFunction:
             raise ManagementProblem("NoSuchFunction") from None
         except WrongMethod as error:

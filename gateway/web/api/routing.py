@@ -33,7 +33,7 @@ class _Route(NamedTuple, Generic[C]):
     function: Function[C]
 
 
-class Routes(Generic[C]):
+class Routing(Generic[C]):
     def __init__(self, table: Iterable[Function[C]]) -> None:
         self._routes = [_Route(_pattern(one), one) for one in table]
 

@@ -29,10 +29,10 @@ _COUNTED = 10_000
 _TOLD = 20
 """Of what could not be removed."""
 
-Mark = tuple[str, str]
+After = tuple[str, str]
 """The last key of a page, and, in a list of versions, its version."""
 
-BEGINNING: Mark = ("", "")
+BEGINNING: After = ("", "")
 
 
 class Item(NamedTuple):
@@ -64,15 +64,15 @@ def count(access: Access, prefixes: Sequence[str], *, versions: bool = False) ->
 
 def _pages(access: Access, prefixes: Sequence[str], versions: bool) -> Iterator[Sequence[Item]]:
     for prefix in prefixes:
-        after: Mark | None = BEGINNING
+        after: After | None = BEGINNING
         while after is not None:
             items, after = _page(access, prefix, after, LIMIT, versions)
             yield items
 
 
 def _page(
-    access: Access, prefix: str, after: Mark, limit: int, versions: bool
-) -> tuple[Sequence[Item], Mark | None]:
+    access: Access, prefix: str, after: After, limit: int, versions: bool
+) -> tuple[Sequence[Item], After | None]:
     """And after what the next one begins."""
     if versions:
         query = VersionQuery(prefix=prefix, after=after[0], after_version=after[1], limit=limit)
@@ -93,7 +93,7 @@ class Removal:
     keys: list[str] = field(default_factory=list)
     prefixes: list[str] = field(default_factory=list)
     versions: bool = False
-    after: Mark = BEGINNING
+    after: After = BEGINNING
     removed: int = 0
     failed: int = 0
     trouble: list[tuple[str, str]] = field(default_factory=list)
