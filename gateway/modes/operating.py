@@ -363,7 +363,8 @@ class Operator(Protocol):
         manages: bool | None = None,
         description: str | None = None,
     ) -> CredentialInfo:
-        """What is None stays; `user_name` is what its account is called from now on."""
+        """What is None stays; `user_name` is what its account is called from now on, as who
+        manages everything says."""
 
     def rotate_credential(self, number: int) -> MadeCredential:
         """Another secret, in place of the one that it had."""

@@ -1,7 +1,8 @@
 """Keys and presigned URLs, for who manages the gateway, or an account: it reaches that one's alone.
 
 Nobody gives more than they have: who manages an account makes, changes and signs by keys that
-may no more than its own.
+may no more than its own, and does not rename its user: who is provisioned by that other name
+next would get a key of the account.
 """
 
 from __future__ import annotations
@@ -88,9 +89,14 @@ class CredentialKeeper:
         manages: bool | None = None,
         description: str | None = None,
     ) -> CredentialInfo:
-        self._require(self.credential(number).access)
+        before = self.credential(number)
+        self._require(before.access)
         if access is not None:
             self._require(access)
+        if self._account is not None and user_name is not None:
+            if user_name != before.user_name:
+                raise Forbidden("Only who manages everything may rename a user.")
+            user_name = None
         info = self._catalog.change_credential(
             number,
             user_name=user_name,

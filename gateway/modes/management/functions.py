@@ -171,8 +171,8 @@ TABLE: tuple[Function[Call], ...] = (
         None,
         credentials.update,
         "Change a credential",
-        "Renames the user, or switches the key off or on: an inactive one stops working within a"
-        " second everywhere. What is absent stays.",
+        "Renames the user (who manages everything), or switches the key off or on: an inactive one"
+        " stops working within a second everywhere. What is absent stays.",
         place="credentials/{id}",
         parts=(_ID,),
         members=(

@@ -294,6 +294,17 @@ def test_who_manages_an_account_gives_no_more_than_it_has(site: Site, manager: B
     assert identity(site, powerful.id).access == "admin"
 
 
+def test_who_manages_an_account_does_not_rename_it(site: Site, manager: Browser) -> None:
+    number = made(manager)[2]
+    seen = manager.get(f"keys/{number}")
+    assert "user_name" not in seen.page.form(f"keys/{number}").fields()
+    refused = manager.submit(seen, f"keys/{number}", user_name="other", description="renamed")
+    assert refused.status == 403
+    manager.submit(seen, f"keys/{number}", description="only described")
+    info = site.runtime.catalog.numbered_credential(number)
+    assert (info.user_name, info.description) == ("team", "only described")
+
+
 def test_who_manages_nothing_has_no_such_pages(site: Site) -> None:
     reader = Browser(site).sign_in("reader")
     assert not {"Keys", "Audit"} & {one.text for one in reader.get().page.one("nav").all("a")}

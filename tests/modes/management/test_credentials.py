@@ -155,6 +155,20 @@ def test_nobody_gives_more_than_they_have(api: Managed) -> None:
     refused(answer, 404, "NoSuchCredential")
 
 
+def test_who_manages_an_account_does_not_rename_it(api: Managed) -> None:
+    """Else who is provisioned by that name next would get a key of the account."""
+    one = made(api, key="manager")
+    path = f"/credentials/{one['id']}"
+    taking = {"user_name": "provisioned-next", "is_active": False}
+    refused(api.ask("PUT", path, taking, key="manager"), 403, "AccessDenied")
+    same = {"user_name": "The team", "is_active": True}
+    said(api.ask("PUT", path, same, key="manager"))
+    found = api.get(path)
+    assert (found["user_name"], found["is_active"]) == ("The team", True)
+    theirs = api.runtime.catalog.numbered_credential(made(api, user_name="provisioned-next")["id"])
+    assert theirs.account == "provisioned-next"
+
+
 def test_what_keys_may_in_a_bucket_goes_with_it(
     api: Managed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
