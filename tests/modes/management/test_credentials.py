@@ -275,7 +275,11 @@ def test_the_url_is_at_the_host_that_was_asked(api: Managed, host: str, where: s
     assert fetch(api, url, "PUT", b"").status == 200
 
 
-BELOW = [{"mode": "s3", "prefix": "/s3"}, {"mode": "s3", "host": "s3.example", "prefix": "/x/"}]
+BELOW = [
+    {"mode": "s3", "prefix": "/deeper/s3"},
+    {"mode": "s3", "prefix": "/s3"},
+    {"mode": "s3", "host": "s3.example", "prefix": "/x/"},
+]
 
 
 @pytest.mark.parametrize(
