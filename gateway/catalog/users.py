@@ -129,11 +129,13 @@ class UserTable(KeyChanges):
         access: KeyAccess | None = None,
         manages: bool | None = None,
         description: str | None = None,
+        seen: KeyAccess | None = None,
     ) -> KeyInfo:
         """What is None stays. `user_name`: how its account is called from now on. One that is
-        not `active` is found by nobody until it is again; its sessions are over. Raises
-        `NotFound`, `Conflict` when the configuration declares it, `AlreadyExists` for a name
-        that another user has."""
+        not `active` is found by nobody until it is again; its sessions are over. `seen`: what it
+        may, as whoever changes it was allowed to. Raises `NotFound`, `Conflict` when the
+        configuration declares it or it may something else than was seen, `AlreadyExists` for a
+        name that another user has."""
         key = self._changeable(number)
         said = {"active": active, "description": description}
         values: dict[str, Any] = {one: value for one, value in said.items() if value is not None}
@@ -141,7 +143,7 @@ class UserTable(KeyChanges):
             values["access"] = access if isinstance(access, str) else dict(access)
 
         def change(connection: Connection, note: Note) -> KeyInfo:
-            before = _found(connection, number)
+            before = _found(connection, number, seen)
             told = {name: value for name, value in values.items() if before._mapping[name] != value}
             if told:
                 connection.execute(update(KEYS).where(KEYS.c.id == key).values(told))
@@ -159,7 +161,9 @@ class UserTable(KeyChanges):
 
         return self._removing(change)
 
-    def rotate_credential(self, number: int, secret: Secret | None = None) -> MadeKey:
+    def rotate_credential(
+        self, number: int, secret: Secret | None = None, *, seen: KeyAccess | None = None
+    ) -> MadeKey:
         """Another secret, in place of the one that it had, which proves nothing any more. Raises
         as `change_credential`, and `AlreadyExists` when another key has that secret."""
         key, secret = self._changeable(number), secret or new_secret()
@@ -170,7 +174,7 @@ class UserTable(KeyChanges):
         }
 
         def rotate(connection: Connection, note: Note) -> KeyInfo:
-            _found(connection, number)
+            _found(connection, number, seen)
             connection.execute(update(KEYS).where(KEYS.c.id == key).values(values))
             end_sessions(connection, key)
             note("key.rotate", key)
@@ -181,13 +185,13 @@ class UserTable(KeyChanges):
         except IntegrityError:
             raise AlreadyExists("Another key has that secret.") from None
 
-    def remove_credential(self, number: int) -> None:
+    def remove_credential(self, number: int, *, seen: KeyAccess | None = None) -> None:
         """Revoke it, unless it is the last active one of an account that owns buckets: nobody
-        could reach these any more. Raises `NotFound` and `Conflict`."""
+        could reach these any more. Raises as `change_credential`, and `Conflict`."""
         key = self._changeable(number)
 
         def remove(connection: Connection, note: Note) -> None:
-            row = _found(connection, number)
+            row = _found(connection, number, seen)
             owned = select(func.count()).where(SERVICES.c.owner == row.account)
             if count := connection.scalar(owned):
                 others = select(KEYS.c.id).where(
@@ -210,9 +214,11 @@ class UserTable(KeyChanges):
         return info.id
 
 
-def _found(connection: Connection, number: int) -> Row[Any]:
+def _found(connection: Connection, number: int, seen: KeyAccess | None = None) -> Row[Any]:
     which = (KEY_NUMBERS.c.number == number, ~KEY_NUMBERS.c.revoked)
     row = connection.execute(NUMBERED.where(*which)).first()
     if row is None:
         raise NotFound(f"There is no key with the number {number}.")
+    if seen is not None and row.access != seen:
+        raise Conflict("What the key may was changed meanwhile.")
     return row

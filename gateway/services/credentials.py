@@ -104,18 +104,21 @@ class CredentialKeeper:
             access=access,
             manages=manages,
             description=description,
+            seen=before.access,
         )
         if access is not None:
             self._take_back(number, access)
         return info
 
     def rotate_credential(self, number: int) -> MadeCredential:
-        self._require(self.credential(number).access)
-        return self._catalog.rotate_credential(number)
+        seen = self.credential(number).access
+        self._require(seen)
+        return self._catalog.rotate_credential(number, seen=seen)
 
     def remove_credential(self, number: int) -> None:
-        self._require(self.credential(number).access)
-        self._catalog.remove_credential(number)
+        seen = self.credential(number).access
+        self._require(seen)
+        self._catalog.remove_credential(number, seen=seen)
 
     # presigned
 

@@ -215,6 +215,28 @@ def test_what_keys_may_in_a_bucket_goes_with_it(
     assert may(catalog.number_of("late")) == may(key) == {}
 
 
+@pytest.mark.parametrize("change", ["change_credential", "rotate_credential", "remove_credential"])
+def test_what_is_given_meanwhile_is_not_taken_over(
+    api: Managed, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """A key that may everything, from the moment on at which its manager was allowed."""
+    catalog = api.runtime.catalog
+    made = catalog.add_credential(account="team").info
+    operator = api.runtime.operator(Identity(key="manager", account="team", manages=True))
+    changed = getattr(catalog, change)
+
+    def late(*asked: Any, **more: Any) -> Any:
+        promoted(made.number, access="admin")
+        return changed(*asked, **more)
+
+    promoted = catalog.change_credential
+    monkeypatch.setattr(catalog, change, late)
+    with pytest.raises(Conflict, match="changed meanwhile"):
+        getattr(operator, change)(made.number)
+    assert catalog.numbered_credential(made.number).access == "admin"
+    assert catalog.audit(subject=made.id)[0].detail == {"access": "admin"}
+
+
 # presigned URLs
 
 
