@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from gateway.services.attempts import (
+    ADDRESSES,
     FILE,
     FOR_KEY,
     FROM_ADDRESS,
+    PROVED,
     ROWS,
     SESSIONS,
     WINDOW,
@@ -56,11 +58,47 @@ def test_a_key_has_its_own_bound(two: tuple[KeptAttempts, KeptAttempts]) -> None
 
 
 def test_a_key_begins_so_many_sessions(two: tuple[KeptAttempts, KeptAttempts], now: Now) -> None:
-    assert [two[number % 2].begun("root") for number in range(SESSIONS)] == [0] * SESSIONS
-    assert [one.begun("root") for one in two] == [WINDOW // 1000] * 2
-    assert two[0].begun("other") == two[0].wait("192.0.2.1", "root") == 0
+    assert [two[number % 2].begun("192.0.2.9", "root") for number in range(SESSIONS)] == [
+        0
+    ] * SESSIONS
+    assert [one.begun("192.0.2.9", "root") for one in two] == [WINDOW // 1000] * 2
+    assert two[0].begun("192.0.2.9", "other") == two[0].wait("192.0.2.1", "root") == 0
     now[0] += WINDOW
-    assert two[0].begun("root") == 0
+    assert two[0].begun("192.0.2.9", "root") == 0
+
+
+def test_strangers_keep_nobody_from_a_key_where_it_was_proved(
+    two: tuple[KeptAttempts, KeptAttempts], now: Now
+) -> None:
+    assert two[0].begun("2001:db8::1", "root") == 0
+
+    def tried() -> None:
+        for number in range(FOR_KEY):
+            two[0].failed(f"192.0.2.{number}", "root")
+
+    tried()
+    assert two[1].wait("2001:db8::2", "root") == 0, "of the same /64"
+    assert two[1].wait("2001:db8:0:1::1", "root") == WINDOW // 1000
+    for _ in range(FROM_ADDRESS):
+        assert two[1].wait("2001:db8::1", "root") == 0
+        two[0].failed("2001:db8::1", "root")
+    assert two[1].wait("2001:db8::1", "root") == WINDOW // 1000, "it has its own bound"
+    now[0] += PROVED
+    tried()
+    assert two[1].wait("2001:db8::1", "root") == WINDOW // 1000, "long ago"
+
+
+def test_so_many_addresses_are_known_of_a_key(tmp_path: Path, now: Now) -> None:
+    with closing(KeptAttempts(tmp_path, lambda: now[0])) as attempts:
+        for key, number in (("b", 0), *(("a", number) for number in range(ADDRESSES + 2))):
+            attempts.begun(f"192.0.2.{number}", key)
+            now[0] += 1
+        for number in range(FOR_KEY):
+            attempts.failed(f"198.51.100.{number}", "a")
+            attempts.failed(f"198.51.100.{number}", "b")
+        kept = [n for n in range(ADDRESSES + 2) if not attempts.wait(f"192.0.2.{n}", "a")]
+        assert kept == [*range(2, ADDRESSES + 2)]
+        assert attempts.wait("192.0.2.0", "b") == 0
 
 
 def test_what_is_kept_is_bounded_and_names_nobody(tmp_path: Path, now: Now) -> None:

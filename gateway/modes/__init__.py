@@ -47,7 +47,8 @@ class Options:
 
 class Attempts(Protocol):
     """How often somebody may try a key's secret: bounded for an address, and for what is given as
-    a key's id, whether there is one or not; and how often a key may begin a session."""
+    a key's id, whether there is one or not, but from where that key was proved lately; and how
+    often a key may begin a session."""
 
     def wait(self, address: str, key: str) -> int:
         """Seconds until the next attempt; 0: now."""
@@ -55,8 +56,8 @@ class Attempts(Protocol):
     def failed(self, address: str, key: str) -> None:
         """Count one."""
 
-    def begun(self, key: str) -> int:
-        """Count a session of a key whose secret was proved; or, where it has begun too many,
+    def begun(self, address: str, key: str) -> int:
+        """Count a session of a key whose secret was proved there; or, where it has begun too many,
         seconds until the next. None of these raises."""
 
 

@@ -6,6 +6,9 @@ are in one SQLite file of the data folder, or in memory when nothing is kept on 
 as the list of requests is: nothing is synced, and what cannot be kept is not counted. Of what was
 typed where an id is asked for only a digest is kept: it may be a secret.
 
+An address from which a key was proved is not kept from that key by what others try: else whoever
+knows a key's id keeps out whose it is. It has its own bound still.
+
 Those that succeed have a bound for each key, too: each is an entry of the audit, for good.
 """
 
@@ -33,17 +36,30 @@ FOR_KEY = 50
 SESSIONS = 100
 """That a key may begin in that time."""
 ROWS = 20_000
-"""What is kept at most; the oldest go."""
+"""Attempts that are kept at most; the oldest go."""
+PROVED = 30 * 86_400_000
+"""Milliseconds for which an address is known to have proved a key."""
+ADDRESSES = 20
+"""That are known so of a key; the oldest go."""
 
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = (
     "CREATE TABLE attempts (place TEXT NOT NULL, time INTEGER NOT NULL)",
     "CREATE INDEX attempts_by_place ON attempts (place, time)",
+    "CREATE TABLE proved (key TEXT NOT NULL, address TEXT NOT NULL, time INTEGER NOT NULL,"
+    " PRIMARY KEY (key, address)) WITHOUT ROWID",
 )
 _NTH = "SELECT time FROM attempts WHERE place = ? AND time > ? ORDER BY time DESC LIMIT 1 OFFSET ?"
 _ADD = "INSERT INTO attempts VALUES (?, ?)"
 _OVER = "DELETE FROM attempts WHERE time <= ?"
 _TRIM = "DELETE FROM attempts WHERE rowid <= (SELECT max(rowid) FROM attempts) - ?"
+_PROVED = "SELECT 1 FROM proved WHERE key = ? AND address = ? AND time > ?"
+_PROVE = "INSERT OR REPLACE INTO proved VALUES (?, ?, ?)"
+_LONG_AGO = "DELETE FROM proved WHERE time <= ?"
+_OLDEST = (
+    "DELETE FROM proved WHERE key = ?1 AND address NOT IN"
+    " (SELECT address FROM proved WHERE key = ?1 ORDER BY time DESC LIMIT ?2)"
+)
 
 
 class KeptAttempts:
@@ -56,11 +72,13 @@ class KeptAttempts:
         self._closed = False
 
     def wait(self, address: str, key: str) -> int:
-        now = self._clock()
-        places = (_of_address(address), FROM_ADDRESS), (_of_key(key), FOR_KEY)
+        now, by, of = self._clock(), _of_address(address), _of_key(key)
 
         def look(connection: sqlite3.Connection) -> int:
-            return max(_wait(connection, now, *one) for one in places)
+            wait = _wait(connection, now, by, FROM_ADDRESS)
+            if connection.execute(_PROVED, (of, by, now - PROVED)).fetchone():
+                return wait
+            return max(wait, _wait(connection, now, of, FOR_KEY))
 
         return self._done(look) or 0
 
@@ -68,12 +86,14 @@ class KeptAttempts:
         now = self._clock()
         self._done(lambda connection: _add(connection, now, _of_address(address), _of_key(key)))
 
-    def begun(self, key: str) -> int:
+    def begun(self, address: str, key: str) -> int:
         place, now = f"by {_digest(key)}", self._clock()
 
         def begin(connection: sqlite3.Connection) -> int:
-            wait = _wait(connection, now, place, SESSIONS)
-            return wait or _add(connection, now, place)
+            if wait := _wait(connection, now, place, SESSIONS):
+                return wait
+            _prove(connection, now, _of_key(key), _of_address(address))
+            return _add(connection, now, place)
 
         return self._done(begin) or 0
 
@@ -89,7 +109,7 @@ class KeptAttempts:
                 return None
             try:
                 if self._connection is None:
-                    prepare = sqlite.anew(("attempts",), _VERSION, _SCHEMA)
+                    prepare = sqlite.anew(("attempts", "proved"), _VERSION, _SCHEMA)
                     self._connection = sqlite.connect_with_tables(
                         self._place, "OFF", prepare, timeout=1
                     )
@@ -120,6 +140,12 @@ def _add(connection: sqlite3.Connection, now: int, *places: str) -> int:
     connection.execute(_TRIM, (ROWS,))
     connection.execute("COMMIT")
     return 0
+
+
+def _prove(connection: sqlite3.Connection, now: int, key: str, address: str) -> None:
+    connection.execute(_PROVE, (key, address, now))
+    connection.execute(_LONG_AGO, (now - PROVED,))
+    connection.execute(_OLDEST, (key, ADDRESSES))
 
 
 def _of_address(address: str) -> str:

@@ -34,7 +34,7 @@ def sign_in(call: Call) -> Reply:
         call.gateway.attempts.failed(address, key)
         call.gateway.sessions.refuse_session(key)
         return _form(call, "WrongKey", TABLE["WrongKey"][1])
-    if wait := call.gateway.attempts.begun(found.id):
+    if wait := call.gateway.attempts.begun(address, found.id):
         return _waiting(call, wait)
     return _begun(call, found)
 
