@@ -13,11 +13,14 @@ from gateway.access.identity import Identity
 IDLE = 30 * 60_000
 LONGEST = 12 * 3_600_000
 """Milliseconds, without a request and altogether, after which a session is over."""
+SEEN = 5 * 60_000
+"""Milliseconds between two writes of when a session was seen; so it is over that much later than
+`IDLE` at the latest, and never sooner."""
 
 
 class SessionInfo(NamedTuple):
     """`csrf`: a token that only pages of this session have. Times are in milliseconds since the
-    epoch; `seen` is that of some request of the last minute."""
+    epoch; `seen` is that of some request of the last five minutes."""
 
     identity: Identity
     csrf: str

@@ -12,7 +12,7 @@ from hmac import compare_digest
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from gateway.access.sessions import IDLE, LONGEST, SessionInfo
+from gateway.access.sessions import IDLE, LONGEST, SEEN, SessionInfo
 from gateway.catalog.audit import Note, readable
 from gateway.catalog.key_changes import end_sessions
 from gateway.catalog.keys import KeyTable
@@ -22,8 +22,9 @@ from gateway.common.actor import Program
 from gateway.storage import Busy, Full, NotFound, Unavailable
 
 _BYTES = 32
-_SEEN = 60_000
-"""Milliseconds between two writes of when a session was seen."""
+_UNUSED = IDLE + SEEN
+"""Milliseconds since the last time that is written, after which nobody can have used it for
+`IDLE`. Each write has all workers forget what they know of the catalog."""
 _MOST = 100
 """Sessions of one key: the oldest end for those that come."""
 _REFUSALS = 60
@@ -55,7 +56,7 @@ class SessionTable(KeyTable):
         }
 
         def begin(connection: Connection, note: Note) -> None:
-            over = or_(SESSIONS.c.seen <= now - IDLE, SESSIONS.c.created <= now - LONGEST)
+            over = or_(SESSIONS.c.seen <= now - _UNUSED, SESSIONS.c.created <= now - LONGEST)
             connection.execute(delete(SESSIONS).where(over))
             older = (
                 select(SESSIONS.c.token)
@@ -74,14 +75,14 @@ class SessionTable(KeyTable):
         index, now = self.keyring.of_session(token, "token"), self._clock()
         with self._database.reading() as connection:
             row = connection.execute(select(SESSIONS).where(SESSIONS.c.token == index)).first()
-        if row is None or row.seen <= now - IDLE or row.created <= now - LONGEST:
+        if row is None or row.seen <= now - _UNUSED or row.created <= now - LONGEST:
             return None
         credential = self.credential(row.key)
         if credential is None or not compare_digest(
             row.secret, self.keyring.index(credential.secret.reveal())
         ):
             return None
-        if row.seen <= now - _SEEN:
+        if row.seen <= now - SEEN:
             seen = update(SESSIONS).where(SESSIONS.c.token == index).values(seen=now)
             with suppress(Busy, Full, Unavailable), self._database.writing() as connection:
                 connection.execute(seen)

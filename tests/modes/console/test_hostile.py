@@ -9,7 +9,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import pytest
 
-from gateway.access.sessions import IDLE, LONGEST
+from gateway.access.sessions import IDLE, LONGEST, SEEN
 from gateway.modes.console import security
 from gateway.modes.console.table import TABLE
 from gateway.services import attempts
@@ -84,7 +84,9 @@ def test_two_cookies_of_that_name_are_nobodys(root: Browser, shared: Site) -> No
     assert Browser(shared).get("requests", cookie=f"a=b,gateway={token}").h1 == "Requests"
 
 
-@pytest.mark.parametrize(("step", "steps"), [(IDLE, 1), (IDLE - 60_000, LONGEST // IDLE + 2)])
+@pytest.mark.parametrize(
+    ("step", "steps"), [(IDLE + SEEN, 1), (IDLE - 60_000, LONGEST // IDLE + 2)]
+)
 def test_a_session_is_over_when_nobody_used_it_and_after_its_longest(
     site: Site, step: int, steps: int
 ) -> None:
