@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
 from gateway.access.grants import Grant
@@ -288,10 +288,37 @@ def test_entries_are_found_in_pages_by_action_subject_and_time(catalog: Catalog)
     assert {one.action for one in catalog.audit(action="account")} == {"account.add"}
     assert len(catalog.audit(action="encryption-key.add")) == 5
     assert not catalog.audit(action="acc")
+    catalog.rotate_encryption_key("a1")
+    found = catalog.audit(action="encryption-key", limit=3)
+    assert [one.action.partition(".")[2] for one in found] == ["rotate", "add", "add"]
+    assert found == [one for one in catalog.audit() if one.action.startswith("encryption-key")][:3]
+    assert [one.subject for one in catalog.audit(found[1].id, 1, action="encryption-key")] == ["a3"]
     assert len(catalog.audit(subject="a3")) == 2
-    assert not catalog.audit(subject="%")
-    newest = everything[0]
+    assert not catalog.audit(subject="%") and not catalog.audit(subject="A3")
+    catalog.add_account(Account(id="last", name="\U0010ffff"))
+    assert not catalog.audit(subject="\U0010ffff")
+    newest = catalog.audit()[0]
     assert catalog.audit(since=newest.time) == [newest]
+
+
+@pytest.mark.parametrize("action", ["account", "account.add"])
+def test_actions_are_looked_up_and_never_sorted(tmp_path: Path, action: str) -> None:
+    asked: list[tuple[str, Any]] = []
+    catalog = catalogs.opened(
+        "memory", tmp_path, Declarations(), lambda: START, Keyring(new_master())
+    )
+    try:
+        catalog.add_account(Account(id="one"))
+        engine = catalog._database._engine
+        event.listen(engine, "before_cursor_execute", lambda *said: asked.append(said[2:4]))
+        assert len(catalog.audit(1000, action=action)) == 1
+        with catalog._database.reading() as connection:
+            for statement, parameters in [*asked]:
+                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                steps = [row.detail for row in plan]
+                assert len(steps) == 1 and "INDEX audit_by_action (action" in steps[0], steps
+    finally:
+        catalog.close()
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import partial
+from heapq import nlargest
+from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select
 
 from gateway.catalog.cache import Cached
 from gateway.catalog.rows import AuditEntry
 from gateway.catalog.schema import AUDIT
 from gateway.common import actor
 from gateway.storage import Full
+from gateway.storage.paging import successor
 
 log = logging.getLogger("gateway.audit")
 T = TypeVar("T")
@@ -86,14 +89,37 @@ class AuditTable(Cached):
         if actor:
             columns = (AUDIT.c.key, AUDIT.c.account, AUDIT.c.client)
             which.append(or_(*(column == readable(actor) for column in columns)))
-        if action:
-            begins = AUDIT.c.action.startswith(f"{readable(action)}.", autoescape=True)
-            which.append(or_(AUDIT.c.action == readable(action), begins))
         if subject:
-            which.append(AUDIT.c.subject.startswith(readable(subject), autoescape=True))
+            which += _begins(AUDIT.c.subject, readable(subject))
         query = select(AUDIT).where(*which).order_by(AUDIT.c.id.desc()).limit(limit)
         with self._database.reading() as connection:
-            return [AuditEntry(*row) for row in connection.execute(query)]
+            queries = [query]
+            if action:
+                actions = _actions(connection, readable(action))
+                queries = [query.where(AUDIT.c.action == one) for one in actions]
+            rows = [AuditEntry(*row) for one in queries for row in connection.execute(one)]
+        return nlargest(limit, rows, key=attrgetter("id"))
+
+
+def _actions(connection: Connection, action: str) -> list[str]:
+    """That one, or those that begin with it up to their dot. There are few, and of each the
+    index has the newest entries first; of a range of them it would have to sort all."""
+    if "." in action:
+        return [action]
+    found = [f"{action}."]
+    end = successor(found[0])
+    while True:
+        beyond = AUDIT.c.action > found[-1], AUDIT.c.action < end
+        another = connection.scalar(select(func.min(AUDIT.c.action)).where(*beyond))
+        if another is None:
+            return found[1:]
+        found.append(another)
+
+
+def _begins(column: ColumnElement[str], prefix: str) -> list[ColumnElement[bool]]:
+    """In any database in the same case."""
+    end = successor(prefix)
+    return [column >= prefix, *([] if end is None else [column < end])]
 
 
 def readable(text: str) -> str:
