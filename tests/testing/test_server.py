@@ -225,7 +225,7 @@ def test_a_client_that_tries_again_survives_a_503(server: Server) -> None:
     ("operation", "meant"),
     [
         ("GetObjekt", ' Did you mean "GetObject"?'),
-        ("getobject", ' Did you mean "GetObject"?'),
+        ("getobject", ' Did you mean "GetObject" or "getObject"?'),
         ("uploadfiel", ' Did you mean "uploadfile"?'),
         ("Git*", ""),
         ("GetObject??", ' Did you mean "GetObject"?'),

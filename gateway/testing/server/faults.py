@@ -51,7 +51,10 @@ def check_operation(pattern: str, modes: Iterable[Mode]) -> None:
             return
         known += mode.operations()
     if not any(fnmatchcase(name, pattern) for name in known):
-        raise ValueError(f'No operation is called "{pattern}".{nearest(pattern, known)}')
+        # S3 and the management API have some names in common but for their case.
+        alike = " or ".join(f'"{one}"' for one in sorted(known) if one.lower() == pattern.lower())
+        hint = f" Did you mean {alike}?" if alike else nearest(pattern, known)
+        raise ValueError(f'No operation is called "{pattern}".{hint}')
 
 
 @dataclass(eq=False, kw_only=True)
