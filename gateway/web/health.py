@@ -8,7 +8,7 @@ called, and what one of them says is the reason for 503.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,10 @@ def create_pages(
         if isinstance(mode, Documented):
             pages.update(mode.pages())
 
+    return _serving(pages)
+
+
+def _serving(pages: Mapping[str, Callable[[], Page]]) -> WSGIApp:
     def app(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         make = pages.get(environ["PATH_INFO"])
         if make is None:
