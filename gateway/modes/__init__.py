@@ -20,6 +20,7 @@ from gateway.access.settings import Parsed, Setting, SettingKind, Wanted
 from gateway.modes.measured import Measured
 from gateway.modes.operating import Operator
 from gateway.modes.telling import Document, Webhook
+from gateway.modes.volumes import Volumes
 from gateway.storage import Changes, Followers, Jobs, Mark, Purge, Versioning
 from gateway.telemetry.line_spool import LineSpool
 from gateway.telemetry.request_list import RequestList
@@ -83,6 +84,10 @@ class Gateway(Protocol):
     stopping: Event
     """Set when this process begins to stop: who waits for something to happen (a long poll)
     is to be answered as if it had waited in vain, within a second."""
+
+    @property
+    def volumes(self) -> Volumes:
+        """Namespaces of buckets."""
 
     def clock(self) -> int:
         """Milliseconds since the epoch."""

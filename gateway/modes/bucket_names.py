@@ -1,4 +1,4 @@
-"""What a bucket may be called when an API makes it.
+"""What a bucket, or a volume, may be called when an API makes it.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 """
@@ -18,12 +18,24 @@ RULE = (
     " beside a dot or hyphen, no IP address, and none of the beginnings and ends that are reserved"
 )
 
+RULE_IN_VOLUMES = (
+    "3 to 63 of a-z, 0-9, dot and hyphen, beginning and ending with a letter or digit, no dot"
+    " beside a dot or hyphen, and no IP address"
+)
 
-def is_valid(name: str) -> bool:
+
+def fits_volumes(name: str) -> bool:
+    """Whether a volume, or a bucket in one, may be called so."""
     return (
         _NAME.fullmatch(name) is not None
         and _BESIDE_DOT.search(name) is None
         and _ADDRESS.fullmatch(name) is None
+    )
+
+
+def is_valid(name: str) -> bool:
+    return (
+        fits_volumes(name)
         and not name.startswith(_RESERVED_STARTS)
         and not name.endswith(_RESERVED_ENDS)
     )

@@ -20,6 +20,7 @@ from gateway.common.x509 import NamedCertificate
 from gateway.config import Binding, Configuration
 from gateway.modes import Attempts, Options, telling
 from gateway.modes.operating import Operator
+from gateway.modes.volumes import Volumes
 from gateway.services.added import AddedServices
 from gateway.services.administration import Administration
 from gateway.services.attempts import KeptAttempts
@@ -43,6 +44,7 @@ from gateway.storage import (
     NoJobs,
     NoSuchStore,
     Unavailable,
+    Unsupported,
 )
 from gateway.storage.objects import now
 from gateway.telemetry.line_spool import LineSpool
@@ -127,6 +129,10 @@ class Runtime(Administration):
             server=self.server, jobs=jobs, followers=followers, notice=self._notice
         )
         return GatewayOperator(self, identity, facts, process)
+
+    @property
+    def volumes(self) -> Volumes:
+        raise Unsupported("There are no volumes yet.")
 
     def numbers(self, identity: Identity, facts: Facts = UNKNOWN) -> Numbers:
         found = self._numbers()

@@ -53,7 +53,8 @@ class Identification:
     """What is known of a service besides its store. `declared` names the place in the
     configuration that declares it; "" when the catalog has it: then `row` is its number there,
     which no other ever has. `added`: it has a driver and options of its own there; else it is
-    a bucket that was made through an API."""
+    a bucket that was made through an API. `volume` is the one that it is in, and `bucket` what
+    it is called there; both "" where it is in none."""
 
     sid: str
     name: str = ""
@@ -65,6 +66,8 @@ class Identification:
     source: str = ""
     grants: tuple[Grant, ...] = ()
     row: int | None = None
+    volume: str = ""
+    bucket: str = ""
 
     @property
     def fixed(self) -> str:

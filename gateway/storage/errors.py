@@ -5,6 +5,7 @@
     │   ├── NoSuchStore          the bucket or service is not there
     │   ├── NoSuchKey            .delete_marker: version of the marker that hides it
     │   ├── NoSuchVersion
+    │   ├── NoSuchVolume         .name
     │   ├── NoSuchUpload
     │   └── NoSuchAnnotation     .name
     ├── AlreadyExists
@@ -74,6 +75,14 @@ class NotFound(StorageError):
 
 class NoSuchStore(NotFound):
     message = "The bucket does not exist."
+
+    def __init__(self, message: str = "", *, name: str = "") -> None:
+        super().__init__(message)
+        self.name = name
+
+
+class NoSuchVolume(NotFound):
+    message = "The volume does not exist."
 
     def __init__(self, message: str = "", *, name: str = "") -> None:
         super().__init__(message)
