@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urldefrag, urlencode, urljoin, urlsplit
 
 from gateway.config import load
 from gateway.plugins.finding import Plugins
@@ -96,7 +96,7 @@ class Browser:
         body: bytes | None = None,
     ) -> Seen:
         """`target` below the console's place, or relative to it."""
-        address = urljoin(self.at, target)
+        address = urldefrag(urljoin(self.at, target)).url
         sent = dict(headers)
         if self.cookies:
             pairs = (f"{name}={value}" for name, value in self.cookies.items())

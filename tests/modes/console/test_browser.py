@@ -384,10 +384,10 @@ def test_versions_are_listed_page_by_page_and_never_anothers(site: Site, root: B
     site.put("kept", "kk", b"x")
     seen = root.get(of("k", sid="kept"))
     assert len(seen.page.table("Versions, newest first")) == 50
-    (older,) = [one["href"] for one in seen.page.all("a") if one.text == "Older"]
-    seen = root.get(f"browser/{older.partition('browser/')[2].partition('#')[0]}")
+    seen = root.follow(seen, "Older")
     assert len(seen.page.table("Versions, newest first")) == 2
     assert "Older" not in [one.text for one in seen.page.all("a")]
+    assert len(root.follow(seen, "Newer").page.table("Versions, newest first")) == 50
 
 
 # a link for others

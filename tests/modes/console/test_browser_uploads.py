@@ -310,7 +310,11 @@ def test_uploads_are_paged(site: Site, root: Browser, monkeypatch: pytest.Monkey
     begun = [access.begin("same key") for _ in range(3)]
     seen = root.get("uploads/kept")
     assert len(seen.page.table("Uploads under way")) == 2
-    assert len(root.follow(seen, "Next").page.table("Uploads under way")) == 1
+    seen = root.follow(seen, "Next")
+    assert len(seen.page.table("Uploads under way")) == 1
+    assert len(root.follow(seen, "Previous").page.table("Uploads under way")) == 2
+    for place in ("x", "eA", "eA.eA.eA", "eA._"):
+        assert root.get(f"uploads/kept?after={place}").status == 400, place
     for one in begun:
         access.abort("same key", one.id)
 

@@ -228,14 +228,17 @@ def test_they_come_in_pages(root: Browser) -> None:
     before = keys._SHOWN
     keys._SHOWN = 2
     try:
-        seen, found = root.get("keys"), list[str]()
+        seen, pages = root.get("keys"), list[list[str]]()
         while True:
-            found += [row[1] for row in seen.page.table("Keys")]
+            pages.append([row[1] for row in seen.page.table("Keys")])
             if not [one for one in seen.page.all("a") if one.text == "Next"]:
                 break
             seen = root.follow(seen, "Next")
+        found = [key for page in pages for key in page]
         assert len(found) == len(set(found)) and {"root", "reader", "writer"} <= set(found)
-        assert root.follow(seen, "First page").page.table("Keys")[0][1] == found[0]
+        for page in reversed(pages[:-1]):
+            seen = root.follow(seen, "Previous")
+            assert [row[1] for row in seen.page.table("Keys")] == page
     finally:
         keys._SHOWN = before
 
@@ -338,7 +341,7 @@ def test_the_audit_tells_who_and_what(site: Site, root: Browser, manager: Browse
     assert secret not in root.get("audit").text
     assert manager.get("audit").status == 403
     for before in ("x", "-1", "9" * 30):
-        assert root.get(f"audit?before={before}").status == 400
+        assert root.get(f"audit?after={before}").status == 400
 
 
 def test_the_audit_comes_in_pages(root: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -353,6 +356,8 @@ def test_the_audit_comes_in_pages(root: Browser, monkeypatch: pytest.MonkeyPatch
         found += seen.page.table("Audit")
         seen = root.follow(seen, "Older")
     assert found == everything[:4]
+    seen = root.follow(seen, "Newer")
+    assert seen.page.table("Audit") == everything[2:4]
 
 
 def test_secrets_that_were_typed_are_in_no_page(site: Site, root: Browser) -> None:

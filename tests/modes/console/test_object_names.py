@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.modes.console import object_names
 from gateway.modes.console.browsing import dispositions, media_types
-from gateway.modes.console.browsing.positions import Position
+from gateway.modes.console.paging import Position
 from gateway.web import request_head
 
 KEYS = st.text(min_size=1, max_size=60)

@@ -9,10 +9,9 @@ from typing import Any
 
 from gateway.modes.console.call import Call
 from gateway.modes.console.page import Page
-from gateway.modes.console.problems import ConsoleProblem
+from gateway.modes.console.paging import numbered, pager
 from gateway.modes.operating import AuditInfo
 from gateway.web.replies import Reply
-from gateway.web.request_head import whole_number
 
 _SHOWN = 50
 
@@ -27,9 +26,8 @@ class Row:
 
 def show(call: Call) -> Reply:
     wanted = {name: call.query.get(name, "").strip() for name in ("actor", "action", "subject")}
-    before = _before(call.query.get("before", ""))
     found = call.operator.audit(
-        before,
+        numbered(call),
         _SHOWN + 1,
         actor=wanted["actor"],
         action=wanted["action"],
@@ -41,8 +39,7 @@ def show(call: Call) -> Reply:
         rows=rows,
         wanted=wanted,
         filtered=any(wanted.values()),
-        first=before is None,
-        older=rows[-1].entry.id if len(found) > _SHOWN else "",
+        pager=pager(call, rows[-1].entry.id if len(found) > _SHOWN else None, **wanted),
     )
 
 
@@ -51,14 +48,6 @@ def _told(detail: Mapping[str, Any]) -> list[tuple[str, str]]:
         (name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
         for name, value in detail.items()
     ]
-
-
-def _before(text: str) -> int | None:
-    if not text:
-        return None
-    if (number := whole_number(text)) is None:
-        raise ConsoleProblem("BadRequest", "There is no such place in the list.")
-    return number
 
 
 PAGES = (Page(name="ConsoleAudit", path="audit", get=show, title="Audit", reach="everything"),)

@@ -10,7 +10,6 @@ from gateway.modes.console import object_names
 from gateway.modes.console.browsing import uploading
 from gateway.modes.console.browsing.abilities import Abilities
 from gateway.modes.console.browsing.browsed import PLACE, Browsed, keys_of
-from gateway.modes.console.browsing.positions import position
 from gateway.modes.console.browsing.rows import rows
 from gateway.modes.console.call import Call
 from gateway.modes.console.object_names import DELIMITER
@@ -22,6 +21,7 @@ from gateway.modes.console.pages import (
     browser_sharing,
     browser_uploading,
 )
+from gateway.modes.console.paging import pager, position
 from gateway.storage import Forbidden, ListPage, ListQuery, Measures, StorageError
 from gateway.web.replies import Reply
 
@@ -48,20 +48,19 @@ class Shown:
 
 def services(call: Call) -> Reply:
     """Those in which the key may see something, and how much is in them."""
-    starts, at = call.query.get("starts", ""), position(call)
+    starts, after = call.query.get("starts", ""), position(call).after
     found = [
         one
         for one in call.gateway.services(call.identity, call.facts)
-        if one.service.sid.startswith(starts) and one.service.sid > at.after
+        if one.service.sid.startswith(starts) and one.service.sid > after
     ]
     page = found[:_SERVICES]
-    following = at.next(page[-1].service.sid) if len(found) > len(page) else None
+    following = page[-1].service.sid if len(found) > len(page) else None
     return call.show(
         "browser_services.html",
         services=[*map(_shown, page)],
         starts=starts,
-        at=at,
-        following=following,
+        pager=pager(call, following, starts=starts),
     )
 
 
@@ -102,8 +101,8 @@ def listing(call: Call) -> Reply:
         starts=prefix[len(folder) :],
         crumbs=[*object_names.crumbs(folder)],
         rows=rows(page, prefix),
-        at=at,
-        following=None if page.next is None else at.next(page.next),
+        first=not at.after,
+        pager=pager(call, page.next, prefix=prefix, limit=limit),
         limit=limit,
         limits=[(str(one), f"{one:,}") for one in LIMITS],
         refused=refused,

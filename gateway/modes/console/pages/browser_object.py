@@ -12,6 +12,7 @@ from gateway.modes.console.browsing.browsed import Browsed
 from gateway.modes.console.browsing.media_types import Preview
 from gateway.modes.console.browsing.rows import of_key
 from gateway.modes.console.call import Call
+from gateway.modes.console.paging import pager, position
 from gateway.modes.console.problems import ConsoleProblem
 from gateway.storage import (
     NOTHING,
@@ -66,7 +67,7 @@ def show(seen: Browsed, link: Link | None = None) -> Reply:
         secret=info is not None and _is_customers(info),
         preview=None if info is None else _preview(info),
         versions=versions,
-        older=older,
+        pager=pager(seen.call, older, key=key, version=version),
         link=link,
         shortened=not {".", ".."}.isdisjoint(key.split("/")),
     )
@@ -119,7 +120,7 @@ def _versions(seen: Browsed, key: str) -> tuple[list[VersionEntry], str]:
     if not seen.able.versions:
         return [], ""
     key = seen.access.service.fold(key)
-    after = seen.call.query.get("older", "")
+    after = position(seen.call).after
     query = VersionQuery(prefix=key, limit=PAGE + 1)
     if after:
         query = replace(query, after=key, after_version=after)

@@ -12,6 +12,7 @@ from gateway.modes.console import errors
 from gateway.modes.console.call import Call
 from gateway.modes.console.key_access import chosen, in_words, matrix
 from gateway.modes.console.page import Page, Reach
+from gateway.modes.console.paging import numbered, pager
 from gateway.modes.console.problems import ConsoleProblem
 from gateway.modes.operating import CredentialInfo, MadeCredential, Operator
 from gateway.storage import NOTHING, NotFound, StorageError
@@ -25,8 +26,8 @@ _MANAGER: Reach = "manager"
 
 
 def listing(call: Call) -> Reply:
-    after, text = _number(call.query.get("after", "0")), call.query.get("text", "").strip()
-    found = call.operator.credentials(after, _SHOWN + 1, text)
+    text = call.query.get("text", "").strip()
+    found = call.operator.credentials(numbered(call) or 0, _SHOWN + 1, text)
     rows = found[:_SHOWN]
     tables = [one for one in rows if not isinstance(one.access, str)]
     return call.show(
@@ -36,8 +37,7 @@ def listing(call: Call) -> Reply:
         words={one.number: in_words(one.access) for one in rows},
         tables=tables,
         services=sorted({sid for one in tables for sid in one.access}),
-        first=after == 0,
-        next=rows[-1].number if len(found) > _SHOWN else 0,
+        pager=pager(call, rows[-1].number if len(found) > _SHOWN else None, text=text),
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from gateway.access.access import Access
 from gateway.modes.console.call import Call
 from gateway.modes.console.page import Page
+from gateway.modes.console.paging import pager, position
 from gateway.storage import Stats
 from gateway.telemetry.traffic import Traffic
 from gateway.web.replies import Reply
@@ -46,8 +47,8 @@ def show(call: Call) -> Reply:
     services = call.gateway.services(call.identity, call.facts)
     stats = call.gateway.measured(call.identity, call.facts)
     numbers = call.gateway.numbers(call.identity, call.facts)
-    after = call.query.get("after", "")
-    following = [one for one in services if one.service.sid > after]
+    at = position(call)
+    following = [one for one in services if one.service.sid > at.after]
     shown = following[:_SHOWN]
     traffic = {sid: numbers.services.get(sid, _NOTHING) for sid in _sids(shown)}
     most = max((one.requests for one in traffic.values()), default=0)
@@ -62,8 +63,7 @@ def show(call: Call) -> Reply:
         total=numbers.total,
         rows=[_row(one, stats, traffic, most) for one in shown],
         steps=[] if together.current else [*_steps(call, bool(services))],
-        after=after,
-        next=shown[-1].service.sid if len(following) > len(shown) else "",
+        pager=pager(call, shown[-1].service.sid if len(following) > len(shown) else None),
     )
 
 

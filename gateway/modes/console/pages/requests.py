@@ -7,6 +7,7 @@ from itertools import islice
 
 from gateway.modes.console.call import Call
 from gateway.modes.console.page import Page
+from gateway.modes.console.paging import no_place, pager, position
 from gateway.modes.console.problems import ConsoleProblem
 from gateway.modes.seen_requests import seen_requests
 from gateway.telemetry.request_list import NEWEST, Place, RequestEntry
@@ -68,7 +69,7 @@ def show(call: Call) -> Reply:
         statuses=STATUSES,
         rows=found,
         newest=before == NEWEST,
-        older="" if last is None else f"{last[0]}-{last[1]}",
+        pager=pager(call, None if last is None else f"{last[0]}-{last[1]}", **wanted.query),
     )
 
 
@@ -87,12 +88,12 @@ def _page(call: Call, wanted: Filter, before: Place) -> tuple[list[RequestEntry]
 
 
 def _place(call: Call) -> Place:
-    text = call.query.get("before", "")
+    text = position(call).after
     if not text:
         return NEWEST
     said, _, id = text.partition("-")
     if (time := whole_number(said)) is None:
-        raise ConsoleProblem("BadRequest", "There is no such place in the list.")
+        raise no_place()
     return time, id
 
 

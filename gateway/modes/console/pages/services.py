@@ -13,6 +13,7 @@ from gateway.modes.console.call import Call
 from gateway.modes.console.chain_map import ChainMap, chain_map
 from gateway.modes.console.page import Page
 from gateway.modes.console.pages.service_settings import editable
+from gateway.modes.console.paging import pager, position
 from gateway.modes.operating import ServiceDetails, ServiceInfo
 from gateway.storage import (
     NoSuchStore,
@@ -42,7 +43,7 @@ class Row:
 
 
 def show(call: Call) -> Reply:
-    after, text = call.query.get("after", ""), call.query.get("text", "").strip()
+    after, text = position(call).after, call.query.get("text", "").strip()
     everything = call.identity.manages_everything
     found, following = _everything(call, after, text) if everything else _seen(call, after, text)
     chains = call.operator.chain() if everything and not (after or text) else ()
@@ -51,7 +52,7 @@ def show(call: Call) -> Reply:
         rows=found,
         after=after,
         text=text,
-        next=following or "",
+        pager=pager(call, following, text=text),
         everything=everything,
         creates=creates(call),
         map=chain_map(chains) if len(chains) <= MAPPED else None,

@@ -9,9 +9,9 @@ from itertools import islice
 from gateway.access.access import Access
 from gateway.modes.console.browsing.abilities import Abilities
 from gateway.modes.console.browsing.browsed import Browsed
-from gateway.modes.console.browsing.positions import position
 from gateway.modes.console.call import Call
 from gateway.modes.console.page import Page
+from gateway.modes.console.paging import no_place, pager, position
 from gateway.storage import (
     Forbidden,
     Measures,
@@ -21,6 +21,7 @@ from gateway.storage import (
     UploadQuery,
 )
 from gateway.storage.paging import LIMIT
+from gateway.web.api import tokens
 from gateway.web.replies import Reply
 
 _SERVICES = 100
@@ -41,15 +42,15 @@ class Taking:
 
 def services(call: Call) -> Reply:
     """Those that take uploads in parts."""
-    at = position(call)
+    after = position(call).after
     found = (
         taking
         for one in call.gateway.services(call.identity, call.facts)
-        if one.service.sid > at.after and (taking := _taking(one)) is not None
+        if one.service.sid > after and (taking := _taking(one)) is not None
     )
     page = [*islice(found, _SERVICES + 1)]
-    following = at.next(page[_SERVICES - 1].sid) if len(page) > _SERVICES else None
-    return call.show("uploads.html", services=page[:_SERVICES], at=at, following=following)
+    following = page[_SERVICES - 1].sid if len(page) > _SERVICES else None
+    return call.show("uploads.html", services=page[:_SERVICES], pager=pager(call, following))
 
 
 def _taking(access: Access) -> Taking | None:
@@ -80,17 +81,25 @@ class Row:
 
 def listing(call: Call) -> Reply:
     seen = Browsed(call)
-    after, upload = call.query.get("after", ""), call.query.get("upload", "")
+    after, upload = _place(call)
     page = seen.access.uploads(UploadQuery(after=after, after_upload=upload, limit=_SHOWN))
+    following = None if page.next is None else tokens.token(page.next, page.next_upload)
     return call.show(
         "uploads_of.html",
         seen=seen,
         able=seen.able,
         rows=[*_rows(seen.access, page.uploads, call.gateway.clock())],
-        first=not after,
-        following=page.next,
-        following_upload=page.next_upload,
+        pager=pager(call, following),
     )
+
+
+def _place(call: Call) -> Sequence[str]:
+    """The key and the upload after which the page begins. Raises `ConsoleProblem`."""
+    after = position(call).after
+    try:
+        return tokens.parts_of(after, 2) if after else ("", "")
+    except ValueError:
+        raise no_place() from None
 
 
 def _rows(access: Access, uploads: Sequence[Upload], now: int) -> Iterator[Row]:

@@ -1,7 +1,7 @@
-"""Where a page of a list begins, and the way back.
+"""Pages of a list: where one begins, and the ways to those beside it.
 
-A store lists forwards only, from behind any text. So a page knows where those before it began:
-these marks travel in its query, the nearest of them, as many as a link may carry.
+Lists go forwards only, from behind any text. So a page knows where those before it began: these
+marks travel in its query, the nearest of them, as many as a link may carry.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from gateway.modes.console.call import Call
 from gateway.modes.console.object_names import coded
+from gateway.modes.console.problems import ConsoleProblem
 from gateway.web import request_head
 
 _ROOM = 2000
@@ -64,6 +65,42 @@ def _fitting(marks: tuple[str, ...]) -> tuple[str, ...]:
     return marks
 
 
+class Pager(NamedTuple):
+    """The addresses of the pages beside one, "" where there is none."""
+
+    next: str
+    previous: str
+
+
 def position(call: Call) -> Position:
     """The one that a page is asked for."""
     return Position.of(request_head.pairs(call.environ.get("QUERY_STRING", "")))
+
+
+def numbered(call: Call) -> int | None:
+    """The same of a list by number; None: the first. Raises `ConsoleProblem`."""
+    if not (after := position(call).after):
+        return None
+    if (number := request_head.whole_number(after)) is None:
+        raise no_place()
+    return number
+
+
+def no_place() -> ConsoleProblem:
+    """What the query says is the beginning of no page."""
+    return ConsoleProblem("BadRequest", "There is no such place in the list.")
+
+
+def pager(call: Call, following: str | int | None, **query: object) -> Pager:
+    """`following`: what the next page begins after; None, "" or 0 where there is none. `query`
+    says what is listed."""
+    at, address = position(call), call.url(call.path, **query)
+    return Pager(
+        next=_at(address, at.next(str(following))) if following else "",
+        previous="" if at.before is None else _at(address, at.before),
+    )
+
+
+def _at(address: str, position: Position) -> str:
+    joint = "&" if "?" in address else "?"
+    return f"{address}{joint}{position.query}" if position.query else address
