@@ -84,7 +84,7 @@ class Many(Odd, Buckets):
     def bucket(self, name: str) -> Store:
         return Odd()
 
-    def create(self, name: str, *, protects: bool = False) -> BucketInfo:
+    def create(self, name: str, *, protects: bool = False, volume: str = "") -> BucketInfo:
         raise NotImplementedError
 
     def drop(self, name: str) -> None:

@@ -11,6 +11,7 @@
   space.py      an index and its blobs, opened once per data folder; what was found lately
   headroom.py   room for removals on a full disk
   records.py    rows ⇄ values of the contract
+  named.py      rows by name
 
 inside a write's transaction
   shelf.py      put, delete, labels, protection: every rule of versions is here

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, cast
 
 from drivers.indexed import uploads
 from drivers.indexed.batch import Transaction
+from drivers.indexed.named import named_rows
 from drivers.indexed.records import STATS, stats_of
 from drivers.indexed.view import View
 from gateway.storage import (
@@ -18,6 +19,7 @@ from gateway.storage import (
     NoSuchStore,
     NotEmpty,
     Stats,
+    Unsupported,
 )
 
 _FIXED = (
@@ -34,7 +36,10 @@ class BucketsView(View, Buckets):
             ).fetchall()
         return [BucketInfo(*row) for row in rows]
 
-    def create(self, name: str, *, protects: bool = False) -> BucketInfo:
+    def create(self, name: str, *, protects: bool = False, volume: str = "") -> BucketInfo:
+        if volume:
+            raise Unsupported(capability="Volumes")
+
         def operation(txn: Transaction) -> BucketInfo:
             created = self.space.clock()
             if find_service(txn.one, name) is not None:
@@ -81,9 +86,10 @@ class BucketsView(View, Buckets):
         view.reader, view.writer = self.reader, self.writer
         return view
 
-    def measured(self) -> Mapping[str, Stats]:
-        with self.space.looking() as connection:
-            rows = connection.execute(f"SELECT name, {STATS} FROM services WHERE namespace = ''")
+    def measured(self, names: Collection[str] | None = None) -> Mapping[str, Stats]:
+        sql = f"SELECT name, {STATS} FROM services WHERE namespace = ''"
+        with self.space.reading() as connection:
+            rows = named_rows(connection, sql, names)
             return {name: stats_of(columns) for name, *columns in rows}
 
     @abstractmethod

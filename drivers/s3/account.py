@@ -13,7 +13,7 @@ from drivers.s3.properties import parse_iso
 from drivers.s3.refusals import About
 from drivers.s3.steps import Steps
 from drivers.s3.uploads import Known
-from gateway.storage import NOTHING, AlreadyExists, BucketInfo, Buckets
+from gateway.storage import NOTHING, AlreadyExists, BucketInfo, Buckets, Unsupported
 
 _PAGE = 1000
 
@@ -60,8 +60,10 @@ class S3Account(Buckets):
         self._listed = frozenset(found)
         return sorted(found.values())
 
-    def create(self, name: str, *, protects: bool = False) -> BucketInfo:
+    def create(self, name: str, *, protects: bool = False, volume: str = "") -> BucketInfo:
         """S3 says of one's own bucket, in some regions, that it was made; so look first."""
+        if volume:
+            raise Unsupported("An account upstream has no volumes.", capability="Volumes")
         client = self._store.client
         if any(one.name == name for one in self.buckets()):
             raise AlreadyExists

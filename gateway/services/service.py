@@ -93,6 +93,7 @@ _LACKING: Mapping[str, str] = {
     "Replicates": "cannot be a replica",
     "Varies": "has one answer for each key",
     "Versions": "keeps no versions",
+    "Volumes": "has no volumes",
     "Writable": "cannot be written",
 }
 """What a service without a capability is to who needs that, in a user's words."""

@@ -39,6 +39,7 @@ from gateway.storage.capabilities import (
     Scrubs,
     Varies,
     Versions,
+    Volumes,
     Writable,
 )
 from gateway.storage.conditions import Conditions
@@ -155,6 +156,7 @@ from gateway.storage.types import (
     Stats,
     Upload,
     Versioning,
+    VolumeStats,
     settled,
 )
 from gateway.storage.waiting import Threads
@@ -296,6 +298,8 @@ __all__ = [
     "VersionQuery",
     "Versioning",
     "Versions",
+    "VolumeStats",
+    "Volumes",
     "Writable",
     "WrongKey",
     "carried",

@@ -9,7 +9,7 @@ caller relies on. Methods are called from many threads at once.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -54,6 +54,7 @@ from gateway.storage.types import (
     Stats,
     Upload,
     Versioning,
+    VolumeStats,
 )
 
 
@@ -493,9 +494,11 @@ class Buckets(ABC):
         """All of them, by name."""
 
     @abstractmethod
-    def create(self, name: str, *, protects: bool = False) -> BucketInfo:
+    def create(self, name: str, *, protects: bool = False, volume: str = "") -> BucketInfo:
         """Raises `AlreadyExists`. `protects`: what is in it is to be protected; a store that says
-        so once and for all does now, and where it does not, there is no `Protects` in it."""
+        so once and for all does now, and where it does not, there is no `Protects` in it.
+        `volume`: that it is in from now on (see `Volumes`); raises `NotFound` where there is no
+        such volume, and `Unsupported` in a store that has none."""
 
     @abstractmethod
     def drop(self, name: str) -> None:
@@ -506,10 +509,31 @@ class Buckets(ABC):
     def bucket(self, name: str) -> Any:
         """The `Store` of that name. Raises `NoSuchStore`."""
 
-    def measured(self) -> Mapping[str, Stats]:
-        """By name what `Measures.stats` says, of all that can say it, at one moment: at the
-        cost of a list of them, whatever is in them."""
+    def measured(self, names: Collection[str] | None = None) -> Mapping[str, Stats]:
+        """By name what `Measures.stats` says, of all of them, or of those that are named, at one
+        moment: at the cost of a list of these, whatever is in them. What cannot say it, or is
+        not there, is left out."""
         return NOTHING
+
+
+class Volumes(ABC):
+    """An account (`Buckets`) whose buckets may share a quota: those of a volume, which a bucket
+    is in from its beginning to its end, or never. What they have is counted with each change of
+    it, so that of many writers in several buckets as many succeed as there is room for."""
+
+    @abstractmethod
+    def set_volume(self, name: str, quota: int | None) -> None:
+        """Make it, or give it another quota: bytes that all its buckets may have together, None
+        for any number. There may be more in it already: then what adds to it is refused
+        (`QuotaExceeded`), and nothing else is."""
+
+    @abstractmethod
+    def drop_volume(self, name: str) -> None:
+        """Raises `NotEmpty` while it has a bucket. What is not there is no error."""
+
+    @abstractmethod
+    def volumes(self, names: Collection[str] | None = None) -> Mapping[str, VolumeStats]:
+        """By name, all of them, or those of the named ones that are there, at one moment."""
 
 
 CAPABILITIES: tuple[type, ...] = (
@@ -530,4 +554,5 @@ CAPABILITIES: tuple[type, ...] = (
     Measures,
     Scrubs,
     Buckets,
+    Volumes,
 )

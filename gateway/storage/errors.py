@@ -34,7 +34,7 @@
     ├── Forbidden                you may not
     ├── Unsupported              .capability: this store cannot do that
     ├── Full                     no space
-    │   └── QuotaExceeded        .quota .used .size: there is space, but not for this store
+    │   └── QuotaExceeded        .quota .used .size .volume: there is space, but not for this
     ├── Corrupt                  stored bytes do not fit their checksum
     └── Unavailable              .retry_after (seconds)
         ├── Busy
@@ -306,7 +306,7 @@ class Full(StorageError):
 
 class QuotaExceeded(Full):
     """Bytes, where they are known: the `quota`, what is `used` of it, and the `size` that was to
-    be added."""
+    be added. `volume`: whose quota it is; "" for the store's own."""
 
     message = "The quota is reached."
 
@@ -318,14 +318,16 @@ class QuotaExceeded(Full):
         quota: int | None = None,
         used: int | None = None,
         size: int | None = None,
+        volume: str = "",
     ) -> None:
         if not message and quota is not None:
+            whose = f" of the volume {volume!r}" if volume else ""
             message = (
-                f"The quota of {quota} bytes is reached: {used} are used, and {size} more"
+                f"The quota of {quota} bytes{whose} is reached: {used} are used, and {size} more"
                 " were to be stored."
             )
         super().__init__(message, key=key)
-        self.quota, self.used, self.size = quota, used, size
+        self.quota, self.used, self.size, self.volume = quota, used, size, volume
 
 
 class Corrupt(StorageError):

@@ -245,6 +245,14 @@ class Stats:
     """Bytes that `bytes` and `waiting` may be together."""
 
 
+class VolumeStats(NamedTuple):
+    quota: int | None
+    """Bytes that all its buckets may have together."""
+    used: int
+    """Of the quota: `Stats.bytes` and `Stats.waiting` of all its buckets."""
+    buckets: int
+
+
 class Recount(NamedTuple):
     """What is counted, and what is there, both of one moment."""
 

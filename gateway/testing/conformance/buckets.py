@@ -10,7 +10,9 @@ from gateway.storage import (
     Measures,
     NoSuchStore,
     NotEmpty,
+    NotFound,
     Put,
+    Unsupported,
     Writable,
     pieces,
 )
@@ -50,6 +52,11 @@ class BucketsConformance(Conformance):
         writable.delete("k")
         buckets.drop("kit-bucket")
 
+    def test_no_bucket_is_made_in_a_volume_that_is_not_there(self, bench: Bench) -> None:
+        with pytest.raises((NotFound, Unsupported)):
+            bench.buckets.create("kit-bucket", volume="absent")
+        assert "kit-bucket" not in {one.name for one in bench.buckets.buckets()}
+
     def test_the_same_key_in_two_buckets_is_two_objects(self, bench: Bench) -> None:
         buckets = bench.buckets
         for name in ("kit-one", "kit-two"):
@@ -74,6 +81,10 @@ class BucketsConformance(Conformance):
             measures = buckets.bucket(name).find(Measures)
             assert measured.get(name) == (None if measures is None else measures.stats())
             assert measures is None or measured[name].current == number
+        assert buckets.measured([]) == {}
+        assert buckets.measured(["kit-two", "absent"]) == {
+            name: stats for name, stats in measured.items() if name == "kit-two"
+        }
         buckets.drop("kit-one")
         assert "kit-one" not in buckets.measured()
 
