@@ -109,6 +109,14 @@ def test_many_buckets_cost_one_look(runtime: Runtime, statements: Callable[[], l
     looks = [one for one in statements() if "FROM services" in one]
     assert len(looks) == 3, "all buckets, and each of the two that are declared"
     assert not any("FROM objects" in one or "FROM versions" in one for one in statements())
+    page = [runtime.access(ROOT, sid) for sid in ("bucket-3", "bucket-7", "front", "files")]
+    page.append(runtime.access(OTHER, "bucket-4"))
+    statements().clear()
+    found = runtime.measured_of(page)
+    assert list(found) == ["bucket-3", "bucket-7", "front"], "which they may measure, and can"
+    assert found["front"] == runtime.access(ROOT, "plain").stats()
+    (look,) = [one for one in statements() if "FROM services" in one and "bucket-3" in one]
+    assert "bucket-7" in look and "bucket-5" not in look
 
 
 @pytest.fixture

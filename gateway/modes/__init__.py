@@ -135,6 +135,10 @@ class Gateway(Protocol):
         those that do not know it, or cannot say it now. The buckets made here are measured in
         one look, so it costs about what `services` does."""
 
+    def measured_of(self, services: Sequence[Access]) -> Measured:
+        """The same of these, as a page of a list has them: it costs about what they do, however
+        many others there are."""
+
     def numbers(self, identity: Identity, facts: Facts = UNKNOWN) -> Numbers:
         """Requests and bytes of all workers since the gateway started, by service, of those
         whose requests `identity` may read; of everything, too, for who may do everything. Asked

@@ -82,8 +82,9 @@ class ModeInfo:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceInfo:
     """`declared` is the place in the configuration; `created` in milliseconds since the epoch.
-    `links` are the services that it stands in front of. `trouble` says what is wrong with it, ""
-    where nothing is, or nobody knows. `stats`: None where nobody counts."""
+    `links` are the services that it stands in front of. `volume` is the one that it is in, and
+    `bucket` what it is called there; both "" where it is in none. `trouble` says what is wrong
+    with it, "" where nothing is, or nobody knows. `stats`: None where nobody counts."""
 
     sid: str
     driver: str
@@ -93,6 +94,8 @@ class ServiceInfo:
     declared: str = ""
     created: int = 0
     links: tuple[str, ...] = ()
+    volume: str = ""
+    bucket: str = ""
     state: ServiceState = "open"
     trouble: str = ""
     stats: Stats | None = None

@@ -7,7 +7,7 @@ made through an API (`making`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -26,7 +26,15 @@ from gateway.services.removable import HeldAccess, RemovableService
 from gateway.services.service import Identification, Service
 from gateway.services.settings import ServiceSettings
 from gateway.services.upstream_accounts import Accounts
-from gateway.storage import Changes, Measures, NoSuchStore, Stats, StorageError, Unavailable
+from gateway.storage import (
+    NOTHING,
+    Changes,
+    Measures,
+    NoSuchStore,
+    Stats,
+    StorageError,
+    Unavailable,
+)
 
 _EVERYTHING = frozenset({"read-all", "write-all", "admin"})
 _PAGE = 1000
@@ -151,17 +159,12 @@ class Lookup:
         return sorted(seen, key=lambda one: one.service.sid)
 
     def measured(self, identity: Identity, facts: Facts = UNKNOWN) -> Measured:
-        made, found = self.chain.buckets.measured(), dict[str, tuple[Stats, Hashable]]()
-        for access in self.services(identity, facts):
-            if not access.may("read-stats"):
-                continue
-            service, about = access.service, access.service.about
-            bucket = about.row is not None and not about.added
-            if bucket and about.sid in made:
-                found[about.sid] = made[about.sid], about.sid
-            elif (one := _measured(service)) is not None:
-                found[about.sid] = one
-        return Measured(found)
+        made = self.chain.buckets.measured()
+        return _counted(self.services(identity, facts), made)
+
+    def measured_of(self, services: Sequence[Access]) -> Measured:
+        made = [one.service.sid for one in services if _is_bucket(one.service)]
+        return _counted(services, self.chain.buckets.measured(made) if made else NOTHING)
 
     def _all(self, identity: Identity) -> Iterator[Reached]:
         """Declared ones, those made that the identity may perhaps see, and accounts'."""
@@ -207,6 +210,25 @@ class Lookup:
             )
             yield [row for row in rows if row.sid not in named]
             after = rows[-1].sid if len(rows) == _PAGE else None
+
+
+def _is_bucket(service: Service) -> bool:
+    """Whether it was made here, and [buckets] has it."""
+    return service.about.row is not None and not service.about.added
+
+
+def _counted(services: Iterable[Access], made: Mapping[str, Stats]) -> Measured:
+    """`made`: what is in those that [buckets] has."""
+    found = dict[str, tuple[Stats, Hashable]]()
+    for access in services:
+        if not access.may("read-stats"):
+            continue
+        service, sid = access.service, access.service.sid
+        if _is_bucket(service) and sid in made:
+            found[sid] = made[sid], sid
+        elif (one := _measured(service)) is not None:
+            found[sid] = one
+    return Measured(found)
 
 
 def _measured(service: Service) -> tuple[Stats, Hashable] | None:

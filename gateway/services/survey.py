@@ -146,6 +146,8 @@ class Survey:
                 declared=declared.place,
                 created=service.about.created,
                 links=tuple(declared.links.values()),
+                volume=service.about.volume,
+                bucket=service.about.bucket,
                 trouble=hidden(sid) if rows else "",
                 stats=_stats(service) if sizes else None,
             )
@@ -160,6 +162,8 @@ class Survey:
             name="" if row.store is None else row.store.name,
             created=row.created,
             links=self._links(row),
+            volume="" if found is None else found.about.volume,
+            bucket="" if found is None else found.about.bucket,
             state=state,
             trouble=trouble,
             stats=_stats(found) if sizes and found is not None else None,
