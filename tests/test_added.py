@@ -30,6 +30,7 @@ from gateway.storage import (
 )
 from tests import catalogs
 from tests.test_chain import JOURNAL, Sample
+from tests.tiny_mode import PICTURES
 
 DECLARED = """
 [[accounts]]
@@ -53,6 +54,7 @@ ALICE, ROOT = who("alice"), who("root", "admin")
 def plugins() -> Plugins:
     plugins = Plugins.load()
     plugins.register(Sample(), "sample")
+    plugins.register(PICTURES, "pictures")
     return plugins
 
 
@@ -708,12 +710,17 @@ def test_a_binding_has_the_options_of_its_mode_or_is_left_out(
     for number, options in enumerate(({"listing": True}, {"listning": True}, {})):
         row = BindingRow(f"h{number}.example", 0, "", "public", "archive", options)
         worker.catalog.add_binding(row, since=worker.catalog.stores_number())
+    for mode in ("shop", "gone"):  # is off; is not there
+        row = BindingRow(f"{mode}.example", 0, "", mode, "", {})
+        worker.catalog.add_binding(row, since=worker.catalog.stores_number())
     found: list[Sequence[Binding]] = []
     KeepingUp(worker.catalog.version, worker.added, found.append).notice()
-    assert [(str(one), one.options.listing) for one in found[-1]] == [
+    assert [(str(one), one.options and one.options.listing) for one in found[-1]] == [
         ("h0.example", True),
         ("h2.example", False),
+        ("gone.example", None),
     ]
+    assert "shop.example is left out" in caplog.text and "a table [shop]" in caplog.text
     assert "h1.example is left out" in caplog.text and "listning" in caplog.text
 
 

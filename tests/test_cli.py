@@ -646,6 +646,30 @@ def test_check_says_what_each_binding_is_and_what_its_mode_tells(
     assert f"NOTE: the binding :9000: {everybody}" in lines
 
 
+def test_check_says_which_modes_are_on_and_what_they_warn_of(
+    run: Run, folder: Path, pictures: Plugins
+) -> None:
+    file = folder / "gateway.toml"
+    for table, shut in (("", False), ("open = true", False), ("open = false", True)):
+        file.write_text(f'{CONFIGURATION}[shop]\ncurrency = "EUR"\n{table}\n')
+        code, out, _ = run("check", plugins=pictures)
+        lines = out.splitlines()
+        assert code == 0 and "  mode       shop, by [shop]" in lines
+        assert ("WARNING: the shop takes EUR, and is shut." in lines) == shut
+    file.write_text(CONFIGURATION)
+    assert "shop" not in run("check", plugins=pictures)[1]
+
+
+def test_a_binding_leads_to_no_mode_that_is_off(run: Run, folder: Path, pictures: Plugins) -> None:
+    prepare(configuration(), {})
+    words = ("bindings", "add", "--host", "a.example", "--mode", "shop")
+    code, out, err = run(*words, plugins=pictures)
+    assert (code, out) == (1, "") and "a table [shop] switches it on" in err
+    with (folder / "gateway.toml").open("a") as file:
+        file.write('[shop]\ncurrency = "EUR"\n')
+    assert run(*words, plugins=pictures)[0] == 0
+
+
 def test_a_binding_is_added_with_options_of_its_mode(
     run: Run, folder: Path, pictures: Plugins
 ) -> None:

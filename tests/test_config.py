@@ -28,7 +28,7 @@ from gateway.plugins import finding
 from gateway.plugins.finding import PluginError, Plugins
 from gateway.storage import Get, NoSuchKey, Opened, Secret, Store
 from gateway.storage.options import AtLeast, Duration, OneOrMany, Size
-from tests.tiny_mode import PICTURES, GalleryOptions
+from tests.tiny_mode import PICTURES, GalleryOptions, ShopOptions
 
 
 class Empty(Store):
@@ -602,6 +602,52 @@ def test_what_is_wrong_with_options_of_a_mode_is_said_with_its_place(
     found = problems(read, text)
     assert found.keys() == {place}
     assert said in found[place]
+
+
+SHOP = '[shop]\ncurrency = "EUR"\n'
+TO_SHOP = '[[bindings]]\nport = 1\nmode = "shop"\n'
+
+
+def test_a_table_switches_its_mode_on(read: Any) -> None:
+    off = read("")
+    assert off.mode_tables == {}
+    assert "shop" not in off.modes and "shop" in off.plugins.modes
+    assert "shop" not in [one.name for one in off.open_modes]
+    on = read(SHOP + TO_SHOP)
+    assert on.mode_tables == {"shop": ShopOptions(currency="EUR")}
+    assert "shop" in on.modes and "shop" in [one.name for one in on.open_modes]
+    assert read(f'[server]\ndefault_mode = "shop"\n{SHOP}').open_modes[-1].name == "shop"
+    only_bound = read(f'[server]\nonly_bound = "shop"\n{SHOP}').open_modes
+    assert "shop" not in [one.name for one in only_bound]
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "said"),
+    [
+        ("[shop]", "shop.currency", "missing"),
+        (f"{SHOP}opn = true", "shop.opn", 'Did you mean "open"?'),
+        (f"{SHOP}open = 1", "shop.open", "allowed: true or false"),
+        ('[shop]\ncurrency = "none"', "shop.currency", "another one"),
+        ("shop = true", "shop", "allowed: a table"),
+        ("[shops]", "shops", 'Did you mean "shop"?'),
+        ("[galleries]", "galleries", "unknown table"),
+        (TO_SHOP, "bindings[0].mode", "a table [shop] switches it on"),
+        (f"{TO_SHOP}[shop]", "shop.currency", "missing"),
+        ('[server]\ndefault_mode = "shop"', "server.default_mode", "a table [shop]"),
+    ],
+)
+def test_what_is_wrong_with_a_modes_table_is_said_with_its_place(
+    read: Any, text: str, place: str, said: str
+) -> None:
+    found = problems(read, text)
+    assert found.keys() == {place}
+    assert said in found[place]
+
+
+def test_another_process_has_the_tables_of_modes(read: Any, plugins: Plugins) -> None:
+    origin = pickle.loads(pickle.dumps(read(SHOP).origin))
+    again = load_again(origin, environ={}, plugins=plugins)
+    assert again.mode_tables == {"shop": ShopOptions(currency="EUR")}
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config import BindingOptions
+from gateway.config.load import TABLES
 from gateway.plugins.finding import OURS, PluginError, Plugins
 from gateway.plugins.options import options_of
 from gateway.storage import CONTRACT, Layer, Store
@@ -234,6 +235,11 @@ def gateway_modes():
         ("@dataclass\n", "", "are no dataclass"),
         ("int", "'Gone'", "TYPE_CHECKING"),
         ('name = "gallery"', "x = 1", "it has no `name`"),
+        ("binding_options = Options", "table = 1", "its `table` is no dataclass"),
+        *(
+            ('"gallery"\n    binding_options', f'"{one}"\n    table', "table of that name")
+            for one in TABLES
+        ),
     ],
 )
 def test_a_mode_that_cannot_be_used_is_named_and_left_out(

@@ -49,7 +49,7 @@ from gateway.storage import (
 )
 from gateway.testing.certificates import certificate
 from tests.test_jobs import attended
-from tests.tiny_mode import PIECE, TinyMode
+from tests.tiny_mode import PIECE, Shop, TinyMode
 
 JOURNAL: list[str] = []
 
@@ -106,7 +106,7 @@ class Sample:
 
     @hookimpl
     def gateway_modes(self) -> list[Mode]:
-        return [TinyMode()]
+        return [TinyMode(), Shop("shop", "HTTP_X_SHOP")]
 
 
 @pytest.fixture(scope="module")
@@ -290,6 +290,24 @@ def test_a_worker_serves_the_next_configuration_when_it_is_told_to(
     finally:
         loaded.close()
     assert JOURNAL[4:] == ["+base", "+front", "-front", "-base"]
+
+
+def test_a_mode_is_switched_on_and_off_by_its_table(tmp_path: Path, plugins: Plugins) -> None:
+    def said() -> bytes:
+        return b"".join(get(loaded, "/x", HTTP_X_TINY="1", HTTP_X_SHOP="1")[1])
+
+    loaded, read = worker(tmp_path, plugins, "")
+    try:
+        assert loaded.prepare is not None
+        assert said() == b"tiny GET /x"
+        loaded.prepare(read('[shop]\ncurrency = "EUR"\n').origin).take_over()
+        assert said() == b"tiny GET /x", "the first that claims it"
+        assert b"".join(get(loaded, "/x", HTTP_X_SHOP="1")[1]) == b"shop GET /x"
+        loaded.prepare(read("").origin).take_over()
+        status, body = get(loaded, "/x", HTTP_X_SHOP="1")
+        assert b"shop" not in b"".join(body) and status != "200 OK"
+    finally:
+        loaded.close()
 
 
 def test_a_catalog_that_cannot_be_reached_is_why_nothing_is_taken_over(

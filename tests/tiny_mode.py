@@ -78,8 +78,30 @@ class Galleries(Pictures):
         return f"{service} in {options.columns} columns."
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopOptions:
+    currency: str
+    open: bool = True
+
+    def __post_init__(self) -> None:
+        if self.currency == "none":
+            raise ValueError("currency: another one")
+
+
+class Shop(TinyMode):
+    """One that a table switches on."""
+
+    table: type[Any] = ShopOptions
+
+    def cautions(self, table: ShopOptions) -> Iterable[str]:
+        if not table.open:
+            yield f"the shop takes {table.currency}, and is shut."
+
+
 PICTURES = SimpleNamespace(
-    gateway_modes=hookimpl(lambda: [Pictures("pictures"), Galleries("galleries")])
+    gateway_modes=hookimpl(
+        lambda: [Pictures("pictures"), Galleries("galleries"), Shop("shop", "HTTP_X_SHOP")]
+    )
 )
 
 

@@ -57,6 +57,8 @@ def _run(typed: argparse.Namespace) -> int:
         say(f"  TLS        {one}")
     for one in start_screen.services(configuration.services):
         say(f"  service    {one}")
+    for one in start_screen.modes(configuration):
+        say(f"  mode       {one}")
     for one in start_screen.bindings(configuration):
         say(one)
     for note in _beside(configuration):

@@ -47,6 +47,7 @@ def render(
     lines.append(f"  data       {folder or 'in memory: nothing is kept'}")
     lines += [f"  service    {one}" for one in services(configuration.services)]
     lines += [f"  buckets    {configuration.buckets.driver.driver}"]
+    lines += [f"  mode       {one}" for one in modes(configuration)]
     lines += [f"  binding    {leads(one)}" for one in configuration.bindings]
     lines += ["", *_pasteable(configuration, addresses[0], credential)]
     lines += [f"WARNING: {one}" for one in unsafe(configuration, listeners, server)]
@@ -67,6 +68,11 @@ def documents(configuration: Configuration) -> Iterator[str]:
         for mode in configuration.open_modes:
             if isinstance(mode, Documented):
                 yield from (path for path in mode.pages() if path.endswith("/"))
+
+
+def modes(configuration: Configuration) -> Iterator[str]:
+    """Those that a table has switched on."""
+    yield from (f"{name}, by [{name}]" for name in configuration.mode_tables)
 
 
 def services(declared: Mapping[str, Declared]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from gateway.common.nearest_name import nearest
 from gateway.config.configuration import Declared
 from gateway.config.decode import Decoder
 from gateway.config.links import can
-from gateway.config.problems import BAD, Problems, names, shown
+from gateway.config.problems import BAD, Problems, join, names, shown
 from gateway.config.tables import Binding, BindingOptions, ServerOptions
 from gateway.config.texts import SID, SID_RULE
 from gateway.modes import Asking, Explains, HavingOptions, Mode, OfNamedService, OfOneService
@@ -31,15 +31,18 @@ class NoOptions:
 
 
 def read_bindings(
-    decoder: Decoder, modes: Mapping[str, Mode], tables: Iterable[tuple[str, Mapping[str, Any]]]
+    decoder: Decoder,
+    modes: Mapping[str, Mode],
+    tables: Iterable[tuple[str, Mapping[str, Any]]],
+    off: Collection[str],
 ) -> dict[str, Binding]:
-    """Those that are right, by place, of (place, table)."""
+    """Those that are right, by place, of (place, table). `off`: the modes to which none leads."""
     found, doors = dict[str, Binding](), dict[object, str]()
     for place, table in tables:
         common = {name: table[name] for name in COMMON if name in table}
         one = decoder.build(BindingOptions, common, place)
         mode = table.get("mode")
-        check_mode(decoder.problems, modes, mode, f"{place}.mode")
+        check_mode(decoder.problems, modes, mode, f"{place}.mode", off)
         answering = modes.get(mode) if isinstance(mode, str) else None
         _check_service(decoder.problems, answering, table, f"{place}.service")
         options = mode_options(decoder, answering, table, place)
@@ -103,18 +106,28 @@ def told(modes: Mapping[str, Mode], binding: Binding) -> Iterator[str]:
         yield f"the binding {binding}: {mode.told(binding.service, binding.options)}"
 
 
-def check_mode(problems: Problems, modes: Collection[str], mode: object, place: str) -> None:
+def check_mode(
+    problems: Problems, modes: Collection[str], mode: object, place: str, off: Collection[str] = ()
+) -> None:
     """What is no text was reported by the decoder."""
     known = sorted(modes)
     if isinstance(mode, str) and mode not in known:
         problems.add(
             place, f"found {shown(mode)}; known modes: {names(known)}.{nearest(mode, known)}"
         )
+    elif isinstance(mode, str) and mode in off:
+        problems.add(place, f"found {shown(mode)}; {how_to_switch_on(mode)}")
 
 
-def check_default(problems: Problems, modes: Mapping[str, Mode], mode: object, place: str) -> None:
+def how_to_switch_on(mode: str) -> str:
+    return f"that mode is off: a table [{join('', mode)}] switches it on."
+
+
+def check_default(
+    problems: Problems, modes: Mapping[str, Mode], mode: object, place: str, off: Collection[str]
+) -> None:
     """Of the mode that gets what nobody claims."""
-    check_mode(problems, modes, mode, place)
+    check_mode(problems, modes, mode, place, off)
     if isinstance(mode, str) and isinstance(modes.get(mode), OfNamedService):
         problems.add(
             place, f"found {shown(mode)}; that mode answers at bindings only: see [[bindings]]."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from gateway.access.grants import Grant
 from gateway.access.identity import Account
+from gateway.config.mode_tables import switched_off
 from gateway.config.tables import (
     Binding,
     CatalogOptions,
@@ -98,8 +99,8 @@ class Origin:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
     """All that was configured, checked. `root` is the environment's root key, if it has one,
-    or was made for who keeps nothing; `left_out` says why services do not run that need a
-    plugin which cannot be used."""
+    or was made for who keeps nothing; `mode_tables` are those of modes, by name; `left_out` says
+    why services do not run that need a plugin which cannot be used."""
 
     origin: Origin
     server: ServerOptions
@@ -114,14 +115,26 @@ class Configuration:
     bindings: tuple[Binding, ...]
     listeners: tuple[DeclaredListener, ...] = ()
     webhooks: Mapping[str, WebhookOptions] = NOTHING
+    mode_tables: Mapping[str, Any] = NOTHING
     left_out: Mapping[str, str] = field(default_factory=dict)
     plugins: Plugins = field(repr=False, compare=False)
+
+    @property
+    def modes_off(self) -> frozenset[str]:
+        """Those that are there, and whose table is not."""
+        return switched_off(self.plugins.modes, self.mode_tables)
+
+    @property
+    def modes(self) -> dict[str, Mode]:
+        """Those that are on, by name."""
+        off = self.modes_off
+        return {name: mode for name, mode in self.plugins.modes.items() if name not in off}
 
     @property
     def open_modes(self) -> list[Mode]:
         """Those that are asked for what came by no binding. The default mode gets what no other
         claims, so it is asked last."""
-        modes, server = self.plugins.modes.values(), self.server
+        modes, server = self.modes.values(), self.server
         asked = [mode for mode in modes if mode.name not in server.only_bound]
         return sorted(asked, key=lambda mode: mode.name == server.default_mode)
 

@@ -28,6 +28,7 @@ from gateway.config.configuration import Configuration, Origin
 from gateway.config.decode import Decoder
 from gateway.config.links import check_construction, check_events, check_links, leave_out
 from gateway.config.listeners import read_listeners
+from gateway.config.mode_tables import having_tables, read_mode_tables, switched_off
 from gateway.config.paths import expanded, here
 from gateway.config.problems import (
     BAD,
@@ -221,7 +222,10 @@ class _Reader:
         known = frozenset({ROOT_ACCOUNT, *(one for one in named if isinstance(one, str))})
         keys, management_keys = self._keys(known)
         root = self._root()
-        bindings = read_bindings(self.decoder, self.plugins.modes, self._tables("bindings"))
+        mode_tables = read_mode_tables(self.decoder, self.plugins.modes, self.found)
+        bindings = read_bindings(
+            self.decoder, self.plugins.modes, self._tables("bindings"), self._off
+        )
         listeners = read_listeners(
             self.decoder, self.plugins.listeners, self._tables("listeners"), server
         )
@@ -258,15 +262,22 @@ class _Reader:
             bindings=tuple(bindings.values()),
             listeners=listeners,
             webhooks=webhooks,
+            mode_tables=mode_tables,
             plugins=self.plugins,
         )
 
     def _check_tables(self) -> None:
+        known = [*TABLES, *having_tables(self.plugins.modes)]
         for name in self.found:
-            if name not in TABLES:
+            if name not in known:
                 self.problems.add(
-                    name, f"unknown table.{nearest(name, TABLES)} Known: {names(TABLES)}."
+                    name, f"unknown table.{nearest(name, known)} Known: {names(known)}."
                 )
+
+    @property
+    def _off(self) -> frozenset[str]:
+        """A mode whose table is wrong is not: that was reported."""
+        return switched_off(self.plugins.modes, self.found)
 
     def _server(self) -> Any:
         found = self.found.get("server", {})
@@ -276,7 +287,7 @@ class _Reader:
         overrides, before = self.origin.overrides, len(self.problems)
         server = self._placed(self.decoder.build(ServerOptions, {**found, **overrides}, "server"))
         mode = found.get("default_mode", "s3")
-        check_default(self.problems, self.plugins.modes, mode, "server.default_mode")
+        check_default(self.problems, self.plugins.modes, mode, "server.default_mode", self._off)
         if server is not BAD:
             check_only_bound(self.problems, self.plugins.modes, server, "server")
         for number, (place, message) in enumerate(self.problems[before:], before):

@@ -68,6 +68,8 @@ class Gateway(Protocol):
     `facts` are those of the request for which a mode asks: rules may decide by them."""
 
     options: Options
+    tables: Mapping[str, Any]
+    """By mode, the tables of those that have one (`HavingTable`)."""
     keys: Keys
     sessions: Sessions
     attempts: Attempts
@@ -271,6 +273,25 @@ class HavingOptions(Protocol):
     that dataclass, and each binding has one of it (`Binding.options`). All have defaults."""
 
     binding_options: type[Any]
+
+
+@runtime_checkable
+class HavingTable(Protocol):
+    """A mode that is configured by a table of its own, called as the mode is: its options are the
+    fields of that dataclass. Without the table it is off: it gets no request, no document of its
+    own is shown, and no binding may lead to it. With it, `Gateway.tables` has the dataclass. What
+    its kinds of settings say counts either way (see `Configuring`)."""
+
+    table: type[Any]
+
+
+@runtime_checkable
+class Cautioning(Protocol):
+    """A mode that has something to tell of its table, before others find out, whoever runs the
+    gateway."""
+
+    def cautions(self, table: Any) -> Iterable[str]:
+        """A sentence each, of that table (None: it has none)."""
 
 
 @runtime_checkable

@@ -12,7 +12,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from functools import lru_cache
 from typing import Any
 
-from gateway.modes import HavingOptions
+from gateway.modes import HavingOptions, HavingTable
 from gateway.modes.protocols import ProtocolListener
 from gateway.plugins.options import Option, options_of
 from gateway.storage import CAPABILITIES, Layer, Store
@@ -147,7 +147,25 @@ def check_mode(mode: object) -> str:
         raise Unfit(f"{mode!r} is not a mode: it has no `name`.")
     if isinstance(mode, HavingOptions):
         _check_binding_options(mode.binding_options, name)
+    if isinstance(mode, HavingTable):
+        _check_table(mode.table, name)
     return name
+
+
+_TABLES = (
+    *("server", "catalog", "kms", "accounts", "keys", "management_keys", "buckets", "services"),
+    *("bindings", "listeners", "webhooks"),
+)
+"""The configuration's own tables; a test holds them against `config.load.TABLES`."""
+
+
+def _check_table(kind: object, mode: str) -> None:
+    """Raises `Unfit`."""
+    if not (isinstance(kind, type) and is_dataclass(kind)):
+        raise Unfit(f'The mode "{mode}": its `table` is no dataclass.')
+    if mode in _TABLES:
+        raise Unfit(f'The mode "{mode}": the configuration has another table of that name.')
+    _options(kind)
 
 
 _OF_EACH = frozenset(("host", "port", "prefix", "mode", "service"))

@@ -10,7 +10,7 @@ what to do; nothing of a plugin that is wrong is used.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from inspect import getdoc
@@ -121,9 +121,9 @@ class Plugins:
         """By name."""
         return [self.drivers[name].info for name in sorted(self.drivers)]
 
-    def modes_for_people(self) -> list[ModeInfo]:
+    def modes_for_people(self, without: Collection[str]) -> list[ModeInfo]:
         """By name."""
-        return [mode_info(self.modes[name]) for name in sorted(self.modes)]
+        return [mode_info(self.modes[name]) for name in sorted({*self.modes}.difference(without))]
 
     def options_of_bindings(self, mode: str) -> Mapping[str, Option]:
         """Those of that mode; none where there is no such mode."""

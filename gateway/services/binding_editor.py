@@ -42,8 +42,8 @@ class BindingEditor:
         """One of `[[bindings]]`, as a file has it."""
         problems = Problems()
         decoder = Decoder(problems=problems, folder=Path(), environ=None)
-        modes = self._configuration.plugins.modes
-        found = read_bindings(decoder, modes, [(PLACE, table)])
+        modes, off = self._configuration.plugins.modes, self._configuration.modes_off
+        found = read_bindings(decoder, modes, [(PLACE, table)], off)
         if problems:
             raise ConfigurationError(problems)
         (binding,) = found.values()

@@ -183,7 +183,7 @@ class GatewayOperator(CredentialKeeper):
         )
 
     def modes(self) -> Sequence[ModeInfo]:
-        return self._configuration.plugins.modes_for_people()
+        return self._configuration.plugins.modes_for_people(self._configuration.modes_off)
 
     def written_binding(self, mode: str, typed: Iterable[tuple[str, str]]) -> dict[str, Any]:
         return as_typed.table(typed, self._configuration.plugins.options_of_bindings(mode))

@@ -81,6 +81,7 @@ class Runtime(Administration):
             added or AddedServices(chain, catalog, clock),
         )
         self.options = options
+        self.tables: Mapping[str, Any] = chain.configuration.mode_tables
         self.keys: Keys = catalog
         self.sessions: Sessions = catalog
         self._attempts = KeptAttempts(chain.configuration.data, clock)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gateway.catalog import BindingRow, Catalog, ServiceRow
 from gateway.config import Binding, Configuration, ConfigurationError, Declared, ServiceReader
-from gateway.config.bindings import mode_options
+from gateway.config.bindings import how_to_switch_on, mode_options
 from gateway.config.decode import Decoder
 from gateway.config.problems import Problems, join
 from gateway.config.texts import HostPattern
@@ -80,12 +80,14 @@ def door_of(row: BindingRow) -> Binding:
 
 
 def binding_of(configuration: Configuration, row: BindingRow) -> Binding:
-    """With the options of its mode. Raises `ConfigurationError` where that takes them no more."""
-    door = door_of(row)
+    """With the options of its mode. Raises `ConfigurationError` where that takes them no more, or
+    is off."""
+    door, problems = door_of(row), Problems()
     mode = configuration.plugins.modes.get(row.mode)
     if mode is None:
         return door
-    problems = Problems()
+    if row.mode in configuration.modes_off:
+        problems.add(f"the binding {door}", how_to_switch_on(row.mode))
     decoder = Decoder(problems=problems, folder=Path(), environ=None)
     options = mode_options(decoder, mode, row.options, f"the binding {door}")
     if problems:

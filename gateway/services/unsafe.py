@@ -10,6 +10,7 @@ from gateway.common import x509
 from gateway.common.units import format_size
 from gateway.common.x509 import SOON, Description
 from gateway.config import Address, Binding, Configuration, Listener
+from gateway.modes import Cautioning
 from gateway.services.chain import Chain
 
 
@@ -29,6 +30,9 @@ def unsafe(
             )
     yield from _over(configuration)
     yield from Chain(configuration).unlike(configuration.data)
+    for name, mode in configuration.modes.items():
+        if isinstance(mode, Cautioning):
+            yield from mode.cautions(configuration.mode_tables.get(name))
     ports = {port for _, port in listeners}
     for binding in configuration.bindings:
         yield from deaf(binding, ports)

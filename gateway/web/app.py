@@ -58,7 +58,7 @@ def create_routes(
     server = configuration.server
     doors = Doors(
         configuration.open_modes,
-        {name: mode.app(gateway) for name, mode in configuration.plugins.modes.items()},
+        {name: mode.app(gateway) for name, mode in configuration.modes.items()},
         default=server.default_mode,
         bindings=configuration.bindings,
         domains=server.domains,
