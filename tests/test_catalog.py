@@ -801,6 +801,24 @@ def test_bindings_are_added_once(catalog: Catalog) -> None:
     assert [row.options for row in catalog.stores().bindings] == [{}, {}]
 
 
+def test_a_secret_of_a_binding_is_kept_sealed(catalog: Catalog) -> None:
+    options = {"links": {"secret": "hunter2", "form": "x"}, "n": 1}
+    row = BindingRow("img.example.com", 0, "/x", "s3", "archive", options)
+    catalog.add_binding(row, shown={"links": {"form": "x"}, "n": 1}, since=0)
+    (kept,) = catalog.stores().bindings
+    assert kept.options == {"links": {"form": "x"}, "n": 1}
+    assert b"hunter2" not in kept.sealed != b""
+    assert catalog.binding_options(kept) == options
+    with pytest.raises(CatalogError, match=r"options of 'img\.example\.com' is damaged"):
+        catalog.binding_options(kept._replace(prefix=""))  # it was sealed for another door
+    (entry,) = catalog.audit(action="binding.add")
+    assert "hunter2" not in str(entry)
+    catalog.remove_binding("img.example.com", 0, "/x", since=1)
+    catalog.add_binding(row._replace(options={}), since=2)  # what was removed left nothing
+    (again,) = catalog.stores().bindings
+    assert (again.options, again.sealed) == ({}, b"")
+
+
 def test_a_catalog_of_the_version_before_is_upgraded(
     shared: Shared, monkeypatch: pytest.MonkeyPatch
 ) -> None:

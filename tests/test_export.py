@@ -123,6 +123,8 @@ def _fill(runtime: Runtime, configuration: Configuration, folder: Path) -> None:
     editor.add("origin", "http", {"url": "http://127.0.0.1:9/", "request_headers": headers})
     bindings = BindingEditor(configuration, catalog)
     bindings.add({"prefix": "/t", "mode": "public", "service": "thumbs", "index": "start.html"})
+    links = {"secret": "hunter2-links", "ttl": "2h"}
+    bindings.add({"prefix": "/l", "mode": "public", "service": "thumbs", "signed_links": links})
     alice = Identity(key="of-alice", account="alice")
     runtime.create(alice, "photos", grants=[Grant("declared", "read"), Grant("~", "read-acl")])
     access = runtime.access(alice, "photos")
@@ -194,7 +196,7 @@ def test_a_bucket_of_the_same_folder_has_the_same_objects(site: Site) -> None:
     try:
         with runtime.access(ROOT, "photos").get("it's/1") as opened:
             assert b"".join(pieces(opened.body)) == b"one"
-        assert len(runtime.operator(ROOT).bindings()) == 3  # the catalog has its own, too
+        assert len(runtime.operator(ROOT).bindings()) == 5  # the catalog has its own, too
     finally:
         runtime.close()
 

@@ -234,6 +234,21 @@ def test_bindings_count_at_once(runtime: Runtime, operator: Operator) -> None:
     assert bound == []
 
 
+def test_a_secret_of_a_binding_is_shown_to_nobody(runtime: Runtime, operator: Operator) -> None:
+    bound = list[Binding]()
+    runtime.keep_up(bound.extend)
+    operator = runtime.operator(ROOT)
+    table = {"prefix": "/p", "mode": "public", "service": "base"}
+    made = operator.add_binding({**table, "signed_links": {"secret": "hunter2", "ttl": "2h"}})
+    (option,) = made.options
+    assert (option.name, option.text) == ("signed_links", '{ secret = …, ttl = "2h" }')
+    assert operator.bindings()[-1] == made
+    assert "hunter2" not in str((made, operator.audit()))
+    assert bound[-1].options.signed_links.secret.reveal() == "hunter2"
+    with pytest.raises(NotAccepted, match="give the secret itself"):
+        operator.add_binding({**table, "prefix": "/q", "signed_links": {"secret_env": "PATH"}})
+
+
 def test_what_is_configured_is_told(operator: Operator) -> None:
     about = operator.about()
     sections = {one.name: {name: text for name, text, _ in one.options} for one in about.sections}

@@ -122,7 +122,15 @@ BINDING_OPTIONS = Table(
     Column("binding", BigInteger, primary_key=True, autoincrement=False),
     Column("options", JSON, nullable=False),
 )
-"""Of those that have some of their mode."""
+"""Of those that have some of their mode; without what is secret."""
+
+BINDING_SECRETS = Table(
+    "binding_secrets",
+    METADATA,
+    Column("binding", BigInteger, primary_key=True, autoincrement=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+"""All options of those that have a secret among them."""
 
 CERTIFICATES = Table(
     "certificates",
@@ -236,6 +244,10 @@ def _add_binding_options(connection: Connection) -> None:
     METADATA.create_all(connection, tables=[BINDING_OPTIONS])
 
 
+def _add_binding_secrets(connection: Connection) -> None:
+    METADATA.create_all(connection, tables=[BINDING_SECRETS])
+
+
 def _add_management(connection: Connection) -> None:
     tables = [KEY_NUMBERS, SESSIONS, PRESIGNED_URLS, AUDIT]
     METADATA.create_all(connection, tables=tables)
@@ -271,6 +283,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _add_encryption_keys,
     _add_binding_options,
     _add_management,
+    _add_binding_secrets,
 )
 
 

@@ -77,6 +77,14 @@ class Keyring:
         place = f"services/{sid}".encode()
         return self._unsealed(place, sealed, f"options of the service {sid!r}")
 
+    def seal_binding(self, door: str, options: Secret) -> bytes:
+        """The options of the binding there: no other place begins so."""
+        return self._sealed(f"bindings/{door}".encode(), options)
+
+    def unseal_binding(self, door: str, sealed: bytes) -> Secret:
+        """Raises `CatalogError` when they were sealed for another one, or were changed."""
+        return self._unsealed(f"bindings/{door}".encode(), sealed, f"options of {door!r}")
+
     def seal_private_key(self, name: str, key: Secret) -> bytes:
         """That of the certificate of that name: no key's id has a slash, and no service's."""
         return self._sealed(f"certificates/{name}".encode(), key)

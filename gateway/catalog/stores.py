@@ -18,7 +18,15 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway.catalog.audit import CHANGED, Note
 from gateway.catalog.rows import ServiceRow, service_row
-from gateway.catalog.schema import BINDING_OPTIONS, BINDINGS, SERVICES, STORES, get_meta, set_meta
+from gateway.catalog.schema import (
+    BINDING_OPTIONS,
+    BINDING_SECRETS,
+    BINDINGS,
+    SERVICES,
+    STORES,
+    get_meta,
+    set_meta,
+)
 from gateway.catalog.secrets import Keyring
 from gateway.catalog.services import SELECT, ServiceTable, insert_service
 from gateway.catalog.settings import remove_row
@@ -35,7 +43,8 @@ _OWNER = "last owner of "
 
 
 class BindingRow(NamedTuple):
-    """ "" and 0 for what it does not say; `options` are those of its mode, as a file has them."""
+    """ "" and 0 for what it does not say; `options` are those of its mode, as a file has them,
+    and `sealed` are all of them, where some are secret (`binding_options`)."""
 
     host: str
     port: int
@@ -43,6 +52,11 @@ class BindingRow(NamedTuple):
     mode: str
     service: str
     options: Mapping[str, Any] = NOTHING
+    sealed: bytes = b""
+
+    @property
+    def at(self) -> str:
+        return _at(self.host, self.port, self.prefix)
 
 
 class Stores(NamedTuple):
@@ -154,21 +168,37 @@ class StoreTable(ServiceTable):
 
         self._remove(since, remove)
 
-    def add_binding(self, binding: BindingRow, *, since: int) -> None:
-        """Raises `AlreadyExists` for the same host, port and prefix, and `Conflict`."""
+    def binding_options(self, row: BindingRow) -> Mapping[str, Any]:
+        """What `add_binding` was given. Raises `CatalogError` when it is damaged."""
+        if not row.sealed:
+            return row.options
+        options: dict[str, Any] = json.loads(
+            self.keyring.unseal_binding(row.at, row.sealed).reveal()
+        )
+        return options
+
+    def add_binding(
+        self, binding: BindingRow, *, shown: Mapping[str, Any] | None = None, since: int
+    ) -> None:
+        """`shown`: what everybody may see of its options; None: all. Raises `AlreadyExists` for
+        the same host, port and prefix, and `Conflict`."""
+        options, secret = dict(binding.options), b""
+        if shown is not None and shown != options:
+            secret = self.keyring.seal_binding(binding.at, Secret(json.dumps(options)))
+            options = dict(shown)
 
         def add(connection: Connection) -> None:
-            values = {**binding._asdict()}
-            options = values.pop("options")
+            values = {name: getattr(binding, name) for name in _DOOR}
             made = connection.execute(insert(BINDINGS).values(values))
+            assert made.inserted_primary_key is not None
+            id = made.inserted_primary_key[0]
             if options:
-                assert made.inserted_primary_key is not None
-                said = {"binding": made.inserted_primary_key[0], "options": dict(options)}
+                said = {"binding": id, "options": options}
                 connection.execute(insert(BINDING_OPTIONS).values(said))
-            to = {"mode": binding.mode, "service": binding.service, "options": dict(options)}
-            self._note(
-                connection, "binding.add", _at(binding.host, binding.port, binding.prefix), **to
-            )
+            if secret:
+                connection.execute(insert(BINDING_SECRETS).values(binding=id, sealed=secret))
+            to = {"mode": binding.mode, "service": binding.service, "options": options}
+            self._note(connection, "binding.add", binding.at, **to)
 
         try:
             self._add(since, add)
@@ -183,7 +213,8 @@ class StoreTable(ServiceTable):
             id = connection.scalar(select(BINDINGS.c.id).where(*at))
             if id is None:
                 raise NotFound("There is no such binding.")
-            connection.execute(delete(BINDING_OPTIONS).where(BINDING_OPTIONS.c.binding == id))
+            for own in (BINDING_OPTIONS, BINDING_SECRETS):
+                connection.execute(delete(own).where(own.c.binding == id))
             connection.execute(delete(BINDINGS).where(BINDINGS.c.id == id))
             note("binding.remove", _at(host, port, prefix))
 
@@ -201,16 +232,18 @@ class StoreTable(ServiceTable):
 
 
 def _binding(row: Sequence[Any]) -> BindingRow:
-    host, port, prefix, mode, service, options = row
-    return BindingRow(host, port, prefix, mode, service, options or NOTHING)
+    *door, options, sealed = row
+    host, port, prefix, mode, service = door
+    return BindingRow(host, port, prefix, mode, service, options or NOTHING, sealed or b"")
 
 
+_DOOR = ("host", "port", "prefix", "mode", "service")
 _BINDINGS = (
     select(
-        *(BINDINGS.c[name] for name in BindingRow._fields if name in BINDINGS.c),
-        BINDING_OPTIONS.c.options,
+        *(BINDINGS.c[name] for name in _DOOR), BINDING_OPTIONS.c.options, BINDING_SECRETS.c.sealed
     )
     .outerjoin(BINDING_OPTIONS, BINDING_OPTIONS.c.binding == BINDINGS.c.id)
+    .outerjoin(BINDING_SECRETS, BINDING_SECRETS.c.binding == BINDINGS.c.id)
     .order_by(BINDINGS.c.id)
 )
 

@@ -6,6 +6,7 @@ One that runs follows within a second.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import Any
 
@@ -16,6 +17,7 @@ from gateway.commands.place import add_place, configured, opened_catalog
 from gateway.config import Binding, ConfigProblem, Configuration, ConfigurationError, given
 from gateway.config import typed as as_typed
 from gateway.config.bindings import COMMON, told
+from gateway.config.paths import here
 from gateway.services.binding_editor import BindingEditor
 from gateway.services.unsafe import deaf
 
@@ -63,7 +65,8 @@ def _add(typed: argparse.Namespace) -> int:
     configuration = configured(typed)
     with opened_catalog(configuration, make=True) as catalog:
         own = _options(configuration, typed)
-        binding = BindingEditor(configuration, catalog).add({**own, **_typed(typed)})
+        editor = BindingEditor(configuration, catalog, folder=here(), environ=os.environ)
+        binding = editor.add({**own, **_typed(typed)})
     say(f"The binding {binding} is added.")
     for note in told(configuration.plugins.modes, binding):
         say(f"NOTE: {note}")

@@ -7,7 +7,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Annotated, Any, cast
 
 from gateway.access.grants import Grant
@@ -15,11 +14,12 @@ from gateway.access.rules import AUTHENTICATED, EVERYONE
 from gateway.common.nearest_name import nearest
 from gateway.config.configuration import Declared
 from gateway.config.decode import Decoder, Link
+from gateway.config.portable import portable
 from gateway.config.problems import BAD, Problems, join, names, shown
 from gateway.config.tables import EventOptions, GrantOptions
 from gateway.config.texts import SID, SID_RULE
 from gateway.plugins.finding import Driver, Plugins
-from gateway.storage import Secret, Store
+from gateway.storage import Store
 from gateway.storage.options import OneOrMany
 
 COMMON = ("driver", "name", "account")
@@ -238,30 +238,11 @@ def construct(declared: Declared, linked: Mapping[str, Store]) -> Store:
     return declared.driver(**declared.options, **linked)
 
 
-def portable(declared: Declared, table: Mapping[str, Any]) -> dict[str, Any]:
+def portable_service(declared: Declared, table: Mapping[str, Any]) -> dict[str, Any]:
     """The options and links of a table that was decoded, such that they mean the same
     wherever they are decoded again: secrets in place of where they are found, whole paths.
     It reveals secrets."""
-    options = {name: _portable(one, table.get(name)) for name, one in declared.options.items()}
+    options = {name: portable(one, table.get(name)) for name, one in declared.options.items()}
     path = {SOURCE_PATH: declared.source_path} if declared.source_path else {}
     events = {EVENTS: table[EVENTS]} if declared.events else {}  # they are names and texts
     return {**options, **declared.links, **path, **events}
-
-
-def _portable(value: Any, found: Any) -> Any:
-    """`found`: as it was written, None where it was written in another way."""
-    if isinstance(value, Secret):
-        return value.reveal()
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, Mapping):
-        written = found if isinstance(found, dict) else {}
-        return {name: _portable(one, written.get(name, one)) for name, one in value.items()}
-    if isinstance(value, tuple | list):
-        each = found if isinstance(found, list) else [found] * len(value)
-        return [_portable(one, written) for one, written in zip(value, each, strict=True)]
-    if dataclasses.is_dataclass(value) and isinstance(found, dict):
-        given = {name.removesuffix("_env").removesuffix("_file") for name in found} | found.keys()
-        fields = [one.name for one in dataclasses.fields(value) if one.name in given]
-        return {name: _portable(getattr(value, name), found.get(name)) for name in fields}
-    return found

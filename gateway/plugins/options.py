@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
 from inspect import get_annotations
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -128,7 +128,9 @@ def _describe(kind: object) -> str:
 
 def _word(value: object) -> str:
     """One of a `Literal`'s, as it is written."""
-    return str(value).lower() if isinstance(value, bool) else f'"{value}"'
+    if isinstance(value, bool | int):
+        return str(value).lower()
+    return f'"{value}"'
 
 
 def describe_default(option: Option) -> str:
@@ -143,8 +145,23 @@ def describe_default(option: Option) -> str:
         return f'"{units.format_duration(value)}"'
     if isinstance(value, bool):
         return "true" if value else "false"
+    if is_dataclass(value) and not isinstance(value, type):
+        return _described_table(value)
     if isinstance(value, tuple | list):
         return f"[{', '.join(str(one) for one in value)}]"
     if isinstance(value, Mapping):
         return "{}" if not value else str(dict(value))
     return f'"{value}"' if isinstance(value, str | Path) else str(value)
+
+
+def _described_table(table: Any) -> str:
+    """What its options are, and of secrets only that they are there."""
+    told = []
+    for name, option in options_of(type(table)).items():
+        value = getattr(table, name)
+        text = describe_default(replace(option, default=value, required=False))
+        if isinstance(value, Secret):
+            told.append(f"{name} = …")
+        elif value != option.default or option.required:
+            told.append(f"{name} = {text}")
+    return f"{{ {', '.join(told)} }}"

@@ -18,12 +18,14 @@ from contextlib import ExitStack, suppress
 
 from gateway.catalog import BindingRow, Catalog, ServiceRow
 from gateway.catalog.stores import Stores
+from gateway.config import Binding
 from gateway.config.problems import join
 from gateway.services.chain import Chain, ChainError, needed_by
 from gateway.services.lasting import Lasting
 from gateway.services.opening import Added, Opener, Outcome
 from gateway.services.openings import PATIENCE, Openings, key_of
 from gateway.services.removable import RemovableService
+from gateway.services.stored import binding_of
 from gateway.storage import NoSuchStore, StorageError, Unavailable
 
 log = logging.getLogger("gateway.services")
@@ -184,6 +186,10 @@ class AddedServices:
     def pending(self) -> bool:
         """Whether some are to be opened yet."""
         return len(self._open) < len(self._rows)
+
+    def binding(self, row: BindingRow) -> Binding:
+        """Raises as `stored.binding_of` does."""
+        return binding_of(self.configuration, self._catalog, row)
 
     # opening
 

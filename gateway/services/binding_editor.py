@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from gateway.catalog import BindingRow, Catalog
+from gateway.catalog import BindingRow, Catalog, CatalogError
 from gateway.catalog.stores import Stores
 from gateway.common.nearest_name import nearest
 from gateway.config import Binding, BindingOptions, Configuration, ConfigurationError
 from gateway.config.bindings import COMMON, check_options, read_bindings
 from gateway.config.decode import Decoder
+from gateway.config.portable import portable, without_secrets
 from gateway.config.problems import BAD, Problems, shown
 from gateway.services import soundness
 from gateway.services.service_editor import unless_changed
@@ -23,10 +24,19 @@ PLACE = "binding"
 
 
 class BindingEditor:
-    """All raise `StorageError` and `ConfigurationError`."""
+    """All raise `StorageError` and `ConfigurationError`. `folder` and `environ`: as in
+    `ServiceEditor`."""
 
-    def __init__(self, configuration: Configuration, catalog: Catalog) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        catalog: Catalog,
+        *,
+        folder: Path = Path(),
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         self._configuration, self._catalog = configuration, catalog
+        self._folder, self._environ = folder, environ
 
     def all(self) -> list[Binding]:
         """Those of the catalog; without options where its mode takes them no more."""
@@ -34,14 +44,14 @@ class BindingEditor:
 
     def _known(self, row: BindingRow) -> Binding:
         try:
-            return binding_of(self._configuration, row)
-        except ConfigurationError:
+            return binding_of(self._configuration, self._catalog, row)
+        except (ConfigurationError, CatalogError):
             return door_of(row)
 
     def add(self, table: Mapping[str, Any]) -> Binding:
         """One of `[[bindings]]`, as a file has it."""
         problems = Problems()
-        decoder = Decoder(problems=problems, folder=Path(), environ=None)
+        decoder = Decoder(problems=problems, folder=self._folder, environ=self._environ)
         modes, off = self._configuration.plugins.modes, self._configuration.modes_off
         found = read_bindings(decoder, modes, [(PLACE, table)], off)
         if problems:
@@ -53,11 +63,14 @@ class BindingEditor:
         if problems:
             raise ConfigurationError(problems)
 
+        written = {name: value for name, value in table.items() if name not in COMMON}
+        own = portable(binding.options, written)
+        shown = without_secrets(binding.options, own)
+
         def add(stores: Stores) -> None:
             self._check_service(binding, stores)
-            own = {name: value for name, value in table.items() if name not in COMMON}
             row = BindingRow(*binding.door, binding.mode, binding.service, own)
-            self._catalog.add_binding(row, since=stores.number)
+            self._catalog.add_binding(row, shown=shown, since=stores.number)
 
         unless_changed(self._catalog, add)
         return binding

@@ -13,12 +13,13 @@ from typing import Any
 
 from gateway.access.identity import ROOT_ACCOUNT, Account, managing
 from gateway.access.rules import AUTHENTICATED, EVERYONE
-from gateway.catalog import Catalog, ServiceRow
+from gateway.catalog import Catalog, CatalogError, ServiceRow
 from gateway.config import Configuration, Key, ServerOptions, WebhookOptions
 from gateway.config.elsewhere import Elsewhere
 from gateway.config.paths import here
 from gateway.config.services import EVENTS, GRANTS, SETTINGS
 from gateway.config.tables import CatalogOptions, Listener, ManagementKey
+from gateway.modes import HavingOptions
 from gateway.services import soundness
 from gateway.storage import NoSuchStore, Secret, Store, Versioning
 
@@ -256,5 +257,15 @@ class Exporter:
         found = [dict(table) for table in self._written.get("bindings", [])]
         for row in self._catalog.stores().bindings:
             named = {name: getattr(row, name) for name in _DOOR if getattr(row, name)}
-            found.append({**named, **row.options})
-        return found
+            try:
+                found.append({**named, **self._catalog.binding_options(row)})
+            except CatalogError as error:  # its options cannot be unsealed
+                self._notes.append(f"Left out: the binding {row.at}: {error}")
+        return [*map(self._binding, found)]
+
+    def _binding(self, table: Mapping[str, Any]) -> Table:
+        mode = self._plugins.modes.get(table["mode"])
+        if not isinstance(mode, HavingOptions):
+            return dict(table)
+        words = (str(table[name]) for name in ("host", "port", "prefix") if name in table)
+        return self._elsewhere.table(mode.binding_options, table, ("binding", *words))

@@ -12,12 +12,12 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from gateway.catalog import BindingRow
+from gateway.catalog import BindingRow, CatalogError
 from gateway.common.commit_watch import Version
 from gateway.common.steady import Steady
 from gateway.config import Binding, ConfigurationError
 from gateway.services.added import AddedServices
-from gateway.services.stored import binding_of, door_of
+from gateway.services.stored import door_of
 from gateway.storage import StorageError
 
 log = logging.getLogger("gateway.services")
@@ -89,6 +89,6 @@ class KeepingUp:
         """One whose options are none any more is no door: what it would open is not known."""
         for row in rows:
             try:
-                yield binding_of(self._added.configuration, row)
-            except ConfigurationError as error:
+                yield self._added.binding(row)
+            except (ConfigurationError, CatalogError) as error:
                 log.error("The binding %s is left out: %s", door_of(row), error)

@@ -22,7 +22,7 @@ from gateway.config import SID, SID_RULE, SOURCE, Configuration, ConfigurationEr
 from gateway.config.given import of_service
 from gateway.config.links import check_events
 from gateway.config.problems import ConfigProblem, Problems, join, shown
-from gateway.config.services import COMMON, GRANTS, SETTINGS, portable
+from gateway.config.services import COMMON, GRANTS, SETTINGS, portable_service
 from gateway.services.chain import Chain
 from gateway.services.soundness import sound, wrong
 from gateway.services.stored import confined, decoded, door_of, reader
@@ -196,7 +196,7 @@ class ServiceEditor:
             self._check(problems, services.as_run(declared), stores)
         if declared is None or problems:
             raise ConfigurationError(problems)
-        kept = portable(declared, table)
+        kept = portable_service(declared, table)
         return kept, _shown(declared, kept)
 
     def _accounts(self, owner: object) -> frozenset[str]:

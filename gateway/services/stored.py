@@ -1,6 +1,6 @@
 """From a row of the catalog to what a configuration declares: by the same decoder.
 
-What is in the catalog means the same wherever it is decoded (`config.services.portable`):
+What is in the catalog means the same wherever it is decoded (`config.portable`):
 there are no variables, no files of secrets and no relative paths in it.
 """
 
@@ -79,9 +79,9 @@ def door_of(row: BindingRow) -> Binding:
     )
 
 
-def binding_of(configuration: Configuration, row: BindingRow) -> Binding:
+def binding_of(configuration: Configuration, catalog: Catalog, row: BindingRow) -> Binding:
     """With the options of its mode. Raises `ConfigurationError` where that takes them no more, or
-    is off."""
+    is off, `CatalogError` where they cannot be unsealed."""
     door, problems = door_of(row), Problems()
     mode = configuration.plugins.modes.get(row.mode)
     if mode is None:
@@ -89,7 +89,7 @@ def binding_of(configuration: Configuration, row: BindingRow) -> Binding:
     if row.mode in configuration.modes_off:
         problems.add(f"the binding {door}", how_to_switch_on(row.mode))
     decoder = Decoder(problems=problems, folder=Path(), environ=None)
-    options = mode_options(decoder, mode, row.options, f"the binding {door}")
+    options = mode_options(decoder, mode, catalog.binding_options(row), f"the binding {door}")
     if problems:
         raise ConfigurationError(problems)
     return replace(door, options=options)

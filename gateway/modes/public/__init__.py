@@ -49,7 +49,8 @@ class PublicMode:
     def told(self, service: str, options: Any) -> str:
         others = ", and ask its origin for whatever it does" if options.methods == "all" else ""
         lists = " and list" if options.listing else ""
-        return f'everybody may read{lists} all of "{service}"{others}, without a key.'
+        who = "everybody" if options.signed_links is None else "who has a signed link"
+        return f'{who} may read{lists} all of "{service}"{others}, without a key.'
 
 
 @hookimpl

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from gateway.modes import Gateway, WSGIApp
-from gateway.modes.public import cross_origin, errors, forwarding, replies, serving
+from gateway.modes.public import cross_origin, errors, forwarding, guard, replies, serving
 from gateway.modes.public.problems import PublicProblem
 from gateway.modes.public.request import Asked
 from gateway.storage import Busy, Corrupt, Get, NoSuchStore, StorageError
@@ -69,6 +69,8 @@ class PublicApplication:
             raise NoSuchStore
         if cross_origin.is_preflight(asked):
             return Reply(204, cross_origin.preflight(asked))
+        if asked.options.guarded:
+            guard.let_in(asked)
         if forwarding.passes_on(asked):
             record.operation = _FORWARDING
             return forwarding.pass_on(asked)

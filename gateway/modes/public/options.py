@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
+from gateway.modes.public.signed_links import SignedLinks
 from gateway.storage.options import Duration, OneOrMany
 
 _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[!-.0-~]+")
@@ -22,7 +23,11 @@ class PublicOptions:
     `client_cache_time`: seconds for which browsers may keep what they got; None: as the objects
     say. `cors`: origins whose pages may read answers, or "*". `trusted_content`: documents may
     run what is in them. `methods`: with "all" what is no read is passed on to the HTTP origin,
-    where there is one."""
+    where there is one. `signed_links`: nobody gets in without one. `guarded`: not everybody who
+    asks gets in.
+
+    What answers say is remembered by these (`replies`), so what has no effect on that is left
+    out of the hash: it costs at each request."""
 
     index: str | None = None
     error_document: str = ""
@@ -34,6 +39,8 @@ class PublicOptions:
     append_webp: bool = False
     trusted_content: bool = False
     methods: Literal["read", "all"] = "read"
+    signed_links: SignedLinks | None = field(default=None, hash=False)
+    guarded: bool = field(init=False, default=False, hash=False)
 
     def __post_init__(self) -> None:
         if "/" in (self.index or ""):
@@ -45,3 +52,4 @@ class PublicOptions:
         for origin in self.cors:
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError(f'cors: "{origin}" is neither "*" nor as "https://example.com"')
+        object.__setattr__(self, "guarded", self.signed_links is not None)

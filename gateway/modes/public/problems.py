@@ -12,6 +12,7 @@ TABLE: Mapping[str, tuple[int, str]] = {
     "NotFound": (404, "There is nothing here."),
     "MethodNotAllowed": (405, "This can only be read here."),
     "Conflict": (409, "It was changed at the same time."),
+    "Gone": (410, "This link is over."),
     "LengthRequired": (411, "The length of the body is needed."),
     "PreconditionFailed": (412, "It is not what it was."),
     "TooLarge": (413, "That is too much."),
