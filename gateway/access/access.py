@@ -150,7 +150,7 @@ class Access:
     @property
     def visible(self) -> bool:
         """Whether the service is shown in lists of services."""
-        return any(map(self.might, _SHOWN))
+        return not self._always.isdisjoint(_SHOWN) or any(map(self.might, _SHOWN))
 
     def require(self, action: Action, key: str | None = None, version: str | None = None) -> None:
         if action not in self._always:

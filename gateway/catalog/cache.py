@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 from gateway.access.identity import Account, Credential
 from gateway.catalog.database import Database
-from gateway.catalog.rows import EncryptionKey, ServiceRow
+from gateway.catalog.rows import EncryptionKey, ServiceRow, VolumeRow
 from gateway.common.commit_watch import Version
 
 V = TypeVar("V")
@@ -55,6 +55,8 @@ class Snapshot:
     by_secret: Kept[Credential] = field(default_factory=Kept)
     accounts: Kept[Account] = field(default_factory=Kept)
     services: Kept[ServiceRow] = field(default_factory=Kept)
+    volumes: Kept[VolumeRow] = field(default_factory=Kept)
+    in_volumes: Kept[str] = field(default_factory=Kept)
     encryption_keys: Kept[EncryptionKey] = field(default_factory=Kept)
     default_encryption_key: str | None = None
 

@@ -81,6 +81,28 @@ class StoreRow(NamedTuple):
     sealed: bytes
 
 
+class Within(NamedTuple):
+    """A volume, and what a bucket is called in it; both "" where it is in none."""
+
+    volume: str = ""
+    bucket: str = ""
+
+
+NOWHERE = Within()
+
+
+class VolumeRow(NamedTuple):
+    """See `gateway.modes.volumes.VolumeInfo`. `declared`: it is one of the configuration."""
+
+    name: str
+    owner: str
+    user: str = ""
+    quota: int | None = None
+    created: int = 0
+    created_by: str = ""
+    declared: bool = False
+
+
 class ServiceRow(NamedTuple):
     """`id` is never used again, also when another service gets the same sid. `store` is None
     for a bucket."""
@@ -91,6 +113,7 @@ class ServiceRow(NamedTuple):
     created: int
     grants: tuple[Grant, ...]
     store: StoreRow | None = None
+    within: Within = NOWHERE
 
 
 class CertificateRow(NamedTuple):
@@ -130,7 +153,8 @@ class EncryptionKeyInfo(NamedTuple):
 def service_row(row: Row[Any]) -> ServiceRow:
     grants = tuple(Grant(*one) for one in row.grants)
     store = row.driver and StoreRow(row.driver, row.name, row.revision, row.sealed)
-    return ServiceRow(row.id, row.sid, row.owner, row.created, grants, store)
+    within = NOWHERE if row.volume is None else Within(row.volume, row.bucket)
+    return ServiceRow(row.id, row.sid, row.owner, row.created, grants, store, within)
 
 
 def certificate_row(row: Row[Any]) -> CertificateRow:

@@ -218,6 +218,30 @@ AUDIT = Table(
 """Rows are added, and that is all: the database itself refuses anything else. Of what strangers
 say there is no index: PostgreSQL has none of texts that are that long."""
 
+VOLUMES = Table(
+    "volumes",
+    METADATA,
+    Column("name", _NAME, primary_key=True),
+    Column("owner", _NAME, nullable=False),
+    Column("user_name", String, nullable=False),
+    Column("quota", BigInteger),
+    Column("created", BigInteger, nullable=False),
+    Column("created_by", String, nullable=False),
+    Column("declared", Boolean, nullable=False),
+    Index("volumes_by_owner", "owner", "name"),
+)
+"""Those of the configuration, too (`declared`), as it was when they were last written here."""
+
+VOLUME_BUCKETS = Table(
+    "volume_buckets",
+    METADATA,
+    Column("service", BigInteger, primary_key=True, autoincrement=False),
+    Column("volume", _NAME, nullable=False),
+    Column("bucket", _NAME, nullable=False),
+    UniqueConstraint("volume", "bucket"),
+)
+"""Of the services that are in a volume: what they are called there."""
+
 
 def _create(connection: Connection) -> None:
     METADATA.create_all(connection, tables=[META, REVISION, ACCOUNTS, KEYS, SERVICES])
@@ -260,6 +284,10 @@ def _add_management(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def _add_volumes(connection: Connection) -> None:
+    METADATA.create_all(connection, tables=[VOLUMES, VOLUME_BUCKETS])
+
+
 _APPEND_ONLY = {
     "sqlite": [
         f"CREATE TRIGGER audit_stays_{verb} BEFORE {verb} ON audit"
@@ -284,6 +312,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _add_binding_options,
     _add_management,
     _add_binding_secrets,
+    _add_volumes,
 )
 
 

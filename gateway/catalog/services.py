@@ -13,10 +13,18 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, upd
 from sqlalchemy.exc import IntegrityError
 
 from gateway.access.grants import Grant
-from gateway.catalog.audit import AuditTable, Note
+from gateway.catalog.audit import Note
 from gateway.catalog.key_changes import take_levels
-from gateway.catalog.rows import ServiceRow, grants_value, service_row
-from gateway.catalog.schema import SERVICES, STORES, get_meta, get_metas, is_text, set_meta
+from gateway.catalog.rows import NOWHERE, ServiceRow, Within, grants_value, service_row
+from gateway.catalog.schema import (
+    SERVICES,
+    STORES,
+    VOLUME_BUCKETS,
+    get_meta,
+    get_metas,
+    is_text,
+    set_meta,
+)
 from gateway.catalog.settings import (
     WITH_RULES,
     NewSetting,
@@ -24,20 +32,31 @@ from gateway.catalog.settings import (
     insert_setting,
     remove_row,
 )
+from gateway.catalog.volumes import VolumeTable, between
 from gateway.storage import AlreadyExists, Conflict, Full, Unavailable
 
 _SINCE = "declared since "
 """In `meta`, before a service's id: when it was first seen in the configuration."""
 _NAMESPACE = ""
-"""All services are in it today; the column is there for volumes and zones."""
+"""All services are in it today, whatever volume they are in."""
 
-SELECT = select(
-    SERVICES, STORES.c.driver, STORES.c.name, STORES.c.revision, STORES.c.sealed
-).join_from(SERVICES, STORES, STORES.c.service == SERVICES.c.id, isouter=True)
+SELECT = (
+    select(
+        SERVICES,
+        STORES.c.driver,
+        STORES.c.name,
+        STORES.c.revision,
+        STORES.c.sealed,
+        VOLUME_BUCKETS.c.volume,
+        VOLUME_BUCKETS.c.bucket,
+    )
+    .join_from(SERVICES, STORES, STORES.c.service == SERVICES.c.id, isouter=True)
+    .join(VOLUME_BUCKETS, VOLUME_BUCKETS.c.service == SERVICES.c.id, isouter=True)
+)
 """What a `ServiceRow` is made of."""
 
 
-class ServiceTable(AuditTable):
+class ServiceTable(VolumeTable):
     _sids: frozenset[str] = frozenset()
     """Those of the configuration: nobody else gets them."""
 
@@ -63,9 +82,25 @@ class ServiceTable(AuditTable):
         something to others by their grants or settings."""
         wanted = and_(SERVICES.c.namespace == _NAMESPACE, SERVICES.c.sid > after)
         if for_account is not None:
-            shared = or_(SERVICES.c.granted, SERVICES.c.sid.in_(WITH_RULES))
-            wanted = and_(wanted, or_(SERVICES.c.owner == for_account, shared))
+            wanted = and_(wanted, or_(SERVICES.c.owner == for_account, _SHARED))
         query = SELECT.where(wanted).order_by(SERVICES.c.sid).limit(limit)
+        with self._database.reading() as connection:
+            return [service_row(row) for row in connection.execute(query)]
+
+    def services_within(
+        self,
+        volume: str,
+        *,
+        prefix: str = "",
+        after: str = "",
+        limit: int = 1000,
+        shared: bool = False,
+    ) -> list[ServiceRow]:
+        """Those of a volume, by the bucket's name; `shared`: that may give something to others."""
+        wanted = between(VOLUME_BUCKETS.c.bucket, prefix, after)
+        wanted += [_SHARED] if shared else []
+        query = SELECT.where(is_text(VOLUME_BUCKETS.c.volume, volume), *wanted)
+        query = query.order_by(VOLUME_BUCKETS.c.bucket).limit(limit)
         with self._database.reading() as connection:
             return [service_row(row) for row in connection.execute(query)]
 
@@ -77,11 +112,13 @@ class ServiceTable(AuditTable):
         *,
         replaces: int | None = None,
         settings: Iterable[NewSetting] = (),
+        within: Within = NOWHERE,
     ) -> ServiceRow:
         """The row decides who gets a name; its `settings` come with it. `replaces`: the id of a
-        row that goes in the same commit, with those that it had. Raises `AlreadyExists`, also
-        when there are settings of a service that is not here now, which must not become
-        another's; `Conflict` when that row is gone already."""
+        row that goes in the same commit, with those that it had. `within`: its place in a volume
+        of that owner. Raises `AlreadyExists`, also when there are settings of a service that is
+        not here now, which must not become another's; `NoSuchVolume`; `Conflict` when that row is
+        gone already, or the volume is another's."""
         if sid in self._sids:
             raise AlreadyExists(f"The service {sid!r} is declared in the configuration.")
         grants, settings, created = tuple(grants), tuple(settings), self._clock()
@@ -90,6 +127,7 @@ class ServiceTable(AuditTable):
                 if replaces is not None and remove_row(connection, replaces) is None:
                     raise Conflict
                 id = insert_service(connection, sid, owner, created, grants)
+                self._place(connection, id, owner, within)
                 for one in settings:
                     insert_setting(connection, sid, one)
                 self._note(
@@ -99,10 +137,11 @@ class ServiceTable(AuditTable):
                     owner=owner,
                     grants=grants_value(grants),
                     settings=[one.kind for one in settings],
+                    **({} if within == NOWHERE else within._asdict()),
                 )
         except IntegrityError:
             raise AlreadyExists from None
-        return ServiceRow(id, sid, owner, created, grants)
+        return ServiceRow(id, sid, owner, created, grants, within=within)
 
     def remove_service(self, id: int) -> bool:
         """Whether the row was there. Its settings go with it, and what keys may do in it: who
@@ -173,6 +212,10 @@ def insert_service(
     added = connection.execute(insert(SERVICES).values(row))
     (id,) = added.inserted_primary_key or (0,)
     return int(id)
+
+
+_SHARED = or_(SERVICES.c.granted, SERVICES.c.sid.in_(WITH_RULES))
+"""Those that may give something to others, by their grants or settings."""
 
 
 def _named(sid: str) -> ColumnElement[bool]:

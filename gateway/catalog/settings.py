@@ -16,7 +16,13 @@ from sqlalchemy import Connection, and_, delete, insert, select
 
 from gateway.catalog.audit import AuditTable, Note
 from gateway.catalog.cache import Kept
-from gateway.catalog.schema import SERVICE_SETTINGS, SERVICES, get_meta, set_meta
+from gateway.catalog.schema import (
+    SERVICE_SETTINGS,
+    SERVICES,
+    VOLUME_BUCKETS,
+    get_meta,
+    set_meta,
+)
 from gateway.common.commit_watch import Version
 from gateway.storage import NOTHING, NoSuchStore
 
@@ -146,9 +152,11 @@ def has_settings(connection: Connection, sid: str) -> bool:
 
 
 def remove_row(connection: Connection, id: int, *, settings: bool = True) -> str | None:
-    """Remove a made service's row, and its `settings`. Its sid; None when it was not there."""
+    """Remove a made service's row, with its place in a volume, and its `settings`. Its sid; None
+    when it was not there."""
     sid = connection.scalar(select(SERVICES.c.sid).where(SERVICES.c.id == id))
     if sid is not None:
+        connection.execute(delete(VOLUME_BUCKETS).where(VOLUME_BUCKETS.c.service == id))
         connection.execute(delete(SERVICES).where(SERVICES.c.id == id))
         if settings:
             _remove(connection, _TABLE.c.sid == sid)

@@ -8,7 +8,7 @@ know of a volume gets `NoSuchVolume`, as if it were not there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal, NamedTuple, Protocol
@@ -17,6 +17,7 @@ from gateway.access.access import Access
 from gateway.access.identity import Identity
 from gateway.access.rules import UNKNOWN, Facts
 from gateway.access.settings import Wanted
+from gateway.storage import VolumeStats
 
 
 class Unchanged(Enum):
@@ -107,6 +108,10 @@ class Volumes(Protocol):
     ) -> VolumePage:
         """Those that the identity owns; `every`: all, for who manages everything, else
         `Forbidden`. `after` may be any text."""
+
+    def used(self, names: Sequence[str]) -> Mapping[str, VolumeStats]:
+        """How much is in each of these, for who has found them; without those of which nobody
+        counts it. It costs what their number costs, not what is in them."""
 
     def create_bucket(
         self,

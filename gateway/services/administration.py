@@ -1,4 +1,5 @@
-"""What is changed through an API, for whoever may: services made and dropped, grants, settings.
+"""What is changed through an API, for whoever may: services made and dropped, grants, settings;
+of volumes see `volumes`.
 
 Services with a driver of their own are changed by the operator (`service_editor`), declared
 ones in the configuration, and an account's buckets at their upstream.
@@ -18,10 +19,10 @@ from gateway.access.rules import UNKNOWN, Facts
 from gateway.access.settings import Parsed, Setting, SettingKind, Wanted
 from gateway.catalog import ServiceRow
 from gateway.modes import bucket_names
-from gateway.services.lookup import Lookup
-from gateway.services.making import MadeBuckets
+from gateway.services.making import MadeBuckets, NewBucket
 from gateway.services.service import Service
 from gateway.services.settings import to_make
+from gateway.services.volume_lookup import VolumeLookup
 from gateway.storage import (
     AlreadyExists,
     BadKey,
@@ -38,11 +39,11 @@ _CREATORS = frozenset({"own", "admin"})
 T = TypeVar("T")
 
 
-class Administration(Lookup):
+class Administration(VolumeLookup):
     """Who may do it is asked here, first."""
 
     @property
-    def _made(self) -> MadeBuckets:
+    def made_buckets(self) -> MadeBuckets:
         return MadeBuckets(self.chain, self.catalog)
 
     # services
@@ -63,11 +64,18 @@ class Administration(Lookup):
         if sid in self.chain.services or self.accounts.has(sid):
             raise AlreadyExists
         given = [to_make(*one) for one in settings]
-        self._made.make(sid, identity.account, grants, given, protects)
+        new = NewBucket(
+            sid=sid, owner=identity.account, grants=grants, settings=given, protects=protects
+        )
+        self.make(new)
         return self.access(identity, sid)
 
+    def make(self, new: NewBucket) -> None:
+        """For who may, as was decided before."""
+        self.made_buckets.make(new)
+
     def drop(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> None:
-        self._made.drop(self._row(identity, sid, "drop", facts))
+        self.made_buckets.drop(self._row(identity, sid, "drop", facts))
 
     def flush(self, identity: Identity, sid: str, purge: Purge, facts: Facts = UNKNOWN) -> Mark:
         mark = self.access(identity, sid, facts).purge(purge)

@@ -56,6 +56,7 @@ from gateway.storage import (
     Threads,
     Unsupported,
     Versions,
+    Volumes,
 )
 from gateway.storage.objects import now
 from gateway.storage.store import instance
@@ -148,6 +149,11 @@ class Chain:
         found = self._buckets.find(Buckets)
         assert found is not None, "the configuration was checked"
         return found
+
+    @property
+    def volumes(self) -> Volumes | None:
+        """What counts what is in several of them; None where their driver counts it of none."""
+        return self._buckets.find(Volumes)
 
     @property
     def buckets_driver(self) -> str:

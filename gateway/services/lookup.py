@@ -36,7 +36,7 @@ from gateway.storage import (
     Unavailable,
 )
 
-_EVERYTHING = frozenset({"read-all", "write-all", "admin"})
+EVERYTHING = frozenset({"read-all", "write-all", "admin"})
 _PAGE = 1000
 
 
@@ -83,7 +83,7 @@ class Lookup:
         if known is not None and type(known.service) is Service:  # it stays
             return Access(known.service, identity, rules=known.rules, facts=facts)
         while (known := known or self._of_account(sid)) is not None:
-            access = _access(known, identity, facts)
+            access = accessed(known, identity, facts)
             if access is not None:
                 return access
             self._known = (-1, Kept())  # it was taken out a moment ago: look again
@@ -149,12 +149,14 @@ class Lookup:
             added=row.store is not None,
             grants=row.grants,
             row=row.id,
+            volume=row.within.volume,
+            bucket=row.within.bucket,
         )
 
     # all
 
     def services(self, identity: Identity, facts: Facts = UNKNOWN) -> Sequence[Access]:
-        found = [_access(one, identity, facts) for one in self._all(identity)]
+        found = [accessed(one, identity, facts) for one in self._all(identity)]
         seen = [one for one in found if one is not None and one.visible]
         return sorted(seen, key=lambda one: one.service.sid)
 
@@ -202,7 +204,7 @@ class Lookup:
         access = identity.access
         named = set() if isinstance(access, str) else set(access)
         yield [row for row in map(self.catalog.service, named) if row is not None]
-        everything = isinstance(access, str) and access in _EVERYTHING
+        everything = isinstance(access, str) and access in EVERYTHING
         after: str | None = ""
         while after is not None:
             rows = self.catalog.services(
@@ -240,7 +242,7 @@ def _measured(service: Service) -> tuple[Stats, Hashable] | None:
         return None
 
 
-def _access(known: Reached, identity: Identity, facts: Facts) -> Access | None:
+def accessed(known: Reached, identity: Identity, facts: Facts) -> Access | None:
     """None when it is not to be used any more."""
     if not isinstance(known.service, RemovableService):
         return Access(known.service, identity, rules=known.rules, facts=facts)

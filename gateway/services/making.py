@@ -11,15 +11,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from gateway.access.grants import Grant
 from gateway.catalog import Catalog, ServiceRow
+from gateway.catalog.rows import NOWHERE, Within
 from gateway.catalog.settings import NewSetting
 from gateway.services.chain import Chain
-from gateway.storage import AlreadyExists, Conflict, NoSuchStore, NotEmpty
+from gateway.services.volume_quotas import settle
+from gateway.storage import AlreadyExists, Conflict, NoSuchStore, NoSuchVolume, NotEmpty
 
 _TRIES = 10
 """How often a row may go under the hands of who would replace it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewBucket:
+    """`within`: its place in a volume, which belongs to that owner."""
+
+    sid: str
+    owner: str
+    grants: Sequence[Grant] = ()
+    settings: Sequence[NewSetting] = ()
+    protects: bool = False
+    within: Within = NOWHERE
 
 
 class MadeBuckets:
@@ -28,21 +43,26 @@ class MadeBuckets:
     def __init__(self, chain: Chain, catalog: Catalog) -> None:
         self._chain, self._catalog = chain, catalog
 
-    def make(
-        self,
-        sid: str,
-        owner: str,
-        grants: Sequence[Grant] = (),
-        settings: Sequence[NewSetting] = (),
-        protects: bool = False,
-    ) -> None:
-        """Raises `AlreadyExists`; `Conflict` when it was dropped meanwhile."""
-        self._claim(owner, sid, grants, settings)
-        self._chain.buckets.create(sid, protects=protects)
-        row = self._catalog.read_service(sid)
-        if row is None or row.owner != owner:
-            self._take_back(sid)
+    def make(self, new: NewBucket) -> None:
+        """Raises `AlreadyExists`; `NoSuchVolume`; `Conflict` when it was dropped meanwhile."""
+        claimed = self._claim(new)
+        self._create(new)
+        row = self._catalog.read_service(new.sid)
+        # Who made it at the same time, for the same owner, or the same place, made it, too.
+        if row is None or (row.id != claimed.id and (row.owner, row.within) != _whose(new)):
+            self._take_back(new.sid)
             raise Conflict("The service was dropped while it was made.")
+
+    def _create(self, new: NewBucket) -> None:
+        buckets, volume = self._chain.buckets, new.within.volume
+        if not volume or self._chain.volumes is None:  # then no volume has a quota, either
+            buckets.create(new.sid, protects=new.protects)
+            return
+        try:
+            buckets.create(new.sid, protects=new.protects, volume=volume)
+        except NoSuchVolume:  # it is being made, or dropped; its row stays while it has ours
+            settle(self._chain.volumes, self._catalog, volume)
+            buckets.create(new.sid, protects=new.protects, volume=volume)
 
     def drop(self, row: ServiceRow) -> None:
         """Raises `NotEmpty`, `NoSuchStore`."""
@@ -55,22 +75,25 @@ class MadeBuckets:
             return
         self._catalog.remove_service(row.id)
 
-    def _claim(
-        self, owner: str, sid: str, grants: Sequence[Grant], settings: Sequence[NewSetting]
-    ) -> None:
+    def _claim(self, new: NewBucket) -> ServiceRow:
         """A row in the catalog for a bucket that is not there yet."""
         for _ in range(_TRIES):
-            if self._exists(sid):
+            if self.exists(new.sid):
                 raise AlreadyExists
-            left = self._catalog.read_service(sid)
-            if left is not None and (left.owner != owner or left.store is not None):
+            left = self._catalog.read_service(new.sid)
+            if left is not None and ((left.owner, left.within) != _whose(new) or left.store):
                 raise AlreadyExists
-            replaces = None if left is None else left.id
             try:
-                self._catalog.add_service(sid, owner, grants, replaces=replaces, settings=settings)
+                return self._catalog.add_service(
+                    new.sid,
+                    new.owner,
+                    new.grants,
+                    replaces=None if left is None else left.id,
+                    settings=new.settings,
+                    within=new.within,
+                )
             except Conflict:
                 continue  # somebody was quicker with that row: look again
-            return
         raise Conflict
 
     def _take_back(self, sid: str) -> None:
@@ -79,7 +102,8 @@ class MadeBuckets:
         except (NoSuchStore, NotEmpty):
             return  # somebody else's doing: it is theirs
 
-    def _exists(self, sid: str) -> bool:
+    def exists(self, sid: str) -> bool:
+        """Whether there is such a bucket, whoever it belongs to."""
         try:
             self._chain.made(sid)
         except NoSuchStore:
@@ -97,5 +121,9 @@ class MadeBuckets:
             return
         except NotEmpty:
             with suppress(AlreadyExists):
-                self._catalog.add_service(row.sid, row.owner, row.grants)
+                self._catalog.add_service(row.sid, row.owner, row.grants, within=row.within)
             raise
+
+
+def _whose(new: NewBucket) -> tuple[str, Within]:
+    return new.owner, new.within

@@ -9,11 +9,10 @@ from contextlib import ExitStack
 from typing import Any, Literal
 
 from gateway.access.access import Access
-from gateway.access.grants import Grant
 from gateway.access.identity import ANONYMOUS, Account, Identity, Keys
 from gateway.access.rules import UNKNOWN, Facts
 from gateway.access.sessions import Sessions
-from gateway.access.settings import SettingKind, Wanted
+from gateway.access.settings import SettingKind
 from gateway.catalog import Catalog, open_catalog
 from gateway.common.closing import Closing, close_all
 from gateway.common.x509 import NamedCertificate
@@ -31,9 +30,12 @@ from gateway.services.events import Events
 from gateway.services.keeping_up import KeepingUp
 from gateway.services.key_service import CatalogKeyService
 from gateway.services.lookup import Lookup
+from gateway.services.making import NewBucket
 from gateway.services.operator import GatewayOperator, ThisProcess
 from gateway.services.settings import ServiceSettings
 from gateway.services.telling import Services, Teller
+from gateway.services.volume_quotas import settle_all
+from gateway.services.volumes import GatewayVolumes
 from gateway.services.webhooks import Webhook
 from gateway.storage import (
     Followers,
@@ -44,7 +46,6 @@ from gateway.storage import (
     NoJobs,
     NoSuchStore,
     Unavailable,
-    Unsupported,
 )
 from gateway.storage.objects import now
 from gateway.telemetry.line_spool import LineSpool
@@ -106,23 +107,16 @@ class Runtime(Administration):
         self.lines, self._own_lines = lines or LineSpool(), lines is None
         self._numbers = numbers
         self.kinds: Mapping[str, SettingKind[Any]] = chain.configuration.plugins.kinds
+        self.volumes: Volumes = GatewayVolumes(self)
         self.stopping = threading.Event()
 
-    def create(
-        self,
-        identity: Identity,
-        sid: str,
-        grants: Sequence[Grant] = (),
-        settings: Sequence[Wanted] = (),
-        protects: bool = False,
-    ) -> Access:
+    def make(self, new: NewBucket) -> None:
         announced = self.chain.configuration.buckets.events
         if announced and self._events.full:
             raise Full("As many buckets as the gateway takes announce their changes already.")
-        access = super().create(identity, sid, grants, settings, protects)
+        super().make(new)
         if announced:  # what is acknowledged from now on is told
-            self._events.begin(sid)
-        return access
+            self._events.begin(new.sid)
 
     def operator(self, identity: Identity, facts: Facts = UNKNOWN) -> Operator:
         jobs, followers = self._observed
@@ -130,10 +124,6 @@ class Runtime(Administration):
             server=self.server, jobs=jobs, followers=followers, notice=self._notice
         )
         return GatewayOperator(self, identity, facts, process)
-
-    @property
-    def volumes(self) -> Volumes:
-        raise Unsupported("There are no volumes yet.")
 
     def numbers(self, identity: Identity, facts: Facts = UNKNOWN) -> Numbers:
         found = self._numbers()
@@ -260,6 +250,9 @@ def open_runtime(
             followers=followers,
             threads=threads,
         )
+        catalog.declare_volumes()
+        if chain.volumes is not None:
+            settle_all(chain.volumes, catalog)
         chain.date(catalog.declared_since(chain.services, configuration.origin.written))
         runtime = Runtime(
             chain,

@@ -1,0 +1,128 @@
+"""Services by the volume that they are in, and their name there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from heapq import merge
+from itertools import chain
+from typing import NamedTuple
+
+from gateway.access.access import Access
+from gateway.access.identity import Identity
+from gateway.access.rules import UNKNOWN, Facts
+from gateway.catalog import ServiceRow
+from gateway.catalog.rows import Within
+from gateway.services.lookup import EVERYTHING, Lookup, Reached, accessed
+from gateway.services.service import Service
+from gateway.storage import NoSuchStore, Unavailable
+
+_PAGE = 1000
+
+
+class Asked(NamedTuple):
+    """Which buckets of a volume: those above `after` that begin with `prefix`."""
+
+    volume: str
+    prefix: str = ""
+    after: str = ""
+    page: int = _PAGE
+    """How many are wanted, if that is known."""
+
+    def has(self, within: Within) -> bool:
+        volume, bucket = within
+        return volume == self.volume and bucket > self.after and bucket.startswith(self.prefix)
+
+
+class VolumeLookup(Lookup):
+    """Those of the configuration come first, as everywhere."""
+
+    @property
+    def _declared_within(self) -> Mapping[Within, str]:
+        return {}
+
+    def access_within(
+        self, identity: Identity, volume: str, bucket: str, facts: Facts = UNKNOWN
+    ) -> Access:
+        """Whether or not the identity may know of it. Raises `NoSuchStore`."""
+        within = (volume, bucket)
+        try:
+            kept = self._kept()
+        except Unavailable:  # what is declared goes on
+            if within not in self._declared_within:
+                raise
+        else:
+            known = kept.get(within)
+            if known is not None:
+                return Access(known.service, identity, rules=known.rules, facts=facts)
+        sid = self.sid_within(volume, bucket)
+        if sid is None:
+            raise NoSuchStore(name=bucket)
+        access = self.access(identity, sid, facts)
+        if type(access.service) is Service:  # it stays: who asks next goes no other way
+            found = kept.get(sid)
+            if found is not None:
+                kept.keep(within, found)
+        return access
+
+    def sid_within(self, volume: str, bucket: str) -> str | None:
+        """Of the service that a volume has by that name."""
+        declared = self._declared_within.get(Within(volume, bucket))
+        return declared or self.catalog.sid_within(volume, bucket)
+
+    def within(
+        self, identity: Identity, asked: Asked, facts: Facts = UNKNOWN, *, every: bool
+    ) -> Iterator[Access]:
+        """By the bucket's name, those that the identity sees; `every`: all, for who owns the
+        volume or manages everything. What is looked at is what is asked for, and for others what
+        may give them something."""
+        last = ""
+        for bucket, known in merge(
+            self._declared_in(asked), self._made_in(identity, asked, every), key=lambda one: one[0]
+        ):
+            if bucket != last:  # what is declared comes first
+                last = bucket
+                access = accessed(known, identity, facts)
+                if access is not None and (every or access.visible):
+                    yield access
+
+    def _declared_in(self, asked: Asked) -> Iterator[tuple[str, Reached]]:
+        kept = self._kept()
+        for within, sid in sorted(self._declared_within.items()):
+            if asked.has(within):
+                known = kept.get(sid) or self._find(sid, kept)
+                assert known is not None
+                yield within.bucket, known
+
+    def _made_in(
+        self, identity: Identity, asked: Asked, every: bool
+    ) -> Iterator[tuple[str, Reached]]:
+        kept, access = self._kept(), identity.access
+        named = list[ServiceRow]()
+        if not isinstance(access, str):
+            rows = map(self.catalog.service, access)
+            named = [row for row in rows if row is not None and asked.has(row.within)]
+        every = every or (isinstance(access, str) and access in EVERYTHING)
+        pages = chain.from_iterable(self._rows_in(asked, shared=not every))
+        for row in merge(sorted(named, key=_bucket), pages, key=_bucket):
+            try:
+                known = kept.get(row.sid) or self._opened(row, kept)
+            except Unavailable:  # it is known, and cannot be shown now
+                continue
+            if known is not None and row.sid not in self._declared:
+                yield row.within.bucket, known
+
+    def _rows_in(self, asked: Asked, *, shared: bool) -> Iterator[Sequence[ServiceRow]]:
+        volume, prefix, after, wanted = asked
+        size, full = min(wanted, _PAGE), True
+        while full:
+            rows = self.catalog.services_within(
+                volume, prefix=prefix, after=after, limit=size, shared=shared
+            )
+            self.service_settings.prepare(row.sid for row in rows)
+            yield rows
+            full = len(rows) == size
+            after = rows[-1].within.bucket if rows else after
+
+
+def _bucket(row: ServiceRow) -> str:
+    return row.within.bucket

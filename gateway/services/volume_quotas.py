@@ -1,0 +1,53 @@
+"""The catalog's volumes in the store of [buckets], which counts what is in them and keeps quotas.
+
+The catalog says which volumes there are, and its row comes first and goes last. Between the two
+somebody may change the row again, or the process may end: so what is done to the store is to make
+it as the row says *now*, as often as that changes, and once more at each start.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+
+from gateway.catalog import Catalog
+from gateway.storage import Conflict, Full, NotEmpty, Unavailable, Volumes
+
+log = logging.getLogger("gateway.services")
+
+_TRIES = 10
+"""How often a row may change under the hands of who looks at it."""
+_PAGE = 1000
+
+
+def settle(store: Volumes, catalog: Catalog, name: str) -> None:
+    """Have the store's volume be as the catalog's is. One that has a bucket is not dropped."""
+    for _ in range(_TRIES):
+        row = catalog.read_volume(name)
+        if row is None:
+            with suppress(NotEmpty):
+                store.drop_volume(name)
+        else:
+            store.set_volume(name, row.quota)
+        now = catalog.read_volume(name)
+        if (row and row[:1], row and row.quota) == (now and now[:1], now and now.quota):
+            return
+    raise Conflict("The volume is changed again and again.")
+
+
+def settle_all(store: Volumes, catalog: Catalog) -> None:
+    """What was left by a process that ended, or is declared otherwise now. A full disk stops no
+    start: what could not be done then is done by the next one, or by who needs it."""
+    left = {name: stats.quota for name, stats in store.volumes().items()}
+    wrong, after = list[str](), ""
+    while rows := catalog.volumes(after=after, limit=_PAGE):
+        for row in rows:
+            if row.name not in left or left[row.name] != row.quota:
+                wrong.append(row.name)
+            left.pop(row.name, None)
+        after = rows[-1].name
+    for name in (*wrong, *left):
+        try:
+            settle(store, catalog, name)
+        except (Conflict, Full, Unavailable) as error:
+            log.warning("volumes.%s: its quota could not be set: %s", name, error)
