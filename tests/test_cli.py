@@ -144,6 +144,17 @@ def test_drivers_shows_options_with_types_and_defaults(run: Run) -> None:
     assert "Multipart" in out and "lives in one process" in out
 
 
+def test_of_a_driver_that_is_named_it_is_said_what_options_are_for(run: Run) -> None:
+    code, out, _ = run("drivers", "image")
+    lines = out.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("  max_frames"))
+    assert (code, lines[at + 1]) == (0, "    Of what moves.")
+    assert not [line for line in lines if "drivers.local" in line]
+    assert all(len(line) <= 100 for line in lines if line.startswith("    "))
+    code, _, err = run("drivers", "imgae")
+    assert (code, err) == (1, "gateway: there is no driver 'imgae'. Did you mean \"image\"?\n")
+
+
 def test_what_a_file_declares_can_be_typed() -> None:
     package = importlib.import_module("gateway.commands")
     modules = [

@@ -26,6 +26,7 @@ from gateway.config import (
     WebhookOptions,
 )
 from gateway.config.tables import EventOptions
+from gateway.modes import HavingOptions
 from gateway.plugins.finding import OURS, Plugins, hook_names
 from gateway.plugins.options import options_of
 from gateway.storage import CAPABILITIES, StorageError
@@ -112,6 +113,21 @@ def test_every_option_of_every_driver(name: str) -> None:
     about = [text for text in DOCUMENTS.values() if f'driver = "{name}"' in text]
     assert about, f'no document shows `driver = "{name}"`'
     assert not missing(driver.options, "\n".join(about))
+
+
+@pytest.mark.parametrize("what", ["driver", "mode"])
+def test_what_every_option_is_for(what: str) -> None:
+    """In the class's docstring, from where forms and `gateway drivers` have it."""
+    plugins = Plugins.load(lenient=True)
+    ours = {
+        one.name: one.options for one in plugins.drivers.values() if one.origin.startswith(OURS)
+    }
+    if what == "mode":
+        modes = (one for one in plugins.modes.values() if isinstance(one, HavingOptions))
+        ours = {one.name: options_of(one.binding_options) for one in modes}
+    assert ours
+    unsaid = [f"{name}.{one.name}" for name in ours for one in ours[name].values() if not one.about]
+    assert not unsaid
 
 
 def test_every_command_with_its_options() -> None:

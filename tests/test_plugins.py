@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -252,6 +253,47 @@ def test_a_mode_that_cannot_be_used_is_named_and_left_out(
     (problem,) = plugins.problems
     assert name in problem and said in problem
     assert "gallery" not in plugins.modes
+
+
+@dataclass
+class Base:
+    """What both have.
+
+    `kept`: of the base.
+    `other`: of the base, too.
+    """
+
+    kept: int = 0
+
+
+@dataclass
+class Documented(Base):
+    """Prose with `kept`: no line begins so.
+    `one`: what a colon: and `code`
+        say; it goes on.
+    `two`, `three`: both.
+    A line that belongs to them.
+
+    And prose again.
+    `other`: here.
+    """
+
+    one: int = 0
+    two: int = 0
+    three: int = 0
+    other: int = 0
+    silent: int = 0
+
+
+def test_what_an_option_is_for_is_in_the_docstring() -> None:
+    assert {one.name: one.about for one in options_of(Documented).values()} == {
+        "kept": "Of the base.",
+        "one": "What a colon: and code say; it goes on.",
+        "two": "Both. A line that belongs to them.",
+        "three": "Both. A line that belongs to them.",
+        "other": "Here.",
+        "silent": "",
+    }
 
 
 def test_a_protocol_is_brought_by_one_plugin(

@@ -46,10 +46,25 @@ _DISK, _MEMORY = 10 << 30, 256 << 20
 
 @dataclass(eq=False)
 class Cache(CachedReads, Through):
-    """`space` is "memory" wherever the gateway keeps nothing. `folder`: another place than
-    the gateway's data folder. `max_size` is 10 GiB on disk and 256 MiB in memory (of each
-    worker) unless it is given; an object of more than `max_item_size` (by default all of
-    `max_size`) is not stored. Times: see docs/caching.md.
+    """Keeps what its source has answered. Times: see docs/caching.md.
+
+    `source`: the service behind it.
+    `space`: in memory each worker has its own; it is so wherever the gateway keeps nothing.
+    `folder`: another place than the gateway's data folder.
+    `max_size`: of all that is kept; 10 GiB on disk and 256 MiB in memory unless it is given.
+    `max_item_size`: larger objects are passed through and not stored; by default all of
+        `max_size`.
+    `respect_headers`: what the source says of its answers counts, as RFC 9111 has it; by default
+        in front of HTTP origins alone.
+    `client_may_refresh`: with `respect_headers`, what a request says of caching counts, too.
+    `refresh_after`: so long an entry is fresh; then the source is asked whether it has changed.
+    `expire_unused`: entries that nobody asked for so long go; 0: never.
+    `expire_not_found`: so long it is remembered that a key is not there; 0: not at all.
+    `expire_errors`: so long it is remembered that the source failed.
+    `stale_if_error`: so long after it ceased to be fresh an entry is still answered where the
+        source fails.
+    `stale_while_revalidate`: so long it is answered at once, and the source asked behind it.
+    `case_sensitive`: where false, keys that differ by case alone are one entry.
     """
 
     driver: ClassVar[str] = "cache"

@@ -56,10 +56,14 @@ _LOOKS = 10
 
 @dataclass(eq=False)
 class FileSystem(Store, Writable, Listable, Labels):
-    """`url`: what fsspec opens, without a password. `storage_options`: fsspec's own for that
-    URL. `metadata`: "refuse" a put that carries what a file cannot keep, or keep it in a
-    "sidecar". `connections`: at once, at most; `timeout`: seconds for one call, and to
-    wait for a connection.
+    """Files, wherever fsspec finds them.
+
+    `url`: what fsspec opens, without a password.
+    `storage_options`: fsspec's own for that URL.
+    `metadata`: a put that carries what a file cannot keep is refused, or has that in a file
+        beside it (a sidecar).
+    `connections`: at once, at most.
+    `timeout`: for one call, and to wait for a connection.
     """
 
     driver: ClassVar[str] = "fsspec"

@@ -49,17 +49,26 @@ Nets = tuple[IPv4Network | IPv6Network, ...]
 
 @dataclass(eq=False)
 class Http(Passing, Varies):
-    """`url`: what all keys are below. `username` and `password`, and `request_headers`, are
-    for the origin alone. `allow`: networks beyond the public one that may be connected to;
-    `deny`: none of these. `ca_file`: certificates to trust in place of the system's.
-    `max_redirects`: how many are followed; 0: they are the answer.
-    `cache_not_found` and `cache_errors`: whether a cache in front may remember that something
-    is not there, or that the origin failed, for the times that it has for that.
+    """An HTTP server that is read.
 
-    Time-outs: `connect_timeout` of a connection, `read_timeout` between two pieces of data,
-    `timeout` until an answer begins, redirects included, `total_timeout` of all of a body
-    besides. `min_rate`: bytes for each second of waiting. `max_unsized`: bytes of an answer
-    that does not say how long it is. `connections` and `waiting` are bounds of each process.
+    `url`: what all keys are below.
+    `username`, `password`: for the origin alone, by basic authentication.
+    `request_headers`: what the origin is sent with each request, in place of such lines.
+    `allow`: networks beyond the public one that may be connected to.
+    `deny`: networks that are not connected to, whatever is allowed.
+    `ca_file`: certificates to trust in place of the system's.
+    `max_redirects`: how many are followed; 0: they are the answer.
+    `cache_not_found`: whether a cache in front may remember that something is not there, for the
+        time that it has for that.
+    `cache_errors`: the same of failures of the origin.
+    `connect_timeout`: of a connection: name, all addresses and TLS together.
+    `read_timeout`: between two pieces of data.
+    `timeout`: until an answer begins, redirects included.
+    `total_timeout`: of all of a body besides.
+    `min_rate`: that comes in each second of waiting; an origin that is slower has failed.
+    `max_unsized`: of an answer that does not say how long it is.
+    `connections`: of each process to the origin, and as many to where it redirects.
+    `waiting`: requests of each process that wait for an answer at once.
     """
 
     driver: ClassVar[str] = "http"

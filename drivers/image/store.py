@@ -57,12 +57,21 @@ _types = MimeTypes()  # Python's own table: what the system has differs from one
 
 @dataclass(eq=False)
 class Image(Layer, Varies):
-    """`max_width`: pixels that `w` and `h` may be at most. `negotiate`: a reader's Accept counts
-    as `webp=1` and `avif=1`. `quality` is that of JPEG and WebP, 1 to 100.
+    """Pictures in other sizes and formats than their source has them. Bounds hold before anything
+    is decoded.
 
-    Bounds, before anything is decoded: `max_size` of a source, `max_pixels` of all its frames,
-    `max_frames`. `at_once` pictures are made at once in each process; `waiting` requests wait
-    for `max_wait` at most.
+    `source`: the service behind it.
+    `max_width`: pixels that `w` and `h` may be at most.
+    `quality`: of JPEG and WebP, 1 to 100.
+    `avif_quality`: of AVIF, likewise.
+    `negotiate`: a reader's Accept counts as `webp=1` and `avif=1`.
+    `engine`: by default the better one of those that are there.
+    `max_size`: of a source.
+    `max_pixels`: of all its frames together.
+    `max_frames`: of what moves.
+    `at_once`: pictures that are made at once in each process.
+    `waiting`: requests of each process that wait for that; more are refused for the moment.
+    `max_wait`: that one of them waits.
     """
 
     driver: ClassVar[str] = "image"

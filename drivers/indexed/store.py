@@ -63,6 +63,17 @@ class IndexedStore(
     Labels,
     Protects,
 ):
+    """What drivers over an index have in common, and what is said of such options as they have.
+
+    `compress`: what is written from then on is compressed where that makes it shorter.
+    `keep_versions`: how long what was overwritten or deleted stays. It is for a service of its
+        own: of buckets their users say it.
+    `quota`: bytes of all that is kept, older versions and parts of uploads too.
+    `case_sensitive`: where false, keys that differ by case alone are one object. It is fixed when
+        the service is made, and not for buckets.
+    `replica_of`: the service of another gateway that it follows; nobody else writes to it.
+    """
+
     def find(self, capability: type[C]) -> C | None:
         if (capability is Buckets) == bool(self.service):
             return None

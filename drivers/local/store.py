@@ -22,15 +22,14 @@ from gateway.storage.options import Duration, Size
 
 @dataclass(eq=False)
 class Local(IndexedStore):
-    """`folder`: another than the gateway's data folder. `inline_limit`: bytes up to which
-    a body lies in the index. `durability`: "process" leaves writes to the operating
-    system (they survive a crash of the gateway, not a power cut). `verify`: "scrub"
-    checks blocks when they are scrubbed, and not each time they are read. `compress`: what is
-    written from then on is compressed where that makes it shorter. `keep_removed`: for
-    how long files stay that no object needs any more, so that they can be copied. `keep_versions`
-    holds for a declared service (a duration: for so long after they were current); buckets are
-    switched by their users. `case_sensitive` holds for a declared service from the day it is
-    made on. `replica_of`: the service of another gateway that it follows.
+    """Objects on this machine's disk.
+
+    `folder`: another one than the gateway's data folder, with nothing else in it.
+    `inline_limit`: objects up to this size lie in the index, larger ones in files.
+    `durability`: "process" leaves writes to the operating system: they survive a crash of the
+        gateway, and no power cut.
+    `verify`: "scrub" checks blocks when they are scrubbed, and not each time they are read.
+    `keep_removed`: so long files stay that no object needs any more, so that they can be copied.
     """
 
     driver: ClassVar[str] = "local"

@@ -19,10 +19,7 @@ _PLACE = ("space", "memory")
 
 @dataclass(eq=False)
 class Memory(IndexedStore):
-    """`keep_versions` holds for a declared service (a duration: for so long after they were
-    current); buckets are switched by their users. `compress`: what becomes shorter by it is
-    compressed. `case_sensitive` holds for a declared service from the day it is made on.
-    `replica_of`: the service of another gateway that it follows."""
+    """Objects in the memory of one process."""
 
     driver: ClassVar[str] = "memory"
     shared: ClassVar[bool] = False

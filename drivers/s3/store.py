@@ -38,18 +38,27 @@ _REGION = re.compile(r"[a-z0-9-]{1,40}")
 
 @dataclass(eq=False)
 class S3(Whole):
-    """`bucket`: "" for the whole account. `prefix`: what all keys begin with upstream.
-    `endpoint_url`: of another provider than AWS. `region`: of the bucket; one that is in
-    another is followed there. `access_key` and `secret_key` (and `session_token`), else
-    the usual AWS chain, of `profile`, acting as `role_arn`. `anonymous`: unsigned requests.
-    `path_style`: the bucket in the path, not in the host's name; by default with an
-    `endpoint_url`. `ca_file`: certificates to trust in place of the system's.
+    """A bucket of another S3 server, or all of an account.
 
-    Time-outs: `connect_timeout` of a connection, `read_timeout` between two pieces of data,
-    `timeout` of a request until its answer begins, tries and waits included,
-    `queue_timeout` for a free place while no answer comes. `connections` and `waiting` are
-    bounds of each process: how many there are, and how many requests wait for an answer at
-    once. `retries`: how often what is safe to repeat is tried again.
+    `bucket`: none for the whole account.
+    `prefix`: what all keys begin with upstream.
+    `endpoint_url`: of another provider than AWS.
+    `region`: of the bucket; one that is in another is followed there.
+    `access_key`, `secret_key`: without them those of the usual AWS chain.
+    `session_token`: of keys that are for a while.
+    `profile`: of the AWS chain.
+    `role_arn`: a role to act as, by the keys that are found otherwise.
+    `external_id`: what the role asks for besides.
+    `anonymous`: unsigned requests, for public buckets.
+    `path_style`: the bucket in the path, not in the host's name; by default with `endpoint_url`.
+    `ca_file`: certificates to trust in place of the system's.
+    `connect_timeout`: of a connection: name, all addresses and TLS together.
+    `read_timeout`: between two pieces of data.
+    `timeout`: of a request until its answer begins, tries and waits included.
+    `queue_timeout`: for a free place while no answer comes.
+    `connections`: of each process, shared by all services of the endpoint.
+    `waiting`: requests of each process that wait for an answer at once.
+    `retries`: how often what is safe to repeat is tried again.
     """
 
     driver: ClassVar[str] = "s3"

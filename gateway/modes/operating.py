@@ -43,7 +43,8 @@ class NotAccepted(Exception):
 class OptionInfo:
     """An option of a driver or of a mode's bindings. `kind` says in words what may be written,
     `choices` which words, where there are no others; `default` is as it would be written, "" for
-    none. `secret`: it is never shown. `link`: it is the id of another service."""
+    none. `secret`: it is never shown. `link`: it is the id of another service. `about` says what
+    it is for, "" where nobody has said so."""
 
     name: str
     kind: str
@@ -52,6 +53,7 @@ class OptionInfo:
     secret: bool = False
     link: bool = False
     choices: tuple[str, ...] = ()
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

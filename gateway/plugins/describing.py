@@ -43,6 +43,7 @@ def _info(option: Option) -> OptionInfo:
         secret=mentions(option.kind, Secret),
         link=mentions(option.kind, Store),
         choices=_choices(option.kind),
+        about=option.about,
     )
 
 

@@ -1,14 +1,18 @@
-"""The options that a dataclass has, read from its fields, and how to name their types.
+"""The options that a dataclass has, read from its fields, how to name their types, and what is
+said of each: in the docstring of the class, or of one that it inherits from, in a line that
+begins with its name in backquotes and a colon, and in those behind it up to the next such line
+or an empty one.
 
-Decoding, the list of drivers and the documentation all read this.
+Decoding, the list of drivers, forms and the documentation all read this.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
-from inspect import get_annotations
+from inspect import cleandoc, get_annotations
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from types import NoneType, UnionType
@@ -38,12 +42,14 @@ _TEXTS: Mapping[object, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """`kind` is the field's annotation, evaluated; `default` counts unless `required`."""
+    """`kind` is the field's annotation, evaluated; `default` counts unless `required`. `about` is
+    a sentence for people, without markup; "" where the class says nothing of it."""
 
     name: str
     kind: object
     required: bool
     default: object = None
+    about: str = ""
 
 
 _found: dict[type[Any], Mapping[str, Option]] = {}
@@ -69,8 +75,38 @@ def _option(kind: type[Any], field: Field[Any]) -> Option:
     else:
         default, required = None, True
     return Option(
-        name=field.name, kind=_annotation(kind, field.name), required=required, default=default
+        name=field.name,
+        kind=_annotation(kind, field.name),
+        required=required,
+        default=default,
+        about=_about(kind, field.name),
     )
+
+
+_SAID = re.compile(r"((?:`\w+`, )*`\w+`): (.*)")
+
+
+def _about(kind: type[Any], name: str) -> str:
+    found = (_said(base.__doc__ or "").get(name, "") for base in kind.__mro__)
+    return next(filter(None, found), "")
+
+
+def _said(doc: str) -> Mapping[str, str]:
+    """What a docstring says of options, by name."""
+    said: dict[str, str] = {}
+    for paragraph in cleandoc(doc).split("\n\n"):
+        names: list[str] = []
+        for line in paragraph.splitlines():
+            if (found := _SAID.fullmatch(line)) is not None:
+                names = found[1].strip("`").split("`, `")
+                said |= dict.fromkeys(names, found[2])
+            else:
+                said |= {name: f"{said[name]} {line.strip()}" for name in names}
+    return {name: _sentence(text.replace("`", "")) for name, text in said.items()}
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _annotation(kind: type[Any], name: str) -> object:

@@ -16,18 +16,24 @@ _LONGEST = 100 * 365 * 86_400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicOptions:
-    """`index`: the document that a folder has; "" for none. None: `index.html`, and nothing over
-    an HTTP origin, which knows itself what is at `/`. `error_document`: the key of what is sent
-    in place of an error. `listing`: a folder without a document is shown as a list.
-    `precompressed`: of `k` its `k.br`, `k.zst` or `k.gz` is sent to who takes that.
-    `client_cache_time`: seconds for which browsers may keep what they got; None: as the objects
-    say. `cors`: origins whose pages may read answers, or "*". `trusted_content`: documents may
-    run what is in them. `methods`: with "all" what is no read is passed on to the HTTP origin,
-    where there is one. `signed_links`: nobody gets in without one. `guarded`: not everybody who
-    asks gets in.
+    """How a service is shown to everybody.
 
-    What answers say is remembered by these (`replies`), so what has no effect on that is left
-    out of the hash: it costs at each request."""
+    `index`: the document that a folder has; "" for none. By default `index.html`, and nothing over
+        an HTTP origin, which knows itself what is at `/`.
+    `error_document`: the key of what is sent in place of an error.
+    `listing`: a folder without a document is shown as a list.
+    `precompressed`: of `k` its `k.br`, `k.zst` or `k.gz` is sent to who takes that.
+    `client_cache_time`: so long browsers may keep what they got; by default as the objects say.
+    `cors`: origins whose pages may read answers, or "*".
+    `remove_query`: what is behind is asked without it, and a cache keeps one answer for all.
+    `append_webp`: browsers that take WebP ask for `webp=1`, of a service that makes pictures.
+    `trusted_content`: documents may run what is in them.
+    `methods`: with "all" what is no read is passed on to the HTTP origin, where there is one.
+    `signed_links`: a table; nobody gets in without a link that was signed with its secret.
+
+    `guarded`: not everybody who asks gets in. What answers say is remembered by these options
+    (`replies`), so what has no effect on that is left out of the hash: it costs at each request.
+    """
 
     index: str | None = None
     error_document: str = ""

@@ -62,6 +62,9 @@ def test_a_service_is_added_by_the_form_of_its_driver_changed_and_removed(root: 
     assert (said["State"], said["Owner"], said["quota"]) == ("open", "root", '"4KiB"')
 
     form = root.get("services/fresh/change")
+    help = form.page.one("p", id="option.quota-help").text
+    assert help.startswith("Bytes of all that is kept, older versions and parts of uploads too. ")
+    assert "where that makes it shorter" in form.page.one("p", id="option.compress-help").text
     assert '"4KiB"' in form.page.one("p", id="option.quota-help").text
     assert form.page.one("input", id="option.quota")["value"] == ""
     values: dict[str, Any] = {"option.quota": "8KiB", "default.compress": "1"}
@@ -103,7 +106,7 @@ def test_what_can_be_behind_a_layer_is_offered_and_no_bucket_is(root: Browser) -
     seen = root.get("services/front/change")
     offered = {one["value"] for one in seen.page.one("select", id="option.source").all("option")}
     assert "front" not in offered
-    assert seen.page.one("p", id="option.source-help").text == "Now: kept."
+    assert seen.page.one("p", id="option.source-help").text == "The service behind it. Now: kept."
     assert not seen.page.all("input", name="default.source")
     root.submit(root.get("services/front/remove"), "remove", confirm="front")
     root.submit(root.get("services/made-here/drop"), "drop", confirm="made-here")
