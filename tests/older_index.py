@@ -7,6 +7,11 @@ from collections.abc import Callable
 from drivers.indexed.schema import VERSION
 
 _TAKEN_BACK = {
+    10: (
+        "DROP INDEX services_by_volume",
+        "ALTER TABLE services DROP COLUMN volume",
+        "DROP TABLE volumes",
+    ),
     9: (
         "ALTER TABLE services DROP COLUMN current",
         "ALTER TABLE services DROP COLUMN uploads",

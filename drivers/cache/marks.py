@@ -23,9 +23,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from drivers.indexed.batch import Transaction, translate
+from drivers.indexed.batch import Transaction
 from drivers.indexed.commit import GroupCommit, Serial, Turnstile, Write
 from drivers.indexed.headroom import Headroom
+from drivers.indexed.sql_errors import translate
 from gateway.common import private, sqlite
 from gateway.common.commit_watch import Version, Watch, watch
 from gateway.storage import Purge, PurgeKind

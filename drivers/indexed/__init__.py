@@ -3,6 +3,8 @@
   schema.py     the tables, and how they are made
   commit.py     how writes become durable: together, in turn, fairly
   batch.py      one transaction for all that wait; what it counts of a service
+  shared_quota.py  and of a volume
+  sql_errors.py  SQLite's errors
   removals.py   files that nothing needs any more
   blobs.py      bytes: files in a folder, or a dictionary
   blocks.py     what is in a blob: blocks, each checked by itself
@@ -29,7 +31,7 @@ around it
   walking.py    one walk for them, past common prefixes
   stretches.py  many rows in one step
   leaping.py    from item to item, whatever prefixes hold
-  view.py multipart.py annotating.py replicating.py buckets.py store.py
+  view.py multipart.py annotating.py replicating.py buckets.py volumes.py store.py
                 the contract on top; replica/ follows a replica's source
   watching.py   who is told of changes
   upkeep.py expiring.py  removals, orphans; versions that were kept for long enough

@@ -11,21 +11,14 @@ What a service's row counts is kept between operations, and written once.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from gateway.common import system
-from gateway.storage import (
-    Full,
-    NoSuchStore,
-    QuotaExceeded,
-    StorageError,
-    Unavailable,
-    Versioning,
-)
+from drivers.indexed.shared_quota import SharedQuota
+from drivers.indexed.sql_errors import Uncertain, translate
+from gateway.storage import NoSuchStore, QuotaExceeded, Unavailable, Versioning
 
 Operation = Callable[["Transaction"], Any]
 
@@ -34,48 +27,18 @@ Room = Literal["", "hide", "remove"]
 needs; and what the database does. It gives more back only where it removes for good."""
 
 
-class Uncertain(Unavailable):
-    """The commit failed in a way that may yet turn out to have worked."""
-
-
-class NoSpace(Full):
-    """Of which removals may be given some."""
-
-
-def translate(error: sqlite3.Error) -> StorageError:
-    """SQLite's errors that are not programming errors, as the contract's."""
-    extended = getattr(error, "sqlite_errorcode", 0)
-    code = extended & 0xFF
-    if code == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_SHMSIZE:
-        return NoSpace()
-    if code == sqlite3.SQLITE_CANTOPEN and (short := _short_of_files()) is not None:
-        return short
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return Unavailable("The index is locked by another process.", retry_after=1)
-    return Unavailable(f"The index cannot be written or read: {error}.")
-
-
-def _short_of_files() -> StorageError | None:
-    """SQLite does not tell why it cannot open a file: whether any can be opened now."""
-    try:
-        os.close(os.open(os.devnull, os.O_RDONLY))
-    except OSError as error:
-        return system.translate(error)
-    return None
-
-
 class Ledger:
     """A service's row, read when a transaction first needs it, and written at its end."""
 
     __slots__ = (
-        "_saved", "bytes", "current", "objects", "quota", "sequence", "service", "uploads",
-        "versioning", "waiting",
+        "_saved", "bytes", "current", "limited", "objects", "quota", "sequence", "service",
+        "shared", "uploads", "versioning", "volume", "waiting",
     )  # fmt: skip
 
     def __init__(self, one: Callable[..., Any], service: int) -> None:
         row = one(
-            "SELECT versioning, sequence, objects, bytes, quota, waiting, current, uploads"
-            " FROM services WHERE id = ?",
+            "SELECT versioning, sequence, objects, bytes, quota, waiting, current, uploads,"
+            " volume FROM services WHERE id = ?",
             (service,),
         )
         if row is None:
@@ -91,6 +54,10 @@ class Ledger:
         """Keys that have an object which is no older version."""
         self.uploads: int = row[7]
         """Those under way."""
+        self.volume: int | None = row[8]
+        self.limited = self.quota is not None
+        """There is a quota, its own or its volume's."""
+        self.shared: SharedQuota | None = None
         self.service, self._saved = service, self.state
 
     @property
@@ -114,11 +81,29 @@ class Ledger:
         """Of the quota: by objects, and by parts that wait."""
         return self.bytes + self.waiting
 
+    @property
+    def added(self) -> int:
+        """`used` since it was saved."""
+        return self.used - self._saved[2] - self._saved[3]
+
+    def join(self, shared: SharedQuota) -> None:
+        """Be counted in its volume, too."""
+        self.shared = shared
+        shared.members.append(self)
+        self.limited = self.limited or shared.quota is not None
+
+    def leave(self) -> None:
+        """As if it had not been read."""
+        if self.shared is not None:
+            self.shared.members.remove(self)
+
     def limit(self, before: int) -> None:
         """Refuse what came since so much was `used`, where that is more than the quota. What
         adds nothing is not refused: it may have been lowered."""
         if self.quota is not None and self.used > max(self.quota, before):
             raise QuotaExceeded(quota=self.quota, used=before, size=self.used - before)
+        if self.shared is not None:
+            self.shared.limit(self.used - before)
 
     def add(self, size: int) -> None:
         self.objects += 1
@@ -139,6 +124,8 @@ class Ledger:
     def save(self, execute: Callable[..., Any]) -> None:
         state = self.state
         if state != self._saved:
+            if self.shared is not None and (added := self.added):
+                self.shared.save(execute, added)
             execute(
                 "UPDATE services SET sequence = ?, objects = ?, bytes = ?, waiting = ?,"
                 " current = ?, uploads = ? WHERE id = ?",
@@ -168,8 +155,17 @@ class Transaction:
         """The service's numbers. Raises `NoSuchStore`."""
         found = self._ledgers.get(service)
         if found is None:
-            found = self._ledgers[service] = Ledger(self.one, service)
+            found = Ledger(self.one, service)
+            if found.volume is not None:
+                found.join(self._shared_quota(found.volume))
+            self._ledgers[service] = found
         return found
+
+    def _shared_quota(self, volume: int) -> SharedQuota:
+        for one in self._ledgers.values():
+            if one.shared is not None and one.volume == volume:
+                return one.shared
+        return SharedQuota(self.one, volume)
 
     def save(self) -> None:
         """Write the ledgers."""
@@ -189,7 +185,11 @@ class Transaction:
 
         def restore() -> None:
             del self.released[released:]
-            self._ledgers = {ledger.service: ledger for ledger, _ in states}
+            known = {ledger.service: ledger for ledger, _ in states}
+            for ledger in self._ledgers.values():
+                if known.get(ledger.service) is not ledger:
+                    ledger.leave()
+            self._ledgers = known
             for ledger, state in states:
                 ledger.state = state
 

@@ -11,6 +11,7 @@ from drivers.indexed.batch import Transaction
 from drivers.indexed.named import named_rows
 from drivers.indexed.records import STATS, stats_of
 from drivers.indexed.view import View
+from drivers.indexed.volumes import take_out, volume_of
 from gateway.storage import (
     AlreadyExists,
     BucketInfo,
@@ -19,9 +20,9 @@ from gateway.storage import (
     NoSuchStore,
     NotEmpty,
     Stats,
-    Unsupported,
 )
 
+_NAMED = " FROM services WHERE namespace = '' AND name = ?"
 _FIXED = (
     "the service was made with case_sensitive = {}, and its objects are kept by that: leave it so,"
     " or copy them into a service of another name"
@@ -37,14 +38,11 @@ class BucketsView(View, Buckets):
         return [BucketInfo(*row) for row in rows]
 
     def create(self, name: str, *, protects: bool = False, volume: str = "") -> BucketInfo:
-        if volume:
-            raise Unsupported(capability="Volumes")
-
         def operation(txn: Transaction) -> BucketInfo:
             created = self.space.clock()
             if find_service(txn.one, name) is not None:
                 raise AlreadyExists
-            insert_service(txn, name, created)
+            insert_service(txn, name, created, volume=volume_of(txn, volume))
             return BucketInfo(name, created)
 
         return self.space.write(operation)
@@ -53,9 +51,10 @@ class BucketsView(View, Buckets):
         due = self.space.due(self.space.clock()).whole
 
         def operation(txn: Transaction) -> int:
-            service = find_service(txn.one, name)
-            if service is None:
+            row = txn.one("SELECT id, volume" + _NAMED, (name,))
+            if row is None:
                 raise NoSuchStore(name=name)
+            service, volume = row
             for table in ("objects", "versions"):
                 sql = f"SELECT 1 FROM {table} WHERE service = ? LIMIT 1"
                 if txn.one(sql, (service,)) is not None:
@@ -63,8 +62,10 @@ class BucketsView(View, Buckets):
             uploads.drop_all(txn, service, due)
             if self.space.grace is None:  # else a job forgets them in steps: there may be millions
                 txn.execute("DELETE FROM changes WHERE service = ?", (service,))
+            if volume is not None:
+                take_out(txn, service, volume)
             txn.execute("DELETE FROM services WHERE id = ?", (service,))
-            return service
+            return cast(int, service)
 
         try:
             dropped = self.space.write(operation, room="remove")
@@ -76,13 +77,12 @@ class BucketsView(View, Buckets):
         self.space.watchers.announce(dropped)
 
     def bucket(self, name: str) -> View:
-        sql = "SELECT id, case_sensitive FROM services WHERE namespace = '' AND name = ?"
-        row = self.space.one(sql, (name,))
+        row = self.space.one("SELECT id, case_sensitive, volume" + _NAMED, (name,))
         if row is None:
             raise NoSuchStore(name=name)
         view = self.new_view()
         view.attach(self.space, row[0], self.sealing)
-        view.case_sensitive = bool(row[1])
+        view.case_sensitive, view.limited = bool(row[1]), row[2] is not None
         view.reader, view.writer = self.reader, self.writer
         return view
 
@@ -137,15 +137,21 @@ def _declared(before: str, *, keep: bool) -> str:
 
 
 def find_service(one: Callable[..., Any], name: str) -> int | None:
-    row = one("SELECT id FROM services WHERE namespace = '' AND name = ?", (name,))
+    row = one("SELECT id" + _NAMED, (name,))
     return row[0] if row else None
 
 
 def insert_service(
-    txn: Transaction, name: str, created: int, *, case_sensitive: bool = True
+    txn: Transaction,
+    name: str,
+    created: int,
+    *,
+    case_sensitive: bool = True,
+    volume: int | None = None,
 ) -> int:
     cursor = txn.execute(
-        "INSERT INTO services (namespace, name, created, case_sensitive) VALUES ('', ?, ?, ?)",
-        (name, created, case_sensitive),
+        "INSERT INTO services (namespace, name, created, case_sensitive, volume)"
+        " VALUES ('', ?, ?, ?, ?)",
+        (name, created, case_sensitive, volume),
     )
     return cast(int, cursor.lastrowid)

@@ -19,8 +19,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
-from drivers.indexed.batch import Ledger, NoSpace, Room, Transaction, Waiter, commit_batch
+from drivers.indexed.batch import Ledger, Room, Transaction, Waiter, commit_batch
 from drivers.indexed.headroom import Headroom
+from drivers.indexed.sql_errors import NoSpace
 from gateway.common import private
 from gateway.common.locks import FileLock
 from gateway.storage import Unavailable

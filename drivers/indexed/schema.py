@@ -12,6 +12,8 @@ An index in another database would be a second set of statements below the same 
 - What a service has is counted in its row, in the transaction of each change: `objects` are
   versions without delete markers, `current` the keys, `bytes` those of objects and annotations,
   `uploads` those under way, and `waiting` the bytes of their parts.
+- A volume has buckets, which name it in their rows. `used` of it is the sum of their `bytes` and
+  `waiting`, written in the transaction of each change of these.
 - Annotations hang on a version, in either table, by its `sequence`.
 - `feed` names the change feed where it is not the service's own from the beginning. `replica` is
   "settled" where it is a replica whose `sequence` is how far it is in that feed, "unsettled" where
@@ -27,16 +29,22 @@ from pathlib import Path
 
 from gateway.storage import StorageError
 
-VERSION = 9
+VERSION = 10
 """1 had another kind of CRCs in `blobs`, and was never released; 2 had no `services.waiting`,
 3 no `changes.cause`, 4 no `annotations`, 5 no replicas, 6 no `services.case_sensitive`,
-7 no `blobs.ends`, 8 no `services.current` and no `services.uploads`."""
+7 no `blobs.ends`, 8 no `services.current` and no `services.uploads`, 9 no volumes."""
 
 _ANNOTATIONS = """CREATE TABLE annotations (
     service INTEGER NOT NULL, key TEXT NOT NULL, sequence INTEGER NOT NULL, name TEXT NOT NULL,
     size INTEGER NOT NULL, etag TEXT NOT NULL, modified INTEGER NOT NULL,
     checksums TEXT NOT NULL, blob INTEGER,
     PRIMARY KEY (service, key, sequence, name)) WITHOUT ROWID"""
+
+_VOLUMES = """CREATE TABLE volumes (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, quota INTEGER,
+    used INTEGER NOT NULL DEFAULT 0)"""
+
+_BY_VOLUME = "CREATE INDEX services_by_volume ON services (volume) WHERE volume IS NOT NULL"
 
 UPGRADES = {
     2: (
@@ -61,6 +69,7 @@ UPGRADES = {
         uploads = (
             SELECT COUNT(*) FROM uploads u WHERE u.service = services.id AND u.ended IS NULL)""",
     ),
+    9: ("ALTER TABLE services ADD COLUMN volume INTEGER", _VOLUMES, _BY_VOLUME),
 }
 """What makes the next version of one."""
 
@@ -79,8 +88,10 @@ STATEMENTS = (
     bytes INTEGER NOT NULL DEFAULT 0, quota INTEGER, waiting INTEGER NOT NULL DEFAULT 0,
     feed TEXT NOT NULL DEFAULT '', replica TEXT NOT NULL DEFAULT '',
     case_sensitive INTEGER NOT NULL DEFAULT 1, current INTEGER NOT NULL DEFAULT 0,
-    uploads INTEGER NOT NULL DEFAULT 0,
+    uploads INTEGER NOT NULL DEFAULT 0, volume INTEGER,
     UNIQUE (namespace, name))""",
+    _VOLUMES,
+    _BY_VOLUME,
     f"CREATE TABLE objects ({_OBJECT}, PRIMARY KEY (service, key)) WITHOUT ROWID",
     f"""CREATE TABLE versions ({_OBJECT}, marker INTEGER NOT NULL, retired INTEGER NOT NULL,
     PRIMARY KEY (service, key, sequence DESC)) WITHOUT ROWID""",

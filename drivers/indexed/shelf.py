@@ -128,7 +128,7 @@ class Shelf:
         )  # fmt: skip
         if brought:
             row = self._annotated(row, brought)
-        if ledger.quota is not None:
+        if ledger.limited:
             ledger.limit(used)
         txn.execute(INSERT_OBJECT, row)
         if before is None:

@@ -16,13 +16,13 @@ from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from drivers.indexed.batch import translate
 from drivers.indexed.blobs import Blobs, FileBlobs, MemoryBlobs
 from drivers.indexed.commit import GroupCommit, Serial, Turnstile, Write
 from drivers.indexed.headroom import LEAST, Headroom, reserve_of
 from drivers.indexed.removals import Removals
 from drivers.indexed.rows import Due
 from drivers.indexed.schema import prepare
+from drivers.indexed.sql_errors import translate
 from drivers.indexed.watching import Watchers
 from gateway.common import private, sqlite
 from gateway.common.closing import close_all

@@ -22,6 +22,7 @@ from drivers.indexed.rows import find
 from drivers.indexed.sharing import kept_checksums, shareable_whole, sharing
 from drivers.indexed.shelf import Draft, Shelf
 from drivers.indexed.view import View
+from drivers.indexed.volumes import VolumesView
 from gateway.storage import (
     Buckets,
     Conditions,
@@ -39,6 +40,7 @@ from gateway.storage import (
     Put,
     RetentionMode,
     StorageError,
+    Volumes,
     Writable,
     settled,
 )
@@ -58,6 +60,7 @@ class IndexedStore(
     AnnotatingView,
     ReplicatingView,
     BucketsView,
+    VolumesView,
     Writable,
     Copies,
     Labels,
@@ -75,7 +78,7 @@ class IndexedStore(
     """
 
     def find(self, capability: type[C]) -> C | None:
-        if (capability is Buckets) == bool(self.service):
+        if (capability in (Buckets, Volumes)) == bool(self.service):
             return None
         return super().find(capability)
 

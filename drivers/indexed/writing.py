@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from drivers.indexed.annotation_rows import Payload, Payloads, pack_checksums
-from drivers.indexed.batch import Room, Transaction, Uncertain
+from drivers.indexed.batch import Room, Transaction
 from drivers.indexed.blobs import Blob, Blobs
 from drivers.indexed.blocks import Crcs, encrypted
 from drivers.indexed.cipher import BLOCK, Sealing
@@ -19,6 +19,7 @@ from drivers.indexed.records import new_info, pack_detail
 from drivers.indexed.rows import add_blob, new_content
 from drivers.indexed.shelf import Draft, Shelf
 from drivers.indexed.space import Space
+from drivers.indexed.sql_errors import Uncertain
 from gateway.storage import (
     NOTHING,
     BadKey,
@@ -39,6 +40,11 @@ T = TypeVar("T")
 INLINE_LIMIT = 64 * 1024
 LONGEST_KEY = 1024
 """Bytes in UTF-8."""
+
+_ROOM = """
+    SELECT s.quota, s.bytes, s.waiting, s.versioning = 'on' OR (s.versioning = 'off' AND NOT EXISTS
+    (SELECT 1 FROM objects WHERE service = ?1 AND key = ?2)), v.quota, v.used, v.name
+    FROM services s LEFT JOIN volumes v ON v.id = s.volume WHERE s.id = ?1"""
 
 
 class Writer:
@@ -174,24 +180,21 @@ class WritingView:
     sealing: Sealing
     case_sensitive: bool
     limited: bool = False
-    """It was opened with a quota: there may be no room."""
+    """It has a quota, or its volume may have one: there may be no room."""
 
     def require_room(self, size: int | None, key: str | None = None) -> None:
-        """Refuse a long body before it is read where it is sure that the quota is too small for
+        """Refuse a long body before it is read where it is sure that a quota is too small for
         it; the commit decides the rest. `key`: of the object that it is to be, if no part."""
         if size is None or size <= INLINE_LIMIT:
             return
-        sql = (
-            "SELECT quota, bytes, waiting, versioning = 'on' OR (versioning = 'off' AND NOT EXISTS"
-            " (SELECT 1 FROM objects WHERE service = ?1 AND key = ?2)) FROM services WHERE id = ?1"
-        )
-        row = self.space.one(sql, (self.service, key))
-        if row is None or row[0] is None:
+        row = self.space.one(_ROOM, (self.service, key))
+        if row is None:
             return
-        quota, stored, waiting, adds = row
-        stays = stored if key is None else stored + waiting if adds else waiting
-        if stays + size > quota:
-            raise QuotaExceeded(key=key, quota=quota, used=stored + waiting, size=size)
+        own, stored, waiting, adds, shared, used, volume = row
+        frees = waiting if key is None else 0 if adds else stored  # at most
+        for quota, there, named in ((own, stored + waiting, ""), (shared, used, volume)):
+            if quota is not None and there - frees + size > quota:
+                raise QuotaExceeded(key=key, quota=quota, used=there, size=size, volume=named)
 
     read_only = ""
     """Why nobody may write; "" where it is written to."""

@@ -156,6 +156,7 @@ from gateway.storage.types import (
     Stats,
     Upload,
     Versioning,
+    VolumeRecount,
     VolumeStats,
     settled,
 )
@@ -298,6 +299,7 @@ __all__ = [
     "VersionQuery",
     "Versioning",
     "Versions",
+    "VolumeRecount",
     "VolumeStats",
     "Volumes",
     "Writable",

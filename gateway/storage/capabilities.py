@@ -54,6 +54,7 @@ from gateway.storage.types import (
     Stats,
     Upload,
     Versioning,
+    VolumeRecount,
     VolumeStats,
 )
 
@@ -497,8 +498,8 @@ class Buckets(ABC):
     def create(self, name: str, *, protects: bool = False, volume: str = "") -> BucketInfo:
         """Raises `AlreadyExists`. `protects`: what is in it is to be protected; a store that says
         so once and for all does now, and where it does not, there is no `Protects` in it.
-        `volume`: that it is in from now on (see `Volumes`); raises `NotFound` where there is no
-        such volume, and `Unsupported` in a store that has none."""
+        `volume`: that it is in from now on (see `Volumes`); raises `NoSuchVolume` where there is
+        none of that name, and `Unsupported` in a store that has none."""
 
     @abstractmethod
     def drop(self, name: str) -> None:
@@ -534,6 +535,12 @@ class Volumes(ABC):
     @abstractmethod
     def volumes(self, names: Collection[str] | None = None) -> Mapping[str, VolumeStats]:
         """By name, all of them, or those of the named ones that are there, at one moment."""
+
+    def recount_volumes(self, *, repair: bool = False) -> Mapping[str, VolumeRecount]:
+        """Add up what the buckets of each count, while others write, and compare; `repair`: where
+        a volume counts otherwise, have it count that. What a bucket counts is proved by its own
+        `Measures.recount`. A store that keeps no number of a volume has none to be wrong."""
+        return {name: VolumeRecount(one.used, one.used) for name, one in self.volumes().items()}
 
 
 CAPABILITIES: tuple[type, ...] = (

@@ -253,6 +253,18 @@ class VolumeStats(NamedTuple):
     buckets: int
 
 
+class VolumeRecount(NamedTuple):
+    """The bytes that a volume counts, and those that its buckets count together, both of one
+    moment."""
+
+    counted: int
+    found: int
+
+    @property
+    def right(self) -> bool:
+        return self.counted == self.found
+
+
 class Recount(NamedTuple):
     """What is counted, and what is there, both of one moment."""
 

@@ -52,7 +52,7 @@ class _Cached(Conformance):
     """`behind` makes the store that the cache stands in front of."""
 
     space: ClassVar[Literal["disk", "memory"]] = "disk"
-    lacks = frozenset({"Buckets", "Replicates", "Scrubs"})
+    lacks = frozenset({"Buckets", "Volumes", "Replicates", "Scrubs"})
 
     def behind(self, folder: Path, sid: str) -> Store:
         raise NotImplementedError
@@ -160,7 +160,7 @@ class TestBelowAPath(
 
     space = "memory"
     durable = processes = flat_memory = False
-    lacks = frozenset({"Buckets", "Measures", "Replicates", "Scrubs"})
+    lacks = frozenset({"Buckets", "Volumes", "Measures", "Replicates", "Scrubs"})
 
     def open(self, context: Context) -> Store:
         source = Memory(keep_versions="off")

@@ -30,6 +30,7 @@ NEVER = frozenset(
         "Replicates",
         "Scrubs",
         "Buckets",
+        "Volumes",
     }
     | {"protection", "encryption"}
 )

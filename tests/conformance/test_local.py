@@ -21,13 +21,14 @@ from gateway.testing.conformance import (
     SuspendingConformance,
     UpkeepConformance,
     VersionsConformance,
+    VolumesConformance,
     WritingConformance,
 )
 
 
 class TestLocal(StoreConformance):
     keeps_versioning = False
-    lacks = frozenset({"Buckets"})
+    lacks = frozenset({"Buckets", "Volumes"})
 
     def make(self, folder: Path, sid: str) -> Store:
         return Local(keep_versions="off")
@@ -43,13 +44,13 @@ class TestWithoutInlineBytes(
 ):
     """Every body is a file, however small, and left to the operating system."""
 
-    lacks = frozenset({"Buckets"})
+    lacks = frozenset({"Buckets", "Volumes"})
 
     def make(self, folder: Path, sid: str) -> Store:
         return Local(keep_versions="off", inline_limit=0, durability="process")
 
 
-class TestAccount(BucketsConformance):
+class TestAccount(BucketsConformance, VolumesConformance):
     lacks = frozenset[str]()
 
     def open(self, context: Context) -> Store:
@@ -67,7 +68,7 @@ class TestBucket(
 ):
     """A bucket that was made through an API keeps the versioning state that it was given."""
 
-    lacks = frozenset({"Buckets"})
+    lacks = frozenset({"Buckets", "Volumes"})
 
     accounts: ClassVar[dict[Store, Local]] = {}
     """The open account of each bucket."""

@@ -37,7 +37,16 @@ class TestS3(StoreConformance):
     tells_existed = exact_times = False
     forgets = frozenset({"owner"})
     lacks = frozenset(
-        {"Annotates", "Changes", "Measures", "Buckets", "Protects", "Replicates", "Scrubs"}
+        {
+            "Annotates",
+            "Changes",
+            "Measures",
+            "Buckets",
+            "Volumes",
+            "Protects",
+            "Replicates",
+            "Scrubs",
+        }
         | {"attributes", "headers", "tags", "checksums", "conditions", "protection"}
         | {"multipart options", "conditions on what was seen"}
     )

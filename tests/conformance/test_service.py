@@ -95,7 +95,7 @@ class TestService(StoreConformance):
     durable = processes = flat_memory = keeps_parts = False
     lacks = frozenset(
         {"Versions", "Labels", "Annotates", "Protects", "Changes", "Measures", "Scrubs"}
-        | {"Buckets", "Replicates", "protection", "encryption"}
+        | {"Buckets", "Volumes", "Replicates", "protection", "encryption"}
     )
 
     def make(self, folder: Path, sid: str) -> Store:
@@ -106,7 +106,7 @@ class TestBelow(StoreConformance):
     """A store seen below a path, with something beside it."""
 
     durable = processes = flat_memory = False
-    lacks = frozenset({"Buckets", "Measures", "Replicates", "Scrubs"})
+    lacks = frozenset({"Buckets", "Volumes", "Measures", "Replicates", "Scrubs"})
 
     def open(self, context: Context) -> Store:
         source = Memory(keep_versions="off")

@@ -7,12 +7,14 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from drivers.indexed.batch import Transaction
+from drivers.indexed.batch import Transaction, Waiter, commit_batch
 from drivers.indexed.commit import GroupCommit, Turnstile
 from drivers.indexed.records import pack_detail
+from drivers.local import Local
 from drivers.memory import Memory
 from gateway.storage import BytesBody, Context, Full, PreconditionFailed, Put, Unavailable
 from gateway.storage.checksums import CHECKSUMS, compute
@@ -115,6 +117,41 @@ def test_the_numbers_that_an_index_in_memory_keeps_are_those_that_were_committed
         assert [one.sequence for one in store.changes().changes] == [1, 2, 3]
         assert (store.stats().objects, store.stats().bytes) == (3, 10)
     finally:
+        store.close()
+
+
+def test_what_was_refused_in_a_batch_is_in_no_volume(tmp_path: Path) -> None:
+    store = Local()
+    store.open(Context(sid="", folder=tmp_path))
+    store.set_volume("v", 100)
+    for name in "abc":
+        store.create(name, volume="v")
+    services = [cast(Local, store.bucket(name)).service for name in "abc"]
+
+    def take(service: int, size: int, *, fail: bool) -> Callable[[Transaction], None]:
+        def operation(txn: Transaction) -> None:
+            ledger = txn.ledger(service)
+            before = ledger.used
+            ledger.add(size)
+            ledger.limit(before)
+            if fail:
+                raise PreconditionFailed
+
+        return operation
+
+    sizes = (10, 90, 90)
+    batch = [
+        Waiter(take(one, size, fail=one == services[1]), plain=True)
+        for one, size in zip(services, sizes, strict=True)
+    ]
+    connection = sqlite3.connect(tmp_path / "index.db", isolation_level=None)
+    try:
+        commit_batch(connection, batch)
+        failed = [one.error is not None for one in batch]
+        assert failed == [False, True, False]
+        assert store.volumes()["v"].used == 100
+    finally:
+        connection.close()
         store.close()
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from drivers.indexed import blobs
-from drivers.indexed.batch import Uncertain
 from drivers.indexed.space import FileSpace
+from drivers.indexed.sql_errors import Uncertain
 from drivers.indexed.upkeep import remove_due, remove_orphans
 from drivers.local import Local
 from gateway.storage import (
@@ -38,6 +38,8 @@ from gateway.storage import (
     Stats,
     StorageError,
     Unavailable,
+    VolumeStats,
+    Writable,
     pieces,
 )
 from gateway.testing.faults import Breaking
@@ -459,6 +461,28 @@ def test_an_index_counts_what_it_has_once_when_it_is_brought_up_to_date(tmp_path
         local.open(Context(sid="bucket", folder=tmp_path))
         assert local.stats() == before
         local.close()
+
+
+def test_the_buckets_of_an_index_without_volumes_are_in_none(tmp_path: Path) -> None:
+    def opened() -> Local:
+        local = Local()
+        local.open(Context(sid="", folder=tmp_path))
+        return local
+
+    local = opened()
+    local.create("before")
+    local.space.write(lambda txn: make_older(txn.execute, 9))
+    local.close()
+    local = opened()
+    assert local.volumes() == {}
+    local.set_volume("v", 10)
+    local.create("in-it", volume="v")
+    for name, size in (("before", 100), ("in-it", 7)):
+        writable = local.bucket(name).find(Writable)
+        assert writable is not None
+        writable.put("k", BytesBody(bytes(size)), Put(size=size))
+    assert local.volumes() == {"v": VolumeStats(quota=10, used=7, buckets=1)}
+    local.close()
 
 
 def test_an_index_without_annotations_takes_them(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -169,6 +169,31 @@ def test_a_long_body_for_which_there_is_no_room_is_not_read(tmp_path: Path, vers
         else:
             with pytest.raises(QuotaExceeded):
                 store.put("k", Unread(b""), Put(size=size))
+
+
+def test_a_long_body_for_which_there_is_no_room_in_the_volume_is_not_read() -> None:
+    size = 100_000
+    with closing(Memory()) as account:
+        account.open(Context(sid=""))
+        account.set_volume("v", 150_000)
+        for name in ("a", "b"):
+            account.create(name, volume="v")
+        a, b = (cast(Any, account.bucket(name)) for name in ("a", "b"))
+        put(a, "k", size)
+        upload = b.begin("k").id
+        writes: list[Callable[[], object]] = [
+            lambda: b.put("k", Unread(b""), Put(size=size)),
+            lambda: b.put_part("k", upload, 1, Unread(b""), Put(size=size)),
+            lambda: a.put("new", Unread(b""), Put(size=size)),
+            lambda: a.put("k", Unread(b""), Put(size=150_001)),
+        ]
+        for write in writes:
+            with pytest.raises(QuotaExceeded) as caught:
+                write()
+            assert (caught.value.volume, caught.value.used) == ("v", size)
+        put(a, "k", 150_000)
+        account.set_volume("v", None)
+        put(b, "k", size)
 
 
 def test_what_a_replica_is_sent_is_within_its_quota(tmp_path: Path) -> None:

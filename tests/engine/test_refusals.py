@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from drivers.indexed import batch
+from drivers.indexed import sql_errors
 from drivers.indexed.cipher import BLOCK
 from drivers.local import Local
 from gateway.storage import (
@@ -162,8 +162,8 @@ def test_a_part_whose_file_is_gone_breaks_the_answer_off(store: Local, tmp_path:
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        (sqlite3.SQLITE_FULL, batch.NoSpace),
-        (sqlite3.SQLITE_IOERR_SHMSIZE, batch.NoSpace),
+        (sqlite3.SQLITE_FULL, sql_errors.NoSpace),
+        (sqlite3.SQLITE_IOERR_SHMSIZE, sql_errors.NoSpace),
         (sqlite3.SQLITE_IOERR, Unavailable),
         (sqlite3.SQLITE_CANTOPEN, Unavailable),
         (sqlite3.SQLITE_BUSY, Unavailable),
@@ -172,7 +172,7 @@ def test_a_part_whose_file_is_gone_breaks_the_answer_off(store: Local, tmp_path:
 def test_sqlites_refusals_are_the_contracts(code: int, kind: type[StorageError]) -> None:
     error = sqlite3.OperationalError("unable to open database file")
     error.sqlite_errorcode = code
-    assert type(batch.translate(error)) is kind
+    assert type(sql_errors.translate(error)) is kind
     with descriptors(0):
         expected = Busy if code == sqlite3.SQLITE_CANTOPEN else kind
-        assert type(batch.translate(error)) is expected
+        assert type(sql_errors.translate(error)) is expected

@@ -37,6 +37,7 @@ from gateway.testing.conformance.scrubbing import ScrubsConformance
 from gateway.testing.conformance.suspending import SuspendingConformance
 from gateway.testing.conformance.upkeep import UpkeepConformance
 from gateway.testing.conformance.versions import VersionsConformance
+from gateway.testing.conformance.volumes import VolumesConformance
 from gateway.testing.conformance.writing import WritingConformance
 
 __all__ = [
@@ -69,6 +70,7 @@ __all__ = [
     "SuspendingConformance",
     "UpkeepConformance",
     "VersionsConformance",
+    "VolumesConformance",
     "WritingConformance",
 ]
 
@@ -97,6 +99,7 @@ class StoreConformance(
     MeasuresConformance,
     ScrubsConformance,
     BucketsConformance,
+    VolumesConformance,
     IsolationConformance,
     EncryptionConformance,
     UpkeepConformance,

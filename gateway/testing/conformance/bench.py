@@ -40,6 +40,7 @@ from gateway.storage import (
     Store,
     Unsupported,
     Versions,
+    Volumes,
     Writable,
     WrongKey,
     pieces,
@@ -199,6 +200,10 @@ class Bench:
     @property
     def buckets(self) -> Buckets:
         return self.need(Buckets)
+
+    @property
+    def volumes(self) -> Volumes:
+        return self.need(Volumes)
 
     # what tests do
 
