@@ -4,6 +4,7 @@ Start with `tables.py` (every option and its default), then `decode.py` (how TOM
 those), `load.py`, and `configuration.py` (what comes of it). Specification: configuration.
 """
 
+from gateway.common.ids import ID, ID_RULE
 from gateway.config.configuration import Configuration, Declared, Origin
 from gateway.config.links import in_order
 from gateway.config.load import find_data, find_file, load, load_again, usual_file
@@ -22,7 +23,7 @@ from gateway.config.tables import (
     Tls,
     WebhookOptions,
 )
-from gateway.config.texts import ID, ID_RULE, SID, SID_RULE, Address, EncryptionKeyName
+from gateway.config.texts import SID, SID_RULE, Address, EncryptionKeyName
 
 __all__ = [
     "EVERY_ACCOUNT",

@@ -17,6 +17,7 @@ import platformdirs
 
 from gateway.access.identity import ROOT_ACCOUNT, Account
 from gateway.common import looking
+from gateway.common.ids import ID, ID_RULE
 from gateway.common.nearest_name import nearest
 from gateway.config.bindings import (
     check_default,
@@ -49,7 +50,7 @@ from gateway.config.tables import (
     ServerOptions,
     WebhookOptions,
 )
-from gateway.config.texts import ID, ID_RULE, SID, SID_RULE
+from gateway.config.texts import SID, SID_RULE
 from gateway.plugins.finding import PluginError, Plugins
 from gateway.storage import Secret
 

@@ -11,8 +11,6 @@ from gateway.config.decode import Text
 
 SID = re.compile(r"[a-z0-9.-]{3,63}", re.ASCII)
 SID_RULE = "a service id has 3 to 63 of the characters a-z 0-9 . -"
-ID = re.compile(r"[A-Za-z0-9._@+-]{1,128}", re.ASCII)
-ID_RULE = "an id has 1 to 128 of the characters A-Z a-z 0-9 . _ @ + -"
 
 
 class _Address(NamedTuple):

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from gateway.catalog import Catalog, CertificateRow
+from gateway.common.ids import ID, ID_RULE
 from gateway.common.nearest_name import nearest
 from gateway.common.x509 import CannotUse, Description, checked
 from gateway.config import ConfigProblem, ConfigurationError
 from gateway.config.problems import join
-from gateway.config.texts import ID, ID_RULE
 from gateway.storage import NotFound
 from gateway.storage.objects import now
 

@@ -20,7 +20,8 @@ class Function(NamedTuple, Generic[C]):
     `actions.OF_VERSION`); None: it is done to neither. `answer` is what it answers in
     JSON; () means that it answers the bytes of a file. `statuses` of success. `body`: it
     has one, a file; `members` are those of one in JSON. `place` is its path, with `{parts}`,
-    where that is not its name. `errors`: codes, besides those that all functions have."""
+    where that is not its name ("" is the root). `errors`: codes, besides those that all functions
+    have."""
 
     name: str
     methods: tuple[str, ...]
@@ -35,14 +36,14 @@ class Function(NamedTuple, Generic[C]):
     statuses: Mapping[int, str] = {200: "Done."}
     answer_headers: tuple[Parameter, ...] = ()
     errors: tuple[str, ...] = ()
-    place: str = ""
+    place: str | None = None
     parts: tuple[Parameter, ...] = ()
     members: tuple[Parameter, ...] = ()
 
     @property
     def path(self) -> str:
         """Without a slash in front."""
-        return self.place or self.name
+        return self.name if self.place is None else self.place
 
 
 class Api(NamedTuple):

@@ -1,0 +1,121 @@
+"""Who asks: `Authorization: OZONE <key's id>:<secret>`, or, where names are trusted, `OZONE
+<user>`.
+
+Failed attempts are bounded for an address and for what is given as a key's id (`Attempts`). That is
+in a database, which a request with a good secret does not wait for: it is asked only when this
+process has lately seen one of the two fail.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gateway.access.identity import Identity
+from gateway.common.ids import ID
+from gateway.modes import Gateway
+from gateway.modes.ozone.options import OzoneOptions
+from gateway.modes.ozone.problems import OzoneProblem
+from gateway.storage import Unauthorized
+from gateway.web.http_fields import utf8
+
+SCHEME = "OZONE"
+_USER = "HTTP_X_OZONE_USER"
+_TWICE = re.compile(rf",\s*{SCHEME}\b")
+"""WSGI joins lines of one header by commas."""
+
+_SUSPECTS = 10_000
+_WINDOW = 600.0
+"""Seconds for which one is suspected: longer than attempts count."""
+
+Authenticate = Callable[[Mapping[str, Any]], Identity]
+
+
+def authentication(gateway: Gateway, options: OzoneOptions) -> Authenticate:
+    """Raises `OzoneProblem` and `Unauthorized`."""
+    return ByName(options.admins) if options.auth == "simple" else ByKey(gateway)
+
+
+def _credentials(environ: Mapping[str, Any]) -> str:
+    """What stands behind the scheme."""
+    given: str = environ.get("HTTP_AUTHORIZATION", "").strip()
+    if not given.startswith(SCHEME) or ("," in given and _TWICE.search(given)):
+        raise OzoneProblem("badAuthorization")
+    return given[len(SCHEME) :].strip()
+
+
+def owner_named(environ: Mapping[str, Any]) -> str | None:
+    """Who is to own a volume: `x-ozone-user` as it came, None when it did not. Raises
+    `OzoneProblem`."""
+    given: str | None = environ.get(_USER)
+    if given is None:
+        return None
+    if not ID.fullmatch(name := given.strip()):
+        raise OzoneProblem("userNotFound", "x-ozone-user names no user.")
+    return name
+
+
+class ByName:
+    """Whoever says that they are somebody is. Names have no capitals."""
+
+    def __init__(self, admins: tuple[str, ...]) -> None:
+        self._admins = frozenset(admins)
+
+    def __call__(self, environ: Mapping[str, Any]) -> Identity:
+        user = (_credentials(environ) or environ.get(_USER, "").strip()).lower()
+        if not ID.fullmatch(user):
+            raise OzoneProblem("badAuthorization", "The user has no name, or none that is one.")
+        access = "admin" if user in self._admins else "own"
+        return Identity(key=user, account=user, access=access)  # type: ignore[arg-type]
+
+
+class ByKey:
+    def __init__(self, gateway: Gateway) -> None:
+        self._keys, self._attempts, self._suspects = gateway.keys, gateway.attempts, Suspects()
+
+    def __call__(self, environ: Mapping[str, Any]) -> Identity:
+        id, _, secret = _credentials(environ).partition(":")
+        address, suspects = environ["gateway.client"], self._suspects
+        if suspects.known(address, id) and (wait := self._attempts.wait(address, id)):
+            raise OzoneProblem("tooManyAttempts", headers=[("retry-after", str(wait))])
+        # It is found by the secret: so the time that this takes says nothing of whether there
+        # is a key of that id.
+        found = self._keys.credential_by_secret(utf8(secret)) if secret else None
+        if found is None or not hmac.compare_digest(id.encode(), found.id.encode()):
+            self._attempts.failed(address, id)
+            suspects.add(address, id)
+            raise Unauthorized
+        return found.identity
+
+
+class Suspects:
+    """Addresses and ids that failed in this process, as many as are kept at most; the oldest go.
+    Where there are that many, all are suspected."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._until = OrderedDict[tuple[str, str], float]()
+        self._clock, self._lock = clock, threading.Lock()
+
+    def known(self, address: str, id: str) -> bool:
+        until = self._until
+        if not until:
+            return False
+        with self._lock:
+            now = self._clock()
+            while until and next(iter(until.values())) < now:
+                until.popitem(last=False)
+            return len(until) >= _SUSPECTS or ("from", address) in until or ("for", id) in until
+
+    def add(self, address: str, id: str) -> None:
+        until = self._until
+        with self._lock:
+            for one in (("from", address), ("for", id)):
+                until.pop(one, None)
+                until[one] = self._clock() + _WINDOW
+            while len(until) > _SUSPECTS:
+                until.popitem(last=False)
