@@ -23,6 +23,7 @@ from gateway.config import (
     KmsOptions,
     ManagementKey,
     ServerOptions,
+    VolumeOptions,
     WebhookOptions,
 )
 from gateway.config.tables import EventOptions
@@ -48,6 +49,7 @@ TABLES: dict[str, type] = {
     "## `[[management_keys]]`": ManagementKey,
     "## `[[bindings]]`": BindingOptions,
     "## `[webhooks.NAME]`": WebhookOptions,
+    "## `[volumes.NAME]`": VolumeOptions,
 }
 
 

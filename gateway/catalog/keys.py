@@ -28,7 +28,8 @@ from gateway.catalog.schema import (
     is_text,
 )
 from gateway.catalog.secrets import Keyring
-from gateway.storage import Full, Unavailable
+from gateway.config import VolumeOptions
+from gateway.storage import NOTHING, Full, Unavailable
 
 FIRST_KEY = "first_key"
 """In `meta`: the id of the key that was made at the first start."""
@@ -43,6 +44,7 @@ class Declarations:
     keys: Sequence[Credential] = ()
     root: Credential | None = None
     sids: frozenset[str] = frozenset()
+    volumes: Mapping[str, VolumeOptions] = NOTHING
 
 
 NUMBERED = select(

@@ -109,6 +109,7 @@ def _declarations(configuration: Configuration) -> Declarations:
         ],
         root=None if root is None else root.credential(),
         sids=frozenset(configuration.services),
+        volumes=configuration.volumes,
     )
 
 

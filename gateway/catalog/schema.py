@@ -341,6 +341,15 @@ def set_meta(connection: Connection, name: str, value: str) -> None:
         connection.execute(update(META).where(META.c.name == name).values(value=value))
 
 
+STORES_NUMBER = "changes of stores"
+"""In `meta`: how often services that have a driver of their own, and bindings, have changed."""
+
+
+def count_stores(connection: Connection) -> None:
+    """Within the catalog's write lock: one of them is changed."""
+    set_meta(connection, STORES_NUMBER, str(int(get_meta(connection, STORES_NUMBER) or 0) + 1))
+
+
 def version_of(connection: Connection) -> int:
     """The schema's version; 0 when there is none yet. Raises `CatalogError` when it is
     newer than this program knows."""

@@ -46,7 +46,7 @@ class Catalog(
         clock: Callable[[], int] = now,
     ) -> None:
         super().__init__(database, keyring, declared, clock)
-        self._sids = declared.sids
+        self._sids, self._volumes = declared.sids, declared.volumes
         self._closed = False
 
     def following(self, declared: Declarations) -> Catalog:

@@ -17,13 +17,16 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.catalog.audit import CHANGED, Note
-from gateway.catalog.rows import ServiceRow, service_row
+from gateway.catalog.rows import NOWHERE, ServiceRow, Within, service_row
 from gateway.catalog.schema import (
     BINDING_OPTIONS,
     BINDING_SECRETS,
     BINDINGS,
     SERVICES,
     STORES,
+    STORES_NUMBER,
+    VOLUME_BUCKETS,
+    count_stores,
     get_meta,
     set_meta,
 )
@@ -33,10 +36,6 @@ from gateway.catalog.settings import remove_row
 from gateway.storage import NOTHING, AlreadyExists, Conflict, NoSuchStore, NotFound, Secret
 
 T = TypeVar("T")
-
-_NUMBER = "changes of stores"
-"""In `meta`: how often services of this kind, and bindings, have changed."""
-
 
 _OWNER = "last owner of "
 """In `meta`, before the id of a service of this kind that was removed."""
@@ -104,10 +103,12 @@ class StoreTable(ServiceTable):
         *,
         name: str = "",
         shown: Mapping[str, Any] = NOTHING,
+        within: Within = NOWHERE,
         since: int,
     ) -> None:
         """`options` as a configuration has them, links too; `shown`: what everybody may see of
-        them. Raises `AlreadyExists`, and `Conflict` when anything changed since that number."""
+        them; `within`: its place in a volume of that owner, which has no quota. Raises
+        `AlreadyExists`, and `Conflict` when anything changed since that number."""
         if sid in self._sids:
             raise AlreadyExists(f"The service {sid!r} is declared in the configuration.")
         values = {"driver": driver, "name": name, "sealed": self._sealed(sid, options)}
@@ -118,6 +119,7 @@ class StoreTable(ServiceTable):
             id = insert_service(connection, sid, owner, self._clock())
             row = {"service": id, "revision": since + 1, **values}
             connection.execute(insert(STORES).values(row))
+            self._place(connection, id, owner, within, store=True)
             self._note(connection, "service.add", sid, owner=owner, **said)
 
         try:
@@ -137,9 +139,10 @@ class StoreTable(ServiceTable):
         *,
         name: str,
         shown: Mapping[str, Any] = NOTHING,
+        within: Within = NOWHERE,
         since: int,
     ) -> None:
-        """Raises `NoSuchStore`, and `Conflict` as `add_store` does."""
+        """Raises `NoSuchStore`, and what `add_store` does."""
         assert row.store is not None
         sealed = self._sealed(row.sid, options)
         said: dict[str, Any] = {"options": _told(self.options(row), options, shown)}
@@ -151,6 +154,10 @@ class StoreTable(ServiceTable):
         def alter(connection: Connection) -> None:
             if not connection.execute(change.values(values)).rowcount:
                 raise NoSuchStore(name=row.sid)
+            if within != row.within:
+                before = delete(VOLUME_BUCKETS).where(VOLUME_BUCKETS.c.service == row.id)
+                connection.execute(before)
+                self._place(connection, row.id, row.owner, within, store=True)
             self._note(connection, "service.change", row.sid, **said)
 
         self._add(since, alter)
@@ -249,7 +256,7 @@ _BINDINGS = (
 
 
 def _number(connection: Connection) -> int:
-    return int(get_meta(connection, _NUMBER) or 0)
+    return int(get_meta(connection, STORES_NUMBER) or 0)
 
 
 def _counted(since: int, connection: Connection, change: Callable[[], T]) -> T:
@@ -257,7 +264,7 @@ def _counted(since: int, connection: Connection, change: Callable[[], T]) -> T:
     if _number(connection) != since:
         raise Conflict("Something else was changed meanwhile: look again.")
     done = change()
-    set_meta(connection, _NUMBER, str(since + 1))
+    count_stores(connection)
     return done
 
 

@@ -11,8 +11,8 @@ one commit.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, Protocol, TypedDict
+from collections.abc import Iterable, Mapping
+from typing import Any, TypedDict
 
 from sqlalchemy import (
     ColumnElement,
@@ -29,7 +29,15 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway.catalog.audit import AuditTable, Note
 from gateway.catalog.rows import NOWHERE, VolumeRow, Within
-from gateway.catalog.schema import SERVICES, STORES, VOLUME_BUCKETS, VOLUMES, is_text
+from gateway.catalog.schema import (
+    SERVICES,
+    STORES,
+    VOLUME_BUCKETS,
+    VOLUMES,
+    count_stores,
+    is_text,
+)
+from gateway.config import VolumeOptions
 from gateway.storage import (
     NOTHING,
     AlreadyExists,
@@ -53,18 +61,8 @@ class VolumeChanges(TypedDict, total=False):
     quota: int | None
 
 
-class Declared(Protocol):
-    """A volume of the configuration."""
-
-    @property
-    def account(self) -> str: ...
-
-    @property
-    def quota(self) -> int | None: ...
-
-
 class VolumeTable(AuditTable):
-    _volumes: Mapping[str, Declared] = NOTHING
+    _volumes: Mapping[str, VolumeOptions] = NOTHING
     """Those of the configuration."""
 
     # looking
@@ -194,6 +192,14 @@ class VolumeTable(AuditTable):
                     connection.execute(delete(VOLUMES).where(VOLUMES.c.name == name))
                     self._note(connection, "volume.drop", name)
 
+    def uncounted(self, names: Iterable[str]) -> dict[str, str]:
+        """Of these volumes, those in which a service has its own store; and one such service."""
+        query = select(VOLUME_BUCKETS.c.volume, SERVICES.c.sid).join(VOLUME_BUCKETS, _IN)
+        query = query.join(STORES, STORES.c.service == SERVICES.c.id)
+        with self._database.reading() as connection:
+            rows = connection.execute(query.where(VOLUME_BUCKETS.c.volume.in_(list(names))))
+            return {row.volume: row.sid for row in rows}
+
     # within a transaction
 
     def _volume_in(self, connection: Connection, name: str) -> VolumeRow | None:
@@ -219,14 +225,23 @@ class VolumeTable(AuditTable):
             raise NoSuchVolume(name=name)
         return row
 
-    def _place(self, connection: Connection, id: int, owner: str, within: Within) -> None:
-        """Have a service that is being made be in a volume. Raises `NoSuchVolume`,
-        `IntegrityError` when the volume has one of that name, and `Conflict` when it is another
-        owner's by now."""
+    def _place(
+        self, connection: Connection, id: int, owner: str, within: Within, *, store: bool = False
+    ) -> None:
+        """Have a service be in a volume, if any; `store`: it has one of its own. Raises
+        `NoSuchVolume`, `AlreadyExists` when the volume has one of that name, and `Conflict` when
+        it is another owner's by now, or has a quota."""
         if within == NOWHERE:
             return
-        if self._found_volume(connection, within.volume).owner != owner:
+        volume = self._found_volume(connection, within.volume)
+        if volume.owner != owner:
             raise Conflict(f"The volume {within.volume!r} got another owner meanwhile.")
+        if store and volume.quota is not None:
+            raise Conflict(f"The volume {within.volume!r} got a quota meanwhile.")
+        if connection.scalar(select(VOLUME_BUCKETS.c.service).where(_is_within(within))):
+            raise AlreadyExists(
+                f"The volume {within.volume!r} has a bucket {within.bucket!r} already."
+            )
         connection.execute(insert(VOLUME_BUCKETS).values(service=id, **within._asdict()))
 
     def _refuse_declared_volume(self, name: str) -> None:
@@ -277,7 +292,9 @@ def _update(connection: Connection, row: VolumeRow) -> None:
     connection.execute(update(VOLUMES).where(VOLUMES.c.name == row.name).values(_values(row)))
     within = select(VOLUME_BUCKETS.c.service).where(VOLUME_BUCKETS.c.volume == row.name)
     others = update(SERVICES).where(SERVICES.c.id.in_(within), SERVICES.c.owner != row.owner)
-    connection.execute(others.values(owner=row.owner))
+    changed = connection.execute(others.values(owner=row.owner)).rowcount
+    if changed and _having_store(connection, row.name):
+        count_stores(connection)
 
 
 def _has_buckets(connection: Connection, name: str) -> bool:

@@ -21,6 +21,7 @@ from gateway.config.tables import (
     ManagementKey,
     ServerOptions,
     Tls,
+    VolumeOptions,
     WebhookOptions,
 )
 from gateway.config.texts import SID, SID_RULE, Address, EncryptionKeyName
@@ -49,6 +50,7 @@ __all__ = [
     "ServerOptions",
     "ServiceReader",
     "Tls",
+    "VolumeOptions",
     "WebhookOptions",
     "construct",
     "find_data",

@@ -19,6 +19,7 @@ from gateway.config.tables import (
     Listener,
     ManagementKey,
     ServerOptions,
+    VolumeOptions,
     WebhookOptions,
 )
 from gateway.modes import Mode, Options
@@ -55,7 +56,8 @@ class Declared:
     `options` are the driver's own, decoded; `links` its fields typed `Store`
     with the sids that they name. `place` says where in the file it is. `settings` are
     documents by kind, which no API changes. `events`: who is told of changes; of `[buckets]`, of
-    those of all buckets. `grants`: what it gives to others than its owner.
+    those of all buckets. `grants`: what it gives to others than its owner. `volume`: the one that
+    it is in; "" for none.
     """
 
     sid: str
@@ -69,10 +71,21 @@ class Declared:
     settings: Mapping[str, str] = NOTHING
     events: tuple[EventOptions, ...] = ()
     grants: tuple[Grant, ...] = ()
+    volume: str = ""
+
+    @property
+    def bucket(self) -> str:
+        """What it is called in its volume; "" where it is in none."""
+        return bucket_of(self.sid, self.volume) if self.volume else ""
 
     def linked(self, stores: Mapping[str, S]) -> dict[str, S]:
         """What it links to, by field, of stores by sid."""
         return {field: stores[sid] for field, sid in self.links.items()}
+
+
+def bucket_of(sid: str, volume: str) -> str:
+    """What a service is called in a volume."""
+    return sid.removeprefix(f"{volume}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +125,7 @@ class Configuration:
     root: Key | None
     buckets: Declared
     services: Mapping[str, Declared]
+    volumes: Mapping[str, VolumeOptions] = NOTHING
     bindings: tuple[Binding, ...]
     listeners: tuple[DeclaredListener, ...] = ()
     webhooks: Mapping[str, WebhookOptions] = NOTHING

@@ -11,6 +11,7 @@ from gateway.config.configuration import Configuration, Declared
 from gateway.config.problems import shown
 from gateway.config.services import EVENTS, SOURCE_PATH
 from gateway.config.tables import Binding, EventOptions
+from gateway.config.volumes import VOLUME
 from gateway.modes.operating import Given, Section
 from gateway.plugins.options import Option, describe_default, options_of
 from gateway.storage import Secret
@@ -20,6 +21,8 @@ def of_service(declared: Declared, written: Mapping[str, Any] | None = None) -> 
     """Its options, but for links. `written`: as they were given."""
     if declared.source_path:
         yield Given(SOURCE_PATH, declared.source_path)
+    if declared.volume:
+        yield Given(VOLUME, declared.volume)
     yield from (Given(EVENTS, _told(one)) for one in declared.events)
     for name, value in declared.options.items():
         yield _given(name, value, (written or {}).get(name, value))
@@ -72,6 +75,8 @@ def sections(configuration: Configuration) -> Iterator[Section]:
     buckets = configuration.buckets
     driver = Given("driver", shown(buckets.driver.driver))
     yield Section("buckets", (driver, *of_service(buckets)))
+    for name, volume in configuration.volumes.items():
+        yield Section(f"volumes.{name}", tuple(_options(volume)))
     for name, webhook in configuration.webhooks.items():
         yield Section(f"webhooks.{name}", tuple(_options(webhook)))
     for listener in configuration.listeners:

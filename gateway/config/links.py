@@ -10,8 +10,9 @@ from gateway.common.nearest_name import nearest
 from gateway.config.configuration import Declared
 from gateway.config.problems import Problems, join, names, shown
 from gateway.config.services import EVENTS, SOURCE, construct
-from gateway.config.tables import WebhookOptions
-from gateway.storage import Buckets, Changes, Layer, Store
+from gateway.config.tables import VolumeOptions, WebhookOptions
+from gateway.config.volumes import check_counted
+from gateway.storage import NOTHING, Buckets, Changes, Layer, Store
 
 
 def in_order(services: Mapping[str, Declared]) -> list[Declared]:
@@ -136,7 +137,10 @@ def _is_as_source(driver: type[Store], capability: type) -> bool:
 
 
 def check_construction(
-    problems: Problems, services: Mapping[str, Declared], buckets: Declared | None
+    problems: Problems,
+    services: Mapping[str, Declared],
+    buckets: Declared | None,
+    volumes: Mapping[str, VolumeOptions] = NOTHING,
 ) -> None:
     """Construct every driver, which validates and touches nothing, and forget it."""
     built: dict[str, Store] = {}
@@ -148,10 +152,12 @@ def check_construction(
         except ValueError as error:
             problems.refused(declared.driver, declared.place, error)
     if buckets is not None:
-        _check_buckets(problems, buckets)
+        _check_buckets(problems, buckets, volumes)
 
 
-def _check_buckets(problems: Problems, buckets: Declared) -> None:
+def _check_buckets(
+    problems: Problems, buckets: Declared, volumes: Mapping[str, VolumeOptions]
+) -> None:
     try:
         store = construct(buckets, {})
     except ValueError as error:
@@ -162,3 +168,4 @@ def _check_buckets(problems: Problems, buckets: Declared) -> None:
             join(buckets.place, "driver"),
             f"the driver {shown(buckets.driver.driver)} cannot make buckets.",
         )
+    check_counted(problems, volumes, store, buckets.place)

@@ -51,13 +51,14 @@ from gateway.config.tables import (
     WebhookOptions,
 )
 from gateway.config.texts import SID, SID_RULE
+from gateway.config.volumes import check_places, read_volumes
 from gateway.plugins.finding import PluginError, Plugins
 from gateway.storage import Secret
 
 FILE = "gateway.toml"
 TABLES = (
     *("server", "catalog", "kms", "accounts", "keys", "management_keys", "buckets", "services"),
-    *("bindings", "listeners", "webhooks"),
+    *("volumes", "bindings", "listeners", "webhooks"),
 )
 ROOT_KEY = "GATEWAY_ROOT_ACCESS_KEY"
 ROOT_SECRET = "GATEWAY_ROOT_SECRET_KEY"  # noqa: S105 - a variable's name
@@ -231,18 +232,24 @@ class _Reader:
             self.decoder, self.plugins.listeners, self._tables("listeners"), server
         )
         webhooks = self._webhooks(known)
+        volumes = read_volumes(self.decoder, self.found.get("volumes", {}))
+        for name, one in volumes.items():
+            place = join(join("volumes", name), "account")
+            check_account(self.problems, one.account, known, place)
         services = ServiceReader(
             decoder=self.decoder,
             plugins=self.plugins,
             accounts=known,
             memory=server is not BAD and server.memory,
+            volumes=volumes,
         )
         written = self.found.get("services", {})
         declared = services.services(written)
         buckets = services.buckets(self.found.get("buckets", {}))
         left_out = leave_out(declared, services.unknown)
         check_links(self.problems, declared, written if isinstance(written, dict) else {})
-        check_construction(self.problems, declared, buckets)
+        check_construction(self.problems, declared, buckets, volumes)
+        check_places(self.problems, declared.values())
         telling = declared.values() if buckets is None else (buckets, *declared.values())
         check_events(self.problems, telling, declared, webhooks)
         check_options(self.problems, self.plugins.modes, bindings, declared)
@@ -259,6 +266,7 @@ class _Reader:
             root=root,
             buckets=buckets,
             services=declared,
+            volumes=volumes,
             left_out=left_out,
             bindings=tuple(bindings.values()),
             listeners=listeners,

@@ -10,16 +10,18 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, cast
 
 from gateway.access.grants import Grant
+from gateway.access.identity import ROOT_ACCOUNT
 from gateway.access.rules import AUTHENTICATED, EVERYONE
 from gateway.common.nearest_name import nearest
 from gateway.config.configuration import Declared
 from gateway.config.decode import Decoder, Link
 from gateway.config.portable import portable
 from gateway.config.problems import BAD, Problems, join, names, shown
-from gateway.config.tables import EventOptions, GrantOptions
+from gateway.config.tables import EventOptions, GrantOptions, VolumeOptions
 from gateway.config.texts import SID, SID_RULE
+from gateway.config.volumes import VOLUME, check_volume
 from gateway.plugins.finding import Driver, Plugins
-from gateway.storage import Store
+from gateway.storage import NOTHING, Store
 from gateway.storage.options import OneOrMany
 
 COMMON = ("driver", "name", "account")
@@ -56,6 +58,7 @@ class ServiceReader:
     plugins: Plugins
     accounts: frozenset[str]
     memory: bool
+    volumes: Mapping[str, VolumeOptions] = NOTHING
     unknown: dict[str, str] = dataclasses.field(default_factory=dict)
     """Services whose driver may be a plugin's that is left out, and that driver."""
 
@@ -114,11 +117,15 @@ class ServiceReader:
         before = len(problems)
         driver = self._driver(sid, table, place)
         name = self._text(table, "name", place, "")
-        account = self._text(table, "account", place, "root")
+        volume = self._text(table, VOLUME, place, "") if sid else ""
+        owner = self.volumes[volume].account if volume in self.volumes else ROOT_ACCOUNT
+        account = self._text(table, "account", place, owner)
         check_account(problems, account, self.accounts, join(place, "account"))
+        if volume:
+            check_volume(problems, sid, place, volume, table.get("account"), self.volumes)
         if driver is None:
             return None
-        common = (*COMMON, EVENTS, SETTINGS, GRANTS) if sid else (*COMMON, EVENTS)
+        common = (*COMMON, EVENTS, VOLUME, SETTINGS, GRANTS) if sid else (*COMMON, EVENTS)
         path = ""
         if SOURCE in driver.options:
             common, path = (*common, SOURCE_PATH), self._path(table, place)
@@ -141,6 +148,7 @@ class ServiceReader:
             settings=settings,
             events=events,
             grants=grants,
+            volume=volume,
         )
 
     def _driver(self, sid: str, table: Mapping[str, object], place: str) -> Driver | None:
@@ -245,4 +253,5 @@ def portable_service(declared: Declared, table: Mapping[str, Any]) -> dict[str, 
     options = {name: portable(one, table.get(name)) for name, one in declared.options.items()}
     path = {SOURCE_PATH: declared.source_path} if declared.source_path else {}
     events = {EVENTS: table[EVENTS]} if declared.events else {}  # they are names and texts
-    return {**options, **declared.links, **path, **events}
+    volume = {VOLUME: declared.volume} if declared.volume else {}
+    return {**options, **declared.links, **path, **events, **volume}

@@ -246,6 +246,14 @@ class GrantOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeOptions:
+    """`[volumes.NAME]`. `quota`: bytes that its buckets may have together; None: any number."""
+
+    account: str = ROOT_ACCOUNT
+    quota: Annotated[int, Size] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookOptions:
     """`[webhooks.NAME]`. The URL is a secret, for many have a token in it: also `url_env`,
     `url_file`. `accounts`: those whose services may have it told of something. `ca`: who signs

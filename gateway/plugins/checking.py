@@ -154,7 +154,7 @@ def check_mode(mode: object) -> str:
 
 _TABLES = (
     *("server", "catalog", "kms", "accounts", "keys", "management_keys", "buckets", "services"),
-    *("bindings", "listeners", "webhooks"),
+    *("volumes", "bindings", "listeners", "webhooks"),
 )
 """The configuration's own tables; a test holds them against `config.load.TABLES`."""
 

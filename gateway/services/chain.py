@@ -29,6 +29,8 @@ from gateway.config import (
     construct,
     in_order,
 )
+from gateway.config.problems import join
+from gateway.config.volumes import VOLUME
 from gateway.services.behind import Behind
 from gateway.services.folders import conflicts, unlike
 from gateway.services.lasting import Lasting
@@ -268,6 +270,10 @@ class Chain:
         except Exception as error:  # foreign code may raise anything
             said = f"{type(error).__name__}: {error}"
             raise ChainError(f"{declared.place}: cannot be opened: {said}") from error
+        if declared.volume and lasting.store.find(Buckets) is not None:
+            lasting.close()
+            place = join(declared.place, VOLUME)
+            raise ChainError(f"{place}: it has buckets itself, and none of these is in a volume.")
 
     def close(self) -> None:
         """May be called twice."""
@@ -328,6 +334,8 @@ def identify(declared: Declared) -> Identification:
         declared=declared.place,
         source=declared.links.get(SOURCE, ""),
         grants=declared.grants,
+        volume=declared.volume,
+        bucket=declared.bucket,
     )
 
 

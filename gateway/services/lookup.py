@@ -133,8 +133,8 @@ class Lookup:
         service = self.added.find(row.sid)
         if service is None or row.sid in self.accounts:
             return None
-        if service.grants != row.grants:
-            service.identify(replace(service.about, grants=row.grants))
+        if (service.grants, service.owner) != (row.grants, row.owner):
+            service.identify(replace(service.about, grants=row.grants, owner=row.owner))
         return service
 
     def _reached(self, service: Service) -> Reached:
@@ -228,12 +228,12 @@ def _counted(services: Iterable[Access], made: Mapping[str, Stats]) -> Measured:
         service, sid = access.service, access.service.sid
         if _is_bucket(service) and sid in made:
             found[sid] = made[sid], sid
-        elif (one := _measured(service)) is not None:
+        elif (one := measure_of(service)) is not None:
             found[sid] = one
     return Measured(found)
 
 
-def _measured(service: Service) -> tuple[Stats, Hashable] | None:
+def measure_of(service: Service) -> tuple[Stats, Hashable] | None:
     """And by whom: what stands in front of another finds that."""
     try:
         measures = service.find(Measures)

@@ -250,9 +250,9 @@ def open_runtime(
             followers=followers,
             threads=threads,
         )
-        catalog.declare_volumes()
-        if chain.volumes is not None:
-            settle_all(chain.volumes, catalog)
+        if jobs is not None or configuration.data is None:  # no command beside a gateway
+            catalog.declare_volumes()
+            settle_all(chain.volumes, catalog, configuration.volumes)
         chain.date(catalog.declared_since(chain.services, configuration.origin.written))
         runtime = Runtime(
             chain,

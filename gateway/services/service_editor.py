@@ -12,23 +12,35 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from gateway.access.identity import ROOT_ACCOUNT
 from gateway.catalog import Catalog, CatalogError, ServiceRow
+from gateway.catalog.rows import Within
 from gateway.catalog.stores import Stores
 from gateway.common.nearest_name import nearest
-from gateway.config import SID, SID_RULE, SOURCE, Configuration, ConfigurationError, Declared
+from gateway.config import (
+    SID,
+    SID_RULE,
+    SOURCE,
+    Configuration,
+    ConfigurationError,
+    Declared,
+    VolumeOptions,
+)
 from gateway.config.given import of_service
 from gateway.config.links import check_events
 from gateway.config.problems import ConfigProblem, Problems, join, shown
 from gateway.config.services import COMMON, GRANTS, SETTINGS, portable_service
+from gateway.config.volumes import VOLUME, check_places
+from gateway.modes.bucket_names import fits_volumes
 from gateway.services.chain import Chain
 from gateway.services.soundness import sound, wrong
 from gateway.services.stored import confined, decoded, door_of, reader
 from gateway.storage import Conflict, NoSuchStore
 
 Table = Mapping[str, Any]
+T = TypeVar("T")
 
 _TRIES = 10
 _SUFFIXES = ("_env", "_file")
@@ -38,6 +50,15 @@ _CHANGED = {
     **dict.fromkeys(COMMON, "it stays as it was added: remove the service, and add it again."),
     "name": "give it as --name.",
 }
+
+
+class _Checked(NamedTuple):
+    """What is to be kept: `options`, and as people may see them (`shown`)."""
+
+    options: dict[str, Any]
+    shown: dict[str, str]
+    owner: str
+    within: Within
 
 
 class ServiceEditor:
@@ -57,25 +78,36 @@ class ServiceEditor:
         self._environ = environ
 
     def add(
-        self, sid: str, driver: str, options: Table, *, name: str = "", account: str = ROOT_ACCOUNT
+        self, sid: str, driver: str, options: Table, *, name: str = "", account: str = ""
     ) -> str:
-        """`options` as a file has them, links too. Who owned the one of that id that was removed
-        before, whose objects may be there still; "" for nobody else."""
+        """`options` as a file has them, links too. `account`: "" for that of its volume, else
+        root. Who owned the one of that id that was removed before, whose objects may be there
+        still; "" for nobody else."""
         self._refuse_declared(sid)
         if not SID.fullmatch(sid):
             raise ConfigurationError([ConfigProblem(join("services", sid), f"{SID_RULE}.")])
         _refuse_beside(sid, options, {one: f"give it as --{one}." for one in COMMON})
-        table = {**options, "driver": driver, "name": name, "account": account}
+        table = {**options, "driver": driver, "name": name}
+        if account:
+            table["account"] = account
 
-        def add(stores: Stores) -> None:
-            kept, shown = self._checked(sid, table, stores)
+        def add(stores: Stores) -> str:
+            found = self._checked(sid, table, stores)
             self.catalog.add_store(
-                sid, account, driver, kept, name=name, shown=shown, since=stores.number
+                sid,
+                found.owner,
+                driver,
+                found.options,
+                name=name,
+                shown=found.shown,
+                within=found.within,
+                since=stores.number,
             )
+            return found.owner
 
-        unless_changed(self.catalog, add)
+        owner = unless_changed(self.catalog, add)
         before = self.catalog.last_owner(sid)
-        return before if before != account else ""
+        return before if before != owner else ""
 
     def change(
         self, sid: str, options: Table, *, unset: Iterable[str] = (), name: str | None = None
@@ -94,8 +126,15 @@ class ServiceEditor:
                     )
             called = row.store.name if name is None else name
             table = {**changed, "driver": row.store.driver, "name": called, "account": row.owner}
-            kept, shown = self._checked(sid, table, stores)
-            self.catalog.change_store(row, kept, name=called, shown=shown, since=stores.number)
+            found = self._checked(sid, table, stores, frozenset({row.owner}))
+            self.catalog.change_store(
+                row,
+                found.options,
+                name=called,
+                shown=found.shown,
+                within=found.within,
+                since=stores.number,
+            )
 
         unless_changed(self.catalog, change)
 
@@ -174,17 +213,20 @@ class ServiceEditor:
             return None
 
     def _checked(
-        self, sid: str, table: Table, stores: Stores
-    ) -> tuple[dict[str, Any], dict[str, str]]:
-        """The options to be kept, and as people may see them. Raises `ConfigurationError` with
+        self, sid: str, table: Table, stores: Stores, owners: frozenset[str] = frozenset()
+    ) -> _Checked:
+        """`owners` are accounts whether or not anything says so. Raises `ConfigurationError` with
         all that is wrong."""
         problems, place = Problems(), join("services", sid)
+        volumes = self._volumes(table.get(VOLUME))
+        owners = owners.union(one.account for one in volumes.values())
         services = reader(
             self.configuration,
             problems,
-            self._accounts(table.get("account")),
+            self._accounts(table.get("account")).union(owners),
             folder=self._folder,
             environ=self._environ,
+            volumes=volumes,
         )
         declared = services.decoded(sid, table, place)
         for name in services.unknown.values():
@@ -197,7 +239,16 @@ class ServiceEditor:
         if declared is None or problems:
             raise ConfigurationError(problems)
         kept = portable_service(declared, table)
-        return kept, _shown(declared, kept)
+        within = Within(declared.volume, declared.bucket)
+        return _Checked(kept, _shown(declared, kept), declared.account, within)
+
+    def _volumes(self, name: object) -> dict[str, VolumeOptions]:
+        """Those of the configuration, and the one of that name."""
+        row = self.catalog.volume(name) if isinstance(name, str) and fits_volumes(name) else None
+        known = dict(self.configuration.volumes)
+        if row is not None:
+            known[row.name] = VolumeOptions(account=row.owner, quota=row.quota)
+        return known
 
     def _accounts(self, owner: object) -> frozenset[str]:
         known = {ROOT_ACCOUNT, *(one.id for one in self.configuration.accounts)}
@@ -221,6 +272,8 @@ class ServiceEditor:
         if problems:
             return
         problems.extend(wrong(after))
+        beside = [one for one in before.values() if one.sid != declared.sid]
+        check_places(problems, [*beside, declared])
         check_events(problems, [declared], after, self.configuration.webhooks)
         if problems:
             return
@@ -261,7 +314,7 @@ def _shown(declared: Declared, kept: Table) -> dict[str, str]:
     return shown
 
 
-def unless_changed(catalog: Catalog, change: Callable[[Stores], None]) -> None:
+def unless_changed(catalog: Catalog, change: Callable[[Stores], T]) -> T:
     """Make a change of what there is; again when somebody has changed something meanwhile."""
     for _ in range(_TRIES):
         stores = catalog.stores()

@@ -11,14 +11,22 @@ from dataclasses import replace
 from pathlib import Path
 
 from gateway.catalog import BindingRow, Catalog, ServiceRow
-from gateway.config import Binding, Configuration, ConfigurationError, Declared, ServiceReader
+from gateway.config import (
+    Binding,
+    Configuration,
+    ConfigurationError,
+    Declared,
+    ServiceReader,
+    VolumeOptions,
+)
 from gateway.config.bindings import how_to_switch_on, mode_options
 from gateway.config.decode import Decoder
 from gateway.config.problems import Problems, join
 from gateway.config.texts import HostPattern
+from gateway.config.volumes import VOLUME
 from gateway.services.chain import identify
 from gateway.services.service import Identification
-from gateway.storage import Store
+from gateway.storage import NOTHING, Store
 
 
 def reader(
@@ -28,6 +36,7 @@ def reader(
     *,
     folder: Path = Path(),
     environ: Mapping[str, str] | None = None,
+    volumes: Mapping[str, VolumeOptions] = NOTHING,
 ) -> ServiceReader:
     """Decodes tables of services as those of the configuration were."""
     return ServiceReader(
@@ -35,6 +44,7 @@ def reader(
         plugins=configuration.plugins,
         accounts=accounts,
         memory=configuration.server.memory,
+        volumes=volumes,
     )
 
 
@@ -50,7 +60,9 @@ def decoded(
         "name": row.store.name,
         "account": row.owner,
     }
-    services = reader(configuration, problems, frozenset({row.owner}))
+    # Where it is was checked when it came there: what has become of that keeps it from nothing.
+    volumes = {str(table.get(VOLUME)): VolumeOptions(account=row.owner)}
+    services = reader(configuration, problems, frozenset({row.owner}), volumes=volumes)
     declared = services.decoded(row.sid, table, place)
     if row.sid in services.unknown:
         problems.add(place, f'no plugin brings the driver "{row.store.driver}".')
@@ -65,6 +77,8 @@ def identified(declared: Declared, row: ServiceRow) -> Identification:
         created=row.created,
         grants=row.grants,
         row=row.id,
+        volume=row.within.volume,
+        bucket=row.within.bucket,
     )
 
 

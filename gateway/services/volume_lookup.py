@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property
 from heapq import merge
 from itertools import chain
 from typing import NamedTuple
@@ -36,9 +37,10 @@ class Asked(NamedTuple):
 class VolumeLookup(Lookup):
     """Those of the configuration come first, as everywhere."""
 
-    @property
+    @cached_property
     def _declared_within(self) -> Mapping[Within, str]:
-        return {}
+        found = ((sid, one.about) for sid, one in self._declared.items())
+        return {Within(about.volume, about.bucket): sid for sid, about in found if about.volume}
 
     def access_within(
         self, identity: Identity, volume: str, bucket: str, facts: Facts = UNKNOWN
@@ -84,6 +86,16 @@ class VolumeLookup(Lookup):
                 access = accessed(known, identity, facts)
                 if access is not None and (every or access.visible):
                     yield access
+
+    def stores_within(self, volumes: Collection[str]) -> Iterator[Service]:
+        """Those in these volumes that have stores of their own, as far as they are open."""
+        for sid in self._declared_within.values():
+            if self._declared[sid].about.volume in volumes:
+                yield self._declared[sid]
+        for sid, row in self.added.rows.items():
+            one = self.added.opened(sid) if row.within.volume in volumes else None
+            if one is not None:
+                yield one.service
 
     def _declared_in(self, asked: Asked) -> Iterator[tuple[str, Reached]]:
         kept = self._kept()

@@ -8,9 +8,12 @@ it as the row says *now*, as often as that changes, and once more at each start.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from gateway.catalog import Catalog
+from gateway.config import VolumeOptions
+from gateway.config.problems import join
 from gateway.storage import Conflict, Full, NotEmpty, Unavailable, Volumes
 
 log = logging.getLogger("gateway.services")
@@ -35,9 +38,27 @@ def settle(store: Volumes, catalog: Catalog, name: str) -> None:
     raise Conflict("The volume is changed again and again.")
 
 
-def settle_all(store: Volumes, catalog: Catalog) -> None:
+def uncounted(catalog: Catalog, declared: Mapping[str, VolumeOptions]) -> Iterator[str]:
+    """What an operator is told of quotas that were declared for volumes with services whose
+    stores they do not count."""
+    limited = [name for name, one in declared.items() if one.quota is not None]
+    for name, sid in sorted(catalog.uncounted(limited).items() if limited else ()):
+        yield (
+            f"{join(join('volumes', name), 'quota')}: it does not count what the service {sid} in"
+            " it keeps, which has a driver of its own: give that its own `quota`, or take it out"
+            f" of the volume (`gateway services set {sid} --unset volume`)."
+        )
+
+
+def settle_all(
+    store: Volumes | None, catalog: Catalog, declared: Mapping[str, VolumeOptions]
+) -> None:
     """What was left by a process that ended, or is declared otherwise now. A full disk stops no
     start: what could not be done then is done by the next one, or by who needs it."""
+    for warning in uncounted(catalog, declared):
+        log.warning("%s", warning)
+    if store is None:
+        return
     left = {name: stats.quota for name, stats in store.volumes().items()}
     wrong, after = list[str](), ""
     while rows := catalog.volumes(after=after, limit=_PAGE):

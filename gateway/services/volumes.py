@@ -23,7 +23,7 @@ from gateway.config.problems import join
 from gateway.modes import bucket_names
 from gateway.modes.volumes import UNCHANGED, BucketPage, Unchanged, VolumeInfo, VolumePage
 from gateway.services.administration import Administration
-from gateway.services.lookup import EVERYTHING
+from gateway.services.lookup import EVERYTHING, measure_of
 from gateway.services.making import NewBucket
 from gateway.services.settings import to_make
 from gateway.services.volume_lookup import Asked
@@ -87,6 +87,7 @@ class GatewayVolumes:
         quota: int | Literal[Unchanged.IT] | None = UNCHANGED,
     ) -> VolumeInfo:
         _require_manager(identity)
+        _refuse_declared(self._row(name))
         changes = VolumeChanges()
         if owner is not None:
             _check_owner(owner)
@@ -96,17 +97,13 @@ class GatewayVolumes:
         if quota is not UNCHANGED:
             self._check_quota(quota)
             changes["quota"] = quota
-        changed = self._catalog.change_volume(self._row(name).name, changes)
+        changed = self._catalog.change_volume(name, changes)
         if "quota" in changes:
             self._settle(name)
         return info_of(changed)
 
     def drop(self, identity: Identity, name: str) -> None:
-        row = self._managed(identity, name)
-        if row.declared:
-            raise Conflict(
-                f"The volume is declared in the configuration ({join('volumes', name)})."
-            )
+        _refuse_declared(self._managed(identity, name))
         self._clear(name)
         if self._store is not None:
             self._store.drop_volume(name)
@@ -148,7 +145,16 @@ class GatewayVolumes:
         return VolumePage(items, items[-1].name if len(rows) > limit else None)
 
     def used(self, names: Sequence[str]) -> Mapping[str, VolumeStats]:
-        return {} if self._store is None else self._store.volumes(names)
+        found = {} if self._store is None else {**self._store.volumes(names)}
+        for service in self._gateway.stores_within(names):
+            volume, one = service.about.volume, measure_of(service)
+            if one is not None:
+                before = found.get(volume, VolumeStats(quota=None, used=0, buckets=0))
+                stats = one[0]
+                found[volume] = before._replace(
+                    used=before.used + stats.bytes + stats.waiting, buckets=before.buckets + 1
+                )
+        return found
 
     # buckets
 
@@ -306,6 +312,12 @@ def _manages(identity: Identity, row: VolumeRow) -> bool:
 def _require_manager(identity: Identity) -> None:
     if not identity.manages_everything:
         raise Forbidden("This key does not manage volumes.")
+
+
+def _refuse_declared(row: VolumeRow) -> None:
+    if row.declared:
+        place = join("volumes", row.name)
+        raise Conflict(f"The volume is declared in the configuration ({place}).")
 
 
 def _check_name(name: str, what: Literal["volume", "bucket"]) -> None:
