@@ -97,6 +97,21 @@ def test_a_setting_is_kept_replaced_and_removed(catalog: Catalog) -> None:
     assert documents(catalog, "elsewhere") == {}
 
 
+def test_a_setting_replaces_the_one_that_was_seen(catalog: Catalog) -> None:
+    first = put(catalog, "archive", "one", since=0)
+    for since in (0, first + 1):
+        with pytest.raises(Conflict, match="meanwhile"):
+            put(catalog, "archive", "two", since=since)
+        with pytest.raises(Conflict, match="meanwhile"):
+            catalog.remove_setting("archive", "cors", since=since)
+    assert documents(catalog, "archive") == {"cors": "one"}
+    second = put(catalog, "archive", "two", since=first)
+    with pytest.raises(Conflict, match="meanwhile"):
+        put(catalog, "archive", "three", since=first)
+    assert catalog.remove_setting("archive", "cors", since=second)
+    assert documents(catalog, "archive") == {}
+
+
 def test_what_was_loaded_stays_while_other_things_change(catalog: Catalog) -> None:
     put(catalog, "archive", "one")
     before = catalog.settings_of("archive")

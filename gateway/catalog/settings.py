@@ -24,7 +24,7 @@ from gateway.catalog.schema import (
     set_meta,
 )
 from gateway.common.commit_watch import Version
-from gateway.storage import NOTHING, NoSuchStore
+from gateway.storage import NOTHING, Conflict, NoSuchStore
 
 _NUMBER = "settings"
 """In `meta`: counted up with each change."""
@@ -116,28 +116,46 @@ class SettingTable(AuditTable):
             return list(connection.scalars(query))
 
     def set_setting(
-        self, sid: str, kind: str, document: str, *, decides: bool, service: int | None
+        self,
+        sid: str,
+        kind: str,
+        document: str,
+        *,
+        decides: bool,
+        service: int | None,
+        since: int | None = None,
     ) -> int:
         """Its version. `service`: the id of a made service's row; raises `NoSuchStore` when
-        that is gone, for settings must not become those of its successor."""
+        that is gone, for settings must not become those of its successor. `since`: the version
+        that it is to replace, 0 for none; raises `Conflict` when it is another."""
         with self._database.writing() as connection:
             if service is not None and not _is_there(connection, service):
                 raise NoSuchStore(name=sid)
+            _check_version(connection, sid, kind, since)
             connection.execute(delete(_TABLE).where(_named(sid, kind)))
             version = insert_setting(connection, sid, NewSetting(kind, document, decides))
             self._note(connection, "setting.put", sid, kind=kind, version=version)
             return version
 
-    def remove_setting(self, sid: str, kind: str) -> bool:
-        """Whether it was there."""
+    def remove_setting(self, sid: str, kind: str, *, since: int | None = None) -> bool:
+        """Whether it was there. `since`: as above."""
 
         def remove(connection: Connection, note: Note) -> bool:
+            _check_version(connection, sid, kind, since)
             gone = _remove(connection, _named(sid, kind))
             if gone:
                 note("setting.remove", sid, kind=kind)
             return gone
 
         return self._removing(remove)
+
+
+def _check_version(connection: Connection, sid: str, kind: str, since: int | None) -> None:
+    if since is None:
+        return
+    known = connection.scalar(select(_TABLE.c.version).where(_named(sid, kind)))
+    if (known or 0) != since:
+        raise Conflict("The setting was changed meanwhile.")
 
 
 def insert_setting(connection: Connection, sid: str, new: NewSetting) -> int:

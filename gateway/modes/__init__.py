@@ -198,11 +198,21 @@ class Gateway(Protocol):
     def having(self, kind: SettingKind[Any]) -> Sequence[str]:
         """The services that have such a setting, by sid, for what runs behind the requests."""
 
-    def set_setting(self, access: Access, kind: SettingKind[T], wanted: Parsed[T]) -> Setting[T]:
+    def set_setting(
+        self,
+        access: Access,
+        kind: SettingKind[T],
+        wanted: Parsed[T],
+        *,
+        since: int | None = None,
+    ) -> Setting[T]:
         """Raises `Conflict` when the configuration says it, and what `kind.fits` raises. Needs
-        `kind.write`."""
+        `kind.write`. `since`: the version that it is to replace, 0 for none; `Conflict` when it
+        is another by now."""
 
-    def remove_setting(self, access: Access, kind: SettingKind[Any]) -> bool:
+    def remove_setting(
+        self, access: Access, kind: SettingKind[Any], *, since: int | None = None
+    ) -> bool:
         """Whether it was there. Raises `Conflict` likewise. Needs `kind.remove`."""
 
 

@@ -160,13 +160,22 @@ class Administration(VolumeLookup):
     def having(self, kind: SettingKind[Any]) -> Sequence[str]:
         return self.service_settings.having(kind)
 
-    def set_setting(self, access: Access, kind: SettingKind[T], wanted: Parsed[T]) -> Setting[T]:
+    def set_setting(
+        self,
+        access: Access,
+        kind: SettingKind[T],
+        wanted: Parsed[T],
+        *,
+        since: int | None = None,
+    ) -> Setting[T]:
         access.require(kind.write)
         if kind.fits is not None:
             kind.fits(self, access, wanted.value)
         service = access.service
-        return self.service_settings.put(service.sid, kind, wanted, service.about.row)
+        return self.service_settings.put(service.sid, kind, wanted, service.about.row, since)
 
-    def remove_setting(self, access: Access, kind: SettingKind[Any]) -> bool:
+    def remove_setting(
+        self, access: Access, kind: SettingKind[Any], *, since: int | None = None
+    ) -> bool:
         access.require(kind.remove)
-        return self.service_settings.remove(access.service.sid, kind)
+        return self.service_settings.remove(access.service.sid, kind, since)

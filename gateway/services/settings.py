@@ -98,20 +98,26 @@ class ServiceSettings:
         return found
 
     def put(
-        self, sid: str, kind: SettingKind[T], wanted: Parsed[T], service: int | None
+        self,
+        sid: str,
+        kind: SettingKind[T],
+        wanted: Parsed[T],
+        service: int | None,
+        since: int | None = None,
     ) -> Setting[T]:
-        """`service`: the id of a made service's row. Raises `Conflict`, `NoSuchStore`."""
+        """`service`: the id of a made service's row; `since`: the version that it replaces (see
+        `modes.Gateway.set_setting`). Raises `Conflict`, `NoSuchStore`."""
         self._refuse_declared(sid, kind)
         decides = kind.rules is not None
         version = self._catalog.set_setting(
-            sid, kind.name, wanted.document, decides=decides, service=service
+            sid, kind.name, wanted.document, decides=decides, service=service, since=since
         )
         return Setting(*wanted, version)
 
-    def remove(self, sid: str, kind: SettingKind[Any]) -> bool:
+    def remove(self, sid: str, kind: SettingKind[Any], since: int | None = None) -> bool:
         """Whether it was there. Raises `Conflict`."""
         self._refuse_declared(sid, kind)
-        return self._catalog.remove_setting(sid, kind.name)
+        return self._catalog.remove_setting(sid, kind.name, since=since)
 
     def _refuse_declared(self, sid: str, kind: SettingKind[Any]) -> None:
         if sid in self._declared and kind.name in self._declared[sid].by_kind:

@@ -33,13 +33,14 @@ class Said(NamedTuple):
     storage_type: str | None
 
 
-def read(environ: Mapping[str, Any]) -> Said:
-    """Raises `OzoneProblem`."""
-    return Said(_acls(environ), _versioning(environ), _storage_type(environ))
+def read(environ: Mapping[str, Any], *, lower: bool) -> Said:
+    """`lower`: names of users have no capitals. Raises `OzoneProblem`."""
+    return Said(_acls(environ, lower), _versioning(environ), _storage_type(environ))
 
 
-def _acls(environ: Mapping[str, Any]) -> list[acls.Change]:
-    given = [environ[name] for name in ACL_HEADERS if name in environ]
+def _acls(environ: Mapping[str, Any], lower: bool) -> list[acls.Change]:
+    texts = [environ[name] for name in ACL_HEADERS if name in environ]
+    given = [text.lower() for text in texts] if lower else texts
     return [one for text in given for one in _read("malformedACL", acls.changes, text)]
 
 

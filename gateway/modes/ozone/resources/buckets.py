@@ -13,12 +13,14 @@ from gateway.modes.ozone.bucket_headers import Said
 from gateway.modes.ozone.call import Call
 from gateway.modes.ozone.problems import OzoneProblem
 from gateway.modes.ozone.storage_types import DEFAULT, STORAGE_TYPE
-from gateway.storage import StorageError, Unsupported, Versioning, Versions
+from gateway.storage import Conflict, StorageError, Unsupported, Versioning, Versions
 from gateway.web.replies import Reply
+
+_TRIES = 20
 
 
 def create(call: Call) -> Reply:
-    said = bucket_headers.read(call.environ)
+    said = _said(call)
     if any(one.removes for one in said.acls):
         raise OzoneProblem("malformedACL", "There is nothing yet that could be removed.")
     settings: list[Wanted] = []
@@ -39,10 +41,14 @@ def create(call: Call) -> Reply:
     return wire.done(201)
 
 
+def _said(call: Call) -> Said:
+    return bucket_headers.read(call.environ, lower=call.options.auth == "simple")
+
+
 def update(call: Call) -> Reply:
     access = call.access
     access.require(ACLS.write)
-    said = bucket_headers.read(call.environ)
+    said = _said(call)
     if said.storage_type is not None:
         access.require(STORAGE_TYPE.write)
     if said.versioning is not None:
@@ -64,14 +70,25 @@ def _version(call: Call, access: Access, wanted: Versioning) -> None:
 
 
 def _set_acls(call: Call, access: Access, said: Said) -> None:
-    known = call.gateway.obeyed(access, ACLS) or ()
+    """To the list that there is, again when somebody has changed that meanwhile."""
+    for again in reversed(range(_TRIES)):
+        try:
+            _try_acls(call, access, said)
+        except Conflict:
+            if not again:
+                raise
+        else:
+            return
+
+
+def _try_acls(call: Call, access: Access, said: Said) -> None:
+    setting = call.gateway.setting(access, ACLS)
+    known, version = ((), 0) if setting is None else (setting.value, setting.version)
     wanted = _changed(known, said)
-    if wanted == known:
-        return
-    if wanted:
-        call.gateway.set_setting(access, ACLS, acls.document(wanted))
-    else:
-        call.gateway.remove_setting(access, ACLS)
+    if wanted and wanted != known:
+        call.gateway.set_setting(access, ACLS, acls.document(wanted), since=version)
+    elif wanted != known:
+        call.gateway.remove_setting(access, ACLS, since=version)
 
 
 def _changed(known: Acls, said: Said) -> Acls:
