@@ -4,6 +4,7 @@ and mode are real; only the server is not there."""
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -100,6 +101,7 @@ class Site:
             "REMOTE_ADDR": address,
             "wsgi.url_scheme": "https" if tls else "http",
             "wsgi.input": io.BytesIO(body or b""),
+            "wsgi.errors": sys.stderr,
             **{request_head.variable(name): text for name, text in headers.items()},
         }
         if body is not None:
