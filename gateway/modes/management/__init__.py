@@ -1,5 +1,5 @@
-"""The management mode: buckets, objects, uploads, keys and presigned URLs in JSON, for who
-manages an account or the gateway.
+"""The management mode: buckets, volumes, objects, uploads, keys and presigned URLs in JSON, for
+who manages an account or the gateway.
 
 It is at `/api/v1` on the gateway's own names, and wherever a binding leads to it. A request that
 is signed as S3's are is never its: there may be a bucket `api`. `functions.py` is the table that

@@ -19,6 +19,24 @@ BUCKET = (
     ),
     Field("total_size", "integer", "Bytes of all that is kept, versions too.", null=True),
     Field("total_size_human", "text", "The same for people.", null=True),
+    Field("volume", "text", "The volume that it is in; absent where it is in none.", optional=True),
+    Field("name_in_volume", "text", "What it is called there.", optional=True),
+)
+VOLUME = (
+    Field("name", "text", "The volume’s name."),
+    Field("owner", "text", "The name of the user whose it is, as all its buckets are."),
+    Field("created_at", "time", "When it was made; null of one that is declared.", null=True),
+    Field("quota", "integer", "Bytes that all its buckets may have; null without one.", null=True),
+    Field("quota_human", "text", "The same for people.", null=True),
+    Field(
+        "total_size",
+        "integer",
+        "Bytes of all that is kept in it, parts of uploads too; null where nobody counts them.",
+        null=True,
+    ),
+    Field("total_size_human", "text", "The same for people.", null=True),
+    Field("bucket_count", "integer", "Buckets in it that are counted so.", null=True),
+    Field("is_declared", "boolean", "Whether the configuration has it, and it is changed there."),
 )
 OBJECT = (
     Field("key", "text", "Its key."),

@@ -18,7 +18,7 @@ from gateway.web.api.table import Api
 API = Api(
     title="Storage Gateway: management",
     version="1.0.0",
-    about="Buckets, objects, uploads, credentials and presigned URLs of a storage gateway."
+    about="Buckets, volumes, objects, uploads, credentials and presigned URLs of a storage gateway."
     f" Every request has the value of a management key in the header {HEADER}.",
     name="Management",
     heading="Manage buckets, objects and keys",

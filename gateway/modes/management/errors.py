@@ -59,7 +59,7 @@ CODES: Mapping[type[Exception], str] = {
     StorageError: "InternalError",
     NotFound: "NoSuchCredential",
     NoSuchStore: "NoSuchBucket",
-    NoSuchVolume: "NoSuchBucket",
+    NoSuchVolume: "NoSuchVolume",
     NoSuchKey: "NoSuchKey",
     NoSuchVersion: "NoSuchKey",
     NoSuchUpload: "NoSuchUpload",

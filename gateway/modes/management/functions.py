@@ -19,6 +19,7 @@ from gateway.modes.management.answers import (
     STATE,
     STATS,
     UPLOAD,
+    VOLUME,
 )
 from gateway.modes.management.call import Call
 from gateway.modes.management.resources import (
@@ -28,6 +29,7 @@ from gateway.modes.management.resources import (
     presigned,
     stats,
     uploads,
+    volumes,
 )
 from gateway.web.api.fields import Field
 from gateway.web.api.parameters import Parameter
@@ -54,11 +56,31 @@ _ID = Parameter(
     most=(1 << 63) - 1,
     example="1",
 )
+_VOLUME = Parameter("volume", "The volume’s name.", required=True, example="media")
+_NAME = Parameter(
+    "name",
+    "Its name, by the rules of S3.",
+    required=True,
+    least=3,
+    most=63,
+    pattern=r"[a-z0-9\-\.]+",
+    example="my-new-bucket",
+)
+_OWNER = _ID._replace(name="owner_id", about="The number of a credential of its user.")
+_QUOTA = Parameter(
+    "quota",
+    "Bytes that all its buckets may have together.",
+    "integer",
+    least=0,
+    most=(1 << 63) - 1,
+    example="1099511627776",
+)
 _LIMIT = Parameter(
     "limit", "Items on a page, 1 to 1000.", "integer", default=1000, least=1, most=1000
 )
 _AFTER = Parameter("after", "The `next` of the page before.")
 _PREFIX = Parameter("prefix", "Only keys that begin with this.", example="photos/")
+_BEGINNING = Parameter("prefix", "Only names that begin with this.")
 _USER = Parameter(
     "user_name",
     "What people call the user whose key it is.",
@@ -214,16 +236,8 @@ TABLE: tuple[Function[Call], ...] = (
         "It belongs to the user of the credential that `owner_id` names.",
         place="buckets",
         members=(
-            Parameter(
-                "name",
-                "Its name, by the rules of S3.",
-                required=True,
-                least=3,
-                most=63,
-                pattern=r"[a-z0-9\-\.]+",
-                example="my-new-bucket",
-            ),
-            _ID._replace(name="owner_id", about="The number of a credential of its user."),
+            _NAME,
+            _OWNER,
             Parameter("region", "The gateway’s own, which it is without this."),
         ),
         answer=(*BUCKET, OBJECTS),
@@ -398,6 +412,100 @@ TABLE: tuple[Function[Call], ...] = (
         statuses={201: "Created."},
         errors=("NoSuchCredential",),
     ),
+    Function(
+        "listVolumes",
+        ("GET",),
+        None,
+        volumes.get_all,
+        "List volumes",
+        "Volumes that the key reaches, by name, each with what is in it.",
+        place="volumes",
+        query=(_BEGINNING, _LIMIT, _AFTER),
+        answer=(Field("volumes", "list", "Volumes.", of=VOLUME), NEXT),
+    ),
+    Function(
+        "createVolume",
+        ("POST",),
+        None,
+        volumes.create,
+        "Create a volume",
+        "A namespace of buckets, which belong to its owner and share its quota. For keys that"
+        " manage everything.",
+        place="volumes",
+        members=(_NAME._replace(example="media"), _OWNER, _QUOTA),
+        answer=VOLUME,
+        statuses={201: "Created."},
+        errors=("VolumeAlreadyExists", "NoSuchCredential", "NotImplemented"),
+    ),
+    Function(
+        "getVolume",
+        ("GET",),
+        None,
+        volumes.get,
+        "Get a volume",
+        "Its owner, its quota, and how much is in it.",
+        place="volumes/{volume}",
+        parts=(_VOLUME,),
+        answer=VOLUME,
+    ),
+    Function(
+        "updateVolume",
+        ("PUT",),
+        None,
+        volumes.update,
+        "Change a volume",
+        "Gives it another owner, who gets its buckets with it, or another quota, which may be less"
+        " than is in it: then nothing more fits. What is absent stays. For keys that manage"
+        " everything.",
+        place="volumes/{volume}",
+        parts=(_VOLUME,),
+        members=(
+            _OWNER._replace(required=False),
+            _QUOTA,
+            Parameter("unlimited", "Whether its quota is to be taken away.", "boolean"),
+        ),
+        answer=_DONE,
+        errors=("NoSuchCredential", "Conflict", "NotImplemented"),
+    ),
+    Function(
+        "deleteVolume",
+        ("DELETE",),
+        None,
+        volumes.delete,
+        "Delete a volume",
+        "No bucket may be in it. What the configuration declares stays.",
+        place="volumes/{volume}",
+        parts=(_VOLUME,),
+        answer=_DONE,
+        errors=("VolumeNotEmpty", "Conflict"),
+    ),
+    Function(
+        "listVolumeBuckets",
+        ("GET",),
+        None,
+        volumes.get_buckets,
+        "List a volume’s buckets",
+        "By the name that each has in the volume; its objects are found by its `name`.",
+        place="volumes/{volume}/buckets",
+        parts=(_VOLUME,),
+        query=(_BEGINNING, _LIMIT, _AFTER),
+        answer=(Field("buckets", "list", "Buckets.", of=BUCKET), NEXT),
+    ),
+    Function(
+        "createVolumeBucket",
+        ("POST",),
+        None,
+        volumes.create_bucket,
+        "Create a bucket in a volume",
+        "It belongs to the volume’s owner. For all else it is called `name` in the answer: the"
+        " volume’s name, a dot and its own, unless that is taken or too long.",
+        place="volumes/{volume}/buckets",
+        parts=(_VOLUME,),
+        members=(_NAME,),
+        answer=BUCKET,
+        statuses={201: "Created."},
+        errors=("BucketAlreadyExists",),
+    ),
 )
 
 
@@ -415,5 +523,6 @@ def errors_of(function: Function[Call]) -> tuple[str, ...]:
     names = {one.name for one in (*function.parts, *function.members)}
     found = [*_COMMON]
     found += _OF_BODIES if function.members else ()
+    found += ["NoSuchVolume"] if "volume" in names else []
     found += ["NoSuchBucket"] if names & {"bucket", "bucket_name"} else []
     return (*found, *function.errors)

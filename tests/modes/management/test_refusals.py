@@ -18,7 +18,7 @@ from gateway.web.api.table import Function
 from tests.modes.management.managed import Managed, refused, said
 from tests.modes.test_standard_tables import every_error
 
-IDS = {"bucket": "files", "key": "nothing/here", "id": "1", "upload_id": "none"}
+IDS = {"bucket": "files", "key": "nothing/here", "id": "1", "upload_id": "none", "volume": "none"}
 
 
 def path_of(function: Function[Any], **parts: str) -> str:
@@ -109,7 +109,8 @@ def test_members_that_are_not_right(api: Managed, function: Function[Any]) -> No
     tell(b'{"a": 1, "b": {"c": 1, "c": 2}}', "'c'", "twice")
     for one in function.members:
         wrong: dict[str, list[Any]]
-        wrong = {"integer": ["1", True, 0, 1.5], "boolean": ["true", 1], "texts": [[], "a", [1]]}
+        wrong = {"integer": ["1", True, one.least - 1, 1.5], "boolean": ["true", 1]}
+        wrong["texts"] = [[], "a", [1]]
         for value in wrong.get(one.kind, [1, True, [], {}]):
             tell({**fits, one.name: value}, f'"{one.name}"', one.right)
         if one.required:

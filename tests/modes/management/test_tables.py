@@ -43,10 +43,20 @@ GET /presigned-urls
 POST /presigned-urls
 """
 
+BEYOND = """
+GET /volumes
+POST /volumes
+GET /volumes/{volume}
+PUT /volumes/{volume}
+DELETE /volumes/{volume}
+GET /volumes/{volume}/buckets
+POST /volumes/{volume}/buckets
+"""
+
 
 def test_the_calls_are_those_of_the_specification() -> None:
     found = [f"{one.methods[0]} /{one.path}" for one in TABLE]
-    assert found == SPECIFIED.split("\n")[1:-1]
+    assert found == [*SPECIFIED.split("\n")[1:-1], *BEYOND.split("\n")[1:-1]]
     assert all(len(one.methods) == 1 for one in TABLE)
     assert ManagementMode().operations() == [one.name for one in TABLE]
     assert len(set(ManagementMode().operations())) == len(TABLE)
@@ -180,12 +190,25 @@ def answers(api: Managed) -> dict[str, Any]:
         "listPresignedUrls": "/presigned-urls",
     }  # fmt: skip
     found |= {name: api.get(path) for name, path in reads.items()}
+    volume = {"name": "all-of-it", "owner_id": made["id"], "quota": 1 << 40}
+    found |= {
+        "createVolume": said(api.ask("POST", "/volumes", volume), 201),
+        "createVolumeBucket": said(
+            api.ask("POST", "/volumes/all-of-it/buckets", {"name": "one"}), 201
+        ),
+        "listVolumes": api.get("/volumes"),
+        "getVolume": api.get("/volumes/all-of-it"),
+        "updateVolume": said(api.ask("PUT", "/volumes/all-of-it", {"unlimited": True})),
+        "listVolumeBuckets": api.get("/volumes/all-of-it/buckets"),
+    }
+    said(api.ask("DELETE", "/buckets/all-of-it.one"))
     ends = [
         ("deleteObject", "DELETE", f"{at}/objects/a", None),
         ("deleteObjects", "DELETE", f"{at}/objects", {"keys": ["b"]}),
         ("deleteObjectsByPost", "POST", f"{at}/objects/delete", {"keys": ["c", "d"]}),
         ("abortUpload", "DELETE", f"{at}/uploads/{upload}", None),
         ("deleteBucket", "DELETE", at, None),
+        ("deleteVolume", "DELETE", "/volumes/all-of-it", None),
         ("deleteCredential", "DELETE", number, None),
     ]
     return found | {name: said(api.ask(method, path, body)) for name, method, path, body in ends}

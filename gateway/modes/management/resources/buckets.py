@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from gateway.access.access import Access
@@ -23,19 +24,21 @@ def reached(call: Call) -> Sequence[Access]:
 
 
 def said(call: Call, found: Sequence[Access]) -> list[wire.Item]:
-    measured = call.gateway.measured(call.identity, call.facts) if found else {}
+    measured = call.gateway.measured_of(found)
     return [_item(call, one, measured.get(one.service.sid)) for one in found]
 
 
 def _item(call: Call, access: Access, stats: Stats | None) -> wire.Item:
-    service = access.service
-    return {
+    service, about = access.service, access.service.about
+    item = {
         "name": service.sid,
         "region": call.gateway.options.region,
         "owner": call.user(service.owner),
-        "created_at": wire.time(service.about.created),
+        "created_at": wire.time(about.created),
         **wire.measured(stats),
     }
+    within = {"volume": about.volume, "name_in_volume": about.bucket}
+    return {**item, **within} if about.volume else item
 
 
 def get_all(call: Call) -> Reply:
@@ -50,7 +53,7 @@ def get_all(call: Call) -> Reply:
 def get(call: Call) -> Reply:
     access = call.bucket
     page = objects.page(access, "", "", objects.MOST)
-    return wire.reply({**_item(call, access, _stats(access)), **page})
+    return wire.reply({**whole(call, access), **page})
 
 
 def create(call: Call) -> Reply:
@@ -59,13 +62,24 @@ def create(call: Call) -> Reply:
         raise UnfitMember(f'The member "region" is not {own}, where all buckets are.')
     owner = call.operator.credential(call.values["owner_id"])
     identity = replace(call.identity, account=owner.account)
-    try:
+    with creating():
         made = call.gateway.create(identity, name)
+    return wire.reply({**whole(call, made), "objects": []}, 201)
+
+
+@contextmanager
+def creating() -> Iterator[None]:
+    """What is wrong with a new bucket's name, said of the member that has it."""
+    try:
+        yield
     except AlreadyExists:
         raise ManagementProblem("BucketAlreadyExists") from None
     except BadKey as error:
         raise UnfitMember(f'The member "name" cannot be that: {error.message}') from None
-    return wire.reply({**_item(call, made, _stats(made)), "objects": []}, 201)
+
+
+def whole(call: Call, access: Access) -> wire.Item:
+    return _item(call, access, _stats(access))
 
 
 def _stats(access: Access) -> Stats | None:
