@@ -65,6 +65,8 @@ FURTHER: tuple[tuple[str, str], ...] = (
     ("ConsoleObjects", "browser/documents?prefix=nothing%2F"),
     ("ConsoleObject", "browser/photos/object?key=holiday%2Fbeach.png"),
     ("ConsoleUploadsOfService", "uploads/backups"),
+    ("ConsoleVolume", "volumes/unbounded"),
+    ("ConsoleService", "services/media.films"),
 )
 """Views of pages, (name, path below the console), that have other things to show."""
 
@@ -188,6 +190,7 @@ def fill(served: Demonstration) -> None:
         s3.create_bucket(Bucket=name)
     for number in range(12):
         s3.put_object(Bucket="logs-2026", Key=f"day-{number:02}.log", Body=b"line\n" * 50 * number)
+    _volumes(served)
     _photos(s3)
     for key in ("minutes/2026-01.txt", "minutes/2026-02.txt", "report.pdf"):
         s3.put_object(Bucket="documents", Key=key, Body=b"text", ContentType="text/plain")
@@ -201,6 +204,21 @@ def fill(served: Demonstration) -> None:
     served.call("/filelist?sid=origin")
     with suppress(s3.exceptions.ClientError):
         s3.get_object(Bucket="photos", Key="there/is/none.png")
+
+
+def _volumes(served: Demonstration) -> None:
+    """One with room, one that is nearly full, and one without a quota."""
+    served.parts["volume"] = "media"
+    volumes, s3 = served.runtime.volumes, served.s3()
+    for name, quota in (("media", 1 << 20), ("scratch", 40_000), ("unbounded", None)):
+        volumes.make(ROOT, name, owner="root", quota=quota)
+    for volume, bucket, size in (
+        ("media", "films", 200_000),
+        ("media", "sounds", 90_000),
+        ("scratch", "daily", 38_000),
+    ):
+        sid = volumes.create_bucket(ROOT, volume, bucket).service.sid
+        s3.put_object(Bucket=sid, Key="first.bin", Body=bytes(size))
 
 
 def _photos(s3: Any) -> None:

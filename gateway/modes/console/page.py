@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from gateway.access.identity import Identity
+from gateway.access.identity import Identity, acting_for
 from gateway.web.replies import Reply
 
 Handler = Callable[[Any], Reply]
 """From a `Call` (which knows its page, so that this file does not know it)."""
 
-Reach = Literal["anyone", "key", "manager", "everything"]
-"""Who has a page: also who has not signed in | who has | whose key manages its account | whose
-key manages the whole gateway. What a key may do to services is asked for each service besides."""
+Reach = Literal["anyone", "key", "owner", "manager", "everything"]
+"""Who has a page: also who has not signed in | who has | whose key has what its account owns |
+whose key manages its account | whose key manages the whole gateway. What a key may do to services
+is asked for each service besides."""
 
 Body = Literal["form", "multipart", "stream"]
 """What a POST brings: fields (`Call.form`) | a form with files, whose first field is `csrf`
@@ -72,4 +73,6 @@ def reaches(identity: Identity | None, reach: Reach) -> bool:
         return reach == "anyone"
     if reach == "key" or identity.manages_everything:
         return True
+    if reach == "owner":
+        return acting_for(identity) != ""
     return reach == "manager" and identity.manages

@@ -22,6 +22,8 @@ from gateway.modes.console.pages import (
     services,
     settings,
     uploads,
+    volume_changes,
+    volumes,
 )
 
 TABLE: tuple[Page, ...] = (
@@ -30,6 +32,8 @@ TABLE: tuple[Page, ...] = (
     *service_forms.PAGES,
     *service_changes.PAGES,
     *service_settings.PAGES,
+    *volumes.PAGES,
+    *volume_changes.PAGES,
     *browser.PAGES,
     *keys.PAGES,
     *bindings.PAGES,

@@ -42,6 +42,7 @@ class Shown:
     name: str
     driver: str
     writable: bool
+    volume: str = ""
     objects: int | None = None
     bytes: int | None = None
 
@@ -73,7 +74,8 @@ def _shown(access: Access) -> Shown:
     except StorageError:  # of an upstream that does not answer nothing is known
         stats, writable = None, False
     counted = (None, None) if stats is None else (stats.current, stats.bytes)
-    return Shown(about.sid, about.name or about.sid, about.driver, writable, *counted)
+    name = about.name or about.sid
+    return Shown(about.sid, name, about.driver, writable, about.volume, *counted)
 
 
 # what is in one

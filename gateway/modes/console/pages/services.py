@@ -98,6 +98,8 @@ def info_of(access: Access, stats: Stats | None) -> ServiceInfo:
         origin="declared" if about.declared else "added" if about.added else "bucket",
         name=about.name,
         created=about.created,
+        volume=about.volume,
+        bucket=about.bucket,
         stats=stats,
     )
 
