@@ -1,8 +1,9 @@
 """A process that is killed in the middle of anything loses nothing that it acknowledged.
 
-Two writers work on one folder, as two workers of a server do. Each notes on a
-pipe what it is about to do, and that it was done; then both are killed. What
-was done must be there; what was under way may or may not be, but whole.
+Two writers work on one folder, as two workers of a server do, each in a bucket
+of one volume. Each notes on a pipe what it is about to do, and that it was done;
+then both are killed. What was done must be there; what was under way may or may
+not be, but whole; and what is counted is what is there.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -30,6 +32,7 @@ from gateway.storage import (
     NoSuchKey,
     PartRef,
     Put,
+    VolumeStats,
     pieces,
 )
 
@@ -39,10 +42,17 @@ ROOT = Path(__file__).parents[2]
 ROUNDS = int(os.environ.get("GATEWAY_CRASH_ROUNDS", "4"))
 
 
+VOLUME, QUOTA = "v", 1 << 40
+
+
 def opened(folder: Path) -> Local:
-    store = Local(keep_versions="off", inline_limit=4096)
-    store.open(Context(sid="bucket", folder=folder))
-    return store
+    account = Local(inline_limit=4096)
+    account.open(Context(sid="", folder=folder))
+    return account
+
+
+def bucket(account: Local, writer: int) -> Local:
+    return cast(Local, account.bucket(f"w{writer}"))
 
 
 def body(seed: int) -> bytes:
@@ -60,7 +70,7 @@ def digest(data: bytes) -> str:
 
 def work(folder: Path, writer: int, seed: int) -> None:
     """Change keys of its own for ever, telling of each change before and after."""
-    store, dice = opened(folder), random.Random(seed)
+    store, dice = bucket(opened(folder), writer), random.Random(seed)
     counter = 0
     while True:
         counter += 1
@@ -161,6 +171,10 @@ def expectations(told: list[list[Any]], expected: dict[str, set[str | None]]) ->
 def test_killed_writers_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     expected: dict[str, set[str | None]] = {}
     done = 0
+    with closing(opened(tmp_path)) as account:
+        account.set_volume(VOLUME, QUOTA)
+        for writer in range(2):
+            account.create(f"w{writer}", volume=VOLUME)
     for number in range(ROUNDS):
         told = run_and_kill(tmp_path, 100 * number + 1, 0.1 + 0.05 * (number % 7))
         expectations(told, expected)
@@ -173,41 +187,54 @@ def check(folder: Path, expected: dict[str, set[str | None]]) -> None:
     database = sqlite3.connect(folder / "index.db")
     assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     database.close()
-    store = opened(folder)
-    space = store.space
+    account = opened(folder)
+    space = account.space
     assert isinstance(space, FileSpace)
-    assert [step.damage for step in store.scrub() if step.damage] == []
-    assert store.recount().right
+    stores = [bucket(account, writer) for writer in range(2)]
+    counted(account, stores)
     for key, allowed in expected.items():
-        found = stored(store, key)
+        found = stored(account, key)
         assert found in allowed, f"{key} is neither what was acknowledged nor what was begun"
         expected[key] = {found}
     remove_orphans(space, age=0)
     space.grace = 0
-    for upload in store.uploads().uploads:
-        store.abort(upload.key, upload.id)
+    for store in stores:
+        assert [step.damage for step in store.scrub() if step.damage] == []
+        for upload in store.uploads().uploads:
+            store.abort(upload.key, upload.id)
     while remove_due(space):
         pass
+    counted(account, stores)
     until = time.monotonic() + 10  # what was dropped just now goes in a thread of its own
-    while (left := {name for name, _ in space.files.names()} - known(store)) and (
+    while (left := {name for name, _ in space.files.names()} - known(account)) and (
         time.monotonic() < until
     ):
         time.sleep(0.005)
     assert not left
-    assert all(stored(store, key) in allowed for key, allowed in expected.items())
-    store.close()
+    assert all(stored(account, key) in allowed for key, allowed in expected.items())
+    account.close()
 
 
-def stored(store: Local, key: str) -> str | None:
+def counted(account: Local, stores: list[Local]) -> int:
+    """Of the quota; what is counted is what is there."""
+    assert all(store.recount().right for store in stores)
+    stats = [store.stats() for store in stores]
+    used = sum(one.bytes + one.waiting for one in stats)
+    assert account.volumes() == {VOLUME: VolumeStats(QUOTA, used, 2)}
+    return used
+
+
+def stored(account: Local, key: str) -> str | None:
+    """What is there: a key begins with its writer, and so its bucket."""
     try:
-        with store.get(key) as found:
+        with account.bucket(key.partition("/")[0]).get(key) as found:
             return digest(b"".join(pieces(found.body)))
     except NoSuchKey:
         return None
 
 
-def known(store: Local) -> set[str]:
-    with store.space.reading() as connection:
+def known(account: Local) -> set[str]:
+    with account.space.reading() as connection:
         return {name for (name,) in connection.execute("SELECT name FROM blobs WHERE name > ''")}
 
 

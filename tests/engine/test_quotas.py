@@ -26,6 +26,7 @@ from gateway.storage import (
     QuotaExceeded,
     Stats,
     StorageError,
+    VolumeStats,
 )
 from gateway.testing.conformance.parallel import together
 
@@ -82,6 +83,34 @@ def test_of_many_writers_as_many_succeed_as_there_is_room_for(store: Any) -> Non
     assert len(results) - len(refused) == 9
     stats = store.stats()
     assert (stats.bytes + stats.waiting, stats.quota) == (QUOTA, QUOTA)
+
+
+@pytest.mark.parametrize("kind", [Memory, Local])
+def test_of_many_writers_in_buckets_of_a_volume_as_many_succeed_as_there_is_room_for(
+    kind: type[Any], tmp_path: Path
+) -> None:
+    with closing(kind()) as account:
+        account.open(Context(sid="", folder=tmp_path))
+        account.set_volume("v", QUOTA)
+        for name in "abcd":
+            account.create(name, volume="v")
+        stores = [account.bucket(name) for name in "abcd"]
+        put(stores[0], "source", 100)
+        put(stores[1], "annotated", 0)
+        uploads = [stores[2].begin(f"{one}").id for one in range(8)]
+        ways: list[Callable[[int], object]] = [
+            lambda one: put(stores[0], f"put-{one}", 100),
+            lambda one: stores[1].put_annotation("annotated", f"a-{one}", bytes(100)),
+            lambda one: send(stores[2], f"{one // 4}", uploads[one // 4], 100),
+            lambda one: stores[3].copy(stores[0], "source", f"copy-{one}"),
+        ]
+        results = together(32, lambda one: ways[one % 4](one))
+        refused = [one for one in results if isinstance(one, StorageError)]
+        assert {type(one) for one in refused} == {QuotaExceeded}
+        assert len(results) - len(refused) == 9
+        assert account.volumes() == {"v": VolumeStats(QUOTA, QUOTA, 4)}
+        assert all(one.right for one in account.recount_volumes().values())
+        assert all(store.recount().right for store in stores)
 
 
 WAYS: dict[str, Callable[[Any], object]] = {
