@@ -173,3 +173,39 @@ def test_recount_proves_what_is_counted_while_it_serves(
     assert (code, said) == (
         1, ["gateway: There is no service 'files' that counts what it has here."]
     )  # fmt: skip
+
+
+def test_recount_adds_up_what_the_buckets_of_a_volume_count(
+    runtime: Runtime, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runtime.volumes.make(ROOT, "media", owner="root", quota=100)
+    for name in ("one", "two"):
+        runtime.volumes.create_bucket(ROOT, "media", name)
+        put(runtime, f"media.{name}", "a", "b")
+
+    def run(*arguments: str) -> tuple[int, list[str]]:
+        code = main(["recount", "--config", str(tmp_path / "gateway.toml"), *arguments])
+        return code, [one for one in capsys.readouterr().out.splitlines() if "media" in one]
+
+    def falsify(sql: str) -> None:
+        with closing(sqlite3.connect(tmp_path / "data" / "index.db", isolation_level=None)) as one:
+            one.execute(sql)
+
+    buckets = [
+        f"media.{name}: 2 versions of 2 keys, 8 B; 0 uploads, 0 B: right" for name in ("one", "two")
+    ]
+    right = [*buckets, "volume media: 16 B in its buckets: right"]
+    assert run() == (0, right)
+    falsify("UPDATE volumes SET used = 90")
+    wrong = "90 bytes, there are 16"
+    assert run() == (1, [*buckets, f"volume media: counted wrong: {wrong}"])
+    assert run("--repair") == (
+        1,
+        [*buckets, f"volume media: counted wrong, and set right: {wrong}"],
+    )
+    assert run() == (0, right)
+    # What a bucket counts wrong its volume counts wrong, too; and is repaired with it.
+    falsify("UPDATE services SET bytes = bytes + 5 WHERE name = 'media.one'")
+    falsify("UPDATE volumes SET used = used + 5")
+    assert run("--repair")[0] == 1
+    assert run() == (0, right)

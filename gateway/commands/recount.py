@@ -1,7 +1,8 @@
 """`gateway recount`: what each service counts, compared with what is there.
 
 Counts are kept with each change, so that nobody walks for them; this walks, and proves them. It
-may run beside the gateway, and holds nobody up. A line for each service on stdout.
+may run beside the gateway, and holds nobody up. A line for each service on stdout, and one for
+each volume, of which only the sum is proved.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from gateway.commands.place import add_place, configured
 from gateway.commands.stores_here import stores_here
 from gateway.common.units import about_size
 from gateway.config import Configuration
-from gateway.storage import Measures, Recount, Stats, StorageError, Store
+from gateway.storage import Measures, Recount, Stats, StorageError, Store, Volumes
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +46,8 @@ def recount(configuration: Configuration, sid: str | None, repair: bool, out: Te
         wrong = [name for name, store in here.stores if not _report(name, store, repair, out)]
         if sid is not None:
             return not wrong
+        if here.volumes is not None:
+            wrong += _recount_volumes(here.volumes, repair, out)
         for name, driver in here.unable:
             print(f"{name}: not counted: the driver {driver} keeps no counts here", file=out)
         for one in here.missing:
@@ -63,9 +66,27 @@ def _report(name: str, store: Store, repair: bool, out: TextIO) -> bool:
     if done.right:
         said = f"{_told(done.found)}: right"
     else:
-        said = f"counted wrong{', and set right' if repair else ''}: {', '.join(_wrong(done))}"
+        said = f"{_COUNTED_WRONG[repair]}: {', '.join(_wrong(done))}"
     print(f"{name}: {said}", file=out, flush=True)
     return done.right
+
+
+def _recount_volumes(volumes: Volumes, repair: bool, out: TextIO) -> list[str]:
+    """Those that count otherwise than their buckets do, which were proved before."""
+    try:
+        recounts = volumes.recount_volumes(repair=repair)
+    except StorageError as error:
+        print(f"volumes: {error}", file=out, flush=True)
+        return ["volumes"]
+    for name, done in recounts.items():
+        told = f"{about_size(done.found)} in its buckets: right"
+        if not done.right:
+            told = f"{_COUNTED_WRONG[repair]}: {done.counted} bytes, there are {done.found}"
+        print(f"volume {name}: {told}", file=out, flush=True)
+    return [name for name, done in recounts.items() if not done.right]
+
+
+_COUNTED_WRONG = {False: "counted wrong", True: "counted wrong, and set right"}
 
 
 def _told(stats: Stats) -> str:

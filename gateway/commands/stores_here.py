@@ -14,16 +14,17 @@ from typing import NamedTuple
 from gateway.commands.place import has_run, not_run, with_added
 from gateway.config import Configuration
 from gateway.services.chain import Chain, ChainError
-from gateway.storage import NoSuchStore, Store
+from gateway.storage import NoSuchStore, Store, Volumes
 
 
 class Here(NamedTuple):
     """`stores` by their names. `missing`: why some are not among them, a sentence each;
-    `unable`: services that cannot do it, each with its driver."""
+    `unable`: services that cannot do it, each with its driver. `volumes` of the buckets."""
 
     stores: Sequence[tuple[str, Store]]
     missing: Sequence[str]
     unable: Sequence[tuple[str, str]]
+    volumes: Volumes | None
 
 
 @contextmanager
@@ -46,7 +47,8 @@ def stores_here(
         if sid is not None and not found:
             wrong = "".join(f"\nNot looked at: {one}" for one in missing)
             raise NoSuchStore(f"There is no service {sid!r} that {does} here.{wrong}")
-        yield Here(found, missing, [*_unable(chain, able)])
+        volumes = chain.volumes if _is_able(chain.volumes, Volumes) else None
+        yield Here(found, missing, [*_unable(chain, able)], volumes)
     finally:
         chain.close()
 

@@ -255,18 +255,20 @@ class Served:
         return self._s3[0]
 
 
-def configuration(folder: Path, more: str = "") -> Configuration:
+def configuration(folder: Path, more: str = "", *, options: str = "memory = true") -> Configuration:
     plugins = Plugins.load()
     plugins.register(Sample(), "sample")
     file = folder / "gateway.toml"
-    file.write_text(f"[server]\nmemory = true\n{CONFIG}{more}", encoding="utf-8")
+    file.write_text(f"[server]\n{options}\n{CONFIG}{more}", encoding="utf-8")
     environ = dict(zip(("GATEWAY_ROOT_ACCESS_KEY", "GATEWAY_ROOT_SECRET_KEY"), S3_KEY, strict=True))
     return load(file, environ=environ, plugins=plugins)
 
 
 @contextmanager
-def serving(folder: Path, *, threads: int = 8, more: str = "") -> Iterator[Served]:
-    """`more`: services besides."""
+def serving(
+    folder: Path, *, threads: int = 8, more: str = "", options: str = "memory = true"
+) -> Iterator[Served]:
+    """`more`: services besides. `options`: those of [server]."""
     server, addresses = WaitressServer(), list[tuple[str, int]]()
     ready = threading.Event()
 
@@ -275,7 +277,9 @@ def serving(folder: Path, *, threads: int = 8, more: str = "") -> Iterator[Serve
         ready.set()
 
     plan = Plan(
-        load=partial(open_worker, configuration(folder, more), "waitress", threads, None),
+        load=partial(
+            open_worker, configuration(folder, more, options=options), "waitress", threads, None
+        ),
         listen=(Endpoint("127.0.0.1", 0),),
         threads=threads,
     )
