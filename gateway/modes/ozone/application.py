@@ -53,6 +53,7 @@ class OzoneApplication:
             reply = self._refused(OzoneProblem("internalServerError"), environ)
         reply.headers += (
             ("date", http_date(self._gateway.clock() // 1000 * 1000)),
+            ("x-request-id", environ["gateway.request_id"]),
             ("x-ozone-request-id", request_id(environ)),
             ("x-ozone-server-name", self._host),
             ("x-content-type-options", "nosniff"),

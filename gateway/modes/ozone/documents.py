@@ -42,6 +42,8 @@ for people, and <code>requestID</code>.</p>
         "hostName": {"type": "string", "description": "As in x-ozone-server-name."},
     },
     errors_of=errors_of,
+    typed="OZONE id:secret",
+    always={"x-ozone-version": "v1", "x-ozone-date": "Mon, 26 Jun 2017 04:23:30 GMT"},
 )
 
 AT = "/-/docs/ozone"
@@ -51,8 +53,9 @@ def _moved() -> Page:
     return Page("text/plain", b"", (("Location", f"{AT}/"),), "308 Permanent Redirect")
 
 
+_MADE = page.pages(API, root="../../../", document="openapi.json")
 PAGES: Mapping[str, Callable[[], Page]] = {
     f"{AT}/openapi.json": lambda: page.openapi_document(API, server="/"),
     AT: _moved,
-    **{f"{AT}/{name}": make for name, make in page.pages(API, root="../../../").items()},
+    **{f"{AT}/{name}": make for name, make in _MADE.items()},
 }

@@ -164,6 +164,7 @@ TABLE: tuple[Function[Call], ...] = (
             "insufficientStorage",
         ),
         place="{volume}/{bucket}/{key}",
+        bare=True,
         parts=_OF_KEY,
     ),
     Function(
@@ -189,6 +190,7 @@ TABLE: tuple[Function[Call], ...] = (
         headers=(Parameter("If-Match", "An ETag: only that, else 412."),),
         errors=("invalidKey", "preconditionFailed"),
         place="{volume}/{bucket}/{key}",
+        bare=True,
         parts=_OF_KEY,
     ),
     Function(
@@ -201,6 +203,7 @@ TABLE: tuple[Function[Call], ...] = (
         query=(Parameter("toKey", "The new key.", required=True, example="file-1"),),
         errors=("invalidKey", "keyOperationConflict", "quotaExceeded"),
         place="{volume}/{bucket}/{key}",
+        bare=True,
         parts=_OF_KEY,
     ),
     Function(
@@ -214,6 +217,7 @@ TABLE: tuple[Function[Call], ...] = (
         statuses={201: "Created."},
         errors=("volumeNotFound", "bucketAlreadyExists", *_MALFORMED),
         place="{volume}/{bucket}",
+        bare=True,
         parts=_IN_BUCKET,
     ),
     Function(
@@ -226,6 +230,7 @@ TABLE: tuple[Function[Call], ...] = (
         headers=_OF_BUCKET,
         errors=_MALFORMED,
         place="{volume}/{bucket}",
+        bare=True,
         parts=_IN_BUCKET,
     ),
     Function(
@@ -237,6 +242,7 @@ TABLE: tuple[Function[Call], ...] = (
         "One that is empty. For the volume’s owner and administrators.",
         errors=("bucketNotEmpty",),
         place="{volume}/{bucket}",
+        bare=True,
         parts=_IN_BUCKET,
     ),
     Function(
@@ -281,6 +287,7 @@ TABLE: tuple[Function[Call], ...] = (
         statuses={201: "Created."},
         errors=("userNotFound", "malformedQuota", "volumeAlreadyExists"),
         place="{volume}",
+        bare=True,
         parts=_IN_VOLUME,
     ),
     Function(
@@ -295,6 +302,7 @@ TABLE: tuple[Function[Call], ...] = (
         headers=(_OWNER,),
         errors=("volumeNotFound", "userNotFound", "malformedQuota"),
         place="{volume}",
+        bare=True,
         parts=_IN_VOLUME,
     ),
     Function(
@@ -306,6 +314,7 @@ TABLE: tuple[Function[Call], ...] = (
         "One without buckets. For its owner and administrators.",
         errors=("volumeNotFound", "volumeNotEmpty"),
         place="{volume}",
+        bare=True,
         parts=_IN_VOLUME,
     ),
     Function(

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from gateway.web.api.either import Json, either
 from gateway.web.api.fields import Field
 from gateway.web.api.parameters import Parameter, samples
 from gateway.web.api.table import Api, Function
-
-Json = dict[str, Any]
 
 _ERROR = {"$ref": "#/components/schemas/Error"}
 _TYPES: dict[str, Json] = {
@@ -56,8 +55,10 @@ def document(api: Api, server: str) -> Json:
 def _paths(api: Api) -> Json:
     found: Json = {}
     for one in api.table:
-        operations = {method.lower(): _operation(api, one, method) for method in one.methods}
-        found.setdefault(f"/{one.path}", {}).update(operations)
+        place = found.setdefault(f"/{one.path}", {})
+        for method in map(str.lower, one.methods):
+            operation = _operation(api, one, method.upper())
+            place[method] = either(place[method], operation) if method in place else operation
     return found
 
 
@@ -70,6 +71,7 @@ def _operation(api: Api, function: Function[Any], method: str) -> Json:
         "parameters": [
             *(_parameter(one, "path") for one in function.parts),
             *(_parameter(one, "query") for one in function.query),
+            *(_always(name, text) for name, text in api.always.items()),
             # Content-Type is said by the request's body (OpenAPI 3.1, "Parameter Object").
             *(_parameter(one, "header") for one in function.headers if one.name != "Content-Type"),
         ],
@@ -80,6 +82,11 @@ def _operation(api: Api, function: Function[Any], method: str) -> Json:
     if function.members:
         found["requestBody"] = _members(function.members)
     return found
+
+
+def _always(name: str, text: str) -> Json:
+    schema = {"type": "string", "example": text}
+    return {"name": name, "in": "header", "required": True, "schema": schema}
 
 
 def _parameter(parameter: Parameter, place: str) -> Json:
@@ -143,7 +150,7 @@ def _successes(function: Function[Any], method: str) -> Json:
     content: Json = {}
     if function.answer:
         content = {"application/json": {"schema": _object(function.answer)}}
-    elif method != "HEAD":
+    elif method != "HEAD" and not function.bare:
         content = {"*/*": {}}
     return {
         str(status): {

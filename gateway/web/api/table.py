@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from gateway.access.actions import Action
+from gateway.storage import NOTHING
 from gateway.web.api.fields import Field
 from gateway.web.api.parameters import Parameter
 from gateway.web.replies import Reply
@@ -18,10 +19,10 @@ class Function(NamedTuple, Generic[C]):
     """`methods`: the first is the one that documents show. `action`: what it does to the
     service, or to the file, by which rules decide (of a version that is named:
     `actions.OF_VERSION`); None: it is done to neither. `answer` is what it answers in
-    JSON; () means that it answers the bytes of a file. `statuses` of success. `body`: it
-    has one, a file; `members` are those of one in JSON. `place` is its path, with `{parts}`,
-    where that is not its name ("" is the root). `errors`: codes, besides those that all functions
-    have."""
+    JSON; () means that it answers the bytes of a file, or, where it is `bare`, none. `statuses`
+    of success. `body`: it has one, a file; `members` are those of one in JSON. `place` is its
+    path, with `{parts}`, where that is not its name ("" is the root). `errors`: codes, besides
+    those that all functions have."""
 
     name: str
     methods: tuple[str, ...]
@@ -39,6 +40,12 @@ class Function(NamedTuple, Generic[C]):
     place: str | None = None
     parts: tuple[Parameter, ...] = ()
     members: tuple[Parameter, ...] = ()
+    bare: bool = False
+
+    @property
+    def downloads(self) -> bool:
+        """Whether it answers the bytes of a file."""
+        return not (self.answer or self.bare)
 
     @property
     def path(self) -> str:
@@ -48,9 +55,10 @@ class Function(NamedTuple, Generic[C]):
 
 class Api(NamedTuple):
     """What documents say of an API as a whole. `name` and `heading` are the page's, `intro`
-    its first paragraphs in HTML; `header` has the key's value; `problems` are its error codes
-    (status, sentence), and `error` the members of its errors, as JSON Schema has them.
-    `errors_of` gives the codes that a function is documented to answer."""
+    its first paragraphs in HTML; `header` has the key's value, and `always`
+    are others that each request has; `typed` is what people type for the former; `problems` are
+    its error codes (status, sentence), and `error` the members of its errors, as JSON Schema has
+    them. `errors_of` gives the codes that a function is documented to answer."""
 
     title: str
     version: str
@@ -63,3 +71,5 @@ class Api(NamedTuple):
     problems: Mapping[str, tuple[int, str]]
     error: Mapping[str, Any]
     errors_of: Callable[[Function[Any]], tuple[str, ...]]
+    always: Mapping[str, str] = NOTHING
+    typed: str = "value of a key"

@@ -43,16 +43,21 @@ def openapi_document(api: Api, server: str) -> Page:
 HERE = "http://127.0.0.1:9000"
 
 
-def pages(api: Api, root: str, base: str = HERE) -> Mapping[str, Callable[[], Page]]:
+def pages(
+    api: Api, root: str, base: str = HERE, document: str = render.BESIDE
+) -> Mapping[str, Callable[[], Page]]:
     """The page and its files, by the ends of their addresses. `root`: where the functions are,
-    as a link from the page; `base`: where they are at a gateway that was just installed."""
+    as a link from the page, as `document` is to the OpenAPI one; `base`: where they are at a
+    gateway that was just installed."""
 
     def index() -> Page:
-        html = render.page(api, text("shell.html"), base)
+        html = render.page(api, text("shell.html"), base, document)
         return Page("text/html; charset=utf-8", html.encode(), _HEADERS)
 
     def script() -> Page:
-        code, values = text("docs.js"), {"header": api.header, "root": root, "base": base}
+        always = json.dumps({**api.always})
+        values = {"header": api.header, "always": always, "root": root, "base": base}
+        code = text("docs.js")
         for name, value in values.items():
             code = code.replace(f"{{{{{name}}}}}", value)
         return Page("text/javascript; charset=utf-8", code.encode())

@@ -105,7 +105,7 @@ async function attempt(event) {
   button.disabled = true;
   const begun = performance.now();
   try {
-    const headers = new Headers({ "{{header}}": key.value });
+    const headers = new Headers({ ...{{always}}, "{{header}}": key.value });
     for (const input of all('[data-place="header"]', article)) {
       if (input.value) headers.set(input.name, input.value);
     }

@@ -41,4 +41,4 @@ def program(api: Api, language: Language, function: Function[Any], address: str)
 
 def shown_program(api: Api, language: Language, function: Function[Any]) -> str:
     """The program, with `URL` for its address."""
-    return language.program(function).replace(HEADER, api.header)
+    return language.program(function, api.always).replace(HEADER, api.header)

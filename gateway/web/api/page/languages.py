@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from gateway.web.api.parameters import samples
@@ -15,11 +15,12 @@ FILE = "tom.jpg"
 
 
 class Language(NamedTuple):
-    """`kind`: the file name's ending."""
+    """`kind`: the file name's ending. `program` gets the headers, too, that each request has
+    besides the key's."""
 
     name: str
     kind: str
-    program: Callable[[Function[Any]], str]
+    program: Callable[[Function[Any], Mapping[str, str]], str]
 
 
 def _document(function: Function[Any]) -> str:
@@ -27,11 +28,7 @@ def _document(function: Function[Any]) -> str:
     return json.dumps(samples(function.members)) if function.members else ""
 
 
-def _downloads(function: Function[Any]) -> bool:
-    return not function.answer
-
-
-def _curl(function: Function[Any]) -> str:
+def _curl(function: Function[Any], always: Mapping[str, str]) -> str:
     options = []
     if function.body:
         options += [f"-T {FILE}", '-H "Content-Type: image/jpeg"']
@@ -39,20 +36,23 @@ def _curl(function: Function[Any]) -> str:
         options += [f"-X {function.methods[0]}"]
     if function.members:
         options += ['-H "Content-Type: application/json"', f"-d '{_document(function)}'"]
-    if _downloads(function):
+    if function.downloads:
         options += [f"-o {FILE}"]
+    options += [f'-H "{name}: {text}"' for name, text in always.items()]
     options += ['-H "{{header}}: $GATEWAY_KEY"', f"'{URL}'"]
     return " \\\n     ".join(["curl -sS --fail-with-body", *options])
 
 
-def _python(function: Function[Any]) -> str:
-    body, downloads = function.body, _downloads(function)
-    imports = ["json"] if not downloads else []
+def _python(function: Function[Any], always: Mapping[str, str]) -> str:
+    body, downloads = function.body, function.downloads
+    imports = ["json"] if function.answer else []
+    said = "json.load(answer)" if function.answer else "answer.status"
     imports += ["os"] + (["shutil"] if downloads else []) + ["urllib.request"]
     lines = [f"import {one}" for one in imports]
     if body:
         lines += ["from pathlib import Path", "", f'path = Path("{FILE}")']
     lines += ["", "headers = {"]
+    lines += [f'    "{name}": "{text}",' for name, text in always.items()]
     lines += ['    "{{header}}": os.environ["GATEWAY_KEY"],']
     if body:
         lines += ['    "Content-Type": "image/jpeg",']
@@ -66,7 +66,7 @@ def _python(function: Function[Any]) -> str:
         lines += [
             f"    request = urllib.request.Request(url, file, headers, {method})",
             "    with urllib.request.urlopen(request) as answer:",
-            "        print(json.load(answer))",
+            f"        print({said})",
         ]
         return "\n".join(lines)
     if function.members:
@@ -82,49 +82,45 @@ def _python(function: Function[Any]) -> str:
     else:
         lines += [
             "with urllib.request.urlopen(request) as answer:",
-            "    print(json.load(answer))",
+            f"    print({said})",
         ]
     return "\n".join(lines)
 
 
-def _javascript(function: Function[Any]) -> str:
+def _javascript(function: Function[Any], always: Mapping[str, str]) -> str:
     lines = []
     if function.body:
         lines += ['import { readFile } from "node:fs/promises";', ""]
-    if _downloads(function):
+    if function.downloads:
         lines += ['import { writeFile } from "node:fs/promises";', ""]
     lines += [f'const answer = await fetch("{URL}", {{', f'  method: "{function.methods[0]}",']
-    if function.body:
-        lines += [
-            "  headers: {",
-            '    "{{header}}": process.env.GATEWAY_KEY,',
-            '    "Content-Type": "image/jpeg",',
-            "  },",
-            f'  body: await readFile("{FILE}"),',
-        ]
-    elif function.members:
-        lines += [
-            "  headers: {",
-            '    "{{header}}": process.env.GATEWAY_KEY,',
-            '    "Content-Type": "application/json",',
-            "  },",
-            f"  body: '{_document(function)}',",
-        ]
+    kind = "image/jpeg" if function.body else "application/json" if function.members else ""
+    headers = [f'"{name}": "{text}"' for name, text in always.items()]
+    headers += ['"{{header}}": process.env.GATEWAY_KEY']
+    headers += [f'"Content-Type": "{kind}"'] if kind else []
+    if len(headers) == 1:
+        lines += [f"  headers: {{ {headers[0]} }},"]
     else:
-        lines += ['  headers: { "{{header}}": process.env.GATEWAY_KEY },']
+        lines += ["  headers: {", *(f"    {one}," for one in headers), "  },"]
+    if function.body:
+        lines += [f'  body: await readFile("{FILE}"),']
+    if function.members:
+        lines += [f"  body: '{_document(function)}',"]
     lines += ["});", "if (!answer.ok) throw new Error(await answer.text());"]
-    if _downloads(function):
+    if function.downloads:
         lines += [f'await writeFile("{FILE}", answer.body);']
     else:
-        lines += ["console.log(await answer.json());"]
+        said = "await answer.json()" if function.answer else "answer.status"
+        lines += [f"console.log({said});"]
     return "\n".join(lines)
 
 
-def _csharp(function: Function[Any]) -> str:
+def _csharp(function: Function[Any], always: Mapping[str, str]) -> str:
     method = function.methods[0].capitalize()
     lines = [
         "using var client = new HttpClient();",
         f'using var request = new HttpRequestMessage(HttpMethod.{method}, "{URL}");',
+        *(f'request.Headers.Add("{name}", "{text}");' for name, text in always.items()),
         'request.Headers.Add("{{header}}", Environment.GetEnvironmentVariable("GATEWAY_KEY"));',
     ]
     if function.body:
@@ -143,7 +139,7 @@ def _csharp(function: Function[Any]) -> str:
         "using var answer = await client.SendAsync(request);",
         "answer.EnsureSuccessStatusCode();",
     ]
-    if _downloads(function):
+    if function.downloads:
         lines += [
             f'await using var file = File.Create("{FILE}");',
             "await answer.Content.CopyToAsync(file);",
@@ -153,7 +149,7 @@ def _csharp(function: Function[Any]) -> str:
     return "\n".join(lines)
 
 
-def _go(function: Function[Any]) -> str:
+def _go(function: Function[Any], always: Mapping[str, str]) -> str:
     check = ["\tif err != nil {", "\t\tlog.Fatal(err)", "\t}"]
     source, lines = "nil", list[str]()
     if function.body:
@@ -164,6 +160,7 @@ def _go(function: Function[Any]) -> str:
     lines += [
         f'\trequest, err := http.NewRequest("{function.methods[0]}", "{URL}", {source})',
         *check,
+        *(f'\trequest.Header.Set("{name}", "{text}")' for name, text in always.items()),
         '\trequest.Header.Set("{{header}}", os.Getenv("GATEWAY_KEY"))',
     ]
     if function.body:
@@ -175,7 +172,7 @@ def _go(function: Function[Any]) -> str:
     lines += ["\tdefer answer.Body.Close()", "\tif answer.StatusCode >= 300 {"]
     lines += ["\t\tlog.Fatal(answer.Status)", "\t}"]
     target = "os.Stdout"
-    if _downloads(function):
+    if function.downloads:
         target = "file"
         lines += [f'\tfile, err := os.Create("{FILE}")', *check]
     lines += [
@@ -189,8 +186,9 @@ def _go(function: Function[Any]) -> str:
     return "\n".join([*head, *lines, "}"])
 
 
-def _php(function: Function[Any]) -> str:
-    headers = ['        "{{header}}: " . getenv("GATEWAY_KEY"),']
+def _php(function: Function[Any], always: Mapping[str, str]) -> str:
+    headers = [f'        "{name}: {text}",' for name, text in always.items()]
+    headers += ['        "{{header}}: " . getenv("GATEWAY_KEY"),']
     lines = ["<?php", '$context = stream_context_create(["http" => [']
     lines += [f'    "method" => "{function.methods[0]}",']
     if function.body:
@@ -200,7 +198,7 @@ def _php(function: Function[Any]) -> str:
         headers += ['        "Content-Type: application/json",']
         lines += [f"    \"content\" => '{_document(function)}',"]
     lines += ['    "header" => [', *headers, "    ],", "]]);"]
-    if _downloads(function):
+    if function.downloads:
         lines += [f'copy("{URL}", "{FILE}", $context);']
     else:
         lines += [f'print_r(json_decode(file_get_contents("{URL}", false, $context)));']

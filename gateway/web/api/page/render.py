@@ -18,16 +18,19 @@ from gateway.web.api.page.languages import LANGUAGES, URL, Language
 from gateway.web.api.parameters import Parameter
 from gateway.web.api.table import Api, Function
 
+BESIDE = "../openapi.json"
 _CODE = re.compile("`([^`]*)`")
 
 
-def page(api: Api, shell: str, base: str) -> str:
+def page(api: Api, shell: str, base: str, document: str = BESIDE) -> str:
     """`shell` is a template with what `api` says of itself, `$links` and `$articles`; `base`:
-    where the examples point until the page knows better."""
+    where the examples point until the page knows better; `document`: where the OpenAPI one is."""
     return Template(shell).substitute(
         name=api.name,
         heading=api.heading,
         intro=api.intro,
+        typed=escape(api.typed),
+        document=document,
         links="\n".join(map(_link, api.table)),
         articles="\n".join(_article(api, one, base) for one in api.table),
     )
