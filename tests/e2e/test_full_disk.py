@@ -228,7 +228,8 @@ def test_removing_works_though_somebody_takes_every_byte_that_is_given_back(
     with small_disk(data):
         store = Local()
         store.open(Context(folder=data))
-        store.create("bucket")
+        store.set_volume("v", 1 << 40)
+        store.create("bucket", volume="v")
         bucket: Any = store.bucket("bucket")
         if versioning == "on":
             bucket.set_versioning("on")
@@ -242,6 +243,7 @@ def test_removing_works_though_somebody_takes_every_byte_that_is_given_back(
             leave(data, 0)
             assert bucket.delete(f"k{number}", Delete(version=version)).existed
         assert bucket.stats() == Stats(objects=0, bytes=0, current=0)
+        assert store.volumes()["v"].used == 0
         store.close()
 
 
