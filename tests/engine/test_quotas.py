@@ -113,6 +113,24 @@ def test_of_many_writers_in_buckets_of_a_volume_as_many_succeed_as_there_is_room
         assert all(store.recount().right for store in stores)
 
 
+def test_a_write_in_no_volume_asks_for_none() -> None:
+    asked: dict[str, list[str]] = {}
+    with closing(Memory()) as account:
+        account.open(Context(sid=""))
+        account.set_volume("v", QUOTA)
+        for name, volume in (("in-it", "v"), ("beside", "")):
+            account.create(name, volume=volume)
+            store = account.bucket(name)
+            asked[name] = []
+            account.space._connection.set_trace_callback(asked[name].append)  # type: ignore[attr-defined]
+            for size in (5, 5):  # the second adds nothing
+                put(store, "k", size)
+            account.space._connection.set_trace_callback(None)  # type: ignore[attr-defined]
+    assert not [one for one in asked["beside"] if "volumes" in one]
+    assert [one.split()[0] for one in asked["in-it"] if "volumes" in one] == ["SELECT", "UPDATE"]
+    assert len(asked["in-it"]) == len(asked["beside"]) + 2
+
+
 WAYS: dict[str, Callable[[Any], object]] = {
     "put": lambda store: put(store, "new", 200),
     "overwrite": lambda store: put(store, "small", 300),
