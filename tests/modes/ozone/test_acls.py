@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.modes.ozone.trusting import Ozone, differing, done, outcome, refused, said
@@ -165,3 +166,21 @@ def test_a_denial_here_and_an_absence_are_told_apart_by_who_may_know(ozone: Ozon
     assert not differing(
         ((who, path), outcome(ozone.ask("GET", path, who)), wanted) for who, path, wanted in rows
     )
+
+
+def test_what_two_add_at_once_is_there(ozone: Ozone) -> None:
+    bucket = ozone.bucket()
+    names = [f"user-{number}" for number in range(12)]
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda name: change(ozone, bucket, f"ADD user:{name}:r"), names))
+    assert {answer.status for answer in answers} == {200}
+    assert sorted(name for _, name, _ in acls(ozone, bucket)) == sorted(names)
+
+
+def test_names_are_as_users_are(ozone: Ozone) -> None:
+    """Who signs in by a name in capitals is who has it in small letters, and so is a grant's."""
+    bucket = ozone.bucket("Bilbo")
+    ozone.put(bucket, "key", as_="bilbo")
+    done(change(ozone, bucket, "ADD user:Frodo:r", as_="BILBO"))
+    assert ozone.ask("GET", f"{bucket}/key", "frodo").status == 200
+    assert ozone.ask("GET", f"{bucket}/key", "FRODO").status == 200
