@@ -83,6 +83,8 @@ class Gateway(Protocol):
     """By name, those of the configuration."""
     kinds: Mapping[str, SettingKind[Any]]
     """The settings that services may have, by name."""
+    offered: Collection[str]
+    """The names of those whose modes are on. The others count as well, where a service has one."""
     stopping: Event
     """Set when this process begins to stop: who waits for something to happen (a long poll)
     is to be answered as if it had waited in vain, within a second."""

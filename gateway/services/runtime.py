@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ from gateway.catalog import Catalog, open_catalog
 from gateway.common.closing import Closing, close_all
 from gateway.common.x509 import NamedCertificate
 from gateway.config import Binding, Configuration
-from gateway.modes import Attempts, Options, telling
+from gateway.modes import Attempts, Configuring, Options, telling
 from gateway.modes.operating import Operator
 from gateway.modes.volumes import Volumes
 from gateway.services.added import AddedServices
@@ -107,6 +107,7 @@ class Runtime(Administration):
         self.lines, self._own_lines = lines or LineSpool(), lines is None
         self._numbers = numbers
         self.kinds: Mapping[str, SettingKind[Any]] = chain.configuration.plugins.kinds
+        self.offered: Collection[str] = frozenset(_offered(chain.configuration))
         self.volumes: Volumes = GatewayVolumes(self)
         self.stopping = threading.Event()
 
@@ -207,6 +208,13 @@ class Runtime(Administration):
             yield "the request list", self.requests.close
         if self._own_lines:
             yield "lines that wait", self.lines.stop
+
+
+def _offered(configuration: Configuration) -> Iterator[str]:
+    """Kinds of settings by name."""
+    for mode in configuration.modes.values():
+        if isinstance(mode, Configuring):
+            yield from (kind.name for kind in mode.kinds())
 
 
 def _settings(configuration: Configuration, catalog: Catalog) -> ServiceSettings:

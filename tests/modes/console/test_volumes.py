@@ -191,6 +191,32 @@ def test_a_bucket_says_its_volume(site: Site, root: Browser) -> None:
         assert ("said" in {one.text for one in seen.page.all("a")}) is linked
 
 
+def settings(browser: Browser, sid: str) -> set[str]:
+    links = {one["href"] for one in browser.get(f"services/{sid}").page.all("a")}
+    return {one.rpartition("/")[2] for one in links if "/settings/" in one}
+
+
+def test_who_may_what_in_a_bucket_is_shown_and_changed(site: Site, root: Browser) -> None:
+    """What a mode that is off says of services is offered to nobody, and shown where it is."""
+    site.runtime.volumes.make(ROOT, "listed", owner="team")
+    access = site.runtime.volumes.create_bucket(ROOT, "listed", "acl")
+    member, acls = signed_in(site, "member"), site.runtime.kinds["ozone-acl"]
+    assert "cors" in settings(member, "listed.acl")
+    assert "ozone-acl" not in settings(member, "listed.acl")
+    site.runtime.set_setting(access, acls, acls.parsed("user:stranger:r\n"))
+    assert "ozone-acl" in settings(member, "listed.acl")
+    assert "user:stranger:r" in root.get("services/listed.acl").text
+    form = member.get("services/listed.acl/settings/ozone-acl")
+    assert form.page.form("ozone-acl").fields()["document"] == "user:stranger:r\n"
+    stranger = signed_in(site, "stranger")
+    assert stranger.get("services/listed.acl").status == 200
+    assert member.submit(form, "ozone-acl", document="user:reader:r").status == 200
+    assert stranger.get("services/listed.acl").status == 404
+    assert member.submit(form, "ozone-acl", document="user reader").status == 422
+    with serving(ozone={"auth": "key"}) as other:
+        assert "ozone-acl" in settings(Browser(other, tls=True).sign_in(), "files")
+
+
 def test_lists_come_in_pages(site: Site, root: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(volumes, "_SHOWN", 2)
     names = [f"paged-{number}" for number in range(3)]

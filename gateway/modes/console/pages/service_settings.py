@@ -29,14 +29,15 @@ class Editable:
 
 
 def editable(call: Call, access: Access) -> list[Editable]:
-    """Those that the key may see and change."""
+    """Those that the key may see and change. Of a mode that is off only what there is."""
     found = list[Editable]()
     if not edits(call, access):
         return found
     for name, kind in sorted(call.gateway.kinds.items()):
         if kind.example and access.may(kind.read) and access.may(kind.write):
             version = _version(call, access, kind)
-            found.append(Editable(name, version is not None, version == 0))
+            if version is not None or name in call.gateway.offered:
+                found.append(Editable(name, version is not None, version == 0))
     return found
 
 
