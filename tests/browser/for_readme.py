@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
 VIEWS = {
     "overview": ("", "light", 800),
     "browser": ("browser/photos?prefix=holiday%2F", "light", 800),
-    "services": ("services", "dark", 1080),
+    "services": ("services", "dark", 1180),
     "keys": ("keys", "light", 1080),
 }
 """Path below the console, theme and height, by the name of the file."""

@@ -185,7 +185,7 @@ def test_a_bucket_says_its_volume(site: Site, root: Browser) -> None:
         for page in ("services?text=said", "browser?starts=said"):
             seen = browser.get(page)
             (row,) = seen.page.table("Services")
-            assert row[0] == "said.onein the volume said"
+            assert row[0] == "said.one" and row[1].endswith(" in said")
         seen = browser.get("services/said.one")
         assert facts(seen.page)["Volume"] == "said, in which it is called one"
         assert ("said" in {one.text for one in seen.page.all("a")}) is linked
