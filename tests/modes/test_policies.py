@@ -41,6 +41,7 @@ lines = """
 deny * read,read-version secret/*
 """
 '''
+DIRECT = {"X-Forwarded-For": "10.0.0.1"}
 
 
 class Answer(NamedTuple):
@@ -58,7 +59,7 @@ class Gateway:
     proxy in front says of each request."""
 
     def __init__(self, server: Server) -> None:
-        self.server, self.seen = server, {"X-Forwarded-For": "10.0.0.1"}
+        self.server, self.seen = server, dict(DIRECT)
         self._clients: dict[str, Any] = {}
 
     def s3(self, account: str = "alice") -> Any:
@@ -121,21 +122,22 @@ def plugins() -> Plugins:
 
 
 @pytest.fixture(scope="module")
-def running(sockets: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def running(sockets: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     file = tmp_path_factory.mktemp("policies") / "gateway.toml"
     file.write_text(DECLARED, encoding="utf-8")
     with Server(config=file, plugins=plugins()) as server:
-        yield server
+        yield Gateway(server)
 
 
 @pytest.fixture
-def gateway(running: Server) -> Gateway:
-    running.reset()
-    gateway = Gateway(running)
-    gateway.s3().create_bucket(Bucket="bucket")
+def gateway(running: Gateway) -> Gateway:
+    """Emptied for each test; its clients stay."""
+    running.server.reset()
+    running.seen = dict(DIRECT)
+    running.s3().create_bucket(Bucket="bucket")
     for key in ("open/a", "secret/a", "shared/a"):
-        gateway.s3().put_object(Bucket="bucket", Key=key, Body=key.encode())
-    return gateway
+        running.s3().put_object(Bucket="bucket", Key=key, Body=key.encode())
+    return running
 
 
 def refused(call: Callable[..., Any], **arguments: Any) -> bool:

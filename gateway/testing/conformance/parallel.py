@@ -6,6 +6,7 @@ import multiprocessing
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -39,20 +40,30 @@ def together(count: int, work: Callable[[int], T]) -> list[T | StorageError]:
 
 
 def in_processes(bench: Bench, count: int, work: Callable[[Bench, int], T]) -> list[T]:
-    """`work` of a module, on the same store opened in as many new processes."""
+    """`work` of a module, on the same store opened in as many other processes."""
     if not bench.driver.processes:
         pytest.skip("the store lives in one process")
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(
-        count, context, initializer=_arrive, initargs=(context.Barrier(count),)
-    )
-    with pool:
-        driver = type(bench.driver)
+    driver = type(bench.driver)
+    pool = _processes(count)
+    try:
         futures = [
             pool.submit(_run, driver, bench.folder, bench.sid, work, number)
             for number in range(count)
         ]
         return [future.result() for future in futures]
+    except BaseException:
+        _processes.cache_clear()  # one may have ended, or stand at the barrier still
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+
+
+@cache
+def _processes(count: int) -> ProcessPoolExecutor:
+    """They stay until this one ends: each takes a second to begin, of which a test needs none."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(
+        count, context, initializer=_arrive, initargs=(context.Barrier(count),)
+    )
 
 
 _barriers: list[_Barrier] = []
