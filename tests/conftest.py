@@ -27,7 +27,7 @@ from __future__ import annotations
 import gc
 import sys
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
@@ -128,9 +128,12 @@ class _Held:
     """That of a quick test, while one runs."""
 
 
-def _audit(event: str, arguments: tuple[object, ...]) -> None:
-    if event in NEEDED_FOR and _Held.thread is not None:
-        _refuse(NEEDED_FOR[event], event)
+def _audit(
+    event: str, arguments: tuple[object, ...], needed: Mapping[str, str] = NEEDED_FOR
+) -> None:
+    # `needed` is given here, for events still come when the module's names have gone.
+    if event in needed and _Held.thread is not None:
+        _refuse(needed[event], event)
 
 
 def _refuse(need: str, what: str) -> None:
@@ -139,25 +142,27 @@ def _refuse(need: str, what: str) -> None:
         pytest.fail(f"{what} in a quick test, which does not say that it needs `{need}`")
 
 
+_start = BaseProcess.start
+
+
+def _start_held(process: BaseProcess) -> None:
+    _refuse("processes", "multiprocessing")  # which no audit event tells
+    _start(process)
+
+
 @contextmanager
 def _holding(item: pytest.Item) -> Iterator[None]:
-    if not is_quick(item):
+    if is_quick(item):
+        _Held.thread = threading.get_ident()
+    try:
         yield
-        return
-    start = BaseProcess.start
-
-    def refuse(process: BaseProcess) -> None:
-        _refuse("processes", "multiprocessing")  # which no audit event tells
-        start(process)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BaseProcess, "start", refuse)
-        patch.setattr(_Held, "thread", threading.get_ident())
-        yield
+    finally:
+        _Held.thread = None
 
 
 def pytest_configure() -> None:
     sys.addaudithook(_audit)  # for good: there is no way to remove one
+    BaseProcess.start = _start_held  # type: ignore[method-assign]
 
 
 @pytest.hookimpl(wrapper=True)
