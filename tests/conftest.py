@@ -162,7 +162,7 @@ def _holding(item: pytest.Item) -> Iterator[None]:
 
 def pytest_configure() -> None:
     sys.addaudithook(_audit)  # for good: there is no way to remove one
-    BaseProcess.start = _start_held  # type: ignore[method-assign]
+    BaseProcess.start = _start_held  # type: ignore[method-assign, assignment]
 
 
 @pytest.hookimpl(wrapper=True)
