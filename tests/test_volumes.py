@@ -14,7 +14,11 @@ import pytest
 
 from gateway.access.grants import Grant
 from gateway.access.identity import ANONYMOUS, Identity, KeyAccess
+from gateway.catalog import database, schema
+from gateway.catalog.keys import Declarations
 from gateway.catalog.rows import Within
+from gateway.catalog.secrets import Keyring, new_master
+from gateway.catalog.services import insert_service
 from gateway.config import load
 from gateway.modes import bucket_names
 from gateway.plugins.finding import Plugins
@@ -521,3 +525,37 @@ def test_what_a_crash_left_is_dropped_with_its_volume(start: Open) -> None:
         whole.create(BOB, f"{volume}.pics")  # nothing of it is anybody's
         for runtime in (whole, broken):
             runtime.close()
+
+
+# an older catalog
+
+
+@pytest.mark.parametrize("kind", catalogs.SHARED)
+def test_an_older_catalog_gets_volumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """One of schema 7: its buckets are in none, and go on."""
+    catalogs.empty(kind)
+    keyring, before = Keyring(new_master()), schema.MIGRATIONS[:7]
+    for module in (schema, database):
+        monkeypatch.setattr(module, "MIGRATIONS", before)
+    old = catalogs.opened(kind, tmp_path, Declarations(), lambda: 1, keyring)
+    old.close()
+    monkeypatch.undo()
+    engine = catalogs.engine(kind, tmp_path)
+    with engine.begin() as connection:
+        assert schema.version_of(connection) == 7
+        assert not connection.dialect.has_table(connection, "volumes")
+        id = insert_service(connection, "photos", "alice", 1)
+    engine.dispose()
+    catalog = catalogs.opened(kind, tmp_path, Declarations(), lambda: 2, keyring)
+    try:
+        row = catalog.service("photos")
+        assert row is not None and (row.id, row.owner, row.within) == (id, "alice", Within())
+        assert catalog.volumes() == []
+        catalog.add_volume("media", "alice", created_by="")
+        place = Within("media", "pics")
+        assert catalog.add_service("media.pics", "alice", within=place).within == place
+        assert catalog.services_within("media") == [catalog.service("media.pics")]
+    finally:
+        catalog.close()

@@ -92,7 +92,8 @@ NOWHERE = Within()
 
 
 class VolumeRow(NamedTuple):
-    """See `gateway.modes.volumes.VolumeInfo`. `declared`: it is one of the configuration."""
+    """See `gateway.modes.volumes.VolumeInfo`. `declared`: it is one of the configuration;
+    `revision` is higher than that of any that was changed before."""
 
     name: str
     owner: str
@@ -101,6 +102,7 @@ class VolumeRow(NamedTuple):
     created: int = 0
     created_by: str = ""
     declared: bool = False
+    revision: int = 0
 
 
 class ServiceRow(NamedTuple):

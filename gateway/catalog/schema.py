@@ -228,9 +228,11 @@ VOLUMES = Table(
     Column("created", BigInteger, nullable=False),
     Column("created_by", String, nullable=False),
     Column("declared", Boolean, nullable=False),
+    Column("revision", BigInteger, nullable=False, index=True),
     Index("volumes_by_owner", "owner", "name"),
 )
-"""Those of the configuration, too (`declared`), as it was when they were last written here."""
+"""Those of the configuration, too (`declared`), as it was when they were last written here.
+`revision` is higher than that of any that was changed before."""
 
 VOLUME_BUCKETS = Table(
     "volume_buckets",

@@ -35,7 +35,9 @@ from gateway.catalog.schema import (
     VOLUME_BUCKETS,
     VOLUMES,
     count_stores,
+    get_meta,
     is_text,
+    set_meta,
 )
 from gateway.config import VolumeOptions
 from gateway.storage import (
@@ -48,6 +50,9 @@ from gateway.storage import (
     Unavailable,
 )
 from gateway.storage.paging import successor
+
+_NUMBER = "changes of volumes"
+"""In `meta`: it grows with each change of any, but for those that remove one."""
 
 _LONE = re.compile("[\ud800-\udfff]")
 """What no database keeps, and clients may ask for."""
@@ -88,6 +93,18 @@ class VolumeTable(AuditTable):
         if owner is not None:
             wanted.append(is_text(VOLUMES.c.owner, owner))
         query = select(VOLUMES).where(*wanted).order_by(VOLUMES.c.name).limit(limit)
+        with self._database.reading() as connection:
+            return [self._volume_row(row) for row in connection.execute(query)]
+
+    def volumes_number(self) -> int:
+        """Grows when one was made or changed."""
+        with self._database.reading() as connection:
+            return _number(connection)
+
+    def volumes_since(self, number: int, limit: int = 1000) -> list[VolumeRow]:
+        """Those that were made or changed since, by their revision."""
+        query = select(VOLUMES).where(VOLUMES.c.revision > number)
+        query = query.order_by(VOLUMES.c.revision).limit(limit)
         with self._database.reading() as connection:
             return [self._volume_row(row) for row in connection.execute(query)]
 
@@ -284,17 +301,29 @@ def _values(row: VolumeRow) -> dict[str, Any]:
 
 
 def _insert(connection: Connection, row: VolumeRow) -> None:
+    row = row._replace(revision=_count(connection))
     connection.execute(insert(VOLUMES).values(_values(row)))
 
 
 def _update(connection: Connection, row: VolumeRow) -> None:
     """And the owner of its buckets."""
+    row = row._replace(revision=_count(connection))
     connection.execute(update(VOLUMES).where(VOLUMES.c.name == row.name).values(_values(row)))
     within = select(VOLUME_BUCKETS.c.service).where(VOLUME_BUCKETS.c.volume == row.name)
     others = update(SERVICES).where(SERVICES.c.id.in_(within), SERVICES.c.owner != row.owner)
     changed = connection.execute(others.values(owner=row.owner)).rowcount
     if changed and _having_store(connection, row.name):
         count_stores(connection)
+
+
+def _count(connection: Connection) -> int:
+    number = _number(connection) + 1
+    set_meta(connection, _NUMBER, str(number))
+    return number
+
+
+def _number(connection: Connection) -> int:
+    return int(get_meta(connection, _NUMBER) or 0)
 
 
 def _has_buckets(connection: Connection, name: str) -> bool:

@@ -57,6 +57,8 @@ def _run(typed: argparse.Namespace) -> int:
         say(f"  TLS        {one}")
     for one in start_screen.services(configuration.services):
         say(f"  service    {one}")
+    for one in start_screen.volumes(configuration):
+        say(f"  volume     {one}")
     for one in start_screen.modes(configuration):
         say(f"  mode       {one}")
     for one in start_screen.bindings(configuration):
@@ -77,7 +79,10 @@ def _beside(configuration: Configuration) -> Iterator[str]:
     try:
         with opened_catalog(configuration) as catalog:
             added = catalog.stores().services.keys()
-            notes = [*hints.declared(configuration, catalog)]
+            notes = [
+                *hints.declared(configuration, catalog),
+                *hints.volumes(configuration, catalog),
+            ]
             for binding in BindingEditor(configuration, catalog).all():
                 notes += told(configuration.plugins.modes, binding)
     except (CatalogError, Unavailable) as error:

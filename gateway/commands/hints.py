@@ -8,6 +8,7 @@ from gateway.access.identity import KeyAccess
 from gateway.catalog import Catalog
 from gateway.common.nearest_name import nearest
 from gateway.config import Configuration
+from gateway.services.volume_quotas import uncounted
 
 
 def unknown_services(
@@ -42,3 +43,15 @@ def services(
         return known, frozenset[str]().__contains__
     known |= catalog.stores().services.keys()
     return known, lambda sid: catalog.read_service(sid) is not None
+
+
+def volumes(configuration: Configuration, catalog: Catalog) -> Iterator[str]:
+    """Of those of a configuration: what of the catalog they count no more, or hide."""
+    yield from uncounted(catalog, configuration.volumes)
+    for one in configuration.services.values():
+        sid = catalog.sid_within(one.volume, one.bucket) if one.volume else None
+        if sid is not None and sid != one.sid:
+            yield (
+                f'{one.place}: it is the bucket "{one.bucket}" of the volume "{one.volume}" from'
+                f" now on. The one that was made there is reached as {sid} alone."
+            )

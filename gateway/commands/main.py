@@ -32,6 +32,7 @@ from gateway.commands import (
     serve,
     services,
     version,
+    volumes,
 )
 from gateway.commands.columns import plain, say
 from gateway.commands.command import Command
@@ -47,6 +48,7 @@ COMMANDS: tuple[Command, ...] = (
     check.COMMAND,
     reload.COMMAND,
     services.COMMAND,
+    volumes.COMMAND,
     bindings.COMMAND,
     certificates.COMMAND,
     flush.COMMAND,

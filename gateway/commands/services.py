@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from gateway.access.access import Access
 from gateway.access.identity import ROOT_ACCOUNT, Identity
@@ -15,17 +16,28 @@ from gateway.commands.command import Command
 from gateway.commands.place import add_place, configured, has_run, not_run
 from gateway.common.units import about_size
 from gateway.config import Configuration
+from gateway.modes.volumes import VolumeInfo
 from gateway.plugins.finding import Driver
 from gateway.services.chain import Chain
 from gateway.services.events import NAME as EVENTS
 from gateway.services.runtime import Runtime, open_runtime
 from gateway.services.service import Service
 from gateway.services.telling import follower_of, target_of
-from gateway.storage import NOTHING, Measures, Replicates, Stats, StorageError
+from gateway.storage import NOTHING, Measures, Replicates, Stats, StorageError, VolumeStats
+
+_OPERATOR = Identity(key="cli", account=ROOT_ACCOUNT, access="admin")
+
+
+class Volume(NamedTuple):
+    """`stats`: None where nobody counts, or nobody was asked."""
+
+    info: VolumeInfo
+    stats: VolumeStats | None
 
 
 class Tree:
-    """Services that stand in front of each other as trees, and buckets below them. `links`
+    """Services that stand in front of each other as trees, and buckets below them: first those
+    that are in no volume, then each volume with its own. `links`
     are the ids of those that each stands in front of, `told` whom each tells of its changes, a
     line each. `drivers` say what services can do
     that are not open; those that are say it themselves, and their size."""
@@ -40,15 +52,31 @@ class Tree:
         self._links, self._services, self._drivers = links, services, drivers
         self._told = told
 
-    def lines(self, made: Sequence[Access]) -> Iterator[str]:
+    def lines(self, made: Sequence[Access], volumes: Sequence[Volume] = ()) -> Iterator[str]:
         """What nothing stands in front of begins a tree; what has two in front of it is
         shown below both."""
         behind = {to for links in self._links.values() for to in links}
         for sid in sorted(self._services.keys() - behind):
             yield from self._below(sid, "", "")
+        within: dict[str, list[Service]] = {"": []}
         for access in made:
             if not access.service.about.fixed:
-                yield from self._lines(access.service, "", "")
+                within.setdefault(access.service.about.volume, []).append(access.service)
+        for service in within[""]:
+            yield from self._lines(service, "", "")
+        for volume in volumes:
+            yield from self._volume(volume, within.get(volume.info.name, []))
+
+    def _volume(self, volume: Volume, buckets: Sequence[Service]) -> Iterator[str]:
+        info, stats = volume
+        origin = "declared" if info.declared else "made"
+        used = "" if stats is None else f", {_buckets(stats)}, {about_size(stats.used)}"
+        quota = "" if info.quota is None else _share(stats and stats.used, info.quota)
+        yield f"{info.name} (volume), {origin}, owner {info.owner}{used}{quota}"
+        for number, service in enumerate(buckets, 1):
+            last = number == len(buckets)
+            more = "   " if last else "│  "
+            yield from self._lines(service, "└─ " if last else "├─ ", more)
 
     def _below(self, sid: str, first: str, rest: str) -> Iterator[str]:
         links = self._links[sid]
@@ -68,7 +96,8 @@ class Tree:
         else:
             able, unknown = [*self._drivers[about.driver].capabilities], None
             size = ""
-        yield f"{first}{about.sid} ({about.driver}), {origin}, owner {about.owner}{size}"
+        place = f", in the volume {about.volume}" if about.fixed and about.volume else ""
+        yield f"{first}{about.sid} ({about.driver}), {origin}, owner {about.owner}{place}{size}"
         yield f"{rest}    can: get, {', '.join(able) or 'nothing else'}"
         if unknown is not None:
             yield f"{rest}    what else it can do is not known: {unknown}"
@@ -87,11 +116,35 @@ def _size(service: Service) -> str:
 
 
 def _of_quota(stats: Stats) -> str:
-    if stats.quota is None:
-        return ""
-    used = stats.bytes + stats.waiting
-    share = 100 * used // stats.quota if stats.quota else 100
-    return f"; {about_size(used)} of the quota of {about_size(stats.quota)} used ({share} %)"
+    return "" if stats.quota is None else _share(stats.bytes + stats.waiting, stats.quota)
+
+
+def _share(used: int | None, quota: int) -> str:
+    if used is None:
+        return f"; a quota of {about_size(quota)}"
+    share = 100 * used // quota if quota else 100
+    return f"; {about_size(used)} of the quota of {about_size(quota)} used ({share} %)"
+
+
+def _buckets(stats: VolumeStats) -> str:
+    return f"{stats.buckets} bucket{'' if stats.buckets == 1 else 's'}"
+
+
+def _volumes(runtime: Runtime) -> Iterator[Volume]:
+    """All of them, with what is known of how much is in them."""
+    after: str | None = ""
+    while after is not None:
+        page = runtime.volumes.list(_OPERATOR, every=True, after=after)
+        used = runtime.volumes.used([one.name for one in page.items])
+        yield from (Volume(one, used.get(one.name)) for one in page.items)
+        after = page.next
+
+
+def _planned(configuration: Configuration) -> list[Volume]:
+    return [
+        Volume(VolumeInfo(name=name, owner=one.account, quota=one.quota, declared=name), None)
+        for name, one in sorted(configuration.volumes.items())
+    ]
 
 
 def _told(
@@ -147,19 +200,19 @@ def _run(typed: argparse.Namespace) -> int:
     if not has_run(configuration):
         chain = Chain(configuration)
         tree = Tree(_links(configuration), chain.services, configuration.plugins.drivers)
-        show(tree.lines([]))
+        show(tree.lines([], _planned(configuration)))
         print(f"No sizes: {not_run(configuration)}")
         return 0
     runtime = open_runtime(configuration)
     try:
         runtime.added.sync()
         runtime.added.open_all()
-        made = runtime.services(Identity(key="cli", account=ROOT_ACCOUNT, access="admin"))
+        made = runtime.services(_OPERATOR)
         added = runtime.added.all_open
         links = {sid: one.behind for sid, one in added.items()} | _links(configuration)
         opened = {sid: one.service for sid, one in added.items()} | dict(runtime.chain.services)
         told = _told(runtime, configuration.data, opened)
-        show(Tree(links, opened, told=told).lines(made))
+        show(Tree(links, opened, told=told).lines(made, [*_volumes(runtime)]))
     finally:
         runtime.close()
     return 0

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from gateway.access.identity import ROOT_ACCOUNT
 from gateway.commands import tls
+from gateway.common.units import about_size
 from gateway.config import Address, Binding, Configuration, Declared, given
 from gateway.config.bindings import told
 from gateway.modes import AtPaths, Documented
@@ -46,6 +47,7 @@ def render(
     folder = configuration.data
     lines.append(f"  data       {folder or 'in memory: nothing is kept'}")
     lines += [f"  service    {one}" for one in services(configuration.services)]
+    lines += [f"  volume     {one}" for one in volumes(configuration)]
     lines += [f"  buckets    {configuration.buckets.driver.driver}"]
     lines += [f"  mode       {one}" for one in modes(configuration)]
     lines += [f"  binding    {leads(one)}" for one in configuration.bindings]
@@ -73,6 +75,13 @@ def documents(configuration: Configuration) -> Iterator[str]:
 def modes(configuration: Configuration) -> Iterator[str]:
     """Those that a table has switched on."""
     yield from (f"{name}, by [{name}]" for name in configuration.mode_tables)
+
+
+def volumes(configuration: Configuration) -> Iterator[str]:
+    """Those that are declared: `media, of photos, with a quota of 10 TiB`."""
+    for name, one in sorted(configuration.volumes.items()):
+        quota = "" if one.quota is None else f", with a quota of {about_size(one.quota)}"
+        yield f"{name}, of {one.account}{quota}"
 
 
 def services(declared: Mapping[str, Declared]) -> Iterator[str]:

@@ -14,11 +14,14 @@ from typing import Any
 from gateway.access.identity import ROOT_ACCOUNT, Account, managing
 from gateway.access.rules import AUTHENTICATED, EVERYONE
 from gateway.catalog import Catalog, CatalogError, ServiceRow
+from gateway.catalog.rows import NOWHERE
 from gateway.config import Configuration, Key, ServerOptions, WebhookOptions
+from gateway.config.configuration import bucket_of
 from gateway.config.elsewhere import Elsewhere
 from gateway.config.paths import here
 from gateway.config.services import EVENTS, GRANTS, SETTINGS
 from gateway.config.tables import CatalogOptions, Listener, ManagementKey
+from gateway.config.volumes import VOLUME
 from gateway.modes import HavingOptions
 from gateway.services import soundness
 from gateway.storage import NoSuchStore, Secret, Store, Versioning
@@ -69,6 +72,7 @@ class Exporter:
             "webhooks": self._webhooks(),
             **self._keys(),
             "buckets": self._of_driver(self._written.get("buckets", {}), ("buckets",)),
+            "volumes": self._volumes(services),
             "services": services,
             "bindings": self._bindings(),
             "listeners": self._listeners(),
@@ -198,6 +202,8 @@ class Exporter:
                 given = {"driver": row.store.driver, "name": row.store.name}
                 given |= {"account": row.owner, **self._catalog.options(row)}
                 table = self._of_driver(given, ("service", row.sid))
+            if table is not None and row.within != NOWHERE:
+                self._put_into(table, row, tables)
             if table is not None:
                 table["account"] = self._account(row.owner)
                 if row.grants:
@@ -208,6 +214,41 @@ class Exporter:
                 tables[row.sid] = table
         self._add_settings(tables)
         return tables
+
+    def _put_into(self, table: Table, row: ServiceRow, others: Table) -> None:
+        volume, bucket = row.within
+        called = bucket_of(row.sid, volume)
+        there = (sid for sid, one in others.items() if one.get(VOLUME) == volume)
+        if called in (bucket_of(sid, volume) for sid in there):
+            table.pop(VOLUME, None)
+            self._notes.append(
+                f"The service {row.sid} is not in the volume {volume} by the file: another is"
+                f" called {called} there."
+            )
+            return
+        table[VOLUME] = volume
+        if called != bucket:
+            self._notes.append(
+                f"The service {row.sid} is called {called} in the volume {volume} by the file, and"
+                f" was {bucket}."
+            )
+
+    def _volumes(self, services: Table) -> Table:
+        """Of which some have lost their quota: a file's services have stores of their own."""
+        tables, filled = Table(), {table.get(VOLUME) for table in services.values()}
+        after = ""
+        while rows := self._catalog.volumes(after=after, limit=_PAGE):
+            for row in rows:
+                tables[row.name] = table = Table(account=self._account(row.owner))
+                if row.quota is not None and row.name in filled:
+                    self._notes.append(
+                        f"The quota of the volume {row.name} ({row.quota} bytes) is not in it: its"
+                        " buckets are services there, each of which may have a quota of its own."
+                    )
+                elif row.quota is not None:
+                    table["quota"] = row.quota
+            after = rows[-1].name
+        return {**self._written.get("volumes", {}), **tables}
 
     def _rows(self) -> Iterator[ServiceRow]:
         after: str | None = ""

@@ -34,7 +34,7 @@ from gateway.services.making import NewBucket
 from gateway.services.operator import GatewayOperator, ThisProcess
 from gateway.services.settings import ServiceSettings
 from gateway.services.telling import Services, Teller
-from gateway.services.volume_quotas import settle_all
+from gateway.services.volume_quotas import FollowedVolumes, uncounted
 from gateway.services.volumes import GatewayVolumes
 from gateway.services.webhooks import Webhook
 from gateway.storage import (
@@ -71,6 +71,7 @@ class Runtime(Administration):
         followers: Followers | None = None,
         jobs: Jobs | None = None,
         added: AddedServices | None = None,
+        counted: FollowedVolumes | None = None,
         server: str = "",
         numbers: Callable[[], Numbers] = Numbers,
     ) -> None:
@@ -109,6 +110,7 @@ class Runtime(Administration):
         self.kinds: Mapping[str, SettingKind[Any]] = chain.configuration.plugins.kinds
         self.offered: Collection[str] = frozenset(_offered(chain.configuration))
         self.volumes: Volumes = GatewayVolumes(self)
+        self._counted = counted or FollowedVolumes(chain.volumes, catalog)
         self.stopping = threading.Event()
 
     def make(self, new: NewBucket) -> None:
@@ -178,7 +180,7 @@ class Runtime(Administration):
         """Follow the catalog without requests, too, from now on; `bind` gets its bindings, and
         `certify` its certificates."""
         certificates = CertificateFeed(self.catalog, certify)
-        looks = (certificates.look, self._events.look, *self._looks)
+        looks = (certificates.look, self._events.look, self._counted.look, *self._looks)
 
         def noted(added: Sequence[Binding]) -> None:
             self._bindings = (*self.chain.configuration.bindings, *added)
@@ -258,9 +260,12 @@ def open_runtime(
             followers=followers,
             threads=threads,
         )
+        counted = FollowedVolumes(chain.volumes, catalog)
         if jobs is not None or configuration.data is None:  # no command beside a gateway
             catalog.declare_volumes()
-            settle_all(chain.volumes, catalog, configuration.volumes)
+            counted.look_at_all()
+            for warning in uncounted(catalog, configuration.volumes):
+                log.warning("%s", warning)
         chain.date(catalog.declared_since(chain.services, configuration.origin.written))
         runtime = Runtime(
             chain,
@@ -272,6 +277,7 @@ def open_runtime(
             followers=followers,
             jobs=jobs,
             added=AddedServices(chain, catalog, clock, None if before is None else before.added),
+            counted=counted,
             server=server,
             numbers=numbers,
         )

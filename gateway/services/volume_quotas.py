@@ -2,7 +2,8 @@
 
 The catalog says which volumes there are, and its row comes first and goes last. Between the two
 somebody may change the row again, or the process may end: so what is done to the store is to make
-it as the row says *now*, as often as that changes, and once more at each start.
+it as the row says *now*, as often as that changes. Every gateway looks for rows that were changed
+(by another process, or a command beside it), and at its start for all.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ log = logging.getLogger("gateway.services")
 _TRIES = 10
 """How often a row may change under the hands of who looks at it."""
 _PAGE = 1000
+_NONE = -1
+"""No quota: the store has no such volume."""
 
 
 def settle(store: Volumes, catalog: Catalog, name: str) -> None:
@@ -50,25 +53,38 @@ def uncounted(catalog: Catalog, declared: Mapping[str, VolumeOptions]) -> Iterat
         )
 
 
-def settle_all(
-    store: Volumes | None, catalog: Catalog, declared: Mapping[str, VolumeOptions]
-) -> None:
-    """What was left by a process that ended, or is declared otherwise now. A full disk stops no
-    start: what could not be done then is done by the next one, or by who needs it."""
-    for warning in uncounted(catalog, declared):
-        log.warning("%s", warning)
-    if store is None:
-        return
-    left = {name: stats.quota for name, stats in store.volumes().items()}
-    wrong, after = list[str](), ""
-    while rows := catalog.volumes(after=after, limit=_PAGE):
-        for row in rows:
-            if row.name not in left or left[row.name] != row.quota:
-                wrong.append(row.name)
-            left.pop(row.name, None)
-        after = rows[-1].name
-    for name in (*wrong, *left):
-        try:
-            settle(store, catalog, name)
-        except (Conflict, Full, Unavailable) as error:
-            log.warning("volumes.%s: its quota could not be set: %s", name, error)
+class FollowedVolumes:
+    """Has the store follow what others change."""
+
+    def __init__(self, store: Volumes | None, catalog: Catalog) -> None:
+        self._store, self._catalog, self._number = store, catalog, 0
+
+    def look(self) -> None:
+        """One query, while nothing is changed. Raises `StorageError`: then look again."""
+        store = self._store
+        if store is None or self._catalog.volumes_number() == self._number:
+            return
+        while rows := self._catalog.volumes_since(self._number, _PAGE):
+            known = store.volumes([row.name for row in rows])
+            for row in rows:
+                if row.name not in known or known[row.name].quota != row.quota:
+                    settle(store, self._catalog, row.name)
+            self._number = rows[-1].revision
+
+    def look_at_all(self) -> None:
+        """Set right what was left by a process that ended, too: volumes that nobody has any more.
+        A full disk stops no start: what could not be done then is done by the next one, or by who
+        needs it."""
+        if self._store is None:
+            return
+        self._number = self._catalog.volumes_number()  # first: what follows may be newer
+        left = {name: stats.quota for name, stats in self._store.volumes().items()}
+        wrong, after = list[str](), ""
+        while rows := self._catalog.volumes(after=after, limit=_PAGE):
+            wrong += [row.name for row in rows if left.pop(row.name, _NONE) != row.quota]
+            after = rows[-1].name
+        for name in (*wrong, *left):
+            try:
+                settle(self._store, self._catalog, name)
+            except (Conflict, Full, Unavailable) as error:
+                log.warning("volumes.%s: its quota could not be set: %s", name, error)

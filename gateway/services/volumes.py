@@ -18,7 +18,6 @@ from gateway.access.rules import UNKNOWN, Facts
 from gateway.access.settings import Wanted
 from gateway.catalog.rows import VolumeRow, Within
 from gateway.catalog.volumes import VolumeChanges
-from gateway.config import ID
 from gateway.config.problems import join
 from gateway.modes import bucket_names
 from gateway.modes.volumes import UNCHANGED, BucketPage, Unchanged, VolumeInfo, VolumePage
@@ -26,26 +25,21 @@ from gateway.services.administration import Administration
 from gateway.services.lookup import EVERYTHING, measure_of
 from gateway.services.making import NewBucket
 from gateway.services.settings import to_make
+from gateway.services.volume_editor import VolumeEditor, check_name
 from gateway.services.volume_lookup import Asked
 from gateway.services.volume_quotas import settle
 from gateway.storage import (
     AlreadyExists,
-    BadKey,
-    Conflict,
     Forbidden,
-    InvalidRequest,
     NoSuchStore,
     NoSuchVolume,
     NotEmpty,
-    Unsupported,
     VolumeStats,
 )
 
 _LONGEST_SID = 63
 _DIGEST = 8
 _TRIES = 100
-_LARGEST = (1 << 63) - 1
-"""Bytes of a quota: what the databases count to."""
 
 
 class GatewayVolumes:
@@ -53,6 +47,7 @@ class GatewayVolumes:
 
     def __init__(self, gateway: Administration) -> None:
         self._gateway, self._catalog = gateway, gateway.catalog
+        self._editor = VolumeEditor(gateway.catalog, gateway.chain)
         self._store = gateway.chain.volumes
         """What counts them; None where the driver of [buckets] has no volumes."""
 
@@ -68,12 +63,7 @@ class GatewayVolumes:
         quota: int | None = None,
     ) -> VolumeInfo:
         _require_manager(identity)
-        _check_name(name, "volume")
-        _check_owner(owner)
-        self._check_quota(quota)
-        made = self._catalog.add_volume(
-            name, owner, user=user, quota=quota, created_by=identity.key
-        )
+        made = self._editor.make(name, owner=owner, user=user, quota=quota, created_by=identity.key)
         self._settle(name)
         return info_of(made)
 
@@ -87,23 +77,21 @@ class GatewayVolumes:
         quota: int | Literal[Unchanged.IT] | None = UNCHANGED,
     ) -> VolumeInfo:
         _require_manager(identity)
-        _refuse_declared(self._row(name))
         changes = VolumeChanges()
         if owner is not None:
-            _check_owner(owner)
             changes["owner"] = owner
         if user is not None:
             changes["user"] = user
         if quota is not UNCHANGED:
-            self._check_quota(quota)
             changes["quota"] = quota
-        changed = self._catalog.change_volume(name, changes)
+        changed = self._editor.change(name, changes)
         if "quota" in changes:
             self._settle(name)
         return info_of(changed)
 
     def drop(self, identity: Identity, name: str) -> None:
-        _refuse_declared(self._managed(identity, name))
+        self._managed(identity, name)
+        self._editor.changeable(name)
         self._clear(name)
         if self._store is not None:
             self._store.drop_volume(name)
@@ -168,7 +156,7 @@ class GatewayVolumes:
         protects: bool = False,
     ) -> Access:
         owner = self._managed(identity, volume).owner
-        _check_name(bucket, "bucket")
+        check_name(bucket, "bucket")
         given = [to_make(*one) for one in settings]
         left = self._gateway.sid_within(volume, bucket)
         for sid in sids(volume, bucket) if left is None else [left]:
@@ -204,7 +192,7 @@ class GatewayVolumes:
         limit: int = 1000,
         facts: Facts = UNKNOWN,
     ) -> BucketPage:
-        row = self._row(volume)
+        row = self._editor.find(volume)
         asked = Asked(volume, prefix, after, limit + 1)
         every = _manages(identity, row)
         found = [*islice(self._gateway.within(identity, asked, facts, every=every), limit + 1)]
@@ -226,14 +214,8 @@ class GatewayVolumes:
 
     # who may know what
 
-    def _row(self, name: str) -> VolumeRow:
-        row = self._catalog.volume(name) if bucket_names.fits_volumes(name) else None
-        if row is None:
-            raise NoSuchVolume(name=name)
-        return row
-
     def _managed(self, identity: Identity, name: str) -> VolumeRow:
-        row = self._row(name)
+        row = self._editor.find(name)
         if _manages(identity, row):
             return row
         if self._knows(identity, row, UNKNOWN):
@@ -253,26 +235,12 @@ class GatewayVolumes:
         self, identity: Identity, volume: str, bucket: str, facts: Facts
     ) -> NoSuchStore | NoSuchVolume:
         try:
-            row = self._row(volume)
+            row = self._editor.find(volume)
         except NoSuchVolume as error:
             return error
         if self._knows(identity, row, facts):
             return NoSuchStore(name=bucket)
         return NoSuchVolume(name=volume)
-
-    # quotas
-
-    def _check_quota(self, quota: int | None) -> None:
-        if quota is None:
-            return
-        if not 0 <= quota <= _LARGEST:
-            raise InvalidRequest(f"A quota is 0 to {_LARGEST} bytes.")
-        if self._store is None:
-            driver = self._gateway.chain.buckets_driver
-            raise Unsupported(
-                f'The driver "{driver}" of [buckets] counts no volumes: there is no quota.',
-                capability="Volumes",
-            )
 
     def _settle(self, name: str) -> None:
         if self._store is not None:
@@ -312,19 +280,3 @@ def _manages(identity: Identity, row: VolumeRow) -> bool:
 def _require_manager(identity: Identity) -> None:
     if not identity.manages_everything:
         raise Forbidden("This key does not manage volumes.")
-
-
-def _refuse_declared(row: VolumeRow) -> None:
-    if row.declared:
-        place = join("volumes", row.name)
-        raise Conflict(f"The volume is declared in the configuration ({place}).")
-
-
-def _check_name(name: str, what: Literal["volume", "bucket"]) -> None:
-    if not bucket_names.fits_volumes(name):
-        raise BadKey(f"A {what}'s name has {bucket_names.RULE_IN_VOLUMES}.", key=name)
-
-
-def _check_owner(owner: str) -> None:
-    if not ID.fullmatch(owner):
-        raise InvalidRequest(f"An account cannot be called {owner!r}.")
