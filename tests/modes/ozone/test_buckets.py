@@ -108,6 +108,9 @@ def test_what_versions_there_are_s3_has_too(ozone: Ozone) -> None:
     ozone.put(bucket, "key", b"two")
     page = ozone.runtime.access(OWNER, ozone.sid(bucket)).versions()
     assert [one.size for one in page.entries] == [3, 3]
+    done(ozone.ask("DELETE", f"{bucket}/key", "bilbo"))
+    assert ozone.keys(bucket) == []
+    refused(ozone.ask("DELETE", bucket, "bilbo"), 409, "bucketNotEmpty")  # they are there
 
 
 def test_only_its_owner_and_administrators_change_and_drop_one(ozone: Ozone) -> None:
@@ -119,6 +122,9 @@ def test_only_its_owner_and_administrators_change_and_drop_one(ozone: Ozone) -> 
     refused(ozone.ask("PUT", bucket, "guest", headers=more), 403, "accessDenied")
     versioned = {"x-ozone-bucket-versioning": "enabled"}
     refused(ozone.ask("PUT", bucket, "guest", headers=versioned), 403, "accessDenied")
+    refused(ozone.ask("PUT", bucket, "guest"), 403, "accessDenied")
+    malformed = {"x-ozone-storage-class": "TAPE"}
+    refused(ozone.ask("PUT", bucket, "guest", headers=malformed), 403, "accessDenied")
     refused(ozone.ask("DELETE", bucket, "guest"), 403, "accessDenied")
     assert len(info(ozone, bucket)["acls"]) == 1
     ozone.put(bucket, "key", as_="guest")

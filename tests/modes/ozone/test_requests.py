@@ -16,6 +16,7 @@ from tests.modes.ozone.trusting import (
     differing,
     outcome,
     refused,
+    trusting,
 )
 
 AS_ROOT = {**ALWAYS, "authorization": "OZONE root"}
@@ -159,6 +160,28 @@ def test_other_doors_stay_where_they_are(ozone: Ozone) -> None:
     assert by_s3.headers["content-type"] == "application/xml"
     by_standard = ozone.site.ask("/servicelist", headers={"x-owncdn-key": ROOT[1]})
     assert by_standard.status == 200
+
+
+def test_a_binding_says_whose_a_request_is_whatever_it_says_itself() -> None:
+    services = {"shown": {"driver": "memory"}}
+    bindings = [
+        {"mode": "public", "host": "www.example", "service": "shown"},
+        {"mode": "ozone", "host": "www.example", "prefix": "/ozone"},
+    ]
+    server = {"memory": True, "only_bound": ["ozone"]}
+    with trusting(server=server, services=services, bindings=bindings) as bound:
+        bound.site.put("shown", "key", b"for everybody")
+        shown = bound.site.ask("/key", headers=AS_ROOT, host="www.example")
+        assert (shown.status, shown.body) == (200, b"for everybody")
+        assert bound.raw("GET", "/ozone/", AS_ROOT, host="www.example").status == 200
+        error = refused(
+            bound.raw("GET", "/ozone/absent/bucket/k", AS_ROOT, host="www.example"),
+            404,
+            "volumeNotFound",
+        )
+        assert error["resource"] == "/absent/bucket/k"
+        elsewhere = bound.site.ask("/volume", headers=AS_ROOT)
+        assert "x-ozone-request-id" not in elsewhere.headers
 
 
 NAMES = st.sampled_from(["volume", "V", "a", "", "..", "v%2fb", "%00", "%ff", "-/docs", "vol.b"])

@@ -10,6 +10,7 @@ everywhere, which it does for two of its five.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -140,3 +141,47 @@ def test_keys(ozone: Ozone) -> None:
     check(ozone, "Delete Key", send(ozone, SAMPLES["Delete Key"][0].asked))
     refused(send(ozone, get.asked), 400, "invalidKey")
     done(send(ozone, SAMPLES["Delete Bucket"][0].asked))
+
+
+def test_what_its_java_client_sends(ozone: Ozone) -> None:
+    """Which the description does not have: `info` of lists, types of grants in capitals, another
+    header for storage, and a date that is counted from when the client began."""
+    acls = "ADD USER:frodo:rw, ADD GROUP:hobbits:r"
+    made = {"x-ozone-acls": acls, "x-ozone-storage-type": "DEFAULT"}
+    rows: list[tuple[str, str, dict[str, str], bytes | None]] = [
+        ("POST", "/by-java?quota=100TB", {"x-ozone-user": "hdfs"}, None),
+        ("PUT", "/by-java", {"x-ozone-user": "hdfs"}, None),
+        ("PUT", "/by-java?quota=1000MB", {}, None),
+        ("GET", "/by-java?info=volume", {}, None),
+        ("GET", "/?info=service&max-keys=100&prefix=by-", {}, None),
+        ("POST", "/by-java/bucket", {**made, "x-ozone-bucket-versioning": "DISABLED"}, None),
+        ("PUT", "/by-java/bucket", {"x-ozone-bucket-versioning": "DISABLED"}, None),
+        ("PUT", "/by-java/bucket", {"x-ozone-storage-type": "SSD"}, None),
+        ("GET", "/by-java/bucket?info=bucket", {}, None),
+        ("GET", "/by-java?info=bucket&max-keys=100", {}, None),
+        ("PUT", "/by-java/bucket/key", {"content-type": "application/octet-stream"}, b"data"),
+        ("GET", "/by-java/bucket?info=key&max-keys=100&prev-key=a", {}, None),
+        ("POST", "/by-java/bucket/key?toKey=other", {}, None),
+        ("GET", "/by-java/bucket/other", {}, None),
+        ("GET", "/by-java/bucket/other?info=key", {}, None),
+        ("DELETE", "/by-java/bucket/other", {}, None),
+        ("DELETE", "/by-java/bucket", {}, None),
+        ("DELETE", "/by-java", {}, None),
+    ]
+    always = {
+        "authorization": "OZONE root",
+        "date": "Thu, 01 Jan 1970 00:12:34 GMT",
+        "x-ozone-version": "v1",
+    }
+    answers = [
+        ozone.raw(method, target, {**always, **headers}, body)
+        for method, target, headers, body in rows
+    ]
+    makes = [(row[0] == "POST" and "toKey" not in row[1]) or bool(row[3]) for row in rows]
+    assert [one.status for one in answers] == [201 if one else 200 for one in makes]
+    listed = [json.loads(answers[number].body) for number in (4, 9, 11)]
+    assert [len(one) for found in listed for one in found.values() if isinstance(one, list)] == [
+        0,  # it is the user hdfs's
+        1,
+        1,
+    ]

@@ -138,6 +138,7 @@ def test_only_administrators_change_one(ozone: Ozone) -> None:
     volume = ozone.volume()
     refused(ozone.ask("PUT", f"/{volume}", "bilbo", owner="frodo"), 403, "accessDenied")
     refused(ozone.ask("PUT", f"/{volume}", "bilbo", quota="1TB"), 403, "accessDenied")
+    refused(ozone.ask("PUT", f"/{volume}", "bilbo", quota="much"), 403, "accessDenied")
     refused(ozone.ask("PUT", "/absent", quota="1TB"), 404, "volumeNotFound")
     assert info(ozone, volume)["quota"] == UNLIMITED
 
