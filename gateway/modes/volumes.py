@@ -111,7 +111,8 @@ class Volumes(Protocol):
 
     def used(self, names: Sequence[str]) -> Mapping[str, VolumeStats]:
         """How much is in each of these, for who has found them; without those of which nobody
-        counts it. It costs what their number costs, not what is in them."""
+        counts it. `buckets` are all in one, `used` is of those that say what they have. It costs
+        what their number costs, not what is in them."""
 
     def create_bucket(
         self,

@@ -136,12 +136,9 @@ class GatewayVolumes:
         found = {} if self._store is None else {**self._store.volumes(names)}
         for service in self._gateway.stores_within(names):
             volume, one = service.about.volume, measure_of(service)
-            if one is not None:
-                before = found.get(volume, VolumeStats(quota=None, used=0, buckets=0))
-                stats = one[0]
-                found[volume] = before._replace(
-                    used=before.used + stats.bytes + stats.waiting, buckets=before.buckets + 1
-                )
+            before = found.get(volume, VolumeStats(quota=None, used=0, buckets=0))
+            used = 0 if one is None else one[0].bytes + one[0].waiting
+            found[volume] = before._replace(used=before.used + used, buckets=before.buckets + 1)
         return found
 
     # buckets

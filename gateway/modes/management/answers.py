@@ -31,11 +31,12 @@ VOLUME = (
     Field(
         "total_size",
         "integer",
-        "Bytes of all that is kept in it, parts of uploads too; null where nobody counts them.",
+        "Bytes of all that is kept in it, parts of uploads too, of those buckets that count them;"
+        " null where nobody does.",
         null=True,
     ),
     Field("total_size_human", "text", "The same for people.", null=True),
-    Field("bucket_count", "integer", "Buckets in it that are counted so.", null=True),
+    Field("bucket_count", "integer", "Buckets in it.", null=True),
     Field("is_declared", "boolean", "Whether the configuration has it, and it is changed there."),
 )
 OBJECT = (

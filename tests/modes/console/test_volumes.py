@@ -21,7 +21,10 @@ TEAM = Identity(key="member", account="team")
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    with serving(accounts=[{"id": "team"}]) as site:
+    volumes = {"declared": {"account": "team"}}
+    origin = {"driver": "http", "url": "http://127.0.0.1:9/", "allow": ["127.0.0.1"]}
+    services = {"origin": {**origin, "volume": "declared"}}
+    with serving(accounts=[{"id": "team"}], volumes=volumes, services=services) as site:
         for id, account in (("member", "team"), ("stranger", "strangers")):
             site.runtime.catalog.add_key(id=id, account=account, secret=Secret(secret_of(id)))
         yield site
@@ -69,7 +72,7 @@ def test_a_volume_is_made_filled_changed_and_dropped(site: Site, root: Browser) 
     assert (said["Stored"], said["Buckets"]) == ("3.8 KiB of 4.0 KiB nearly full", "1")
     assert (said["Owner"], said["Made"][-7:]) == ("team", "by root")
     assert seen.page.one("svg", class_="much").one("rect")["width"] == "96"
-    (row,) = listed(root)
+    (row,) = listed(root, "?starts=media")
     assert row[:4] == ["media", "team", "1", "3.8 KiB of 4.0 KiB nearly full"]
 
     form = root.get("volumes/media/change")
@@ -176,6 +179,25 @@ def test_who_owns_a_volume_sees_it_and_no_other(site: Site, root: Browser) -> No
     assert "teams.own" in {row[1] for row in root.get("volumes/teams").page.table("Buckets")}
 
 
+def test_what_is_declared_is_shown_with_its_place(site: Site, root: Browser) -> None:
+    member = signed_in(site, "member")
+    for browser in (root, member):
+        seen = browser.get("volumes/declared")
+        assert "volumes.declared" in facts(seen.page)["Declared"]
+        (row,) = seen.page.table("Buckets")
+        assert row[:5] == ["origin", "origin", "http", "–", "–"]
+        assert not {"Change", "Drop"} & {one.text for one in seen.page.one("main").all("a")}
+        assert facts(browser.get("services/origin").page)["Volume"].startswith("declared, ")
+        (listed_one,) = [one for one in listed(browser) if one[0].startswith("declared")]
+        assert listed_one[1:4] == ["team", "1", "0 B"]
+    for page in ("change", "drop"):
+        seen = root.get(f"volumes/declared/{page}")
+        assert (seen.status, "changed there" in seen.text) == (409, True)
+    token = {"csrf": root.csrf, "confirm": "declared", "owner": "root"}
+    assert root.post("volumes/declared/change", token).status == 409
+    assert root.post("volumes/declared/drop", token).status == 409
+
+
 def test_a_bucket_says_its_volume(site: Site, root: Browser) -> None:
     site.runtime.volumes.make(ROOT, "said", owner="team")
     site.runtime.volumes.create_bucket(ROOT, "said", "one")
@@ -223,13 +245,13 @@ def test_lists_come_in_pages(site: Site, root: Browser, monkeypatch: pytest.Monk
     for name in names:
         site.runtime.volumes.make(ROOT, name, owner="team")
         site.runtime.volumes.create_bucket(ROOT, "paged-0", f"{name}-bucket")
-    pages: list[tuple[str, str]] = [("volumes?starts=paged-", "Volumes")]
-    pages.append(("volumes/paged-0?starts=paged-", "Buckets"))
-    for address, caption in pages:
+    lists = {"volumes": "Volumes", "volumes/paged-0": "Buckets"}
+    for page, caption in lists.items():
+        address = f"{page}?starts=paged-"
         seen = root.get(address)
         first = [row[0] for row in seen.page.table(caption)]
         seen = root.follow(seen, "Next")
-        rest: list[Any] = [row[0] for row in seen.page.table(caption)]
+        rest = [row[0] for row in seen.page.table(caption)]
         assert [one[:7] for one in first + rest] == names
         seen = root.follow(seen, "Previous")
         assert [row[0] for row in seen.page.table(caption)] == first

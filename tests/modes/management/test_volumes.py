@@ -10,11 +10,15 @@ import pytest
 from gateway.storage import QuotaExceeded
 from tests.modes.management.managed import Managed, managing, refused, said
 
+ORIGIN = {"driver": "http", "url": "http://127.0.0.1:9/", "allow": ["127.0.0.1"]}
+
 
 @pytest.fixture(scope="module")
 def volumes() -> Iterator[Managed]:
     """A gateway of its own, which no other test's buckets are in."""
-    with managing() as api:
+    declared = {"declared": {"account": "team"}}
+    services = {name: {**ORIGIN, "volume": "declared"} for name in ("declared.one", "two")}
+    with managing(volumes=declared, services=services) as api:
         yield api
 
 
@@ -75,15 +79,13 @@ def test_who_manages_an_account_has_its_volumes_and_no_others(volumes: Managed) 
     make(volumes, "of-the-team")
     make(volumes, "of-root", "root")
     own = "/volumes/of-the-team"
-    assert names(volumes.get("/volumes", key="manager")) == ["of-the-team"]
+    assert names(volumes.get("/volumes", key="manager", prefix="of-")) == ["of-the-team"]
     assert {"of-the-team", "of-root"} <= {*names(volumes.get("/volumes"))}
     said(volumes.ask("POST", f"{own}/buckets", {"name": "own"}, key="manager"), 201)
     found = volumes.get(f"{own}/buckets", key="manager")["buckets"]
     assert [(one["name"], one["name_in_volume"]) for one in found] == [("of-the-team.own", "own")]
-    (listed,) = [
-        one for one in volumes.get("/buckets", key="manager")["buckets"] if "volume" in one
-    ]
-    assert listed == found[0], "a list of all says it, too"
+    everything = volumes.get("/buckets", key="manager")["buckets"]
+    assert found[0] in everything, "a list of all says it, too"
 
     body = {"name": "another", "owner_id": volumes.credential("manager")}
     refused(volumes.ask("POST", "/volumes", body, key="manager"), 403, "AccessDenied")
@@ -99,6 +101,24 @@ def test_who_manages_an_account_has_its_volumes_and_no_others(volumes: Managed) 
             refused(answer, 404, "NoSuchVolume")
     said(volumes.ask("DELETE", "/buckets/of-the-team.own", key="manager"))
     said(volumes.ask("DELETE", own, key="manager"))
+
+
+def test_what_is_declared_is_shown_and_changed_there(volumes: Managed) -> None:
+    """With services of any driver in it, also of such as count nothing."""
+    found = volumes.get("/volumes/declared", key="manager")
+    assert (found["owner"], found["is_declared"], found["quota"]) == ("The team", True, None)
+    assert (found["bucket_count"], found["total_size"]) == (2, 0)
+    buckets = volumes.get("/volumes/declared/buckets", key="manager")["buckets"]
+    assert [(one["name"], one["name_in_volume"], one["total_size"]) for one in buckets] == [
+        ("declared.one", "one", None),
+        ("two", "two", None),
+    ]
+    for method, body in (("PUT", {"quota": 5}), ("DELETE", None)):
+        refused(volumes.ask(method, "/volumes/declared", body), 409, "Conflict", "declared")
+    at = "/volumes/declared/buckets"
+    assert said(volumes.ask("POST", at, {"name": "more"}, key="manager"), 201)["volume"]
+    refused(volumes.ask("POST", at, {"name": "two"}), 409, "BucketAlreadyExists")
+    said(volumes.ask("DELETE", "/buckets/declared.more"))
 
 
 def test_what_cannot_be_is_refused(volumes: Managed) -> None:
