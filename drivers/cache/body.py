@@ -97,15 +97,18 @@ class BlockBody:
         return self._fill is not None or self._direct is not None
 
     def read(self, size: int = PIECE, /) -> bytes:
-        if self._at >= self._end:
+        at, end = self._at, self._end
+        if at >= end:
             return b""
-        piece = self._rest or self._next()
-        size = min(size, self._end - self._at)
-        if len(piece) > size:
+        piece, self._rest = self._rest, b""
+        if not piece and self._stored is not None:
+            piece = self._from_stock(self._stored)
+        if not piece:
+            piece = self._next()
+        if len(piece) > size or at + len(piece) > end:
+            size = min(size, end - at)
             piece, self._rest = piece[:size], piece[size:]
-        else:
-            self._rest = b""
-        self._at += len(piece)
+        self._at = at + len(piece)
         return piece
 
     def close(self) -> None:

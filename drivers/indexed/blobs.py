@@ -48,8 +48,8 @@ class Blobs(Protocol):
         """The name of a new blob, durable."""
 
     def blocks(self, name: str, first: int, layout: Layout) -> Iterator[bytes]:
-        """The stored blocks from number `first` on. Raises `FileNotFoundError` at once, and else
-        `StorageError`, now or later."""
+        """The stored blocks from number `first` on, of files as halves where the layout says so.
+        Raises `FileNotFoundError` at once, and else `StorageError`, now or later."""
 
     def remove(self, name: str) -> None:
         """Raises `OSError` when it cannot be removed yet."""
@@ -164,7 +164,7 @@ def _created(path: Path) -> int:
 
 
 class FileBlocks:
-    """The blocks of a file from `start` on, which have these `lengths`. It has no more of a file
+    """What a file has from `start` on, in pieces of these `lengths`. It has no more of a file
     than its descriptor: a cache opens one for each MiB, and each call of the system costs a
     hand-over among threads."""
 
@@ -181,8 +181,11 @@ class FileBlocks:
 
     def __next__(self) -> bytes:
         """Raises `StorageError`."""
+        size = next(self._lengths)
         try:
-            piece = _read_up_to(self._handle, next(self._lengths))
+            piece = os.read(self._handle, size)
+            if 0 < len(piece) < size:
+                piece = _filled(self._handle, piece, size)
         except OSError as error:
             self.close()
             raise translate(error) from error
@@ -230,12 +233,8 @@ def _write_all(handle: int, block: bytes) -> None:
         written += os.write(handle, memoryview(block)[written:])
 
 
-def _read_up_to(handle: int, size: int) -> bytes:
-    """A whole block, unless the file ends."""
-    piece = os.read(handle, size)
-    while piece and len(piece) < size:
-        more = os.read(handle, size - len(piece))
-        if not more:
-            break
+def _filled(handle: int, piece: bytes, size: int) -> bytes:
+    """All of it, unless the file ends."""
+    while len(piece) < size and (more := os.read(handle, size - len(piece))):
         piece += more
     return piece

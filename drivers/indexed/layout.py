@@ -15,6 +15,7 @@ from typing import NamedTuple
 from drivers.indexed.cipher import BLOCK
 from gateway.storage import Corrupt
 
+HALF = BLOCK // 2
 _END = struct.Struct("<Q")
 _UNKNOWN = "The index does not know where the blocks of a blob end."
 
@@ -25,11 +26,13 @@ def pack_ends(ends: list[int]) -> bytes:
 
 class Layout(NamedTuple):
     """Of the blocks of a blob of `size` plain bytes. `tag`: the bytes that each has more.
-    `ends`: packed; b"" where it is not compressed."""
+    `ends`: packed; b"" where it is not compressed. `halved`: blocks are read in two pieces, where
+    they are as they were written."""
 
     size: int
     tag: int = 0
     ends: bytes = b""
+    halved: bool = False
 
     def check(self) -> Layout:
         """Raise `Corrupt` when there are not as many ends as blocks: a row may be damaged."""
@@ -64,8 +67,11 @@ class Layout(NamedTuple):
         return before + number * self.tag
 
     def lengths(self, first: int) -> Iterator[int]:
-        """How many bytes are to be read for each block, from number `first` on. It does not end,
-        so that who reads finds what is behind the last one. Raises `Corrupt`, now or later."""
+        """How many bytes are to be read for each block, or half of one, from number `first` on. It
+        does not end, so that who reads finds what is behind the last one. Raises `Corrupt`, now
+        or later."""
+        if self.halved:
+            return repeat(HALF)
         full = repeat(BLOCK + self.tag)
         return chain(self._between_ends(first), full) if self.ends else full
 

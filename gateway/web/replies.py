@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -45,13 +46,7 @@ class Sending:
         self._body = body
 
     def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        piece = self._body.read(PIECE)
-        if not piece:
-            raise StopIteration
-        return piece
+        return iter(partial(self._body.read, PIECE), b"")
 
     def close(self) -> None:
         self._body.close()

@@ -28,6 +28,7 @@ from gateway.storage import (
     StorageError,
     Unavailable,
     pieces,
+    read_full,
 )
 
 BIG = os.urandom(600_000)
@@ -127,7 +128,7 @@ def test_each_refusal_is_the_contracts_wherever_it_comes(
     with monkeypatch.context() as patch:
         patch.setattr(os, "read", fail)
         for opened in (found, in_parts):
-            assert opened.body.read() == BIG[:BLOCK]
+            assert read_full(opened.body, BLOCK) == BIG[:BLOCK]
             with pytest.raises(kind) as error:
                 opened.body.read()
             assert type(error.value) is kind
