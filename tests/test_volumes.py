@@ -14,7 +14,7 @@ import pytest
 
 from gateway.access.grants import Grant
 from gateway.access.identity import ANONYMOUS, Identity, KeyAccess
-from gateway.catalog import database, schema
+from gateway.catalog import ServiceRow, database, schema
 from gateway.catalog.keys import Declarations
 from gateway.catalog.rows import Within
 from gateway.catalog.secrets import Keyring, new_master
@@ -30,6 +30,7 @@ from gateway.storage import (
     BadKey,
     Buckets,
     BytesBody,
+    Conflict,
     InvalidRequest,
     NoSuchStore,
     NoSuchVolume,
@@ -440,6 +441,27 @@ def test_making_buckets_and_dropping_the_volume_at_once(start: Open) -> None:
     one.drop(ALICE, access.service.sid)
     one.volumes.drop(ALICE, "media")
     assert one.catalog.volumes() == [] and one.catalog.services() == []
+
+
+def test_a_bucket_is_made_for_who_owns_the_volume_then(
+    media: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The volume gets another owner between the look at it and the row of its bucket."""
+    read = media.catalog.read_service
+
+    def read_late(sid: str) -> ServiceRow | None:
+        monkeypatch.undo()
+        media.volumes.change(ROOT, "media", owner="bob")
+        return read(sid)
+
+    monkeypatch.setattr(media.catalog, "read_service", read_late)
+    with pytest.raises(Conflict):
+        media.volumes.create_bucket(ALICE, "media", "new")
+    assert [row.within.bucket for row in media.catalog.services_within("media")] == [
+        "pics",
+        "private",
+    ]
+    assert media.volumes.create_bucket(ROOT, "media", "new").service.owner == "bob"
 
 
 class Ended(BaseException):

@@ -62,7 +62,7 @@ class FollowedVolumes:
     def look(self) -> None:
         """One query, while nothing is changed. Raises `StorageError`: then look again."""
         store = self._store
-        if store is None or self._catalog.volumes_number() == self._number:
+        if store is None or (number := self._catalog.volumes_number()) == self._number:
             return
         while rows := self._catalog.volumes_since(self._number, _PAGE):
             known = store.volumes([row.name for row in rows])
@@ -70,6 +70,7 @@ class FollowedVolumes:
                 if row.name not in known or known[row.name].quota != row.quota:
                     settle(store, self._catalog, row.name)
             self._number = rows[-1].revision
+        self._number = max(self._number, number)  # that of one that is gone is none's
 
     def look_at_all(self) -> None:
         """Set right what was left by a process that ended, too: volumes that nobody has any more.
