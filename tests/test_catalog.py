@@ -588,6 +588,27 @@ def test_an_older_catalog_is_upgraded_step_by_step(
     assert taken == [now, now + 1]
 
 
+def test_one_that_is_made_at_once_is_as_one_of_all_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    from gateway.catalog import database
+
+    def made() -> list[str]:
+        opened = database.open_memory()
+        try:
+            with opened.reading() as connection:
+                driver: Any = connection.connection.driver_connection
+                return list(driver.iterdump())
+        finally:
+            opened.close()
+
+    taken: list[int] = []
+    *steps, last = schema.MIGRATIONS
+    seen = (*steps, lambda connection: (taken.append(1), last(connection)))
+    monkeypatch.setattr(schema, "MIGRATIONS", seen)
+    by_steps, at_once = made(), made()
+    assert taken == [1]
+    assert at_once == by_steps
+
+
 def test_what_is_no_catalog_is_said(configuration: Configuration) -> None:
     assert configuration.data is not None
     configuration.data.mkdir()

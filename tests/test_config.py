@@ -783,7 +783,7 @@ def test_a_plugin_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPat
     from importlib.metadata import EntryPoint
 
     point = EntryPoint("broken", "no_such_module_anywhere", "gateway.plugins")
-    monkeypatch.setattr(finding, "entry_points", lambda group: [point])
+    monkeypatch.setattr(finding, "_points", lambda: [(point, "")])
     with pytest.raises(PluginError, match=r'"broken" \(no_such_module_anywhere\)'):
         Plugins.load()
 

@@ -118,6 +118,15 @@ def test_a_fine_one_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert Plugins.load().drivers["fine"].origin == "fine_one 1.5"
 
 
+def test_one_that_is_installed_meanwhile_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "fine" not in Plugins.load().drivers
+    dist(tmp_path, "fine_later", FINE)
+    assert Plugins.load().drivers["fine"].origin == "fine_later 1.5"
+
+
 def test_what_is_built_in_comes_by_the_same_entry_points() -> None:
     """No list of drivers or modes is anywhere else: what a folder brings has an entry point."""
     with (ROOT / "pyproject.toml").open("rb") as file:

@@ -13,9 +13,9 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, text
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError
@@ -173,26 +173,10 @@ def open_memory() -> Database:
         poolclass=StaticPool,
         connect_args={"check_same_thread": False, "isolation_level": None},
     )
-    with engine.connect() as connection:
-        _driver(connection).executescript(_new())
-    return Database(engine, _Counter(), begin="BEGIN", gate=True)
-
-
-@cache
-def _new() -> str:
-    """What makes an empty catalog, in SQL. Taking all steps of the schema costs twenty times as
-    much, and a suite of tests may want one for each of them."""
-    engine = create_engine("sqlite://", poolclass=StaticPool)
-    try:
-        with engine.begin() as connection:
-            upgrade(connection)
-            return "\n".join(_driver(connection).iterdump())
-    finally:
-        engine.dispose()
-
-
-def _driver(connection: Connection) -> sqlite3.Connection:
-    return cast(sqlite3.Connection, connection.connection.driver_connection)
+    database = Database(engine, _Counter(), begin="BEGIN", gate=True)
+    with database.writing() as connection:
+        upgrade(connection)
+    return database
 
 
 def open_file(folder: Path) -> Database:

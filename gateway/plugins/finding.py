@@ -10,10 +10,13 @@ what to do; nothing of a plugin that is wrong is used.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from inspect import getdoc
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -217,7 +220,19 @@ def preload() -> None:
 
 def _points() -> list[tuple[EntryPoint, str]]:
     """All entry points with the distribution and its version ("" for one that is none, in
-    tests), ours first."""
+    tests), ours first. They are looked for anew when something was installed since."""
+    return _points_at(tuple((place, _changed(place)) for place in sys.path))
+
+
+def _changed(place: str) -> int:
+    try:
+        return Path(place).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@lru_cache(maxsize=1)
+def _points_at(_places: tuple[tuple[str, int], ...]) -> list[tuple[EntryPoint, str]]:
     found = {(one.name, one.value): one for one in entry_points(group=GROUP)}
     origins = {dist: _origin(dist) for dist in {one.dist for one in found.values()}}
     named = [(one, origins[one.dist]) for one in found.values()]
