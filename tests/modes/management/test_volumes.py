@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from gateway.access.grants import Grant
 from gateway.storage import QuotaExceeded
-from tests.modes.management.managed import Managed, managing, refused, said
+from tests.modes.management.managed import OPERATOR, Managed, managing, refused, said
 
 ORIGIN = {"driver": "http", "url": "http://127.0.0.1:9/", "allow": ["127.0.0.1"]}
 
@@ -99,6 +100,11 @@ def test_who_manages_an_account_has_its_volumes_and_no_others(volumes: Managed) 
         for volume in ("of-root", "there-is-none"):
             answer = volumes.ask(method, f"/volumes/{volume}{path}", sent, key="manager")
             refused(answer, 404, "NoSuchVolume")
+    said(volumes.ask("POST", "/volumes/of-root/buckets", {"name": "shared"}), 201)
+    volumes.runtime.set_grants(OPERATOR, "of-root.shared", [Grant("team", "read")])
+    for path in ("", "/buckets"):
+        answer = volumes.ask("GET", f"/volumes/of-root{path}", key="manager")
+        refused(answer, 403, "AccessDenied")  # it may know of it by now, and no more
     said(volumes.ask("DELETE", "/buckets/of-the-team.own", key="manager"))
     said(volumes.ask("DELETE", own, key="manager"))
 
