@@ -22,12 +22,14 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.e2e.conftest import SECRET, SERVERS, Running, serving, workers_of
-from tests.e2e.raw import Answer, ask, connect, everything, head, log_of
+from tests.e2e.raw import Answer, ask, connect, eventually, everything, head, log_of
 from tests.e2e.test_kill import recounted
 from tests.e2e.test_operations import TWO_WORKERS, kill, started, stop
 from tests.modes.ozone.trusting import ALWAYS
 
 ROUNDS = int(os.environ.get("GATEWAY_OZONE_ROUNDS", "1"))
+LIVED = 60
+"""Changes that are acknowledged before the kill."""
 CONFIG = '[ozone]\nauth = "simple"\nadmins = ["root"]\n'
 
 
@@ -262,6 +264,7 @@ class Life:
         self._client, self._number = Client(url), number
         self._dice = random.Random(number)
         self.there: dict[str, bool | None] = {}
+        self.acknowledged = 0
         self.stopped, self.killed = threading.Event(), threading.Event()
 
     def run(self) -> None:
@@ -278,6 +281,7 @@ class Life:
         answer = self._client(method, path.partition("!")[0], *more, **other)
         assert answer.status in (200, 201), (method, path, answer, before)
         self.there[path] = there
+        self.acknowledged += 1
 
     def _step(self) -> None:
         volume = f"/life-{self._number}-{self._dice.randrange(3)}"
@@ -328,6 +332,22 @@ def settled(client: Client, there: Mapping[str, bool | None]) -> None:
         assert client("GET", f"{volume}?info=volume").status == 404
 
 
+def load_and_kill(gateway: Running, turn: int) -> dict[str, bool | None]:
+    """What the clients know to be there, or not to be."""
+    lives = [Life(gateway.url, 10 * turn + number) for number in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        running = [pool.submit(life.run) for life in lives]
+        eventually(lambda: sum(one.acknowledged for one in lives) > LIVED, "much is done")
+        for life in lives:
+            life.killed.set()
+        kill(gateway.process)
+        for life in lives:
+            life.stopped.set()
+        for one in running:
+            one.result()
+    return {path: known for life in lives for path, known in life.there.items()}
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="granian is not for Windows")
 def test_kill_9_loses_no_volume_no_bucket_and_no_key(tmp_path: Path) -> None:
     file = tmp_path / "ozone.toml"
@@ -344,16 +364,4 @@ def test_kill_9_loses_no_volume_no_bucket_and_no_key(tmp_path: Path) -> None:
             if turn == ROUNDS:
                 stop(gateway)
                 break
-            lives = [Life(gateway.url, 10 * turn + number) for number in range(4)]
-            with ThreadPoolExecutor(4) as pool:
-                running = [pool.submit(life.run) for life in lives]
-                time.sleep(1.0)
-                for life in lives:
-                    life.killed.set()
-                kill(gateway.process)
-                for life in lives:
-                    life.stopped.set()
-                for one in running:
-                    one.result()
-            there = {path: known for life in lives for path, known in life.there.items()}
-            assert sum(known is not None for known in there.values()) > 8
+            there = load_and_kill(gateway, turn)

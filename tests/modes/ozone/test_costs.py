@@ -149,6 +149,8 @@ def test_a_page_of_keys_costs_a_page(meter: Meter) -> None:
             return found
 
         assert page()[0]["keyName"] == f"k{count // 2 + 1:07}"
+        most = said(ozone.ask("GET", bucket, "bilbo"))  # more than a store gives at once
+        assert (len(most["keyList"]), most["truncated"]) == (1024, True)
         costs.append(meter.cost(page))
     few, many = costs
     assert many.calls <= few.calls * 1.02

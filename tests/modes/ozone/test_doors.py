@@ -117,23 +117,38 @@ def test_lists_of_control_are_obeyed_by_every_door(ozone: Ozone) -> None:
     assert found() == [403, 403, 404, 404, 404, 404]
 
 
-def test_what_s3_says_of_a_bucket_is_obeyed_here(ozone: Ozone) -> None:
-    bucket = ozone.bucket()
+def denied(ozone: Ozone, bucket: str, action: str) -> None:
+    """To everybody, by a bucket policy."""
     sid = ozone.sid(bucket)
-    ozone.put(bucket, "key")
-    done(ozone.ask("PUT", bucket, "bilbo", headers={"x-ozone-acl": "ADD user:frodo:rw"}))
     deny = {
         "Version": "2012-10-17",
         "Statement": [{
-            "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject",
+            "Effect": "Deny", "Principal": "*", "Action": action,
             "Resource": f"arn:aws:s3:::{sid}/*",
         }],
     }  # fmt: skip
     answer = by_s3(ozone, "PUT", f"/{sid}?policy=", "bilbo", json.dumps(deny).encode())
     assert answer.status == 204, answer.body
+
+
+def test_what_s3_says_of_a_bucket_is_obeyed_here(ozone: Ozone) -> None:
+    bucket = ozone.bucket()
+    ozone.put(bucket, "key")
+    done(ozone.ask("PUT", bucket, "bilbo", headers={"x-ozone-acl": "ADD user:frodo:rw"}))
+    denied(ozone, bucket, "s3:PutObject")
     refused(ozone.ask("PUT", f"{bucket}/key", "frodo", body=b""), 403, "accessDenied")
     refused(ozone.ask("PUT", f"{bucket}/key", "bilbo", body=b""), 403, "accessDenied")
     assert ozone.ask("GET", f"{bucket}/key", "frodo").status == 200
+
+
+def test_who_may_not_delete_does_not_rename(ozone: Ozone) -> None:
+    """Else both were there afterwards."""
+    bucket = ozone.bucket()
+    ozone.put(bucket, "key")
+    denied(ozone, bucket, "s3:DeleteObject")
+    answer = ozone.ask("POST", f"{bucket}/key", "bilbo", toKey="other")
+    refused(answer, 403, "accessDenied")
+    assert ozone.keys(bucket) == ["key"]
 
 
 def test_the_world_is_shut_out_where_s3_blocks_public_access(ozone: Ozone) -> None:

@@ -22,6 +22,7 @@ from tests.modes.ozone.trusting import (
     refused,
     said,
 )
+from tests.modes.public_gateway import OWNER
 
 AS_BILBO = {**ALWAYS, "authorization": "OZONE bilbo"}
 
@@ -49,6 +50,18 @@ def test_a_key_comes_and_goes(ozone: Ozone) -> None:
     asks: list[tuple[str, dict[str, str]]] = [("GET", {}), ("GET", {"info": "key"}), ("DELETE", {})]
     for method, query in asks:
         refused(ozone.ask(method, path, "bilbo", query=query), 400, "invalidKey")
+
+
+def test_where_versions_are_kept_a_key_is_deleted_once(ozone: Ozone) -> None:
+    bucket = ozone.bucket()
+    done(ozone.ask("PUT", bucket, "bilbo", headers={"x-ozone-bucket-versioning": "enabled"}))
+    refused(ozone.ask("DELETE", f"{bucket}/key", "bilbo"), 400, "invalidKey")
+    ozone.put(bucket, "key")
+    done(ozone.ask("DELETE", f"{bucket}/key", "bilbo"))
+    refused(ozone.ask("DELETE", f"{bucket}/key", "bilbo"), 400, "invalidKey")
+    refused(ozone.ask("GET", f"{bucket}/key", "bilbo"), 400, "invalidKey")
+    page = ozone.runtime.access(OWNER, ozone.sid(bucket)).versions()
+    assert [one.marker for one in page.entries] == [True, False]
 
 
 def test_where_there_is_none(ozone: Ozone) -> None:
@@ -123,6 +136,8 @@ def test_who_may_not_is_told_before_the_body_is_read(ozone: Ozone) -> None:
     headers = {"content-length": "5"}
     answer = ozone.ask("PUT", f"{bucket}/key", "guest", body=b"", headers=headers)
     refused(answer, 403, "accessDenied")
+    without = ozone.ask("PUT", f"{bucket}/key", "guest")  # a length, too
+    refused(without, 403, "accessDenied")
 
 
 def test_ranges_and_conditions(ozone: Ozone) -> None:
