@@ -177,8 +177,8 @@ def test_an_index_that_cannot_be_read_is_damage_and_the_others_are_checked(
     index = folder / "apart" / "index.db"
     size = index.stat().st_size
     with index.open("r+b") as file:  # all pages but those with the schema
-        file.seek(65_536)
-        file.write(os.urandom(size - 65_536))
+        file.seek(98_304)
+        file.write(os.urandom(size - 98_304))
     code, out, _ = run()
     assert code == 1
     assert "archive: 2 objects, 97.7 KiB: all is well" in out
