@@ -22,7 +22,8 @@ from tests.modes.s3_gateway import serving
 URL = "upstream"
 """The file of a test's folder that says where its upstream is, also to its other processes."""
 
-KEY, SECRET = "main-key", "secret of main-key"
+KEY, OTHER_KEY = "main-key", "other-key"
+"""Of two accounts."""
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -40,7 +41,7 @@ server.stop()
 
 
 def gateway_upstream() -> AbstractContextManager[str]:
-    """Its URL. Its key is `main-key`, whose secret is `secret of main-key`."""
+    """Its URL. Its keys are `main-key`, whose secret is `secret of main-key`, and `other-key`."""
     return _serving([sys.executable, "-m", "tests.conformance.s3_upstream"])
 
 
@@ -49,9 +50,10 @@ def moto_upstream() -> AbstractContextManager[str]:
     return _serving([sys.executable, "-c", MOTO])
 
 
-def account(url: str, **options: Any) -> S3:
+def account(url: str, key: str = KEY, **options: Any) -> S3:
     """Not open yet; without a `bucket` the whole account."""
-    return S3(endpoint_url=url, access_key=Secret(KEY), secret_key=Secret(SECRET), **options)
+    secret = Secret(f"secret of {key}")
+    return S3(endpoint_url=url, access_key=Secret(key), secret_key=secret, **options)
 
 
 def opened_bucket(context: Context, *, locked: bool = False, **options: Any) -> S3:

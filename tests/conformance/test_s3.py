@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.storage import Context, Store
+from gateway.storage import Buckets, Context, Listable, Store, Writable
 from gateway.testing.conformance import (
     BucketsConformance,
     CompletingConformance,
@@ -19,7 +19,14 @@ from gateway.testing.conformance import (
     ProtectionConformance,
     StoreConformance,
 )
-from tests.conformance.s3_upstream import URL, account, gateway_upstream, opened_bucket
+from gateway.testing.conformance.walks import all_entries
+from tests.conformance.s3_upstream import (
+    OTHER_KEY,
+    URL,
+    account,
+    gateway_upstream,
+    opened_bucket,
+)
 
 
 @pytest.fixture(scope="module")
@@ -98,16 +105,24 @@ class TestBelowAPrefix(
 
 
 class TestAccount(BucketsConformance):
-    lacks = frozenset[str]()
+    """The other account has no buckets but those of the test, which goes through them all."""
 
-    @pytest.fixture(autouse=True)
-    def _alone(self, tmp_path: Path) -> Iterator[None]:
-        with gateway_upstream() as url:
-            (tmp_path / URL).write_text(url, "utf-8")
-            yield
+    lacks = frozenset[str]()
 
     def open(self, context: Context) -> Store:
         assert context.folder is not None
-        store = account((context.folder / URL).read_text("utf-8"))
+        store = account((context.folder / URL).read_text("utf-8"), OTHER_KEY)
         store.open(context)
         return store
+
+    def close(self, store: Store) -> None:
+        buckets = store.find(Buckets)
+        assert buckets is not None
+        for one in buckets.buckets():
+            bucket = buckets.bucket(one.name)
+            writable, listable = bucket.find(Writable), bucket.find(Listable)
+            assert writable is not None and listable is not None
+            for entry in all_entries(listable):
+                writable.delete(entry.key)
+            buckets.drop(one.name)
+        store.close()
