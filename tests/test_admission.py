@@ -140,5 +140,5 @@ def test_who_waits_for_changes_makes_nobody_go() -> None:
     admission = Admission(16)
     with pytest.raises(Busy):
         for _ in range(100):
-            admission.take("a", Need.CHANGE)
+            admission.take("a", Need.WAIT)
     assert admission.short() == set()

@@ -117,6 +117,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "gateway.web.forms",
         "gateway.web.http_fields",
         "gateway.web.http_ranges",
+        "gateway.web.rates",
         "gateway.web.replies",
         "gateway.web.request_facts",
         "gateway.web.request_head",

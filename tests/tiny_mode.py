@@ -34,6 +34,7 @@ from gateway.web.admission import Admission
 from gateway.web.app import App
 from gateway.web.doors import Doors
 from gateway.web.health import create_pages
+from gateway.web.rates import Rate
 
 Start = Callable[..., Any]
 PIECE = b"x" * 65536
@@ -155,6 +156,13 @@ def _stream(environ: dict[str, Any], start: Start, argument: str) -> Iterable[by
     return body()
 
 
+def _limit(environ: dict[str, Any], start: Start, argument: str) -> Iterable[bytes]:
+    """Pieces as `_stream`, at so many bytes a second: "rate,pieces"."""
+    rate, _, pieces = argument.partition(",")
+    environ["gateway.admission"](answer=True, rate=Rate(int(rate)))
+    return _stream(environ, start, pieces)
+
+
 def _short(environ: dict[str, Any], start: Start, argument: str) -> Iterable[bytes]:
     start("200 OK", [("Content-Length", "100")])
     return iter([b"x" * 10])
@@ -205,6 +213,7 @@ ACTIONS: dict[str, Callable[[dict[str, Any], Start, str], Iterable[bytes]]] = {
     "read": _read,
     "refuse": _refuse,
     "stream": _stream,
+    "limit": _limit,
     "short": _short,
     "break": _break,
     "crash": _crash,
@@ -224,7 +233,7 @@ def load(*, threads: int, spools: bool, folder: Path | None = None) -> Loaded:
     log = AccessLog(_stderr())
     log.start()
     mode = TinyMode()
-    admission = Admission(threads, spools=spools)
+    admission = Admission(threads, spools=spools, paces=spools)
     app = App(
         Doors(
             [mode],

@@ -12,6 +12,7 @@ import selectors
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from heapq import heappop, heappush
 from typing import Generic, TypeVar
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -27,7 +28,8 @@ class EventLoop(ABC, Generic[C]):
         self._selector = selectors.DefaultSelector()
         self._wanted: dict[int, int] = {}
         self._asked = set(channels)
-        self._paused: dict[int, float] = {}
+        self._paused: dict[tuple[int, int], float] = {}
+        self._ends: list[tuple[float, int, int]] = []
 
     @abstractmethod
     def wanted(self, channel: C) -> int:
@@ -51,15 +53,19 @@ class EventLoop(ABC, Generic[C]):
     def remove(self, number: int) -> None:
         """Before the descriptor is closed: the next connection may get the same."""
         self._asked.discard(number)
+        for event in (READ, WRITE):
+            self._paused.pop((number, event), None)
         if self._wanted.pop(number, 0):
             self._selector.unregister(number)
 
-    def pause(self, number: int, seconds: float) -> None:
-        """Read from it no sooner than then: it is ready, and nothing can be done about it."""
-        self._paused[number] = time.monotonic() + seconds
+    def pause(self, number: int, seconds: float, event: int = READ) -> None:
+        """Do that no sooner than then: it is ready, and nothing can be done about it, or is to
+        be. Nobody is asked for it meanwhile."""
+        until = self._paused[number, event] = time.monotonic() + seconds
+        heappush(self._ends, (until, number, event))
 
     def turn(self, timeout: float) -> None:
-        if self._paused:
+        if self._ends:
             timeout = min(timeout, self._until_pauses_end())
         for number in list(self._asked):
             self._ask(number)
@@ -73,8 +79,12 @@ class EventLoop(ABC, Generic[C]):
 
     def _until_pauses_end(self) -> float:
         now = time.monotonic()
-        self._paused = {one: until for one, until in self._paused.items() if until > now}
-        return min(self._paused.values(), default=now) - now
+        while self._ends and self._ends[0][0] <= now:
+            until, number, event = heappop(self._ends)
+            if self._paused.get((number, event)) == until:  # else it is paused anew, or is gone
+                del self._paused[number, event]
+                self._asked.add(number)
+        return self._ends[0][0] - now if self._ends else float("inf")
 
     def close(self) -> None:
         self._selector.close()
@@ -85,11 +95,16 @@ class EventLoop(ABC, Generic[C]):
             self.remove(number)
             return
         wanted = self.wanted(channel)
-        if number in self._paused:
-            wanted &= ~READ
+        if self._paused:
+            for event in (READ, WRITE):
+                if (number, event) in self._paused:
+                    wanted &= ~event
         self._want(number, wanted)
-        if wanted == READ and self.rests(channel):
+        if self.rests(channel) if wanted == READ else not wanted and self._is_paused(number):
             self._asked.discard(number)
+
+    def _is_paused(self, number: int) -> bool:
+        return (number, READ) in self._paused or (number, WRITE) in self._paused
 
     def _want(self, number: int, wanted: int) -> None:
         before = self._wanted.get(number, 0)

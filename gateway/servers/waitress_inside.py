@@ -15,6 +15,9 @@ They have here what they lack for S3 clients, and for slow ones:
   request is in work. So a byte a minute keeps a connection, and a client that
   takes nothing of a long answer keeps a thread. Here each says whether it is `late`.
 - It copies what it sends, several times (`outgoing`).
+- A thread writes an answer as its client takes it. One that is to be sent at a rate is left
+  when some of it waits to be sent, and taken up again by any thread when that is gone: the loop
+  waits for its bytes (`_Task`, `Channel.leave`).
 - It knows no TLS. A channel whose socket is Python's `ssl`'s reads and writes through that.
 
 Its listening sockets and channels are in one map by descriptor, over which its loop goes. It
@@ -50,6 +53,8 @@ from gateway.servers.pace import Patience, Phase, Progress
 from gateway.servers.shedding import STILL
 from gateway.servers.tls_socket import RECORD, TLSSocket, wrapped
 from gateway.storage import Full
+from gateway.web.exchange import Left
+from gateway.web.rates import Bucket, Rate
 from gateway.web.request_head import UNDERSCORE, restore, variable
 
 log = logging.getLogger("gateway")
@@ -61,6 +66,18 @@ _PAUSE = 0.5
 """Seconds."""
 
 _AMZ_NAMES = re.compile(rb"^X-Amz-[^:\r\n]+", re.MULTILINE)
+
+
+_ENOUGH = 1 << 16
+"""Bytes of an answer with a rate that wait to be sent: then its thread does something else."""
+
+
+class _Left(BaseException):
+    """Through waitress, which takes an `Exception` for a failure: an answer is left."""
+
+    def __init__(self, task: _Task, body: Left) -> None:
+        super().__init__()
+        self.task, self.body = task, body
 
 
 class _Task(WSGITask):  # type: ignore[misc]  # waitress has no types
@@ -75,8 +92,34 @@ class _Task(WSGITask):  # type: ignore[misc]  # waitress has no types
     def build_response_header(self) -> bytes:
         if self.channel.server.stopping:  # or its client keeps the server from ending
             self.set_close_on_finish()
+        record = self.environ.get("gateway.record")
+        rate = None if record is None else record.rate
+        if rate is not None or self.channel.bucket is not None:
+            self.channel.keep_to(rate)
+            if rate is not None and record.sending is not None:
+                self.write = partial(self._write_some, record.sending)
         head: bytes = super().build_response_header()
         return _AMZ_NAMES.sub(lambda name: name[0].lower(), head)
+
+    def _write_some(self, body: Left, data: bytes) -> None:
+        super().write(data)
+        if self.channel.total_outbufs_len >= _ENOUGH:
+            body.left = True
+            raise _Left(self, body)
+
+    def go_on(self, body: Left) -> None:
+        """In the place of `service`."""
+        body.left = False
+        try:
+            for piece in body:
+                self.write(piece)
+            if self.content_length not in (None, self.content_bytes_written):
+                self.close_on_finish = True
+            self.finish()
+        except OSError:
+            self.close_on_finish = True
+        finally:
+            body.close()
 
 
 class _SlowDown(Error):  # type: ignore[misc]  # waitress has no types
@@ -110,7 +153,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
-    parser_class, task_class = Parser, _Task
+    parser_class = Parser
+    task_class: Callable[..., _Task] = _Task
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -119,6 +163,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         self.request: Any
         self.tls: TLSSocket | None = None
         self._record = b""
+        self.bucket: Bucket | None = None
+        self.left: _Left | None = None
+        self._again: _Left | None = None
+        self._owed = 0
+        """Bytes that TLS has seen and not taken: it wants to see as many."""
         if isinstance(self.socket, ssl.SSLSocket):
             self.tls = TLSSocket(self.socket)
             self.sendbuf_len = RECORD  # of what is given to it, no more is taken at once
@@ -157,6 +206,50 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         if self.request is None:
             return Phase("idle", self.last_activity)
         return Phase("body" if self.request.headers_finished else "head", id(self.request))
+
+    # answers with a rate
+
+    def keep_to(self, rate: Rate | None) -> None:
+        """From here on. What waits to be sent of the answer before it goes at its rate."""
+        if rate is not None or not self.total_outbufs_len:
+            self.bucket = None if rate is None else Bucket(rate)
+
+    def pause(self) -> float:
+        """Seconds for which nothing is to be sent."""
+        bucket = self.bucket
+        return 0.0 if bucket is None else bucket.wait(self.total_outbufs_len)
+
+    def go_on(self) -> None:
+        """Have an answer that was left taken up again, when hardly any of it waits to be sent, or
+        when nobody wants it any more. Any thread may call it."""
+        with self.requests_lock:
+            if self.left is None or (self.connected and self.total_outbufs_len >= _ENOUGH):
+                return
+            self._again, self.left = self.left, None
+        self.server.add_task(self)
+
+    def service(self) -> None:
+        again, self._again = self._again, None
+        if again is not None:
+            again.task.service = partial(again.task.go_on, again.body)
+            self.task_class = partial(_known, again.task)
+            if not self.connected:  # then waitress does not call it
+                _close(again.body)
+        try:
+            super().service()
+        except _Left as left:
+            self.left = left
+            self.go_on()  # the loop may have sent all of it by now
+            self.server.pull_trigger()
+        finally:
+            if again is not None:
+                self.task_class = _Task
+
+    def cancel(self) -> None:
+        super().cancel()
+        for one in (self.left, self._again):
+            if one is not None:
+                _close(one.body)
 
     # what waitress calls
 
@@ -225,11 +318,23 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         return data
 
     def send(self, data: memoryview, do_close: bool = True) -> int:
+        sent = self._send(data, do_close) if self.bucket is None else self._pace(data, do_close)
+        self._moved += sent
+        return sent
+
+    def _send(self, data: memoryview, do_close: bool) -> int:
         if self.tls is None:
             sent: int = super().send(data, do_close)
-        else:
-            sent = self._encrypt(self.tls, data, do_close)
-        self._moved += sent
+            return sent
+        return self._encrypt(self.tls, data, do_close)
+
+    def _pace(self, data: memoryview, do_close: bool) -> int:
+        bucket = self.bucket
+        assert bucket is not None
+        size = self._owed or bucket.take(len(data))
+        sent = self._send(data[:size], do_close) if size else 0
+        self._owed = size if self.tls is not None and not sent else 0
+        bucket.give_back(size - sent - self._owed)
         return sent
 
     def _encrypt(self, tls: TLSSocket, data: memoryview, do_close: bool) -> int:
@@ -244,6 +349,17 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         if self.tls is not None:
             self.tls.say_end()
         super().handle_close()
+        if self.left is not None:
+            self.go_on()
+
+
+def _known(task: _Task, *_: object) -> _Task:
+    return task
+
+
+def _close(body: Left) -> None:
+    body.left = False
+    body.close()
 
 
 class ChannelLoop(EventLoop[Any]):
@@ -251,7 +367,11 @@ class ChannelLoop(EventLoop[Any]):
 
     def wanted(self, channel: Any) -> int:
         reads = READ if channel.readable() else 0
-        return reads | (WRITE if channel.writable() and not channel.accepting else 0)
+        if not channel.writable() or channel.accepting:
+            return reads
+        if channel.bucket is not None and (seconds := channel.pause()):
+            self.pause(channel._fileno, seconds, WRITE)
+        return reads | WRITE
 
     def rests(self, channel: Any) -> bool:
         return isinstance(channel, Channel) and not channel.requests
@@ -261,6 +381,8 @@ class ChannelLoop(EventLoop[Any]):
 
     def write(self, channel: Any) -> None:
         wasyncore.write(channel)
+        if channel.left is not None:
+            channel.go_on()
 
 
 class ChannelServer:

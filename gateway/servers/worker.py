@@ -83,7 +83,8 @@ class Worker:
         )
         self._metrics.watch("gateway_request_list_shed", lambda: self._requests.shed)
         self._metrics.watch("gateway_bucket_log_lines_shed", lambda: self._lines.shed)
-        self._admission = Admission(threads, spools=server == "waitress")
+        loops = server == "waitress"
+        self._admission = Admission(threads, spools=loops, paces=loops)
         doors, proxies = self.routes(configuration, self.runtime)
         self._app = App(
             doors,

@@ -21,10 +21,11 @@ came with the request. It may be called twice. The app itself asks for answers
 that are not lists of bytes, so a mode that forgets is bounded all the same.
 
 Who waits for a change (a long poll) holds a thread as well, for as long as it
-asked for; so all who wait have half of the places, and uploads and downloads
-keep the others.
+asked for, and so does an answer that is sent at a rate (`rates`), for as long as that
+takes; so all who wait have half of the places, and uploads and downloads keep the others.
 
-Where the server reads bodies before the app sees them (waitress), they hold
+Where the server sends answers at their rates itself (waitress), they hold no thread,
+and take no place. Where the server reads bodies before the app sees them (waitress), they hold
 no thread: only answers are counted, and may have all places.
 
 A request that is refused early is not drained. Measured: granian consumes
@@ -55,7 +56,8 @@ class Need(IntEnum):
 
     SMALL = 0
     LARGE = 1
-    CHANGE = 2
+    WAIT = 2
+    """Until something happens, or for the bytes that a rate allows."""
 
 
 class UnderWay(Protocol):
@@ -80,17 +82,17 @@ class UnderWay(Protocol):
 class Admission:
     """`limits` and `shares` (of one client) by `Need`. `refused` counts refusals; `wanted` is
     set by one that a place could have helped. `spools`: the server reads bodies before the
-    app does. `cores`: where its threads run. `under_way` are all requests; who iterates over
-    them takes a copy first."""
+    app does; `paces`: it sends answers at their rates. `cores`: where its threads run.
+    `under_way` are all requests; who iterates over them takes a copy first."""
 
-    def __init__(self, threads: int, *, spools: bool = False) -> None:
+    def __init__(self, threads: int, *, spools: bool = False, paces: bool = False) -> None:
         self.threads = threads
         self.spare = max(1, threads // 8)
         limit = max(1, threads - max(2, self.spare))
         large = limit if spools else max(1, limit - self.spare)
         self.limits = (limit, large, max(1, limit // 2))
-        self.shares = (max(1, limit * 3 // 4), max(1, large * 3 // 4), self.limits[Need.CHANGE])
-        self.spools = spools
+        self.shares = (max(1, limit * 3 // 4), max(1, large * 3 // 4), self.limits[Need.WAIT])
+        self.spools, self.paces = spools, paces
         self.cores = Cores()
         self.refused = 0
         self.under_way: set[UnderWay] = set()
@@ -120,7 +122,7 @@ class Admission:
 
     def _refuse(self, client: str | None, level: int) -> None:
         self.refused += 1
-        if level < Need.CHANGE:  # those who wait for changes make no room
+        if level < Need.WAIT:  # those who wait make no room
             self._short.add(client)
             self.wanted.set()
         raise Busy(retry_after=RETRY_AFTER)

@@ -36,8 +36,9 @@ from gateway.telemetry.metrics import Metrics
 from gateway.web import request_head
 from gateway.web.admission import RETRY_AFTER, Admission
 from gateway.web.doors import Doors
-from gateway.web.exchange import Exchange, Received, Sent
+from gateway.web.exchange import Exchange, Left, Received, Sent
 from gateway.web.forwarded import Ambiguous, Proxies
+from gateway.web.rates import Bucket, Paced
 
 log = logging.getLogger("gateway")
 
@@ -170,7 +171,12 @@ class App:
             except Busy:
                 getattr(body, "close", lambda: None)()
                 raise
-        return Sent(body, exchange)
+        if exchange.rate is None:
+            return Sent(body, exchange)
+        if self._admission.paces:
+            exchange.sending = Left(body, exchange)
+            return exchange.sending
+        return Sent(Paced(body, Bucket(exchange.rate)), exchange)
 
     def _over(self, exchange: Exchange) -> None:
         self._metrics.end(exchange)

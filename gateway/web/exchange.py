@@ -17,6 +17,7 @@ from gateway.common import addresses
 from gateway.storage import Corrupt, StorageError
 from gateway.telemetry.record import Record
 from gateway.web.admission import SMALL_BODY, Admission, Need
+from gateway.web.rates import Rate
 
 log = logging.getLogger("gateway")
 Headers: TypeAlias = list[tuple[str, str]]
@@ -26,7 +27,8 @@ ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType] | 
 class Exchange(Record):
     """Its parts are used by `app` only; a mode sees the `Record`. `waits`: it has a place,
     moves nothing, and that is right: it waits for something to happen. `answering`: a long
-    answer was admitted."""
+    answer was admitted, which is to be sent at `rate`. `sending` is its body, where the server
+    keeps to that rate."""
 
     __slots__ = (
         "_admission",
@@ -40,6 +42,8 @@ class Exchange(Record):
         "held",
         "line",
         "peer",
+        "rate",
+        "sending",
         "unread",
         "waiting",
         "waits",
@@ -59,6 +63,8 @@ class Exchange(Record):
         self.held = self.waits = self.waiting = self._over = self.unread = False
         self.answering = False
         self.announced: int | None = None
+        self.rate: Rate | None = None
+        self.sending: Left | None = None
         self._need = Need.LARGE
         self.line = ""
         self.headers: Headers = []
@@ -75,21 +81,24 @@ class Exchange(Record):
 
     # admission
 
-    def admit(self, *, waits: bool = False, answer: bool = False) -> None:
+    def admit(self, *, waits: bool = False, answer: bool = False, rate: Rate | None = None) -> None:
         """Take a place among those who hold a thread at their client's pace: with `answer`
-        while that is sent, with `waits` until something happens, else while the body is
-        read. Raises `Busy`."""
+        while that is sent (at no more than `rate`), with `waits` until something happens, else
+        while the body is read. Raises `Busy`."""
         if answer:
-            self.answering = True
+            self.answering, self.rate = True, rate
             self.unread = False  # the answer needs what it needs, whatever came with the request
-            if self.held and self._need is Need.SMALL:
+            if self.held and (self._need is Need.SMALL or rate is not None):
                 self.release()
+            if rate is not None and self._admission.paces:
+                return
         elif not waits and self.unread and self._admission.spools:
             return
         if self.held:
             return
         small = self.unread and self.announced is not None and self.announced <= SMALL_BODY
-        need = Need.CHANGE if waits else Need.SMALL if small else Need.LARGE
+        waits_for_it = waits or rate is not None
+        need = Need.WAIT if waits_for_it else Need.SMALL if small else Need.LARGE
         self._admission.take(self.client, need)
         self.held, self.waits, self._need = True, waits, need
         if need is Need.LARGE:
@@ -234,6 +243,21 @@ class Sent:
             if not self._exchange._over:
                 self._exchange.aborted = self._missing
                 self._exchange.over()
+
+
+class Left(Sent):
+    """One that a server may leave, and take up again: while it is `left`, who closes it does not
+    mean it."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, body: Iterable[bytes], exchange: Exchange) -> None:
+        super().__init__(body, exchange)
+        self.left = False
+
+    def close(self) -> None:
+        if not self.left:
+            super().close()
 
 
 def _announced(headers: Headers) -> int | None:

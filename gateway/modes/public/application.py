@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from gateway.modes import Gateway, WSGIApp
-from gateway.modes.public import cross_origin, errors, forwarding, guard, replies, serving
+from gateway.modes.public import cross_origin, errors, forwarding, guard, replies, serving, speeds
 from gateway.modes.public.problems import PublicProblem
 from gateway.modes.public.request import Asked
 from gateway.storage import Busy, Corrupt, Get, NoSuchStore, StorageError
@@ -48,8 +48,8 @@ class PublicApplication:
         try:
             asked = Asked(environ, self._gateway)
             reply = self._done(asked)
-            if not isinstance(reply.body, bytes):
-                _admit(reply, environ)
+            if not isinstance(reply.body, bytes) or asked.rate is not None:
+                _admit(reply, asked)
         except (StorageError, PublicProblem) as error:
             reply = _refused(error, asked, environ)
         except Exception as error:
@@ -81,10 +81,13 @@ class PublicApplication:
         return serving.read(asked)
 
 
-def _admit(reply: Reply, environ: dict[str, Any]) -> None:
+def _admit(reply: Reply, asked: Asked) -> None:
     """Of a long answer, which may hold a thread at its client's pace. Raises `Busy`."""
     try:
-        environ["gateway.admission"](answer=True)
+        if asked.rate is not None and speeds.limited(reply, asked.rate, asked):
+            return
+        if not isinstance(reply.body, bytes):
+            asked.environ["gateway.admission"](answer=True)
     except Busy:
         if not isinstance(reply.body, bytes):
             reply.body.close()

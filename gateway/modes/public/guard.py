@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.modes.public import signed_links
+from gateway.modes.public import signed_links, speeds
 from gateway.modes.public.problems import PublicProblem
 from gateway.modes.public.request import Asked
 from gateway.modes.public.signed_links import Link, SignedLinks
@@ -26,3 +26,8 @@ def _by_link(asked: Asked, links: SignedLinks) -> None:
     except ValueError:
         raise PublicProblem("BadRequest") from None
     environ["QUERY_STRING"] = opened.query
+    if asked.options.limit_rate == "link":
+        try:
+            asked.rate = speeds.of_link(opened.values)
+        except ValueError:
+            raise PublicProblem("Forbidden") from None

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from gateway.modes.public.signed_links import SignedLinks
-from gateway.storage.options import Duration, OneOrMany
+from gateway.storage.options import Duration, OneOrMany, Size
+from gateway.web.rates import SLOWEST, Rate, bytes_of
 
 _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[!-.0-~]+")
 _LONGEST = 100 * 365 * 86_400
@@ -30,6 +31,8 @@ class PublicOptions:
     `trusted_content`: documents may run what is in them.
     `methods`: with "all" what is no read is passed on to the HTTP origin, where there is one.
     `signed_links`: a table; nobody gets in without a link that was signed with its secret.
+    `limit_rate`: bytes a second for each answer ("20k"); "link": as its signed link says.
+    `limit_rate_after`: bytes of an answer that come before the limit.
 
     `guarded`: not everybody who asks gets in. What answers say is remembered by these options
     (`replies`), so what has no effect on that is left out of the hash: it costs at each request.
@@ -46,7 +49,10 @@ class PublicOptions:
     trusted_content: bool = False
     methods: Literal["read", "all"] = "read"
     signed_links: SignedLinks | None = field(default=None, hash=False)
+    limit_rate: str | int | None = field(default=None, hash=False)
+    limit_rate_after: Annotated[int, Size] = field(default=0, hash=False)
     guarded: bool = field(init=False, default=False, hash=False)
+    rate: Rate | None = field(init=False, default=None, hash=False)
 
     def __post_init__(self) -> None:
         if "/" in (self.index or ""):
@@ -59,3 +65,17 @@ class PublicOptions:
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError(f'cors: "{origin}" is neither "*" nor as "https://example.com"')
         object.__setattr__(self, "guarded", self.signed_links is not None)
+        object.__setattr__(self, "rate", self._checked_rate())
+
+    def _checked_rate(self) -> Rate | None:
+        links, limit, after = self.signed_links, self.limit_rate, self.limit_rate_after
+        if limit == "link":
+            if links is None or links.form == "secure_link":
+                raise ValueError('limit_rate: "link" needs signed_links, no secure_link')
+            return None
+        speed = None if limit is None else bytes_of(str(limit))
+        if limit is not None and (speed is None or speed < SLOWEST):
+            raise ValueError('limit_rate: bytes a second, as "20k" or "1m"; at least 1k; or "link"')
+        if speed is None and after:
+            raise ValueError("limit_rate_after: without limit_rate it has no effect")
+        return None if speed is None else Rate(speed, after)

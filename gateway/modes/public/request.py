@@ -85,9 +85,20 @@ class _Headers(Mapping[str, str]):
 
 class Asked:
     """`key` is the path without the slash at its beginning; `bare`: there was none, so that the
-    prefix of the binding itself was asked for."""
+    prefix of the binding itself was asked for. `rate`: how fast the answer may be; None: as its
+    client takes it."""
 
-    __slots__ = ("_access", "bare", "environ", "gateway", "key", "method", "options", "service")
+    __slots__ = (
+        "_access",
+        "bare",
+        "environ",
+        "gateway",
+        "key",
+        "method",
+        "options",
+        "rate",
+        "service",
+    )
 
     def __init__(self, environ: dict[str, Any], gateway: Gateway) -> None:
         """Raises `PublicProblem`."""
@@ -97,6 +108,7 @@ class Asked:
         binding = environ.get("gateway.binding")
         self.service: str = "" if binding is None else binding.service
         self.options: PublicOptions = getattr(binding, "options", None) or _DEFAULTS
+        self.rate = self.options.rate
         try:
             path = request_head.path(environ)
         except ValueError:
