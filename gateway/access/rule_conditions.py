@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from gateway.access.network_index import Address, Network, parsed
 from gateway.access.patterns import fits
@@ -22,9 +23,10 @@ from gateway.access.rules import Facts, Question, RuleCondition
 class Fact(NamedTuple):
     """What is known as text: the `key` (or prefix) that is asked for; the value of a `header`
     or of a `query` parameter; the `tag` of that name that an object is to get; `tls`, "true"
-    or "false"."""
+    or "false"; `country`; `referer`, the host of the page that led here, in lower case, "" where
+    what the client says is no address."""
 
-    kind: Literal["key", "header", "query", "tag", "tls"]
+    kind: Literal["key", "header", "query", "tag", "tls", "country", "referer"]
     name: str = ""
 
     def of(self, question: Question) -> str | None:
@@ -38,11 +40,23 @@ def _tls(facts: Facts, _: str) -> str | None:
     return None if facts.tls is None else str(facts.tls).lower()
 
 
+def _referer(facts: Facts, _: str) -> str | None:
+    said = facts.header("referer")
+    if said is None:
+        return None
+    try:
+        return (urlsplit(said).hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
 _READ: Mapping[str, Callable[[Facts, str], str | None]] = {
     "header": lambda facts, name: facts.header(name),
     "query": lambda facts, name: facts.query(name),
     "tag": lambda facts, name: facts.tags.get(name),
     "tls": _tls,
+    "country": lambda facts, _: facts.country,
+    "referer": _referer,
 }
 KEY = Fact("key")
 

@@ -58,6 +58,11 @@ class Facts(Protocol):
         """The client's, behind trusted proxies too; "" when it is unknown."""
 
     @property
+    def country(self) -> str | None:
+        """Where that address is (ISO 3166-1 alpha-2), "ZZ" when nobody knows; None where there
+        is no database of countries, or no address."""
+
+    @property
     def tls(self) -> bool | None:
         """Whether the client came by TLS; None when it is unknown."""
 
@@ -86,6 +91,7 @@ class Unknown:
     """Facts of something that no request asked for."""
 
     address = ""
+    country: str | None = None
     tls: bool | None = None
     tls_versions: Sequence[str] = ()
     time: int | None = None

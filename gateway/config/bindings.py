@@ -11,14 +11,23 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from gateway.common.countries import Countries
 from gateway.common.nearest_name import nearest
 from gateway.config.configuration import Declared
 from gateway.config.decode import Decoder
 from gateway.config.links import can
-from gateway.config.problems import BAD, Problems, join, names, shown
+from gateway.config.problems import BAD, Bad, Problems, join, names, shown
 from gateway.config.tables import Binding, BindingOptions, ServerOptions
 from gateway.config.texts import SID, SID_RULE
-from gateway.modes import Asking, Explains, HavingOptions, Mode, OfNamedService, OfOneService
+from gateway.modes import (
+    Asking,
+    AskingFacts,
+    Explains,
+    HavingOptions,
+    Mode,
+    OfNamedService,
+    OfOneService,
+)
 from gateway.plugins.options import options_of
 
 COMMON = tuple(options_of(BindingOptions))
@@ -89,14 +98,45 @@ def check_options(
     modes: Mapping[str, Mode],
     bindings: Mapping[str, Binding],
     services: Mapping[str, Declared],
+    facts: Collection[str],
 ) -> None:
-    """Report, of bindings by place, options that ask for what the service cannot do. One that is
-    not among `services` may become a bucket of any kind."""
+    """Report, of bindings by place, options that ask for what the service cannot do, or for
+    facts that are not among `facts`. A service that is not among `services` may become a bucket
+    of any kind."""
     for place, binding in bindings.items():
+        _check_facts(problems, modes.get(binding.mode), binding, place, facts)
         mode, service = modes.get(binding.mode), services.get(binding.service)
         if isinstance(mode, Asking) and service is not None and binding.options is not None:
             for option, why in mode.refused(binding.options, partial(can, service, services)):
                 problems.add(f"{place}.{option}", f"the service {shown(service.sid)} {why}")
+
+
+def facts_of(problems: Problems, server: ServerOptions | Bad) -> Collection[str]:
+    """Those that not every gateway knows, and this one does. What makes them known and cannot be
+    used is reported."""
+    if isinstance(server, Bad):  # that was reported
+        return _HOW
+    if server.countries is None:
+        return ()
+    try:
+        Countries(server.countries)
+    except ValueError as error:
+        problems.add("server.countries", f"{error}.")
+    return ("country",)
+
+
+_HOW = {"country": "[server] countries names a database of them."}
+"""By fact, what makes it known."""
+
+
+def _check_facts(
+    problems: Problems, mode: Mode | None, binding: Binding, place: str, facts: Collection[str]
+) -> None:
+    if isinstance(mode, AskingFacts) and binding.options is not None:
+        for option, fact in mode.facts_asked(binding.options):
+            if fact not in facts:
+                text = f"what is the {fact} of a request is not known here: {_HOW[fact]}"
+                problems.add(f"{place}.{option}", text)
 
 
 def told(modes: Mapping[str, Mode], binding: Binding) -> Iterator[str]:

@@ -23,6 +23,7 @@ from gateway.config.bindings import (
     check_default,
     check_only_bound,
     check_options,
+    facts_of,
     read_bindings,
 )
 from gateway.config.configuration import Configuration, Origin
@@ -252,7 +253,9 @@ class _Reader:
         check_places(self.problems, declared.values())
         telling = declared.values() if buckets is None else (buckets, *declared.values())
         check_events(self.problems, telling, declared, webhooks)
-        check_options(self.problems, self.plugins.modes, bindings, declared)
+        check_options(
+            self.problems, self.plugins.modes, bindings, declared, facts_of(self.problems, server)
+        )
         if self.problems or buckets is None:
             return None
         return Configuration(

@@ -88,6 +88,7 @@ class ServerOptions:
     health: bool = True
     metrics_by_service: bool = False
     drain: Annotated[float, Duration] = 30.0
+    countries: Annotated[Path, ExistingFile] | None = None
     header_timeout: Annotated[float, Duration] = 30.0
     body_timeout: Annotated[float, Duration] = 60.0
 

@@ -96,6 +96,9 @@ class Gateway(Protocol):
     def clock(self) -> int:
         """Milliseconds since the epoch."""
 
+    def country(self, address: str) -> str | None:
+        """Where it is: see `Facts.country`."""
+
     def operator(self, identity: Identity, facts: Facts = UNKNOWN) -> Operator:
         """What it may see and change of the gateway itself. Raises `Forbidden` for who manages
         nothing."""
@@ -313,6 +316,14 @@ class Asking(Protocol):
     def refused(self, options: Any, can: Callable[[type], bool]) -> Iterable[tuple[str, str]]:
         """(option, why it has no effect) of these options; `can` says whether the service has a
         capability."""
+
+
+@runtime_checkable
+class AskingFacts(Protocol):
+    """A mode of which some options of a binding ask for facts that not every gateway knows."""
+
+    def facts_asked(self, options: Any) -> Iterable[tuple[str, str]]:
+        """(option, fact) of these options. Facts are called as in `access.rule_conditions`."""
 
 
 @runtime_checkable

@@ -10,7 +10,7 @@ from gateway.catalog import BindingRow, Catalog, CatalogError
 from gateway.catalog.stores import Stores
 from gateway.common.nearest_name import nearest
 from gateway.config import Binding, BindingOptions, Configuration, ConfigurationError
-from gateway.config.bindings import COMMON, check_options, read_bindings
+from gateway.config.bindings import COMMON, check_options, facts_of, read_bindings
 from gateway.config.decode import Decoder
 from gateway.config.portable import portable, without_secrets
 from gateway.config.problems import BAD, Problems, shown
@@ -59,7 +59,9 @@ class BindingEditor:
         (binding,) = found.values()
         self._refuse_declared(binding)
         whole, _ = soundness.with_added(self._configuration, self._catalog)
-        check_options(problems, modes, found, whole.services)
+        check_options(
+            problems, modes, found, whole.services, facts_of(problems, self._configuration.server)
+        )
         if problems:
             raise ConfigurationError(problems)
 

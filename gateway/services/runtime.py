@@ -15,6 +15,7 @@ from gateway.access.sessions import Sessions
 from gateway.access.settings import SettingKind
 from gateway.catalog import Catalog, open_catalog
 from gateway.common.closing import Closing, close_all
+from gateway.common.countries import Countries
 from gateway.common.x509 import NamedCertificate
 from gateway.config import Binding, Configuration
 from gateway.modes import Attempts, Configuring, Options, telling
@@ -86,6 +87,8 @@ class Runtime(Administration):
         self.tables: Mapping[str, Any] = chain.configuration.mode_tables
         self.keys: Keys = catalog
         self.sessions: Sessions = catalog
+        countries = chain.configuration.server.countries
+        self._countries = None if countries is None else Countries(countries)
         self._attempts = KeptAttempts(chain.configuration.data, clock)
         self.attempts: Attempts = self._attempts
         own = OwnFollowers(followers or NoFollowers(), chain.behind)
@@ -112,6 +115,9 @@ class Runtime(Administration):
         self.volumes: Volumes = GatewayVolumes(self)
         self._counted = counted or FollowedVolumes(chain.volumes, catalog)
         self.stopping = threading.Event()
+
+    def country(self, address: str) -> str | None:
+        return None if self._countries is None else self._countries.country(address)
 
     def make(self, new: NewBucket) -> None:
         announced = self.chain.configuration.buckets.events

@@ -16,18 +16,28 @@ _TAKEN = ("1.2", "1.3")
 """The versions that listeners take; granian does not tell which."""
 
 
+def _unknown(_: str) -> str | None:
+    return None
+
+
 @dataclass(slots=True, eq=False)
 class RequestFacts:
-    """`parameters` are the query's, each with its first value."""
+    """`parameters` are the query's, each with its first value; `countries` knows of an address
+    where it is."""
 
     environ: Mapping[str, Any]
     parameters: Mapping[str, str]
     clock: Callable[[], int]
+    countries: Callable[[str], str | None] = _unknown
 
     @property
     def address(self) -> str:
         found: str = self.environ.get("gateway.client", "")
         return found
+
+    @property
+    def country(self) -> str | None:
+        return self.countries(self.address)
 
     @property
     def tls(self) -> bool:

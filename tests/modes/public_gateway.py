@@ -128,10 +128,11 @@ def serving(
     services: Mapping[str, Mapping[str, Any]],
     bindings: Sequence[Mapping[str, Any]],
     plugins: Plugins | None = None,
+    server: Mapping[str, Any] = {},
 ) -> Iterator[Site]:
     """Each of `bindings` is public, and at `HOST` unless it says where it is."""
     tables = {
-        "server": {"memory": True},
+        "server": {"memory": True, **server},
         "services": services,
         "bindings": [
             {"mode": "public", **({} if "host" in one else {"host": HOST}), **one}

@@ -44,7 +44,7 @@ class Call:
 
     @property
     def facts(self) -> RequestFacts:
-        return RequestFacts(self.environ, self.query, self.gateway.clock)
+        return RequestFacts(self.environ, self.query, self.gateway.clock, self.gateway.country)
 
     @property
     def body(self) -> Readable:

@@ -66,7 +66,7 @@ class ManagementApplication:
             **parameters.read_all(function.parts, named),
             **parameters.read_all(function.query, query),
         }
-        facts = RequestFacts(environ, query, self._gateway.clock)
+        facts = RequestFacts(environ, query, self._gateway.clock, self._gateway.country)
         call = Call(environ, self._gateway, identity, facts, values)
         if function.members:
             given = json_bodies.receive(environ, limit_of(function))

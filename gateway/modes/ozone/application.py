@@ -72,7 +72,7 @@ class OzoneApplication:
         function = routing.find(environ["REQUEST_METHOD"], place.depth, query)
         record.operation = function.name
         values = parameters.read(function.query, query) if function.query else {}
-        facts = RequestFacts(environ, query, self._gateway.clock)
+        facts = RequestFacts(environ, query, self._gateway.clock, self._gateway.country)
         call = Call(environ, self._gateway, self._options, place, identity, facts, values)
         return function.handler(call)
 

@@ -46,10 +46,17 @@ class PublicMode:
         if options.append_webp and not can(Varies):
             yield "append_webp", "has nothing behind it that heeds it: no pictures are made there."
 
+    def facts_asked(self, options: Any) -> Iterator[tuple[str, str]]:
+        for name in ("countries_allow", "countries_deny"):
+            if getattr(options, name):
+                yield name, "country"
+
     def told(self, service: str, options: Any) -> str:
         others = ", and ask its origin for whatever it does" if options.methods == "all" else ""
         lists = " and list" if options.listing else ""
-        who = "everybody" if options.signed_links is None else "who has a signed link"
+        who = "who has a signed link" if options.signed_links is not None else "everybody"
+        if options.filter is not None:
+            who += ", as far as its filters let them in,"
         return f'{who} may read{lists} all of "{service}"{others}, without a key.'
 
 

@@ -6,10 +6,16 @@ from gateway.modes.public import signed_links, speeds
 from gateway.modes.public.problems import PublicProblem
 from gateway.modes.public.request import Asked
 from gateway.modes.public.signed_links import Link, SignedLinks
+from gateway.storage import NOTHING
+from gateway.web.request_facts import RequestFacts
 
 
 def let_in(asked: Asked) -> None:
     """Raises `PublicProblem`."""
+    if asked.options.filter is not None:
+        facts = RequestFacts(asked.environ, NOTHING, asked.gateway.clock, asked.gateway.country)
+        if asked.options.filter.decide("read", None, facts).verdict != "allow":
+            raise PublicProblem("Forbidden")
     if asked.options.signed_links is not None:
         _by_link(asked, asked.options.signed_links)
 

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
+from gateway.access.evaluation import Compiled
+from gateway.modes.public import filters
 from gateway.modes.public.signed_links import SignedLinks
 from gateway.storage.options import Duration, OneOrMany, Size
 from gateway.web.rates import SLOWEST, Rate, bytes_of
@@ -33,6 +35,10 @@ class PublicOptions:
     `signed_links`: a table; nobody gets in without a link that was signed with its secret.
     `limit_rate`: bytes a second for each answer ("20k"); "link": as its signed link says.
     `limit_rate_after`: bytes of an answer that come before the limit.
+    `referers`: hosts whose pages may lead here, with all below them.
+    `referers_deny`: hosts whose pages may not; "none": who says of no page.
+    `countries_allow`: whose addresses alone may read (ISO 3166-1 alpha-2).
+    `countries_deny`: whose may not.
 
     `guarded`: not everybody who asks gets in. What answers say is remembered by these options
     (`replies`), so what has no effect on that is left out of the hash: it costs at each request.
@@ -51,6 +57,11 @@ class PublicOptions:
     signed_links: SignedLinks | None = field(default=None, hash=False)
     limit_rate: str | int | None = field(default=None, hash=False)
     limit_rate_after: Annotated[int, Size] = field(default=0, hash=False)
+    referers: Annotated[tuple[str, ...], OneOrMany] = field(default=(), hash=False)
+    referers_deny: Annotated[tuple[str, ...], OneOrMany] = field(default=(), hash=False)
+    countries_allow: Annotated[tuple[str, ...], OneOrMany] = field(default=(), hash=False)
+    countries_deny: Annotated[tuple[str, ...], OneOrMany] = field(default=(), hash=False)
+    filter: Compiled | None = field(init=False, default=None, hash=False, compare=False)
     guarded: bool = field(init=False, default=False, hash=False)
     rate: Rate | None = field(init=False, default=None, hash=False)
 
@@ -64,7 +75,9 @@ class PublicOptions:
         for origin in self.cors:
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError(f'cors: "{origin}" is neither "*" nor as "https://example.com"')
-        object.__setattr__(self, "guarded", self.signed_links is not None)
+        object.__setattr__(self, "filter", filters.compiled(self))
+        guarded = self.signed_links is not None or self.filter is not None
+        object.__setattr__(self, "guarded", guarded)
         object.__setattr__(self, "rate", self._checked_rate())
 
     def _checked_rate(self) -> Rate | None:

@@ -124,7 +124,7 @@ class Asked:
         """Raises `NoSuchStore`."""
         found = self._access
         if found is None:
-            facts = RequestFacts(self.environ, NOTHING, self.gateway.clock)
+            facts = RequestFacts(self.environ, NOTHING, self.gateway.clock, self.gateway.country)
             identity = visitor(self.service, "write" if self.options.methods == "all" else "read")
             found = self._access = self.gateway.access(identity, self.service, facts)
         return found

@@ -137,7 +137,9 @@ class S3Request:
         """The same ones each time: `access` has them, too."""
         found = self._facts
         if found is None:
-            found = self._facts = S3Facts(self.environ, self.query, self.gateway.clock)
+            gateway = self.gateway
+            known = S3Facts(self.environ, self.query, gateway.clock, gateway.country)
+            found = self._facts = known
         return found
 
     def require(self) -> None:

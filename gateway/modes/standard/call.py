@@ -52,7 +52,7 @@ class Call:
 
     @property
     def facts(self) -> RequestFacts:
-        return RequestFacts(self.environ, self.query, self.gateway.clock)
+        return RequestFacts(self.environ, self.query, self.gateway.clock, self.gateway.country)
 
     def require(self, version: str | None = None) -> None:
         """Refuse who may not do what the function does, before anything else is looked at:
