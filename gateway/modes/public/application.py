@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from gateway.modes import Gateway, WSGIApp
-from gateway.modes.public import cross_origin, errors, forwarding, guard, replies, serving, speeds
+from gateway.modes.public import (
+    cross_origin,
+    error_pages,
+    errors,
+    forwarding,
+    guard,
+    replies,
+    serving,
+    speeds,
+)
 from gateway.modes.public.problems import PublicProblem
 from gateway.modes.public.request import Asked
 from gateway.storage import Busy, Corrupt, Get, NoSuchStore, StorageError
@@ -109,6 +118,8 @@ def _refused(
     if isinstance(error, StorageError) and error.trace:
         record.cache = ", ".join(error.trace)
         reply.headers = replies.traced(reply.headers, error.trace)
+    if asked is not None and asked.options.pages:
+        reply = error_pages.instead(reply, asked.options.pages, environ)
     return reply
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from gateway.access.evaluation import Compiled
-from gateway.modes.public import filters
+from gateway.modes.public import error_pages, filters
 from gateway.modes.public.signed_links import SignedLinks
+from gateway.storage import NOTHING
 from gateway.storage.options import Duration, OneOrMany, Size
 from gateway.web.rates import SLOWEST, Rate, bytes_of
 
@@ -39,6 +41,7 @@ class PublicOptions:
     `referers_deny`: hosts whose pages may not; "none": who says of no page.
     `countries_allow`: whose addresses alone may read (ISO 3166-1 alpha-2).
     `countries_deny`: whose may not.
+    `error_pages`: where errors lead, by status: "404:https://www.example.com/lost".
 
     `guarded`: not everybody who asks gets in. What answers say is remembered by these options
     (`replies`), so what has no effect on that is left out of the hash: it costs at each request.
@@ -62,6 +65,8 @@ class PublicOptions:
     countries_allow: Annotated[tuple[str, ...], OneOrMany] = field(default=(), hash=False)
     countries_deny: Annotated[tuple[str, ...], OneOrMany] = field(default=(), hash=False)
     filter: Compiled | None = field(init=False, default=None, hash=False, compare=False)
+    error_pages: Annotated[tuple[str, ...], OneOrMany] = field(default=(), hash=False)
+    pages: Mapping[int, str] = field(init=False, default=NOTHING, hash=False, compare=False)
     guarded: bool = field(init=False, default=False, hash=False)
     rate: Rate | None = field(init=False, default=None, hash=False)
 
@@ -78,6 +83,7 @@ class PublicOptions:
         object.__setattr__(self, "filter", filters.compiled(self))
         guarded = self.signed_links is not None or self.filter is not None
         object.__setattr__(self, "guarded", guarded)
+        object.__setattr__(self, "pages", error_pages.parsed(self.error_pages))
         object.__setattr__(self, "rate", self._checked_rate())
 
     def _checked_rate(self) -> Rate | None:
