@@ -235,15 +235,17 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             self.task_class = partial(_known, again.task)
             if not self.connected:  # then waitress does not call it
                 _close(again.body)
+        left: _Left | None = None
         try:
             super().service()
-        except _Left as left:
+        except _Left as found:
+            left = found.with_traceback(None)
+        if again is not None:
+            self.task_class = _Task
+        if left is not None:  # last: from here on another thread may be in here
             self.left = left
             self.go_on()  # the loop may have sent all of it by now
             self.server.pull_trigger()
-        finally:
-            if again is not None:
-                self.task_class = _Task
 
     def cancel(self) -> None:
         super().cancel()
