@@ -72,7 +72,7 @@ def _said(value: Any) -> bytes:
     if isinstance(value, list):
         return _head(_ARRAY, len(value)) + b"".join(map(_said, value))
     kind, number = value
-    digits = number.to_bytes((number.bit_length() + 7) // 8, "big")
+    digits: bytes = number.to_bytes((number.bit_length() + 7) // 8, "big")
     return _head(kind, len(digits)) + digits
 
 

@@ -66,9 +66,11 @@ class EventLoop(ABC, Generic[C]):
 
     def turn(self, timeout: float) -> None:
         if self._ends:
-            timeout = min(timeout, self._until_pauses_end())
+            self._end_pauses()
         for number in list(self._asked):
             self._ask(number)
+        if self._ends:  # also those that began just now
+            timeout = min(timeout, max(0.0, self._ends[0][0] - time.monotonic()))
         for key, events in self._selector.select(timeout):
             found = self._channels.get(key.fd)
             self._asked.add(key.fd)
@@ -77,14 +79,13 @@ class EventLoop(ABC, Generic[C]):
             if found is not None and found is self._channels.get(key.fd) and events & WRITE:
                 self.write(found)
 
-    def _until_pauses_end(self) -> float:
+    def _end_pauses(self) -> None:
         now = time.monotonic()
         while self._ends and self._ends[0][0] <= now:
             until, number, event = heappop(self._ends)
             if self._paused.get((number, event)) == until:  # else it is paused anew, or is gone
                 del self._paused[number, event]
                 self._asked.add(number)
-        return self._ends[0][0] - now if self._ends else float("inf")
 
     def close(self) -> None:
         self._selector.close()

@@ -232,7 +232,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         again, self._again = self._again, None
         if again is not None:
             again.task.service = partial(again.task.go_on, again.body)
-            self.task_class = partial(_known, again.task)
+            self.task_class = partial(self._known, again.task)
             if not self.connected:  # then waitress does not call it
                 _close(again.body)
         left: _Left | None = None
@@ -240,12 +240,16 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             super().service()
         except _Left as found:
             left = found.with_traceback(None)
-        if again is not None:
-            self.task_class = _Task
         if left is not None:  # last: from here on another thread may be in here
             self.left = left
             self.go_on()  # the loop may have sent all of it by now
             self.server.pull_trigger()
+
+    def _known(self, task: _Task, *_: object) -> _Task:
+        """Once, in the place of a new one: when a task has ended, another thread may be here with
+        the next request before this one has left."""
+        self.task_class = _Task
+        return task
 
     def cancel(self) -> None:
         super().cancel()
@@ -353,10 +357,6 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         super().handle_close()
         if self.left is not None:
             self.go_on()
-
-
-def _known(task: _Task, *_: object) -> _Task:
-    return task
 
 
 def _close(body: Left) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gateway.access.actions import Actions
 from gateway.access.evaluation import Compiled
 from gateway.access.identity import ANONYMOUS
 from gateway.access.rule_conditions import Fact, FactMatches
@@ -108,7 +109,7 @@ def test_whose_addresses(site: Site) -> None:
 def test_what_is_not_known_is_denied() -> None:
     """By whoever asks for countries where there is no database any more."""
     fact = FactMatches(fact=Fact("country"), patterns=("DE",), unknown=True)
-    actions = frozenset(("read",))
+    actions: Actions = frozenset(("read",))
     rules = [
         Rule(effect="allow", who=ANYBODY, actions=actions),
         Rule(effect="deny", who=ANYBODY, actions=actions, when=fact),

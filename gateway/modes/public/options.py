@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 from gateway.access.evaluation import Compiled
 from gateway.modes.public import error_pages, filters
 from gateway.modes.public.signed_links import SignedLinks
-from gateway.storage import NOTHING
 from gateway.storage.options import Duration, OneOrMany, Size
 from gateway.web.rates import SLOWEST, Rate, bytes_of
 
@@ -66,7 +65,7 @@ class PublicOptions:
     countries_deny: Annotated[tuple[str, ...], OneOrMany] = field(default=(), hash=False)
     filter: Compiled | None = field(init=False, default=None, hash=False, compare=False)
     error_pages: Annotated[tuple[str, ...], OneOrMany] = field(default=(), hash=False)
-    pages: Mapping[int, str] = field(init=False, default=NOTHING, hash=False, compare=False)
+    pages: Mapping[int, str] = field(init=False, default_factory=dict, hash=False, compare=False)
     guarded: bool = field(init=False, default=False, hash=False)
     rate: Rate | None = field(init=False, default=None, hash=False)
 
