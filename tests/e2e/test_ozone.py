@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -136,6 +137,12 @@ def test_an_answer_has_one_date_and_the_names_of_request_and_server(
             assert len(found) == 1, (method, target, name, lines)
         (date,) = (line for line in lines if line.startswith(b"date:"))
         assert re.fullmatch(rb"date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d gmt", date)
+
+
+def test_the_documents_are_at_the_gateways_own_names(gateway: Running) -> None:
+    for path, has in (("", b"<article"), ("openapi.json", b'"/{volume}/{bucket}"')):
+        with urllib.request.urlopen(f"{gateway.url}/-/docs/ozone/{path}") as answer:
+            assert has in answer.read()
 
 
 def test_authorization_twice_is_bad(gateway: Running, bucket: str) -> None:

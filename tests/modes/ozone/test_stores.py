@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.config import ConfigurationError
+from gateway.testing import Server
 from tests.modes.ozone.trusting import (
     Ozone,
     configured,
@@ -124,3 +127,31 @@ def test_a_service_of_its_own_driver_fits_no_volume_with_a_quota() -> None:
             volumes={"media": {"account": "bilbo", "quota": "1 TiB"}},
             services={"media.local": {"driver": "memory", "volume": "media"}},
         )
+
+
+def test_a_bucket_at_another_server(gateway_s3: Any, gateway_server: Server) -> None:
+    """What clients of Ozone do is done there, where clients of S3 see it."""
+    upstream, key = gateway_s3, gateway_server.account()
+    upstream.create_bucket(Bucket="upstream")
+    upstream.put_object(Bucket="upstream", Key="old", Body=b"there before")
+    films = {
+        "driver": "s3",
+        "bucket": "upstream",
+        "endpoint_url": gateway_server.endpoint_url,
+        "region": "us-east-1",
+        "access_key": key.access_key,
+        "secret_key": key.secret_key,
+        "volume": "media",
+    }
+    volumes = {"media": {"account": "bilbo"}}
+    accounts = [{"id": "bilbo"}]
+    with trusting(accounts=accounts, volumes=volumes, services={"media.films": films}) as far:
+        assert far.ask("GET", "/media/films/old", "bilbo").body == b"there before"
+        far.put("/media/films", "new", b"by ozone")
+        assert far.keys("/media/films") == ["new", "old"]
+        assert upstream.get_object(Bucket="upstream", Key="new")["Body"].read() == b"by ozone"
+        info = said(far.ask("GET", "/media/films/new", "bilbo", info="key"))
+        assert info["md5hash"] == hashlib.md5(b"by ozone", usedforsecurity=False).hexdigest()
+        done(far.ask("POST", "/media/films/new", "bilbo", toKey="renamed"))
+        done(far.ask("DELETE", "/media/films/old", "bilbo"))
+        assert far.keys("/media/films") == ["renamed"]
