@@ -76,18 +76,18 @@ class ByName:
 
 class ByKey:
     def __init__(self, gateway: Gateway) -> None:
-        self._keys, self._attempts, self._suspects = gateway.keys, gateway.attempts, Suspects()
+        self._gateway, self._suspects = gateway, Suspects()
 
     def __call__(self, environ: Mapping[str, Any]) -> Identity:
         id, _, secret = _credentials(environ).partition(":")
-        address, suspects = environ["gateway.client"], self._suspects
-        if suspects.known(address, id) and (wait := self._attempts.wait(address, id)):
+        address, suspects, gateway = environ["gateway.client"], self._suspects, self._gateway
+        if suspects.known(address, id) and (wait := gateway.attempts.wait(address, id)):
             raise OzoneProblem("tooManyAttempts", headers=[("retry-after", str(wait))])
         # It is found by the secret: so the time that this takes says nothing of whether there
         # is a key of that id.
-        found = self._keys.credential_by_secret(utf8(secret)) if secret else None
+        found = gateway.keys.credential_by_secret(utf8(secret)) if secret else None
         if found is None or not hmac.compare_digest(id.encode(), found.id.encode()):
-            self._attempts.failed(address, id)
+            gateway.attempts.failed(address, id)
             suspects.add(address, id)
             raise Unauthorized
         return found.identity

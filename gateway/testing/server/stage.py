@@ -9,6 +9,7 @@ from gateway.access.grants import Grant
 from gateway.access.identity import Identity
 from gateway.access.rules import UNKNOWN, Facts
 from gateway.access.settings import Wanted
+from gateway.modes.volumes import Volumes
 from gateway.services.runtime import Runtime
 from gateway.storage import Followers
 from gateway.testing.server.faults import Faults
@@ -81,6 +82,15 @@ class Stage(Runtime):
     ) -> Access:
         self.__faults.strike()
         return super().create(identity, sid, grants, settings, protects)
+
+    @property
+    def volumes(self) -> Volumes:
+        self.__faults.strike()
+        return self.__volumes
+
+    @volumes.setter
+    def volumes(self, made: Volumes) -> None:
+        self.__volumes = made
 
     def drop(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> None:
         self.__faults.strike()

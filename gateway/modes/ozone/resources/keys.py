@@ -132,7 +132,7 @@ def _page(call: Call, prefix: str, after: str, wanted: int) -> tuple[list[Entry]
     following: str | None = after
     while following is not None and len(found) < wanted:
         limit = min(wanted - len(found), LIMIT)
-        page = call.access.list(ListQuery(prefix=prefix, after=following, limit=limit))
+        page = call.access.list(ListQuery(prefix=prefix, after=following, limit=limit, brief=True))
         found += page.entries
         following = page.next
     return found, following is not None
