@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.access.actions import LISTING, READING, WRITING, Actions
@@ -20,11 +20,14 @@ from gateway.modes.ozone.auth import Suspects
 from gateway.modes.ozone.options import OzoneOptions
 from gateway.modes.ozone.problems import OzoneProblem
 
+many = settings(deadline=None, database=None, max_examples=60)
+
 # dates
 
 SECONDS = st.integers(0, 253402300799)
 
 
+@many
 @given(SECONDS)
 def test_a_date_that_is_written_is_read(seconds: int) -> None:
     when = utc(seconds * 1000)
@@ -33,6 +36,7 @@ def test_a_date_that_is_written_is_read(seconds: int) -> None:
     assert dates.parse(f"{when:%a %b} {when.day:2} {when:%H:%M:%S} {when.year:04}") == when
 
 
+@many
 @given(st.text(max_size=40))
 def test_any_text_is_a_date_or_none(text: str) -> None:
     assert dates.parse(text) is None
@@ -62,6 +66,7 @@ def test_dates() -> None:
 # quotas
 
 
+@many
 @given(st.integers(0, quotas.UNLIMITED - 1) | st.none())
 def test_a_quota_is_shown_in_the_largest_unit(size: int | None) -> None:
     shown = quotas.shown(size)
@@ -71,6 +76,7 @@ def test_a_quota_is_shown_in_the_largest_unit(size: int | None) -> None:
     assert larger is None or bytes_ % larger
 
 
+@many
 @given(st.text("0123456789 MGTBbytesYTES+-._\t\n", max_size=24))
 def test_what_is_a_quota(text: str) -> None:
     """By another way of reading it."""
@@ -112,6 +118,7 @@ LISTS = st.lists(ENTRIES, max_size=8).map(
 )
 
 
+@many
 @given(ENTRIES, st.sampled_from(["", " ", "\t"]))
 def test_an_entry_that_is_written_is_read(one: Acl, blank: str) -> None:
     assert acls.entry(f"{blank}{one}{blank}") == one
@@ -122,6 +129,7 @@ def test_an_entry_that_is_written_is_read(one: Acl, blank: str) -> None:
     )
 
 
+@many
 @given(LISTS)
 def test_a_document_says_what_it_was_made_of(found: acls.Acls) -> None:
     made = acls.document(found)
@@ -129,6 +137,7 @@ def test_a_document_says_what_it_was_made_of(found: acls.Acls) -> None:
     assert acls.parse(f"\n  {made.document}\n") == found
 
 
+@many
 @given(LISTS, ENTRIES)
 def test_what_is_added_and_removed(found: acls.Acls, one: Acl) -> None:
     added = acls.changed(found, [Change(False, one)])
@@ -196,6 +205,7 @@ def expected(found: acls.Acls, identity: Identity) -> Actions:
     return (LISTING | READING if reads else frozenset()) | (ours if writes else frozenset())
 
 
+@many
 @given(LISTS, IDENTITIES)
 def test_rules_give_what_the_list_says(found: acls.Acls, identity: Identity) -> None:
     assert ACLS.rules is not None
@@ -207,6 +217,7 @@ def test_rules_give_what_the_list_says(found: acls.Acls, identity: Identity) -> 
         assert rules.compiled(identity).always == expected(found, identity)
 
 
+@many
 @given(LISTS)
 def test_who_comes_without_a_key_has_nothing_of_it(found: acls.Acls) -> None:
     assert ACLS.rules is not None
