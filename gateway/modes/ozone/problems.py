@@ -36,7 +36,10 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "volumeAlreadyExists": (409, "A volume of that name is there already."),
     "bucketAlreadyExists": (409, "A bucket of that name is there already."),
     "volumeNotEmpty": (409, "The volume has buckets."),
-    "bucketNotEmpty": (409, "The bucket is not empty."),
+    "bucketNotEmpty": (
+        409,
+        "The bucket has keys, or old versions of keys, which S3 shows and deletes.",
+    ),
     "keyOperationConflict": (409, "Another key, or another change of this one, is in the way."),
     "preconditionFailed": (412, "A condition of the request does not hold."),
     "entityTooLarge": (413, "The body is larger than is allowed."),
