@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from gateway.modes.ozone import acls, storage_types
 from gateway.modes.ozone.problems import OzoneProblem
 from gateway.storage import Versioning
+from gateway.web.request_head import header_name
 
 T = TypeVar("T")
 
@@ -22,6 +23,7 @@ TYPE_HEADERS = (
 )
 VERSIONING_HEADER = "HTTP_X_OZONE_BUCKET_VERSIONING"
 
+_ALL = (*ACL_HEADERS, *(name for name, _ in TYPE_HEADERS), VERSIONING_HEADER)
 _VERSIONING: Mapping[str, Versioning] = {"enabled": "on", "disabled": "suspended"}
 
 
@@ -36,6 +38,16 @@ class Said(NamedTuple):
 def read(environ: Mapping[str, Any], *, lower: bool) -> Said:
     """`lower`: names of users have no capitals. Raises `OzoneProblem`."""
     return Said(_acls(environ, lower), _versioning(environ), _storage_type(environ))
+
+
+def refuse(environ: Mapping[str, Any]) -> None:
+    """Of a volume, which has nothing of it: who gives somebody rights there, and is not told that
+    these have none, believes it. Raises `OzoneProblem`."""
+    for name in _ALL:
+        if name in environ:
+            raise OzoneProblem(
+                "unknownProperty", f"{header_name(name)} is for buckets; a volume has none."
+            )
 
 
 def _acls(environ: Mapping[str, Any], lower: bool) -> list[acls.Change]:

@@ -26,6 +26,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "malformedBucketVersion": (400, "x-ozone-bucket-versioning is enabled or disabled, once."),
     "malformedStorageType": (400, "That is no storage type."),
     "malformedStorageClass": (400, "That is no storage class."),
+    "unknownProperty": (400, "That cannot be said of it."),
     "badDigest": (400, "The bytes that came do not have the digest that was declared."),
     "incompleteBody": (400, "Fewer bytes came than were announced; nothing was stored."),
     "Unauthorized": (401, "There is no such key with that secret; or that is for administrators."),

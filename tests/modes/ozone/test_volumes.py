@@ -96,6 +96,24 @@ def test_what_is_no_quota_is_malformed_and_nothing_is_done(ozone: Ozone) -> None
     assert (found["quota"], found["owner"]) == ({"unit": "TB", "size": 2}, {"name": "bilbo"})
 
 
+def test_what_is_said_of_buckets_is_refused_of_volumes(ozone: Ozone) -> None:
+    """And nothing is done."""
+    volume = ozone.volume()
+    rows = [
+        {"x-ozone-acl": "user:frodo:r"}, {"x-ozone-acls": "ADD user:frodo:r"},
+        {"x-ozone-bucket-versioning": "enabled"}, {"x-ozone-storage-class": "SSD"},
+        {"x-ozone-storage-type": "SSD"},
+    ]  # fmt: skip
+    assert not differing(
+        ((method, headers), outcome(answer), "400 unknownProperty")
+        for headers in rows
+        for method, path in (("POST", "/unknown"), ("PUT", f"/{volume}"))
+        for answer in [ozone.ask(method, path, owner="frodo", headers=headers)]
+    )
+    refused(ozone.ask("GET", "/unknown", info="volume"), 404, "volumeNotFound")
+    assert info(ozone, volume)["owner"] == {"name": "bilbo"}
+
+
 def test_a_quota_is_changed_and_removed(ozone: Ozone) -> None:
     volume = ozone.volume(quota="1GB")
     done(ozone.ask("PUT", f"/{volume}", quota="2GB"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from gateway.modes.ozone import auth, quotas, wire
+from gateway.modes.ozone import auth, bucket_headers, quotas, wire
 from gateway.modes.ozone.call import Call
 from gateway.modes.ozone.problems import OzoneProblem
 from gateway.modes.volumes import UNCHANGED
@@ -21,6 +21,7 @@ def create(call: Call) -> Reply:
     account, user = owner
     given = call.values["quota"]
     quota = None if given is None else _quota(given)
+    bucket_headers.refuse(call.environ)
     with _taken():
         call.volumes.make(call.identity, call.place.volume, owner=account, user=user, quota=quota)
     return wire.done(201)
@@ -33,6 +34,7 @@ def update(call: Call) -> Reply:
     quota = None
     if given is not None and not quotas.removes(given):
         quota = _quota(given)
+    bucket_headers.refuse(call.environ)
     call.volumes.change(
         call.identity,
         call.place.volume,
