@@ -28,13 +28,13 @@ def calls(site: Site, host: str) -> int:
 
 
 def test_what_a_binding_does_not_ask_for_costs_it_nothing() -> None:
-    bindings = [
+    bindings: list[dict[str, Any]] = [
         {"host": "plain.example"},
         {"host": "pages.example", "error_pages": "404:https://a.example/"},
         {"host": "limited.example", "limit_rate": "1m"},
         {"host": "led.example", "referers": ["shop.example"]},
     ]
-    services = {"pages": {"driver": "memory"}}
+    services: dict[str, dict[str, Any]] = {"pages": {"driver": "memory"}}
     with serving(services, [{"service": "pages", **one} for one in bindings]) as site:
         for one in bindings:  # each another object: what is said of one is remembered
             site.put("pages", one["host"], one["host"].encode() * 50)
