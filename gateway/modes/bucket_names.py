@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+LONGEST = 63
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _BESIDE_DOT = re.compile(r"\.[.-]|-\.")
 _ADDRESS = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){3}")

@@ -14,15 +14,15 @@ _UNITS: Mapping[str, int] = {"TB": 1 << 40, "GB": 1 << 30, "MB": 1 << 20, "BYTES
 UNLIMITED = 1 << 60
 REMOVE = "remove"
 
-_QUOTA = re.compile(rf"([0-9]{{1,19}})({'|'.join(_UNITS)})")
+_QUOTA = re.compile(rf"([0-9]{{1,19}})({'|'.join(_UNITS)})", re.ASCII | re.IGNORECASE)
 _BLANKS = re.compile(r"\s+", re.ASCII)
 RULE = f"a whole number with one of the units {', '.join(_UNITS)}, at most 1048576 TB"
 
 
 def parse(text: str) -> int | None:
     """Bytes; None for no bound. Raises `ValueError`."""
-    found = _QUOTA.fullmatch(_BLANKS.sub("", text).upper())
-    size = int(found[1]) * _UNITS[found[2]] if found is not None else UNLIMITED + 1
+    found = _QUOTA.fullmatch(_BLANKS.sub("", text))
+    size = int(found[1]) * _UNITS[found[2].upper()] if found is not None else UNLIMITED + 1
     if size > UNLIMITED:
         raise ValueError(f"A quota is {RULE}.")
     return None if size == UNLIMITED else size

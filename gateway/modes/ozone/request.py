@@ -16,7 +16,7 @@ from gateway.web.api import parameters
 
 VERSION = "HTTP_X_OZONE_VERSION"
 
-_is_name = lru_cache(maxsize=4096)(bucket_names.fits_volumes)
+_fits = lru_cache(maxsize=4096)(bucket_names.fits_volumes)
 
 
 class Place(NamedTuple):
@@ -60,6 +60,11 @@ def place(environ: Mapping[str, Any]) -> Place:
     if not key:
         return Place(volume, bucket, depth=2)
     return Place(volume, bucket, parameters.key(key), 3)
+
+
+def _is_name(text: str) -> bool:
+    """What is too long is not remembered: it may be a stranger's megabyte."""
+    return len(text) <= bucket_names.LONGEST and _fits(text)
 
 
 def _no_name(code: str, what: str) -> OzoneProblem:

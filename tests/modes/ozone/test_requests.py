@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Mapping
 
 from hypothesis import given, settings
@@ -108,6 +109,21 @@ def test_names(ozone: Ozone) -> None:
     assert not differing(
         (name, outcome(ozone.ask("POST", f"{path}/{name}")), wanted) for name, wanted in of_buckets
     )
+
+
+def test_what_is_too_long_is_not_remembered(ozone: Ozone) -> None:
+    """Whoever it is may send it, before anybody asks who."""
+    tracemalloc.start()
+    try:
+        for number in range(40):
+            long = f"{number}{'a' * 60_000}"
+            for path, date in (("/", long), (f"/{long}", DATE), (f"/volume/{long}", DATE)):
+                assert outcome(ozone.raw("GET", path, {**AS_ROOT, "date": date}))[:3] == "400"
+        ozone.site.records.clear()
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 1_000_000
 
 
 def test_nothing_else_is_at_these_paths(ozone: Ozone) -> None:

@@ -69,7 +69,7 @@ MALFORMED = [
     "    1000MBMB   ", "    1000MB00   ", "1000ZMB", "MB1000", "9999", "1", "1UNDEFINED", "",
     "-1000MB", "BYTESbytes", "bytes", "NaN", "1.5TB", "1e3MB", "+1MB", "1KB", "1TiB", "0x1MB",
     "9223372036854775808BYTES", "8388608TB", "9" * 5000 + "TB", "not remove", "1,0MB",
-    "1_0MB", "١MB",
+    "1_0MB", "١MB", "1byteſ",
 ]  # fmt: skip
 
 
