@@ -355,6 +355,27 @@ def test_a_volume_goes_when_it_is_empty(media: Runtime) -> None:
     assert media.volumes.bucket(BOB, "media", "pics").service.grants == ()
 
 
+def test_keys_of_the_owner_before_have_nothing_in_the_buckets_of_a_new_one(start: Open) -> None:
+    """Who is the owner now sees no keys of others, and could not take it from them."""
+    one, other = start(), start()
+    one.volumes.make(ROOT, "media", owner="alice")
+    one.volumes.create_bucket(ALICE, "media", "pics")
+    one.create(ALICE, "alone")
+    table: KeyAccess = {"media.pics": "admin", "alone": "read"}
+    for account in ("alice", "carol"):
+        one.catalog.add_key(account=account, id=f"{account}-1", access=table)
+    one.volumes.change(ROOT, "media", quota=None, user="Alice", owner="alice")
+    left = {"alice-1": table, "carol-1": table}
+    for owner in ("alice", "bob"):
+        one.volumes.change(ROOT, "media", owner=owner)
+        for runtime in (one, other):
+            found = {one.id: one.access for one in runtime.catalog.all_keys() if one.id in left}
+            assert found == left, owner
+        left["alice-1"] = {"alone": "read"}
+    entries = [entry for entry in one.catalog.audit() if entry.action == "key.change"]
+    assert [entry.subject for entry in entries] == ["alice-1"]
+
+
 @pytest.mark.parametrize("kind", catalogs.SHARED)
 def test_a_new_owner_has_its_buckets_at_once_in_every_worker(start: Open, kind: str) -> None:
     table = catalogs.table(kind)

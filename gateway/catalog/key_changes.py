@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
-from sqlalchemy import Connection, String, cast, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, String, cast, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.access.identity import ROOT_ACCOUNT, Credential, Identity, KeyAccess
@@ -131,8 +131,18 @@ def take_levels(connection: Connection, sid: str, note: Note) -> None:
     """From all keys, what a table gives them in that service: in another that is called so later
     they may nothing."""
     named = cast(KEYS.c.access, String).contains(f'"{sid}"', autoescape=True)
-    for id, access in connection.execute(select(KEYS.c.id, KEYS.c.access).where(named)).all():
-        if not isinstance(access, str) and sid in access:
-            left = {one: level for one, level in access.items() if one != sid}
+    _take(connection, named, {sid}, note)
+
+
+def take_levels_from(account: str, connection: Connection, sids: Set[str], note: Note) -> None:
+    """From the keys of an account, what tables give them in services that are its no more: whoever
+    has them now sees no keys of others."""
+    _take(connection, is_text(KEYS.c.account, account), sids, note)
+
+
+def _take(connection: Connection, which: ColumnElement[bool], sids: Set[str], note: Note) -> None:
+    for id, access in connection.execute(select(KEYS.c.id, KEYS.c.access).where(which)).all():
+        if not isinstance(access, str) and not sids.isdisjoint(access):
+            left = {one: level for one, level in access.items() if one not in sids}
             connection.execute(update(KEYS).where(KEYS.c.id == id).values(access=left))
             note("key.change", id, access=left)

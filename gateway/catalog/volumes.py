@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, TypedDict
 
 from sqlalchemy import (
@@ -28,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from gateway.catalog.audit import AuditTable, Note
+from gateway.catalog.key_changes import take_levels_from
 from gateway.catalog.rows import NOWHERE, VolumeRow, Within
 from gateway.catalog.schema import (
     SERVICES,
@@ -151,7 +153,7 @@ class VolumeTable(AuditTable):
                 )
             told = {key: value for key, value in changes.items() if getattr(before, key) != value}
             if told:
-                _update(connection, after)
+                _update(connection, after, note)
                 note("volume.change", name, **told)
             return after
 
@@ -197,14 +199,14 @@ class VolumeTable(AuditTable):
                 _insert(connection, new)
             else:
                 new = before._replace(owner=one.account, quota=one.quota, user="", declared=True)
-                _update(connection, new)
+                _update(connection, new, partial(self._note, connection))
             if before is None or before != new:
                 action = "volume.add" if before is None else "volume.change"
                 self._note(connection, action, name, owner=new.owner, quota=new.quota)
         for name, row in rows.items():
             if row.declared and name not in self._volumes:
                 if _has_buckets(connection, name):
-                    _update(connection, row._replace(declared=False))
+                    _write(connection, row._replace(declared=False))
                 else:
                     connection.execute(delete(VOLUMES).where(VOLUMES.c.name == name))
                     self._note(connection, "volume.drop", name)
@@ -305,14 +307,27 @@ def _insert(connection: Connection, row: VolumeRow) -> None:
     connection.execute(insert(VOLUMES).values(_values(row)))
 
 
-def _update(connection: Connection, row: VolumeRow) -> None:
-    """And the owner of its buckets."""
+def _write(connection: Connection, row: VolumeRow) -> None:
     row = row._replace(revision=_count(connection))
     connection.execute(update(VOLUMES).where(VOLUMES.c.name == row.name).values(_values(row)))
-    within = select(VOLUME_BUCKETS.c.service).where(VOLUME_BUCKETS.c.volume == row.name)
-    others = update(SERVICES).where(SERVICES.c.id.in_(within), SERVICES.c.owner != row.owner)
-    changed = connection.execute(others.values(owner=row.owner)).rowcount
-    if changed and _having_store(connection, row.name):
+
+
+def _update(connection: Connection, row: VolumeRow, note: Note) -> None:
+    """And the owner of its buckets, which have nothing of the one before: no keys of theirs."""
+    _write(connection, row)
+    within = SERVICES.c.id.in_(
+        select(VOLUME_BUCKETS.c.service).where(VOLUME_BUCKETS.c.volume == row.name)
+    )
+    query = select(SERVICES.c.owner, SERVICES.c.sid).where(within, SERVICES.c.owner != row.owner)
+    others = dict[str, set[str]]()
+    for owner, sid in connection.execute(query):
+        others.setdefault(owner, set()).add(sid)
+    if not others:
+        return
+    connection.execute(update(SERVICES).where(within).values(owner=row.owner))
+    for owner, sids in others.items():
+        take_levels_from(owner, connection, sids, note)
+    if _having_store(connection, row.name):
         count_stores(connection)
 
 

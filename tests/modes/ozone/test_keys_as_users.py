@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gateway.access.identity import Account
 from gateway.config import ConfigurationError
 from tests.modes.ozone.trusting import (
     ALWAYS,
@@ -112,6 +113,18 @@ def test_owners_are_keys_or_accounts(keyed: Keyed) -> None:
         found = said(keyed.ask("GET", f"/{volume}", "bilbo", info="volume"))
         assert (found["owner"], found["createdBy"]) == ({"name": owner}, "root")
         done(keyed.ask("POST", f"/{volume}/bucket", "bilbos-other"), 201)  # of the same account
+
+
+def test_a_key_that_is_called_as_anothers_account_gets_nothing_by_that(keyed: Keyed) -> None:
+    """Who manages an account may call its keys as they like."""
+    volume = keyed.volume("bilbo")
+    keyed.runtime.catalog.add_account(Account(id="victims"))
+    keyed.runtime.catalog.add_key(account="baggins", id="victims")
+    for method, path in (("POST", "/of-victims"), ("PUT", f"/{volume}")):
+        refused(keyed.ask(method, path, owner="victims"), 404, "userNotFound", "account", "key")
+    assert said(keyed.ask("GET", f"/{volume}", info="volume"))["owner"] == {"name": "bilbo"}
+    keyed.runtime.catalog.revoke_key("victims")
+    done(keyed.ask("POST", "/of-victims", owner="victims"), 201)
 
 
 def test_administrators_are_the_keys_with_that_access(keyed: Keyed) -> None:

@@ -84,12 +84,14 @@ def _owner(call: Call) -> tuple[str, str] | None:
         return None
     if call.options.auth == "simple":
         return named.lower(), named.lower()
-    key = call.gateway.keys.credential(named)
-    if key is not None:
-        return key.identity.account, named
-    if call.gateway.account(named) is None:
+    key, account = call.gateway.keys.credential(named), call.gateway.account(named)
+    if key is None and account is None:
         raise OzoneProblem("userNotFound", "x-ozone-user names neither a key nor an account.")
-    return named, named
+    owner = named if key is None else key.identity.account
+    if account is not None and owner != named:
+        # Who manages an account chooses what its keys are called: it gets nothing by that.
+        raise OzoneProblem("userNotFound", "x-ozone-user names an account, and a key of another.")
+    return owner, named
 
 
 def _quota(text: str) -> int | None:
