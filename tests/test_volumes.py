@@ -464,6 +464,23 @@ def test_making_buckets_and_dropping_the_volume_at_once(start: Open) -> None:
     assert one.catalog.volumes() == [] and one.catalog.services() == []
 
 
+def test_a_volume_is_dropped_while_somebody_else_clears_it(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime.volumes.make(ROOT, "media", owner="alice")
+    runtime.catalog.add_service("media.left", "alice", within=Within("media", "left"))
+    remove = runtime.catalog.remove_service
+
+    def remove_late(id: int) -> bool:
+        monkeypatch.undo()
+        remove(id)
+        return remove(id)
+
+    monkeypatch.setattr(runtime.catalog, "remove_service", remove_late)
+    runtime.volumes.drop(ALICE, "media")
+    assert runtime.catalog.volumes() == []
+
+
 def test_a_bucket_is_made_for_who_owns_the_volume_then(
     media: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

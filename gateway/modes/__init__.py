@@ -57,6 +57,9 @@ class Attempts(Protocol):
     def failed(self, address: str, key: str) -> None:
         """Count one."""
 
+    def proved(self, address: str, key: str) -> None:
+        """The key's secret was known there."""
+
     def begun(self, address: str, key: str) -> int:
         """Count a session of a key whose secret was proved there; or, where it has begun too many,
         seconds until the next. None of these raises."""

@@ -86,6 +86,10 @@ class KeptAttempts:
         now = self._clock()
         self._done(lambda connection: _add(connection, now, _of_address(address), _of_key(key)))
 
+    def proved(self, address: str, key: str) -> None:
+        now = self._clock()
+        self._done(lambda connection: _prove(connection, now, _of_key(key), _of_address(address)))
+
     def begun(self, address: str, key: str) -> int:
         place, now = f"by {_digest(key)}", self._clock()
 
@@ -142,10 +146,11 @@ def _add(connection: sqlite3.Connection, now: int, *places: str) -> int:
     return 0
 
 
-def _prove(connection: sqlite3.Connection, now: int, key: str, address: str) -> None:
+def _prove(connection: sqlite3.Connection, now: int, key: str, address: str) -> int:
     connection.execute(_PROVE, (key, address, now))
     connection.execute(_LONG_AGO, (now - PROVED,))
     connection.execute(_OLDEST, (key, ADDRESSES))
+    return 0
 
 
 def _of_address(address: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Literal
 
@@ -109,7 +110,8 @@ class GatewayVolumes:
             for row in rows:
                 if row.store is not None or buckets.exists(row.sid):
                     raise NotEmpty(f"The volume {name!r} has buckets.")
-                buckets.drop(row)
+                with suppress(NoSuchStore):  # somebody else has, just now
+                    buckets.drop(row)
 
     def find(self, identity: Identity, name: str) -> VolumeInfo:
         return info_of(self._managed(identity, name))

@@ -3,7 +3,8 @@
 
 Failed attempts are bounded for an address and for what is given as a key's id (`Attempts`). That is
 in a database, which a request with a good secret does not wait for: it is asked only when this
-process has lately seen one of the two fail.
+process has lately seen one of the two fail. Where a key was proved in this process, others'
+attempts keep nobody from it (`Attempts.proved`): else whoever knows a key's id stops its clients.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _TWICE = re.compile(rf",\s*{SCHEME}\b")
 """WSGI joins lines of one header by commas."""
 
 _SUSPECTS = 10_000
+_PROVED = 10_000
 _WINDOW = 600.0
 """Seconds for which one is suspected: longer than attempts count."""
 
@@ -77,20 +79,37 @@ class ByName:
 class ByKey:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway, self._suspects = gateway, Suspects()
+        self._proved = set[tuple[str, str]]()
+        """Addresses, with keys' ids that were proved there."""
 
     def __call__(self, environ: Mapping[str, Any]) -> Identity:
         id, _, secret = _credentials(environ).partition(":")
-        address, suspects, gateway = environ["gateway.client"], self._suspects, self._gateway
-        if suspects.known(address, id) and (wait := gateway.attempts.wait(address, id)):
-            raise OzoneProblem("tooManyAttempts", headers=[("retry-after", str(wait))])
+        address = environ["gateway.client"]
+        if self._suspects.known(address, id):
+            self._bound(address, id)
         # It is found by the secret: so the time that this takes says nothing of whether there
         # is a key of that id.
         found = gateway.keys.credential_by_secret(utf8(secret)) if secret else None
         if found is None or not hmac.compare_digest(id.encode(), found.id.encode()):
-            gateway.attempts.failed(address, id)
-            suspects.add(address, id)
+            self._gateway.attempts.failed(address, id)
+            self._suspects.add(address, id)
             raise Unauthorized
+        if (address, id) not in self._proved:
+            self._note(address, id)
         return found.identity
+
+    def _bound(self, address: str, id: str) -> None:
+        wait = self._gateway.attempts.wait(address, id)
+        if wait and (address, id) in self._proved:
+            self._gateway.attempts.proved(address, id)
+            wait = self._gateway.attempts.wait(address, id)
+        if wait:
+            raise OzoneProblem("tooManyAttempts", headers=[("retry-after", str(wait))])
+
+    def _note(self, address: str, id: str) -> None:
+        if len(self._proved) >= _PROVED:  # who comes again is noted again
+            self._proved.clear()
+        self._proved.add((address, id))
 
 
 class Suspects:

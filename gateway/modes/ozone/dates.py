@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from functools import lru_cache
+
+from gateway.common.remembering import remembered
 
 _MONTHS = {
     name: number
@@ -31,18 +32,10 @@ _FORMS = [
 ]
 
 
-_LONGEST = 40
-"""Characters. What is longer is no date, and is not remembered: it may be a stranger's megabyte."""
-
-
+@remembered(texts=1024, longest=40)
 def parse(text: str) -> datetime | None:
     """None for what is no such date, or no day that there was. Of which century a year of two
     digits is, nobody asks."""
-    return _parsed(text) if len(text) <= _LONGEST else None
-
-
-@lru_cache(maxsize=1024)
-def _parsed(text: str) -> datetime | None:
     for form in _FORMS:
         if found := form.fullmatch(text):
             break

@@ -5,9 +5,9 @@ names.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, NamedTuple
 
+from gateway.common.remembering import remembered
 from gateway.modes import bucket_names
 from gateway.modes.ozone import dates
 from gateway.modes.ozone.problems import OzoneProblem
@@ -16,7 +16,7 @@ from gateway.web.api import parameters
 
 VERSION = "HTTP_X_OZONE_VERSION"
 
-_fits = lru_cache(maxsize=4096)(bucket_names.fits_volumes)
+_is_name = remembered(texts=4096, longest=bucket_names.LONGEST)(bucket_names.fits_volumes)
 
 
 class Place(NamedTuple):
@@ -60,11 +60,6 @@ def place(environ: Mapping[str, Any]) -> Place:
     if not key:
         return Place(volume, bucket, depth=2)
     return Place(volume, bucket, parameters.key(key), 3)
-
-
-def _is_name(text: str) -> bool:
-    """What is too long is not remembered: it may be a stranger's megabyte."""
-    return len(text) <= bucket_names.LONGEST and _fits(text)
 
 
 def _no_name(code: str, what: str) -> OzoneProblem:

@@ -177,6 +177,24 @@ def test_guessing_is_bounded(keyed: Keyed) -> None:
         assert int(there.headers["retry-after"]) > 0
 
 
+def test_others_attempts_do_not_stop_a_client_that_has_proved_its_key(keyed: Keyed) -> None:
+    right, wrong = (
+        {**ALWAYS, "authorization": f"OZONE frodo:{secret}"} for secret in (SECRETS["frodo"], "no")
+    )
+
+    def asked(address: str, headers: Mapping[str, str]) -> int:
+        return keyed.site.ask("/", headers=headers, address=address).status
+
+    assert asked("203.0.113.1", right) == 200
+    strangers = [f"198.51.100.{number % 6 + 1}" for number in range(60)]
+    assert [asked(one, wrong) for one in strangers][-1] == 429
+    assert asked("203.0.113.1", right) == 200
+    assert asked("203.0.113.2", right) == 429  # a stranger, as far as is known
+    found = [asked("203.0.113.1", wrong) for _ in range(11)]
+    assert (found[0], found[-1]) == (401, 429)  # its own attempts are bounded
+    assert asked("203.0.113.1", right) == 429
+
+
 def test_no_secret_is_said_or_written(keyed: Keyed, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     for proof in (f"bilbo:{SECRETS['bilbo']}", "bilbo:guessed-wrongly", "typed-without-a-colon"):
