@@ -18,6 +18,7 @@ from gateway.storage import (
     BytesBody,
     Conflict,
     NoJobs,
+    NoSuchStore,
     NoSuchVolume,
     NotEmpty,
 )
@@ -244,3 +245,20 @@ def test_an_account_of_buckets_is_in_no_volume(site: Site) -> None:
     )
     with pytest.raises(ChainError, match=r"services\.upstream\.volume: it has buckets itself"):
         site.start(f"{MEDIA}[services.upstream]\n{upstream}")
+
+
+def test_a_service_that_is_declared_by_a_buckets_name_is_not_in_its_volume(site: Site) -> None:
+    """Its configuration does not say so: it is not to be had by who sees volumes alone."""
+    runtime = site.start("")
+    runtime.volumes.make(ROOT, "media", owner="alice")
+    runtime.volumes.create_bucket(ALICE, "media", "pics")
+    put(runtime, "media", "pics")
+    again = site.start(ACCOUNTS + service("media.pics", 'account = "alice"'))
+    again.access(ALICE, "media.pics").put("secret", BytesBody(b"v"))
+    assert buckets(again) == []
+    for identity in (ALICE, ROOT):
+        with pytest.raises(NoSuchStore):
+            again.volumes.bucket(identity, "media", "pics")
+    with pytest.raises(NotEmpty):  # what was in it is there, when the other one goes
+        again.volumes.drop(ROOT, "media")
+    assert site.start("").volumes.bucket(ALICE, "media", "pics").stat("k").size == 1

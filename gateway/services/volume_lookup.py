@@ -60,6 +60,9 @@ class VolumeLookup(Lookup):
         if sid is None:
             raise NoSuchStore(name=bucket)
         access = self.access(identity, sid, facts)
+        about = access.service.about
+        if (about.volume, about.bucket) != within:  # it is declared by now, or was made anew
+            raise NoSuchStore(name=bucket)
         if type(access.service) is Service:  # it stays: who asks next goes no other way
             found = kept.get(sid)
             if found is not None:
