@@ -89,7 +89,7 @@ class ByKey:
             self._bound(address, id)
         # It is found by the secret: so the time that this takes says nothing of whether there
         # is a key of that id.
-        found = gateway.keys.credential_by_secret(utf8(secret)) if secret else None
+        found = self._gateway.keys.credential_by_secret(utf8(secret)) if secret else None
         if found is None or not hmac.compare_digest(id.encode(), found.id.encode()):
             self._gateway.attempts.failed(address, id)
             self._suspects.add(address, id)
