@@ -399,6 +399,9 @@ def test_a_new_owner_has_its_buckets_at_once_in_every_worker(start: Open, kind: 
     assert ("volume.change", {"owner": "bob", "user": "Bob"}) in entries
     one.volumes.change(ROOT, "media", user="Bob")  # nothing else
     assert [one.action for one in one.catalog.audit(limit=1)] == ["volume.change"]
+    again = one.volumes.change(ROOT, "media", owner="alice")
+    assert (again.owner, again.user) == ("alice", "")  # as Bob was called, Alice is not
+    assert one.catalog.audit(limit=1)[0].detail == {"owner": "alice", "user": ""}
 
 
 def test_what_the_audit_has(media: Runtime) -> None:

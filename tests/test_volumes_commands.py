@@ -123,7 +123,7 @@ def test_what_is_listed(run: Run, folder: Path, start: Callable[[], Runtime]) ->
     assert run("volumes", "list")[1].splitlines() == [
         "VOLUME   ACCOUNT  STATE     BUCKETS  USED     QUOTA",
         "archive  root     declared  2        2.0 MiB  10.0 TiB",
-        "origins  root     declared  0        0 B",
+        "origins  root     declared  1        5 B",
     ]
     found = [json.loads(line) for line in run("volumes", "list", "--json")[1].splitlines()]
     assert found[0].pop("created") and found[0] == {

@@ -52,6 +52,11 @@ class Identity:
         return self.access == "admin"
 
     @property
+    def reaches_everything(self) -> bool:
+        """Every service there is, whoever owns it and whatever that gives to others."""
+        return isinstance(self.access, str) and self.access != "own"
+
+    @property
     def manages_something(self) -> bool:
         return self.manages or self.manages_everything
 

@@ -139,19 +139,23 @@ class VolumeTable(AuditTable):
         return made
 
     def change_volume(self, name: str, changes: VolumeChanges) -> VolumeRow:
-        """A new owner gets its buckets in the same commit. Raises `NoSuchVolume`; `Conflict` when
-        it is declared, and for a quota while there is a service in it that has its own store."""
+        """A new owner gets its buckets in the same commit, and is called as is said with it, if
+        it is. Raises `NoSuchVolume`; `Conflict` when it is declared, and for a quota while there
+        is a service in it that has its own store."""
         self._refuse_declared_volume(name)
 
         def change(connection: Connection, note: Note) -> VolumeRow:
             before = self._found_volume(connection, name)
-            after = before._replace(**changes)
+            wanted = changes
+            if changes.get("owner", before.owner) != before.owner:
+                wanted = {"user": "", **changes}  # what the one before was called
+            after = before._replace(**wanted)
             if after.quota is not None and (sid := _having_store(connection, name)):
                 raise Conflict(
                     f"The service {sid!r} in it has a driver of its own: what that keeps no quota"
                     " of the volume counts. Give the service its own `quota`."
                 )
-            told = {key: value for key, value in changes.items() if getattr(before, key) != value}
+            told = {key: value for key, value in wanted.items() if getattr(before, key) != value}
             if told:
                 _update(connection, after, note)
                 note("volume.change", name, **told)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 
 from gateway.access.identity import ROOT_ACCOUNT
@@ -25,7 +25,7 @@ from gateway.common.units import about_size, parse_size
 from gateway.config import ConfigProblem, Configuration, ConfigurationError
 from gateway.config.problems import names
 from gateway.services.chain import Chain, ChainError
-from gateway.services.key_service import CatalogKeyService
+from gateway.services.runtime import open_runtime
 from gateway.services.volume_editor import VolumeEditor
 from gateway.storage import StorageError, VolumeStats
 
@@ -76,7 +76,7 @@ def _list(typed: argparse.Namespace) -> int:
     configuration = configured(typed)
     with opened_catalog(configuration) as catalog:
         rows = [*_rows(catalog)]
-        used = _used(configuration, catalog)
+    used = _used(configuration, [row.name for row in rows])
     if typed.json:
         show(json.dumps(_object(row, used.get(row.name))) for row in rows)
         return 0
@@ -92,23 +92,18 @@ def _rows(catalog: Catalog) -> Iterator[VolumeRow]:
         after = page[-1].name
 
 
-def _used(configuration: Configuration, catalog: Catalog) -> Mapping[str, VolumeStats]:
-    """What [buckets] counts, opened beside a gateway that may run; nothing where only the one
-    that runs knows it."""
-    chain = Chain(replace(configuration, services={}))
+def _used(configuration: Configuration, names: Sequence[str]) -> Mapping[str, VolumeStats]:
+    """As the gateway that may run says it; nothing where only that knows what is in buckets."""
+    if Chain(replace(configuration, services={})).single_process:
+        return {}
     try:
-        chain.open(
-            folder=configuration.data,
-            master_key=catalog.keyring.storage,
-            key_service=CatalogKeyService(catalog),
-        )
-        counts = chain.volumes
-        return {} if counts is None or chain.single_process else counts.volumes()
+        with closing(open_runtime(configuration)) as runtime:
+            runtime.added.sync()
+            runtime.added.open_all()
+            return runtime.volumes.used(names)
     except (ChainError, StorageError) as error:
         say(f"WARNING: how much is used is not known: {error}", sys.stderr)
         return {}
-    finally:
-        chain.close()
 
 
 def _line(row: VolumeRow, stats: VolumeStats | None) -> tuple[str, ...]:
@@ -165,7 +160,7 @@ def _add(typed: argparse.Namespace) -> int:
 def _set(typed: argparse.Namespace) -> int:
     changes = VolumeChanges()
     if typed.account is not None:
-        changes["owner"], changes["user"] = typed.account, ""
+        changes["owner"] = typed.account
     if typed.quota is not None:
         changes["quota"] = None if typed.quota == _NO_QUOTA else typed.quota
     if not changes:

@@ -85,9 +85,9 @@ class Volumes(Protocol):
         user: str | None = None,
         quota: int | Literal[Unchanged.IT] | None = UNCHANGED,
     ) -> VolumeInfo:
-        """Likewise; what is not given stays. A new owner gets the buckets, too. There may be more
-        in it than the new quota. Raises `NoSuchVolume`; `Conflict` when it is declared, and for
-        a quota while a service with a driver of its own is in it."""
+        """Likewise; what is not given stays, but `user` goes with the owner. A new owner gets the
+        buckets, too. There may be more in it than the new quota. Raises `NoSuchVolume`; `Conflict`
+        when it is declared, and for a quota while a service with a driver of its own is in it."""
 
     def drop(self, identity: Identity, name: str) -> None:
         """For its owner, and who manages everything. Raises `NotEmpty` while there are buckets in

@@ -36,7 +36,6 @@ from gateway.storage import (
     Unavailable,
 )
 
-EVERYTHING = frozenset({"read-all", "write-all", "admin"})
 _PAGE = 1000
 
 
@@ -204,11 +203,10 @@ class Lookup:
         access = identity.access
         named = set() if isinstance(access, str) else set(access)
         yield [row for row in map(self.catalog.service, named) if row is not None]
-        everything = isinstance(access, str) and access in EVERYTHING
         after: str | None = ""
         while after is not None:
             rows = self.catalog.services(
-                after, _PAGE, for_account=None if everything else identity.account
+                after, _PAGE, for_account=None if identity.reaches_everything else identity.account
             )
             yield [row for row in rows if row.sid not in named]
             after = rows[-1].sid if len(rows) == _PAGE else None

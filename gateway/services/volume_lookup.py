@@ -13,7 +13,7 @@ from gateway.access.identity import Identity
 from gateway.access.rules import UNKNOWN, Facts
 from gateway.catalog import ServiceRow
 from gateway.catalog.rows import Within
-from gateway.services.lookup import EVERYTHING, Lookup, Reached, accessed
+from gateway.services.lookup import Lookup, Reached, accessed
 from gateway.services.service import Service
 from gateway.storage import NoSuchStore, Unavailable
 
@@ -116,7 +116,7 @@ class VolumeLookup(Lookup):
         if not isinstance(access, str):
             rows = map(self.catalog.service, access)
             named = [row for row in rows if row is not None and asked.has(row.within)]
-        every = every or (isinstance(access, str) and access in EVERYTHING)
+        every = every or identity.reaches_everything
         pages = chain.from_iterable(self._rows_in(asked, shared=not every))
         for row in merge(sorted(named, key=_bucket), pages, key=_bucket):
             try:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from gateway.catalog import Catalog
+from gateway.catalog.rows import VolumeRow
 from gateway.config import VolumeOptions
 from gateway.config.problems import join
 from gateway.storage import Conflict, Full, NotEmpty, Unavailable, Volumes
@@ -35,10 +36,14 @@ def settle(store: Volumes, catalog: Catalog, name: str) -> None:
                 store.drop_volume(name)
         else:
             store.set_volume(name, row.quota)
-        now = catalog.read_volume(name)
-        if (row and row[:1], row and row.quota) == (now and now[:1], now and now.quota):
+        if _wanted(catalog.read_volume(name)) == _wanted(row):
             return
     raise Conflict("The volume is changed again and again.")
+
+
+def _wanted(row: VolumeRow | None) -> tuple[int | None] | None:
+    """Of the store: a volume with that quota, or none."""
+    return None if row is None else (row.quota,)
 
 
 def uncounted(catalog: Catalog, declared: Mapping[str, VolumeOptions]) -> Iterator[str]:
