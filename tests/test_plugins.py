@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config import BindingOptions
-from gateway.config.load import TABLES
+from gateway.plugins.checking import TABLES
 from gateway.plugins.finding import OURS, PluginError, Plugins
 from gateway.plugins.options import options_of
 from gateway.storage import CONTRACT, Layer, Store

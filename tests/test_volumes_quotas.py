@@ -311,6 +311,26 @@ def test_a_full_disk_stops_no_start(
     assert counted(start()) == {"media": 5}
 
 
+def test_who_settles_looks_again_for_what_others_said_meanwhile(
+    start: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = start(memory=True)
+    runtime.volumes.make(ROOT, "media", owner="alice", quota=1)
+    store = runtime.chain.volumes
+    assert store is not None
+    write, said = store.set_volume, iter([7])
+
+    def late(name: str, quota: int | None) -> None:
+        for other in said:  # another gateway is quicker with both
+            runtime.catalog.change_volume(name, {"quota": other})
+            write(name, other)
+        write(name, quota)
+
+    monkeypatch.setattr(store, "set_volume", late)
+    runtime.volumes.change(ROOT, "media", quota=5)
+    assert counted(runtime) == stored(runtime) == {"media": 7}
+
+
 def test_of_many_changes_at_once_the_last_counts_in_both(start: Open) -> None:
     runtimes = [start(), start()]
     runtimes[0].volumes.make(ROOT, "media", owner="alice")

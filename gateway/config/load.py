@@ -53,14 +53,11 @@ from gateway.config.tables import (
 )
 from gateway.config.texts import SID, SID_RULE
 from gateway.config.volumes import check_places, read_volumes
+from gateway.plugins.checking import TABLES
 from gateway.plugins.finding import PluginError, Plugins
 from gateway.storage import Secret
 
 FILE = "gateway.toml"
-TABLES = (
-    *("server", "catalog", "kms", "accounts", "keys", "management_keys", "buckets", "services"),
-    *("volumes", "bindings", "listeners", "webhooks"),
-)
 ROOT_KEY = "GATEWAY_ROOT_ACCESS_KEY"
 ROOT_SECRET = "GATEWAY_ROOT_SECRET_KEY"  # noqa: S105 - a variable's name
 

@@ -152,18 +152,18 @@ def check_mode(mode: object) -> str:
     return name
 
 
-_TABLES = (
+TABLES = (
     *("server", "catalog", "kms", "accounts", "keys", "management_keys", "buckets", "services"),
     *("volumes", "bindings", "listeners", "webhooks"),
 )
-"""The configuration's own tables; a test holds them against `config.load.TABLES`."""
+"""The configuration's own tables, as which no mode may be called that has one."""
 
 
 def _check_table(kind: object, mode: str) -> None:
     """Raises `Unfit`."""
     if not (isinstance(kind, type) and is_dataclass(kind)):
         raise Unfit(f'The mode "{mode}": its `table` is no dataclass.')
-    if mode in _TABLES:
+    if mode in TABLES:
         raise Unfit(f'The mode "{mode}": the configuration has another table of that name.')
     _options(kind)
 

@@ -47,6 +47,7 @@ from gateway.storage import (
 )
 from gateway.web.api.json_bodies import NotJson
 from gateway.web.api.parameters import Unfit, UnfitMember
+from gateway.web.refusal_headers import headers_of
 from gateway.web.replies import Reply
 
 Refusal = StorageError | ManagementProblem | Unfit | NotJson
@@ -126,8 +127,8 @@ def reply(error: Refusal, request_id: str) -> tuple[str, Reply]:
     status = PROBLEMS[code][0]
     if status == 401:
         headers.append(_CHALLENGE)
-    if isinstance(error, Unavailable):
-        headers.append(("retry-after", str(error.retry_after or 1)))
+    if isinstance(error, StorageError):
+        headers += headers_of(error)
     said = {"code": code, "message": message_of(error, code), "requestId": request_id}
     answer = wire.reply(said, status)
     answer.headers += headers

@@ -47,6 +47,7 @@ from gateway.storage import (
 )
 from gateway.web.api.parameters import Unfit
 from gateway.web.http_fields import Headers
+from gateway.web.refusal_headers import headers_of
 from gateway.web.replies import Reply
 
 Refusal = StorageError | OzoneProblem | Unfit
@@ -137,11 +138,7 @@ def _headers(error: Refusal) -> Headers:
         return [*error.headers]
     if isinstance(error, NotModified):
         return wire.validators(error.info)
-    if isinstance(error, InvalidRange):
-        return [("content-range", f"bytes */{error.size}")]
-    if isinstance(error, Unavailable) and not isinstance(error, OriginDenied):
-        return [("retry-after", str(error.retry_after or 1))]
-    return []
+    return headers_of(error) if isinstance(error, StorageError) else []
 
 
 def reply(error: Refusal, told: Told) -> tuple[str, Reply]:

@@ -15,15 +15,15 @@ from gateway.modes.ozone import quotas
 from gateway.modes.ozone.acls import Acl
 from gateway.modes.volumes import VolumeInfo
 from gateway.storage import Encryption, Entry, ObjectInfo, Stats
-from gateway.web.http_fields import Headers, carried, of_validation, quoted, value
+from gateway.web.api import downloads
+from gateway.web.http_fields import Headers
 from gateway.web.replies import Reply
 
 Item = dict[str, Any]
 
 _MD5 = re.compile("[0-9a-f]{32}")
 BINARY = "application/octet-stream"
-_VARY = ("vary", "authorization, x-ozone-user")
-"""A cache on the way must not give one user's key to another."""
+_VARY = "authorization, x-ozone-user"
 
 
 def document(content: Mapping[str, Any], status: int = 200) -> Reply:
@@ -97,30 +97,10 @@ def md5(etag: str, encryption: Encryption | None = None) -> str | None:
 
 
 def validators(info: ObjectInfo) -> Headers:
-    """What a 304 says (RFC 9110 §15.4.5)."""
-    return [*_tag(info), ("last-modified", http_date(info.modified)), *_own(info, True)]
+    """What a 304 says."""
+    return downloads.validators(info, _VARY)
 
 
 def described(info: ObjectInfo) -> Headers:
     """What a GET says of a key, but for its length and range."""
-    headers = [
-        ("content-type", value(info.content_type)),
-        *_tag(info),
-        ("last-modified", http_date(info.modified)),
-        ("accept-ranges", "bytes"),
-    ]
-    if info.headers:
-        headers += _own(info, False)
-    else:
-        headers.append(_VARY)
-    return headers
-
-
-def _tag(info: ObjectInfo) -> Headers:
-    """None where an HTTP origin says none."""
-    return [("etag", quoted(info.etag))] if info.etag else []
-
-
-def _own(info: ObjectInfo, validated: bool) -> Headers:
-    """An object's own headers; its `Vary` is joined with ours."""
-    return carried((_VARY, *(of_validation(info.headers) if validated else info.headers)))
+    return downloads.described(info, _VARY)

@@ -59,6 +59,7 @@ from gateway.storage import (
 )
 from gateway.storage.checksums import decode
 from gateway.web.http_fields import instead
+from gateway.web.refusal_headers import headers_of
 
 CODES: Mapping[type[StorageError], str] = {
     StorageError: "InternalError",
@@ -208,16 +209,12 @@ def _hex(algorithm: str, text: str) -> str:
 def _headers(error: StorageError) -> Headers:
     if isinstance(error, NotModified):
         return replies.validators(error.info)
-    if isinstance(error, InvalidRange):
-        return [("content-range", f"bytes */{error.size}")]
     if isinstance(error, (NoSuchKey, MethodNotAllowed)) and error.delete_marker is not None:
         marker = [("x-amz-delete-marker", "true"), ("x-amz-version-id", error.delete_marker)]
         return marker + ([("allow", "DELETE")] if isinstance(error, MethodNotAllowed) else [])
     if isinstance(error, ReadOnly):
         return [("allow", "GET, HEAD")]
-    if isinstance(error, Unavailable) and not isinstance(error, OriginDenied):
-        return [("retry-after", str(error.retry_after or 1))]
-    return []
+    return headers_of(error)
 
 
 _ALSO_HEADERS = (("Allow", "allow"), ("Region", "x-amz-bucket-region"))

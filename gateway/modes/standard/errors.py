@@ -56,6 +56,7 @@ from gateway.storage import (
 )
 from gateway.web.api.parameters import Unfit
 from gateway.web.http_fields import Headers
+from gateway.web.refusal_headers import headers_of
 from gateway.web.replies import Reply
 
 CODES: Mapping[type[StorageError], str] = {
@@ -122,11 +123,7 @@ def _message(error: StorageError, code: str) -> str:
 def _headers(error: StorageError) -> Headers:
     if isinstance(error, NotModified):
         return validators(error.info)
-    if isinstance(error, InvalidRange):
-        return [("content-range", f"bytes */{error.size}")]
-    if isinstance(error, Unavailable) and not isinstance(error, OriginDenied):
-        return [("retry-after", str(error.retry_after or 1))]
-    return []
+    return headers_of(error)
 
 
 def reply(

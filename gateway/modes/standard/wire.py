@@ -6,21 +6,19 @@ Times are RFC 3339 in UTC with milliseconds.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from gateway.common import words
-from gateway.common.moments import http_date, utc
+from gateway.common.moments import utc
 from gateway.modes.standard import versions
 from gateway.storage import Change, Entry, ObjectInfo, VersionEntry
 from gateway.telemetry.request_list import RequestEntry
+from gateway.web.api import downloads
 from gateway.web.http_fields import (
     Headers,
-    carried,
     is_token,
-    of_validation,
-    quoted,
     value,
 )
 from gateway.web.replies import Reply
@@ -28,8 +26,7 @@ from gateway.web.replies import Reply
 JSON = (("content-type", "application/json"), ("cache-control", "no-store"))
 """Replies in JSON are never cached."""
 
-_VARY = ("vary", "x-owncdn-key")
-"""A cache on the way must not give one key's file to another."""
+_VARY = "x-owncdn-key"
 
 Item = dict[str, Any]
 
@@ -131,24 +128,8 @@ def request(one: RequestEntry) -> Item:
 
 
 def validators(info: ObjectInfo) -> Headers:
-    """What a 304 says (RFC 9110 §15.4.5)."""
-    return [
-        *_tag(info),
-        ("last-modified", http_date(info.modified)),
-        *_version(info),
-        *_own(of_validation(info.headers)),
-    ]
-
-
-def _tag(info: ObjectInfo) -> Headers:
-    """None where an HTTP origin says none: two files would have the same."""
-    return [("etag", quoted(info.etag))] if info.etag else []
-
-
-def _own(headers: Iterable[tuple[str, str]]) -> Headers:
-    """An object's own headers. Its `Vary`, which an origin may have given, is joined with
-    ours: it must never take its place."""
-    return carried((_VARY, *headers))
+    """What a 304 says."""
+    return [*downloads.validators(info, _VARY), *_version(info)]
 
 
 def _version(info: ObjectInfo) -> Headers:
@@ -158,17 +139,7 @@ def _version(info: ObjectInfo) -> Headers:
 
 def described(info: ObjectInfo) -> Headers:
     """What getfile says of a file, but for its length and range."""
-    headers = [
-        ("content-type", value(info.content_type)),
-        *_tag(info),
-        ("last-modified", http_date(info.modified)),
-        ("accept-ranges", "bytes"),
-        *_version(info),
-    ]
-    if info.headers:
-        headers += _own(info.headers)
-    else:
-        headers.append(_VARY)
+    headers = [*downloads.described(info, _VARY), *_version(info)]
     if info.metadata:
         headers += [
             (f"x-meta-{name}", words.encoded(text))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
+
 from tests.modes.ozone.trusting import Ozone, differing, done, outcome, refused, said
 
 GOOD = {
@@ -173,6 +175,23 @@ def test_what_two_add_at_once_is_there(ozone: Ozone) -> None:
         answers = list(pool.map(lambda name: change(ozone, bucket, f"ADD user:{name}:r"), names))
     assert {answer.status for answer in answers} == {200}
     assert sorted(name for _, name, _ in acls(ozone, bucket)) == sorted(names)
+
+
+def test_the_last_entry_goes_without_what_others_add_meanwhile(
+    ozone: Ozone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = ozone.bucket()
+    done(change(ozone, bucket, "ADD user:frodo:r"))
+    remove, added = ozone.runtime.remove_setting, iter(["ADD user:sam:r"])
+
+    def late(*given: Any, **options: Any) -> bool:
+        for entry in added:
+            done(change(ozone, bucket, entry))
+        return remove(*given, **options)
+
+    monkeypatch.setattr(ozone.runtime, "remove_setting", late)
+    done(change(ozone, bucket, "REMOVE user:frodo:r"))
+    assert acls(ozone, bucket) == [("USER", "sam", "READ")]
 
 
 def test_names_are_as_users_are(ozone: Ozone) -> None:

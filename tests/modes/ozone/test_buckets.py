@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
+from gateway.storage import Unsupported
 from tests.modes.ozone.trusting import Ozone, differing, done, outcome, refused, said
 from tests.modes.public_gateway import OWNER
 
@@ -132,6 +135,22 @@ def test_only_its_owner_and_administrators_change_and_drop_one(ozone: Ozone) -> 
     done(ozone.ask("DELETE", f"{bucket}/key", "guest"))
     done(ozone.ask("DELETE", bucket, "bilbo"))
     refused(ozone.ask("DELETE", bucket, "bilbo"), 400, "invalidBucketName")
+
+
+def test_one_that_cannot_be_as_it_was_asked_for_is_not_there(
+    ozone: Ozone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/{ozone.volume()}/bucket"
+
+    def refuse(*_: object) -> None:
+        raise Unsupported
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ozone.runtime, "set_versioning", refuse)
+        versioned = {"x-ozone-bucket-versioning": "enabled"}
+        assert made(ozone, path, versioned) == "501 notImplemented"
+    refused(ozone.ask("GET", path, info="bucket"), 400, "invalidBucketName")
+    assert made(ozone, path, versioned) == "201"
 
 
 def test_what_a_bucket_was_is_gone_with_it(ozone: Ozone) -> None:

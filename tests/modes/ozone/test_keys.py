@@ -12,6 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.access.access import Access
+from gateway.storage import BytesBody, ObjectInfo, Put
+from gateway.storage.paging import LIMIT
 from tests.modes.ozone.trusting import (
     ALWAYS,
     HTTP_DATE,
@@ -156,6 +159,7 @@ def test_ranges_and_conditions(ozone: Ozone) -> None:
     for headers, status, body in rows:
         answer = ozone.ask("GET", path, "bilbo", headers=headers)
         assert (answer.status, answer.body) == (status, body), headers
+        assert answer.headers["vary"] == "authorization, x-ozone-user"
     assert ozone.ask("GET", path, "bilbo", headers={"range": "bytes=10-"}).status == 416
     assert ozone.ask("GET", path, "bilbo", headers={"if-match": '"other"'}).status == 412
     made = ozone.ask("PUT", path, "bilbo", body=b"new", headers={"if-none-match": "*"})
@@ -260,6 +264,28 @@ def test_renaming_needs_reading_and_writing(ozone: Ozone) -> None:
     assert ozone.keys(bucket) == ["new"]
 
 
+@pytest.mark.parametrize("when", ["before it is copied", "after it was"])
+def test_what_is_put_while_a_key_is_renamed_is_not_lost(
+    ozone: Ozone, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    bucket = ozone.bucket()
+    ozone.put(bucket, "old", b"data")
+    copy = Access.copy
+
+    def slow(*given: Any) -> ObjectInfo:
+        if when.startswith("before"):
+            ozone.put(bucket, "old", b"newer")
+        done = copy(*given)
+        ozone.put(bucket, "old", b"newer")
+        return done
+
+    monkeypatch.setattr(Access, "copy", slow)
+    answer = ozone.ask("POST", f"{bucket}/old", "bilbo", toKey="new")
+    refused(answer, 409, "keyOperationConflict")
+    assert ozone.ask("GET", f"{bucket}/old", "bilbo").body == b"newer"
+    assert ("new" in ozone.keys(bucket)) is when.startswith("after")
+
+
 # listing
 
 
@@ -307,6 +333,21 @@ def test_pages_of_keys_have_each_once(ozone: Ozone, listed: str) -> None:
         found += [one["keyName"] for one in page["keyList"]]
         truncated = page["truncated"]
     assert found == ozone.keys(listed)
+
+
+def test_a_page_may_be_longer_than_a_stores(ozone: Ozone) -> None:
+    bucket = ozone.bucket()
+    access = ozone.runtime.access(OWNER, ozone.sid(bucket))
+    names = [f"{number:04}" for number in range(LIMIT + 30)]
+    for name in names:
+        access.put(name, BytesBody(b""), Put(size=0))
+    found = said(ozone.ask("GET", bucket, "bilbo"))
+    assert ([one["keyName"] for one in found["keyList"]], found["truncated"]) == (
+        names[:1024],
+        True,
+    )
+    rest = said(ozone.ask("GET", bucket, "bilbo", prev_key=names[1023]))
+    assert ([one["keyName"] for one in rest["keyList"]], rest["truncated"]) == (names[1024:], False)
 
 
 def test_what_a_list_says_of_a_key_is_what_its_info_says(ozone: Ozone, listed: str) -> None:

@@ -6,7 +6,6 @@ from gateway.modes.ozone import wire
 from gateway.modes.ozone.call import Call
 from gateway.modes.ozone.problems import OzoneProblem
 from gateway.storage import (
-    Busy,
     BytesBody,
     Conditions,
     Conflict,
@@ -22,20 +21,14 @@ from gateway.storage import (
     Put,
     Readable,
     TooLarge,
-    Varies,
     carried,
-    range_of,
 )
 from gateway.storage.paging import LIMIT
-from gateway.web import http_ranges, request_head
-from gateway.web.api import parameters
+from gateway.web.api import downloads, parameters
 from gateway.web.http_fields import (
-    CONDITIONAL,
-    byte_range,
     content_length,
     content_md5,
     kept,
-    read_conditions,
     utf8,
     write_conditions,
 )
@@ -49,62 +42,19 @@ _FREE = Conditions(if_none_match=("*",))
 
 
 def get(call: Call) -> Reply:
-    environ = call.environ
-    wanted = environ.get("HTTP_RANGE")
-    want = Get(
-        range=byte_range(wanted) if wanted else None,
-        conditions=None if CONDITIONAL.isdisjoint(environ) else read_conditions(environ),
-        query=_variant(call),
-    )
-    if_range = environ.get("HTTP_IF_RANGE") if want.range is not None else None
-    return _ask(call, want, if_range) if call.head else _send(call, want, if_range)
-
-
-def _variant(call: Call) -> str:
-    """What a store reads in a query (an image's width)."""
-    varies = call.access.service.store.find(Varies)
-    names = varies.parameters if varies is not None else None
-    return request_head.only(call.environ["QUERY_STRING"], names) if names else ""
-
-
-def _send(call: Call, want: Get, if_range: str | None) -> Reply:
     access, key = call.access, call.place.key
+    want = downloads.wanted(call.environ, access.service.store)
+    if call.head:
 
-    def ask(wish: Get) -> Opened:
+        def stat(wish: Get) -> ObjectInfo:
+            return access.stat(key, wish)
+
+        return downloads.told(call.environ, want, stat, wire.described)
+
+    def get(wish: Get) -> Opened:
         return access.get(key, wish)
 
-    opened, want = http_ranges.read(ask, want, if_range)
-    if opened.trace:
-        call.environ["gateway.record"].cache = ", ".join(opened.trace)
-    headers = wire.described(opened.info)
-    status = opened.status
-    if want.range is not None and status == 200 and opened.length:
-        status = 206
-        headers += http_ranges.extent(opened.info, opened.start, opened.length)
-    body = opened.body
-    if isinstance(body, BytesBody):
-        return Reply(status, headers, body.data)
-    try:  # here a refusal is still an error in JSON
-        call.environ["gateway.admission"](answer=True)
-    except Busy:
-        opened.close()
-        raise
-    return Reply(status, headers, body, opened.length)
-
-
-def _ask(call: Call, want: Get, if_range: str | None) -> Reply:
-    def ask(wish: Get) -> ObjectInfo:
-        return call.access.stat(call.place.key, wish)
-
-    info, want = http_ranges.read(ask, want, if_range)
-    if info.trace:
-        call.environ["gateway.record"].cache = ", ".join(info.trace)
-    headers = wire.described(info)
-    if want.range is None:
-        return Reply(200, headers, length=info.size)
-    start, length = range_of(info, want)
-    headers += http_ranges.extent(info, start, length)
-    return Reply(206 if length else 200, headers, length=length)
+    return downloads.sent(call.environ, want, get, wire.described)
 
 
 def info(call: Call) -> Reply:

@@ -9,8 +9,6 @@ from gateway.modes.standard import bodies, versions, wire
 from gateway.modes.standard.call import Call
 from gateway.modes.standard.problems import StandardProblem
 from gateway.storage import (
-    Busy,
-    BytesBody,
     Forbidden,
     Get,
     NoSuchKey,
@@ -19,17 +17,12 @@ from gateway.storage import (
     Opened,
     PreconditionFailed,
     Put,
-    Varies,
     WrongKey,
-    range_of,
 )
-from gateway.web import http_ranges, request_head
+from gateway.web.api import downloads
 from gateway.web.http_fields import (
-    CONDITIONAL,
-    byte_range,
     kept,
     prefixed,
-    read_conditions,
     write_conditions,
 )
 from gateway.web.replies import Reply
@@ -44,72 +37,19 @@ _META = "HTTP_X_META_"
 
 
 def getfile(call: Call) -> Reply:
-    environ = call.environ
-    wanted = environ.get("HTTP_RANGE")
-    want = Get(
-        range=byte_range(wanted) if wanted else None,
-        conditions=None if CONDITIONAL.isdisjoint(environ) else read_conditions(environ),
-        query=_variant(call),
-    )
-    if_range = environ.get("HTTP_IF_RANGE") if want.range is not None else None
-    return _ask(call, want, if_range) if call.head else _send(call, want, if_range)
+    access, path, version = call.access, call.path, call.values["version"]
+    want = downloads.wanted(call.environ, access.service.store)
+    if call.head:
 
+        def stat(wish: Get) -> ObjectInfo:
+            return versions.stat(access, path, wish, version)
 
-def _variant(call: Call) -> str:
-    """What a store reads in a query (an image's width). The rest is this mode's, or nobody's."""
-    varies = call.access.service.store.find(Varies)
-    names = varies.parameters if varies is not None else None
-    return request_head.only(call.environ["QUERY_STRING"], names) if names else ""
+        return downloads.told(call.environ, want, stat, wire.described)
 
+    def get(wish: Get) -> Opened:
+        return versions.get(access, path, wish, version)
 
-def _send(call: Call, want: Get, if_range: str | None) -> Reply:
-    def ask(wish: Get) -> Opened:
-        return versions.get(call.access, call.path, wish, call.values["version"])
-
-    opened, want = http_ranges.read(ask, want, if_range)
-    if opened.trace:
-        _note(call, opened.trace)
-    headers = wire.described(opened.info)
-    status = opened.status
-    if want.range is not None and status == 200 and opened.length:
-        status = 206
-        headers += http_ranges.extent(opened.info, opened.start, opened.length)
-    body = opened.body
-    if isinstance(body, BytesBody):
-        return Reply(status, headers, body.data)
-    _admit(call, opened)
-    return Reply(status, headers, body, opened.length)
-
-
-def _note(call: Call, trace: tuple[str, ...]) -> None:
-    record = call.environ.get("gateway.record")
-    if record is not None:
-        record.cache = ", ".join(trace)
-
-
-def _admit(call: Call, opened: Opened) -> None:
-    """Take a place for a long answer here, where a refusal is still an error in JSON."""
-    try:
-        if (admit := call.environ.get("gateway.admission")) is not None:
-            admit(answer=True)
-    except Busy:
-        opened.close()
-        raise
-
-
-def _ask(call: Call, want: Get, if_range: str | None) -> Reply:
-    def ask(wish: Get) -> ObjectInfo:
-        return versions.stat(call.access, call.path, wish, call.values["version"])
-
-    info, want = http_ranges.read(ask, want, if_range)
-    if info.trace:
-        _note(call, info.trace)
-    headers = wire.described(info)
-    if want.range is None:
-        return Reply(200, headers, length=info.size)
-    start, length = range_of(info, want)
-    headers += http_ranges.extent(info, start, length)
-    return Reply(206 if length else 200, headers, length=length)
+    return downloads.sent(call.environ, want, get, wire.described)
 
 
 # uploadfile
