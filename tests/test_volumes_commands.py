@@ -86,7 +86,7 @@ def test_a_gateway_follows_what_is_typed_beside_it(run: Run, runtime: Runtime) -
     assert runtime.volumes.bucket(ROOT, "media", "pics").service.owner == "root"
     put(runtime, "media.pics", 5000)
     code, _, err = run("volumes", "remove", "media")
-    assert code == 1 and "The volume 'media' has buckets: pics" in err
+    assert code == 1 and "The volume 'media' has buckets: pics.\n" in err
     runtime.access(ROOT, "media.pics").delete("k")
     runtime.drop(ROOT, "media.pics")
     assert run("volumes", "remove", "media") == (0, "The volume media is removed.\n", "")
@@ -155,6 +155,7 @@ def test_what_is_wrong(run: Run, folder: Path, runtime: Runtime) -> None:
         (("add", "media"), "There is a volume 'media'."),
         (("add", "declared"), "is declared in the configuration"),
         (("add", "new", "--account", "alise"), 'no account "alise". Did you mean "alice"?'),
+        (("add", "new", "--account", "nix"), "gateway keys add --account makes one"),
         (("set", "none", "--quota", "1"), "There is no volume 'none'."),
         (("set", "media"), "give --account or --quota"),
         (("set", "declared", "--quota", "1"), "is declared in the configuration (volumes.declared"),

@@ -146,6 +146,7 @@ def _check_account(catalog: Catalog, account: str) -> None:
         known = [one.id for one in catalog.made_accounts()]
         like = nearest(account, known)
         some = f" Made here: {names(known)}." if known else ""
+        some += " gateway keys add --account makes one, with a key."
         text = f'there is no account "{account}".{like}{some}'
         raise ConfigurationError([ConfigProblem("--account", text)])
 

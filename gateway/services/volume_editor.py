@@ -25,6 +25,9 @@ from gateway.storage import (
 _LARGEST = (1 << 63) - 1
 """Bytes of a quota: what the databases count to."""
 
+_NAMED = 3
+"""Buckets that are named to who would remove their volume."""
+
 
 class VolumeEditor:
     """`chain` need not be open."""
@@ -68,9 +71,10 @@ class VolumeEditor:
     def remove(self, name: str) -> None:
         """Raises `NoSuchVolume`, `Conflict`, `NotEmpty`."""
         self.changeable(name)
-        left = self._catalog.services_within(name, limit=1)
+        left = self._catalog.services_within(name, limit=_NAMED + 1)
         if left:
-            raise NotEmpty(f"The volume {name!r} has buckets: {left[0].within.bucket}, …")
+            some = [one.within.bucket for one in left[:_NAMED]] + ["…"] * (len(left) > _NAMED)
+            raise NotEmpty(f"The volume {name!r} has buckets: {', '.join(some)}.")
         self._catalog.remove_volume(name)
 
     def _check_quota(self, quota: int | None) -> None:

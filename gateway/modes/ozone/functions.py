@@ -47,8 +47,12 @@ _PREVIOUS = Parameter("prev-key", "Only names behind this one in the order of th
 _LIST = (_PREFIX, _MAX, _PREVIOUS)
 
 _OWNER = Parameter(
-    "x-ozone-user", "Who is to own it: a key’s id, or an account; where names are trusted, a name."
+    "x-ozone-user",
+    "Who is to own it: a key’s id, or an account; where names are trusted, a name.",
+    required=True,
+    example="root",
 )
+_NEW_OWNER = _OWNER._replace(required=False, example="")
 _ACL = Parameter(
     "x-ozone-acl",
     "Entries, with commas between: `ADD user:peregrin:rw`, `REMOVE world::r`; also `x-ozone-acls`.",
@@ -299,7 +303,7 @@ TABLE: tuple[Function[Call], ...] = (
         "For administrators: another owner, who gets the buckets, too; another quota, or"
         " `remove`. What is not said stays as it is.",
         query=(_QUOTA,),
-        headers=(_OWNER,),
+        headers=(_NEW_OWNER,),
         errors=("volumeNotFound", "userNotFound", "malformedQuota", "unknownProperty"),
         place="{volume}",
         bare=True,

@@ -29,7 +29,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "unknownProperty": (400, "That cannot be said of it."),
     "badDigest": (400, "The bytes that came do not have the digest that was declared."),
     "incompleteBody": (400, "Fewer bytes came than were announced; nothing was stored."),
-    "Unauthorized": (401, "There is no such key with that secret; or that is for administrators."),
+    "Unauthorized": (401, "Who asks gives OZONE <id of a key>:<its secret>; that is none."),
     "accessDenied": (403, "The user may not do that."),
     "userNotFound": (404, "x-ozone-user is missing, or names no user."),
     "volumeNotFound": (404, "There is no such volume, or the user may not know of it."),

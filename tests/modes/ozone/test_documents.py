@@ -126,7 +126,11 @@ def test_examples_are_whole(language: languages.Language) -> None:
         address = examples.url(function, "http://127.0.0.1:9000")
         program = examples.program(API, language, function, address)
         assert address in program
-        for text in ("x-ozone-version", "v1", "x-ozone-date", "Authorization", "GATEWAY_KEY"):
+        needed = [one.name for one in function.headers if one.required]
+        assert bool(needed) is (function.name == "createvolume")
+        for text in (
+            *("x-ozone-version", "v1", "x-ozone-date", "Authorization", "GATEWAY_KEY"), *needed,
+        ):  # fmt: skip
             assert text in program, (function.name, text)
         assert "{{" not in program
         assert (languages.FILE in program) is (function.body or function.downloads)
@@ -140,6 +144,9 @@ def test_pages() -> None:
     assert re.search(r'href="openapi\.json"', page) and "OZONE id:secret" in page
     assert {one.name for one in TABLE} <= set(re.findall(r'<article id="(\w+)"', page))
     assert json.loads(PAGES["/-/docs/ozone/openapi.json"]().body) == DOCUMENT
+    opened = page.index("<details open><summary>Headers")
+    assert page.index('<article id="createvolume"') < opened, "a field that is needed is seen"
+    assert page.count("<details open>") == 1
     script = PAGES["/-/docs/ozone/docs.js"]().body.decode()
     assert '{ ...{"x-ozone-version": "v1", "x-ozone-date": ' in script
     assert '"Authorization": key.value }' in script and "{{" not in script

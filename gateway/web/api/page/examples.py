@@ -41,4 +41,5 @@ def program(api: Api, language: Language, function: Function[Any], address: str)
 
 def shown_program(api: Api, language: Language, function: Function[Any]) -> str:
     """The program, with `URL` for its address."""
-    return language.program(function, api.always).replace(HEADER, api.header)
+    needed = {one.name: one.example for one in function.headers if one.required}
+    return language.program(function, {**api.always, **needed}).replace(HEADER, api.header)

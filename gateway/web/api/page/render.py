@@ -94,7 +94,8 @@ def _inputs(title: str, place: str, function: Function[Any], found: Sequence[Par
         return ""
     rows_html = "\n".join(rows)
     if place == "header":
-        return f"<details><summary>{title}</summary>\n{rows_html}\n</details>"
+        opened = " open" if any(one.required for one in found) else ""
+        return f"<details{opened}><summary>{title}</summary>\n{rows_html}\n</details>"
     return f"<fieldset><legend>{title}</legend>\n{rows_html}\n</fieldset>"
 
 
