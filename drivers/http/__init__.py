@@ -1,9 +1,10 @@
-"""Objects of an HTTP origin, as it answers them: the fetcher.
+"""Objects of an HTTP origin, or of several, as they answer them: the fetcher.
 
 store.py        the options, and reading
 forwarding.py   other methods, passed on
 targets.py      keys → addresses, and where a redirect leads
-asking.py       one question, and on to where it is redirected
+asking.py       one question, to origins in turn, and on to where it is redirected
+health.py       which of them is asked, and how each is
 exchange.py     one request and its answer, over one connection
 questions.py    what a request says
 meaning.py      what an answer means: an object, or an error

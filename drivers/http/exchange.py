@@ -13,7 +13,15 @@ from gateway.common.upstream.answers import Head, Headers, framed
 from gateway.common.upstream.connection import Connection, Gone
 from gateway.common.upstream.pool import NotConnected, Pool
 from gateway.common.upstream.receiving import SMALL, Body, final_head, whole
-from gateway.storage import BytesBody, Readable
+from gateway.storage import BytesBody, Readable, Unavailable
+
+
+class NotAsked(Exception):
+    """The request was not sent, and may go elsewhere whatever it is; `error` says why."""
+
+    def __init__(self, error: Unavailable) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +75,8 @@ class Exchange:
         self._pool, self._bounds, self._clock = pool, bounds, clock
 
     def __call__(self, question: Question, *, brief: bool) -> Heard:
-        """`brief`: without waiting for a place. Raises `Closed`, `OriginFailed`, `TimedOut`,
-        `Busy`, and what the question's body raises."""
+        """`brief`: without waiting for a place. Raises `NotAsked`, `Closed`, `OriginFailed`,
+        `TimedOut`, and what the question's body raises."""
         heard = self._once(question, brief=brief)
         if heard.length < 0 and heard.body is not None:  # known at its end only
             with closing(heard.body) as body:
@@ -80,7 +88,9 @@ class Exchange:
         try:
             connection = pool.take(place, streams=streams, brief=brief, deadline=question.deadline)
         except NotConnected as failed:
-            raise failed.error from failed
+            raise NotAsked(failed.error) from failed
+        except Unavailable as error:
+            raise NotAsked(error) from error
         with pool.asking(connection):
             connection.due(question.deadline)
             asked = self._clock()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from drivers.http import meaning, questions
 from drivers.http.asking import Asking
-from drivers.http.targets import Target, key_of, of_key, redirected
+from drivers.http.targets import Origin, key_of, of_key, redirected
 from gateway.storage import (
     BytesBody,
     Forward,
@@ -29,14 +29,13 @@ _NEVER = frozenset({"CONNECT", "TRACE"})
 class Passing(Store, Forwards):
     """What a store has that passes on: an origin, once it is open."""
 
-    base: Target
+    origins: tuple[Origin, ...]
     asking: Asking
 
     def forward(self, key: str, body: Readable | None, request: Forward) -> Opened:
         method = request.method
         if _METHOD.fullmatch(method) is None or method.upper() in _NEVER:
             raise InvalidRequest("A request of that method is not passed on.", key=key)
-        target = of_key(self.base, key, request.query)
         lines = questions.passed_on(request.headers)
         stream: Iterator[bytes] | None = None
         if body is not None:
@@ -44,16 +43,20 @@ class Passing(Store, Forwards):
             stream = _chunks(body) if request.size is None else _counted(body, request.size)
         elif request.size == 0:
             lines.append(("content-length", "0"))
-        heard = self.asking.forward(method, target, lines, stream)
+        heard = self.asking.forward(method, key, request.query, lines, stream)
         info = meaning.info_of(key, heard.length, heard)
         opened = heard.body or BytesBody(b"")
         return Opened(info=info, body=opened, length=heard.length, status=heard.status)
 
     def refers_to(self, key: str, reference: str) -> str | None:
-        try:
-            return key_of(self.base, redirected(of_key(self.base, key), reference))
-        except OriginFailed:
-            return None
+        for origin in self.origins:
+            try:
+                named = origin.home(redirected(of_key(origin.base, key), reference))
+            except OriginFailed:
+                return None
+            if (found := key_of(origin.base, named)) is not None:
+                return found
+        return None
 
 
 def _framing(size: int | None) -> tuple[str, str]:

@@ -113,5 +113,6 @@ def without_secrets(lines: Lines, own: Lines) -> Lines:
 
 
 def head(method: str, place: Place, path: str, lines: Lines) -> bytes:
+    """`place` as it is told that it is asked for."""
     said = "".join(f"{name}: {value}\r\n" for name, value in lines)
     return f"{method} {path} HTTP/1.1\r\nHost: {place.header}\r\n{said}\r\n".encode("latin-1")

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from drivers.http import meaning, questions
 from drivers.http.asking import Asking
 from drivers.http.exchange import Bounds, Heard
 from drivers.http.forwarding import Passing
-from drivers.http.targets import base_of, of_key
+from drivers.http.health import Health
+from drivers.http.targets import origins_of
 from gateway.common.upstream.networks import Networks
 from gateway.common.upstream.pool import Limits, Pool
 from gateway.common.upstream.stretch import cut_out, extent, with_last_bytes
@@ -49,9 +50,11 @@ Nets = tuple[IPv4Network | IPv6Network, ...]
 
 @dataclass(eq=False)
 class Http(Passing, Varies):
-    """An HTTP server that is read.
+    """An HTTP server that is read, or several that have the same.
 
-    `url`: what all keys are below.
+    `url`: what all keys are below; of several the first that can answer is asked.
+    `balance`: "first": in that order; "round": each request begins with the next one.
+    `host_header`: what they are told that they are asked for, in place of the host in the URL.
     `username`, `password`: for the origin alone, by basic authentication.
     `request_headers`: what the origin is sent with each request, in place of such lines.
     `allow`: networks beyond the public one that may be connected to.
@@ -63,7 +66,7 @@ class Http(Passing, Varies):
     `cache_errors`: the same of failures of the origin.
     `connect_timeout`: of a connection: name, all addresses and TLS together.
     `read_timeout`: between two pieces of data.
-    `timeout`: until an answer begins, redirects included.
+    `timeout`: until an answer begins, redirects and other origins included.
     `total_timeout`: of all of a body besides.
     `min_rate`: that comes in each second of waiting; an origin that is slower has failed.
     `max_unsized`: of an answer that does not say how long it is.
@@ -75,7 +78,9 @@ class Http(Passing, Varies):
     path_keys = True
     keeps_owners = False
 
-    url: str
+    url: Annotated[tuple[str, ...], OneOrMany]
+    balance: Literal["first", "round"] = "first"
+    host_header: str | None = None
     username: str | None = None
     password: Secret | None = None
     request_headers: Annotated[Mapping[str, Any], Secrets] = field(default_factory=dict)
@@ -95,10 +100,10 @@ class Http(Passing, Varies):
     waiting: Annotated[int, AtLeast(1)] = _DEFAULTS.waiting
 
     def __post_init__(self) -> None:
-        self.base = base_of(self.url)
+        self.origins = origins_of(self.url, self.host_header)
         if (self.username is None) != (self.password is None):
             raise ValueError("password: username and password belong together")
-        if self.ca_file is not None and not self.base.place.tls:
+        if self.ca_file is not None and not any(one.base.place.tls for one in self.origins):
             raise ValueError("ca_file: the url is not https: there is no certificate")
         for name in ("connect_timeout", "read_timeout", "timeout", "total_timeout"):
             if (value := getattr(self, name)) is not None and value <= 0:
@@ -130,8 +135,15 @@ class Http(Passing, Varies):
             waiting=self.waiting,
         )
         networks = Networks(self.allow, self.deny)
-        origin, elsewhere = (
-            Pool(limits, self._trust, context.threads, networks=networks) for _ in range(2)
+        *pools, elsewhere = (
+            Pool(limits, self._trust, context.threads, networks=networks)
+            for _ in (*self.origins, "elsewhere")
+        )
+        health = Health(
+            [str(one.base) for one in self.origins],
+            around=self.balance == "round",
+            meters=context.meters,
+            sid=context.sid,
         )
         bounds = Bounds(
             timeout=self.timeout,
@@ -140,7 +152,8 @@ class Http(Passing, Varies):
             max_unsized=self.max_unsized,
             max_redirects=self.max_redirects,
         )
-        self.asking = Asking(origin, elsewhere, self.base, self._own, bounds, context.clock)
+        origins = [*zip(self.origins, pools, strict=True)]
+        self.asking = Asking(origins, elsewhere, health, self._own, bounds, context.clock)
 
     def _trust(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self.ca_file)
@@ -150,7 +163,28 @@ class Http(Passing, Varies):
             self.asking.close()
 
     def probe(self) -> Probe:
-        heard = self._read("HEAD", "", Get())
+        """Of each origin. Raises what the last one does when none answers."""
+        found, error = list[Probe](), None
+        for number, origin in enumerate(self.origins):
+            try:
+                found.append(self._probe(number, str(origin.base)))
+            except Unavailable as failed:
+                error = failed
+                found.append(Probe(target=str(origin.base), notes=(f"fails: {failed}",)))
+        if not any(one.can for one in found) and error is not None:
+            raise error
+        able = [one.can for one in found if one.can]
+        several = len(found) > 1
+        return Probe(
+            target=", ".join(one.target for one in found),
+            can={name: _all([one[name] for one in able]) for name in able[0]},
+            notes=tuple(
+                f"{one.target} {note}" if several else note for one in found for note in one.notes
+            ),
+        )
+
+    def _probe(self, number: int, target: str) -> Probe:
+        heard = self.asking.at(number, "HEAD", "", questions.of_read(Get(), ranges=False))
         heard.close()
         if heard.status in (401, 407):
             raise OriginDenied(f"The origin answered {heard.status}.", status=heard.status)
@@ -161,7 +195,7 @@ class Http(Passing, Varies):
             "ranges": None if ranges is None else ranges == "bytes",
         }
         can |= {"list": False, "versions": False}
-        return Probe(target=str(self.base), can=can, notes=(f"answers {heard.status} there",))
+        return Probe(target=target, can=can, notes=(f"answers {heard.status} there",))
 
     # what makes a difference
 
@@ -233,8 +267,8 @@ class Http(Passing, Varies):
             raise
 
     def _read(self, method: str, key: str, want: Get) -> Heard:
-        target = of_key(self.base, key, want.query)
-        return self.asking.read(method, target, questions.of_read(want, ranges=method == "GET"))
+        lines = questions.of_read(want, ranges=method == "GET")
+        return self.asking.read(method, key, want.query, lines)
 
     def _refused(self, key: str, want: Get, heard: Heard) -> StorageError:
         error = meaning.error_of(key, heard, want)
@@ -253,6 +287,11 @@ class Http(Passing, Varies):
         except Unavailable as error:
             error.cacheable = self.cache_errors
             raise
+
+
+def _all(said: list[bool | None]) -> bool | None:
+    """What holds for each; None where one does not tell."""
+    return False if False in said else None if None in said else True
 
 
 def _check(key: str, want: Get) -> None:

@@ -1,9 +1,10 @@
-"""Addresses at an origin: of a key below its URL, and of what a redirect names."""
+"""Addresses at origins: of a key below a URL, and of what a redirect names."""
 
 from __future__ import annotations
 
 import re
 import string
+from collections.abc import Sequence
 from ipaddress import IPv6Address
 from typing import NamedTuple
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
@@ -19,8 +20,9 @@ _PATH = "/~:@!$&'()*+,;=-._"
 _VISIBLE = string.punctuation.translate(str.maketrans("", "", '"<>\\^`{|}'))
 _RULE = (
     'url: allowed: "https://host/path" or "http://host:port", without name, password, query'
-    " and fragment"
+    " and fragment; several in a list"
 )
+_HOST_RULE = 'host_header: allowed: "www.example.com" or "www.example.com:8080"'
 SCHEMES = {"http": 80, "https": 443}
 
 
@@ -32,6 +34,40 @@ class Target(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.place}{self.path}"
+
+
+class Origin(NamedTuple):
+    """Where keys are. `called`: the place as the origin is told that it is asked for (Host), and
+    so as its redirects may name it."""
+
+    base: Target
+    called: Place
+
+    def home(self, target: Target) -> Target:
+        """Where to go for what the origin means by that."""
+        called = target.place == self.called
+        return Target(self.base.place, target.path) if called else target
+
+
+def origins_of(urls: Sequence[str], host: str | None) -> tuple[Origin, ...]:
+    """Raises `ValueError`."""
+    bases = [base_of(one) for one in urls]
+    if not bases or len({*bases}) < len(bases):
+        raise ValueError("url: one, or several that differ")
+    return tuple(Origin(one, _called(one.place, host)) for one in bases)
+
+
+def _called(place: Place, host: str | None) -> Place:
+    """Raises `ValueError`."""
+    if host is None:
+        return place
+    try:
+        found = urlsplit(f"{'https' if place.tls else 'http'}://{host}")
+        if found.netloc != host or "@" in host or host.endswith(":"):
+            raise ValueError
+        return _place(found)
+    except ValueError:
+        raise ValueError(_HOST_RULE) from None
 
 
 def base_of(url: str) -> Target:

@@ -37,6 +37,12 @@ COUNTERS: Mapping[str, Family] = {
     "gateway_cache_fills": Family("Reads of what is behind a cache.", ("cache",)),
     "gateway_cache_fill_seconds": Family("Time that they took.", ("cache",)),
     "gateway_cache_evicted_bytes": Family("Bytes that made room for others.", ("cache",)),
+    "gateway_origin_failures": Family(
+        "Times that an HTTP origin gave no answer, or 502, 503, 504.", ("service", "origin")
+    ),
+    "gateway_origin_passed_over": Family(
+        "Times that others were asked in its place for a while.", ("service", "origin")
+    ),
     "gateway_refused": Family("Requests refused because too many clients were slow."),
     "gateway_log_lines_shed": Family("Lines of the access log dropped under overload."),
     "gateway_bucket_log_lines_shed": Family("Lines of buckets' access logs that were dropped."),

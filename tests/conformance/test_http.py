@@ -33,7 +33,7 @@ class TestHttp(ReadingConformance, ConditionsConformance):
         self.origin = origin
 
     def open(self, context: Context) -> Store:
-        store = Http(url=f"{self.origin.url}/below it", allow=LOOPBACK)
+        store = Http(url=(f"{self.origin.url}/below it",), allow=LOOPBACK)
         store.open(context)
         return store
 

@@ -84,10 +84,11 @@ class Fetching:
     def __init__(self) -> None:
         self._open: list[Store] = []
 
-    def http(self, url: str, **options: Any) -> Http:
+    def http(self, *urls: str, **options: Any) -> Http:
+        context = options.pop("context", Context())
         given = {"allow": LOOPBACK, "read_timeout": 10.0, **options}
-        store = Http(url=url, **given)
-        store.open(Context())
+        store = Http(url=urls, **given)
+        store.open(context)
         self._open.append(store)
         return store
 

@@ -235,7 +235,7 @@ def test_what_is_passed_on_makes_the_entry_invalid(
 def test_what_an_answer_refers_to_is_a_key_below_the_origin(
     reference: str, key: str | None
 ) -> None:
-    store = Http(url="http://origin.example/base")
+    store = Http(url=("http://origin.example/base",))
     assert store.refers_to("shop/cart", reference.encode().decode("latin-1")) == key
     below = Below(store, "shop")
     seen = key.removeprefix("shop/") if key is not None and key.startswith("shop/") else None

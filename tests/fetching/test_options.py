@@ -24,6 +24,14 @@ WRONG = {
     'url = "http://x/#f"': "services.site.url",
     'url = "http://a b/"': "services.site.url",
     'url = "http://[fe80::1%eth0]/"': "services.site.url",
+    "url = []": "services.site.url",
+    'url = ["https://x", "https://x/"]': "services.site.url",
+    'url = ["https://x", "ftp://x"]': "services.site.url",
+    URL + 'balance = "least"': "services.site.balance",
+    URL + 'host_header = "a b"': "services.site.host_header",
+    URL + 'host_header = "x/y"': "services.site.host_header",
+    URL + 'host_header = "pw@x"': "services.site.host_header",
+    URL + 'host_header = "x\\r\\ny: z"': "services.site.host_header",
     URL + 'username = "me"': "services.site.password",
     URL + 'request_headers = { host = "y" }': "services.site.request_headers",
     URL + 'request_headers = { "a b" = "y" }': "services.site.request_headers",
@@ -49,7 +57,7 @@ def test_what_is_wrong_is_named_by_its_place(tmp_path: Path, text: str, place: s
 
 
 def test_a_name_in_another_script_is_that_of_the_network(fetching: Fetching) -> None:
-    assert str(fetching.http("HTTPS://Bücher.Example/ä/").base) == (
+    assert str(fetching.http("HTTPS://Bücher.Example/ä/").origins[0].base) == (
         "https://xn--bcher-kva.example/%C3%A4"
     )
 
