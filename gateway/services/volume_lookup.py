@@ -12,7 +12,9 @@ from gateway.access.access import Access
 from gateway.access.identity import Identity
 from gateway.access.rules import UNKNOWN, Facts
 from gateway.catalog import ServiceRow
+from gateway.catalog.cache import Kept
 from gateway.catalog.rows import Within
+from gateway.common.commit_watch import Version
 from gateway.services.lookup import Lookup, Reached, accessed
 from gateway.services.service import Service
 from gateway.storage import NoSuchStore, Unavailable
@@ -36,6 +38,8 @@ class Asked(NamedTuple):
 
 class VolumeLookup(Lookup):
     """Those of the configuration come first, as everywhere."""
+
+    _seeing: tuple[Version, Kept[bool]] = (-1, Kept())
 
     @cached_property
     def _declared_within(self) -> Mapping[Within, str]:
@@ -89,6 +93,22 @@ class VolumeLookup(Lookup):
                 access = accessed(known, identity, facts)
                 if access is not None and (every or access.visible):
                     yield access
+
+    def sees_some(self, identity: Identity, volume: str, facts: Facts = UNKNOWN) -> bool:
+        """Whether it sees any bucket of a volume, which may take a look at each. Who sees none may
+        ask again and again: so for a key at an address it is remembered until the catalog
+        changes. It decides what a refusal says, and nothing else."""
+        version = self.catalog.version()
+        if self._seeing[0] != version:
+            self._seeing = (version, Kept())
+        seeing, access = self._seeing[1], identity.access
+        level = access if isinstance(access, str) else ""
+        asking = volume, identity.key, identity.account, level, facts.address
+        known = seeing.get(asking)
+        if known is None:
+            found = next(self.within(identity, Asked(volume), facts, every=False), None)
+            known = seeing.keep(asking, found is not None)
+        return known
 
     def stores_within(self, volumes: Collection[str]) -> Iterator[Service]:
         """Those in these volumes that have stores of their own, as far as they are open."""

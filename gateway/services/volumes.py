@@ -224,8 +224,7 @@ class GatewayVolumes:
     def _knows(self, identity: Identity, row: VolumeRow, facts: Facts) -> bool:
         if _manages(identity, row) or identity.reaches_everything:
             return True
-        seen = self._gateway.within(identity, Asked(row.name), facts, every=False)
-        return next(seen, None) is not None
+        return self._gateway.sees_some(identity, row.name, facts)
 
     def _absent(
         self, identity: Identity, volume: str, bucket: str, facts: Facts

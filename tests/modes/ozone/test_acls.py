@@ -130,6 +130,17 @@ def test_what_each_right_gives(ozone: Ozone) -> None:
     assert outcome(ozone.ask("GET", f"{bucket}/new", "stranger")) == "404 volumeNotFound"
 
 
+def test_who_may_only_write_is_not_told_whom_a_list_names(ozone: Ozone) -> None:
+    bucket = ozone.bucket()
+    for acl in ("user:frodo:w", "user:sam:r"):
+        done(ozone.ask("PUT", bucket, "bilbo", headers={"x-ozone-acl": f"ADD {acl}"}))
+    refused(ozone.ask("GET", bucket, "frodo", info="bucket"), 403, "accessDenied")
+    volume, found = bucket.rpartition("/")[0], dict[str, Any]()
+    for user in ("frodo", "sam", "bilbo"):
+        (found[user],) = said(ozone.ask("GET", volume, user))["buckets"]
+    assert [len(found[user]["acls"]) for user in found] == [0, 2, 2]
+
+
 def test_groups_are_accounts(ozone: Ozone) -> None:
     """Whom this way of signing in names is an account of that name."""
     bucket = ozone.bucket()

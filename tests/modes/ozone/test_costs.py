@@ -17,7 +17,7 @@ from sqlalchemy import event, text
 from drivers.indexed.space import MemorySpace
 from gateway.access.identity import Account
 from gateway.storage import Secret
-from tests.modes.ozone.trusting import ALWAYS, HOST, Ozone, done, said, trusting
+from tests.modes.ozone.trusting import ALWAYS, HOST, Ozone, done, outcome, said, trusting
 
 STEP = 10
 BILBO = "secret-of-bilbo-00000000"
@@ -134,6 +134,30 @@ def test_a_page_of_buckets_costs_a_page(meter: Meter) -> None:
     for few, many in zip(*costs, strict=True):
         assert many.calls <= few.calls * 1.02
         assert many.steps <= few.steps * 1.1 + 5
+
+
+def test_who_sees_nothing_in_a_volume_may_ask_again_and_again(meter: Meter) -> None:
+    """Whether they see one of many buckets that are others' is not looked for each time."""
+    ozone, costs = meter.ozone, []
+    for volume, count in (("open", 20), ("opener", 2000)):
+        ozone.volume(name=volume)
+        meter.buckets(volume, count)
+        given = (
+            """UPDATE services SET granted = 1, grants = '[["sam", "read"]]' WHERE sid LIKE :sid"""
+        )
+        with meter.database.writing() as connection:
+            connection.execute(text(given), {"sid": f"{volume}.%"})
+        place = f"/{volume}"
+        asks = [("GET", f"{place}/absent"), ("GET", f"{place}/b000001/k"), ("POST", f"{place}/new")]
+
+        def ask(asks: list[tuple[str, str]] = asks) -> None:
+            assert {outcome(ozone.ask(*one, "frodo")) for one in asks} == {"404 volumeNotFound"}
+
+        costs.append(meter.cost(ask))
+        assert outcome(ozone.ask("GET", f"{place}/absent", "sam")) == "400 invalidBucketName"
+    few, many = costs
+    assert many.calls <= few.calls * 1.02
+    assert many.steps <= few.steps * 1.1 + 5
 
 
 def test_a_page_of_keys_costs_a_page(meter: Meter) -> None:

@@ -128,7 +128,8 @@ def _measured(call: Call, found: Sequence[Access]) -> list[wire.Item]:
 
 def _shown(call: Call, access: Access) -> wire.Item:
     about, settings = access.service.about, access.settings
-    given = call.gateway.obeyed(access, ACLS) if ACLS.name in settings else None
+    told = ACLS.name in settings and access.may("list", "")  # not to who may only write
+    given = call.gateway.obeyed(access, ACLS) if told else None
     kind = call.gateway.obeyed(access, STORAGE_TYPE) if STORAGE_TYPE.name in settings else None
     return wire.bucket(
         about.volume,
