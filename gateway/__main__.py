@@ -8,13 +8,15 @@ import sys
 
 
 def main() -> int:
-    """Import and run it. What is imported stays, so the collector need not look at it:
-    measured, 25 of the 400 ms until `serve` answers."""
+    """Import what was typed, and run it. What is imported stays, so the collector need not look
+    at it: measured, 25 of the 400 ms until `serve` answers."""
     _open_streams()
     gc.disable()
     from gateway.commands.main import main as command
-    from gateway.servers.ending import leave_within
+    from gateway.commands.main import parser_for
+    from gateway.common.leaving import leave_within
 
+    parser_for(sys.argv[1:])
     gc.freeze()
     gc.enable()
     code = command()

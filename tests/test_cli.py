@@ -163,7 +163,7 @@ def test_what_a_file_declares_can_be_typed() -> None:
         for path in Path(folder).glob("*.py")
     ]
     declared = [one.COMMAND for one in modules if hasattr(one, "COMMAND")]
-    assert sorted(one.name for one in declared) == sorted(one.name for one in COMMANDS)
+    assert sorted(one.name for one in declared) == sorted(COMMANDS)
 
 
 def test_version_is_the_distributions(run: Run) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any, Literal, TextIO
 
+from gateway.common import leaving
 from gateway.hookspecs import hookimpl
 from gateway.modes import Gateway, WSGIApp
 from gateway.servers import CannotServe, Endpoint, HTTPServer, Loaded, Plan, ending
@@ -254,7 +255,7 @@ def load(*, threads: int, spools: bool, folder: Path | None = None) -> Loaded:
 
     hangs = os.environ.get("TINY_HANGS")
     if hangs:  # as closing does, and what libraries leave behind
-        ending.CLOSING = ending.EXITING = 0.5
+        ending.CLOSING = leaving.EXITING = 0.5
         threading.Thread(target=_hang).start()
         atexit.register(_hang)
     return Loaded(app, close, admission, STOPPING.set)
@@ -334,7 +335,7 @@ def main(server: str, port: str, workers: str = "1", folder: str = "", tls: str 
         print("ready", *(port for _, port in addresses), flush=True)
 
     code = servers[server]().run(plan, ready)
-    ending.leave_within(code)
+    leaving.leave_within(code)
     return code
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 Run = Callable[[argparse.Namespace], int]
-"""Does it, prints, and returns the exit code. Raises what `main.EXPECTED` lists."""
+"""Does it, prints, and returns the exit code. Raises what `main.expected` lists."""
 
 
 def _nothing(_parser: argparse.ArgumentParser) -> None:

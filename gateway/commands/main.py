@@ -2,6 +2,9 @@
 
 0: fine; 1: the configuration or the environment is wrong, said in one message
 on stderr; 2: wrong usage. Specification: configuration.
+
+Only the file of the command that was typed is imported: what all of them stand on takes longer
+than most of them do. So what is imported here, each of them waits for.
 """
 
 from __future__ import annotations
@@ -11,78 +14,53 @@ import os
 import sys
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from gateway.catalog import CatalogError
-from gateway.commands import (
-    audit,
-    bindings,
-    certificates,
-    check,
-    drivers,
-    export,
-    flush,
-    keys,
-    kms,
-    log,
-    recount,
-    reload,
-    rewind,
-    scrub,
-    serve,
-    services,
-    version,
-    volumes,
-)
 from gateway.commands.columns import plain, say
 from gateway.commands.command import Command
 from gateway.common import actor
-from gateway.config import ConfigurationError
-from gateway.plugins.finding import PluginError, Plugins
-from gateway.servers import CannotServe
-from gateway.services.chain import ChainError
-from gateway.storage import StorageError
 
-COMMANDS: tuple[Command, ...] = (
-    serve.COMMAND,
-    check.COMMAND,
-    reload.COMMAND,
-    services.COMMAND,
-    volumes.COMMAND,
-    bindings.COMMAND,
-    certificates.COMMAND,
-    flush.COMMAND,
-    scrub.COMMAND,
-    recount.COMMAND,
-    log.COMMAND,
-    rewind.COMMAND,
-    export.COMMAND,
-    drivers.COMMAND,
-    version.COMMAND,
-    keys.COMMAND,
-    kms.COMMAND,
-    audit.COMMAND,
+if TYPE_CHECKING:
+    from gateway.plugins.finding import Plugins
+
+COMMANDS = (
+    *("serve", "check", "reload", "services", "volumes", "bindings", "certificates"),
+    *("flush", "scrub", "recount", "log", "rewind", "export", "drivers", "version"),
+    *("keys", "kms", "audit"),
 )
-"""In the order in which `gateway --help` shows them."""
+"""In the order in which `gateway --help` shows them; the file of each is called like it."""
 
-EXPECTED = (CannotServe, CatalogError, ChainError, ConfigurationError, PluginError, StorageError)
-"""What a person can do something about: a message, no traceback."""
+
+def expected() -> tuple[type[Exception], ...]:
+    """What a person can do something about: a message, no traceback."""
+    from gateway.catalog import CatalogError
+    from gateway.config import ConfigurationError
+    from gateway.plugins.finding import PluginError
+    from gateway.servers import CannotServe
+    from gateway.services.chain import ChainError
+    from gateway.storage import StorageError
+
+    return CannotServe, CatalogError, ChainError, ConfigurationError, PluginError, StorageError
 
 
 def main(arguments: Sequence[str] | None = None, *, plugins: Plugins | None = None) -> int:
     """Returns the exit code; wrong usage and `--help` raise `SystemExit`, as argparse does."""
-    typed = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    typed = parser_for(words).parse_args(words)
     typed.plugins = plugins
     code: int
     nobody = actor.current.set(actor.command_line())
     try:
         code = typed.run(typed)
         sys.stdout.flush()
-    except EXPECTED as error:
-        say(f"gateway: {error}", sys.stderr)
-        return 1
     except BrokenPipeError:  # what is printed went to `head`, which has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what still waits
+        return 1
+    except Exception as error:
+        if not isinstance(error, expected()):
+            raise
+        say(f"gateway: {error}", sys.stderr)
         return 1
     finally:
         actor.current.reset(nobody)
@@ -106,12 +84,24 @@ class _Parser(argparse.ArgumentParser):
         return typed, unknown
 
 
+def parser_for(words: Sequence[str]) -> argparse.ArgumentParser:
+    """Of the command that was typed."""
+    first = words[0] if words else ""
+    return parser(first if first in COMMANDS else "")
+
+
 @cache
-def _parser() -> argparse.ArgumentParser:
-    """Made once: for a process that gives many commands that is most of what a short one costs."""
-    parser = _Parser(prog="gateway", description="A self-hosted storage gateway.")
-    _add(parser, COMMANDS, required=True)
-    return parser
+def parser(name: str) -> argparse.ArgumentParser:
+    """That of the command of that name; "": of all, for help and for what is none. Made once: for
+    a process that gives many commands that is most of what a short one costs."""
+    made = _Parser(prog="gateway", description="A self-hosted storage gateway.")
+    _add(made, [command(one) for one in ([name] if name else COMMANDS)], required=True)
+    return made
+
+
+def command(name: str) -> Command:
+    found: Command = import_module(f"gateway.commands.{name}").COMMAND
+    return found
 
 
 def _add(parser: argparse.ArgumentParser, commands: Sequence[Command], *, required: bool) -> None:

@@ -3,30 +3,26 @@
 A stop wakes what waits for something to happen, and gives `drain` seconds to what is
 under way. Then all is closed that was opened, in `CLOSING` seconds at most: a thread may
 be in a call that hangs, on a disk or an upstream. What libraries do when an interpreter
-ends (joining their threads, `atexit`) has `EXITING` seconds.
+ends (joining their threads, `atexit`) has `leaving.EXITING` seconds.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import sys
 import threading
-import time
 from collections.abc import Callable
-from contextlib import suppress
 
+from gateway.common import leaving
 from gateway.servers import Loaded
 
 log = logging.getLogger("gateway")
 
 CLOSING = 5.0
-EXITING = 3.0
 
 
 def latest(drain: float) -> float:
     """Seconds after which a process that was told to end may be killed: it is late."""
-    return drain + CLOSING + EXITING + 2.0
+    return drain + CLOSING + leaving.EXITING + 2.0
 
 
 class Ending:
@@ -50,7 +46,7 @@ class Ending:
 
     def close_and_leave(self) -> None:
         """The same, as the last that is done in this process."""
-        leave_within(0, CLOSING + EXITING)
+        leaving.leave_within(0, CLOSING + leaving.EXITING)
         self.close()
 
 
@@ -70,21 +66,3 @@ def _within(seconds: float, work: Callable[[], None]) -> None:
         raise failures[0]
     if thread.is_alive():
         log.error("closing takes more than %.0f s, and is given up", seconds)
-
-
-def leave_within(code: int, seconds: float | None = None) -> None:
-    """End this process with `code` by then (None: `EXITING`), unless it has ended by itself."""
-
-    def leave() -> None:
-        time.sleep(EXITING if seconds is None else seconds)
-        leave_now(code)
-
-    threading.Thread(target=leave, name="leaving", daemon=True).start()
-
-
-def leave_now(code: int) -> None:
-    """End this process, whoever else is at work in it."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # nobody reads it any more
-            stream.flush()
-    os._exit(code)

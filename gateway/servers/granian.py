@@ -43,8 +43,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from gateway.common.cpu_affinity import claim
+from gateway.common.leaving import leave_now
 from gateway.servers import CannotServe, Change, Plan, Prepared, certificates_of
-from gateway.servers.ending import Ending, latest, leave_now
+from gateway.servers.ending import Ending, latest
 from gateway.servers.reloading import Reloads, Terminal
 from gateway.servers.rounds import take_orders
 from gateway.servers.socket_folders import LONGEST, socket_folder
