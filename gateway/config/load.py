@@ -26,7 +26,7 @@ from gateway.config.bindings import (
     facts_of,
     read_bindings,
 )
-from gateway.config.configuration import Configuration, Origin
+from gateway.config.configuration import Configuration, Declared, Origin
 from gateway.config.decode import Decoder
 from gateway.config.links import check_construction, check_events, check_links, leave_out
 from gateway.config.listeners import read_listeners
@@ -49,6 +49,7 @@ from gateway.config.tables import (
     KmsOptions,
     ManagementKey,
     ServerOptions,
+    VolumeOptions,
     WebhookOptions,
 )
 from gateway.config.texts import SID, SID_RULE
@@ -230,10 +231,7 @@ class _Reader:
             self.decoder, self.plugins.listeners, self._tables("listeners"), server
         )
         webhooks = self._webhooks(known)
-        volumes = read_volumes(self.decoder, self.found.get("volumes", {}))
-        for name, one in volumes.items():
-            place = join(join("volumes", name), "account")
-            check_account(self.problems, one.account, known, place)
+        volumes = self._volumes(known)
         services = ServiceReader(
             decoder=self.decoder,
             plugins=self.plugins,
@@ -241,15 +239,7 @@ class _Reader:
             memory=server is not BAD and server.memory,
             volumes=volumes,
         )
-        written = self.found.get("services", {})
-        declared = services.services(written)
-        buckets = services.buckets(self.found.get("buckets", {}))
-        left_out = leave_out(declared, services.unknown)
-        check_links(self.problems, declared, written if isinstance(written, dict) else {})
-        check_construction(self.problems, declared, buckets, volumes)
-        check_places(self.problems, declared.values())
-        telling = declared.values() if buckets is None else (buckets, *declared.values())
-        check_events(self.problems, telling, declared, webhooks)
+        declared, buckets, left_out = self._services(services, webhooks)
         check_options(
             self.problems, self.plugins.modes, bindings, declared, facts_of(self.problems, server)
         )
@@ -274,6 +264,28 @@ class _Reader:
             mode_tables=mode_tables,
             plugins=self.plugins,
         )
+
+    def _volumes(self, accounts: frozenset[str]) -> dict[str, VolumeOptions]:
+        found = read_volumes(self.decoder, self.found.get("volumes", {}))
+        for name, one in found.items():
+            place = join(join("volumes", name), "account")
+            check_account(self.problems, one.account, accounts, place)
+        return found
+
+    def _services(
+        self, services: ServiceReader, webhooks: Mapping[str, WebhookOptions]
+    ) -> tuple[dict[str, Declared], Declared | None, dict[str, str]]:
+        """Those that are declared, what [buckets] says, and why some are left out."""
+        written = self.found.get("services", {})
+        declared = services.services(written)
+        buckets = services.buckets(self.found.get("buckets", {}))
+        left_out = leave_out(declared, services.unknown)
+        check_links(self.problems, declared, written if isinstance(written, dict) else {})
+        check_construction(self.problems, declared, buckets, services.volumes)
+        check_places(self.problems, declared.values())
+        telling = declared.values() if buckets is None else (buckets, *declared.values())
+        check_events(self.problems, telling, declared, webhooks)
+        return declared, buckets, left_out
 
     def _check_tables(self) -> None:
         known = [*TABLES, *having_tables(self.plugins.modes)]

@@ -72,7 +72,7 @@ class Runtime(Administration):
         followers: Followers | None = None,
         jobs: Jobs | None = None,
         added: AddedServices | None = None,
-        counted: FollowedVolumes | None = None,
+        followed_volumes: FollowedVolumes | None = None,
         server: str = "",
         numbers: Callable[[], Numbers] = Numbers,
     ) -> None:
@@ -113,7 +113,7 @@ class Runtime(Administration):
         self.kinds: Mapping[str, SettingKind[Any]] = chain.configuration.plugins.kinds
         self.offered: Collection[str] = frozenset(_offered(chain.configuration))
         self.volumes: Volumes = GatewayVolumes(self)
-        self._counted = counted or FollowedVolumes(chain.volumes, catalog)
+        self._followed_volumes = followed_volumes or FollowedVolumes(chain.volumes, catalog)
         self.stopping = threading.Event()
 
     def country(self, address: str) -> str | None:
@@ -186,7 +186,7 @@ class Runtime(Administration):
         """Follow the catalog without requests, too, from now on; `bind` gets its bindings, and
         `certify` its certificates."""
         certificates = CertificateFeed(self.catalog, certify)
-        looks = (certificates.look, self._events.look, self._counted.look, *self._looks)
+        looks = (certificates.look, self._events.look, self._followed_volumes.look, *self._looks)
 
         def noted(added: Sequence[Binding]) -> None:
             self._bindings = (*self.chain.configuration.bindings, *added)
@@ -230,6 +230,18 @@ def _settings(configuration: Configuration, catalog: Catalog) -> ServiceSettings
     return ServiceSettings(catalog, configuration.plugins.kinds.values(), declared)
 
 
+def _followed_volumes(chain: Chain, catalog: Catalog, *, serves: bool) -> FollowedVolumes:
+    """`serves`: it is no command beside a gateway, which leaves it to that to write down what is
+    declared, and to set right what was left."""
+    followed, configuration = FollowedVolumes(chain.volumes, catalog), chain.configuration
+    if serves or configuration.data is None:
+        catalog.declare_volumes()
+        followed.look_at_all()
+        for warning in uncounted(catalog, configuration.volumes):
+            log.warning("%s", warning)
+    return followed
+
+
 def open_runtime(
     configuration: Configuration,
     *,
@@ -266,12 +278,6 @@ def open_runtime(
             followers=followers,
             threads=threads,
         )
-        counted = FollowedVolumes(chain.volumes, catalog)
-        if jobs is not None or configuration.data is None:  # no command beside a gateway
-            catalog.declare_volumes()
-            counted.look_at_all()
-            for warning in uncounted(catalog, configuration.volumes):
-                log.warning("%s", warning)
         chain.date(catalog.declared_since(chain.services, configuration.origin.written))
         runtime = Runtime(
             chain,
@@ -283,7 +289,7 @@ def open_runtime(
             followers=followers,
             jobs=jobs,
             added=AddedServices(chain, catalog, clock, None if before is None else before.added),
-            counted=counted,
+            followed_volumes=_followed_volumes(chain, catalog, serves=jobs is not None),
             server=server,
             numbers=numbers,
         )

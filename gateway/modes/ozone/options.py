@@ -11,9 +11,13 @@ from gateway.storage.options import OneOrMany
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OzoneOptions:
-    """`auth`: "key": who asks gives a key and its secret; "simple": they say who they are, and
-    are believed. `admins`: names of those who then may do everything. `not_found_as_404`: a
-    bucket or key that is not there is 404, and not 400."""
+    """How the mode knows who asks, and what it answers.
+
+    `auth`: "key": who asks gives a key and its secret; "simple": they say who they are, and are
+        believed.
+    `admins`: names of those who then may do everything.
+    `not_found_as_404`: a bucket or key that is not there is 404, and not 400.
+    """
 
     auth: Literal["key", "simple"] = "key"
     admins: Annotated[tuple[str, ...], OneOrMany] = ()

@@ -41,9 +41,15 @@ _NGINX = {"secure_link_expires", "uri", "remote_addr", "secret"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedLinks:
-    """A binding's option. `ttl`: seconds for which a link counts that does not say it itself;
-    `expression`: what is signed in the form `secure_link`; `refused`: the status of an answer to
-    who has no good link."""
+    """A binding's option.
+
+    `secret`: who has it makes links.
+    `form`: what links look like.
+    `algorithm`: of the hash in links of the form `ucdn`.
+    `ttl`: for so long a link counts that does not say it itself.
+    `expression`: what is signed in the form `secure_link`.
+    `refused`: the status of an answer to who has no good link.
+    """
 
     secret: Secret
     form: Literal["ucdn", "hmac-sha256", "secure_link"] = "ucdn"

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.access.access import Access
-from gateway.storage import BytesBody, ObjectInfo, Put
+from gateway.storage import Busy, BytesBody, ObjectInfo, Put
 from gateway.storage.paging import LIMIT
 from tests.modes.ozone.trusting import (
     ALWAYS,
@@ -141,6 +141,28 @@ def test_who_may_not_is_told_before_the_body_is_read(ozone: Ozone) -> None:
     refused(answer, 403, "accessDenied")
     without = ozone.ask("PUT", f"{bucket}/key", "guest")  # a length, too
     refused(without, 403, "accessDenied")
+
+
+def test_what_is_long_takes_a_place(ozone: Ozone) -> None:
+    bucket = ozone.bucket()
+    ozone.put(bucket, "long", bytes(1 << 20))
+    ozone.put(bucket, "short")
+    site, held = ozone.site, list[str]()
+    try:
+        with pytest.raises(Busy):
+            for number in range(100):
+                site.admission.take(f"192.0.2.{number + 2}")
+                held.append(f"192.0.2.{number + 2}")
+        for method, key, body in (("GET", "long", None), ("PUT", "new", bytes(1 << 20))):
+            answer = site.ask(f"{bucket}/{key}", method, AS_BILBO, body=body)
+            refused(answer, 503, "slowDown")
+            assert answer.headers["retry-after"] == "1"
+        assert site.ask(f"{bucket}/long", "HEAD", AS_BILBO).status == 200
+        assert ozone.ask("GET", f"{bucket}/short", "bilbo").body == b"data"
+    finally:
+        for address in held:
+            site.admission.release(address)
+    assert ozone.keys(bucket) == ["long", "short"]
 
 
 def test_ranges_and_conditions(ozone: Ozone) -> None:
