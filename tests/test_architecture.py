@@ -103,7 +103,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "gateway.services",
         "gateway.telemetry.logs",
     ),
-    "gateway.__main__": ("gateway.commands", "gateway.servers"),
+    "gateway.__main__": (COMMON, "gateway.commands", "gateway.servers"),
     "gateway.hookspecs": (CONTRACT, MODES),
     MODES: (
         CONTRACT,

@@ -24,6 +24,7 @@ from tests.modes.ozone.trusting import (
     outcome,
     refused,
     said,
+    trusting,
 )
 from tests.modes.public_gateway import OWNER
 
@@ -131,6 +132,17 @@ def test_a_body_is_what_was_said_of_it_or_nothing_is_stored(ozone: Ozone) -> Non
     done(ozone.ask("PUT", path, "bilbo", body=b"data", headers=good), 201)
     done(ozone.ask("PUT", path, "bilbo", body=b""), 201)
     assert info(ozone, path)["size"] == 0
+
+
+def test_a_body_is_not_larger_than_is_allowed() -> None:
+    with trusting(server={"memory": True, "max_body": "8MiB"}) as ozone:
+        path = f"{ozone.bucket()}/key"
+        headers = {"content-length": str((8 << 20) + 1)}
+        answer = ozone.ask("PUT", path, "bilbo", body=b"", headers=headers)
+        refused(answer, 413, "entityTooLarge")
+        headers = {"content-length": str(8 << 20)}
+        answer = ozone.ask("PUT", path, "bilbo", body=b"", headers=headers)
+        refused(answer, 400, "incompleteBody")
 
 
 def test_who_may_not_is_told_before_the_body_is_read(ozone: Ozone) -> None:
