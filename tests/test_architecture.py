@@ -351,6 +351,18 @@ behind it reads that: the client in `gateway.client`, host and scheme where they
 suspects explain signatures that were refused."""
 
 
+def test_parameters_of_sql_have_no_numbers() -> None:
+    """Python 3.12 warns of `?1` with a sequence, and 3.14 raises."""
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for part in ("gateway", "drivers")
+        for path in sorted((ROOT / part).rglob("*.py"))
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if re.search(r"[=(,] ?\?[0-9]|LIMIT \?[0-9]", line)
+    ]
+    assert not found, found
+
+
 def test_who_asks_for_what_is_decided_in_one_place() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{line} reads {name}"

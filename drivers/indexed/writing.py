@@ -43,8 +43,8 @@ LONGEST_KEY = 1024
 
 _ROOM = """
     SELECT s.quota, s.bytes, s.waiting, s.versioning = 'on' OR (s.versioning = 'off' AND NOT EXISTS
-    (SELECT 1 FROM objects WHERE service = ?1 AND key = ?2)), v.quota, v.used, v.name
-    FROM services s LEFT JOIN volumes v ON v.id = s.volume WHERE s.id = ?1"""
+    (SELECT 1 FROM objects WHERE service = ? AND key = ?)), v.quota, v.used, v.name
+    FROM services s LEFT JOIN volumes v ON v.id = s.volume WHERE s.id = ?"""
 
 
 class Writer:
@@ -187,7 +187,7 @@ class WritingView:
         it; the commit decides the rest. `key`: of the object that it is to be, if no part."""
         if size is None or size <= INLINE_LIMIT:
             return
-        row = self.space.one(_ROOM, (self.service, key))
+        row = self.space.one(_ROOM, (self.service, key, self.service))
         if row is None:
             return
         own, stored, waiting, adds, shared, used, volume = row

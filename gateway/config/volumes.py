@@ -96,5 +96,6 @@ def check_counted(
             if one.quota is not None:
                 problems.add(
                     join(join("volumes", name), "quota"),
-                    f"the driver {shown(store.driver)} ({place}) counts no volumes.",
+                    f"the driver {shown(store.driver)} ({place}) counts no volumes: leave it out,"
+                    " or have buckets in a driver that does (gateway drivers: can Volumes).",
                 )

@@ -57,8 +57,8 @@ _PROVED = "SELECT 1 FROM proved WHERE key = ? AND address = ? AND time > ?"
 _PROVE = "INSERT OR REPLACE INTO proved VALUES (?, ?, ?)"
 _LONG_AGO = "DELETE FROM proved WHERE time <= ?"
 _OLDEST = (
-    "DELETE FROM proved WHERE key = ?1 AND address NOT IN"
-    " (SELECT address FROM proved WHERE key = ?1 ORDER BY time DESC LIMIT ?2)"
+    "DELETE FROM proved WHERE key = ? AND address NOT IN"
+    " (SELECT address FROM proved WHERE key = ? ORDER BY time DESC LIMIT ?)"
 )
 
 
@@ -149,7 +149,7 @@ def _add(connection: sqlite3.Connection, now: int, *places: str) -> int:
 def _prove(connection: sqlite3.Connection, now: int, key: str, address: str) -> int:
     connection.execute(_PROVE, (key, address, now))
     connection.execute(_LONG_AGO, (now - PROVED,))
-    connection.execute(_OLDEST, (key, ADDRESSES))
+    connection.execute(_OLDEST, (key, key, ADDRESSES))
     return 0
 
 
