@@ -10,8 +10,8 @@ Nobody is refused for it: a request that found no answer at those that are well 
 passed over. Only who has an answer, if a bad one, does not: what cannot answer now
 is not to be asked twice as much.
 
-May surprise: only who had found an origin well, or looks at it, passes it over (for
-longer). Of ten requests that were under way when it died, one counts.
+May surprise: one that is passed over already is so for longer only by who looks at it. Of ten
+requests that were under way when it died, one counts.
 """
 
 from __future__ import annotations
@@ -36,11 +36,9 @@ SHORTEST, LONGEST = 1.0, 60.0
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One request asks one origin. `found`: `times` of that then; `looks`: whether it is the
-    one that finds out."""
+    """One request asks one origin. `looks`: it is the one that finds out how that is."""
 
     origin: int
-    found: int
     looks: bool
 
 
@@ -99,14 +97,14 @@ class Health:
                     return None
                 return self._last_hope(order)
             origin = self._origins[found]
-            turn = Turn(found, origin.times, looks=origin.times > 0)
+            turn = Turn(found, looks=origin.times > 0)
             origin.looking = turn if turn.looks else None
             return turn
 
     def _last_hope(self, order: Sequence[int]) -> Turn:
         """Of those passed over the one that failed least, or is due first."""
         found = min(order, key=lambda one: (self._origins[one].times, self._origins[one].due))
-        return Turn(found, self._origins[found].times, looks=False)
+        return Turn(found, looks=False)
 
     def heard(self, turn: Turn, status: int) -> None:
         """An answer came."""
@@ -135,7 +133,7 @@ class Health:
             looks = origin.looking is turn
             if looks:
                 origin.looking = None
-            if looks or not (turn.found or origin.times):
+            if looks or not origin.times:
                 origin.strikes += strikes
                 if looks or origin.strikes >= STRIKES:
                     seconds = min(LONGEST, SHORTEST * 2 ** min(origin.times, 30))

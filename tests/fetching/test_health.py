@@ -76,10 +76,10 @@ def test_bad_answers_count_in_a_row_only_and_nobody_asks_for_another_of_them() -
             health.heard(asked(health), status)
     assert asked(health).origin == 0
     for _ in range(STRIKES):
-        health.heard(Turn(0, 0, looks=False), 503)
+        health.heard(Turn(0, looks=False), 503)
     assert asked(health).origin == 1
     assert health.turn([0], has_answer=True) is None
-    assert health.turn([0]) == Turn(0, 1, looks=False)
+    assert health.turn([0]) == Turn(0, looks=False)
 
 
 def test_around_each_request_begins_with_the_next_one() -> None:

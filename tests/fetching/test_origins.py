@@ -12,7 +12,16 @@ from ipaddress import ip_network
 import pytest
 
 from drivers.cache import Cache
-from gateway.storage import BytesBody, Context, Forward, NoSuchKey, OriginFailed, Secret, TimedOut
+from gateway.storage import (
+    BadKey,
+    BytesBody,
+    Context,
+    Forward,
+    NoSuchKey,
+    OriginFailed,
+    Secret,
+    TimedOut,
+)
 from gateway.telemetry.families import COUNTERS
 from gateway.testing.upstreams import Act, Upstream, answer, close, cut, hang, raw, reset
 from tests.fetching.origin import Fetching, kept, read
@@ -114,8 +123,52 @@ def test_all_of_it_has_one_time(origin: Upstream, other: Upstream, fetching: Fet
     with pytest.raises(TimedOut):
         read(store)
     assert time.monotonic() - begun < 3
-    assert not other.requests
+    assert not other.connections
     assert read(store) == b"data"  # the first one is known now
+
+
+def test_who_had_little_of_the_time_is_not_down(
+    origin: Upstream, other: Upstream, fetching: Fetching
+) -> None:
+    for one in (origin, other):
+        one.always(hang)
+    store = fetching.http(origin.url, other.url, timeout=0.5, read_timeout=0.4)
+    with pytest.raises(TimedOut):
+        read(store)
+    assert len(other.requests) == 1
+    assert [one.times for one in store.asking._health._origins] == [1, 0]
+
+
+def test_who_has_no_place_is_not_down_and_others_are_asked(
+    origin: Upstream, other: Upstream, fetching: Fetching
+) -> None:
+    origin.always(hang)
+    kept(other, k=b"data")
+    store = fetching.http(origin.url, other.url, waiting=1)
+    hanging = threading.Thread(target=read, args=(store,))
+    hanging.start()
+    while not origin.requests:
+        time.sleep(0.005)
+    assert read(store) == b"data"
+    assert len(origin.requests) == 1
+    assert not store.asking._health._origins[0].times
+    origin.ended.set()
+    hanging.join()
+
+
+def test_a_key_that_no_origin_has_does_not_look_for_ever(
+    origin: Upstream, other: Upstream, fetching: Fetching
+) -> None:
+    origin.will(reset)
+    for one in (origin, other):
+        kept(one, k=b"data")
+    store = fetching.http(origin.url, other.url)
+    read(store)
+    store.asking._health._clock = a_minute_later
+    with pytest.raises(BadKey):
+        read(store, "../k")
+    read(store)
+    assert len(origin.requests) == 2
 
 
 def test_one_request_looks_and_the_others_do_not_wait_for_it(
