@@ -7,8 +7,9 @@
 | `secure_link` | `md5`, `expires` | an expression, as nginx has it (ngx_http_secure_link_module) |
 
 May surprise: in the form `ucdn` nothing separates one value from the next, so who has a link can
-move digits from one to another. What could lengthen its life is refused (a time that has not ten
-digits); whoever may choose takes `hmac-sha256`.
+move digits from one to another. A time that has not ten digits is refused; a `cdn_ttl` that took
+digits of what is behind it (`cdn_net`, `cdn_bw`) cannot be told from one that is right. Whoever may
+choose takes `hmac-sha256`.
 """  # noqa: E501 - a table
 
 from __future__ import annotations
