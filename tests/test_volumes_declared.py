@@ -13,6 +13,7 @@ from gateway.plugins.finding import Plugins
 from gateway.services.chain import ChainError
 from gateway.services.runtime import Runtime, open_runtime
 from gateway.services.service_editor import ServiceEditor
+from gateway.services.volume_quotas import FollowedVolumes
 from gateway.storage import (
     AlreadyExists,
     BytesBody,
@@ -262,3 +263,17 @@ def test_a_service_that_is_declared_by_a_buckets_name_is_not_in_its_volume(site:
     with pytest.raises(NotEmpty):  # what was in it is there, when the other one goes
         again.volumes.drop(ROOT, "media")
     assert site.start("").volumes.bucket(ALICE, "media", "pics").stat("k").size == 1
+
+
+def test_the_gateway_that_goes_does_not_set_the_quota_that_it_was_started_with(site: Site) -> None:
+    """As in a reload: the old one is there, and follows, while the new one has begun."""
+    for before, after in (('quota = "5000B"', 'quota = "100B"'), ('quota = "100B"', "")):
+        old = site.start(f"{MEDIA}{before}\n")
+        store = old.chain.volumes
+        assert store is not None
+        new = site.start(f"{MEDIA}{after}\n")
+        wanted = store.volumes(["media"])["media"].quota
+        assert wanted == (100 if after else None)
+        for runtime in (old, new, old):
+            FollowedVolumes(runtime.chain.volumes, runtime.catalog).look()
+            assert store.volumes(["media"])["media"].quota == wanted

@@ -87,6 +87,13 @@ class VolumeTable(AuditTable):
         with self._database.reading() as connection:
             return self._volume_in(connection, name)
 
+    def written_volume(self, name: str) -> VolumeRow | None:
+        """As who wrote it last has said: of two gateways that have different configurations, one
+        ends in a moment. That of the configuration where none could be written."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(VOLUMES).where(is_text(VOLUMES.c.name, name))).first()
+            return self._volume_in(connection, name) if row is None else _row(row)
+
     def volumes(
         self, *, owner: str | None = None, prefix: str = "", after: str = "", limit: int = 1000
     ) -> list[VolumeRow]:
@@ -104,11 +111,11 @@ class VolumeTable(AuditTable):
             return _number(connection)
 
     def volumes_since(self, number: int, limit: int = 1000) -> list[VolumeRow]:
-        """Those that were made or changed since, by their revision."""
+        """Those that were made or changed since, by their revision; as `written_volume`."""
         query = select(VOLUMES).where(VOLUMES.c.revision > number)
         query = query.order_by(VOLUMES.c.revision).limit(limit)
         with self._database.reading() as connection:
-            return [self._volume_row(row) for row in connection.execute(query)]
+            return [_row(row) for row in connection.execute(query)]
 
     def sid_within(self, volume: str, bucket: str) -> str | None:
         """Of the service that a volume has by that name."""

@@ -30,13 +30,13 @@ _NONE = -1
 def settle(store: Volumes, catalog: Catalog, name: str) -> None:
     """Have the store's volume be as the catalog's is. One that has a bucket is not dropped."""
     for _ in range(_TRIES):
-        row = catalog.read_volume(name)
+        row = catalog.written_volume(name)
         if row is None:
             with suppress(NotEmpty):
                 store.drop_volume(name)
         else:
             store.set_volume(name, row.quota)
-        if _wanted(catalog.read_volume(name)) == _wanted(row):
+        if _wanted(catalog.written_volume(name)) == _wanted(row):
             return
     raise Conflict("The volume is changed again and again.")
 
