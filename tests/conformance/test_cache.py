@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -38,14 +37,8 @@ from gateway.testing.conformance import (
     WritingConformance,
 )
 from tests.conformance import test_fsspec, test_s3
-from tests.conformance.s3_upstream import URL, gateway_upstream, opened_bucket
+from tests.conformance.s3_upstream import URL, opened_bucket
 from tests.conformance.test_fsspec import NEVER, PLAIN
-
-
-@pytest.fixture(scope="module")
-def upstream(sockets: None, processes: None) -> Iterator[str]:
-    with gateway_upstream() as url:
-        yield url
 
 
 class _Cached(Conformance):

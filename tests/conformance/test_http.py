@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from drivers.http import Http
-from gateway.storage import CAPABILITIES, Context, Store
+from gateway.storage import CAPABILITIES, Context, Forwards, Store, Varies
 from gateway.testing.conformance import ConditionsConformance, ReadingConformance
 from gateway.testing.upstreams import Upstream
 from tests.fetching.origin import LOOPBACK, keep, path_of
 
-NEVER = frozenset(one.__name__ for one in CAPABILITIES if one.__name__ != "Forwards")
+NEVER = frozenset(one.__name__ for one in {*CAPABILITIES} - {Forwards, Varies})
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -24,15 +24,8 @@ from tests.conformance.s3_upstream import (
     OTHER_KEY,
     URL,
     account,
-    gateway_upstream,
     opened_bucket,
 )
-
-
-@pytest.fixture(scope="module")
-def upstream(sockets: None, processes: None) -> Iterator[str]:
-    with gateway_upstream() as url:
-        yield url
 
 
 @pytest.fixture(autouse=True)

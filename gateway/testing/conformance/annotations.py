@@ -63,6 +63,8 @@ def annotated(bench: Bench, found: Sequence[str] = ("a", "b"), key: str = "k") -
 
 
 class AnnotationsConformance(Conformance):
+    needs = "Annotates"
+
     def test_what_was_put_is_read_exactly_and_told(self, bench: Bench) -> None:
         annotates = bench.annotates
         info = bench.put("k", b"data")

@@ -135,6 +135,9 @@ class Bench:
             pytest.fail(f"the store has no {what}, and is not said to lack it")
         pytest.skip(f"store has no {what}")
 
+    def has(self, capability: type) -> bool:
+        return self.store.find(capability) is not None
+
     def need(self, capability: type[C]) -> C:
         found = self.store.find(capability)
         if found is None:

@@ -21,6 +21,8 @@ from gateway.testing.conformance.harness import Conformance
 
 
 class BucketsConformance(Conformance):
+    needs = "Buckets"
+
     def test_a_bucket_that_was_created_is_listed_until_it_is_dropped(self, bench: Bench) -> None:
         buckets = bench.buckets
         before = {one.name for one in buckets.buckets()}

@@ -20,6 +20,8 @@ def told(bench: Bench, after: int = 0) -> list[tuple[str, str, str | None]]:
 
 
 class ChangesConformance(Conformance):
+    needs = "Changes"
+
     def test_an_empty_store_has_no_changes(self, bench: Bench) -> None:
         page = bench.changes.changes()
         assert page.changes == ()

@@ -52,6 +52,8 @@ def completed(bench: Bench, options: Put = Put(), how: Complete = Complete()) ->
 
 
 class CompletingConformance(Conformance):
+    needs = "Multipart"
+
     def test_the_object_is_its_parts_in_order(self, bench: Bench) -> None:
         info = completed(bench)
         assert (info.key, info.size) == ("k", len(WHOLE))

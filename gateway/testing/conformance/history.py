@@ -118,6 +118,8 @@ class History(RuleBasedStateMachine):
 
 
 class HistoryConformance(Conformance):
+    needs = "Versions"
+
     def test_any_history_is_that_of_the_model(self, bench: Bench) -> None:
         assert bench.versions.versioning == "off"
         assert bench.listable is not None

@@ -27,6 +27,8 @@ def comparing(bench: Bench) -> Labels:
 
 
 class LabelsConformance(Conformance):
+    needs = "Labels"
+
     def test_tags_are_replaced_as_a_whole(self, bench: Bench) -> None:
         labels = bench.labels
         bench.put("k", b"data", Put(tags={"a": "1", "b": "2"}))

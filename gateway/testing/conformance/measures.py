@@ -20,6 +20,8 @@ def _keys_and_uploads(bench: Bench) -> tuple[int, int]:
 
 
 class MeasuresConformance(Conformance):
+    needs = "Measures"
+
     def counted(self, bench: Bench) -> tuple[int, int]:
         stats: Stats = bench.measures.stats()
         assert bench.measures.recount() == (stats, stats)

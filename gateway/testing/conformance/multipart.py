@@ -48,6 +48,8 @@ def numbers(parts: tuple[Part, ...]) -> list[int]:
 
 
 class MultipartConformance(Conformance):
+    needs = "Multipart"
+
     def test_an_upload_says_what_it_began_with(self, bench: Bench) -> None:
         options = Put(content_type="a/b", metadata={"m": "1"}, owner="me")
         upload = bench.multipart.begin("k", options)

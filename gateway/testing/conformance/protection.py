@@ -75,6 +75,8 @@ def protect(bench: Bench, version: str, protection: Protection) -> ObjectInfo:
 
 
 class ProtectionConformance(Conformance):
+    needs = "Protects"
+
     @each_kind
     def test_protection_given_with_a_put_is_there(self, bench: Bench, kind: str) -> None:
         protection = KINDS[kind]()

@@ -55,6 +55,8 @@ def arrivals(source: Bench, replica: Bench, page: ChangePage) -> Iterator[Arriva
 
 
 class ReplicatesConformance(Conformance):
+    needs = "Replicates"
+
     def followed(self, bench: Bench) -> Bench:
         """Another store, a replica that has all of the bench's by now."""
         replica = bench.another()

@@ -18,6 +18,8 @@ SIZES = (0, 1000, 100_000, 2 << 20)
 
 
 class ScrubsConformance(Conformance):
+    needs = "Scrubs"
+
     def checked(self, bench: Bench) -> int:
         """How many objects, versions and parts were; none may be damaged."""
         steps = list(bench.scrubs.scrub())

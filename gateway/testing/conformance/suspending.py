@@ -14,6 +14,8 @@ from gateway.testing.conformance.versions import hide, keeping, put, remove, sho
 
 
 class SuspendingConformance(Conformance):
+    needs = "Versions"
+
     def test_versioning_begins_off(self, bench: Bench) -> None:
         assert bench.versions.versioning == "off"
 

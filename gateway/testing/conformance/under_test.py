@@ -50,7 +50,8 @@ class DriverUnderTest:
     """Of "owner" and "checksums" what it has no place for, and takes without keeping it."""
 
     lacks: ClassVar[frozenset[str] | None] = None
-    """Capabilities, and fields of `Put`, that the store is known not to have."""
+    """Capabilities, and fields of `Put`, that the store is known not to have. Tests of such a
+    capability are skipped before a store is made; one that has it all the same fails."""
 
     def make(self, folder: Path, sid: str) -> Store:
         """A store that is not open yet, over all that was kept as `sid` in `folder`.

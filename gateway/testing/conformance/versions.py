@@ -58,6 +58,8 @@ def shown(bench: Bench, key: str = "k") -> list[tuple[str, bool, bool]]:
 
 
 class VersionsConformance(Conformance):
+    needs = "Versions"
+
     def test_while_on_each_put_is_a_version_of_its_own(self, bench: Bench) -> None:
         keeping(bench)
         bodies = (b"one", noise(100_000), b"", b"one")

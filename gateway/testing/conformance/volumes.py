@@ -239,6 +239,8 @@ class SharedQuotas(RuleBasedStateMachine):
 
 
 class VolumesConformance(Conformance):
+    needs = "Volumes"
+
     def test_whatever_changes_in_a_bucket_changes_its_volume(self, bench: Bench) -> None:
         one, two = volume_of(bench, None)
         for change in changes(one, two):
