@@ -28,7 +28,7 @@ from tests.modes.s3_gateway import serving
 class _Remote(ReadingConformance, WritingConformance):
     """Each class has a server, each test a folder of it."""
 
-    lacks = NEVER | {"conditions", "Labels"}
+    lacks = NEVER | {"conditions"}
     url: ClassVar[str]
     options: ClassVar[dict[str, Any]]
 

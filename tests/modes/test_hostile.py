@@ -471,7 +471,7 @@ def test_no_key_is_a_mistake_of_ours(gateway: Hostile) -> None:
 
 # the management API
 
-_PARTS = {"bucket": "files", "key": "k", "id": "1", "upload_id": "u"}
+_PARTS = {"bucket": "files", "key": "k", "id": "1", "upload_id": "u", "volume": "media"}
 _VALUES: tuple[Any, ...] = (
     *TEXTS,
     -1,
@@ -501,6 +501,9 @@ def test_nothing_that_a_manager_says_is_a_mistake_of_ours(
         answer = gateway.ask(function.methods[0], path, query, data, HTTP_X_API_KEY=ROOT)
         fair(answer, path, query, str(body)[:80])
 
+    volume = json.dumps({"name": _PARTS["volume"], "owner_id": 1}).encode()
+    made = gateway.ask("POST", "/api/v1/volumes", "", volume, HTTP_X_API_KEY=ROOT)
+    assert made.status in (201, 409), made
     for raw in ALL_RAW:
         for one in function.parts:
             ask({one.name: raw})

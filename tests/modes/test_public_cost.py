@@ -9,7 +9,12 @@ from tests.modes.public_gateway import Site, serving
 
 
 def calls(site: Site, host: str) -> int:
-    """Of functions in Python, for one GET; the ones before have made what is remembered."""
+    """Of functions in Python, for one GET; the first ones make what is remembered, and in any
+    one of them the garbage collector may call something, too."""
+    return min(_counted(site, host) for _ in range(8))
+
+
+def _counted(site: Site, host: str) -> int:
     counted = 0
 
     def count(_frame: Any, event: str, _argument: Any) -> None:
@@ -17,8 +22,6 @@ def calls(site: Site, host: str) -> int:
         counted += event == "call"
 
     before = sys.getprofile()
-    for _ in range(3):
-        site.ask(f"/{host}?a=1", host=host)
     sys.setprofile(count)
     try:
         site.ask(f"/{host}?a=1", host=host)
