@@ -337,7 +337,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     def _pace(self, data: memoryview, do_close: bool) -> int:
         bucket = self.bucket
         assert bucket is not None
-        size = self._owed or bucket.take(len(data))
+        # a thread flushes without asking the loop: of what has come meanwhile it would send crumbs
+        size = self._owed or (0 if self.pause() else bucket.take(len(data)))
         sent = self._send(data[:size], do_close) if size else 0
         self._owed = size if self.tls is not None and not sent else 0
         bucket.give_back(size - sent - self._owed)
