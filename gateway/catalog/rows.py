@@ -73,12 +73,14 @@ class AuditEntry(NamedTuple):
 
 class StoreRow(NamedTuple):
     """The store of a service that is no bucket. `revision` is another after each change;
-    `sealed` are its options (see `gateway.catalog.stores`)."""
+    `sealed` are its options (see `gateway.catalog.stores`). `part_of`: with what it is made,
+    changed and removed, as in "zone 5"; "" where it is by itself."""
 
     driver: str
     name: str
     revision: int
     sealed: bytes
+    part_of: str = ""
 
 
 class Within(NamedTuple):
@@ -118,6 +120,22 @@ class ServiceRow(NamedTuple):
     within: Within = NOWHERE
 
 
+class ZoneRow(NamedTuple):
+    """`document` is whole, with what is secret. `active`: it is served. `reuses` and `storage`
+    are the numbers of those that it names. Times are in milliseconds since the epoch. A worker
+    that serves the stores of `revision` serves the zone so."""
+
+    number: int
+    account: str
+    document: Mapping[str, Any]
+    active: bool
+    reuses: int | None
+    storage: int | None
+    created: int
+    changed: int
+    revision: int
+
+
 class CertificateRow(NamedTuple):
     """`hosts` are the names that it is for, in lower case; `chain` is PEM, `sealed` its key
     (see `gateway.catalog.secrets`). Times are in milliseconds since the epoch; `revision` is
@@ -154,7 +172,7 @@ class EncryptionKeyInfo(NamedTuple):
 
 def service_row(row: Row[Any]) -> ServiceRow:
     grants = tuple(Grant(*one) for one in row.grants)
-    store = row.driver and StoreRow(row.driver, row.name, row.revision, row.sealed)
+    store = row.driver and StoreRow(row.driver, row.name, row.revision, row.sealed, row.whole or "")
     within = NOWHERE if row.volume is None else Within(row.volume, row.bucket)
     return ServiceRow(row.id, row.sid, row.owner, row.created, grants, store, within)
 

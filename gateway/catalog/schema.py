@@ -246,6 +246,40 @@ VOLUME_BUCKETS = Table(
 """Of the services that are in a volume: what they are called there."""
 
 
+SERVICE_PARTS = Table(
+    "service_parts",
+    METADATA,
+    Column("service", BigInteger, primary_key=True, autoincrement=False),
+    Column("whole", _NAME, nullable=False, index=True),
+)
+BINDING_PARTS = Table(
+    "binding_parts",
+    METADATA,
+    Column("binding", BigInteger, primary_key=True, autoincrement=False),
+    Column("whole", _NAME, nullable=False, index=True),
+)
+"""Of the services and bindings that are made, changed and removed with something else: that, as
+in "zone 5"."""
+
+ZONES = Table(
+    "zones",
+    METADATA,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("account", _NAME, nullable=False),
+    Column("document", JSON, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("reuses", BigInteger, index=True),
+    Column("storage", BigInteger, index=True),
+    Column("created", BigInteger, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Index("zones_by_account", "account", "number"),
+)
+"""`document` is as it was asked for, but for what is secret, which is `sealed`. `reuses` and
+`storage` are numbers that it names. `revision` is that of the stores (`STORES_NUMBER`)."""
+
+
 def _create(connection: Connection) -> None:
     METADATA.create_all(connection, tables=[META, REVISION, ACCOUNTS, KEYS, SERVICES])
     connection.execute(insert(REVISION).values(id=1, number=1))
@@ -291,6 +325,10 @@ def _add_volumes(connection: Connection) -> None:
     METADATA.create_all(connection, tables=[VOLUMES, VOLUME_BUCKETS])
 
 
+def _add_zones(connection: Connection) -> None:
+    METADATA.create_all(connection, tables=[SERVICE_PARTS, BINDING_PARTS, ZONES])
+
+
 _APPEND_ONLY = {
     "sqlite": [
         f"CREATE TRIGGER audit_stays_{verb} BEFORE {verb} ON audit"
@@ -316,6 +354,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _add_management,
     _add_binding_secrets,
     _add_volumes,
+    _add_zones,
 )
 
 
@@ -348,9 +387,13 @@ STORES_NUMBER = "changes of stores"
 """In `meta`: how often services that have a driver of their own, and bindings, have changed."""
 
 
+def stores_number(connection: Connection) -> int:
+    return int(get_meta(connection, STORES_NUMBER) or 0)
+
+
 def count_stores(connection: Connection) -> None:
     """Within the catalog's write lock: one of them is changed."""
-    set_meta(connection, STORES_NUMBER, str(int(get_meta(connection, STORES_NUMBER) or 0) + 1))
+    set_meta(connection, STORES_NUMBER, str(stores_number(connection) + 1))
 
 
 def version_of(connection: Connection) -> int:

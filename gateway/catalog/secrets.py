@@ -85,6 +85,14 @@ class Keyring:
         """Raises `CatalogError` when they were sealed for another one, or were changed."""
         return self._unsealed(f"bindings/{door}".encode(), sealed, f"options of {door!r}")
 
+    def seal_zone(self, number: int, secrets: Secret) -> bytes:
+        """Those of the zone of that number."""
+        return self._sealed(f"zones/{number}".encode(), secrets)
+
+    def unseal_zone(self, number: int, sealed: bytes) -> Secret:
+        """Raises `CatalogError` when they were sealed for another one, or were changed."""
+        return self._unsealed(f"zones/{number}".encode(), sealed, f"secrets of the zone {number}")
+
     def seal_private_key(self, name: str, key: Secret) -> bytes:
         """That of the certificate of that name: no key's id has a slash, and no service's."""
         return self._sealed(f"certificates/{name}".encode(), key)

@@ -17,6 +17,7 @@ from gateway.catalog.audit import Note
 from gateway.catalog.key_changes import take_levels
 from gateway.catalog.rows import NOWHERE, ServiceRow, Within, grants_value, service_row
 from gateway.catalog.schema import (
+    SERVICE_PARTS,
     SERVICES,
     STORES,
     VOLUME_BUCKETS,
@@ -49,9 +50,11 @@ SELECT = (
         STORES.c.sealed,
         VOLUME_BUCKETS.c.volume,
         VOLUME_BUCKETS.c.bucket,
+        SERVICE_PARTS.c.whole,
     )
     .join_from(SERVICES, STORES, STORES.c.service == SERVICES.c.id, isouter=True)
     .join(VOLUME_BUCKETS, VOLUME_BUCKETS.c.service == SERVICES.c.id, isouter=True)
+    .join(SERVICE_PARTS, SERVICE_PARTS.c.service == SERVICES.c.id, isouter=True)
 )
 """What a `ServiceRow` is made of."""
 

@@ -21,8 +21,8 @@ from gateway.catalog.presigned import PresignedTable
 from gateway.catalog.secrets import Keyring
 from gateway.catalog.sessions import SessionTable
 from gateway.catalog.settings import SettingTable
-from gateway.catalog.stores import StoreTable
 from gateway.catalog.users import UserTable
+from gateway.catalog.zones import ZoneTable
 from gateway.storage.objects import now
 
 
@@ -30,7 +30,7 @@ class Catalog(
     UserTable,
     SessionTable,
     PresignedTable,
-    StoreTable,
+    ZoneTable,
     SettingTable,
     CertificateTable,
     EncryptionKeyTable,
