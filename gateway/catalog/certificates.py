@@ -14,7 +14,7 @@ from gateway.catalog.audit import AuditTable, Note
 from gateway.catalog.rows import CertificateRow, certificate_row
 from gateway.catalog.schema import CERTIFICATES, get_meta, set_meta
 from gateway.catalog.secrets import Keyring
-from gateway.storage import NotFound, Secret
+from gateway.storage import Conflict, NotFound, Secret
 
 _NUMBER = "changes of certificates"
 """In `meta`."""
@@ -39,6 +39,19 @@ class CertificateTable(AuditTable):
         self, name: str, hosts: Sequence[str], chain: str, key: Secret, *, expires: int
     ) -> bool:
         """Whether there was one of that name, whose place it takes."""
+        with self._database.writing() as connection:
+            return self._set(connection, name, hosts, chain, key, expires=expires)
+
+    def _set(
+        self,
+        connection: Connection,
+        name: str,
+        hosts: Sequence[str],
+        chain: str,
+        key: Secret,
+        *,
+        expires: int,
+    ) -> bool:
         now, which = self._clock(), CERTIFICATES.c.name == name
         values = {
             "hosts": list(hosts),
@@ -46,27 +59,40 @@ class CertificateTable(AuditTable):
             "sealed": self.keyring.seal_private_key(name, key),
             "expires": expires,
             "changed": now,
+            "revision": _count(connection),
         }
-        with self._database.writing() as connection:
-            values["revision"] = _count(connection)
-            changed = connection.execute(update(CERTIFICATES).where(which).values(values)).rowcount
-            if not changed:
-                connection.execute(insert(CERTIFICATES).values(name=name, created=now, **values))
-            said = {"hosts": values["hosts"], "expires": expires}
-            self._note(connection, "certificate.put", name, **said)
+        changed = connection.execute(update(CERTIFICATES).where(which).values(values)).rowcount
+        if not changed:
+            connection.execute(insert(CERTIFICATES).values(name=name, created=now, **values))
+        said = {"hosts": values["hosts"], "expires": expires}
+        self._note(connection, "certificate.put", name, **said)
         return bool(changed)
 
     def remove_certificate(self, name: str) -> None:
         """Raises `NotFound`."""
 
         def remove(connection: Connection, note: Note) -> None:
-            gone = delete(CERTIFICATES).where(CERTIFICATES.c.name == name)
-            if not connection.execute(gone).rowcount:
+            if not self._take_away(connection, name, note):
                 raise NotFound(f"There is no certificate {name!r}.")
-            _count(connection)
-            note("certificate.remove", name)
 
         self._removing(remove)
+
+    def _take_away(self, connection: Connection, name: str, note: Note) -> bool:
+        """Whether it was there."""
+        gone = delete(CERTIFICATES).where(CERTIFICATES.c.name == name)
+        if not connection.execute(gone).rowcount:
+            return False
+        _count(connection)
+        note("certificate.remove", name)
+        return True
+
+    def _number(self, connection: Connection) -> int:
+        return _number(connection)
+
+    def _refuse_since(self, connection: Connection, since: int) -> None:
+        """Raise `Conflict` when any has changed since: what was looked at may not be so now."""
+        if _number(connection) != since:
+            raise Conflict("Another certificate was changed meanwhile: look again.")
 
 
 def _number(connection: Connection) -> int:

@@ -151,6 +151,18 @@ class CertificateRow(NamedTuple):
     revision: int
 
 
+class UploadedRow(NamedTuple):
+    """A certificate that an account has brought. `number` is never another's; `fingerprint` is
+    the SHA-1 of its bytes, in hex; `name` is what the catalog calls it."""
+
+    number: int
+    name: str
+    account: str
+    fingerprint: str
+    hosts: tuple[str, ...]
+    expires: int
+
+
 class EncryptionKey(NamedTuple):
     """`versions` are its secrets, the oldest first: version n is at n - 1."""
 

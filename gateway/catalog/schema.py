@@ -245,6 +245,18 @@ VOLUME_BUCKETS = Table(
 )
 """Of the services that are in a volume: what they are called there."""
 
+UPLOADED_CERTIFICATES = Table(
+    "uploaded_certificates",
+    METADATA,
+    Column("number", _ID, primary_key=True),
+    Column("name", _NAME, nullable=False, unique=True),
+    Column("account", _NAME, nullable=False, index=True),
+    Column("fingerprint", String, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Of the certificates that accounts have brought: whose they are. No number comes a second time;
+a row whose certificate is gone says nothing."""
+
 
 SERVICE_PARTS = Table(
     "service_parts",
@@ -329,6 +341,10 @@ def _add_zones(connection: Connection) -> None:
     METADATA.create_all(connection, tables=[SERVICE_PARTS, BINDING_PARTS, ZONES])
 
 
+def _add_uploaded_certificates(connection: Connection) -> None:
+    METADATA.create_all(connection, tables=[UPLOADED_CERTIFICATES])
+
+
 _APPEND_ONLY = {
     "sqlite": [
         f"CREATE TRIGGER audit_stays_{verb} BEFORE {verb} ON audit"
@@ -355,6 +371,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _add_binding_secrets,
     _add_volumes,
     _add_zones,
+    _add_uploaded_certificates,
 )
 
 

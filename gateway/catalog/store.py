@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gateway.catalog.certificates import CertificateTable
 from gateway.catalog.database import Database
 from gateway.catalog.encryption_keys import EncryptionKeyTable
 from gateway.catalog.keys import Declarations
@@ -21,6 +20,7 @@ from gateway.catalog.presigned import PresignedTable
 from gateway.catalog.secrets import Keyring
 from gateway.catalog.sessions import SessionTable
 from gateway.catalog.settings import SettingTable
+from gateway.catalog.uploaded_certificates import UploadedCertificateTable
 from gateway.catalog.users import UserTable
 from gateway.catalog.zones import ZoneTable
 from gateway.storage.objects import now
@@ -32,7 +32,7 @@ class Catalog(
     PresignedTable,
     ZoneTable,
     SettingTable,
-    CertificateTable,
+    UploadedCertificateTable,
     EncryptionKeyTable,
 ):
     """Open it with `gateway.catalog.open_catalog`."""

@@ -158,6 +158,15 @@ def _described(one: Certificate) -> Description:
     )
 
 
+def sha1_of(pem: str) -> str:
+    """Of the first of them, in hex: what some APIs call one by."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.hashes import SHA1
+
+    one = x509.load_pem_x509_certificate(pem.encode())
+    return one.fingerprint(SHA1()).hex()  # noqa: S303 - it proves nothing to anybody
+
+
 def checked(chain: bytes, key: bytes) -> Checked:
     """Both as PEM, in one file or in two. Raises `CannotUse` for what no client would take."""
     from cryptography import x509

@@ -20,6 +20,7 @@ from gateway.access.settings import Parsed, Setting, SettingKind, Wanted
 from gateway.modes.measured import Measured
 from gateway.modes.operating import Operator
 from gateway.modes.telling import Document, Webhook
+from gateway.modes.uploaded_certificates import UploadedCertificates
 from gateway.modes.volumes import Volumes
 from gateway.storage import Changes, Followers, Jobs, Mark, Purge, Versioning
 from gateway.telemetry.line_spool import LineSpool
@@ -95,6 +96,10 @@ class Gateway(Protocol):
     @property
     def volumes(self) -> Volumes:
         """Namespaces of buckets."""
+
+    @property
+    def uploaded_certificates(self) -> UploadedCertificates:
+        """Those that accounts bring."""
 
     def clock(self) -> int:
         """Milliseconds since the epoch."""

@@ -20,6 +20,7 @@ from gateway.common.x509 import NamedCertificate
 from gateway.config import Binding, Configuration
 from gateway.modes import Attempts, Configuring, Options, telling
 from gateway.modes.operating import Operator
+from gateway.modes.uploaded_certificates import UploadedCertificates
 from gateway.modes.volumes import Volumes
 from gateway.services.added import AddedServices
 from gateway.services.administration import Administration
@@ -35,6 +36,7 @@ from gateway.services.making import NewBucket
 from gateway.services.operator import GatewayOperator, ThisProcess
 from gateway.services.settings import ServiceSettings
 from gateway.services.telling import Services, Teller
+from gateway.services.uploaded_certificates import GatewayUploadedCertificates
 from gateway.services.volume_quotas import FollowedVolumes, uncounted
 from gateway.services.volumes import GatewayVolumes
 from gateway.services.webhooks import Webhook
@@ -113,11 +115,18 @@ class Runtime(Administration):
         self.kinds: Mapping[str, SettingKind[Any]] = chain.configuration.plugins.kinds
         self.offered: Collection[str] = frozenset(_offered(chain.configuration))
         self.volumes: Volumes = GatewayVolumes(self)
+        self.uploaded_certificates: UploadedCertificates = GatewayUploadedCertificates(
+            self, self.notice
+        )
         self._followed_volumes = followed_volumes or FollowedVolumes(chain.volumes, catalog)
         self.stopping = threading.Event()
 
     def country(self, address: str) -> str | None:
         return None if self._countries is None else self._countries.country(address)
+
+    def notice(self) -> None:
+        """See now, in this process, what was just changed in the catalog."""
+        self._notice()
 
     def make(self, new: NewBucket) -> None:
         announced = self.chain.configuration.buckets.events
