@@ -78,7 +78,7 @@ class AddedServices:
     def _take(self, stores: Stores) -> None:
         declared = self._chain.services
         self._rows = {sid: row for sid, row in stores.services.items() if sid not in declared}
-        self._number, self.bindings = stores.number, stores.bindings
+        self.bindings, self._number = stores.bindings, stores.number
         self._openings.keep(self._rows.values())
         for sid, one in list(self._open.items()):  # what is behind comes before
             if not self._is_current(one):
@@ -181,6 +181,11 @@ class AddedServices:
     def rows(self) -> Mapping[str, ServiceRow]:
         """All, at the last `sync`, but for those that are hidden."""
         return self._rows
+
+    @property
+    def number(self) -> int:
+        """That of what there was at the last `sync` (`Catalog.stores_number`)."""
+        return self._number
 
     @property
     def pending(self) -> bool:

@@ -28,7 +28,8 @@ LOOK = 0.4
 
 class KeepingUp:
     """`version` changes whenever the catalog may have; the `looks` look then what of it has.
-    `bind` is called with its bindings when these have changed, and at the first look."""
+    `bind` is called with its bindings when these have changed, and at the first look; `serves`
+    then with the number of what is served, again when it did not take it."""
 
     def __init__(
         self,
@@ -36,9 +37,12 @@ class KeepingUp:
         added: AddedServices,
         bind: Callable[[Sequence[Binding]], object] = lambda _: None,
         looks: Iterable[Callable[[], object]] = (),
+        serves: Callable[[int], bool] = lambda _: True,
     ) -> None:
         self._version, self._added, self._bind, self._looks = version, added, bind, tuple(looks)
+        self._serves, self._served = serves, -1
         self._bound: Sequence[BindingRow] | None = None
+        self._known: dict[tuple[str, int, str], tuple[BindingRow, Binding]] = {}
         self._binding = threading.Lock()
         """So that what is bound last is the newest."""
         self._seen: Version = -1
@@ -81,14 +85,24 @@ class KeepingUp:
                 look()
             self._seen = version
         with self._binding:
+            number = self._added.number  # first: what is bound may be newer, never older
             if self._added.bindings is not self._bound:
                 self._bound = self._added.bindings
                 self._bind(list(self._bindings(self._bound)))
+            if number != self._served and self._serves(number):
+                self._served = number
 
     def _bindings(self, rows: Iterable[BindingRow]) -> Iterator[Binding]:
-        """One whose options are none any more is no door: what it would open is not known."""
+        """One whose options are none any more is no door: what it would open is not known. Those
+        of which nothing has changed are what they were: there may be thousands."""
+        before, self._known = self._known, {}
         for row in rows:
+            known = before.get(row.door)
             try:
-                yield self._added.binding(row)
+                same = known is not None and known[0] == row
+                binding = known[1] if known is not None and same else self._added.binding(row)
             except (ConfigurationError, CatalogError) as error:
                 log.error("The binding %s is left out: %s", door_of(row), error)
+                continue
+            self._known[row.door] = row, binding
+            yield binding

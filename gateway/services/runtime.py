@@ -34,6 +34,7 @@ from gateway.services.key_service import CatalogKeyService
 from gateway.services.lookup import Lookup
 from gateway.services.making import NewBucket
 from gateway.services.operator import GatewayOperator, ThisProcess
+from gateway.services.serving import Serving
 from gateway.services.settings import ServiceSettings
 from gateway.services.telling import Services, Teller
 from gateway.services.uploaded_certificates import GatewayUploadedCertificates
@@ -119,6 +120,7 @@ class Runtime(Administration):
             self, self.notice
         )
         self._followed_volumes = followed_volumes or FollowedVolumes(chain.volumes, catalog)
+        self.serving = Serving(chain.configuration.data)
         self.stopping = threading.Event()
 
     def country(self, address: str) -> str | None:
@@ -201,7 +203,8 @@ class Runtime(Administration):
             self._bindings = (*self.chain.configuration.bindings, *added)
             bind(added)
 
-        keeping_up = KeepingUp(self.catalog.version, self.added, noted, looks)
+        keeping_up = KeepingUp(self.catalog.version, self.added, noted, looks, self.serving.note)
+        self.before_close.append(self.serving.close)
         keeping_up.notice()
         self._notice = keeping_up.notice
         configuration = self.chain.configuration
