@@ -125,6 +125,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "gateway.web.request_facts",
         "gateway.web.request_head",
         "gateway.web.short_bodies",
+        "gateway.web.signed",
+        "gateway.web.suspects",
     ),
     "gateway.testing.server": ("gateway",),  # it is a whole gateway
     "gateway.testing": (CONTRACT,),

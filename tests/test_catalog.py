@@ -20,6 +20,7 @@ from sqlalchemy.exc import OperationalError
 
 from gateway.access.grants import Grant
 from gateway.access.identity import Account
+from gateway.access.sessions import CALLS
 from gateway.catalog import (
     BindingRow,
     Catalog,
@@ -907,3 +908,27 @@ def test_a_catalog_of_any_version_before_takes_what_came_later(
     finally:
         catalog.close()
     assert stored_version(shared) == str(len(schema.MIGRATIONS))
+
+
+def test_sessions_of_a_catalog_without_purposes_are_of_pages(
+    shared: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gateway.catalog import database
+
+    before = schema.MIGRATIONS.index(schema._add_account_numbers)
+    for module in (schema, database):
+        monkeypatch.setattr(module, "MIGRATIONS", schema.MIGRATIONS[:before])
+    catalog = open_catalog(shared.configuration, {})
+    token = catalog.begin_session(catalog.add_key().id)
+    with catalog._database.writing() as connection:
+        connection.exec_driver_sql("ALTER TABLE sessions DROP COLUMN purpose")
+    catalog.close()
+    monkeypatch.undo()
+    catalog = open_catalog(shared.configuration, {})
+    try:
+        assert catalog.session(token) is not None
+        assert catalog.session(token, CALLS) is None
+        assert [catalog.account_number(one) for one in ("root", "other", "root")] == [1, 2, 1]
+        assert [catalog.numbered_account(one) for one in (2, 3)] == ["other", None]
+    finally:
+        catalog.close()

@@ -734,7 +734,10 @@ def test_bindings_are_added_listed_and_removed(run: Run, folder: Path, pictures:
     for words, said in [
         (("add", *door, "--mode", "s3"), "same host, port and prefix"),
         (("add", "--mode", "s3"), "give one of host, port and prefix"),
-        (("add", "--prefix", "/y", "--mode", "s4"), 'found "s4"; known modes: console, galleries,'),
+        (
+            ("add", "--prefix", "/y", "--mode", "s4"),
+            'found "s4"; known modes: cdn, console, galleries,',
+        ),
         (("add", "--prefix", "/y", "--mode", "pictures", "--service", "none"), "no such service"),
         (("add", "--prefix", "/y", "--mode", "public"), 'the mode "public" is about one'),
         (("add", "--prefix", "/y", "--mode", "s3", "--service", "archive"), "all services"),

@@ -32,6 +32,7 @@ UNASKED = {
     # ours: what no gateway is asked for that nobody has asked yet
     *("gateway.testing", "gateway.modes.console.application", "gateway.modes.console.pages"),
     *("gateway.modes.management.application", "gateway.modes.ozone.application"),
+    *("gateway.modes.cdn.application", "gateway.modes.cdn.functions"),
     *("gateway.modes.s3.operations", "gateway.modes.standard.functions", "gateway.web.api"),
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from gateway.storage import Secret
 
@@ -35,6 +35,15 @@ class Account:
     id: str
     name: str = ""
     email: str = ""
+
+
+class NumberedAccount(NamedTuple):
+    """An account as interfaces know it that call accounts by a number. `created`: milliseconds
+    since the epoch; 0 of one that is declared."""
+
+    number: int
+    account: Account
+    created: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     insert,
+    inspect,
     select,
     update,
 )
@@ -184,8 +185,18 @@ SESSIONS = Table(
     Column("seen", BigInteger, nullable=False),
     Column("address", String, nullable=False),
     Column("agent", String, nullable=False),
+    Column("purpose", String, nullable=False, server_default="pages"),
 )
 """`token` and `secret` (the key's, when the session began) are HMACs."""
+
+ACCOUNT_NUMBERS = Table(
+    "account_numbers",
+    METADATA,
+    Column("number", _ID, primary_key=True),
+    Column("account", _NAME, nullable=False, unique=True),
+    sqlite_autoincrement=True,
+)
+"""Of every account that was ever called by its number: no other has it afterwards."""
 
 PRESIGNED_URLS = Table(
     "presigned_urls",
@@ -345,6 +356,15 @@ def _add_uploaded_certificates(connection: Connection) -> None:
     METADATA.create_all(connection, tables=[UPLOADED_CERTIFICATES])
 
 
+def _add_account_numbers(connection: Connection) -> None:
+    METADATA.create_all(connection, tables=[ACCOUNT_NUMBERS])
+    known = {one["name"] for one in inspect(connection).get_columns(SESSIONS.name)}
+    if SESSIONS.c.purpose.name not in known:  # it was made before there was one
+        connection.exec_driver_sql(
+            "ALTER TABLE sessions ADD COLUMN purpose VARCHAR NOT NULL DEFAULT 'pages'"
+        )
+
+
 _APPEND_ONLY = {
     "sqlite": [
         f"CREATE TRIGGER audit_stays_{verb} BEFORE {verb} ON audit"
@@ -372,6 +392,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _add_volumes,
     _add_zones,
     _add_uploaded_certificates,
+    _add_account_numbers,
 )
 
 

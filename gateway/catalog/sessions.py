@@ -6,13 +6,12 @@ session that nobody has ended is removed when another begins after it is over.
 
 from __future__ import annotations
 
-import secrets
 from contextlib import suppress
 from hmac import compare_digest
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select, update
 
-from gateway.access.sessions import IDLE, LONGEST, SEEN, SessionInfo
+from gateway.access.sessions import LONGEST, PAGES, PURPOSES, SEEN, Purpose, SessionInfo
 from gateway.catalog.audit import Note, readable
 from gateway.catalog.key_changes import end_sessions
 from gateway.catalog.keys import KeyTable
@@ -21,12 +20,8 @@ from gateway.common import actor
 from gateway.common.actor import Program
 from gateway.storage import Busy, Full, NotFound, Unavailable
 
-_BYTES = 32
-_UNUSED = IDLE + SEEN
-"""Milliseconds since the last time that is written, after which nobody can have used it for
-`IDLE`. Each write has all workers forget what they know of the catalog."""
 _MOST = 100
-"""Sessions of one key: the oldest end for those that come."""
+"""Sessions of one key for one purpose: the oldest end for those that come."""
 _REFUSALS = 60
 """Entries of an hour for those who were refused: strangers must not fill the disk."""
 _REFUSED = "refused sessions"
@@ -40,11 +35,13 @@ _AGENT = 256
 class SessionTable(KeyTable):
     """Implements `gateway.access.sessions.Sessions`."""
 
-    def begin_session(self, key: str, *, address: str = "", agent: str = "") -> str:
+    def begin_session(
+        self, key: str, *, address: str = "", agent: str = "", purpose: Purpose = PAGES
+    ) -> str:
         credential = self.credential(key)
         if credential is None:
             raise NotFound(f"There is no key {key!r}.")
-        token, now = secrets.token_urlsafe(_BYTES), self._clock()
+        token, now = purpose.token(), self._clock()
         row = {
             "token": self.keyring.of_session(token, "token"),
             "key": key,
@@ -53,14 +50,14 @@ class SessionTable(KeyTable):
             "seen": now,
             "address": readable(address),
             "agent": readable(agent[:_AGENT]),
+            "purpose": purpose.name,
         }
 
         def begin(connection: Connection, note: Note) -> None:
-            over = or_(SESSIONS.c.seen <= now - _UNUSED, SESSIONS.c.created <= now - LONGEST)
-            connection.execute(delete(SESSIONS).where(over))
+            connection.execute(delete(SESSIONS).where(_over(now)))
             older = (
                 select(SESSIONS.c.token)
-                .where(SESSIONS.c.key == key)
+                .where(SESSIONS.c.key == key, SESSIONS.c.purpose == purpose.name)
                 .order_by(SESSIONS.c.created.desc())
                 .offset(_MOST - 1)
             )
@@ -71,11 +68,13 @@ class SessionTable(KeyTable):
         self._removing(begin)
         return token
 
-    def session(self, token: str) -> SessionInfo | None:
+    def session(self, token: str, purpose: Purpose = PAGES) -> SessionInfo | None:
         index, now = self.keyring.of_session(token, "token"), self._clock()
         with self._database.reading() as connection:
             row = connection.execute(select(SESSIONS).where(SESSIONS.c.token == index)).first()
-        if row is None or row.seen <= now - _UNUSED or row.created <= now - LONGEST:
+        if row is None or row.purpose != purpose.name:
+            return None
+        if row.seen <= now - _unused(purpose) or row.created <= now - LONGEST:
             return None
         credential = self.credential(row.key)
         if credential is None or not compare_digest(
@@ -131,3 +130,17 @@ class SessionTable(KeyTable):
         """How many were written down in this hour."""
         hour, _, count = (get_meta(connection, _REFUSED) or "").partition(" ")
         return int(count) if hour == str(self._clock() // _HOUR) else 0
+
+
+def _unused(purpose: Purpose) -> int:
+    """Milliseconds since the last time that is written, after which nobody can have used it for
+    so long. Each write has all workers forget what they know of the catalog."""
+    return purpose.idle + SEEN
+
+
+def _over(now: int) -> ColumnElement[bool]:
+    idle = (
+        and_(SESSIONS.c.purpose == one.name, SESSIONS.c.seen <= now - _unused(one))
+        for one in PURPOSES
+    )
+    return or_(SESSIONS.c.created <= now - LONGEST, *idle)

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gateway.catalog.account_numbers import AccountNumberTable
+from gateway.catalog.cache import Kept
 from gateway.catalog.database import Database
 from gateway.catalog.encryption_keys import EncryptionKeyTable
 from gateway.catalog.keys import Declarations
@@ -34,6 +36,7 @@ class Catalog(
     SettingTable,
     UploadedCertificateTable,
     EncryptionKeyTable,
+    AccountNumberTable,
 ):
     """Open it with `gateway.catalog.open_catalog`."""
 
@@ -47,6 +50,7 @@ class Catalog(
     ) -> None:
         super().__init__(database, keyring, declared, clock)
         self._sids, self._volumes = declared.sids, declared.volumes
+        self._known_numbers = Kept[int]()
         self._closed = False
 
     def following(self, declared: Declarations) -> Catalog:

@@ -17,6 +17,7 @@ from gateway.access.identity import Account, Identity, Keys
 from gateway.access.rules import UNKNOWN, Facts
 from gateway.access.sessions import Sessions
 from gateway.access.settings import Parsed, Setting, SettingKind, Wanted
+from gateway.modes.account_numbers import AccountNumbers
 from gateway.modes.measured import Measured
 from gateway.modes.operating import Operator
 from gateway.modes.telling import Document, Webhook
@@ -52,8 +53,9 @@ class Attempts(Protocol):
     a key's id, whether there is one or not, but from where that key was proved lately; and how
     often a key may begin a session."""
 
-    def wait(self, address: str, key: str) -> int:
-        """Seconds until the next attempt; 0: now."""
+    def wait(self, address: str, key: str, *, most: int = 50) -> int:
+        """Seconds until the next attempt; 0: now. `most`: that are allowed for a key; more than
+        from an address, else a stranger keeps out whose key it is."""
 
     def failed(self, address: str, key: str) -> None:
         """Count one."""
@@ -100,6 +102,10 @@ class Gateway(Protocol):
     @property
     def uploaded_certificates(self) -> UploadedCertificates:
         """Those that accounts bring."""
+
+    @property
+    def account_numbers(self) -> AccountNumbers:
+        """What accounts are called where they are numbers."""
 
     def clock(self) -> int:
         """Milliseconds since the epoch."""

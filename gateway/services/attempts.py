@@ -32,7 +32,7 @@ WINDOW = 300_000
 """Milliseconds."""
 FROM_ADDRESS = 10
 FOR_KEY = 50
-"""More than from an address: else a stranger keeps out whose key it is."""
+"""Where a mode has no other bound."""
 SESSIONS = 100
 """That a key may begin in that time."""
 ROWS = 20_000
@@ -71,14 +71,14 @@ class KeptAttempts:
         self._connection: sqlite3.Connection | None = None
         self._closed = False
 
-    def wait(self, address: str, key: str) -> int:
+    def wait(self, address: str, key: str, *, most: int = FOR_KEY) -> int:
         now, by, of = self._clock(), _of_address(address), _of_key(key)
 
         def look(connection: sqlite3.Connection) -> int:
             wait = _wait(connection, now, by, FROM_ADDRESS)
             if connection.execute(_PROVED, (of, by, now - PROVED)).fetchone():
                 return wait
-            return max(wait, _wait(connection, now, of, FOR_KEY))
+            return max(wait, _wait(connection, now, of, most))
 
         return self._done(look) or 0
 

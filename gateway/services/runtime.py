@@ -19,9 +19,11 @@ from gateway.common.countries import Countries
 from gateway.common.x509 import NamedCertificate
 from gateway.config import Binding, Configuration
 from gateway.modes import Attempts, Configuring, Options, telling
+from gateway.modes.account_numbers import AccountNumbers
 from gateway.modes.operating import Operator
 from gateway.modes.uploaded_certificates import UploadedCertificates
 from gateway.modes.volumes import Volumes
+from gateway.services.account_numbers import GatewayAccountNumbers
 from gateway.services.added import AddedServices
 from gateway.services.administration import Administration
 from gateway.services.attempts import KeptAttempts
@@ -119,6 +121,7 @@ class Runtime(Administration):
         self.uploaded_certificates: UploadedCertificates = GatewayUploadedCertificates(
             self, self.notice
         )
+        self.account_numbers: AccountNumbers = GatewayAccountNumbers(catalog)
         self._followed_volumes = followed_volumes or FollowedVolumes(chain.volumes, catalog)
         self.serving = Serving(chain.configuration.data)
         self.stopping = threading.Event()

@@ -21,7 +21,7 @@ class ManagementMode:
     paths: tuple[str, ...] = ("/api/v1",)
 
     def claims(self, environ: dict[str, Any]) -> bool:
-        from gateway.modes.management.auth import is_signed
+        from gateway.web.signed import is_signed
 
         return not is_signed(environ)
 

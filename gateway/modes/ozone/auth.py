@@ -11,9 +11,6 @@ from __future__ import annotations
 
 import hmac
 import re
-import threading
-import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,16 +21,14 @@ from gateway.modes.ozone.options import OzoneOptions
 from gateway.modes.ozone.problems import OzoneProblem
 from gateway.storage import Unauthorized
 from gateway.web.http_fields import utf8
+from gateway.web.suspects import Suspects
 
 SCHEME = "OZONE"
 _USER = "HTTP_X_OZONE_USER"
 _TWICE = re.compile(rf",\s*{SCHEME}\b")
 """WSGI joins lines of one header by commas."""
 
-_SUSPECTS = 10_000
 _PROVED = 10_000
-_WINDOW = 600.0
-"""Seconds for which one is suspected: longer than attempts count."""
 
 Authenticate = Callable[[Mapping[str, Any]], Identity]
 
@@ -110,31 +105,3 @@ class ByKey:
         if len(self._proved) >= _PROVED:  # who comes again is noted again
             self._proved.clear()
         self._proved.add((address, id))
-
-
-class Suspects:
-    """Addresses and ids that failed in this process, as many as are kept at most; the oldest go.
-    Where there are that many, all are suspected."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._until = OrderedDict[tuple[str, str], float]()
-        self._clock, self._lock = clock, threading.Lock()
-
-    def known(self, address: str, id: str) -> bool:
-        until = self._until
-        if not until:
-            return False
-        with self._lock:
-            now = self._clock()
-            while until and next(iter(until.values())) < now:
-                until.popitem(last=False)
-            return len(until) >= _SUSPECTS or ("from", address) in until or ("for", id) in until
-
-    def add(self, address: str, id: str) -> None:
-        until = self._until
-        with self._lock:
-            for one in (("from", address), ("for", id)):
-                until.pop(one, None)
-                until[one] = self._clock() + _WINDOW
-            while len(until) > _SUSPECTS:
-                until.popitem(last=False)

@@ -17,6 +17,8 @@ _TYPES: dict[str, Json] = {
     "number": {"type": "number"},
     "boolean": {"type": "boolean"},
     "time": {"type": "string", "format": "date-time"},
+    "flag": {"type": "integer", "enum": [0, 1]},
+    "object": {"type": "object"},
     "texts": {"type": "array", "items": {"type": "string"}},
     "map": {"type": "object", "additionalProperties": {"type": "string"}},
 }
@@ -80,7 +82,9 @@ def _operation(api: Api, function: Function[Any], method: str) -> Json:
     if function.body:
         found["requestBody"] = _body()
     if function.members:
-        found["requestBody"] = _members(function.members)
+        found["requestBody"] = _members(function.members, forms=api.forms)
+    if function.open:
+        found["security"] = []
     return found
 
 
@@ -120,14 +124,16 @@ def _given(parameter: Parameter) -> Json:
     return schema
 
 
-def _members(found: Sequence[Parameter]) -> Json:
+def _members(found: Sequence[Parameter], *, forms: bool) -> Json:
     schema: Json = {
         "type": "object",
         "required": [one.name for one in found if one.required],
         "additionalProperties": False,
         "properties": {one.name: _given(one) | {"description": plain(one.about)} for one in found},
     }
-    content = {"application/json": {"schema": schema, "example": samples(found)}}
+    content: Json = {"application/json": {"schema": schema, "example": samples(found)}}
+    if forms:
+        content["application/x-www-form-urlencoded"] = {"schema": schema}
     return {"required": any(one.required for one in found), "content": content}
 
 
@@ -149,7 +155,9 @@ def _successes(function: Function[Any], method: str) -> Json:
         headers[one.name] = {"description": plain(one.about), "schema": {"type": "string"}}
     content: Json = {}
     if function.answer:
-        content = {"application/json": {"schema": _object(function.answer)}}
+        schema = _object(function.answer)
+        listed = {"type": "array", "items": schema} if function.many else schema
+        content = {"application/json": {"schema": listed}}
     elif method != "HEAD" and not function.bare:
         content = {"*/*": {}}
     return {

@@ -1,12 +1,13 @@
 """A function's parameters: what a value may be, how it is read, and what is said of it.
 
 Documents, tests and who reads a request have the same `Parameter`, be it in a query, in a path,
-or a member of a body in JSON. What nobody declares of a query is ignored by `read`, and refused
+or a member of a body. What nobody declares of a query is ignored by `read`, and refused
 by `read_all` and `read_members`.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
@@ -15,7 +16,7 @@ from gateway.modes import KEY_LIMIT
 from gateway.storage import BadKey
 from gateway.web.request_head import whole_number
 
-Kind = Literal["text", "path", "key", "integer", "boolean", "texts"]
+Kind = Literal["text", "path", "key", "integer", "boolean", "flag", "texts", "object"]
 
 
 class Unfit(Exception):
@@ -32,8 +33,9 @@ class UnfitMember(Unfit):
 
 class Parameter(NamedTuple):
     """`least` and `most` bound an integer, the characters of a text and the number of `texts`
-    (a list, in JSON alone); `values` are the only ones, `pattern` is what a whole text looks
-    like. A `path` is a file's, a `key` an object's as it is. `example` is what documents show."""
+    (a list, in bodies alone, as an `object` is); `values` are the only ones, `pattern` is what a
+    whole text looks like. A `path` is a file's, a `key` an object's as it is, a `flag` is 1 where
+    something is to be done. `example` is what documents show: of an object, in JSON."""
 
     name: str
     about: str
@@ -55,6 +57,10 @@ class Parameter(NamedTuple):
             return f"a whole number from {self.least} to {self.most}"
         if self.kind == "boolean":
             return " or ".join(f"`{one}`" for one in _TRUTH)
+        if self.kind == "flag":
+            return " or ".join(f"`{one}`" for one in _FLAGS)
+        if self.kind == "object":
+            return "an object"
         if self.kind == "key":
             return f"a text of 1 to {KEY_LIMIT} bytes of UTF-8"
         if self.kind == "texts":
@@ -65,10 +71,12 @@ class Parameter(NamedTuple):
     @property
     def sample(self) -> Any:
         """The example as it is in JSON."""
-        if self.kind == "integer":
+        if self.kind in ("integer", "flag"):
             return int(self.example)
         if self.kind == "boolean":
             return _TRUTH[self.example]
+        if self.kind == "object":
+            return json.loads(self.example)
         return self.example.split() if self.kind == "texts" else self.example
 
 
@@ -94,12 +102,14 @@ def key(given: str, named: str = "key") -> str:
 
 
 _TRUTH = {"true": True, "false": False}
+_FLAGS = {"1": True, "0": False}
 _READ: Mapping[Kind, Callable[[str], Any]] = {
     "text": str,
     "path": path,
     "key": key,
     "integer": whole_number,
     "boolean": _TRUTH.get,
+    "flag": _FLAGS.get,
 }
 
 
@@ -115,7 +125,7 @@ def _fits(value: Any, one: Parameter) -> bool:
         return False
     if one.pattern and re.fullmatch(one.pattern, value, re.ASCII) is None:
         return False
-    if isinstance(value, bool) or not one.most:
+    if isinstance(value, bool | dict) or not one.most:
         return True
     return one.least <= (value if isinstance(value, int) else len(value)) <= one.most
 
@@ -157,20 +167,41 @@ def shown(text: str) -> str:
     return repr(text if len(text) <= 60 else f"{text[:60]}…")
 
 
-# bodies in JSON
+# bodies
 
 _TYPES: Mapping[Kind, type] = {
     "text": str,
     "key": str,
     "integer": int,
     "boolean": bool,
+    "flag": bool,
     "texts": list,
+    "object": dict,
 }
 
 
+def of_texts(parameters: Sequence[Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
+    """A body that has texts for numbers, flags and lists, as forms do (a list with commas), with
+    what they mean; texts that mean nothing stay, for `read_members` to refuse."""
+    kinds = {one.name: one.kind for one in parameters}
+    return {name: _meant(value, kinds.get(name)) for name, value in given.items()}
+
+
+def _meant(value: Any, kind: Kind | None) -> Any:
+    if kind == "flag" and type(value) is int:
+        return _FLAGS.get(str(value), value)
+    if not isinstance(value, str) or kind is None:
+        return value
+    if kind == "texts":
+        return [one.strip() for one in value.split(",")] if value else []
+    read = _READ.get(kind) if kind in ("integer", "boolean", "flag") else None
+    found = read(value) if read is not None else None
+    return value if found is None else found
+
+
 def read_members(parameters: Sequence[Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of an object in JSON by name, defaults too; null stands for what is not there.
-    Raises `UnfitMember`."""
+    """Those of an object by name, defaults too; null stands for what is not there. Raises
+    `UnfitMember`."""
     _refuse_unknown(parameters, given, UnfitMember, "member")
     values: dict[str, Any] = {}
     for one in parameters:

@@ -22,7 +22,8 @@ class Function(NamedTuple, Generic[C]):
     JSON; () means that it answers the bytes of a file, or, where it is `bare`, none. `statuses`
     of success. `body`: it has one, a file; `members` are those of one in JSON. `place` is its
     path, with `{parts}`, where that is not its name ("" is the root). `errors`: codes, besides
-    those that all functions have."""
+    those that all functions have. `many`: it answers a list of what `answer` describes. `open`:
+    it asks nobody who they are."""
 
     name: str
     methods: tuple[str, ...]
@@ -41,6 +42,8 @@ class Function(NamedTuple, Generic[C]):
     parts: tuple[Parameter, ...] = ()
     members: tuple[Parameter, ...] = ()
     bare: bool = False
+    many: bool = False
+    open: bool = False
 
     @property
     def downloads(self) -> bool:
@@ -58,7 +61,8 @@ class Api(NamedTuple):
     its first paragraphs in HTML; `header` has the key's value, and `always`
     are others that each request has; `typed` is what people type for the former; `problems` are
     its error codes (status, sentence), and `error` the members of its errors, as JSON Schema has
-    them. `errors_of` gives the codes that a function is documented to answer."""
+    them. `errors_of` gives the codes that a function is documented to answer. `forms`: bodies may
+    be forms as well."""
 
     title: str
     version: str
@@ -73,3 +77,4 @@ class Api(NamedTuple):
     errors_of: Callable[[Function[Any]], tuple[str, ...]]
     always: Mapping[str, str] = NOTHING
     typed: str = "value of a key"
+    forms: bool = False

@@ -16,9 +16,9 @@ from gateway.access.ruleset import RuleSet
 from gateway.common.moments import http_date, utc
 from gateway.modes.ozone import acls, bucket_headers, dates, quotas, storage_types
 from gateway.modes.ozone.acls import ACLS, Acl, Change
-from gateway.modes.ozone.auth import Suspects
 from gateway.modes.ozone.options import OzoneOptions
 from gateway.modes.ozone.problems import OzoneProblem
+from gateway.web.suspects import Suspects
 
 many = settings(deadline=None, database=None, max_examples=60)
 

@@ -78,7 +78,9 @@ async function copy(event) {
 
 const READ = {
   boolean: (text) => (text === "true" || text === "false" ? text === "true" : text),
+  flag: Number,
   integer: Number,
+  object: JSON.parse,
   texts: (text) => text.split("\n").filter((line) => line),
 };
 
@@ -96,7 +98,8 @@ async function attempt(event) {
   event.preventDefault();
   const article = event.currentTarget.closest("article");
   const key = document.getElementById("key");
-  if (!key.value) {
+  const open = "open" in article.dataset;
+  if (!key.value && !open) {
     key.focus();
     say(article, "Give the value of a key first.", false);
     return;
@@ -105,7 +108,7 @@ async function attempt(event) {
   button.disabled = true;
   const begun = performance.now();
   try {
-    const headers = new Headers({ ...{{always}}, "{{header}}": key.value });
+    const headers = new Headers({ ...{{always}}, ...(open ? {} : { "{{header}}": key.value }) });
     for (const input of all('[data-place="header"]', article)) {
       if (input.value) headers.set(input.name, input.value);
     }

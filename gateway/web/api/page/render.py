@@ -56,7 +56,7 @@ def _article(api: Api, function: Function[Any], base: str) -> str:
     others = "".join(f" or <code>{one}</code>" for one in function.methods[1:])
     return f"""\
 <article id="{name}" aria-labelledby="{name}-title" data-function="{function.path}" \
-data-method="{function.methods[0]}">
+data-method="{function.methods[0]}"{" data-open" if function.open else ""}>
 <div class="about">
 <h2 id="{name}-title">{escape(function.title)}</h2>
 <p class="call">{_method(function)} <code>/{function.path}</code></p>
@@ -116,7 +116,7 @@ def _control(place: str, id: str, one: Parameter) -> str:
     common += f' data-kind="{one.kind}"' if place == "member" else ""
     rest = f'placeholder="{escape(hint)}"{" required" if one.required else ""}'
     rest += f' aria-describedby="{id}-about"'
-    if one.kind == "texts":
+    if one.kind in ("texts", "object"):
         return f'<textarea {common} rows="3" spellcheck="false" {rest}></textarea>'
     kind = 'type="text" spellcheck="false"'
     if one.kind == "integer":

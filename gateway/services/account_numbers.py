@@ -1,0 +1,26 @@
+"""Numbers of accounts, as modes see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.access.identity import Identity, NumberedAccount, acting_for
+from gateway.catalog import Catalog
+from gateway.storage import Forbidden
+
+
+class GatewayAccountNumbers:
+    """Implements `gateway.modes.account_numbers.AccountNumbers`."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self.number, self.account = catalog.account_number, catalog.numbered_account
+
+    def seen_by(self, identity: Identity) -> Sequence[NumberedAccount]:
+        account = acting_for(identity)
+        if not account:
+            raise Forbidden("This key acts for no account.")
+        found = self._catalog.numbered_accounts()
+        if identity.manages_everything:
+            return found
+        return [one for one in found if one.account.id == account]
