@@ -25,12 +25,21 @@ class AccountNumberTable(AccountTable):
         known = self._known_numbers.get(account)
         if known is not None:
             return known
-        which = select(ACCOUNT_NUMBERS.c.number).where(is_text(ACCOUNT_NUMBERS.c.account, account))
         with self._database.reading() as connection:
-            found = connection.scalar(which)
+            found = _number(connection, account)
         if found is None:
-            found = self._numbers_of([account])[account]
+            with self._database.writing() as connection:
+                found = self._account_number(connection, account)
         return self._known_numbers.keep(account, found)
+
+    def _account_number(self, connection: Connection, account: str) -> int:
+        """The same within a transaction."""
+        if (known := _number(connection, account)) is not None:
+            return known
+        made = connection.execute(insert(ACCOUNT_NUMBERS).values(account=account))
+        assert made.inserted_primary_key is not None
+        number: int = made.inserted_primary_key.number
+        return number
 
     def numbered_account(self, number: int) -> str | None:
         """The account that has or had it."""
@@ -56,14 +65,18 @@ class AccountNumberTable(AccountTable):
         """And of all others that have one."""
         with self._database.reading() as connection:
             found = _numbers(connection)
-        if all(one in found for one in accounts):
+        missing = [one for one in accounts if one not in found]
+        if not missing:
             return found
         with self._database.writing() as connection:
-            found = _numbers(connection)  # another worker may have been faster
-            rows = [{"account": one} for one in accounts if one not in found]
-            if rows:
-                connection.execute(insert(ACCOUNT_NUMBERS), rows)
+            for one in missing:  # another worker may have been faster
+                self._account_number(connection, one)
             return _numbers(connection)
+
+
+def _number(connection: Connection, account: str) -> int | None:
+    which = select(ACCOUNT_NUMBERS.c.number).where(is_text(ACCOUNT_NUMBERS.c.account, account))
+    return connection.scalar(which)
 
 
 def _numbers(connection: Connection) -> dict[str, int]:
