@@ -264,6 +264,16 @@ def test_auto_is_granian_for_one_address_and_for_several(tmp_path: Path) -> None
     assert choose(configured(tmp_path, SEVERAL)) == "granian"
 
 
+@posix
+def test_only_granian_speaks_http_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert choose(configured(tmp_path, "http2 = true")) == "granian"
+    with pytest.raises(CannotServe, match="http2: waitress does not speak it"):
+        choose(configured(tmp_path, 'http2 = true\nserver = "waitress"'))
+    monkeypatch.setattr(serve_module, "_absent", lambda: NOWHERE)
+    with pytest.raises(CannotServe, match=f"http2: only granian speaks it, and that {NOWHERE}"):
+        choose(configured(tmp_path, "http2 = true"))
+
+
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> str:
     made, key = certificate(tmp_path_factory.mktemp("tls"))

@@ -34,6 +34,7 @@ KEPT = (
     "log_format",
     "max_body",
     "tls",
+    "http2",
     "drain",
     "header_timeout",
     "body_timeout",

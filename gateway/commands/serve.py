@@ -159,6 +159,7 @@ def _plan(
         header_timeout=options.header_timeout,
         body_timeout=options.body_timeout,
         max_body=options.body_limit(kind),
+        http2=options.http2,
         claims=folder if options.cpu_affinity else None,
     )
 
@@ -197,6 +198,11 @@ def choose(configuration: Configuration) -> ServerName:
     """The server that was asked for, else granian where it runs. Raises `CannotServe` where
     the one that was asked for does not run."""
     absent, wanted = _absent(), configuration.server.server
+    if configuration.server.http2:
+        if absent:
+            raise CannotServe(f"http2: only granian speaks it, and that {absent}.")
+        if wanted == "waitress":
+            raise CannotServe("http2: waitress does not speak it; leave one of the two out.")
     if wanted == "auto":
         return "waitress" if absent else "granian"
     if wanted == "granian" and absent:

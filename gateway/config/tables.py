@@ -85,6 +85,7 @@ class ServerOptions:
     max_body: Annotated[int, Size] | None = None
     lifecycle_day: Annotated[float, Duration] = 86_400.0
     tls: Annotated[tuple[Tls, ...], OneOrMany] = ()
+    http2: bool = False
     health: bool = True
     metrics_by_service: bool = False
     drain: Annotated[float, Duration] = 30.0

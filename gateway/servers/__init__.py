@@ -78,8 +78,9 @@ class Endpoint(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """`load` can be pickled, where processes are spawned. `drain` and the time-outs are in
-    seconds, `max_body` in bytes. `protocols` are listeners that do not speak HTTP. `claims`:
-    a folder by which workers choose processors of their own (see `cpu_affinity`).
+    seconds, `max_body` in bytes. `http2`: clients that speak TLS may choose it. `protocols` are
+    listeners that do not speak HTTP. `claims`: a folder by which workers choose processors of
+    their own (see `cpu_affinity`).
     `read_again` raises `CannotServe` with all that is wrong; None: it cannot be done."""
 
     load: Callable[[], Loaded]
@@ -92,6 +93,7 @@ class Plan:
     header_timeout: float = 30.0
     body_timeout: float = 60.0
     max_body: int = 1 << 30
+    http2: bool = False
     claims: Path | None = None
 
     @property

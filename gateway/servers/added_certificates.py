@@ -131,7 +131,7 @@ class ListenerCertificates:
     def several(self) -> bool:
         return len(self.files.all) > 1 or bool(self.added)
 
-    def by_name(self) -> ssl.SSLContext:
+    def by_name(self, *, http2: bool = False) -> ssl.SSLContext:
         """A context for each handshake from now on, with what there is by then."""
         self.files.watch()
-        return by_name(self)
+        return by_name(self, http2=http2)

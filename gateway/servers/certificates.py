@@ -29,6 +29,8 @@ log = logging.getLogger("gateway")
 
 INTERVAL = 2.0
 
+_BOTH = ["h2", "http/1.1"]
+
 Stamp = tuple[tuple[int, int, int], ...]
 """Of each file: when it was written, its size and its number."""
 
@@ -104,8 +106,9 @@ def chosen(name: str, *those: Named) -> ssl.SSLContext | None:
     return None
 
 
-def by_name(certificates: Certificates) -> ssl.SSLContext:
-    """A context whose handshakes get what `for_name` says at that time."""
+def by_name(certificates: Certificates, *, http2: bool = False) -> ssl.SSLContext:
+    """A context whose handshakes get what `for_name` says at that time. `http2`: clients may
+    choose it (ALPN, RFC 7301)."""
 
     def choose(
         connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _context: ssl.SSLContext
@@ -113,6 +116,8 @@ def by_name(certificates: Certificates) -> ssl.SSLContext:
         found = certificates.for_name((name or "").lower())
         if found is None:
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+        if http2:
+            found.set_alpn_protocols(_BOTH)
         connection.context = found
         return None
 

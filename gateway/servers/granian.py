@@ -44,7 +44,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from gateway.common.cpu_affinity import claim
 from gateway.common.leaving import leave_now
-from gateway.servers import CannotServe, Change, Plan, Prepared, certificates_of
+from gateway.servers import CannotServe, Change, Plan, Prepared, certificates_of, http2
 from gateway.servers.ending import Ending, latest
 from gateway.servers.reloading import Reloads, Terminal
 from gateway.servers.rounds import take_orders
@@ -156,7 +156,7 @@ def _folder(plan: Plan) -> Iterator[Path | None]:
 
 def _server(plan: Plan, addresses: Sequence[tuple[str, int]]) -> Parent:
     from granian.constants import HTTPModes, Interfaces, SSLProtocols
-    from granian.http import HTTP1Settings
+    from granian.http import HTTP1Settings, HTTP2Settings
     from granian.log import LogLevels
 
     from gateway.servers.granian_parent import Parent
@@ -164,13 +164,19 @@ def _server(plan: Plan, addresses: Sequence[tuple[str, int]]) -> Parent:
     return Parent(
         addresses,
         interface=Interfaces.WSGI,
-        http=HTTPModes.http1,
+        http=HTTPModes.auto if plan.http2 else HTTPModes.http1,
         websockets=False,
         workers=plan.workers,
         blocking_threads=plan.threads,
         backpressure=connections(CONNECTIONS, plan.threads) // len(plan.listen),
         http1_settings=HTTP1Settings(
             header_read_timeout=round(plan.header_timeout * 1000), keep_alive=True
+        ),
+        http2_settings=HTTP2Settings(
+            initial_connection_window_size=http2.WINDOW,
+            initial_stream_window_size=http2.WINDOW,
+            max_concurrent_streams=http2.STREAMS,
+            max_headers_size=http2.HEADERS,
         ),
         workers_kill_timeout=round(latest(plan.drain)),
         ssl_protocol_min=SSLProtocols.tls12,  # of every server of a worker

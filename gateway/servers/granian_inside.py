@@ -37,11 +37,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from granian import _futures, _granian, net
+from granian.constants import HTTPModes
 from granian.server.mp import MPServer, WorkerProcess
 from granian.wsgi import _callback_wrapper
 
 from gateway.modes import WSGIApp
 from gateway.servers.certificates import CertificateFiles
+from gateway.servers.http2 import told
 from gateway.servers.order_pipe import OrderPipe
 from gateway.servers.socket_folders import socket_folder
 from gateway.servers.sockets import bound
@@ -254,9 +256,14 @@ def serve(
     """In a worker. All but `run` and `taken` is as granian's parent gives it."""
     sizes = (threads, blocking_threads, python_threads, idle_timeout, backpressure)
 
-    def begin(holder: Any, app: WSGIApp, tls: CertificateFiles | None) -> SocketServer:
+    def begin(
+        holder: Any, app: WSGIApp, tls: CertificateFiles | None, *, behind_tls: bool = False
+    ) -> SocketServer:
         words = without_tls if tls is None else _words(tls, without_tls)
-        more = (*sizes, http, http1, http2, static, *words, metrics)
+        spoken = http if tls or behind_tls else HTTPModes.http1
+        if spoken is not HTTPModes.http1:
+            app = told(app)
+        more = (*sizes, spoken, http1, http2, static, *words, metrics)
         worker = _rust.WSGIWorker(number, (None, holder), None, *more)
         return SocketServer(worker, holder, app, loop)
 
@@ -270,9 +277,7 @@ def _words(one: CertificateFiles, without: Sequence[object]) -> Sequence[object]
 class SocketServers:
     """Begins servers in a worker; each takes up to `limit` connections."""
 
-    def __init__(
-        self, begin: Callable[[Any, WSGIApp, CertificateFiles | None], SocketServer], limit: int
-    ) -> None:
+    def __init__(self, begin: Callable[..., SocketServer], limit: int) -> None:
         self._begin, self.limit = begin, limit
 
     def at(
@@ -284,8 +289,9 @@ class SocketServers:
         return self._begin(holder, app, tls)
 
     def at_path(self, path: Path, app: WSGIApp) -> SocketServer:
-        """At a Unix socket that is made there."""
-        return self._begin(_net.UnixSocketSpec(str(path), BACKLOG, None).build(), app, None)
+        """At a Unix socket that is made there, for who has taken TLS off."""
+        holder = _net.UnixSocketSpec(str(path), BACKLOG, None).build()
+        return self._begin(holder, app, None, behind_tls=True)
 
 
 class SocketServer:

@@ -129,7 +129,7 @@ class _Listener:
         listening.listen(BACKLOG)
         return TLSFront(
             listening,
-            self._certificates.by_name(),
+            self._certificates.by_name(http2=self._served.plan.http2),
             behind,
             patience=self._served.plan.header_timeout,
             limit=self._servers.limit // 2,  # each has a connection behind it

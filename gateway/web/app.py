@@ -39,6 +39,7 @@ from gateway.web.doors import Doors
 from gateway.web.exchange import Exchange, Left, Received, Sent
 from gateway.web.forwarded import Ambiguous, Proxies
 from gateway.web.rates import Bucket, Paced
+from gateway.web.unsized import PERHAPS, settle
 
 log = logging.getLogger("gateway")
 
@@ -147,6 +148,8 @@ class App:
         doors, proxies = self._routes  # once: they may be switched
         try:
             environ["gateway.client"] = exchange.client = proxies.settle(environ)
+            if exchange.unread and PERHAPS in environ:
+                settle(environ)
             door = doors.choose(environ)
             exchange.mode = door.mode
             body = door.app(environ, exchange)

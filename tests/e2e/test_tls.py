@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -228,3 +229,14 @@ def test_clients_get_the_certificate_of_the_name_that_they_ask_for(
         ["curl", "--fail", "--silent", "--cacert", str(trusted), url], capture_output=True
     )
     assert done.stdout == b"by name", done
+
+
+def test_http_2_is_not_spoken_unless_it_is_asked_for(gateway: Running) -> None:
+    context = ssl.create_default_context(cafile=certificate_of(gateway))
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    address = urlsplit(gateway.url)
+    with (
+        socket.create_connection((address.hostname, address.port), timeout=GUARD) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
+    ):
+        assert connection.selected_alpn_protocol() == "http/1.1"
