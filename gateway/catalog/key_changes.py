@@ -76,7 +76,10 @@ class KeyChanges(KeyTable):
             set_meta(connection, FIRST_KEY, made.id)
         return made
 
-    def _insert_key(self, connection: Connection, made: Credential, description: str) -> None:
+    def _insert_key(
+        self, connection: Connection, made: Credential, description: str, *, alone: bool = True
+    ) -> None:
+        """`alone`: the secret is enough to find it by; else it may be another key's, too."""
         identity = made.identity
         access = identity.access if isinstance(identity.access, str) else dict(identity.access)
         row = {
@@ -84,7 +87,7 @@ class KeyChanges(KeyTable):
             "account": identity.account,
             "access": access,
             "sealed": self.keyring.seal(made.id, made.secret),
-            "lookup": self.keyring.index(made.secret.reveal()),
+            "lookup": self._lookup(made.id, made.secret, alone=alone),
             "active": True,
             "created": self._clock(),
             "description": description,
@@ -95,6 +98,11 @@ class KeyChanges(KeyTable):
         connection.execute(manages.values(manages=identity.manages))
         said = {"account": identity.account, "access": access, "manages": identity.manages}
         self._note(connection, "key.add", made.id, **said)
+
+    def _lookup(self, id: str, secret: Secret, *, alone: bool) -> bytes:
+        """By what a key is found whose secret is presented: of one that is not to be found so,
+        what no secret is (`credential_by_secret` compares the whole)."""
+        return self.keyring.index(secret.reveal() if alone else f"{id}/{secret.reveal()}")
 
     def revoke_key(self, key: str) -> None:
         """From the next request on it is not found, in any worker, and its sessions are over;

@@ -163,6 +163,19 @@ class UploadedRow(NamedTuple):
     expires: int
 
 
+class StorageRow(NamedTuple):
+    """Files of an account: `sid` is the service that has them, `key` the id of the key that reaches
+    that and nothing else, and `secret` the key's, None where it is not active."""
+
+    number: int
+    account: str
+    sid: str
+    region: str
+    key: str
+    created: int
+    secret: Secret | None
+
+
 class EncryptionKey(NamedTuple):
     """`versions` are its secrets, the oldest first: version n is at n - 1."""
 

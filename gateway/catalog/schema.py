@@ -302,6 +302,20 @@ ZONES = Table(
 """`document` is as it was asked for, but for what is secret, which is `sealed`. `reuses` and
 `storage` are numbers that it names. `revision` is that of the stores (`STORES_NUMBER`)."""
 
+STORAGES = Table(
+    "storages",
+    METADATA,
+    Column("number", _ID, primary_key=True),
+    Column("account", _NAME, nullable=False, index=True),
+    Column("sid", _NAME, nullable=False),
+    Column("region", String, nullable=False),
+    Column("key", _NAME, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Services that accounts have made for their files: the service is part of "storage 7", and goes
+with it; `key` is the id of the one key that reaches it and nothing else."""
+
 
 def _create(connection: Connection) -> None:
     METADATA.create_all(connection, tables=[META, REVISION, ACCOUNTS, KEYS, SERVICES])
@@ -365,6 +379,10 @@ def _add_account_numbers(connection: Connection) -> None:
         )
 
 
+def _add_storages(connection: Connection) -> None:
+    METADATA.create_all(connection, tables=[STORAGES])
+
+
 _APPEND_ONLY = {
     "sqlite": [
         f"CREATE TRIGGER audit_stays_{verb} BEFORE {verb} ON audit"
@@ -393,6 +411,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _add_zones,
     _add_uploaded_certificates,
     _add_account_numbers,
+    _add_storages,
 )
 
 

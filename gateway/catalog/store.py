@@ -22,9 +22,9 @@ from gateway.catalog.presigned import PresignedTable
 from gateway.catalog.secrets import Keyring
 from gateway.catalog.sessions import SessionTable
 from gateway.catalog.settings import SettingTable
+from gateway.catalog.storages import StorageTable
 from gateway.catalog.uploaded_certificates import UploadedCertificateTable
 from gateway.catalog.users import UserTable
-from gateway.catalog.zones import ZoneTable
 from gateway.storage.objects import now
 
 
@@ -32,7 +32,7 @@ class Catalog(
     UserTable,
     SessionTable,
     PresignedTable,
-    ZoneTable,
+    StorageTable,
     SettingTable,
     UploadedCertificateTable,
     EncryptionKeyTable,

@@ -20,6 +20,7 @@ from gateway.access.settings import Parsed, Setting, SettingKind, Wanted
 from gateway.modes.account_numbers import AccountNumbers
 from gateway.modes.measured import Measured
 from gateway.modes.operating import Operator
+from gateway.modes.storages import Storages
 from gateway.modes.telling import Document, Webhook
 from gateway.modes.uploaded_certificates import UploadedCertificates
 from gateway.modes.volumes import Volumes
@@ -98,6 +99,10 @@ class Gateway(Protocol):
     @property
     def volumes(self) -> Volumes:
         """Namespaces of buckets."""
+
+    @property
+    def storages(self) -> Storages:
+        """Services that accounts make for their files."""
 
     @property
     def uploaded_certificates(self) -> UploadedCertificates:

@@ -21,6 +21,7 @@ from gateway.config import Binding, Configuration
 from gateway.modes import Attempts, Configuring, Options, telling
 from gateway.modes.account_numbers import AccountNumbers
 from gateway.modes.operating import Operator
+from gateway.modes.storages import Storages
 from gateway.modes.uploaded_certificates import UploadedCertificates
 from gateway.modes.volumes import Volumes
 from gateway.services.account_numbers import GatewayAccountNumbers
@@ -38,6 +39,7 @@ from gateway.services.making import NewBucket
 from gateway.services.operator import GatewayOperator, ThisProcess
 from gateway.services.serving import Serving
 from gateway.services.settings import ServiceSettings
+from gateway.services.storages import GatewayStorages
 from gateway.services.telling import Services, Teller
 from gateway.services.uploaded_certificates import GatewayUploadedCertificates
 from gateway.services.volume_quotas import FollowedVolumes, uncounted
@@ -118,6 +120,7 @@ class Runtime(Administration):
         self.kinds: Mapping[str, SettingKind[Any]] = chain.configuration.plugins.kinds
         self.offered: Collection[str] = frozenset(_offered(chain.configuration))
         self.volumes: Volumes = GatewayVolumes(self)
+        self.storages: Storages = GatewayStorages(self, self.notice)
         self.uploaded_certificates: UploadedCertificates = GatewayUploadedCertificates(
             self, self.notice
         )

@@ -145,14 +145,29 @@ class ServiceEditor:
         def remove(stores: Stores) -> None:
             hidden = sid in self.configuration.services and sid in stores.services
             row = stores.services[sid] if hidden else self._row(sid, stores)
-            if not hidden and (needed := [*self._needing(sid, stores)]):
-                raise Conflict(
-                    f"The service {sid!r} cannot be removed: {', '.join(needed)}"
-                    f" {'needs' if len(needed) == 1 else 'need'} it."
-                )
+            if not hidden:
+                self._refuse_needed(sid, stores)
             self.catalog.remove_store(row, since=stores.number, settings=not hidden)
 
         unless_changed(self.catalog, remove)
+
+    def remove_as(self, take: Callable[..., object], sid: str) -> None:
+        """The same, for who removes it with what it is part of: `take` is called with its row and
+        the number of changes (`since`)."""
+
+        def remove(stores: Stores) -> None:
+            row = self._row(sid, stores)
+            self._refuse_needed(sid, stores)
+            take(row, since=stores.number)
+
+        unless_changed(self.catalog, remove)
+
+    def _refuse_needed(self, sid: str, stores: Stores) -> None:
+        if needed := [*self._needing(sid, stores)]:
+            raise Conflict(
+                f"The service {sid!r} cannot be removed: {', '.join(needed)}"
+                f" {'needs' if len(needed) == 1 else 'need'} it."
+            )
 
     def find(self, sid: str) -> tuple[ServiceRow, dict[str, Any]]:
         """The service and its options, secrets too."""
