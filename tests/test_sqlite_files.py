@@ -19,6 +19,7 @@ from gateway.common import sqlite
 from gateway.services.attempts import KeptAttempts
 from gateway.storage.objects import now
 from gateway.telemetry.line_spool import LineSpool
+from gateway.telemetry.report_file import ReportFile
 from gateway.telemetry.request_list import RequestList
 
 
@@ -46,11 +47,18 @@ def cursors(folder: Path) -> None:
     found.close()
 
 
+def reports(folder: Path) -> None:
+    found = ReportFile(folder)
+    found.names()
+    found.close()
+
+
 OPENED: dict[str, Callable[[Path], object]] = {
     "requests.db": request_list,
     "attempts.db": attempts,
     "access-lines.db": line_spool,
     "followers.db": cursors,
+    "reports.db": reports,
     "catalog.db": lambda folder: database.open_file(folder).close(),
     "index.db": lambda folder: FileSpace(folder, now).close(),
     "marks.db": lambda folder: Marks(folder, now, lambda _: None).close(),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     *("serve", "check", "reload", "services", "volumes", "bindings", "certificates"),
-    *("flush", "scrub", "recount", "log", "rewind", "export", "drivers", "version"),
+    *("flush", "scrub", "recount", "log", "reports", "rewind", "export", "drivers", "version"),
     *("keys", "kms", "audit"),
 )
 """In the order in which `gateway --help` shows them; the file of each is called like it."""

@@ -108,8 +108,9 @@ class Rereading:
                 yield ConfigProblem(f"server.{name}", f"{_RESTART}.")
         if _addresses(found) != _addresses(self._running):
             yield ConfigProblem("listeners", f"their addresses or certificates: {_RESTART}.")
-        if found.catalog != self._running.catalog:
-            yield ConfigProblem("catalog", f"{_RESTART}.")
+        for name in ("catalog", "reports"):
+            if getattr(found, name) != getattr(self._running, name):
+                yield ConfigProblem(name, f"{_RESTART}.")
 
 
 def _is_pipe(path: str) -> bool:

@@ -18,6 +18,7 @@ from gateway.config.tables import (
     KmsOptions,
     Listener,
     ManagementKey,
+    ReportOptions,
     ServerOptions,
     VolumeOptions,
     WebhookOptions,
@@ -113,12 +114,14 @@ class Origin:
 class Configuration:
     """All that was configured, checked. `root` is the environment's root key, if it has one,
     or was made for who keeps nothing; `mode_tables` are those of modes, by name; `left_out` says
-    why services do not run that need a plugin which cannot be used."""
+    why services do not run that need a plugin which cannot be used; `reports` is None where none
+    are kept."""
 
     origin: Origin
     server: ServerOptions
     catalog: CatalogOptions
     kms: KmsOptions = field(default_factory=KmsOptions)
+    reports: ReportOptions | None = None
     accounts: tuple[Account, ...]
     keys: tuple[Key, ...]
     management_keys: tuple[ManagementKey, ...] = ()

@@ -72,6 +72,8 @@ def sections(configuration: Configuration) -> Iterator[Section]:
     yield Section("catalog", tuple(_options(configuration.catalog)))
     if configuration.kms.keys:
         yield Section("kms", tuple(_options(configuration.kms)))
+    if configuration.reports is not None:
+        yield Section("reports", tuple(_options(configuration.reports)))
     buckets = configuration.buckets
     driver = Given("driver", shown(buckets.driver.driver))
     yield Section("buckets", (driver, *of_service(buckets)))

@@ -48,6 +48,7 @@ from gateway.config.tables import (
     Key,
     KmsOptions,
     ManagementKey,
+    ReportOptions,
     ServerOptions,
     VolumeOptions,
     WebhookOptions,
@@ -217,6 +218,7 @@ class _Reader:
         server = self._server()
         catalog = self.decoder.build(CatalogOptions, self.found.get("catalog", {}), "catalog")
         kms = self.decoder.build(KmsOptions, self.found.get("kms", {}), "kms")
+        reports = self._reports()
         tables = self._tables("accounts")
         accounts = self._accounts(tables)
         named = (table.get("id") for _, table in tables)
@@ -250,6 +252,7 @@ class _Reader:
             server=server,
             catalog=catalog,
             kms=kms,
+            reports=reports,
             accounts=accounts,
             keys=keys,
             management_keys=management_keys,
@@ -264,6 +267,10 @@ class _Reader:
             mode_tables=mode_tables,
             plugins=self.plugins,
         )
+
+    def _reports(self) -> Any:
+        found = self.found.get("reports")
+        return None if found is None else self.decoder.build(ReportOptions, found, "reports")
 
     def _volumes(self, accounts: frozenset[str]) -> dict[str, VolumeOptions]:
         found = read_volumes(self.decoder, self.found.get("volumes", {}))

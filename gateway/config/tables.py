@@ -146,6 +146,20 @@ class KmsOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReportOptions:
+    """`[reports]`, which has them kept. `flush`: so often each worker writes what it counted."""
+
+    keep: Annotated[float, Duration] = 400 * 86_400.0
+    flush: Annotated[float, Duration] = 5.0
+
+    def __post_init__(self) -> None:
+        if self.keep < 86_400:
+            raise ValueError("keep: at least 1d")
+        if not 0.1 <= self.flush <= 60:
+            raise ValueError("flush: 0.1s to 60s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
     """One of `[[keys]]`."""
 

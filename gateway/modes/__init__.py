@@ -20,6 +20,7 @@ from gateway.access.settings import Parsed, Setting, SettingKind, Wanted
 from gateway.modes.account_numbers import AccountNumbers
 from gateway.modes.measured import Measured
 from gateway.modes.operating import Operator
+from gateway.modes.reports import Reports
 from gateway.modes.storages import Storages
 from gateway.modes.telling import Document, Webhook
 from gateway.modes.uploaded_certificates import UploadedCertificates
@@ -95,6 +96,9 @@ class Gateway(Protocol):
     stopping: Event
     """Set when this process begins to stop: who waits for something to happen (a long poll)
     is to be answered as if it had waited in vain, within a second."""
+
+    reports: Reports
+    """What was served, in slots of five minutes."""
 
     @property
     def volumes(self) -> Volumes:
@@ -307,6 +311,15 @@ class HavingOptions(Protocol):
     that dataclass, and each binding has one of it (`Binding.options`). All have defaults."""
 
     binding_options: type[Any]
+
+
+@runtime_checkable
+class CountedApart(Protocol):
+    """Options of a binding by which reports count its requests under a name of their own."""
+
+    @property
+    def counted_as(self) -> str:
+        """ "": under that of its service."""
 
 
 @runtime_checkable

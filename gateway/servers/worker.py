@@ -21,12 +21,13 @@ from gateway.background.followers import Following
 from gateway.background.jobs import Scheduler
 from gateway.catalog import CatalogError
 from gateway.catalog.secrets import VARIABLE
-from gateway.config import Configuration, ConfigurationError, Origin, load_again
+from gateway.config import Binding, Configuration, ConfigurationError, Origin, load_again
 from gateway.config.load import ROOT_SECRET
 from gateway.plugins.finding import PluginError
 from gateway.servers import CannotServe, Loaded
 from gateway.servers.added_certificates import DAY, AddedCertificates
 from gateway.servers.protocols import CannotStart, Listening, Protocols
+from gateway.servers.reporting import Reporting
 from gateway.services.chain import ChainError
 from gateway.services.runtime import Runtime, open_runtime
 from gateway.storage import Unavailable
@@ -66,7 +67,9 @@ class Worker:
         logs.configure(configuration.server.log_format)
         self._configuration, self._server, self._threads = configuration, server, threads
         self._environ = dict(os.environ)  # before secrets are taken out of it
-        self._metrics = Metrics(metrics_folder)
+        self._reporting = Reporting.of(configuration, lambda: self.runtime)
+        slots = None if self._reporting is None else self._reporting.slots
+        self._metrics = Metrics(metrics_folder, slots=slots)
         self._jobs = Scheduler(configuration.data, now, self._metrics)
         self._followers = Following(configuration.data, now, self._metrics)
         self._requests = RequestList(configuration.data)
@@ -96,6 +99,8 @@ class Worker:
         self._metrics.start()
         self._access_log.start()
         self._lines.start()
+        if self._reporting is not None:
+            self._reporting.start(self._metrics, self._jobs)
         self._jobs.start()
         self._followers.start()
 
@@ -130,6 +135,7 @@ class Worker:
             threads=self._threads,
             before=before,
             numbers=self._metrics.numbers,
+            reports=None if self._reporting is None else self._reporting.file,
         )
 
     def routes(self, configuration: Configuration, runtime: Runtime) -> Routes:
@@ -139,7 +145,12 @@ class Worker:
             self._metrics, checks, configuration.open_modes, by_service=server.metrics_by_service
         )
         routes = create_routes(runtime, configuration, pages)
-        runtime.keep_up(routes.doors.bind, self._certificates.replace)
+
+        def bind(added: Sequence[Binding]) -> None:
+            routes.doors.bind(added)
+            self._metrics.know_names(routes.doors.named)
+
+        runtime.keep_up(bind, self._certificates.replace)
         return routes
 
     def _prepare(self, message: object) -> Next:
@@ -199,11 +210,16 @@ class Worker:
         self._followers.end()
 
     def _close(self) -> None:
-        self._access_log.stop()  # first, for what follows may take longer than there is time
+        # These first, for what follows may take longer than there is time.
+        self._access_log.stop()
+        if self._reporting is not None:
+            self._reporting.flush()
         self._jobs.stop()
         self._followers.stop()
         self._protocols.stop()
         self._protocols.wait()
+        if self._reporting is not None:
+            self._reporting.stop()
         with self._lock:
             ending, self._ending = self._ending, set()
         for one in (*ending, self.runtime):

@@ -15,6 +15,7 @@ from gateway.access.identity import ROOT_ACCOUNT, Account, managing
 from gateway.access.rules import AUTHENTICATED, EVERYONE
 from gateway.catalog import Catalog, CatalogError, ServiceRow
 from gateway.catalog.rows import NOWHERE
+from gateway.common.units import format_duration
 from gateway.config import Configuration, Key, ServerOptions, WebhookOptions
 from gateway.config.configuration import bucket_of
 from gateway.config.elsewhere import Elsewhere
@@ -69,6 +70,7 @@ class Exporter:
             "server": self._server(),
             "catalog": self._catalog_options(),
             "kms": self._kms(),
+            "reports": self._reports(),
             "webhooks": self._webhooks(),
             **self._keys(),
             "buckets": self._of_driver(self._written.get("buckets", {}), ("buckets",)),
@@ -125,6 +127,11 @@ class Exporter:
             " a backup of it."
         )
         return {"keys": sorted({*self._configuration.kms.keys, *made})}
+
+    def _reports(self) -> Table:
+        reports = self._configuration.reports
+        durations = {} if reports is None else asdict(reports)
+        return {name: format_duration(value) for name, value in durations.items()}
 
     def _webhooks(self) -> Table:
         return {

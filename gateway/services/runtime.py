@@ -21,6 +21,7 @@ from gateway.config import Binding, Configuration
 from gateway.modes import Attempts, Configuring, Options, telling
 from gateway.modes.account_numbers import AccountNumbers
 from gateway.modes.operating import Operator
+from gateway.modes.reports import Reports
 from gateway.modes.storages import Storages
 from gateway.modes.uploaded_certificates import UploadedCertificates
 from gateway.modes.volumes import Volumes
@@ -33,6 +34,7 @@ from gateway.services.certificate_feed import CertificateFeed
 from gateway.services.chain import Chain
 from gateway.services.events import Events
 from gateway.services.keeping_up import KeepingUp
+from gateway.services.kept_reports import KeptReports
 from gateway.services.key_service import CatalogKeyService
 from gateway.services.lookup import Lookup
 from gateway.services.making import NewBucket
@@ -57,6 +59,7 @@ from gateway.storage import (
 )
 from gateway.storage.objects import now
 from gateway.telemetry.line_spool import LineSpool
+from gateway.telemetry.report_file import ReportFile
 from gateway.telemetry.request_list import RequestList
 from gateway.telemetry.traffic import Numbers
 
@@ -82,6 +85,7 @@ class Runtime(Administration):
         followed_volumes: FollowedVolumes | None = None,
         server: str = "",
         numbers: Callable[[], Numbers] = Numbers,
+        reports: ReportFile | None = None,
     ) -> None:
         super().__init__(
             chain,
@@ -117,6 +121,7 @@ class Runtime(Administration):
         self.requests, self._own_requests = requests or RequestList(), requests is None
         self.lines, self._own_lines = lines or LineSpool(), lines is None
         self._numbers = numbers
+        self.reports: Reports = KeptReports(reports, self.access, clock)
         self.kinds: Mapping[str, SettingKind[Any]] = chain.configuration.plugins.kinds
         self.offered: Collection[str] = frozenset(_offered(chain.configuration))
         self.volumes: Volumes = GatewayVolumes(self)
@@ -274,13 +279,14 @@ def open_runtime(
     threads: int = 0,
     before: Runtime | None = None,
     numbers: Callable[[], Numbers] = Numbers,
+    reports: ReportFile | None = None,
 ) -> Runtime:
     """Open catalog and chain, in the process that will serve; `server` decides about
     the largest body; `requests` and `lines` are kept in memory unless they are given;
     `threads`: as many serve, if that is known; `before`: the one that this is to follow, which
     serves on until it is closed: what both need is open once; `numbers`: those of all workers
-    (see `Metrics`). Raises `CatalogError` and
-    `ChainError`."""
+    (see `Metrics`); `reports`: where they are read from, None where none are kept. Raises
+    `CatalogError` and `ChainError`."""
     chain = Chain(configuration, None if before is None else before.chain)
     catalog = open_catalog(configuration, environ, None if before is None else before.catalog)
     with ExitStack() as begun:  # is ended where what comes next fails
@@ -310,6 +316,7 @@ def open_runtime(
             followed_volumes=_followed_volumes(chain, catalog, serves=jobs is not None),
             server=server,
             numbers=numbers,
+            reports=reports,
         )
         begun.pop_all()
         begun.callback(runtime.close)

@@ -19,15 +19,17 @@ import threading
 import time
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from gateway.common.steady import Steady
 from gateway.telemetry.families import BUCKETS, COUNTERS, DURATION, GAUGES
 from gateway.telemetry.record import Record
-from gateway.telemetry.traffic import BY_SERVICE, Counts, Numbers, numbers_of, samples
+from gateway.telemetry.slot_counts import Rows, SlotCounts
+from gateway.telemetry.traffic import BY_SERVICE, Counts, Numbers, Row, numbers_of, samples
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -44,10 +46,17 @@ Key: TypeAlias = tuple[str, ...]
 
 
 class Metrics:
-    """The numbers of this worker, and of all that write to `folder`."""
+    """The numbers of this worker, and of all that write to `folder`. With `slots` what services
+    are asked is counted there, and comes from there."""
 
-    def __init__(self, folder: Path | None = None, clock: Callable[[], float] = time.time) -> None:
-        self._folder, self._clock = folder, clock
+    def __init__(
+        self,
+        folder: Path | None = None,
+        clock: Callable[[], float] = time.time,
+        slots: SlotCounts | None = None,
+    ) -> None:
+        self._folder, self._clock, self._slots = folder, clock, slots
+        self.reports = slots is not None
         self._lock = threading.Lock()
         self._requests: dict[tuple[str, str, str, int], list[float]] = {}
         self._durations: dict[str, list[int]] = {}
@@ -69,7 +78,8 @@ class Metrics:
     def end(self, record: Record) -> None:
         """Count a request that is over."""
         method = record.method if record.method in METHODS else "other"
-        key = (record.mode, record.operation, method, record.status // 100)
+        of_class = record.status // 100
+        key = (record.mode, record.operation, method, of_class)
         place = bisect_left(BUCKETS, record.duration)
         with self._lock:
             self.in_flight -= 1
@@ -82,11 +92,15 @@ class Metrics:
             row[3] += record.duration
             row[4] += record.aborted
             row[5] += record.corrupt
-            if record.sid:
-                counts = self._services.get(record.sid) or self._services.of(record)
-                counts[0] += record.received
-                counts[1] += record.sent
-                counts[record.status // 100 + 2] += 1
+            if sid := record.sid:
+                if self._slots is None:
+                    services = self._services
+                    counts = services.get((sid, of_class)) or services.of(sid, record.status)
+                else:
+                    counts = self._slots.row(record)
+                counts[0] += 1
+                counts[1] += record.received
+                counts[2] += record.sent
             if record.cache:
                 for counter, of_bytes in _of_caches(record.cache):
                     self._counters[counter] += record.sent if of_bytes else 1
@@ -102,8 +116,26 @@ class Metrics:
 
     def know(self, services: Iterable[str]) -> None:
         """Count these services apart from now on, though nobody has asked for them yet."""
+        services = list(services)
         with self._lock:
             self._services.know(services)
+        self.know_names(services)
+
+    def know_names(self, names: Iterable[str]) -> None:
+        """Requests count under these in slots, whatever they are answered."""
+        if self._slots is not None:
+            with self._lock:
+                self._slots.know(names)
+
+    def take_slots(self) -> tuple[float, Rows, Collection[str]]:
+        """What was counted in slots since this was last asked, which ended before that time, and
+        the names in it that may be nobody's. There are slots."""
+        slots = self._slots
+        assert slots is not None
+        with self._lock:
+            at = self._clock()
+            self._services.add(slots.by_service())
+            return at, *slots.take()
 
     def watch(self, name: str, read: Callable[[], float]) -> None:
         """Take a number without labels from `read` when the metrics are written."""
@@ -172,29 +204,28 @@ class Metrics:
             totals[(name,)] += read()
         return list(totals.items())
 
-    def _rows(self) -> dict[str, list[int]]:
+    def _rows(self) -> list[tuple[str, int, Row]]:
         """Those of services: there may be a thousand, so each is written as it is."""
         with self._lock:
-            return {sid: row[:] for sid, row in self._services.items()}
+            return self._services.with_(() if self._slots is None else self._slots.by_service())
 
     def _totals(self) -> dict[Key, float]:
         """The sum over all workers; this one's numbers as they are now."""
         totals: defaultdict[Key, float] = defaultdict(float, self._snapshot())
-        totals.update(samples(self._rows()))
+        rows = [self._rows()]
         for read in self._shared:
             totals.update(read())
-        if self._folder is None:
-            return dict(totals)
-        for file in self._folder.glob("*.json"):
+        for file in () if self._folder is None else self._folder.glob("*.json"):
             if file.stem == str(os.getpid()):
                 continue
-            written, numbers, rows = json.loads(file.read_text())
+            written, numbers, of_services = json.loads(file.read_text())
             alive = self._clock() - written < STALE
             for key, value in numbers:
                 if alive or key[0] not in GAUGES:
                     totals[tuple(key)] += value
-            for name_and_labels, value in samples(rows):
-                totals[name_and_labels] += value
+            rows.append(of_services)
+        for name_and_labels, value in samples(chain.from_iterable(rows)):
+            totals[name_and_labels] += value
         return dict(totals)
 
     def numbers(self) -> Numbers:

@@ -22,6 +22,10 @@ class Record:
     and `started` are seconds, of which the latter is since the epoch; `received`
     and `sent` are bytes of bodies. `then` is called with it when the request is over, in
     the thread of the request: it raises nothing, and waits for nothing.
+
+    `sid` is there from the beginning where the binding names a service. For reports, and only
+    where these are kept: `counted_as` is the name that the binding has it counted under, "" for
+    the service's; `tls` and `http` ("1.1") are how it came, "" by another protocol.
     """
 
     request_id: str
@@ -44,3 +48,6 @@ class Record:
     aborted: bool = False
     corrupt: bool = False
     then: Callable[[Record], object] | None = None
+    counted_as: str = ""
+    tls: bool = False
+    http: str = ""

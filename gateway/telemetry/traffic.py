@@ -3,6 +3,9 @@
 A service has numbers of its own when it is declared, or from its first request on that was
 answered well: whoever makes names up adds to none. There are at most 1,000 in each worker; what
 comes for any other service is counted under one name that none has.
+
+A request is counted once. Where reports are kept it is in the row of its slot (`slot_counts`),
+and `add` brings what such rows have in here, when they are taken.
 """
 
 from __future__ import annotations
@@ -10,8 +13,6 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
-
-from gateway.telemetry.record import Record
 
 LIMIT = 1000
 OTHERS = "(other)"
@@ -22,8 +23,11 @@ RECEIVED = "gateway_service_received_bytes"
 SENT = "gateway_service_sent_bytes"
 BY_SERVICE = frozenset({REQUESTS, RECEIVED, SENT})
 
-_CLASSES = 2
-"""Where the counts of classes begin in a row, behind the bytes received and sent."""
+Row = list[int]
+"""Requests, and bytes received and sent."""
+
+OfClass = tuple[str, int]
+"""A service, and the class of a status (its hundreds)."""
 
 
 class Traffic(NamedTuple):
@@ -61,35 +65,51 @@ class Numbers:
         return Numbers(time=self.time, total=Traffic.together(seen.values()), services=seen)
 
 
-class Counts(dict[str, list[int]]):
-    """Rows by service: bytes received and sent, then a count for each class of a status
-    (its hundreds). Whoever adds holds a lock."""
+class Counts(dict[OfClass, Row]):
+    """Since the start. Whoever adds holds a lock."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._known = set[str]()
 
     def know(self, services: Iterable[str]) -> None:
         """Have rows for these, as far as there is room."""
         for sid in services:
-            if len(self) < LIMIT:
-                self.setdefault(sid, _row())
+            if sid in self._known or len(self._known) < LIMIT:
+                self._known.add(sid)
+                self.setdefault((sid, 2), [0, 0, 0])
 
-    def of(self, record: Record) -> list[int]:
-        """The row of a service that has none yet: its own from now on, or that of the others."""
-        if record.status < 400 and len(self) < LIMIT:
-            return self.setdefault(record.sid, _row())
-        return self.setdefault(OTHERS, _row())
+    def of(self, sid: str, status: int) -> Row:
+        """The row for one that has none yet: its own from now on, or that of the others."""
+        if sid not in self._known and (status >= 400 or len(self._known) >= LIMIT):
+            return self.setdefault((OTHERS, status // 100), [0, 0, 0])
+        self._known.add(sid)
+        return self.setdefault((sid, status // 100), [0, 0, 0])
+
+    def with_(self, some: Iterable[tuple[str, int, Row]]) -> list[tuple[str, int, Row]]:
+        """Service, class and row of each, with what was counted elsewhere."""
+        whole = Counts()
+        whole._known = set(self._known)
+        whole.update((key, row[:]) for key, row in self.items())
+        whole.add(some)
+        return [(sid, of_class, row) for (sid, of_class), row in whole.items()]
+
+    def add(self, some: Iterable[tuple[str, int, Row]]) -> None:
+        """What was counted elsewhere: service, status and row of each."""
+        for sid, status, counted in some:
+            row = self.get((sid, status // 100)) or self.of(sid, status)
+            for place, number in enumerate(counted):
+                row[place] += number
 
 
-def _row() -> list[int]:
-    return [0] * (_CLASSES + 10)
-
-
-def samples(rows: Mapping[str, Sequence[int]]) -> Iterator[tuple[tuple[str, ...], int]]:
-    """(name and labels, value); of classes, those that were answered, and 2xx."""
-    for sid, row in rows.items():
-        yield (RECEIVED, sid), row[0]
-        yield (SENT, sid), row[1]
-        for place, count in enumerate(row[_CLASSES:]):
-            if count or place == 2:
-                yield (REQUESTS, sid, f"{place}xx"), count
+def samples(
+    rows: Iterable[tuple[str, int, Sequence[int]]],
+) -> Iterator[tuple[tuple[str, ...], int]]:
+    """(name and labels, value) of services, classes and their rows."""
+    for sid, of_class, (requests, received, sent) in rows:
+        yield (RECEIVED, sid), received
+        yield (SENT, sid), sent
+        yield (REQUESTS, sid, f"{of_class}xx"), requests
 
 
 def numbers_of(time: float, totals: Mapping[tuple[str, ...], float]) -> Numbers:

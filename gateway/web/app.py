@@ -39,6 +39,7 @@ from gateway.web.doors import Doors
 from gateway.web.exchange import Exchange, Left, Received, Sent
 from gateway.web.forwarded import Ambiguous, Proxies
 from gateway.web.rates import Bucket, Paced
+from gateway.web.request_facts import by_tls, version_of
 from gateway.web.unsized import PERHAPS, settle
 
 log = logging.getLogger("gateway")
@@ -151,7 +152,10 @@ class App:
             if exchange.unread and PERHAPS in environ:
                 settle(environ)
             door = doors.choose(environ)
-            exchange.mode = door.mode
+            exchange.mode, exchange.sid = door.mode, door.service
+            if self._metrics.reports:
+                exchange.counted_as = door.counted_as
+                exchange.tls, exchange.http = by_tls(environ), version_of(environ)
             body = door.app(environ, exchange)
             if not exchange.line:
                 raise RuntimeError("The mode returned before it called start_response.")

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.config import Binding
-from gateway.modes import AtPaths, Mode, OfOneService, WSGIApp
+from gateway.modes import AtPaths, CountedApart, Mode, OfOneService, WSGIApp
 from gateway.web import request_head
 
 OWN = "/-/"
@@ -32,18 +32,29 @@ Claims = Callable[[dict[str, Any]], bool]
 @dataclass(frozen=True, slots=True)
 class Door:
     """`mode` is the name that logs and metrics have; `binding` is None for an open door, of which
-    `port` ("": any) and `prefix` (without a slash at its end) are as a request has them."""
+    `port` ("": any) and `prefix` (without a slash at its end) are as a request has them.
+    `service`: the one that is meant, if that is known; `counted_as`: see `Record`."""
 
     mode: str
     app: WSGIApp
     binding: Binding | None = None
     port: str = ""
     prefix: str = ""
+    service: str = ""
+    counted_as: str = ""
 
     @classmethod
     def bound(cls, binding: Binding, app: WSGIApp) -> Door:
-        port = "" if binding.port is None else str(binding.port)
-        return cls(binding.mode, app, binding, port, binding.prefix.rstrip("/"))
+        options = binding.options
+        return cls(
+            binding.mode,
+            app,
+            binding,
+            "" if binding.port is None else str(binding.port),
+            binding.prefix.rstrip("/"),
+            binding.service,
+            options.counted_as if isinstance(options, CountedApart) else "",
+        )
 
 
 def _rank(door: Door) -> tuple[bool, bool, int]:
@@ -80,9 +91,11 @@ class Doors:
         self._below = tuple(f".{domain}" for domain in domains)
 
     def bind(self, more: Sequence[Binding]) -> None:
-        """Have these besides the ones that it was made with, which come first."""
+        """Have these besides the ones that it was made with, which come first. `named` are the
+        names under which their requests count."""
         known = [one for one in (*self._bindings, *more) if one.mode in self._apps]
         bound = [Door.bound(one, self._apps[one.mode]) for one in known]
+        self.named = frozenset(name for one in bound for name in (one.service, one.counted_as))
         by_host: dict[str, list[Door]] = {}
         for door in sorted(bound, key=_rank, reverse=True):
             assert door.binding is not None

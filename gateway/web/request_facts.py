@@ -16,6 +16,20 @@ _TAKEN = ("1.2", "1.3")
 """The versions that listeners take; granian does not tell which."""
 
 
+_VERSIONS = {"HTTP/1.0": "1.0", "HTTP/1.1": "1.1", "HTTP/2": "2", "HTTP/2.0": "2"}
+"""As servers say them, and as reports do."""
+
+
+def by_tls(environ: Mapping[str, Any]) -> bool:
+    """Whether the client asks by https."""
+    return bool(environ["wsgi.url_scheme"] == "https")
+
+
+def version_of(environ: Mapping[str, Any]) -> str:
+    """Of HTTP, as in "1.1"; "" for one that is not known. Behind a proxy it is what that speaks."""
+    return _VERSIONS.get(environ.get("SERVER_PROTOCOL", ""), "")
+
+
 def _unknown(_: str) -> str | None:
     return None
 
@@ -41,7 +55,7 @@ class RequestFacts:
 
     @property
     def tls(self) -> bool:
-        return bool(self.environ["wsgi.url_scheme"] == "https")
+        return by_tls(self.environ)
 
     @property
     def tls_versions(self) -> Sequence[str]:

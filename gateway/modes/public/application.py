@@ -73,7 +73,7 @@ class PublicApplication:
         """Raises `StorageError` and `PublicProblem`."""
         record = asked.environ["gateway.record"]
         record.operation = _READING.get(asked.method, "")
-        record.sid, record.key = asked.service, asked.key
+        record.key = asked.key
         if not asked.service:  # not by a binding: nothing is public
             raise NoSuchStore
         if cross_origin.is_preflight(asked):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from gateway.access.evaluation import Compiled
+from gateway.common.ids import ID, ID_RULE
 from gateway.modes.public import error_pages, filters
 from gateway.modes.public.signed_links import SignedLinks
 from gateway.storage.options import Duration, OneOrMany, Size
@@ -40,6 +41,7 @@ class PublicOptions:
     `referers_deny`: hosts whose pages may not; "none": who says of no page.
     `countries_allow`: whose addresses alone may read (ISO 3166-1 alpha-2).
     `countries_deny`: whose may not.
+    `counted_as`: the name that reports have its requests under, in place of the service's.
     `error_pages`: where errors lead, by status: "404:https://www.example.com/lost".
 
     `guarded`: not everybody who asks gets in. What answers say is remembered by these options
@@ -66,6 +68,7 @@ class PublicOptions:
     filter: Compiled | None = field(init=False, default=None, hash=False, compare=False)
     error_pages: Annotated[tuple[str, ...], OneOrMany] = field(default=(), hash=False)
     pages: Mapping[int, str] = field(init=False, default_factory=dict, hash=False, compare=False)
+    counted_as: str = field(default="", hash=False)
     guarded: bool = field(init=False, default=False, hash=False)
     rate: Rate | None = field(init=False, default=None, hash=False)
 
@@ -79,6 +82,8 @@ class PublicOptions:
         for origin in self.cors:
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError(f'cors: "{origin}" is neither "*" nor as "https://example.com"')
+        if self.counted_as and not ID.fullmatch(self.counted_as):
+            raise ValueError(f"counted_as: {ID_RULE}")
         object.__setattr__(self, "filter", filters.compiled(self))
         guarded = self.signed_links is not None or self.filter is not None
         object.__setattr__(self, "guarded", guarded)

@@ -1,0 +1,87 @@
+"""Reports, for whoever may read them: implements `gateway.modes.reports.Reports`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+
+from gateway.access.access import Access
+from gateway.access.actions import ServiceAction
+from gateway.access.identity import Identity
+from gateway.access.rules import UNKNOWN, Facts
+from gateway.storage import Forbidden, InvalidRequest, NoSuchStore, Unavailable, Unsupported
+from gateway.telemetry.report_file import ReportFile
+from gateway.telemetry.reports import LENGTHS, Asked, Period, Report, Size, Sum, report
+
+Find = Callable[[Identity, str, Facts], Access]
+
+
+class KeptReports:
+    """`find` is that of the gateway; `clock` in milliseconds. `file` None: none are kept."""
+
+    def __init__(self, file: ReportFile | None, find: Find, clock: Callable[[], int]) -> None:
+        self._file, self._find, self._clock = file, find, clock
+        self.kept = file is not None
+
+    def read(
+        self, identity: Identity, asked: Asked, period: Period, facts: Facts = UNKNOWN
+    ) -> Report:
+        self._require(identity, asked.names, "read-requests", facts)
+        with self._opened() as file:
+            complete = file.complete(self._clock() / 1000, period.since, period.until)
+            try:
+                return report(asked, period, file.read(asked, period), complete)
+            except ValueError as error:
+                raise InvalidRequest(f"{error}.") from None
+
+    def total(
+        self,
+        identity: Identity,
+        names: Collection[str],
+        since: int,
+        until: int,
+        facts: Facts = UNKNOWN,
+    ) -> Sum:
+        self._require(identity, names, "read-requests", facts)
+        with self._opened() as file:
+            return file.total(names, since, until)
+
+    def sizes(
+        self,
+        identity: Identity,
+        services: Collection[str],
+        period: Period,
+        facts: Facts = UNKNOWN,
+    ) -> Sequence[Size]:
+        self._require(identity, services, "read-stats", facts)
+        if LENGTHS[period.by] < LENGTHS["hour"]:
+            raise InvalidRequest("What is in services is measured each hour.")
+        slots, found = period.slots, dict[tuple[str, int], Size]()
+        with self._opened() as file:
+            for sid, time, size in file.sizes(services, slots):
+                found[sid, (time - slots.start) // slots.step] = size
+        sums = [Size(0, 0)] * len(slots)
+        for (_, place), size in found.items():
+            before = sums[place]
+            sums[place] = Size(before.bytes + size.bytes, before.objects + size.objects)
+        return sums
+
+    def _require(
+        self, identity: Identity, names: Collection[str], action: ServiceAction, facts: Facts
+    ) -> None:
+        if identity.manages_everything:  # what is gone, too
+            return
+        for name in names:
+            try:
+                self._find(identity, name, facts).require(action)
+            except Forbidden:
+                raise NoSuchStore(name=name) from None
+
+    @contextmanager
+    def _opened(self) -> Iterator[ReportFile]:
+        if self._file is None:
+            raise Unsupported("No reports are kept: a table [reports] in the configuration has it.")
+        try:
+            yield self._file
+        except OSError as error:
+            raise Unavailable(f"Reports cannot be read: {error}.") from error
