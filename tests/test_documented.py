@@ -17,6 +17,7 @@ import pytest
 from gateway.access.identity import Account
 from gateway.commands import main
 from gateway.config import (
+    AcmeOptions,
     BindingOptions,
     CatalogOptions,
     Key,
@@ -46,6 +47,7 @@ TABLES: dict[str, type] = {
     "## `[catalog]`": CatalogOptions,
     "## `[kms]`": KmsOptions,
     "## `[reports]`": ReportOptions,
+    "## `[acme]`": AcmeOptions,
     "## `[[accounts]]`": Account,
     "## `[[keys]]`": Key,
     "## `[[management_keys]]`": ManagementKey,

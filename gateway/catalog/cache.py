@@ -9,13 +9,13 @@ the way of a hit.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from gateway.access.identity import Account, Credential
 from gateway.catalog.database import Database
-from gateway.catalog.rows import EncryptionKey, ServiceRow, VolumeRow
+from gateway.catalog.rows import Challenge, EncryptionKey, ServiceRow, VolumeRow
 from gateway.common.commit_watch import Version
 
 V = TypeVar("V")
@@ -59,6 +59,7 @@ class Snapshot:
     in_volumes: Kept[str] = field(default_factory=Kept)
     encryption_keys: Kept[EncryptionKey] = field(default_factory=Kept)
     default_encryption_key: str | None = None
+    challenges: Mapping[tuple[str, str], Challenge] | None = None
 
 
 class Cached:

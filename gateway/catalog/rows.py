@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Row
 
 from gateway.access.grants import Grant
 from gateway.access.identity import KeyAccess
 from gateway.storage import Secret
+
+OrderState = Literal["waiting", "ordering", "issued", "failed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +178,48 @@ class StorageRow(NamedTuple):
     secret: Secret | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRow:
+    """An order of a certificate for `host`, and what comes of it. `wanted`: somebody asks for it;
+    `declared`: the configuration does. While one is under way, `url` is where it is at the
+    authority of `directory`, since `begun`, and `sealed` the key of the certificate; else "" and
+    None. `due` is when the next step is to be taken, also the next try and the renewal; `look`:
+    when the authority is asked for a better time. `tries` are when orders were begun lately,
+    `failures` how many have failed in a row; `problem` and its `code` are the authority's words.
+    `expires` is that of the certificate that there is. Times are in milliseconds since the
+    epoch."""
+
+    host: str
+    wanted: bool = False
+    declared: bool = False
+    state: OrderState = "waiting"
+    problem: str = ""
+    code: str = ""
+    directory: str = ""
+    url: str = ""
+    sealed: bytes | None = None
+    begun: int = 0
+    due: int = 0
+    look: int = 0
+    failures: int = 0
+    tries: tuple[int, ...] = ()
+    expires: int | None = None
+
+    @property
+    def asked_for(self) -> bool:
+        return self.wanted or self.declared
+
+
+class Challenge(NamedTuple):
+    """What is answered at `token` to who asks for `host`; `told`: the authority knows that it
+    may look."""
+
+    host: str
+    token: str
+    answer: str
+    told: bool
+
+
 class EncryptionKey(NamedTuple):
     """`versions` are its secrets, the oldest first: version n is at n - 1."""
 
@@ -213,6 +257,23 @@ def certificate_row(row: Row[Any]) -> CertificateRow:
         changed=row.changed,
         revision=row.revision,
     )
+
+
+ORDERED = "acme/"
+"""How certificates are called that an authority gave: no other name has a slash."""
+
+
+def certificate_name(host: str) -> str:
+    """That of the one that is ordered for this name."""
+    return f"{ORDERED}{host}"
+
+
+def order_row(row: Row[Any]) -> OrderRow:
+    values = dict(row._mapping)
+    for name in ("certificate", "changed"):
+        del values[name]
+    values["tries"] = tuple(values["tries"])
+    return OrderRow(**values)
 
 
 def grants_value(grants: Sequence[Grant]) -> list[list[str]]:

@@ -147,6 +147,43 @@ CERTIFICATES = Table(
     Column("revision", BigInteger, nullable=False),
 )
 
+CERTIFICATE_ORDERS = Table(
+    "certificate_orders",
+    METADATA,
+    Column("host", _NAME, primary_key=True),
+    Column("certificate", _NAME, nullable=False),
+    Column("wanted", Boolean, nullable=False),
+    Column("declared", Boolean, nullable=False),
+    Column("state", String, nullable=False),
+    Column("problem", String, nullable=False),
+    Column("code", String, nullable=False),
+    Column("directory", String, nullable=False),
+    Column("url", String, nullable=False),
+    Column("sealed", LargeBinary),
+    Column("begun", BigInteger, nullable=False),
+    Column("due", BigInteger, nullable=False),
+    Column("look", BigInteger, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("tries", JSON, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+)
+ACME_CHALLENGES = Table(
+    "acme_challenges",
+    METADATA,
+    Column("host", _NAME, primary_key=True),
+    Column("token", String, nullable=False),
+    Column("answer", String, nullable=False),
+    Column("told", Boolean, nullable=False),
+)
+ACME_ACCOUNTS = Table(
+    "acme_accounts",
+    METADATA,
+    Column("directory", _NAME, primary_key=True),
+    Column("url", String, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("created", BigInteger, nullable=False),
+)
+
 ENCRYPTION_KEYS = Table(
     "encryption_keys",
     METADATA,
@@ -383,6 +420,11 @@ def _add_storages(connection: Connection) -> None:
     METADATA.create_all(connection, tables=[STORAGES])
 
 
+def _add_certificate_orders(connection: Connection) -> None:
+    tables = [CERTIFICATE_ORDERS, ACME_CHALLENGES, ACME_ACCOUNTS]
+    METADATA.create_all(connection, tables=tables)
+
+
 _APPEND_ONLY = {
     "sqlite": [
         f"CREATE TRIGGER audit_stays_{verb} BEFORE {verb} ON audit"
@@ -412,6 +454,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _add_uploaded_certificates,
     _add_account_numbers,
     _add_storages,
+    _add_certificate_orders,
 )
 
 

@@ -2,10 +2,10 @@
 
 Secrets of keys must be readable again (SigV4 needs them), so they are sealed
 with AES-256-GCM, the key's id being the associated data; so are the options of
-services, of which any may hold a secret, the private keys of certificates, and named
-encryption keys. A secret presented by itself is found by its HMAC. The drivers' key for
-encryption at rest is a third one: none of the three tells anything of another (HKDF,
-RFC 5869).
+services, of which any may hold a secret, the private keys of certificates and of accounts at
+who gives them, and named encryption keys. A secret presented by itself is found by its HMAC.
+The drivers' key for encryption at rest is a third one: none of the three tells anything of
+another (HKDF, RFC 5869).
 
 Losing the master key loses all secrets and all that drivers encrypted: back up
 `gateway.key` apart from the data.
@@ -101,6 +101,23 @@ class Keyring:
         """Raises `CatalogError` when it was sealed for another one, or was changed."""
         place = f"certificates/{name}".encode()
         return self._unsealed(place, sealed, f"key of the certificate {name!r}")
+
+    def seal_order_key(self, host: str, key: Secret) -> bytes:
+        """That of the certificate that is ordered for that name."""
+        return self._sealed(f"orders/{host}".encode(), key)
+
+    def unseal_order_key(self, host: str, sealed: bytes) -> Secret:
+        """Raises `CatalogError` when it was sealed for another one, or was changed."""
+        return self._unsealed(f"orders/{host}".encode(), sealed, f"key of the order for {host!r}")
+
+    def seal_account_key(self, directory: str, key: Secret) -> bytes:
+        """That of the account at that authority."""
+        return self._sealed(f"acme/{directory}".encode(), key)
+
+    def unseal_account_key(self, directory: str, sealed: bytes) -> Secret:
+        """Raises `CatalogError` when it was sealed for another one, or was changed."""
+        place = f"acme/{directory}".encode()
+        return self._unsealed(place, sealed, f"key of the account at {directory}")
 
     def seal_encryption_key(self, name: str, key: Secret) -> bytes:
         """A version of the named key, which has slashes of its own behind this first one."""

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from gateway.catalog.account_numbers import AccountNumberTable
 from gateway.catalog.cache import Kept
+from gateway.catalog.certificate_orders import CertificateOrderTable
 from gateway.catalog.database import Database
 from gateway.catalog.encryption_keys import EncryptionKeyTable
 from gateway.catalog.keys import Declarations
@@ -34,6 +35,7 @@ class Catalog(
     PresignedTable,
     StorageTable,
     SettingTable,
+    CertificateOrderTable,
     UploadedCertificateTable,
     EncryptionKeyTable,
     AccountNumberTable,

@@ -1,4 +1,5 @@
-"""`gateway certificates`: those of the catalog are listed, shown, added and removed.
+"""`gateway certificates`: those of the catalog are listed, shown, added and removed, and ordered
+of an authority.
 
 A gateway that runs follows within a second: it shows each for the names that stand in it. What
 is kept of a key is sealed, and is never printed.
@@ -7,11 +8,12 @@ is kept of a key is sealed, and is never printed.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.catalog import CertificateRow
+from gateway.catalog.rows import ORDERED
 from gateway.commands.columns import say, show, table
 from gateway.commands.command import Command
 from gateway.commands.place import add_place, add_place_below, configured, opened_catalog
@@ -20,7 +22,9 @@ from gateway.common.moments import utc
 from gateway.common.x509 import SOON
 from gateway.config import ConfigProblem, Configuration, ConfigurationError
 from gateway.config.paths import here
+from gateway.modes.certifying import CertificateState
 from gateway.services.certificate_editor import CertificateEditor
+from gateway.services.issuing.ordering import OrderedCertificates
 from gateway.services.unsafe import declared_certificates
 
 
@@ -41,6 +45,16 @@ def _to_add(parser: argparse.ArgumentParser) -> None:
     _name(parser)
 
 
+def _names(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", metavar="NAME", nargs="+", help="a host name, as cdn.example.com")
+    add_place_below(parser)
+
+
+def _some_names(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", metavar="NAME", nargs="*", help="a host name; else all")
+    add_place_below(parser)
+
+
 def _list(typed: argparse.Namespace) -> int:
     configuration = configured(typed)
     with opened_catalog(configuration) as catalog:
@@ -49,9 +63,15 @@ def _list(typed: argparse.Namespace) -> int:
     for path, said in declared_certificates(configuration).items():
         what = (", ".join(said.names), _until(said.expires)) if said else ("cannot be read", "")
         rows.append((str(path), *what, "declared"))
-    rows += [(one.name, ", ".join(one.hosts), _until(utc(one.expires)), "added") for one in added]
+    rows += [
+        (one.name, ", ".join(one.hosts), _until(utc(one.expires)), _how(one.name)) for one in added
+    ]
     show(table(rows))
     return 0
+
+
+def _how(name: str) -> str:
+    return "ordered" if name.startswith(ORDERED) else "added"
 
 
 def _add(typed: argparse.Namespace) -> int:
@@ -97,7 +117,10 @@ def _show(typed: argparse.Namespace) -> int:
 
 def _lines(row: CertificateRow) -> Iterator[str]:
     said = x509.described(row.chain.encode())
-    yield f"{row.name} was added, and is replaced by `gateway certificates add`"
+    if row.name.startswith(ORDERED):
+        yield f"{row.name} was ordered, and is renewed: see `gateway certificates status`"
+    else:
+        yield f"{row.name} was added, and is replaced by `gateway certificates add`"
     rows = [("name", one) for one in said.names]
     rows += [
         ("from", f"{said.begins:%Y-%m-%d %H:%M} UTC"),
@@ -109,6 +132,52 @@ def _lines(row: CertificateRow) -> Iterator[str]:
         ("changed", f"{utc(row.changed):%Y-%m-%d %H:%M} UTC"),
     ]
     yield from (f"  {line}" for line in table(rows))
+
+
+def _order(typed: argparse.Namespace) -> int:
+    configuration = configured(typed)
+    with opened_catalog(configuration, make=True) as catalog:
+        states = OrderedCertificates(catalog, configuration.acme).order(typed.names, again=True)
+    show(_states(states))
+    if any(one.state == "waiting" or one.next for one in states if one.state != "issued"):
+        say("A gateway that runs orders them: see `gateway certificates status`.")
+    return 0
+
+
+def _release(typed: argparse.Namespace) -> int:
+    configuration = configured(typed)
+    with opened_catalog(configuration) as catalog:
+        certificates = OrderedCertificates(catalog, configuration.acme)
+        certificates.release(typed.names)
+        states = certificates.states(typed.names)
+    show(_states(states))
+    return 0
+
+
+def _status(typed: argparse.Namespace) -> int:
+    configuration = configured(typed)
+    with opened_catalog(configuration) as catalog:
+        states = OrderedCertificates(catalog, configuration.acme).states(typed.names or None)
+    show(_states(states))
+    missing = {one.lower() for one in typed.names} - {one.name for one in states}
+    show(f"{one} was never ordered" for one in sorted(missing))
+    return int(bool(missing) or any(one.state == "failed" for one in states))
+
+
+def _states(states: Sequence[CertificateState]) -> Iterator[str]:
+    rows = [("NAME", "STATE", "UNTIL", "NEXT", "PROBLEM")]
+    for one in states:
+        until = "" if one.expires is None else _until(utc(one.expires))
+        if one.next is None:
+            then = "released"
+        else:
+            then = f"{utc(one.next):%Y-%m-%d %H:%M} UTC" if one.next else "now"
+        rows.append((one.name, one.state, until, then, _problem(one)))
+    yield from table(rows)
+
+
+def _problem(one: CertificateState) -> str:
+    return f"{one.code}: {one.problem}" if one.code else one.problem
 
 
 def _content(option: str, name: str) -> bytes:
@@ -131,7 +200,7 @@ def _over(expires: datetime) -> str:
 
 COMMAND = Command(
     name="certificates",
-    text="list certificates; or add, show and remove one, also while serving",
+    text="list certificates; or add, show, remove and order some, also while serving",
     arguments=add_place,
     run=_list,
     commands=(
@@ -142,6 +211,19 @@ COMMAND = Command(
             run=_add,
         ),
         Command(name="show", text="what it says, never its key", arguments=_to_show, run=_show),
-        Command(name="remove", text="one that was added", arguments=_name, run=_remove),
+        Command(name="remove", text="one that is not declared", arguments=_name, run=_remove),
+        Command(
+            name="order",
+            text="for each of these names, of the authority that [acme] names, and renew it",
+            arguments=_names,
+            run=_order,
+        ),
+        Command(
+            name="status",
+            text="what came of orders, in the authority's words (1: one has failed)",
+            arguments=_some_names,
+            run=_status,
+        ),
+        Command(name="release", text="renew these no more", arguments=_names, run=_release),
     ),
 )

@@ -58,13 +58,14 @@ class Checked(NamedTuple):
 class NamedCertificate(NamedTuple):
     """One that somebody gave a name. `revision` grows with each change of any; it `expires` at
     that time, in milliseconds since the epoch; `context` makes what a handshake needs, and
-    raises `CannotUse`."""
+    raises `CannotUse`. `ordered`: an authority was asked for it, and nobody brought it."""
 
     name: str
     revision: int
     hosts: tuple[str, ...]
     expires: int
     context: Callable[[], ssl.SSLContext]
+    ordered: bool = False
 
 
 def new_context() -> ssl.SSLContext:

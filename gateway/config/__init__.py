@@ -12,6 +12,7 @@ from gateway.config.problems import ConfigProblem, ConfigurationError
 from gateway.config.services import SOURCE, ServiceReader, construct
 from gateway.config.tables import (
     EVERY_ACCOUNT,
+    AcmeOptions,
     Binding,
     BindingOptions,
     CatalogOptions,
@@ -25,7 +26,7 @@ from gateway.config.tables import (
     VolumeOptions,
     WebhookOptions,
 )
-from gateway.config.texts import SID, SID_RULE, Address, EncryptionKeyName
+from gateway.config.texts import SID, SID_RULE, Address, CertifiedName, EncryptionKeyName
 
 __all__ = [
     "EVERY_ACCOUNT",
@@ -34,10 +35,12 @@ __all__ = [
     "SID",
     "SID_RULE",
     "SOURCE",
+    "AcmeOptions",
     "Address",
     "Binding",
     "BindingOptions",
     "CatalogOptions",
+    "CertifiedName",
     "ConfigProblem",
     "Configuration",
     "ConfigurationError",

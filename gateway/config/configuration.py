@@ -11,6 +11,7 @@ from gateway.access.grants import Grant
 from gateway.access.identity import Account
 from gateway.config.mode_tables import switched_off
 from gateway.config.tables import (
+    AcmeOptions,
     Binding,
     CatalogOptions,
     EventOptions,
@@ -113,15 +114,16 @@ class Origin:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
     """All that was configured, checked. `root` is the environment's root key, if it has one,
-    or was made for who keeps nothing; `mode_tables` are those of modes, by name; `left_out` says
-    why services do not run that need a plugin which cannot be used; `reports` is None where none
-    are kept."""
+    or was made for who keeps nothing; `acme`: who gives certificates, None where nobody does;
+    `mode_tables` are those of modes, by name; `left_out` says why services do not run that need a
+    plugin which cannot be used; `reports` is None where none are kept."""
 
     origin: Origin
     server: ServerOptions
     catalog: CatalogOptions
     kms: KmsOptions = field(default_factory=KmsOptions)
     reports: ReportOptions | None = None
+    acme: AcmeOptions | None = None
     accounts: tuple[Account, ...]
     keys: tuple[Key, ...]
     management_keys: tuple[ManagementKey, ...] = ()

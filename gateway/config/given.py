@@ -74,6 +74,8 @@ def sections(configuration: Configuration) -> Iterator[Section]:
         yield Section("kms", tuple(_options(configuration.kms)))
     if configuration.reports is not None:
         yield Section("reports", tuple(_options(configuration.reports)))
+    if configuration.acme is not None:
+        yield Section("acme", tuple(_options(configuration.acme)))
     buckets = configuration.buckets
     driver = Given("driver", shown(buckets.driver.driver))
     yield Section("buckets", (driver, *of_service(buckets)))

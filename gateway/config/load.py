@@ -10,6 +10,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ from gateway.config.problems import (
 from gateway.config.services import ServiceReader, check_account
 from gateway.config.tables import (
     EVERY_ACCOUNT,
+    AcmeOptions,
     CatalogOptions,
     Key,
     KmsOptions,
@@ -219,6 +221,7 @@ class _Reader:
         catalog = self.decoder.build(CatalogOptions, self.found.get("catalog", {}), "catalog")
         kms = self.decoder.build(KmsOptions, self.found.get("kms", {}), "kms")
         reports = self._reports()
+        acme = self._acme()
         tables = self._tables("accounts")
         accounts = self._accounts(tables)
         named = (table.get("id") for _, table in tables)
@@ -253,6 +256,7 @@ class _Reader:
             catalog=catalog,
             kms=kms,
             reports=reports,
+            acme=acme,
             accounts=accounts,
             keys=keys,
             management_keys=management_keys,
@@ -271,6 +275,15 @@ class _Reader:
     def _reports(self) -> Any:
         found = self.found.get("reports")
         return None if found is None else self.decoder.build(ReportOptions, found, "reports")
+
+    def _acme(self) -> AcmeOptions | None:
+        if "acme" not in self.found:
+            return None
+        if find_spec("acme") is None:
+            install = "pip install 'storage-gateway[acme]'"
+            self.problems.add("acme", f"needs a library that is not installed: {install}")
+        built = self.decoder.build(AcmeOptions, self.found["acme"], "acme")
+        return None if built is BAD else built
 
     def _volumes(self, accounts: frozenset[str]) -> dict[str, VolumeOptions]:
         found = read_volumes(self.decoder, self.found.get("volumes", {}))

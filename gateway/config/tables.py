@@ -24,7 +24,14 @@ from gateway.access.identity import (
     ServiceLevel,
     managing,
 )
-from gateway.config.texts import Address, EncryptionKeyName, HostName, HostPattern, WebUrl
+from gateway.config.texts import (
+    Address,
+    CertifiedName,
+    EncryptionKeyName,
+    HostName,
+    HostPattern,
+    WebUrl,
+)
 from gateway.storage import Change, Secret
 from gateway.storage.options import AtLeast, Duration, ExistingFile, OneOrMany, Size
 
@@ -33,6 +40,7 @@ ProxyHeaders = Literal["x-forwarded", "forwarded"]
 """What trusted proxies write: `X-Forwarded-For`, `-Host`, `-Proto`; or `Forwarded` (RFC 7239)."""
 
 _IN_URLS = re.compile(r"[!-~]+")
+LETS_ENCRYPT = WebUrl("https://acme-v02.api.letsencrypt.org/directory")
 LONGEST_WEBHOOK = 60
 """Seconds that a webhook may take for an answer."""
 EVERY_ACCOUNT = "*"
@@ -157,6 +165,29 @@ class ReportOptions:
             raise ValueError("keep: at least 1d")
         if not 0.1 <= self.flush <= 60:
             raise ValueError("flush: 0.1s to 60s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcmeOptions:
+    """`[acme]`: who gives certificates, to whom, and for which names. `bindings`: for all host
+    names of bindings that no other certificate is for. `ca_file`: who signs the authority's own
+    certificate, in PEM, where that is nobody whom the system knows."""
+
+    directory: WebUrl = LETS_ENCRYPT
+    email: str = ""
+    terms_agreed: bool = False
+    ca_file: Annotated[Path, ExistingFile] | None = None
+    names: Annotated[tuple[CertifiedName, ...], OneOrMany] = ()
+    bindings: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.terms_agreed:
+            raise ValueError(
+                "terms_agreed: true is needed: that you agree to the terms of service of the"
+                " authority, which its directory names"
+            )
+        if not self.directory.startswith("https:"):
+            raise ValueError("directory: an address that begins with https is allowed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

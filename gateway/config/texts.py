@@ -74,6 +74,26 @@ class HostPattern(HostName):
             raise ValueError(f'"{text}" is not {cls.described}') from None
 
 
+class CertifiedName(HostName):
+    """A host name for which an authority may give a certificate to who answers for it by HTTP
+    (RFC 8555 §8.3): no address, no wildcard, and none that is known to this machine alone."""
+
+    __slots__ = ()
+    described = 'a public host name such as "cdn.example.com": no address, and no "*."'
+
+    @classmethod
+    def parse(cls, text: str) -> CertifiedName:
+        try:
+            name = HostName.parse(text)
+        except ValueError:
+            raise ValueError(f'"{text}" is not {cls.described}') from None
+        labels = name.split(".")
+        fits = len(name) <= 253 and max(map(len, labels)) <= 63 and "_" not in name
+        if len(labels) < 2 or labels[-1].isdigit() or not fits:
+            raise ValueError(f'"{text}" is not {cls.described}')
+        return cls(name)
+
+
 class EncryptionKeyName(str, Text):
     """The name of a key for SSE-KMS: what the id of a key says, and behind `alias/`."""
 

@@ -18,6 +18,7 @@ from gateway.access.rules import UNKNOWN, Facts
 from gateway.access.sessions import Sessions
 from gateway.access.settings import Parsed, Setting, SettingKind, Wanted
 from gateway.modes.account_numbers import AccountNumbers
+from gateway.modes.certifying import Certificates
 from gateway.modes.measured import Measured
 from gateway.modes.operating import Operator
 from gateway.modes.reports import Reports
@@ -115,6 +116,10 @@ class Gateway(Protocol):
     @property
     def account_numbers(self) -> AccountNumbers:
         """What accounts are called where they are numbers."""
+
+    @property
+    def certificates(self) -> Certificates:
+        """Those that an authority gives."""
 
     def clock(self) -> int:
         """Milliseconds since the epoch."""

@@ -2,8 +2,8 @@
 
 A process has one set of them, for all of its listeners that speak TLS. A name gets the most
 specific certificate for it, whoever has it; of two that are alike the configuration's counts,
-and of added ones the one that was added or replaced last. Who asks for a name that none has
-gets the first of the listener's files.
+then of those that people brought the one that was added or replaced last, then what an authority
+was asked for. Who asks for a name that none has gets the first of the listener's files.
 
 One that is over, or soon will be, is said once a day, by one worker for all; the metrics say
 of each when that is.
@@ -49,7 +49,7 @@ class AddedCertificates:
     def replace(self, certificates: Iterable[NamedCertificate]) -> None:
         """From the next handshake on there are these, and no others."""
         known, labels = dict[tuple[str, int], _Added](), dict[str, _Added]()
-        for one in sorted(certificates, key=lambda one: one.revision):
+        for one in sorted(certificates, key=lambda one: (not one.ordered, one.revision)):
             key = one.name, one.revision
             known[key] = self._known.get(key) or _Added(one)
             labels.update(dict.fromkeys(one.hosts, known[key]))
@@ -66,7 +66,11 @@ class AddedCertificates:
     def warn(self) -> None:
         """Log which are over, or soon will be."""
         for one in self._known.values():
-            name, _, hosts, expires, _ = one.certificate
+            name, hosts, expires = (
+                one.certificate.name,
+                one.certificate.hosts,
+                one.certificate.expires,
+            )
             left = (expires - self._clock()) / 1000
             if left <= SOON.total_seconds():
                 log.warning(

@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -35,7 +35,7 @@ from gateway.storage.objects import now
 from gateway.telemetry import logs
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.line_spool import LineSpool
-from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.metrics import Key, Metrics
 from gateway.telemetry.request_list import RequestList
 from gateway.web.admission import Admission
 from gateway.web.app import App, Routes, create_routes
@@ -79,6 +79,7 @@ class Worker:
         self._jobs.add("certificates", DAY, self._certificates.warn)
         self._ending, self._lock = set[Runtime](), threading.Lock()
         self.runtime = self.open(configuration)
+        self._metrics.share(self._orders)
         self._sockets: Sequence[Listening] = ()
         self._protocols = protocols(configuration)
         self._access_log = AccessLog(
@@ -103,6 +104,9 @@ class Worker:
             self._reporting.start(self._metrics, self._jobs)
         self._jobs.start()
         self._followers.start()
+
+    def _orders(self) -> Iterable[tuple[Key, float]]:
+        return self.runtime.certificates.gauges()  # of the configuration that is served
 
     def loaded(self) -> Loaded:
         return Loaded(

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from gateway.catalog import Catalog, CertificateRow
+from gateway.catalog.rows import ORDERED
 from gateway.common.ids import ID, ID_RULE
 from gateway.common.nearest_name import nearest
 from gateway.common.x509 import CannotUse, Description, checked
 from gateway.config import ConfigProblem, ConfigurationError
 from gateway.config.problems import join
-from gateway.storage import NotFound
+from gateway.storage import Conflict, NotFound
 from gateway.storage.objects import now
 
 
@@ -69,5 +70,11 @@ class CertificateEditor:
             yield f"it counts from {said.begins:%Y-%m-%d %H:%M} UTC on"
 
     def remove(self, name: str) -> None:
-        self.find(name)
+        """One that was ordered is ordered no more. Raises `Conflict` where the configuration asks
+        for it."""
+        (host,) = self.find(name).hosts[:1]
+        if name.startswith(ORDERED):
+            if any(one.declared for one in self._catalog.orders([host]).values()):
+                raise Conflict(f"[acme] asks for {host}: it would be ordered anew.")
+            self._catalog.release_certificates([host])
         self._catalog.remove_certificate(name)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from gateway.catalog import Catalog, CatalogError, CertificateRow
+from gateway.catalog.rows import ORDERED
 from gateway.catalog.secrets import Keyring
 from gateway.common.x509 import CannotUse, NamedCertificate, context_of
 
@@ -27,7 +28,12 @@ class CertificateFeed:
         self._take(
             [
                 NamedCertificate(
-                    row.name, row.revision, row.hosts, row.expires, partial(_opened, keyring, row)
+                    row.name,
+                    row.revision,
+                    row.hosts,
+                    row.expires,
+                    partial(_opened, keyring, row),
+                    ordered=row.name.startswith(ORDERED),
                 )
                 for row in rows
             ]

@@ -14,14 +14,14 @@ from typing import Any
 from gateway.access.identity import ROOT_ACCOUNT, Account, managing
 from gateway.access.rules import AUTHENTICATED, EVERYONE
 from gateway.catalog import Catalog, CatalogError, ServiceRow
-from gateway.catalog.rows import NOWHERE
+from gateway.catalog.rows import NOWHERE, ORDERED
 from gateway.common.units import format_duration
 from gateway.config import Configuration, Key, ServerOptions, WebhookOptions
 from gateway.config.configuration import bucket_of
 from gateway.config.elsewhere import Elsewhere
 from gateway.config.paths import here
 from gateway.config.services import EVENTS, GRANTS, SETTINGS
-from gateway.config.tables import CatalogOptions, Listener, ManagementKey
+from gateway.config.tables import AcmeOptions, CatalogOptions, Listener, ManagementKey
 from gateway.config.volumes import VOLUME
 from gateway.modes import HavingOptions
 from gateway.services import soundness
@@ -71,6 +71,7 @@ class Exporter:
             "catalog": self._catalog_options(),
             "kms": self._kms(),
             "reports": self._reports(),
+            "acme": self._acme(),
             "webhooks": self._webhooks(),
             **self._keys(),
             "buckets": self._of_driver(self._written.get("buckets", {}), ("buckets",)),
@@ -96,7 +97,8 @@ class Exporter:
 
     def _tls(self) -> list[Table]:
         """Certificates of the catalog: they are shown where a listener has one already."""
-        rows = self._catalog.certificates()[1]
+        all_of_them = self._catalog.certificates()[1]
+        rows = [row for row in all_of_them if not row.name.startswith(ORDERED)]
         if not rows:
             return []
         if self._files is None or not self._configuration.server.tls:
@@ -111,6 +113,18 @@ class Exporter:
             self._certificates |= {files["certificate"]: Secret(row.chain), files["key"]: key}
             tables.append({name: str(self._files / file) for name, file in files.items()})
         return tables
+
+    def _acme(self) -> Table:
+        """Its certificates are ordered anew, those that were ordered by hand, too."""
+        written = self._written.get("acme", {})
+        orders = self._catalog.orders().values()
+        wanted = [one.host for one in orders if one.wanted and not one.declared]
+        table = self._elsewhere.table(AcmeOptions, written, ("acme",)) if written else {}
+        if not written or not wanted:
+            return table
+        names = table.get("names", [])
+        before = [names] if isinstance(names, str) else names
+        return {**table, "names": [*before, *(one for one in wanted if one not in before)]}
 
     def _catalog_options(self) -> Table:
         given = self._written.get("catalog", {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import platform
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -33,6 +34,9 @@ from gateway.services.behind import OwnFollowers, OwnJobs
 from gateway.services.certificate_feed import CertificateFeed
 from gateway.services.chain import Chain
 from gateway.services.events import Events
+from gateway.services.issuing import carrying_out
+from gateway.services.issuing.names import declared_names
+from gateway.services.issuing.ordering import OrderedCertificates
 from gateway.services.keeping_up import KeepingUp
 from gateway.services.kept_reports import KeptReports
 from gateway.services.key_service import CatalogKeyService
@@ -130,9 +134,28 @@ class Runtime(Administration):
             self, self.notice
         )
         self.account_numbers: AccountNumbers = GatewayAccountNumbers(catalog)
+        self.certificates = OrderedCertificates(catalog, chain.configuration.acme, clock)
+        self._issue(chain.configuration)
         self._followed_volumes = followed_volumes or FollowedVolumes(chain.volumes, catalog)
         self.serving = Serving(chain.configuration.data)
         self.stopping = threading.Event()
+
+    def _issue(self, configuration: Configuration) -> None:
+        """Have what is ordered of an authority carried out, where there is one."""
+        options = configuration.acme
+        if options is None:
+            return
+
+        def names() -> frozenset[str]:
+            certificates = self.catalog.certificates()[1]
+            return declared_names(
+                options, configuration, self._bindings, certificates, self.clock()
+            )
+
+        who = f"{platform.node()} {configuration.data}"
+        job = carrying_out.CarryingOut(self.catalog, options, names, self.clock, who)
+        self.jobs.add(carrying_out.JOB, carrying_out.INTERVAL, job.run)
+        self.keep_up_with(self.certificates.count)
 
     def country(self, address: str) -> str | None:
         return None if self._countries is None else self._countries.country(address)

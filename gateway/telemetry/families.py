@@ -72,5 +72,8 @@ GAUGES: Mapping[str, Family] = {
     "gateway_certificate_expires_timestamp_seconds": Family(
         "When an added certificate is over.", ("certificate",)
     ),
+    "gateway_certificate_orders": Family(
+        "Certificates that an authority is to give: waiting, ordering, issued, failed.", ("state",)
+    ),
 }
 DURATION = "gateway_request_duration_seconds"

@@ -66,6 +66,7 @@ def create_routes(
         bindings=configuration.bindings,
         domains=server.domains,
         own=pages if server.health else None,
+        proofs=gateway.certificates.answer if gateway.certificates.offered else None,
     )
     return Routes(doors, Proxies(server.trusted_proxies, server.proxy_headers))
 

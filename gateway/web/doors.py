@@ -8,6 +8,9 @@ of the gateway's own and no claims: `/-/health` is a key like any other there,
 and so it is in a bucket that is addressed by its host name. A mode that is about one service
 gets what its bindings give it, and claims nothing: they say of which.
 
+Before all of them, and only while an authority asks for it, comes what proves to it that a host
+name leads here (RFC 8555 §8.3).
+
 A mode's own paths (`AtPaths`) are on the gateway's own names. What it does not claim of what
 comes there goes on as if it had none: a bucket may be called as a path begins.
 """
@@ -21,12 +24,17 @@ from typing import Any
 from gateway.config import Binding
 from gateway.modes import AtPaths, CountedApart, Mode, OfOneService, WSGIApp
 from gateway.web import request_head
+from gateway.web.health import proving
 
 OWN = "/-/"
 ROOT = "/"
 """As a mode's path it is that one alone: all others are below it."""
 
+PROOFS = "/.well-known/acme-challenge/"
+
 Claims = Callable[[dict[str, Any]], bool]
+Proofs = Callable[[str, str], str | None]
+"""What proves, for a host at a token, that it leads here; None: that is not asked for now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,8 @@ def _rank(door: Door) -> tuple[bool, bool, int]:
 
 
 class Doors:
-    """`apps` are the modes' applications by name, `own` the one for `/-/…` or None."""
+    """`apps` are the modes' applications by name, `own` the one for `/-/…` or None; `proofs`: see
+    above, None where no authority is known."""
 
     def __init__(
         self,
@@ -75,7 +84,9 @@ class Doors:
         bindings: Sequence[Binding] = (),
         domains: Sequence[str] = (),
         own: WSGIApp | None = None,
+        proofs: Proofs | None = None,
     ) -> None:
+        self._proofs = proofs
         self._apps, self._bindings = apps, tuple(bindings)
         self.bind(())
         self._at_paths = _at_paths(modes, apps)
@@ -105,6 +116,11 @@ class Doors:
     def choose(self, environ: dict[str, Any]) -> Door:
         """The door; a binding is put into `environ["gateway.binding"]`, and its prefix, as a
         mode's own path, moved from PATH_INFO to SCRIPT_NAME."""
+        proofs = self._proofs
+        if proofs is not None and environ["PATH_INFO"].startswith(PROOFS):
+            proof = proofs(request_head.host(environ), environ["PATH_INFO"][len(PROOFS) :])
+            if proof is not None:
+                return Door("gateway", proving(proof))
         by_host = self._by_host
         if by_host and (bound := _bound(by_host, environ)) is not None:
             return bound

@@ -2,7 +2,8 @@
 gateway's own listeners.
 
 `live`: this process answers. `ready`: it can also do its work: each check is
-called, and what one of them says is the reason for 503.
+called, and what one of them says is the reason for 503. Besides these, what proves to an
+authority that a host name leads here.
 """
 
 from __future__ import annotations
@@ -71,6 +72,12 @@ def create_pages(
     return _serving(pages)
 
 
+def proving(proof: str) -> WSGIApp:
+    """What an authority gets that looks whether a host name leads here (RFC 8555 §8.3)."""
+    page = Page("application/octet-stream", proof.encode())
+    return lambda environ, start: _answered(environ, start, page)
+
+
 def _serving(pages: Mapping[str, Callable[[], Page]]) -> WSGIApp:
     def app(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         make = pages.get(environ["PATH_INFO"])
@@ -81,14 +88,18 @@ def _serving(pages: Mapping[str, Callable[[], Page]]) -> WSGIApp:
             page = Page(TEXT, b"GET or HEAD\n", allow, "405 Method Not Allowed")
         else:
             page = make()
-        headers = [
-            ("Content-Type", page.content_type),
-            ("Content-Length", str(len(page.body))),
-            ("Cache-Control", "no-store"),
-            ("X-Content-Type-Options", "nosniff"),
-            *page.headers,
-        ]
-        start(page.status, headers)
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else [page.body]
+        return _answered(environ, start, page)
 
     return app
+
+
+def _answered(environ: dict[str, Any], start: Callable[..., Any], page: Page) -> Iterable[bytes]:
+    headers = [
+        ("Content-Type", page.content_type),
+        ("Content-Length", str(len(page.body))),
+        ("Cache-Control", "no-store"),
+        ("X-Content-Type-Options", "nosniff"),
+        *page.headers,
+    ]
+    start(page.status, headers)
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [page.body]
