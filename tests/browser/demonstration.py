@@ -25,6 +25,7 @@ KEY, SECRET = "root", "secret-of-root-key-000"
 READER, READERS_SECRET = "reader", "secret-of-the-reader-0"
 ENVIRON = {"GATEWAY_ROOT_ACCESS_KEY": KEY, "GATEWAY_ROOT_SECRET_KEY": SECRET}
 TABLES: dict[str, Any] = {
+    "cdn": {"suffix": "cdn.localhost"},
     "server": {"memory": True},
     "keys": [
         {"id": READER, "secret": READERS_SECRET, "access": {"photos": "read"}},

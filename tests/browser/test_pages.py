@@ -4,14 +4,17 @@ nothing to scroll sidewards, nothing that moves, nothing that breaks the policy.
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from tests.browser.demonstration import (
+    KEY,
     READER,
     READERS_SECRET,
+    SECRET,
     Demonstration,
     sign_in,
     signed_in,
@@ -91,11 +94,29 @@ def test_pages_of_who_has_not_signed_in_or_may_not(
 
 
 def test_documents_of_apis_fit(page: Any, demonstrated: Demonstration) -> None:
-    for path in ("/api/v1/docs/", "/-/docs/"):
+    for path in ("/api/v1/docs/", "/-/docs/", "/-/docs/cdn/"):
         page.goto(f"{demonstrated.url}{path}")
         for width in (WIDTHS[-1], ZOOMED):
             resize(page, width)
             assert not too_wide(page), f"{path} at {width}: {too_wide(page)}"
+
+
+def test_a_token_is_got_and_used_on_a_page_of_documents(
+    page: Any, demonstrated: Demonstration
+) -> None:
+    """Signing in alone asks for none."""
+    page.goto(f"{demonstrated.url}/-/docs/cdn/")
+    account, login = page.locator("#getAccount"), page.locator("#checkLogin")
+    account.locator("button[type=submit]").click()
+    account.locator(".status", has_text="first").wait_for()
+    for name, text in {"username": KEY, "password": SECRET}.items():
+        login.locator(f"[name={name}]").fill(text)
+    login.locator("button[type=submit]").click()
+    login.locator(".status", has_text="200").wait_for()
+    page.fill("#key", json.loads(login.locator(".shown").inner_text())["token"])
+    account.locator("button[type=submit]").click()
+    account.locator(".status", has_text="200").wait_for()
+    assert '"username": "root"' in account.locator(".shown").inner_text()
 
 
 def test_a_theme_that_was_chosen_stays(page: Any, demonstrated: Demonstration) -> None:

@@ -42,4 +42,8 @@ def program(api: Api, language: Language, function: Function[Any], address: str)
 def shown_program(api: Api, language: Language, function: Function[Any]) -> str:
     """The program, with `URL` for its address."""
     needed = {one.name: one.example for one in function.headers if one.required}
-    return language.program(function, {**api.always, **needed}).replace(HEADER, api.header)
+    text = language.program(function, {**api.always, **needed})
+    if function.open:  # it says nothing of a key
+        lines = text.split("\n")
+        text = "\n".join(line for line in lines if HEADER not in line and line != "import os")
+    return text.replace(HEADER, api.header)
