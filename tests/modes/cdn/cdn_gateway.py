@@ -23,6 +23,7 @@ from tests.modes.public_gateway import Answer, Site
 
 HOST = "gateway.example"
 SUFFIX = "so.clients.cdn13.com"
+FTP = "europe.upload.cdn13.com"
 ACCOUNTS = (
     Account(id="kusanagi", name="Motoko Kusanagi", email="major@section9.co.jp"),
     Account(id="batou", name="Batou"),
@@ -45,7 +46,7 @@ KEYS: Mapping[str, tuple[str, KeyAccess]] = {
 def configured(plugins: Plugins | None = None, **tables: Any) -> Configuration:
     given = {
         "server": {"memory": True},
-        "cdn": {"suffix": SUFFIX},
+        "cdn": {"suffix": SUFFIX, "ftp": FTP},
         "services": {"files": {"driver": "memory"}},
         **tables,
     }

@@ -141,3 +141,6 @@ def test_its_table() -> None:
     for one in (*({"suffix": suffix} for suffix in bad), {}, {"suffix": "a", "sufix": "a"}):
         with pytest.raises(ConfigurationError, match=r"suffix|sufix"):
             load(tables={"cdn": one}, environ={})
+    for text in ("ftp://a.example", "a.example:", "a.example:123456", "a b", "A.example"):
+        with pytest.raises(ConfigurationError, match="ftp: "):
+            load(tables={"cdn": {"suffix": "a", "ftp": text}}, environ={})

@@ -22,8 +22,7 @@ MISSING = frozenset(
         *("Usage report", "Countries", "Bytes served", "Bytes served via HTTP2"),
         *("Hits via HTTP2", "Bytes served via SSL", "Storages", "Hits", "Hits SSL"),
         *("Status codes", "Purge files", "View purge job", "List purge jobs"),
-        *("Delete a purge job", "Create storage", "List storages", "Reconfigure storages"),
-        *("Storage FTP", "Storage consumed size", "Remove storage"),
+        *("Delete a purge job",),
         *("Fetch all zones", "Fetch a zone", "Create a new zone", "Replace a zone configuration"),
         *("Replace a single zone parameter", "Delete a zone"),
     }
