@@ -7,6 +7,7 @@ asking.py       one question, to origins in turn, and on to where it is redirect
 health.py       which of them is asked, and how each is
 exchange.py     one request and its answer, over one connection
 questions.py    what a request says
+signing.py      requests to origins that speak S3, signed
 meaning.py      what an answer means: an object, or an error
 bodies.py       bodies that do not say how long they are, or come too slowly
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from drivers.http.exchange import Bounds, Exchange, Heard, NotAsked, Question
 from drivers.http.health import UNAVAILABLE, Health, Turn
 from drivers.http.questions import Lines, head, with_own, without_secrets
+from drivers.http.signing import Signer
 from drivers.http.targets import Origin, Target, of_key, redirected
 from gateway.common.upstream.answers import broken
 from gateway.common.upstream.pool import Closed, Pool
@@ -42,7 +43,8 @@ class _Asked:
 
 
 class Asking:
-    """`origins` with the pool of each. `own`: lines that only they are sent."""
+    """`origins` with the pool of each. `own`: lines that only they are sent; `signer`: what signs
+    requests to them."""
 
     def __init__(
         self,
@@ -52,7 +54,9 @@ class Asking:
         own: Lines,
         bounds: Bounds,
         clock: Callable[[], int],
+        signer: Signer | None = None,
     ) -> None:
+        self._signer = signer
         self._origins, self._elsewhere, self._health = origins, elsewhere, health
         self._own, self._bounds, self._clock = own, bounds, clock
 
@@ -131,15 +135,15 @@ class Asking:
         except BaseException:
             self._health.left(turn)
             raise
-        lines, seen = asked.lines, {target}
+        lines, seen, trusted = asked.lines, {target}, True
         while True:
-            heard = self._at(asked, turn, target, lines)
+            heard = self._at(asked, turn, target, lines, trusted=trusted)
             if asked.once or not self._leads_on(heard):
                 return heard
             heard.close()
             following = self._following(origin, target, heard.headers["location"], seen)
             if following.place != target.place:
-                lines = without_secrets(lines, self._own)
+                lines, trusted = without_secrets(lines, self._own), False
             target = following
 
     def _leads_on(self, heard: Heard) -> bool:
@@ -158,15 +162,21 @@ class Asking:
         seen.add(found)
         return found
 
-    def _at(self, asked: _Asked, turn: Turn, target: Target, lines: Lines) -> Heard:
-        """One answer, of which `health` is told if it is the origin's own."""
+    def _at(
+        self, asked: _Asked, turn: Turn, target: Target, lines: Lines, *, trusted: bool
+    ) -> Heard:
+        """One answer, of which `health` is told if it is the origin's own. `trusted`: nobody else
+        has led here."""
         origin, pool = self._origins[turn.origin]
         at_home = target.place == origin.base.place
-        called = origin.called if at_home else target.place
+        called, path = origin.called if at_home else target.place, target.path
+        if trusted and self._signer is not None:
+            path, signed = self._signer(asked.method, called, path, self._own)
+            lines = [*lines, *signed]
         question = Question(
             method=asked.method,
             target=target,
-            head=head(asked.method, called, target.path, lines),
+            head=head(asked.method, called, path, lines),
             deadline=asked.deadline,
             body=asked.body,
             once=asked.once,

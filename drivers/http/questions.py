@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from gateway.common.end_to_end import OF_CONNECTION, named
 from gateway.common.moments import http_date
@@ -22,6 +23,9 @@ _OF_READING = frozenset(
     {"range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since"}
 )
 _CREDENTIALS = frozenset({"authorization", "cookie"})
+
+OF_AMAZON = "x-amz-"
+"""Begins lines that change what a signed request asks S3 for."""
 
 AGENT = "storage-gateway"
 _VIA = f"1.1 {AGENT}"
@@ -49,6 +53,17 @@ def of_read(want: Get, *, ranges: bool) -> Lines:
     if want.conditions is not None:
         lines += _of_conditions(want.conditions)
     return lines
+
+
+def of_visitors(want: Get) -> Get:
+    """What is asked of an origin with rights that are not the asker's: the object, in whichever
+    form they take it, and nothing that has a meaning to who knows them."""
+    said = want.headers.items()
+    kept = {
+        name: value for name, value in said
+        if name.lower() not in _CREDENTIALS and not name.lower().startswith(OF_AMAZON)
+    }  # fmt: skip
+    return replace(want, query="", headers=kept)
 
 
 def passed_on(given: Iterable[tuple[str, str]]) -> Lines:

@@ -17,6 +17,7 @@ from drivers.http.asking import Asking
 from drivers.http.exchange import Bounds, Heard
 from drivers.http.forwarding import Passing
 from drivers.http.health import Health
+from drivers.http.signing import MADE, signer_of
 from drivers.http.targets import origins_of
 from gateway.common.upstream.networks import Networks
 from gateway.common.upstream.pool import Limits, Pool
@@ -26,6 +27,7 @@ from gateway.storage import (
     NULL_VERSION,
     BytesBody,
     Context,
+    Forward,
     Get,
     InvalidRange,
     NoSuchKey,
@@ -34,6 +36,8 @@ from gateway.storage import (
     Opened,
     OriginDenied,
     Probe,
+    Readable,
+    ReadOnly,
     Secret,
     StorageError,
     Unavailable,
@@ -56,6 +60,8 @@ class Http(Passing, Varies):
     `balance`: "first": in that order; "round": each request begins with the next one.
     `host_header`: what they are told that they are asked for, in place of the host in the URL.
     `username`, `password`: for the origin alone, by basic authentication.
+    `access_key` with `secret_key` and `region`, or with `signing_key` and `key_scope`: for origins
+        that speak S3, requests are signed (AWS Signature Version 4).
     `request_headers`: what the origin is sent with each request, in place of such lines.
     `allow`: networks beyond the public one that may be connected to.
     `deny`: networks that are not connected to, whatever is allowed.
@@ -83,6 +89,11 @@ class Http(Passing, Varies):
     host_header: str | None = None
     username: str | None = None
     password: Secret | None = None
+    access_key: str | None = None
+    secret_key: Secret | None = None
+    region: str | None = None
+    signing_key: Secret | None = None
+    key_scope: str | None = None
     request_headers: Annotated[Mapping[str, Any], Secrets] = field(default_factory=dict)
     allow: Annotated[Nets, OneOrMany] = ()
     deny: Annotated[Nets, OneOrMany] = ()
@@ -108,6 +119,9 @@ class Http(Passing, Varies):
         for name in ("connect_timeout", "read_timeout", "timeout", "total_timeout"):
             if (value := getattr(self, name)) is not None and value <= 0:
                 raise ValueError(f"{name}: it must be more than nothing")
+        self._signer = signer_of(
+            self.access_key, self.secret_key, self.region, self.signing_key, self.key_scope
+        )
         self._own = self._own_lines()
 
     def _own_lines(self) -> questions.Lines:
@@ -122,6 +136,8 @@ class Http(Passing, Varies):
                 raise ValueError("request_headers: username and password make an authorization")
             plain = f"{self.username}:{self.password.reveal()}".encode()
             given["authorization"] = f"Basic {b64encode(plain).decode()}"
+        if self._signer is not None and (made := own.union(given) & MADE):
+            raise ValueError(f"access_key: signatures make {', '.join(sorted(made))}")
         return questions.own_lines(given)
 
     # beginning and end
@@ -153,7 +169,9 @@ class Http(Passing, Varies):
             max_redirects=self.max_redirects,
         )
         origins = [*zip(self.origins, pools, strict=True)]
-        self.asking = Asking(origins, elsewhere, health, self._own, bounds, context.clock)
+        self.asking = Asking(
+            origins, elsewhere, health, self._own, bounds, context.clock, self._signer
+        )
 
     def _trust(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self.ca_file)
@@ -200,11 +218,15 @@ class Http(Passing, Varies):
     # what makes a difference
 
     @property
-    def parameters(self) -> None:
-        """All that is in a query: an origin may read it as it likes."""
+    def parameters(self) -> frozenset[str] | None:
+        """All that is in a query: an origin may read it as it likes. Where requests are signed,
+        nothing."""
+        return None if self._signer is None else frozenset()
 
     def normal(self, key: str, want: Get) -> Get:
         """Which headers make one an origin says in `Vary`, and only then."""
+        if self._signer is not None and want.query:
+            want = replace(want, query="")
         return replace(want, headers=NOTHING) if want.headers else want
 
     # reading
@@ -267,11 +289,23 @@ class Http(Passing, Varies):
             raise
 
     def _read(self, method: str, key: str, want: Get) -> Heard:
+        if self._signer is not None:
+            if not key:  # there it would be the list of the bucket
+                raise NoSuchKey(key=key)
+            want = questions.of_visitors(want)
         lines = questions.of_read(want, ranges=method == "GET")
         return self.asking.read(method, key, want.query, lines)
 
+    def forward(self, key: str, body: Readable | None, request: Forward) -> Opened:
+        if self._signer is not None:  # who asks would have the rights of its key
+            raise ReadOnly("An origin with signed requests is only read.", key=key)
+        return super().forward(key, body, request)
+
     def _refused(self, key: str, want: Get, heard: Heard) -> StorageError:
         error = meaning.error_of(key, heard, want)
+        if self._signer is not None and error.origin is not None:
+            # S3's page is for who has the key: it names that, and what was signed.
+            error.origin = replace(error.origin, page=None)
         if heard.status == 416 and not isinstance(error, InvalidRange):
             size = self.stat(key, Get(query=want.query, headers=want.headers)).size
             return InvalidRange(key=key, size=size)

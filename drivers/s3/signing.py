@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,6 +11,7 @@ from urllib.parse import quote
 from drivers.s3.credentials import Key
 from drivers.s3.sending import Outgoing
 from gateway.common import sigv4
+from gateway.common.signing import SigningKey, authorization, moment
 from gateway.common.upstream.answers import Headers
 from gateway.common.upstream.dialing import Place
 from gateway.storage import NOTHING, Secret
@@ -41,19 +41,6 @@ class UpstreamRequest:
     def fresh(self) -> bool:
         """It can be sent (again): its body is at hand."""
         return isinstance(self.body, bytes) or not self.body.begun
-
-
-_second = (0, "", "")
-
-
-def _now() -> tuple[str, str]:
-    """(timestamp, day) as signatures have them; formatted once a second."""
-    global _second  # noqa: PLW0603  # one clock for all
-    second = int(time.time())
-    if _second[0] != second:
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
-        _second = (second, stamp, stamp[:8])
-    return _second[1], _second[2]
 
 
 @lru_cache(maxsize=256)
@@ -86,28 +73,19 @@ def signed_head(
     if key is None:
         lines = "".join([f"{name}:{value}\r\n" for name, value in headers.items()])
         return f"{method} {wire} HTTP/1.1\r\n{lines}{unsigned}\r\n".encode("latin-1"), None
-    stamp, day = _now()
+    stamp, day = moment()
     headers["x-amz-content-sha256"], headers["x-amz-date"] = payload, stamp
     if key.token is not None:
         headers["x-amz-security-token"] = key.token.reveal()
     given = sorted(headers.items())
-    signed = ";".join([name for name, _ in given])
-    canonical = sigv4.canonical_request(
-        method, target, request.query, sigv4.canonical_headers(given), signed, payload
-    )
-    scope = sigv4.scope_of(day, region)
-    signing_key = sigv4.signing_key(key.secret.reveal(), day, region)
-    signature = sigv4.signature(signing_key, sigv4.string_to_sign(stamp, scope, canonical))
+    derived = sigv4.signing_key(key.secret.reveal(), day, region)
+    by = SigningKey(key.id, sigv4.scope_of(day, region), derived)
+    said, signature = authorization(by, stamp, (method, target, request.query), given, payload)
     lines = "".join([f"{name}:{value}\r\n" for name, value in given])
-    head = (
-        f"{method} {wire} HTTP/1.1\r\n{lines}{unsigned}authorization:{sigv4.ALGORITHM}"
-        f" Credential={key.id}/{scope}, SignedHeaders={signed}, Signature={signature}\r\n\r\n"
-    )
+    head = f"{method} {wire} HTTP/1.1\r\n{lines}{unsigned}authorization:{said}\r\n\r\n"
     seed = None
     if not isinstance(request.body, bytes):
-        seed = sigv4.Seed(
-            key=Secret(signing_key), scope=scope, timestamp=stamp, signature=signature
-        )
+        seed = sigv4.Seed(key=Secret(derived), scope=by.scope, timestamp=stamp, signature=signature)
     return head.encode("latin-1"), seed
 
 
