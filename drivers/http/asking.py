@@ -19,9 +19,10 @@ from dataclasses import dataclass
 
 from drivers.http.exchange import Bounds, Exchange, Heard, NotAsked, Question
 from drivers.http.health import UNAVAILABLE, Health, Turn
-from drivers.http.questions import Lines, head, with_own, without_secrets
+from drivers.http.questions import Lines, head, with_hop, with_own, without_secrets
 from drivers.http.signing import Signer
 from drivers.http.targets import Origin, Target, of_key, redirected
+from gateway.common import loops
 from gateway.common.upstream.answers import broken
 from gateway.common.upstream.pool import Closed, Pool
 from gateway.storage import Busy, Unavailable
@@ -44,7 +45,7 @@ class _Asked:
 
 class Asking:
     """`origins` with the pool of each. `own`: lines that only they are sent; `signer`: what signs
-    requests to them."""
+    requests to them. `name`: what this gateway is called among who passes requests on."""
 
     def __init__(
         self,
@@ -55,8 +56,9 @@ class Asking:
         bounds: Bounds,
         clock: Callable[[], int],
         signer: Signer | None = None,
+        name: str = "",
     ) -> None:
-        self._signer = signer
+        self._signer, self._name = signer, name or loops.own_name()
         self._origins, self._elsewhere, self._health = origins, elsewhere, health
         self._own, self._bounds, self._clock = own, bounds, clock
 
@@ -96,7 +98,7 @@ class Asking:
             method=method,
             key=key,
             query=query,
-            lines=with_own(lines, self._own),
+            lines=with_hop(with_own(lines, self._own), self._name),
             deadline=time.monotonic() + self._bounds.timeout,
             body=body,
             once=once,

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from gateway.common import loops
 from gateway.common.end_to_end import OF_CONNECTION, named
 from gateway.common.moments import http_date
 from gateway.common.upstream.dialing import Place
@@ -106,7 +107,9 @@ def own_lines(given: Mapping[str, str]) -> Lines:
     lines = []
     for name, value in given.items():
         lower = name.lower()
-        if lower in OF_CONNECTION | OURS | _OF_READING or not isinstance(value, str):
+        if lower in OF_CONNECTION | OURS | _OF_READING | {loops.FIELD} or not isinstance(
+            value, str
+        ):
             raise ValueError(f"request_headers: {name!r} is not for a configuration to say")
         try:
             lines.append((lower, _value(name, value)))
@@ -119,6 +122,13 @@ def with_own(lines: Lines, own: Lines) -> Lines:
     """`own` lines in place of those of their names."""
     names = {name.lower() for name, _ in own}
     return [*(one for one in lines if one[0].lower() not in names), *own]
+
+
+def with_hop(lines: Lines, name: str) -> Lines:
+    """With this gateway's `name` behind all that have passed the request on (RFC 8586)."""
+    before = [value for one, value in lines if one.lower() == loops.FIELD]
+    others = [one for one in lines if one[0].lower() != loops.FIELD]
+    return [*others, (loops.FIELD, ", ".join([*before, name]))]
 
 
 def without_secrets(lines: Lines, own: Lines) -> Lines:

@@ -19,6 +19,7 @@ from drivers.http.forwarding import Passing
 from drivers.http.health import Health
 from drivers.http.signing import MADE, signer_of
 from drivers.http.targets import origins_of
+from gateway.common import loops
 from gateway.common.upstream.networks import Networks
 from gateway.common.upstream.pool import Limits, Pool
 from gateway.common.upstream.stretch import cut_out, extent, with_last_bytes
@@ -60,8 +61,8 @@ class Http(Passing, Varies):
     `balance`: "first": in that order; "round": each request begins with the next one.
     `host_header`: what they are told that they are asked for, in place of the host in the URL.
     `username`, `password`: for the origin alone, by basic authentication.
-    `access_key` with `secret_key` and `region`, or with `signing_key` and `key_scope`: for origins
-        that speak S3, requests are signed (AWS Signature Version 4).
+    `access_key`, `secret_key`, `region`: requests to an origin that speaks S3 are signed by these.
+    `signing_key`, `key_scope`: what was derived of secret and region, in their place.
     `request_headers`: what the origin is sent with each request, in place of such lines.
     `allow`: networks beyond the public one that may be connected to.
     `deny`: networks that are not connected to, whatever is allowed.
@@ -170,7 +171,14 @@ class Http(Passing, Varies):
         )
         origins = [*zip(self.origins, pools, strict=True)]
         self.asking = Asking(
-            origins, elsewhere, health, self._own, bounds, context.clock, self._signer
+            origins,
+            elsewhere,
+            health,
+            self._own,
+            bounds,
+            context.clock,
+            signer=self._signer,
+            name=loops.own_name(context.instance),
         )
 
     def _trust(self) -> ssl.SSLContext:

@@ -20,6 +20,7 @@ from gateway.testing.certificates import certificate
 from gateway.testing.faults import PATIENCE
 from gateway.testing.upstreams import Exchange, Upstream, answer, hang
 from tests.fetching.origin import Fetching, kept, read
+from tests.modes.public_gateway import serving
 
 Resolver = Callable[[dict[str, list[str]]], list[str]]
 
@@ -63,6 +64,37 @@ def test_this_machine_is_not_connected_to(
     assert "loopback" not in str(caught.value), "who asks learns nothing of this network"
     assert "loopback" in caplog.text or "this host" in caplog.text
     assert not origin.connections
+
+
+def test_visitors_learn_no_address_of_an_origin_that_fails(
+    origin: Upstream, resolves: Resolver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither in the page nor in a header: of those that may not be connected to, that nobody
+    answers at, and that were led to."""
+    resolves({"inner.test": ["::ffff:127.0.0.1 10.1.2.3"], "away.test": ["127.0.0.1"]})
+    origin.always(answer(302, b"", {"Location": f"http://[::ffff:10.1.2.3]:{origin.port}/x"}))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    urls = {
+        "inner": f"http://inner.test:{origin.port}",
+        "away": f"http://away.test:{port}",
+        "led": origin.url,
+        "decimal": f"http://167838211:{origin.port}",
+    }
+    allow = ["127.0.0.0/8"]
+    services: dict[str, dict[str, Any]] = {
+        sid: {"driver": "http", "url": url, "allow": [] if sid == "inner" else allow}
+        for sid, url in urls.items()
+    }
+    bindings: list[dict[str, Any]] = [{"service": sid, "host": f"{sid}.example"} for sid in urls]
+    with serving(services, bindings) as site:
+        for sid in urls:
+            found = site.ask("/k", host=f"{sid}.example")
+            assert found.status in (502, 503), sid
+            shown = found.body.decode() + repr(found.lines)
+            for one in ("127.0.0.1", "10.1.2.3", "167838211", str(origin.port), str(port), ".test"):
+                assert one not in shown, (sid, one)
+    assert "10.1.2.3" in caplog.text, "the operator does"
 
 
 def test_what_is_denied_is_not_connected_to_whatever_is_allowed(

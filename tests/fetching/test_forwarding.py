@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.common import loops
 from gateway.storage import (
     BadKey,
     BytesBody,
@@ -63,6 +64,7 @@ def test_a_request_arrives_as_it_was_made(
         "x-token": "t",
         "user-agent": "storage-gateway",
         "via": "1.1 storage-gateway",
+        "cdn-loop": loops.own_name(),
         "content-length": "4",
     }
 

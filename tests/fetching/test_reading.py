@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.common import loops
 from gateway.storage import (
     BadKey,
     Conditions,
@@ -92,6 +93,7 @@ def test_who_asks_is_passed_on_without_what_is_of_the_connection(
         "if-none-match": "*",
         "expect": "100-continue",
         "via": "1.0 before",
+        "cdn-loop": "other.example",
         "x-text": "é",
     }
     want = Get(query='a=1&a=2&b&c=é%20"x', headers=headers)
@@ -105,6 +107,7 @@ def test_who_asks_is_passed_on_without_what_is_of_the_connection(
         "user-agent": "storage-gateway",
         "accept-encoding": "identity",
         "via": "1.0 before, 1.1 storage-gateway",
+        "cdn-loop": f"other.example, {loops.own_name()}",
     }
 
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from gateway.common import loops
 from gateway.modes import Gateway, WSGIApp
 from gateway.modes.public import (
     cross_origin,
@@ -55,6 +56,8 @@ class PublicApplication:
     def answer(self, environ: dict[str, Any]) -> Reply:
         asked: Asked | None = None
         try:
+            if "HTTP_CDN_LOOP" in environ:
+                self._refuse_own(environ["HTTP_CDN_LOOP"])
             asked = Asked(environ, self._gateway)
             reply = self._done(asked)
             if not isinstance(reply.body, bytes) or asked.rate is not None:
@@ -68,6 +71,12 @@ class PublicApplication:
             )
             reply = _refused(PublicProblem("InternalError"), None, environ)
         return reply if asked is None else cross_origin.added(reply, asked)
+
+    def _refuse_own(self, passed: str) -> None:
+        """What this gateway has asked for itself, by whatever way it came back, without a look at
+        the binding: a page of errors that is behind it would be the same way again."""
+        if loops.has_passed(passed, loops.own_name()):
+            raise PublicProblem("LoopDetected")
 
     def _done(self, asked: Asked) -> Reply:
         """Raises `StorageError` and `PublicProblem`."""

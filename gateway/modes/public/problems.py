@@ -26,6 +26,7 @@ TABLE: Mapping[str, tuple[int, str]] = {
     "Unavailable": (503, "This is not available now; try again shortly."),
     "TimedOut": (504, "What is behind this server did not answer in time."),
     "Full": (507, "There is no space left."),
+    "LoopDetected": (508, "The address leads back here."),
 }
 
 
