@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import is_dataclass
@@ -31,6 +30,7 @@ from gateway.services.service_editor import _shown
 from gateway.storage import AlreadyExists, Full, NotFound, Secret, Store
 from gateway.telemetry.record import Record
 from tests import catalogs
+from tests.starting import Popen
 
 START = 1_700_000_000_000
 
@@ -386,7 +386,7 @@ def test_two_processes_write_one_audit(tmp_path: Path, processes: None) -> None:
         "one.close()\n"
     )
     arguments = [sys.executable, "-c", program, str(tmp_path), master.reveal_bytes().hex()]
-    with subprocess.Popen(arguments) as other:
+    with Popen(arguments) as other:
         for number in range(10):
             catalog.add_key(id=f"own-{number:02}")
         assert other.wait() == 0

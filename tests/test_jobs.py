@@ -16,6 +16,7 @@ from gateway.background.jobs import POOL, Run, Scheduler
 from gateway.common import private
 from gateway.storage.objects import now
 from gateway.telemetry.metrics import Metrics
+from tests.starting import Popen
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 120
@@ -197,7 +198,7 @@ def test_another_process_holds_the_lock_until_it_ends(tmp_path: Path) -> None:
         "jobs.add('held', 0.001, lambda: (print('held', flush=True), sys.stdin.read()));"
         "jobs._attend(jobs._jobs['held'])"
     )
-    holder = subprocess.Popen(
+    holder = Popen(
         [sys.executable, "-c", hold, str(tmp_path)],
         cwd=ROOT,
         stdin=subprocess.PIPE,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -14,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.record import Record
 from gateway.telemetry.traffic import Traffic
+from tests.starting import run
 
 ROOT = Path(__file__).parent.parent
 
@@ -179,7 +179,7 @@ def test_workers_add_up_and_those_that_ended_still_count(tmp_path: Path) -> None
         "metrics.begin(); metrics.begin(); metrics.end(record(sid='photos')); metrics.stop()"
     )
     for _ in range(2):
-        subprocess.run([sys.executable, "-c", work, str(tmp_path)], cwd=ROOT, check=True)
+        run([sys.executable, "-c", work, str(tmp_path)], cwd=ROOT, check=True)
     now = [0.0]
     metrics = Metrics(tmp_path, clock=lambda: now[0])
     metrics.begin()

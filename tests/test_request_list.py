@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import sqlite3
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -15,6 +14,7 @@ from gateway.telemetry import request_list
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.record import Record
 from gateway.telemetry.request_list import FILE, NEWEST, RequestList
+from tests.starting import Popen
 
 
 def record(number: int, sid: str = "s", key: str = "") -> Record:
@@ -105,8 +105,7 @@ def test_several_processes_write_and_read_one_list(tmp_path: Path) -> None:
         "assert requests.shed == 0, requests.shed; requests.close()"
     )
     running = [
-        subprocess.Popen([sys.executable, "-c", program, str(tmp_path), str(first)])
-        for first in (0, 100, 200)
+        Popen([sys.executable, "-c", program, str(tmp_path), str(first)]) for first in (0, 100, 200)
     ]
     assert [one.wait(60) for one in running] == [0, 0, 0]
     requests = RequestList(tmp_path)

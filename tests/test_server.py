@@ -28,6 +28,7 @@ from gateway.servers.worker import settled
 from gateway.services.unsafe import unsafe
 from gateway.testing.certificates import certificate
 from gateway.web.admission import Admission
+from tests.starting import run
 
 pytestmark = pytest.mark.usefixtures("sockets", "processes")
 
@@ -108,9 +109,9 @@ def refused(*files: Path) -> list[str]:
     """What each says that is refused before anything is made, on stderr and nowhere else: one
     process for all."""
     command = [sys.executable, "-c", EACH, *map(str, files)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
+    done = run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert done.stdout == "1\0" * len(files), done.stderr
-    *said, end = done.stderr.split("\0")
+    *said, end = str(done.stderr).split("\0")
     assert not end
     for file in files:
         assert not (file.parent / "data").exists(), file
@@ -119,7 +120,7 @@ def refused(*files: Path) -> list[str]:
 
 def ended(file: Path) -> subprocess.CompletedProcess[str]:
     """What becomes of a gateway that cannot start."""
-    return subprocess.run(
+    return run(
         [sys.executable, "-c", SERVE, str(file)],
         cwd=ROOT,
         capture_output=True,

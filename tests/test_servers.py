@@ -23,6 +23,7 @@ import pytest
 
 from gateway.servers import sockets, waitress_inside
 from gateway.servers.workers import Comebacks
+from tests.starting import Popen, run
 from tests.tiny_mode import PIECE
 
 pytestmark = [
@@ -68,7 +69,7 @@ class Running:
 def running(
     kind: str, *arguments: str, port: str = "0", env: dict[str, str] | None = None
 ) -> Iterator[Running]:
-    process = subprocess.Popen(
+    process = Popen(
         [sys.executable, "-m", "tests.tiny_mode", kind, port, *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE,
@@ -599,7 +600,7 @@ def test_a_server_of_which_nobody_is_left_says_why_once(tmp_path: Path) -> None:
 
 def test_workers_that_die_before_one_has_served_end_the_server(tmp_path: Path) -> None:
     (tmp_path / "fails").touch()
-    done = subprocess.run(
+    done = run(
         [sys.executable, "-m", "tests.tiny_mode", "granian", "0", "2"],
         cwd=ROOT,
         env={**os.environ, "TINY_FAILS": str(tmp_path / "fails")},
@@ -711,7 +712,7 @@ class Listener:
 @pytest.mark.parametrize("workers", ["1", "3"])
 def test_workers_that_cannot_start_are_not_spawned_again(tmp_path: Path, workers: str) -> None:
     (tmp_path / "file").touch()
-    done = subprocess.run(
+    done = run(
         [sys.executable, "-m", "tests.tiny_mode", "granian", "0", workers, str(tmp_path / "file")],
         cwd=ROOT,
         capture_output=True,
@@ -741,7 +742,7 @@ def test_workers_end_with_their_parent() -> None:
 @BOTH
 def test_a_port_that_is_taken_is_said(servers: dict[str, Running], kind: str) -> None:
     for other in servers.values():
-        done = subprocess.run(
+        done = run(
             [sys.executable, "-m", "tests.tiny_mode", kind, str(other.port)],
             cwd=ROOT,
             capture_output=True,

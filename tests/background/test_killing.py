@@ -19,6 +19,7 @@ import pytest
 
 from gateway.storage import BytesBody, Put
 from tests.background.following import opened
+from tests.starting import Popen
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 120
@@ -86,7 +87,7 @@ def test_no_kill_loses_a_change_or_repeats_one_unmarked(tmp_path: Path) -> None:
     def begin() -> None:
         number = next(numbers)
         words = ["-m", "tests.background.following", str(data), str(place), str(number)]
-        running[number] = subprocess.Popen([sys.executable, *words], cwd=ROOT)
+        running[number] = Popen([sys.executable, *words], cwd=ROOT)
 
     def kill(number: int) -> None:
         child = running.pop(number)

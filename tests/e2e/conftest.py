@@ -1,4 +1,4 @@
-"""Real servers on loopback, started as a user starts them."""
+"""Real servers on loopback, started as a user starts them, but for imports (`tests.starting`)."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from gateway.storage import NOTHING
+from tests.starting import Popen
 
 ROOT = Path(__file__).parents[2]
 KEY, SECRET = "e2e-root", "e2e-secret/with+odd=characters"
@@ -116,7 +117,7 @@ def serving(
     if site is not None:
         environ["PYTHONPATH"] = os.pathsep.join((str(site), environ["PYTHONPATH"]))
     log = (folder / "log").open("w", encoding="utf-8")
-    process = subprocess.Popen(command, env=environ, stdout=log, stderr=log, text=True, cwd=folder)
+    process = Popen(command, env=environ, stdout=log, stderr=log, text=True, cwd=folder)
     url = f"{scheme}://127.0.0.1:{port}"
     try:
         wait_until_ready(f"http://127.0.0.1:{port}" if scheme == "http" else "", port, process)
@@ -131,7 +132,7 @@ def serving(
 
 
 def wait_until_ready(url: str, port: int, process: subprocess.Popen[str]) -> None:
-    for _ in range(2400):
+    for _ in range(12_000):
         assert process.poll() is None, "the gateway ended before it was ready"
         try:
             if url:
@@ -143,7 +144,7 @@ def wait_until_ready(url: str, port: int, process: subprocess.Popen[str]) -> Non
             error.close()
         except OSError:
             pass
-        time.sleep(0.05)
+        time.sleep(0.01)
     raise AssertionError("the gateway was not ready in time")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from botocore.config import Config
 
 from gateway.testing.faults import noise
 from tests.e2e.conftest import Running, environment, free_port, serving
+from tests.starting import run
 
 CONFIG = """
 [services.upstream]
@@ -101,7 +101,7 @@ def test_a_copy_within_it_moves_no_bytes_through_it(gateway: Running) -> None:
 
 
 def test_a_second_gateway_on_its_folder_says_so_and_stops(gateway: Running) -> None:
-    done = subprocess.run(
+    done = run(
         [sys.executable, "-m", "gateway", "serve", "--server", "waitress",
          "--config", str(gateway.folder / "gateway.toml"),
          "--data", str(gateway.folder / "data"), "--listen", f"127.0.0.1:{free_port()}"],
@@ -114,7 +114,7 @@ def test_a_second_gateway_on_its_folder_says_so_and_stops(gateway: Running) -> N
 
 
 def test_a_command_beside_the_gateway_is_no_second_one(gateway: Running) -> None:
-    done = subprocess.run(
+    done = run(
         [sys.executable, "-m", "gateway", "services",
          "--config", str(gateway.folder / "gateway.toml"),
          "--data", str(gateway.folder / "data")],

@@ -19,6 +19,7 @@ import pytest
 
 from tests.e2e.conftest import SERVERS, Running, environment, serving
 from tests.e2e.raw import Answer, ask, signed
+from tests.starting import run
 
 BODY = os.urandom(1_000_000)
 SMALL = BODY[:5000]
@@ -189,7 +190,7 @@ def scrub(gateway: Running) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "gateway", "scrub", "damage", "--rate", "0"]
     command += ["--config", str(gateway.folder / "gateway.toml")]
     command += ["--data", str(gateway.folder / "data")]
-    return subprocess.run(command, env=environment(), capture_output=True, text=True)
+    return run(command, env=environment(), capture_output=True, text=True)
 
 
 def test_a_scrub_beside_it_names_what_is_damaged_and_nothing_else(gateway: Running) -> None:

@@ -12,7 +12,6 @@ import errno
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -32,6 +31,7 @@ from tests.e2e.crash_model import MIB, body, tag_of
 from tests.e2e.raw import Answer
 from tests.e2e.test_kill import Client, collect, named
 from tests.e2e.test_operations import TWO_WORKERS, command, started, stop
+from tests.starting import run
 
 SIZE = 24 * MIB
 
@@ -48,13 +48,13 @@ def small_disk(folder: Path) -> Iterator[None]:
         pytest.skip("mounting needs root: or set GATEWAY_SMALL_DISK")
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "gateway-test", str(folder)]
-    done = subprocess.run(mount, capture_output=True, text=True)
+    done = run(mount, capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"a tmpfs cannot be mounted here: {done.stderr.strip()}")
     try:
         yield
     finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+        run(["umount", "--lazy", str(folder)], check=True)
 
 
 def leave(data: Path, free: int) -> None:
@@ -301,7 +301,7 @@ def test_a_start_without_any_room_is_one_message(tmp_path: Path) -> None:
             (data / f"{name}.reserve").unlink(missing_ok=True)
         leave(data, 0)
         for words in (("scrub",), ("serve", "--listen", "127.0.0.1:0")):
-            done = subprocess.run(
+            done = run(
                 [sys.executable, "-m", "gateway", *words, "--data", str(data)],
                 env=environment(), capture_output=True, text=True, cwd=tmp_path,
             )  # fmt: skip

@@ -38,6 +38,7 @@ from tests.e2e.conftest import (
     workers_of,
 )
 from tests.e2e.raw import GUARD, Answer, ask, eventually, head, log_of, signed
+from tests.starting import Popen, run
 
 TWO_WORKERS = ("--server", "granian", "--workers", "2")
 
@@ -57,7 +58,7 @@ def started(
     command += ["--listen", f"127.0.0.1:{port}", *options]
     seen = {**environment(), "TMPDIR": str(folder / "tmp"), **changes}
     with (folder / "log").open("w", encoding="utf-8") as log:
-        process = subprocess.Popen(
+        process = Popen(
             command,
             env={name: value for name, value in seen.items() if value is not None},
             stdout=log,
@@ -91,7 +92,7 @@ def stop(gateway: Running) -> None:
 
 def command(gateway: Running, *words: str) -> str:
     """What `gateway …` prints, on the same data folder, from another process."""
-    found = subprocess.run(
+    found = run(
         [sys.executable, "-m", "gateway", *words, "--data", str(gateway.folder / "data")],
         env=environment(),
         capture_output=True,
@@ -99,7 +100,7 @@ def command(gateway: Running, *words: str) -> str:
         cwd=gateway.folder,
     )
     assert found.returncode == 0, found.stderr
-    return found.stdout
+    return str(found.stdout)
 
 
 def printed(text: str, name: str) -> list[str]:
@@ -178,7 +179,7 @@ def test_workers_keep_their_locks_on_the_databases(gateway: Running) -> None:
         log = path.with_name(f"{name}-wal")
         assert log.exists()
         program = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('PRAGMA user_version')"
-        subprocess.run([sys.executable, "-c", program, str(path)], check=True)
+        run([sys.executable, "-c", program, str(path)], check=True)
         assert log.exists()
 
 

@@ -8,7 +8,6 @@ import os
 import re
 import select
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ import pytest
 from gateway.commands import control
 from tests.e2e.conftest import SECRET, Running, environment, serving, workers_of
 from tests.e2e.raw import GUARD, KIB, ask, eventually, log_of, signed
+from tests.starting import run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals, and granian")
 SERVERS = [
@@ -41,7 +41,7 @@ def write(gateway: Running, text: str) -> None:
 
 
 def command(gateway: Running, *words: str) -> tuple[int, str, str]:
-    done = subprocess.run(
+    done = run(
         [sys.executable, "-m", "gateway", *words, "--config", str(gateway.folder / "gateway.toml"),
          "--data", str(gateway.folder / "data")],
         env=environment(), capture_output=True, text=True, timeout=60, cwd=gateway.folder,
@@ -203,7 +203,7 @@ def test_what_is_in_memory_stays(tmp_path: Path, server: tuple[str, ...]) -> Non
         write(gateway, "[server]\nthreads = 5\n")
         hang_up(gateway, "server.threads: it was changed, which needs a restart")
         assert ask(gateway.url, "GET", "/made/k").body == b"kept"
-        done = subprocess.run(
+        done = run(
             [sys.executable, "-m", "gateway", "reload"],
             env=environment() | {"GATEWAY_CONFIG": os.devnull, "HOME": str(tmp_path)},
             cwd=tmp_path, capture_output=True, text=True,

@@ -27,6 +27,7 @@ from tests.e2e.conftest import SECRET, environment, free_port, wait_until_ready
 from tests.e2e.raw import eventually
 from tests.e2e.test_operations import kill
 from tests.replicas.pair import contents
+from tests.starting import Popen, run
 
 ROUNDS = int(os.environ.get("GATEWAY_CRASH_ROUNDS", "1"))
 
@@ -50,7 +51,7 @@ class Gateway:
 
     def start(self) -> None:
         with (self.folder / "log").open("a", encoding="utf-8") as log:
-            self.process = subprocess.Popen(
+            self.process = Popen(
                 self.command("serve"), env=environment(), stdout=log, stderr=log, text=True,
                 cwd=self.folder, start_new_session=True,
             )  # fmt: skip
@@ -75,9 +76,10 @@ class Gateway:
     def told(self) -> str:
         """What `gateway services` says of it."""
         words = self.command("services")
-        return subprocess.run(
+        done = run(
             words, env=environment(), capture_output=True, text=True, cwd=self.folder, check=True
-        ).stdout
+        )
+        return str(done.stdout)
 
 
 class Writer(threading.Thread):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import os
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from drivers.cache.fills import BLOCK
 from gateway.testing.faults import noise
 from tests.layers.origin import until
+from tests.starting import ROOT, Popen
 
 pytestmark = pytest.mark.usefixtures("sockets", "processes")
 
@@ -110,12 +112,12 @@ cache.close()
 
 class Worker:
     def __init__(self, folder: Path, port: int, instance: str = "kit") -> None:
-        self.process = subprocess.Popen(
+        self.process = Popen(
             [sys.executable, "-c", WORKER, str(folder), f"http://127.0.0.1:{port}/"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={"GATEWAY_INSTANCE": instance, "PYTHONPATH": str(Path(__file__).parents[2])},
+            env={**os.environ, "GATEWAY_INSTANCE": instance, "PYTHONPATH": str(ROOT)},
         )
 
     def say(self, line: str) -> None:
@@ -125,7 +127,7 @@ class Worker:
 
     def hear(self) -> str:
         assert self.process.stdout is not None
-        return self.process.stdout.readline().strip()
+        return str(self.process.stdout.readline()).strip()
 
     def ask(self, line: str) -> str:
         self.say(line)
