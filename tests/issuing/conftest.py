@@ -101,7 +101,7 @@ class Door:
         self.server = make_server(
             "127.0.0.1", 0, self._answer, server_class=_Server, handler_class=_Quiet
         )
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
     @property
     def port(self) -> int:

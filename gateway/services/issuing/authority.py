@@ -28,6 +28,8 @@ from gateway.storage import Secret
 TIMEOUT = 20
 """Seconds for an answer."""
 _NONCES = 4
+_NOT_AS_PROMISED = (ValueError, LookupError, TypeError, AttributeError)
+"""What the library raises where it relies on the form of an answer."""
 _LONGEST = 500
 """Characters of an authority's words that are kept."""
 
@@ -170,14 +172,14 @@ class Authority:
         """By HTTP (RFC 8555 §8.3). Raises `Refused` where it does not take that."""
         with self._asking():
             body = messages.Authorization.from_json(self._post(url).json())
-            all_of_them = body.challenges or ()
+            status, all_of_them = body.status.name, body.challenges or ()
         found = [one for one in all_of_them if isinstance(one.chall, challenges.HTTP01)]
         if not found:
             raise Refused("It does not look for proofs by HTTP (http-01).", "unsupported")
         (one, *_) = found
         failed = [each.error for each in all_of_them if each.error is not None]
         return Proof(
-            status=body.status.name,
+            status=status,
             open=one.status.name == "pending",
             token=one.chall.encode("token"),
             answer=one.chall.validation(self._key),
@@ -232,14 +234,15 @@ class Authority:
             if error.code == "accountDoesNotExist":
                 raise NoAccount from error
             refused = _refused(error, self._retry)
+            if not str(error.typ).startswith(messages.ERROR_PREFIX):
+                raise Away(f"its answer is not one of an authority: HTTP {self._status}") from error
             if error.code in ("serverInternal", "badNonce") or self._status >= 500:
                 raise Away(refused.words) from error
             raise refused from error
+        except (errors.Error, josepy.errors.Error, *_NOT_AS_PROMISED) as error:
+            raise Away(f"its answer is not one of an authority: HTTP {self._status}") from error
         except requests.RequestException as error:
             raise Away(_why(error)) from error
-        except (errors.Error, josepy.errors.Error, ValueError, KeyError, TypeError) as error:
-            status = f", but HTTP {self._status}" if self._status else ""
-            raise Away(f"its answer is not one of an authority{status}") from error
 
 
 def _registration(url: str) -> Any:
