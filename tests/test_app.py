@@ -256,6 +256,20 @@ def test_a_request_without_a_body_keeps_its_input() -> None:
     assert request["wsgi.input"] is body
 
 
+def test_what_came_by_no_http_is_counted_and_logged() -> None:
+    metrics = Metrics()
+    app, log = make(metrics=metrics)
+    told = list[Record]()
+    record = Record("id", "STOR", "/a", "192.0.2.1", mode="ftp", operation="STOR", status=200)
+    record.sid, record.received, record.then = "files", 7, told.append
+    app.note(record)
+    assert log.records == told == [record]
+    assert metrics.in_flight == 0
+    text = metrics.exposition()[1].decode()
+    assert 'gateway_received_bytes_total{mode="ftp"} 7.0' in text
+    assert 'gateway_service_received_bytes_total{service="files"} 7.0' in text
+
+
 def test_input_can_be_read_by_lines() -> None:
     lines: list[bytes] = []
 

@@ -44,6 +44,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "gateway.telemetry.line_spool",
         "gateway.telemetry.report_file",
         "gateway.telemetry.reports",
+        "gateway.telemetry.record",
         "gateway.telemetry.request_list",
         "gateway.telemetry.traffic",
     ),

@@ -886,7 +886,7 @@ def test_listeners_of_other_protocols_have_the_options_of_their_class(read: Any)
     ("before", "after", "place", "said"),
     [
         ('protocol = "line"', 'protocol = "lime"', ".protocol", 'Did you mean "line"?'),
-        ('protocol = "line"', "", ".protocol", "missing; known: line."),
+        ('protocol = "line"', "", ".protocol", "missing; known: ftp, line."),
         ('address = "127.0.0.1:1"', "", ".address", "missing"),
         ('address = "127.0.0.1:1"', 'address = "127.0.0.1:9000"', ".address", "server.listen"),
         ('"1m"', '"1 parsec"', ".patience", "unknown unit"),
@@ -904,7 +904,7 @@ def test_what_is_wrong_with_one_is_said_with_its_place(
 @pytest.mark.usefixtures("pem")
 def test_a_protocol_that_nobody_brings_is_said(tmp_path: Path) -> None:
     (tmp_path / "gateway.toml").write_text(LINES)
-    with pytest.raises(ConfigurationError, match="no installed plugin brings one"):
+    with pytest.raises(ConfigurationError, match=r"found \"line\"; known: ftp\."):
         load(tmp_path / "gateway.toml", environ={}, plugins=Plugins.load())
 
 

@@ -121,6 +121,20 @@ def test_every_option_of_every_driver(name: str) -> None:
     assert not missing(driver.options, "\n".join(about))
 
 
+def test_every_option_of_every_listener() -> None:
+    """Also what it is for, in the class's docstring."""
+    ours = {
+        name: options_of(kind)
+        for name, kind in Plugins.load(lenient=True).listeners.items()
+        if kind.__module__.startswith("gateway.")
+    }
+    assert "ftp" in ours
+    for name, options in ours.items():
+        about = [text for text in DOCUMENTS.values() if f'protocol = "{name}"' in text]
+        assert not missing(options, "\n".join(about), "\n| `{}` |")
+        assert not [one.name for one in options.values() if not one.about]
+
+
 @pytest.mark.parametrize("what", ["driver", "mode"])
 def test_what_every_option_is_for(what: str) -> None:
     """In the class's docstring, from where forms and `gateway drivers` have it."""

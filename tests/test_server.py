@@ -413,6 +413,12 @@ def test_a_listener_without_tls_is_said_beside_one_with_it(tmp_path: Path, tls: 
     found = warnings(configured(tmp_path, f"{listen}\n{tls}"))
     (plain,) = [one for one in found if "without TLS" in one]
     assert plain.startswith("0.0.0.0:9001 can be reached from other machines")
+    ftp = '[[listeners]]\nprotocol = "ftp"\naddress = "{}"\n'
+    text = ftp.format(":2121") + ftp.format("127.0.0.1:2122") + ftp.format(":2123") + tls
+    found = warnings(configured(tmp_path, "", text))
+    (plain,) = [one for one in found if "without TLS" in one]
+    assert plain.startswith("ftp://0.0.0.0:2121 can be reached from other machines, without TLS")
+    assert plain.endswith("or tls in listeners[0].")
 
 
 def test_a_certificate_of_a_listener_that_cannot_be_used_is_said_with_its_place(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from hmac import compare_digest
 from typing import Literal, NamedTuple, Protocol
 
 from gateway.storage import Secret
@@ -107,3 +108,11 @@ class Keys(Protocol):
     def credential(self, key: str) -> Credential | None: ...
 
     def credential_by_secret(self, secret: str) -> Credential | None: ...
+
+
+def proved(keys: Keys, id: str, secret: str) -> Credential | None:
+    """The key of that id, when that is its secret. It is found by the secret: so the time that
+    this takes says nothing of whether there is a key of that id."""
+    found = keys.credential_by_secret(secret) if secret else None
+    same = found is not None and compare_digest(id.encode("utf-8", "replace"), found.id.encode())
+    return found if same else None

@@ -64,7 +64,7 @@ def _kind(
     table: Mapping[str, Any],
     place: str,
 ) -> type[ProtocolListener] | None:
-    listed = f"known: {names(sorted(known))}" if known else "no installed plugin brings one"
+    listed = f"known: {names(sorted(known))}"
     if "protocol" not in table:
         decoder.problems.add(place, f"missing; {listed}.")
         return None

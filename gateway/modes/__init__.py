@@ -28,6 +28,7 @@ from gateway.modes.uploaded_certificates import UploadedCertificates
 from gateway.modes.volumes import Volumes
 from gateway.storage import Changes, Followers, Jobs, Mark, Purge, Versioning
 from gateway.telemetry.line_spool import LineSpool
+from gateway.telemetry.record import Record
 from gateway.telemetry.request_list import RequestList
 from gateway.telemetry.traffic import Numbers
 
@@ -94,6 +95,9 @@ class Gateway(Protocol):
     """The settings that services may have, by name."""
     offered: Collection[str]
     """The names of those whose modes are on. The others count as well, where a service has one."""
+    listening: Mapping[str, Sequence[tuple[str, int]]]
+    """By protocol, the addresses of its listeners that do not speak HTTP, as the configuration
+    says them."""
     stopping: Event
     """Set when this process begins to stop: who waits for something to happen (a long poll)
     is to be answered as if it had waited in vain, within a second."""
@@ -126,6 +130,10 @@ class Gateway(Protocol):
 
     def country(self, address: str) -> str | None:
         """Where it is: see `Facts.country`."""
+
+    def note(self, record: Record) -> None:
+        """Have a request that is over and came by no HTTP be where others are: in the access log,
+        the list of requests and the metrics. Its status is what HTTP would say of it."""
 
     def operator(self, identity: Identity, facts: Facts = UNKNOWN) -> Operator:
         """What it may see and change of the gateway itself. Raises `Forbidden` for who manages

@@ -36,6 +36,7 @@ from gateway.telemetry import logs
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.line_spool import LineSpool
 from gateway.telemetry.metrics import Key, Metrics
+from gateway.telemetry.record import Record
 from gateway.telemetry.request_list import RequestList
 from gateway.web.admission import Admission
 from gateway.web.app import App, Routes, create_routes
@@ -140,7 +141,11 @@ class Worker:
             before=before,
             numbers=self._metrics.numbers,
             reports=None if self._reporting is None else self._reporting.file,
+            note=self._noted,
         )
+
+    def _noted(self, record: Record) -> None:
+        self._app.note(record)
 
     def routes(self, configuration: Configuration, runtime: Runtime) -> Routes:
         checks = [] if configuration.data is None else [writable(configuration.data)]

@@ -63,6 +63,7 @@ from gateway.storage import (
 )
 from gateway.storage.objects import now
 from gateway.telemetry.line_spool import LineSpool
+from gateway.telemetry.record import Record
 from gateway.telemetry.report_file import ReportFile
 from gateway.telemetry.request_list import RequestList
 from gateway.telemetry.traffic import Numbers
@@ -90,6 +91,7 @@ class Runtime(Administration):
         server: str = "",
         numbers: Callable[[], Numbers] = Numbers,
         reports: ReportFile | None = None,
+        note: Callable[[Record], object] = lambda _: None,
     ) -> None:
         super().__init__(
             chain,
@@ -124,8 +126,9 @@ class Runtime(Administration):
         self._events = self._teller(self.events)
         self.requests, self._own_requests = requests or RequestList(), requests is None
         self.lines, self._own_lines = lines or LineSpool(), lines is None
-        self._numbers = numbers
+        self._numbers, self._note = numbers, note
         self.reports: Reports = KeptReports(reports, self.access, clock)
+        self.listening = _listening(chain.configuration)
         self.kinds: Mapping[str, SettingKind[Any]] = chain.configuration.plugins.kinds
         self.offered: Collection[str] = frozenset(_offered(chain.configuration))
         self.volumes: Volumes = GatewayVolumes(self)
@@ -163,6 +166,9 @@ class Runtime(Administration):
     def notice(self) -> None:
         """See now, in this process, what was just changed in the catalog."""
         self._notice()
+
+    def note(self, record: Record) -> None:
+        self._note(record)
 
     def make(self, new: NewBucket) -> None:
         announced = self.chain.configuration.buckets.events
@@ -264,6 +270,14 @@ class Runtime(Administration):
             yield "lines that wait", self.lines.stop
 
 
+def _listening(configuration: Configuration) -> Mapping[str, Sequence[tuple[str, int]]]:
+    found = dict[str, list[tuple[str, int]]]()
+    for one in configuration.listeners:
+        address = one.listener.address
+        found.setdefault(one.kind.protocol, []).append((address.host, address.port))
+    return found
+
+
 def _offered(configuration: Configuration) -> Iterator[str]:
     """Kinds of settings by name."""
     for mode in configuration.modes.values():
@@ -303,13 +317,14 @@ def open_runtime(
     before: Runtime | None = None,
     numbers: Callable[[], Numbers] = Numbers,
     reports: ReportFile | None = None,
+    note: Callable[[Record], object] = lambda _: None,
 ) -> Runtime:
     """Open catalog and chain, in the process that will serve; `server` decides about
     the largest body; `requests` and `lines` are kept in memory unless they are given;
     `threads`: as many serve, if that is known; `before`: the one that this is to follow, which
     serves on until it is closed: what both need is open once; `numbers`: those of all workers
-    (see `Metrics`); `reports`: where they are read from, None where none are kept. Raises
-    `CatalogError` and `ChainError`."""
+    (see `Metrics`); `reports`: where they are read from, None where none are kept; `note`: see
+    `Gateway.note`. Raises `CatalogError` and `ChainError`."""
     chain = Chain(configuration, None if before is None else before.chain)
     catalog = open_catalog(configuration, environ, None if before is None else before.catalog)
     with ExitStack() as begun:  # is ended where what comes next fails
@@ -340,6 +355,7 @@ def open_runtime(
             server=server,
             numbers=numbers,
             reports=reports,
+            note=note,
         )
         begun.pop_all()
         begun.callback(runtime.close)

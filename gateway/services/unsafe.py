@@ -28,6 +28,13 @@ def unsafe(
                 " be read and changed on the way. Set [server] tls, or put a proxy in front and"
                 " its address into external_url."
             )
+    for other in configuration.listeners:
+        if not other.listener.address.loopback and not other.listener.tls:
+            yield (
+                f"{other.url} can be reached from other machines, without TLS: what passes can"
+                " be read and changed on the way, and secrets are among it. Set [server] tls, or"
+                f" tls in {other.place}."
+            )
     yield from _over(configuration)
     yield from Chain(configuration).unlike(configuration.data)
     for name, mode in configuration.modes.items():

@@ -33,6 +33,7 @@ from gateway.modes import Gateway, WSGIApp
 from gateway.storage import Busy
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.record import Record
 from gateway.web import request_head
 from gateway.web.admission import RETRY_AFTER, Admission
 from gateway.web.doors import Doors
@@ -186,12 +187,17 @@ class App:
             return exchange.sending
         return Sent(Paced(body, Bucket(exchange.rate)), exchange)
 
-    def _over(self, exchange: Exchange) -> None:
-        self._metrics.end(exchange)
+    def note(self, record: Record) -> None:
+        """One that came by no HTTP, and is over."""
+        self._metrics.begin()
+        self._over(record)
+
+    def _over(self, record: Record) -> None:
+        self._metrics.end(record)
         if self._log is not None:
-            self._log.add(exchange)
-        if exchange.then is not None:
-            exchange.then(exchange)
+            self._log.add(record)
+        if record.then is not None:
+            record.then(record)
 
 
 def _plain(exchange: Exchange, status: str, text: str, *more: tuple[str, str]) -> list[bytes]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from urllib.parse import unquote
 
-from gateway.access.identity import Credential
+from gateway.access.identity import Credential, proved
 from gateway.modes.console import security
 from gateway.modes.console.call import Call
 from gateway.modes.console.page import Page
@@ -29,7 +29,7 @@ def sign_in(call: Call) -> Reply:
     address = call.environ["gateway.client"]
     if wait := call.gateway.attempts.wait(address, key):
         return _waiting(call, wait)
-    found = _proved(call, key, secret)
+    found = proved(call.gateway.keys, key, secret)
     if found is None:
         call.gateway.attempts.failed(address, key)
         call.gateway.sessions.refuse_session(key)
@@ -54,13 +54,6 @@ def _form(call: Call, code: str, trouble: str) -> Reply:
     call.environ["gateway.record"].code = code
     key, next_ = call.form.text("key"), call.form.get("next", "")
     return call.show("sign-in.html", TABLE[code][0], trouble=trouble, key=key, next=next_)
-
-
-def _proved(call: Call, key: str, secret: str) -> Credential | None:
-    """The key, when that is its secret. It is found by the secret: so the time that this takes
-    says nothing of whether there is a key of that id."""
-    found = call.gateway.keys.credential_by_secret(secret)
-    return found if found is not None and security.equal(key, found.id) else None
 
 
 def _begun(call: Call, found: Credential) -> Reply:

@@ -9,12 +9,11 @@ attempts keep nobody from it (`Attempts.proved`): else whoever knows a key's id 
 
 from __future__ import annotations
 
-import hmac
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gateway.access.identity import Identity
+from gateway.access.identity import Identity, proved
 from gateway.common.ids import ID
 from gateway.modes import Gateway
 from gateway.modes.ozone.options import OzoneOptions
@@ -82,10 +81,8 @@ class ByKey:
         address = environ["gateway.client"]
         if self._suspects.known(address, id):
             self._bound(address, id)
-        # It is found by the secret: so the time that this takes says nothing of whether there
-        # is a key of that id.
-        found = self._gateway.keys.credential_by_secret(utf8(secret)) if secret else None
-        if found is None or not hmac.compare_digest(id.encode(), found.id.encode()):
+        found = proved(self._gateway.keys, id, utf8(secret))
+        if found is None:
             self._gateway.attempts.failed(address, id)
             self._suspects.add(address, id)
             raise Unauthorized

@@ -1,36 +1,17 @@
-"""What a file is, by the end of its name, and what of it may be shown.
-
-The table is this file's and Python's own: what the machine has (`/etc/mime.types`, the registry
-of Windows) would make another type of the same upload on another machine.
-"""
+"""What an object is, and what of it may be shown."""
 
 from __future__ import annotations
 
-import mimetypes
-from functools import cache
 from typing import Literal
+
+from gateway.common.media_types import UNKNOWN, guessed
 
 Preview = Literal["image", "video", "audio", "pdf", "text"]
 
 TEXT_SHOWN = 1 << 20
 """Bytes of a text that are shown."""
 
-UNKNOWN = "application/octet-stream"
 _NONE = frozenset({"", UNKNOWN, "binary/octet-stream"})
-
-_MORE = {
-    ".avif": "image/avif",
-    ".csv": "text/csv",
-    ".flac": "audio/flac",
-    ".log": "text/plain",
-    ".md": "text/markdown",
-    ".toml": "application/toml",
-    ".webm": "video/webm",
-    ".webp": "image/webp",
-    ".woff2": "font/woff2",
-    ".yaml": "application/yaml",
-    ".yml": "application/yaml",
-}
 
 _SHOWN: dict[str, Preview] = {
     **dict.fromkeys(("image/png", "image/jpeg", "image/gif", "image/webp", "image/avif"), "image"),
@@ -44,21 +25,6 @@ _TEXTS = frozenset(
     f"application/{one}"
     for one in ("json", "javascript", "toml", "xml", "yaml", "x-yaml", "sql", "x-sh", "x-ndjson")
 )
-
-
-@cache
-def _types() -> mimetypes.MimeTypes:
-    types = mimetypes.MimeTypes()
-    for end, kind in _MORE.items():
-        types.add_type(kind, end)
-    return types
-
-
-def guessed(name: str) -> str:
-    """`UNKNOWN` where the end of the name says nothing, and for what is packed."""
-    end = name[name.rfind(".") :].lower() if "." in name else ""
-    kind, packed = _types().guess_type(f"file{end}", strict=False)
-    return UNKNOWN if kind is None or packed else kind
 
 
 def plain(content_type: str) -> str:

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from gateway.common.media_types import UNKNOWN, guessed
 from gateway.modes.console import errors
-from gateway.modes.console.browsing import media_types, uploading
+from gateway.modes.console.browsing import uploading
 from gateway.modes.console.browsing.browsed import Browsed, checked, keys_of
 from gateway.modes.console.call import Call
 from gateway.modes.console.forms import Parts, length, text_of
@@ -133,7 +134,7 @@ def _size(call: Call) -> int:
 def _type(call: Call, key: str) -> str:
     """What the browser says of the file; or what its name does."""
     said = call.query.get("type", "")
-    return said if said.isascii() and said.isprintable() and said else media_types.guessed(key)
+    return said if said.isascii() and said.isprintable() and said else guessed(key)
 
 
 def _upload(call: Call) -> str:
@@ -179,8 +180,8 @@ def form(call: Call) -> Reply:
             continue
         key = checked(folder + name)
         kind = found.part.content_type
-        if not kind or kind in {"text/plain", media_types.UNKNOWN}:
-            kind = media_types.guessed(name)
+        if not kind or kind in {"text/plain", UNKNOWN}:
+            kind = guessed(name)
         seen.access.put(key, found, Put(content_type=kind))
         count += 1
     if not count:
