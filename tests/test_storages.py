@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from gateway.access.identity import ANONYMOUS, Identity, KeyAccess
+from gateway.access.identity import ANONYMOUS, Identity, KeyAccess, proved
 from gateway.catalog.schema import ZONES
 from gateway.config import load
 from gateway.modes.storages import Storage
@@ -135,6 +135,17 @@ def test_the_key_reaches_the_storage_and_nothing_else(runtime: Runtime) -> None:
     assert outcome(put, runtime, other.sid, user(runtime, one)).startswith("Forbidden")
     assert runtime.keys.credential_by_secret(secret(runtime, one)) is None
     assert runtime.keys.credential_by_secret(f"{one.user}/{secret(runtime, one)}") is None
+    found = proved(runtime.keys, one.user, secret(runtime, one))
+    assert found is not None
+    assert found.id == one.user
+    for id, text in (
+        (other.user, secret(runtime, one)),
+        (one.user, secret(runtime, other)),
+        (one.user, f"{one.user}/{secret(runtime, one)}"),
+        ("", f"{one.user}/{secret(runtime, one)}"),
+        (one.user, ""),
+    ):
+        assert proved(runtime.keys, id, text) is None
     assert outcome(runtime.storages.list, user(runtime, one)).startswith("Forbidden")
 
 

@@ -109,10 +109,15 @@ class Keys(Protocol):
 
     def credential_by_secret(self, secret: str) -> Credential | None: ...
 
+    def credential_by_both(self, key: str, secret: str) -> Credential | None:
+        """One that is found by id and secret together alone: others may have the same secret."""
+
 
 def proved(keys: Keys, id: str, secret: str) -> Credential | None:
     """The key of that id, when that is its secret. It is found by the secret: so the time that
     this takes says nothing of whether there is a key of that id."""
-    found = keys.credential_by_secret(secret) if secret else None
+    found = None
+    if secret:
+        found = keys.credential_by_secret(secret) or keys.credential_by_both(id, secret)
     same = found is not None and compare_digest(id.encode("utf-8", "replace"), found.id.encode())
     return found if same else None

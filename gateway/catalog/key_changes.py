@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from gateway.access.identity import ROOT_ACCOUNT, Credential, Identity, KeyAccess
 from gateway.access.new_keys import new_id, new_secret
 from gateway.catalog.audit import Note
-from gateway.catalog.keys import FIRST_KEY, NUMBERED, KeyTable, number_key
+from gateway.catalog.keys import FIRST_KEY, NUMBERED, KeyTable, number_key, together
 from gateway.catalog.rows import MadeKey
 from gateway.catalog.schema import KEY_NUMBERS, KEYS, SESSIONS, get_meta, is_text, set_meta
 from gateway.storage import AlreadyExists, Conflict, NotFound, Secret
@@ -100,9 +100,9 @@ class KeyChanges(KeyTable):
         self._note(connection, "key.add", made.id, **said)
 
     def _lookup(self, id: str, secret: Secret, *, alone: bool) -> bytes:
-        """By what a key is found whose secret is presented: of one that is not to be found so,
-        what no secret is (`credential_by_secret` compares the whole)."""
-        return self.keyring.index(secret.reveal() if alone else f"{id}/{secret.reveal()}")
+        """By what a key is found whose secret is presented: `alone`, or with its id."""
+        text = secret.reveal()
+        return self.keyring.index(text if alone else together(id, text))
 
     def revoke_key(self, key: str) -> None:
         """From the next request on it is not found, in any worker, and its sessions are over;

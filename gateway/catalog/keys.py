@@ -101,18 +101,18 @@ class KeyTable(AccountTable):
         """The key that has that secret. What is looked up is its HMAC, so that the time
         it takes says nothing of other secrets."""
         index = self.keyring.index(secret)
-        found = self._by_secret.get(index)
+        return _having(secret, self._by_secret.get(index) or self._found_by(index))
+
+    def credential_by_both(self, key: str, secret: str) -> Credential | None:
+        return _having(secret, self._found_by(self.keyring.index(together(key, secret))))
+
+    def _found_by(self, index: bytes) -> Credential | None:
+        memory = self._current()
+        found = memory.by_secret.get(index)
         if found is None:
-            memory = self._current()
-            found = memory.by_secret.get(index)
-            if found is None:
-                found = self._load_key(KEYS.c.lookup == index)
-                if found is not None:
-                    memory.by_secret.keep(index, found)
-        if found is None or not compare_digest(
-            found.secret.reveal_bytes(), secret.encode(errors="surrogateescape")
-        ):
-            return None
+            found = self._load_key(KEYS.c.lookup == index)
+            if found is not None:
+                memory.by_secret.keep(index, found)
         return found
 
     def _load_key(self, which: ColumnElement[bool]) -> Credential | None:
@@ -192,3 +192,15 @@ def number_key(connection: Connection, key: str) -> None:
     if connection.scalar(select(KEY_NUMBERS.c.number).where(KEY_NUMBERS.c.key == key)) is None:
         row = {"key": key, "manages": False, "revoked": False}
         connection.execute(insert(KEY_NUMBERS).values(row))
+
+
+def together(key: str, secret: str) -> str:
+    """What a key is found by whose secret may be another's, too: what no secret is."""
+    return f"{key}/{secret}"
+
+
+def _having(secret: str, found: Credential | None) -> Credential | None:
+    given = secret.encode(errors="surrogateescape")
+    return (
+        found if found is not None and compare_digest(found.secret.reveal_bytes(), given) else None
+    )

@@ -57,6 +57,9 @@ class OneKey:
     def credential_by_secret(self, secret: str) -> Credential | None:
         raise AssertionError("the S3 mode looks keys up by id")
 
+    def credential_by_both(self, key: str, secret: str) -> Credential | None:
+        raise AssertionError("the S3 mode looks keys up by id")
+
 
 def environ_of(method: str, url: str, headers: dict[str, str], *, target: bool = False) -> Environ:
     """What a server makes of a request: granian without, waitress with the target."""
