@@ -8,7 +8,7 @@ from gateway.modes.ftp.replies import Refused, Reply
 from gateway.modes.ftp.session import Session
 from gateway.modes.ftp.transfers import file
 from gateway.modes.ftp.tree import Row, row_of
-from gateway.storage import NoSuchKey
+from gateway.storage import AlreadyExists, NoSuchKey
 
 
 def pwd(session: Session, _text: str) -> Reply:
@@ -19,7 +19,8 @@ def pwd(session: Session, _text: str) -> Reply:
 def cwd(session: Session, text: str) -> Reply:
     names = session.names(text)
     place = session.place(names)
-    if place.sid and not tree.is_folder(session.access(place.sid), place):
+    known = not place.sid or names in session.made
+    if not known and not tree.is_folder(session.access(place.sid), place):
         raise NoSuchKey("There is no such folder.")
     session.folder = names
     return Reply(250, "You are there.")
@@ -71,39 +72,52 @@ def mkd(session: Session, text: str) -> Reply:
     place = session.place(names)
     if not place.key:
         raise Refused(550, "Services are made elsewhere.")
-    tree.make_folder(session.access(place.sid), place)
+    if names in session.made:
+        raise AlreadyExists("The folder is there already.")
+    if not tree.make_folder(session.access(place.sid), place):
+        session.made.add(names)
     path = shown(names).replace('"', '""')
     return Reply(257, f'"{path}" is made.')
 
 
 def rmd(session: Session, text: str) -> Reply:
-    place = session.place(session.names(text))
+    names = session.names(text)
+    place = session.place(names)
     if not place.key:
         raise Refused(550, "Services are removed elsewhere.")
-    tree.remove_folder(session.access(place.sid), place)
+    try:
+        tree.remove_folder(session.access(place.sid), place)
+    except NoSuchKey:
+        if names not in session.made:
+            raise
+    session.made.discard(names)
     return Reply(250, "It is removed.")
 
 
 def rnfr(session: Session, text: str) -> Reply:
     session.renamed = None
-    access, key = file(session, text)
-    try:
-        access.stat(key)
-    except NoSuchKey:
-        if tree.is_folder(access, session.place(session.names(text))):
-            raise Refused(550, "Files are renamed, and folders are not.") from None
-        raise
-    session.renamed = session.names(text)
+    names = session.names(text)
+    if not session.place(names).key:
+        raise Refused(550, "Services have their names from elsewhere.")
+    _row(session, text)
+    session.renamed = names
     return Reply(350, "And what is it to be called?")
 
 
 def rnto(session: Session, text: str) -> Reply:
-    old, session.renamed = session.renamed, None
-    if old is None:
+    renamed, session.renamed = session.renamed, None
+    if renamed is None:
         raise Refused(503, "RNFR comes first.")
-    place = session.place(old)
-    source = session.access(place.sid)
-    target, key = file(session, text)
-    if (place.sid, place.key) != (target.service.sid, key):
-        tree.rename(source, place.key, target, key)
+    old, new = session.place(renamed), session.place(session.names(text))
+    if not text or not new.key:
+        raise NoSuchKey("That can be no name.")
+    source, target = session.access(old.sid), session.access(new.sid)
+    if old == new:
+        return Reply(250, "That is its name.")
+    try:
+        tree.rename(source, old.key, target, new.key)
+    except NoSuchKey:
+        if not tree.is_folder(source, old):
+            raise
+        tree.rename_folder(source, old, target, new)
     return Reply(250, "It is renamed.")

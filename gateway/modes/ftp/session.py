@@ -69,7 +69,9 @@ class Session:
     announced: int | None = None
     """Bytes of the next upload, at least (ALLO)."""
     renamed: Names | None = None
-    leaving: bool = field(default=False)
+    made: set[Names] = field(default_factory=set)
+    """Folders that are made, and that a store does not keep while nothing is in them."""
+    leaving: bool = False
 
     @property
     def gateway(self) -> Gateway:

@@ -54,6 +54,7 @@ def _failed(session: Session) -> Refused | Unauthorized:
 def _begin(session: Session, found: Credential) -> None:
     """With the service that is `/`: the listener's, or the one that the key is for."""
     session.credential, session.identity, session.folder = found, found.identity, ()
+    session.made.clear()
     record, access = session.record, found.identity.access
     record.key_id, record.account = found.id, found.identity.account
     alone = next(iter(access)) if not isinstance(access, str) and len(access) == 1 else ""

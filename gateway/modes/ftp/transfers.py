@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from gateway.access.access import Access
 from gateway.modes.ftp import listing, tree, uploads
 from gateway.modes.ftp.data import Channel, Hearing
-from gateway.modes.ftp.paths import Place
+from gateway.modes.ftp.paths import Names
 from gateway.modes.ftp.replies import Refused, Reply
 from gateway.modes.ftp.session import Session
 from gateway.modes.ftp.tree import Row, row_of
@@ -78,8 +78,7 @@ def name_list(session: Session, text: str) -> Reply:
 
 
 def machine_list(session: Session, text: str) -> Reply:
-    names = session.names(text)
-    return _sent(session, _folder(session, session.place(names)), listing.facts)
+    return _sent(session, _folder(session, session.names(text)), listing.facts)
 
 
 def _without_options(text: str) -> str:
@@ -90,19 +89,26 @@ def _without_options(text: str) -> str:
 
 
 def _listed(session: Session, text: str, form: listing.Form) -> Reply:
-    place = session.place(session.names(text))
+    names = session.names(text)
     rows: Iterable[Row]
     try:
-        rows = _folder(session, place)
+        rows = _folder(session, names)
     except NoSuchKey:
+        place = session.place(names)
         rows = [row_of(session.access(place.sid).stat(place.key))]
     return _sent(session, rows, form)
 
 
-def _folder(session: Session, place: Place) -> Iterable[Row]:
+def _folder(session: Session, names: Names) -> Iterable[Row]:
+    place = session.place(names)
     if not place.sid:
         return [Row(one.service.sid, True) for one in session.services()]
-    return tree.rows(session.access(place.sid), place)
+    try:
+        return tree.rows(session.access(place.sid), place)
+    except NoSuchKey:
+        if names not in session.made:
+            raise
+        return ()
 
 
 def _sent(session: Session, rows: Iterable[Row], form: listing.Form) -> Reply:

@@ -25,11 +25,16 @@ from gateway.storage import (
     NotEmpty,
     ObjectInfo,
     Put,
+    StorageError,
+    TooLarge,
     Unsupported,
     carried,
 )
+from gateway.storage.paging import LIMIT
 
 MARKER = "application/x-directory"
+RENAMED = 10_000
+"""Files of a folder that is renamed, at most: its client waits for the answer."""
 
 
 class Row(NamedTuple):
@@ -76,12 +81,15 @@ def _rows(access: Access, query: ListQuery, page: ListPage) -> Iterator[Row]:
         page = access.list(replace(query, after=page.next))
 
 
-def make_folder(access: Access, place: Place) -> None:
-    """Raises `AlreadyExists`."""
+def make_folder(access: Access, place: Place) -> bool:
+    """Whether the store keeps it; one that has objects as files has no markers. Raises
+    `AlreadyExists`."""
     access.require("write", place.prefix)
     if access.may("list", place.prefix) and is_folder(access, place):
         raise AlreadyExists("The folder is there already.", key=place.key)
-    access.put(place.prefix, BytesBody(b""), Put(size=0, content_type=MARKER))
+    if not access.service.path_keys:
+        access.put(place.prefix, BytesBody(b""), Put(size=0, content_type=MARKER))
+    return not access.service.path_keys
 
 
 def remove_folder(access: Access, place: Place) -> None:
@@ -106,6 +114,41 @@ def remove(access: Access, key: str) -> None:
 def rename(source: Access, old: str, target: Access, new: str) -> None:
     """A copy, and then the other is removed, if it is still what was copied. Raises `Conflict`
     and the like: then both are there."""
+    removal = _copied(source, old, target, new)
+    source.delete(old, removal)
+
+
+def rename_folder(source: Access, old: Place, target: Access, new: Place) -> None:
+    """All that is in it, one after the other: first the copies, then the others are removed. So
+    what fails midway has left nothing out. Raises `AlreadyExists`, `TooLarge`."""
+    inside = old.sid == new.sid and new.prefix.startswith(old.prefix)
+    if inside or is_folder(target, new):
+        raise AlreadyExists("There is a folder of that name, or it would be in itself.")
+    removals = [
+        (key, _copied(source, key, target, new.prefix + key.removeprefix(old.prefix)))
+        for key in _keys(source, old)
+    ]
+    for start in range(0, len(removals), LIMIT):
+        for result in source.delete_many(removals[start : start + LIMIT]):
+            if isinstance(result, StorageError):
+                raise result
+
+
+def _keys(access: Access, place: Place) -> list[str]:
+    keys, query = list[str](), ListQuery(prefix=place.prefix, brief=True)
+    while True:
+        page = access.list(query)
+        keys += (one.key for one in page.entries)
+        if len(keys) > RENAMED:
+            text = f"A folder with more than {RENAMED} files is renamed by its files."
+            raise TooLarge(text, limit=RENAMED)
+        if page.next is None:
+            return keys
+        query = replace(query, after=page.next)
+
+
+def _copied(source: Access, old: str, target: Access, new: str) -> Delete:
+    """How the other is to be removed."""
     source.require("delete", old)
     info = source.stat(old)
     if info.tags:
@@ -115,4 +158,4 @@ def rename(source: Access, old: str, target: Access, new: str) -> None:
     sums = dict.fromkeys(info.checksums, "")
     options = Put(**kept, checksums=sums, checksum_type="FULL_OBJECT" if sums else None)
     target.copy(source, old, new, Get(conditions=same), options)
-    source.delete(old, Delete(conditions=same))
+    return Delete(conditions=same)

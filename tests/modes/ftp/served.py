@@ -163,14 +163,17 @@ def serving(
     folder: Path,
     *,
     data: str = "",
+    more: str = "",
     certificate: tuple[Path, Path] | None = None,
     host: str = "127.0.0.1",
     **options: Any,
 ) -> Iterator[Served]:
-    """`data`: a folder, else all is in memory; `options` are the listener's."""
+    """`data`: a folder, else all is in memory; `more` of the configuration; `options` are the
+    listener's."""
     file, noted = folder / "gateway.toml", list[Record]()
     file.write_text(
-        CONFIGURATION.format(f"data = '{data}'" if data else "memory = true"), encoding="utf-8"
+        CONFIGURATION.format(f"data = '{data}'" if data else "memory = true") + more,
+        encoding="utf-8",
     )
     runtime = open_runtime(load(file, environ={}), environ={}, note=noted.append)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from gateway.access.access import Access
+from gateway.modes.ftp import tree
 from gateway.modes.ftp.paths import place, resolved
-from gateway.storage import BadKey
+from gateway.storage import BadKey, Full
 from tests.modes.ftp.served import Served, serving
 
 
@@ -115,11 +117,85 @@ def test_folders_are_markers_and_what_is_in_them(served: Served) -> None:
     client.rmd("empty")
     assert (served.read("empty/"), refused(client, "RMD empty")) == (None, "550")
     assert refused(client, "CWD empty") == "550"
-    assert refused(client, "RNFR full") == "550"
     assert client.sendcmd("MLST full/deep").splitlines()[1] == " type=dir; /full/deep"
     assert "size=1;" in client.sendcmd("MLST full/deep/x").splitlines()[1]
     for path in ("full", "none", "/"):
         assert refused(client, f"SIZE {path}") == refused(client, f"DELE {path}") == "550"
+
+
+def test_a_folder_is_renamed_with_all_that_is_in_it(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = served.client()
+    client.mkd("files/old")
+    names = ["a", "deep/b", *(f"{number:04}" for number in range(40))]
+    for name in names:
+        served.put(f"old/{name}", name.encode())
+    monkeypatch.setattr(tree, "LIMIT", 16)
+    client.rename("files/old", "files/new/place")
+    assert served.read("old/a") is served.read("old/") is None
+    assert all(served.read(f"new/place/{name}") == name.encode() for name in names)
+    client.rename("files/new/place", "more/there")
+    assert (served.read("there/deep/b", "more"), served.read("there/", "more")) == (b"deep/b", b"")
+    client.sendcmd("RNFR more/there")
+    assert refused(client, "RNTO more/there/in/itself") == "550"
+    served.put("taken/x", b"")
+    client.sendcmd("RNFR more/there")
+    assert refused(client, "RNTO files/taken") == "550"
+    monkeypatch.setattr(tree, "RENAMED", 42)
+    client.sendcmd("RNFR more/there")
+    assert refused(client, "RNTO more/other") == "552"
+    assert served.read("other/a", "more") is None
+    for command in ("RNFR files", "RNFR /", "RNFR files/none"):
+        assert refused(client, command) == "550", command
+
+
+def test_a_folder_that_cannot_be_renamed_in_whole_loses_nothing(served: Served) -> None:
+    client = served.client("storage.1")
+    for name in "abc":
+        served.put(f"old/{name}", name.encode())
+
+    def copy(self: Access, source: Access, key: str, *args: object, **more: object) -> object:
+        if key == "old/b":
+            raise Full
+        return real(self, source, key, *args, **more)  # type: ignore[arg-type]
+
+    real = Access.copy
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Access, "copy", copy)
+        client.sendcmd("RNFR old")
+        assert refused(client, "RNTO new") == "452"
+    assert [served.read(f"old/{name}") for name in "abc"] == [b"a", b"b", b"c"]
+    for name in ("new/a", "new/b"):
+        served.access().delete(name)
+    client.rename("old", "new")
+    assert [served.read(f"new/{name}") for name in "abc"] == [b"a", b"b", b"c"]
+
+
+def test_a_store_of_files_has_empty_folders_for_who_makes_them(
+    tmp_path: Path, sockets: None
+) -> None:
+    (tmp_path / "there").mkdir()
+    url = (tmp_path / "there").as_uri()
+    more = f'[services.tree]\ndriver = "fsspec"\nurl = "{url}"\n'
+    with serving(tmp_path, more=more) as served:
+        client, other = served.client(), served.client()
+        client.cwd("tree")
+        assert client.mkd("new") == "/tree/new"
+        assert refused(client, "MKD new") == "550"
+        client.cwd("new")
+        assert client.nlst() == []
+        assert refused(other, "CWD tree/new") == "550"
+        client.cwd("..")
+        client.rmd("new")
+        assert refused(client, "CWD new") == refused(client, "RMD new") == "550"
+        client.mkd("new")
+        stored(client, "new/file", b"1234567890")
+        client.storbinary("APPE new/file", io.BytesIO(b"and more"))
+        assert fetched(other, "tree/new/file", rest=8) == b"90and more"
+        assert refused(client, "RMD new") == refused(client, "MKD /tree/new/") == "550"
+        client.rename("new/file", "file")
+        assert (tmp_path / "there" / "file").read_bytes() == b"1234567890and more"
 
 
 def test_lists_have_all_of_a_folder_and_no_line_that_nobody_could_say(served: Served) -> None:
