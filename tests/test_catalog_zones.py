@@ -129,8 +129,11 @@ def test_what_another_has_is_refused_and_nothing_is_left(catalog: Catalog) -> No
 
 def test_a_cache_that_is_used_by_another_stays(catalog: Catalog) -> None:
     one = catalog.add_zone("alice", wanted(), limit=9)
-    two = catalog.add_zone("alice", wanted(reuses=1, storage=4), limit=9)
-    assert catalog.zones_on(4) == [2] and catalog.count_zones("alice") == 2
+    files = catalog.add_storage("files", "alice", "europe", "local", {}, most=9)
+    with pytest.raises(InvalidRequest, match="no storage"):
+        catalog.add_zone("bob", wanted(storage=files), limit=9)
+    two = catalog.add_zone("alice", wanted(reuses=1, storage=files), limit=9)
+    assert catalog.zones_on(files) == [2] and catalog.count_zones("alice") == 2
     with pytest.raises(Conflict, match="zone 2 uses"):
         catalog.remove_zone(one)
     with pytest.raises(InvalidRequest, match="it uses that of 1"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -65,6 +66,8 @@ class Cache(CachedReads, Through):
         source fails.
     `stale_while_revalidate`: so long it is answered at once, and the source asked behind it.
     `case_sensitive`: where false, keys that differ by case alone are one entry.
+    `keep_when_source_changes`: of a service that was added: what it has stays when the source is
+        given other options, or another takes its place; purge what is then wrong.
     """
 
     driver: ClassVar[str] = "cache"
@@ -83,11 +86,16 @@ class Cache(CachedReads, Through):
     stale_if_error: Annotated[float, Duration] = 86400.0
     stale_while_revalidate: Annotated[float, Duration] = 0.0
     case_sensitive: bool = True
+    keep_when_source_changes: bool = False
 
     def __post_init__(self) -> None:
         self._apart: Path | None = None
         if not self.source.case_sensitive:  # then what is written by one name is read by others
             self.case_sensitive = False
+
+    @classmethod
+    def outlives_source(cls, options: Mapping[str, Any]) -> bool:
+        return bool(options.get("keep_when_source_changes"))
 
     def places(self, folder: Path | None, sid: str) -> tuple[Place, ...]:
         """Caches may be given one `folder`: each has a folder of its own in it. What has come

@@ -16,12 +16,13 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from gateway.catalog.audit import Note
 from gateway.catalog.parts import Parts, PartTable, takers
 from gateway.catalog.rows import ZoneRow
-from gateway.catalog.schema import ZONES, get_meta, is_text, set_meta, stores_number
+from gateway.catalog.schema import STORAGES, ZONES, get_meta, is_text, set_meta, stores_number
 from gateway.storage import AlreadyExists, Conflict, InvalidRequest, NotFound, Secret
 
 _LAST = "last zone"
 """In `meta`: the highest number that a zone ever had."""
 _TRIES = 20
+_WHOLE = "zone "
 
 
 class WantedZone(NamedTuple):
@@ -40,7 +41,12 @@ class WantedZone(NamedTuple):
 
 def whole(number: int) -> str:
     """What its services and bindings are parts of."""
-    return f"zone {number}"
+    return f"{_WHOLE}{number}"
+
+
+def is_closed(part_of: str) -> bool:
+    """Whether nothing else may lead to what is part of that: a zone's own names alone do."""
+    return part_of.startswith(_WHOLE)
 
 
 class ZoneTable(PartTable):
@@ -149,6 +155,8 @@ class ZoneTable(PartTable):
                 raise InvalidRequest(f"custom_domains: {host} is taken already.")
         for host in takers(connection, wanted.upstreams):
             raise InvalidRequest(f"upstream: {host} is a name of this gateway itself.")
+        if wanted.storage is not None:
+            _check_storage(connection, account, wanted.storage)
         if wanted.reuses is not None:
             self._check_reused(connection, number, account, wanted.reuses)
 
@@ -195,6 +203,12 @@ class ZoneTable(PartTable):
             changed=row.changed,
             revision=row.revision,
         )
+
+
+def _check_storage(connection: Connection, account: str, number: int) -> None:
+    owner = select(STORAGES.c.account).where(STORAGES.c.number == number)
+    if connection.scalar(owner) != account:
+        raise InvalidRequest(f"storage_id: there is no storage {number}.")
 
 
 def _count(connection: Connection, account: str) -> int:

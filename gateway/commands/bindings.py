@@ -50,8 +50,10 @@ def _list(typed: argparse.Namespace) -> int:
     with opened_catalog(configuration) as catalog:
         added = BindingEditor(configuration, catalog).all()
     rows = [("BINDING", "MODE", "SERVICE", "STATE", "OPTIONS")]
-    for state, bindings in (("declared", configuration.bindings), ("added", added)):
-        rows += [(str(one), one.mode, one.service, state, _changed(one)) for one in bindings]
+    declared = [(one, "declared") for one in configuration.bindings]
+    states = [(one, f"of the {whole}" if whole else "added") for one, whole in added]
+    for one, state in declared + states:
+        rows.append((str(one), one.mode, one.service, state, _changed(one)))
     show(table(rows))
     return 0
 

@@ -83,7 +83,7 @@ def _beside(configuration: Configuration) -> Iterator[str]:
                 *hints.declared(configuration, catalog),
                 *hints.volumes(configuration, catalog),
             ]
-            for binding in BindingEditor(configuration, catalog).all():
+            for binding, _ in BindingEditor(configuration, catalog).all():
                 notes += told(configuration.plugins.modes, binding)
     except (CatalogError, Unavailable) as error:
         yield f"WARNING: what was added to the catalog is not known: {error}"

@@ -90,6 +90,8 @@ class Tree:
         about = service.about
         made = "added" if about.added else "made by API"
         origin = "declared" if about.declared else made
+        if about.part_of:
+            origin = f"of the {about.part_of}"
         if self._drivers is None:
             able, unknown = service.capabilities()
             size = _size(service)

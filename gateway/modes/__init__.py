@@ -26,6 +26,7 @@ from gateway.modes.storages import Storages
 from gateway.modes.telling import Document, Webhook
 from gateway.modes.uploaded_certificates import UploadedCertificates
 from gateway.modes.volumes import Volumes
+from gateway.modes.zones import Zones
 from gateway.storage import Changes, Followers, Jobs, Mark, Purge, Versioning
 from gateway.telemetry.line_spool import LineSpool
 from gateway.telemetry.record import Record
@@ -112,6 +113,10 @@ class Gateway(Protocol):
     @property
     def storages(self) -> Storages:
         """Services that accounts make for their files."""
+
+    @property
+    def zones(self) -> Zones:
+        """Names on the net, each with an origin, and a cache between them."""
 
     @property
     def uploaded_certificates(self) -> UploadedCertificates:

@@ -84,7 +84,8 @@ class ModeInfo:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceInfo:
     """`declared` is the place in the configuration; `created` in milliseconds since the epoch.
-    `links` are the services that it stands in front of. `volume` is the one that it is in, and
+    `links` are the services that it stands in front of. `part_of` says with what it is changed and
+    removed, as in "zone 5"; "" where it is by itself. `volume` is the one that it is in, and
     `bucket` what it is called there; both "" where it is in none. `trouble` says what is wrong
     with it, "" where nothing is, or nobody knows. `stats`: None where nobody counts."""
 
@@ -96,6 +97,7 @@ class ServiceInfo:
     declared: str = ""
     created: int = 0
     links: tuple[str, ...] = ()
+    part_of: str = ""
     volume: str = ""
     bucket: str = ""
     state: ServiceState = "open"
@@ -135,7 +137,8 @@ class ServiceDetails:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BindingInfo:
     """A door. `options` are those of its mode that are not as by default. `declared` is its place
-    in the configuration; "" when it was added. `notes` are for whoever runs the gateway."""
+    in the configuration; "" when it was added. `part_of`: as in `ServiceInfo`. `notes` are for
+    whoever runs the gateway."""
 
     host: str
     port: int
@@ -144,6 +147,7 @@ class BindingInfo:
     service: str
     options: tuple[Given, ...]
     declared: str = ""
+    part_of: str = ""
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:

@@ -13,9 +13,9 @@ from gateway.config import Binding, BindingOptions, Configuration, Configuration
 from gateway.config.bindings import COMMON, check_options, facts_of, read_bindings
 from gateway.config.decode import Decoder
 from gateway.config.portable import portable, without_secrets
-from gateway.config.problems import BAD, Problems, shown
+from gateway.config.problems import BAD, ConfigProblem, Problems, shown
 from gateway.services import soundness
-from gateway.services.service_editor import unless_changed
+from gateway.services.service_editor import closed_part, unless_changed
 from gateway.services.stored import binding_of, door_of
 from gateway.storage import Conflict
 
@@ -38,9 +38,10 @@ class BindingEditor:
         self._configuration, self._catalog = configuration, catalog
         self._folder, self._environ = folder, environ
 
-    def all(self) -> list[Binding]:
-        """Those of the catalog; without options where its mode takes them no more."""
-        return [self._known(row) for row in self._catalog.stores().bindings]
+    def all(self) -> list[tuple[Binding, str]]:
+        """Those of the catalog, each with what it is part of; without options where its mode takes
+        them no more."""
+        return [(self._known(row), row.part_of) for row in self._catalog.stores().bindings]
 
     def _known(self, row: BindingRow) -> Binding:
         try:
@@ -104,3 +105,5 @@ class BindingEditor:
             text = f"found {shown(sid)}; there is no such service.{nearest(sid, known)}"
             problems.add(f"{PLACE}.service", text)
             raise ConfigurationError(problems)
+        if text := closed_part(sid, stores):
+            raise ConfigurationError([ConfigProblem(f"{PLACE}.service", text)])

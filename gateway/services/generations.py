@@ -13,6 +13,8 @@ from gateway.config import Configuration, Declared
 def generation_of(id: int, declared: Declared, likenesses: Mapping[str, str]) -> str:
     """Another one when an added service is another (the `id` of its row), or what is behind it
     may have other objects: another driver or options. `likenesses` are those of its links."""
+    if declared.driver.outlives_source(declared.options):
+        return _digest(id, declared.source_path)
     return _digest(id, declared.source_path, sorted(likenesses.items()))
 
 

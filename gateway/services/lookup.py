@@ -146,6 +146,7 @@ class Lookup:
             owner=row.owner,
             created=row.created,
             added=row.store is not None,
+            part_of="" if row.store is None else row.store.part_of,
             grants=row.grants,
             row=row.id,
             volume=row.within.volume,

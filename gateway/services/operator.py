@@ -167,9 +167,10 @@ class GatewayOperator(CredentialKeeper):
         own = enumerate(self._configuration.bindings)
         declared = [self._binding(one, f"bindings[{number}]") for number, one in own]
         with translated():
-            return [*declared, *map(self._binding, self._bindings.all())]
+            added = self._bindings.all()
+        return [*declared, *(self._binding(one, part_of=whole) for one, whole in added)]
 
-    def _binding(self, one: Binding, declared: str = "") -> BindingInfo:
+    def _binding(self, one: Binding, declared: str = "", part_of: str = "") -> BindingInfo:
         host, port, prefix = one.door
         return BindingInfo(
             host=host,
@@ -179,6 +180,7 @@ class GatewayOperator(CredentialKeeper):
             service=one.service,
             options=tuple(given.changed(one)),
             declared=declared,
+            part_of=part_of,
             notes=tuple(told(self._configuration.plugins.modes, one)),
         )
 

@@ -26,6 +26,7 @@ from gateway.modes.reports import Reports
 from gateway.modes.storages import Storages
 from gateway.modes.uploaded_certificates import UploadedCertificates
 from gateway.modes.volumes import Volumes
+from gateway.modes.zones import Zones
 from gateway.services.account_numbers import GatewayAccountNumbers
 from gateway.services.added import AddedServices
 from gateway.services.administration import Administration
@@ -51,6 +52,7 @@ from gateway.services.uploaded_certificates import GatewayUploadedCertificates
 from gateway.services.volume_quotas import FollowedVolumes, uncounted
 from gateway.services.volumes import GatewayVolumes
 from gateway.services.webhooks import Webhook
+from gateway.services.zones.zones import GatewayZones
 from gateway.storage import (
     Followers,
     Full,
@@ -138,9 +140,12 @@ class Runtime(Administration):
         )
         self.account_numbers: AccountNumbers = GatewayAccountNumbers(catalog)
         self.certificates = OrderedCertificates(catalog, chain.configuration.acme, clock)
+        self.serving = Serving(chain.configuration.data)
+        self.zones: Zones = GatewayZones(
+            chain.configuration, catalog, self.serving, self.notice, self._release
+        )
         self._issue(chain.configuration)
         self._followed_volumes = followed_volumes or FollowedVolumes(chain.volumes, catalog)
-        self.serving = Serving(chain.configuration.data)
         self.stopping = threading.Event()
 
     def _issue(self, configuration: Configuration) -> None:
@@ -162,6 +167,10 @@ class Runtime(Administration):
 
     def country(self, address: str) -> str | None:
         return None if self._countries is None else self._countries.country(address)
+
+    def _release(self, names: Sequence[str]) -> None:
+        if self.certificates.offered:
+            self.certificates.release(names)
 
     def notice(self) -> None:
         """See now, in this process, what was just changed in the catalog."""

@@ -53,7 +53,8 @@ class Identification:
     """What is known of a service besides its store. `declared` names the place in the
     configuration that declares it; "" when the catalog has it: then `row` is its number there,
     which no other ever has. `added`: it has a driver and options of its own there; else it is
-    a bucket that was made through an API. `volume` is the one that it is in, and `bucket` what
+    a bucket that was made through an API. `part_of`: with what it is made and removed, as in
+    "zone 5"; "" where it is by itself. `volume` is the one that it is in, and `bucket` what
     it is called there; both "" where it is in none."""
 
     sid: str
@@ -63,6 +64,7 @@ class Identification:
     created: int = 0
     declared: str = ""
     added: bool = False
+    part_of: str = ""
     source: str = ""
     grants: tuple[Grant, ...] = ()
     row: int | None = None
@@ -74,6 +76,8 @@ class Identification:
         """Why it cannot be changed as a bucket can; "" when it can."""
         if self.declared:
             return f"is declared in the configuration ({self.declared})"
+        if self.part_of:
+            return f"is part of the {self.part_of}"
         return "has options of its own (`gateway services show`)" if self.added else ""
 
 

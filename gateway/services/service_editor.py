@@ -17,7 +17,8 @@ from typing import Any, NamedTuple, TypeVar
 from gateway.access.identity import ROOT_ACCOUNT
 from gateway.catalog import Catalog, CatalogError, ServiceRow
 from gateway.catalog.rows import Within
-from gateway.catalog.stores import Stores
+from gateway.catalog.stores import Stores, refuse_part
+from gateway.catalog.zones import is_closed
 from gateway.common.nearest_name import nearest
 from gateway.config import (
     SID,
@@ -118,6 +119,7 @@ class ServiceEditor:
         def change(stores: Stores) -> None:
             row = self._row(sid, stores)
             assert row.store is not None
+            refuse_part(f"The service {sid!r}", row.store.part_of)
             changed = merged(self.catalog.options(row), options)
             for option in unset:
                 if changed.pop(option, None) is None:
@@ -145,6 +147,8 @@ class ServiceEditor:
         def remove(stores: Stores) -> None:
             hidden = sid in self.configuration.services and sid in stores.services
             row = stores.services[sid] if hidden else self._row(sid, stores)
+            assert row.store is not None
+            refuse_part(f"The service {sid!r}", row.store.part_of)
             if not hidden:
                 self._refuse_needed(sid, stores)
             self.catalog.remove_store(row, since=stores.number, settings=not hidden)
@@ -284,6 +288,8 @@ class ServiceEditor:
                     f"found {shown(sid)}, a bucket: only services that are declared or added"
                     " can be behind another.",
                 )
+            elif text := closed_part(sid, stores):
+                problems.add(join(declared.place, field), text)
         if problems:
             return
         problems.extend(wrong(after))
@@ -305,6 +311,16 @@ class ServiceEditor:
 
     def _chain(self, services: Mapping[str, Declared]) -> Chain:
         return Chain(replace(self.configuration, services=services))
+
+
+def closed_part(sid: str, stores: Stores) -> str:
+    """Why nothing may lead to that service but what it is part of; "" where it may. Who makes a
+    zone decides alone what it serves, and removes it whenever they like."""
+    row = stores.services.get(sid)
+    whole = row.store.part_of if row is not None and row.store is not None else ""
+    if not is_closed(whole):
+        return ""
+    return f"found {shown(sid)}, which is part of the {whole}: that alone leads there."
 
 
 def _refuse_beside(sid: str, options: Table, beside: Mapping[str, str]) -> None:

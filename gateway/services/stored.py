@@ -74,6 +74,7 @@ def identified(declared: Declared, row: ServiceRow) -> Identification:
         identify(declared),
         declared="",
         added=True,
+        part_of="" if row.store is None else row.store.part_of,
         created=row.created,
         grants=row.grants,
         row=row.id,

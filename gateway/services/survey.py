@@ -162,6 +162,7 @@ class Survey:
             name="" if row.store is None else row.store.name,
             created=row.created,
             links=self._links(row),
+            part_of="" if row.store is None else row.store.part_of,
             volume=row.within.volume,
             bucket=row.within.bucket,
             state=state,

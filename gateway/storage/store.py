@@ -242,6 +242,12 @@ class Store(ABC):
     def close(self) -> None:
         """End. May be called twice."""
 
+    @classmethod
+    def outlives_source(cls, options: Mapping[str, Any]) -> bool:  # noqa: ARG003 - layers may ask
+        """Whether what a store of these options keeps stays right whatever becomes of what is
+        behind it: then that makes no other `Context.generation`."""
+        return False
+
     def discard(self) -> None:
         """Remove what it kept and nobody misses, after `close`: there will be no store of its
         `Context.generation` any more. Other processes may still have theirs open. Objects

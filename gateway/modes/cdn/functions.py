@@ -7,14 +7,18 @@ Texts may have `code` in backquotes. Specification: cdn.
 
 from __future__ import annotations
 
-from gateway.modes.cdn.areas import accounts, storages
+from gateway.modes.cdn.areas import accounts, storages, zones
 from gateway.modes.cdn.call import Call
 from gateway.web.api.table import Function
 
 BODY_LIMIT = 2 << 20
 """Bytes of a body: ten thousand addresses to purge are less."""
 
-TABLE: tuple[Function[Call], ...] = (*accounts.FUNCTIONS, *storages.FUNCTIONS)
+TABLE: tuple[Function[Call], ...] = (
+    *accounts.FUNCTIONS,
+    *zones.FUNCTIONS,
+    *storages.FUNCTIONS,
+)
 
 _COMMON = ("InvalidParameter", "Failed")
 _OF_BODIES = ("MalformedBody", "EntityTooLarge")

@@ -139,6 +139,8 @@ def controlling(plugins: Plugins | None = None, **tables: Any) -> Iterator[Cdn]:
         for id, (owner, access) in KEYS.items():
             secret = Secret(SECRETS[id])
             runtime.catalog.add_key(account=owner, id=id, secret=secret, access=access)
-        yield Cdn(Site(runtime, configuration))
+        site = Site(runtime, configuration)
+        runtime.keep_up(site.app._routes.doors.bind)  # as a worker does
+        yield Cdn(site)
     finally:
         runtime.close()

@@ -23,8 +23,6 @@ MISSING = frozenset(
         *("Hits via HTTP2", "Bytes served via SSL", "Storages", "Hits", "Hits SSL"),
         *("Status codes", "Purge files", "View purge job", "List purge jobs"),
         *("Delete a purge job",),
-        *("Fetch all zones", "Fetch a zone", "Create a new zone", "Replace a zone configuration"),
-        *("Replace a single zone parameter", "Delete a zone"),
     }
 )
 """Calls of the description that the mode does not have yet."""
