@@ -12,7 +12,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from gateway.catalog.certificates import CertificateTable
 from gateway.catalog.rows import Challenge, OrderRow, certificate_name, order_row
@@ -30,6 +40,10 @@ _TURN = "who carries out orders of certificates"
 """In `meta`: until when, in milliseconds since the epoch, and who."""
 
 _ORDERS, _ACCOUNTS, _CHALLENGES = CERTIFICATE_ORDERS, ACME_ACCOUNTS, ACME_CHALLENGES
+_ASKED_FOR = _ORDERS.c.wanted | _ORDERS.c.declared
+_LOOKS = (_ORDERS.c.state == "issued") & (_ORDERS.c.look < _ORDERS.c.due)
+_WHEN = case((_LOOKS, _ORDERS.c.look), else_=_ORDERS.c.due)
+"""When something is to be done."""
 
 
 class CertificateOrderTable(CertificateTable):
@@ -37,14 +51,33 @@ class CertificateOrderTable(CertificateTable):
 
     def orders(self, hosts: Sequence[str] | None = None) -> dict[str, OrderRow]:
         """By name, all of them or those of these names, each with when its certificate is over."""
+        return self._orders(*(() if hosts is None else (_ORDERS.c.host.in_(hosts),)))
+
+    def orders_due(self, now: int) -> dict[str, OrderRow]:
+        """Those that somebody asks for, and that are under way, or for which there is something
+        to be done."""
+        return self._orders(_ASKED_FOR, or_(_ORDERS.c.state == "ordering", now >= _WHEN))
+
+    def _orders(self, *which: ColumnElement[bool]) -> dict[str, OrderRow]:
         query = select(_ORDERS, CERTIFICATES.c.expires).join_from(
             _ORDERS, CERTIFICATES, CERTIFICATES.c.name == _ORDERS.c.certificate, isouter=True
         )
-        if hosts is not None:
-            query = query.where(_ORDERS.c.host.in_(hosts))
         with self._database.reading() as connection:
-            rows = connection.execute(query.order_by(_ORDERS.c.host)).all()
+            rows = connection.execute(query.where(*which).order_by(_ORDERS.c.host)).all()
         return {row.host: order_row(row) for row in rows}
+
+    def next_order(self) -> int | None:
+        """When there is something to be done for one that somebody asks for; None: never."""
+        with self._database.reading() as connection:
+            found: int | None = connection.scalar(select(func.min(_WHEN)).where(_ASKED_FOR))
+        return found
+
+    def count_orders(self) -> dict[str, int]:
+        """How many are in each state, of those that somebody asks for."""
+        columns = _ORDERS.c.state, func.count().label("number")
+        query = select(*columns).where(_ASKED_FOR).group_by(_ORDERS.c.state)
+        with self._database.reading() as connection:
+            return {row.state: row.number for row in connection.execute(query)}
 
     def want_certificates(self, hosts: Sequence[str]) -> None:
         """Have an order of each of these names that somebody asks for from now on."""

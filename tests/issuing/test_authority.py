@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -242,3 +243,33 @@ def test_what_was_taken_away_is_ordered_anew(site: Site) -> None:
     site.runtime.catalog.remove_certificate(certificate_name("taken.test"))
     assert site.runs() == {"issued": 1}
     certificate_of(site, "taken.test")
+
+
+def test_a_key_that_is_damaged_keeps_no_other_from_its_certificate(site: Site) -> None:
+    catalog = site.runtime.catalog
+    site.certificates.order(["damaged.test"])
+    steps = site.job().run()
+    assert steps is not None
+    next(steps)
+    steps.close()
+    (row,) = catalog.orders().values()
+    assert row.url
+    catalog.set_order(replace(row, sealed=b"\0" * 64))
+    site.certificates.order(["whole.test"])
+    assert site.runs() == {"issued": 1, "failed": 1}
+    failed = site.state("damaged.test")
+    assert failed.code == "damaged" and "is damaged" in failed.problem
+    assert site.state("whole.test").state == "issued"
+    site.certificates.order(["damaged.test"], again=True)
+    assert site.runs() == {"issued": 1}
+
+
+def test_all_names_together_have_a_bound(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tries, "IN_THREE_HOURS", 2)
+    site.certificates.order(["a.many.test", "b.many.test", "c.many.test"])
+    assert site.runs() == {"issued": 2}
+    (waits,) = [one for one in site.certificates.states() if one.state != "issued"]
+    assert waits.state == "waiting" and not waits.problem
+    assert waits.next is not None and waits.next > site.clock() + 9 * tries.MINUTE
+    site.ahead = 4 * tries.HOUR
+    assert site.runs() == {"issued": 1}

@@ -1,9 +1,10 @@
 """The job that carries orders out, and renews what was issued: of one process at a time, of all
 that have the catalog.
 
-While nothing is due it compares a number each time, and looks at all orders once a minute. What
-one name is refused for keeps no other from its certificate; an authority that is away is asked
-again by one of them. A failure is said in the log when it changes.
+While nothing is due it compares a number each time, and looks at all orders, and at what the
+configuration and the bindings ask for, once a minute. What one name is refused for keeps no
+other from its certificate; an authority that is away is asked again by one of them. A failure is
+said in the log when it changes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gateway.catalog import Catalog, OrderRow
+from gateway.catalog import Catalog, CatalogError, OrderRow
 from gateway.catalog.certificate_orders import started_anew
 from gateway.catalog.rows import certificate_name
 from gateway.common.commit_watch import Version
@@ -35,7 +36,7 @@ INTERVAL = 5.0
 TOGETHER = 20
 """Orders that are under way at once."""
 _LOOK = tries.MINUTE
-_TURN = tries.MINUTE
+_TURN = 3 * tries.MINUTE
 """Milliseconds for which a process has the turn before it takes it again: so long it may be gone
 before another one goes on."""
 _ASK_AGAIN = 6 * tries.HOUR
@@ -57,33 +58,31 @@ class CarryingOut:
         self._catalog, self._options, self._names = catalog, options, names
         self._clock, self._who = clock, who
         self._seen: Version = -1
-        self._next = 0
+        self._next = self._declare = 0
 
     def run(self) -> Generator[tuple[int, int], None, Mapping[str, int]] | None:
         version, now = self._catalog.version(), self._clock()
-        if version == self._seen and now < self._next:
+        if now >= self._declare:
+            self._compare()
+            self._declare = now + _LOOK
+        elif version == self._seen and now < self._next:
             return None
-        rows = self._declared()
-        due = [self._when(row) for row in rows.values() if row.asked_for]
-        self._seen, self._next = version, min([*due, now + _LOOK])
+        due = self._catalog.next_order()
+        self._seen, self._next = version, self._declare if due is None else due
         return self._orders() if self._next <= now else None
 
-    def _declared(self) -> Mapping[str, OrderRow]:
-        """All orders, once those that the configuration asks for are among them."""
-        names, rows, now = self._names(), self._catalog.orders(), self._clock()
-        if {one.host for one in rows.values() if one.declared} != set(names):
+    def _compare(self) -> None:
+        """What is ordered with what is asked for, and what was issued with what there is."""
+        names, rows, now = self._names(), self._catalog.orders().values(), self._clock()
+        if {one.host for one in rows if one.declared} != set(names):
             self._catalog.declare_certificates(names)
-        if any(not one.asked_for for one in rows.values()):
+        if any(not one.asked_for for one in rows):
             self._catalog.forget_orders(now, before=now - tries.DAY)
-        return self._catalog.orders()
-
-    def _when(self, row: OrderRow) -> int:
-        """When something is to be done for it."""
-        if row.state == "issued":
-            if row.expires is None or row.directory != self._options.directory:
-                return 0  # it was taken away; or that was another authority: a staging one, say
-            return min(row.due, row.look)
-        return row.due
+        for row in rows:
+            another = row.expires is None or row.directory != self._options.directory
+            if row.state == "issued" and row.asked_for and another:
+                # It was taken away; or that was another authority's: of one for staging, say.
+                self._keep(replace(row, state="waiting", due=0))
 
     # what is under way
 
@@ -97,8 +96,8 @@ class CarryingOut:
                 if now >= turn:
                     if not self._catalog.take_turn(self._who, now, now + _TURN):
                         break
-                    turn = now + _TURN // 3
-                for row in [one for one in rows if self._when(one) <= now]:
+                    turn = now + _TURN // 6
+                for row in [one for one in rows if _when(one) <= now]:
                     try:
                         authority = authority or self._entered()
                         after = self._take(row, authority)
@@ -122,10 +121,8 @@ class CarryingOut:
 
     def _under_way(self) -> list[OrderRow]:
         """What is begun, and then what is due."""
-        now = self._clock()
-        rows = [one for one in self._catalog.orders().values() if one.asked_for]
-        found = [one for one in rows if one.state == "ordering" or self._when(one) <= now]
-        found.sort(key=lambda one: (one.state != "ordering", self._when(one)))
+        found = list(self._catalog.orders_due(self._clock()).values())
+        found.sort(key=lambda one: (one.state != "ordering", _when(one)))
         return found[:TOGETHER]
 
     def _entered(self) -> Authority:
@@ -151,7 +148,7 @@ class CarryingOut:
 
         step = Stepper(self._catalog, authority, self._options.directory, self._clock)
         try:
-            if row.state == "issued" and self._still_good(row):
+            if self._still_good(row):
                 return self._asked(row, authority)
             if not row.url and (later := self._too_soon(row)):
                 state = row.state if row.state == "failed" else "waiting"
@@ -162,12 +159,14 @@ class CarryingOut:
             raise Away("it does not know the account any more; another is made") from error
         except Refused as error:
             return self._refused(row, error)
+        except CatalogError as error:  # the key of an order, say: another is made
+            return self._refused(row, Refused(str(error), "damaged"))
         if after.state == "issued" and after.expires is not None:
             log.info("a certificate for %s, until %s", row.host, f"{utc(after.expires):%Y-%m-%d}")
         return after
 
     def _still_good(self, row: OrderRow) -> bool:
-        return row.due > self._clock() and self._when(row) != 0
+        return row.state == "issued" and row.due > self._clock()
 
     def _asked(self, row: OrderRow, authority: Authority) -> OrderRow:
         """The authority may want it to be renewed earlier, or later."""
@@ -219,7 +218,7 @@ class CarryingOut:
         if any(one.problem != words for one in rows):
             log.warning("no certificates: %s", words)
         for row in rows:
-            if row.state == "issued" and self._still_good(row):
+            if self._still_good(row):
                 self._keep(replace(row, look=due))
                 continue
             after = replace(row, state="failed", problem=words, code="away", due=due)
@@ -228,3 +227,8 @@ class CarryingOut:
     def _keep(self, row: OrderRow) -> OrderRow:
         self._catalog.set_order(row)
         return row
+
+
+def _when(row: OrderRow) -> int:
+    """When something is to be done for it."""
+    return min(row.due, row.look) if row.state == "issued" else row.due

@@ -69,8 +69,8 @@ class OrderedCertificates:
     # what is measured
 
     def count(self) -> None:
-        """Look at all of them, for `gauges`."""
-        self._counted = Counter(one.state for one in self.states() if one.next is not None)
+        """For `gauges`."""
+        self._counted = Counter(self._catalog.count_orders())
 
     def gauges(self) -> Iterator[tuple[tuple[str, ...], float]]:
         """How many there are in each state, of those that are asked for."""

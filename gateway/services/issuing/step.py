@@ -81,7 +81,11 @@ class Stepper:
         if order.status == "invalid":
             raise order.problem or Refused("It does not say why.")
         if order.status == "ready":
-            self._authority.finish(order, request_for(row.host, self._key(row)))
+            try:
+                self._authority.finish(order, request_for(row.host, self._key(row)))
+            except Refused as error:
+                if error.code != "orderNotReady":  # somebody else was first
+                    raise
 
     def _prove(self, row: OrderRow, url: str) -> None:
         proof = self._authority.proof(url)
