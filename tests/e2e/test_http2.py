@@ -11,9 +11,10 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -22,9 +23,11 @@ import pytest
 from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, DataReceived, ResponseReceived, StreamEnded, StreamReset
 
+from gateway.telemetry.report_file import ReportFile
+from gateway.telemetry.reports import Asked, Period, Split
 from gateway.testing.certificates import certificate
 from tests.e2e.conftest import SECRET, Running, serving
-from tests.e2e.raw import GUARD, log_of
+from tests.e2e.raw import GUARD, eventually, log_of
 from tests.e2e.test_tls import write_certificate
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="granian is not for Windows")
@@ -152,6 +155,7 @@ def running(folder: Path, *, by_name: bool = False) -> AbstractContextManager[Ru
         files.append(certificate(folder))
     tls = ", ".join(f"{{ certificate = '{one}', key = '{key}' }}" for one, key in files)
     config = f'[server]\ntls = [{tls}]\nhttp2 = true\nbody_timeout = "2s"\n'
+    config += '[reports]\nflush = "0.2s"\n'
     return serving(folder, "--workers", "1", config=config, scheme="https")
 
 
@@ -222,6 +226,24 @@ def test_what_stands_still_is_ended(gateway: Running, bucket: str, key: dict[str
 def test_http_1_is_spoken_to_who_wants_it(gateway: Running) -> None:
     with Connection(gateway, "http/1.1") as connection:
         assert connection.spoken == "http/1.1"
+
+
+def test_reports_tell_by_what_it_came(gateway: Running, bucket: str, key: dict[str, str]) -> None:
+    """What made the bucket came by HTTP/1.1."""
+    with Connection(gateway) as connection:
+        assert connection.ask("GET", f"/getfile?sid={bucket}&path=none", key).status == 404
+    by_day = Period(since=1, until=int(time.time()) + 86_400, by="day")
+    splits: tuple[tuple[Split, set[str]], ...] = (("http", {"1.1", "2"}), ("tls", {"tls"}))
+    with closing(ReportFile(gateway.folder / "data")) as file:
+
+        def told() -> bool:
+            return all(
+                {name for _, name, *_ in file.read(Asked(names=[bucket], split=split), by_day)}
+                == names
+                for split, names in splits
+            )
+
+        eventually(told, "what came by HTTP/2 and TLS is counted so")
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="it needs curl")
