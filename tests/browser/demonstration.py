@@ -27,6 +27,7 @@ ENVIRON = {"GATEWAY_ROOT_ACCESS_KEY": KEY, "GATEWAY_ROOT_SECRET_KEY": SECRET}
 TABLES: dict[str, Any] = {
     "cdn": {"suffix": "cdn.localhost"},
     "server": {"memory": True},
+    "reports": {"flush": "0.1s"},
     "keys": [
         {"id": READER, "secret": READERS_SECRET, "access": {"photos": "read"}},
         {"id": "writer", "secret": "secret-of-the-writer-0", "access": {"documents": "write"}},

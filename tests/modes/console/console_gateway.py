@@ -15,6 +15,7 @@ from urllib.parse import urldefrag, urlencode, urljoin, urlsplit
 from gateway.config import load
 from gateway.plugins.finding import Plugins
 from gateway.services.runtime import open_runtime
+from gateway.telemetry.report_file import ReportFile
 from tests.modes.console.html import Element, parse
 from tests.modes.public_gateway import Answer, Site
 
@@ -173,6 +174,7 @@ def serving(
     plugins: Plugins | None = None,
     services: Mapping[str, Any] = {},
     only_bound: str = "",
+    reports: ReportFile | None = None,
     **tables: Any,
 ) -> Iterator[Site]:
     """`services` besides; other tables as they are."""
@@ -184,7 +186,7 @@ def serving(
     }
     root = {"GATEWAY_ROOT_ACCESS_KEY": "root", "GATEWAY_ROOT_SECRET_KEY": SECRETS["root"]}
     configuration = load(tables=given, environ=root, plugins=plugins)
-    runtime = open_runtime(configuration, server="waitress", environ=root)
+    runtime = open_runtime(configuration, server="waitress", environ=root, reports=reports)
     try:
         yield Site(runtime, configuration)
     finally:
