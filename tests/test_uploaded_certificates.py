@@ -22,6 +22,7 @@ from gateway.config import load
 from gateway.modes.uploaded_certificates import UploadedCertificate
 from gateway.plugins.finding import Plugins
 from gateway.services import uploaded_certificates
+from gateway.services.certificate_editor import CertificateEditor
 from gateway.services.runtime import Runtime, open_runtime
 from gateway.storage import StorageError
 from gateway.testing.certificates import certificate
@@ -207,7 +208,7 @@ def test_what_cannot_be_used_is_refused(runtime: Runtime) -> None:
 
 
 TAKEN: dict[str, tuple[Identity, tuple[str, ...], str]] = {
-    "a binding of its own": (ALICE, ("www.alice.test",), ""),
+    "a binding of its own, for which the gateway has one": (ALICE, ("www.alice.test",), ""),
     "another's binding": (BOB, ("www.alice.test",), "www.alice.test"),
     "beside another's binding": (BOB, ("*.alice.test",), "*.alice.test"),
     "within another's binding": (ALICE, ("a.b.bob.test",), "a.b.bob.test"),
@@ -229,10 +230,9 @@ TAKEN: dict[str, tuple[Identity, tuple[str, ...], str]] = {
 @pytest.mark.parametrize("runtime", ["memory"], indirect=True)
 def test_names_of_others_are_refused(runtime: Runtime, tmp_path: Path) -> None:
     upload(runtime, ALICE, "had.alice.example", "*.wide.example")
-    from gateway.services.certificate_editor import CertificateEditor
-
-    chain, key = (one.read_bytes() for one in certificate(tmp_path, "added.example"))
-    CertificateEditor(runtime.catalog).set("added", chain, key)
+    for name in ("added.example", "www.alice.test"):
+        chain, key = (one.read_bytes() for one in certificate(tmp_path, name))
+        CertificateEditor(runtime.catalog).set(name, chain, key)
     for name, (identity, hosts, refused) in TAKEN.items():
         said = outcome(upload, runtime, identity, *hosts)
         wanted = f"Conflict: The name {refused!r} is somebody else's here." if refused else "done"

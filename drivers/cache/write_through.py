@@ -84,11 +84,18 @@ class Through(Layer, Writable, Copies, Multipart, Versions, Labels, Protects, Fo
     # marks
 
     def purge(self, purge: Purge = Purge()) -> Mark:
-        if purge.kind in ("key", "prefix"):
-            purge = Purge(kind=purge.kind, value=self.fold(purge.value), soft=purge.soft)
-        parts = self._parts
-        entries = carrying.count(parts.stock.space, purge)
-        return Mark(self._mark([purge]), parts.clock(), entries)
+        return self.purge_all([purge])
+
+    def purge_all(self, purges: Sequence[Purge]) -> Mark:
+        """One commit, however many there are."""
+        parts, named = self._parts, [self._folded(one) for one in purges]
+        entries = carrying.count_all(parts.stock.space, named)
+        return Mark(self._mark(named), parts.clock(), entries)
+
+    def _folded(self, purge: Purge) -> Purge:
+        if purge.kind not in ("key", "prefix"):
+            return purge
+        return Purge(kind=purge.kind, value=self.fold(purge.value), soft=purge.soft)
 
     def _mark(self, purges: Sequence[Purge]) -> int:
         """When the disk is full, what the cache has stored makes room for the mark."""

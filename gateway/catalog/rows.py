@@ -220,6 +220,26 @@ class Challenge(NamedTuple):
     told: bool
 
 
+class PurgeJobRow(NamedTuple):
+    """See `gateway.modes.purge_jobs.PurgeJob`. `sid` is the cache; `host` and `paths` together
+    name the files: all, or the first of them where there are `files` and that was not asked."""
+
+    number: int
+    id: str
+    account: str
+    zone: int
+    sid: str
+    host: str
+    status: str
+    problem: str
+    soft: bool
+    files: int
+    paths: tuple[str, ...]
+    prefixes: tuple[str, ...]
+    tags: tuple[str, ...]
+    created: int
+
+
 class EncryptionKey(NamedTuple):
     """`versions` are its secrets, the oldest first: version n is at n - 1."""
 

@@ -353,6 +353,37 @@ STORAGES = Table(
 """Services that accounts have made for their files: the service is part of "storage 7", and goes
 with it; `key` is the id of the one key that reaches it and nothing else."""
 
+PURGE_JOBS = Table(
+    "purge_jobs",
+    METADATA,
+    Column("number", _ID, primary_key=True),
+    Column("id", _NAME, nullable=False, unique=True),
+    Column("account", _NAME, nullable=False),
+    Column("zone", BigInteger, nullable=False),
+    Column("sid", _NAME, nullable=False),
+    Column("host", String, nullable=False),
+    Column("status", _NAME, nullable=False),
+    Column("problem", String, nullable=False),
+    Column("soft", Boolean, nullable=False),
+    Column("files", Integer, nullable=False),
+    Column("first", JSON, nullable=False),
+    Column("prefixes", JSON, nullable=False),
+    Column("tags", JSON, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Index("purge_jobs_by_account", "account", "number"),
+    Index("purge_jobs_by_status", "status", "number"),
+    sqlite_autoincrement=True,
+)
+"""What caches were asked to forget. `files` is how many paths were named, `first` a few of them."""
+
+PURGE_FILES = Table(
+    "purge_files",
+    METADATA,
+    Column("job", BigInteger, primary_key=True, autoincrement=False),
+    Column("paths", LargeBinary, nullable=False),
+)
+"""All paths of those jobs that name more, apart from what lists read."""
+
 
 def _create(connection: Connection) -> None:
     METADATA.create_all(connection, tables=[META, REVISION, ACCOUNTS, KEYS, SERVICES])
@@ -425,6 +456,10 @@ def _add_certificate_orders(connection: Connection) -> None:
     METADATA.create_all(connection, tables=tables)
 
 
+def _add_purge_jobs(connection: Connection) -> None:
+    METADATA.create_all(connection, tables=[PURGE_JOBS, PURGE_FILES])
+
+
 _APPEND_ONLY = {
     "sqlite": [
         f"CREATE TRIGGER audit_stays_{verb} BEFORE {verb} ON audit"
@@ -455,6 +490,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     _add_account_numbers,
     _add_storages,
     _add_certificate_orders,
+    _add_purge_jobs,
 )
 
 

@@ -20,6 +20,7 @@ from gateway.catalog.database import Database
 from gateway.catalog.encryption_keys import EncryptionKeyTable
 from gateway.catalog.keys import Declarations
 from gateway.catalog.presigned import PresignedTable
+from gateway.catalog.purge_jobs import PurgeJobTable
 from gateway.catalog.secrets import Keyring
 from gateway.catalog.sessions import SessionTable
 from gateway.catalog.settings import SettingTable
@@ -36,6 +37,7 @@ class Catalog(
     StorageTable,
     SettingTable,
     CertificateOrderTable,
+    PurgeJobTable,
     UploadedCertificateTable,
     EncryptionKeyTable,
     AccountNumberTable,

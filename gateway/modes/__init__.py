@@ -21,6 +21,7 @@ from gateway.modes.account_numbers import AccountNumbers
 from gateway.modes.certifying import Certificates
 from gateway.modes.measured import Measured
 from gateway.modes.operating import Operator
+from gateway.modes.purge_jobs import PurgeJobs
 from gateway.modes.reports import Reports
 from gateway.modes.storages import Storages
 from gateway.modes.telling import Document, Webhook
@@ -109,6 +110,10 @@ class Gateway(Protocol):
     @property
     def volumes(self) -> Volumes:
         """Namespaces of buckets."""
+
+    @property
+    def purge_jobs(self) -> PurgeJobs:
+        """What caches of zones are to forget."""
 
     @property
     def storages(self) -> Storages:

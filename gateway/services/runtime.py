@@ -22,6 +22,7 @@ from gateway.config import Binding, Configuration
 from gateway.modes import Attempts, Configuring, Options, telling
 from gateway.modes.account_numbers import AccountNumbers
 from gateway.modes.operating import Operator
+from gateway.modes.purge_jobs import PurgeJobs
 from gateway.modes.reports import Reports
 from gateway.modes.storages import Storages
 from gateway.modes.uploaded_certificates import UploadedCertificates
@@ -44,6 +45,7 @@ from gateway.services.key_service import CatalogKeyService
 from gateway.services.lookup import Lookup
 from gateway.services.making import NewBucket
 from gateway.services.operator import GatewayOperator, ThisProcess
+from gateway.services.purge_jobs import GatewayPurgeJobs
 from gateway.services.serving import Serving
 from gateway.services.settings import ServiceSettings
 from gateway.services.storages import GatewayStorages
@@ -144,6 +146,7 @@ class Runtime(Administration):
         self.zones: Zones = GatewayZones(
             chain.configuration, catalog, self.serving, self.notice, self._release
         )
+        self.purge_jobs: PurgeJobs = GatewayPurgeJobs(self, self.zones)
         self._issue(chain.configuration)
         self._followed_volumes = followed_volumes or FollowedVolumes(chain.volumes, catalog)
         self.stopping = threading.Event()

@@ -460,6 +460,12 @@ class Purges(ABC):
         """What it names is not answered from the cache once this has returned, by any
         worker, and nothing that was being fetched before brings it back."""
 
+    def purge_all(self, purges: Sequence[Purge]) -> Mark:
+        """The same of several, of which there is one at least. A cache that can does it in one
+        step: all of them count, or none. `entries` may be an estimate."""
+        marks = [self.purge(one) for one in purges]
+        return marks[-1]._replace(entries=sum(one.entries for one in marks))
+
 
 class Measures(ABC):
     @abstractmethod

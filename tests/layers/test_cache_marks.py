@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from gateway.storage import (
     Delete,
     Full,
     Labels,
+    Mark,
     NoSuchKey,
     PartRef,
     Purge,
@@ -80,6 +82,48 @@ def test_a_purge_names_what_it_says_and_nothing_else_in_every_worker(
         assert here._marks.old() == []
     assert generations(here) == gone
     assert generations(there) == gone
+
+
+def test_several_purges_are_one_commit_and_hold_in_every_worker(
+    cached: Opening, site: Site
+) -> None:
+    write_all(site, "old")
+    here, there = cached(), cached()
+    for cache in (here, there):
+        assert generations(cache) == ["old", "old", "old"]
+    write_all(site, "new")
+    commits, write = list[object](), here._marks._write
+
+    def counted(operation: Any, **how: Any) -> Any:
+        commits.append(operation)
+        return write(operation, **how)
+
+    here._marks._write = counted
+    purges = [Purge(kind="key", value=f"none/{number}") for number in range(300)]
+    mark = here.purge_all(
+        [Purge(kind="key", value="a/1"), Purge(kind="prefix", value="b"), *purges]
+    )
+    assert len(commits) == 1
+    assert mark.entries == 2 * 302 // 100, "of so many an estimate"
+    assert generations(there) == generations(here) == ["new", "old", "new"]
+    assert (
+        here.purge_all([Purge(kind="tag", value="odd"), Purge(kind="key", value="a/2")]).entries
+        == 3
+    )
+
+
+def test_a_cache_that_takes_one_purge_takes_several() -> None:
+    class One(Purges):
+        def __init__(self) -> None:
+            self.asked = list[Purge]()
+
+        def purge(self, purge: Purge = Purge()) -> Mark:
+            self.asked.append(purge)
+            return Mark(point=len(self.asked), time=7, entries=2)
+
+    one, purges = One(), [Purge(kind="key", value="a"), Purge(kind="tag", value="b")]
+    assert one.purge_all(purges) == Mark(point=2, time=7, entries=4)
+    assert one.asked == purges
 
 
 def test_a_soft_purge_makes_stale_and_not_gone(cached: Opening, site: Site) -> None:

@@ -19,6 +19,9 @@ from gateway.hookspecs import hookimpl
 from gateway.modes import Gateway, Mode, Page, WSGIApp
 from gateway.modes.cdn.options import CdnOptions
 
+_PURGING = 1.0
+"""Seconds between two looks for what is to be purged."""
+
 
 class CdnMode:
     name = "cdn"
@@ -33,6 +36,7 @@ class CdnMode:
     def app(self, gateway: Gateway) -> WSGIApp:
         from gateway.modes.cdn.application import CdnApplication
 
+        gateway.jobs.add("purge jobs", _PURGING, gateway.purge_jobs.carry_out)
         return CdnApplication(gateway, gateway.tables[self.name])
 
     def pages(self) -> Mapping[str, Callable[[], Page]]:

@@ -7,7 +7,7 @@ Texts may have `code` in backquotes. Specification: cdn.
 
 from __future__ import annotations
 
-from gateway.modes.cdn.areas import accounts, storages, zones
+from gateway.modes.cdn.areas import accounts, certificates, purges, storages, zones
 from gateway.modes.cdn.call import Call
 from gateway.web.api.table import Function
 
@@ -16,8 +16,10 @@ BODY_LIMIT = 2 << 20
 
 TABLE: tuple[Function[Call], ...] = (
     *accounts.FUNCTIONS,
-    *zones.FUNCTIONS,
     *storages.FUNCTIONS,
+    *certificates.FUNCTIONS,
+    *purges.FUNCTIONS,
+    *zones.FUNCTIONS,
 )
 
 _COMMON = ("InvalidParameter", "Failed")

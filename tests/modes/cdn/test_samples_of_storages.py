@@ -99,7 +99,12 @@ def test_names_and_forms(cdn: Cdn, number: int) -> None:
 
 
 def test_where_ftp_is() -> None:
-    wanted = {"": None, "ftp.example.com:21": "ftp.example.com", "[::1]:2121": "[::1]:2121"}
+    wanted = {"ftp.example.com:21": "ftp.example.com", "[::1]:2121": "[::1]:2121", "": None}
     for text, shown in wanted.items():
         with controlling(cdn={"suffix": "cdn.example", "ftp": text}) as cdn:
             assert cdn.get(f"/storage/{make(cdn, 'some-files')}")["ftp_host"] == shown, text
+    listeners = [{"protocol": "ftp", "address": "127.0.0.1:2121"}]
+    with controlling(cdn={"suffix": "cdn.example"}, listeners=listeners) as cdn:
+        path = f"/storage/{make(cdn, 'some-files')}"
+        assert cdn.get(path)["ftp_host"] == "gateway.example:2121"
+        assert cdn.get(path, host="[::1]:9000")["ftp_host"] == "[::1]:2121"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.modes.cdn import wire
 from gateway.modes.cdn.call import Call
 from gateway.modes.storages import Storage
+from gateway.web import request_head
 from gateway.web.replies import Reply
 
 
@@ -44,9 +45,21 @@ def _shown(call: Call, one: Storage) -> wire.Item:
     return {
         "id": one.number,
         "container": one.sid,
-        "ftp_host": call.options.ftp.removesuffix(":21") or None,
+        "ftp_host": _ftp_host(call),
         "ftp_user": one.user,
         "ftp_password": None if one.password is None else one.password.reveal(),
         "region": one.region,
         "synchronized_with_storage": None,
     }
+
+
+def _ftp_host(call: Call) -> str | None:
+    """As `[cdn]` says; else at the first listener that speaks FTP, by the name by which this was
+    asked for."""
+    told = call.options.ftp
+    if not told:
+        listeners, host = call.gateway.listening.get("ftp"), request_head.host(call.environ)
+        if not (listeners and host):
+            return None
+        told = f"{f'[{host}]' if ':' in host else host}:{listeners[0][1]}"
+    return told.removesuffix(":21")
