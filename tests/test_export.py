@@ -139,6 +139,11 @@ def _fill(runtime: Runtime, configuration: Configuration, folder: Path) -> None:
     runtime.set_setting(base, kinds["cors"], kinds["cors"].parsed(cors))
     pem, key = certificate(folder, "other.test")
     CertificateEditor(catalog).set("other", pem.read_bytes(), key.read_bytes())
+    pem, key = certificate(folder, "alices.test")
+    runtime.uploaded_certificates.upload(alice, pem.read_text(), key.read_text())
+    for name in ("files-1", "files-2"):
+        runtime.storages.make(alice, name, "europe")
+    runtime.storages.change_password(alice, "europe")
 
 
 def said(runtime: Runtime) -> dict[str, Any]:
@@ -163,7 +168,8 @@ def test_what_is_exported_says_the_same(site: Site, tmp_path: Path) -> None:
     second = open_runtime(after, environ={})
     try:
         assert said(second) == was
-        assert [*was] == ["base", "origin", "photos", "plain", "theirs", "thumbs"]
+        storages = ["files-1", "files-2"]
+        assert [*was] == ["base", *storages, "origin", "photos", "plain", "theirs", "thumbs"]
         assert {"policy"} == {*was["photos"][4]} and {"cors"} == {*was["base"][4]}
         found = second.operator(ROOT).bindings()
         assert [replace(one, declared="") for one in found] == [
@@ -188,7 +194,8 @@ def test_what_is_exported_says_the_same(site: Site, tmp_path: Path) -> None:
     assert options["origin"]["request_headers"]["x-token"].reveal() == "hunter2-token"
     assert after.webhooks["hook"].url.reveal().endswith("hunter2-of-hook")
     assert [one.webhook for one in after.services["photos"].events] == ["hook"]
-    assert len(after.server.tls) == 2
+    assert len(after.server.tls) == 3
+    assert sum(one.access == {sid: "write"} for one in after.keys for sid in storages) == 1
 
 
 def test_a_bucket_of_the_same_folder_has_the_same_objects(site: Site) -> None:
@@ -212,7 +219,10 @@ def test_no_secret_is_in_the_file(site: Site) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="rights of files: POSIX")
 def test_what_is_secret_is_for_this_user_alone(site: Site) -> None:
     folder = site.exported.parent / "secrets"
-    assert {one.name for one in folder.iterdir()} == {VARIABLES, "other.pem", "other.key"}
+    assert {one.name for one in folder.iterdir()} == {
+        VARIABLES,
+        *("other.pem", "other.key", "uploaded~1.pem", "uploaded~1.key"),
+    }
     for path in (folder, site.exported, *folder.iterdir()):
         assert not path.stat().st_mode & 0o077
 
@@ -234,7 +244,11 @@ def test_without_a_folder_of_secrets_what_is_missing_is_said(
     done = capsys.readouterr()
     assert tomllib.loads(done.out)["services"]["photos"]["account"] == "alice"
     assert "To be set: GATEWAY_KEY_OF_ALICE_SECRET\n" in done.err
-    assert "NOTE: Certificates that were added are not in it (give --secrets): other.\n" in done.err
+    assert (
+        "NOTE: Certificates that were added are not in it (give --secrets): other, uploaded/1.\n"
+        in done.err
+    )
+    assert "NOTE: The key 1000001.1000002 is not in it: 1000001.1000001 has the same" in done.err
     assert "The key gone" not in done.err  # it was revoked, and nobody misses it
 
 

@@ -109,7 +109,8 @@ class Exporter:
         tables = []
         for row in rows:
             key = self._catalog.keyring.unseal_private_key(row.name, row.sealed)
-            files = {"certificate": f"{row.name}.pem", "key": f"{row.name}.key"}
+            file = row.name.replace("/", "~")  # no name that an operator gives has one
+            files = {"certificate": f"{file}.pem", "key": f"{file}.key"}
             self._certificates |= {files["certificate"]: Secret(row.chain), files["key"]: key}
             tables.append({name: str(self._files / file) for name, file in files.items()})
         return tables
@@ -185,12 +186,17 @@ class Exporter:
             ]
             for name, kind in (("keys", Key), ("management_keys", ManagementKey))
         }
+        secrets = dict[str, str]()
         for info in self._catalog.all_keys():
             credential = self._catalog.credential(info.id)
             if info.declared or info.revoked:
                 continue
             if credential is None:
                 self._notes.append(f"The key {info.id} is not in it: it does not count now.")
+                continue
+            other = secrets.setdefault(credential.secret.reveal(), info.id)
+            if other != info.id:  # a file's keys are found by their secrets alone
+                self._notes.append(f"The key {info.id} is not in it: {other} has the same secret.")
                 continue
             place = ("key", info.id, "secret")
             table = {
