@@ -220,8 +220,8 @@ def test_no_module_needs_posix() -> None:
 
 
 OF_THE_CLOCK = {
-    "drivers/s3/signing.py",
     "gateway/commands/kms.py",
+    "gateway/common/signing.py",
     "gateway/modes/s3/configuration/policy/facts.py",
     "gateway/modes/s3/delivery/access_lines.py",
     "gateway/modes/s3/delivery/access_logs.py",
