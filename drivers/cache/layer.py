@@ -71,6 +71,7 @@ class Cache(CachedReads, Through):
     """
 
     driver: ClassVar[str] = "cache"
+    on_demand = True
 
     source: Store
     space: Literal["disk", "memory"] = "disk"
@@ -96,6 +97,11 @@ class Cache(CachedReads, Through):
     @classmethod
     def outlives_source(cls, options: Mapping[str, Any]) -> bool:
         return bool(options.get("keep_when_source_changes"))
+
+    @property
+    def may_rest(self) -> bool:
+        """What is in memory would be lost. Known when it is open."""
+        return self._stock.shared
 
     def places(self, folder: Path | None, sid: str) -> tuple[Place, ...]:
         """Caches may be given one `folder`: each has a folder of its own in it. What has come

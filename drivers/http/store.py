@@ -82,6 +82,7 @@ class Http(Passing, Varies):
     """
 
     driver: ClassVar[str] = "http"
+    on_demand = True
     path_keys = True
     keeps_owners = False
 

@@ -75,6 +75,7 @@ class Image(Layer, Varies):
     """
 
     driver: ClassVar[str] = "image"
+    on_demand = True
     passes: ClassVar[frozenset[type]] = frozenset(
         {
             Writable, Listable, Copies, Multipart, Versions, Labels, Annotates, Protects, Changes,

@@ -42,6 +42,10 @@ class Kept(Generic[V]):
             self._entries[name] = value
         return value
 
+    def forget(self, name: object) -> None:
+        with self._lock:
+            self._entries.pop(name, None)
+
     def __len__(self) -> int:
         return len(self._entries)
 

@@ -210,7 +210,7 @@ def _run(typed: argparse.Namespace) -> int:
         runtime.added.sync()
         runtime.added.open_all()
         made = runtime.services(_OPERATOR)
-        added = runtime.added.all_open
+        added = runtime.added.all_shown
         links = {sid: one.behind for sid, one in added.items()} | _links(configuration)
         opened = {sid: one.service for sid, one in added.items()} | dict(runtime.chain.services)
         told = _told(runtime, configuration.data, opened)

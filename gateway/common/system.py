@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,8 @@ from gateway.storage import Busy, Full, StorageError, Unavailable
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS))
 """What the process or the machine has no more of, until others have ended."""
+
+_FILES_OF_WINDOWS, _ENDLESS = 8192, 1 << 20
 
 
 def translate(error: OSError) -> StorageError:
@@ -43,3 +46,13 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def most_files() -> int:
+    """How many files this process may have open, connections among them."""
+    if sys.platform != "win32":
+        import resource
+
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return _ENDLESS if soft == resource.RLIM_INFINITY else soft
+    return _FILES_OF_WINDOWS

@@ -1,9 +1,9 @@
 """A thread of each process that follows the catalog where no request makes it look.
 
 It opens services that are new, so that the first request for one need not wait, closes
-those that are gone, and has the doors know the bindings that there are, the listeners the
-certificates, and the modes that something has changed. While nothing is changed it compares a
-number, twice a second.
+those that are gone, or that nobody asks for, and has the doors know the bindings that there
+are, the listeners the certificates, and the modes that something has changed. While nothing is
+changed it compares a number, twice a second.
 """
 
 from __future__ import annotations
@@ -72,6 +72,8 @@ class KeepingUp:
         finally:  # what is known already is opened, and closed, whatever comes of that
             if self._added.pending:
                 self._added.open_all(self._stop.is_set)
+            self._added.visit()
+            self._added.rest()
             if self._added.retired:
                 self._added.sweep()
 

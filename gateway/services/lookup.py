@@ -85,8 +85,9 @@ class Lookup:
             access = accessed(known, identity, facts)
             if access is not None:
                 return access
-            self._known = (-1, Kept())  # it was taken out a moment ago: look again
-            known = self._find(sid, self._kept())
+            kept.forget(sid)  # it was taken out a moment ago: look again
+            kept = self._kept()
+            known = self._find(sid, kept)
         raise NoSuchStore(name=sid)
 
     def _of_account(self, sid: str) -> Reached | None:
@@ -127,14 +128,20 @@ class Lookup:
             return None
         return kept.keep(row.sid, self._reached(Service(self.identify_row(row), store)))
 
+    def _listed(self, row: ServiceRow, kept: Kept[Reached]) -> Reached | None:
+        """As `_opened`, of one that is there already, or rests and is left so."""
+        known = kept.get(row.sid)
+        if known is not None and not _is_over(known):
+            return known
+        if row.store is None or not self.added.rests(row.sid):
+            return self._opened(row, kept)
+        service = self.added.shown(row.sid)
+        return None if service is None else self._reached(_as_owned(service, row))
+
     def _added(self, row: ServiceRow) -> Service | None:
         """None for an account, which is no bucket itself. Raises `Unavailable`."""
         service = self.added.find(row.sid)
-        if service is None or row.sid in self.accounts:
-            return None
-        if (service.grants, service.owner) != (row.grants, row.owner):
-            service.identify(replace(service.about, grants=row.grants, owner=row.owner))
-        return service
+        return None if service is None or row.sid in self.accounts else _as_owned(service, row)
 
     def _reached(self, service: Service) -> Reached:
         return Reached(service, self.service_settings.rules(service))
@@ -180,7 +187,7 @@ class Lookup:
             settings.prepare(row.sid for row in rows)
             for row in rows:
                 try:
-                    known = kept.get(row.sid) or self._opened(row, kept)
+                    known = self._listed(row, kept)
                 except Unavailable:  # it is known, and cannot be shown now
                     continue
                 if known is not None and row.sid not in self._declared:
@@ -239,6 +246,16 @@ def measure_of(service: Service) -> tuple[Stats, Hashable] | None:
         return None if measures is None else (measures.stats(), id(measures))
     except StorageError:  # of what is behind it, perhaps: the others are known
         return None
+
+
+def _as_owned(service: Service, row: ServiceRow) -> Service:
+    if (service.grants, service.owner) != (row.grants, row.owner):
+        service.identify(replace(service.about, grants=row.grants, owner=row.owner))
+    return service
+
+
+def _is_over(known: Reached) -> bool:
+    return isinstance(known.service, RemovableService) and known.service.uses.over
 
 
 def accessed(known: Reached, identity: Identity, facts: Facts) -> Access | None:

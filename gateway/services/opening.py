@@ -77,13 +77,22 @@ class Opener:
         generation = self._generation(row, declared, behind)
         lasting = None if before is None else self._kept(before, declared, generation)
         if lasting is None:
-            lasting = self._built(declared, {sid: one.service for sid, one in behind.items()})
+            lasting = self._built(declared, behind)
             self._begin(lasting, generation)
         try:
             return self._added(row, lasting, behind, generation)
         except BaseException:
             self.close(lasting)
             raise
+
+    def closed(self, row: ServiceRow, declared: Declared, behind: Mapping[str, Added]) -> Added:
+        """The same without opening it: to be looked at, never to be read or written."""
+        generation = self._generation(row, declared, behind)
+        return self._added(row, self._built(declared, behind), behind, generation)
+
+    def begin(self, one: Added) -> None:
+        """Open one that is closed. Raises as `open` does."""
+        self._begin(one.lasting, one.generation)
 
     def close(self, lasting: Lasting) -> None:
         try:
@@ -104,9 +113,10 @@ class Opener:
             raise
         return lasting
 
-    def _built(self, declared: Declared, behind: Mapping[str, Service]) -> Lasting:
+    def _built(self, declared: Declared, behind: Mapping[str, Added]) -> Lasting:
+        added: dict[str, Service] = {sid: one.service for sid, one in behind.items()}
         try:
-            return self._chain.build(declared, {**self._chain.services, **behind})
+            return self._chain.build(declared, {**self._chain.services, **added})
         except ValueError as error:
             problems = Problems()
             problems.refused(declared.driver, declared.place, error)

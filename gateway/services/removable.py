@@ -21,18 +21,19 @@ from gateway.storage import BytesBody, Get, Multipart, Opened, Readable, Store
 
 
 class Uses:
-    """Who holds a store. `over`: it is to be closed, and nobody begins to use it any more.
+    """Who holds a store. `over`: it is to be closed, and nobody begins to use it any more. `used`:
+    somebody has begun to since `since`, of the monotonic clock, when that was looked at last.
 
     Who begins is counted first and looks at `over` then; who ends it sets `over` first and
     looks whether anybody is counted then. So one of the two sees the other.
     """
 
-    __slots__ = ("holders", "over")
+    __slots__ = ("holders", "over", "since", "used")
 
     def __init__(self) -> None:
         self.holders: set[int] = set()
         """By `id`. Adding to a set, and taking away, is one step for all other threads."""
-        self.over = False
+        self.over, self.used, self.since = False, True, 0.0
 
     @contextmanager
     def held(self) -> Iterator[bool]:
@@ -76,8 +77,9 @@ class HeldAccess(Access):
         rules: RuleSet | None = None,
         facts: Facts = UNKNOWN,
     ) -> None:
-        self._uses = service.uses
-        self._uses.holders.add(id(self))
+        self._uses = uses = service.uses
+        uses.holders.add(id(self))
+        uses.used = True
         super().__init__(service, identity, rules=rules, facts=facts)
 
     def __del__(self) -> None:

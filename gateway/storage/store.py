@@ -189,6 +189,16 @@ class Store(ABC):
     shared: ClassVar[bool] = True
     """Several processes see the same objects. False: the server runs one worker."""
 
+    on_demand: ClassVar[bool] = False
+    """It does nothing by itself: where there are many it may be opened by the first who asks for
+    it."""
+
+    @property
+    def may_rest(self) -> bool:
+        """Such a store may be closed while nobody asks for it, and opened again: nothing is lost
+        by that."""
+        return self.on_demand
+
     @property
     def in_one_process(self) -> bool:
         """Its objects are of this process. Known when it is constructed; a driver for
