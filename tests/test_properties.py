@@ -12,6 +12,7 @@ import pytest
 
 from gateway.storage import (
     Encryption,
+    Get,
     ObjectInfo,
     OriginAnswer,
     Period,
@@ -82,6 +83,14 @@ def test_an_object_of_another_answer_is_the_same_object() -> None:
     assert made == info == replace(info, origin=told)
     assert made.origin is told
     assert info.origin is None
+
+
+def test_a_question_that_is_said_otherwise_is_the_same_question() -> None:
+    """A field that is added to it must not get lost on the way through a cache."""
+    given = {one.name: object() for one in fields(Get)}
+    want = Get(**given)  # type: ignore[arg-type]  # whatever they are
+    headers = {"accept": "a"}
+    assert want.said("q", headers) == replace(want, query="q", headers=headers)
 
 
 def test_a_customers_key_is_never_carried() -> None:

@@ -15,7 +15,6 @@ from drivers.cache.entries import FAILING, MISSING, UNFIT, CacheEntry
 from drivers.cache.http_fields import members, unquoted
 from drivers.cache.rfc9111 import Decision, Use
 from gateway.storage import (
-    NOTHING,
     Get,
     ObjectInfo,
     Opened,
@@ -74,7 +73,7 @@ class Freshness:
         there is one, and fill the cache with what is the same. All else here, and what the
         source is asked, is about this one."""
         if source is None:
-            return replace(want, query="", headers=NOTHING)
+            return want.said("")
         return source.normal(key, want)
 
     def variant(self, want: Get) -> str | None:

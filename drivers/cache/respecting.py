@@ -47,7 +47,7 @@ class Respecting(Freshness):
         """With the headers of the request: the origin may choose by them, and says by which."""
         if not want.query:
             return want
-        return replace(Freshness.normal(self, key, want, source), headers=want.headers)
+        return want.said(Freshness.normal(self, key, want, source).query, want.headers)
 
     def variant(self, want: Get) -> str | None:
         return want.query if sought(want) else None

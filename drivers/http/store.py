@@ -24,7 +24,6 @@ from gateway.common.upstream.networks import Networks
 from gateway.common.upstream.pool import Limits, Pool
 from gateway.common.upstream.stretch import cut_out, extent, with_last_bytes
 from gateway.storage import (
-    NOTHING,
     NULL_VERSION,
     BytesBody,
     Context,
@@ -234,9 +233,8 @@ class Http(Passing, Varies):
 
     def normal(self, key: str, want: Get) -> Get:
         """Which headers make one an origin says in `Vary`, and only then."""
-        if self._signer is not None and want.query:
-            want = replace(want, query="")
-        return replace(want, headers=NOTHING) if want.headers else want
+        query = want.query if self._signer is None else ""
+        return want.said(query) if want.headers or query != want.query else want
 
     # reading
 

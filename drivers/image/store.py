@@ -19,7 +19,6 @@ from drivers.image.geometry import largest
 from drivers.image.headers import AVIF, PICTURES, WEBP, Facts, NoPicture, facts_of
 from drivers.image.places import Places
 from gateway.storage import (
-    NOTHING,
     Annotates,
     BytesBody,
     Changes,
@@ -120,18 +119,15 @@ class Image(Layer, Varies):
     def normal(self, key: str, want: Get) -> Get:
         """A wrong parameter stays wrong, whatever it was."""
         below = self.source.find(Varies)
-        if below is None:
-            bare = replace(want, query="", headers=NOTHING)
-        else:
-            bare = below.normal(key, replace(want, query=""))
+        bare = want.said("") if below is None else below.normal(key, want.said("", want.headers))
         try:
             asked = self._asked(key, want)
         except Misasked as error:
-            return replace(bare, query=f"{error.name}=")
+            return bare.said(f"{error.name}=", bare.headers)
         if not asked:
             return bare
         headers = {**bare.headers, "accept": asked.accept} if asked.accept else bare.headers
-        return replace(bare, query=asked.query, headers=headers)
+        return bare.said(asked.query, headers)
 
     def makes(self, key: str, want: Get) -> bool:
         asked, _ = self._wish(key, want)

@@ -58,6 +58,21 @@ class Get:
     keyless: bool = False
     checksums: bool = False
 
+    def said(self, query: str, headers: Mapping[str, str] = NOTHING) -> Get:
+        """The same with another query and other headers: what `replace` does, at a third of its
+        cost, for caches do it at each hit."""
+        return Get(
+            range=self.range,
+            conditions=self.conditions,
+            version=self.version,
+            part=self.part,
+            query=query,
+            headers=headers,
+            encryption=self.encryption,
+            keyless=self.keyless,
+            checksums=self.checksums,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Put(Properties):
