@@ -19,7 +19,7 @@ from gateway.config.paths import located
 from gateway.config.problems import BAD, Bad, Problems, join, names, shown
 from gateway.config.secret_texts import SecretTexts, spellings
 from gateway.plugins.options import Option, describe, members, mentions, options_of, plain
-from gateway.storage import Secret, Store
+from gateway.storage import Store
 from gateway.storage.options import AtLeast, Duration, ExistingFile, OneOrMany, Secrets, Size
 
 
@@ -108,7 +108,7 @@ class Decoder:
         self, option: Option, found: Mapping[str, object], place: str, *, needed: bool
     ) -> Any:
         """None when it is not given: the field's default holds."""
-        if mentions(option.kind, Secret):
+        if option.secret:
             return self._secrets.option(option, found, place, needed=needed)
         if option.name in found:
             return self.value(option.kind, found[option.name], join(place, option.name))

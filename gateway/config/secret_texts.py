@@ -10,13 +10,13 @@ from typing import Any
 
 from gateway.config.paths import located
 from gateway.config.problems import BAD, Problems, join, names
-from gateway.plugins.options import Option, mentions
+from gateway.plugins.options import Option
 from gateway.storage import Secret
 
 
 def spellings(option: Option) -> tuple[str, ...]:
     """The names under which an option may be written."""
-    if mentions(option.kind, Secret):
+    if option.secret:
         return (option.name, f"{option.name}_env", f"{option.name}_file")
     return (option.name,)
 

@@ -12,11 +12,9 @@ from gateway.plugins.options import (
     describe,
     describe_default,
     members,
-    mentions,
     options_of,
     plain,
 )
-from gateway.storage import Secret, Store
 from gateway.storage.options import Secrets
 
 
@@ -37,11 +35,11 @@ def option_infos(options: Iterable[Option]) -> tuple[OptionInfo, ...]:
 def _info(option: Option) -> OptionInfo:
     return OptionInfo(
         name=option.name,
-        kind="a secret" if mentions(option.kind, Secret) else _kind(option),
+        kind="a secret" if option.secret else _kind(option),
         default=describe_default(option),
         required=option.required,
-        secret=mentions(option.kind, Secret),
-        link=mentions(option.kind, Store),
+        secret=option.secret,
+        link=option.link,
         choices=_choices(option.kind),
         about=option.about,
     )

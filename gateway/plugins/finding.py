@@ -30,7 +30,7 @@ from gateway.modes.operating import DriverInfo, ModeInfo
 from gateway.modes.protocols import ProtocolListener
 from gateway.plugins.checking import Unfit, check_listener, check_mode, options_of_driver
 from gateway.plugins.describing import mode_info, option_infos
-from gateway.plugins.options import Option, mentions, options_of
+from gateway.plugins.options import Option, options_of
 from gateway.storage import CAPABILITIES, Layer, Store
 
 GROUP = "gateway.plugins"
@@ -57,7 +57,7 @@ class Driver:
     @property
     def links(self) -> tuple[str, ...]:
         """The options that name services which it stands in front of."""
-        return tuple(name for name, one in self.options.items() if mentions(one.kind, Store))
+        return tuple(name for name, one in self.options.items() if one.link)
 
     @property
     def capabilities(self) -> tuple[str, ...]:

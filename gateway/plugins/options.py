@@ -43,13 +43,16 @@ _TEXTS: Mapping[object, str] = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
     """`kind` is the field's annotation, evaluated; `default` counts unless `required`. `about` is
-    a sentence for people, without markup; "" where the class says nothing of it."""
+    a sentence for people, without markup; "" where the class says nothing of it. `secret`, `link`:
+    it takes a secret, or names a service."""
 
     name: str
     kind: object
     required: bool
     default: object = None
     about: str = ""
+    secret: bool = False
+    link: bool = False
 
 
 _found: dict[type[Any], Mapping[str, Option]] = {}
@@ -74,12 +77,15 @@ def _option(kind: type[Any], field: Field[Any]) -> Option:
         default, required = field.default_factory(), False
     else:
         default, required = None, True
+    of = _annotation(kind, field.name)
     return Option(
         name=field.name,
-        kind=_annotation(kind, field.name),
+        kind=of,
         required=required,
         default=default,
         about=_about(kind, field.name),
+        secret=mentions(of, Secret),
+        link=mentions(of, Store),
     )
 
 
