@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +176,37 @@ def test_no_more_are_open_than_there_are_files_for(
     for sid in CACHES:
         assert read(worker, sid) == b"first"
     assert len(is_open(worker)) <= 2, "who opens one has others closed, without waiting for a look"
+
+
+@pytest.mark.usefixtures("seconds")
+def test_nobody_meets_a_closed_store_while_they_come_and_go(
+    site: Site, later: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resting, "most_files", lambda: 3 * resting._SHARE * resting._FILES)
+    monkeypatch.setattr(resting, "IDLE", 0.0)
+    worker = site.caches().worker()
+    over = threading.Event()
+
+    def looking() -> None:
+        while not over.is_set():
+            later.now += 1
+            look(worker)
+
+    def reading(first: int) -> list[bytes]:
+        return [read(worker, CACHES[(first + one) % MANY]) for one in range(20)]
+
+    with ThreadPoolExecutor(5) as pool:
+        follows = pool.submit(looking)
+        try:
+            found = [*pool.map(reading, range(0, 8, 2))]
+        finally:
+            over.set()
+        follows.result()
+    assert found == [[b"first"] * 20] * 4
+    look(worker)
+    look(worker)
+    assert len(is_open(worker)) <= 3
+    assert not worker.added.retired
 
 
 def test_what_rests_is_opened_now_and_then_so_that_it_tidies_up(site: Site, later: Later) -> None:
