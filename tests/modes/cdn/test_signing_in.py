@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.access.sessions import CALLS, LONGEST, PAGES
+from gateway.services.runtime import open_runtime
 from gateway.storage import Secret
 from gateway.telemetry.access_log import as_json, as_text
-from tests.modes.cdn.cdn_gateway import SECRETS, Cdn, controlling, refused, said
+from tests.modes.cdn.cdn_gateway import SECRETS, Cdn, configured, controlling, refused, said
+from tests.modes.public_gateway import Site
 
 
 @pytest.mark.parametrize(
@@ -122,6 +125,23 @@ def test_a_token_ends_with_its_key() -> None:
         catalog.revoke_key("batou")
         refused(cdn.ask("GET", "/account", as_="batou"), 401)
         assert said(cdn.sign_in("other", "o" * 20))["user_id"]
+
+
+def test_a_token_survives_a_restart_and_is_not_what_is_kept(tmp_path: Path) -> None:
+    server = {"data": str(tmp_path)}
+    with controlling(server=server) as cdn:
+        token, number = cdn.token("kusanagi"), cdn.get("/account")["id"]
+    files = [one for one in tmp_path.rglob("*") if one.is_file()]
+    assert files
+    assert not [one for one in files if token.encode() in one.read_bytes()]
+    configuration = configured(server=server)
+    runtime = open_runtime(configuration, server="waitress", environ={})
+    try:
+        again = Cdn(Site(runtime, configuration))
+        found = said(again.raw("GET", "/v3/account", {"x-ucdn-token": token}))
+        assert (found["username"], found["id"]) == ("kusanagi", number)
+    finally:
+        runtime.close()
 
 
 def test_accounts_and_their_numbers() -> None:
