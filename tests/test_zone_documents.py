@@ -300,7 +300,7 @@ def test_each_member_becomes_what_it_asks_for() -> None:
     )
     assert made(storage="photos")[0].keys() == {"zone-7"}
     assert cache(storage="photos")["source"] == "photos"
-    links = {"secret": "x", "algorithm": "sha1", "ttl": "60s"}
+    links = {"secret": "x", "algorithm": "sha1", "ttl": "60s", "refused": 403}
     token = {"hash_secret": "x", "hash_algorithm": "sha1", "hash_ttl": 60}
     assert door(**token)["signed_links"] == links
     assert door(**token, limit_rate_security="on")["limit_rate"] == "link"

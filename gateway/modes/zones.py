@@ -15,7 +15,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from gateway.access.identity import Identity
 from gateway.storage.options import AtLeast, OneOrMany, Size
@@ -35,12 +35,14 @@ class ZoneOptions:
     `allow`: networks beyond the public one in which zones may have their origins.
     `max_zones`: that an account may have.
     `cache_size`: of all that the cache of one zone keeps.
+    `hash_refused`: the status of an answer to who has no good link, where a zone's are signed.
     """
 
     suffix: str
     allow: Annotated[tuple[IPv4Network | IPv6Network, ...], OneOrMany] = ()
     max_zones: Annotated[int, AtLeast(0)] = 512
     cache_size: Annotated[int, Size, AtLeast(1)] = 10 << 30
+    hash_refused: Literal[403, 405] = 403
 
     def __post_init__(self) -> None:
         if len(self.suffix) > _LONGEST or not re.fullmatch(DOMAIN, self.suffix):

@@ -69,7 +69,7 @@ def parts_of(
         services[source] = WantedService("http", origin)
     services[cache] = WantedService("cache", {"source": source, **dict(_cache(document, options))})
     names = [domain, *document["custom_domains"]] if active else []
-    said = dict(_binding(document, cache))
+    said = dict(_binding(document, cache, options))
     shown = {name: one for name, one in said.items() if name != "signed_links"}
     if "signed_links" in said:
         links = said["signed_links"]
@@ -110,7 +110,9 @@ def _cache(document: Document, options: ZoneOptions) -> Iterator[tuple[str, Any]
         yield "refresh_after", f"{document['expiration']}s"
 
 
-def _binding(document: Document, counted_as: str) -> Iterator[tuple[str, Any]]:
+def _binding(
+    document: Document, counted_as: str, options: ZoneOptions
+) -> Iterator[tuple[str, Any]]:
     yield "counted_as", counted_as
     if document["hash_secret"] is not None:
         yield (
@@ -119,6 +121,7 @@ def _binding(document: Document, counted_as: str) -> Iterator[tuple[str, Any]]:
                 "secret": document["hash_secret"],
                 "algorithm": document["hash_algorithm"],
                 "ttl": f"{document['hash_ttl']}s",
+                "refused": options.hash_refused,
             },
         )
     if document["limit_rate_security"]:

@@ -37,3 +37,4 @@ def test_subaccounts(cdn: Cdn) -> None:
     (one,) = found
     agree(shown, one, except_for={f".{name}": None for name in UNKNOWN})
     assert (one["username"], one["domain_base"]) == ("kusanagi", "so.clients.cdn13.com")
+    assert one["max_zones"] == answered.document["max_zones"]

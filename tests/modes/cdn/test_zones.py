@@ -213,6 +213,12 @@ def test_as_many_as_an_account_may_have() -> None:
         make(cdn, "batou")
 
 
+def test_links_may_be_refused_as_the_original_does() -> None:
+    for table, status in (({}, 403), ({"hash_refused": 405}, 405)):
+        with controlling(cdn={"suffix": SUFFIX, **table}) as cdn:
+            assert Served(cdn, "of-links", hash_secret="s3cret").ask()[0] == status
+
+
 def test_a_certificate_for_one_of_its_domains(cdn: Cdn) -> None:
     number = make(cdn, custom_domains=["www.certified.test"])
     assert shown(cdn, number)["ssl_type"] == "shared"

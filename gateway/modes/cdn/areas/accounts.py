@@ -33,6 +33,7 @@ _SUBACCOUNT = (
     Field("suspended", "text", "Always `0`.", values=("0",)),
     Field("suspended_for_payment", "text", "Always `0`.", values=("0",)),
     Field("domain_base", "text", "The domain below which its zones have their names."),
+    Field("max_zones", "text", "That it may have."),
     *(Field(one, "text", "Always null.", null=True) for one in accounts.UNKNOWN),
 )
 

@@ -13,7 +13,7 @@ UNKNOWN = (
     *("confirmed_mail", "country", "expiration_2fa", "first_name", "l2_cache_objects"),
     *("l2_cache_objects_small", "l2_cache_quota", "l2_cache_quota_small", "l3_cache_objects"),
     *("l3_cache_objects_small", "l3_cache_quota", "l3_cache_quota_small", "last_name"),
-    *("last_updated", "manager_id", "max_zones", "notes", "origin_quota", "payment_method"),
+    *("last_updated", "manager_id", "notes", "origin_quota", "payment_method"),
     *("state", "storage_price", "tax_info", "traffic_bps", "type_2fa", "type_switch_ts"),
     "zip_code",
 )
@@ -54,5 +54,6 @@ def _listed(call: Call, one: NumberedAccount) -> wire.Item:
         "suspended": "0",
         "suspended_for_payment": "0",
         "domain_base": call.options.suffix,
+        "max_zones": str(call.options.max_zones),
     }
     return dict(sorted(found.items()))
