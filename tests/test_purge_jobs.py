@@ -7,19 +7,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from gateway.access.identity import ANONYMOUS, Identity, KeyAccess
 from gateway.config import load
-from gateway.modes.purge_jobs import PurgeJob
+from gateway.modes.purge_jobs import PurgeJob, PurgeJobs
 from gateway.plugins.finding import Plugins
 from gateway.services import purge_jobs
-from gateway.services.purge_jobs import GatewayPurgeJobs
 from gateway.services.runtime import Runtime, open_runtime
-from gateway.storage import BytesBody, Full, NotFound, Purge, Put, StorageError, Unavailable
+from gateway.storage import BytesBody, Full, Purge, Put, StorageError, Unavailable
 from tests import catalogs
 
 
@@ -33,17 +31,8 @@ CONFIGURATION = """
 [server]
 data = "data"
 memory = {memory}
-[[accounts]]
-id = "alice"
-[services.site]
-driver = "local"
-keep_versions = "off"
-account = "alice"
-[services.zone-1]
-driver = "cache"
-source = "site"
-refresh_after = "1d"
-account = "alice"
+[cdn]
+suffix = "cdn.test"
 """
 KEYS = ("a", "b/c", "b/d e", "b/é", "index.html", "b/index.html")
 DOMAIN = "a1-1.cdn.test"
@@ -67,10 +56,13 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
         file = tmp_path / "gateway.toml"
         memory = str(kind == "memory").lower()
         file.write_text(CONFIGURATION.format(memory=memory) + catalogs.table(kind))
-        opened.append(
-            open_runtime(load(file, environ={}, plugins=_plugins()), environ={}, **options)
-        )
-        return opened[-1]
+        runtime = open_runtime(load(file, environ={}, plugins=_plugins()), environ={}, **options)
+        opened.append(runtime)
+        if not runtime.zones.list(ALICE):
+            site = runtime.storages.make(ALICE, "site", "europe").number
+            more = {"expiration": 86_400, "custom_domains": ["alice.test"]}
+            runtime.zones.make(ALICE, {"storage_id": site, "object_size": "small", **more})
+        return runtime
 
     yield open_one
     for one in opened:
@@ -112,23 +104,8 @@ def outcome(act: Callable[..., object], *arguments: object, **options: object) -
 
 
 @pytest.fixture
-def jobs(runtime: Runtime) -> GatewayPurgeJobs:
-    return of(runtime)
-
-
-def of(runtime: Runtime) -> GatewayPurgeJobs:
-    def find(identity: Identity, number: int) -> object:
-        if number != 1 or not (identity.account == "alice" or identity.manages_everything):
-            raise NotFound(f"There is no zone {number}.")
-        return SimpleNamespace(
-            number=1,
-            account="alice",
-            sid="zone-1",
-            cdn_domain=DOMAIN,
-            custom_domains=("alice.test",),
-        )
-
-    return GatewayPurgeJobs(runtime, SimpleNamespace(find=find))
+def jobs(runtime: Runtime) -> PurgeJobs:
+    return runtime.purge_jobs
 
 
 NAMED: dict[str, tuple[Sequence[str], dict[str, Any], list[str]]] = {
@@ -153,7 +130,7 @@ NAMED: dict[str, tuple[Sequence[str], dict[str, Any], list[str]]] = {
 
 def test_what_a_job_names_is_forgotten_and_nothing_else(start: Start) -> None:
     runtime = start("memory")
-    jobs = of(runtime)
+    jobs = runtime.purge_jobs
     for name, (files, more, keys) in NAMED.items():
         write(runtime, b"old")
         runtime.flush(ROOT, "zone-1", Purge())
@@ -170,29 +147,34 @@ def test_a_finished_one_is_finished_in_every_worker(start: Start) -> None:
     write(here, b"old")
     assert forgotten(here) == forgotten(there) == []
     write(here, b"new")
-    made = of(there).begin(ALICE, 1, ["/a"])
-    of(here).carry_out()
-    assert of(there).find(ALICE, made.id).status == "finished"
+    made = there.purge_jobs.begin(ALICE, 1, ["/a"])
+    here.purge_jobs.carry_out()
+    assert there.purge_jobs.find(ALICE, made.id).status == "finished"
     assert forgotten(there) == forgotten(here) == ["a"]
-    of(here).begin(ALICE, 1)
-    of(there).carry_out()
+    here.purge_jobs.begin(ALICE, 1)
+    there.purge_jobs.carry_out()
     assert forgotten(here) == list(KEYS)
 
 
-def test_a_soft_one_only_makes_stale(jobs: GatewayPurgeJobs, runtime: Runtime) -> None:
+def test_a_soft_one_only_makes_stale(jobs: PurgeJobs, runtime: Runtime) -> None:
+    """The source is asked whether it is still so; of what is gone it is asked for all."""
     write(runtime, b"old")
-    read(runtime)
-    made = jobs.begin(ALICE, 1, ["/a"], soft=True)
-    jobs.carry_out()
-    assert jobs.find(ALICE, made.id).soft
-    with runtime.access(ALICE, "zone-1").get("a") as opened:
-        assert "hit" in opened.trace[0] or "stale" in opened.trace[0]
+    said = dict[bool, str]()
+    for soft in (True, False):
+        read(runtime)
+        made = jobs.begin(ALICE, 1, ["/a"], soft=soft)
+        jobs.carry_out()
+        assert jobs.find(ALICE, made.id).soft is soft
+        with runtime.access(ALICE, "zone-1").get("a") as opened:
+            said[soft] = opened.trace[0]
+    assert "fwd=stale" in said[True]
+    assert "fwd=uri-miss" in said[False]
 
 
-def test_one_that_was_cut_short_is_carried_out_again(jobs: GatewayPurgeJobs) -> None:
+def test_one_that_was_cut_short_is_carried_out_again(runtime: Runtime, jobs: PurgeJobs) -> None:
     made = jobs.begin(ALICE, 1, ["/a"])
-    (row,) = jobs._catalog.open_purge_jobs()
-    jobs._catalog.run_purge_job(row.number)  # and its process has died
+    (row,) = runtime.catalog.open_purge_jobs()
+    runtime.catalog.run_purge_job(row.number)  # and its process has died
     assert jobs.find(ALICE, made.id).status == "running"
     assert outcome(jobs.remove, ALICE, made.id) == (
         "Conflict: The purge job is running: only one that waits or is finished can go."
@@ -202,16 +184,16 @@ def test_one_that_was_cut_short_is_carried_out_again(jobs: GatewayPurgeJobs) -> 
 
 
 def test_one_that_fails_says_why(
-    jobs: GatewayPurgeJobs, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+    jobs: PurgeJobs, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = jobs.begin(ALICE, 1, ["/a"])
     errors: list[StorageError] = [Unavailable(), Full("No room for a mark.")]
-    store = runtime.chain.services["zone-1"].store
+    service = runtime.access(ROOT, "zone-1").service
 
     def fail(_: object) -> None:
         raise errors[0]
 
-    monkeypatch.setattr(store, "purge_all", fail)
+    monkeypatch.setattr(service.store, "purge_all", fail)
     assert jobs.carry_out() == {"finished": 0, "failed": 0, "running": 1, "forgotten": 0}
     del errors[0]
     assert jobs.carry_out()["failed"] == 1
@@ -221,19 +203,14 @@ def test_one_that_fails_says_why(
     assert jobs.carry_out()["failed"] == 0
 
 
-def test_of_a_zone_that_is_gone_nothing_is_left(
-    jobs: GatewayPurgeJobs, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = jobs._zones.find(ALICE, 1)
+def test_of_a_zone_that_is_gone_nothing_is_left(runtime: Runtime, jobs: PurgeJobs) -> None:
     made = jobs.begin(ALICE, 1)
-    other = SimpleNamespace(**{**vars(found), "sid": "zone-7"})
-    monkeypatch.setattr(jobs._zones, "find", lambda *_: other)
-    gone = jobs.begin(ALICE, 1)
-    assert jobs.carry_out()["finished"] == 2
-    assert {jobs.find(ALICE, one.id).status for one in (made, gone)} == {"finished"}
+    runtime.zones.drop(ALICE, 1)
+    assert jobs.carry_out()["finished"] == 1
+    assert jobs.find(ALICE, made.id).status == "finished"
 
 
-def test_who_may_begin_and_see_which(jobs: GatewayPurgeJobs) -> None:
+def test_who_may_begin_and_see_which(jobs: PurgeJobs) -> None:
     made = jobs.begin(ALICE, 1, ["/a"])
     assert outcome(jobs.begin, BOB, 1) == "NotFound: There is no zone 1."
     assert outcome(jobs.begin, ALICE, 2) == "NotFound: There is no zone 2."
@@ -269,7 +246,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 
 def test_what_nobody_could_mean_is_refused(start: Start) -> None:
-    jobs = of(start("memory"))
+    jobs = start("memory").purge_jobs
     for name, (given, message) in REFUSED.items():
         said = outcome(jobs.begin, ALICE, 1, **given)
         assert said.startswith("InvalidRequest: "), name
@@ -278,11 +255,12 @@ def test_what_nobody_could_mean_is_refused(start: Start) -> None:
 
 
 def test_ten_thousand_files_are_one_mark_and_no_burden_for_lists(
-    runtime: Runtime, jobs: GatewayPurgeJobs, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, jobs: PurgeJobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = [f"/photos/2026/{number}.jpg" for number in range(10_000)]
     marked = list[object]()
-    marks = runtime.chain.services["zone-1"].store._marks  # type: ignore[attr-defined]
+    service = runtime.access(ROOT, "zone-1").service
+    marks = service.store._marks  # type: ignore[attr-defined]
     write = marks._write
 
     def counted(operation: object, **how: object) -> object:
@@ -302,7 +280,7 @@ def test_ten_thousand_files_are_one_mark_and_no_burden_for_lists(
     assert outcome(jobs.find, ALICE, made.id).startswith("NotFound")
 
 
-def test_lists_are_by_status_the_newest_first(jobs: GatewayPurgeJobs) -> None:
+def test_lists_are_by_status_the_newest_first(jobs: PurgeJobs) -> None:
     first, second = (jobs.begin(ALICE, 1, [f"/{number}"]) for number in range(2))
     jobs.carry_out()
     third = jobs.begin(ALICE, 1, ["/2"], prefixes=["/x"], tags=["y"])
@@ -320,28 +298,28 @@ def test_lists_are_by_status_the_newest_first(jobs: GatewayPurgeJobs) -> None:
 
 
 def test_nobody_waits_for_all_that_another_has_asked_for(
-    jobs: GatewayPurgeJobs, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, jobs: PurgeJobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    many = [jobs.begin(ALICE, 1, [f"/{number}"]) for number in range(3)]
-    found = jobs._zones.find(ALICE, 1)
-    theirs = SimpleNamespace(**{**vars(found), "account": "bob"})
-    monkeypatch.setattr(jobs._zones, "find", lambda *_: theirs)
-    other = jobs.begin(BOB, 1, ["/b"])
-    done, run = list[int](), jobs._catalog.run_purge_job
+    site = runtime.storages.make(BOB, "bobs-site", "europe").number
+    zone = runtime.zones.make(BOB, {"storage_id": site, "object_size": "small"}).number
+    for path in ("/1", "/2", "/3"):
+        jobs.begin(ALICE, 1, [path])
+    jobs.begin(BOB, zone, ["/b"])
+    numbers, done = [one.number for one in runtime.catalog.open_purge_jobs()], list[int]()
+    run = runtime.catalog.run_purge_job
 
     def noted(number: int) -> object:
         done.append(number)
         return run(number)
 
-    monkeypatch.setattr(jobs._catalog, "run_purge_job", noted)
+    monkeypatch.setattr(runtime.catalog, "run_purge_job", noted)
     assert jobs.carry_out()["finished"] == 4
-    numbers = [int(jobs._catalog.purge_job(one.id).number) for one in (*many, other)]  # type: ignore[union-attr]
     assert done == [numbers[0], numbers[3], numbers[1], numbers[2]]
 
 
 def test_what_is_kept_is_bounded(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1_000_000]
-    jobs = of(start("memory", clock=lambda: now[0]))
+    jobs = start("memory", clock=lambda: now[0]).purge_jobs
     monkeypatch.setattr(purge_jobs, "WAITING", 3)
     monkeypatch.setattr(purge_jobs, "KEPT", 2)
     made = [jobs.begin(ALICE, 1).id for _ in range(3)]
@@ -357,7 +335,7 @@ def test_what_is_kept_is_bounded(start: Start, monkeypatch: pytest.MonkeyPatch) 
     assert [one.id for one in jobs.list(ALICE)] == made[3:]
 
 
-def test_ids_are_no_guess(jobs: GatewayPurgeJobs) -> None:
+def test_ids_are_no_guess(jobs: PurgeJobs) -> None:
     first, second = jobs.begin(ALICE, 1), jobs.begin(ALICE, 1)
     assert len(first.id) == 32
     assert first.id != second.id
