@@ -88,6 +88,7 @@ class Doors:
     ) -> None:
         self._proofs = proofs
         self._apps, self._bindings = apps, tuple(bindings)
+        self._bound: Sequence[Door] = ()
         self.bind(())
         self._at_paths = _at_paths(modes, apps)
         self._own = None if own is None else Door("gateway", own)
@@ -103,9 +104,12 @@ class Doors:
 
     def bind(self, more: Sequence[Binding]) -> None:
         """Have these besides the ones that it was made with, which come first. `named` are the
-        names under which their requests count."""
+        names under which their requests count. A binding that it has already has its door: there
+        may be thousands, of which one is new."""
         known = [one for one in (*self._bindings, *more) if one.mode in self._apps]
-        bound = [Door.bound(one, self._apps[one.mode]) for one in known]
+        before = {id(door.binding): door for door in self._bound}
+        bound = [before.get(id(one)) or Door.bound(one, self._apps[one.mode]) for one in known]
+        self._bound = bound
         self.named = frozenset(name for one in bound for name in (one.service, one.counted_as))
         by_host: dict[str, list[Door]] = {}
         for door in sorted(bound, key=_rank, reverse=True):

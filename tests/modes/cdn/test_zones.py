@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cProfile
 import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -295,6 +296,25 @@ def test_a_shared_cache_answers_for_both(cdn: Cdn) -> None:
     assert first.ask(host=host) == (200, b"one")
     number = first.number
     refused(cdn.ask("PATCH", f"/zone/{number}", {"cache_reuse_from": second}), 400, "uses")
+
+
+def test_what_a_request_costs_does_not_depend_on_how_many_zones_there_are(cdn: Cdn) -> None:
+    zone = Served(cdn, "kusanagi-counted")
+
+    def calls() -> int:
+        def once() -> int:
+            profile = cProfile.Profile()
+            profile.enable()
+            assert zone.ask() == (200, b"one")
+            profile.disable()
+            return sum(one.callcount for one in profile.getstats())
+
+        return min(once() for _ in range(8))  # something may run behind one of them
+
+    before = calls()
+    for number in range(20):
+        make(cdn, custom_domains=[f"{number}.many.test"])
+    assert calls() == before
 
 
 def test_a_storage_that_is_an_origin_stays(cdn: Cdn) -> None:
