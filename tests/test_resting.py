@@ -111,6 +111,8 @@ def test_so_many_are_opened_ahead_and_the_others_when_they_are_asked_for(
     assert not worker.added.pending
     assert [one.service.sid for one in worker.services(ROOT)] == ["base", *CACHES]
     assert worker.measured(ROOT).keys() == {"base", *CACHES}
+    states = {one.sid: one.state for one in worker.operator(ROOT).services("", 100).items}
+    assert (states["cache-0"], states["cache-9"]) == ("open", "resting")
     with pytest.raises(NoSuchStore):
         worker.access(ROOT, "absent")
     assert len(is_open(worker)) == AHEAD, "lists and what is not there open nothing"

@@ -19,8 +19,9 @@ ServiceOrigin = Literal["declared", "added", "bucket"]
 """A service of the configuration; one of the catalog with a driver of its own; one that was made
 through an API."""
 
-ServiceState = Literal["open", "waiting", "failing"]
-"""Of a service in this process. `waiting`: it is opened when it is asked for, or soon."""
+ServiceState = Literal["open", "waiting", "resting", "failing"]
+"""Of a service in this process. `waiting`: it is opened soon, or when it is asked for; `resting`:
+when it is asked for, and not before."""
 
 
 class Trouble(NamedTuple):

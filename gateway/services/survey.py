@@ -182,7 +182,9 @@ class Survey:
         if row.store is None:
             return "waiting", _HALF_MADE
         failure = self._added.failure(row)
-        return ("waiting", "") if failure is None else ("failing", failure)
+        if failure is not None:
+            return "failing", failure
+        return ("resting" if self._added.rests(row.sid) else "waiting"), ""
 
 
 def _stats(service: Service) -> Stats | None:
