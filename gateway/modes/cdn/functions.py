@@ -7,7 +7,14 @@ Texts may have `code` in backquotes. Specification: cdn.
 
 from __future__ import annotations
 
-from gateway.modes.cdn.areas import accounts, certificates, purges, storages, zones
+from gateway.modes.cdn.areas import (
+    accounts,
+    certificates,
+    letsencrypt,
+    purges,
+    storages,
+    zones,
+)
 from gateway.modes.cdn.call import Call
 from gateway.web.api.table import Function
 
@@ -20,6 +27,7 @@ TABLE: tuple[Function[Call], ...] = (
     *certificates.FUNCTIONS,
     *purges.FUNCTIONS,
     *zones.FUNCTIONS,
+    *letsencrypt.FUNCTIONS,
 )
 
 _COMMON = ("InvalidParameter", "Failed")

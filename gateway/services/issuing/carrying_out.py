@@ -187,6 +187,8 @@ class CarryingOut:
         earliest = tries.earliest(row.tries, now)
         if earliest > now:
             return earliest
+        if row.expires is not None:  # a renewal does not wait for others' new names
+            return 0
         rows = self._catalog.orders().values()
         lately = sum(len(tries.lately(one.tries, now)) for one in rows)
         return now + 10 * tries.MINUTE if lately >= tries.IN_THREE_HOURS else 0

@@ -13,7 +13,7 @@ from gateway.services.issuing import tries
 from gateway.storage import InvalidRequest, StorageError, Unsupported
 from gateway.storage.objects import now
 
-MOST = 100
+MOST = 1000
 """Names of one call."""
 ORDERS = "gateway_certificate_orders"
 

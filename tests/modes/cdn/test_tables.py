@@ -17,7 +17,6 @@ from tests.modes.cdn.samples import SAMPLES
 
 MISSING = frozenset(
     {
-        "Add Letsencrypt for zone",
         *("Usage report", "Countries", "Bytes served", "Bytes served via HTTP2"),
         *("Hits via HTTP2", "Bytes served via SSL", "Storages", "Hits", "Hits SSL"),
         "Status codes",
