@@ -24,8 +24,8 @@ class ProtocolListener(ABC):
     def start(self, gateway: Gateway, listening: socket.socket, tls: ssl.SSLContext | None) -> None:
         """Take connections from now on, in threads of its own. `listening` listens, and is its
         own; others, in other processes too, may take connections of the same address.
-        `tls` wraps a server's side of connections, where and when the protocol says so: by it
-        a client gets the certificate of the name that it asks for."""
+        `tls`, which is its own, too, wraps a server's side of connections, where and when the
+        protocol says so: by it a client gets the certificate of the name that it asks for."""
 
     @abstractmethod
     def stop(self) -> None:

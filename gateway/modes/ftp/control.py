@@ -46,6 +46,7 @@ class Control:
         plain.setblocking(False)
         with suppress(OSError):  # it has gone already
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # long transfers
             # Clients send ABOR as urgent, with its last byte out of the line (RFC 959 §4.1.3).
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
 

@@ -162,7 +162,7 @@ class Active(Endpoint):
         self._family = control.socket.family
 
     def connect(self, hearing: Hearing) -> socket.socket:
-        found = socket.socket(self._family, socket.SOCK_STREAM)
+        found = _socket(self._family)
         try:
             found.setblocking(False)
             if found.connect_ex(self._to) not in (0, *_BEGUN):
@@ -179,6 +179,16 @@ class Active(Endpoint):
 _BEGUN = (errno.EINPROGRESS, errno.EWOULDBLOCK)
 
 
+def _socket(family: int) -> socket.socket:
+    """One for IPv6 takes addresses of IPv4 too, as the listener's: whatever the system's default
+    is (RFC 3493 §5.3)."""
+    found = socket.socket(family, socket.SOCK_STREAM)
+    if family == socket.AF_INET6:
+        with suppress(OSError):
+            found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    return found
+
+
 def _cannot(error: OSError) -> Refused:
     return Refused(425, f"No data connection can be had: {error.strerror}.")
 
@@ -186,7 +196,7 @@ def _cannot(error: OSError) -> Refused:
 def _listening(beside: socket.socket, ports: range) -> socket.socket:
     host, failed = beside.getsockname()[0], OSError(errno.EADDRINUSE, "all ports are in use")
     for port in random.sample(ports, len(ports)) if ports else (0,):
-        found = socket.socket(beside.family, socket.SOCK_STREAM)
+        found = _socket(beside.family)
         try:
             if sys.platform == "win32":
                 found.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)

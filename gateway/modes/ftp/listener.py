@@ -61,6 +61,10 @@ class Ftp(ProtocolListener):
     def start(self, gateway: Gateway, listening: socket.socket, tls: ssl.SSLContext | None) -> None:
         if self.require_tls and tls is None:
             raise ValueError("require_tls: there is no certificate, here or in [server]")
+        if tls is not None:
+            # Go's clients, and others, send a file and close, and have read nothing. With a ticket
+            # unread, their systems reset the connection, and what was not sent yet is lost.
+            tls.num_tickets = 0
         terms = Terms(
             gateway=gateway,
             tls=tls,

@@ -181,7 +181,8 @@ def serving(
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*certificate)
-    listening = socket.create_server((host, 0), family=family)
+    both = host == "::" and socket.has_dualstack_ipv6()
+    listening = socket.create_server((host, 0), family=family, dualstack_ipv6=both)
     listener = Ftp(**options)
     port = listening.getsockname()[1]
     try:

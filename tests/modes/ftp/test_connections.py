@@ -153,6 +153,19 @@ def test_by_ipv6(tmp_path: Path, sockets: None) -> None:
         assert {one.client for one in served.noted} == {"::1"}
 
 
+def test_by_ipv4_where_the_listener_is_for_both(tmp_path: Path, sockets: None) -> None:
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("no socket takes both here")
+    with serving(tmp_path, host="::") as served:
+        client = served.client("storage.1")
+        for passive in (True, False):
+            client.set_pasv(passive)
+            assert client.nlst() == []
+        assert client.sendcmd("PASV").startswith("227 Entering Passive Mode (127,0,0,1,")
+        assert client.sendcmd("EPSV")[:3] == "229"
+        assert {one.client for one in served.noted} == {"127.0.0.1"}
+
+
 def test_at_its_end_who_rests_is_sent_away_and_a_transfer_ends_well(
     tmp_path: Path, sockets: None
 ) -> None:

@@ -8,6 +8,7 @@ import ssl
 import struct
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -124,6 +125,28 @@ def test_an_end_by_tls_is_signed(secured: Served) -> None:
             data.unwrap()
         data.close()
         assert (client.getline()[:3], secured.read("file")) == (code, stored)
+
+
+def test_a_client_that_reads_nothing_by_tls_loses_nothing(secured: Served) -> None:
+    """Go's does not, and closes: had it been sent a ticket, its system would throw away what it
+    has not sent yet (RFC 1122 §4.2.2.13)."""
+    client, body = secured.secure("storage.1"), PIECE * 20
+    host, port = client.makepasv()
+    with socket.create_connection((host, port)) as data:
+        assert client.sendcmd("STOR file")[:3] == "150"
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = secured.context().wrap_bio(incoming, outgoing, server_hostname="localhost")
+        while tls.version() is None:
+            with suppress(ssl.SSLWantReadError):
+                tls.do_handshake()
+            data.sendall(outgoing.read())
+            if tls.version() is None:
+                incoming.write(data.recv(1 << 16))
+        tls.write(body)
+        with suppress(ssl.SSLWantReadError):
+            tls.unwrap()
+        data.sendall(outgoing.read())
+    assert (client.getline()[:3], secured.read("file")) == ("226", body)
 
 
 def test_what_was_changed_meanwhile_stays(served: Served) -> None:
