@@ -132,7 +132,6 @@ class Control:
 
     def say(self, text: str) -> None:
         """Who does not read what they are told is not told more, nor who does not shake hands."""
-        self.ended = self.ended or self._shaking
         left = memoryview(text.encode("utf-8", "replace"))
         while left and not self.ended:
             try:

@@ -292,9 +292,10 @@ def test_plain_is_for_who_chose_it(tmp_path: Path, sockets: None) -> None:
 def test_what_came_in_plain_behind_auth_does_not_count(secured: Served) -> None:
     """Somebody on the way could have put it there."""
     plain = secured.plain()
-    plain.send("AUTH TLS\r\nUSER main")
+    plain.send("AUTH TLS\r\nUSER main\r\nPASS secret of main")
     assert plain.reply()[:3] == "234"
     assert plain.reply() == ""
+    assert secured.noted == []
 
 
 def test_a_handshake_that_is_none_is_the_end_and_one_that_waits_holds_nobody(

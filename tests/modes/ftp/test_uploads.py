@@ -32,6 +32,11 @@ def died(plain: Plain, data: socket.socket) -> None:
     data.close()
 
 
+def died_with_its_data_first(plain: Plain, data: socket.socket) -> None:
+    data.close()
+    plain.close()
+
+
 def cut(plain: Plain, data: socket.socket) -> None:
     reset(data)
     assert plain.reply()[:3] == "426"
@@ -65,6 +70,7 @@ def aborted_once_all_was_sent(plain: Plain, data: socket.socket) -> None:
 
 ENDS: tuple[Callable[[Plain, socket.socket], None], ...] = (
     died,
+    died_with_its_data_first,
     cut,
     aborted,
     aborted_with_the_last_byte_urgent,
