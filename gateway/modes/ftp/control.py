@@ -66,6 +66,7 @@ class Control:
         """What comes next is a handshake. What came before it in plain is not believed: somebody
         on the way could have put it there, and it would count as said within TLS."""
         if self._buffer:
+            self._buffer.clear()
             self.ended = True
             return
         try:

@@ -25,7 +25,7 @@ CONNECTED = 20.0
 """Seconds for a data connection to come about."""
 _HEARD = 0.25
 """Seconds between two looks at the control connection of a transfer that never waits."""
-_GRACE = 0.02
+GRACE = 0.02
 """Seconds in which the control connection of a client that died ends after its other one: a
 system closes both at once."""
 _AGAIN = (BlockingIOError, InterruptedError)
@@ -75,10 +75,10 @@ class Hearing:
             self._next = now + _HEARD
             self._listen(0)
 
-    def last(self, seconds: float = _GRACE) -> None:
+    def last(self) -> None:
         """Whether the client is still there when all has come. Raises `BrokenOff`."""
         if self._hears:
-            self._listen(seconds)
+            self._listen(GRACE)
 
     def close(self) -> None:
         self._selector.close()

@@ -7,12 +7,14 @@ import socket
 import ssl
 import struct
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
 
 from gateway.access.access import Access
+from gateway.modes.ftp import data as data_connections
 from gateway.storage import Full, Put, Readable
 from tests.e2e.raw import eventually
 from tests.modes.ftp.served import Plain, Served
@@ -30,11 +32,6 @@ def died(plain: Plain, data: socket.socket) -> None:
     """As the system closes what a process had."""
     plain.close()
     data.close()
-
-
-def died_with_its_data_first(plain: Plain, data: socket.socket) -> None:
-    data.close()
-    plain.close()
 
 
 def cut(plain: Plain, data: socket.socket) -> None:
@@ -70,7 +67,6 @@ def aborted_once_all_was_sent(plain: Plain, data: socket.socket) -> None:
 
 ENDS: tuple[Callable[[Plain, socket.socket], None], ...] = (
     died,
-    died_with_its_data_first,
     cut,
     aborted,
     aborted_with_the_last_byte_urgent,
@@ -103,6 +99,21 @@ def test_what_breaks_off_leaves_all_as_it_was(
     assert (served.read("file"), served.uploads()) == (before, 0)
     (record,) = (one for one in served.noted if one.aborted)
     assert (record.method, record.status, record.key) == (command[-4:], 400, "file")
+
+
+def test_a_client_that_died_with_its_data_first_has_said_no_end(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_connections, "GRACE", 10.0)
+    plain = served.plain().login("storage.1")
+    data = plain.data()
+    assert plain.say("STOR file")[:3] == "150"
+    data.sendall(PIECE)
+    data.close()
+    time.sleep(0.1)  # it is seen, and the other one is waited for
+    plain.close()
+    eventually(lambda: served.noted[-1].aborted, "it broke off")
+    assert served.read("file") is None
 
 
 def test_fewer_bytes_than_were_announced_are_no_file(served: Served) -> None:
