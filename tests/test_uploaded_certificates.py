@@ -22,6 +22,7 @@ from gateway.config import load
 from gateway.modes.uploaded_certificates import UploadedCertificate
 from gateway.plugins.finding import Plugins
 from gateway.services import uploaded_certificates
+from gateway.services.binding_editor import BindingEditor
 from gateway.services.certificate_editor import CertificateEditor
 from gateway.services.runtime import Runtime, open_runtime
 from gateway.storage import StorageError
@@ -237,6 +238,16 @@ def test_names_of_others_are_refused(runtime: Runtime, tmp_path: Path) -> None:
         said = outcome(upload, runtime, identity, *hosts)
         wanted = f"Conflict: The name {refused!r} is somebody else's here." if refused else "done"
         assert said == wanted, name
+
+
+def test_who_has_the_binding_has_the_name(runtime: Runtime) -> None:
+    """Whoever was quicker with a certificate for it, which nobody had then."""
+    upload(runtime, BOB, "shop.alice.example")
+    assert outcome(upload, runtime, ALICE, "shop.alice.example").startswith("Conflict")
+    editor = BindingEditor(runtime.chain.configuration, runtime.catalog)
+    editor.add({"host": "shop.alice.example", "mode": "public", "service": "site"})
+    assert outcome(upload, runtime, ALICE, "shop.alice.example") == "done"
+    assert outcome(upload, runtime, BOB, "shop.alice.example").startswith("Conflict")
 
 
 def test_the_same_certificate_and_too_many_are_refused(

@@ -335,11 +335,6 @@ class Access:
         self.require("flush")
         return self.service.need(Purges).purge(purge)
 
-    def purge_all(self, purges: Sequence[Purge]) -> Mark:
-        """The same, of several at once."""
-        self.require("flush")
-        return self.service.need(Purges).purge_all(purges)
-
     def copy(
         self,
         source: Access,

@@ -114,14 +114,10 @@ class GatewayUploadedCertificates:
         bound = [*self._bound()]
         ours = {host for one in bound if one.account == account for host in one.hosts}
         brought = [Taken(one.account or "", one.hosts) for one in claims]
-        for taken in (*brought, *bound, *self._gateways()):
-            if taken.account == account or (not taken.account and identity.manages_everything):
-                continue
-            for host in new.hosts:
-                if not taken.account and host in ours:
-                    continue  # the gateway has one for it, too
-                if any(_overlap(host, one) for one in taken.hosts):
-                    raise Conflict(f"The name {host!r} is somebody else's here.")
+        _refuse_taken(identity, new.hosts, bound)
+        # Who has the binding has the name, whoever was quicker with a certificate for it.
+        unbound = [host for host in new.hosts if host not in ours]
+        _refuse_taken(identity, unbound, [*brought, *self._gateways()])
 
     def _bound(self) -> Iterator[Taken]:
         """Names of bindings: each is whose the service is to which it leads."""
@@ -153,6 +149,17 @@ def _account(identity: Identity) -> str:
     if not account:
         raise Forbidden("This key may not have certificates.")
     return account
+
+
+def _refuse_taken(identity: Identity, hosts: Sequence[str], taken: Iterable[Taken]) -> None:
+    for one in taken:
+        if one.account == acting_for(identity):
+            continue
+        if not one.account and identity.manages_everything:
+            continue
+        for host in hosts:
+            if any(_overlap(host, other) for other in one.hosts):
+                raise Conflict(f"The name {host!r} is somebody else's here.")
 
 
 def _check_name(host: str) -> None:
