@@ -25,6 +25,7 @@ from gateway.services import uploaded_certificates
 from gateway.services.binding_editor import BindingEditor
 from gateway.services.certificate_editor import CertificateEditor
 from gateway.services.runtime import Runtime, open_runtime
+from gateway.services.service_editor import ServiceEditor
 from gateway.storage import StorageError
 from gateway.testing.certificates import certificate
 from tests import catalogs
@@ -241,13 +242,27 @@ def test_names_of_others_are_refused(runtime: Runtime, tmp_path: Path) -> None:
 
 
 def test_who_has_the_binding_has_the_name(runtime: Runtime) -> None:
-    """Whoever was quicker with a certificate for it, which nobody had then."""
-    upload(runtime, BOB, "shop.alice.example")
+    """Whoever was quicker with a certificate for it, which nobody had then; and that one is shown
+    no more."""
+    taken = follow(runtime)
+    upload(runtime, BOB, "shop.alice.example", "bobs.example")
+    (one,) = taken
+    assert one.hosts == ("shop.alice.example", "bobs.example")
     assert outcome(upload, runtime, ALICE, "shop.alice.example").startswith("Conflict")
     editor = BindingEditor(runtime.chain.configuration, runtime.catalog)
-    editor.add({"host": "shop.alice.example", "mode": "public", "service": "site"})
+    ServiceEditor(runtime.chain.configuration, runtime.catalog, folder=Path()).add(
+        "shop", "memory", {}, account="alice"
+    )
+    editor.add({"host": "shop.alice.example", "mode": "public", "service": "shop"})
+    runtime.notice()
+    (one,) = taken
+    assert one.hosts == ("bobs.example",)
     assert outcome(upload, runtime, ALICE, "shop.alice.example") == "done"
     assert outcome(upload, runtime, BOB, "shop.alice.example").startswith("Conflict")
+    assert [each.hosts for each in taken] == [("bobs.example",), ("shop.alice.example",)]
+    editor.remove({"host": "shop.alice.example"})
+    runtime.notice()
+    assert taken[0].hosts == ("shop.alice.example", "bobs.example")
 
 
 def test_the_same_certificate_and_too_many_are_refused(

@@ -15,7 +15,13 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from gateway.catalog.audit import Note
 from gateway.catalog.certificates import CertificateTable
 from gateway.catalog.rows import UploadedRow
-from gateway.catalog.schema import CERTIFICATES, UPLOADED_CERTIFICATES, is_text
+from gateway.catalog.schema import (
+    BINDINGS,
+    CERTIFICATES,
+    SERVICES,
+    UPLOADED_CERTIFICATES,
+    is_text,
+)
 from gateway.storage import NotFound, Secret
 
 UPLOADED = "uploaded/"
@@ -54,6 +60,22 @@ class UploadedCertificateTable(CertificateTable):
         with self._database.reading() as connection:
             row = connection.execute(_SELECT.where(_OWN.c.number == number)).first()
         return None if row is None else _row(row)
+
+    def foreign_hosts(self) -> dict[str, frozenset[str]]:
+        """Of those that have names which bindings lead to services of other accounts: these, by
+        the certificate's name. Whose the name is decides who may answer for it."""
+        bound = select(BINDINGS.c.host, SERVICES.c.owner).join(
+            SERVICES, SERVICES.c.sid == BINDINGS.c.service
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(_SELECT).all()
+            owners = {row.host: row.owner for row in connection.execute(bound)} if rows else {}
+        found = dict[str, frozenset[str]]()
+        for row in rows:
+            others = {host for host in row.hosts if owners.get(host, row.account) != row.account}
+            if others:
+                found[row.name] = frozenset(others)
+        return found
 
     def certificate_claims(self) -> tuple[int, list[Claim]]:
         """Who has a certificate for what, as it was at that number of changes at the earliest."""
