@@ -63,10 +63,12 @@ class Mother:
         ours, hers = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket, self._lock = ours, threading.Lock()
         self.at_start = _at_start(os.environ)
+        bare = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         with hers:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.starting", str(hers.fileno())],
                 cwd=ROOT,
+                env=bare,
                 pass_fds=[hers.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -100,11 +102,12 @@ def _mother() -> Mother:
 
 
 def _at_start(environ: Mapping[str, str]) -> dict[str, str]:
-    """PYTHONPATH is none of them where it says what is so anyway: the mother has our folder."""
-    seen = {name: value for name, value in environ.items() if name.startswith(AT_START)}
-    if seen.get("PYTHONPATH") == str(ROOT):
-        del seen["PYTHONPATH"]
-    return seen
+    """PYTHONPATH is none of them: the mother has none, and her children take theirs."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if name.startswith(AT_START) and name != "PYTHONPATH"
+    }
 
 
 class Popen(subprocess.Popen[Any]):
@@ -192,10 +195,13 @@ def _bear(orders: socket.socket) -> Order | None:
         if not message:
             return None
         told, tell = os.pipe()
+        held, go = os.pipe()
         if not (between := os.fork()):
             if not (child := os.fork()):
-                os.close(told)
-                os.close(tell)
+                os.close(go)
+                os.read(held, 1)  # until it has its parent
+                for one in (told, tell, held):
+                    os.close(one)
                 orders.close()
                 for number, stream in enumerate(streams):
                     os.dup2(stream, number)
@@ -205,7 +211,7 @@ def _bear(orders: socket.socket) -> Order | None:
             os._exit(0)
         os.waitpid(between, 0)  # then the child is an orphan
         orders.send(os.read(told, 20))
-        for one in (told, tell, *streams):
+        for one in (told, tell, held, go, *streams):
             os.close(one)
 
 
@@ -222,8 +228,8 @@ def _become(order: Order) -> None:
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
     sys.path[0] = order.folder if kind == "-m" else ""
-    if order.environ.get("PYTHONPATH") == str(ROOT):
-        sys.path.insert(1, str(ROOT))
+    if places := order.environ.get("PYTHONPATH"):
+        sys.path[1:1] = [str(Path(one).absolute()) for one in places.split(os.pathsep)]
     import multiprocessing.process
 
     multiprocessing.process.ORIGINAL_DIR = order.folder  # type: ignore[attr-defined]

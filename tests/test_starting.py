@@ -58,7 +58,7 @@ def same(words: list[str], **options: Any) -> tuple[int, dict[str, Any], str]:
 def test_it_sees_and_ends_as_one_that_is_started(tmp_path: Path, session: bool) -> None:
     options = {
         "cwd": tmp_path,
-        "env": {**os.environ, "GATEWAY_SAID": "so"},
+        "env": {**os.environ, "GATEWAY_SAID": "so", "PYTHONPATH": f"{tmp_path}{os.pathsep}there"},
         "start_new_session": session,
         "input": "a line\n",
     }

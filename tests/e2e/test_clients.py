@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -16,17 +15,18 @@ from typing import Any
 import pytest
 from botocore.config import Config
 
+from tests import starting
 from tests.e2e.conftest import KEY, SECRET, Running
 
 MIB = 1 << 20
 
 
 def run(gateway: Running, *command: str, check: bool = True, data: bytes = b"") -> bytes:
-    found = subprocess.run(
+    found = starting.run(
         command, env=gateway.environment, input=data, capture_output=True, check=False
     )
     assert not check or found.returncode == 0, found.stderr.decode()
-    return found.stdout
+    return bytes(found.stdout)
 
 
 def aws(gateway: Running, *words: str) -> bytes:
@@ -154,8 +154,8 @@ def test_aws_presigns_as_the_readme_says(gateway: Running, bucket: str, tmp_path
 
     def typed(*words: str) -> str:
         command = [sys.executable, "-m", "awscli", *words]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-        return done.stdout.strip()
+        done = starting.run(command, env=environment, capture_output=True, text=True, check=True)
+        return str(done.stdout).strip()
 
     presign = ("s3", "presign", f"s3://{bucket}/cat.jpg")
     with pytest.raises(urllib.error.HTTPError, match="400") as caught:

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from tests.e2e.conftest import SERVERS, environment, serving
 from tests.installing import install
+from tests.starting import run
 
 FOREIGN = Path(__file__).parents[1] / "foreign"
 CONFIGURATION = """
@@ -42,7 +43,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def gateway(site: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environ = environment()
     environ["PYTHONPATH"] = os.pathsep.join((str(site), environ["PYTHONPATH"]))
-    return subprocess.run(
+    return run(
         [sys.executable, "-m", "gateway", *arguments],
         env=environ,
         cwd=folder,
