@@ -21,6 +21,8 @@ from gateway.storage import AlreadyExists, Conflict, InvalidRequest, NotFound, S
 
 _LAST = "last zone"
 """In `meta`: the highest number that a zone ever had."""
+_SETTLED = "zones settled by"
+"""In `meta`: by which options."""
 _TRIES = 20
 _WHOLE = "zone "
 
@@ -122,6 +124,29 @@ class ZoneTable(PartTable):
             found = self._zone_in(connection, row.number)
             assert found is not None
             return found
+
+    def settle_zone(self, row: ZoneRow, wanted: WantedZone) -> None:
+        """Have its parts be as they would be if it were asked for now; nothing else of it is
+        changed, or looked at. Raises as `change_zone`, and `AlreadyExists`."""
+        with self._database.writing() as connection:
+            self._refuse_changed(connection, row)
+            before = stores_number(connection)
+            self._settle(connection, whole(row.number), row.account, wanted.parts(row.number))
+            number = stores_number(connection)
+            if number != before:
+                which = update(ZONES).where(ZONES.c.number == row.number)
+                connection.execute(which.values(revision=number))
+                self._note(connection, "zone.settle", str(row.number))
+
+    def zones_settled(self) -> str:
+        """What was noted last; "" when nothing was."""
+        with self._database.reading() as connection:
+            return get_meta(connection, _SETTLED) or ""
+
+    def note_zones_settled(self, by: str) -> None:
+        """That all zones are as they are to be by that."""
+        with self._database.writing() as connection:
+            set_meta(connection, _SETTLED, by)
 
     def remove_zone(self, row: ZoneRow) -> None:
         """Raises `Conflict` while another uses its cache, `NotFound`."""

@@ -126,3 +126,7 @@ class Zones(Protocol):
 
     def is_certified(self, zone: ZoneInfo) -> bool:
         """Whether there is a certificate for one of its domains."""
+
+    def settle(self) -> None:
+        """Have all zones be as the table says now (`ZoneOptions`), where that was another when
+        they were made: for what runs behind the requests. It costs a look where it was not."""

@@ -21,6 +21,8 @@ from gateway.modes.cdn.options import CdnOptions
 
 _PURGING = 1.0
 """Seconds between two looks for what is to be purged."""
+_SETTLING = 10.0
+"""Seconds between two looks whether zones are to follow another table."""
 
 
 class CdnMode:
@@ -37,6 +39,7 @@ class CdnMode:
         from gateway.modes.cdn.application import CdnApplication
 
         gateway.jobs.add("purge jobs", _PURGING, gateway.purge_jobs.carry_out)
+        gateway.jobs.add("zones", _SETTLING, gateway.zones.settle)
         return CdnApplication(gateway, gateway.tables[self.name])
 
     def pages(self) -> Mapping[str, Callable[[], Page]]:

@@ -31,25 +31,31 @@ class Planner:
 
     def wanted(self, account: str, document: Document, *, active: bool) -> WantedZone:
         """Raises `Wrong`."""
+        planned = self.planned(account, document, active=True)
+        own = names.own_names(self._configuration, self._options)
+        wrong = names.refused(document, own, self._options)
+        wrong += self._refused(planned.parts(1), account)
+        if wrong:
+            raise Wrong(*wrong)
+        return planned if active else self.planned(account, document, active=False)
+
+    def planned(self, account: str, document: Document, *, active: bool) -> WantedZone:
+        """Of a document that was taken already, whatever is thought of it by now. Raises `Wrong`
+        where its storage is gone."""
         options = self._options
         storage = self._storage(account, document["storage_id"])
         owner = self._catalog.account_number(account)  # made here: not within the commit
 
-        def parts(number: int, *, served: bool = active) -> Parts:
+        def parts(number: int) -> Parts:
             return parts_of(
                 document,
                 number,
                 domain=cdn_domain(number, owner, options.suffix),
-                active=served,
+                active=active,
                 options=options,
                 storage=storage,
             )
 
-        own = names.own_names(self._configuration, options)
-        wrong = names.refused(document, own, options)
-        wrong += self._refused(parts(1, served=True), account)
-        if wrong:
-            raise Wrong(*wrong)
         return WantedZone(
             document=document,
             shown=documents.without_secrets(document),

@@ -6,8 +6,10 @@ in one commit, whose number says when every worker serves it (`serving`).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import fields
 from typing import Any, Protocol
 
 from gateway.access.identity import Identity, acting_for
@@ -21,7 +23,17 @@ from gateway.services.zones import documents
 from gateway.services.zones.documents import Wrong
 from gateway.services.zones.parts import cdn_domain, sid_of
 from gateway.services.zones.planning import Planner
-from gateway.storage import Conflict, Forbidden, InvalidRequest, NotFound, StorageError, Unsupported
+from gateway.storage import (
+    AlreadyExists,
+    Conflict,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    StorageError,
+    Unsupported,
+)
+
+log = logging.getLogger("gateway.services")
 
 _TRIES = 10
 
@@ -113,6 +125,22 @@ class GatewayZones:
         self._catalog.remove_zone(row)
         self._see()
         self._let_go(row, ())
+
+    def settle(self) -> None:
+        options = self._options
+        said = repr([getattr(options, one.name) for one in fields(ZoneOptions)])
+        if self._catalog.zones_settled() == said:
+            return
+        for row in self._catalog.zones():
+            try:
+                planned = self._planner.planned(row.account, {**row.document}, active=row.active)
+                self._catalog.settle_zone(row, planned)
+            except (Conflict, NotFound):  # it was changed just now, by the options of now
+                continue
+            except (Wrong, AlreadyExists) as error:
+                log.warning("The zone %d stays as it was: %s", row.number, error)
+        self._catalog.note_zones_settled(said)
+        self._see()
 
     def _let_go(self, before: ZoneRow, kept: Collection[str]) -> None:
         gone = [one for one in before.document["custom_domains"] if one not in kept]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import cProfile
 import hashlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from gateway.access.identity import Identity
 from gateway.modes.operating import NotAccepted, Operator
+from gateway.modes.zones import ZoneOptions
+from gateway.services.zones.zones import GatewayZones
 from gateway.storage import Conflict, Secret
 from tests.modes.cdn.cdn_gateway import SUFFIX, Cdn, controlling, refused, said
 
@@ -349,3 +352,33 @@ def test_certificates_for_domains_that_a_zone_has_no_more_are_renewed_no_more() 
         assert renewed() == {"b.acme.test", "c.acme.test"}
         assert said(cdn.ask("DELETE", f"/zone/{number}"))
         assert renewed() == {"c.acme.test"}
+
+
+def test_zones_follow_the_table() -> None:
+    """What another configuration says of all zones holds for those that there are."""
+    with controlling(cdn={"suffix": SUFFIX, "allow": ["10.0.0.0/8"]}) as cdn:
+        private = {**UPSTREAM, "endpoints": [{"host": "10.1.2.3"}]}
+        number, off = make(cdn, upstream=private), make(cdn)
+        assert said(cdn.ask("PATCH", f"/zone/{off}", {"disable": 1}))
+        changed = shown(cdn, number)["update_ts"]
+        catalog = cdn.runtime.catalog
+        cdn.runtime.zones.settle()
+        revision = catalog.stores_number()
+        options = ZoneOptions(suffix="other.example", cache_size=5_000_000)
+        tables = {"cdn": options}
+        later = replace(cdn.runtime.chain.configuration, mode_tables=tables)
+        zones = GatewayZones(later, catalog, cdn.runtime.serving, cdn.runtime.notice)
+        zones.settle()
+        account = cdn.get("/account")["id"]
+        assert hosts(cdn, number) == [f"a{number}-{account}.other.example"]
+        assert hosts(cdn, off) == []
+        rows = catalog.stores().services
+        cache, origin = (catalog.options(rows[f"zone-{number}{one}"]) for one in ("", "-origin"))
+        assert (cache["max_size"], "allow" in origin) == (5_000_000, False)
+        found = zones.find(ROOT, number)
+        assert found.ready and str(found.changed // 1000) == changed
+        assert catalog.stores_number() > revision
+        revision = catalog.stores_number()
+        zones.settle()
+        assert catalog.stores_number() == revision
+        assert [one.action for one in catalog.audit(action="zone.settle")] == ["zone.settle"] * 2
