@@ -57,6 +57,7 @@ from gateway.config.tables import (
 )
 from gateway.config.texts import SID, SID_RULE
 from gateway.config.volumes import check_places, read_volumes
+from gateway.modes import HavingReports
 from gateway.plugins.checking import TABLES
 from gateway.plugins.finding import PluginError, Plugins
 from gateway.storage import Secret
@@ -273,7 +274,11 @@ class _Reader:
         )
 
     def _reports(self) -> Any:
-        found = self.found.get("reports")
+        on = (mode for name, mode in self.plugins.modes.items() if name not in self._off)
+        usual: dict[str, Any] | None = (
+            {} if any(isinstance(mode, HavingReports) for mode in on) else None
+        )
+        found = self.found.get("reports", usual)
         return None if found is None else self.decoder.build(ReportOptions, found, "reports")
 
     def _acme(self) -> AcmeOptions | None:

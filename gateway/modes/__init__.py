@@ -346,6 +346,14 @@ class CountedApart(Protocol):
 
 
 @runtime_checkable
+class HavingReports(Protocol):
+    """A mode whose clients are told what was served: where it is on, reports are kept, whether the
+    configuration has a table `[reports]` or not."""
+
+    keeps_reports: Literal[True]
+
+
+@runtime_checkable
 class HavingTable(Protocol):
     """A mode that is configured by a table of its own, called as the mode is: its options are the
     fields of that dataclass. Without the table it is off: it gets no request, no document of its

@@ -21,7 +21,7 @@ class Reports(Protocol):
     `Unavailable`."""
 
     kept: bool
-    """Whether there are any: the configuration has a table `[reports]`."""
+    """Whether there are any: the configuration has a table `[reports]`, or a mode that has them."""
 
     def read(
         self, identity: Identity, asked: Asked, period: Period, facts: Facts = UNKNOWN
@@ -34,10 +34,11 @@ class Reports(Protocol):
         names: Collection[str],
         since: int,
         until: int,
+        door: str | None = None,
         facts: Facts = UNKNOWN,
     ) -> Sum:
         """Of all slots of five minutes of that time (seconds since the epoch), however long it
-        is. Needs the same."""
+        is. Needs the same. `door`: see `Asked`."""
 
     def sizes(
         self,

@@ -40,11 +40,12 @@ class KeptReports:
         names: Collection[str],
         since: int,
         until: int,
+        door: str | None = None,
         facts: Facts = UNKNOWN,
     ) -> Sum:
         self._require(identity, names, "read-requests", facts)
         with self._opened() as file:
-            return file.total(names, since, until)
+            return file.total(names, since, until, door)
 
     def sizes(
         self,

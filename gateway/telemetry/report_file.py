@@ -127,9 +127,7 @@ def _query(asked: Asked) -> tuple[str, Sequence[str]]:
     ), only
 
 
-def _ids(
-    connection: sqlite3.Connection, names: Iterable[str], door: str | None = None
-) -> Iterator[int]:
+def _ids(connection: sqlite3.Connection, names: Iterable[str], door: str | None) -> Iterator[int]:
     for name in names:
         for id, of_door in connection.execute(
             "SELECT id, door FROM names WHERE name = ?", (name,)
@@ -216,11 +214,11 @@ class ReportFile:
                 for slot, what, hits, size in connection.execute(query, (*bounds, *only)):
                     yield slot, str(what), hits, size
 
-    def total(self, names: Collection[str], since: int, until: int) -> Sum:
+    def total(self, names: Collection[str], since: int, until: int, door: str | None = None) -> Sum:
         """Of the slots of five minutes in this time."""
         hits = size = 0
         with self._reading() as connection:
-            for id in _ids(connection, names):
+            for id in _ids(connection, names, door):
                 for length, first, end in pieces(since, until):
                     found = connection.execute(
                         "SELECT coalesce(sum(hits), 0), coalesce(sum(bytes), 0) FROM requests"

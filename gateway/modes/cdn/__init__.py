@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from functools import cache, partial
-from typing import Any
+from typing import Any, Literal
 
 from gateway.hookspecs import hookimpl
 from gateway.modes import Gateway, Mode, Page, WSGIApp
@@ -28,6 +28,7 @@ _SETTLING = 10.0
 class CdnMode:
     name = "cdn"
     table: type[Any] = CdnOptions
+    keeps_reports: Literal[True] = True
     paths: tuple[str, ...] = ("/v3",)
 
     def claims(self, environ: dict[str, Any]) -> bool:

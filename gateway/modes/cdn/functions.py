@@ -12,6 +12,7 @@ from gateway.modes.cdn.areas import (
     certificates,
     letsencrypt,
     purges,
+    reports,
     storages,
     zones,
 )
@@ -28,6 +29,7 @@ TABLE: tuple[Function[Call], ...] = (
     *purges.FUNCTIONS,
     *zones.FUNCTIONS,
     *letsencrypt.FUNCTIONS,
+    *reports.FUNCTIONS,
 )
 
 _COMMON = ("InvalidParameter", "Failed")

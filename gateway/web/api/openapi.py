@@ -11,6 +11,7 @@ from gateway.web.api.parameters import Parameter, samples
 from gateway.web.api.table import Api, Function
 
 _ERROR = {"$ref": "#/components/schemas/Error"}
+_ROWS: Json = {"type": "array", "items": {"type": "array", "items": {"type": "integer"}}}
 _TYPES: dict[str, Json] = {
     "text": {"type": "string"},
     "integer": {"type": "integer"},
@@ -20,6 +21,8 @@ _TYPES: dict[str, Json] = {
     "flag": {"type": "integer", "enum": [0, 1]},
     "object": {"type": "object"},
     "texts": {"type": "array", "items": {"type": "string"}},
+    "rows": _ROWS,
+    "rows by name": {"type": "object", "additionalProperties": _ROWS},
     "map": {"type": "object", "additionalProperties": {"type": "string"}},
 }
 

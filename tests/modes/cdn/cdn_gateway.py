@@ -19,6 +19,7 @@ from gateway.config import Configuration, load
 from gateway.plugins.finding import Plugins
 from gateway.services.runtime import open_runtime
 from gateway.storage import Secret
+from gateway.telemetry.report_file import ReportFile
 from tests.modes.public_gateway import Answer, Site
 
 HOST = "gateway.example"
@@ -130,9 +131,12 @@ def refused(answer: Answer, status: int, *words: str) -> str:
 
 
 @contextmanager
-def controlling(plugins: Plugins | None = None, **tables: Any) -> Iterator[Cdn]:
+def controlling(
+    plugins: Plugins | None = None, *, reports: ReportFile | None = None, **tables: Any
+) -> Iterator[Cdn]:
+    """`reports`: what there is of them."""
     configuration = configured(plugins, **tables)
-    runtime = open_runtime(configuration, server="waitress", environ={})
+    runtime = open_runtime(configuration, server="waitress", environ={}, reports=reports)
     try:
         for account in ACCOUNTS:
             runtime.catalog.add_account(account)
