@@ -41,6 +41,7 @@ ProxyHeaders = Literal["x-forwarded", "forwarded"]
 
 _IN_URLS = re.compile(r"[!-~]+")
 LETS_ENCRYPT = WebUrl("https://acme-v02.api.letsencrypt.org/directory")
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]+={0,2}")
 LONGEST_WEBHOOK = 60
 """Seconds that a webhook may take for an answer."""
 EVERY_ACCOUNT = "*"
@@ -171,7 +172,8 @@ class ReportOptions:
 class AcmeOptions:
     """`[acme]`: who gives certificates, to whom, and for which names. `bindings`: for all host
     names of bindings that no other certificate is for. `ca_file`: who signs the authority's own
-    certificate, in PEM, where that is nobody whom the system knows."""
+    certificate, in PEM, where that is nobody whom the system knows. `eab_key_id`, `eab_key`: what
+    an authority gave to whom it knows already, whose the account is to be (RFC 8555 §7.3.4)."""
 
     directory: WebUrl = LETS_ENCRYPT
     email: str = ""
@@ -179,8 +181,14 @@ class AcmeOptions:
     ca_file: Annotated[Path, ExistingFile] | None = None
     names: Annotated[tuple[CertifiedName, ...], OneOrMany] = ()
     bindings: bool = False
+    eab_key_id: str = ""
+    eab_key: Secret | None = None
 
     def __post_init__(self) -> None:
+        if (self.eab_key is None) == bool(self.eab_key_id):
+            raise ValueError("eab_key_id: it goes with eab_key, both or neither")
+        if self.eab_key is not None and not _BASE64URL.fullmatch(self.eab_key.reveal()):
+            raise ValueError("eab_key: the authority's text, of the characters A-Z a-z 0-9 - _")
         if not self.terms_agreed:
             raise ValueError(
                 "terms_agreed: true is needed: that you agree to the terms of service of the"

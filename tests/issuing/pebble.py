@@ -10,13 +10,14 @@ import ssl
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from gateway.storage import NOTHING
 from gateway.testing.certificates import certificate
 from tests.e2e.conftest import free_port
 
@@ -78,7 +79,14 @@ class Pebble:
 
 
 @contextmanager
-def pebble(folder: Path, http_port: int, *, port: int = 0, **more: str) -> Iterator[Pebble]:
+def pebble(
+    folder: Path,
+    http_port: int,
+    *,
+    port: int = 0,
+    settings: Mapping[str, object] = NOTHING,
+    **more: str,
+) -> Iterator[Pebble]:
     """All names lead to 127.0.0.1, where it looks at `http_port`. `more` of its environment."""
     folder.mkdir(parents=True, exist_ok=True)
     cert, key = certificate(folder)
@@ -90,6 +98,7 @@ def pebble(folder: Path, http_port: int, *, port: int = 0, **more: str) -> Itera
         "privateKey": str(key),
         "httpPort": http_port,
         "tlsPort": 1,
+        **settings,
     }
     file = folder / "pebble.json"
     file.write_text(json.dumps({"pebble": config}), "utf-8")

@@ -277,3 +277,18 @@ def test_all_names_together_have_a_bound(site: Site, monkeypatch: pytest.MonkeyP
         assert site.runs() == {"issued": 1}
     site.ahead = 4 * tries.HOUR
     assert site.runs() == {"issued": 1}
+
+
+def test_an_authority_that_knows_its_customers(
+    door: Door, make_site: MakeSite, tmp_path: Path
+) -> None:
+    key = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
+    asked = {"externalAccountBindingRequired": True, "externalAccountMACKeys": {"kid-1": key}}
+    with pebble(tmp_path, door.port, settings=asked) as authority:
+        for known, said in (({}, {"away": 1}), ({"eab_key_id": "kid-1", "eab_key": key}, None)):
+            site = door.site = make_site(asks(authority, **known))
+            site.certificates.order(["customer.test"])
+            assert site.runs() == (said or {"issued": 1})
+            if said:
+                assert "it refuses an account: " in site.state("customer.test").problem
+            assert key not in repr(site.configuration)

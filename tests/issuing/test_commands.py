@@ -26,6 +26,8 @@ listen = ["127.0.0.1:9000"]
 directory = "https://127.0.0.1:9/dir"
 terms_agreed = true
 names = "declared.test"
+eab_key_id = "kid-1"
+eab_key = "c2VjcmV0LW9mLWVhYg"
 """
 
 Run = Callable[..., tuple[int, str]]
@@ -85,7 +87,7 @@ def test_without_an_authority_it_is_said_how_to_have_one(run: Run, tmp_path: Pat
 
 
 def test_what_was_ordered_is_in_what_is_exported(
-    run: Run, catalog: Catalog, tmp_path: Path
+    run: Run, catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And its certificate is not: the other gateway orders its own."""
     row, at = catalog.orders()["a.test"], now()
@@ -97,10 +99,13 @@ def test_what_was_ordered_is_in_what_is_exported(
     )
     assert code == 0, said
     found = tomllib.loads((tmp_path / "out.toml").read_text("utf-8"))
+    assert "c2VjcmV0LW9mLWVhYg" not in (tmp_path / "out.toml").read_text("utf-8")
+    monkeypatch.setenv(found["acme"].pop("eab_key_env"), "c2VjcmV0LW9mLWVhYg")
     assert found["acme"] == {
         "directory": "https://127.0.0.1:9/dir",
         "terms_agreed": True,
         "names": ["declared.test", "a.test"],
+        "eab_key_id": "kid-1",
     }
     assert "acme/" not in said
     assert not list((tmp_path / "secrets").glob("*a.test*"))

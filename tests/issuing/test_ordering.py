@@ -46,6 +46,9 @@ NOW = 1_800_000_000_000
         ({"terms_agreed": True, "names": [f"{'a' * 64}.test"]}, "acme.names", "a public host"),
         ({"terms_agreed": True, "ca_file": "nowhere.pem"}, "acme.ca_file", "nowhere.pem"),
         ({"terms_agreed": True, "key": 1}, "acme.key", "unknown"),
+        ({"terms_agreed": True, "eab_key_id": "a"}, "acme.eab_key_id", "both or neither"),
+        ({"terms_agreed": True, "eab_key": "YQ"}, "acme.eab_key_id", "both or neither"),
+        ({"terms_agreed": True, "eab_key_id": "a", "eab_key": "a b"}, "acme.eab_key", "A-Z"),
     ],
 )
 def test_what_is_wrong_with_the_table_is_said(table: Any, place: str, said: str) -> None:

@@ -131,11 +131,19 @@ class Authority:
     def close(self) -> None:
         self._net.session.close()
 
-    def enter(self, email: str) -> str:
-        """Make the account, or find the one that this key has; its address."""
-        told = {"email": email} if email else {}
-        new = messages.NewRegistration.from_data(**told, terms_of_service_agreed=True)
+    def enter(self, email: str, known_as: tuple[str, Secret] | None = None) -> str:
+        """Make the account, or find the one that this key has; its address. `known_as`: whose it
+        is to be, by what the authority gave them: an id, and a key for it. Raises `Refused`."""
+        told: dict[str, Any] = {"email": email} if email else {}
         with self._asking():
+            if known_as is not None:
+                told["external_account_binding"] = messages.ExternalAccountBinding.from_data(
+                    self._key.public_key(),
+                    known_as[0],
+                    known_as[1].reveal(),
+                    self._known.directory,
+                )
+            new = messages.NewRegistration.from_data(**told, terms_of_service_agreed=True)
             try:
                 url = str(self._known.new_account(new).uri)
             except errors.ConflictError as error:

@@ -129,12 +129,14 @@ class CarryingOut:
         """With our account there. Raises `Away`."""
         from gateway.services.issuing.authority import Authority, new_key
 
-        directory = self._options.directory
+        options, directory = self._options, self._options.directory
+        known_as = None if options.eab_key is None else (options.eab_key_id, options.eab_key)
         account, key = self._catalog.acme_account(directory, new_key())
         authority = Authority(directory, key, account, self._options.ca_file)
         try:
             if not account:
-                self._catalog.set_acme_account(directory, authority.enter(self._options.email))
+                account = authority.enter(options.email, known_as)
+                self._catalog.set_acme_account(directory, account)
         except Refused as error:
             authority.close()
             raise Away(f"it refuses an account: {error.words}") from error
