@@ -710,6 +710,26 @@ def test_a_binding_is_added_with_options_of_its_mode(
     assert "columns" not in run("bindings", "list", plugins=pictures)[1]
 
 
+def test_what_is_part_of_a_zone_is_listed_so_and_not_removed(run: Run, folder: Path) -> None:
+    tables = {"server": {"data": str(folder / "data")}, "cdn": {"suffix": "cdn.test"}}
+    file = folder / "gateway.toml"
+    file.write_text('[server]\ndata = "data"\n[cdn]\nsuffix = "cdn.test"\n')
+    runtime = open_runtime(load(tables=tables, environ={}), environ={})
+    try:
+        endpoint = {"endpoints": [{"host": "news.com"}], "type": "own", "proto": "http"}
+        document = {"object_size": "big", "upstream": endpoint, "custom_domains": ["a.test"]}
+        root = Identity(key="root", account="root", access="admin")
+        assert runtime.zones.make(root, document).number == 1
+    finally:
+        runtime.close()
+    rows = [line.split()[:6] for line in run("bindings", "list")[1].splitlines()[1:]]
+    assert ["a.test", "public", "zone-1", "of", "the", "zone"] in rows
+    assert "zone-1 (cache), of the zone 1, owner root" in run("services")[1]
+    for words in (("services", "remove", "zone-1"), ("bindings", "remove", "--host", "a.test")):
+        code, _, err = run(*words)
+        assert (code, "is part of the zone 1: change that." in err) == (1, True)
+
+
 def test_bindings_are_added_listed_and_removed(run: Run, folder: Path, pictures: Plugins) -> None:
     (folder / "gateway.toml").write_text(
         f'{CONFIGURATION}[[bindings]]\nprefix = "/s3"\nmode = "s3"\n'

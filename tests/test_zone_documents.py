@@ -355,6 +355,8 @@ def test_names_of_the_gateway_itself_and_private_addresses_are_refused() -> None
         assert "is this gateway itself" in refused(host)
         wanted = refused("news.com", custom_domains=[host])
         assert wanted == f"custom_domains: {host} is a name of this gateway itself."
+    own_domain = refused("www.mine.test", custom_domains=["www.mine.test"])
+    assert own_domain == "upstream.endpoints[0].host: www.mine.test is this gateway itself."
     for host, why in (
         ("127.0.0.1", "loopback"),
         ("192.168.1.1", "private"),

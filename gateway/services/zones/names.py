@@ -49,10 +49,11 @@ def refused(document: Document, own: Own, options: ZoneOptions) -> list[str]:
         for one in document["custom_domains"]
         if _is_own(one, own)
     ]
+    with_its_own = own._replace(hosts={*own.hosts, *document["custom_domains"]})
     return domains + [
         f"upstream.endpoints[{number}].host: {why}"
         for number, (host, port) in enumerate(endpoints_of(document))
-        if (why := _refused(host, port, own, options))
+        if (why := _refused(host, port, with_its_own, options))
     ]
 
 
