@@ -16,9 +16,11 @@ from gateway.catalog import BindingRow, open_catalog
 from gateway.config import Configuration, load
 from gateway.services import resting
 from gateway.services.keeping_up import KeepingUp
+from gateway.services.kept_reports import KeptReports
 from gateway.services.runtime import Runtime, open_runtime
 from gateway.services.service_editor import ServiceEditor
 from gateway.storage import BytesBody, NoJobs, NoSuchStore, Put, pieces
+from gateway.telemetry.report_file import ReportFile
 
 ROOT = Identity(key="key of root", account="root", access="admin")
 AHEAD, MANY = 4, 10
@@ -307,3 +309,20 @@ def _lines(runtime: Runtime, sid: str) -> int:
     finally:
         sys.settrace(before)
     return counted
+
+
+def test_who_asks_what_was_served_opens_none(site: Site, later: Later) -> None:
+    worker = site.caches().worker()
+    worker.reports = KeptReports(ReportFile(), worker.looked_at, worker.clock)
+    look(worker)
+    before = is_open(worker)
+    other = Identity(key="other", account="other", access="own")
+    owner = Identity(key="owner", account="root", access="own")
+    assert worker.reports.total(owner, CACHES, 0, 300).hits == 0
+    with pytest.raises(NoSuchStore):
+        worker.reports.total(other, CACHES[-1:], 0, 300)
+    with pytest.raises(NoSuchStore):
+        worker.reports.total(owner, ["none"], 0, 300)
+    assert is_open(worker) == before == {*CACHES[:AHEAD]}
+    worker.access(ROOT, CACHES[-1])
+    assert worker.reports.total(owner, CACHES, 0, 300).hits == 0

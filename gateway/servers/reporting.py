@@ -66,7 +66,7 @@ class Reporting:
 
     def _is_service(self, name: str) -> bool:
         try:
-            self._runtime().access(ANONYMOUS, name)
+            self._runtime().looked_at(ANONYMOUS, name)
         except NoSuchStore:
             return False
         except StorageError as error:

@@ -90,6 +90,18 @@ class Lookup:
             known = self._find(sid, kept)
         raise NoSuchStore(name=sid)
 
+    def looked_at(self, identity: Identity, sid: str, facts: Facts = UNKNOWN) -> Access:
+        """The same for who reads and writes nothing: one that rests is left so."""
+        kept = self._kept()
+        if not self.added.rests(sid) or sid in self._declared:
+            return self.access(identity, sid, facts)
+        row = self.catalog.service(sid)
+        known = None if row is None else self._listed(row, kept)
+        access = None if known is None else accessed(known, identity, facts)
+        if access is None:
+            raise NoSuchStore(name=sid)
+        return access
+
     def _of_account(self, sid: str) -> Reached | None:
         found = self.accounts.find(sid)
         if found is None and self.added.pending:  # one of them may be the account that has it

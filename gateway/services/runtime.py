@@ -131,7 +131,7 @@ class Runtime(Administration):
         self.requests, self._own_requests = requests or RequestList(), requests is None
         self.lines, self._own_lines = lines or LineSpool(), lines is None
         self._numbers, self._note = numbers, note
-        self.reports: Reports = KeptReports(reports, self.access, clock)
+        self.reports: Reports = KeptReports(reports, self.looked_at, clock)
         self.listening = _listening(chain.configuration)
         self.kinds: Mapping[str, SettingKind[Any]] = chain.configuration.plugins.kinds
         self.offered: Collection[str] = frozenset(_offered(chain.configuration))
@@ -208,7 +208,7 @@ class Runtime(Administration):
         """As of the requests that they are the sums of: who may list a bucket of another
         account need not know how much it is asked for."""
         try:
-            return self.access(identity, sid, facts).may("read-requests")
+            return self.looked_at(identity, sid, facts).may("read-requests")
         except (NoSuchStore, Unavailable):
             return False
 
