@@ -16,7 +16,9 @@ from gateway.catalog.keys import Declarations
 from gateway.catalog.rows import OrderRow, certificate_name
 from gateway.catalog.secrets import Keyring, new_master
 from gateway.config import ConfigurationError, load
+from gateway.servers.added_certificates import AddedCertificates
 from gateway.services.certificate_editor import CertificateEditor
+from gateway.services.certificate_feed import CertificateFeed
 from gateway.services.issuing import tries
 from gateway.services.issuing.names import declared_names
 from gateway.services.issuing.ordering import MOST, OrderedCertificates
@@ -232,6 +234,29 @@ def test_a_certificate_that_was_ordered_is_removed_with_its_order(
     editor.remove(certificate_name("a.test"))
     (released,) = ordered.states()
     assert released.next is None and released.expires is None
+
+
+def test_what_people_brought_is_shown_before_what_was_ordered(ordered: Any, tmp_path: Path) -> None:
+    """Also when that was renewed later."""
+    catalog, editor, added = (
+        ordered._catalog,
+        CertificateEditor(ordered._catalog),
+        AddedCertificates(),
+    )
+    feed = CertificateFeed(catalog, added.replace)
+    cert, key = certificate(tmp_path, "a.test", 90)
+    editor.set("brought", cert.read_bytes(), key.read_bytes())
+    feed.look()
+    brought = added.named("a.test")
+    ordered.order(["a.test"])
+    (row,) = catalog.orders().values()
+    issued = replace(row, state="issued", expires=NOW + tries.DAY)
+    catalog.set_order(issued, cert.read_text(), Secret(key.read_text()))
+    feed.look()
+    assert added.named("a.test") is brought is not None
+    editor.remove("brought")
+    feed.look()
+    assert added.named("a.test") not in (brought, None)
 
 
 # when a try may follow
