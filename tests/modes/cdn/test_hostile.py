@@ -41,7 +41,8 @@ VALUES: tuple[Any, ...] = (
         {"a": {"b": [0]}},
     ),
 )
-PLACED = {"integer": "1", "text": "0" * 32}
+PLACED = {"integer": "999999", "text": "0" * 32}
+"""Ids of what is not there: what is made and changed costs more than what is said of it."""
 
 
 def fair(answer: Answer, *what: object) -> Answer:
