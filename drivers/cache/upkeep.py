@@ -25,6 +25,9 @@ from gateway.storage import Context, StorageError
 log = logging.getLogger("gateway.cache")
 _LOOK = 1.0
 _NOTE_USE = 10.0
+_NOTHING_NEW = 10.0
+"""Seconds between two looks at what time alone changes: what is unused, and marks that are old."""
+
 _ORPHANS = 3600.0
 
 
@@ -34,7 +37,8 @@ class Upkeep:
         self._thread: threading.Thread | None = None
         self._lock: FileLock | None = None
         self._counted = True
-        self._due = {"renew": 0.0, "use": 0.0}
+        self._due = {"renew": 0.0, "use": 0.0, "tidy": 0.0}
+        self._tidied: object = None
 
     def start(
         self,
@@ -81,7 +85,8 @@ class Upkeep:
         # Whatever fails is tried again: the bound of the cache depends on this thread.
         steady = Steady(log, "the cache's upkeep failed, and is tried again", foreseen=foreseen)
         while not self._stop.is_set():
-            self._parts.room.wanted.wait(_LOOK)
+            if self._parts.room.wanted.wait(_LOOK):
+                self._tidied = None
             self._parts.room.wanted.clear()
             steady(self._look)
         try:
@@ -99,6 +104,9 @@ class Upkeep:
         if not self._counted:
             parts.room.recount()
             self._counted = True
+        state = parts.stock.space.version(), parts.marks.last
+        if state == self._tidied and not self._is_due("tidy", _NOTHING_NEW):
+            return
         if self._lock is None or self._lock.try_acquire():
             try:
                 self.tidy()
@@ -106,6 +114,7 @@ class Upkeep:
                 if self._lock is not None:
                     self._lock.release()
         self.forget()
+        self._tidied = state  # if something was done it is another now, and is gone on with
 
     def _is_due(self, what: str, seconds: float) -> bool:
         now = time.monotonic()

@@ -20,7 +20,7 @@ from drivers.cache.owner import Owner
 from drivers.cache.removing import ALL, OLDEST
 from drivers.cache.stock import INLINE, Stock
 from drivers.indexed.batch import Transaction
-from gateway.storage import ObjectInfo, Unavailable
+from gateway.storage import ObjectInfo, Purge, Unavailable
 from tests.layers.origin import Site, until
 
 SMALL, LARGE = 3000, INLINE + 1
@@ -291,6 +291,39 @@ def test_upkeep_goes_on_whatever_one_look_raises(
     cache._parts.room.wanted.set()
     until(lambda: len(looks) > 1)
     assert "TypeError" in caplog.text
+
+
+def test_where_nothing_has_changed_nothing_is_tidied(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There may be hundreds of caches: a look at each, each second, has to be cheap."""
+    cache = site.worker()
+    upkeep, looks = cache._upkeep, list[int]()
+    upkeep._stop.set()
+    cache._parts.room.wanted.set()
+    assert upkeep._thread is not None
+    upkeep._thread.join()
+    tidy = upkeep.tidy
+
+    def counted() -> None:
+        looks.append(1)
+        tidy()
+
+    monkeypatch.setattr(upkeep, "tidy", counted)
+
+    def looked() -> int:
+        looks.clear()
+        for _ in range(5):
+            upkeep._look()
+        return len(looks)
+
+    looked()
+    assert looked() == 0
+    cache.purge(Purge(kind="key", value="k"))
+    assert looked() >= 1
+    assert looked() == 0
+    upkeep._due["tidy"] = 0.0
+    assert looked() == 1, "time makes things old, too"
 
 
 def test_a_claim_from_beyond_the_clock_holds_up_nobody(site: Site) -> None:
