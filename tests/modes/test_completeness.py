@@ -14,7 +14,8 @@ from gateway.plugins.finding import Plugins
 from gateway.storage import StorageError
 
 ROOT = Path(__file__).resolve().parents[2]
-MODES = Plugins.load().modes
+PLUGINS = Plugins.load()
+MODES = PLUGINS.modes
 OURS = sorted(name for name, mode in MODES.items() if type(mode).__module__.startswith("gateway."))
 
 
@@ -35,9 +36,16 @@ def folder_of(name: str) -> str:
 
 
 def test_every_folder_of_a_mode_is_a_mode() -> None:
+    """Or speaks a protocol of its own."""
     (folder,) = modes.__path__
     found = {one.name for one in Path(folder).iterdir() if (one / "__init__.py").exists()}
-    assert found == set(map(folder_of, OURS))
+    within = f"{modes.__name__}."
+    listeners = {
+        one.__module__.removeprefix(within).partition(".")[0]
+        for one in PLUGINS.listeners.values()
+        if one.__module__.startswith(within)
+    }
+    assert found == set(map(folder_of, OURS)) | listeners
 
 
 @pytest.mark.parametrize("name", sorted(set(map(folder_of, OURS))))

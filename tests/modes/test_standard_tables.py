@@ -41,7 +41,7 @@ DOCUMENT = openapi.document(API, "/")
 def every_error(kind: type[StorageError] = StorageError) -> Iterator[type[StorageError]]:
     yield kind
     for one in kind.__subclasses__():
-        if one.__module__.startswith("gateway."):
+        if one.__module__ == StorageError.__module__:
             yield from every_error(one)
 
 
