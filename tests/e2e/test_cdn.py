@@ -1,6 +1,6 @@
-"""A whole life by the CDN control mode, on a real server with two workers, with curl and an FTP
-client: sign in, a storage, upload by FTP, a zone in front of it, a certificate, the first hit and
-the second, a signed link that expires, a purge, and reports that add up to the byte.
+"""A whole life by the CDN control mode, on a real server with two workers, with curl, an FTP
+client and a browser: sign in, a storage, upload by FTP, a zone in front of it, a certificate, the
+first hit and the second, a signed link that expires, a purge, and reports that add up to the byte.
 """
 
 from __future__ import annotations
@@ -27,14 +27,25 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from gateway.testing.certificates import certificate
+from tests.browser.chromium import chromium, missing
 from tests.e2e.conftest import KEY, SECRET, Running, free_port, serving
 from tests.e2e.raw import eventually, log_of
 from tests.e2e.test_certificates import shown
 
-SUFFIX = "cdn.test"
-DOMAIN = "www.section9.test"
+SUFFIX = "cdn.localhost"
+DOMAIN = "www.section9.localhost"
 LINK_SECRET = "s3cret"
-FILES = {f"images/{n}.bin": os.urandom(1000 + n) for n in range(3)}
+PAGE = b"""<!doctype html>
+<link rel="icon" href="data:,">
+<title>Section 9</title>
+<img src="/images/dot.svg" alt="a dot">
+"""
+DOT = b"""<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><path d="M0 0h9v9"/></svg>"""
+FILES = {
+    **{f"images/{n}.bin": os.urandom(1000 + n) for n in range(3)},
+    "page.html": PAGE,
+    "images/dot.svg": DOT,
+}
 pytestmark = [
     pytest.mark.usefixtures("processes", "seconds"),
     pytest.mark.skipif(sys.platform == "win32", reason="one worker answers there"),
@@ -55,6 +66,7 @@ class Life:
         self.running, self.ports, self.trusted = running, ports, trusted
         self.token, self.hits, self.bytes = "", 0, 0
         self.statuses: dict[int, int] = {}
+        self.by_http2 = 0
 
     def curl(self, *words: str, host: str = "127.0.0.1", data: bytes | None = None) -> Got:
         """As somebody types it; `host` is led here."""
@@ -84,10 +96,15 @@ class Life:
         """From the zone."""
         scheme = "https" if tls else "http"
         got = self.curl(*words, f"{scheme}://{host}:{self.ports[scheme]}{path}", host=host)
-        self.hits += 1
-        self.bytes += len(got.body)
-        self.statuses[got.status] = self.statuses.get(got.status, 0) + 1
+        self.count(got.status, len(got.body), http2=tls)
         return got
+
+    def count(self, status: int, size: int, *, http2: bool) -> None:
+        """What the zone has answered."""
+        self.hits += 1
+        self.bytes += size
+        self.statuses[status] = self.statuses.get(status, 0) + 1
+        self.by_http2 += http2
 
     def ftp(self, storage: dict[str, Any]) -> ftplib.FTP_TLS:
         host, _, port = storage["ftp_host"].partition(":")
@@ -121,6 +138,7 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
 data = '{folder / "data"}'
 server = "granian"
 workers = 2
+http2 = true
 listen = [
     "127.0.0.1:{ports["http"]}",
     {{ address = "127.0.0.1:{ports["https"]}", tls = {tls} }},
@@ -208,6 +226,7 @@ def test_a_whole_life(life: Life) -> None:
     assert life.get(own, "/images/none.bin").status == 404
 
     certified(life)
+    browsed(life)
     links(life, zone, own)
     purged(life, zone, own, storage)
     reported(life, zone)
@@ -227,6 +246,29 @@ def certified(life: Life) -> None:
     eventually(lambda: all(shown(port, DOMAIN) == wanted for _ in range(8)), "it is shown")
     got = life.get(DOMAIN, "/images/1.bin", "--cacert", str(trusted), tls=True)
     assert got.body == FILES["images/1.bin"]
+
+
+def browsed(life: Life) -> None:
+    """By HTTP/2, with what the page shows; only where there is a browser."""
+    if missing():
+        return
+    with chromium() as browser:
+        page = browser.new_page(ignore_https_errors=True)
+        answers: list[Any] = []
+
+        def note(answer: Any) -> None:  # no method of a list: Playwright writes on what it calls
+            answers.append(answer)
+
+        page.on("response", note)
+        page.goto(f"https://{DOMAIN}:{life.ports['https']}/page.html")
+        assert page.title() == "Section 9"
+        assert page.evaluate("document.images[0].naturalWidth") == 9
+        spoken = page.evaluate("performance.getEntries().map(one => one.nextHopProtocol)")
+        assert {one for one in spoken if one} == {"h2"}
+        bodies = [one.body() for one in answers]
+        assert sorted(bodies) == sorted([PAGE, DOT])
+    for body in bodies:
+        life.count(200, len(body), http2=True)
 
 
 def links(life: Life, zone: int, own: str) -> None:
@@ -276,6 +318,7 @@ def reported(life: Life, zone: int) -> None:
 
     eventually(lambda: sums("hits") >= life.hits, "all hits are in the report")
     assert (sums("hits"), sums("bytes")) == (life.hits, life.bytes)
+    assert sums("hits/http2") == sums("hits/ssl") == life.by_http2
     usage = life.call("GET", f"/reports/{zone}/", date_from=now - 3600, date_to=now + 3600)
     assert usage == {"hits": life.hits, "bytes_served": life.bytes}
     codes = life.call("GET", "/reports/status/codes/", **span)["elements"]
