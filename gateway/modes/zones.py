@@ -94,8 +94,11 @@ class Zones(Protocol):
     """`Gateway.zones`. Every answer is current in every worker; what was changed is served by
     this one when it is acknowledged, and by the others within a second (`ZoneInfo.ready`).
 
-    All raise `Unsupported` where no mode that is on has zones (`ZoneOptions`), and `Forbidden` for
-    who acts for no account."""
+    All raise `Unsupported` where none are `offered`, and `Forbidden` for who acts for no
+    account."""
+
+    offered: bool
+    """Whether a mode that is on has zones (`ZoneOptions`)."""
 
     def make(self, identity: Identity, document: Mapping[str, Any]) -> ZoneInfo:
         """Of the identity's account. Raises `InvalidRequest` with all that is wrong."""
@@ -118,8 +121,16 @@ class Zones(Protocol):
 
     def find(self, identity: Identity, number: int) -> ZoneInfo: ...
 
-    def list(self, identity: Identity) -> Sequence[ZoneInfo]:
-        """Those of the identity's account, by number."""
+    def list(
+        self,
+        identity: Identity,
+        *,
+        every: bool = False,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> Sequence[ZoneInfo]:
+        """Those of the identity's account, by number, above `after`; `every`: all, for who
+        manages everything, else `Forbidden`."""
 
     def count(self, identity: Identity) -> int:
         """How many these are."""

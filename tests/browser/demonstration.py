@@ -69,6 +69,8 @@ FURTHER: tuple[tuple[str, str], ...] = (
     ("ConsoleUploadsOfService", "uploads/backups"),
     ("ConsoleVolume", "volumes/unbounded"),
     ("ConsoleService", "services/media.films"),
+    ("ConsoleZone", "zones/2"),
+    ("ConsoleZoneChange", "zones/2/change"),
 )
 """Views of pages, (name, path below the console), that have other things to show."""
 
@@ -193,6 +195,7 @@ def fill(served: Demonstration) -> None:
     for number in range(12):
         s3.put_object(Bucket="logs-2026", Key=f"day-{number:02}.log", Body=b"line\n" * 50 * number)
     _volumes(served)
+    _zones(served)
     _photos(s3)
     for key in ("minutes/2026-01.txt", "minutes/2026-02.txt", "report.pdf"):
         s3.put_object(Bucket="documents", Key=key, Body=b"text", ContentType="text/plain")
@@ -221,6 +224,31 @@ def _volumes(served: Demonstration) -> None:
     ):
         sid = volumes.create_bucket(ROOT, volume, bucket).service.sid
         s3.put_object(Bucket=sid, Key="first.bin", Body=bytes(size))
+
+
+def _zones(served: Demonstration) -> None:
+    """One that says little, and one that says everything."""
+    upstream = {
+        "endpoints": [{"host": "www.example.com"}, {"host": "backup.example.com", "port": 8443}],
+        "type": "own",
+        "proto": "https",
+        "host_header": "origin.example.com",
+        "auth": {"type": "http_basic", "username": "edge", "password": "a-secret"},
+    }
+    plain = {"type": "own", "proto": "http", "endpoints": [{"host": "news.example.com"}]}
+    zones = served.runtime.zones
+    zones.make(ROOT, {"object_size": "small", "upstream": plain})
+    more = {
+        "custom_domains": [f"{name}.a-rather-long-name.example.com" for name in "abcde"],
+        "referers": ["www.example.com", "!none"],
+        "hash_secret": "a-secret",
+        "limit_rate_security": "on",
+        "error_pages": ["404:https://www.example.com/a/page/that/says/that/nothing/is/there"],
+        "expiration": 86_400,
+    }
+    found = zones.make(ROOT, {"object_size": "big", "upstream": upstream, **more})
+    assert found.number == 2
+    served.parts["zone"] = "1"
 
 
 def _photos(s3: Any) -> None:

@@ -176,4 +176,4 @@ def operations() -> Collection[str]:
 
 
 def create_app(gateway: Gateway) -> WSGIApp:
-    return Console(gateway, TABLE)
+    return Console(gateway, [page for page in TABLE if page.offered(gateway)])

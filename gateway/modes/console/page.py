@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gateway.access.identity import Identity, acting_for
+from gateway.modes import Gateway
 from gateway.web.replies import Reply
 
 Handler = Callable[[Any], Reply]
@@ -25,13 +26,19 @@ FORM_LIMIT = 1 << 20
 """Bytes of a form's fields."""
 
 
+def everywhere(_: Gateway) -> bool:
+    """Of a page that each gateway has."""
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """`name` is the operation in logs and metrics. `path` is below the console's root, with
     `{part}`s, which `Call.values` has. `title`: in the navigation, of which `section` says
     the path that is shown as the current one (its own where that is not given). `said` are the
     messages that a redirect to it may name (`Call.see`). `embedded`: pages of this session may
-    show what it gives as a part of theirs (`Call.embed`)."""
+    show what it gives as a part of theirs (`Call.embed`). `offered`: whether that gateway has
+    what it is about; where it has not, the page is not there."""
 
     name: str
     path: str
@@ -44,6 +51,7 @@ class Page:
     form_limit: int = FORM_LIMIT
     said: Mapping[str, str] = field(default_factory=dict)
     embedded: bool = False
+    offered: Callable[[Gateway], bool] = everywhere
 
     @property
     def methods(self) -> tuple[str, ...]:

@@ -25,6 +25,8 @@ from gateway.modes.console.pages import (
     uploads,
     volume_changes,
     volumes,
+    zone_changes,
+    zones,
 )
 
 TABLE: tuple[Page, ...] = (
@@ -35,6 +37,8 @@ TABLE: tuple[Page, ...] = (
     *service_settings.PAGES,
     *volumes.PAGES,
     *volume_changes.PAGES,
+    *zones.PAGES,
+    *zone_changes.PAGES,
     *browser.PAGES,
     *keys.PAGES,
     *bindings.PAGES,

@@ -60,6 +60,7 @@ class GatewayZones:
         self._serving, self._notice, self._release = serving, notice, release
         tables = configuration.mode_tables.values()
         self._found = next((one for one in tables if isinstance(one, ZoneOptions)), None)
+        self.offered = self._found is not None
 
     @property
     def _options(self) -> ZoneOptions:
@@ -160,11 +161,20 @@ class GatewayZones:
     def find(self, identity: Identity, number: int) -> ZoneInfo:
         return self._info(self._row(identity, number), self._serving.everywhere())
 
-    def list(self, identity: Identity) -> Sequence[ZoneInfo]:
+    def list(
+        self,
+        identity: Identity,
+        *,
+        every: bool = False,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> Sequence[ZoneInfo]:
         account = _account(identity)
+        if every and not identity.manages_everything:
+            raise Forbidden("This key may not see everybody's zones.")
         everywhere = self._serving.everywhere()
         with translated():
-            rows = self._catalog.zones(account)
+            rows = self._catalog.zones(None if every else account, after=after, limit=limit)
         return [self._info(row, everywhere) for row in rows]
 
     def count(self, identity: Identity) -> int:

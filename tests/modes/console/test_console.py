@@ -25,7 +25,8 @@ PLAIN = [page for page in TABLE if page.get is not None and "{" not in page.path
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    with serving(bindings=[{"mode": "console", "prefix": "/ours"}]) as site:
+    bindings = [{"mode": "console", "prefix": "/ours"}]
+    with serving(bindings=bindings, cdn={"suffix": "cdn.example"}) as site:  # all pages are there
         yield site
 
 

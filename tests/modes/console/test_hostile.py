@@ -40,8 +40,8 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Site]:
-    """For tests that leave nothing behind."""
-    with serving() as site:
+    """For tests that leave nothing behind. All pages are there."""
+    with serving(cdn={"suffix": "cdn.example"}) as site:
         yield site
 
 
