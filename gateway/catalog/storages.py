@@ -45,9 +45,15 @@ class StorageTable(ZoneTable, KeyChanges, AccountNumberTable):
             row = connection.execute(_SELECT.where(STORAGES.c.number == number)).first()
         return None if row is None else self._storage_row(row)
 
-    def storages(self, account: str) -> list[StorageRow]:
-        """Those of that account, the newest first."""
-        query = _SELECT.where(is_text(STORAGES.c.account, account))
+    def storages(
+        self, account: str | None, *, before: int | None = None, limit: int | None = None
+    ) -> list[StorageRow]:
+        """The newest first, with numbers below `before`; of that account, if one is given."""
+        query = _SELECT.limit(limit)
+        if account is not None:
+            query = query.where(is_text(STORAGES.c.account, account))
+        if before is not None:
+            query = query.where(STORAGES.c.number < before)
         with self._database.reading() as connection:
             rows = connection.execute(query.order_by(STORAGES.c.number.desc())).all()
         return [self._storage_row(row) for row in rows]

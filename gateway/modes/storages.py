@@ -10,10 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from gateway.access.identity import Identity
 from gateway.storage import Secret, Stats
+
+REGIONS = ("europe", "north-america")
+"""What accounts may say: labels, for all storages are in this gateway."""
+
+
+@runtime_checkable
+class SayingFtp(Protocol):
+    """A table of a mode that says where storages are reached by FTP."""
+
+    @property
+    def ftp(self) -> str:
+        """A host, with its port; "" where nobody says it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +52,25 @@ class Storages(Protocol):
         something of that name, or had files in it; `InvalidRequest` when the account has as many
         as it may have."""
 
-    def list(self, identity: Identity) -> Sequence[Storage]:
-        """Those of the identity's account, the newest first."""
+    def list(
+        self,
+        identity: Identity,
+        *,
+        every: bool = False,
+        before: int | None = None,
+        limit: int | None = None,
+    ) -> Sequence[Storage]:
+        """Those of the identity's account, the newest first, with numbers below `before`;
+        `every`: all, for who manages everything, else `Forbidden`."""
 
     def find(self, identity: Identity, number: int) -> Storage: ...
 
     def size(self, identity: Identity, number: int) -> Stats:
         """How much is in it."""
+
+    def ftp_place(self, host: str) -> str | None:
+        """Where FTP is, as a table says (`SayingFtp`); else at the first listener that speaks it,
+        by the name by which somebody came. With a port that is not 21. None: nowhere."""
 
     def change_password(self, identity: Identity, region: str) -> Secret:
         """One for all storages that the identity's account has there; whoever has the one before

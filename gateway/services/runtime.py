@@ -136,7 +136,7 @@ class Runtime(Administration):
         self.kinds: Mapping[str, SettingKind[Any]] = chain.configuration.plugins.kinds
         self.offered: Collection[str] = frozenset(_offered(chain.configuration))
         self.volumes: Volumes = GatewayVolumes(self)
-        self.storages: Storages = GatewayStorages(self, self.notice)
+        self.storages: Storages = GatewayStorages(self, self.notice, self.listening)
         self.uploaded_certificates: UploadedCertificates = GatewayUploadedCertificates(
             self, self.notice
         )

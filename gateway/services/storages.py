@@ -6,7 +6,7 @@ while it was removed stays on the disk, and must not be somebody else's to read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 
@@ -16,7 +16,7 @@ from gateway.catalog import CatalogError
 from gateway.catalog.rows import StorageRow
 from gateway.config.paths import here
 from gateway.modes import bucket_names
-from gateway.modes.storages import Storage
+from gateway.modes.storages import SayingFtp, Storage
 from gateway.services.administration import Administration
 from gateway.services.service_editor import ServiceEditor
 from gateway.storage import (
@@ -43,16 +43,32 @@ _OPTIONS = {"keep_versions": "off"}
 class GatewayStorages:
     """Implements `gateway.modes.storages.Storages`."""
 
-    def __init__(self, gateway: Administration, notice: Callable[[], object]) -> None:
-        """`notice` has this process see at once what was changed."""
+    def __init__(
+        self,
+        gateway: Administration,
+        notice: Callable[[], object],
+        listening: Mapping[str, Sequence[tuple[str, int]]],
+    ) -> None:
+        """`notice` has this process see at once what was changed; `listening` as of `Gateway`."""
         self._gateway, self._catalog, self._notice = gateway, gateway.catalog, notice
+        self._listening = listening
 
     # looking
 
-    def list(self, identity: Identity) -> Sequence[Storage]:
+    def list(
+        self,
+        identity: Identity,
+        *,
+        every: bool = False,
+        before: int | None = None,
+        limit: int | None = None,
+    ) -> Sequence[Storage]:
         account = _account(identity)
+        if every and not identity.manages_everything:
+            raise Forbidden("This key may not see everybody's storages.")
         with _readable():
-            return [_told(row) for row in self._catalog.storages(account)]
+            rows = self._catalog.storages(None if every else account, before=before, limit=limit)
+        return [_told(row) for row in rows]
 
     def find(self, identity: Identity, number: int) -> Storage:
         account = _account(identity)
@@ -65,6 +81,16 @@ class GatewayStorages:
     def size(self, identity: Identity, number: int) -> Stats:
         found = self.find(identity, number)
         return self._gateway.access(identity, found.sid).stats()
+
+    def ftp_place(self, host: str) -> str | None:
+        tables = self._gateway.chain.configuration.mode_tables.values()
+        told = next((one.ftp for one in tables if isinstance(one, SayingFtp) and one.ftp), "")
+        if not told:
+            listeners = self._listening.get("ftp")
+            if not (listeners and host):
+                return None
+            told = f"{f'[{host}]' if ':' in host else host}:{listeners[0][1]}"
+        return told.removesuffix(":21")
 
     # changing
 

@@ -248,7 +248,8 @@ def _zones(served: Demonstration) -> None:
     }
     found = zones.make(ROOT, {"object_size": "big", "upstream": upstream, **more})
     assert found.number == 2
-    served.parts["zone"] = "1"
+    storage = served.runtime.storages.make(ROOT, "films-of-the-year", "europe")
+    served.parts |= {"zone": "1", "storage": str(storage.number)}
 
 
 def _photos(s3: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.modes.cdn.call import Call
 from gateway.modes.cdn.resources import storages
+from gateway.modes.storages import REGIONS
 from gateway.web.api.fields import Field
 from gateway.web.api.parameters import Parameter
 from gateway.web.api.table import Function
@@ -15,7 +16,7 @@ _REGION = Parameter(
     "region",
     "A word that storages are told apart by; all of them are in this gateway.",
     required=True,
-    values=("europe", "north-america"),
+    values=REGIONS,
     example="north-america",
 )
 _DONE = Field("message", "text", "That it is done.")

@@ -45,21 +45,9 @@ def _shown(call: Call, one: Storage) -> wire.Item:
     return {
         "id": one.number,
         "container": one.sid,
-        "ftp_host": _ftp_host(call),
+        "ftp_host": call.gateway.storages.ftp_place(request_head.host(call.environ)),
         "ftp_user": one.user,
         "ftp_password": None if one.password is None else one.password.reveal(),
         "region": one.region,
         "synchronized_with_storage": None,
     }
-
-
-def _ftp_host(call: Call) -> str | None:
-    """As `[cdn]` says; else at the first listener that speaks FTP, by the name by which this was
-    asked for."""
-    told = call.options.ftp
-    if not told:
-        listeners, host = call.gateway.listening.get("ftp"), request_head.host(call.environ)
-        if not (listeners and host):
-            return None
-        told = f"{f'[{host}]' if ':' in host else host}:{listeners[0][1]}"
-    return told.removesuffix(":21")
