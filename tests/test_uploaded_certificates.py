@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import ssl
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -18,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from gateway.access.identity import ANONYMOUS, Identity, KeyAccess
 from gateway.common.x509 import NamedCertificate
-from gateway.config import load
+from gateway.config import CertifiedName, load
+from gateway.config.tables import AcmeOptions
 from gateway.modes.uploaded_certificates import UploadedCertificate
 from gateway.plugins.finding import Plugins
 from gateway.services import uploaded_certificates
@@ -63,7 +65,11 @@ service = "other"
 [[bindings]]
 host = "console.gateway.test"
 mode = "console"
+[cdn]
+suffix = "cdn.gateway.test"
 """
+ORDERING = AcmeOptions(terms_agreed=True, names=(CertifiedName("ordered.gateway.test"),))
+"""As `[acme]` says it, where its library is installed."""
 
 
 @pytest.fixture(params=catalogs.QUICK)
@@ -76,7 +82,8 @@ def runtime(
     head, text = CONFIGURATION.split("\n", 2)[1:]
     where = f'data = "data"\nmemory = {memory}\n'
     file.write_text(f"{head}\n{where}{text}{catalogs.table(request.param)}")
-    opened = open_runtime(load(file, environ={}, plugins=_plugins()), environ={})
+    read = load(file, environ={}, plugins=_plugins())
+    opened = open_runtime(replace(read, acme=ORDERING), environ={})
     yield opened
     opened.close()
 
@@ -218,6 +225,9 @@ TAKEN: dict[str, tuple[Identity, tuple[str, ...], str]] = {
     "a binding of the gateway": (ALICE, ("console.gateway.test",), "console.gateway.test"),
     "a bucket's name": (ALICE, ("mine.s3.gateway.test",), "mine.s3.gateway.test"),
     "the gateway's name": (ALICE, ("free.test", "s3.gateway.test"), "s3.gateway.test"),
+    "a zone's that is still to come": (BOB, ("a9-1.cdn.gateway.test",), "a9-1.cdn.gateway.test"),
+    "what all zones are below": (BOB, ("*.cdn.gateway.test",), "*.cdn.gateway.test"),
+    "what the gateway orders one for": (BOB, ("ordered.gateway.test",), "ordered.gateway.test"),
     "the gateway's, of who runs it": (ROOT, ("s3.gateway.test",), ""),
     "another's, of who runs it": (ROOT, ("www.alice.test",), "www.alice.test"),
     "another's certificate": (BOB, ("had.alice.example",), "had.alice.example"),

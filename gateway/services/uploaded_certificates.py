@@ -21,6 +21,7 @@ from gateway.modes.uploaded_certificates import UploadedCertificate
 from gateway.services.administration import Administration
 from gateway.services.stored import door_of
 from gateway.services.unsafe import declared_certificates
+from gateway.services.zones.names import zone_options
 from gateway.storage import Conflict, Forbidden, InvalidRequest, NotFound, StorageError
 
 MOST = 1000
@@ -137,8 +138,12 @@ class GatewayUploadedCertificates:
 
     def _gateways(self) -> Iterator[Taken]:
         configuration = self._gateway.chain.configuration
-        for domain in configuration.server.domains:
+        zones = zone_options(configuration)
+        suffixes = () if zones is None else (zones.suffix,)
+        for domain in (*configuration.server.domains, *suffixes):
             yield Taken("", [domain, f"*.{domain}"])
+        if configuration.acme is not None:  # what somebody has brought would be shown before those
+            yield Taken("", configuration.acme.names)
         for said in declared_certificates(configuration).values():
             if said is not None:
                 yield Taken("", said.hosts)

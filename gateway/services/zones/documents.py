@@ -27,9 +27,10 @@ _RATE = re.compile(r"[1-9][0-9]{0,8}k")
 _QUERY = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/?%-]{1,1024}")
 """RFC 3986 §3.4."""
 _WORD = re.compile(r"[!-~]{1,1024}")
-_HOST = re.compile(
-    r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*|\[?[0-9a-f:.]+\]?"
-)
+_NAME = r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*"
+_HOST = re.compile(rf"{_NAME}|\[?[0-9a-f:.]+\]?")
+_HEADER = re.compile(rf"({_NAME}|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{{1,5}}))?")
+"""As in a request's `Host` (RFC 9110 §7.2)."""
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 
@@ -258,8 +259,8 @@ def _auth(value: Any) -> Document:
 
 def _header(value: Any) -> str:
     text = value.lower() if isinstance(value, str) else ""
-    host, colon, port = text.partition(":")
-    if not _HOST.fullmatch(host) or (colon and not 0 < int(port or 0) <= _PORTS):
+    parts = _HEADER.fullmatch(text)
+    if parts is None or not 0 < int(parts["port"] or 80) <= _PORTS:
         raise Wrong(': it is a host, as "www.example.com".')
     return text
 

@@ -29,6 +29,12 @@ class Own(NamedTuple):
     listeners: Collection[tuple[str, int]]
 
 
+def zone_options(configuration: Configuration) -> ZoneOptions | None:
+    """Of the table that says that there are zones; None where none does."""
+    tables = configuration.mode_tables.values()
+    return next((one for one in tables if isinstance(one, ZoneOptions)), None)
+
+
 def own_names(configuration: Configuration, options: ZoneOptions) -> Own:
     server = configuration.server
     url = server.external_url

@@ -21,6 +21,7 @@ from gateway.modes.zones import ZoneInfo, ZoneOptions
 from gateway.services.operator import translated
 from gateway.services.zones import documents
 from gateway.services.zones.documents import Wrong
+from gateway.services.zones.names import zone_options
 from gateway.services.zones.parts import cdn_domain, sid_of
 from gateway.services.zones.planning import Planner
 from gateway.storage import (
@@ -58,8 +59,7 @@ class GatewayZones:
     ) -> None:
         self._configuration, self._catalog = configuration, catalog
         self._serving, self._notice, self._release = serving, notice, release
-        tables = configuration.mode_tables.values()
-        self._found = next((one for one in tables if isinstance(one, ZoneOptions)), None)
+        self._found = zone_options(configuration)
         self.offered = self._found is not None
 
     @property
