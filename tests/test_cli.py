@@ -722,6 +722,7 @@ def test_what_is_part_of_a_zone_is_listed_so_and_not_removed(run: Run, folder: P
         assert runtime.zones.make(root, document).number == 1
     finally:
         runtime.close()
+    assert "zone-1" not in run("check")[1]  # that everybody may read a zone is nothing to note
     rows = [line.split()[:6] for line in run("bindings", "list")[1].splitlines()[1:]]
     assert ["a.test", "public", "zone-1", "of", "the", "zone"] in rows
     assert "zone-1 (cache), of the zone 1, owner root" in run("services")[1]

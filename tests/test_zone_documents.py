@@ -36,6 +36,8 @@ AWS: Document = {
     "proto": "https",
     "auth": {"type": "aws_secret_key", "access_key": "examplekey", "secret_key": "skey1"},
 }
+MANY = [f"{one}{two}" for one in "ABCDEFGHIJ" for two in "ABCDEFGHIJKLMNOPQRSTUVWXY"]
+"""As many countries as there are."""
 OPTIONS = ZoneOptions(suffix="cdn.test", allow=(ip_network("10.0.0.0/8"),))
 
 
@@ -51,6 +53,7 @@ GOOD: list[tuple[str, Any, Any]] = [
     ("referers", ["a.test", "!none"], ["a.test", "!none"]),
     ("geo_filter_allow", "ch,DE", ["CH", "DE"]),
     ("geo_filter_deny", ["ru"], ["RU"]),
+    ("geo_filter_deny", MANY, MANY),
     ("limit_rate_global", "20k", "20k"),
     ("limit_rate_security", "off", None),
     ("hash_secret", "s3cret", "s3cret"),

@@ -83,8 +83,9 @@ def _beside(configuration: Configuration) -> Iterator[str]:
                 *hints.declared(configuration, catalog),
                 *hints.volumes(configuration, catalog),
             ]
-            for binding, _ in BindingEditor(configuration, catalog).all():
-                notes += told(configuration.plugins.modes, binding)
+            for binding, whole in BindingEditor(configuration, catalog).all():
+                # A zone's are read by everybody: that is what a zone is for, and there are many.
+                notes += [] if whole else told(configuration.plugins.modes, binding)
     except (CatalogError, Unavailable) as error:
         yield f"WARNING: what was added to the catalog is not known: {error}"
         return

@@ -186,6 +186,7 @@ def test_a_page_that_is_too_long_is_replaced(site: Site, origin: Upstream) -> No
     origin.always(answer(404, b"0" * 9_000_000, said))
     found = site.ask("/a")
     assert found.status == 404 and b"<h1>404 Not Found</h1>" in found.body
+    assert b"<p>There is nothing here.</p>" in found.body
     assert found.headers["content-type"] == "text/html; charset=utf-8"
     assert "content-encoding" not in found.headers and found.headers["x-any"] == "y"
 

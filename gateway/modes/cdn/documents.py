@@ -25,14 +25,15 @@ histories and logs of others: the header is better. Use TLS where others could l
 <p>Bodies are JSON or forms, and say so in <code>Content-Type</code>; answers are JSON. A slash at \
 the end of a path changes nothing. An error is an object with <code>message</code>, a sentence. \
 What belongs to another account is 404, as if it were not there; 532 is a failure of ours.</p>
-<p>The examples take the token from the environment variable <code>GATEWAY_KEY</code>, and the \
+<p>The examples take the token from the environment variable <code>GATEWAY_TOKEN</code>, and the \
 address from what you fill in beside them.</p>""",
     header=HEADER,
     table=TABLE,
     problems=PROBLEMS,
     error={"message": {"type": "string", "description": "One sentence."}},
     errors_of=errors_of,
-    typed="token",
+    called="token",
+    typed="what check/login answered",
     forms=True,
 )
 

@@ -112,19 +112,21 @@ def reply(
     code, origin = code_of(error), _passed_on(error)
     if origin is not None:
         code = "" if origin.status < 400 else code
-        return code, _as_answered(origin, request_id, method)
-    status = TABLE[code][0]
-    return code, page(status, TABLE[code][1], request_id, headers_of(error))
+        status, told = TABLE.get(code, (0, ""))
+        told = told if status == origin.status else ""
+        return code, _as_answered(origin, told, request_id, method)
+    status, told = TABLE[code]
+    return code, page(status, told, request_id, headers_of(error))
 
 
-def _as_answered(origin: OriginAnswer, request_id: str, method: str) -> Reply:
+def _as_answered(origin: OriginAnswer, told: str, request_id: str, method: str) -> Reply:
     headers = replies.of_origin(origin)
     if method == "HEAD":
         said = {name.lower(): text for name, text in origin.headers}.get("content-length", "")
         return Reply(origin.status, headers, length=whole_number(said))
     if origin.page is not None:
         return Reply(origin.status, headers, origin.page)
-    ours = page(origin.status, "", request_id)  # its own was too long
+    ours = page(origin.status, told, request_id)  # its own was too long, or is not for visitors
     others = [one for one in headers if one[0] not in _OF_PAGE]
     return Reply(ours.status, others + ours.headers, ours.body)
 

@@ -19,6 +19,8 @@ Document = dict[str, Any]
 
 _MOST = 100
 """Entries of a list."""
+_COUNTRIES = 300
+"""Entries of one of countries: more than there are."""
 _LONGEST = 2048
 _YEARS = 10 * 365 * 86_400
 _PORTS = 65_535
@@ -158,14 +160,14 @@ def _security(value: Any) -> str | None:
     return None if _one_of("on", "off")(value) == "off" else "on"
 
 
-def _texts(between: str = ",") -> Callable[[Any], list[str]]:
+def _texts(between: str = ",", most: int = _MOST) -> Callable[[Any], list[str]]:
     def read(value: Any) -> list[str]:
         found = re.split(between, value) if isinstance(value, str) else value
         if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
             raise Wrong(": it is a list of texts, or one text with commas.")
         texts = [one.strip() for one in found]
-        if len(texts) > _MOST or not all(0 < len(one) <= _LONGEST for one in texts):
-            raise Wrong(f": it has up to {_MOST} texts, none of them empty or too long.")
+        if len(texts) > most or not all(0 < len(one) <= _LONGEST for one in texts):
+            raise Wrong(f": it has up to {most} texts, none of them empty or too long.")
         return list(dict.fromkeys(texts))
 
     return read
@@ -186,7 +188,7 @@ def _pages(value: Any) -> list[str]:
 
 
 def _countries(value: Any) -> list[str]:
-    return [one.upper() for one in _texts()(value)]
+    return [one.upper() for one in _texts(most=_COUNTRIES)(value)]
 
 
 _WORDS = _text(_WORD, "it is ASCII without blanks, up to 1024 characters")

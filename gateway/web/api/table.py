@@ -59,7 +59,8 @@ class Function(NamedTuple, Generic[C]):
 class Api(NamedTuple):
     """What documents say of an API as a whole. `name` and `heading` are the page's, `intro`
     its first paragraphs in HTML; `header` has the key's value, and `always`
-    are others that each request has; `typed` is what people type for the former; `problems` are
+    are others that each request has; `called` is what people call the
+    former, and `typed` what they type for it; `problems` are
     its error codes (status, sentence), and `error` the members of its errors, as JSON Schema has
     them. `errors_of` gives the codes that a function is documented to answer. `forms`: bodies may
     be forms as well."""
@@ -76,5 +77,6 @@ class Api(NamedTuple):
     error: Mapping[str, Any]
     errors_of: Callable[[Function[Any]], tuple[str, ...]]
     always: Mapping[str, str] = NOTHING
+    called: str = "key"
     typed: str = "value of a key"
     forms: bool = False

@@ -60,4 +60,5 @@ def test_the_documents() -> None:
     assert json.loads(PAGES["/-/docs/cdn/openapi.json"]().body)["servers"] == [{"url": "/v3"}]
     page = PAGES["/-/docs/cdn/"]().body.decode()
     assert all(f'id="{one.name}"' in page for one in TABLE)
+    assert "Your token</label>" in page and "$GATEWAY_TOKEN" in page and "GATEWAY_KEY" not in page
     assert "../../../v3/" in PAGES["/-/docs/cdn/docs.js"]().body.decode()

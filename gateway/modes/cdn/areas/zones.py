@@ -54,8 +54,8 @@ _OTHERS = (
         "texts",
         most=100,
     ),
-    Parameter("geo_filter_allow", "Countries that alone may read (ISO 3166-1).", "texts", most=100),
-    Parameter("geo_filter_deny", "Countries that may not.", "texts", most=100),
+    Parameter("geo_filter_allow", "Countries that alone may read (ISO 3166-1).", "texts", most=300),
+    Parameter("geo_filter_deny", "Countries that may not.", "texts", most=300),
     Parameter(
         "limit_rate_global",
         "Bytes a second for each connection, as in `20k`. Excludes `limit_rate_security`.",

@@ -1,8 +1,9 @@
 """Each function in six languages, from the table: whole programs, with nothing to install.
 
-The key comes from the environment (`GATEWAY_KEY`), so that none ends up in a
-program. `URL` stands where the address is, and `HEADER` where the name of the header with
-the key is; what is put there is percent-encoded and so needs no quoting in any of the
+The key comes from the environment (`GATEWAY_KEY`, or as it is `called`), so that none ends up in
+a program. `URL` stands where the address is, `HEADER` where the name of the header with the key
+is, and `VARIABLE` where that of the environment; what is put there is percent-encoded and so needs
+no quoting in any of the
 languages. Nor does a body in JSON, which is of words and numbers. The tests run these programs.
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from gateway.web.api.page.languages import HEADER, URL, Language
+from gateway.web.api.page.languages import HEADER, URL, VARIABLE, Language
 from gateway.web.api.parameters import Parameter
 from gateway.web.api.table import Api, Function
 
@@ -46,4 +47,4 @@ def shown_program(api: Api, language: Language, function: Function[Any]) -> str:
     if function.open:  # it says nothing of a key
         lines = text.split("\n")
         text = "\n".join(line for line in lines if HEADER not in line and line != "import os")
-    return text.replace(HEADER, api.header)
+    return text.replace(HEADER, api.header).replace(VARIABLE, f"GATEWAY_{api.called.upper()}")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from gateway.web.api.parameters import samples
 from gateway.web.api.table import Function
 
-URL, HEADER = "{{url}}", "{{header}}"
+URL, HEADER, VARIABLE = "{{url}}", "{{header}}", "{{variable}}"
 FILE = "tom.jpg"
 """What uploads read, and downloads write, in the current folder."""
 
@@ -39,7 +39,7 @@ def _curl(function: Function[Any], always: Mapping[str, str]) -> str:
     if function.downloads:
         options += [f"-o {FILE}"]
     options += [f'-H "{name}: {text}"' for name, text in always.items()]
-    options += ['-H "{{header}}: $GATEWAY_KEY"', f"'{URL}'"]
+    options += ['-H "{{header}}: ${{variable}}"', f"'{URL}'"]
     return " \\\n     ".join(["curl -sS --fail-with-body", *options])
 
 
@@ -53,7 +53,7 @@ def _python(function: Function[Any], always: Mapping[str, str]) -> str:
         lines += ["from pathlib import Path", "", f'path = Path("{FILE}")']
     lines += ["", "headers = {"]
     lines += [f'    "{name}": "{text}",' for name, text in always.items()]
-    lines += ['    "{{header}}": os.environ["GATEWAY_KEY"],']
+    lines += ['    "{{header}}": os.environ["{{variable}}"],']
     if body:
         lines += ['    "Content-Type": "image/jpeg",']
         lines += ['    "Content-Length": str(path.stat().st_size),']
@@ -96,7 +96,7 @@ def _javascript(function: Function[Any], always: Mapping[str, str]) -> str:
     lines += [f'const answer = await fetch("{URL}", {{', f'  method: "{function.methods[0]}",']
     kind = "image/jpeg" if function.body else "application/json" if function.members else ""
     headers = [f'"{name}": "{text}"' for name, text in always.items()]
-    headers += ['"{{header}}": process.env.GATEWAY_KEY']
+    headers += ['"{{header}}": process.env.{{variable}}']
     headers += [f'"Content-Type": "{kind}"'] if kind else []
     if len(headers) == 1:
         lines += [f"  headers: {{ {headers[0]} }},"]
@@ -121,7 +121,7 @@ def _csharp(function: Function[Any], always: Mapping[str, str]) -> str:
         "using var client = new HttpClient();",
         f'using var request = new HttpRequestMessage(HttpMethod.{method}, "{URL}");',
         *(f'request.Headers.Add("{name}", "{text}");' for name, text in always.items()),
-        'request.Headers.Add("{{header}}", Environment.GetEnvironmentVariable("GATEWAY_KEY"));',
+        'request.Headers.Add("{{header}}", Environment.GetEnvironmentVariable("{{variable}}"));',
     ]
     if function.body:
         lines += [
@@ -161,7 +161,7 @@ def _go(function: Function[Any], always: Mapping[str, str]) -> str:
         f'\trequest, err := http.NewRequest("{function.methods[0]}", "{URL}", {source})',
         *check,
         *(f'\trequest.Header.Set("{name}", "{text}")' for name, text in always.items()),
-        '\trequest.Header.Set("{{header}}", os.Getenv("GATEWAY_KEY"))',
+        '\trequest.Header.Set("{{header}}", os.Getenv("{{variable}}"))',
     ]
     if function.body:
         lines += ['\trequest.Header.Set("Content-Type", "image/jpeg")']
@@ -188,7 +188,7 @@ def _go(function: Function[Any], always: Mapping[str, str]) -> str:
 
 def _php(function: Function[Any], always: Mapping[str, str]) -> str:
     headers = [f'        "{name}: {text}",' for name, text in always.items()]
-    headers += ['        "{{header}}: " . getenv("GATEWAY_KEY"),']
+    headers += ['        "{{header}}: " . getenv("{{variable}}"),']
     lines = ["<?php", '$context = stream_context_create(["http" => [']
     lines += [f'    "method" => "{function.methods[0]}",']
     if function.body:

@@ -29,6 +29,7 @@ def page(api: Api, shell: str, base: str, document: str = BESIDE) -> str:
         name=api.name,
         heading=api.heading,
         intro=api.intro,
+        called=escape(api.called),
         typed=escape(api.typed),
         document=document,
         links="\n".join(map(_link, api.table)),
