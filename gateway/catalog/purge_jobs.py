@@ -56,9 +56,10 @@ class PurgeJobTable(AuditTable):
             row = connection.execute(select(_JOBS).where(is_text(_JOBS.c.id, id))).first()
             return None if row is None else _row(row, _paths(connection, row))
 
-    def purge_jobs(self, account: str, status: str = "", *, limit: int) -> list[PurgeJobRow]:
-        """The newest first, with the first of their files; of that status, if one is given."""
-        which = [is_text(_JOBS.c.account, account)]
+    def purge_jobs(self, account: str | None, status: str = "", *, limit: int) -> list[PurgeJobRow]:
+        """The newest first, with the first of their files; of that account and that status, if
+        one is given."""
+        which = [] if account is None else [is_text(_JOBS.c.account, account)]
         which += [_JOBS.c.status == status] if status else []
         query = select(_JOBS).where(*which).order_by(_JOBS.c.number.desc()).limit(limit)
         with self._database.reading() as connection:

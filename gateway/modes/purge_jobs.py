@@ -67,9 +67,15 @@ class PurgeJobs(Protocol):
         """With all its files."""
 
     def list(
-        self, identity: Identity, status: Status | None = None, limit: int = 20
+        self,
+        identity: Identity,
+        status: Status | None = None,
+        limit: int = 20,
+        *,
+        every: bool = False,
     ) -> Sequence[PurgeJob]:
-        """Those of the identity's account, the newest first, with the first of their files."""
+        """Those of the identity's account, the newest first, with the first of their files;
+        `every`: all, for who manages everything, else `Forbidden`."""
 
     def remove(self, identity: Identity, job: str) -> None:
         """One that waits is not carried out then. Raises `Conflict` for one that is running, and

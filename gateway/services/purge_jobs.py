@@ -97,9 +97,18 @@ class GatewayPurgeJobs:
         return _told(row)
 
     def list(
-        self, identity: Identity, status: Status | None = None, limit: int = 20
+        self,
+        identity: Identity,
+        status: Status | None = None,
+        limit: int = 20,
+        *,
+        every: bool = False,
     ) -> Sequence[PurgeJob]:
-        rows = self._catalog.purge_jobs(_account(identity), status or "", limit=limit)
+        account = _account(identity)
+        if every and not identity.manages_everything:
+            raise Forbidden("This key may not see everybody's purge jobs.")
+        whose = None if every else account
+        rows = self._catalog.purge_jobs(whose, status or "", limit=limit)
         return [_told(row) for row in rows]
 
     def remove(self, identity: Identity, job: str) -> None:

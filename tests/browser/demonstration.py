@@ -248,6 +248,7 @@ def _zones(served: Demonstration) -> None:
     }
     found = zones.make(ROOT, {"object_size": "big", "upstream": upstream, **more})
     assert found.number == 2
+    served.runtime.purge_jobs.begin(ROOT, 2, ["/a/file.css", "/b.js"], prefixes=["/c/"])
     storage = served.runtime.storages.make(ROOT, "films-of-the-year", "europe")
     served.parts |= {"zone": "1", "storage": str(storage.number)}
 

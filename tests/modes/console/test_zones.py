@@ -183,7 +183,7 @@ def test_storages_caches_of_others_and_s3(site: Site, member: Browser) -> None:
     assert document(site, number) == before
 
 
-def test_a_purge_is_begun(site: Site, member: Browser) -> None:
+def test_a_purge_is_begun(site: Site, member: Browser, root: Browser) -> None:
     number = made(site, custom_domains=["ordered.test"])
     jobs = site.runtime.purge_jobs
     token = {"csrf": member.csrf}
@@ -208,6 +208,20 @@ def test_a_purge_is_begun(site: Site, member: Browser) -> None:
     )
     assert (one.files, one.prefixes, one.soft) == (files, ("/d/",), True)
     assert (whole.files, whole.prefixes) == ((), ())
+
+    def shown(browser: Browser) -> list[list[str]]:
+        live = browser.get("purges", HX_Target="jobs")
+        assert live.page.all("h1") == []
+        return [row[1:4] for row in live.page.table("Jobs of zones")]
+
+    what = f"{files[0]} and 1 more /d/* soft"
+    waiting = [[str(number), "waiting", "everything"], [str(number), "waiting", what]]
+    assert shown(member) == shown(root) == waiting
+    assert "There are none yet" in signed_in(site, "stranger").get("purges").text
+    jobs.carry_out()
+    assert {row[1] for row in shown(member)} == {"finished"}
+    reader = Browser(site).sign_in("reader")  # a key that acts for no account
+    assert "Jobs of zones" not in reader.get("purges").text
 
 
 def test_certificates_are_ordered_and_what_the_authority_says_is_told() -> None:

@@ -1,13 +1,15 @@
-"""Purges: caches are made to forget; and what was forgotten last, for who manages the gateway."""
+"""Purges: caches are made to forget; jobs of zones, as far as they are; and what was forgotten
+last, for who manages the gateway."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from gateway.modes.console.call import Call
-from gateway.modes.console.page import Page
+from gateway.modes.console.page import Page, reaches
 from gateway.modes.console.problems import ConsoleProblem
 from gateway.modes.operating import AuditInfo
+from gateway.modes.purge_jobs import PurgeJob
 from gateway.storage import Purge, PurgeKind, Purges
 from gateway.web.replies import Reply
 from gateway.web.request_head import whole_number
@@ -51,6 +53,8 @@ def _page(call: Call, form: Mapping[str, str], trouble: str = "") -> Reply:
         trouble=trouble,
         entries=whole_number(call.query.get("entries", "")),
         last=_last(call),
+        jobs=_jobs(call),
+        everything=call.identity.manages_everything,
     )
 
 
@@ -58,6 +62,14 @@ def _last(call: Call) -> Sequence[AuditInfo]:
     if not call.identity.manages_everything:
         return ()
     return call.operator.audit(limit=_SHOWN, action="cache.flush")
+
+
+def _jobs(call: Call) -> Sequence[PurgeJob] | None:
+    """None where there are no zones, or the key has none."""
+    if not (call.gateway.zones.offered and reaches(call.identity, "owner")):
+        return None
+    every = call.identity.manages_everything
+    return call.gateway.purge_jobs.list(call.identity, limit=_SHOWN, every=every)
 
 
 def _caches(call: Call) -> list[str]:
