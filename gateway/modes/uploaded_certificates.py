@@ -31,8 +31,9 @@ class UploadedCertificate(NamedTuple):
 class UploadedCertificates(Protocol):
     """`Gateway.uploaded_certificates`."""
 
-    def list(self, identity: Identity) -> Sequence[UploadedCertificate]:
-        """Those of the identity's account, by number."""
+    def list(self, identity: Identity, *, every: bool = False) -> Sequence[UploadedCertificate]:
+        """Those of the identity's account, by number; `every`: all, for who manages everything,
+        else `Forbidden`."""
 
     def find(self, identity: Identity, number: int) -> UploadedCertificate: ...
 

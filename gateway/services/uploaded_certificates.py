@@ -46,8 +46,11 @@ class GatewayUploadedCertificates:
         """`notice` has this process see at once what was changed."""
         self._gateway, self._catalog, self._notice = gateway, gateway.catalog, notice
 
-    def list(self, identity: Identity) -> Sequence[UploadedCertificate]:
-        rows = self._catalog.uploaded_certificates(_account(identity))
+    def list(self, identity: Identity, *, every: bool = False) -> Sequence[UploadedCertificate]:
+        account = _account(identity)
+        if every and not identity.manages_everything:
+            raise Forbidden("This key may not see everybody's certificates.")
+        rows = self._catalog.uploaded_certificates(None if every else account)
         return [_told(row) for row in rows]
 
     def find(self, identity: Identity, number: int) -> UploadedCertificate:

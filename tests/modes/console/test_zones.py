@@ -229,16 +229,25 @@ def test_certificates_are_ordered_and_what_the_authority_says_is_told() -> None:
     acme = {"directory": "https://127.0.0.1:9/dir", "terms_agreed": True}
     with serving(cdn=CDN, acme=acme) as site:
         given = {"object_size": "big", "upstream": UPSTREAM, "custom_domains": ["ordered.test"]}
-        site.runtime.zones.make(ROOT, given)
+        site.runtime.zones.make(TEAM, given)
         browser = Browser(site, tls=True).sign_in()
         seen = browser.submit(browser.get("zones/1"), "order")
         assert seen.notices[0].startswith("The certificates are ordered.")
-        assert seen.page.table("Certificates")[0][:2] == ["ordered.test", "waiting"]
+        assert seen.page.table("Certificates that were ordered")[0][:2] == [
+            "ordered.test",
+            "waiting",
+        ]
         catalog, words = site.runtime.catalog, "DNS problem: <NXDOMAIN>"
         failed = replace(catalog.orders()["ordered.test"], state="failed", problem=words)
         catalog.set_order(failed)
-        row = browser.get("zones/1").page.table("Certificates")[0]
+        row = browser.get("zones/1").page.table("Certificates that were ordered")[0]
         assert (row[1], row[-1]) == ("failed", words)
+        for id, account in (("member", "team"), ("stranger", "strangers")):
+            catalog.add_key(id=id, account=account, secret=Secret(secret_of(id)))
+        member, stranger = signed_in(site, "member"), signed_in(site, "stranger")
+        for one, sees in ((browser, True), (member, True), (stranger, False)):
+            tables = [two.text for two in one.get("certificates").page.all("caption")]
+            assert ("Certificates that were ordered" in tables) is sees
 
 
 def test_a_zone_is_its_accounts_and_of_who_manages_everything(
