@@ -726,6 +726,7 @@ def test_what_is_part_of_a_zone_is_listed_so_and_not_removed(run: Run, folder: P
     rows = [line.split()[:6] for line in run("bindings", "list")[1].splitlines()[1:]]
     assert ["a.test", "public", "zone-1", "of", "the", "zone"] in rows
     assert "zone-1 (cache), of the zone 1, owner root" in run("services")[1]
+    assert "is changed with the zone 1," in run("services", "show", "zone-1")[1]
     for words in (("services", "remove", "zone-1"), ("bindings", "remove", "--host", "a.test")):
         code, _, err = run(*words)
         assert (code, "is part of the zone 1: change that." in err) == (1, True)

@@ -142,7 +142,9 @@ def _shown(editor: ServiceEditor, sid: str) -> Iterator[str]:
     row, options = editor.find(sid)
     problems = Problems()
     found = decoded(editor.configuration, editor.catalog, row, problems)
-    yield f"{sid} was added, and is changed by `gateway services set`"
+    whole = "" if row.store is None else row.store.part_of
+    how = f"with the {whole}, of which it is part" if whole else "by `gateway services set`"
+    yield f"{sid} was added, and is changed {how}"
     if found is not None:
         yield from _lines(found, options)
     yield from (f"ERROR: {problem}" for problem in problems)

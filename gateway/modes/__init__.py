@@ -71,7 +71,10 @@ class Attempts(Protocol):
 
     def begun(self, address: str, key: str) -> int:
         """Count a session of a key whose secret was proved there; or, where it has begun too many,
-        seconds until the next. None of these raises."""
+        seconds until the next."""
+
+    def knows(self, address: str, key: str) -> bool:
+        """Whether the key's secret was lately known there, to any worker. None of these raises."""
 
 
 class Gateway(Protocol):

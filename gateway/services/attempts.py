@@ -101,6 +101,14 @@ class KeptAttempts:
 
         return self._done(begin) or 0
 
+    def knows(self, address: str, key: str) -> bool:
+        since, by, of = self._clock() - PROVED, _of_address(address), _of_key(key)
+
+        def look(connection: sqlite3.Connection) -> int:
+            return len(connection.execute(_PROVED, (of, by, since)).fetchall())
+
+        return bool(self._done(look))
+
     def close(self) -> None:
         """May be called twice."""
         with self._lock:

@@ -3,7 +3,8 @@
 A token is a session's (`gateway.access.sessions`), so it ends with its key. Guesses are bounded
 for an address (`Attempts`), of which a request with a good token waits for nothing: the database
 of attempts is asked only of addresses that have lately failed in this process, and not where the
-token was proved from there. Where both are given, the header counts.
+token was proved from there. What others guess there keeps nobody out who has signed in there, in
+whichever worker. Where both are given, the header counts.
 """
 
 from __future__ import annotations
@@ -58,7 +59,9 @@ class ByToken:
         return ANONYMOUS if session is None else session.identity
 
     def _bound(self, address: str, token: str) -> None:
-        if wait := self._gateway.attempts.wait(address, token):
+        attempts = self._gateway.attempts
+        wait = attempts.wait(address, token)
+        if wait and not attempts.knows(address, self._identity(token).key):
             raise CdnProblem("TooManyAttempts", headers=[("retry-after", str(wait))])
 
     def _note(self, known: tuple[str, str]) -> None:

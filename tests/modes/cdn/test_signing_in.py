@@ -88,6 +88,21 @@ def test_guessed_tokens_are_bounded() -> None:
         assert cdn.ask("GET", "/account", as_="batou").status == 200
 
 
+def test_a_good_token_is_not_kept_out_by_guesses_in_another_worker() -> None:
+    """One that was signed in for there, of which this worker has not heard yet."""
+    with controlling() as cdn:
+        other = Cdn(Site(cdn.runtime, configured()))
+        there: dict[str, Any] = {"address": "198.51.100.7"}
+        token = said(cdn.sign_in("kusanagi", **there))["token"]
+        for n in range(11):
+            guess = {"x-ucdn-token": f"{n:032x}"}
+            last = other.ask("GET", "/account", as_=None, headers=guess, **there)
+        assert last.status == 429
+        own = {"x-ucdn-token": token}
+        assert other.ask("GET", "/account", as_=None, headers=own, **there).status == 200
+        assert other.ask("GET", "/account", as_="batou", **there).status == 429
+
+
 def test_what_a_token_is_good_for(cdn: Cdn) -> None:
     """A page's session is none of a program, and the other way round."""
     sessions, token = cdn.runtime.sessions, cdn.token("kusanagi")
