@@ -77,7 +77,7 @@ def test_a_zone_is_made_changed_switched_and_dropped(site: Site, member: Browser
     number = int(seen.h1.split()[1])
     said = facts(seen.page)
     assert said["Domains"] == "img.members.test, b.members.test"
-    assert said["Origin"] == "http://www.test.example and 1 more, asked for as origin.example"
+    assert said["Origin"] == "http://www.test.example:8080 and 1 more, asked for as origin.example"
     assert (said["Fresh for"], said["Links"][:25]) == ("60 s", "signed by a secret, md5, ")
     assert said["Rate"] == "as the signed link says"
     live = member.get(f"zones/{number}", HX_Target="zone")

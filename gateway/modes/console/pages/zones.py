@@ -102,8 +102,9 @@ def _origin(document: Mapping[str, Any]) -> str:
         return f"storage {document['storage_id']}"
     first, *others = upstream["endpoints"]
     more = f" and {len(others)} more" if others else ""
+    port = f":{first['port']}" if "port" in first else ""
     bucket = f"/{first['bucket']}" if "bucket" in first else ""
-    return f"{upstream['proto']}://{first['host']}{bucket}{more}"
+    return f"{upstream['proto']}://{first['host']}{port}{bucket}{more}"
 
 
 def _served(call: Call, info: ZoneInfo) -> Sum | None:
