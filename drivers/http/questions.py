@@ -23,6 +23,7 @@ OURS = frozenset({"host", "content-length", "expect"})
 _OF_READING = frozenset(
     {"range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since"}
 )
+_NOT_SAID = OF_CONNECTION | OURS | _OF_READING | {loops.FIELD}
 _CREDENTIALS = frozenset({"authorization", "cookie"})
 
 OF_AMAZON = "x-amz-"
@@ -107,9 +108,7 @@ def own_lines(given: Mapping[str, str]) -> Lines:
     lines = []
     for name, value in given.items():
         lower = name.lower()
-        if lower in OF_CONNECTION | OURS | _OF_READING | {loops.FIELD} or not isinstance(
-            value, str
-        ):
+        if lower in _NOT_SAID or not isinstance(value, str):
             raise ValueError(f"request_headers: {name!r} is not for a configuration to say")
         try:
             lines.append((lower, _value(name, value)))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from gateway.common.upstream.answers import broken
-from gateway.common.upstream.dialing import Place
+from gateway.common.upstream.dialing import PORTS, Place
 from gateway.storage import BadKey
 
 _NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_.])?")
@@ -23,7 +23,6 @@ _RULE = (
     " and fragment; several in a list"
 )
 _HOST_RULE = 'host_header: allowed: "www.example.com" or "www.example.com:8080"'
-SCHEMES = {"http": 80, "https": 443}
 
 
 class Target(NamedTuple):
@@ -128,7 +127,7 @@ def _visible(text: bytes) -> str:
 def _place(url: SplitResult) -> Place:
     """Raises `ValueError`."""
     host, port = url.hostname, url.port
-    if url.scheme not in SCHEMES or not host or port == 0:
+    if url.scheme not in PORTS or not host or port == 0:
         raise ValueError
     if "%" in host:  # a zone is a name of this machine's own
         raise ValueError
@@ -138,4 +137,4 @@ def _place(url: SplitResult) -> Place:
         host = host if host.isascii() else host.encode("idna").decode().lower()
         if _NAME.fullmatch(host) is None:
             raise ValueError
-    return Place(host, port or SCHEMES[url.scheme], url.scheme == "https")
+    return Place(host, port or PORTS[url.scheme], url.scheme == "https")

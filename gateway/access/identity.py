@@ -12,7 +12,7 @@ from functools import lru_cache
 from hmac import compare_digest
 from typing import Literal, NamedTuple, Protocol
 
-from gateway.storage import Secret
+from gateway.storage import Forbidden, Secret
 
 Level = Literal["own", "read-all", "write-all", "admin"]
 ServiceLevel = Literal["read", "write", "admin"]
@@ -86,6 +86,14 @@ def acting_for(identity: Identity) -> str:
     """The account whose rights the key has; "" when it has only those that its access
     names (a table, `read-all`, `write-all`), whatever its account owns."""
     return identity.account if identity.access in ("own", "admin") else ""
+
+
+def account_of(identity: Identity) -> str:
+    """The same for what only an account can have. Raises `Forbidden`."""
+    account = acting_for(identity)
+    if not account:
+        raise Forbidden("This key acts for no account.")
+    return account
 
 
 def managing(account: str) -> Level:

@@ -6,7 +6,7 @@ nowhere. Nobody else may change a part (`refuse_part`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
@@ -15,6 +15,7 @@ from gateway.catalog.rows import ServiceRow, service_row
 from gateway.catalog.schema import BINDING_PARTS, BINDINGS, SERVICE_PARTS, count_stores
 from gateway.catalog.services import SELECT
 from gateway.catalog.stores import ALL_BINDINGS, BindingRow, StoreTable, binding_row
+from gateway.common.host_patterns import patterns_of
 from gateway.storage import NOTHING
 
 
@@ -100,7 +101,7 @@ class PartTable(StoreTable):
 def takers(connection: Connection, hosts: Collection[str]) -> dict[str, str]:
     """Of these hosts (in lower case) those that some binding takes, by their own names or by a
     pattern, with what that is part of, "" where it is by itself."""
-    names = {name for host in hosts for name in _names(host)}
+    names = {name for host in hosts for name in patterns_of(host)}
     if not names:
         return {}
     query = select(BINDINGS.c.host, BINDING_PARTS.c.whole).join(
@@ -109,15 +110,6 @@ def takers(connection: Connection, hosts: Collection[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for row in connection.execute(query.where(BINDINGS.c.host.in_(sorted(names)))):
         for host in hosts:
-            if row.host in _names(host):
+            if row.host in patterns_of(host):
                 found[host] = row.whole or ""
     return found
-
-
-def _names(host: str) -> Iterator[str]:
-    """What bindings call that host: its name, and all above it."""
-    yield host
-    rest = host.partition(".")[2]
-    while rest:
-        yield f"*.{rest}"
-        rest = rest.partition(".")[2]

@@ -273,13 +273,12 @@ class _Reader:
             plugins=self.plugins,
         )
 
-    def _reports(self) -> Any:
+    def _reports(self) -> ReportOptions | None:
         on = (mode for name, mode in self.plugins.modes.items() if name not in self._off)
-        usual: dict[str, Any] | None = (
-            {} if any(isinstance(mode, HavingReports) for mode in on) else None
-        )
-        found = self.found.get("reports", usual)
-        return None if found is None else self.decoder.build(ReportOptions, found, "reports")
+        if "reports" not in self.found and not any(isinstance(mode, HavingReports) for mode in on):
+            return None
+        built = self.decoder.build(ReportOptions, self.found.get("reports", {}), "reports")
+        return None if built is BAD else built
 
     def _acme(self) -> AcmeOptions | None:
         if "acme" not in self.found:

@@ -66,11 +66,8 @@ class AddedCertificates:
     def warn(self) -> None:
         """Log which are over, or soon will be."""
         for one in self._known.values():
-            name, hosts, expires = (
-                one.certificate.name,
-                one.certificate.hosts,
-                one.certificate.expires,
-            )
+            said = one.certificate
+            name, hosts, expires = said.name, said.hosts, said.expires
             left = (expires - self._clock()) / 1000
             if left <= SOON.total_seconds():
                 log.warning(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.access.identity import Identity, NumberedAccount, acting_for
+from gateway.access.identity import Identity, NumberedAccount, account_of
 from gateway.catalog import Catalog
-from gateway.storage import Forbidden
 
 
 class GatewayAccountNumbers:
@@ -17,9 +16,7 @@ class GatewayAccountNumbers:
         self.number, self.account = catalog.account_number, catalog.numbered_account
 
     def seen_by(self, identity: Identity) -> Sequence[NumberedAccount]:
-        account = acting_for(identity)
-        if not account:
-            raise Forbidden("This key acts for no account.")
+        account = account_of(identity)
         found = self._catalog.numbered_accounts()
         if identity.manages_everything:
             return found

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from gateway.access.identity import ROOT_ACCOUNT, Identity, acting_for
+from gateway.access.identity import ROOT_ACCOUNT, Identity, account_of
 from gateway.catalog.purge_jobs import WantedPurge
 from gateway.catalog.rows import PurgeJobRow
 from gateway.modes import KEY_LIMIT
@@ -91,7 +91,7 @@ class GatewayPurgeJobs:
         return self.find(identity, self._catalog.add_purge_job(wanted, waiting=WAITING, kept=KEPT))
 
     def find(self, identity: Identity, job: str) -> PurgeJob:
-        account, row = _account(identity), self._catalog.purge_job(job)
+        account, row = account_of(identity), self._catalog.purge_job(job)
         if row is None or not (identity.manages_everything or row.account == account):
             raise NotFound(f"There is no purge job {job!r}.")
         return _told(row)
@@ -104,7 +104,7 @@ class GatewayPurgeJobs:
         *,
         every: bool = False,
     ) -> Sequence[PurgeJob]:
-        account = _account(identity)
+        account = account_of(identity)
         if every and not identity.manages_everything:
             raise Forbidden("This key may not see everybody's purge jobs.")
         whose = None if every else account
@@ -225,13 +225,6 @@ def _tag(text: str) -> str:
 
 def _shown(text: str) -> str:
     return repr(text if len(text) <= 100 else f"{text[:100]}…")
-
-
-def _account(identity: Identity) -> str:
-    account = acting_for(identity)
-    if not account:
-        raise Forbidden("This key may not have caches forget.")
-    return account
 
 
 def _told(row: PurgeJobRow) -> PurgeJob:

@@ -6,7 +6,7 @@ import logging
 import platform
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, Literal
 
 from gateway.access.access import Access
@@ -63,6 +63,7 @@ from gateway.storage import (
     NoFollowers,
     NoJobs,
     NoSuchStore,
+    StorageError,
     Unavailable,
 )
 from gateway.storage.objects import now
@@ -176,8 +177,10 @@ class Runtime(Administration):
             self.certificates.release(names)
 
     def notice(self) -> None:
-        """See now, in this process, what was just changed in the catalog."""
-        self._notice()
+        """See now, in this process, what was just changed in the catalog. It is changed, whatever
+        comes of that: who follows the catalog sees it soon."""
+        with suppress(StorageError):
+            self._notice()
 
     def note(self, record: Record) -> None:
         self._note(record)

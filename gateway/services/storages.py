@@ -7,10 +7,10 @@ while it was removed stays on the disk, and must not be somebody else's to read.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 
-from gateway.access.identity import Identity, acting_for
+from gateway.access.identity import Identity, account_of
 from gateway.access.new_keys import new_secret
 from gateway.catalog import CatalogError
 from gateway.catalog.rows import StorageRow
@@ -28,7 +28,6 @@ from gateway.storage import (
     NotFound,
     Secret,
     Stats,
-    StorageError,
     Unavailable,
 )
 
@@ -63,7 +62,7 @@ class GatewayStorages:
         before: int | None = None,
         limit: int | None = None,
     ) -> Sequence[Storage]:
-        account = _account(identity)
+        account = account_of(identity)
         if every and not identity.manages_everything:
             raise Forbidden("This key may not see everybody's storages.")
         with _readable():
@@ -71,7 +70,7 @@ class GatewayStorages:
         return [_told(row) for row in rows]
 
     def find(self, identity: Identity, number: int) -> Storage:
-        account = _account(identity)
+        account = account_of(identity)
         with _readable():
             row = self._catalog.storage(number)
         if row is None or not (identity.manages_everything or row.account == account):
@@ -95,7 +94,7 @@ class GatewayStorages:
     # changing
 
     def make(self, identity: Identity, name: str, region: str) -> Storage:
-        account = _account(identity)
+        account = account_of(identity)
         if not bucket_names.is_valid(name):
             raise BadKey(f"A storage's name has {bucket_names.RULE}.", key=name)
         if self._is_taken(name, account):
@@ -104,12 +103,12 @@ class GatewayStorages:
             number = self._catalog.add_storage(name, account, region, _DRIVER, _OPTIONS, most=MOST)
         except AlreadyExists:
             raise AlreadyExists(f"The name {name!r} is taken.") from None
-        self._see()
+        self._notice()
         return self.find(identity, number)
 
     def change_password(self, identity: Identity, region: str) -> Secret:
         secret = new_secret()
-        if not self._catalog.set_storage_secret(_account(identity), region, secret):
+        if not self._catalog.set_storage_secret(account_of(identity), region, secret):
             raise NotFound(f"There is no storage in the region {region!r}.")
         return secret
 
@@ -121,7 +120,7 @@ class GatewayStorages:
             self._editor.remove_as(partial(self._catalog.remove_storage, number), found.sid)
         except NoSuchStore:
             raise NotFound(f"There is no storage {number}.") from None
-        self._see()
+        self._notice()
 
     @property
     def _editor(self) -> ServiceEditor:
@@ -134,17 +133,6 @@ class GatewayStorages:
         if self._catalog.read_service(name) is not None:
             return True
         return self._catalog.last_owner(name) not in ("", account)
-
-    def _see(self) -> None:
-        with suppress(StorageError):  # it is done: who follows the catalog sees it soon
-            self._notice()
-
-
-def _account(identity: Identity) -> str:
-    account = acting_for(identity)
-    if not account:
-        raise Forbidden("This key may not have storages.")
-    return account
 
 
 @contextmanager

@@ -8,10 +8,9 @@ has a name that is within `*.…` of another's has that other's name, too.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
-from gateway.access.identity import Identity, acting_for
+from gateway.access.identity import Identity, account_of, acting_for
 from gateway.catalog.rows import UploadedRow
 from gateway.catalog.uploaded_certificates import Claim, NewCertificate
 from gateway.common.moments import utc
@@ -22,7 +21,7 @@ from gateway.services.administration import Administration
 from gateway.services.stored import door_of
 from gateway.services.unsafe import declared_certificates
 from gateway.services.zones.names import zone_options
-from gateway.storage import Conflict, Forbidden, InvalidRequest, NotFound, StorageError
+from gateway.storage import Conflict, Forbidden, InvalidRequest, NotFound
 
 MOST = 1000
 """Certificates of an account: every worker knows all of them."""
@@ -47,14 +46,14 @@ class GatewayUploadedCertificates:
         self._gateway, self._catalog, self._notice = gateway, gateway.catalog, notice
 
     def list(self, identity: Identity, *, every: bool = False) -> Sequence[UploadedCertificate]:
-        account = _account(identity)
+        account = account_of(identity)
         if every and not identity.manages_everything:
             raise Forbidden("This key may not see everybody's certificates.")
         rows = self._catalog.uploaded_certificates(None if every else account)
         return [_told(row) for row in rows]
 
     def find(self, identity: Identity, number: int) -> UploadedCertificate:
-        account, row = _account(identity), self._catalog.uploaded_certificate(number)
+        account, row = account_of(identity), self._catalog.uploaded_certificate(number)
         if row is None or not (identity.manages_everything or row.account == account):
             raise NotFound(f"There is no certificate {number}.")
         return _told(row)
@@ -62,12 +61,12 @@ class GatewayUploadedCertificates:
     def remove(self, identity: Identity, number: int) -> None:
         self.find(identity, number)
         self._catalog.remove_uploaded_certificate(number)
-        self._see()
+        self._notice()
 
     def upload(
         self, identity: Identity, certificate: str, key: str, bundle: str = ""
     ) -> UploadedCertificate:
-        account = _account(identity)
+        account = account_of(identity)
         new = self._checked(certificate, key, bundle)
         for _ in range(_TRIES):
             since, claims = self._catalog.certificate_claims()
@@ -78,13 +77,9 @@ class GatewayUploadedCertificates:
                 if self._catalog.certificates_number() == since:
                     raise
                 continue  # another was changed meanwhile: look again
-            self._see()
+            self._notice()
             return self.find(identity, number)
         raise Conflict("Others change certificates all the time: try again.")
-
-    def _see(self) -> None:
-        with suppress(StorageError):  # it is done: who follows the catalog sees it soon
-            self._notice()
 
     # what may be brought
 
@@ -109,7 +104,7 @@ class GatewayUploadedCertificates:
 
     def _check(self, identity: Identity, new: NewCertificate, claims: Iterable[Claim]) -> None:
         """Raises `Conflict` where somebody else has one of its names, or the account has it."""
-        account, claims = _account(identity), tuple(claims)
+        account, claims = account_of(identity), tuple(claims)
         own = [one for one in claims if one.account == account]
         if any(one.fingerprint == new.fingerprint for one in own):
             raise Conflict("The account has this certificate already.")
@@ -150,13 +145,6 @@ class GatewayUploadedCertificates:
         for said in declared_certificates(configuration).values():
             if said is not None:
                 yield Taken("", said.hosts)
-
-
-def _account(identity: Identity) -> str:
-    account = acting_for(identity)
-    if not account:
-        raise Forbidden("This key may not have certificates.")
-    return account
 
 
 def _refuse_taken(identity: Identity, hosts: Sequence[str], taken: Iterable[Taken]) -> None:

@@ -75,8 +75,6 @@ class Reporter:
         try:
             return {name for name in doubtful if not self._is_service(name)}
         except OSError:
-            if (
-                self._stopping.is_set()
-            ):  # there is no other time: what they are called counts as it is
-                return ()
-            raise
+            if not self._stopping.is_set():
+                raise
+            return ()  # there is no other time: they count under what they are called

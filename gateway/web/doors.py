@@ -17,10 +17,12 @@ comes there goes on as if it had none: a bucket may be called as a path begins.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
+from gateway.common.host_patterns import patterns_of
 from gateway.config import Binding
 from gateway.modes import AtPaths, CountedApart, Mode, OfOneService, WSGIApp
 from gateway.web import request_head
@@ -29,6 +31,9 @@ from gateway.web.health import proving
 OWN = "/-/"
 ROOT = "/"
 """As a mode's path it is that one alone: all others are below it."""
+
+_ANY = ("",)
+"""What bindings of every host are found by, behind all others."""
 
 PROOFS = "/.well-known/acme-challenge/"
 
@@ -172,19 +177,9 @@ def _enter(environ: dict[str, Any], prefix: str) -> None:
         environ["SCRIPT_NAME"], environ["PATH_INFO"] = prefix, environ["PATH_INFO"][len(prefix) :]
 
 
-def _names(host: str) -> Iterator[str]:
-    """What bindings call that host, the most specific first."""
-    yield host
-    rest = host.partition(".")[2]
-    while rest:
-        yield f"*.{rest}"
-        rest = rest.partition(".")[2]
-    yield ""
-
-
 def _bound(by_host: Mapping[str, Sequence[Door]], environ: dict[str, Any]) -> Door | None:
     port, path = environ.get("SERVER_PORT", ""), environ["PATH_INFO"]
-    for host in _names(request_head.host(environ)):
+    for host in chain(patterns_of(request_head.host(environ)), _ANY):
         for door in by_host.get(host, ()):
             if door.port and door.port != port:
                 continue

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from gateway.common.upstream.dialing import Place
+from gateway.common.upstream.dialing import PORTS, Place
 from gateway.storage import Secret
 from gateway.storage.options import ExistingFile
 
-_PORTS = {"http": 80, "https": 443}
 _RULE = 'url: allowed: "https://host" or "http://host:port", without anything behind it'
 
 
@@ -46,10 +45,10 @@ class ReplicaOf:
         except ValueError:
             raise ValueError(_RULE) from None
         plain = not (found.query or found.fragment or "@" in found.netloc)
-        if found.scheme not in _PORTS or not found.hostname or found.path.strip("/") or not plain:
+        if found.scheme not in PORTS or not found.hostname or found.path.strip("/") or not plain:
             raise ValueError(_RULE)
         tls = found.scheme == "https"
-        return Place(found.hostname, port or _PORTS[found.scheme], tls)
+        return Place(found.hostname, port or PORTS[found.scheme], tls)
 
     def __str__(self) -> str:
         return f"{self.place}, service {self.sid!r}"

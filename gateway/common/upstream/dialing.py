@@ -28,6 +28,10 @@ Address = tuple[Any, ...]
 """As `socket.getaddrinfo` gives them."""
 
 
+PORTS = {"http": 80, "https": 443}
+"""Where an address leads that names none, by scheme."""
+
+
 class Place(NamedTuple):
     """Where to connect to, and whether with TLS: then the certificate must be `host`'s."""
 

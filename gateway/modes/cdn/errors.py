@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gateway.common.refusals import entry, words
 from gateway.modes.cdn import wire
 from gateway.modes.cdn.problems import PROBLEMS, CdnProblem
 from gateway.storage import (
@@ -97,14 +98,13 @@ _CHALLENGE = ("www-authenticate", 'Token header="X-UCDN-Token"')
 def code_of(error: Refusal) -> str:
     if isinstance(error, CdnProblem):
         return error.code
-    return next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
+    return entry(CODES, error)
 
 
 def message_of(error: Refusal, code: str) -> str:
     if not isinstance(error, StorageError):
         return error.message
-    own = isinstance(error, _SPEAKING) and error.message != type(error).message
-    return error.message if own and error.message else PROBLEMS[code][1]
+    return words(error, _SPEAKING, PROBLEMS[code][1])
 
 
 def _headers(error: Refusal, status: int) -> Headers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gateway.common.refusals import entry
 from gateway.modes.console.problems import TABLE, ConsoleProblem
 from gateway.storage import (
     AlreadyExists,
@@ -68,7 +69,7 @@ _SILENT = (NotFound, Forbidden, MethodNotAllowed, Corrupt, OriginFailed)
 def code_of(error: StorageError | ConsoleProblem) -> str:
     if isinstance(error, ConsoleProblem):
         return error.code
-    return next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
+    return entry(CODES, error)
 
 
 def told(error: StorageError | ConsoleProblem) -> tuple[str, int, str]:

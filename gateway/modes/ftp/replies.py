@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from gateway.common.refusals import entry
 from gateway.storage import (
     AlreadyExists,
     Archived,
@@ -96,7 +97,7 @@ MEANT: Mapping[type[StorageError], Meant] = {
 
 
 def meant(error: StorageError) -> Meant:
-    return next(MEANT[kind] for kind in type(error).__mro__ if kind in MEANT)
+    return entry(MEANT, error)
 
 
 def _plain(text: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gateway.common.refusals import entry, words
 from gateway.modes.management import wire
 from gateway.modes.management.auth import HEADER
 from gateway.modes.management.problems import PROBLEMS, ManagementProblem
@@ -110,14 +111,13 @@ _CHALLENGE = ("www-authenticate", f'Key header="{HEADER}"')
 
 
 def code_of(error: Exception) -> str:
-    return next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
+    return entry(CODES, error)
 
 
 def message_of(error: Refusal, code: str) -> str:
     if not isinstance(error, StorageError):
         return error.message
-    own = isinstance(error, _SPEAKING) and error.message != type(error).message
-    return error.message if own else PROBLEMS[code][1]
+    return words(error, _SPEAKING, PROBLEMS[code][1])
 
 
 def reply(error: Refusal, request_id: str) -> tuple[str, Reply]:

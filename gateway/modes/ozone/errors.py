@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from gateway.common.refusals import entry, words
 from gateway.modes.ozone import wire
 from gateway.modes.ozone.problems import PROBLEMS, OzoneProblem
 from gateway.storage import (
@@ -123,14 +124,13 @@ class Told(NamedTuple):
 def code_of(error: Refusal) -> str:
     if isinstance(error, OzoneProblem):
         return error.code
-    return next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
+    return entry(CODES, error)
 
 
 def _message(error: Refusal, code: str) -> str:
     if not isinstance(error, StorageError):
         return error.message
-    own = isinstance(error, _SPEAKING) and error.message != type(error).message
-    return error.message if own and error.message else PROBLEMS[code][1]
+    return words(error, _SPEAKING, PROBLEMS[code][1])
 
 
 def _headers(error: Refusal) -> Headers:

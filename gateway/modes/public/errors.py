@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from html import escape
 from http import HTTPStatus
 
+from gateway.common.refusals import entry
 from gateway.modes.public import replies
 from gateway.modes.public.problems import TABLE, PublicProblem
 from gateway.storage import (
@@ -86,7 +87,7 @@ _OF_PAGE = frozenset({"content-type", "content-encoding", "content-language"})
 def code_of(error: StorageError | PublicProblem) -> str:
     if isinstance(error, PublicProblem):
         return error.code
-    return next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
+    return entry(CODES, error)
 
 
 def _passed_on(error: StorageError | PublicProblem) -> OriginAnswer | None:

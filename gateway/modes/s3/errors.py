@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.common.refusals import entry
 from gateway.common.xml import document, element, legible
 from gateway.modes.s3 import replies
 from gateway.modes.s3.problems import TABLE, S3Problem
@@ -128,7 +129,7 @@ def code_of(error: StorageError | S3Problem) -> str:
         return error.code
     if isinstance(error, BadDigest) and _of_payload(error):
         return "XAmzContentSHA256Mismatch"  # a signed payload hash; Content-MD5 is BadDigest
-    return next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
+    return entry(CODES, error)
 
 
 def _of_payload(error: BadDigest) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from gateway.common.refusals import entry
 from gateway.modes.standard.problems import PROBLEMS, StandardProblem
 from gateway.modes.standard.wire import JSON, validators
 from gateway.storage import (
@@ -112,7 +113,7 @@ CHALLENGE = ("www-authenticate", 'Key header="x-owncdn-key"')
 
 
 def code_of(error: StorageError) -> str:
-    return next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
+    return entry(CODES, error)
 
 
 def _message(error: StorageError, code: str) -> str:

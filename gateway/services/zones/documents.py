@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from gateway.common.nearest_name import nearest
+from gateway.common.upstream.dialing import PORTS
 from gateway.modes.zones import HELPERS
 
 Document = dict[str, Any]
@@ -23,7 +24,8 @@ _COUNTRIES = 300
 """Entries of one of countries: more than there are."""
 _LONGEST = 2048
 _YEARS = 10 * 365 * 86_400
-_PORTS = 65_535
+_HIGHEST = 65_535
+"""Of ports."""
 _ENDPOINTS = 16
 _RATE = re.compile(r"[1-9][0-9]{0,8}k")
 _QUERY = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/?%-]{1,1024}")
@@ -199,7 +201,6 @@ _AUTH: Mapping[str, tuple[str, ...]] = {
     "aws_secret_key": ("access_key", "secret_key"),
 }
 _AUTH_OF = {"own": ("none", "http_basic"), "aws-s3": ("none", "aws_signing_key", "aws_secret_key")}
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def _upstream(value: Any) -> Document:
@@ -210,7 +211,7 @@ def _upstream(value: Any) -> Document:
             raise Wrong(": it is no JSON.") from None
     found = _object(value, ("endpoints", "type", "proto", "host_header", "auth"))
     kind = _within(".type", _one_of(*_AUTH_OF), found.get("type"))
-    proto = _within(".proto", _one_of(*_DEFAULT_PORTS), found.get("proto"))
+    proto = _within(".proto", _one_of(*PORTS), found.get("proto"))
     header = found.get("host_header")
     auth = _within(".auth", _auth, found.get("auth") or {"type": "none"})
     if auth["type"] not in _AUTH_OF[kind]:
@@ -262,7 +263,7 @@ def _auth(value: Any) -> Document:
 def _header(value: Any) -> str:
     text = value.lower() if isinstance(value, str) else ""
     parts = _HEADER.fullmatch(text)
-    if parts is None or not 0 < int(parts["port"] or 80) <= _PORTS:
+    if parts is None or not 0 < int(parts["port"] or 80) <= _HIGHEST:
         raise Wrong(': it is a host, as "www.example.com".')
     return text
 
@@ -277,9 +278,9 @@ def _endpoint(value: Any, kind: str, proto: str) -> Document:
     read: Document = {"host": host.strip("[]")}
     port = found.get("port")
     if port not in (None, ""):
-        read["port"] = _within(".port", _number(1, _PORTS), port)
+        read["port"] = _within(".port", _number(1, _HIGHEST), port)
     elif kind == "own":
-        read["port"] = _DEFAULT_PORTS[proto]
+        read["port"] = PORTS[proto]
     bucket = _text(_BUCKET, "it is the name of a bucket")
     region = _text(re.compile("[A-Za-z0-9-]{1,64}"), 'it is a region, as "eu-central-1"')
     for name, reader in (("bucket", bucket), ("region", region)):

@@ -5,17 +5,18 @@ What is in the catalog (bindings of others, other zones) is asked there, when th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from gateway.common.host_patterns import patterns_of
+from gateway.common.upstream.dialing import PORTS
 from gateway.common.upstream.networks import Networks
 from gateway.config import Configuration
 from gateway.modes.zones import ZoneOptions
 from gateway.services.zones.documents import Document
 
-_PORTS = {"http": 80, "https": 443}
 _HERE = ("localhost", "ip6-localhost", "ip6-loopback")
 
 
@@ -68,7 +69,7 @@ def endpoints_of(document: Document) -> Sequence[tuple[str, int]]:
     upstream = document["upstream"]
     if upstream is None:
         return ()
-    port = _PORTS[upstream["proto"]]
+    port = PORTS[upstream["proto"]]
     return [(one["host"], one.get("port", port)) for one in upstream["endpoints"]]
 
 
@@ -85,15 +86,7 @@ def _is_own(host: str, own: Own) -> bool:
     below = (own.suffix, *own.below)
     if any(host == one or host.endswith(f".{one}") for one in below):
         return True
-    return any(name in own.hosts for name in _names(host))
-
-
-def _names(host: str) -> Iterator[str]:
-    yield host
-    rest = host.partition(".")[2]
-    while rest:
-        yield f"*.{rest}"
-        rest = rest.partition(".")[2]
+    return any(name in own.hosts for name in patterns_of(host))
 
 
 def _listens(host: str, port: int, own: Own) -> bool:

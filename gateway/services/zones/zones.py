@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import fields
 from typing import Any, Protocol
 
-from gateway.access.identity import Identity, acting_for
+from gateway.access.identity import Identity, account_of
 from gateway.catalog import Catalog
 from gateway.catalog.rows import ZoneRow
 from gateway.config import Configuration
@@ -30,7 +30,6 @@ from gateway.storage import (
     Forbidden,
     InvalidRequest,
     NotFound,
-    StorageError,
     Unsupported,
 )
 
@@ -75,7 +74,7 @@ class GatewayZones:
     # changing
 
     def make(self, identity: Identity, document: Mapping[str, Any]) -> ZoneInfo:
-        account, options = _account(identity), self._options
+        account, options = account_of(identity), self._options
         with _said():
             wanted = self._planner.wanted(account, documents.read(document), active=True)
         row = self._catalog.add_zone(account, wanted, limit=options.max_zones)
@@ -124,7 +123,7 @@ class GatewayZones:
     def drop(self, identity: Identity, number: int) -> None:
         row = self._row(identity, number)
         self._catalog.remove_zone(row)
-        self._see()
+        self._notice()
         self._let_go(row, ())
 
     def settle(self) -> None:
@@ -141,7 +140,7 @@ class GatewayZones:
             except (Wrong, AlreadyExists) as error:
                 log.warning("The zone %d stays as it was: %s", row.number, error)
         self._catalog.note_zones_settled(said)
-        self._see()
+        self._notice()
 
     def _let_go(self, before: ZoneRow, kept: Collection[str]) -> None:
         gone = [one for one in before.document["custom_domains"] if one not in kept]
@@ -149,12 +148,8 @@ class GatewayZones:
             self._release(gone)
 
     def _changed(self, row: ZoneRow) -> ZoneInfo:
-        self._see()
+        self._notice()
         return self._info(row, self._serving.everywhere())
-
-    def _see(self) -> None:
-        with suppress(StorageError):  # it is made: who follows the catalog sees it soon
-            self._notice()
 
     # looking
 
@@ -169,7 +164,7 @@ class GatewayZones:
         after: int = 0,
         limit: int | None = None,
     ) -> Sequence[ZoneInfo]:
-        account = _account(identity)
+        account = account_of(identity)
         if every and not identity.manages_everything:
             raise Forbidden("This key may not see everybody's zones.")
         everywhere = self._serving.everywhere()
@@ -178,7 +173,7 @@ class GatewayZones:
         return [self._info(row, everywhere) for row in rows]
 
     def count(self, identity: Identity) -> int:
-        return self._catalog.count_zones(_account(identity))
+        return self._catalog.count_zones(account_of(identity))
 
     def is_certified(self, zone: ZoneInfo) -> bool:
         _, rows = self._catalog.certificates()
@@ -190,7 +185,7 @@ class GatewayZones:
         )
 
     def _row(self, identity: Identity, number: int) -> ZoneRow:
-        account, row = _account(identity), None
+        account, row = account_of(identity), None
         if self._options and 0 < number < 1 << 63:
             with translated():
                 row = self._catalog.zone(number)
@@ -217,13 +212,6 @@ class GatewayZones:
 
     def _domain(self, number: int, account: str) -> str:
         return cdn_domain(number, self._catalog.account_number(account), self._options.suffix)
-
-
-def _account(identity: Identity) -> str:
-    account = acting_for(identity)
-    if not account:
-        raise Forbidden("This key acts for no account.")
-    return account
 
 
 @contextmanager
