@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from gateway.access.identity import ANONYMOUS, Identity, KeyAccess
+from gateway.catalog.schema import PURGE_FILES
 from gateway.config import load
 from gateway.modes.purge_jobs import PurgeJob, PurgeJobs
 from gateway.plugins.finding import Plugins
@@ -194,13 +196,33 @@ def test_one_that_fails_says_why(
         raise errors[0]
 
     monkeypatch.setattr(service.store, "purge_all", fail)
-    assert jobs.carry_out() == {"finished": 0, "failed": 0, "running": 1, "forgotten": 0}
+    for _ in range(2):
+        assert jobs.carry_out() == {"finished": 0, "failed": 0, "running": 1, "forgotten": 0}
     del errors[0]
     assert jobs.carry_out()["failed"] == 1
     found = jobs.find(ALICE, made.id)
     assert (found.status, found.problem) == ("failed", "No room for a mark.")
     assert outcome(jobs.remove, ALICE, made.id).startswith("Conflict: The purge job is failed")
     assert jobs.carry_out()["failed"] == 0
+
+
+def test_a_cache_that_cannot_be_reached_is_tried_for_a_minute(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1_000_000]
+    runtime = start("memory", clock=lambda: now[0])
+    jobs = runtime.purge_jobs
+    made = jobs.begin(ALICE, 1, ["/a"])
+
+    def fail(_: object) -> None:
+        raise Unavailable("It is away.")
+
+    monkeypatch.setattr(runtime.access(ROOT, "zone-1").service.store, "purge_all", fail)
+    now[0] += purge_jobs.PATIENCE
+    assert jobs.carry_out()["running"] == 1
+    now[0] += 1
+    assert jobs.carry_out()["failed"] == 1
+    assert jobs.find(ALICE, made.id).problem == "It is away."
 
 
 def test_of_a_zone_that_is_gone_nothing_is_left(runtime: Runtime, jobs: PurgeJobs) -> None:
@@ -254,6 +276,12 @@ def test_what_nobody_could_mean_is_refused(start: Start) -> None:
     assert jobs.list(ALICE) == []
 
 
+def files_kept(runtime: Runtime) -> int:
+    """Of how many jobs more files are there than lists have."""
+    with runtime.catalog._database.reading() as connection:
+        return len(connection.execute(select(PURGE_FILES.c.job)).all())
+
+
 def test_ten_thousand_files_are_one_mark_and_no_burden_for_lists(
     runtime: Runtime, jobs: PurgeJobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,7 +303,9 @@ def test_ten_thousand_files_are_one_mark_and_no_burden_for_lists(
     assert len(marked) == 1
     (listed,) = jobs.list(ALICE)
     assert (len(listed.files), listed.count, listed.files) == (20, 10_000, made.files[:20])
+    assert files_kept(runtime) == 1
     jobs.remove(ALICE, made.id)
+    assert files_kept(runtime) == 0
     assert jobs.list(ALICE) == []
     assert outcome(jobs.find, ALICE, made.id).startswith("NotFound")
 

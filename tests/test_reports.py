@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -18,9 +19,10 @@ from gateway.commands.main import main
 from gateway.config import load
 from gateway.modes.public.options import PublicOptions
 from gateway.servers import reporting
+from gateway.services.kept_reports import KeptReports
 from gateway.services.runtime import Runtime, open_runtime
 from gateway.storage import InvalidRequest, NoSuchStore, Unsupported
-from gateway.telemetry import slot_counts
+from gateway.telemetry import reports, slot_counts
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.record import Record
 from gateway.telemetry.report_file import FILE, Batch, ReportFile
@@ -81,6 +83,11 @@ def file(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ReportFile]
     found.close()
 
 
+def unasked(*_: object) -> NoReturn:
+    """Nobody looks for services on behalf of who manages everything."""
+    raise AssertionError
+
+
 def read(
     file: ReportFile,
     names: Collection[str] = ("files",),
@@ -90,6 +97,23 @@ def read(
 ) -> dict[str, Series]:
     asked = Asked(names=names, split=split, **more)  # type: ignore[arg-type]
     return dict(report(asked, period, file.read(asked, period), Completeness(until=0)).series)
+
+
+# reading
+
+
+def test_who_asks_for_too_much_costs_nobody_what_was_counted(
+    file: ReportFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = Counting(file, "files")
+    worker.end(*(record(status=status) for status in (200, 404, 500)))
+    worker.reporter.flush()
+    monkeypatch.setattr(reports, "MOST_NUMBERS", 6)  # two series of three slots
+    kept = KeptReports(file, find=unasked, clock=lambda: T0 * 1000)
+    period = Period(since=T0, until=T0 + 900, by="5min")
+    with pytest.raises(InvalidRequest, match="at most 6 numbers"):
+        kept.read(ROOT, Asked(names=["files"], split="status"), period)
+    assert kept.read(ROOT, Asked(names=["files"]), period).series[""].hits == [3, 0, 0]
 
 
 # counting

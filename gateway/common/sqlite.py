@@ -8,8 +8,10 @@ the busy timeout says. Here it is tried again for as long as that says.
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -98,3 +100,65 @@ def anew(
             connection.execute(statement)
 
     return prepare
+
+
+class Turns:
+    """One connection to such a file, for threads that take turns: made when it is first needed,
+    and anew when a file has failed; what is in memory stays. `name` is for people, of what has no
+    path. All raise `OSError`."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        synchronous: Synchronous,
+        prepare: Callable[[sqlite3.Connection], object],
+        name: str,
+    ) -> None:
+        self._path, self._synchronous, self._prepare = path, synchronous, prepare
+        self._name, self._lock = str(path or name), threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether it is open: else there may be no file."""
+        return self._connection is not None
+
+    @contextmanager
+    def transaction(
+        self, kind: Literal["IMMEDIATE", "DEFERRED"] = "IMMEDIATE"
+    ) -> Iterator[sqlite3.Connection]:
+        """ "DEFERRED" is for who only reads: all of it as it was at one moment."""
+        with self._lock:
+            try:
+                if self._connection is None:
+                    self._connection = connect_with_tables(
+                        self._path, self._synchronous, self._prepare
+                    )
+                self._connection.execute(f"BEGIN {kind}")
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                if self._path is None:
+                    self._undo()
+                else:
+                    self._give_up()
+                raise OSError(f"{self._name}: {error}") from error
+            except BaseException:  # of who is within it, who may just have read enough
+                self._undo()
+                raise
+
+    def close(self) -> None:
+        """May be called twice."""
+        with self._lock:
+            self._give_up()
+
+    def _undo(self) -> None:
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+
+    def _give_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from gateway.access.access import Access
 from gateway.access.actions import ServiceAction
@@ -29,10 +29,11 @@ class KeptReports:
         self._require(identity, asked.names, "read-requests", facts)
         with self._opened() as file:
             complete = file.complete(self._clock() / 1000, period.since, period.until)
-            try:
-                return report(asked, period, file.read(asked, period), complete)
-            except ValueError as error:
-                raise InvalidRequest(f"{error}.") from None
+            with closing(file.read(asked, period)) as rows:
+                try:
+                    return report(asked, period, rows, complete)
+                except ValueError as error:
+                    raise InvalidRequest(f"{error}.") from None
 
     def total(
         self,

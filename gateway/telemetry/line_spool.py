@@ -14,10 +14,8 @@ two do not, and there is always room for who does.
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,8 +81,9 @@ class LineSpool:
         self._crowded = set[str]()
         """Targets of which lines were shed, until none wait: told in the log. "" is this worker,
         for good."""
-        self._lock, self._writing = threading.Lock(), threading.Lock()
-        self._connection: sqlite3.Connection | None = None
+        self._writing = threading.Lock()
+        prepare = sqlite.anew(("lines", "waiting"), _VERSION, _SCHEMA)
+        self._turns = sqlite.Turns(self._path, "NORMAL", prepare, FILE)
         self._thread = WritingThread("line-spool", _BATCH, self.flush)
         self._steady = Steady(log, "lines of access logs are lost", foreseen=(OSError,))
         self.shed = 0
@@ -107,8 +106,7 @@ class LineSpool:
         """Write what waits, and end. May be called twice."""
         self._thread.stop()
         self.flush()
-        with self._lock:
-            self._give_up()
+        self._turns.close()
 
     def flush(self) -> None:
         """Write what waits in this process."""
@@ -125,7 +123,7 @@ class LineSpool:
             return
         taken: list[_Line] = []
         try:
-            with self._opened() as connection:
+            with self._turns.transaction() as connection:
                 sizes = dict(connection.execute("SELECT target, size FROM waiting"))
                 self._crowded &= {"", *sizes}
                 taken = self._fair(lines, sizes)
@@ -168,7 +166,7 @@ class LineSpool:
         self.flush()
         if not self._exists():
             return {}
-        with self._opened() as connection:
+        with self._turns.transaction() as connection:
             rows = connection.execute(
                 "SELECT target, queue, max(id) FROM lines GROUP BY 1, 2 ORDER BY 1, 2"
             )
@@ -179,7 +177,7 @@ class LineSpool:
     ) -> Sequence[SpooledLine]:
         """The oldest up to that id: so many, or of so many bytes, but one at least."""
         found = list[SpooledLine]()
-        with self._opened() as connection:
+        with self._turns.transaction() as connection:
             for row in connection.execute(
                 f"SELECT id, time, line {_OF_QUEUE} AND id <= ? ORDER BY id LIMIT ?",
                 (*queue, last, limit),
@@ -207,7 +205,7 @@ class LineSpool:
 
     def _remove(self, queue: Queue, which: str, value: int) -> int:
         found = f"{_OF_QUEUE} AND {which}"
-        with self._opened() as connection:
+        with self._turns.transaction() as connection:
             count, size = connection.execute(
                 f"SELECT count(*), coalesce(sum(length(line) + length(queue)), 0) {found}",
                 (*queue, value),
@@ -221,29 +219,6 @@ class LineSpool:
 
     def _exists(self) -> bool:
         """Whether anybody has ever added a line: else there is no file."""
-        if self._connection is not None:
+        if self._turns.begun:
             return True
         return self._path is not None and looking.is_there(self._path)
-
-    @contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
-        """In a transaction."""
-        with self._lock:
-            try:
-                if self._connection is None:
-                    prepare = sqlite.anew(("lines", "waiting"), _VERSION, _SCHEMA)
-                    self._connection = sqlite.connect_with_tables(self._path, "NORMAL", prepare)
-                self._connection.execute("BEGIN IMMEDIATE")
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException as error:  # the next that asks opens it anew
-                self._give_up()
-                if isinstance(error, sqlite3.Error):
-                    raise OSError(f"{self._path or FILE}: {error}") from error
-                raise
-
-    def _give_up(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(sqlite3.Error):
-                connection.close()

@@ -11,9 +11,7 @@ in one table, countries in another, because nobody asks for both.
 from __future__ import annotations
 
 import sqlite3
-import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -140,14 +138,13 @@ class ReportFile:
     """For any thread, one at a time. `folder` None: in memory. All methods raise `OSError`."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._path = None if folder is None else folder / FILE
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
+        path = None if folder is None else folder / FILE
+        self._turns = sqlite.Turns(path, "NORMAL", _prepare, FILE)
 
     # writing
 
     def add(self, batch: Batch) -> None:
-        with self._opened() as connection:
+        with self._turns.transaction() as connection:
             known = connection.execute(
                 "SELECT batch FROM workers WHERE id = ?", (batch.worker,)
             ).fetchone()
@@ -162,7 +159,7 @@ class ReportFile:
 
     def measure(self, slot: int, sizes: Mapping[str, Size]) -> None:
         """How much is in each service, in that slot of an hour."""
-        with self._opened() as connection:
+        with self._turns.transaction() as connection:
             connection.executemany(
                 "INSERT OR REPLACE INTO sizes VALUES (?, ?, ?, ?)",
                 [(sid, slot, *size) for sid, size in sizes.items()],
@@ -170,7 +167,7 @@ class ReportFile:
 
     def expire(self, before: int, now: float) -> Iterator[int]:
         """Forget slots that began before that; step by step, for others write meanwhile."""
-        with self._opened() as connection:
+        with self._turns.transaction() as connection:
             connection.execute("DELETE FROM workers WHERE ended AND time < ?", (now - _ENDED,))
             connection.execute("DELETE FROM workers WHERE time < ?", (before,))
             ids = [id for (id,) in connection.execute("SELECT id FROM names")]
@@ -178,7 +175,7 @@ class ReportFile:
         for id in ids:
             removed += self._expire_one(id, before)
             yield removed
-        with self._opened() as connection:
+        with self._turns.transaction() as connection:
             for (service,) in connection.execute("SELECT DISTINCT service FROM sizes").fetchall():
                 removed += connection.execute(
                     "DELETE FROM sizes WHERE service = ? AND slot < ?", (service, before)
@@ -187,7 +184,7 @@ class ReportFile:
 
     def _expire_one(self, id: int, before: int) -> int:
         removed = 0
-        with self._opened() as connection:
+        with self._turns.transaction() as connection:
             for length in LENGTHS.values():
                 for table in ("requests", "countries"):
                     removed += connection.execute(
@@ -203,12 +200,14 @@ class ReportFile:
 
     # reading
 
-    def read(self, asked: Asked, period: Period) -> Iterator[tuple[int, str, int, int]]:
+    def read(
+        self, asked: Asked, period: Period
+    ) -> Generator[tuple[int, str, int, int], None, None]:
         """Slot, what is told apart, hits and bytes: several of one slot where there are several
-        names."""
+        names. Close it: nobody else reads until then."""
         slots = period.slots
         query, only = _query(asked)
-        with self._reading() as connection:
+        with self._turns.transaction("DEFERRED") as connection:
             for id in _ids(connection, asked.names, asked.door):
                 bounds = (id, slots.step, slots.start, slots.stop)
                 for slot, what, hits, size in connection.execute(query, (*bounds, *only)):
@@ -217,7 +216,7 @@ class ReportFile:
     def total(self, names: Collection[str], since: int, until: int, door: str | None = None) -> Sum:
         """Of the slots of five minutes in this time."""
         hits = size = 0
-        with self._reading() as connection:
+        with self._turns.transaction("DEFERRED") as connection:
             for id in _ids(connection, names, door):
                 for length, first, end in pieces(since, until):
                     found = connection.execute(
@@ -230,7 +229,7 @@ class ReportFile:
 
     def sizes(self, services: Collection[str], slots: range) -> Iterator[tuple[str, int, Size]]:
         """Service, hour and size, in the order of time for each."""
-        with self._reading() as connection:
+        with self._turns.transaction("DEFERRED") as connection:
             for sid in services:
                 for slot, size, objects in connection.execute(
                     "SELECT slot, bytes, objects FROM sizes"
@@ -241,7 +240,7 @@ class ReportFile:
 
     def complete(self, now: float, since: int = 0, until: int = 1 << 62) -> Completeness:
         """What is `lost` of that time."""
-        with self._reading() as connection:
+        with self._turns.transaction("DEFERRED") as connection:
             found = connection.execute(
                 "SELECT time, pause FROM workers WHERE NOT ended ORDER BY time"
             ).fetchall()
@@ -253,39 +252,10 @@ class ReportFile:
 
     def names(self) -> Sequence[str]:
         """All of which there is something."""
-        with self._reading() as connection:
+        with self._turns.transaction("DEFERRED") as connection:
             found = connection.execute("SELECT DISTINCT name FROM names ORDER BY name")
             return [name for (name,) in found]
 
     def close(self) -> None:
         """May be called twice."""
-        with self._lock:
-            self._give_up()
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        """All of it as it was at one moment."""
-        with self._opened("DEFERRED") as connection:
-            yield connection
-
-    @contextmanager
-    def _opened(self, kind: str = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
-        """In a transaction."""
-        with self._lock:
-            try:
-                if self._connection is None:
-                    self._connection = sqlite.connect_with_tables(self._path, "NORMAL", _prepare)
-                self._connection.execute(f"BEGIN {kind}")
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException as error:  # the next that asks opens it anew
-                self._give_up()
-                if isinstance(error, sqlite3.Error):
-                    raise OSError(f"{self._path or FILE}: {error}") from error
-                raise
-
-    def _give_up(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(sqlite3.Error):
-                connection.close()
+        self._turns.close()

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from gateway.modes.cdn import errors
 from gateway.modes.cdn.documents import API, PAGES
 from gateway.modes.cdn.functions import TABLE, errors_of
 from gateway.modes.cdn.problems import PROBLEMS
+from gateway.storage import Conflict, Corrupt, StorageError, Unavailable
 from gateway.web.api import openapi
 from gateway.web.api.table import Function
 from tests.modes.cdn.samples import SAMPLES
@@ -62,3 +64,12 @@ def test_the_documents() -> None:
     assert all(f'id="{one.name}"' in page for one in TABLE)
     assert "Your token</label>" in page and "$GATEWAY_TOKEN" in page and "GATEWAY_KEY" not in page
     assert "../../../v3/" in PAGES["/-/docs/cdn/docs.js"]().body.decode()
+
+
+def test_what_is_behind_an_error_of_ours_is_for_the_log() -> None:
+    for error in (Unavailable("/data/x.db is locked"), Corrupt("blob 7"), StorageError("why")):
+        code, answer = errors.reply(error)
+        assert answer.status == 532
+        assert json.loads(answer.body) == {"message": PROBLEMS[code][1]}
+    _, answer = errors.reply(Conflict("The zone 2 uses the cache of this one."))
+    assert json.loads(answer.body) == {"message": "The zone 2 uses the cache of this one."}
