@@ -203,6 +203,21 @@ def test_names_that_are_made_up_have_none(file: ReportFile) -> None:
     assert not worker.slots.doubtful
 
 
+def test_where_an_address_is_is_asked_once_between_two_takings() -> None:
+    where = {"192.0.2.1": "CH"}
+    slots = SlotCounts(where.get)
+
+    def countries() -> set[str]:
+        return {kind.country for kind in slots.take()[0]}
+
+    slots.row(record())
+    where["192.0.2.1"] = "DE"
+    slots.row(record(status=404))
+    assert countries() == {"CH"}
+    slots.row(record())
+    assert countries() == {"DE"}
+
+
 def test_memory_is_bounded_and_nothing_is_lost(
     file: ReportFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:

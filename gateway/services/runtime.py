@@ -136,21 +136,25 @@ class Runtime(Administration):
         self.listening = _listening(chain.configuration)
         self.kinds: Mapping[str, SettingKind[Any]] = chain.configuration.plugins.kinds
         self.offered: Collection[str] = frozenset(_offered(chain.configuration))
+        self._offer(chain.configuration)
+        self._issue(chain.configuration)
+        self._followed_volumes = followed_volumes or FollowedVolumes(chain.volumes, catalog)
+        self.stopping = threading.Event()
+
+    def _offer(self, configuration: Configuration) -> None:
+        """What accounts have beside services; each asks itself who may."""
         self.volumes: Volumes = GatewayVolumes(self)
         self.storages: Storages = GatewayStorages(self, self.notice, self.listening)
         self.uploaded_certificates: UploadedCertificates = GatewayUploadedCertificates(
             self, self.notice
         )
-        self.account_numbers: AccountNumbers = GatewayAccountNumbers(catalog)
-        self.certificates = OrderedCertificates(catalog, chain.configuration.acme, clock)
-        self.serving = Serving(chain.configuration.data)
+        self.account_numbers: AccountNumbers = GatewayAccountNumbers(self.catalog)
+        self.certificates = OrderedCertificates(self.catalog, configuration.acme, self.clock)
+        self.serving = Serving(configuration.data)
         self.zones: Zones = GatewayZones(
-            chain.configuration, catalog, self.serving, self.notice, self._release
+            configuration, self.catalog, self.serving, self.notice, self._release
         )
         self.purge_jobs: PurgeJobs = GatewayPurgeJobs(self, self.zones)
-        self._issue(chain.configuration)
-        self._followed_volumes = followed_volumes or FollowedVolumes(chain.volumes, catalog)
-        self.stopping = threading.Event()
 
     def _issue(self, configuration: Configuration) -> None:
         """Have what is ordered of an authority carried out, where there is one."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from gateway.modes.cdn.areas.numbers import number
 from gateway.modes.cdn.call import Call
 from gateway.modes.cdn.resources import certificates
 from gateway.web.api.fields import Field
 from gateway.web.api.parameters import Parameter
 from gateway.web.api.table import Function
 
-_ID = Parameter(
-    "id", "Of the certificate.", "integer", required=True, least=1, most=(1 << 63) - 1, example="18"
-)
+_ID = number("Of the certificate.", example="18")
 _CERTIFICATE = (
     Field("id", "integer", "Its number, never another’s."),
     Field("hostname", "text", "The first name that it is for."),

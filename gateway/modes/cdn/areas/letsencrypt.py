@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from gateway.modes.cdn.areas.numbers import number
 from gateway.modes.cdn.call import Call
 from gateway.modes.cdn.resources import letsencrypt
 from gateway.web.api.fields import Field
-from gateway.web.api.parameters import Parameter
 from gateway.web.api.table import Function
 
 FUNCTIONS: tuple[Function[Call], ...] = (
@@ -19,17 +19,7 @@ FUNCTIONS: tuple[Function[Call], ...] = (
         " custom domains, and renew it. They have to lead here. What it refused before is said in"
         " its words, and tried again.",
         place="letsencrypt/{zone_id}",
-        parts=(
-            Parameter(
-                "zone_id",
-                "Of the zone.",
-                "integer",
-                required=True,
-                least=1,
-                most=(1 << 63) - 1,
-                example="1",
-            ),
-        ),
+        parts=(number("Of the zone.", name="zone_id"),),
         answer=(Field("message", "text", "What is done now."),),
         statuses={200: "All have one: nothing changed.", 202: "It is begun, or under way."},
         errors=("InvalidRequest", "NotOffered", "NotAvailable"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.modes.cdn.areas.numbers import number
 from gateway.modes.cdn.call import Call
 from gateway.modes.cdn.resources import purges
 from gateway.modes.purge_jobs import MOST_FILES, MOST_NAMES, STATUSES
@@ -9,9 +10,7 @@ from gateway.web.api.fields import Field
 from gateway.web.api.parameters import Parameter
 from gateway.web.api.table import Function
 
-_ZONE = Parameter(
-    "id", "Of the zone.", "integer", required=True, least=1, most=(1 << 63) - 1, example="1"
-)
+_ZONE = number("Of the zone.")
 _JOB = Parameter(
     "id",
     "Of the job.",

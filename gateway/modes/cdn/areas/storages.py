@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.modes.cdn.areas.numbers import number
 from gateway.modes.cdn.call import Call
 from gateway.modes.cdn.resources import storages
 from gateway.modes.storages import REGIONS
@@ -9,9 +10,7 @@ from gateway.web.api.fields import Field
 from gateway.web.api.parameters import Parameter
 from gateway.web.api.table import Function
 
-_ID = Parameter(
-    "id", "Of the storage.", "integer", required=True, least=1, most=(1 << 63) - 1, example="1"
-)
+_ID = number("Of the storage.")
 _REGION = Parameter(
     "region",
     "A word that storages are told apart by; all of them are in this gateway.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.modes.cdn.areas.numbers import number
 from gateway.modes.cdn.call import Call
 from gateway.modes.cdn.resources import zones
 from gateway.modes.zones import HELPERS
@@ -9,7 +10,7 @@ from gateway.web.api.fields import Field
 from gateway.web.api.parameters import Parameter
 from gateway.web.api.table import Function
 
-_NUMBER = (Parameter("zone_id", "The zone’s id.", "integer", least=1, most=1 << 53, example="1"),)
+_NUMBER = (number("The zone’s id.", name="zone_id"),)
 _SIZE = Parameter(
     "object_size",
     "`small`: objects of 20 MB and more are handed through, and not kept. It stays what it was"
