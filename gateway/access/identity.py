@@ -96,6 +96,15 @@ def account_of(identity: Identity) -> str:
     return account
 
 
+def owner_listed(identity: Identity, *, every: bool) -> str | None:
+    """Whose things are listed: its account's, or (`every`, None) everybody's, for who manages
+    everything. Raises `Forbidden`."""
+    account = account_of(identity)
+    if every and not identity.manages_everything:
+        raise Forbidden("This key may not see what everybody has.")
+    return None if every else account
+
+
 def managing(account: str) -> Level:
     """The access of a key that is made to manage that account, unless another is asked for."""
     return "admin" if account == ROOT_ACCOUNT else "own"

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from gateway.access.identity import ROOT_ACCOUNT, Identity, account_of
+from gateway.access.identity import ROOT_ACCOUNT, Identity, account_of, owner_listed
 from gateway.catalog.purge_jobs import WantedPurge
 from gateway.catalog.rows import PurgeJobRow
 from gateway.modes import KEY_LIMIT
@@ -24,7 +24,6 @@ from gateway.services.administration import Administration
 from gateway.storage import (
     Busy,
     Conflict,
-    Forbidden,
     InvalidRequest,
     NoSuchStore,
     NotFound,
@@ -104,11 +103,8 @@ class GatewayPurgeJobs:
         *,
         every: bool = False,
     ) -> Sequence[PurgeJob]:
-        account = account_of(identity)
-        if every and not identity.manages_everything:
-            raise Forbidden("This key may not see everybody's purge jobs.")
-        whose = None if every else account
-        rows = self._catalog.purge_jobs(whose, status or "", limit=limit)
+        owner = owner_listed(identity, every=every)
+        rows = self._catalog.purge_jobs(owner, status or "", limit=limit)
         return [_told(row) for row in rows]
 
     def remove(self, identity: Identity, job: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from gateway.access.identity import Identity, account_of
+from gateway.access.identity import Identity, account_of, owner_listed
 from gateway.access.new_keys import new_secret
 from gateway.catalog import CatalogError
 from gateway.catalog.rows import StorageRow
@@ -22,7 +22,6 @@ from gateway.services.service_editor import ServiceEditor
 from gateway.storage import (
     AlreadyExists,
     BadKey,
-    Forbidden,
     NoSuchStore,
     NotEmpty,
     NotFound,
@@ -62,11 +61,9 @@ class GatewayStorages:
         before: int | None = None,
         limit: int | None = None,
     ) -> Sequence[Storage]:
-        account = account_of(identity)
-        if every and not identity.manages_everything:
-            raise Forbidden("This key may not see everybody's storages.")
+        owner = owner_listed(identity, every=every)
         with _readable():
-            rows = self._catalog.storages(None if every else account, before=before, limit=limit)
+            rows = self._catalog.storages(owner, before=before, limit=limit)
         return [_told(row) for row in rows]
 
     def find(self, identity: Identity, number: int) -> Storage:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from gateway.access.identity import Identity, account_of, acting_for
+from gateway.access.identity import Identity, account_of, acting_for, owner_listed
 from gateway.catalog.rows import UploadedRow
 from gateway.catalog.uploaded_certificates import Claim, NewCertificate
 from gateway.common.moments import utc
@@ -21,7 +21,7 @@ from gateway.services.administration import Administration
 from gateway.services.stored import door_of
 from gateway.services.unsafe import declared_certificates
 from gateway.services.zones.names import zone_options
-from gateway.storage import Conflict, Forbidden, InvalidRequest, NotFound
+from gateway.storage import Conflict, InvalidRequest, NotFound
 
 MOST = 1000
 """Certificates of an account: every worker knows all of them."""
@@ -46,10 +46,8 @@ class GatewayUploadedCertificates:
         self._gateway, self._catalog, self._notice = gateway, gateway.catalog, notice
 
     def list(self, identity: Identity, *, every: bool = False) -> Sequence[UploadedCertificate]:
-        account = account_of(identity)
-        if every and not identity.manages_everything:
-            raise Forbidden("This key may not see everybody's certificates.")
-        rows = self._catalog.uploaded_certificates(None if every else account)
+        owner = owner_listed(identity, every=every)
+        rows = self._catalog.uploaded_certificates(owner)
         return [_told(row) for row in rows]
 
     def find(self, identity: Identity, number: int) -> UploadedCertificate:

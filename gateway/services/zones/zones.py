@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import fields
 from typing import Any, Protocol
 
-from gateway.access.identity import Identity, account_of
+from gateway.access.identity import Identity, account_of, owner_listed
 from gateway.catalog import Catalog
 from gateway.catalog.rows import ZoneRow
 from gateway.config import Configuration
@@ -27,7 +27,6 @@ from gateway.services.zones.planning import Planner
 from gateway.storage import (
     AlreadyExists,
     Conflict,
-    Forbidden,
     InvalidRequest,
     NotFound,
     Unsupported,
@@ -164,12 +163,10 @@ class GatewayZones:
         after: int = 0,
         limit: int | None = None,
     ) -> Sequence[ZoneInfo]:
-        account = account_of(identity)
-        if every and not identity.manages_everything:
-            raise Forbidden("This key may not see everybody's zones.")
+        owner = owner_listed(identity, every=every)
         everywhere = self._serving.everywhere()
         with translated():
-            rows = self._catalog.zones(None if every else account, after=after, limit=limit)
+            rows = self._catalog.zones(owner, after=after, limit=limit)
         return [self._info(row, everywhere) for row in rows]
 
     def count(self, identity: Identity) -> int:

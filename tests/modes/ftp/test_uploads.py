@@ -7,9 +7,11 @@ import socket
 import ssl
 import struct
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -166,13 +168,26 @@ def test_a_client_that_reads_nothing_by_tls_loses_nothing(secured: Served) -> No
     assert (client.getline()[:3], secured.read("file")) == ("226", body)
 
 
-def test_what_was_changed_meanwhile_stays(served: Served) -> None:
+def test_what_was_changed_meanwhile_stays(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = threading.Event()
+
+    def noted(change: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any, **more: Any) -> Any:
+            begun.set()
+            return change(*given, **more)
+
+        return call
+
+    for name in ("put", "put_part"):
+        monkeypatch.setattr(Access, name, noted(getattr(Access, name)))
     for size in (10, 6 << 20):
         served.put("file", b"a" * size)
+        begun.clear()
         plain = served.plain().login("storage.1")
         data = plain.data()
         assert plain.say("APPE file")[:3] == "150"
         data.sendall(b"b")
+        assert begun.wait(20)  # what it goes on with was looked at
         served.put("file", b"another's")
         data.close()
         assert plain.reply()[:3] == "450"
