@@ -15,6 +15,7 @@ from gateway.modes.cdn.problems import PROBLEMS
 from gateway.storage import Conflict, Corrupt, StorageError, Unavailable
 from gateway.web.api import openapi
 from gateway.web.api.table import Function
+from gateway.web.replies import Reply
 from tests.modes.cdn.samples import SAMPLES
 
 
@@ -66,10 +67,15 @@ def test_the_documents() -> None:
     assert "../../../v3/" in PAGES["/-/docs/cdn/docs.js"]().body.decode()
 
 
+def body_of(answer: Reply) -> Any:
+    assert isinstance(answer.body, bytes)
+    return json.loads(answer.body)
+
+
 def test_what_is_behind_an_error_of_ours_is_for_the_log() -> None:
     for error in (Unavailable("/data/x.db is locked"), Corrupt("blob 7"), StorageError("why")):
         code, answer = errors.reply(error)
         assert answer.status == 532
-        assert json.loads(answer.body) == {"message": PROBLEMS[code][1]}
+        assert body_of(answer) == {"message": PROBLEMS[code][1]}
     _, answer = errors.reply(Conflict("The zone 2 uses the cache of this one."))
-    assert json.loads(answer.body) == {"message": "The zone 2 uses the cache of this one."}
+    assert body_of(answer) == {"message": "The zone 2 uses the cache of this one."}
