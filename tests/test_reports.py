@@ -398,6 +398,7 @@ def runtime(tmp_path: Path) -> Iterator[Runtime]:
     (tmp_path / "data").mkdir()
     file = ReportFile(tmp_path / "data")
     runtime = open_runtime(configuration, environ={}, reports=file, clock=lambda: 1000 * T0)
+    runtime.catalog._clock = lambda: 1000 * T0
     yield runtime
     runtime.close()
     file.close()
@@ -442,6 +443,29 @@ def test_each_who_may_read_requests_is_told(runtime: Runtime, tmp_path: Path) ->
         reports.sizes(OTHER, ["others", "roots"], period)
     with pytest.raises(InvalidRequest, match="each hour"):
         reports.sizes(ROOT, [], Period(since=0, until=1, by="5min"))
+
+
+def test_what_was_another_services_of_that_name_is_not_told(
+    runtime: Runtime, tmp_path: Path
+) -> None:
+    """But to who manages the gateway."""
+    file = ReportFile(tmp_path / "data")
+    worker = Counting(file)
+    worker.end(record("others", at=T0), record("others", at=T0 + 3600))
+    worker.reporter.flush()
+    file.measure(T0, {"others": Size(70, 7)})
+    file.close()
+    runtime.catalog._clock = lambda: 1000 * (T0 + 3600)
+    runtime.create(OTHER, "others")
+    period, asked, reports = (
+        Period(since=T0, until=T0 + 7200),
+        Asked(names=["others"]),
+        runtime.reports,
+    )
+    for who, hits in ((OTHER, 1), (ROOT, 2)):
+        assert sum(reports.read(who, asked, period).series[""].hits) == hits
+        assert reports.total(who, ["others"], T0, T0 + 7200).hits == hits
+        assert sum(one.objects for one in reports.sizes(who, ["others"], period)) == 7 * (hits - 1)
 
 
 def test_a_report_that_is_too_large_is_refused(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 
 from gateway.access.access import Access
@@ -26,10 +26,10 @@ class KeptReports:
     def read(
         self, identity: Identity, asked: Asked, period: Period, facts: Facts = UNKNOWN
     ) -> Report:
-        self._require(identity, asked.names, "read-requests", facts)
+        begun = self._begun(identity, asked.names, "read-requests", facts)
         with self._opened() as file:
             complete = file.complete(self._clock() / 1000, period.since, period.until)
-            with closing(file.read(asked, period)) as rows:
+            with closing(file.read(asked, period, begun)) as rows:
                 try:
                     return report(asked, period, rows, complete)
                 except ValueError as error:
@@ -44,9 +44,9 @@ class KeptReports:
         door: str | None = None,
         facts: Facts = UNKNOWN,
     ) -> Sum:
-        self._require(identity, names, "read-requests", facts)
+        begun = self._begun(identity, names, "read-requests", facts)
         with self._opened() as file:
-            return file.total(names, since, until, door)
+            return file.total(names, since, until, door, begun)
 
     def sizes(
         self,
@@ -55,12 +55,12 @@ class KeptReports:
         period: Period,
         facts: Facts = UNKNOWN,
     ) -> Sequence[Size]:
-        self._require(identity, services, "read-stats", facts)
+        begun = self._begun(identity, services, "read-stats", facts)
         if LENGTHS[period.by] < LENGTHS["hour"]:
             raise InvalidRequest("What is in services is measured each hour.")
         slots, found = period.slots, dict[tuple[str, int], Size]()
         with self._opened() as file:
-            for sid, time, size in file.sizes(services, slots):
+            for sid, time, size in file.sizes(services, slots, begun):
                 found[sid, (time - slots.start) // slots.step] = size
         sums = [Size(0, 0)] * len(slots)
         for (_, place), size in found.items():
@@ -68,16 +68,22 @@ class KeptReports:
             sums[place] = Size(before.bytes + size.bytes, before.objects + size.objects)
         return sums
 
-    def _require(
+    def _begun(
         self, identity: Identity, names: Collection[str], action: ServiceAction, facts: Facts
-    ) -> None:
+    ) -> Mapping[str, int]:
+        """Since when each is what it is, in seconds: what was asked of another service of that
+        name, before this one was made, is not its reader's business. Raises `NoSuchStore`."""
         if identity.manages_everything:  # what is gone, too
-            return
+            return {}
+        begun = dict[str, int]()
         for name in names:
             try:
-                self._find(identity, name, facts).require(action)
+                access = self._find(identity, name, facts)
+                access.require(action)
             except Forbidden:
                 raise NoSuchStore(name=name) from None
+            begun[name] = access.service.about.created // 1000
+        return begun
 
     @contextmanager
     def _opened(self) -> Iterator[ReportFile]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from gateway.common import sqlite
@@ -125,13 +126,22 @@ def _query(asked: Asked) -> tuple[str, Sequence[str]]:
     ), only
 
 
-def _ids(connection: sqlite3.Connection, names: Iterable[str], door: str | None) -> Iterator[int]:
+_ALWAYS: Mapping[str, int] = MappingProxyType({})
+
+
+def _slot(time: int, length: int) -> int:
+    return time // length * length
+
+
+def _ids(
+    connection: sqlite3.Connection, names: Iterable[str], door: str | None
+) -> Iterator[tuple[str, int]]:
     for name in names:
         for id, of_door in connection.execute(
             "SELECT id, door FROM names WHERE name = ?", (name,)
         ).fetchall():
             if door is None or door == of_door:
-                yield id
+                yield name, id
 
 
 class ReportFile:
@@ -201,24 +211,34 @@ class ReportFile:
     # reading
 
     def read(
-        self, asked: Asked, period: Period
+        self, asked: Asked, period: Period, begun: Mapping[str, int] = _ALWAYS
     ) -> Generator[tuple[int, str, int, int], None, None]:
         """Slot, what is told apart, hits and bytes: several of one slot where there are several
-        names. Close it: nobody else reads until then."""
+        names. `begun`: by name, the second in whose slot it begins. Close it: nobody else reads
+        until then."""
         slots = period.slots
         query, only = _query(asked)
         with self._turns.transaction("DEFERRED") as connection:
-            for id in _ids(connection, asked.names, asked.door):
-                bounds = (id, slots.step, slots.start, slots.stop)
+            for name, id in _ids(connection, asked.names, asked.door):
+                first = max(slots.start, _slot(begun.get(name, 0), slots.step))
+                bounds = (id, slots.step, first, slots.stop)
                 for slot, what, hits, size in connection.execute(query, (*bounds, *only)):
                     yield slot, str(what), hits, size
 
-    def total(self, names: Collection[str], since: int, until: int, door: str | None = None) -> Sum:
-        """Of the slots of five minutes in this time."""
+    def total(
+        self,
+        names: Collection[str],
+        since: int,
+        until: int,
+        door: str | None = None,
+        begun: Mapping[str, int] = _ALWAYS,
+    ) -> Sum:
+        """Of the slots of five minutes in this time. `begun` as for `read`."""
         hits = size = 0
         with self._turns.transaction("DEFERRED") as connection:
-            for id in _ids(connection, names, door):
-                for length, first, end in pieces(since, until):
+            for name, id in _ids(connection, names, door):
+                begin = min(max(since, begun.get(name, 0)), until)
+                for length, first, end in pieces(begin, until):
                     found = connection.execute(
                         "SELECT coalesce(sum(hits), 0), coalesce(sum(bytes), 0) FROM requests"
                         " WHERE name = ? AND length = ? AND slot >= ? AND slot < ?",
@@ -227,14 +247,16 @@ class ReportFile:
                     hits, size = hits + found[0], size + found[1]
         return Sum(hits, size)
 
-    def sizes(self, services: Collection[str], slots: range) -> Iterator[tuple[str, int, Size]]:
-        """Service, hour and size, in the order of time for each."""
+    def sizes(
+        self, services: Collection[str], slots: range, begun: Mapping[str, int] = _ALWAYS
+    ) -> Iterator[tuple[str, int, Size]]:
+        """Service, hour and size, in the order of time for each. `begun` as for `read`."""
         with self._turns.transaction("DEFERRED") as connection:
             for sid in services:
                 for slot, size, objects in connection.execute(
                     "SELECT slot, bytes, objects FROM sizes"
                     " WHERE service = ? AND slot >= ? AND slot < ? ORDER BY slot",
-                    (sid, slots.start, slots.stop),
+                    (sid, max(slots.start, _slot(begun.get(sid, 0), slots.step)), slots.stop),
                 ):
                     yield sid, slot, Size(size, objects)
 

@@ -41,11 +41,13 @@ def served(file: ReportFile, zone: int, slot: int, hits: int, size: int, **more:
 def cdn() -> Iterator[Cdn]:
     file = ReportFile()
     with controlling(reports=file) as found:
+        clock, found.runtime.catalog._clock = found.runtime.catalog._clock, lambda: T0 * 1000
         for _ in range(3):
             found.runtime.zones.make(KUSANAGI, ZONE)
         found.runtime.zones.make(BATOU, ZONE)
         storage = found.runtime.storages.make(KUSANAGI, "archive", "europe")
         other = found.runtime.storages.make(BATOU, "others", "europe")
+        found.runtime.catalog._clock = clock
         file.measure(NOW - HOUR, {storage.sid: Size(2_887_995_255, 3), other.sid: Size(1, 1)})
         for country in countries:
             served(file, 1, NOW - HOUR, 7, 700, country=country)
