@@ -232,6 +232,20 @@ def test_of_a_zone_that_is_gone_nothing_is_left(runtime: Runtime, jobs: PurgeJob
     assert jobs.find(ALICE, made.id).status == "finished"
 
 
+def test_another_origin_takes_nothing_from_a_cache_until_that_is_purged(start: Start) -> None:
+    runtime = start()
+    write(runtime, b"old")
+    read(runtime)
+    other = runtime.storages.make(ALICE, "other", "europe").number
+    for key in KEYS:
+        runtime.access(ALICE, "other").put(key, BytesBody(b"new"), Put(size=3))
+    runtime.zones.patch(ALICE, 1, {"storage_id": other})
+    assert forgotten(runtime) == []
+    runtime.purge_jobs.begin(ALICE, 1, ["/a"])
+    runtime.purge_jobs.carry_out()
+    assert forgotten(runtime) == ["a"]
+
+
 def test_who_may_begin_and_see_which(jobs: PurgeJobs) -> None:
     made = jobs.begin(ALICE, 1, ["/a"])
     assert outcome(jobs.begin, BOB, 1) == "NotFound: There is no zone 1."
