@@ -20,6 +20,7 @@ from gateway.servers.added_certificates import AddedCertificates
 from gateway.services.certificate_editor import CertificateEditor
 from gateway.services.certificate_feed import CertificateFeed
 from gateway.services.issuing import tries
+from gateway.services.issuing.carrying_out import CarryingOut
 from gateway.services.issuing.names import declared_names
 from gateway.services.issuing.ordering import MOST, OrderedCertificates
 from gateway.storage import Conflict, InvalidRequest, Secret, Unsupported
@@ -193,6 +194,17 @@ def test_what_the_configuration_asks_for_no_more_is_not_renewed(ordered: Any) ->
     assert catalog.forget_orders(NOW, before=NOW) == []  # it was changed just now
     assert catalog.forget_orders(NOW, before=NOW + 1) == ["declared.test"]
     assert list(catalog.orders()) == ["by-hand.test"]
+
+
+def test_the_job_forgets_what_nobody_has_asked_for_in_a_day(ordered: Any) -> None:
+    ordered.order(["kept.test", "released.test"])
+    ordered.release(["released.test"])
+    catalog, now = ordered._catalog, [NOW]
+    for left in ({"kept.test", "released.test"}, {"kept.test"}):
+        job = CarryingOut(catalog, ordered._options, lambda: (), lambda: now[0], "here")
+        job.run()  # it compares; what it would do then is not begun
+        assert set(catalog.orders()) == left
+        now[0] += tries.DAY + 1
 
 
 def test_one_has_the_turn_until_it_is_over(ordered: Any) -> None:
