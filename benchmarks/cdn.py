@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import caching, herd, origin, report, requests, speed
+from benchmarks import caching, herd, origin, report, requests, speed, zones
 from benchmarks.connection import Connection
 from benchmarks.edges import SERVERS, SPACES, edges
 from benchmarks.figures import Outcome, ratio
@@ -143,6 +143,13 @@ def through_s3(options: Namespace, place: Path) -> Marks:
                 yield Mark(f"{name} signed, {space}, {server} × store", times, 0.9)
 
 
+def of_zones(options: Namespace, place: Path) -> Marks:
+    """A zone's hits beside a bare public binding's."""
+    for server in SERVERS:
+        for what, times in zones.hits(options, place / server, server):
+            yield Mark(what, times, 0.9)
+
+
 # a cold cache
 
 
@@ -250,6 +257,7 @@ def beside_thumbor(options: Namespace, place: Path) -> Marks:
 PARTS: dict[str, Callable[[Namespace, Path], Marks]] = {
     "hits": hits,
     "s3": through_s3,
+    "zones": of_zones,
     "cold": cold,
     "layer": layer,
     "pictures": beside_thumbor,

@@ -18,11 +18,13 @@ PAGE = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A server's address and the key to sign with."""
+    """A server's address and the key to sign with. `named`: the host that it is asked for, where
+    that is not its address."""
 
     host: str
     port: int
     credentials: Credentials
+    named: str = ""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -32,7 +34,7 @@ class Target:
         """The request's bytes up to its body, as if signed at that time, else now."""
         when = when or datetime.now(UTC)
         credentials = request.credentials or self.credentials
-        return head(request, f"{self.host}:{self.port}", credentials, when)
+        return head(request, f"{self.named or self.host}:{self.port}", credentials, when)
 
 
 @cache
