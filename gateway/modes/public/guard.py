@@ -12,6 +12,8 @@ from gateway.web.request_facts import RequestFacts
 
 def let_in(asked: Asked) -> None:
     """Raises `PublicProblem`."""
+    if asked.options.closed:
+        raise PublicProblem("Forbidden")
     if asked.options.filter is not None:
         facts = RequestFacts(asked.environ, NOTHING, asked.gateway.clock, asked.gateway.country)
         if asked.options.filter.decide("read", None, facts).verdict != "allow":

@@ -43,6 +43,7 @@ class PublicOptions:
     `countries_deny`: whose may not.
     `counted_as`: the name that reports have its requests under, in place of the service's.
     `error_pages`: where errors lead, by status: "404:https://www.example.com/lost".
+    `closed`: nobody gets in, and its names are nobody else's.
 
     `guarded`: not everybody who asks gets in. What answers say is remembered by these options
     (`replies`), so what has no effect on that is left out of the hash: it costs at each request.
@@ -69,6 +70,7 @@ class PublicOptions:
     error_pages: Annotated[tuple[str, ...], OneOrMany] = field(default=(), hash=False)
     pages: Mapping[int, str] = field(init=False, default_factory=dict, hash=False, compare=False)
     counted_as: str = field(default="", hash=False)
+    closed: bool = field(default=False, hash=False)
     guarded: bool = field(init=False, default=False, hash=False)
     rate: Rate | None = field(init=False, default=None, hash=False)
 
@@ -85,7 +87,7 @@ class PublicOptions:
         if self.counted_as and not ID.fullmatch(self.counted_as):
             raise ValueError(f"counted_as: {ID_RULE}")
         object.__setattr__(self, "filter", filters.compiled(self))
-        guarded = self.signed_links is not None or self.filter is not None
+        guarded = self.closed or self.signed_links is not None or self.filter is not None
         object.__setattr__(self, "guarded", guarded)
         object.__setattr__(self, "pages", error_pages.parsed(self.error_pages))
         object.__setattr__(self, "rate", self._checked_rate())

@@ -68,8 +68,10 @@ def parts_of(
         origin = dict(_origin(document["upstream"], options))
         services[source] = WantedService("http", origin)
     services[cache] = WantedService("cache", {"source": source, **dict(_cache(document, options))})
-    names = [domain, *document["custom_domains"]] if active else []
+    names = [domain, *document["custom_domains"]]
     said = dict(_binding(document, cache, options))
+    if not active:
+        said["closed"] = True
     shown = {name: one for name, one in said.items() if name != "signed_links"}
     if "signed_links" in said:
         links = said["signed_links"]
