@@ -321,7 +321,12 @@ def test_each_member_becomes_what_it_asks_for() -> None:
     assert door()["counted_as"] == door(cache_reuse_from=3)["counted_as"] == "zone-7"
     names_of = [host for host, _, _ in made(custom_domains="b.test,c.test")[1]]
     assert names_of == ["a7-121.cdn.test", "b.test", "c.test"]
-    assert made(active=False)[1] == []
+    assert made()[1][0][2].get("closed") is None
+    closed = made(active=False, custom_domains="b.test")[1]
+    assert [(host, said["closed"]) for host, _, said in closed] == [
+        ("a7-121.cdn.test", True),
+        ("b.test", True),
+    ]
     basic = {"type": "http_basic", "username": "a", "password": "b"}
     origin = made(upstream=own(auth=basic))[0]["zone-7-origin"][1]
     assert (origin["username"], origin["password"]) == ("a", "b")

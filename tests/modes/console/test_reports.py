@@ -14,24 +14,27 @@ from gateway.telemetry.slot_counts import Kind
 from tests.modes.console.console_gateway import Browser, serving
 from tests.modes.public_gateway import OWNER, Site
 
-NOW = int(time.time()) // 300 * 300
-
 
 @pytest.fixture
 def site() -> Iterator[Site]:
     file = ReportFile()
-    files = Kind(NOW, "files", "files", "public", 200, "CH", True, "2")
+    with serving(reports=file) as site:
+        fill(file)  # now: what was asked before a service was made is not its owner's to read
+        yield site
+    file.close()
+
+
+def fill(file: ReportFile) -> None:
+    now = int(time.time()) // 300 * 300
+    files = Kind(now, "files", "files", "public", 200, "CH", True, "2")
     rows = {
         files: [6, 0, 6144],
         files._replace(status=404, tls=False, http="1.1", country="ZZ"): [2, 0, 0],
-        files._replace(slot=NOW - 20 * 86_400): [100, 0, 1],
+        files._replace(slot=now - 20 * 86_400): [100, 0, 1],
         files._replace(name="kept"): [50, 0, 0],
     }
     # A worker that says no more.
-    file.add(Batch("gone", 1, NOW - 3600.0, 5.0, rows))
-    with serving(reports=file) as site:
-        yield site
-    file.close()
+    file.add(Batch("gone", 1, now - 3600.0, 5.0, rows))
 
 
 def hits(browser: Browser, query: str) -> str:
