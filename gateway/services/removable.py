@@ -17,7 +17,7 @@ from gateway.access.identity import Identity
 from gateway.access.rules import UNKNOWN, Facts
 from gateway.access.ruleset import RuleSet
 from gateway.services.service import Identification, Service
-from gateway.storage import BytesBody, Get, Multipart, Opened, Readable, Store
+from gateway.storage import BytesBody, Get, Multipart, Opened, Readable, Store, Stretch, lent
 
 
 class Uses:
@@ -105,6 +105,9 @@ class HeldBody:
         self._body = body
         self._access: HeldAccess | None = access
         self.read = body.read
+
+    def stretch(self, most: int, /) -> Stretch | None:
+        return lent(self._body, most)
 
     def close(self) -> None:
         try:

@@ -1,10 +1,15 @@
-"""Bodies: pulled in pieces, never held whole."""
+"""Bodies: pulled in pieces, never held whole.
+
+Where what comes next lies in a file as it is to be sent, a body may say so (`Lends`): then a
+server has the system send it, and none of it passes through Python. A body that does not say it
+is read, and so is one whose wrapper does not know of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import IO, Protocol
+from typing import IO, Protocol, runtime_checkable
 
 PIECE = 256 * 1024
 """Bytes moved at a time. Measured on granian: 8 KiB halves the throughput, and
@@ -17,6 +22,37 @@ class Readable(Protocol):
 
     def read(self, size: int = PIECE, /) -> bytes: ...
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """`length` bytes of an open file from `start` on. `file` is a descriptor of the body's, good
+    until that is asked for something else, or closed. `path`: by which others find the same file,
+    absolute; "" where they do not."""
+
+    file: int
+    start: int
+    length: int
+    path: str = ""
+
+    def __len__(self) -> int:
+        return self.length
+
+
+@runtime_checkable
+class Lends(Protocol):
+    """A body, or what wraps one, that may have its next bytes in a file."""
+
+    def stretch(self, most: int, /) -> Stretch | None:
+        """What comes next, 1 to `most` bytes, which then count as read; None: `read` tells. Raises
+        what `read` does. To be asked by who sends it only: what is lent is not looked at."""
+
+
+def lent(body: object, most: int) -> Stretch | None:
+    """Of what may not know that it can be asked."""
+    ask = getattr(body, "stretch", None)
+    found: Stretch | None = None if ask is None else ask(most)
+    return found
 
 
 @dataclass(slots=True, eq=False)
@@ -78,6 +114,9 @@ class IteratorBody:
             self.begin()
         piece, self._rest = self._rest[:size], self._rest[size:]
         return piece
+
+    def stretch(self, most: int, /) -> Stretch | None:
+        return None if self._rest else lent(self._pieces, most)
 
     def close(self) -> None:
         close = getattr(self._pieces, "close", None)

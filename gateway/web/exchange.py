@@ -14,12 +14,20 @@ from types import TracebackType
 from typing import Any, TypeAlias
 
 from gateway.common import addresses
-from gateway.storage import Corrupt, StorageError
+from gateway.storage import Corrupt, StorageError, Stretch, lent
 from gateway.telemetry.record import Record
 from gateway.web.admission import SMALL_BODY, Admission, Need
 from gateway.web.rates import Rate
 
 log = logging.getLogger("gateway")
+
+LENT = 1 << 20
+"""Bytes that are given to a server at once where it sends files: so much of an answer is counted
+as sent before it is, and a file that changes is noticed so soon."""
+
+WORTH_LENDING = 64 << 10
+"""Bytes. Of a shorter answer nothing is gained."""
+
 Headers: TypeAlias = list[tuple[str, str]]
 ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType] | None
 
@@ -184,24 +192,31 @@ class Received:
 
 class Sent:
     """An answer's body that is not bytes already: counted, no longer than was announced, and
-    closed whatever happens."""
+    closed whatever happens.
 
-    __slots__ = ("_body", "_exchange", "_left", "_next")
+    `lends`: to a server that can have the system send files. Among the pieces it then gets
+    a `Stretch` where the body has one. It sends that before it asks for the next piece, else it
+    says how much it was `cut`, and closes."""
 
-    def __init__(self, body: Iterable[bytes], exchange: Exchange) -> None:
+    __slots__ = ("_body", "_exchange", "_left", "_lends", "_next")
+
+    def __init__(self, body: Iterable[bytes], exchange: Exchange, *, lends: bool = False) -> None:
         self._body, self._exchange = body, exchange
         self._next = iter(body).__next__
         self._left = _announced(exchange.headers)
+        self._lends = lends and self._left is not None and self._left > WORTH_LENDING
 
     def __iter__(self) -> Sent:
         return self
 
-    def __next__(self) -> bytes:
+    def __next__(self) -> Any:  # bytes, or what is lent
         exchange = self._exchange
         exchange.waiting = False
         try:
             if self._left == 0:
                 raise StopIteration
+            if self._lends and (stretch := self._stretch()) is not None:
+                return stretch
             piece = self._next()
         except StopIteration:
             exchange.aborted = self._missing
@@ -227,6 +242,26 @@ class Sent:
         exchange.sent += len(piece)
         exchange.waiting = True
         return piece
+
+    def _stretch(self) -> Stretch | None:
+        left, exchange = self._left, self._exchange
+        assert left is not None
+        found = lent(self._body, min(left, LENT))
+        if found is not None:
+            self._left = left - found.length
+            exchange.sent += found.length
+            exchange.waiting = True
+        return found
+
+    def cut(self, missing: int, *, short: bool = False) -> None:
+        """By the server, before it closes: so many bytes of the last stretch were not sent,
+        because the client has gone, or because the file is too `short` by now."""
+        exchange = self._exchange
+        exchange.sent -= missing
+        self._left = (self._left or 0) + missing
+        if short:
+            exchange.corrupt = True
+            log.error("%s: the answer broke off: a file became shorter", exchange.request_id)
 
     @property
     def _missing(self) -> bool:

@@ -12,7 +12,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from gateway.storage import PIECE, BytesBody, Readable
+from gateway.storage import PIECE, BytesBody, Readable, Stretch, lent
 from gateway.web.http_fields import Headers
 
 AT_ONCE = 1 << 20
@@ -47,6 +47,9 @@ class Sending:
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(partial(self._body.read, PIECE), b"")
+
+    def stretch(self, most: int, /) -> Stretch | None:
+        return lent(self._body, most)
 
     def close(self) -> None:
         self._body.close()
