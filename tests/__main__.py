@@ -38,7 +38,7 @@ def steps(arguments: list[str]) -> list[list[str]]:
     if arguments[:1] == ["quick"]:
         arguments = ["--quick", *arguments[1:]]
     else:
-        workers += 2  # who work while others wait, for a process, a browser, a time-out
+        workers += 1  # who works while others wait, for a process, a browser, a time-out
     return [
         [PYTHON, "-m", "ruff", "format", "--check", "."],
         [PYTHON, "-m", "ruff", "check", "."],
