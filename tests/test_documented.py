@@ -22,6 +22,7 @@ from gateway.config import (
     CatalogOptions,
     Key,
     KmsOptions,
+    LogOptions,
     ManagementKey,
     ReportOptions,
     ServerOptions,
@@ -44,6 +45,7 @@ CONFIGURATION = DOCUMENTS["docs/configuration.md"]
 
 TABLES: dict[str, type] = {
     "## `[server]`": ServerOptions,
+    "## `[logs]`": LogOptions,
     "## `[catalog]`": CatalogOptions,
     "## `[kms]`": KmsOptions,
     "## `[reports]`": ReportOptions,

@@ -49,22 +49,30 @@ def configured(typed: argparse.Namespace, *, lenient: bool = True) -> Configurat
     """What only looks, or is about keys, does not need every plugin: it is lenient."""
     given = {name: getattr(typed, name, None) for name in SERVER_OPTIONS}
     overrides = {name: value for name, value in given.items() if value is not None}
-    if "data" in overrides:  # it is relative to where it was typed
-        overrides["data"] = _folder(overrides["data"])
+    if "data" in overrides:
+        overrides["data"] = _typed_path("--data", overrides["data"])
         overrides["memory"] = False
-    return load(typed.config, overrides=overrides, plugins=typed.plugins, lenient=lenient)
+    log_file = getattr(typed, "log_file", None)
+    return load(
+        typed.config,
+        overrides=overrides,
+        log_overrides={} if log_file is None else {"file": _typed_path("--log-file", log_file)},
+        plugins=typed.plugins,
+        lenient=lenient,
+    )
 
 
-def _folder(text: str) -> str:
+def _typed_path(option: str, text: str) -> str:
+    """It is relative to where it was typed."""
     try:
         return str(here() / expanded(text))
     except ValueError as error:
-        raise ConfigurationError([ConfigProblem("--data", f"{error}.")]) from None
+        raise ConfigurationError([ConfigProblem(option, f"{error}.")]) from None
 
 
 def data_folder(typed: argparse.Namespace) -> Path | None:
     """That of the place, whatever is wrong with its configuration; None when nothing is kept."""
-    return Path(_folder(typed.data)) if typed.data else find_data(typed.config)
+    return Path(_typed_path("--data", typed.data)) if typed.data else find_data(typed.config)
 
 
 def configuration_file(typed: argparse.Namespace) -> Path | None:

@@ -76,6 +76,7 @@ class Rereading:
         found = load(
             origin.path,
             overrides=origin.overrides,
+            log_overrides=origin.log_overrides,
             environ=self._environ,
             plugins=self._running.plugins,
             lenient=origin.lenient,
@@ -108,7 +109,7 @@ class Rereading:
                 yield ConfigProblem(f"server.{name}", f"{_RESTART}.")
         if _addresses(found) != _addresses(self._running):
             yield ConfigProblem("listeners", f"their addresses or certificates: {_RESTART}.")
-        for name in ("catalog", "reports"):
+        for name in ("logs", "catalog", "reports"):
             if getattr(found, name) != getattr(self._running, name):
                 yield ConfigProblem(name, f"{_RESTART}.")
 

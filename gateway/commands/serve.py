@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import logging
 import os
 import secrets
 import shutil
@@ -26,6 +27,7 @@ from gateway.commands.command import Command
 from gateway.commands.control import Control
 from gateway.commands.place import add_config, configured
 from gateway.commands.rereading import Rereading
+from gateway.commands.service_managers import ServiceManager, Systemd
 from gateway.common.cpu_quota import usable_processors
 from gateway.config import Configuration, Listener, Origin, usual_file
 from gateway.servers import CannotServe, Endpoint, HTTPServer, Loaded, Plan
@@ -34,8 +36,11 @@ from gateway.servers.sockets import free
 from gateway.servers.waitress import WaitressServer
 from gateway.servers.worker import ServerName, load_worker, open_worker, settled
 from gateway.services.chain import Chain, ChainError
+from gateway.services.versions import product_version
 from gateway.storage.store import INSTANCE
 from gateway.telemetry import logs
+
+log = logging.getLogger("gateway")
 
 SERVERS: dict[ServerName, Callable[[], HTTPServer]] = {
     "granian": GranianServer,
@@ -55,6 +60,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", metavar="N", type=int, help="processes")
     parser.add_argument("--threads", metavar="N", type=int, help="of each process")
     parser.add_argument("--log-format", choices=("text", "json"))
+    parser.add_argument("--log-file", metavar="FILE", help="the log goes there, not to stderr")
     parser.add_argument(
         "--lenient", action="store_true", help="go on without plugins that cannot be used"
     )
@@ -69,22 +75,30 @@ COMMAND = Command(
 )
 
 
-def serve(configuration: Configuration, out: TextIO | None = None) -> int:
+def serve(
+    configuration: Configuration,
+    out: TextIO | None = None,
+    manager: ServiceManager | None = None,
+) -> int:
     """Serve until SIGTERM or Ctrl-C. Returns the exit code: 0 then, 1 when the
     environment does not allow it, which is said on stderr in one message."""
+    manager = manager or Systemd()
     try:
-        return _serve(configuration, out or sys.stdout)
+        return _serve(configuration, out or sys.stdout, manager)
     except (CannotServe, CatalogError, ChainError) as error:
         say(f"gateway: {error}", sys.stderr)
+        if logs.in_file():
+            log.critical("%s", error)
+        manager.failed(str(error))
         return 1
     except KeyboardInterrupt:  # before a server took the signal over
         return 0
 
 
-def _serve(configuration: Configuration, out: TextIO) -> int:
+def _serve(configuration: Configuration, out: TextIO, manager: ServiceManager) -> int:
     environ = dict(os.environ)  # before secrets are taken out of it
     os.environ[INSTANCE] = secrets.token_hex(8)  # what its processes have in common
-    logs.configure(configuration.server.log_format)
+    _open_log(configuration)
     kind = choose(configuration)
     tls.certificates(configuration)
     workers, why = count_workers(configuration, kind)
@@ -99,20 +113,39 @@ def _serve(configuration: Configuration, out: TextIO) -> int:
     folder = _workers_folder() if workers > 1 else None
     server = SERVERS[kind]()
     control = _control(configuration, server.reload)
+    manager.starting(server.stop)
 
     def ready(listeners: tuple[tuple[str, int], ...]) -> None:
         if control is not None:
             control.start()
         screen.show(listeners)
+        where = " ".join(start_screen.urls(configuration, listeners))
+        if logs.in_file():
+            log.info("storage-gateway %s serves at %s", product_version(), where)
+        manager.serving(where)
 
     try:
         return server.run(_plan(configuration, kind, workers, folder, environ), ready)
     finally:
+        manager.ending()
+        if logs.in_file():
+            log.info("storage-gateway has ended")
         if control is not None:
             control.end()
         screen.end()
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _open_log(configuration: Configuration) -> None:
+    try:
+        form = configuration.server.log_format
+        logs.configure(form, *configuration.logs.place, strict=True)
+    except OSError as error:
+        raise CannotServe(
+            f"The log file {configuration.logs.file} cannot be opened: {error.strerror or error}."
+            " Choose another by --log-file or [logs] file."
+        ) from error
 
 
 def _control(configuration: Configuration, reload: Callable[[], None]) -> Control | None:

@@ -34,10 +34,7 @@ def render(
     credential: Credential | None,
 ) -> str:
     """`workers` says how many and why; `credential` is the first, shown this once."""
-    addresses = [
-        replace(one, address=Address(*bound)).url
-        for one, bound in zip(configuration.server.listeners, listeners, strict=True)
-    ]
+    addresses = urls(configuration, listeners)
     lines = [f"storage-gateway {product_version()} on {server}, {workers}"]
     lines += [f"  listening  {address}" for address in addresses]
     lines += [f"  listening  {one.url}" for one in configuration.listeners]
@@ -46,6 +43,8 @@ def render(
     lines += [f"  documents  {addresses[0]}{path}" for path in documents(configuration)]
     folder = configuration.data
     lines.append(f"  data       {folder or 'in memory: nothing is kept'}")
+    if configuration.logs.file is not None:
+        lines.append(f"  log        {configuration.logs.file}")
     lines += [f"  service    {one}" for one in services(configuration.services)]
     lines += [f"  volume     {one}" for one in volumes(configuration)]
     lines += [f"  buckets    {configuration.buckets.driver.driver}"]
@@ -55,6 +54,14 @@ def render(
     lines += [f"WARNING: {one}" for one in unsafe(configuration, listeners, server)]
     lines += [f"WARNING: {one}" for one in missing(configuration)]
     return "\n".join(lines)
+
+
+def urls(configuration: Configuration, listeners: Sequence[tuple[str, int]]) -> list[str]:
+    """Of the listeners, at the addresses that they got."""
+    return [
+        replace(one, address=Address(*bound)).url
+        for one, bound in zip(configuration.server.listeners, listeners, strict=True)
+    ]
 
 
 def places(configuration: Configuration) -> Iterator[tuple[str, str]]:

@@ -18,6 +18,7 @@ from gateway.config.tables import (
     Key,
     KmsOptions,
     Listener,
+    LogOptions,
     ManagementKey,
     ReportOptions,
     ServerOptions,
@@ -104,6 +105,7 @@ class Origin:
 
     path: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    log_overrides: Mapping[str, Any] = field(default_factory=dict)
     lenient: bool = False
     written: int = 0
     tables: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -121,6 +123,7 @@ class Configuration:
     origin: Origin
     server: ServerOptions
     catalog: CatalogOptions
+    logs: LogOptions = field(default_factory=LogOptions)
     kms: KmsOptions = field(default_factory=KmsOptions)
     reports: ReportOptions | None = None
     acme: AcmeOptions | None = None

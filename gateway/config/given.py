@@ -69,6 +69,8 @@ def sections(configuration: Configuration) -> Iterator[Section]:
     server = [one for one in _options(configuration.server) if one.name not in ("listen", "tls")]
     listen = ", ".join(one.url for one in configuration.server.listeners)
     yield Section("server", (Given("listen", listen), *server))
+    if configuration.logs.file is not None:
+        yield Section("logs", tuple(_options(configuration.logs)))
     yield Section("catalog", tuple(_options(configuration.catalog)))
     if configuration.kms.keys:
         yield Section("kms", tuple(_options(configuration.kms)))

@@ -49,6 +49,7 @@ from gateway.config.tables import (
     CatalogOptions,
     Key,
     KmsOptions,
+    LogOptions,
     ManagementKey,
     ReportOptions,
     ServerOptions,
@@ -71,6 +72,7 @@ def load(
     path: str | os.PathLike[str] | None = None,
     *,
     overrides: Mapping[str, Any] | None = None,
+    log_overrides: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
     plugins: Plugins | None = None,
     tables: Mapping[str, Any] | None = None,
@@ -78,7 +80,8 @@ def load(
 ) -> Configuration:
     """The configuration: `path`, else GATEWAY_CONFIG, else ./gateway.toml, else defaults.
 
-    `overrides` are options of `[server]` from the command line, which win. `tables` are
+    `overrides` are options of `[server]` from the command line, which win, `log_overrides` such
+    of `[logs]`. `tables` are
     what a file would say, and then none is looked for. `lenient`: plugins that cannot be
     used are left out, with the services that need them. Raises `ConfigurationError` with
     all problems, and `PluginError`.
@@ -89,6 +92,7 @@ def load(
     origin = Origin(
         path=None if file is None else str(file),
         overrides=dict(overrides or {}),
+        log_overrides=dict(log_overrides or {}),
         lenient=lenient,
         written=0 if file is None else _written(file),
         tables=dict(tables or {}) if file is None else _read(file),
@@ -219,6 +223,7 @@ class _Reader:
     def read(self) -> Configuration | None:
         self._check_tables()
         server = self._server()
+        logs = self._logs()
         catalog = self.decoder.build(CatalogOptions, self.found.get("catalog", {}), "catalog")
         kms = self.decoder.build(KmsOptions, self.found.get("kms", {}), "kms")
         reports = self._reports()
@@ -255,6 +260,7 @@ class _Reader:
             origin=self.origin,
             server=server,
             catalog=catalog,
+            logs=logs,
             kms=kms,
             reports=reports,
             acme=acme,
@@ -340,6 +346,11 @@ class _Reader:
             if option in overrides:
                 self.problems[number] = ConfigProblem(f"--{option.replace('_', '-')}", message)
         return server
+
+    def _logs(self) -> Any:
+        found, typed = self.found.get("logs", {}), self.origin.log_overrides
+        merged = {**found, **typed} if isinstance(found, dict) else found
+        return self.decoder.build(LogOptions, merged, "logs")
 
     def _placed(self, server: Any) -> Any:
         """With the user's own data folder, where one is needed and none was given."""

@@ -48,6 +48,7 @@ EVERY_ACCOUNT = "*"
 EventKind = Literal["put", "delete", "purge", "update"]
 
 GIBIBYTE = 1 << 30
+LEAST_LOG = 64_000
 MAX_BODY: Mapping[str, int] = {"granian": 5 << 40, "waitress": GIBIBYTE}
 """waitress spools a body to disk before the application sees its request."""
 
@@ -129,6 +130,24 @@ class ServerOptions:
     def body_limit(self, server: Literal["granian", "waitress"]) -> int:
         """Bytes that a request's body may have on that server."""
         return MAX_BODY[server] if self.max_body is None else self.max_body
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogOptions:
+    """`[logs]`. `file` gets what else goes to stderr, in the form of `log_format`. At `max_size`
+    bytes it is turned over (0: never, somebody else does it), and `keep` of those before stay."""
+
+    file: Path | None = None
+    max_size: Annotated[int, Size] = 100_000_000
+    keep: Annotated[int, AtLeast(1)] = 10
+
+    def __post_init__(self) -> None:
+        if 0 < self.max_size < LEAST_LOG:
+            raise ValueError("max_size: at least 64KB; or 0, and the file is not turned over")
+
+    @property
+    def place(self) -> tuple[Path | None, int, int]:
+        return self.file, self.max_size, self.keep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

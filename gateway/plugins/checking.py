@@ -154,7 +154,7 @@ def check_mode(mode: object) -> str:
 
 TABLES = (
     *("server", "catalog", "kms", "accounts", "keys", "management_keys", "buckets", "services"),
-    *("volumes", "bindings", "listeners", "webhooks", "reports", "acme"),
+    *("volumes", "bindings", "listeners", "webhooks", "reports", "acme", "logs"),
 )
 """The configuration's own tables, as which no mode may be called that has one."""
 

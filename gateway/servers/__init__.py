@@ -118,6 +118,9 @@ class HTTPServer(Protocol):
 
     def run(self, plan: Plan, ready: Callable[[tuple[tuple[str, int], ...]], None]) -> int: ...
 
+    def stop(self) -> None:
+        """End as SIGTERM does; for any thread, also before `run`."""
+
     def reload(self) -> None:
         """Read the configuration again, and serve it in all processes, or in none: then
         `CannotServe` says why. Logs how it ended. For any thread, while `run` serves."""

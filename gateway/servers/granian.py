@@ -99,6 +99,9 @@ class GranianServer(Reloads):
         # Workers that were told by others ended before their parent asked: no failure.
         return 0 if server.told_to_end else code
 
+    def stop(self) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
     def _take_over(self, change: Change) -> None:
         assert self._plan is not None
         plan = replace(self._plan, load=change.load, read_again=None)

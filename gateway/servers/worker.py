@@ -10,7 +10,6 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -65,7 +64,7 @@ class Worker:
         metrics_folder: Path | None,
     ) -> None:
         """Raises what the runtime raises when it cannot be opened."""
-        logs.configure(configuration.server.log_format)
+        lines = logs.configure(configuration.server.log_format, *configuration.logs.place)
         self._configuration, self._server, self._threads = configuration, server, threads
         self._environ = dict(os.environ)  # before secrets are taken out of it
         self._reporting = Reporting.of(configuration, lambda: self.runtime)
@@ -84,7 +83,7 @@ class Worker:
         self._sockets: Sequence[Listening] = ()
         self._protocols = protocols(configuration)
         self._access_log = AccessLog(
-            sys.stderr, configuration.server.log_format, requests=self._requests
+            lines, configuration.server.log_format, requests=self._requests
         )
         self._metrics.watch("gateway_request_list_shed", lambda: self._requests.shed)
         self._metrics.watch("gateway_bucket_log_lines_shed", lambda: self._lines.shed)

@@ -21,7 +21,7 @@ from gateway.config.configuration import bucket_of
 from gateway.config.elsewhere import Elsewhere
 from gateway.config.paths import here
 from gateway.config.services import EVENTS, GRANTS, SETTINGS
-from gateway.config.tables import AcmeOptions, CatalogOptions, Listener, ManagementKey
+from gateway.config.tables import AcmeOptions, CatalogOptions, Listener, LogOptions, ManagementKey
 from gateway.config.volumes import VOLUME
 from gateway.modes import HavingOptions
 from gateway.services import soundness
@@ -68,6 +68,7 @@ class Exporter:
         services = self._services()  # first: what they name is among the accounts
         tables: Table = {
             "server": self._server(),
+            "logs": self._logs(),
             "catalog": self._catalog_options(),
             "kms": self._kms(),
             "reports": self._reports(),
@@ -94,6 +95,10 @@ class Exporter:
             before = server.get("tls", [])
             server["tls"] = [*(before if isinstance(before, list) else [before]), *added]
         return server
+
+    def _logs(self) -> Table:
+        given = {**self._written.get("logs", {}), **self._configuration.origin.log_overrides}
+        return self._elsewhere.table(LogOptions, given, ("logs",))
 
     def _tls(self) -> list[Table]:
         """Certificates of the catalog: they are shown where a listener has one already."""

@@ -17,11 +17,11 @@ from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TextIO
 from urllib.parse import quote
 
 from gateway.common.steady import Steady
 from gateway.common.writing_thread import WritingThread
+from gateway.telemetry.logs import Lines
 from gateway.telemetry.record import Record
 from gateway.telemetry.request_list import RequestList
 
@@ -125,7 +125,7 @@ class AccessLog:
 
     def __init__(
         self,
-        stream: TextIO,
+        stream: Lines,
         form: str = "text",
         capacity: int = CAPACITY,
         *,
