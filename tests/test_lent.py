@@ -120,8 +120,10 @@ def test_who_does_not_take_stretches_gets_none(path: Path) -> None:
 def test_what_a_server_could_not_send_is_not_counted(path: Path, short: bool) -> None:
     body = InFile(path)
     app, kept = make({"one": answering(body, body.size)})
-    sent = app(environ(**TAKES), lambda *_: None)
+    request = environ(**TAKES)
+    sent = app(request, lambda *_: None)
     assert isinstance(sent, Sent)
+    assert request["gateway.record"].sending is sent
     stretches = [next(sent), next(sent), next(sent)]  # all of it was given
     assert sum(map(len, stretches)) == body.size
     sent.cut(345, short=short)

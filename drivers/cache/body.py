@@ -23,6 +23,8 @@ from gateway.storage import (
     PreconditionFailed,
     Range,
     StorageError,
+    Stretch,
+    lent,
 )
 
 if TYPE_CHECKING:
@@ -101,7 +103,7 @@ class BlockBody:
         if at >= end:
             return b""
         piece, self._rest = self._rest, b""
-        if not piece and self._stored is not None:
+        if not piece and self._stored is not None and at < self._until:
             piece = self._from_stock(self._stored)
         if not piece:
             piece = self._next()
@@ -111,6 +113,18 @@ class BlockBody:
         self._at = at + len(piece)
         return piece
 
+    def stretch(self, most: int, /) -> Stretch | None:
+        """Of a block that lies in a file. It is open until the next is asked for."""
+        if self._rest or self._at >= self._end or self.is_fetched:
+            return None
+        self._leave_stored()
+        if self._stored is None:
+            self._find()
+        found = lent(self._stored, min(most, self._end - self._at))
+        if found is not None:
+            self._at += found.length
+        return found
+
     def close(self) -> None:
         self._end = 0
         self._leave()
@@ -118,7 +132,13 @@ class BlockBody:
         if self._direct is not None:
             self._direct.close()
 
+    def _leave_stored(self) -> None:
+        """When the last of it was lent: what was read to its end has closed itself."""
+        if self._stored is not None and self._at >= self._until:
+            self._close_stored()
+
     def _next(self) -> bytes:
+        self._leave_stored()
         while True:
             if self._stored is not None:
                 piece = self._from_stock(self._stored)

@@ -168,7 +168,7 @@ class Stock:
         if held.data is None:
             blobs = self.space.blobs
             blob = Blob(held.size, held.name or "", crcs)
-            return plain_range(blobs, blob, start, length, cipher=cipher)
+            return plain_range(blobs, blob, start, length, cipher=cipher, known=blobs.known)
         pieces = iter((held.data,))
         if crcs:
             pieces = verified(pieces, crcs, 0)

@@ -13,7 +13,7 @@ from typing import IO
 
 from drivers.fsspec.tree import Found, Handle, Moved
 from gateway.common.system import translating
-from gateway.storage import PIECE, BytesBody, Readable
+from gateway.storage import PIECE, BytesBody, Readable, Stretch
 
 SMALL = 64 * 1024
 """Bodies up to here are read at once, and their files closed."""
@@ -86,7 +86,7 @@ class OpenFile(Handle):
 
 class Steady:
     """`length` bytes of a file that nobody writes to meanwhile: raises `Moved` before
-    its last bytes are given, when somebody did."""
+    its last bytes are given, when somebody did. So these are read, and not lent."""
 
     __slots__ = ("_file", "_found", "_left")
 
@@ -103,6 +103,18 @@ class Steady:
         if moved or not piece:
             raise Moved
         return piece
+
+    def stretch(self, most: int, /) -> Stretch | None:
+        length = min(most, self._left - SMALL)
+        if length <= 0:
+            return None
+        with translating():
+            start = self._file.tell()
+            if found_of(os.fstat(self._file.fileno())) != self._found:
+                raise Moved
+            self._file.seek(length, os.SEEK_CUR)
+        self._left -= length
+        return Stretch(self._file.fileno(), start, length)
 
     def close(self) -> None:
         self._left = 0

@@ -8,6 +8,8 @@
   removals.py   files that nothing needs any more
   blobs.py      bytes: files in a folder, or a dictionary
   blocks.py     what is in a blob: blocks, each checked by itself
+  halves.py     one that lies there as it was written: read in halves, or lent to who sends files
+  checked_files.py  which blocks were checked lately
   cipher.py compression.py layout.py
                 a blob encrypted and compressed, block by block; where the stored ones begin
   space.py      an index and its blobs, opened once per data folder; what was found lately

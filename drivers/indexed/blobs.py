@@ -12,14 +12,17 @@ import logging
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from drivers.indexed.checked_files import CheckedFiles, FileState
 from drivers.indexed.layout import Layout
 from gateway.common import private
 from gateway.common.system import sync_folder, translate, translating
+from gateway.storage import Corrupt, Stretch
 
 log = logging.getLogger("gateway.engine")
 _BINARY = getattr(os, "O_BINARY", 0)
@@ -44,6 +47,10 @@ class Blobs(Protocol):
     checked: bool
     """Whether its bytes may change unnoticed, so that CRCs are kept of them."""
 
+    @property
+    def known(self) -> CheckedFiles | None:
+        """What of its files was checked lately; None where a blob is no file."""
+
     def write(self, pieces: Iterable[bytes]) -> str:
         """The name of a new blob, durable."""
 
@@ -58,6 +65,20 @@ class Blobs(Protocol):
 _NAME = re.compile("[0-9a-f]{32}").fullmatch
 
 
+def _now() -> int:
+    """In milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def called(name: str) -> str:
+    """A blob, for who looks for its file."""
+    return f"the blob {name}" if name else "a blob in the index"
+
+
+def too_short(name: str) -> Corrupt:
+    return Corrupt(f"{called(name).capitalize()} is shorter than the index says.")
+
+
 def new_name() -> str:
     return secrets.token_hex(16)
 
@@ -68,8 +89,9 @@ class FileBlobs:
 
     checked = True
 
-    def __init__(self, folder: Path, *, sync: bool = True) -> None:
+    def __init__(self, folder: Path, *, sync: bool = True, clock: Callable[[], int] = _now) -> None:
         self.folder, self._sync = folder, sync
+        self.known = CheckedFiles(clock)
         self._root = f"{folder}{os.sep}"
         self._synced: set[str] = set()
         """Folders whose own names are on disk, as far as this process has seen to it."""
@@ -168,10 +190,10 @@ class FileBlocks:
     than its descriptor: a cache opens one for each MiB, and each call of the system costs a
     hand-over among threads."""
 
-    __slots__ = ("_handle", "_lengths")
+    __slots__ = ("_handle", "_lengths", "_path")
 
     def __init__(self, path: str, start: int, lengths: Iterator[int]) -> None:
-        self._handle = -1
+        self._handle, self._path = -1, path
         self._handle, self._lengths = os.open(path, os.O_RDONLY | _BINARY), lengths
         if start:
             os.lseek(self._handle, start, os.SEEK_SET)
@@ -194,6 +216,22 @@ class FileBlocks:
             raise StopIteration
         return piece
 
+    def state(self) -> FileState | None:
+        """None where it is closed, or cannot be told."""
+        try:
+            return FileState.of(self._handle) if self._handle >= 0 else None
+        except OSError:  # who reads says what is wrong
+            return None
+
+    def lend(self, start: int, length: int) -> Stretch:
+        """Bytes of it, in the place of pieces."""
+        return Stretch(self._handle, start, length, self._path)
+
+    def go_to(self, start: int) -> None:
+        """From where the next piece is to be. Raises `StorageError`."""
+        with translating():
+            os.lseek(self._handle, start, os.SEEK_SET)
+
     def close(self) -> None:
         """May be called twice."""
         handle, self._handle = self._handle, -1
@@ -207,6 +245,7 @@ class MemoryBlobs:
     """Blobs in a dictionary; a reader keeps what it opened, whatever happens to the name."""
 
     checked = False
+    known = None
 
     def __init__(self) -> None:
         self._held: dict[str, list[bytes]] = {}

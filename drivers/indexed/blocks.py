@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable, Iterator
 from cryptography.exceptions import InvalidTag
 from zlib_ng.zlib_ng import crc32
 
-from drivers.indexed.blobs import Blob, Blobs
+from drivers.indexed.blobs import Blob, Blobs, called, too_short
+from drivers.indexed.checked_files import CheckedFiles
 from drivers.indexed.cipher import BLOCK, TAG, Cipher
 from drivers.indexed.compression import BadFrame, decompressed
-from drivers.indexed.layout import HALF, Layout
+from drivers.indexed.halves import Halves
+from drivers.indexed.layout import Layout
 from gateway.storage import Corrupt
 
 _CRC = struct.Struct("<I")
@@ -54,7 +56,7 @@ def verified(blocks: Iterator[bytes], crcs: bytes, first: int, name: str = "") -
     for number, block in enumerate(blocks, first):
         value = crc32(block, value)
         if crcs[number * 4 : number * 4 + 4] != _CRC.pack(value):
-            raise Corrupt(f"Block {number} of {_called(name)} was changed on disk.")
+            raise Corrupt(f"Block {number} of {called(name)} was changed on disk.")
         yield block
 
 
@@ -70,7 +72,7 @@ def decrypted(
         try:
             yield cipher.decrypt(number, block)
         except InvalidTag as error:
-            said = f"Block {number} of {_called(name)}, which is encrypted, was changed on disk."
+            said = f"Block {number} of {called(name)}, which is encrypted, was changed on disk."
             raise Corrupt(said) from error
 
 
@@ -82,29 +84,32 @@ def plain_blocks(
         try:
             yield decompressed(block, layout.plain_length(number))
         except BadFrame as error:
-            said = f"Block {number} of {_called(name)}, which is compressed, was changed on disk."
+            said = f"Block {number} of {called(name)}, which is compressed, was changed on disk."
             raise Corrupt(said) from error
 
 
-def _called(name: str) -> str:
-    """A blob, for who looks for its file."""
-    return f"the blob {name}" if name else "a blob in the index"
-
-
 def plain_range(
-    blobs: Blobs, blob: Blob, start: int, length: int, *, cipher: Cipher | None = None
+    blobs: Blobs,
+    blob: Blob,
+    start: int,
+    length: int,
+    *,
+    cipher: Cipher | None = None,
+    known: CheckedFiles | None = None,
 ) -> Iterator[bytes]:
-    """`length` plain bytes from `start` of a blob. Where it has CRCs each block is verified.
+    """`length` plain bytes from `start` of a blob. Where it has CRCs each block is verified. With
+    `known` it may lend them where they lie in a file as they were written.
 
     Raises `FileNotFoundError` at once when it is gone; a blob that ends early
     is `Corrupt`, never a short answer.
     """
     first, skip = divmod(start, BLOCK)
-    as_written = bool(blob.crcs) and cipher is None and not blob.ends
+    plain = cipher is None and not blob.ends
+    as_written = plain and (bool(blob.crcs) or known is not None)
     layout = Layout(blob.size, TAG if cipher else 0, blob.ends, as_written).check()
     blocks = source = blobs.blocks(blob.name, first, layout)
     if as_written:
-        return _Halves(source, skip, length, blob, first)
+        return Halves(source, skip, length, blob, first, known)
     if blob.crcs:
         blocks = verified(blocks, blob.crcs, first, blob.name)
     if cipher:
@@ -124,10 +129,6 @@ def plain_data(blob: Blob, cipher: Cipher | None = None) -> bytes:
     if blob.ends:
         data = next(plain_blocks(iter((data,)), Layout(blob.size), 0))
     return data
-
-
-def _short(name: str) -> Corrupt:
-    return Corrupt(f"{_called(name).capitalize()} is shorter than the index says.")
 
 
 class _Cut:
@@ -155,7 +156,7 @@ class _Cut:
             raise StopIteration
         block = next(self._blocks, None)
         if block is None:
-            raise _short(self._name)
+            raise too_short(self._name)
         piece = block
         if self._skip or self._left < len(block):
             piece = block[self._skip : self._skip + self._left]
@@ -166,71 +167,5 @@ class _Cut:
         return piece
 
     def close(self) -> None:
-        if self._close is not None:
-            self._close()
-
-
-class _Halves:
-    """`length` bytes of a blob that lies there as it was written, behind the first `skip` from
-    block `first` on. A block is read and given in halves, none before the whole of it fits its
-    CRC: so what lies in queues, and in the processor's cache, is half as much, and nothing is
-    copied for it. Of a file it holds what `_Cut` does."""
-
-    __slots__ = ("_at", "_blob", "_close", "_left", "_second", "_skip", "_source", "_value")
-
-    def __init__(
-        self, source: Iterator[bytes], skip: int, length: int, blob: Blob, first: int
-    ) -> None:
-        self._source, self._skip, self._left, self._blob = source, skip, length, blob
-        self._close: Callable[[], object] | None = getattr(source, "close", None)
-        self._at = at = first * _CRC.size
-        self._value = _CRC.unpack_from(blob.crcs, at - _CRC.size)[0] if first else 0
-        self._second = b""
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        piece, self._second = self._second, b""
-        if piece:
-            return piece
-        left = self._left
-        if not left:
-            raise StopIteration
-        piece, second = self._checked()
-        if self._skip or left < len(piece) + len(second):
-            piece, second = self._cut(piece, second)
-        self._left = left = left - len(piece) - len(second)
-        if not left and self._close is not None:
-            self._close()
-        self._second = second
-        return piece
-
-    def _checked(self) -> tuple[bytes, bytes]:
-        """The next block."""
-        source, at = self._source, self._at
-        piece, second = next(source, b""), b""
-        if not piece:
-            raise _short(self._blob.name)
-        value = crc32(piece, self._value)
-        if len(piece) == HALF:
-            second = next(source, b"")
-            value = crc32(second, value)
-        if self._blob.crcs[at : at + _CRC.size] != _CRC.pack(value):
-            raise Corrupt(
-                f"Block {at // _CRC.size} of {_called(self._blob.name)} was changed on disk."
-            )
-        self._at, self._value = at + _CRC.size, value
-        return piece, second
-
-    def _cut(self, piece: bytes, second: bytes) -> tuple[bytes, bytes]:
-        """What is wanted of a block: never its second half alone."""
-        start, end, half = self._skip, self._skip + self._left, len(piece)
-        self._skip = 0
-        piece, second = piece[start:end], second[max(start - half, 0) : max(end - half, 0)]
-        return (piece, second) if piece else (second, b"")
-
-    def close(self) -> None:
-        self._second = b""
         if self._close is not None:
             self._close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from drivers.indexed.blobs import Blob
 from drivers.indexed.blocks import check, plain_data, plain_range
@@ -36,7 +36,9 @@ from gateway.storage import (
     Opened,
     Readable,
     Store,
+    Stretch,
     WrongKey,
+    lent,
     range_of,
 )
 from gateway.storage.folding import folded
@@ -148,13 +150,18 @@ def check_encryption(info: ObjectInfo, given: Encryption | None) -> Encryption |
     return given
 
 
+Verify = Literal["read", "scrub", "always"]
+"""When blocks are checked: those that are read; none; those that are read, and no others leave."""
+
+
 class Reader:
-    """Opens the bytes of what was found. `verify`: check each block that is read."""
+    """Opens the bytes of what was found."""
 
-    __slots__ = ("_sealing", "_space", "_verify")
+    __slots__ = ("_known", "_sealing", "_space", "_verify")
 
-    def __init__(self, space: Space, sealing: Sealing, *, verify: bool) -> None:
-        self._space, self._sealing, self._verify = space, sealing, verify
+    def __init__(self, space: Space, sealing: Sealing, *, verify: Verify) -> None:
+        self._space, self._sealing, self._verify = space, sealing, verify != "scrub"
+        self._known = None if verify == "always" else space.blobs.known
 
     def open(self, found: Found, start: int, length: int, key: Encryption | None) -> Readable:
         """Raises what is wrong with the first block: later it could only cut the answer."""
@@ -191,7 +198,8 @@ class Reader:
     ) -> BytesBody | Iterator[bytes]:
         cipher = self._sealing.open(blob.seal, key or Encryption()) if blob.seal else None
         if blob.data is None:
-            return plain_range(self._space.blobs, blob, start, length, cipher=cipher)
+            known = self._known
+            return plain_range(self._space.blobs, blob, start, length, cipher=cipher, known=known)
         plain = plain_data(blob, cipher)
         return BytesBody(plain if length == len(plain) else plain[start : start + length])
 
@@ -222,8 +230,10 @@ class Reader:
 
 
 def _begun(pieces: Iterator[bytes]) -> Readable:
-    """A body whose first piece is read, and so checked, now."""
+    """A body whose first piece is read now, and so checked, unless it was lately."""
     body = IteratorBody(pieces)
+    if getattr(pieces, "is_sure", False):
+        return body
     try:
         body.begin()
     except BaseException:
@@ -249,11 +259,28 @@ class _Chained:
             piece = next(self._now, None)
             if piece is not None:
                 return piece
-            begin = next(self._rest)
-            try:
-                self._now = begin()
-            except FileNotFoundError as error:
-                raise Corrupt("The bytes of a part are gone.") from error
+            self._begin(next(self._rest))
+
+    @property
+    def is_sure(self) -> bool:
+        return getattr(self._now, "is_sure", False)
+
+    def stretch(self, most: int, /) -> Stretch | None:
+        while True:
+            found = lent(self._now, most)
+            if found is not None or not getattr(self._now, "is_over", False):
+                return found
+            begin = next(self._rest, None)
+            if begin is None:
+                return None
+            self._begin(begin)
+
+    def _begin(self, begin: Callable[[], Iterator[bytes]]) -> None:
+        self.close()
+        try:
+            self._now = begin()
+        except FileNotFoundError as error:
+            raise Corrupt("The bytes of a part are gone.") from error
 
     def close(self) -> None:
         close = getattr(self._now, "close", None)

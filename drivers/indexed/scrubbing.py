@@ -323,7 +323,10 @@ def _file(
     except StorageError as error:
         return f"Its file {name} cannot be read: {error}"
     try:
-        return (yield from _read(blocks, crcs, layout.stored, f"Its file {name} is", whole))
+        wrong = yield from _read(blocks, crcs, layout.stored, f"Its file {name} is", whole)
+        if wrong and blobs.known is not None:
+            blobs.known.forget(name)
+        return wrong
     except StorageError as error:
         return f"Its file {name} cannot be read: {error}"
     finally:

@@ -160,7 +160,7 @@ class FileSpace(Space):
         self._watch: Watch | None = None
         self._headroom: Headroom | None = None
         writer, self._watch = self._begun(reserve)
-        self.files = FileBlobs(folder / "blobs", sync=sync)
+        self.files = FileBlobs(folder / "blobs", sync=sync, clock=clock)
         self.blobs = self.files
         self._removals = Removals(self.files.remove)
         self.before_close.append(self._removals.close)

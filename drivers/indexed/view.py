@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 from drivers.indexed.batch import Transaction
 from drivers.indexed.cipher import Sealing
 from drivers.indexed.listing import list_objects, list_versions
-from drivers.indexed.reading import Reader, ReadingView
+from drivers.indexed.reading import Reader, ReadingView, Verify
 from drivers.indexed.records import STATS, stats_of
 from drivers.indexed.recounting import recount
 from drivers.indexed.rows import is_version
@@ -55,7 +55,7 @@ class View(ReadingView, WritingView, Listable, Versions, Changes, Measures, Scru
         sealing: Sealing,
         *,
         inline_limit: int = INLINE_LIMIT,
-        verify: bool = False,
+        verify: Verify = "scrub",
         compress: bool = False,
     ) -> None:
         """Become a view on `service`; 0 for the buckets as a whole."""

@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Literal
 from drivers.indexed import belonging, compression
 from drivers.indexed.cipher import Sealing
 from drivers.indexed.expiring import check
+from drivers.indexed.reading import Verify
 from drivers.indexed.replica.options import ReplicaOf
 from drivers.indexed.space import FileSpace
 from drivers.indexed.store import IndexedStore
@@ -28,7 +29,8 @@ class Local(IndexedStore):
     `inline_limit`: objects up to this size lie in the index, larger ones in files.
     `durability`: "process" leaves writes to the operating system: they survive a crash of the
         gateway, and no power cut.
-    `verify`: "scrub" checks blocks when they are scrubbed, and not each time they are read.
+    `verify`: "scrub" checks blocks when they are scrubbed, and not each time they are read; with
+        "always" no server sends by itself what was checked before.
     `keep_removed`: so long files stay that no object needs any more, so that they can be copied.
     """
 
@@ -37,7 +39,7 @@ class Local(IndexedStore):
     folder: Path | None = None
     inline_limit: Annotated[int, Size] = INLINE_LIMIT
     durability: Literal["power", "process"] = "power"
-    verify: Literal["read", "scrub"] = "read"
+    verify: Verify = "read"
     compress: Literal["none", "zstd"] = "none"
     keep_versions: Literal["forever", "off"] | Annotated[float, Duration] = "forever"
     quota: Annotated[int, Size] | None = None
@@ -88,7 +90,7 @@ class Local(IndexedStore):
                 0,
                 Sealing(context.master_key, context.key_service),
                 inline_limit=self.inline_limit,
-                verify=self.verify == "read",
+                verify=self.verify,
                 compress=self.compress == "zstd",
             )
             self.open_declared(context, self.keep_versions, self.quota, self.replica_of)

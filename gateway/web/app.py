@@ -186,7 +186,10 @@ class App:
                 getattr(body, "close", lambda: None)()
                 raise
         if exchange.rate is None:
-            return Sent(body, exchange, lends=lends)
+            sent = Sent(body, exchange, lends=lends)
+            if lends:
+                exchange.sending = sent
+            return sent
         if self._admission.paces:
             exchange.sending = Left(body, exchange)
             return exchange.sending

@@ -35,8 +35,8 @@ ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType] | 
 class Exchange(Record):
     """Its parts are used by `app` only; a mode sees the `Record`. `waits`: it has a place,
     moves nothing, and that is right: it waits for something to happen. `answering`: a long
-    answer was admitted, which is to be sent at `rate`. `sending` is its body, where the server
-    keeps to that rate."""
+    answer was admitted, which is to be sent at `rate`. `sending` is its body until that is closed,
+    where the server keeps to that rate, or has files sent."""
 
     __slots__ = (
         "_admission",
@@ -72,7 +72,7 @@ class Exchange(Record):
         self.answering = False
         self.announced: int | None = None
         self.rate: Rate | None = None
-        self.sending: Left | None = None
+        self.sending: Sent | None = None
         self._need = Need.LARGE
         self.line = ""
         self.headers: Headers = []
@@ -270,6 +270,7 @@ class Sent:
 
     def close(self) -> None:
         """By the server, at the end and when the client has gone away."""
+        self._exchange.sending = None
         try:
             close = getattr(self._body, "close", None)
             if close is not None:

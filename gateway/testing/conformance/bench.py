@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -38,11 +39,13 @@ from gateway.storage import (
     Shared,
     StorageError,
     Store,
+    Stretch,
     Unsupported,
     Versions,
     Volumes,
     Writable,
     WrongKey,
+    lent,
     pieces,
 )
 from gateway.testing.conformance.key_service import KitKeyService
@@ -266,6 +269,20 @@ class Bench:
         with self.store.get(key, want) as opened:
             return b"".join(pieces(opened.body))
 
+    def sent(self, key: str, want: Get = Get(), most: int = 300_000) -> bytes:
+        """As a server reads it that has the system send files."""
+        with self.store.get(key, want) as opened:
+            sent = []
+            while True:
+                stretch = lent(opened.body, most)
+                if stretch is not None:
+                    assert 0 < stretch.length <= most
+                    sent.append(of_file(stretch))
+                elif piece := opened.body.read():
+                    sent.append(piece)
+                else:
+                    return b"".join(sent)
+
     def digest(self, key: str, want: Get = Get()) -> str:
         """MD5 of an object's bytes, which are not held."""
         md5 = hashlib.md5(usedforsecurity=False)
@@ -308,3 +325,13 @@ def _options(options: Put) -> str:
         if name != "size" and getattr(options, name) != getattr(default, name):
             return name
     return "put without options"
+
+
+def of_file(stretch: Stretch) -> bytes:
+    """Its bytes. The file's own place is left where it was."""
+    at = os.lseek(stretch.file, 0, os.SEEK_CUR)
+    os.lseek(stretch.file, stretch.start, os.SEEK_SET)
+    data = os.read(stretch.file, stretch.length)
+    os.lseek(stretch.file, at, os.SEEK_SET)
+    assert len(data) == stretch.length
+    return data

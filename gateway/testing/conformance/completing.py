@@ -209,6 +209,12 @@ class CompletingConformance(Conformance):
         bench.multipart.complete("k", upload, refs, once)
         assert bench.read("k") == WHOLE
 
+    def test_what_is_lent_of_an_object_of_parts_is_what_is_read(self, bench: Bench) -> None:
+        completed(bench)
+        bench.upkeep.days_pass(1)
+        for want in (Get(), Get(range=Range(3, len(WHOLE) - 4)), Get()):
+            assert bench.sent("k", want) == bench.read("k", want)
+
     def test_an_object_of_parts_is_copied_and_stays(self, bench: Bench) -> None:
         completed(bench)
         info = copy(bench, "k", "to")

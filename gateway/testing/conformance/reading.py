@@ -11,9 +11,10 @@ from gateway.storage import (
     NoSuchKey,
     Range,
     Writable,
+    lent,
     pieces,
 )
-from gateway.testing.conformance.bench import Bench
+from gateway.testing.conformance.bench import Bench, of_file
 from gateway.testing.conformance.harness import Conformance
 from gateway.testing.conformance.parallel import together
 from gateway.testing.faults import noise
@@ -119,6 +120,24 @@ class ReadingConformance(Conformance):
         opened.close()
         opened.close()
         assert len(bench.read("k")) == 300_000
+
+    def test_what_is_lent_to_a_server_is_what_others_read(self, bench: Bench) -> None:
+        """Which stretches of a file are lent, and when, is the store's to say."""
+        data = noise((1 << 20) + 300_077)
+        bench.seed("k", data)
+        bench.upkeep.days_pass(1)
+        end = len(data) - 1
+        for first, last in ((0, end), (1, end), (262_143, 262_144), (70_000, 900_001), (0, end)):
+            want = Get(range=Range(first, last))
+            expected = data[first : last + 1]
+            assert bench.sent("k", want) == bench.sent("k", want, 70_000) == expected, (first, last)
+            assert bench.read("k", want) == expected, (first, last)
+        for most in (1, 1 << 30):  # one is read, then lent, then read
+            with bench.store.get("k") as opened:
+                head = opened.body.read(1000)
+                found = lent(opened.body, most)
+                middle = b"" if found is None else of_file(found)
+                assert head + middle + b"".join(pieces(opened.body)) == data
 
     def test_two_readers_do_not_disturb_each_other(self, bench: Bench) -> None:
         data = noise(200_000)
