@@ -33,6 +33,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.stopping import OWN_CONSOLE
+
 if TYPE_CHECKING:
     from gateway.plugins.finding import Plugins
 
@@ -111,7 +113,12 @@ def _at_start(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 class Popen(subprocess.Popen[Any]):
-    """That of `subprocess`, see above."""
+    """That of `subprocess`, see above. On Windows it can be told to end (`tests.stopping`)."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        if sys.platform == "win32":
+            options.setdefault("creationflags", OWN_CONSOLE)
+        super().__init__(*arguments, **options)
 
     def _execute_child(self, *arguments: Any) -> None:
         if sys.platform == "linux":

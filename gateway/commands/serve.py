@@ -239,14 +239,14 @@ def choose(configuration: Configuration) -> ServerName:
     if wanted == "auto":
         return "waitress" if absent else "granian"
     if wanted == "granian" and absent:
-        raise CannotServe(f"granian {absent}: set server = 'waitress'.")
+        raise CannotServe(f"granian {absent}: set server = 'waitress', which has TLS too.")
     return wanted
 
 
 def _absent() -> str:
     """Why there is no granian; "" where there is."""
     if sys.platform == "win32":
-        return "does not run on Windows"
+        return "is not for Windows, where it could not cut clients that stand still"
     return "" if importlib.util.find_spec("granian") else "is not installed here"
 
 

@@ -23,13 +23,13 @@ import ssl
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from heapq import nsmallest
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from gateway.servers import CannotServe, Change, Loaded, Plan, certificates_of
+from gateway.servers import CannotServe, Change, Loaded, Plan, certificates_of, console
 from gateway.servers.added_certificates import ListenerCertificates
 from gateway.servers.certificates import FileCertificates
 from gateway.servers.ending import Ending
@@ -61,13 +61,21 @@ class WaitressServer(Reloads):
     def __init__(self) -> None:
         super().__init__()
         self._stopping = self._told_to_reload = False
+        self._within = float("inf")
         self._loaded: Loaded | None = None
         self._wake: Callable[[], None] = lambda: None
 
-    def stop(self) -> None:
+    def stop(self, within: float | None = None) -> None:
+        """`within`: seconds for what is under way, if those are fewer than `drain`."""
+        if within is not None:
+            self._within = within
         self._stopping = True  # no Event: a signal handler may interrupt another
         with suppress(OSError):  # the loop was awake, and has ended by now
             self._wake()
+
+    def patience(self, drain: float) -> float:
+        """Seconds for what is under way when it stops."""
+        return min(drain, self._within)
 
     def run(self, plan: Plan, ready: Callable[[tuple[tuple[str, int], ...]], None]) -> int:
         _need_room_for_bodies()
@@ -89,9 +97,18 @@ class WaitressServer(Reloads):
                 other.listen()
             loaded.listen(list(map(Listening, others, contexts[len(sockets) :])))
             self._plan = plan
-            with _signals(self.stop, self._hear_reload if plan.read_again else None):
+            with self._hearing(self._hear_reload if plan.read_again else None):
                 self._serve(plan, loaded, sockets, contexts[: len(sockets)], ready)
         return 0
+
+    @contextmanager
+    def _hearing(self, reload: Callable[[], None] | None) -> Iterator[None]:
+        """By signals, and by a console: both are the main thread's."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        with _signals(self.stop, reload), console.heard(self.stop):
+            yield
 
     def _hear_reload(self) -> None:
         """In a signal handler: the loop begins it."""
@@ -132,7 +149,7 @@ class WaitressServer(Reloads):
             if self._told_to_reload:
                 self._told_to_reload = False
                 self._reload_soon()
-        _drain(server, plan.drain, loaded, watch)
+        _drain(server, self.patience(plan.drain), loaded, watch)
         server.close()
 
 
@@ -209,7 +226,7 @@ def _ignored(number: int) -> bool:
 
 class _signals:  # noqa: N801 - used as a function
     """Call `stop` for the signals that end a server, and `reload` for the one that says so.
-    Only the main thread gets them.
+    Only the main thread may have them.
 
     A process that was told to end is ending: what is sent again, until it is gone, does
     nothing. (Python gives handlers back before it ends; what is ignored stays so.)
@@ -221,11 +238,10 @@ class _signals:  # noqa: N801 - used as a function
         self._before: list[tuple[int, Any]] = []
 
     def __enter__(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            for name in ("SIGTERM", "SIGINT", "SIGBREAK", "SIGHUP"):
-                number = getattr(signal, name, None)
-                if number and not (name == "SIGHUP" and _ignored(number)):
-                    self._before.append((number, signal.signal(number, self._heard)))
+        for name in ("SIGTERM", "SIGINT", "SIGBREAK", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number and not (name == "SIGHUP" and _ignored(number)):
+                self._before.append((number, signal.signal(number, self._heard)))
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before:

@@ -19,6 +19,7 @@ import pytest
 
 from gateway.storage import NOTHING
 from tests.starting import Popen
+from tests.stopping import stop
 
 ROOT = Path(__file__).parents[2]
 KEY, SECRET = "e2e-root", "e2e-secret/with+odd=characters"
@@ -102,7 +103,7 @@ def serving(
     at: int = 0,
     more: Mapping[str, str] = NOTHING,
 ) -> Iterator[Running]:
-    """`gateway serve` with these options, until the block ends. SIGTERM must end it well.
+    """`gateway serve` with these options, until the block ends: told to stop, it must end well.
     In `site` are packages that are installed besides. `at`: a port at which `config` has it
     listen, and then that says all. `more` is in its environment besides."""
     port = at or free_port()
@@ -122,7 +123,7 @@ def serving(
     try:
         wait_until_ready(f"http://127.0.0.1:{port}" if scheme == "http" else "", port, process)
         yield Running(url, folder, process, environment() | {"AWS_ENDPOINT_URL": url})
-        process.terminate()
+        stop(process)
         assert process.wait(120) == 0, (folder / "log").read_text(encoding="utf-8")
     finally:
         if process.poll() is None:

@@ -27,6 +27,7 @@ import pytest
 from botocore.config import Config
 
 from gateway.common.cpu_affinity import processors
+from tests import stopping
 from tests.e2e.conftest import (
     KEY,
     SECRET,
@@ -86,7 +87,7 @@ def kill(process: subprocess.Popen[str]) -> None:
 
 
 def stop(gateway: Running) -> None:
-    gateway.process.terminate()
+    stopping.stop(gateway.process)
     assert gateway.process.wait(60) == 0, log_of(gateway)
 
 
@@ -368,7 +369,7 @@ def test_sigterm_under_load_loses_no_accepted_write(
         for one in writers:
             one.start()
         eventually(lambda: len(acknowledged) > 50, "some writes")
-        gateway.process.terminate()
+        stopping.stop(gateway.process)
         eventually(lambda: not listening(gateway), "the socket is closed")
         for connection in slow:  # these were accepted, and are waited for
             connection.sock.sendall(b"y" * 100_000)

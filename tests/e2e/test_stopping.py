@@ -24,6 +24,7 @@ import pytest
 from gateway.testing.upstreams import Upstream, hang
 from tests.e2e.conftest import SECRET, Running, serving
 from tests.e2e.raw import GUARD, KIB, connect, eventually, everything, head, log_of, signed
+from tests.stopping import stop
 
 ROUNDS = int(os.environ.get("GATEWAY_STOP_ROUNDS", "2"))
 CLIENTS = 16
@@ -85,7 +86,7 @@ def test_a_stop_answers_those_who_wait_for_a_change(
             target = "/syncnext?sid=followed&syncid=0&wait=60"
             one.request("GET", target, headers={"x-owncdn-key": SECRET})
         eventually(lambda: waiting(gateway) == len(followers), "all wait")
-        gateway.process.terminate()
+        stop(gateway.process)
         for one in followers:
             answer = one.getresponse()
             assert answer.status == 200
@@ -118,7 +119,7 @@ def stopped_under_load(folder: Path, server: tuple[str, ...]) -> None:
         for thread in threads:
             thread.start()
         eventually(lambda: sum(len(one.answered) for one in clients) > 200, "some load")
-        gateway.process.terminate()
+        stop(gateway.process)
         for thread in threads:
             thread.join()
         everything(idle)  # until it is closed
@@ -131,6 +132,36 @@ def stopped_under_load(folder: Path, server: tuple[str, ...]) -> None:
     seen = re.findall(r" PUT (/stops/\S+) (\d+) ", log_of(gateway))
     assert {target for target, _ in seen} == answered
     assert {status for _, status in seen} == {"200"}
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_stop_that_is_asked_for_again_waits_for_an_upload_all_the_same(
+    tmp_path: Path, server: tuple[str, ...]
+) -> None:
+    with serving(tmp_path, *server) as gateway, connect(gateway) as uploading:
+        gateway.client().create_bucket(Bucket="stops")
+        headers = signed(gateway.url, "PUT", "/stops/late", {"Content-Length": str(2 * KIB)})
+        uploading.sendall(head("PUT", "/stops/late", headers) + bytes(KIB))
+        eventually(lambda: under_way(gateway), "it has begun")
+        stop(gateway.process)
+        eventually(lambda: not accepts(gateway), "it accepts no more")
+        stop(gateway.process)
+        uploading.sendall(bytes(KIB))
+        assert everything(uploading).startswith(b"HTTP/1.1 200 ")
+        assert gateway.process.wait(60) == 0
+
+
+def under_way(gateway: Running) -> bool:
+    """Whether the upload is, where that can be told: waitress counts none whose body is to come."""
+    return "on waitress" in log_of(gateway) or waiting(gateway) > 0
+
+
+def accepts(gateway: Running) -> bool:
+    try:
+        connect(gateway).close()
+    except OSError:
+        return False
+    return True
 
 
 HANGING = """
@@ -162,5 +193,5 @@ def test_a_stop_waits_for_no_source_that_hangs(tmp_path: Path, server: tuple[str
                 headers = signed(gateway.url, "GET", target)
                 connection.sendall(head("GET", target, headers))
             eventually(lambda: len(upstream.requests) == 5, "all are asked for")
-            gateway.process.terminate()
+            stop(gateway.process)
             assert gateway.process.wait(30) == 0
