@@ -2,51 +2,92 @@
 
 from __future__ import annotations
 
-import socket
-from types import SimpleNamespace
+import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from waitress.adjustments import Adjustments
 
 from gateway.servers.outgoing import Outgoing
-from gateway.servers.waitress_inside import Channel
+from gateway.storage import Stretch
 
-PIECES = [bytes([number]) * 10_000 for number in range(5)]
+PIECES = [bytes([number]) * 20_000 for number in range(5)]
 
 
-@pytest.mark.parametrize("taken", [99, 7000, 10_000, 50_000])
+@pytest.fixture
+def stretch(tmp_path: Path) -> Iterator[Stretch]:
+    path = tmp_path / "file"
+    path.write_bytes(b"".join(PIECES))
+    with path.open("rb") as file:
+        yield Stretch(file.fileno(), 20_000, 60_000)
+
+
+@pytest.mark.parametrize("taken", [99, 7000, 20_000, 50_000])
 def test_pieces_are_sent_in_order_however_much_of_them_is_taken(taken: int) -> None:
     outgoing, sent = Outgoing(), b""
     for piece in PIECES:
         outgoing.append(piece)
-    while len(outgoing):
-        some = bytes(outgoing.get(9000)[:taken])
-        assert 0 < len(some) <= 9000
-        outgoing.skip(len(some), True)
-        sent += some
-        assert len(outgoing) + len(sent) == 50_000
+    while outgoing:
+        some = outgoing.next(9000)
+        assert isinstance(some, memoryview)
+        part = bytes(some[:taken])
+        assert 0 < len(part) <= 9000
+        outgoing.skip(len(part))
+        sent += part
+        assert len(outgoing) + len(sent) == 100_000
     assert sent == b"".join(PIECES)
 
 
-@pytest.mark.usefixtures("sockets")
-def test_nothing_of_an_answer_is_copied_on_its_way_to_the_socket() -> None:
-    loop = SimpleNamespace(add=lambda _: None, remove=lambda _: None)
-    server = SimpleNamespace(active_channels={}, loop=loop, pull_trigger=lambda: None)
-    adjustments = Adjustments(outbuf_high_watermark=20_000)
-    given: list[object] = []
+def test_what_is_large_is_not_copied_and_what_is_small_leaves_with_what_is_before_it() -> None:
+    outgoing = Outgoing()
+    for piece in (b"head", b"body", PIECES[1], b"end", PIECES[2]):
+        outgoing.append(piece)
+    found = []
+    while outgoing:
+        some = outgoing.next(1 << 20)
+        assert isinstance(some, memoryview)
+        found.append(some.obj)
+        outgoing.skip(len(some))
+    assert found == [b"headbody", PIECES[1], b"end", PIECES[2]]
+    assert found[1] is PIECES[1]
+    assert found[3] is PIECES[2]
 
-    class Noting(Channel):
-        def send(self, data: memoryview, do_close: bool = True) -> int:
-            given.append(getattr(data, "obj", data))
-            return super().send(data, do_close)
 
-    here, there = socket.socketpair()
-    with here, there:
-        channel = Noting(server, here, ("127.0.0.1", 1), adjustments, map={})
-        for _ in range(2):
-            for piece in PIECES:
-                channel.write_soon(piece)
-                assert there.recv(len(piece), socket.MSG_WAITALL) == piece
-            channel.current_outbuf_count = adjustments.outbuf_high_watermark  # between answers
-        channel.handle_close()
-    assert [id(one) for one in given] == [id(one) for one in PIECES * 2]
+def test_a_head_of_which_a_part_was_sent_may_get_more_behind_it() -> None:
+    outgoing = Outgoing()
+    outgoing.append(b"head")
+    outgoing.skip(2)
+    outgoing.append(b"body")
+    assert bytes(outgoing.next(99)) == b"adbody"  # type: ignore[arg-type]
+    assert len(outgoing) == 6
+
+
+@pytest.mark.skipif(not hasattr(os, "pread"), reason="nobody offers files there")
+@pytest.mark.parametrize("sent", [0, 1, 40_000])
+def test_the_rest_of_a_file_may_be_kept_in_memory(stretch: Stretch, sent: int) -> None:
+    outgoing = Outgoing()
+    outgoing.append(stretch)
+    outgoing.append(b"end")
+    outgoing.skip(sent)
+    rest = outgoing.next(1)
+    assert isinstance(rest, Stretch)
+    assert (rest.start, len(rest)) == (20_000 + sent, 60_000 - sent)
+    outgoing.keep()
+    found = b""
+    while outgoing:
+        some = outgoing.next(1 << 20)
+        assert isinstance(some, memoryview)
+        found += some
+        outgoing.skip(len(some))
+    assert found == b"".join(PIECES)[20_000 + sent : 80_000] + b"end"
+
+
+@pytest.mark.skipif(not hasattr(os, "pread"), reason="nobody offers files there")
+def test_a_file_that_is_shorter_than_said_is_not_taken_for_whole(
+    stretch: Stretch, tmp_path: Path
+) -> None:
+    os.truncate(tmp_path / "file", 50_000)
+    outgoing = Outgoing()
+    outgoing.append(stretch)
+    with pytest.raises(EOFError):
+        outgoing.keep()

@@ -21,7 +21,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.servers import sockets, waitress_inside
+from gateway.servers import sockets
+from gateway.servers.channel_server import ChannelServer
 from gateway.servers.workers import Comebacks
 from tests.starting import Popen, run
 from tests.tiny_mode import PIECE
@@ -670,42 +671,34 @@ def test_waitress_rests_when_nothing_can_be_accepted(monkeypatch: pytest.MonkeyP
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        listener = Listener(listening)
-        loop = waitress_inside.ChannelLoop({listener._fileno: listener})
-        listener.loop = loop
+        full = Full(listening)
+        server = ChannelServer(_never, [full], [None], threads=1, max_body=1, limit=9)  # type: ignore[list-item]
         with closing(connect(listening.getsockname()[1])):
-            loop.turn(PATIENCE)
-            assert listener.asked == 1
-            loop.turn(0)
-            assert listener.asked == 1, "it is ready, and is left alone"
+            server.loop.turn(PATIENCE)
+            assert full.asked == 1
+            server.loop.turn(0)
+            assert full.asked == 1, "it is ready, and is left alone"
             now[0] += 0.6
-            loop.turn(PATIENCE)
-            assert listener.asked == 2
-        loop.close()
+            server.loop.turn(PATIENCE)
+            assert full.asked == 2
+        server.close()
 
 
-class Listener:
-    """A listening socket as waitress's loop knows it, of which nothing can be accepted."""
+def _never(environ: object, start: object) -> list[bytes]:
+    raise AssertionError
 
-    accepting = True
+
+class Full:
+    """A listening socket of which nothing can be accepted."""
 
     def __init__(self, listening: socket.socket) -> None:
-        self._fileno = listening.fileno()
-        self.asked = 0
-        self.loop: waitress_inside.ChannelLoop | None = None
+        self.listening, self.asked = listening, 0
 
-    def readable(self) -> bool:
-        return True
-
-    def writable(self) -> bool:
-        return False
-
-    def handle_read_event(self) -> None:
-        self.asked += 1
-        with suppress(OSError):
-            waitress_inside._accept(self, self.accept)
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.listening, name)
 
     def accept(self) -> None:
+        self.asked += 1
         raise OSError(errno.EMFILE, "Too many open files")
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Annotated, Any, Literal, TextIO
+from typing import IO, Annotated, Any, Literal, TextIO
 
 from gateway.common import leaving
 from gateway.hookspecs import hookimpl
@@ -27,6 +27,7 @@ from gateway.servers import CannotServe, Endpoint, HTTPServer, Loaded, Plan, end
 from gateway.servers.certificates import CertificateFiles
 from gateway.servers.granian import GranianServer
 from gateway.servers.waitress import WaitressServer
+from gateway.storage import Stretch
 from gateway.storage.options import AtLeast, Duration
 from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.metrics import Metrics
@@ -157,6 +158,36 @@ def _stream(environ: dict[str, Any], start: Start, argument: str) -> Iterable[by
     return body()
 
 
+def _file(environ: dict[str, Any], start: Start, argument: str) -> Iterable[bytes]:
+    """All of a file, which a server may send by itself: "path,bytes that are announced"."""
+    path, _, length = argument.rpartition(",")
+    start("200 OK", [("Content-Length", length)])
+    return InFile(Path(path), int(length))
+
+
+class InFile:
+    """Lends a file: so many bytes of it, whether it has them or not."""
+
+    def __init__(self, path: Path, length: int) -> None:
+        self._file, self._left, self._at = path.open("rb"), length, 0
+
+    def stretch(self, most: int) -> Stretch | None:
+        length = min(most, self._left)
+        if not length:
+            return None
+        self._left -= length
+        self._at += length
+        return Stretch(self._file.fileno(), self._at - length, length)
+
+    def __iter__(self) -> Iterator[bytes]:
+        while self._left and (piece := os.read(self._file.fileno(), min(self._left, 65536))):
+            self._left -= len(piece)
+            yield piece
+
+    def close(self) -> None:
+        self._file.close()
+
+
 def _limit(environ: dict[str, Any], start: Start, argument: str) -> Iterable[bytes]:
     """Pieces as `_stream`, at so many bytes a second: "rate,pieces"."""
     rate, _, pieces = argument.partition(",")
@@ -214,6 +245,7 @@ ACTIONS: dict[str, Callable[[dict[str, Any], Start, str], Iterable[bytes]]] = {
     "read": _read,
     "refuse": _refuse,
     "stream": _stream,
+    "file": _file,
     "limit": _limit,
     "short": _short,
     "break": _break,
@@ -308,12 +340,12 @@ def main(server: str, port: str, workers: str = "1", folder: str = "", tls: str 
 
         resource.setrlimit(resource.RLIMIT_NOFILE, (int(files), int(files)))
     if number := os.environ.get("TINY_SPOOL"):
-        from waitress import buffers
+        from gateway.servers import spool
 
-        def fail() -> None:
+        def fail() -> IO[bytes]:
             raise OSError(int(number), os.strerror(int(number)))
 
-        buffers.TempfileBasedBuffer.newfile = lambda _self: fail()
+        spool.in_a_file = fail
     threads = 6
     plan = Plan(
         load=partial(

@@ -9,6 +9,7 @@ SQLite's databases are open here.
 from __future__ import annotations
 
 import errno
+import select
 import socket
 import sys
 import threading
@@ -155,3 +156,12 @@ def own_sockets() -> Iterator[socket.socket]:
                 yield found
         finally:
             found.detach()  # it is the server's
+
+
+def can_write(connection: socket.socket, seconds: float) -> bool:
+    """Wait so long at most until something can be sent, or the connection has ended."""
+    if not hasattr(select, "poll"):
+        return bool(select.select([], [connection], [], seconds)[1])
+    poll = select.poll()
+    poll.register(connection, select.POLLOUT)
+    return bool(poll.poll(seconds * 1000))

@@ -41,7 +41,8 @@ from gateway.servers.sockets import allow_many_files, bound, connections
 from gateway.web.admission import Admission
 
 if TYPE_CHECKING:  # waitress is imported when it serves
-    from gateway.servers.waitress_inside import Channel, ChannelServer
+    from gateway.servers.channel_server import ChannelServer
+    from gateway.servers.connection import Connection
 
 log = logging.getLogger("gateway")
 
@@ -129,7 +130,7 @@ class WaitressServer(Reloads):
         contexts: list[ssl.SSLContext | None],
         ready: Callable[[tuple[tuple[str, int], ...]], None],
     ) -> None:
-        from gateway.servers.waitress_inside import ChannelServer
+        from gateway.servers.channel_server import ChannelServer
 
         limit = connections(CONNECTIONS, plan.threads)
         server = ChannelServer(
@@ -198,7 +199,7 @@ class _Watch:
                 channel.cut()
         self._make_room(now, open_now)
 
-    def _make_room(self, now: float, open_now: list[Channel]) -> None:
+    def _make_room(self, now: float, open_now: list[Connection]) -> None:
         """For those who were refused."""
         if makers := self._room.makers(now):
             named = [one for one in open_now if one.peer in makers]

@@ -1,7 +1,7 @@
 """Answers that are sent no faster than so many bytes a second: a token bucket for each.
 
 Who waits for its bytes depends on the server. waitress has a loop, which waits for all at once
-(`servers.waitress_inside`); where a server pulls bodies in a thread (granian), that thread
+(`servers.connection`); where a server pulls bodies in a thread (granian), that thread
 sleeps (`Paced`), and only a part of the threads may do so (`admission`).
 """
 

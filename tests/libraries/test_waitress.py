@@ -1,4 +1,4 @@
-"""waitress 3.0: its channels, parser and tasks, and the loop in whose place is ours."""
+"""waitress 3.0: its parser and its tasks, and what they ask of channels and servers."""
 
 from __future__ import annotations
 
@@ -9,96 +9,42 @@ STANDING = Standing(
     module="waitress",
     ours="gateway/servers/waitress_inside.py",
     takes={
-        "waitress.server:create_server": "application map _start _sock _dispatcher kw",
-        "waitress.server:BaseWSGIServer.pull_trigger": "self",
-        "waitress.server:BaseWSGIServer.add_task": "self task",
-        "waitress.task:ThreadedTaskDispatcher.shutdown": "self cancel_pending timeout",
+        "waitress.parser:HTTPRequestParser.__init__": "self adj",
+        "waitress.parser:HTTPRequestParser.received": "self data",
+        "waitress.parser:HTTPRequestParser.parse_header": "self header_plus",
+        "waitress.parser:HTTPRequestParser.close": "self",
+        "waitress.parser:get_header_lines": "header",
+        "waitress.receiver:FixedStreamReceiver.__init__": "self cl buf",
+        "waitress.receiver:ChunkedReceiver.__init__": "self buf",
+        "waitress.task:Task.__init__": "self channel request",
+        "waitress.task:Task.service": "self",
+        "waitress.task:Task.write": "self data",
+        "waitress.task:Task.finish": "self",
+        "waitress.task:WSGITask.get_environment": "self",
         "waitress.task:WSGITask.build_response_header": "self",
         "waitress.task:WSGITask.set_close_on_finish": "self",
-        "waitress.channel:HTTPChannel.__init__": "self server sock addr adj map",
-        "waitress.channel:HTTPChannel.add_channel": "self map",
-        "waitress.channel:HTTPChannel.del_channel": "self map",
-        "waitress.channel:HTTPChannel.received": "self data",
-        "waitress.channel:HTTPChannel.send_continue": "self",
-        "waitress.channel:HTTPChannel.write_soon": "self data",
-        "waitress.channel:HTTPChannel.handle_close": "self",
-        "waitress.channel:HTTPChannel.readable": "self",
-        "waitress.channel:HTTPChannel.writable": "self",
-        "waitress.wasyncore:dispatcher.recv": "self buffer_size",
-        "waitress.wasyncore:dispatcher.send": "self data do_close",
-        "waitress.wasyncore:dispatcher.accept": "self",
-        "waitress.wasyncore:read": "obj",
-        "waitress.wasyncore:write": "obj",
-        "waitress.wasyncore:close_all": "map ignore_all",
-        "waitress.parser:HTTPRequestParser.parse_header": "self header_plus",
-        "waitress.parser:get_header_lines": "header",
         "waitress.utilities:Error.__init__": "self body",
     },
     written={
-        # the listening sockets: what they make, and what they know of it
-        "waitress.server:BaseWSGIServer.__init__": (
-            "self.active_channels = {}",
-            "self.effective_host, self.effective_port",
-            "self.task_dispatcher",
-        ),
-        "waitress.server:BaseWSGIServer.handle_accept": (
-            "v = self.accept()",
-            "except OSError",
-            "self.channel_class(self, conn, addr, self.adj, map=self._map)",
-        ),
-        "waitress.server:BaseWSGIServer.readable": ("self.adj.connection_limit",),
-        # connections: what there is of them at each moment
-        "waitress.channel:HTTPChannel": (
-            "parser_class = HTTPRequestParser",
-            "task_class = WSGITask",
-            "request = None",
-            "total_outbufs_len = 0",
-        ),
-        "waitress.channel:HTTPChannel.__init__": (
-            "self.requests_lock = threading.Lock()",
-            "self.requests = []",
-            "self.addr = addr",
-            "self.outbufs = [",
-        ),
-        "waitress.channel:HTTPChannel.add_channel": (
-            "self.server.active_channels[self._fileno] = self",
-        ),
-        "waitress.channel:HTTPChannel.del_channel": ("self._fileno",),
-        "waitress.channel:HTTPChannel.received": (
-            "self.request = self.parser_class(self.adj)",
-            "n = self.request.received(data)",
-            "self.requests.append(self.request)",
-            "if len(self.requests) == 1:",
-            "self.server.add_task(self)",
-        ),
-        "waitress.channel:HTTPChannel.handle_read": (
-            "self.recv(self.adj.recv_bytes)",
-            "self.last_activity = time.time()",
-        ),
-        "waitress.channel:HTTPChannel.service": (
-            "task = self.task_class(self, request)",
-            "if request.error:",
-        ),
-        "waitress.channel:HTTPChannel.writable": ("self.total_outbufs_len",),
-        # what waits to be sent: all that is done with it
-        "waitress.channel:HTTPChannel.write_soon": (
-            "if self.current_outbuf_count >= self.adj.outbuf_high_watermark:",
-            "self.outbufs[-1].append(data)",
-        ),
-        "waitress.channel:HTTPChannel._flush_some": (
-            "outbuf = self.outbufs[0]",
-            "outbuflen = outbuf.__len__()",
-            "while outbuflen > 0:",
-            "chunk = outbuf.get(self.sendbuf_len)",
-            "num_sent = self.send(chunk, do_close=do_close)",
-            "outbuf.skip(num_sent, True)",
-        ),
-        # headers: their names, and what is dropped and joined
+        # what is asked of the receivers' buffers
+        "waitress.receiver:FixedStreamReceiver": ("self.buf.append(data)", "self.buf.__len__()"),
+        "waitress.receiver:ChunkedReceiver": ("self.buf.append(to_write)",),
+        "waitress.parser:HTTPRequestParser.get_body_stream": ("body_rcv.getfile()",),
+        "waitress.parser:HTTPRequestParser.close": ("body_rcv.getbuf().close()",),
+        # a request, as it comes
         "waitress.parser:HTTPRequestParser": (
+            "completed = False",
+            "empty = False",
             "headers_finished",
             "expect_continue",
             "body_rcv",
+            "error = None",
         ),
+        "waitress.parser:HTTPRequestParser.received": (
+            "self.parse_header(header_plus)",
+            "return consumed",
+        ),
+        # headers: their names, and what is dropped and joined
         "waitress.parser:HTTPRequestParser.parse_header": (
             'if b"_" in key:',
             'key.upper().replace(b"-", b"_")',
@@ -107,6 +53,35 @@ STANDING = Standing(
         "waitress.task:Task.build_response_header": (
             '"-".join([x.capitalize() for x in headername.split("-")])',
         ),
+        # tasks: what they do in which order, and what they ask of channels
+        "waitress.task:Task.service": (
+            "self.execute()",
+            "self.finish()",
+            "except OSError:",
+            "self.close_on_finish = True",
+            "self.channel.adj.log_socket_errors",
+        ),
+        "waitress.task:Task.write": (
+            "channel.write_soon(rh)",
+            "self.wrote_header = True",
+            "self.content_bytes_written += len(towrite)",
+            "channel.write_soon(towrite)",
+        ),
+        "waitress.task:Task.finish": ('self.channel.write_soon(b"0\\r\\n\\r\\n")',),
+        "waitress.task:WSGITask.execute": (
+            "self.channel.server.application(environ, start_response)",
+            "for chunk in app_iter:",
+            "self.write(chunk)",
+            "app_iter.close()",
+        ),
+        "waitress.task:WSGITask.get_environment": (
+            "channel.addr[0]",
+            "server.effective_port",
+            "server.server_name",
+            "server.adj.url_prefix",
+            "self.channel.check_client_disconnected",
+        ),
+        "waitress.task:ErrorTask.execute": ("self.channel.server.adj.ident",),
     },
 )
 
