@@ -14,7 +14,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from gateway.common import looking, private
+from gateway.common import looking, open_files, private
 from gateway.common.locks import FileLock
 
 
@@ -70,7 +70,7 @@ class Owner:
         """May be called twice."""
         self._lock.close()
         with suppress(OSError):
-            self._path.unlink(missing_ok=True)
+            open_files.remove(self._path)
 
 
 def _others(folder: Path, instance: str) -> int:
@@ -86,7 +86,7 @@ def _others(folder: Path, instance: str) -> int:
             others += 1
         else:
             with suppress(OSError):  # somebody has it open, on Windows
-                path.unlink(missing_ok=True)
+                open_files.remove(path)
     return others
 
 

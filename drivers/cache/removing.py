@@ -64,6 +64,8 @@ class Removing:
         """(entry, number) of what cannot be removed."""
         self.gone = 0
         """Bytes that steps let go of."""
+        self.left = 0
+        """Files that could not be removed when somebody tried last."""
         self._warned = False
 
     def step(self, sql: str, *values: object, size: int = ALL) -> bool:
@@ -129,7 +131,7 @@ class Removing:
         stock = self._stock
         if stock.now is None:
             return 0
-        removed = after = 0
+        removed = after = self.left = 0
         while True:
             with stock.space.reading() as connection:
                 due = connection.execute(_DUE, (after, _FILES)).fetchall()
@@ -144,6 +146,7 @@ class Removing:
             try:
                 space.blobs.remove(name)
             except OSError as error:
+                self.left += 1
                 self._warn(error)
             else:
                 gone.append((blob, rows.cost_of_blob(size, name)))

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from drivers.cache.entries import CacheEntry
+from drivers.indexed import rows as engine
 from drivers.indexed.batch import Transaction
 from drivers.indexed.blobs import Blob
 from drivers.indexed.rows import add_blob, release_blob
@@ -175,6 +176,12 @@ def add_block(txn: Transaction, entry: int, number: int, blob: Blob, used: int) 
     sql = "INSERT OR REPLACE INTO cache_blocks VALUES (?, ?, ?, ?)"  # its blob may have been lost
     txn.execute(sql, (entry, number, added, used))
     return added
+
+
+def keep_file(txn: Transaction, name: str, size: int, due: int) -> None:
+    """A file that cannot be removed yet counts until it can be."""
+    if engine.keep_file(txn, name, size, due):
+        adjust(txn, cost_of_blob(size, name))
 
 
 def touch(txn: Transaction, entry: int, used: int) -> bool:

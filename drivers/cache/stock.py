@@ -109,7 +109,8 @@ class Stock:
     ) -> Stock:
         if looking.is_there(folder) and shutil.disk_usage(folder).free < _NEEDED:
             _give_way(folder / "blobs")
-        return cls(FileSpace(folder, clock, sync=False, grace=0), limit=limit, master=master)
+        space = FileSpace(folder, clock, sync=False, grace=0, later=(), keep_file=rows.keep_file)
+        return cls(space, limit=limit, master=master)
 
     @classmethod
     def in_memory(cls, clock: Callable[[], int], *, limit: int, master: Secret | None) -> Stock:
@@ -217,8 +218,7 @@ class Stock:
         """Remove what was written and will not be stored."""
         for blob in blobs:
             if blob.name:
-                with suppress(OSError):  # the collector finds what stays
-                    self.space.blobs.remove(blob.name)
+                self.space.blobs.discard(blob.name)
 
     def store(self, entry: CacheEntry, blocks: Sequence[tuple[int, Blob]], claim: int = 0) -> None:
         """Let the index know the entry, these blocks of it, and that `claim` has ended.

@@ -105,7 +105,11 @@ class Upkeep:
             parts.room.recount()
             self._counted = True
         state = parts.stock.space.version(), parts.marks.last
-        if state == self._tidied and not self._is_due("tidy", _NOTHING_NEW):
+        if (
+            state == self._tidied
+            and not parts.room.removing.left
+            and not self._is_due("tidy", _NOTHING_NEW)
+        ):
             return
         if self._lock is None or self._lock.try_acquire():
             try:

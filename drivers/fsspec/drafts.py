@@ -11,6 +11,7 @@ from typing import IO
 from drivers.fsspec import files
 from drivers.fsspec.failures import translated
 from drivers.fsspec.tree import Draft, Found
+from gateway.common import open_files
 
 
 class LocalDraft(Draft):
@@ -49,11 +50,11 @@ class LocalDraft(Draft):
         self._file.close()
         if not self._placed:
             with suppress(OSError):  # it was moved, and not more; else `sweep` finds it
-                os.unlink(self._at)
+                open_files.remove(self._at)
 
 
 def replace(draft: str, at: str) -> None:
-    """`os.replace`, with the rights of the file that was there, over an empty folder too."""
+    """Put it there, with the rights of the file that was there, over an empty folder too."""
     try:
         before = os.stat(at, follow_symlinks=False)
     except FileNotFoundError:
@@ -66,4 +67,4 @@ def replace(draft: str, at: str) -> None:
             os.rmdir(at)
         except OSError as error:
             raise IsADirectoryError(at) from error
-    os.replace(draft, at)
+    open_files.replace(draft, at)

@@ -12,6 +12,7 @@ import time
 from typing import IO
 
 from drivers.fsspec.tree import Found, Handle, Moved
+from gateway.common import open_files
 from gateway.common.system import translating
 from gateway.storage import PIECE, BytesBody, Readable, Stretch
 
@@ -41,7 +42,7 @@ def stat(at: str) -> Found | None:
 def open_file(at: str) -> OpenFile | None:
     """None for what is not there, or is no regular file."""
     try:
-        descriptor = os.open(at, _READ)
+        descriptor = open_files.opened(at, _READ)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     except PermissionError:

@@ -25,9 +25,11 @@ from drivers.fsspec.drafts import LocalDraft, replace
 from drivers.fsspec.failures import translated
 from drivers.fsspec.stripes import Stripes
 from drivers.fsspec.tree import Draft, Found, Handle, Node, Tree
+from gateway.common import open_files
 from gateway.storage import BadKey, Busy, Conflict, NoSuchKey
 
 _FILE = "a file, and no link"
+_OPEN = "Another program has the file open."
 _AGAIN = 20
 """Times that a folder may vanish before a file is in it."""
 
@@ -159,8 +161,8 @@ class LocalTree(Tree):
             except FileNotFoundError:  # the folder was empty, and removed meanwhile
                 continue
             except PermissionError as error:
-                if self.windows:  # which replaces no file that somebody reads
-                    raise Busy("The file is being read.", key=path) from error
+                if open_files.says(error, open_files.DENIED):
+                    raise Busy(_OPEN, key=path) from error
                 raise
             return
         if self.windows:  # which says so of a path that is too long, too
@@ -173,7 +175,12 @@ class LocalTree(Tree):
             if place is None:
                 raise NoSuchKey(key=path)
             folder, at = place
-            os.unlink(at)
+            try:
+                open_files.patiently(open_files.HELD, os.unlink, at)
+            except PermissionError as error:
+                if open_files.says(error, open_files.HELD):
+                    raise Busy(_OPEN, key=path) from error
+                raise
             for above in paths.above(path):
                 try:
                     os.rmdir(self._at(above))
@@ -199,7 +206,7 @@ class LocalTree(Tree):
     def load(self, path: str) -> bytes | None:
         with translated(path):
             try:
-                return Path(self._at(path)).read_bytes()
+                return open_files.read(self._at(path))
             except FileNotFoundError:
                 return None
 
@@ -210,13 +217,13 @@ class LocalTree(Tree):
             if not files.write_new(written, data):
                 return False
             if not new:
-                os.replace(written, at)
+                open_files.replace(written, at)
             files.sync_folder(os.path.dirname(at))
             return True
 
     def erase(self, path: str) -> None:
         with translated(path):
-            Path(self._at(path)).unlink(missing_ok=True)
+            open_files.remove(self._at(path))
 
     def sweep(self, before: int) -> None:
         with suppress(FileNotFoundError), os.scandir(self._at(paths.DRAFTS)) as entries:

@@ -20,12 +20,12 @@ from typing import NamedTuple, Protocol
 
 from drivers.indexed.checked_files import CheckedFiles, FileState
 from drivers.indexed.layout import Layout
-from gateway.common import private
+from gateway.common import open_files, private
 from gateway.common.system import sync_folder, translate, translating
 from gateway.storage import Corrupt, Stretch
 
 log = logging.getLogger("gateway.engine")
-_BINARY = getattr(os, "O_BINARY", 0)
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | open_files.BINARY
 
 
 class Blob(NamedTuple):
@@ -61,8 +61,11 @@ class Blobs(Protocol):
     def remove(self, name: str) -> None:
         """Raises `OSError` when it cannot be removed yet."""
 
+    def discard(self, name: str) -> None:
+        """The same of one that no index has ever known, now or soon."""
 
-_NAME = re.compile("[0-9a-f]{32}").fullmatch
+
+is_name = re.compile("[0-9a-f]{32}").fullmatch
 
 
 def _now() -> int:
@@ -85,12 +88,20 @@ def new_name() -> str:
 
 class FileBlobs:
     """Files `ab/<name>` below `folder`, in up to 256 folders, each made when it is first needed.
-    Names do not depend on keys, so every key works on every file system, and paths are short."""
+    Names do not depend on keys, so every key works on every file system, and paths are short.
+    `later` is given names of what is to go, and cannot yet."""
 
     checked = True
 
-    def __init__(self, folder: Path, *, sync: bool = True, clock: Callable[[], int] = _now) -> None:
-        self.folder, self._sync = folder, sync
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        sync: bool = True,
+        clock: Callable[[], int] = _now,
+        later: Callable[[Iterable[str]], object] = lambda _: None,
+    ) -> None:
+        self.folder, self._sync, self._later = folder, sync, later
         self.known = CheckedFiles(clock)
         self._root = f"{folder}{os.sep}"
         self._synced: set[str] = set()
@@ -125,8 +136,7 @@ class FileBlobs:
                     self._sync_folders(path.parent)
         except BaseException:
             # After a failed fsync nobody knows what is on disk: never tried again.
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
+            self.discard(name)
             raise
         return name
 
@@ -148,9 +158,22 @@ class FileBlobs:
             raise translate(error) from error
 
     def remove(self, name: str) -> None:
-        if not _NAME(name):  # by a damaged row: it is no file of ours
+        if not is_name(name):  # by a damaged row: it is no file of ours
             raise OSError(errno.EINVAL, f"No blob is called {name!r}")
-        self.path(name).unlink(missing_ok=True)
+        open_files.remove(self.path(name))
+
+    def discard(self, name: str) -> None:
+        try:
+            self.remove(name)
+        except OSError:
+            self._later((name,))
+
+    def size(self, name: str) -> int:
+        """What the file takes; 0 where that cannot be told."""
+        try:
+            return self.path(name).stat().st_size
+        except (OSError, ValueError):
+            return 0
 
     def names(self) -> Iterator[tuple[str, float]]:
         """(name, time of the last change in seconds) of each file. What cannot be looked at
@@ -165,7 +188,7 @@ class FileBlobs:
                 log.error("%s cannot be looked at: %s", folder, error.strerror or error)
                 continue
             for entry in found:
-                if _NAME(entry.name) and entry.name[:2] == folder.name:  # else not ours
+                if is_name(entry.name) and entry.name[:2] == folder.name:  # else not ours
                     with suppress(OSError):  # it has gone meanwhile, say
                         yield entry.name, entry.stat().st_mtime
 
@@ -177,12 +200,11 @@ class FileBlobs:
 
 def _created(path: Path) -> int:
     """A new file in a folder that may have to be made."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
     try:
-        return os.open(path, flags, private.FILE)
+        return open_files.opened(path, _NEW)
     except FileNotFoundError:
         path.parent.mkdir(private.FOLDER, exist_ok=True)
-        return os.open(path, flags, private.FILE)
+        return open_files.opened(path, _NEW)
 
 
 class FileBlocks:
@@ -194,7 +216,7 @@ class FileBlocks:
 
     def __init__(self, path: str, start: int, lengths: Iterator[int]) -> None:
         self._handle, self._path = -1, path
-        self._handle, self._lengths = os.open(path, os.O_RDONLY | _BINARY), lengths
+        self._handle, self._lengths = open_files.opened(path), lengths
         if start:
             os.lseek(self._handle, start, os.SEEK_SET)
 
@@ -264,6 +286,8 @@ class MemoryBlobs:
 
     def remove(self, name: str) -> None:
         self._held.pop(name, None)
+
+    discard = remove
 
 
 def _write_all(handle: int, block: bytes) -> None:

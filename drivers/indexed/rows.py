@@ -151,6 +151,13 @@ def share(txn: Transaction, row: Row) -> Content:
     return Content(row.blob, row.manifest)
 
 
+def keep_file(txn: Transaction, name: str, size: int, due: int) -> bool:
+    """A row for a file that nothing needs, so that it goes when it can be removed. Whether there
+    was none."""
+    sql = "INSERT OR IGNORE INTO blobs (refs, size, name, due) VALUES (0, ?, ?, ?)"
+    return bool(txn.execute(sql, (size, name, due)).rowcount)
+
+
 class Due(NamedTuple):
     """When files may go that nothing needs any more; None: at once, for who has opened a
     file can read it to its end. `pieces`: those of a manifest, whose readers open one

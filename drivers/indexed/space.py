@@ -16,11 +16,12 @@ from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from drivers.indexed.blobs import Blobs, FileBlobs, MemoryBlobs
+from drivers.indexed.batch import Transaction
+from drivers.indexed.blobs import Blobs, FileBlobs, MemoryBlobs, is_name
 from drivers.indexed.commit import GroupCommit, Serial, Turnstile, Write
 from drivers.indexed.headroom import LEAST, Headroom, reserve_of
-from drivers.indexed.removals import Removals
-from drivers.indexed.rows import Due
+from drivers.indexed.removals import LATER, Removals
+from drivers.indexed.rows import Due, keep_file
 from drivers.indexed.schema import prepare
 from drivers.indexed.sql_errors import translate
 from drivers.indexed.watching import Watchers
@@ -136,7 +137,8 @@ class Space(ABC):
 
 
 class FileSpace(Space):
-    """`reserve`: space is set aside for removals (see `headroom`)."""
+    """`reserve`: space is set aside for removals (see `headroom`). What cannot be removed is tried
+    again `later`, and then a row of its own, which `keep_file` makes, until it can be."""
 
     def __init__(
         self,
@@ -147,6 +149,8 @@ class FileSpace(Space):
         grace: int = GRACE,
         keep: int = 0,
         reserve: bool = False,
+        later: Sequence[float] = LATER,
+        keep_file: Callable[[Transaction, str, int, int], object] = keep_file,
     ) -> None:
         super().__init__(clock)
         self.folder, self.sync, self.grace, self.keep = folder, sync, grace, keep
@@ -160,9 +164,10 @@ class FileSpace(Space):
         self._watch: Watch | None = None
         self._headroom: Headroom | None = None
         writer, self._watch = self._begun(reserve)
-        self.files = FileBlobs(folder / "blobs", sync=sync, clock=clock)
+        self._keep_file = keep_file
+        self._removals = Removals(self._remove, self._leave, later)
+        self.files = FileBlobs(folder / "blobs", sync=sync, clock=clock, later=self._removals.add)
         self.blobs = self.files
-        self._removals = Removals(self.files.remove)
         self.before_close.append(self._removals.close)
         self.committer = GroupCommit(writer, self._turn, self._removals.add, self._headroom)
         self.write = self.committer.write
@@ -260,6 +265,19 @@ class FileSpace(Space):
             raise translate(error) from error
         finally:
             self._idle.append(connection)
+
+    def _remove(self, name: str) -> None:
+        self.blobs.remove(name)
+
+    def _leave(self, names: Sequence[str]) -> None:
+        """Have the index know files that could not be removed, as what is to be."""
+        left, now = [(name, self.files.size(name)) for name in names if is_name(name)], self.clock()
+
+        def operation(txn: Transaction) -> None:
+            for name, size in left:
+                self._keep_file(txn, name, size, now)
+
+        self.write(operation)
 
     def close(self) -> None:
         close_all(log, ((str(self.folder), step) for step in self._ends()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -108,8 +108,7 @@ class Writer:
         else:
             name = self._space.blobs.write(blocks)
             if intake.size == 0:
-                with suppress(OSError):  # the collector finds what stays
-                    self._space.blobs.remove(name)
+                self._space.blobs.discard(name)
                 return None
         packed = b"" if crcs is None else bytes(crcs.packed)
         ends = b"" if compressor is None else compressor.ends
@@ -154,8 +153,7 @@ class Stored:
     def drop(self) -> None:
         """No object is made of it."""
         if self.blob is not None and self.blob.name:
-            with suppress(OSError):  # the collector finds what stays
-                self._blobs.remove(self.blob.name)
+            self._blobs.discard(self.blob.name)
 
     def draft(self, key: str, options: Put) -> Draft:
         """The object that `options` make of it."""

@@ -24,7 +24,7 @@ from functools import partial
 from pathlib import Path
 
 from gateway.background.exclusive import Exclusive
-from gateway.common import private
+from gateway.common import open_files, private
 from gateway.common.steady import Steady
 from gateway.telemetry.metrics import Key, Metrics
 
@@ -258,7 +258,7 @@ class Scheduler:
         if not self._kept:
             return job.last
         try:
-            said = json.loads(self._exclusive.file(job.name, "last").read_text("utf-8"))
+            said = json.loads(open_files.read(self._exclusive.file(job.name, "last")))
             # An earlier release wrote when it began, and nothing else.
             return Run(**said) if isinstance(said, dict) else Run(begun=int(said), ended=int(said))
         except (OSError, ValueError, TypeError):  # never, or a write that a crash cut short

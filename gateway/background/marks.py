@@ -15,7 +15,7 @@ import os
 from pathlib import Path
 
 from gateway.background.exclusive import Exclusive
-from gateway.common import private
+from gateway.common import open_files, private
 
 _DIGITS = 20
 
@@ -30,7 +30,7 @@ class SaveCounts:
     def read(self, name: str) -> int:
         """0 when there is none."""
         try:
-            return int(self._file(name).read_bytes())
+            return int(open_files.read(self._file(name)))
         except (FileNotFoundError, ValueError):
             return 0
 
@@ -38,13 +38,13 @@ class SaveCounts:
         """In place and in one step: who ends in the middle leaves the one before, or this."""
         path, text = self._file(name), f"{saves:0{_DIGITS}}\n".encode()
         try:
-            with path.open("r+b", buffering=0) as file:
+            with open(path, "r+b", buffering=0, opener=private.opener) as file:
                 file.write(text)
         except FileNotFoundError:
             self._begin(path, text)
 
     def forget(self, name: str) -> None:
-        self._file(name).unlink(missing_ok=True)
+        open_files.remove(self._file(name))
 
     def _begin(self, path: Path, text: bytes) -> None:
         """Synced, this once: after a power cut an empty one would look like none."""

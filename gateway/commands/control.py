@@ -25,7 +25,7 @@ from hmac import compare_digest
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway.common import private
+from gateway.common import open_files, private
 from gateway.common.locks import FileLock
 from gateway.servers import CannotServe
 
@@ -98,7 +98,7 @@ class Control:
             self._lock.close()
         if self._file is not None:
             with suppress(OSError):
-                self._file.unlink(missing_ok=True)
+                open_files.remove(self._file)
 
     def _listen(self, listening: socket.socket) -> None:
         while True:
@@ -142,7 +142,7 @@ def _told(folder: Path, configuration: Path | None) -> Iterator[Told]:
         if said is not None:
             yield said
         elif _was_left(file):
-            file.unlink(missing_ok=True)
+            open_files.remove(file)
         else:
             yield Told(_UNHEARD)
 
@@ -150,7 +150,7 @@ def _told(folder: Path, configuration: Path | None) -> Iterator[Told]:
 def _asked(file: Path, configuration: Path | None) -> Told | None:
     """What the gateway says whose file that is; None: nothing is heard of it."""
     try:
-        port, token, text = file.read_text("utf-8").split(" ", 2)
+        port, token, text = open_files.read(file).decode("utf-8").split(" ", 2)
         number, read = int(port), str(json.loads(text))
     except (FileNotFoundError, ValueError):  # it has ended; it was not written to its end
         return None

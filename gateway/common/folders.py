@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Collection
 from pathlib import Path
 
-from gateway.common import private
+from gateway.common import open_files, private
 
 FILE = "belongs-to"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -29,7 +29,7 @@ class Taken(ValueError):
 def owner(folder: Path) -> str:
     """What the folder says; "" when it says nothing. Raises `OSError` when it cannot be read."""
     try:
-        return (folder / FILE).read_text("utf-8", "replace").strip()
+        return open_files.read(folder / FILE).decode("utf-8", "replace").strip()
     except (FileNotFoundError, NotADirectoryError):
         return ""
 
@@ -83,9 +83,9 @@ def claim(folder: Path, name: str) -> None:
     try:
         try:
             private.write_text(draft, f"{name}\n")
-            draft.replace(folder / FILE)
+            open_files.replace(draft, folder / FILE)
         finally:
-            draft.unlink(missing_ok=True)
+            open_files.remove(draft)
     except OSError as error:
         if error.errno not in _FULL:
             raise

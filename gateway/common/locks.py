@@ -6,11 +6,12 @@ can be read and written by all: on Windows the lock is on a byte far behind it.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from pathlib import Path
 from typing import IO
+
+from gateway.common import open_files
 
 if sys.platform == "win32":
     import msvcrt
@@ -52,7 +53,7 @@ else:
 
 def _own(path: str, flags: int) -> int:
     """For this user alone: who may open it may take it, and keep everybody waiting."""
-    return os.open(path, flags, 0o600)
+    return open_files.opened(path, flags, 0o600)
 
 
 class FileLock:

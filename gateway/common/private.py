@@ -12,7 +12,7 @@ import logging
 import os
 from pathlib import Path
 
-from gateway.common import looking
+from gateway.common import looking, open_files
 
 FILE, FOLDER = 0o600, 0o700
 _OTHERS = 0o077
@@ -40,7 +40,7 @@ def own_folder(folder: Path) -> bool:
 
 def opener(path: str, flags: int) -> int:
     """For `open(…, opener=…)`."""
-    return os.open(path, flags, FILE)
+    return open_files.opened(path, flags, FILE)
 
 
 def write_text(path: Path, text: str) -> None:

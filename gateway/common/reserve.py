@@ -13,7 +13,7 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
-from gateway.common import private
+from gateway.common import open_files, private
 from gateway.common.system import translate
 from gateway.storage import Full
 
@@ -53,7 +53,7 @@ class Reserve:
     def give(self) -> bool:
         """Let all of it go; whether there was any."""
         try:
-            self._path.unlink()
+            open_files.patiently(open_files.HELD, os.unlink, self._path)
         except OSError:
             return False
         return True

@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gateway.common import looking
+from gateway.common import looking, open_files
 from gateway.storage import Secret
 
 if TYPE_CHECKING:  # it takes its time, and who has no TLS does without
@@ -117,7 +117,7 @@ def _file(content: bytes) -> Iterator[Path]:
             file.write(content)
         yield Path(path)
     finally:
-        Path(path).unlink()
+        open_files.patiently(open_files.HELD, open_files.remove, path)
 
 
 def reason(error: ssl.SSLError) -> str:

@@ -20,7 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from gateway.common import x509
+from gateway.common import open_files, x509
 from gateway.common.steady import Steady
 from gateway.common.x509 import CannotUse, new_context, reason
 from gateway.servers.strange_names import keep_quiet
@@ -67,7 +67,7 @@ def read(files: CertificateFiles) -> Certificate:
     context = new_context()
     try:
         context.load_cert_chain(files.certificate, files.key, password=_no_password)
-        text = files.certificate.read_bytes()
+        text = open_files.read(files.certificate)
     except ssl.SSLError as error:  # an OSError too
         raise CannotUse(
             f"the certificate {files.certificate} cannot be used with the key {files.key}:"

@@ -11,7 +11,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from gateway.common import private
+from gateway.common import open_files, private
 from gateway.common.locks import FileLock
 
 FOLDER = "serving"
@@ -36,7 +36,7 @@ class Serving:
         try:
             if self._path is None:
                 self._path = self._begin(self._folder)
-            with self._path.open("r+b") as file:
+            with open(self._path, "r+b", opener=private.opener) as file:
                 file.write(b"%0*d" % (_DIGITS, number))  # at once, in place: nobody reads a half
         except OSError:
             return False
@@ -50,7 +50,7 @@ class Serving:
             for path in folder.glob("*.worker"):
                 if not _held(path):
                     with suppress(OSError):  # somebody looks at it, on Windows
-                        path.unlink(missing_ok=True)
+                        open_files.remove(path)
             path = folder / f"{secrets.token_hex(8)}.worker"
             self._lock = FileLock(path)
             self._lock.acquire()
@@ -73,13 +73,13 @@ class Serving:
             self._lock = None
         if path is not None:
             with suppress(OSError):
-                path.unlink(missing_ok=True)
+                open_files.remove(path)
 
 
 def _number(path: Path) -> int:
     """0 of a worker that has just begun."""
     try:
-        return int(path.read_bytes() or 0)
+        return int(open_files.read(path) or 0)
     except OSError:  # it has just gone, and nobody waits for it
         return 0
 

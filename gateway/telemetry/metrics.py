@@ -25,6 +25,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from gateway.common import open_files
 from gateway.common.steady import Steady
 from gateway.telemetry.families import BUCKETS, COUNTERS, DURATION, GAUGES
 from gateway.telemetry.record import Record
@@ -173,7 +174,7 @@ class Metrics:
         draft = target.with_suffix(".tmp")
         try:
             draft.write_text(json.dumps([self._clock(), self._snapshot(), self._rows()]))
-            draft.replace(target)
+            open_files.replace(draft, target)
         except OSError:  # the folder of a server that has ended, or a reader on Windows: the
             return  # next second writes them again
 
@@ -218,7 +219,7 @@ class Metrics:
         for file in () if self._folder is None else self._folder.glob("*.json"):
             if file.stem == str(os.getpid()):
                 continue
-            written, numbers, of_services = json.loads(file.read_text())
+            written, numbers, of_services = json.loads(open_files.read(file))
             alive = self._clock() - written < STALE
             for key, value in numbers:
                 if alive or key[0] not in GAUGES:

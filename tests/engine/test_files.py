@@ -17,6 +17,7 @@ from drivers.indexed.space import FileSpace
 from drivers.indexed.sql_errors import Uncertain
 from drivers.indexed.upkeep import remove_due, remove_orphans
 from drivers.local import Local
+from gateway.common import open_files
 from gateway.storage import (
     Annotate,
     AnnotationQuery,
@@ -201,10 +202,10 @@ def test_who_takes_the_last_piece_slowly_holds_no_file(
 ) -> None:
     put(store, "big", BIG[:200_000])
     opened, closed = list[int](), list[int]()
-    plain_open, plain_close = os.open, os.close
+    plain_open, plain_close = open_files.opened, os.close
 
-    def noting(path: str, flags: int) -> int:
-        opened.append(plain_open(path, flags))
+    def noting(path: str) -> int:
+        opened.append(plain_open(path))
         return opened[-1]
 
     def closing(handle: int) -> None:
@@ -212,7 +213,7 @@ def test_who_takes_the_last_piece_slowly_holds_no_file(
         plain_close(handle)
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "open", noting)
+        patch.setattr(open_files, "opened", noting)
         patch.setattr(os, "close", closing)
         found = store.get("big")
     assert len(opened) == 1

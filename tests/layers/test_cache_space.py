@@ -13,6 +13,7 @@ import pytest
 
 from drivers.cache import Cache, carrying, hot
 from drivers.cache.entries import CacheEntry
+from drivers.cache.eviction import Evictor
 from drivers.cache.fills import BLOCK
 from drivers.cache.owner import Owner
 from drivers.cache.stock import Stock
@@ -27,7 +28,9 @@ from gateway.storage import (
     Put,
     Unavailable,
 )
+from gateway.storage.objects import now
 from gateway.testing.faults import noise
+from tests.held_files import held
 from tests.layers.origin import Site, read, until
 
 Opening = Callable[..., Cache]
@@ -78,6 +81,43 @@ def test_max_size_holds_under_a_fill_of_ten_times_its_size(
         peak = max(peak, stored(tmp_path), cache._parts.room.total())
     assert limit // 2 < peak <= limit * 1.01
     until(lambda: cache._parts.room.total() <= limit)
+
+
+@pytest.mark.usefixtures("seconds")
+def test_max_size_holds_while_another_program_has_files_open(site: Site, tmp_path: Path) -> None:
+    """What cannot be removed counts, and goes soon after it can be."""
+    limit = 8 * BLOCK
+    cache = site.worker(max_size=limit)
+    for number in range(12):
+        site.origin.has(f"k{number}", noise(2 * BLOCK, str(number)))
+    for first, last in ((0, 2), (2, 4)):
+        for number in range(first, last):
+            read(cache, f"k{number}")
+        blobs = sorted((tmp_path / "cache/c/blobs").glob("*/*"))
+        with held(*blobs):
+            for number in range(4, 12):
+                assert read(cache, f"k{number}") == noise(2 * BLOCK, str(number))
+                assert stored(tmp_path) <= limit
+            cache.purge()
+            cache._upkeep.tidy()
+            assert set(blobs) <= set((tmp_path / "cache/c/blobs").glob("*/*"))
+            assert cache._parts.room.total() > len(blobs) * BLOCK
+        until(lambda: stored(tmp_path) == cache._parts.room.total() == 0)
+
+
+def test_what_is_not_stored_and_cannot_be_removed_counts(tmp_path: Path) -> None:
+    stock = Stock.on_disk(tmp_path, now, limit=1 << 30, master=None)
+    room = Evictor(stock, lambda _: None)
+    blob = stock.write([noise(BLOCK)], sealed=False)
+    (path,) = tmp_path.glob("blobs/*/*")
+    with held(path):
+        stock.discard([blob])
+        until(lambda: room.total() >= BLOCK)
+        assert room.removing.sweep() == 0
+        assert room.removing.left == 1
+    assert room.removing.sweep() == 1
+    assert (room.total(), room.removing.left, path.exists()) == (0, 0, False)
+    stock.close()
 
 
 @pytest.mark.usefixtures("seconds")
