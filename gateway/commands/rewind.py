@@ -8,7 +8,6 @@ all is as it was then.
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from gateway.commands.moments import METAVAR, Moment, milliseconds, moment, show
 from gateway.commands.one_service import opened_service
 from gateway.commands.place import add_place, configured
 from gateway.commands.progress import ProgressLine
+from gateway.commands.shell import HERE
 from gateway.services.history import check_point, check_time, point_at
 from gateway.services.rewind.carrying_out import Outcome, Rewind, Step, check_rewinds
 from gateway.services.service import Service
@@ -140,7 +140,7 @@ def _counted(counts: Counter[str], words: Mapping[str, str]) -> str:
 
 def _carry_out(rewind: Rewind, service: Service, prefix: str) -> bool:
     """Whether all is as it was."""
-    undo = f"--to {rewind.begun}" + (f" --prefix {shlex.quote(prefix)}" if prefix else "")
+    undo = f"--to {rewind.begun}" + (f" --prefix {HERE.word(prefix)}" if prefix else "")
     counts, keys, line = Counter[str](), len(rewind.keys), ProgressLine()
     try:
         for outcome in rewind.carry_out():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from gateway.access.identity import ROOT_ACCOUNT
 from gateway.commands import tls
+from gateway.commands.shell import HERE, Piece, Shell, Variable
 from gateway.common.units import about_size
 from gateway.config import Address, Binding, Configuration, Declared, given
 from gateway.config.bindings import told
@@ -32,8 +32,10 @@ def render(
     server: str,
     workers: str,
     credential: Credential | None,
+    shell: Shell = HERE,
 ) -> str:
-    """`workers` says how many and why; `credential` is the first, shown this once."""
+    """`workers` says how many and why; `credential` is the first, shown this once. Commands are
+    for that `shell`."""
     addresses = urls(configuration, listeners)
     lines = [f"storage-gateway {product_version()} on {server}, {workers}"]
     lines += [f"  listening  {address}" for address in addresses]
@@ -50,7 +52,7 @@ def render(
     lines += [f"  buckets    {configuration.buckets.driver.driver}"]
     lines += [f"  mode       {one}" for one in modes(configuration)]
     lines += [f"  binding    {leads(one)}" for one in configuration.bindings]
-    lines += ["", *_pasteable(configuration, addresses[0], credential)]
+    lines += ["", *_pasteable(configuration, addresses[0], credential, shell)]
     lines += [f"WARNING: {one}" for one in unsafe(configuration, listeners, server)]
     lines += [f"WARNING: {one}" for one in missing(configuration)]
     return "\n".join(lines)
@@ -122,35 +124,39 @@ def leads(binding: Binding) -> str:
 
 
 def _pasteable(
-    configuration: Configuration, address: str, credential: Credential | None
+    configuration: Configuration, address: str, credential: Credential | None, shell: Shell
 ) -> list[str]:
     address = address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
-    key, secret = '"$AWS_ACCESS_KEY_ID"', '"$AWS_SECRET_ACCESS_KEY"'
-    head = ["With a key in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY:"]
+    key, secret = Variable("AWS_ACCESS_KEY_ID"), Variable("AWS_SECRET_ACCESS_KEY")
+    given: dict[str, Piece] = {one.name: one for one in (key, secret)}
+    user = shell.word(key, ":", secret)
+    head = [f"With a key in {key.name} and {secret.name}:"]
     if credential is not None:
-        key, secret = credential.id, credential.secret.reveal()
+        given = {key.name: credential.id, secret.name: credential.secret.reveal()}
+        user = shell.word(f"{credential.id}:{credential.secret.reveal()}")
         head = first(credential)
     elif configuration.data is not None and configuration.root is None:
-        another = f"gateway keys add --account {ROOT_ACCOUNT} --access admin {_same(configuration)}"
+        same = _same(configuration, shell)
+        another = f"gateway keys add --account {ROOT_ACCOUNT} --access admin {same}"
         head = [f"Lost the key? {another}", *head]
     region = configuration.server.region
+    settings = shell.settings({**given, "AWS_DEFAULT_REGION": region})
     return [
         *head,
-        f"  AWS_ACCESS_KEY_ID={key} AWS_SECRET_ACCESS_KEY={secret}"
-        f" AWS_DEFAULT_REGION={region} aws --endpoint-url {address} s3 ls",
-        f"  curl --aws-sigv4 aws:amz:{region}:s3 --user {key}:{secret}"
+        f"  {settings}aws --endpoint-url {address} s3 ls",
+        f"  {shell.program('curl')} --aws-sigv4 aws:amz:{region}:s3 --user {user}"
         f" -H x-amz-content-sha256:UNSIGNED-PAYLOAD {address}/",
         "",
     ]
 
 
-def _same(configuration: Configuration) -> str:
+def _same(configuration: Configuration, shell: Shell) -> str:
     """The options by which another command finds this gateway's data, wherever it is typed."""
     origin = configuration.origin
     words = [] if origin.path is None else ["--config", origin.path]
     if origin.path is None or "data" in origin.overrides:
         words += ["--data", str(configuration.data)]
-    return shlex.join(words)
+    return " ".join(map(shell.word, words))
 
 
 def first(credential: Credential) -> list[str]:

@@ -29,8 +29,9 @@ trusted, it is <code>OZONE</code> and a name. Use TLS where others could listen.
 error is an object with <code>shortMessage</code>, for programs, <code>message</code>, a sentence \
 for people, and <code>requestID</code>.</p>
 <p>The examples take the whole value of <code>Authorization</code> from the environment variable \
-<code>GATEWAY_KEY</code> (<code>export GATEWAY_KEY="OZONE id:secret"</code>), and the address from \
-what you fill in beside them.</p>""",
+<code>GATEWAY_KEY</code> (<code>export GATEWAY_KEY="OZONE id:secret"</code>; in PowerShell \
+<code>$env:GATEWAY_KEY = "OZONE id:secret"</code>), and the address from what you fill in beside \
+them.</p>""",
     header="Authorization",
     table=TABLE,
     problems=PROBLEMS,
