@@ -16,7 +16,7 @@ from typing import Any
 
 from drivers.s3 import S3
 from gateway.modes.s3.resources import multipart
-from gateway.storage import AlreadyExists, Buckets, Context, Secret
+from gateway.storage import AlreadyExists, Context, Secret
 from tests.modes.s3_gateway import serving
 
 URL = "upstream"
@@ -62,18 +62,11 @@ def opened_bucket(context: Context, *, locked: bool = False, **options: Any) -> 
     assert context.folder is not None
     url = (context.folder / URL).read_text("utf-8")
     name = "kit-" + sha256(f"{context.folder} {context.sid}".encode()).hexdigest()[:40]
-    whole = account(url)
-    whole.open(context)
-    buckets = whole.find(Buckets)
-    assert buckets is not None
-    with suppress(AlreadyExists):
-        if not locked:
-            buckets.create(name)
     store = account(url, bucket=name, **options)
     store.open(context)
-    if locked:
-        store.ask("PUT", None, headers={"x-amz-bucket-object-lock-enabled": "true"})
-    whole.close()
+    headers = {"x-amz-bucket-object-lock-enabled": "true"} if locked else {}
+    with suppress(AlreadyExists):  # `Buckets.create` would look through those of all tests, twice
+        store.ask("PUT", None, headers=headers)
     return store
 
 
