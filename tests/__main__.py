@@ -1,5 +1,6 @@
 """All checks and tests: `python -m tests`. `python -m tests quick` leaves out the tests
-that need sockets, processes or seconds (`tests/conftest.py`). Further arguments go to
+that need sockets, processes or seconds (`tests/conftest.py`), and `python -m tests pythons`
+of those all but what Pythons have otherwise. Further arguments go to
 pytest. `python -m tests clients` is apart: other people's clients (`tests/clients`).
 
 Every step runs, whatever the others said; the exit status is 0 when all of them
@@ -35,9 +36,9 @@ ROOM = 6 << 30
 
 def steps(arguments: list[str]) -> list[list[str]]:
     workers = usable_processors()
-    if arguments[:1] == ["quick"]:
-        arguments = ["--quick", *arguments[1:]]
-    else:
+    if arguments[:1] in (["quick"], ["pythons"]):
+        arguments = [f"--{arguments[0]}", *arguments[1:]]
+    if "--quick" not in arguments:
         workers += 1  # who works while others wait, for a process, a browser, a time-out
     return [
         [PYTHON, "-m", "ruff", "format", "--check", "."],

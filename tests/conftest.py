@@ -15,6 +15,8 @@ it uses. Tests of a driver that several processes may have open need `processes`
 All others are quick, and each of them fails, in every run, at what it did not say that
 it needs. So a new test is on the right side, or says at once that it is not.
 
+`--pythons` runs besides the quick ones those in `OF_PYTHONS`.
+
 Nothing that a test opens stays open: what is left to the collector is an error of the file that
 left it, from Python 3.13 on, which tells of SQLite's connections too.
 
@@ -30,6 +32,7 @@ import threading
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,6 +55,15 @@ NEEDED_FOR = {
     "os.startfile": "processes",
     "os.system": "processes",
 }
+
+HERE = Path(__file__).parent
+OF_PYTHONS = (
+    # how processes begin and end, sockets and TLS, threads, what clients' libraries make of them
+    *("e2e", "libraries", "modes/ftp", "testing", "conformance/test_local.py"),
+    *("test_listeners.py", "test_reload.py", "test_server.py", "test_servers.py"),
+    *("test_starts.py", "test_starting.py", "test_surroundings.py"),
+)
+"""Folders and files of what a newer Python may have otherwise, beside what the quick tests see."""
 
 
 @pytest.fixture(scope="session")
@@ -105,6 +117,7 @@ def is_quick(item: pytest.Item) -> bool:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="no sockets, processes, seconds")
+    parser.addoption("--pythons", action="store_true", help="and what Pythons have otherwise")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -113,10 +126,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if not is_quick(item):
                 item.add_marker(pytest.mark.flaky(reruns=1))
-    if config.getoption("quick"):
-        left_out = [item for item in items if not is_quick(item)]
-        items[:] = [item for item in items if is_quick(item)]
+    wanted = _of_pythons if config.getoption("pythons") else is_quick
+    if config.getoption("quick") or config.getoption("pythons"):
+        left_out = [item for item in items if not wanted(item)]
+        items[:] = [item for item in items if wanted(item)]
         config.hook.pytest_deselected(items=left_out)
+
+
+def _of_pythons(item: pytest.Item) -> bool:
+    return is_quick(item) or any(item.path.is_relative_to(HERE / one) for one in OF_PYTHONS)
 
 
 if sys.platform == "win32":  # makes pairs of sockets, and so event loops, by a connection
