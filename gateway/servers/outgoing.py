@@ -5,9 +5,9 @@ Nothing is copied but a head and the little that follows it, which leave togethe
 
 from __future__ import annotations
 
-import os
 from collections import deque
 
+from gateway.servers import stretches
 from gateway.storage import Stretch
 
 _TOGETHER = 1 << 14
@@ -60,19 +60,8 @@ class Outgoing:
             self._pieces[0], self._at = rest, 0
         for place, piece in enumerate(self._pieces):
             if isinstance(piece, Stretch):
-                self._pieces[place] = _read(piece)
+                self._pieces[place] = stretches.read(piece)
 
     def clear(self) -> None:
         self._pieces.clear()
         self._at = self._size = 0
-
-
-def _read(stretch: Stretch) -> bytes:
-    found, at, end = [], stretch.start, stretch.start + stretch.length
-    while at < end:
-        piece = os.pread(stretch.file, end - at, at)
-        if not piece:
-            raise EOFError
-        found.append(piece)
-        at += len(piece)
-    return b"".join(found)

@@ -9,20 +9,17 @@ What is in a file, and goes in the clear, the system sends by itself (sendfile(2
 from __future__ import annotations
 
 import errno
-import os
 import socket
 import ssl
-import sys
 import time
 
+from gateway.servers import stretches
 from gateway.servers.crew import Crew
 from gateway.servers.outgoing import Outgoing
 from gateway.servers.sockets import can_write
 from gateway.servers.tls_socket import RECORD, TLSSocket
 from gateway.storage import Stretch
 from gateway.web.rates import Bucket, Rate
-
-SENDS_FILES = hasattr(os, "sendfile")
 
 _BUFFER = 1 << 20
 """Bytes of an answer that are taken from the application before its client has."""
@@ -36,9 +33,6 @@ to the loop."""
 
 _LOOK = 1.0
 """Seconds between looks at whether a connection was cut, for one that waits for its client."""
-
-_CANNOT = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
-"""The system does not send that file by itself."""
 
 
 class NotSent(ConnectionError):
@@ -180,14 +174,12 @@ class Sender:
             return 0
 
     def _send_file(self, piece: Stretch) -> int:
-        if sys.platform == "win32":
-            raise NotImplementedError  # nobody offers one there
         try:
-            sent = os.sendfile(self._socket.fileno(), piece.file, piece.start, piece.length)
+            sent = stretches.sent(self._socket.fileno(), piece)
         except BlockingIOError:
             return 0
         except OSError as error:
-            if error.errno not in _CANNOT:
+            if error.errno not in stretches.CANNOT:
                 raise
             self._keep()
             return self._send(self._outgoing.next(self._most))

@@ -31,8 +31,9 @@ from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import Error, InternalServerError
 
 from gateway.modes import WSGIApp
-from gateway.servers.sending import SENDS_FILES, NotSent
+from gateway.servers.sending import NotSent
 from gateway.servers.spool import Spool
+from gateway.servers.stretches import SENDS_FILES
 from gateway.storage import Stretch
 from gateway.web.exchange import Left
 from gateway.web.rates import Rate
