@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 COMMANDS = (
     *("serve", "check", "reload", "services", "volumes", "bindings", "certificates"),
     *("flush", "scrub", "recount", "log", "reports", "rewind", "export", "drivers", "version"),
-    *("keys", "kms", "audit"),
+    *("keys", "kms", "audit", "service"),
 )
 """In the order in which `gateway --help` shows them; the file of each is called like it."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
@@ -47,9 +48,8 @@ class Systemd:
         self._tell(f"STATUS={why.splitlines()[0]}")
 
     def _tell(self, text: str) -> None:
-        if not self._socket:
-            return
         place = self._socket
-        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as telling:
-            telling.connect("\0" + place[1:] if place.startswith("@") else place)
-            telling.sendall(text.encode())
+        if place and sys.platform != "win32":
+            with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as telling:
+                telling.connect("\0" + place[1:] if place.startswith("@") else place)
+                telling.sendall(text.encode())

@@ -170,6 +170,12 @@ class Configuration:
         origin = replace(self.origin, root=(root.id, root.secret.reveal()))
         return replace(self, root=root, origin=origin)
 
+    def with_log_file(self, file: Path) -> Configuration:
+        """With its log there, in other processes and when it is read again, too."""
+        given = {**self.origin.log_overrides, "file": str(file)}
+        origin = replace(self.origin, log_overrides=given)
+        return replace(self, logs=replace(self.logs, file=file), origin=origin)
+
     def mode_options(self, server: Literal["granian", "waitress"] = "granian") -> Options:
         """What modes see of `[server]`."""
         return Options(

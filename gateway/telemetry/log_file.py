@@ -22,7 +22,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from gateway.common import private
+from gateway.common import looking, private
 from gateway.common.appending import open_to_append
 from gateway.common.locks import FileLock
 
@@ -126,11 +126,13 @@ class LogFile:
 
     def _rename(self, file: int) -> None:
         rights = stat.S_IMODE(os.fstat(file).st_mode)
-        last = next((one for one in range(1, self._keep) if not self._before(one).exists()), None)
+        last = next(
+            (one for one in range(1, self._keep) if not looking.is_there(self._before(one))), None
+        )
         for number in range(last or self._keep, 1, -1):
             self._before(number - 1).replace(self._before(number))
         beyond = self._keep + 1  # more were kept once
-        while self._before(beyond).exists():
+        while looking.is_there(self._before(beyond)):
             self._before(beyond).unlink()
             beyond += 1
         self._path.replace(self._before(1))
