@@ -27,7 +27,7 @@ from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.record import Record
 from gateway.web import request_head
 from gateway.web.admission import Admission, Need
-from gateway.web.app import App
+from gateway.web.app import App, Routes
 from gateway.web.doors import Doors
 from gateway.web.forwarded import Proxies
 from gateway.web.health import create_pages, writable
@@ -97,11 +97,10 @@ def make(
         own=create_pages(metrics, []),
     )
     app = App(
-        doors,
+        Routes(doors, proxies),
         admission=admission or Admission(8),
         metrics=metrics,
         access_log=cast(AccessLog, kept),
-        proxies=proxies,
     )
     return app, kept
 

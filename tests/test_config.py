@@ -164,6 +164,13 @@ def test_clients_have_a_second_at_least(read: Any, name: str) -> None:
     assert message == "at least 1s."
 
 
+def test_files_are_handed_to_proxies_that_are_named(read: Any) -> None:
+    text = '[server]\naccel = "nginx"\n'
+    (message,) = problems(read, text).values()
+    assert "trusted_proxies" in message
+    assert read(f'{text}trusted_proxies = ["127.0.0.1"]').server.accel == "nginx"
+
+
 def test_grants_of_a_service_name_accounts_that_are_there(read: Any) -> None:
     text = '[[accounts]]\nid = "photos"\n[services.archive]\ndriver = "local"\n'
     given = '[{ to = "photos", permission = "read" }, { to = "*", permission = "read-acl" }]'

@@ -518,7 +518,7 @@ def test_every_option_of_the_server_is_taken_over_or_needs_a_restart() -> None:
     """One that is new is to be decided about."""
     taken = {
         "domains", "external_url", "trusted_proxies", "proxy_headers", "default_mode", "region",
-        "health", "lifecycle_day", "metrics_by_service", "only_bound", "countries",
+        "health", "lifecycle_day", "metrics_by_service", "only_bound", "countries", "accel",
     }  # fmt: skip
     assert {*KEPT} | taken == {*ServerOptions.__dataclass_fields__}
     assert not {*KEPT} & taken

@@ -33,7 +33,7 @@ from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.metrics import Metrics
 from gateway.web import request_head
 from gateway.web.admission import Admission
-from gateway.web.app import App
+from gateway.web.app import App, Routes
 from gateway.web.doors import Doors
 from gateway.web.health import create_pages
 from gateway.web.rates import Rate
@@ -268,11 +268,13 @@ def load(*, threads: int, spools: bool, folder: Path | None = None) -> Loaded:
     mode = TinyMode()
     admission = Admission(threads, spools=spools, paces=spools)
     app = App(
-        Doors(
-            [mode],
-            {mode.name: partial(_answer, mode.name)},
-            default=mode.name,
-            own=create_pages(metrics, []),
+        Routes(
+            Doors(
+                [mode],
+                {mode.name: partial(_answer, mode.name)},
+                default=mode.name,
+                own=create_pages(metrics, []),
+            )
         ),
         admission=admission,
         metrics=metrics,

@@ -25,6 +25,7 @@ from gateway.storage import (
     StorageError,
     Stretch,
     lent,
+    whole_file,
 )
 
 if TYPE_CHECKING:
@@ -124,6 +125,13 @@ class BlockBody:
         if found is not None:
             self._at += found.length
         return found
+
+    def whole_file(self) -> str:
+        """Where the object is one block."""
+        info = self._entry.info
+        if self._rest or self._stored is None or info is None or info.size > BLOCK:
+            return ""
+        return whole_file(self._stored)
 
     def close(self) -> None:
         self._end = 0

@@ -212,10 +212,10 @@ class FileBlocks:
     than its descriptor: a cache opens one for each MiB, and each call of the system costs a
     hand-over among threads."""
 
-    __slots__ = ("_handle", "_lengths", "_path")
+    __slots__ = ("_handle", "_lengths", "path")
 
     def __init__(self, path: str, start: int, lengths: Iterator[int]) -> None:
-        self._handle, self._path = -1, path
+        self._handle, self.path = -1, path
         self._handle, self._lengths = open_files.opened(path), lengths
         if start:
             os.lseek(self._handle, start, os.SEEK_SET)
@@ -247,7 +247,7 @@ class FileBlocks:
 
     def lend(self, start: int, length: int) -> Stretch:
         """Bytes of it, in the place of pieces."""
-        return Stretch(self._handle, start, length, self._path)
+        return Stretch(self._handle, start, length)
 
     def go_to(self, start: int) -> None:
         """From where the next piece is to be. Raises `StorageError`."""

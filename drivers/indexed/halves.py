@@ -127,8 +127,7 @@ class Halves:
             return None
         length = self._lendable(most)
         if not length:
-            if self._known is not None and self._state is None:
-                self._state = self._file.state()
+            self._was_asked()
             return None
         self._remember()
         start = self._place
@@ -137,6 +136,16 @@ class Halves:
         self._go_to(block)
         self._file.go_to(block * BLOCK)
         return self._file.lend(start, length)
+
+    def whole_file(self) -> str:
+        if not self._second and self._left and self._lendable(self._left) == self._left:
+            return self._file.path
+        self._was_asked()
+        return ""
+
+    def _was_asked(self) -> None:
+        if self._known is not None and self._state is None:
+            self._state = self._file.state()
 
     @property
     def _file(self) -> FileBlocks:
@@ -149,12 +158,12 @@ class Halves:
         return self._at // _CRC.size * BLOCK + self._skip
 
     def _lendable(self, most: int) -> int:
-        """How many of the next bytes may be lent: none of a file that is too short."""
+        """How many of the next bytes may be lent: none of a file that has another size."""
         known, blob = self._known, self._blob
         if known is None or not self._left or (blob.crcs and blob.name not in known):
             return 0
         state, length = self._file.state(), min(most, self._left)
-        if state is None or state.size < blob.size:
+        if state is None or state.size != blob.size:
             return 0
         if blob.crcs:
             stop = known.until(blob.name, state, self._at // _CRC.size)

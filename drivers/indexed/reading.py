@@ -243,7 +243,8 @@ def _begun(pieces: Iterator[bytes]) -> Readable:
 
 
 class _Chained:
-    """Iterators one after the other, each made when it is needed."""
+    """Iterators one after the other, each made when it is needed. No file is the whole, also where
+    what is wanted lies in one."""
 
     def __init__(
         self, first: Iterator[bytes], rest: Iterator[Callable[[], Iterator[bytes]]]

@@ -36,6 +36,9 @@ from gateway.storage import Change, Secret
 from gateway.storage.options import AtLeast, Duration, ExistingFile, OneOrMany, Size
 
 Kind = Literal["auto", "granian", "waitress"]
+Accel = Literal["off", "nginx"]
+"""Who in front sends files of the gateway's by itself."""
+
 ProxyHeaders = Literal["x-forwarded", "forwarded"]
 """What trusted proxies write: `X-Forwarded-For`, `-Host`, `-Proto`; or `Forwarded` (RFC 7239)."""
 
@@ -89,6 +92,7 @@ class ServerOptions:
     external_url: WebUrl | None = None
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], OneOrMany] = ()
     proxy_headers: ProxyHeaders = "x-forwarded"
+    accel: Accel = "off"
     default_mode: str = "s3"
     only_bound: Annotated[tuple[str, ...], OneOrMany] = ()
     region: str = "us-east-1"
@@ -106,6 +110,10 @@ class ServerOptions:
     def __post_init__(self) -> None:
         if not 0.1 <= self.lifecycle_day <= 86_400:
             raise ValueError("lifecycle_day: 0.1s to 1d; less than a day is for tests")
+        if self.accel != "off" and not self.trusted_proxies:
+            raise ValueError(
+                "accel: it is for proxies that trusted_proxies names, and it names none"
+            )
         if not self.listen:
             raise ValueError("listen: at least one address is needed")
         addresses = [one.address for one in self.listeners]

@@ -89,13 +89,11 @@ class Worker:
         self._metrics.watch("gateway_bucket_log_lines_shed", lambda: self._lines.shed)
         loops = server == "waitress"
         self._admission = Admission(threads, spools=loops, paces=loops)
-        doors, proxies = self.routes(configuration, self.runtime)
         self._app = App(
-            doors,
+            self.routes(configuration, self.runtime),
             admission=self._admission,
             metrics=self._metrics,
             access_log=self._access_log,
-            proxies=proxies,
         )
         self._metrics.start()
         self._access_log.start()

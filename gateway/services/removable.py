@@ -17,7 +17,17 @@ from gateway.access.identity import Identity
 from gateway.access.rules import UNKNOWN, Facts
 from gateway.access.ruleset import RuleSet
 from gateway.services.service import Identification, Service
-from gateway.storage import BytesBody, Get, Multipart, Opened, Readable, Store, Stretch, lent
+from gateway.storage import (
+    BytesBody,
+    Get,
+    Multipart,
+    Opened,
+    Readable,
+    Store,
+    Stretch,
+    lent,
+    whole_file,
+)
 
 
 class Uses:
@@ -108,6 +118,9 @@ class HeldBody:
 
     def stretch(self, most: int, /) -> Stretch | None:
         return lent(self._body, most)
+
+    def whole_file(self) -> str:
+        return whole_file(self._body)
 
     def close(self) -> None:
         try:

@@ -23,6 +23,7 @@ from gateway.storage.bodies import (
     Stretch,
     lent,
     pieces,
+    whole_file,
 )
 from gateway.storage.capabilities import (
     CAPABILITIES,
@@ -321,4 +322,5 @@ __all__ = [
     "stated",
     "unpacked",
     "wanted",
+    "whole_file",
 ]

@@ -27,13 +27,11 @@ class Readable(Protocol):
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """`length` bytes of an open file from `start` on. `file` is a descriptor of the body's, good
-    until that is asked for something else, or closed. `path`: by which others find the same file,
-    absolute; "" where they do not."""
+    until that is asked for something else, or closed."""
 
     file: int
     start: int
     length: int
-    path: str = ""
 
     def __len__(self) -> int:
         return self.length
@@ -46,6 +44,16 @@ class Lends(Protocol):
     def stretch(self, most: int, /) -> Stretch | None:
         """What comes next, 1 to `most` bytes, which then count as read; None: `read` tells. Raises
         what `read` does. To be asked by who sends it only: what is lent is not looked at."""
+
+    def whole_file(self) -> str:
+        """The path of a file that has the object whose bytes these are, and nothing else, so that
+        another server can send it; "" where there is none, or what is left may not be lent."""
+
+
+def whole_file(body: object) -> str:
+    """Of what may not know that it can be asked."""
+    ask = getattr(body, "whole_file", None)
+    return "" if ask is None else str(ask())
 
 
 def lent(body: object, most: int) -> Stretch | None:
@@ -117,6 +125,10 @@ class IteratorBody:
 
     def stretch(self, most: int, /) -> Stretch | None:
         return None if self._rest else lent(self._pieces, most)
+
+    def whole_file(self) -> str:
+        found = whole_file(self._pieces)  # also of one that is to be read this time
+        return "" if self._rest else found
 
     def close(self) -> None:
         close = getattr(self._pieces, "close", None)

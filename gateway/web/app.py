@@ -38,10 +38,11 @@ from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.record import Record
 from gateway.web import request_head
+from gateway.web.accel import Accel
 from gateway.web.admission import RETRY_AFTER, Admission
 from gateway.web.doors import Doors
 from gateway.web.exchange import Exchange, Left, Received, Sent
-from gateway.web.forwarded import Ambiguous, Proxies
+from gateway.web.forwarded import Ambiguous, Proxies, within
 from gateway.web.rates import Bucket, Paced
 from gateway.web.request_facts import by_tls, version_of
 from gateway.web.unsized import PERHAPS, settle
@@ -54,6 +55,8 @@ class Routes(NamedTuple):
 
     doors: Doors
     proxies: Proxies = Proxies()
+    accel: Accel | None = None
+    """For what these proxies can send by themselves."""
 
 
 def create_routes(
@@ -72,7 +75,12 @@ def create_routes(
         own=pages if server.health else None,
         proofs=gateway.certificates.answer if gateway.certificates.offered else None,
     )
-    return Routes(doors, Proxies(server.trusted_proxies, server.proxy_headers))
+    files = configuration.data if server.accel == "nginx" else None
+    return Routes(
+        doors,
+        Proxies(server.trusted_proxies, server.proxy_headers),
+        None if files is None else Accel(str(files)),
+    )
 
 
 def create_app(
@@ -85,8 +93,8 @@ def create_app(
     pages: WSGIApp | None = None,
 ) -> App:
     """The application of one configuration (see `create_routes`)."""
-    doors, proxies = create_routes(gateway, configuration, pages)
-    return App(doors, admission=admission, metrics=metrics, access_log=access_log, proxies=proxies)
+    routes = create_routes(gateway, configuration, pages)
+    return App(routes, admission=admission, metrics=metrics, access_log=access_log)
 
 
 def _ids() -> Callable[[], str]:
@@ -99,14 +107,13 @@ def _ids() -> Callable[[], str]:
 class App:
     def __init__(
         self,
-        doors: Doors,
+        routes: Routes,
         *,
         admission: Admission,
         metrics: Metrics,
         access_log: AccessLog | None = None,
-        proxies: Proxies = Proxies(),
     ) -> None:
-        self._routes, self._admission, self._metrics = Routes(doors, proxies), admission, metrics
+        self._routes, self._admission, self._metrics = routes, admission, metrics
         self._log, self._new_id = access_log, _ids()
         metrics.watch("gateway_refused", lambda: admission.refused)
         metrics.watch("gateway_slow_places_held", lambda: admission.held)
@@ -145,13 +152,13 @@ class App:
             exchange.headers = [*exchange.headers, ("Connection", "close")]
         start_response(exchange.line, exchange.headers)
         if isinstance(body, list):
-            exchange.sent = sum(map(len, body))
+            exchange.sent += sum(map(len, body))
             exchange.over()
         return body
 
     def _answer(self, environ: dict[str, Any], exchange: Exchange) -> list[bytes] | Sent:
         """What the mode returns; long answers are admitted, or refused."""
-        doors, proxies = self._routes  # once: they may be switched
+        doors, proxies, accel = self._routes  # once: they may be switched
         try:
             environ["gateway.client"] = exchange.client = proxies.settle(environ)
             if exchange.unread and PERHAPS in environ:
@@ -166,6 +173,12 @@ class App:
                 raise RuntimeError("The mode returned before it called start_response.")
             if isinstance(body, list):
                 return body
+            if (
+                accel is not None
+                and within(exchange.peer, proxies.networks)
+                and (length := accel.hand_over(environ, exchange, body))
+            ):
+                return _handed_over(body, exchange, length)
             return self._sent(body, exchange, lends="gateway.takes_stretches" in environ)
         except Busy:
             return _refuse(exchange)
@@ -226,6 +239,12 @@ def _refuse(exchange: Exchange) -> list[bytes]:
     exchange.code = "SlowDown"
     retry = ("Retry-After", str(RETRY_AFTER))
     return _plain(exchange, "503 Slow Down", Busy.message, retry)
+
+
+def _handed_over(body: Iterable[bytes], exchange: Exchange, length: int) -> list[bytes]:
+    getattr(body, "close", lambda: None)()
+    exchange.sent = length
+    return []
 
 
 def _fail(exchange: Exchange) -> list[bytes]:

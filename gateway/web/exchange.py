@@ -25,8 +25,8 @@ LENT = 1 << 20
 """Bytes that are given to a server at once where it sends files: so much of an answer is counted
 as sent before it is, and a file that changes is noticed so soon."""
 
-WORTH_LENDING = 64 << 10
-"""Bytes. Of a shorter answer nothing is gained."""
+WORTH_LENDING = 256 << 10
+"""Bytes. A shorter answer is read by the time that its head is sent."""
 
 Headers: TypeAlias = list[tuple[str, str]]
 ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType] | None
@@ -203,7 +203,7 @@ class Sent:
     def __init__(self, body: Iterable[bytes], exchange: Exchange, *, lends: bool = False) -> None:
         self._body, self._exchange = body, exchange
         self._next = iter(body).__next__
-        self._left = _announced(exchange.headers)
+        self._left = announced(exchange.headers)
         self._lends = lends and self._left is not None and self._left > WORTH_LENDING
 
     def __iter__(self) -> Sent:
@@ -296,6 +296,6 @@ class Left(Sent):
             super().close()
 
 
-def _announced(headers: Headers) -> int | None:
+def announced(headers: Headers) -> int | None:
     """The bytes of an answer's body, as its headers say."""
     return next((int(text) for name, text in headers if name.lower() == "content-length"), None)

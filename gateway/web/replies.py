@@ -12,7 +12,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from gateway.storage import PIECE, BytesBody, Readable, Stretch, lent
+from gateway.storage import PIECE, BytesBody, Readable, Stretch, lent, whole_file
 from gateway.web.http_fields import Headers
 
 AT_ONCE = 1 << 20
@@ -50,6 +50,9 @@ class Sending:
 
     def stretch(self, most: int, /) -> Stretch | None:
         return lent(self._body, most)
+
+    def whole_file(self) -> str:
+        return whole_file(self._body)
 
     def close(self) -> None:
         self._body.close()
