@@ -487,8 +487,9 @@ def test_a_certificate_is_replaced_under_load(tmp_path: Path, kind: str, several
     old = made(tmp_path, "copy.test")
     for name in ("cert.pem", "key.pem"):
         (old / name).write_bytes((first / name).read_bytes())
+    folders = f"{first}+{zone}" if several else str(first)
     with (
-        running(kind, "2", "", f"{first}+{zone}" if several else str(first)) as server,
+        running(kind, "2", "", folders, env={"TINY_LOOK": "0.3"}) as server,
         Clients(server.port, [old, new]) as clients,
     ):
         workers, seen = 2 if kind == "granian" else 1, set[bytes]()

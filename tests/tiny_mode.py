@@ -23,7 +23,15 @@ from typing import IO, Annotated, Any, Literal, TextIO
 from gateway.common import leaving
 from gateway.hookspecs import hookimpl
 from gateway.modes import Gateway, WSGIApp
-from gateway.servers import CannotServe, Endpoint, HTTPServer, Loaded, Plan, ending
+from gateway.servers import (
+    CannotServe,
+    Endpoint,
+    HTTPServer,
+    Loaded,
+    Plan,
+    certificates,
+    ending,
+)
 from gateway.servers.certificates import CertificateFiles
 from gateway.servers.granian import GranianServer
 from gateway.servers.waitress import WaitressServer
@@ -261,6 +269,7 @@ ACTIONS: dict[str, Callable[[dict[str, Any], Start, str], Iterable[bytes]]] = {
 def load(*, threads: int, spools: bool, folder: Path | None = None) -> Loaded:
     """As a worker does, without configuration and stores."""
     _fail()
+    _look_often()
     metrics = Metrics(folder)
     metrics.start()
     log = AccessLog(_stderr())
@@ -304,6 +313,11 @@ def _fail() -> None:
         os._exit(7)
 
 
+def _look_often() -> None:
+    """In each process: seconds between two looks at the files of certificates."""
+    certificates.INTERVAL = float(os.environ.get("TINY_LOOK", certificates.INTERVAL))
+
+
 def _hang() -> None:
     threading.Event().wait()
 
@@ -335,6 +349,7 @@ def main(server: str, port: str, workers: str = "1", folder: str = "", tls: str 
         "granian": GranianServer,
         "waitress": WaitressServer,
     }
+    _look_often()
     if os.environ.get("TINY_NOHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if files := os.environ.get("TINY_FILES"):
