@@ -1,7 +1,8 @@
 """All checks and tests: `python -m tests`. `python -m tests quick` leaves out the tests
 that need sockets, processes or seconds (`tests/conftest.py`), and `python -m tests pythons`
-of those all but what Pythons have otherwise. Further arguments go to
-pytest. `python -m tests clients` is apart: other people's clients (`tests/clients`).
+of those all but what Pythons have otherwise. Further arguments go to pytest. Apart are
+`python -m tests clients`, other people's clients (`tests/clients`), and `python -m tests
+windows`, the gateway in Windows' Python (`tests/windows`).
 
 Every step runs, whatever the others said; the exit status is 0 when all of them
 passed. The checks run beside the tests, for one of them takes one processor for
@@ -26,6 +27,8 @@ from gateway.common.cpu_quota import usable_processors
 
 PYTHON = sys.executable
 HERE = Path(__file__).parent
+APART = ("clients", "windows")
+"""Packages here with a command of their own."""
 MEMORY = Path("/dev/shm")
 SHARED_OUT = ("--dist", "worksteal")
 """Each worker has a stretch of all tests, so few start the same gateway, and those that wait for
@@ -89,8 +92,9 @@ def _name(command: list[str]) -> str:
 
 
 def main() -> int:
-    if sys.argv[1:2] == ["clients"]:
-        return subprocess.run([PYTHON, "-m", "tests.clients", *sys.argv[2:]]).returncode
+    if sys.argv[1:2] and sys.argv[1] in APART:
+        command = [PYTHON, "-m", f"tests.{sys.argv[1]}", *sys.argv[2:]]
+        return subprocess.run(command).returncode
     failed: list[str] = []
 
     def run(command: list[str], **streams: Any) -> subprocess.CompletedProcess[str]:

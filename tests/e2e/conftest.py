@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -18,8 +17,8 @@ from typing import Any
 import pytest
 
 from gateway.storage import NOTHING
-from tests.starting import Popen
 from tests.stopping import stop
+from tests.windows.gateways import ON_WINDOWS, start
 
 ROOT = Path(__file__).parents[2]
 KEY, SECRET = "e2e-root", "e2e-secret/with+odd=characters"
@@ -110,15 +109,14 @@ def serving(
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "gateway.toml"
     file.write_text(config, encoding="utf-8")
-    command = [sys.executable, "-m", "gateway", "serve", "--config", str(file)]
+    command = ["-m", "gateway", "serve", "--config", str(file)]
     command += options if at else ["--listen", f"127.0.0.1:{port}", *options]
     if "--memory" not in options and not at:
         command += ["--data", str(folder / "data")]
     environ = {**environment(), **more}
     if site is not None:
         environ["PYTHONPATH"] = os.pathsep.join((str(site), environ["PYTHONPATH"]))
-    log = (folder / "log").open("w", encoding="utf-8")
-    process = Popen(command, env=environ, stdout=log, stderr=log, text=True, cwd=folder)
+    process = start(command, folder, environ)
     url = f"{scheme}://127.0.0.1:{port}"
     try:
         wait_until_ready(f"http://127.0.0.1:{port}" if scheme == "http" else "", port, process)
@@ -129,7 +127,6 @@ def serving(
         if process.poll() is None:
             process.kill()
             process.wait()
-        log.close()
 
 
 def wait_until_ready(url: str, port: int, process: subprocess.Popen[str]) -> None:
@@ -157,7 +154,7 @@ def _needs(sockets: None, processes: None) -> None:
 SERVERS = [
     pytest.param(
         "granian",
-        marks=pytest.mark.skipif(sys.platform == "win32", reason="granian is not for Windows"),
+        marks=pytest.mark.skipif(ON_WINDOWS, reason="granian is not for Windows"),
     ),
     "waitress",
 ]

@@ -28,8 +28,9 @@ from gateway.storage import BytesBody, Context, Delete, Put, Stats, Versioning
 from gateway.storage import Full as Refused
 from tests.e2e.conftest import environment
 from tests.e2e.crash_model import MIB, body, tag_of
+from tests.e2e.kept_files import collect
 from tests.e2e.raw import Answer
-from tests.e2e.test_kill import Client, collect, named
+from tests.e2e.test_kill import Client, named
 from tests.e2e.test_operations import TWO_WORKERS, command, started, stop
 from tests.starting import run
 
@@ -151,7 +152,7 @@ def test_a_full_disk_refuses_and_works_again(tmp_path: Path, server: tuple[str, 
         with started(tmp_path, *server) as again, Client(again.url) as client:
             disk._client = client
             disk.check()
-            collect(data)
+            collect(str(data))
             disk.check()
             stop(again)
 

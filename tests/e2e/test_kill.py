@@ -1,10 +1,10 @@
 """The plug is pulled under load: nothing that was acknowledged is lost, and nothing is torn.
 
-`gateway serve` with granian and two workers, and clients that put, overwrite,
-delete, copy and upload in parts over real sockets. At some moment workers, or
-all processes, get SIGKILL. The next gateway on that folder must have what the
-model allows, an index that SQLite finds sound, and no file too many once the
-collector has run.
+`gateway serve` with granian and two workers, on Windows with waitress, and clients
+that put, overwrite, delete, copy and upload in parts over real sockets. At some
+moment workers, or all processes, get SIGKILL; on Windows TerminateProcess ends it.
+The next gateway on that folder must have what the model allows, an index that
+SQLite finds sound, and no file too many once the collector has run.
 
 GATEWAY_CRASH_ROUNDS=300 makes it long. SIGKILL leaves the page cache alone: that
 what must be synced is synced is seen in `test_order.py`.
@@ -16,8 +16,6 @@ import os
 import random
 import re
 import signal
-import sqlite3
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -28,23 +26,21 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from drivers.indexed.space import FileSpace
-from drivers.indexed.upkeep import remove_due, remove_orphans
 from drivers.local import Local
 from gateway.storage import BytesBody, Context, Put
-from gateway.storage.objects import now
 from tests.e2e.conftest import Running, workers_of
 from tests.e2e.crash_model import PREFIX, Model, Write, body, tag_of
+from tests.e2e.kept_files import collect
 from tests.e2e.raw import Answer, eventually, exchange, log_of, signed
 from tests.e2e.test_operations import TWO_WORKERS, kill, started, stop
+from tests.windows.gateways import ON_WINDOWS, call
 
 ROUNDS = int(os.environ.get("GATEWAY_CRASH_ROUNDS", "4"))
 WRITERS, KEYS = 6, 5
-DAY = 24 * 3_600_000
 COPIED = "copied"
 """The tag of an object of which copies are made; it is not changed."""
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="granian is not for Windows")
+SERVED = ("--server", "waitress") if ON_WINDOWS else TWO_WORKERS
 
 
 class Client:
@@ -198,14 +194,14 @@ def load_and_kill(gateway: Running, number: int, model: Model) -> None:
 @pytest.mark.skipif(ROUNDS < 1, reason="GATEWAY_CRASH_ROUNDS says so")
 def test_kill_9_under_load_loses_nothing_and_tears_nothing(tmp_path: Path) -> None:
     model = Model()
-    with started(tmp_path, *TWO_WORKERS) as first:
+    with started(tmp_path, *SERVED) as first:
         with Client(first.url) as client:
             client.well("PUT", "/crash")
             client.well("PUT", "/crash/copied", body(COPIED, 90_000))
             client.well("PUT", "/crash/prefix", PREFIX)
         kill(first.process)
     for number in range(ROUNDS + 1):
-        with started(tmp_path, *TWO_WORKERS) as gateway:
+        with started(tmp_path, *SERVED) as gateway:
             with Client(gateway.url) as client:
                 check(gateway, client, model)
             if number == ROUNDS:
@@ -221,14 +217,11 @@ def test_kill_9_under_load_loses_nothing_and_tears_nothing(tmp_path: Path) -> No
 
 
 def check(gateway: Running, client: Client, model: Model) -> None:
-    data = gateway.folder / "data"
-    for name in ("index.db", "catalog.db"):
-        database = sqlite3.connect(data / name)
-        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)], name
-        database.close()
-    recounted(data)
+    data = str(gateway.folder / "data")
+    call("tests.e2e.kept_files.sound", data)
+    call("tests.e2e.kept_files.recounted", data)
     drop_uploads(client)
-    collect(data)
+    call("tests.e2e.kept_files.collect", data)
     present = {"copied", "prefix"}
     for key in model.names():
         model.settle(key, state := stored(client, key))
@@ -255,35 +248,6 @@ def drop_uploads(client: Client) -> None:
     listed = client.well("GET", "/crash?uploads=").body.decode()
     for key, upload in re.findall("<Key>(.*?)</Key>.*?<UploadId>(.*?)</UploadId>", listed, re.S):
         client.well("DELETE", f"/crash/{key}?uploadId={upload}")
-
-
-def recounted(data: Path) -> None:
-    """What was counted is what there is, while two workers serve."""
-    store = Local()
-    store.open(Context(folder=data))
-    try:
-        done = [store.bucket(one.name).recount() for one in store.buckets()]
-        assert all(one.right for one in done), done
-    finally:
-        store.close()
-
-
-def collect(data: Path) -> None:
-    """Run the collector, tomorrow: then there is each file that the index needs, and no other."""
-    store = Local()
-    store.open(Context(folder=data, clock=lambda: now() + DAY))
-    try:
-        space = store.space
-        assert isinstance(space, FileSpace)
-        remove_orphans(space, age=0)
-        while remove_due(space):
-            pass
-        with space.reading() as connection:
-            rows = connection.execute("SELECT name, refs FROM blobs WHERE name > ''").fetchall()
-        assert all(refs > 0 for _, refs in rows)
-        assert {name for name, _ in rows} == {name for name, _ in space.files.names()}
-    finally:
-        store.close()
 
 
 # the model itself
@@ -327,9 +291,9 @@ def test_the_check_of_files_sees_one_too_few_and_the_collector_takes_one_too_man
     stray.parent.mkdir(exist_ok=True)
     stray.write_bytes(b"left by the dead")
     eventually(lambda: stray.stat().st_mtime < time.time(), "it is older than now")
-    collect(tmp_path)
+    collect(str(tmp_path))
     assert needed.exists()
     assert not stray.exists()
     needed.unlink()
     with pytest.raises(AssertionError):
-        collect(tmp_path)
+        collect(str(tmp_path))

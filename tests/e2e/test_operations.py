@@ -39,7 +39,8 @@ from tests.e2e.conftest import (
     workers_of,
 )
 from tests.e2e.raw import GUARD, Answer, ask, eventually, head, log_of, signed
-from tests.starting import Popen, run
+from tests.starting import run
+from tests.windows.gateways import ON_WINDOWS, start
 
 TWO_WORKERS = ("--server", "granian", "--workers", "2")
 
@@ -55,19 +56,11 @@ def started(
     """
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
     port = free_port()
-    command = [sys.executable, "-m", "gateway", "serve", "--data", str(folder / "data")]
+    command = ["-m", "gateway", "serve", "--data", str(folder / "data")]
     command += ["--listen", f"127.0.0.1:{port}", *options]
     seen = {**environment(), "TMPDIR": str(folder / "tmp"), **changes}
-    with (folder / "log").open("w", encoding="utf-8") as log:
-        process = Popen(
-            command,
-            env={name: value for name, value in seen.items() if value is not None},
-            stdout=log,
-            stderr=log,
-            text=True,
-            cwd=folder,
-            start_new_session=True,
-        )
+    known = {name: value for name, value in seen.items() if value is not None}
+    process = start(command, folder, known, start_new_session=True)
     url = f"http://127.0.0.1:{port}"
     try:
         wait_until_ready(url, port, process)
@@ -79,7 +72,7 @@ def started(
 
 def kill(process: subprocess.Popen[str]) -> None:
     """At once, with all its workers."""
-    if sys.platform == "win32":
+    if ON_WINDOWS:
         process.kill()
     else:
         os.killpg(process.pid, signal.SIGKILL)
@@ -117,7 +110,7 @@ def printed(text: str, name: str) -> list[str]:
 def gateway(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
-    if sys.platform == "win32" and "granian" in request.param:
+    if ON_WINDOWS and "granian" in request.param:
         pytest.skip("granian is not for Windows")
     with started(tmp_path_factory.mktemp("operations"), *request.param) as running:
         yield running

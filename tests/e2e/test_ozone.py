@@ -23,8 +23,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.e2e.conftest import SECRET, SERVERS, Running, serving, workers_of
+from tests.e2e.kept_files import recounted
 from tests.e2e.raw import Answer, ask, connect, eventually, everything, head, log_of
-from tests.e2e.test_kill import recounted
 from tests.e2e.test_operations import TWO_WORKERS, kill, started, stop
 from tests.modes.ozone.trusting import ALWAYS
 
@@ -367,7 +367,7 @@ def test_kill_9_loses_no_volume_no_bucket_and_no_key(tmp_path: Path) -> None:
                 settled(client, there)
                 listed = json.loads(client.well("GET", "/?root-scan=true").body)
                 assert listed == {"volumes": []}
-            recounted(gateway.folder / "data")
+            recounted(str(gateway.folder / "data"))
             if turn == ROUNDS:
                 stop(gateway)
                 break
