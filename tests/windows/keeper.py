@@ -7,7 +7,6 @@ imported what a gateway imports, and becomes the next one when it is told to.
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import json
 import os
@@ -16,6 +15,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from tests.stopping import OWN_CONSOLE, stop
 
 IMPORTED = (
     "gateway.commands.main",
@@ -36,8 +37,7 @@ class Keeper:
     def _more(self) -> subprocess.Popen[bytes]:
         """One that waits for its order."""
         words = [sys.executable, "-m", __spec__.name, "spare"]
-        console = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # of its own: see `interrupt`
-        return subprocess.Popen(words, stdin=subprocess.PIPE, creationflags=console)
+        return subprocess.Popen(words, stdin=subprocess.PIPE, creationflags=OWN_CONSOLE)
 
     def start(self, words: list[str], folder: str, log: str, environ: Mapping[str, str]) -> int:
         """`python WORDS`, with these variables besides; both streams go to `log`."""
@@ -53,16 +53,8 @@ class Keeper:
         return self._kept[pid].poll()
 
     def interrupt(self, pid: int) -> None:
-        """As Ctrl-C does in its window: it is for all who are at that console. (Wine 8 has no
-        Ctrl-Break from outside.)"""
-        windows: Any = ctypes.WinDLL("kernel32", use_last_error=True)  # type: ignore[attr-defined, unused-ignore]
-        windows.FreeConsole()
-        for done in (
-            windows.AttachConsole(pid),
-            windows.SetConsoleCtrlHandler(None, True),  # but for this process
-            windows.GenerateConsoleCtrlEvent(0, 0),
-        ):
-            assert done, ctypes.get_last_error()  # type: ignore[attr-defined, unused-ignore]
+        """As Ctrl-C does at its console."""
+        stop(self._kept[pid])
 
     def kill(self, pid: int) -> None:
         """By TerminateProcess."""
