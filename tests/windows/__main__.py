@@ -37,7 +37,7 @@ BESIDE = {
     "stopping": ["tests/e2e/test_stopping.py"],
     "kills": ["tests/e2e/test_kill.py"],
 }
-ROUNDS = {"GATEWAY_CRASH_ROUNDS": "25"}
+ROUNDS = "GATEWAY_CRASH_ROUNDS"
 WORKERS = "2"
 """Two processors, and one who waits."""
 MEMORY = Path("/dev/shm")
@@ -115,7 +115,7 @@ def _steps(
                 yield name
 
 
-PYTEST = ["-m", "pytest", "-n", WORKERS, "--dist", "worksteal"]
+PYTEST = ["-m", "pytest", "-n", WORKERS, "--dist", "worksteal", "-o", "faulthandler_timeout=900"]
 
 
 def _inside(python: wine.Python, more: list[str]) -> int:
@@ -131,7 +131,7 @@ def _inside(python: wine.Python, more: list[str]) -> int:
 
 
 def _beside(python: wine.Python, words: list[str], place: Path) -> int:
-    environ = {**os.environ, PLACE: str(python.folder), "TMPDIR": str(place), **ROUNDS}
+    environ = {ROUNDS: "25", **os.environ, PLACE: str(python.folder), "TMPDIR": str(place)}
     command = [sys.executable, *PYTEST, "-k", "not granian", *words]
     return subprocess.run(command, env=environ, cwd=wheels.ROOT).returncode
 
