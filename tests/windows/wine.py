@@ -74,8 +74,9 @@ class Python:
 
     def temporary(self, place: Path) -> None:
         """Its temporary files are in this folder from now on. (TMPDIR would be Wine's own.)"""
-        (own,) = (self.folder / "prefix" / "drive_c" / "users").glob("*/Temp")
-        if own.is_symlink():
+        (user,) = (self.folder / "prefix" / "drive_c" / "users").glob("*/AppData")
+        own = user.with_name("Temp")
+        if own.is_symlink():  # to what was there in another run
             own.unlink()
         else:
             own.rmdir()
