@@ -36,9 +36,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from gateway.testing import Server
+
+# No example is too slow: other processes and the machine decide how long one takes.
+settings.register_profile("gateway", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("gateway")
 
 NEEDS = {"sockets", "processes", "seconds"}
 

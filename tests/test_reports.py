@@ -368,7 +368,8 @@ def test_old_slots_go(file: ReportFile) -> None:
 
 
 def test_a_file_of_a_newer_release_is_left_alone(tmp_path: Path) -> None:
-    ReportFile(tmp_path).names()
+    with closing(ReportFile(tmp_path)) as file:
+        file.names()
     with closing(sqlite3.connect(tmp_path / FILE)) as connection:
         connection.execute("PRAGMA user_version = 9")
     with pytest.raises(OSError, match="newer release"):
@@ -511,9 +512,11 @@ def test_the_command_prints_what_there_is(
     place = ("--data", str(tmp_path))
     assert main(["reports", *place]) == 1
     assert "No reports are kept there" in capsys.readouterr().err
-    worker = Counting(ReportFile(tmp_path))
-    worker.end(record(), record(status=404, sent=2048), record("other", at=T0 + 3600, mode="s3"))
-    worker.reporter.flush()
+    of_others = record("other", at=T0 + 3600, mode="s3")
+    with closing(ReportFile(tmp_path)) as file:
+        worker = Counting(file)
+        worker.end(record(), record(status=404, sent=2048), of_others)
+        worker.reporter.flush()
     times = ("--from", "2023-11-15", "--to", "2023-11-15T02:00")
 
     def run(*arguments: str) -> list[str]:
