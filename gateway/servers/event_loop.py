@@ -57,7 +57,8 @@ class EventLoop:
         self._members: dict[int, Member] = {}
         self._paused: dict[tuple[int, int], float] = {}
         self._ends: list[tuple[float, int, int]] = []
-        self._returned: deque[Member] = deque()
+        self._returned: deque[tuple[Member, bool]] = deque()
+        """To be settled; whether it was given back."""
         self._lock = threading.Lock()
         """Between one who gives a connection back and one who finds it at work."""
         self._waits = False
@@ -110,7 +111,9 @@ class EventLoop:
             elif not self._is_at_work(member):
                 self._serve(member, events)
         while self._returned:
-            member = self._returned.popleft()
+            member, given = self._returned.popleft()
+            if given:
+                member.working = False
             if not member.working:
                 self.settle(member)
 
@@ -171,16 +174,21 @@ class EventLoop:
 
     def give_back(self, member: Member, *, rests: bool) -> None:
         """By the thread that worked on it. `rests`: all has been sent, and it wants nothing but
-        to read what comes next."""
+        to read what comes next. Else it is at work until it is settled: what came before that
+        is to be done before what comes now."""
         with self._lock:
-            member.working = False
             quiet = rests and self._wanted.get(member.number) == READ
+            if quiet:
+                member.working = False
         if not quiet:
-            self.look_at(member)
+            self._return(member, given=True)
 
     def look_at(self, member: Member) -> None:
         """Have it settled, unless a thread works on it."""
-        self._returned.append(member)
+        self._return(member, given=False)
+
+    def _return(self, member: Member, *, given: bool) -> None:
+        self._returned.append((member, given))
         if self._waits:
             self.wake()
 

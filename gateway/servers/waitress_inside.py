@@ -6,7 +6,8 @@ not used: they pass each request from one thread to another and back (`crew`, `c
 
 - A number or an address in a head that Python cannot read ends a connection without
   an answer, and with an error in the log.
-- It capitalises header names; boto3 makes the names of metadata from them.
+- It capitalises header names; boto3 makes the names of metadata from them. It closes the
+  connection behind each answer without a body (204, 304).
 - It takes all but one of the slashes away with which a path begins.
 - It drops headers whose names have `_`, and joins those that come twice by `, `,
   where a signature has `,` ("Authenticating Requests", canonical headers).
@@ -20,15 +21,17 @@ not used: they pass each request from one thread to another and back (`crew`, `c
 from __future__ import annotations
 
 import logging
-import re
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 from waitress.adjustments import Adjustments
 from waitress.parser import HTTPRequestParser, ParsingError, get_header_lines
 from waitress.receiver import ChunkedReceiver, FixedStreamReceiver
 from waitress.task import ErrorTask, WSGITask
-from waitress.utilities import Error, InternalServerError
+from waitress.utilities import Error, InternalServerError, build_http_date
 
 from gateway.modes import WSGIApp
 from gateway.servers.sending import NotSent
@@ -41,7 +44,7 @@ from gateway.web.request_head import UNDERSCORE, restore, variable
 
 log = logging.getLogger("gateway")
 
-_AMZ_NAMES = re.compile(rb"^X-Amz-[^:\r\n]+", re.MULTILINE)
+_date = lru_cache(maxsize=2)(build_http_date)
 
 _LONG = 1 << 18
 """Bytes of an answer that are to come: its thread may wait for its client."""
@@ -128,12 +131,44 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
                 self.headers[name] = ",".join(values)
 
 
-class _Pushes:
-    """What a task writes leaves at once, its head with the first bytes."""
+class _Answers:
+    """Of a task: what it writes leaves at once, its head with the first bytes; names of headers
+    stay as they are; and a connection stays open behind an answer without a body."""
 
     channel: Channel
+    request: Any
+    version: str
+    status: str
+    has_body: bool
+    response_headers: list[tuple[str, str]]
     content_length: int | None
     content_bytes_written: int
+    close_on_finish: bool
+    chunked_response: bool
+    set_close_on_finish: Callable[[], None]
+
+    def build_response_header(self) -> bytes:
+        headers = self.response_headers
+        given = {name.lower() for name, _ in headers}
+        if not self.has_body:
+            headers[:] = [one for one in headers if one[0].lower() != "content-length"]
+        elif "content-length" not in given:
+            if self.content_length is not None:
+                headers.append(("Content-Length", str(self.content_length)))
+            elif self.version == "1.1" and self.request.command != "HEAD":
+                headers.append(("Transfer-Encoding", "chunked"))
+                self.chunked_response = True
+            else:  # its end is that of the connection
+                self.set_close_on_finish()
+        if "date" not in given:
+            headers.append(("Date", _date(int(time.time()))))
+        asked = self.request.headers.get("CONNECTION", "").lower()
+        if self.version == "1.0" and asked == "keep-alive" and not self.close_on_finish:
+            headers.append(("Connection", "Keep-Alive"))
+        elif self.version == "1.0" or asked == "close":
+            self.set_close_on_finish()
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+        return f"HTTP/{self.version} {self.status}\r\n{lines}\r\n".encode("latin-1")
 
     def write(self, data: bytes) -> None:
         super().write(data)  # type: ignore[misc]  # a task's
@@ -142,11 +177,11 @@ class _Pushes:
         self.channel.push(waits=more and bool(data))
 
 
-class _ErrorTask(_Pushes, ErrorTask):  # type: ignore[misc]  # waitress has no types
+class _ErrorTask(_Answers, ErrorTask):  # type: ignore[misc]  # waitress has no types
     pass
 
 
-class _Task(_Pushes, WSGITask):  # type: ignore[misc]  # waitress has no types
+class _Task(_Answers, WSGITask):  # type: ignore[misc]  # waitress has no types
     _leaves: Left | None = None
     """The body of an answer with a rate."""
 
@@ -168,8 +203,7 @@ class _Task(_Pushes, WSGITask):  # type: ignore[misc]  # waitress has no types
         self.channel.keep_to(rate)
         if rate is not None and record.sending is not None:
             self._leaves = record.sending
-        head: bytes = super().build_response_header()
-        return _AMZ_NAMES.sub(lambda name: name[0].lower(), head)
+        return super().build_response_header()
 
     def write(self, data: bytes | Stretch) -> None:
         if isinstance(data, Stretch):

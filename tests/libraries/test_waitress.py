@@ -21,7 +21,8 @@ STANDING = Standing(
         "waitress.task:Task.write": "self data",
         "waitress.task:Task.finish": "self",
         "waitress.task:WSGITask.get_environment": "self",
-        "waitress.task:WSGITask.build_response_header": "self",
+        "waitress.task:Task.build_response_header": "self",
+        "waitress.utilities:build_http_date": "when",
         "waitress.task:WSGITask.set_close_on_finish": "self",
         "waitress.utilities:Error.__init__": "self body",
     },
@@ -50,9 +51,7 @@ STANDING = Standing(
             'key.upper().replace(b"-", b"_")',
             '(b", " + value)',
         ),
-        "waitress.task:Task.build_response_header": (
-            '"-".join([x.capitalize() for x in headername.split("-")])',
-        ),
+        "waitress.task:Task": ("has_body", "close_on_finish = False", "chunked_response = False"),
         # tasks: what they do in which order, and what they ask of channels
         "waitress.task:Task.service": (
             "self.execute()",
@@ -62,7 +61,9 @@ STANDING = Standing(
             "self.channel.adj.log_socket_errors",
         ),
         "waitress.task:Task.write": (
+            "rh = self.build_response_header()",
             "channel.write_soon(rh)",
+            "if self.chunked_response:",
             "self.wrote_header = True",
             "self.content_bytes_written += len(towrite)",
             "channel.write_soon(towrite)",
