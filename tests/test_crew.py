@@ -6,27 +6,35 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from threading import get_ident
 
 import pytest
 
+from drivers.local import Local
+from gateway.common.waiting import about_to_wait, listen
 from gateway.servers.crew import WARY, Crew
+from gateway.storage import BytesBody, Context, Put
 
 PATIENCE = 60.0
 
 
 class Order:
-    """A job. `held` until it is set, for one that is `slow` to its crew's surprise."""
+    """A job, `held` until it may go on. One that `says` it, is about to wait then."""
 
-    def __init__(self, crew: Crew, *, quick: bool = True, held: bool = False) -> None:
+    def __init__(
+        self, crew: Crew, *, quick: bool = True, held: bool = False, says: bool = False
+    ) -> None:
         self.crew, self.quick, self.wary = crew, quick, 0
         self.go, self.over = threading.Event(), threading.Event()
-        self.thread, self.led = 0, False
+        self.thread, self.led, self.says = 0, False, says
         if not held:
             self.go.set()
 
     def serve(self) -> None:
         self.thread = get_ident()
+        if self.says:
+            about_to_wait()
         assert self.go.wait(PATIENCE)
 
     def done(self, *, leads: bool) -> None:
@@ -113,6 +121,30 @@ def test_what_is_not_quick_keeps_nobody_waiting(shop: Callable[[int], Shop]) -> 
     assert slow.over.wait(PATIENCE)
     assert not slow.led
     assert slow.thread not in {one.thread for one in quick}
+
+
+def test_who_says_that_it_waits_keeps_nobody_waiting(shop: Callable[[int], Shop]) -> None:
+    here = shop(4)
+    waiting = here.order(held=True, says=True)
+    assert here.ordered().led
+    assert not waiting.over.is_set()
+    waiting.go.set()
+    assert waiting.over.wait(PATIENCE)
+    assert not waiting.led
+    assert waiting.wary == 0  # it is trusted
+
+
+def test_a_commit_says_that_it_waits(tmp_path: Path) -> None:
+    said: list[int] = []
+    store = Local()
+    store.open(Context(sid="bucket", folder=tmp_path))
+    listen(lambda: said.append(get_ident()))
+    try:
+        store.put("key", BytesBody(b"body"), Put(size=4))
+    finally:
+        listen(None)
+        store.close()
+    assert said == [get_ident()]
 
 
 def test_who_is_held_up_by_surprise_loses_the_lead_and_is_not_trusted_for_a_while(

@@ -24,6 +24,7 @@ from drivers.indexed.headroom import Headroom
 from drivers.indexed.sql_errors import NoSpace
 from gateway.common import private
 from gateway.common.locks import FileLock
+from gateway.common.waiting import about_to_wait
 from gateway.storage import Unavailable
 
 T = TypeVar("T")
@@ -69,6 +70,7 @@ class GroupCommit:
         self, operation: Callable[[Transaction], T], *, plain: bool = False, room: Room = ""
     ) -> T:
         waiter = Waiter(operation, plain=plain, room=room)
+        about_to_wait()
         with self._mutex:
             self._queue.append(waiter)
             waiter.lead, self._led = not self._led, True

@@ -6,9 +6,9 @@ answer, each request passes from one to another and back, each time over the int
 lock, and by a thread that has to be woken, perhaps on another processor. Measured, for a GET
 of 1 KiB: 4 to 40 voluntary switches with the machine's mood, and one in several requests here.
 
-- Who leads and comes to something that takes its time (the request is no GET; its answer is
-  long, and goes at its client's pace) hands the lead to another and is an ordinary worker
-  until that is done.
+- Who leads and comes to something that takes its time (a large body; an answer that is long, and
+  goes at its client's pace; what says that it is `about_to_wait`, as a commit does) hands the
+  lead to another, and is an ordinary worker until that is done.
 - Who leads and is held up without having known (a disk, an upstream) loses the lead to another:
   the main thread looks for that each few milliseconds, while there is something to do at all.
   What comes next on such a connection is handed over from the start, for a while.
@@ -27,6 +27,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from threading import get_ident
 from typing import Protocol
+
+from gateway.common.waiting import listen
 
 log = logging.getLogger("gateway")
 
@@ -171,6 +173,7 @@ class Crew:
         return hand
 
     def _work(self, hand: _Hand) -> None:
+        listen(self.step_back)
         hand.bell.acquire()  # until it is known
         while not self._stopping:
             try:

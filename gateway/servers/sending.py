@@ -57,6 +57,7 @@ class Sender:
         self._cut = self._short = False
         """`_cut`: nothing can be sent any more; `_short`: for a file has less than was said."""
         self._moved = 0
+        stretches.allow_waiting(connection, _LOOK)
 
     @property
     def tls_version(self) -> str | None:
@@ -104,6 +105,11 @@ class Sender:
             self._crew.step_back()
         outgoing.append(stretch)
         self._send_some()
+        if stretches.WAITS and outgoing and not last:
+            self._crew.step_back()
+            with stretches.waiting(self._socket.fileno()):
+                while outgoing and not self._cut:
+                    self._send_some()
         while outgoing and not self._cut:
             took = self._wait(_MOMENT if last else _LOOK)
             self._send_some()

@@ -5,7 +5,11 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
+import struct
 import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from gateway.storage import Stretch
 
@@ -15,7 +19,22 @@ CANNOT = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 """Of `sent`: the system does not send that file by itself."""
 
 
+WAITS = sys.platform == "linux"
+"""Whether the system may wait in `sent` for a client (`waiting`)."""
+
+
+def allow_waiting(connection: socket.socket, seconds: float) -> None:
+    """From here on `sent` waits for so long at most, within `waiting`."""
+    if WAITS:
+        whole = int(seconds)
+        given = struct.pack("ll", whole, int((seconds - whole) * 1e6))  # socket(7), SO_SNDTIMEO
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, given)
+
+
 if sys.platform == "win32":
+
+    def waiting(connection: int) -> AbstractContextManager[None]:
+        raise NotImplementedError
 
     def sent(connection: int, stretch: Stretch) -> int:
         raise NotImplementedError
@@ -24,6 +43,16 @@ if sys.platform == "win32":
         raise NotImplementedError
 
 else:
+
+    @contextmanager
+    def waiting(connection: int) -> Iterator[None]:
+        """Meanwhile it is the calling thread's alone, and the system waits for its client: a
+        call for a MiB, and not two for each hundred KiB, with the interpreter's lock between."""
+        os.set_blocking(connection, True)
+        try:
+            yield
+        finally:
+            os.set_blocking(connection, False)
 
     def sent(connection: int, stretch: Stretch) -> int:
         """How much of it was taken; 0: the file has less. Raises `BlockingIOError` when that is

@@ -38,6 +38,7 @@ from gateway.servers.sending import NotSent
 from gateway.servers.spool import Spool
 from gateway.servers.stretches import SENDS_FILES
 from gateway.storage import Stretch
+from gateway.web.admission import SMALL_BODY
 from gateway.web.exchange import Left
 from gateway.web.rates import Rate
 from gateway.web.request_head import UNDERSCORE, restore, variable
@@ -252,9 +253,6 @@ class _Task(_Answers, WSGITask):  # type: ignore[misc]  # waitress has no types
         self._leaves.close()
 
 
-_QUICK = {"GET", "HEAD"}
-
-
 class Work:
     """A request that is answered, in one go or in several."""
 
@@ -263,8 +261,9 @@ class Work:
     def __init__(self, channel: Channel, request: Parser) -> None:
         self._request = request
         self._task = (_ErrorTask if request.error else _Task)(channel, request)
-        self.quick = bool(request.error) or request.command in _QUICK
-        """Whether nobody waits for it, as a rule."""
+        body = request.body_rcv
+        self.quick = body is None or len(body) <= SMALL_BODY
+        """Whether nothing is waited for, or who waits says so."""
 
     @property
     def was_left(self) -> bool:

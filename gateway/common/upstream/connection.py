@@ -20,6 +20,7 @@ import time
 
 from gateway.common.upstream.answers import HEAD_LIMIT, Head, broken, parse_head
 from gateway.common.upstream.dialing import Place
+from gateway.common.waiting import about_to_wait
 from gateway.storage import OriginFailed, TimedOut
 
 _RECEIVE = 64 * 1024
@@ -136,6 +137,7 @@ class Connection:
     def _more(self, data: bytes) -> bytes:
         if data:
             self.hurry()
+        about_to_wait()
         try:
             received = self._socket.recv(_RECEIVE)
         except (TimeoutError, BlockingIOError) as error:
