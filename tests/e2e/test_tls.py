@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import os
+import shutil
 import socket
 import ssl
 import subprocess
@@ -18,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPSConnection
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,7 +36,7 @@ from tests.e2e.conftest import Running, serving
 from tests.e2e.raw import GUARD, UNSIGNED_CHUNKS, chunk, exchange, log_of, signed
 from tests.e2e.test_clients import aws
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="granian is not for Windows")
+not_for_windows = pytest.mark.skipif(sys.platform == "win32", reason="granian is not for Windows")
 MIB = 1 << 20
 PAYLOAD = "x-amz-content-sha256"
 
@@ -75,7 +77,14 @@ def _usage() -> x509.KeyUsage:
     return x509.KeyUsage(**{name: name in {"digital_signature", "key_cert_sign"} for name in names})
 
 
-@pytest.fixture(scope="module", params=["granian", "granian by name", "waitress by name"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param("granian", marks=not_for_windows),
+        pytest.param("granian by name", marks=not_for_windows),
+        "waitress by name",
+    ],
+)
 def gateway(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
@@ -136,6 +145,7 @@ def test_boto3_uploads_in_parts(client: Any, bucket: str, tmp_path: Path) -> Non
     assert client.head_object(Bucket=bucket, Key="large")["ETag"].endswith('-2"')
 
 
+@pytest.mark.skipif(find_spec("awscli") is None, reason="the AWS CLI is not there")
 def test_the_aws_command_line_copies(gateway: Running, client: Any, bucket: str) -> None:
     source = gateway.folder / "to copy"
     source.write_bytes(b"by the command line")
@@ -225,6 +235,8 @@ def test_clients_get_the_certificate_of_the_name_that_they_ask_for(
         named.client(verify=certificate_of(gateway)).list_buckets()
     signing = named.client(verify=str(trusted), config=Config(signature_version="s3v4"))
     url = signing.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k"})
+    if not shutil.which("curl"):
+        pytest.skip("curl is not there")
     done = subprocess.run(
         ["curl", "--fail", "--silent", "--cacert", str(trusted), url], capture_output=True
     )
