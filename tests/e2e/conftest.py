@@ -40,7 +40,7 @@ class Running:
         retries = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
         return boto3.client(
             "s3",
-            endpoint_url=self.url,
+            endpoint_url=options.pop("at", self.url),
             aws_access_key_id=options.pop("key", KEY),
             aws_secret_access_key=options.pop("secret", SECRET),
             region_name="us-east-1",
