@@ -25,10 +25,12 @@ from gateway.servers.socket_folders import socket_folder
 from gateway.servers.tls_front import TLSFront
 from gateway.servers.tls_socket import TLSSocket, wrapped
 from gateway.testing.certificates import certificate
+from tests.stopping import stop
 from tests.test_servers import BOTH, PATIENCE, Reply, connect, eventually, get, receive, running
 from tests.tiny_mode import PIECE
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="granian and signals: POSIX")
+not_for_windows = pytest.mark.skipif(sys.platform == "win32", reason="granian is not for Windows")
 real = pytest.mark.usefixtures("sockets", "processes")
 
 
@@ -349,7 +351,6 @@ def test_paths_of_sockets_have_room_for_their_names(
 # real servers
 
 
-@posix
 @real
 @BOTH
 def test_one_listener_has_tls_and_another_has_not(tmp_path: Path, kind: str) -> None:
@@ -367,7 +368,6 @@ def test_one_listener_has_tls_and_another_has_not(tmp_path: Path, kind: str) -> 
     assert told == ("1.3" if kind == "waitress" else None, None)
 
 
-@posix
 @real
 @BOTH
 def test_a_listener_shows_the_certificate_of_the_name(tmp_path: Path, kind: str) -> None:
@@ -390,7 +390,6 @@ def test_a_listener_shows_the_certificate_of_the_name(tmp_path: Path, kind: str)
 SEVERAL = pytest.mark.parametrize("several", [False, True], ids=["one", "several"])
 
 
-@posix
 @real
 @BOTH
 @SEVERAL
@@ -474,11 +473,14 @@ def _seen(port: int, trusted: Path, name: str, workers: set[bytes]) -> int:
     return len(workers)
 
 
-@posix
 @real
 @pytest.mark.parametrize(
     ("kind", "several"),
-    [("granian", False), ("granian", True), ("waitress", True)],  # of one, waitress does the same
+    [
+        pytest.param("granian", False, marks=not_for_windows),
+        pytest.param("granian", True, marks=not_for_windows),
+        ("waitress", True),  # of one it does the same
+    ],
 )
 def test_a_certificate_is_replaced_under_load(tmp_path: Path, kind: str, several: bool) -> None:
     """And one that cannot be used is not, and said."""
@@ -515,7 +517,6 @@ def test_a_certificate_is_replaced_under_load(tmp_path: Path, kind: str, several
         assert not clients.failures
 
 
-@posix
 @real
 @BOTH
 def test_a_stop_waits_for_answers_over_tls(tmp_path: Path, kind: str) -> None:
@@ -529,7 +530,7 @@ def test_a_stop_waits_for_answers_over_tls(tmp_path: Path, kind: str) -> None:
             assert receive(idle).status == 200
             busy.sendall(b"GET /?stream=400 HTTP/1.1\r\nHost: a\r\n\r\n")
             assert busy.recv(10)
-            server.process.terminate()
+            stop(server.process)
             rest = receive_rest(busy)
             assert rest > 400 * len(PIECE)
             assert receive_rest(idle) == 0

@@ -31,7 +31,11 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="granian and signals: POSIX"),
     pytest.mark.usefixtures("sockets", "processes"),
 ]
-BOTH = pytest.mark.parametrize("kind", ["granian", "waitress"])
+GRANIAN = pytest.param(
+    "granian",
+    marks=pytest.mark.skipif(sys.platform == "win32", reason="granian is not for Windows"),
+)
+BOTH = pytest.mark.parametrize("kind", [GRANIAN, "waitress"])
 ROOT = Path(__file__).parent.parent
 
 
@@ -92,8 +96,11 @@ def running(
         assert words[:1] == ["ready"], f"{words} {process.wait()} {errors()}"
         yield Running(process, [int(word) for word in words[1:]], errors)
     finally:
-        with suppress(ProcessLookupError):  # its workers too, if they outlived it
-            os.killpg(process.pid, signal.SIGKILL)
+        if sys.platform == "win32":
+            process.kill()
+        else:
+            with suppress(ProcessLookupError):  # its workers too, if they outlived it
+                os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         process.stdout.close()
         reader.join()
