@@ -86,8 +86,8 @@ class Process:
         except Exception as error:
             if not isinstance(error, expected()):
                 raise
-            if typed.data:
-                logs.configure("text", usual_log(Path(typed.data)))
+            if (folder := folder_of(typed)) is not None:
+                logs.configure("text", usual_log(folder))
             log.critical("%s", error)
             self.failed(str(error))
             return 1
@@ -167,6 +167,18 @@ def configuration_of(typed: argparse.Namespace) -> Configuration:
     if found.data is None:
         raise CannotServe("A service keeps what it gets: it cannot have [server] memory = true.")
     return found if found.logs.file else found.with_log_file(usual_log(found.data))
+
+
+def folder_of(typed: argparse.Namespace) -> Path | None:
+    """Its data folder, whatever else is wrong with its configuration; None: not even that is
+    known."""
+    from gateway.commands.place import data_folder
+    from gateway.config import ConfigurationError
+
+    try:
+        return data_folder(typed)
+    except ConfigurationError:
+        return None
 
 
 def event(name: str, kind: int, text: str) -> None:

@@ -120,12 +120,14 @@ def start(typed: argparse.Namespace) -> None:
     """Returns when it serves."""
     win32service = _pywin32()
     with _opened(typed.name) as service:
-        log = Path(state_of(typed.name, service).log)
+        state = state_of(typed.name, service)
+        log = Path(state.log)
         before = _size(log)
         _begin(win32service, service)
         found = _waited(service, lambda state: state not in ("starting", "stopping"), 600)
         if found != "running":
-            raise CannotServe(f"It did not start: {_why(log, before)}")
+            why = _why(log, before) or state.problem or "see the event log, and its own log"
+            raise CannotServe(f"It did not start: {why}")
         print(f'The service "{typed.name}" runs.')
         for address in state_of(typed.name, service).addresses:
             print(f"  listening  {address}")
@@ -150,6 +152,8 @@ def remove(typed: argparse.Namespace) -> None:
     with suppress(OSError):
         winreg.DeleteKey(winreg.HKEY_LOCAL_MACHINE, rf"{_EVENTS}\{typed.name}")  # type: ignore[attr-defined,unused-ignore]
     print(f'The service "{typed.name}" was removed. Its data is still there: {data}')
+    if not _gone(typed.name):
+        print("Its name is free when nobody looks at it any more: close services.msc.")
 
 
 def status(typed: argparse.Namespace) -> State:
@@ -165,7 +169,9 @@ def state_of(name: str, service: Any) -> State:
     parser = argparse.ArgumentParser()
     windows_service.arguments(parser)
     typed, _ = parser.parse_known_args(_words(config[3]))
-    addresses, data, log, problem = list[str](), typed.data or "", "", None
+    folder, addresses, problem = windows_service.folder_of(typed), list[str](), None
+    data = str(folder or "")
+    log = "" if folder is None else str(windows_service.usual_log(folder))
     try:
         found = windows_service.configuration_of(typed)
         addresses = [one.url for one in found.server.listeners]
@@ -173,7 +179,6 @@ def state_of(name: str, service: Any) -> State:
         data, log = str(found.data), str(found.logs.file)
     except Exception as error:  # whatever is wrong with it, the service is there
         problem = str(error)
-        log = str(windows_service.usual_log(Path(data))) if data else ""
     pid = int(now["ProcessId"]) or None
     return State(
         name=name,
@@ -411,6 +416,19 @@ def _waited(service: Any, enough: Callable[[str], bool], seconds: float) -> str:
         time.sleep(0.2)
 
 
+def _gone(name: str) -> bool:
+    """Whether Windows has let go of it, which it does when its process and all who have it open
+    have ended."""
+    for _ in range(100):
+        try:
+            with _opened(name, look=True):
+                pass
+        except CannotServe:
+            return True
+        time.sleep(0.2)
+    return False
+
+
 def _size(file: Path) -> int:
     try:
         return file.stat().st_size
@@ -419,14 +437,14 @@ def _size(file: Path) -> int:
 
 
 def _why(log: Path, before: int) -> str:
-    """The last that it said of that."""
+    """The last that it said of that; "" for nothing."""
     with suppress(OSError), log.open("rb") as file:
         file.seek(before if _size(log) >= before else 0)
         lines = file.read().decode("utf-8", "replace").splitlines()
         found = [line for line in lines if " CRITICAL " in line or '"critical"' in line]
         if found:
             return found[-1].partition(" gateway: ")[2] or found[-1]
-    return f"see the event log, and {log}"
+    return ""
 
 
 def _since(pid: int) -> str | None:
