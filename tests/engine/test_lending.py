@@ -200,6 +200,15 @@ def test_without_crcs_all_is_lent_at_once_unless_nothing_may_be(kept: Kept) -> N
         assert b"".join(body) == BODY
 
 
+def test_of_a_file_of_another_size_nothing_is_lent(kept: Kept) -> None:
+    plain = kept.blob._replace(crcs=b"")
+    os.truncate(kept.path, 2 * BLOCK)
+    body = plain_range(kept.blobs, plain, 0, len(BODY), known=kept.blobs.known)
+    assert lent(body, ALL) is None
+    with pytest.raises(Corrupt):
+        b"".join(body)
+
+
 def test_nothing_that_lies_in_memory_is_lent() -> None:
     blobs = MemoryBlobs()
     name = blobs.write([BODY[:BLOCK]])

@@ -33,6 +33,7 @@ from gateway.storage import (
     Unavailable,
     Unsupported,
     Writable,
+    lent,
     pieces,
 )
 from gateway.testing.faults import noise
@@ -361,6 +362,27 @@ def test_a_file_that_is_written_to_while_it_is_read_does_not_end_as_a_whole_one(
     at = tree.file("k", noise(1 << 20))
     with tree.store.get("k") as opened:
         opened.body.read(10)
+        with at.open("r+b") as file:
+            file.write(b"other")
+        with pytest.raises(Conflict):
+            list(pieces(opened.body))
+
+
+def test_a_file_that_is_written_to_while_it_is_lent_is_lent_no_further(tree: Tree) -> None:
+    at = tree.file("k", noise(1 << 20))
+    with tree.store.get("k") as opened:
+        assert lent(opened.body, 1000) is not None
+        with at.open("r+b") as file:
+            file.write(b"other")
+        with pytest.raises(Conflict):
+            lent(opened.body, 1000)
+
+
+def test_the_last_bytes_of_a_file_are_read_so_that_a_change_is_seen(tree: Tree) -> None:
+    at = tree.file("k", noise(1 << 20))
+    with tree.store.get("k") as opened:
+        assert lent(opened.body, 1 << 30) is not None
+        assert lent(opened.body, 1 << 30) is None
         with at.open("r+b") as file:
             file.write(b"other")
         with pytest.raises(Conflict):
