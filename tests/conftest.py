@@ -31,9 +31,11 @@ import sys
 import threading
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache, partial
+from importlib import import_module
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -111,6 +113,15 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.enable()
         gc.freeze()
+
+
+def pytest_collection_finish() -> None:
+    """botocore reads what describes S3, megabytes of JSON, for each session, and s3fs has one for
+    each file system: a third of a second, of which all but the first are saved."""
+    if "botocore" in sys.modules:
+        reader: Any = import_module("botocore.loaders").JSONFileLoader
+        once = cache(partial(reader.load_file, reader()))
+        reader.load_file = lambda _, path: once(path)
 
 
 def is_quick(item: pytest.Item) -> bool:
