@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
+import importlib.util
 import itertools
 import os
+import struct
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -152,3 +158,113 @@ def test_what_another_holds_cannot_be_removed_yet(tmp_path: Path) -> None:
         open_files.remove(path)
     open_files.remove(path)
     assert list(tmp_path.iterdir()) == []
+
+
+# the calls of Windows, on a stand-in: Wine has no name that is going
+
+
+class System:
+    """Windows, where a file is refused by `winerror`, and the system notes `status`."""
+
+    def __init__(self, winerror: int, status: int = 0, *, renames: bool = False) -> None:
+        self._winerror, self.closed, self.renamed = winerror, list[int](), b""
+
+        def refused(*_: object) -> int:
+            return 7 if renames else ctypes.c_void_p(-1).value or 0
+
+        def rename(handle: int, kind: int, info: bytes, size: int) -> int:
+            assert (handle, kind, size) == (7, 22, len(info))
+            self.renamed = info
+            return 1
+
+        self.libraries = {
+            "kernel32": SimpleNamespace(
+                CreateFileW=refused,
+                CloseHandle=self._close,
+                SetFileInformationByHandle=rename,
+            ),
+            "ntdll": SimpleNamespace(RtlGetLastNtStatus=lambda: status),
+        }
+        self.winapi: Any = ModuleType("_winapi")
+        vars(self.winapi).update(CreateFile=self.refuse, CloseHandle=self._close)
+
+    def _close(self, handle: int) -> None:
+        self.closed.append(handle)
+
+    def refuse(self, *_: object) -> int:
+        error = PermissionError(errno.EACCES, "Access is denied")
+        setattr(error, "winerror", self._winerror)  # noqa: B010 - POSIX has none
+        raise error
+
+    @property
+    def files(self) -> Any:
+        """`gateway.common.windows_files` there."""
+        with pytest.MonkeyPatch.context() as patch:
+            for method in list(vars(self.libraries["kernel32"])):  # as ctypes has them
+                real = getattr(self.libraries["kernel32"], method)
+                setattr(self.libraries["kernel32"], method, partial(real))
+            real = self.libraries["ntdll"].RtlGetLastNtStatus
+            self.libraries["ntdll"].RtlGetLastNtStatus = partial(real)
+            patch.setattr(sys, "platform", "win32")
+            patch.setattr(ctypes, "PyDLL", self.libraries.__getitem__)
+            patch.setitem(sys.modules, "_winapi", self.winapi)
+            patch.setitem(sys.modules, "msvcrt", ModuleType("msvcrt"))
+            place = Path(open_files.__file__).with_name("windows_files.py")
+            spec = importlib.util.spec_from_file_location("files_of_windows", place)
+            assert spec is not None
+            assert spec.loader is not None
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            return module
+
+
+DENIED, SHARED, PENDING, NO_RIGHTS = 5, 32, 0xC0000056, 0xC0000022
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has the real one")
+@pytest.mark.parametrize(
+    ("winerror", "status", "flags", "raised"),
+    [
+        (DENIED, PENDING, os.O_RDONLY, FileNotFoundError),
+        (DENIED, NO_RIGHTS, os.O_RDONLY, PermissionError),
+        (SHARED, 0, os.O_RDONLY, PermissionError),
+        (DENIED, PENDING, os.O_WRONLY | os.O_CREAT, PermissionError),
+        (DENIED, NO_RIGHTS, os.O_WRONLY | os.O_CREAT, PermissionError),
+    ],
+)
+def test_what_windows_refuses_is_missing_where_it_is_going(
+    winerror: int, status: int, flags: int, raised: type[OSError]
+) -> None:
+    with pytest.raises(raised) as found:
+        System(winerror, status).files.opened("name", flags)
+    assert type(found.value) is raised
+    assert found.value.filename == "name"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has the real one")
+def test_a_descriptor_that_cannot_be_had_leaves_no_handle() -> None:
+    system = System(0)
+    files = system.files
+    system.winapi.CreateFile = lambda *_: 9
+    with pytest.raises(AttributeError):  # the stand-in makes none
+        files.opened("name", os.O_RDONLY)
+    assert system.closed == [9]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has the real one")
+@pytest.mark.parametrize("renames", [True, False])
+def test_an_open_target_is_replaced_as_posix_does_where_that_can_be(
+    monkeypatch: pytest.MonkeyPatch, renames: bool
+) -> None:
+    system = System(DENIED, renames=renames)
+    files = system.files
+    monkeypatch.setattr(os, "replace", system.refuse)
+    if not renames:
+        with pytest.raises(PermissionError):
+            files.replace("draft", "/folder/t\u00e4")
+        return
+    files.replace("draft", "/folder/t\u00e4")
+    name = "/folder/t\u00e4".encode("utf-16-le")
+    flags, _, length = struct.unpack_from("<I4xQI", system.renamed)
+    assert (flags, length, system.renamed[20:]) == (3, len(name), name + b"\0\0")
+    assert system.closed == [7]

@@ -293,6 +293,68 @@ if __name__ == "__main__":
         count(Path(sys.argv[2]), int(sys.argv[3]))
 
 
+OPENED_PLAINLY = {
+    # what the operator has, and reads and writes by name
+    "gateway/catalog/secrets.py": "the master key: made once, and never removed",
+    "gateway/commands/certificates.py": "",
+    "gateway/config/load.py": "",
+    "gateway/config/secret_texts.py": "",
+    "gateway/services/unsafe.py": "",
+    # devices, folders, sockets, and what a system tells by files
+    "gateway/__main__.py": "",
+    "gateway/commands/main.py": "",
+    "gateway/common/commit_watch.py": "SQLite's, on POSIX",
+    "gateway/common/cpu_quota.py": "",
+    "gateway/common/system.py": "",
+    "gateway/servers/granian_worker.py": "",
+    "gateway/servers/reloading.py": "",
+    "gateway/servers/tls_front.py": "",
+    "drivers/indexed/sql_errors.py": "",
+    # what the package brings
+    "gateway/modes/console/static_files.py": "",
+    "gateway/web/api/page/__init__.py": "",
+    # a file that nobody else has open by then
+    "gateway/common/private.py": "databases, before SQLite has them",
+    "gateway/common/reserve.py": "one at a time has it, and it is waited for",
+    "gateway/telemetry/metrics.py": "a draft",
+    "drivers/cache/stock.py": "before the cache is open",
+    "drivers/fsspec/drafts.py": "a draft",
+    "drivers/fsspec/files.py": "a draft",
+    "drivers/fsspec/local.py": "drafts; and what is waited for",
+    # what fails is told, and tried again
+    "gateway/telemetry/log_file.py": "",
+    # these calls themselves
+    "gateway/common/open_files.py": "",
+    "gateway/common/windows_files.py": "",
+}
+"""Files that open or remove files by Python's own calls: what they open is not removed, nor
+replaced, while somebody reads it (`gateway.common.open_files`)."""
+
+
+def test_what_may_go_while_it_is_open_is_opened_in_one_place() -> None:
+    of_os = {"open", "unlink", "remove", "replace", "rename"}
+    of_paths = {"read_bytes", "read_text", "write_text", "write_bytes", "unlink"}
+    found: dict[str, list[int]] = {}
+    for path in SOURCES:
+        name = path.relative_to(ROOT).as_posix()
+        if name.startswith("gateway/testing/"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            said = ast.unparse(node.func)
+            opener = any(word.arg == "opener" for word in node.keywords)
+            called = said.rpartition(".")
+            if (
+                (said == "open" and not opener)
+                or (called[0] == "os" and called[2] in of_os)
+                or (called[2] in of_paths and called[0] not in ("", "private"))
+            ):
+                found.setdefault(name, []).append(node.lineno)
+    assert {name: lines for name, lines in found.items() if name not in OPENED_PLAINLY} == {}
+    assert OPENED_PLAINLY.keys() - found.keys() == set()
+
+
 def test_nobody_takes_what_may_not_be_looked_at_for_missing() -> None:
     """As `Path.exists()` does from Python 3.14 on: `gateway.common.looking` raises."""
     asked = {"exists", "is_file", "is_dir"}

@@ -17,6 +17,7 @@ from gateway.testing.conformance import (
     MultipartConformance,
     StoreConformance,
 )
+from tests.under_wine import UNDER_WINE
 
 NEVER = frozenset(
     {
@@ -45,7 +46,14 @@ PLAIN = NEVER | {
 }
 
 
-class TestFiles(StoreConformance):
+class OfFiles(StoreConformance):
+    @pytest.fixture(autouse=True)
+    def replaces_open_files(self, request: pytest.FixtureRequest) -> None:
+        if UNDER_WINE and "before_an_overwrite" in request.node.name:
+            pytest.skip("Wine 8 replaces no file that is open (FileRenameInfoEx)")
+
+
+class TestFiles(OfFiles):
     lacks = NEVER
 
     def make(self, folder: Path, sid: str) -> Store:
@@ -54,7 +62,7 @@ class TestFiles(StoreConformance):
         return FileSystem(url=f"file://{root}", metadata="sidecar")
 
 
-class TestPlainFiles(StoreConformance):
+class TestPlainFiles(OfFiles):
     lacks = PLAIN
     forgets = frozenset({"owner", "checksums"})
 

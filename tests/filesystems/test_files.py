@@ -16,8 +16,10 @@ import pytest
 
 from drivers.fsspec import FileSystem, label
 from drivers.fsspec.local import LocalTree
+from gateway.common import open_files
 from gateway.storage import (
     BadKey,
+    Busy,
     BytesBody,
     Conflict,
     Context,
@@ -37,6 +39,7 @@ from gateway.storage import (
     pieces,
 )
 from gateway.testing.faults import noise
+from tests.held_files import held
 
 DAY = 86_400_000
 
@@ -150,6 +153,22 @@ def test_a_path_that_is_too_long_for_windows_is_refused(
     with pytest.raises(BadKey, match="longer than Windows"):
         tree.put("folder/k")
     assert tree.listed() == ["k"]
+
+
+def test_what_another_program_has_open_is_refused_for_now(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = tree.file("k", b"before")
+    monkeypatch.setattr(open_files, "_WAITS", (0.0,))
+    with held(at):
+        for change in (lambda: tree.put("k", b"after"), lambda: tree.store.delete("k")):
+            with pytest.raises(Busy):
+                change()
+        assert tree.read("k") == b"before"
+    assert not tree.own("drafts")
+    tree.put("k", b"after")
+    assert tree.read("k") == b"after"
+    assert tree.store.delete("k").existed
 
 
 def test_what_is_no_path_is_refused_by_a_put_and_not_there_for_a_reader(tree: Tree) -> None:
