@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from threading import Timer
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -149,6 +150,24 @@ def test_what_another_holds_is_waited_for_and_nothing_else(tmp_path: Path) -> No
             open_files._tried((0.1,), HELD, fail, slept.append)
         assert len(slept) == waited
     assert sum(open_files._WAITS) == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="POSIX has nobody wait")
+def test_what_a_scanner_holds_for_a_moment_is_read_and_replaced(tmp_path: Path) -> None:
+    """It shares nothing."""
+    winapi: Any = importlib.import_module("_winapi")
+    path, new = tmp_path / "file", tmp_path / "new"
+    for scanned in (path, new):
+        path.write_bytes(b"before")
+        new.write_bytes(b"after")
+        handle = winapi.CreateFile(str(scanned), winapi.GENERIC_READ, 0, 0, 3, 0, 0)
+        letting_go = Timer(0.2, winapi.CloseHandle, (handle,))
+        letting_go.start()
+        if scanned == path:
+            assert open_files.read(path) == b"before"
+        open_files.replace(new, path)
+        letting_go.join()
+        assert open_files.read(path) == b"after"
 
 
 def test_what_another_holds_cannot_be_removed_yet(tmp_path: Path) -> None:

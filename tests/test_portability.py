@@ -297,6 +297,8 @@ OPENED_PLAINLY = {
     # what the operator has, and reads and writes by name
     "gateway/catalog/secrets.py": "the master key: made once, and never removed",
     "gateway/commands/certificates.py": "",
+    "gateway/commands/windows_service.py": "",
+    "gateway/commands/windows_services.py": "",
     "gateway/config/load.py": "",
     "gateway/config/secret_texts.py": "",
     "gateway/services/unsafe.py": "",
