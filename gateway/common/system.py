@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,10 @@ from gateway.storage import Busy, Full, StorageError, Unavailable
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS))
 """What the process or the machine has no more of, until others have ended."""
+
+WAITED_FOR = 1 << 20 if hasattr(select, "poll") else 480
+"""Connections for which a thread can wait at once. Windows has `select` alone, and Python's takes
+512 sockets."""
 
 _FILES_OF_WINDOWS, _ENDLESS = 8192, 1 << 20
 

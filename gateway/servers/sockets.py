@@ -32,7 +32,10 @@ thread), bodies, connections to upstreams."""
 
 _REASONS = {
     errno.EADDRINUSE: "something else listens there already",
-    errno.EACCES: "this user may not listen there",
+    errno.EACCES: "this user may not listen there"
+    if sys.platform != "win32"
+    else "another has it for itself, or Windows sets it aside"
+    " (netsh interface ipv4 show excludedportrange protocol=tcp)",
     errno.EADDRNOTAVAIL: "this machine has no such address",
 }
 

@@ -16,7 +16,6 @@ What is mended in it, and how, is in `waitress_inside`.
 from __future__ import annotations
 
 import logging
-import select
 import signal
 import socket
 import ssl
@@ -29,6 +28,7 @@ from heapq import nsmallest
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from gateway.common.system import WAITED_FOR
 from gateway.servers import CannotServe, Change, Loaded, Plan, certificates_of, console
 from gateway.servers.added_certificates import ListenerCertificates
 from gateway.servers.certificates import FileCertificates
@@ -46,8 +46,7 @@ if TYPE_CHECKING:  # waitress is imported when it serves
 
 log = logging.getLogger("gateway")
 
-CONNECTIONS = 2000 if hasattr(select, "poll") else 480
-"""Windows waits for 512 sockets at once, at most."""
+CONNECTIONS = min(2000, WAITED_FOR)
 
 MANY = 0.5
 """The part of those that may be from which on idle ones are closed sooner."""

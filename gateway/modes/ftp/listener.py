@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Annotated, ClassVar
 
+from gateway.common.system import WAITED_FOR
 from gateway.modes import Gateway
 from gateway.modes.ftp.bounds import Bound
 from gateway.modes.ftp.connections import Connections
@@ -54,6 +55,8 @@ class Ftp(ProtocolListener):
         self._ports = _range(self.passive_ports)
         if self.passive_address and not _is_address(self.passive_address):
             raise ValueError('passive_address: an address of IPv4, as in "192.0.2.1"')
+        if self.connections > WAITED_FOR:
+            raise ValueError(f"connections: {WAITED_FOR} at most, on this system")
         for name in ("idle_timeout", "transfer_timeout"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: at least 1s")

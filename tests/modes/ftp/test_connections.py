@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from gateway.common.system import WAITED_FOR
 from gateway.modes.ftp.bounds import Bound
+from gateway.modes.ftp.listener import Ftp
 from tests.e2e.raw import eventually
 from tests.modes.ftp.served import Served, serving
 
@@ -30,6 +32,12 @@ def test_a_bound_counts_all_and_each() -> None:
     assert [bound.take(one) for one in "aaabb"] == [True, True, False, True, False]
     bound.release("a")
     assert [bound.take(one) for one in "ba"] == [True, False]
+
+
+def test_no_more_connections_are_promised_than_can_be_waited_for() -> None:
+    assert Ftp(connections=WAITED_FOR).connections == WAITED_FOR
+    with pytest.raises(ValueError, match=f"connections: {WAITED_FOR} at most"):
+        Ftp(connections=WAITED_FOR + 1)
 
 
 def test_connections_and_transfers_have_bounds(tmp_path: Path, sockets: None) -> None:
