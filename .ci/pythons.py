@@ -1,6 +1,7 @@
 """The README's two commands on each Python that pyproject.toml names and this machine has:
 all tests on the oldest of them; on the newest the quick ones, and those of what Pythons have
-otherwise (`python -m tests pythons`); the quick ones on those between.
+otherwise (`python -m tests pythons`); the quick ones on those between. With the oldest also
+those of the gateway in Windows' Python (`python -m tests windows`).
 
 Each Python gets a copy of the checkout, so that its `.venv` is its own. While the tests run
 on one, the next is made ready: it is installed, and serves. Which Pythons were not to be had
@@ -223,7 +224,7 @@ def runs_for(versions: Sequence[str]) -> dict[str, list[Words]]:
     """Which tests run on each."""
     oldest, newest = min(versions, key=_order), max(versions, key=_order)
     runs: dict[str, list[Words]] = {version: [("quick",)] for version in versions}
-    return runs | {newest: [("pythons",)]} | {oldest: [()]}
+    return runs | {newest: [("pythons",)]} | {oldest: [(), ("windows",)]}
 
 
 def main() -> int:

@@ -47,9 +47,9 @@ def test_all_tests_run_on_the_oldest_and_what_pythons_have_otherwise_on_the_newe
     pythons: ModuleType,
 ) -> None:
     assert pythons.runs_for(["3.9", "3.11", "3.10"]) == {
-        "3.9": [()], "3.10": [("quick",)], "3.11": [("pythons",)],
+        "3.9": [(), ("windows",)], "3.10": [("quick",)], "3.11": [("pythons",)],
     }  # fmt: skip
-    assert pythons.runs_for(["3.11"]) == {"3.11": [()]}
+    assert pythons.runs_for(["3.11"]) == {"3.11": [(), ("windows",)]}
     (*_, of_pythons) = steps(["pythons", "-x"])
     assert of_pythons[-2:] == ["--pythons", "-x"]
     assert not [one for one in OF_PYTHONS if not (ROOT / "tests" / one).exists()]

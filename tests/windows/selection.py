@@ -12,13 +12,10 @@ INSIDE: dict[str, tuple[str, ...]] = {
     "the kit: local": ("tests/conformance/test_local.py",),
     "the kit: memory": ("tests/conformance/test_memory.py",),
     "the kit: cache": (
-        "tests/conformance/test_cache.py::TestInMemoryOverMemory",
+        "tests/conformance/test_cache.py::TestInMemoryOverPlainFiles",
         "tests/conformance/test_cache.py::TestOnDiskOverFiles",
     ),
-    "the kit: fsspec, file://": (
-        "tests/conformance/test_fsspec.py::TestFiles",
-        "tests/conformance/test_fsspec.py::TestPlainFiles",
-    ),
+    "the kit: fsspec, file://": ("tests/conformance/test_fsspec.py::TestFiles",),
     "the kit: s3, in front of this gateway": (
         "tests/conformance/test_s3.py::TestObjectLock",
         "tests/conformance/test_s3.py::TestBelowAPrefix",
@@ -35,20 +32,16 @@ INSIDE: dict[str, tuple[str, ...]] = {
     "modes": (
         "tests/modes/ftp",
         "tests/modes/test_case.py",
-        "tests/modes/test_http.py",
         "tests/modes/test_public.py",
         "tests/modes/test_s3_bodies.py",
         "tests/modes/test_s3_chunked.py",
-        "tests/modes/test_s3_listing.py",
         "tests/modes/test_s3_multipart.py",
         "tests/modes/test_s3_objects.py",
         "tests/modes/test_standard_files.py",
-        "tests/modes/test_standard_lists.py",
         "tests/modes/management/test_credentials.py",
     ),
     "configuration and command line": (
         "tests/test_cli.py",
-        "tests/test_common.py",
         "tests/test_config.py",
         "tests/test_export.py",
         "tests/test_log.py",
