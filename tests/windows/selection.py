@@ -57,6 +57,7 @@ INSIDE: dict[str, tuple[str, ...]] = {
         "tests/libraries",
         "tests/test_certificates.py",
         "tests/test_left_open.py",
+        "tests/test_open_files.py",
         "tests/test_outgoing.py",
         "tests/test_portability.py",
         "tests/test_server.py",
