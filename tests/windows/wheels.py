@@ -86,7 +86,15 @@ def installed(folder: Path) -> Path:
             shutil.rmtree(older)
         unfinished = Path(tempfile.mkdtemp(dir=folder))
         for_windows = ["--platform", "win_amd64", "--python-version", VERSION]
-        _pip("install", *for_windows, "--only-binary=:all:", "--target", unfinished, *wanted)
+        _pip(
+            "install",
+            *for_windows,
+            "--only-binary=:all:",
+            "--no-compile",
+            "--target",
+            unfinished,
+            *wanted,
+        )
         unfinished.replace(place)
     return place
 
