@@ -322,11 +322,11 @@ def test_scrub_makes_nothing(run: Run, folder: Path) -> None:
 def test_a_data_folder_below_a_file_is_said(run: Run, folder: Path, words: tuple[str, ...]) -> None:
     port = ("--listen", "127.0.0.1:0") if words == ("serve",) else ()
     data = folder / "gateway.toml" / "data"
+    said = "is not a folder" if sys.platform == "win32" else "cannot be made: Not a directory"
     assert run(*words, *port, "--data", str(data)) == (
         1,
         "",
-        f"gateway: The data folder {data} cannot be made: Not a directory."
-        " Choose another by --data or [server] data.\n",
+        f"gateway: The data folder {data} {said}. Choose another by --data or [server] data.\n",
     )
 
 

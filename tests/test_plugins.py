@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import gateway
 from gateway.config import BindingOptions
 from gateway.plugins.checking import TABLES
 from gateway.plugins.finding import OURS, PluginError, Plugins
@@ -131,10 +132,11 @@ def test_what_is_built_in_comes_by_the_same_entry_points() -> None:
     """No list of drivers or modes is anywhere else: what a folder brings has an entry point."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         points = tomllib.load(file)["project"]["entry-points"]["gateway.plugins"]
+    sources = Path(gateway.__file__).parents[1]
     bring = [
-        ".".join(path.relative_to(ROOT).parts[:-1])
+        ".".join(path.relative_to(sources).parts[:-1])
         for top in ("drivers", "gateway/modes")
-        for path in (ROOT / top).glob("*/__init__.py")
+        for path in (sources / top).glob("*/__init__.py")
         if "@hookimpl" in path.read_text("utf-8")
     ]
     assert sorted(points.values()) == sorted(bring)
