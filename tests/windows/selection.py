@@ -73,8 +73,14 @@ LEFT_OUT: dict[str, str] = {
     "tests/libraries/test_granian.py": "granian is not for Windows",
 }
 
+NO_RESET = "Wine 8 closes each connection in order, where Windows resets it when it is asked to"
 NOT_UNDER_WINE: dict[str, str] = {
-    # what holds on Windows, and why not here
+    # of these, what holds on Windows, and why not here
+    "tests/modes/ftp/test_connections.py::test_a_transfer_hears_abor_while_it_sends": NO_RESET,
+    "tests/modes/ftp/test_uploads.py::test_a_read_that_breaks_off_tells_its_client": NO_RESET,
+    "tests/modes/ftp/test_uploads.py::test_what_breaks_off_leaves_all_as_it_was[APPE-cut": NO_RESET,
+    "tests/modes/ftp/test_uploads.py::test_what_breaks_off_leaves_all_as_it_was[REST": NO_RESET,
+    "tests/modes/ftp/test_uploads.py::test_what_breaks_off_leaves_all_as_it_was[STOR-cut": NO_RESET,
 }
 
 
