@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -143,9 +143,10 @@ def test_blobs_whose_index_is_lost_are_not_taken_for_nobodys(tmp_path: Path, emp
 
 def test_a_link_to_a_folder_is_that_folder(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
-    try:
-        (tmp_path / "link").symlink_to(tmp_path / "data", target_is_directory=True)
-    except OSError:
+    link = tmp_path / "link"
+    with suppress(OSError):
+        link.symlink_to(tmp_path / "data", target_is_directory=True)
+    if not link.is_symlink():  # Wine says that it made one
         pytest.skip("links cannot be made here")
     text = (
         CACHE.format(sid="cac", source="loc", folder="link") + '[services.loc]\ndriver = "local"\n'
