@@ -19,8 +19,9 @@ from gateway.catalog import CatalogError, database, schema
 from gateway.common.commit_watch import WalIndex
 from gateway.storage import Context, StorageError
 from gateway.storage.objects import now
-from gateway.telemetry.line_spool import LineSpool
+from gateway.telemetry.line_spool import LineSpool, Queue
 from gateway.telemetry.record import Record
+from gateway.telemetry.report_file import ReportFile
 from gateway.telemetry.request_list import RequestList
 from gateway.testing import Server
 
@@ -106,6 +107,20 @@ def test_one_that_is_damaged(
     with pytest.raises((StorageError, CatalogError, sqlite3.Error, OSError)):
         OPENED[name](tmp_path)
     assert connections
+    assert all(map(is_closed, connections))
+
+
+def test_who_comes_after_the_end_opens_nothing(
+    tmp_path: Path, connections: list[sqlite3.Connection]
+) -> None:
+    spool, file = LineSpool(tmp_path), ReportFile(tmp_path)
+    spool.add(Queue("target", "queue"), 0, "line")
+    for stop, late in ((spool.stop, spool.queues), (file.close, file.names)):
+        late()
+        stop()
+        with pytest.raises(OSError, match="closed"):
+            late()
+    assert len(connections) == 2
     assert all(map(is_closed, connections))
 
 

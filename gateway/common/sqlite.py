@@ -117,6 +117,7 @@ class Turns:
         self._path, self._synchronous, self._prepare = path, synchronous, prepare
         self._name, self._lock = str(path or name), threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._closed = False
 
     @property
     def begun(self) -> bool:
@@ -129,6 +130,8 @@ class Turns:
     ) -> Iterator[sqlite3.Connection]:
         """ "DEFERRED" is for who only reads: all of it as it was at one moment."""
         with self._lock:
+            if self._closed:
+                raise OSError(f"{self._name}: closed")  # who comes late would leave it open
             try:
                 if self._connection is None:
                     self._connection = connect_with_tables(
@@ -148,8 +151,9 @@ class Turns:
                 raise
 
     def close(self) -> None:
-        """May be called twice."""
+        """For good. May be called twice."""
         with self._lock:
+            self._closed = True
             self._give_up()
 
     def _undo(self) -> None:
