@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import get_ident
 
@@ -13,6 +14,7 @@ import pytest
 
 from drivers.local import Local
 from gateway.common.waiting import about_to_wait, listen
+from gateway.servers import crew as crew_module
 from gateway.servers.crew import WARY, Crew
 from gateway.storage import BytesBody, Context, Put
 
@@ -26,13 +28,14 @@ class Order:
         self, crew: Crew, *, quick: bool = True, held: bool = False, says: bool = False
     ) -> None:
         self.crew, self.quick, self.wary = crew, quick, 0
-        self.go, self.over = threading.Event(), threading.Event()
+        self.go, self.over, self.began = threading.Event(), threading.Event(), threading.Event()
         self.thread, self.led, self.says = 0, False, says
         if not held:
             self.go.set()
 
     def serve(self) -> None:
         self.thread = get_ident()
+        self.began.set()
         if self.says:
             about_to_wait()
         assert self.go.wait(PATIENCE)
@@ -201,3 +204,60 @@ def test_one_that_fails_is_logged_and_the_thread_goes_on(
     assert failing.over.wait(PATIENCE)
     assert "a request failed" in caplog.text
     assert here.ordered().led
+
+
+def test_what_is_held_up_after_a_rest_is_noticed_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that begins while the main thread does something else, between its looks."""
+    monkeypatch.setattr(crew_module, "TICK", 0.001)
+    orders: queue.Queue[Order | None] = queue.Queue()
+
+    def turn(seconds: float) -> None:
+        with suppress(queue.Empty):
+            if (found := orders.get(timeout=seconds)) is not None:
+                crew.add(found)
+
+    crew = Crew(2, turn, lambda: orders.put(None))
+    orders.put(Order(crew))
+    crew.run(0.1)  # its looks become rare
+    held, other = Order(crew, held=True), Order(crew)
+    orders.put(held)
+    assert held.began.wait(PATIENCE)
+    orders.put(other)
+    began = time.monotonic()
+
+    def watch() -> None:
+        other.over.wait(PATIENCE)
+        crew.rouse()
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    crew.run(PATIENCE)
+    assert other.over.is_set()
+    assert time.monotonic() - began < PATIENCE / 2
+    watching.join(PATIENCE)
+    held.go.set()
+    crew.stop(PATIENCE)
+
+
+def test_who_fails_outside_of_a_job_ends_the_server() -> None:
+    def turn(seconds: float) -> None:
+        if get_ident() != here:
+            raise ZeroDivisionError
+        crew.add(Order(crew))
+
+    here = get_ident()
+    crew = Crew(2, turn, lambda: None)
+    with pytest.raises(ZeroDivisionError):
+        crew.run(PATIENCE)
+    crew.stop(PATIENCE)
+
+
+def test_what_waits_for_its_turn_at_the_end_is_ended_too() -> None:
+    crew = Crew(0, lambda seconds: None, lambda: None)
+    order = Order(crew)
+    crew.add(order)
+    crew.stop(0)
+    assert not order.over.is_set()
+    crew.clear()
+    assert order.over.is_set()
+    assert order.led

@@ -43,6 +43,9 @@ class Pair:
     def settle(self) -> None:
         self.told.append("settle")
 
+    def end(self) -> None:
+        self.told.append("end")
+
     def take(self) -> list[str]:
         told, self.told = self.told, []
         return told
@@ -146,3 +149,24 @@ def test_one_that_is_gone_is_not_taken_for_the_next_with_its_number(loop: EventL
     loop.turn(PATIENCE)
     assert after.take() == ["wanted", "readable", "wanted"]
     after.close()
+
+
+@pytest.mark.parametrize("what", ["readable", "settle", "writable"])
+def test_one_that_fails_is_ended_and_the_others_go_on(
+    loop: EventLoop, pair: Pair, what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise RuntimeError(what)
+
+    other = Pair(loop)
+    setattr(pair, what, fail)
+    pair.wants = WRITE if what == "writable" else READ
+    loop.look_at(pair)
+    pair.there.send(b"1")
+    other.there.send(b"1")
+    for _ in range(3):
+        loop.turn(0.01)
+    assert "end" in pair.take()
+    assert "readable" in other.take()
+    assert "a connection failed" in caplog.text
+    other.close()

@@ -150,6 +150,20 @@ def test_a_file_that_is_shorter_than_said_ends_the_connection(
 
 
 @FILES
+def test_what_is_left_of_one_that_was_cut_is_of_no_other_file(
+    ends: Ends, file: int, tmp_path: Path
+) -> None:
+    """Its descriptor may be another's by then, and its client is still there."""
+    os.truncate(tmp_path / "file", 5000)
+    with pytest.raises(NotSent):
+        ends.sender.send_stretch(Stretch(file, 0, 8000), last=True)
+    os.truncate(tmp_path / "file", 8000)  # as another file would be: it has what was missing
+    ends.sender._send_rest()
+    ends.here.shutdown(socket.SHUT_WR)
+    assert ends.receive(8000) == LARGE[:5000]
+
+
+@FILES
 def test_a_file_that_the_system_does_not_send_is_read(
     ends: Ends, file: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,6 +60,10 @@ class Listener:
     def writable(self) -> None:
         """It never is."""
 
+    def end(self) -> None:
+        """For a moment."""
+        self._server.loop.pause(self, _PAUSE)
+
     def settle(self) -> None:
         if self.site.stopping:
             self._server.loop.remove(self)
@@ -141,6 +145,7 @@ class ChannelServer:
         self.loop.turn(0)
         for one in self.connections():
             one.end()
+        self.crew.clear()
         self.loop.close()
 
     # for listeners and connections, in the thread that turns the loop

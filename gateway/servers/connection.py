@@ -71,7 +71,8 @@ class Connection(Sender):
 
     def is_busy(self) -> bool:
         """Whether it has a request in work, half of one, or an answer to send."""
-        return self._work is not None or self._request is not None or bool(self._outgoing)
+        # in the order in which one becomes the next: it is asked while others work on it
+        return self._request is not None or self._work is not None or bool(self._outgoing)
 
     def late(self, now: float, patience: Patience) -> bool:
         """Whether its client has kept us waiting for too long. To be asked about once a second;
@@ -156,7 +157,7 @@ class Connection(Sender):
         if self._request is not None:
             self._request.close()
             self._request = None
-        if self._work is not None:
+        if self._work is not None and not self.working:
             self._hand_in()
 
     def _receive(self) -> bytes | None:
@@ -185,12 +186,13 @@ class Connection(Sender):
                 used = len(data)
             data = data[used:]
             if request.completed:
-                self._request = None
                 if not request.empty:
                     self._ahead = data
                     self._work = Work(self, request)
+                    self._request = None
                     self._hand_in()
                     return
+                self._request = None
             elif request.expect_continue and request.headers_finished:
                 self._ask_for_body(request)
 

@@ -13,6 +13,7 @@ of 1 KiB: 4 to 40 voluntary switches with the machine's mood, and one in several
   the main thread looks for that each few milliseconds, while there is something to do at all.
   What comes next on such a connection is handed over from the start, for a while.
 - When nobody is left to lead, the main thread does: it reads and sends, and answers nothing.
+- Who fails outside of a job ends the server, loudly: else nobody would lead, and nobody notice.
 
 What is ready is served in the order in which it came, by whoever is free.
 """
@@ -90,6 +91,7 @@ class Crew:
         """What who leads does itself just now; `_served`: the how manieth."""
         self._served = self._quiet = 0
         self._asleep = self._told = self._stopping = False
+        self._failure: BaseException | None = None
 
     # for the loop, and for who serves
 
@@ -112,7 +114,8 @@ class Crew:
     # the main thread
 
     def run(self, seconds: float) -> None:
-        """Lead, or look after who leads, for so long or until `rouse` is called."""
+        """Lead, or look after who leads, for so long or until `rouse` is called. Raises what ended
+        a thread."""
         self._main.ident = get_ident()
         until = time.monotonic() + seconds
         while not self._told and (left := until - time.monotonic()) > 0:
@@ -124,6 +127,8 @@ class Crew:
             else:
                 self._look(left)
         self._told = False
+        if self._failure is not None:
+            raise self._failure
 
     def rouse(self) -> None:
         """In any thread, and in a signal's handler."""
@@ -133,16 +138,16 @@ class Crew:
 
     def _look(self, seconds: float) -> None:
         job, served = self._job, self._served
-        if self._quiet < QUIET:
+        if job is not None or self._quiet < QUIET:
             seconds = min(seconds, TICK)
         else:
-            self._asleep = True
-            if self._served != served:  # since it was looked
+            self._asleep = True  # from here on who begins something rings
+            if self._job is not None or self._served != served:  # since it was looked
                 return
-        self._main.bell.acquire(timeout=seconds)
+        rung = self._main.bell.acquire(timeout=seconds)
         self._asleep = False
         self._quiet = self._quiet + 1 if job is None and self._served == served else 0
-        if job is not None:
+        if job is not None and not rung:
             with self._lock:
                 if self._job is job and self._served == served:
                     job.wary = WARY
@@ -175,6 +180,13 @@ class Crew:
     def _work(self, hand: _Hand) -> None:
         listen(self.step_back)
         hand.bell.acquire()  # until it is known
+        try:
+            self._go_on(hand)
+        except BaseException as error:
+            self._failure = error
+            self.rouse()
+
+    def _go_on(self, hand: _Hand) -> None:
         while not self._stopping:
             try:
                 job = self._ready.popleft()
@@ -196,10 +208,7 @@ class Crew:
     def _do(self, job: Job, hand: _Hand) -> None:
         if self._leader is hand:
             self._begin(job)
-        try:
-            job.serve()
-        except BaseException:
-            log.exception("a request failed")
+        _serve(job)
         leads = False
         if self._leader is hand:
             with self._lock:
@@ -232,3 +241,17 @@ class Crew:
             hand.ring()
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
+
+    def clear(self) -> None:
+        """After `stop`, by the main thread: what waits for its turn, which is over by now."""
+        while self._ready:
+            job = self._ready.popleft()
+            _serve(job)
+            job.done(leads=True)
+
+
+def _serve(job: Job) -> None:
+    try:
+        job.serve()
+    except BaseException:
+        log.exception("a request failed")

@@ -13,6 +13,7 @@ until the thread gives it back.
 
 from __future__ import annotations
 
+import logging
 import selectors
 import socket
 import threading
@@ -21,6 +22,8 @@ from collections import deque
 from contextlib import suppress
 from heapq import heappop, heappush
 from typing import Protocol
+
+log = logging.getLogger("gateway")
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
@@ -46,6 +49,9 @@ class Member(Protocol):
 
     def settle(self) -> None:
         """It was given back: go on with it."""
+
+    def end(self) -> None:
+        """What was done with it has failed."""
 
 
 class EventLoop:
@@ -90,7 +96,10 @@ class EventLoop:
 
     def settle(self, member: Member) -> None:
         """Go on with one that nobody works on any more."""
-        member.settle()
+        try:
+            member.settle()
+        except Exception:
+            self._fail(member)
         self._ask(member)
 
     def turn(self, timeout: float) -> None:
@@ -118,11 +127,19 @@ class EventLoop:
                 self.settle(member)
 
     def _serve(self, member: Member, events: int) -> None:
-        if events & READ:
-            member.readable()
-        if events & WRITE and not member.working:
-            member.writable()
+        try:
+            if events & READ:
+                member.readable()
+            if events & WRITE and not member.working:
+                member.writable()
+        except Exception:
+            self._fail(member)
         self._ask(member)
+
+    def _fail(self, member: Member) -> None:
+        """The others go on."""
+        log.exception("a connection failed")
+        member.end()
 
     def _is_at_work(self, member: Member) -> bool:
         """Then it is not looked at until it is given back."""

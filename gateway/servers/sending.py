@@ -153,7 +153,12 @@ class Sender:
         """As much as is taken now."""
         outgoing = self._outgoing
         try:
-            while outgoing and (sent := self._send(outgoing.next(self._most))):
+            # What is left of one that was cut may be of a file that is closed by now, and whose
+            # descriptor is another's.
+            while outgoing and not self._cut:
+                sent = self._send(outgoing.next(self._most))
+                if not sent:
+                    return
                 outgoing.skip(sent)
                 self._moved += sent
         except OSError:

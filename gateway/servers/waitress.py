@@ -4,13 +4,14 @@ What was measured (3.0), and what follows:
 - It reads a body whole before the application is called, into a file when it
   is large. No thread waits for it, but it is read before the request is
   authenticated, so `max_body` counts, and is 1 GiB unless configured.
-- An answer of up to `outbuf_high_watermark` is taken from the application at
-  once; only longer ones hold a thread at their client's pace. Its default of
-  16 MiB for each connection is much for a gateway: 1 MiB here, in memory.
+- Its channels take up to 16 MiB of an answer from the application for each connection, and
+  pass each request from one thread to another and back: `connection`, `event_loop` and `crew`
+  are in their place. There 1 MiB at most waits in memory for its client (`sending`); what is
+  longer holds a thread at its client's pace.
 - It has no way to stop gently: here the listening sockets are closed first,
   and the loop goes on until all answers are sent, or `drain` is over.
 
-What is mended in it, and how, is in `waitress_inside`.
+What is used of it, and what is mended in that, is in `waitress_inside`.
 """
 
 from __future__ import annotations

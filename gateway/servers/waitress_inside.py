@@ -216,14 +216,17 @@ class _Task(_Answers, WSGITask):  # type: ignore[misc]  # waitress has no types
             raise _Leave
 
     def _send_stretch(self, stretch: Stretch) -> None:
-        if not self.wrote_header:
-            WSGITask.write(self, b"")
         self.content_bytes_written += len(stretch)
         last = self.content_bytes_written == self.content_length
+        missing, short = len(stretch), False
         try:
+            if not self.wrote_header:
+                WSGITask.write(self, b"")
             self.channel.send_stretch(stretch, last=last)
-        except NotSent as error:
-            self.environ["gateway.record"].sending.cut(error.missing, short=error.short)
+        except OSError as error:
+            if isinstance(error, NotSent):
+                missing, short = error.missing, error.short
+            self.environ["gateway.record"].sending.cut(missing, short=short)
             raise
 
     @property
