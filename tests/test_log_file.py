@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.telemetry import logs
 from gateway.telemetry.log_file import LogFile
 from tests.e2e.conftest import ROOT
 
@@ -120,6 +122,7 @@ def test_a_full_disk_is_said_once(path: Path, capsys: pytest.CaptureFixture[str]
 TORN = """
 import resource, sys
 from pathlib import Path
+from gateway.telemetry import logs
 from gateway.telemetry.log_file import LogFile
 file = LogFile(Path(sys.argv[1]), 0, 1)
 resource.setrlimit(resource.RLIMIT_FSIZE, (10, resource.RLIM_INFINITY))
@@ -142,6 +145,7 @@ def test_half_a_line_ends_before_the_next(path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
+from gateway.telemetry import logs
 from gateway.telemetry.log_file import LogFile
 file = LogFile(Path(sys.argv[1]), 200, 500)
 for number in range(500):
@@ -164,3 +168,16 @@ def test_several_processes_lose_no_line(path: Path) -> None:
     assert min(len(one) for name, one in found.items() if name != path.name) > 10  # once each
     written = sorted(line for one in found.values() for line in one)
     assert written == sorted(2 * [f"{one} {number}" for one in "abcd" for number in range(500)])
+
+
+def test_an_entry_that_cannot_be_made_fails_nobody(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handler = logs._FileHandler(LogFile(path, 0, 1))
+    logger = logging.Logger("apart")
+    logger.addHandler(handler)
+    logger.info("%d", "no number")
+    logger.info("the next one")
+    handler.close()
+    assert path.read_text() == "the next one\n"
+    assert "no number" in capsys.readouterr().err

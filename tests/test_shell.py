@@ -21,6 +21,8 @@ POWERSHELL: list[tuple[tuple[Piece, ...], str]] = [
     (("it's $5",), "'it''s $5'"),
     (("a;b", "c"), "'a;bc'"),
     (("",), "''"),
+    (("a\u2019; b",), "'a\u2019\u2019; b'"),
+    (("\u201c", KEY), '"`\u201c${env:KEY}"'),
     ((KEY,), '"${env:KEY}"'),
     ((KEY, ":", Variable("SECRET")), '"${env:KEY}:${env:SECRET}"'),
     (('"`$', KEY), '"`"```$${env:KEY}"'),

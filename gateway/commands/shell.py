@@ -2,7 +2,8 @@
 elsewhere those that all POSIX shells have.
 
 PowerShell has no assignment for one command: what is set there stays for the window. And its
-`curl` is, in the version that Windows brings, another command.
+`curl` is, in the version that Windows brings, another command. It takes typographic quotation
+marks for plain ones (about_Quoting_Rules).
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class Posix(Shell):
 class PowerShell(Shell):
     _PLAIN = re.compile(r"[\w./\\:=+-]*[\w/\\]")
     _SHADOWED = frozenset({"curl"})
+    SINGLE, DOUBLE = "'\u2018\u2019\u201a\u201b", '"\u201c\u201d\u201e'
 
     def word(self, *pieces: Piece) -> str:
         if not any(isinstance(one, Variable) for one in pieces):
@@ -69,14 +71,14 @@ class PowerShell(Shell):
 
 
 def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return "'" + re.sub(f"([{PowerShell.SINGLE}])", r"\1\1", text) + "'"
 
 
 def _expandable(piece: Piece) -> str:
     """Between double quotes (about_Quoting_Rules)."""
     if isinstance(piece, Variable):
         return f"${{env:{piece.name}}}"
-    return re.sub(r'([`$"])', r"`\1", piece)
+    return re.sub(f"([`${PowerShell.DOUBLE}])", r"`\1", piece)
 
 
 HERE: Shell = PowerShell() if sys.platform == "win32" else Posix()

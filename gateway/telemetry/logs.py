@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -47,8 +46,12 @@ class _FileHandler(logging.Handler):
         self._log_file = file
 
     def emit(self, record: logging.LogRecord) -> None:
-        with suppress(OSError):
+        try:
             self._log_file.write(self.format(record) + "\n")
+        except OSError:
+            pass
+        except Exception:  # an entry that cannot be made must not fail what it tells of
+            self.handleError(record)
 
     def close(self) -> None:
         self._log_file.close()
