@@ -164,6 +164,34 @@ def test_what_is_left_of_one_that_was_cut_is_of_no_other_file(
 
 
 @FILES
+def test_a_slow_client_is_seen_to_move_while_the_system_sends(ends: Ends, file: int) -> None:
+    """So it is not taken for one that stands still, and cut."""
+    taken = threading.Event()
+
+    def take() -> None:
+        for _ in range(20):
+            ends.there.recv(1 << 14)
+            time.sleep(0.1)
+        taken.set()
+        ends.there.close()
+
+    seen: list[int] = []
+
+    def watch() -> None:
+        while not taken.wait(0.05):
+            seen.append(ends.sender._moved)
+
+    reading, watching = threading.Thread(target=take), threading.Thread(target=watch)
+    reading.start()
+    watching.start()
+    with pytest.raises(NotSent):
+        ends.sender.send_stretch(Stretch(file, 0, 1 << 20), last=False)
+    watching.join()
+    reading.join()
+    assert len(set(seen[10:])) > 1
+
+
+@FILES
 def test_a_file_that_the_system_does_not_send_is_read(
     ends: Ends, file: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,7 +57,7 @@ class Sender:
         self._cut = self._short = False
         """`_cut`: nothing can be sent any more; `_short`: for a file has less than was said."""
         self._moved = 0
-        stretches.allow_waiting(connection, _LOOK)
+        stretches.allow_waiting(connection, _LOOK, _BUFFER)
 
     @property
     def tls_version(self) -> str | None:

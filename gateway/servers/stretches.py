@@ -22,10 +22,16 @@ CANNOT = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 WAITS = sys.platform == "linux"
 """Whether the system may wait in `sent` for a client (`waiting`)."""
 
+_BY_PIPE = 1 << 16
+"""Bytes that Linux takes from a file at once (pipe(7)). It waits for each of these anew: so a
+call for a MiB would be under way for 16 s, where each of these goes within one."""
 
-def allow_waiting(connection: socket.socket, seconds: float) -> None:
-    """From here on `sent` waits for so long at most, within `waiting`."""
+
+def allow_waiting(connection: socket.socket, seconds: float, most: int) -> None:
+    """From here on `sent` takes about so long for `most` bytes, within `waiting`, or less: else
+    nobody saw meanwhile that a slow client does move."""
     if WAITS:
+        seconds /= max(1, most // _BY_PIPE)
         whole = int(seconds)
         given = struct.pack("ll", whole, int((seconds - whole) * 1e6))  # socket(7), SO_SNDTIMEO
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, given)
