@@ -81,6 +81,31 @@ def test_a_unit_may_write_what_the_configuration_says_and_no_more(folder: Path) 
 
 
 @POSIX
+def test_a_unit_says_who_has_to_own_folders_elsewhere(folder: Path) -> None:
+    """A dynamic user owns none; systemd takes one of the service's name where there is one."""
+    text = '[logs]\nfile = "/srv/logs/gateway.log"'
+    unit = service_files.unit(configured(folder, text), "gate")
+    assert settings(unit)["DynamicUser"] == "yes"
+    assert settings(unit)["ReadWritePaths"] == "-/srv/logs"
+    assert "\n# gate has to own /srv/logs (sudo useradd --system gate; sudo chown …)\n" in unit
+    assert "has to own" not in service_files.unit(configured(folder), "gate")
+
+
+@POSIX
+def test_a_unit_lets_it_see_the_python_of_its_environment(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "prefix", "/opt/gateway")
+    monkeypatch.setattr(sys, "base_prefix", "/usr")
+    unit = service_files.unit(configured(folder), "gate")
+    assert settings(unit)["ProtectHome"] == "yes"
+    monkeypatch.setattr(sys, "base_prefix", "/home/kim/.local/share/uv/python/3.13")
+    unit = service_files.unit(configured(folder), "gate")
+    assert settings(unit)["ProtectHome"] == "read-only"
+    assert "\n# gate has to be allowed to read /home/kim/.local/share/uv/python/3.13\n" in unit
+
+
+@POSIX
 @pytest.mark.skipif(SYSTEMD is None, reason="needs systemd-analyze")
 @pytest.mark.usefixtures("processes")
 @pytest.mark.parametrize(

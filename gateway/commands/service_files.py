@@ -155,6 +155,7 @@ def _state_folder(configuration: Configuration, name: str) -> Path:
 def _user(configuration: Configuration, folder: Path, name: str) -> Iterator[str]:
     """Who it is, and where it may write."""
     log = configuration.logs.file
+    outside = {one for one in _folders(configuration) if not one.is_relative_to(folder)}
     if folder.parent == STATE:
         yield from ("DynamicUser=yes", f"StateDirectory={folder.name}", "StateDirectoryMode=0700")
     else:
@@ -164,13 +165,17 @@ def _user(configuration: Configuration, folder: Path, name: str) -> Iterator[str
     if log is not None and log.parent.parent == LOGS:
         yield f"LogsDirectory={log.parent.name}"
     elif log is not None and not log.is_relative_to(folder):
-        yield f"ReadWritePaths={_quoted([str(log.parent)])}"
-    others = sorted({str(one) for one in _folders(configuration) if not one.is_relative_to(folder)})
-    if others:
+        outside.add(log.parent)
+    if outside:
+        others = sorted(map(str, outside))
+        yield f"# {name} has to own {' '.join(others)} (sudo useradd --system {name}; sudo chown …)"
         yield f"ReadWritePaths={_quoted(f'-{one}' for one in others)}"
-    seen = [Path(one) for one in (sys.prefix, str(folder), configuration.origin.path or "/")]
-    at_home = any(one.is_relative_to(home) for one in seen for home in _HOMES)
-    yield f"ProtectHome={'read-only' if at_home else 'yes'}"
+    # A virtual environment's Python is elsewhere: often below the home of who made it.
+    roots = (sys.prefix, sys.base_prefix, str(folder), configuration.origin.path or "/")
+    homes = [one for one in roots if any(Path(one).is_relative_to(home) for home in _HOMES)]
+    if homes:
+        yield f"# {name} has to be allowed to read {' '.join(dict.fromkeys(homes))}"
+    yield f"ProtectHome={'read-only' if homes else 'yes'}"
 
 
 def _folders(configuration: Configuration) -> Iterator[Path]:
