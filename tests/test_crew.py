@@ -217,8 +217,12 @@ def test_what_is_held_up_after_a_rest_is_noticed_soon(monkeypatch: pytest.Monkey
                 crew.add(found)
 
     crew = Crew(2, turn, lambda: orders.put(None))
-    orders.put(Order(crew))
-    crew.run(0.1)  # its looks become rare
+    first = Order(crew)
+    orders.put(first)
+    while not first.over.is_set():
+        crew.run(0.1)
+    while crew._quiet < crew_module.QUIET:  # its looks become rare
+        crew.run(0.1)
     held, other = Order(crew, held=True), Order(crew)
     orders.put(held)
     assert held.began.wait(PATIENCE)

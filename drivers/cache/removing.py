@@ -126,8 +126,8 @@ class Removing:
         return done
 
     def sweep(self) -> int:
-        """Remove files that nothing needs; how many went. What cannot be removed yet (it
-        is open, on Windows) stays for the next time."""
+        """Remove files that nothing needs; how many went. What cannot be removed yet (another
+        program has it open, on Windows) stays for the next time."""
         stock = self._stock
         if stock.now is None:
             return 0
@@ -163,6 +163,6 @@ class Removing:
 
     def _warn(self, error: OSError) -> None:
         """Once: what cannot be removed takes room for as long."""
-        if not self._warned and os.name != "nt":  # there, who reads a file keeps it
+        if not self._warned and os.name != "nt":  # there a scanner may hold one for a while
             self._warned = True
             log.warning("a block of the cache cannot be removed, and is tried again: %s", error)
