@@ -59,6 +59,9 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         help=f"of {', '.join(WORKLOADS)}")  # fmt: skip
     add("--servers", nargs="+", choices=SERVERS, metavar="SERVER",
         help=f"of {', '.join(SERVERS)}")  # fmt: skip
+    add(
+        "--pinned", action="store_true", help="speed: each server on one processor (Linux: taskset)"
+    )
     add("--keys", nargs="+", type=int, default=[], metavar="N",
         help="speed, scale: list in buckets of that many keys too")  # fmt: skip
     add("--load", default="auto", choices=("auto", "wrk", "own"),
@@ -86,6 +89,8 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     )
     if min(found.seconds, found.minutes) <= 0 or min(*numbers, *found.keys, *found.threads) < 1:
         parser.error("all numbers are positive")
+    if found.pinned and not shutil.which("taskset"):
+        parser.error("--pinned: taskset is not on PATH")
     return found
 
 

@@ -26,7 +26,7 @@ from benchmarks.processes import table
 from benchmarks.report import markdown
 from benchmarks.requests import GIB, MIB
 from benchmarks.seeding import Refused, prepare
-from benchmarks.servers import gateway
+from benchmarks.servers import UNDER, gateway
 from benchmarks.speed import say, slice_of
 from benchmarks.starting import Missing
 from benchmarks.workloads import WORKLOADS, Workload
@@ -55,10 +55,10 @@ _SERVICES = "\n".join(
 
 
 def caching(options: Namespace, place: Path) -> int:
-    rates = hits(options, place / "hits")
+    rates = {server: hits(options, place / server, server) for server in UNDER}
     found = {name: part(name, place) for name in PARTS}
-    print(markdown(("GET of a hit", "store", *SPACES), shown(rates)))
-    print()
+    for server, some in rates.items():
+        print(f"{markdown((f'GET of a hit, {server}', 'store', *SPACES), shown(some))}\n")
     print(markdown(("", "measured"), [(name, found[name].text) for name in PARTS]))
     if options.json:
         said = {"hits": rates, **{name: one.text for name, one in found.items()}}
@@ -87,7 +87,7 @@ def part(name: str, place: Path) -> Measured:
 # hits, through a gateway
 
 
-def hits(options: Namespace, folder: Path, server_name: str = "granian") -> Rates:
+def hits(options: Namespace, folder: Path, server_name: str) -> Rates:
     """Answers per second, of the store and of the cache in each space, round by round."""
     _, generate = generator(options.load)
     found: Rates = {}

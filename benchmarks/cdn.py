@@ -20,11 +20,12 @@ from typing import Any, NamedTuple
 
 from benchmarks import caching, herd, origin, report, requests, speed, zones
 from benchmarks.connection import Connection
-from benchmarks.edges import SERVERS, SPACES, edges
+from benchmarks.edges import SPACES, edges
 from benchmarks.figures import Outcome, ratio
 from benchmarks.load import generator, with_own
 from benchmarks.pictures import pictures
 from benchmarks.requests import GIB, MIB
+from benchmarks.servers import UNDER
 from benchmarks.signing import Request
 from benchmarks.speed import say
 from benchmarks.starting import Missing, Running
@@ -108,7 +109,7 @@ def hits(options: Namespace, place: Path) -> Marks:
             outcome.usage = one.usage()
         say(f"the origin was asked {len(lines)} times")
     outcomes = [outcome for outcome, _ in started]
-    for table in (report.summary_table, report.latency_table, report.cpu_table):
+    for table in report.TABLES:
         print(f"{table(outcomes, rows)}\n")
     yield from _beside_nginx(outcomes, rows, (0.4, 1.0))
 
@@ -135,7 +136,7 @@ def _beside_nginx(
 
 def through_s3(options: Namespace, place: Path) -> Marks:
     """The same signed, through the S3 API, beside the local store's own GET."""
-    for server in SERVERS:
+    for server in UNDER:
         found = caching.hits(options, place / server, server)
         print(report.markdown((f"signed, {server}", "store", *SPACES), caching.shown(found)), "\n")
         for name, rates in found.items():
@@ -145,7 +146,7 @@ def through_s3(options: Namespace, place: Path) -> Marks:
 
 def of_zones(options: Namespace, place: Path) -> Marks:
     """A zone's hits beside a bare public binding's."""
-    for server in SERVERS:
+    for server in UNDER:
         for what, times in zones.hits(options, place / server, server):
             yield Mark(what, times, 0.9)
 

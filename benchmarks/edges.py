@@ -6,10 +6,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from benchmarks.servers import Server, Site, nginx_arguments
+from benchmarks.servers import UNDER, Server, Site, nginx_arguments
 from gateway.common.cpu_quota import usable_processors
 
-SERVERS = ("granian", "waitress")
 SPACES = ("disk", "memory")
 HEALTH = "/1/health"
 """Goes through to the origin."""
@@ -26,7 +25,7 @@ def edges(port: int, *, clients: int = 0) -> tuple[Server, ...]:
         varnish(port),
         *(
             gateway(port, server, space, settings=threads[server] if clients else "")
-            for server in SERVERS
+            for server in UNDER
             for space in SPACES
         ),
     )

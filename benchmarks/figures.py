@@ -37,13 +37,14 @@ class Outcome:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
     """Medians of one workload on one server. Rates per second, latencies in milliseconds,
-    `cpu` in microseconds of the server's for each answer."""
+    `cpu` in microseconds of the server's for each answer, `waits` of its threads for each."""
 
     rate: float
     spread: float
     p50: float
     p99: float
     cpu: float | None
+    waits: float | None
     errors: Mapping[str, int]
 
     @classmethod
@@ -52,12 +53,16 @@ class Figure:
         middle = median(rates)
         kinds = {kind for one in samples for kind in one.errors}
         spent = [one.cpu / one.requests for one in samples if one.cpu is not None and one.requests]
+        waited = [
+            one.waits / one.requests for one in samples if one.waits is not None and one.requests
+        ]
         return cls(
             rate=middle,
             spread=(max(rates) - min(rates)) / 2 / middle if middle else 0.0,
             p50=median(one.p50 for one in samples),
             p99=median(one.p99 for one in samples),
             cpu=median(spent) * 1e6 if spent else None,
+            waits=median(waited) if waited else None,
             errors={kind: sum(one.errors.get(kind, 0) for one in samples) for kind in kinds},
         )
 

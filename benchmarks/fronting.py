@@ -15,7 +15,7 @@ from benchmarks import report, speed, starting
 from benchmarks.load import generator
 from benchmarks.requests import Target
 from benchmarks.seeding import create_bucket
-from benchmarks.servers import CREDENTIALS, SERVERS, Server, Site
+from benchmarks.servers import CREDENTIALS, SERVERS, UNDER, Server, Site
 from benchmarks.workloads import BUCKET, WORKLOADS
 
 UPSTREAM = "versitygw"
@@ -40,7 +40,7 @@ def fronts(upstream: Target) -> tuple[Server, ...]:
         "RCLONE_CONFIG_UP_REGION": "us-east-1",
     }
     return (
-        *(_gateway(server, url) for server in ("granian", "waitress")),
+        *(_gateway(server, url) for server in UNDER),
         Server(
             name="versitygw-s3",
             program=("versitygw",),

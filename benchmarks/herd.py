@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from benchmarks import origin, requests, starting
 from benchmarks.processes import Usage
 from benchmarks.report import markdown
 from benchmarks.requests import MIB, Target
-from benchmarks.servers import CREDENTIALS, gateway
+from benchmarks.servers import CREDENTIALS, UNDER, Server, gateway
 from benchmarks.signing import Request
 from benchmarks.speed import say
 from benchmarks.starting import Missing, Running
@@ -41,6 +42,7 @@ SIZES = ((100, 50.0), (10, 5.0))
 """MiB of the object, and MB/s of the upstream: two seconds each."""
 
 TITLE = (
+    "server",
     "threads",
     "object",
     "served",
@@ -65,9 +67,9 @@ class Seen:
 
 def herd(options: Namespace, place: Path) -> int:
     rows, record = [], []
-    for threads in options.threads or [0]:
+    for server, threads in product(UNDER, options.threads or [0]):
         try:
-            for found in _with_threads(threads, options, place / f"threads-{threads}"):
+            for found in _served(server, threads, options, place / f"{server}-{threads}"):
                 record.append(found)
                 rows.append(_row(found))
         except Missing as error:
@@ -78,26 +80,28 @@ def herd(options: Namespace, place: Path) -> int:
     return 0 if rows else 1
 
 
-def _with_threads(threads: int, options: Namespace, folder: Path) -> Iterator[dict[str, Any]]:
+def _served(
+    server: str, threads: int, options: Namespace, folder: Path
+) -> Iterator[dict[str, Any]]:
     for mib, speed in SIZES:
         with (
             origin.running(speed * 1e6) as (port, lines),
-            starting.running(_front(port, threads), folder / f"{mib}") as running,
+            starting.running(_front(server, port, threads), folder / f"{mib}") as running,
         ):
             time.sleep(SETTLED)
             for number in range(options.rounds):
                 path = f"/{BUCKET}/{mib * MIB}/k{number}"
                 found = asked(running, lines, path, options.clients, mib * MIB)
-                found |= {"threads": threads, "mib": mib, "speed": speed}
+                found |= {"server": server, "threads": threads, "mib": mib, "speed": speed}
                 say(json.dumps(found))
                 yield found
 
 
-def _front(port: int, threads: int) -> Any:
+def _front(server: str, port: int, threads: int) -> Server:
     settings = f"threads = {threads}\n" if threads else ""
     return gateway(
         "local",
-        "granian",
+        server,
         settings=f"""{settings}
 [services.herd-up]
 driver = "s3"
@@ -208,6 +212,7 @@ def _row(found: dict[str, Any]) -> tuple[str, ...]:
     upstream = max((one["took"] for one in fetches), default=0.0)
     over = f" ({last / upstream - 1:+.0%})" if upstream else ""
     return (
+        found["server"],
         str(found["threads"] or "default"),
         f"{found['mib']} MiB at {found['speed']:g} MB/s",
         str(found["served"]),

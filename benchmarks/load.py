@@ -43,6 +43,8 @@ class Sample:
     errors: Mapping[str, int] = field(default_factory=dict)
     cpu: float | None = None
     """Seconds of CPU that the server's processes took meanwhile."""
+    waits: float | None = None
+    """How often its threads waited meanwhile."""
 
     @property
     def rate(self) -> float:

@@ -114,6 +114,23 @@ def cpu_seconds(found: Iterable[Usage] | None) -> float | None:
     return None if not spent or None in spent else sum(one or 0.0 for one in spent)
 
 
+def waits(found: Iterable[Usage] | None) -> int | None:
+    """How often their threads have given their processor away to wait for something (proc(5),
+    `voluntary_ctxt_switches`); None where nothing tells."""
+    if not found or not (PROC / "self" / "task").exists():
+        return None
+    return sum(_waits(file) for one in found for file in (PROC / str(one.pid) / "task").glob("*"))
+
+
+def _waits(thread: Path) -> int:
+    try:
+        text = (thread / "status").read_text("utf-8", "replace")
+    except OSError:  # it ended meanwhile
+        return 0
+    line = next((one for one in text.splitlines() if one.startswith("voluntary")), ": 0")
+    return int(line.partition(":")[2])
+
+
 def end(process: subprocess.Popen[bytes], patience: float = 15.0) -> None:
     """Ask the process to end, then insist; what it started and left behind is ended too."""
     children = [one for one in family(process.pid) or () if one.pid != process.pid]

@@ -16,6 +16,7 @@ from typing import Any
 from benchmarks.figures import Figure, Outcome, amount, best_peer, ratio
 from benchmarks.processes import Usage
 from benchmarks.requests import MIB
+from benchmarks.servers import UNDER
 from benchmarks.workloads import Workload
 from gateway.common.cpu_quota import usable_processors
 
@@ -85,6 +86,19 @@ def cpu_table(outcomes: Sequence[Outcome], workloads: Workloads) -> str:
     return _table("CPU µs per answer", outcomes, workloads, cell)
 
 
+def waits_table(outcomes: Sequence[Outcome], workloads: Workloads) -> str:
+    """How often a server's threads waited for each answer."""
+
+    def cell(workload: Workload, outcome: Outcome) -> str:
+        figure = Figure.of(outcome.samples[workload.name]) if _has(workload, outcome) else None
+        return "–" if figure is None or figure.waits is None else f"{figure.waits:.1f}"
+
+    return _table("waits per answer", outcomes, workloads, cell)
+
+
+TABLES = (summary_table, latency_table, cpu_table, waits_table)
+
+
 def _has(workload: Workload, outcome: Outcome) -> bool:
     return bool(outcome.samples.get(workload.name))
 
@@ -99,7 +113,8 @@ def memory_text(usage: Sequence[Usage] | None) -> str:
 def remarks(outcomes: Sequence[Outcome], workloads: Workloads) -> list[str]:
     """Versions, the memory store beside moto, and what is refused or wrong, one line each."""
     lines = [f"{one.name}: {one.version}" for one in outcomes if one.version]
-    lines += _beside(outcomes, workloads, "gateway-memory-granian", "moto")
+    for server in UNDER:
+        lines += _beside(outcomes, workloads, f"gateway-memory-{server}", "moto")
     for outcome in outcomes:
         lines += [f"{outcome.name}, {name}: {why}" for name, why in outcome.refused.items()]
         for name, samples in outcome.samples.items():

@@ -1,15 +1,15 @@
 """`python -m benchmarks scale`: does a request cost more where there is more of anything?
 
-Two gateways, one with ten buckets and credentials, one with ten thousand (each credential
-of an account of its own), are asked in turns; and one gateway lists buckets of more and
-more keys. A line's ratio is to the first line of its group, round by round.
+On each server two gateways, one with ten buckets and credentials, one with ten thousand (each
+credential of an account of its own), are asked in turns; and one lists buckets of more and more
+keys. A line's ratio is to the first line of its group, round by round.
 """
 
 from __future__ import annotations
 
 import json
 from argparse import Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from benchmarks.load import Generator, Sample, generator
 from benchmarks.report import load_average, markdown
 from benchmarks.requests import KIB, payload
 from benchmarks.seeding import FOREVER, PATIENCE, WRITERS, Refused
-from benchmarks.servers import gateway
+from benchmarks.servers import UNDER, Server, gateway
 from benchmarks.signing import Credentials, Request
 from benchmarks.starting import Running
 from benchmarks.steps import exchange, single
@@ -32,7 +32,6 @@ FEW = 10
 USED = 500
 VERSIONS = 100
 KEYS = (1000, 100_000)
-NAME = "gateway-local-granian"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -177,28 +176,34 @@ def measure(group: Group, generate: Generator, place: Path, options: Namespace) 
                 speed.say(f"{group.title}  round {number}  {line.title}: {shown}")
 
 
+def _groups(server: Server, place: Path, count: int, keys: Sequence[int]) -> Iterator[Group]:
+    """The gateways run until all are had."""
+    with ExitStack() as stack:
+        few, many = (
+            stack.enter_context(starting.running(server, place / name)) for name in ("few", "many")
+        )
+        speed.say(f"{server.name}: making {count:,} buckets and credentials")
+        populate(few, FEW)
+        populate(many, count)
+        for method in ("GET", "PUT"):
+            yield _spread_group(method, few, many, count)
+        yield from _depth_groups(few, keys)
+
+
 def scale(options: Namespace, place: Path) -> int:
     """The command."""
     keys = sorted({min(KEYS), *(options.keys or KEYS)})
     print(f"load average before: {load_average()}\n")
     load, generate = generator(options.load)
     results: list[dict[str, Any]] = []
-    server = gateway("local", "granian")
-    with ExitStack() as stack:
-        few, many = (
-            stack.enter_context(starting.running(server, place / name)) for name in ("few", "many")
-        )
-        speed.say(f"making {options.many:,} buckets and credentials")
-        populate(few, FEW)
-        populate(many, options.many)
-        groups = (
-            *(_spread_group(method, few, many, options.many) for method in ("GET", "PUT")),
-            *_depth_groups(few, keys),
-        )
-        for group in groups:
-            measure(group, generate, place, options)
-            print(f"{table(group)}\n", flush=True)
-            results += as_json(group)
+    for server in UNDER:
+        folder = place / server
+        folder.mkdir()
+        for group in _groups(gateway("local", server), folder, options.many, keys):
+            named = replace(group, title=f"{group.title}, {server}")
+            measure(named, generate, folder, options)
+            print(f"{table(named)}\n", flush=True)
+            results += as_json(named)
     print(f"{options.rounds} rounds of {options.seconds:g} s by {load}")
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

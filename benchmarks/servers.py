@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +20,9 @@ CREDENTIALS = Credentials(access="benchmarkkey", secret="benchmark-secret-of-no-
 
 Kind = Literal["gateway", "peer", "reference"]
 """What is measured, what it is compared with, and what only shows how far one could go."""
+
+UNDER = ("granian", "waitress")
+"""What the gateway runs under: each has a column, or lines, in every table of a running gateway."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,8 @@ class Server:
     arguments: Callable[[Site], list[str]]
     environment: Callable[[Site], Mapping[str, str]] = lambda _: {}
     credentials: Credentials = CREDENTIALS
+    before: tuple[str, ...] = ()
+    """A program that becomes the server, and its arguments."""
     module: str = ""
     version: tuple[str, ...] = ("--version",)
     health: str = ""
@@ -77,7 +82,6 @@ def gateway(store: str, server: str, *, settings: str = "") -> Server:
         version=("version",),
         health="/-/health/ready",
         kind="gateway",
-        usual=server == "granian",
         in_memory=store == "memory",
         indexed=store == "local",
     )
@@ -96,6 +100,12 @@ def _gateway_file(site: Site, server: str, settings: str) -> Path:
     )
     file.write_text(text, encoding="utf-8")
     return file
+
+
+def pinned(server: Server) -> Server:
+    """On one processor, the last, as on a machine that has no more. By taskset (util-linux)."""
+    last = max(os.sched_getaffinity(0)) if sys.platform == "linux" else 0
+    return replace(server, before=("taskset", "--cpu-list", str(last)))
 
 
 def bare(workers: int, *, record: str = "") -> Server:
@@ -152,10 +162,7 @@ def nginx_arguments(site: Site, http: str) -> list[str]:
 
 
 _TABLE = (
-    gateway("local", "granian"),
-    gateway("local", "waitress"),
-    gateway("memory", "granian"),
-    gateway("memory", "waitress"),
+    *(gateway(store, server) for store in ("local", "memory") for server in UNDER),
     # Without the VFS cache (the default of `serve s3`), an answered PUT is in its folder.
     Server(
         name="rclone",

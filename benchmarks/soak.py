@@ -1,9 +1,10 @@
 """Half an hour of ordinary work, and what of the process grows meanwhile.
 
-A gateway on granian with a local store and, in front of it, a cache that is small enough to
-evict all the time: puts, overwrites, reads, HEADs, lists, parts, copies, deletions, side by
-side. After each slice the memory, the open files and threads of its processes, and the
-bytes and files of its data folder are looked at. What leaks is a line that rises to the end.
+On each server a gateway with a local store and, in front of it, a cache that is small enough
+to evict all the time: puts, overwrites, reads, HEADs, lists, parts, copies, deletions, side by
+side. They work in turns, half of each slice. After it the memory, the open files and threads of
+its processes, and the bytes and files of its data folder are looked at. What leaks is a line that
+rises to the end.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import os
 import random
 from argparse import Namespace
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from statistics import linear_regression, quantiles
 
@@ -21,7 +24,7 @@ from benchmarks import own, processes, requests, starting, steps
 from benchmarks.report import markdown
 from benchmarks.requests import KIB, MIB, Target, payload
 from benchmarks.seeding import Refused, create_bucket
-from benchmarks.servers import gateway
+from benchmarks.servers import UNDER, gateway
 from benchmarks.speed import say
 from benchmarks.starting import Missing, Running
 from benchmarks.steps import Operation, exchange, single
@@ -46,9 +49,11 @@ refresh_after = "1s"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """After a slice. Bytes; `p99` in milliseconds; `files` and `threads` of all processes, None
-    where nothing tells; `failed`: operations of this slice with a wrong answer."""
+    """After a slice. `minutes` that it has worked; bytes; `p99` in milliseconds; `files` and
+    `threads` of all processes, None where nothing tells; `failed`: operations of this slice with
+    a wrong answer."""
 
+    server: str
     minutes: float
     rate: float
     p99: float
@@ -62,25 +67,41 @@ class Look:
 
 def soak(options: Namespace, place: Path) -> int:
     """The command. 1 when an operation was answered wrongly."""
-    seconds = max(1.0, options.minutes * 60 / options.slices)
-    folder = place / "soak"
+    seconds = max(1.0, options.minutes * 60 / options.slices / len(UNDER))
     looks: list[Look] = []
     complaints: list[str] = []
     try:
-        with starting.running(gateway("local", "granian", settings=_SERVICES), folder) as server:
-            _prepare(server)
-            work = [_work(server.target, number) for number in range(CONNECTIONS)]
-            for _ in range(options.slices):
+        with ExitStack() as stack:
+            able = []
+            for name in UNDER:
+                made = gateway("local", name, settings=_SERVICES)
+                server = stack.enter_context(starting.running(made, place / name))
+                _prepare(server)
+                able.append((name, server, [_work(server.target, n) for n in range(CONNECTIONS)]))
+            for number, (name, server, work) in product(range(options.slices), able):
                 tally = own.run(server.target.address, work, seconds, PATIENCE)
-                complaints += [tally.complaint] if tally.complaint else []
-                looks.append(_look(server, tally, len(looks) + 1, seconds))
+                complaints += [f"{name}: {tally.complaint}"] if tally.complaint else []
+                looks.append(_look(name, server, tally, (number + 1) * seconds))
                 say(" | ".join(_row(looks[-1])))
     except (Missing, Refused) as error:
         say(str(error))
         return 1
-    head = ["minutes", "/s", "p99", "failed", "RSS", "open files", "threads", "data", "files"]
+    head = [
+        "server",
+        "minutes",
+        "/s",
+        "p99",
+        "failed",
+        "RSS",
+        "open files",
+        "threads",
+        "data",
+        "files",
+    ]
     print(markdown(head, map(_row, looks)))
-    print(f"\nRSS of the last two thirds: {slope(looks):+.2f} MiB in ten minutes.")
+    for name in UNDER:
+        grown = slope([one for one in looks if one.server == name])
+        print(f"\nRSS of the last two thirds, {name}: {grown:+.2f} MiB in ten minutes.")
     for text in dict.fromkeys(complaints):
         print(f"failed: {text[:300]}")
     if options.json:
@@ -153,12 +174,13 @@ def _passing(target: Target, path: str, source: str) -> Operation:
     yield exchange(target, requests.delete(path))
 
 
-def _look(server: Running, tally: own.Tally, number: int, seconds: float) -> Look:
+def _look(name: str, server: Running, tally: own.Tally, seconds: float) -> Look:
     usage = server.usage() or []
     data, count = _folder(server.data)
     latencies = tally.latencies
     return Look(
-        minutes=round(number * seconds / 60, 2),
+        server=name,
+        minutes=round(seconds / 60, 2),
         rate=len(latencies) / tally.seconds if tally.seconds else 0.0,
         p99=quantiles(latencies, n=100)[-1] * 1e3 if len(latencies) > 1 else 0.0,
         failed=sum(tally.errors.values()),
@@ -185,6 +207,7 @@ def _folder(folder: Path) -> tuple[int, int]:
 
 def _row(look: Look) -> list[str]:
     return [
+        look.server,
         f"{look.minutes:g}",
         f"{look.rate:,.0f}",
         f"{look.p99:.0f} ms",

@@ -16,9 +16,9 @@ from typing import Any
 from benchmarks import picture, report, seeding, starting
 from benchmarks.figures import Outcome, amount
 from benchmarks.load import Generator, Sample, generator, measure
-from benchmarks.processes import cpu_seconds
+from benchmarks.processes import cpu_seconds, waits
 from benchmarks.seeding import Refused, prepare
-from benchmarks.servers import SERVERS, Server
+from benchmarks.servers import SERVERS, Server, pinned
 from benchmarks.starting import Missing, Running
 from benchmarks.workloads import WORKLOADS, Workload, deep
 
@@ -76,11 +76,16 @@ def slice_of(
     if workload.fresh:
         seeding.seed(workload, server)
     settle()
-    before = cpu_seconds(server.usage())
+    before = server.usage()
+    spent, waited = cpu_seconds(before), waits(before)
     sample = measure(generate, place, workload, server.target, seconds)
-    after = cpu_seconds(server.usage())
-    spent = None if before is None or after is None else max(0.0, after - before)
-    return replace(sample, cpu=spent)
+    after = server.usage()
+    return replace(sample, cpu=_more(spent, cpu_seconds(after)), waits=_more(waited, waits(after)))
+
+
+def _more(before: float | None, after: float | None) -> float | None:
+    """Never less: what ended meanwhile is not in the later figure."""
+    return None if before is None or after is None else max(0.0, after - before)
 
 
 def ready(workload: Workload, runners: Runners) -> Runners:
@@ -122,8 +127,9 @@ def speed(options: Namespace, place: Path) -> int:
     about = report.machine()
     workloads = chosen(options)
     names = options.servers or [name for name, one in SERVERS.items() if one.usual]
+    servers = [pinned(SERVERS[name]) if options.pinned else SERVERS[name] for name in names]
     with ExitStack() as stack:
-        found = [start(stack, SERVERS[name], place / name) for name in names]
+        found = [start(stack, one, place / one.name) for one in servers]
         runners = [(outcome, one) for outcome, one in found if one is not None]
         for workload in workloads:
             run_workload(workload, runners, generate, place, options)
@@ -143,14 +149,14 @@ def show(
     print(
         f"{about['system']}, {about['cpus']} CPUs (load average before: {about['load_before']}), "
         f"Python {about['python']}; {options.rounds} rounds of {options.seconds:g} s "
-        f"by {about['load']}\n"
+        f"by {about['load']}{', each server on one processor' if options.pinned else ''}\n"
     )
-    for table in (report.summary_table, report.latency_table, report.cpu_table):
+    for table in report.TABLES:
         print(f"{table(outcomes, workloads)}\n")
     for line in report.remarks(outcomes, workloads):
         print(f"- {line}")
     if options.json:
-        settings = {"seconds": options.seconds, "rounds": options.rounds}
+        settings = {"seconds": options.seconds, "rounds": options.rounds, "pinned": options.pinned}
         found = report.as_json(outcomes, workloads, about, settings)
         options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     if options.picture:

@@ -2,7 +2,7 @@
 
 Requests are signed as boto3 signs them and recorded as granian hands them over; then they
 are given to the gateway's application in this process, one after the other, with the
-functions in `STAGES` wrapped. Beside it stands what a real worker takes of CPU under load, and
+functions in `STAGES` wrapped. Beside it stands what a worker of each server takes under load, and
 what granian does without a gateway.
 """
 
@@ -21,7 +21,7 @@ from benchmarks.load import generator
 from benchmarks.profiling import KINDS, Profile, profile
 from benchmarks.recording import recorded
 from benchmarks.report import load_average, markdown
-from benchmarks.servers import Server, bare, gateway
+from benchmarks.servers import UNDER, Server, bare, gateway
 from benchmarks.workloads import WORKLOADS
 
 STAGES: Mapping[str, tuple[str, ...]] = {
@@ -108,24 +108,29 @@ def stages(options: Namespace, place: Path) -> int:
         folder = place / store
         folder.mkdir()
         profiles = profile(store, folder, given, STAGES)
-        server = gateway(store, "granian", settings="workers = 1\n")
-        worker = served(server, place / f"{store}-served", options)
-        print(f"{table(store, profiles, nothing, worker)}\n")
-        results[store] = {kind: _as_json(profiles[kind], worker[kind]) for kind in KINDS}
+        workers = {
+            server: served(gateway(store, server, settings="workers = 1\n"),
+                           place / f"{store}-{server}", options)
+            for server in UNDER
+        }  # fmt: skip
+        print(f"{table(store, profiles, nothing, workers)}\n")
+        results[store] = {
+            kind: _as_json(profiles[kind], {name: one[kind] for name, one in workers.items()})
+            for kind in KINDS
+        }
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     return 0
 
 
-def _as_json(one: Profile, worker: Figure) -> dict[str, Any]:
+def _as_json(one: Profile, workers: Mapping[str, Figure]) -> dict[str, Any]:
     return {
         "wall": dict(one.wall),
         "cpu": dict(one.cpu),
         "whole": one.whole,
         "whole_cpu": one.whole_cpu,
         "behind": one.behind,
-        "served_cpu": worker.cpu,
-        "served_rate": worker.rate,
+        "served": {name: {"cpu": one.cpu, "rate": one.rate} for name, one in workers.items()},
     }
 
 
@@ -133,7 +138,7 @@ def table(
     store: str,
     profiles: Mapping[str, Profile],
     bare: Mapping[str, Figure],
-    worker: Mapping[str, Figure],
+    workers: Mapping[str, Mapping[str, Figure]],
 ) -> str:
     """A line for each stage, then sums beside the wholes."""
     both = [profiles[kind] for kind in KINDS]
@@ -158,9 +163,10 @@ def table(
              "threads: the log's lines"),
         line("server", [v for kind in KINDS for v in (None, bare[kind].cpu)],
              "granian with a function that does nothing"),
-        line("a served worker", [v for kind in KINDS for v in (None, worker[kind].cpu)],
-             "under load; threads that wait for each other cost too: "
-             + ", ".join(f"{worker[kind].rate:,.0f} {kind}/s" for kind in KINDS)),
+        *(line(f"a worker of {name}", [v for kind in KINDS for v in (None, one[kind].cpu)],
+               "under load; threads that wait for each other cost too: "
+               + ", ".join(f"{one[kind].rate:,.0f} {kind}/s" for kind in KINDS))
+          for name, one in workers.items()),
     ]  # fmt: skip
     head = [store, "GET µs", "CPU", "PUT µs", "CPU", "what"]
     return markdown(head, rows)

@@ -63,9 +63,9 @@ def command(server: Server) -> list[str]:
     places = [os.environ.get("PATH", ""), str(Path(sys.executable).parent), "node_modules/.bin"]
     found = shutil.which(name, path=os.pathsep.join(places))
     if found is not None:
-        return [found, *rest]
+        return [*server.before, found, *rest]
     if server.module and find_spec(server.module.partition(".")[0]) is not None:
-        return [sys.executable, "-m", server.module]
+        return [*server.before, sys.executable, "-m", server.module]
     raise Missing(f"{name} is not on PATH")
 
 

@@ -36,7 +36,7 @@ from benchmarks.meter import Gone, Meter
 from benchmarks.recording import recorded
 from benchmarks.requests import KIB, MIB
 from benchmarks.seeding import Refused, prepare
-from benchmarks.servers import SERVERS, gateway
+from benchmarks.servers import SERVERS, UNDER, gateway
 from benchmarks.signing import Request
 from benchmarks.starting import Missing, Running
 from benchmarks.steps import START, Exchange, Operation, exchange, single
@@ -355,10 +355,12 @@ def test_a_herd_is_served_by_one_fetch(
     monkeypatch.setattr(herd, "SETTLED", 0.2)
     options = Namespace(threads=[], clients=8, rounds=1, json=tmp_path / "found.json")
     assert herd.herd(options, tmp_path / "x") == 0
-    (found,) = json.loads(options.json.read_text("utf-8"))
-    assert (found["served"], found["refused"], found["others"]) == (8, 0, 0)
-    assert len(found["fetches"]) == 1
-    assert found["last"] >= found["fetches"][0]["took"] > 0.1
+    both = json.loads(options.json.read_text("utf-8"))
+    assert [one["server"] for one in both] == list(UNDER)
+    for found in both:
+        assert (found["served"], found["refused"], found["others"]) == (8, 0, 0)
+        assert len(found["fetches"]) == 1
+        assert found["last"] >= found["fetches"][0]["took"] > 0.1
     assert "1 MiB at 5 MB/s" in capsys.readouterr().out
 
 
@@ -371,7 +373,8 @@ def test_a_soak_looks_at_the_processes_after_each_slice(
     (tmp_path / "place").mkdir()
     assert soak.soak(options, tmp_path / "place") == 0, capsys.readouterr().out
     looks = json.loads(options.json.read_text("utf-8"))
-    assert [one["failed"] for one in looks] == [0, 0]
+    assert [one["server"] for one in looks] == [*UNDER, *UNDER]
+    assert [one["failed"] for one in looks] == [0] * 4
     assert all(one["rate"] > 0 and one["data"] > 0 for one in looks)
     told = (looks[0]["rss"] > 0, looks[0]["files"] or 0, looks[0]["threads"] or 0)
     assert all(told) or sys.platform != "linux"
@@ -380,8 +383,8 @@ def test_a_soak_looks_at_the_processes_after_each_slice(
 def test_growth_is_that_of_the_last_two_thirds_in_ten_minutes() -> None:
     def look(minutes: float, mebibytes: int) -> soak.Look:
         return soak.Look(
-            minutes=minutes, rate=1, p99=1, failed=0, rss=mebibytes * MIB, files=None,
-            threads=None, data=0, count=0,
+            server="granian", minutes=minutes, rate=1, p99=1, failed=0, rss=mebibytes * MIB,
+            files=None, threads=None, data=0, count=0,
         )  # fmt: skip
 
     filling = [look(number, 50 * number) for number in range(10)]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,10 +28,10 @@ from benchmarks import __main__ as command
 from benchmarks import processes, starting, walk
 from benchmarks.figures import Outcome
 from benchmarks.load import LoadFailed, Sample, heads, measure, parse_wrk, with_own, with_wrk
-from benchmarks.report import summary_table
+from benchmarks.report import summary_table, waits_table
 from benchmarks.requests import Target, payload, put
 from benchmarks.requests import get as get_request
-from benchmarks.servers import SERVERS, Server
+from benchmarks.servers import SERVERS, UNDER, Server, pinned
 from benchmarks.signing import Credentials, Request, checksum_headers, head
 from benchmarks.starting import Missing, running
 from benchmarks.workloads import WORKLOADS, Workload
@@ -280,6 +283,46 @@ def test_the_table_has_medians_spread_ratio_by_round_and_marks_errors() -> None:
     assert cells["wrong"] == "9.0 k/s ±0% (9.00×) !"
     assert "absent" not in cells
     assert rows[-1][:2] == ["absent", "missing: absent is not on PATH"]
+
+
+def test_what_both_servers_of_the_gateway_do_is_measured_unless_others_are_named() -> None:
+    usual = {name for name, one in SERVERS.items() if one.kind == "gateway" and one.usual}
+    assert usual == {f"gateway-{store}-{one}" for store in ("local", "memory") for one in UNDER}
+
+
+def test_waits_are_those_of_all_threads_and_counted_for_each_answer() -> None:
+    one = replace(rounds(4)[0], waits=10.0)
+    outcome = Outcome(name="x", kind="gateway", samples={"get-1k": [one]})
+    assert (
+        waits_table([outcome], [WORKLOADS["get-1k"]]).splitlines()[2].split("|")[2].strip() == "2.5"
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux counts them")
+def test_a_thread_that_sleeps_has_waited() -> None:
+    me = [one for one in processes.family(os.getpid()) or () if one.pid == os.getpid()]
+
+    def count() -> int:
+        found = processes.waits(me)
+        assert found is not None
+        return found
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(time.sleep, 0).result()
+        before = count()
+        for _ in range(20):
+            pool.submit(time.sleep, 0.001).result()
+        assert count() - before >= 20
+
+
+@pytest.mark.skipif(not shutil.which("taskset"), reason="taskset is not on PATH")
+@pytest.mark.usefixtures("processes")
+def test_a_pinned_server_may_use_one_processor() -> None:
+    said = subprocess.check_output(starting.command(pinned(script("""
+import os
+print(len(os.sched_getaffinity(0)))
+"""))))  # fmt: skip
+    assert said.split() == [b"1"]
 
 
 def script(text: str) -> Server:
