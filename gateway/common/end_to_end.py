@@ -13,6 +13,11 @@ OF_CONNECTION = frozenset(
     | {"http2-settings"}
 )
 
+ORDERS = ("x-accel-", "x-sendfile", "x-lighttpd-", "x-litespeed-", "x-reproxy-")
+"""What names begin with by which a server tells the proxy in front of it what to do: to send a file
+of that machine, say (nginx, Apache and others heed them). They are ours to say, and no origin's: it
+could name the file of the catalog."""
+
 
 def named(connection: str) -> frozenset[str]:
     """What a `Connection` names, in lower case."""

@@ -398,3 +398,19 @@ def test_a_preflight_is_answered_here_where_the_binding_says_something(
     assert not origin.requests
     origin.always(answer(200, b"its own"))
     assert site.ask("/a", "OPTIONS", asks, host="all.example").body == b"its own"
+
+
+@pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_origin_gives_no_orders_to_a_proxy_in_front(
+    site: Site, origin: Upstream, method: str, status: int
+) -> None:
+    """nginx would send the file that it names, the gateway's catalog say, to who asked."""
+    orders = {"X-Accel-Redirect": "/-files/catalog.db", "X-Sendfile": "/etc/passwd"}
+    origin.always(answer(status, b"x", {**orders, "X-Own": "1"}))
+    body = b"x" if method == "POST" else b""
+    said = {"content-length": str(len(body))} if body else {}
+    found = site.ask("/orders", method, said, host="all.example", body=body)
+    assert found.status == status
+    assert found.headers["x-own"] == "1"
+    assert not {name for name in found.headers if name.startswith(("x-accel", "x-sendfile"))}

@@ -1,8 +1,9 @@
 """What is said of an object to a browser.
 
 Where it came from an HTTP origin, that is what the origin said, line by line, but for what is
-said of these bytes here (their length and range). Else it is what is stored with the object:
-its type, and the headers that it was uploaded with; nothing of metadata, tags, versions, owners.
+said of these bytes here (their length and range), and for orders to a proxy in front of us. Else
+it is what is stored with the object: its type, and the headers that it was uploaded with; nothing
+of metadata, tags, versions, owners.
 
 What is said of many answers alike is put together once and remembered: of what is asked for all
 the time, that was a fifth of the work.
@@ -14,6 +15,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+from gateway.common.end_to_end import ORDERS
 from gateway.common.moments import http_date
 from gateway.modes.public.options import PublicOptions
 from gateway.storage import ObjectInfo, OriginAnswer
@@ -55,7 +57,8 @@ def of_origin(origin: OriginAnswer) -> Headers:
 def _lines_of(status: int, lines: Lines) -> Headers:
     ours = _OF_BYTES | {"content-range"} if status == 206 else _OF_BYTES
     lower = ((name.lower(), text) for name, text in lines)
-    return [(name, value(text)) for name, text in lower if name not in ours]
+    said = [(name, text) for name, text in lower if not name.startswith(ORDERS)]
+    return [(name, value(text)) for name, text in said if name not in ours]
 
 
 def described(info: ObjectInfo, options: PublicOptions) -> Headers:
