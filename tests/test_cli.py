@@ -322,7 +322,8 @@ def test_scrub_makes_nothing(run: Run, folder: Path) -> None:
 def test_a_data_folder_below_a_file_is_said(run: Run, folder: Path, words: tuple[str, ...]) -> None:
     port = ("--listen", "127.0.0.1:0") if words == ("serve",) else ()
     data = folder / "gateway.toml" / "data"
-    said = "is not a folder" if sys.platform == "win32" else "cannot be made: Not a directory"
+    made = sys.platform == "win32" and words != ("check",)  # which makes nothing
+    said = "is not a folder" if made else "cannot be made: Not a directory"
     assert run(*words, *port, "--data", str(data)) == (
         1,
         "",
