@@ -26,6 +26,7 @@ from gateway.telemetry.access_log import FORMATS, AccessLog, as_json, as_text
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.record import Record
 from gateway.web import request_head
+from gateway.web.accel import Accel
 from gateway.web.admission import Admission, Need
 from gateway.web.app import App, Routes
 from gateway.web.doors import Doors
@@ -83,6 +84,7 @@ def make(
     bindings: Iterable[Binding] = (),
     domains: tuple[str, ...] = (),
     proxies: Proxies = Proxies(),
+    accel: Accel | None = None,
     more: Iterable[TinyMode] = (),
 ) -> tuple[App, Kept]:
     modes = [TinyMode("one", "HTTP_X_ONE"), TinyMode("two", "HTTP_X_TWO"), *more]
@@ -97,7 +99,7 @@ def make(
         own=create_pages(metrics, []),
     )
     app = App(
-        Routes(doors, proxies),
+        Routes(doors, proxies, accel),
         admission=admission or Admission(8),
         metrics=metrics,
         access_log=cast(AccessLog, kept),
@@ -643,3 +645,16 @@ def test_connections_of_a_socket_are_dropped_when_they_stall() -> None:
         with socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:
             found = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
     assert found == 60_000
+
+
+# what a proxy in front is told
+
+
+def test_a_mode_does_not_tell_the_proxy_which_file_to_send() -> None:
+    def passing_on(environ: dict[str, Any], start: Any) -> list[bytes]:
+        start("200 OK", [("X-Accel-Redirect", "/-files/catalog.db"), ("X-Own", "1")])
+        return [b"its own"]
+
+    app, _ = make({"one": passing_on}, accel=Accel("/srv/gateway"))
+    answer = Called(app, environ("/k"))
+    assert answer.headers == {"X-Own": "1"}

@@ -25,8 +25,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from gateway.common.end_to_end import ORDERS
 from gateway.storage import whole_file
-from gateway.web.exchange import WORTH_LENDING, Exchange, announced
+from gateway.web.exchange import WORTH_LENDING, Exchange, Headers, announced
 from gateway.web.http_fields import CONDITIONAL
 
 LOCATION = "/-files/"
@@ -85,6 +86,11 @@ class Accel(NamedTuple):
             ("content-length", "0"),
         ]
         return length
+
+
+def without_orders(headers: Headers) -> Headers:
+    """What a mode says; that nginx is to send a file is said here alone, whatever it passes on."""
+    return [one for one in headers if not one[0].lower().startswith(ORDERS)]
 
 
 def _size(environ: Mapping[str, Any], exchange: Exchange) -> int:

@@ -38,7 +38,7 @@ from gateway.telemetry.access_log import AccessLog
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.record import Record
 from gateway.web import request_head
-from gateway.web.accel import Accel
+from gateway.web.accel import Accel, without_orders
 from gateway.web.admission import RETRY_AFTER, Admission
 from gateway.web.doors import Doors
 from gateway.web.exchange import Exchange, Left, Received, Sent
@@ -171,6 +171,8 @@ class App:
             body = door.app(environ, exchange)
             if not exchange.line:
                 raise RuntimeError("The mode returned before it called start_response.")
+            if accel is not None:
+                exchange.headers = without_orders(exchange.headers)
             if isinstance(body, list):
                 return body
             if (
