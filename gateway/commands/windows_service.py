@@ -83,9 +83,7 @@ class Process:
         typed = parser.parse_args(sys.argv[1:])
         try:
             configuration = configuration_of(typed)
-        except Exception as error:
-            if not isinstance(error, expected()):
-                raise
+        except expected() as error:
             if (folder := folder_of(typed)) is not None:
                 logs.configure("text", usual_log(folder))
             log.critical("%s", error)

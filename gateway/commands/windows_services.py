@@ -163,6 +163,8 @@ def status(typed: argparse.Namespace) -> State:
 
 def state_of(name: str, service: Any) -> State:
     """What Windows says, and its configuration as it would be read now."""
+    from gateway.commands.main import expected
+
     win32service = _pywin32()
     now = win32service.QueryServiceStatusEx(service)
     config = win32service.QueryServiceConfig(service)
@@ -177,7 +179,7 @@ def state_of(name: str, service: Any) -> State:
         addresses = [one.url for one in found.server.listeners]
         addresses += [one.url for one in found.listeners]
         data, log = str(found.data), str(found.logs.file)
-    except Exception as error:  # whatever is wrong with it, the service is there
+    except expected() as error:  # the service is there all the same
         problem = str(error)
     pid = int(now["ProcessId"]) or None
     return State(
